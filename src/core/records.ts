@@ -1,0 +1,123 @@
+/** The plain records that layers exchange: examples, messages, prompts, completions, rollout groups, token batches. */
+
+/** 8-bit pixels, row by row, channels interleaved. */
+export interface RawImage {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+  readonly data: Uint8Array;
+}
+
+/** An image by file path, or by pixels for generated images (then `path` is a name such as "phantom:chest/7/12"). */
+export interface ImageRef {
+  readonly path: string;
+  readonly pixels?: RawImage;
+}
+
+export type AnswerType = "closed" | "open" | "choice";
+
+/** Known facts of a generated image, e.g. { finding: "opacity", side: "left" }. */
+export type Facts = Readonly<Record<string, string | number | boolean>>;
+
+/** One question about one or more images. */
+export interface Example {
+  readonly id: string;
+  /** Patient, else image: no split may cut through one. */
+  readonly subjectId: string;
+  readonly question: string;
+  readonly images: readonly ImageRef[];
+  readonly answer: string;
+  readonly answerType: AnswerType;
+  /** Option texts in order (A, B, …); empty unless `answerType` is "choice". */
+  readonly choices: readonly string[];
+  /** Reference reasoning, where the data has one. */
+  readonly rationale?: string;
+  readonly facts?: Facts;
+  /** Strata for break-downs: modality, organ, content_type, question_type… */
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+export type MessageContent =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "image"; readonly image: ImageRef };
+
+/** One turn of a chat, as chat templates expect it. */
+export interface Message {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: readonly MessageContent[];
+}
+
+/** An image ready for the vision tower. */
+export interface ImageFeatures {
+  /** [patches, channels x temporal x patch x patch], row-major, in the tower's own patch order. */
+  readonly patches: Float32Array;
+  /** Patches in time, height and width. */
+  readonly grid: readonly [number, number, number];
+  /** Content hash of the original pixels or file, for caches and rollout records. */
+  readonly sha256: string;
+  /** Size before resizing, in pixels. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A tokenised prompt: image placeholders already expanded to one token per image feature. */
+export interface Prompt {
+  readonly text: string;
+  readonly tokenIds: Int32Array;
+  readonly images: readonly ImageFeatures[];
+}
+
+export interface Completion {
+  /** The stop token is included when it was sampled. */
+  readonly tokenIds: Int32Array;
+  /** Natural log-probs under the distribution that was sampled from; same length as `tokenIds`. */
+  readonly logProbs: Float32Array;
+  readonly text: string;
+  readonly finishReason: "stop" | "length";
+  readonly policyVersion: number;
+}
+
+/** Where in a completion a reward saw what it judged. */
+export interface Evidence {
+  readonly reward: string;
+  readonly start: number;
+  readonly end: number;
+  readonly label: string;
+  readonly concept?: string;
+  readonly verdict: boolean | "unknown";
+}
+
+/** Completions of one prompt with what they earned. */
+export interface RolloutGroup {
+  readonly id: string;
+  readonly example: Example;
+  readonly prompt: Prompt;
+  readonly completions: readonly Completion[];
+  /** By reward name, one value per completion; null where the reward does not apply. */
+  readonly rewards: Readonly<Record<string, readonly (number | null)[]>>;
+  /** Weighted sum per completion; null when every reward was null. */
+  readonly reward: readonly (number | null)[];
+  readonly advantages: readonly number[];
+}
+
+export interface SamplingOptions {
+  readonly numGenerations: number;
+  readonly maxCompletionLength: number;
+  /** 0 is greedy. */
+  readonly temperature: number;
+  /** 1 keeps all. */
+  readonly topP: number;
+  /** 0 keeps all. */
+  readonly topK: number;
+  readonly seed: number;
+  /** Distinguishes draws of the same prompt at different steps. */
+  readonly step: number;
+  /** Completions decoded at the same time. */
+  readonly rows?: number;
+}
+
+/** The completions of the prompt at `index` of the call. */
+export interface RolloutResult {
+  readonly index: number;
+  readonly completions: readonly Completion[];
+}
