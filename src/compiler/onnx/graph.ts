@@ -1,0 +1,171 @@
+/** Builds one ONNX graph: nodes, constants, and the run-time values of named sizes. */
+import type { DType, TensorData } from "../../core/tensor-data.ts";
+import type { Dim, TensorSpec } from "../tensor.ts";
+import { MessageWriter } from "./protobuf.ts";
+
+/** ONNX operator-set version; com.microsoft operators are those of ONNX Runtime. */
+const OPSET = 21;
+const IR_VERSION = 10;
+
+/** TensorProto.DataType */
+const onnxType = { float32: 1, int64: 7, int32: 6, bool: 9, float64: 11 } as const;
+
+export type OnnxAttribute = number | readonly number[] | string | { readonly float: number };
+
+export class OnnxGraph {
+  readonly #nodes: MessageWriter[] = [];
+  readonly #initializers = new Map<string, MessageWriter>();
+  readonly #inputs: MessageWriter[] = [];
+  readonly #outputs: MessageWriter[] = [];
+  readonly #sizeSources = new Map<string, { value: string; axis: number }>();
+  readonly #sizeValues = new Map<string, string>();
+  #counter = 0;
+
+  input(name: string, spec: TensorSpec): void {
+    this.#inputs.push(valueInfo(name, spec));
+    this.learnSizes(name, spec.shape);
+  }
+
+  /** Reads named sizes that are not known yet from a value that has them. */
+  learnSizes(value: string, shape: readonly Dim[]): void {
+    for (const [axis, dim] of shape.entries()) {
+      if (typeof dim === "string" && !this.#sizeSources.has(dim)) this.#sizeSources.set(dim, { value, axis });
+    }
+  }
+
+  output(name: string, spec: TensorSpec): void {
+    this.#outputs.push(valueInfo(name, spec));
+  }
+
+  /** Adds a node and returns the name of its first output. */
+  node(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>> = {},
+    o: { readonly domain?: string; readonly outputs?: number } = {},
+  ): string {
+    const names = Array.from({ length: o.outputs ?? 1 }, () => this.fresh(opType));
+    this.namedNode(opType, inputs, names, attributes, o.domain ?? "");
+    return names[0]!;
+  }
+
+  /** Adds a node whose outputs have given names. */
+  namedNode(
+    opType: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>> = {},
+    domain = "",
+  ): void {
+    const node = new MessageWriter();
+    for (const name of inputs) node.string(1, name);
+    for (const name of outputs) node.string(2, name);
+    node.string(4, opType);
+    for (const [name, value] of Object.entries(attributes)) node.message(5, attributeProto(name, value));
+    if (domain !== "") node.string(7, domain);
+    this.#nodes.push(node);
+  }
+
+  fresh(hint: string): string {
+    return `${hint}_${this.#counter++}`;
+  }
+
+  constant(data: TensorData): string {
+    const bytes = new Uint8Array(data.data.buffer, data.data.byteOffset, data.data.byteLength);
+    return this.#initializer(onnxType[data.dtype], data.shape, bytes);
+  }
+
+  /** int64 vector, for shapes, axes and starts. */
+  ints(values: readonly number[]): string {
+    return this.#initializer(
+      onnxType.int64,
+      [values.length],
+      new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer),
+    );
+  }
+
+  /** int64 vector of a shape whose named sizes are read from the program's inputs or from values before. */
+  shape(shape: readonly Dim[]): string {
+    if (shape.every((dim) => typeof dim === "number")) return this.ints(shape);
+    return this.node(
+      "Concat",
+      shape.map((dim) => (typeof dim === "number" ? this.ints([dim]) : this.size(dim))),
+      { axis: 0 },
+    );
+  }
+
+  /** Like `shape`, but one named size that is not known may be found by ONNX's -1. */
+  reshapeTarget(shape: readonly Dim[]): string {
+    const named = shape.filter((dim) => typeof dim === "string");
+    const inferred =
+      named.length === 1 && !shape.includes(0) ? named[0] : named.find((dim) => !this.#sizeSources.has(dim));
+    if (inferred === undefined) return this.shape(shape);
+    const parts = shape.map((dim) => (dim === inferred ? -1 : dim));
+    if (parts.every((dim) => typeof dim === "number")) return this.ints(parts);
+    const values = parts.map((dim) => (typeof dim === "number" ? this.ints([dim]) : this.size(dim)));
+    return this.node("Concat", values, { axis: 0 });
+  }
+
+  /** int64 vector of length 1 with the run-time value of a named size. */
+  size(name: string): string {
+    const known = this.#sizeValues.get(name);
+    if (known !== undefined) return known;
+    const source = this.#sizeSources.get(name);
+    if (source === undefined) throw new Error(`internal: no program input has the size "${name}"`);
+    const value = this.node("Shape", [source.value], { start: source.axis, end: source.axis + 1 });
+    this.#sizeValues.set(name, value);
+    return value;
+  }
+
+  cast(value: string, to: DType | "int64"): string {
+    return this.node("Cast", [value], { to: onnxType[to] });
+  }
+
+  /** The serialised ModelProto. */
+  finish(): Uint8Array {
+    const graph = new MessageWriter();
+    for (const node of this.#nodes) graph.message(1, node);
+    graph.string(2, "viva");
+    for (const initializer of this.#initializers.values()) graph.message(5, initializer);
+    for (const value of this.#inputs) graph.message(11, value);
+    for (const value of this.#outputs) graph.message(12, value);
+    const opset = (domain: string, version: number) => new MessageWriter().string(1, domain).varint(2, version);
+    return new MessageWriter()
+      .varint(1, IR_VERSION)
+      .string(2, "viva")
+      .message(7, graph)
+      .message(8, opset("", OPSET))
+      .message(8, opset("com.microsoft", 1))
+      .finish();
+  }
+
+  #initializer(type: number, shape: readonly number[], bytes: Uint8Array): string {
+    const key = bytes.byteLength <= 1024 ? `${type}:${shape.join(",")}:${Buffer.from(bytes).toString("base64")}` : null;
+    const name = key === null ? this.fresh("constant") : `constant_${key}`;
+    if (!this.#initializers.has(name)) {
+      const tensor = new MessageWriter().packedInts(1, shape).varint(2, type).string(8, name).bytes(9, bytes);
+      this.#initializers.set(name, tensor);
+    }
+    return name;
+  }
+}
+
+function valueInfo(name: string, spec: TensorSpec): MessageWriter {
+  const shape = new MessageWriter();
+  for (const dim of spec.shape) {
+    const size = new MessageWriter();
+    shape.message(1, typeof dim === "number" ? size.varint(1, dim) : size.string(2, dim));
+  }
+  const tensor = new MessageWriter().varint(1, onnxType[spec.dtype]).message(2, shape);
+  return new MessageWriter().string(1, name).message(2, new MessageWriter().message(1, tensor));
+}
+
+/** AttributeProto: name 1, type 20, and i 3 / f 2 / s 4 / ints 8. */
+function attributeProto(name: string, value: OnnxAttribute): MessageWriter {
+  const attribute = new MessageWriter().string(1, name);
+  if (typeof value === "number") return attribute.varint(3, value).varint(20, 2);
+  if (typeof value === "string") return attribute.string(4, value).varint(20, 3);
+  if ("float" in value) return attribute.float(2, value.float).varint(20, 1);
+  for (const item of value) attribute.varint(8, item);
+  return attribute.varint(20, 7);
+}

@@ -1,0 +1,55 @@
+/** Lowers a program to a serialised ONNX model; equal nodes are merged, unused ones never written. */
+import { constantOp, inputOp, type Program, type Tensor, topologicalOrder } from "../tensor.ts";
+import { OnnxGraph } from "./graph.ts";
+
+/** The ONNX model of a program; input and output names are the program's own. */
+export function toOnnx(program: Program): Uint8Array {
+  const onnx = new OnnxGraph();
+  const order = topologicalOrder(Object.values(program.outputs));
+  const fed = new Set(usedInputs(program));
+  for (const [name, tensor] of Object.entries(program.inputs)) {
+    if (tensor.op !== inputOp || tensor.attrs.name !== name) throw new Error(`internal: "${name}" is not that input`);
+    if (fed.has(name)) onnx.input(name, tensor);
+  }
+  const values = new Map<Tensor, string>();
+  const merged = new Map<string, string>();
+  for (const tensor of order) {
+    if (tensor.op === inputOp && program.inputs[tensor.attrs.name] !== tensor) {
+      throw new Error(`internal: the program uses the input "${tensor.attrs.name}" but does not declare it`);
+    }
+    const inputs = tensor.inputs.map((t) => values.get(t)!);
+    const key = tensor.op === constantOp ? null : `${tensor.op.name}(${inputs.join()})${JSON.stringify(tensor.attrs)}`;
+    const known = key === null ? undefined : merged.get(key);
+    const name = known ?? tensor.op.lower(tensor, inputs, onnx);
+    if (key !== null) merged.set(key, name);
+    values.set(tensor, name);
+    onnx.learnSizes(name, tensor.shape);
+  }
+  for (const [name, tensor] of Object.entries(program.outputs)) {
+    onnx.namedNode("Identity", [values.get(tensor)!], [name]);
+    onnx.output(name, tensor);
+  }
+  return onnx.finish();
+}
+
+/** Names of the declared inputs that the outputs depend on, by value or for a named size that only they hold. */
+export function usedInputs(program: Program): string[] {
+  const order = topologicalOrder(Object.values(program.outputs));
+  const used = new Set(order);
+  const missing = new Set(order.flatMap(namedSizes));
+  const found = (tensor: Tensor) => {
+    for (const name of namedSizes(tensor)) missing.delete(name);
+  };
+  for (const tensor of order) if (tensor.op === inputOp) found(tensor);
+  for (const tensor of Object.values(program.inputs)) {
+    if (namedSizes(tensor).some((name) => missing.has(name))) {
+      used.add(tensor);
+      found(tensor);
+    }
+  }
+  return Object.entries(program.inputs)
+    .filter(([, tensor]) => used.has(tensor))
+    .map(([name]) => name);
+}
+
+const namedSizes = (tensor: Tensor) => tensor.shape.filter((dim) => typeof dim === "string");

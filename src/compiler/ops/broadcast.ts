@@ -1,0 +1,57 @@
+/** NumPy broadcasting: shapes of results, walking operands, and summing a cotangent back to an operand's shape. */
+import { broadcastStrides, sizeOf } from "../../core/tensor-data.ts";
+import { type Dim, formatShape, sameShape, type Tensor, type TensorSpec } from "../tensor.ts";
+import { sum } from "./reduce.ts";
+import { reshape } from "./shape.ts";
+
+/** The common shape of operands; `D` is a number at run time, or a named size in the graph. */
+export function broadcastShapes<D extends Dim>(what: string, shapes: readonly (readonly D[])[]): D[] {
+  const rank = Math.max(...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, axis) => {
+    let result: D = 1 as D;
+    for (const shape of shapes) {
+      const dim = shape[axis - rank + shape.length] ?? (1 as D);
+      if (dim === 1 || dim === result) continue;
+      if (result !== 1) throw new Error(`${what}: shapes do not broadcast: ${shapes.map(formatShape).join(" and ")}`);
+      result = dim;
+    }
+    return result;
+  });
+}
+
+/** Calls `visit` with the offset into each operand for every element of the output shape, in row-major order. */
+export function walkBroadcast(
+  shape: readonly number[],
+  operands: readonly (readonly number[])[],
+  visit: (out: number, offsets: readonly number[]) => void,
+): void {
+  const rank = shape.length;
+  const strides = operands.map((operand) => {
+    const own = broadcastStrides(operand);
+    return Array.from({ length: rank }, (_, axis) => own[axis - rank + operand.length] ?? 0);
+  });
+  const index = new Array<number>(rank).fill(0);
+  const offsets = operands.map(() => 0);
+  const total = sizeOf(shape);
+  for (let out = 0; out < total; out++) {
+    visit(out, offsets);
+    for (let axis = rank - 1; axis >= 0; axis--) {
+      index[axis]!++;
+      for (let k = 0; k < offsets.length; k++) offsets[k]! += strides[k]![axis]!;
+      if (index[axis]! < shape[axis]!) break;
+      for (let k = 0; k < offsets.length; k++) offsets[k]! -= strides[k]![axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+}
+
+/** Sums a broadcast cotangent over the axes that `target` lacks or holds as 1. */
+export function sumTo(cotangent: Tensor, target: TensorSpec): Tensor {
+  if (sameShape(cotangent.shape, target.shape)) return cotangent;
+  const extra = cotangent.shape.length - target.shape.length;
+  const axes = cotangent.shape
+    .map((dim, axis) => (axis < extra || (target.shape[axis - extra] === 1 && dim !== 1) ? axis : -1))
+    .filter((axis) => axis >= 0);
+  const summed = axes.length === 0 ? cotangent : sum(cotangent, axes, true);
+  return sameShape(summed.shape, target.shape) ? summed : reshape(summed, target.shape);
+}

@@ -1,0 +1,75 @@
+/** Every operation: builders for graphs, and the op objects as one table for tests. */
+import { cachedAttentionOp, extendedKeysOp, extendedValuesOp } from "./attention.ts";
+import * as elementwise from "./elementwise.ts";
+import { gatherOp, pickOp, scatterAddOp } from "./gather.ts";
+import { matmulOp } from "./matmul.ts";
+import { argmaxOp, cumulativeSumOp, largestOp, logSoftmaxOp, maxOp, softmaxOp, sumOp } from "./reduce.ts";
+import { broadcastToOp, concatOp, reshapeOp, sliceOp, transposeOp } from "./shape.ts";
+
+export { type CachedAttention, cachedAttention } from "./attention.ts";
+export {
+  add,
+  cast,
+  div,
+  equal,
+  erf,
+  exp,
+  lessOrEqual,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  onesLike,
+  sigmoid,
+  sqrt,
+  stopGradient,
+  sub,
+  tanh,
+  where,
+  zerosLike,
+} from "./elementwise.ts";
+export { gather, isPicked, pick, scatterAdd } from "./gather.ts";
+export { matmul } from "./matmul.ts";
+export { argmax, cumulativeSum, largest, logSoftmax, max, softmax, sum } from "./reduce.ts";
+export { broadcastTo, concat, reshape, slice, transpose } from "./shape.ts";
+
+export const ops = {
+  neg: elementwise.negOp,
+  exp: elementwise.expOp,
+  log: elementwise.logOp,
+  sqrt: elementwise.sqrtOp,
+  tanh: elementwise.tanhOp,
+  sigmoid: elementwise.sigmoidOp,
+  erf: elementwise.erfOp,
+  add: elementwise.addOp,
+  sub: elementwise.subOp,
+  mul: elementwise.mulOp,
+  div: elementwise.divOp,
+  minimum: elementwise.minimumOp,
+  maximum: elementwise.maximumOp,
+  lessOrEqual: elementwise.lessOrEqualOp,
+  equal: elementwise.equalOp,
+  where: elementwise.whereOp,
+  cast: elementwise.castOp,
+  stopGradient: elementwise.stopGradientOp,
+  sum: sumOp,
+  softmax: softmaxOp,
+  logSoftmax: logSoftmaxOp,
+  cumulativeSum: cumulativeSumOp,
+  max: maxOp,
+  largest: largestOp,
+  argmax: argmaxOp,
+  reshape: reshapeOp,
+  transpose: transposeOp,
+  broadcastTo: broadcastToOp,
+  slice: sliceOp,
+  concat: concatOp,
+  matmul: matmulOp,
+  gather: gatherOp,
+  scatterAdd: scatterAddOp,
+  pick: pickOp,
+  cachedAttention: cachedAttentionOp,
+  extendedKeys: extendedKeysOp,
+  extendedValues: extendedValuesOp,
+} as const;

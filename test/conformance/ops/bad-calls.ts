@@ -1,0 +1,128 @@
+/** One call per op that its shape rule must refuse, with the words of the refusal. */
+import {
+  add,
+  argmax,
+  broadcastTo,
+  cachedAttention,
+  concat,
+  cumulativeSum,
+  div,
+  equal,
+  erf,
+  exp,
+  gather,
+  largest,
+  lessOrEqual,
+  log,
+  logSoftmax,
+  matmul,
+  max,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  type ops,
+  pick,
+  reshape,
+  scatterAdd,
+  sigmoid,
+  slice,
+  softmax,
+  sqrt,
+  sub,
+  sum,
+  tanh,
+  transpose,
+  where,
+} from "../../../src/compiler/ops/index.ts";
+import { type Dim, input, type Tensor } from "../../../src/compiler/tensor.ts";
+
+interface BadCall {
+  readonly call: () => Tensor;
+  readonly message: string;
+}
+
+const floats = (...shape: Dim[]) => input("floats", "float32", shape);
+const ints = (...shape: Dim[]) => input("ints", "int32", shape);
+const bools = (...shape: Dim[]) => input("bools", "bool", shape);
+
+const attention = () =>
+  cachedAttention(
+    {
+      query: floats(1, 2, 24),
+      key: floats(1, 2, 8),
+      value: floats(1, 2, 8),
+      pastKeys: floats(1, 1, 4, 8),
+      pastValues: floats(1, 1, 4, 8),
+      lastPosition: ints(1),
+      length: ints(),
+    },
+    { heads: 2, keyValueHeads: 1 },
+  ).output;
+const attentionMessage =
+  "cachedAttention: 2 heads over 1 do not fit [1, 2, 24] [1, 2, 8] [1, 2, 8] [1, 1, 4, 8] [1, 1, 4, 8]";
+
+/** Null where the op takes any tensor. */
+export const badCalls: Record<keyof typeof ops, BadCall | null> = {
+  neg: { call: () => neg(ints(2)), message: "neg: expected floats, got int32" },
+  exp: { call: () => exp(bools(2)), message: "exp: expected floats, got bool" },
+  log: { call: () => log(ints(2)), message: "log: expected floats, got int32" },
+  sqrt: { call: () => sqrt(ints(2)), message: "sqrt: expected floats, got int32" },
+  tanh: { call: () => tanh(ints(2)), message: "tanh: expected floats, got int32" },
+  sigmoid: { call: () => sigmoid(ints(2)), message: "sigmoid: expected floats, got int32" },
+  erf: { call: () => erf(ints(2)), message: "erf: expected floats, got int32" },
+  add: { call: () => add(floats(2, 3), floats(2)), message: "add: shapes do not broadcast: [2, 3] and [2]" },
+  sub: { call: () => sub(floats("n"), floats(2)), message: "sub: shapes do not broadcast: [n] and [2]" },
+  mul: { call: () => mul(floats(2), ints(2)), message: "mul: dtypes must match, got float32 and int32" },
+  div: { call: () => div(bools(2), bools(2)), message: "div: expected numbers, got bool" },
+  minimum: { call: () => minimum(floats(2), ints(2)), message: "minimum: dtypes must match, got float32 and int32" },
+  maximum: { call: () => maximum(floats(0), floats(2)), message: "maximum: shapes do not broadcast: [0] and [2]" },
+  lessOrEqual: { call: () => lessOrEqual(bools(2), bools(2)), message: "lessOrEqual: expected numbers, got bool" },
+  equal: { call: () => equal(ints(2), floats(2)), message: "equal: dtypes must match, got int32 and float32" },
+  where: {
+    call: () => where(floats(2), floats(2), floats(2)),
+    message: "where: the condition must be bool, got float32",
+  },
+  cast: null,
+  stopGradient: null,
+  sum: { call: () => sum(floats(2, 3), [2]), message: "sum: axes [2] do not exist in [2, 3]" },
+  softmax: { call: () => softmax(floats()), message: "softmax: expected at least one axis, got a scalar" },
+  logSoftmax: { call: () => logSoftmax(ints(2)), message: "logSoftmax: expected floats, got int32" },
+  cumulativeSum: { call: () => cumulativeSum(bools(2)), message: "cumulativeSum: expected numbers, got bool" },
+  max: { call: () => max(floats()), message: "max: expected at least one axis, got a scalar" },
+  largest: { call: () => largest(floats(2, 3), 4), message: "largest: count 4 does not fit the last axis of [2, 3]" },
+  argmax: { call: () => argmax(floats()), message: "argmax: expected at least one axis, got a scalar" },
+  reshape: { call: () => reshape(floats(2, 3), [4]), message: "reshape: sizes must match, got [2, 3] to [4]" },
+  transpose: {
+    call: () => transpose(floats(2, 3), [0, 0]),
+    message: "transpose: [0, 0] does not permute the axes of [2, 3]",
+  },
+  broadcastTo: {
+    call: () => broadcastTo(floats(2, 3), [3]),
+    message: "broadcastTo: [2, 3] does not broadcast to [3]",
+  },
+  slice: { call: () => slice(floats(2, 3), 1, 2, 4), message: "slice: [2, 4) of axis 1 does not lie in [2, 3]" },
+  concat: {
+    call: () => concat([floats(2, 3), floats(3, 3)], 1),
+    message: "concat: shapes must be known along axis 1 and match elsewhere, got [2, 3] and [3, 3]",
+  },
+  matmul: {
+    call: () => matmul(floats(2, 3), floats(4, 5), { transposeB: true }),
+    message: "matmul: inner sizes must match, got [2, 3] @ [4, 5]ᵀ",
+  },
+  gather: {
+    call: () => gather(floats(4, 3), floats(2)),
+    message: "gather: expected rows and int32 indices, got [4, 3] and float32",
+  },
+  scatterAdd: {
+    call: () => scatterAdd(ints(2), floats(3, 4), [5, 4]),
+    message: "scatterAdd: expected int32 indices and rows [2, 4], got [3, 4]",
+  },
+  pick: {
+    call: () => pick(floats(2, 3), ints(3)),
+    message: "pick: expected one int32 index per vector of [2, 3], got [3]",
+  },
+  cachedAttention: { call: attention, message: attentionMessage },
+  extendedKeys: { call: attention, message: attentionMessage },
+  extendedValues: { call: attention, message: attentionMessage },
+};

@@ -1,0 +1,184 @@
+/** Every op against its definition: shape rule, gradient, and ONNX Runtime, for every case of the table. */
+import { describe, expect, test } from "vitest";
+import { vjp } from "../../../src/compiler/grad.ts";
+import { concreteShape, interpret } from "../../../src/compiler/interpret.ts";
+import { ops } from "../../../src/compiler/ops/index.ts";
+import {
+  input,
+  type Op,
+  type Params,
+  type Program,
+  type Sizes,
+  topologicalOrder,
+} from "../../../src/compiler/tensor.ts";
+import { allocate, sizeOf, type TensorData } from "../../../src/core/tensor-data.ts";
+import { Session } from "../../../src/runtime/session.ts";
+import { badCalls } from "./bad-calls.ts";
+import { type Case, fill, floats } from "./case.ts";
+import { cases } from "./cases.ts";
+
+/** Step of the central differences: their error is about step² in a smooth function. */
+const STEP = 1e-5;
+
+interface Tolerance {
+  readonly relative: number;
+  readonly absolute: number;
+}
+const EXACT: Tolerance = { relative: 0, absolute: 0 };
+const FLOAT32: Tolerance = { relative: 1e-5, absolute: 1e-6 };
+/** float32 constants in float64 graphs (2/√π) are off by up to 6e-8. */
+const DIFFERENCES: Tolerance = { relative: 1e-6, absolute: 1e-7 };
+
+const inputName = (i: number) => `input${i}`;
+const gradientName = (name: string) => `d_${name}`;
+const isFloat = (t: { readonly dtype: string }) => t.dtype === "float32";
+
+describe.each(Object.keys(ops) as (keyof typeof ops)[])("%s", (name) => {
+  const op: Op = ops[name];
+
+  const bad = badCalls[name];
+  test("a bad call says what was expected and what came", ({ skip }) => {
+    if (bad === null) return skip("takes any tensor");
+    expect(bad.call).toThrow(new Error(bad.message));
+  });
+
+  test("has a case of several run-time sizes through one session", () => {
+    expect(cases[name].some(({ sizes }) => sizes !== undefined && sizes.length > 1)).toBe(true);
+  });
+
+  describe.each(cases[name])("$name", (c) => {
+    const sizesToRun = c.sizes ?? [{}];
+    const feeds = () => sizesToRun.map((sizes) => feed(c, sizes));
+
+    test("shape rule = evaluation", () => {
+      const program = forwardOf(c);
+      const y = program.outputs.y!;
+      expect(topologicalOrder([y]).map((t) => t.op)).toContain(op);
+      for (const [run, fed] of feeds().entries()) {
+        for (const precision of ["float32", "float64"] as const) {
+          const value = interpret(program, fed, { precision }).y!;
+          const dtype = y.dtype === "float32" ? precision : y.dtype;
+          expect(value.dtype).toBe(dtype);
+          expect(value.shape).toEqual(concreteShape(y.shape, sizesToRun[run]!));
+          expect(value.data.length).toBe(sizeOf(value.shape));
+          expect(value.data.constructor).toBe(allocate(dtype, 0).constructor);
+        }
+      }
+    });
+
+    test("ONNX Runtime = interpreter", async ({ skip }) => {
+      if (c.untried !== undefined) skip(c.untried);
+      await compareWithRuntime(forwardOf(c), feeds(), c.refused);
+    });
+
+    const floatInputs = c.inputs.flatMap((x, i) => (isFloat(x) ? [inputName(i)] : []));
+    if (floatInputs.length === 0) return;
+    if (op.vjp === null) {
+      test("has no gradient", () => {
+        expect(() => backwardOf(c)).toThrow(new Error(`grad: ${op.name} has no gradient`));
+      });
+      return;
+    }
+
+    test(c.gradient ? "gradient = the documented one" : "gradient = central differences", () => {
+      for (const fed of feeds()) {
+        const actual = interpret(backwardOf(c), fed, { precision: "float64" });
+        const weights = Array.from(fed.cotangent!.data);
+        const expected = c.gradient
+          ? c.gradient(weights, ...floatInputs.map((x) => Array.from(fed[x]!.data)))
+          : floatInputs.map((x) => centralDifferences(forwardOf(c), fed, x, weights));
+        for (const [k, x] of floatInputs.entries()) {
+          expect(actual[gradientName(x)]!.shape).toEqual(fed[x]!.shape);
+          expectClose(actual[gradientName(x)]!.data, expected[k]!, DIFFERENCES, x);
+        }
+      }
+    });
+
+    test("gradient in ONNX Runtime = interpreter", async ({ skip }) => {
+      if (c.untried !== undefined) skip(c.untried);
+      await compareWithRuntime(backwardOf(c), feeds(), c.gradientRefused);
+    });
+  });
+});
+
+function forwardOf(c: Case): Program {
+  const inputs = c.inputs.map(({ dtype, shape }, i) => input(inputName(i), dtype, shape));
+  return {
+    inputs: Object.fromEntries(inputs.map((t, i) => [inputName(i), t])),
+    outputs: { y: c.build(...inputs) },
+  };
+}
+
+/** The gradient of each float input, under its name with a prefix, from a cotangent that is fed. */
+function backwardOf(c: Case): Program {
+  const { inputs, outputs } = forwardOf(c);
+  const y = outputs.y!;
+  const cotangent = input("cotangent", "float32", y.shape);
+  const floatInputs = Object.entries(inputs).filter(([, t]) => isFloat(t));
+  const gradients = vjp(
+    [y],
+    [cotangent],
+    floatInputs.map(([, t]) => t),
+  );
+  return {
+    inputs: { ...inputs, cotangent },
+    outputs: Object.fromEntries(floatInputs.map(([name], k) => [gradientName(name), gradients[k]!])),
+  };
+}
+
+/** Everything that a case's programs are fed; the forward one ignores the cotangent. */
+function feed(c: Case, sizes: Sizes): Record<string, TensorData> {
+  const feeds = Object.fromEntries(c.inputs.map((x, i) => [inputName(i), fill(x, sizes, `${c.name}/${i}`)]));
+  return { ...feeds, cotangent: fill(floats(forwardOf(c).outputs.y!.shape), sizes, `${c.name}/cotangent`) };
+}
+
+/** d(sum of weights × y) / d(each element of one input), in float64. */
+function centralDifferences(program: Program, feeds: Params<TensorData>, name: string, weights: readonly number[]) {
+  const fed = feeds[name]!;
+  const moved = (i: number, delta: number) => {
+    const data = Float64Array.from(fed.data);
+    data[i]! += delta;
+    const value: TensorData = { dtype: "float64", shape: fed.shape, data };
+    return interpret(program, { ...feeds, [name]: value }, { precision: "float64" }).y!.data;
+  };
+  return Array.from(fed.data, (_, i) => {
+    const [above, below] = [moved(i, STEP), moved(i, -STEP)];
+    return weights.reduce((total, weight, j) => total + (weight * (above[j]! - below[j]!)) / (2 * STEP), 0);
+  });
+}
+
+/** Runs all feeds through one session and compares every output with the interpreter's. */
+async function compareWithRuntime(program: Program, runs: readonly Params<TensorData>[], refused?: RegExp) {
+  const attempt = async () => {
+    const session = await Session.compile(program, { threads: 1 });
+    try {
+      for (const feeds of runs) {
+        const expected = interpret(program, feeds);
+        const actual = await session.run(feeds);
+        for (const [name, value] of Object.entries(expected)) {
+          expect(actual[name]!.dtype).toBe(value.dtype);
+          expect(actual[name]!.shape).toEqual(value.shape);
+          expectClose(actual[name]!.data, value.data, isFloat(value) ? FLOAT32 : EXACT, name);
+        }
+      }
+    } finally {
+      await session.release();
+    }
+  };
+  if (refused === undefined) await attempt();
+  else await expect(attempt()).rejects.toThrow(refused);
+}
+
+function expectClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  { relative, absolute }: Tolerance,
+  what: string,
+): void {
+  expect(actual.length, what).toBe(expected.length);
+  for (let i = 0; i < expected.length; i++) {
+    const [a, b] = [actual[i]!, expected[i]!];
+    const close = Object.is(a, b) || a === b || Math.abs(a - b) <= absolute + relative * Math.abs(b);
+    expect(close, `${what}[${i}]: ${a} should be ${b}`).toBe(true);
+  }
+}
