@@ -1,0 +1,29 @@
+/** What turns messages into a model's input and its tokens into text: one implementation per model family. */
+import type { Message, Prompt } from "./records.ts";
+
+export interface EncodeOptions {
+  /** Ends the prompt with the opening of an assistant turn; default true. */
+  readonly addGenerationPrompt?: boolean;
+  /** Relative image paths count from here; default the working directory. */
+  readonly baseFolder?: string;
+  /** Text the assistant's turn begins with, e.g. "<think>"; part of the prompt. Needs the generation prompt. */
+  readonly assistantPrefix?: string;
+}
+
+export interface Processor {
+  /**
+   * Renders the chat template, loads the images and expands their placeholders. Throws UserError for an image that cannot
+   * be read, and for text that spells one of the model's special tokens: it could pass for an image or end a turn.
+   */
+  encode(messages: readonly Message[], options?: EncodeOptions): Promise<Prompt>;
+  /** The tokens of a whole assistant turn, the end-of-turn token included. Throws UserError for special tokens in `text`. */
+  encodeCompletion(text: string): Int32Array;
+  /** The text of sampled tokens, special tokens left out. */
+  decode(ids: ArrayLike<number>): string;
+  /** Any of these ends a completion. */
+  readonly stopTokenIds: readonly number[];
+  /** The placeholder that is repeated once per image feature. */
+  readonly imageTokenId: number;
+  /** An image feature comes from mergeSize x mergeSize patches. */
+  readonly mergeSize: number;
+}

@@ -1,0 +1,39 @@
+/** Renders a model's jinja chat template: messages to the prompt's text, image placeholders included. */
+import { Template } from "@huggingface/jinja";
+import { messageOf, UserError } from "../core/errors.ts";
+import type { Message } from "../core/records.ts";
+
+export interface ChatTemplateOptions {
+  /** Ends with the opening of an assistant turn; default false. */
+  readonly addGenerationPrompt?: boolean;
+  /** bos_token and others that a template may name. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A template that mentions images gets every message's content as a list of parts; one that does not is written for
+ * strings and gets the texts joined, and an image is then a UserError.
+ */
+export function renderChat(template: string, messages: readonly Message[], options: ChatTemplateOptions = {}): string {
+  const takesParts = /image/.test(template);
+  if (!takesParts && messages.some((message) => message.content.some((part) => part.type === "image"))) {
+    throw new UserError(
+      "the model's chat template has no place for images: use the template of a vision-language model",
+    );
+  }
+  const plain = messages.map(({ role, content }) => ({
+    role,
+    content: takesParts
+      ? content.map((part) => (part.type === "image" ? { type: "image" } : { type: "text", text: part.text }))
+      : content.map((part) => (part.type === "text" ? part.text : "")).join(""),
+  }));
+  try {
+    return new Template(template).render({
+      ...options.variables,
+      messages: plain,
+      add_generation_prompt: options.addGenerationPrompt ?? false,
+    });
+  } catch (error) {
+    throw new UserError(`the model's chat template cannot be rendered: ${messageOf(error)}`, { cause: error });
+  }
+}

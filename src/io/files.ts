@@ -1,0 +1,137 @@
+/** Files that are whole or absent, and JSON whose faults are told with their place: what every reader and writer of `io` uses. */
+import { createHash, randomUUID } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { messageOf, UserError } from "../core/errors.ts";
+
+/** Replaces `path` by `data`, or leaves it as it was: a crash never shows a half-written file. Makes missing folders. */
+export function writeFileAtomic(path: string, data: string | Uint8Array): void {
+  writeBeside(path, (write) => write(typeof data === "string" ? Buffer.from(data, "utf8") : data));
+}
+
+/**
+ * Streams a file: `fill` calls `write` as often as it likes, into a file beside `path` that takes its name at the end.
+ * When `fill` throws, `path` is left as it was and nothing stays behind.
+ */
+export function writeBeside(path: string, fill: (write: (bytes: Uint8Array) => void) => void): void {
+  const beside = `${path}.${randomUUID()}.tmp`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    const file = openSync(beside, "wx");
+    try {
+      fill((bytes) => writeAll(file, bytes));
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(beside, path);
+  } catch (error) {
+    if (existsSync(beside)) rmSync(beside);
+    const isSystem = (error as NodeJS.ErrnoException).syscall !== undefined;
+    throw isSystem ? new UserError(`cannot write ${path}: ${reasonOf(error)}`, { cause: error }) : error;
+  }
+  syncFolder(dirname(path));
+}
+
+/** Reads a text file a user gave; `what` names its role in the error, e.g. "model configuration". */
+export function readText(path: string, what: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw fileError(path, what, error);
+  }
+}
+
+/** Reads a JSON file a user gave; missing or malformed it is a UserError with path, line and column. */
+export function readJson(path: string, what: string): unknown {
+  const text = readText(path, what);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const at = faultPosition(text, messageOf(error));
+    const lines = text.slice(0, at).split("\n");
+    const [line, column] = [lines.length, lines.at(-1)!.length + 1];
+    const reason = messageOf(error).replace(/( in JSON at position|, "|, \.\.\.").*$/s, ""); // drops V8's excerpt
+    throw new UserError(`${what} ${path} is not valid JSON: line ${line}, column ${column}: ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The UserError for a file that could not be read: one sentence with role, path and reason. */
+export function fileError(path: string, what: string, error: unknown): UserError {
+  return new UserError(`cannot read ${what} ${path}: ${reasonOf(error)}`, { cause: error });
+}
+
+/** SHA-256 as 64 hexadecimal digits; a string counts as its UTF-8 bytes. */
+export function sha256(data: string | Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  ENOTDIR: "a part of its path is a file, not a folder",
+  EEXIST: "a part of its path is a file, not a folder",
+  EISDIR: "it is a folder",
+  EACCES: "permission denied",
+  EROFS: "the disk is read-only",
+  ENOSPC: "the disk is full",
+};
+
+function reasonOf(error: unknown): string {
+  return reasons[(error as NodeJS.ErrnoException).code ?? ""] ?? messageOf(error);
+}
+
+function writeAll(file: number, bytes: Uint8Array): void {
+  const most = 1 << 30; // one write of more than 2 GiB is refused
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, Math.min(most, bytes.length - done));
+}
+
+/** Makes the rename itself durable; systems that cannot open a folder are left alone. */
+function syncFolder(folder: string): void {
+  try {
+    const handle = openSync(folder, "r");
+    try {
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+  } catch {
+    // Windows refuses to open a folder; the file itself is synced.
+  }
+}
+
+/** Where parsing failed: as V8 says, else the end of the shortest prefix that fails for another reason than being cut. */
+function faultPosition(text: string, message: string): number {
+  const stated = /at position (\d+)/.exec(message);
+  if (stated) return Number(stated[1]);
+  if (/end of JSON/.test(message)) return text.length;
+  let good = 0;
+  let bad = text.length;
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1;
+    if (isCutOnly(text.slice(0, middle))) good = middle;
+    else bad = middle;
+  }
+  return good;
+}
+
+function isCutOnly(prefix: string): boolean {
+  try {
+    JSON.parse(prefix);
+    return true;
+  } catch (error) {
+    const stated = /at position (\d+)/.exec(messageOf(error));
+    return stated ? Number(stated[1]) >= prefix.length : /end of JSON/.test(messageOf(error));
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * Image files to 8-bit RGB pixels, equal to what Pillow's `exif_transpose` and `convert("RGB")` give to transformers:
+ * EXIF rotation is applied, alpha is dropped without compositing, colour profiles are ignored, CMYK is converted by its
+ * plain formula, of several frames the first is taken. 16-bit files are the exception: every value v becomes v >> 8, its
+ * place in the full range 0..65535 (Pillow cuts grey at 255), so 12-bit scans stored in 16 bits need a window beforehand.
+ */
+import { readFile, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import sharp, { type Metadata, type SharpOptions } from "sharp";
+import { messageOf, UserError } from "../core/errors.ts";
+import type { ImageRef, RawImage } from "../core/records.ts";
+import { fileError, sha256 } from "./files.ts";
+
+/** A larger image is refused before it is decoded: 10,000 x 10,000. */
+export const MAX_IMAGE_PIXELS = 100_000_000;
+const MAX_FILE_BYTES = 1_000_000_000;
+const FORMATS = ["png", "jpeg", "webp", "tiff", "gif", "heif"];
+
+/** Pixels in RGB with the size as shown (after EXIF rotation) and the hash of the file, or of pixels given directly. */
+export interface DecodedImage {
+  readonly image: RawImage;
+  readonly sha256: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Decodes a file (relative paths count from `baseFolder`) or takes `ref.pixels`. Throws UserError naming the path. */
+export async function decodeImage(ref: ImageRef, baseFolder = "."): Promise<DecodedImage> {
+  if (ref.pixels !== undefined) return fromPixels(ref.path, ref.pixels);
+  const path = resolve(baseFolder, ref.path);
+  const bytes = await readImageFile(path);
+  const metadata = await readMetadata(path, bytes);
+  const image = await decode(path, bytes, metadata);
+  return { image, sha256: sha256(bytes), width: image.width, height: image.height };
+}
+
+/** A PNG file of 8-bit grey or RGB pixels. */
+export async function encodePng(image: RawImage): Promise<Uint8Array> {
+  const { width, height, channels, data } = image;
+  return sharp(data, { raw: { width, height, channels } }).png().toBuffer();
+}
+
+const options: SharpOptions = {
+  failOn: "error",
+  ignoreIcc: true,
+  autoOrient: true,
+  limitInputPixels: MAX_IMAGE_PIXELS,
+};
+
+async function readImageFile(path: string): Promise<Uint8Array> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_FILE_BYTES)
+      throw new UserError(`image ${path} has ${size} bytes; at most ${MAX_FILE_BYTES} are read`);
+    return await readFile(path);
+  } catch (error) {
+    throw error instanceof UserError ? error : fileError(path, "image", error);
+  }
+}
+
+async function readMetadata(path: string, bytes: Uint8Array): Promise<Metadata> {
+  if (bytes.length === 0) throw new UserError(`image ${path} is an empty file`);
+  let metadata: Metadata;
+  try {
+    metadata = await sharp(bytes, { ...options, limitInputPixels: false }).metadata();
+  } catch (error) {
+    if (Buffer.from(bytes.subarray(128, 132)).toString("latin1") === "DICM") {
+      throw new UserError(`image ${path} is a DICOM file: convert it to PNG with the window you want first`);
+    }
+    const isUnknown = /unsupported image format/.test(messageOf(error));
+    const reason = isUnknown
+      ? "is no image in a known format (PNG, JPEG, WebP, TIFF, GIF)"
+      : `is damaged (${brief(error)})`;
+    throw new UserError(`image ${path} ${reason}: replace or convert it`, { cause: error });
+  }
+  const { format, width, height, depth } = metadata;
+  if (!FORMATS.includes(format)) {
+    throw new UserError(`image ${path} is in the format ${format}, which is not read: convert it to PNG`);
+  }
+  if (depth !== "uchar" && depth !== "ushort") {
+    throw new UserError(
+      `image ${path} has pixels of type ${depth}: convert it to an 8-bit PNG with the window you want`,
+    );
+  }
+  if (width * height > MAX_IMAGE_PIXELS) {
+    throw new UserError(
+      `image ${path} has ${width} x ${height} pixels, more than ${MAX_IMAGE_PIXELS}: scale it down or cut it first`,
+    );
+  }
+  return metadata;
+}
+
+async function decode(path: string, bytes: Uint8Array, metadata: Metadata): Promise<RawImage> {
+  try {
+    const isCmyk = metadata.space === "cmyk";
+    const input = sharp(bytes, options);
+    const pipeline = isCmyk ? input.pipelineColourspace("cmyk").toColourspace("cmyk") : input.removeAlpha();
+    const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true });
+    const { width, height } = info;
+    if (isCmyk) return { width, height, channels: 3, data: cmykToRgb(data, info.channels) };
+    return toRgb({ width, height, channels: info.channels === 1 ? 1 : 3, data });
+  } catch (error) {
+    throw new UserError(`image ${path} is damaged or cut short (${brief(error)}): replace it`, { cause: error });
+  }
+}
+
+function fromPixels(name: string, pixels: RawImage): DecodedImage {
+  const { width, height, channels, data } = pixels;
+  const isSize = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;
+  if (!isSize || data.length !== width * height * channels) {
+    throw new UserError(
+      `image ${name}: ${width} x ${height} pixels of ${channels} channels need a positive size and ` +
+        `${width * height * channels} bytes, got ${data.length}`,
+    );
+  }
+  return { image: toRgb(pixels), sha256: sha256(data), width, height };
+}
+
+function toRgb(image: RawImage): RawImage {
+  if (image.channels === 3) return image;
+  const data = new Uint8Array(3 * image.data.length);
+  for (let i = 0; i < image.data.length; i++) data.fill(image.data[i]!, 3 * i, 3 * i + 3);
+  return { ...image, channels: 3, data };
+}
+
+/** Pillow's conversion: the ink c over black k leaves (255 - k) - c (255 - k) / 255, rounded. */
+function cmykToRgb(cmyk: Uint8Array, stride: number): Uint8Array {
+  const pixels = cmyk.length / stride;
+  const rgb = new Uint8Array(3 * pixels);
+  for (let i = 0; i < pixels; i++) {
+    const white = 255 - cmyk[i * stride + 3]!;
+    for (let c = 0; c < 3; c++) rgb[3 * i + c] = white - Math.round((cmyk[i * stride + c]! * white) / 255);
+  }
+  return rgb;
+}
+
+/** A decoder's message in one line. */
+function brief(error: unknown): string {
+  return messageOf(error).replace(/\s+/g, " ").trim();
+}

@@ -1,0 +1,137 @@
+/** A model folder's tokenizer.json: text to token ids and back, as transformers gives them without added special tokens. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { Tokenizer as Backend } from "@huggingface/tokenizers";
+import { z } from "zod";
+import { messageOf, UserError } from "../core/errors.ts";
+import { readJson, readText } from "./files.ts";
+
+export interface Tokenizer {
+  /** Special tokens spelled out in the text become their single ids; none is added. */
+  encode(text: string): Int32Array;
+  /** Ids without a token (rows a model has beyond its tokenizer) give no text; cut UTF-8 gives U+FFFD. */
+  decode(ids: ArrayLike<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
+  idOf(token: string): number | undefined;
+  /** Largest id + 1; a model may have more rows. */
+  readonly vocabSize: number;
+  /** Ascending. */
+  readonly specialTokenIds: readonly number[];
+  /** The special tokens' texts, in the order of their ids. */
+  readonly specialTokens: readonly string[];
+  /** From chat_template.jinja, chat_template.json or tokenizer_config.json, in this order. */
+  readonly chatTemplate: string | null;
+  /** What tokenizer_config.json names bos_token, eos_token…: chat templates may use them. */
+  readonly namedTokens: Readonly<Record<string, string>>;
+}
+
+const addedToken = z.looseObject({ id: z.int().min(0), content: z.string().min(1), special: z.boolean().optional() });
+const tokenizerSchema = z.looseObject({ model: z.looseObject({}), added_tokens: z.array(addedToken).default([]) });
+const tokenText = z.union([z.string(), z.looseObject({ content: z.string() }).transform((token) => token.content)]);
+const namedTokenKeys = [
+  "bos_token",
+  "eos_token",
+  "unk_token",
+  "pad_token",
+  "sep_token",
+  "cls_token",
+  "mask_token",
+] as const;
+const configSchema = z.looseObject({
+  additional_special_tokens: z.array(tokenText).nullish(),
+  extra_special_tokens: z.union([z.array(tokenText), z.record(z.string(), tokenText)]).nullish(),
+  clean_up_tokenization_spaces: z.boolean().nullish(),
+  chat_template: z
+    .union([
+      z.string(),
+      z.array(z.looseObject({ name: z.string(), template: z.string() })),
+      z.record(z.string(), z.string()),
+    ])
+    .nullish(),
+});
+
+/** Loads tokenizer.json with, where present, tokenizer_config.json and the chat template. Throws UserError naming the file. */
+export function loadTokenizer(folder: string): Tokenizer {
+  const path = join(folder, "tokenizer.json");
+  const json = parse(tokenizerSchema, path, "tokenizer");
+  const configPath = join(folder, "tokenizer_config.json");
+  const config = existsSync(configPath) ? parse(configSchema, configPath, "tokenizer configuration") : {};
+
+  const backend = build(json, path);
+  const ids = new Map<string, number>();
+  for (const [token, id] of backend.get_vocab()) if (token !== undefined) ids.set(token, id);
+  const vocabSize = [...ids.values()].reduce((largest, id) => Math.max(largest, id), -1) + 1;
+  const specialIds = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id));
+  const namedTokens = readNamedTokens(config);
+  for (const token of [...extraSpecialTokens(config), ...Object.values(namedTokens)]) {
+    const id = ids.get(token);
+    if (id !== undefined) specialIds.add(id);
+  }
+  const specialTokenIds = [...specialIds].sort((a, b) => a - b);
+
+  return {
+    encode: (text) => encode(backend, text, path),
+    decode: (sequence, { skipSpecialTokens = false } = {}) => {
+      const kept = Array.from(sequence).filter(
+        (id) => backend.id_to_token(id) !== undefined && !(skipSpecialTokens && specialIds.has(id)),
+      );
+      if (kept.length === 0) return "";
+      return backend.decode(kept, { clean_up_tokenization_spaces: config.clean_up_tokenization_spaces ?? false });
+    },
+    idOf: (token) => ids.get(token),
+    vocabSize,
+    specialTokenIds,
+    specialTokens: specialTokenIds.map((id) => backend.id_to_token(id)!),
+    chatTemplate: findChatTemplate(folder, config),
+    namedTokens,
+  };
+}
+
+type Config = z.infer<typeof configSchema>;
+
+function build(json: z.infer<typeof tokenizerSchema>, path: string): Backend {
+  const absent = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
+  try {
+    return new Backend({ ...absent, ...json }, {});
+  } catch (error) {
+    throw new UserError(`${path} is not a tokenizer that can be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function encode(backend: Backend, text: string, path: string): Int32Array {
+  if (text === "") return new Int32Array(0);
+  const ids: readonly (number | undefined)[] = backend.encode(text, { add_special_tokens: false }).ids;
+  return Int32Array.from(ids, (id) => {
+    if (id === undefined) throw new UserError(`${path} has no token for a part of ${JSON.stringify(text)}`);
+    return id;
+  });
+}
+
+/** Tokens that the configuration calls special, whether or not tokenizer.json marks them so. */
+function extraSpecialTokens(config: Config): readonly string[] {
+  const extra = config.extra_special_tokens ?? [];
+  return [...(config.additional_special_tokens ?? []), ...(Array.isArray(extra) ? extra : Object.values(extra))];
+}
+
+function readNamedTokens(config: Config): Record<string, string> {
+  const found = namedTokenKeys.map((key) => [key, tokenText.safeParse(config[key]).data] as const);
+  return Object.fromEntries(found.filter((entry): entry is [(typeof entry)[0], string] => entry[1] !== undefined));
+}
+
+function findChatTemplate(folder: string, config: Config): string | null {
+  const jinja = join(folder, "chat_template.jinja");
+  if (existsSync(jinja)) return readText(jinja, "chat template");
+  const legacy = join(folder, "chat_template.json");
+  if (existsSync(legacy))
+    return parse(z.looseObject({ chat_template: z.string() }), legacy, "chat template").chat_template;
+  const template = config.chat_template ?? null;
+  if (template === null || typeof template === "string") return template;
+  if (Array.isArray(template)) return template.find(({ name }) => name === "default")?.template ?? null;
+  return template.default ?? null;
+}
+
+function parse<T>(schema: z.ZodType<T>, path: string, what: string): T {
+  const result = schema.safeParse(readJson(path, what));
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  throw new UserError(`${what} ${path} is not valid: ${issue.path.join(".") || "the whole file"}: ${issue.message}`);
+}
