@@ -1,0 +1,120 @@
+"""Checks a checkpoint that viva saved against transformers: every weight is found, and completions get the same log-probs.
+A folder with adapter_config.json is loaded with PEFT onto the model it names.
+
+needs: torch (a CPU build is enough), transformers>=5, pillow, for adapters peft; no torchvision
+usage: python scripts/check_in_transformers.py CHECKPOINT ROWS LOGPROBS [--tolerance 1e-4]
+
+ROWS      JSONL: {"image": path | "images": [path, …], "question": text, "completion": text}, paths relative to the file
+LOGPROBS  JSONL, a line per row, as `viva logprobs` writes it: token_ids, log_probs (natural log, of the completion's tokens
+          and the closing <|im_end|>), prompt_tokens, image_tokens
+Prints the largest difference; exit code 1 when anything is missing, left over or further apart than the tolerance.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+import torch
+import transformers
+from transformers import AutoTokenizer, Qwen2VLForConditionalGeneration, Qwen2VLImageProcessorPil, Qwen2VLProcessor
+from transformers.image_utils import load_image
+
+
+class Processor(Qwen2VLProcessor):
+    """Qwen2-VL's processor without a video processor, which would need torchvision."""
+
+    def check_argument_for_proper_class(self, *args, **kwargs):
+        return None
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("checkpoint", "rows", "logprobs"):
+        arguments.add_argument(name, type=Path)
+    arguments.add_argument("--tolerance", type=float, default=1e-4)
+    options = arguments.parse_args()
+    transformers.utils.logging.disable_progress_bar()
+
+    model = load_model(options.checkpoint)
+    processor = load_processor(options.checkpoint)
+    rows, answers = read_jsonl(options.rows), read_jsonl(options.logprobs)
+    require(len(rows) > 0, f"{options.rows}: no rows")
+    require(len(rows) == len(answers), f"{len(rows)} rows, but {len(answers)} lines of log-probs")
+
+    worst, tokens = 0.0, 0
+    for number, (row, answer) in enumerate(zip(rows, answers), start=1):
+        expected = score(model, processor, row, options.rows.parent)
+        for key in ("prompt_tokens", "image_tokens", "token_ids"):
+            require(answer[key] == expected[key], f"row {number}: {key} is {answer[key]}, transformers has {expected[key]}")
+        log_probs = torch.tensor(answer["log_probs"], dtype=torch.float64)
+        require(len(log_probs) == len(expected["log_probs"]), f"row {number}: {len(log_probs)} log-probs for {len(expected['log_probs'])} tokens")
+        difference = (log_probs - expected["log_probs"]).abs().max().item()
+        # Written so that a NaN fails.
+        require(difference <= options.tolerance, f"row {number}: log-probs differ by {difference:.2e}, more than {options.tolerance:.0e}")
+        worst, tokens = max(worst, difference), tokens + len(log_probs)
+    print(f"transformers {transformers.__version__}: {len(rows)} rows, {tokens} tokens, largest log-prob difference {worst:.2e}")
+
+
+def load_model(checkpoint):
+    config = checkpoint / "adapter_config.json"
+    if config.exists():
+        return load_adapter(checkpoint, Path(json.loads(config.read_text())["base_model_name_or_path"]))
+    model, info = Qwen2VLForConditionalGeneration.from_pretrained(
+        checkpoint, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        require(not info[kind], f"{checkpoint}: {kind.replace('_', ' ')}: {sorted(map(str, info[kind]))}")
+    return model.eval()
+
+
+def load_adapter(adapter, base):
+    import warnings
+
+    from peft import PeftModel
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = PeftModel.from_pretrained(load_model(base), adapter)
+    missing = [str(warning.message) for warning in caught if "missing adapter keys" in str(warning.message).lower()]
+    require(not missing, f"{adapter}: {missing}")
+    return model.eval()
+
+
+def load_processor(checkpoint):
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    image_processor = Qwen2VLImageProcessorPil.from_pretrained(checkpoint)
+    return Processor(image_processor=image_processor, tokenizer=tokenizer, chat_template=tokenizer.chat_template)
+
+
+@torch.no_grad()
+def score(model, processor, row, folder):
+    paths = row["images"] if "images" in row else [row["image"]] if "image" in row else []
+    content = [*({"type": "image"} for _ in paths), {"type": "text", "text": row["question"]}]
+    prompt = processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True)
+    images = [load_image(str(folder / path)) for path in paths]
+    inputs = processor(text=[prompt], images=images or None, return_tensors="pt")
+    prompt_ids = inputs.pop("input_ids")
+    tokenizer = processor.tokenizer
+    completion_ids = tokenizer(row["completion"], add_special_tokens=False)["input_ids"] + [tokenizer.convert_tokens_to_ids("<|im_end|>")]
+    ids = torch.cat([prompt_ids, torch.tensor([completion_ids])], dim=1)
+    is_image = (ids == model.config.image_token_id).int()
+    inputs = {key: inputs[key] for key in ("pixel_values", "image_grid_thw") if key in inputs}
+    logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), mm_token_type_ids=is_image, use_cache=False, **inputs).logits
+    log_probs = torch.log_softmax(logits[0, prompt_ids.shape[1] - 1 : -1].double(), dim=-1)
+    return {"token_ids": completion_ids, "log_probs": log_probs.gather(1, torch.tensor(completion_ids)[:, None])[:, 0],
+            "prompt_tokens": prompt_ids.shape[1], "image_tokens": int(is_image[0, : prompt_ids.shape[1]].sum())}
+
+
+def read_jsonl(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+
+
+def require(condition, message):
+    if not condition:
+        sys.exit(message)  # to stderr, exit code 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+/** The model families, and opening a Hugging Face folder's config.json with the right one. */
+import { join } from "node:path";
+import { UserError } from "../core/errors.ts";
+import type { Processor } from "../core/processor.ts";
+import { readJson } from "../io/files.ts";
+import type { Model, ModelFamily } from "./model.ts";
+import { qwen2Vl } from "./qwen2_vl/index.ts";
+
+export const families: Readonly<Record<string, ModelFamily>> = { qwen2_vl: qwen2Vl };
+
+/** The model that a folder's config.json describes. */
+export function openModel(folder: string): Model {
+  const { family, config, source } = readConfig(folder);
+  return family.create(config, source);
+}
+
+/** The processor of a folder's model, from `files` where that is another folder (an adapter's); no weights are needed. */
+export function openProcessor(
+  folder: string,
+  limits: Parameters<ModelFamily["loadProcessor"]>[1] = {},
+  files = folder,
+): Promise<Processor> {
+  return readConfig(folder).family.loadProcessor(files, limits);
+}
+
+function readConfig(folder: string) {
+  const source = join(folder, "config.json");
+  const config = readJson(source, "model configuration");
+  if (typeof config !== "object" || config === null || Array.isArray(config)) {
+    throw new UserError(`${source}: expected an object with model_type`);
+  }
+  const modelType = String((config as Record<string, unknown>)["model_type"]);
+  if (!Object.hasOwn(families, modelType)) {
+    throw new UserError(`${source}: unknown model_type "${modelType}", known: ${Object.keys(families).join(", ")}`);
+  }
+  return { family: families[modelType]!, config: config as Record<string, unknown>, source };
+}

@@ -1,0 +1,107 @@
+/** What a model family provides: its configuration, its weights, and its two stacks as graph functions. */
+import type { Params, Tensor } from "../compiler/tensor.ts";
+import type { Processor } from "../core/processor.ts";
+
+/** How a weight is initialised when a model starts from random weights. */
+export type Initialiser =
+  | { readonly kind: "zeros" | "ones" }
+  | { readonly kind: "normal"; readonly std: number }
+  /** Uniform in ±bound. */
+  | { readonly kind: "uniform"; readonly bound: number };
+
+export interface WeightSpec {
+  readonly shape: readonly number[];
+  readonly initialiser: Initialiser;
+}
+
+/** cos and sin of the rotary angles: one line of `width` numbers per token. */
+export interface RotaryTable {
+  readonly cos: Float32Array;
+  readonly sin: Float32Array;
+}
+
+/** Mixes tokens of a row: query [rows, tokens, heads, headDim], key and value [rows, tokens, keyValueHeads, headDim]. */
+export type Attend = (query: Tensor, key: Tensor, value: Tensor) => Tensor;
+
+export interface BlockContext {
+  /** [rows, tokens, headDim] */
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+  /** Returns [rows, tokens, heads x headDim]. */
+  readonly attend: Attend;
+}
+
+/** stem -> equal blocks -> head. Weights are looked up by name: whole names in stem and head, local ones in a block. */
+export interface Stack {
+  readonly depth: number;
+  readonly width: number;
+  readonly heads: number;
+  readonly keyValueHeads: number;
+  readonly headDim: number;
+  /** What stands before a local name: block 3's "mlp.up_proj.weight" is "model.layers.3.mlp.up_proj.weight". */
+  blockPrefix(index: number): string;
+  readonly stemWeights: readonly string[];
+  readonly blockWeights: readonly string[];
+  readonly headWeights: readonly string[];
+  /** x [flat, width] to the same shape. */
+  block(weights: Params<Tensor>, x: Tensor, context: BlockContext): Tensor;
+}
+
+export interface VisionStack extends Stack {
+  /** Numbers per patch. */
+  readonly patchSize: number;
+  /** Patches that become one image token. */
+  readonly patchesPerToken: number;
+  /** patches [flat, patchSize] to [flat, width]. */
+  stem(weights: Params<Tensor>, patches: Tensor): Tensor;
+  /** x [flat, width] to image tokens [features, language width]. */
+  head(weights: Params<Tensor>, x: Tensor): Tensor;
+  /** Rotary table of an image's patches in the tower's order. */
+  rotary(grid: readonly [number, number, number]): RotaryTable;
+}
+
+export interface LanguageStack extends Stack {
+  readonly vocabularySize: number;
+  readonly maxPositions: number;
+  readonly positionAxes: number;
+  /** Token embeddings [flat, width] with image features put in where `imageIndex` [flat] is not negative. */
+  stem(weights: Params<Tensor>, t: { tokenIds: Tensor; features: Tensor; imageIndex: Tensor }): Tensor;
+  /** Final norm and projection: x [flat, width] to logits [flat, vocabulary]. */
+  head(weights: Params<Tensor>, x: Tensor): Tensor;
+  /** Position ids [positionAxes x tokens] of a prompt, and the first position after it. */
+  positions(
+    tokenIds: Int32Array,
+    grids: readonly (readonly [number, number, number])[],
+  ): { readonly positions: Int32Array; readonly next: number };
+  /** Rotary table of position ids [positionAxes x tokens]. */
+  rotary(positions: Int32Array): RotaryTable;
+}
+
+/** A model of given sizes: pure functions, no weights. */
+export interface Model {
+  readonly modelType: string;
+  /** config.json as it is written beside saved weights. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Every weight by its Hugging Face name; a tied weight once. */
+  readonly weights: Readonly<Record<string, WeightSpec>>;
+  readonly vision: VisionStack;
+  readonly language: LanguageStack;
+  readonly imageTokenId: number;
+  /** Ids that mark images in a prompt and must never be sampled. */
+  readonly visionTokenIds: readonly number[];
+  /** The canonical name of a weight found in a checkpoint, or null for one to be ignored. */
+  canonicalName(stored: string): string | null;
+  /** A layer's name in transformers' module tree, which adapters are stored and chosen by. */
+  moduleName(layer: string): string;
+}
+
+/** A family: reads config.json. */
+export interface ModelFamily {
+  readonly modelType: string;
+  /** Chat template, tokenizer and image processing of a folder; limits replace the folder's own. */
+  loadProcessor(
+    folder: string,
+    limits: { readonly minPixels?: number; readonly maxPixels?: number },
+  ): Promise<Processor>;
+  create(config: Readonly<Record<string, unknown>>, source: string): Model;
+}

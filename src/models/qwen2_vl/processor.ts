@@ -1,0 +1,190 @@
+/**
+ * Qwen2-VL's processor: chat template, tokens and pixels of a prompt. Every image token in a prompt comes from an image:
+ * as many placeholders as images, each repeated once per merged patch, and none spelled out in the text.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { messageOf, UserError } from "../../core/errors.ts";
+import type { EncodeOptions, Processor } from "../../core/processor.ts";
+import type { ImageFeatures, ImageRef, Message, Prompt } from "../../core/records.ts";
+import { renderChat } from "../../io/chat-template.ts";
+import { readJson } from "../../io/files.ts";
+import { decodeImage } from "../../io/images.ts";
+import { loadTokenizer, type Tokenizer } from "../../io/tokenizer.ts";
+import { type ImageProcessorConfig, parseImageProcessorConfig, patchify } from "./image-processor.ts";
+
+export interface LoadProcessorOptions {
+  /** In place of what the checkpoint says: images are resized to an area within these limits. */
+  readonly minPixels?: number;
+  readonly maxPixels?: number;
+}
+
+const IMAGE_TOKEN = "<|image_pad|>";
+const END_OF_TURN = "<|im_end|>";
+const END_OF_TEXT = "<|endoftext|>";
+
+/** For checkpoints without a chat template: what Qwen2-VL's own gives for text and images. */
+const DEFAULT_TEMPLATE = `{%- for message in messages -%}
+{%- if loop.first and message.role != 'system' -%}
+{{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}
+{%- endif -%}
+{{ '<|im_start|>' + message.role + '\\n' }}
+{%- for part in message.content -%}
+{{ '<|vision_start|><|image_pad|><|vision_end|>' if part.type == 'image' else part.text }}
+{%- endfor -%}
+{{ '<|im_end|>\\n' }}
+{%- endfor -%}
+{{ '<|im_start|>assistant\\n' if add_generation_prompt else '' }}`;
+
+/**
+ * Reads tokenizer.json, preprocessor_config.json (or processor_config.json), the chat template and generation_config.json
+ * of a model folder. Throws UserError naming what is missing or wrong.
+ */
+export async function loadProcessor(folder: string, options: LoadProcessorOptions = {}): Promise<Processor> {
+  const tokenizer = loadTokenizer(folder);
+  const config = readImageProcessorConfig(folder, options);
+  const template = tokenizer.chatTemplate ?? DEFAULT_TEMPLATE;
+  const imageTokenId = requireToken(tokenizer, folder, IMAGE_TOKEN);
+  const endOfTurn = requireToken(tokenizer, folder, END_OF_TURN);
+  checkImageToken(folder, imageTokenId);
+
+  const encode = async (messages: readonly Message[], o: EncodeOptions = {}): Promise<Prompt> => {
+    const { addGenerationPrompt = true, baseFolder, assistantPrefix = "" } = o;
+    if (assistantPrefix !== "" && !addGenerationPrompt) {
+      throw new Error("encode: assistantPrefix needs the generation prompt, got addGenerationPrompt: false");
+    }
+    for (const message of messages) refuseSpecialTokens(tokenizer, textRuns(message), `the ${message.role} message`);
+    refuseSpecialTokens(tokenizer, [assistantPrefix], "the assistant's prefix");
+
+    const text =
+      renderChat(template, messages, { addGenerationPrompt, variables: tokenizer.namedTokens }) + assistantPrefix;
+    const ids = tokenizer.encode(text);
+    const refs = messages.flatMap(({ content }) =>
+      content.flatMap((part) => (part.type === "image" ? [part.image] : [])),
+    );
+    const placeholders = ids.filter((id) => id === imageTokenId).length;
+    if (placeholders !== refs.length) {
+      throw new UserError(
+        `the chat template of ${folder} gave ${placeholders} image placeholders (${IMAGE_TOKEN}) for ${refs.length} images`,
+      );
+    }
+    const images = await Promise.all(refs.map((ref) => loadImage(ref, baseFolder, config)));
+    return { text, tokenIds: expandImageTokens(ids, images, imageTokenId, config.mergeSize), images };
+  };
+
+  return {
+    encode,
+    encodeCompletion: (text) => {
+      refuseSpecialTokens(tokenizer, [text], "the completion");
+      const ids = tokenizer.encode(text);
+      const turn = new Int32Array(ids.length + 1).fill(endOfTurn);
+      turn.set(ids);
+      return turn;
+    },
+    decode: (ids) => tokenizer.decode(ids, { skipSpecialTokens: true }),
+    stopTokenIds: readStopTokens(folder) ?? knownIds(tokenizer, [END_OF_TURN, END_OF_TEXT]),
+    imageTokenId,
+    mergeSize: config.mergeSize,
+  };
+}
+
+async function loadImage(
+  ref: ImageRef,
+  baseFolder: string | undefined,
+  config: ImageProcessorConfig,
+): Promise<ImageFeatures> {
+  const { image, sha256, width, height } = await decodeImage(ref, baseFolder);
+  try {
+    return { ...patchify(image, config), sha256, width, height };
+  } catch (error) {
+    if (error instanceof UserError) throw new UserError(`image ${ref.path}: ${messageOf(error)}`, { cause: error });
+    throw error;
+  }
+}
+
+/** Repeats the n-th placeholder once per merged patch of the n-th image. */
+function expandImageTokens(
+  ids: Int32Array,
+  images: readonly ImageFeatures[],
+  imageTokenId: number,
+  mergeSize: number,
+): Int32Array {
+  const counts = images.map(({ grid: [t, h, w] }) => (t * h * w) / mergeSize ** 2);
+  const expanded = new Int32Array(ids.length + counts.reduce((sum, count) => sum + count - 1, 0));
+  let image = 0;
+  let o = 0;
+  for (const id of ids) {
+    const count = id === imageTokenId ? counts[image++]! : 1;
+    expanded.fill(id, o, o + count);
+    o += count;
+  }
+  return expanded;
+}
+
+/** Texts as they meet in the prompt: neighbouring parts joined, since a special token could be spelled across them. */
+function textRuns(message: Message): readonly string[] {
+  const runs = [""];
+  for (const part of message.content) {
+    if (part.type === "text") runs.push(runs.pop()! + part.text);
+    else runs.push("");
+  }
+  return runs;
+}
+
+function refuseSpecialTokens(tokenizer: Tokenizer, texts: readonly string[], where: string): void {
+  for (const token of tokenizer.specialTokens) {
+    if (texts.some((text) => text.includes(token))) {
+      throw new UserError(`${where} contains "${token}", a special token of the model: take it out of the text`);
+    }
+  }
+}
+
+function readImageProcessorConfig(folder: string, options: LoadProcessorOptions): ImageProcessorConfig {
+  const path = join(folder, "preprocessor_config.json");
+  const combined = join(folder, "processor_config.json"); // transformers 5 may put all processors of a model here
+  const limits = {
+    ...(options.minPixels === undefined ? {} : { min_pixels: options.minPixels }),
+    ...(options.maxPixels === undefined ? {} : { max_pixels: options.maxPixels }),
+  };
+  if (!existsSync(path) && existsSync(combined)) {
+    const json = readJson(combined, "processor configuration") as { image_processor?: object } | null;
+    if (json?.image_processor) return parseImageProcessorConfig({ ...json.image_processor, ...limits }, combined);
+  }
+  const json = readJson(path, "image processor configuration");
+  return parseImageProcessorConfig(json === null || typeof json !== "object" ? json : { ...json, ...limits }, path);
+}
+
+function readStopTokens(folder: string): readonly number[] | null {
+  const path = join(folder, "generation_config.json");
+  if (!existsSync(path)) return null;
+  const id = z.int().min(0);
+  const schema = z.looseObject({ eos_token_id: z.union([id, z.array(id).min(1)]).nullish() });
+  const result = schema.safeParse(readJson(path, "generation configuration"));
+  if (!result.success)
+    throw new UserError(`generation configuration ${path}: eos_token_id must be a token id or a list`);
+  const ids = result.data.eos_token_id;
+  return ids == null ? null : Array.isArray(ids) ? ids : [ids];
+}
+
+/** The model puts image features where its own image token stands: it must be the tokenizer's. */
+function checkImageToken(folder: string, imageTokenId: number): void {
+  const path = join(folder, "config.json");
+  if (!existsSync(path)) return;
+  const configured = (readJson(path, "model configuration") as { image_token_id?: unknown } | null)?.image_token_id;
+  if (configured !== undefined && configured !== imageTokenId) {
+    throw new UserError(
+      `${path} has image_token_id ${configured}, but in tokenizer.json ${IMAGE_TOKEN} is ${imageTokenId}`,
+    );
+  }
+}
+
+function requireToken(tokenizer: Tokenizer, folder: string, token: string): number {
+  const id = tokenizer.idOf(token);
+  if (id !== undefined) return id;
+  throw new UserError(`${join(folder, "tokenizer.json")} has no token ${token}: it is no tokenizer of Qwen2-VL`);
+}
+
+function knownIds(tokenizer: Tokenizer, tokens: readonly string[]): readonly number[] {
+  return tokens.flatMap((token) => tokenizer.idOf(token) ?? []);
+}

@@ -1,0 +1,96 @@
+/** Layers as pure functions over graph nodes; activations are flat, [flat, width], one line per token or patch. */
+import {
+  add,
+  concat,
+  div,
+  erf,
+  matmul,
+  mul,
+  neg,
+  reshape,
+  sigmoid,
+  slice,
+  softmax,
+  sqrt,
+  sub,
+  sum,
+  transpose,
+} from "../compiler/ops/index.ts";
+import { type Dim, type Params, scalar, type Tensor } from "../compiler/tensor.ts";
+import { loraUpdate } from "./lora.ts";
+
+/** x Wᵀ + b with W [out, in] as PyTorch stores it. */
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  const y = matmul(x, weight, { transposeB: true });
+  return bias === undefined ? y : add(y, bias);
+}
+
+/** The linear layer called `name` among the weights, with its adapter where it has one. */
+export function project(weights: Params<Tensor>, name: string, x: Tensor): Tensor {
+  const y = linear(x, weights[`${name}.weight`]!, weights[`${name}.bias`]);
+  const update = loraUpdate(weights, name, x);
+  return update === null ? y : add(y, update);
+}
+
+/** Mean over the last axis, kept as size 1. */
+function lastMean(x: Tensor): Tensor {
+  const size = x.shape.at(-1);
+  if (typeof size !== "number") throw new Error("layers: the last axis must have a known size");
+  return mul(sum(x, [x.shape.length - 1], true), scalar(1 / size));
+}
+
+/** (x − mean) / sqrt(variance + epsilon) · weight + bias over the last axis. */
+export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
+  const centred = sub(x, lastMean(x));
+  const variance = lastMean(mul(centred, centred));
+  return add(mul(div(centred, sqrt(add(variance, scalar(epsilon)))), weight), bias);
+}
+
+/** x / sqrt(mean(x²) + epsilon) · weight over the last axis (arXiv 1910.07467). */
+export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
+  return mul(div(x, sqrt(add(lastMean(mul(x, x)), scalar(epsilon)))), weight);
+}
+
+export function silu(x: Tensor): Tensor {
+  return mul(x, sigmoid(x));
+}
+
+/** x · sigmoid(1.702 x), the GELU of CLIP's vision towers. */
+export function quickGelu(x: Tensor): Tensor {
+  return mul(x, sigmoid(mul(scalar(1.702), x)));
+}
+
+/** Exact GELU, ½ x (1 + erf(x / √2)). */
+export function gelu(x: Tensor): Tensor {
+  return mul(mul(scalar(0.5), x), add(scalar(1), erf(mul(x, scalar(Math.SQRT1_2)))));
+}
+
+/**
+ * Rotary positions (arXiv 2104.09864) in the half-split layout: x [rows, tokens, heads, headDim],
+ * cos and sin [rows, tokens, headDim].
+ */
+export function rotate(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
+  const headDim = x.shape[3] as number;
+  const perHead = (t: Tensor) => reshape(t, [t.shape[0]!, t.shape[1]!, 1, headDim]);
+  const first = slice(x, 3, 0, headDim / 2);
+  const second = slice(x, 3, headDim / 2, headDim);
+  return add(mul(x, perHead(cos)), mul(concat([neg(second), first], 3), perHead(sin)));
+}
+
+/**
+ * Softmax attention. Queries [rows, tokens, heads, headDim]; keys and values [rows, tokens, keyValueHeads, headDim],
+ * each shared by heads / keyValueHeads query heads; `bias` [rows, tokens, tokens] is added to the scores (null: every
+ * token sees its whole row). Returns [rows, tokens, heads x headDim].
+ */
+export function attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | null): Tensor {
+  const [rows, tokens, heads, headDim] = query.shape as [Dim, Dim, number, number];
+  const keyValueHeads = key.shape[2] as number;
+  const share = heads / keyValueHeads;
+  const grouped = (t: Tensor, perGroup: number) =>
+    transpose(reshape(t, [rows, tokens, keyValueHeads, perGroup, headDim]), [0, 2, 3, 1, 4]);
+  const q = mul(grouped(query, share), scalar(1 / Math.sqrt(headDim))); // [rows, keyValueHeads, share, tokens, headDim]
+  const scores = matmul(q, grouped(key, 1), { transposeB: true });
+  const visible = bias === null ? scores : add(scores, reshape(bias, [rows, 1, 1, tokens, tokens]));
+  const mixed = matmul(softmax(visible), grouped(value, 1));
+  return reshape(transpose(mixed, [0, 3, 1, 2, 4]), [rows, tokens, heads * headDim]);
+}

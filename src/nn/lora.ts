@@ -1,0 +1,18 @@
+/** Low-rank adapters (LoRA, arXiv 2106.09685): y = W x + s·B(A x), with A [rank, in] and B [out, rank] as PEFT stores them. */
+import { matmul, mul } from "../compiler/ops/index.ts";
+import type { Params, Tensor } from "../compiler/tensor.ts";
+
+/** Suffixes of an adapter's two matrices, after the adapted layer's name. */
+export const LORA_A = "lora_A.weight";
+export const LORA_B = "lora_B.weight";
+/** The key that a stack with adapters adds to its weights: the scalar alpha / rank. */
+export const LORA_SCALING = "lora_scaling";
+
+/** What a layer's adapter adds to its output, or null for a layer without one. */
+export function loraUpdate(weights: Params<Tensor>, name: string, x: Tensor): Tensor | null {
+  const a = weights[`${name}.${LORA_A}`];
+  const b = weights[`${name}.${LORA_B}`];
+  if (a === undefined || b === undefined) return null;
+  const inner = mul(matmul(x, a, { transposeB: true }), weights[LORA_SCALING]!);
+  return matmul(inner, b, { transposeB: true });
+}

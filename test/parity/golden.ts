@@ -1,0 +1,71 @@
+/** Reads a golden case that scripts/goldens/qwen2_vl.py wrote. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ImageFeatures, Message, Prompt } from "../../src/core/records.ts";
+import { openSafetensors } from "../../src/io/safetensors.ts";
+
+export const cases = ["grouped_tied", "ungrouped_untied", "two_images"] as const;
+
+export interface GoldenCase {
+  readonly folder: string;
+  readonly checkpoint: string;
+  readonly messages: readonly {
+    role: Message["role"];
+    content: readonly { type: string; path?: string; text?: string }[];
+  }[];
+  readonly promptText: string;
+  readonly prompt: Prompt;
+  readonly completionText: string;
+  readonly completion: Int32Array;
+  readonly positions: readonly (readonly number[])[];
+  readonly loss: number;
+  readonly names: readonly string[];
+  tensor(name: string): { readonly shape: readonly number[]; readonly data: Float32Array };
+}
+
+export function goldenCase(name: (typeof cases)[number]): GoldenCase {
+  const folder = fileURLToPath(new URL(`../golden/qwen2_vl/${name}/`, import.meta.url));
+  const json = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8"));
+  const file = openSafetensors(join(folder, "golden.safetensors"));
+  const tensor = (key: string) => ({ shape: file.info(key).shape, data: file.readFloat32(key) });
+  const pixels = tensor("pixel_values");
+  const width = pixels.shape[1]!;
+  let offset = 0;
+  const images = (json.image_grid_thw as [number, number, number][]).map((grid, i): ImageFeatures => {
+    const patches = grid[0] * grid[1] * grid[2];
+    offset += patches;
+    const own = pixels.data.slice((offset - patches) * width, offset * width);
+    return { patches: own, grid, sha256: `${name}/${i}`, width: 0, height: 0 };
+  });
+  return {
+    folder,
+    checkpoint: join(folder, "checkpoint"),
+    messages: json.messages,
+    promptText: json.prompt,
+    prompt: { text: json.prompt, tokenIds: Int32Array.from(json.prompt_ids), images },
+    completionText: json.completion,
+    completion: Int32Array.from(json.completion_ids),
+    positions: json.position_ids,
+    loss: json.loss,
+    names: file.names,
+    tensor,
+  };
+}
+
+/** Largest absolute difference. */
+export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) throw new Error(`lengths differ: ${a.length} and ${b.length}`);
+  let most = 0;
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i]! - b[i]!);
+    if (!(difference <= most)) most = difference;
+  }
+  return most;
+}
+
+export function largest(a: ArrayLike<number>): number {
+  let most = 0;
+  for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i]!));
+  return most;
+}

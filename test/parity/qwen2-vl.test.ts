@@ -1,0 +1,91 @@
+/** Qwen2-VL against transformers: hidden states of every layer, logits, loss and the gradient of every weight. */
+import { describe, expect, test } from "vitest";
+import { float32 } from "../../src/core/tensor-data.ts";
+import { plainScoring } from "../../src/engine/engine.ts";
+import { Compute } from "../../src/engine/local/compute.ts";
+import { layOut, packRows } from "../../src/engine/local/packing.ts";
+import { logitsProgram, visionHeadPrograms, visionStemPrograms } from "../../src/engine/local/programs.ts";
+import { forwardBackward, runLanguage } from "../../src/engine/local/trainer.ts";
+import { encodeImages } from "../../src/engine/local/vision-runner.ts";
+import { readWeights, trainableNames, WeightStore } from "../../src/engine/local/weight-store.ts";
+import { openModel } from "../../src/models/index.ts";
+import { cases, goldenCase, largest, maxDifference } from "./golden.ts";
+
+describe.each(cases)("%s", (name) => {
+  const golden = goldenCase(name);
+  const model = openModel(golden.checkpoint);
+  const values = readWeights(model, golden.checkpoint);
+  const compute = new Compute(model, 1);
+  const { vision, language } = model;
+  const group = {
+    prompt: golden.prompt,
+    completions: [{ tokenIds: golden.completion, weight: 1 / golden.completion.length, advantage: 0 }],
+  };
+
+  test("vision tower", async () => {
+    const found: Float32Array[][] = [];
+    for (const image of golden.prompt.images) {
+      const count = image.patches.length / vision.patchSize;
+      const { cos, sin } = vision.rotary(image.grid);
+      const shape = [1, count, vision.headDim];
+      const feeds = { cos: float32(shape, cos), sin: float32(shape, sin) };
+      const patches = float32([count, vision.patchSize], image.patches);
+      const x = await compute.forward("vision.stem", (trained) => visionStemPrograms(model, trained), {
+        patches,
+        ...values,
+      });
+      const states = await compute.blocks("vision.block", vision, values, x, feeds, true);
+      const head = { x: states.at(-1)!, ...values };
+      const y = await compute.forward("vision.head", (trained) => visionHeadPrograms(model, trained), head);
+      found.push([...states, y].map(({ data }) => data as Float32Array));
+    }
+    const keys = [...Array.from({ length: vision.depth + 1 }, (_, i) => `vision.hidden.${i}`), "vision.output"];
+    for (const [i, key] of keys.entries()) {
+      const all = found.flatMap((states) => Array.from(states[i]!));
+      expect(maxDifference(all, golden.tensor(key).data), key).toBeLessThan(1e-4);
+    }
+  });
+
+  test("language model", async () => {
+    const encoded = await encodeImages(compute, values, golden.prompt.images, false);
+    // One token more than training needs, so that the golden's last position is computed too.
+    const completion = Int32Array.from([...golden.completion, 0]);
+    const rows = packRows([{ ...group, completions: [{ ...group.completions[0]!, tokenIds: completion }] }], 4096);
+    const micro = layOut(rows, language, model.imageTokenId, vision.patchesPerToken);
+    expect([...micro.positions]).toEqual(golden.positions.flat());
+    const states = await runLanguage(compute, values, micro, encoded, true);
+    for (const [i, { data }] of states.entries()) {
+      const key = `language.hidden.${i}`;
+      expect(maxDifference(data, golden.tensor(key).data), key).toBeLessThan(1e-4);
+    }
+    const session = await compute.session("logits", () => logitsProgram(model));
+    const { logits } = await session.run({ x: states.at(-1)!, ...values });
+    expect(maxDifference(logits!.data, golden.tensor("logits").data)).toBeLessThan(1e-4);
+  });
+
+  test("loss and gradients of every weight", async () => {
+    const store = new WeightStore(model, values, trainableNames(model, []));
+    const result = await forwardBackward(
+      compute,
+      store,
+      {
+        groups: [group],
+        scoring: plainScoring,
+        loss: {
+          name: "supervised",
+          variant: { onPolicy: true, klEstimator: null },
+          numbers: { beta: 0, epsilonLow: 0.2, epsilonHigh: 0.2, delta: Number.POSITIVE_INFINITY },
+        },
+      },
+      { microBatchTokens: 4096 },
+    );
+    expect(Math.abs(result.loss - golden.loss)).toBeLessThan(1e-4);
+    const gradients = golden.names.filter((key) => key.startsWith("grad."));
+    expect(gradients.map((key) => key.slice(5)).sort()).toEqual(Object.keys(model.weights).sort());
+    for (const key of gradients) {
+      const expected = golden.tensor(key).data;
+      const found = store.gradient(key.slice(5))!;
+      expect(maxDifference(found, expected) / largest(expected), key).toBeLessThan(1e-3);
+    }
+  });
+});
