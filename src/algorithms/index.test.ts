@@ -1,0 +1,26 @@
+import { describe, expect, test } from "vitest";
+import { rolloutAlgorithms } from "./index.ts";
+
+test("algorithms know their own names", () => {
+  for (const [name, algorithm] of Object.entries(rolloutAlgorithms)) expect(algorithm.name).toBe(name);
+});
+
+describe("what each algorithm is by default", () => {
+  const rewards = [[1, 0, 0, 1, 0, 0, 0, 0]];
+  const lengths = [2, 8];
+  const defaultsOf = (name: keyof typeof rolloutAlgorithms) => {
+    const { advantages, tokenWeights, defaults } = rolloutAlgorithms[name];
+    return {
+      advantage: advantages(rewards, { scaleRewards: defaults.scaleRewards })[0]![0],
+      weights: tokenWeights(lengths, [false, false], { lossType: defaults.lossType, maxCompletionLength: 10 }),
+    };
+  };
+
+  test("grpo: over the group's deviation, each completion's mean", () => {
+    expect(defaultsOf("grpo")).toEqual({ advantage: expect.closeTo(1.619835, 6), weights: [1 / 4, 1 / 16] });
+  });
+
+  test("dr_grpo: over neither deviation nor length (arXiv 2503.20783)", () => {
+    expect(defaultsOf("dr_grpo")).toEqual({ advantage: 0.75, weights: [1 / 20, 1 / 20] });
+  });
+});
