@@ -1,0 +1,58 @@
+/** Judges an answer against an example's reference, by the example's answer type. */
+import type { Example } from "../core/records.ts";
+import { chosenOption, referenceOption } from "./choice.ts";
+import { polarity, referencePolarity } from "./closed.ts";
+import { normalise } from "./normalise.ts";
+import { containsReference, exactMatch, tokenF1 } from "./open.ts";
+
+export type OpenMatch = "exact" | "f1" | "contains";
+
+export interface MatchMode {
+  /** How open answers are scored; `f1` gives part of the point, its `correct` still asks for an exact match. */
+  readonly open?: OpenMatch;
+  /** Half the point for the right option with any text besides (MedVLM-R1). */
+  readonly graded?: boolean;
+}
+
+export interface AnswerMatch {
+  readonly correct: boolean;
+  /** In [0, 1]. */
+  readonly score: number;
+  /** No answer, or one that names neither yes nor no, no single option, no word. Never guessed: it scores 0. */
+  readonly parseFailure: boolean;
+}
+
+/**
+ * Compares an answer (null: the completion gave none) with the example's reference. Closed questions whose reference is
+ * neither yes nor no ("left or right?") are compared as open questions, exactly.
+ */
+export function matchAnswer(example: Example, answer: string | null, mode: MatchMode = {}): AnswerMatch {
+  if (answer === null) return FAILED;
+  if (example.answerType === "choice") return matchChoice(example, answer, mode.graded ?? false);
+  const wanted = example.answerType === "closed" ? referencePolarity(example.answer) : null;
+  if (wanted !== null) {
+    const given = polarity(answer);
+    return given === null ? FAILED : judged(given === wanted);
+  }
+  return matchOpen(example.answer, answer, example.answerType === "closed" ? "exact" : (mode.open ?? "exact"));
+}
+
+const FAILED: AnswerMatch = { correct: false, score: 0, parseFailure: true };
+
+function matchChoice(example: Example, answer: string, graded: boolean): AnswerMatch {
+  const chosen = chosenOption(answer, example.choices);
+  if (chosen === null) return FAILED;
+  const correct = chosen.index === referenceOption(example.answer, example.choices);
+  return judged(correct, correct && graded && !chosen.bare ? 0.5 : Number(correct));
+}
+
+function matchOpen(reference: string, answer: string, open: OpenMatch): AnswerMatch {
+  if (normalise(answer) === "") return FAILED;
+  if (open === "contains") return judged(containsReference(answer, reference));
+  const correct = exactMatch(answer, reference);
+  return judged(correct, open === "f1" && !correct ? tokenF1(answer, reference) : Number(correct));
+}
+
+function judged(correct: boolean, score = Number(correct)): AnswerMatch {
+  return { correct, score, parseFailure: false };
+}

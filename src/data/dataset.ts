@@ -1,0 +1,82 @@
+/** What a dataset is, and what all of them need: reading files with errors that say what to do, splits, subsets. */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { messageOf, UserError } from "../core/errors.ts";
+import { permutation, randomKey } from "../core/random.ts";
+import type { Example } from "../core/records.ts";
+
+export interface LoadOptions {
+  /** Folder or file; generated sets need none. */
+  readonly path?: string;
+  /** "train" unless said otherwise; "validate", "valid", "val" and "dev" mean "validation". */
+  readonly split?: string;
+  /** At most this many examples: the first ones, or with a seed a random subset in file order. */
+  readonly limit?: number;
+  /** For the subset; for a generated set the seed of the generator. */
+  readonly seed?: number;
+}
+
+export interface Dataset {
+  readonly name: string;
+  readonly description: string;
+  readonly licence: string;
+  /** How a user gets the data. */
+  readonly obtain: string;
+  /** The split's examples, `meta.split` set; throws UserError for a path, split or row that is wrong. */
+  load(options: LoadOptions): Promise<readonly Example[]>;
+}
+
+/** The canonical name of a split. */
+export function splitName(split: string | undefined): string {
+  const name = split ?? "train";
+  return ["validate", "valid", "val", "dev"].includes(name) ? "validation" : name;
+}
+
+/** The path, which must exist; otherwise a UserError that says how to get the data. */
+export async function requirePath(dataset: Dataset, path: string | undefined): Promise<string> {
+  if (path === undefined) {
+    throw new UserError(`dataset "${dataset.name}" needs a path. To get the data: ${dataset.obtain}`);
+  }
+  if (!(await exists(path))) {
+    throw new UserError(`dataset "${dataset.name}": ${path} does not exist. To get the data: ${dataset.obtain}`);
+  }
+  return path;
+}
+
+/** The file of a split, by a table of file names; a UserError lists the splits whose files exist. */
+export async function splitFile(
+  dataset: Dataset,
+  folder: string,
+  split: string,
+  files: Readonly<Record<string, string>>,
+): Promise<string> {
+  const present = await readdir(folder).catch(() => [] as string[]);
+  const existing = Object.keys(files).filter((name) => present.includes(files[name]!));
+  if (existing.includes(split)) return files[split]!;
+  const known =
+    existing.length > 0
+      ? `the splits there are ${existing.join(", ")}`
+      : `none of ${Object.values(files).join(", ")} is there. To get the data: ${dataset.obtain}`;
+  throw new UserError(`dataset "${dataset.name}": no split "${split}" in ${folder}; ${known}`);
+}
+
+/** A JSON file; a UserError names the file where it cannot be read. */
+export async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    throw new UserError(`${path}: cannot be read as JSON: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** The subset that `limit` and `seed` ask for, in the order given. */
+export function subset<T>(items: readonly T[], { limit, seed }: LoadOptions): readonly T[] {
+  if (limit === undefined || limit >= items.length) return items;
+  if (seed === undefined) return items.slice(0, limit);
+  const chosen = permutation(randomKey(seed, "subset"), items.length).slice(0, limit).sort();
+  return Array.from(chosen, (i) => items[i]!);
+}
+
+/** Whether a path exists. */
+export async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null;
+}

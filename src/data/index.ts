@@ -1,0 +1,47 @@
+/** The datasets a recipe can name, and the one way to load them. */
+import { UserError } from "../core/errors.ts";
+import type { Example } from "../core/records.ts";
+import { nearest } from "../core/suggest.ts";
+import type { Dataset, LoadOptions } from "./dataset.ts";
+import { checkImages, describeBadImages } from "./images.ts";
+import { jsonl } from "./jsonl.ts";
+import { phantom } from "./phantom/phantom.ts";
+import { slake } from "./slake.ts";
+import { vqaRad } from "./vqa-rad.ts";
+
+export type { Dataset, LoadOptions } from "./dataset.ts";
+export { type BadImage, checkImages } from "./images.ts";
+export { type DatasetSummary, datasetSummary, formatDatasetSummary } from "./summary.ts";
+
+export const datasets = { vqa_rad: vqaRad, slake, jsonl, phantom } as const;
+
+/** As a recipe names data: `{ name: slake, path: …, split: train }`. */
+export interface DataSpec extends LoadOptions {
+  readonly name: string;
+  /** What to do about an image file that is missing: stop (default), or leave its questions out. */
+  readonly onBadImage?: "error" | "skip";
+}
+
+/** The examples of a split; throws UserError for an unknown name, path or split, a wrong row, a missing image. */
+export async function loadDataset(spec: DataSpec): Promise<readonly Example[]> {
+  const { limit } = spec;
+  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
+    throw new UserError(`dataset "${spec.name}": limit must be a whole number above 0, got ${limit}`);
+  }
+  const examples = await findDataset(spec.name).load(spec);
+  const bad = await checkImages(examples);
+  if (bad.length === 0) return examples;
+  const badIds = new Set(bad.map(({ exampleId }) => exampleId));
+  const good = examples.filter(({ id }) => !badIds.has(id));
+  if (spec.onBadImage === "skip" && good.length > 0) return good;
+  throw new UserError(`dataset "${spec.name}": ${describeBadImages(bad)}`);
+}
+
+/** The dataset of that name; a UserError names the nearest. */
+export function findDataset(name: string): Dataset {
+  if (Object.hasOwn(datasets, name)) return datasets[name as keyof typeof datasets];
+  const names = Object.keys(datasets);
+  const near = nearest(name, names);
+  const hint = near === null ? "" : ` (did you mean "${near}"?)`;
+  throw new UserError(`unknown dataset "${name}"${hint}; known datasets: ${names.join(", ")}`);
+}

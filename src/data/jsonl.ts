@@ -1,0 +1,134 @@
+/** Any folder of JSONL files (one per split, `train.jsonl`) or one JSONL file; image paths are relative to the file. */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { z } from "zod";
+import { messageOf, UserError } from "../core/errors.ts";
+import type { AnswerType, Example } from "../core/records.ts";
+import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
+import { cellText, readAnswerType, readRow, requireUniqueIds } from "./rows.ts";
+
+const cell = z.union([z.string(), z.number(), z.boolean()]);
+
+const rowSchema = z.looseObject({
+  id: z.union([z.string(), z.number()]).optional(),
+  image: z.string().optional(),
+  images: z.array(z.string()).optional(),
+  question: z.string(),
+  answer: cell,
+  answer_type: z.string().optional(),
+  choices: z.union([z.array(cell), z.record(z.string(), cell).transform(inOrder)]).optional(),
+  rationale: z.string().optional(),
+  subject: z.union([z.string(), z.number()]).optional(),
+  split: z.string().optional(),
+  meta: z.record(z.string(), cell).optional(),
+});
+
+/** Options given as { A: …, B: … }, by their letters. */
+function inOrder(byLetter: Readonly<Record<string, string | number | boolean>>) {
+  return Object.keys(byLetter)
+    .sort()
+    .map((letter) => byLetter[letter]!);
+}
+
+type Row = z.infer<typeof rowSchema>;
+
+export const jsonl: Dataset = {
+  name: "jsonl",
+  description:
+    "your own data: one JSON object per line with image(s), question, answer, choices?, rationale?, subject?",
+  licence: "yours",
+  obtain:
+    'write a folder with train.jsonl, validation.jsonl, test.jsonl (or one file, with a field "split" or as the one ' +
+    'split "all"), each line like {"image": "images/1.png", "question": "…", "answer": "…"}, and give it as path',
+
+  async load(options) {
+    const path = await requirePath(this, options.path);
+    if (!(await stat(path)).isDirectory()) return subset(selectSplit(await readFileRows(path), path, options), options);
+    const names = (await readdir(path)).filter((name) => name.endsWith(".jsonl"));
+    const files = Object.fromEntries(names.map((name) => [splitName(name.slice(0, -".jsonl".length)), name]));
+    const split = splitName(options.split);
+    const examples = await readFileRows(join(path, await splitFile(this, path, split, files)));
+    return subset(withSplit(examples, split), options);
+  },
+};
+
+/** The rows of a single file that belong to the split: by the field "split", else the whole file as "all". */
+function selectSplit(examples: readonly Example[], file: string, { split }: { split?: string }): readonly Example[] {
+  const splits = [...new Set(examples.map((example) => splitName(example.meta.split ?? "all")))];
+  const wanted = split === undefined && splits.length === 1 ? splits[0]! : splitName(split);
+  if (!splits.includes(wanted)) {
+    throw new UserError(`dataset "jsonl": no split "${wanted}" in ${file}; the splits there are ${splits.join(", ")}`);
+  }
+  const chosen = examples.filter((example) => splitName(example.meta.split ?? "all") === wanted);
+  return withSplit(chosen, wanted);
+}
+
+function withSplit(examples: readonly Example[], split: string): readonly Example[] {
+  return examples.map((example) => ({ ...example, meta: { ...example.meta, split } }));
+}
+
+async function readFileRows(file: string): Promise<readonly Example[]> {
+  const text = await readFile(file, "utf8");
+  const lines = text.replace(/^\ufeff/, "").split("\n");
+  const examples = lines.flatMap((line, i) => (line.trim() === "" ? [] : [toExample(line, file, i + 1)]));
+  if (examples.length === 0) throw new UserError(`${file}: there is no row in it`);
+  requireUniqueIds(examples, file);
+  return examples;
+}
+
+function toExample(line: string, file: string, lineNumber: number): Example {
+  const where = `${file}:${lineNumber}`;
+  const row = readRow(rowSchema, parseLine(line, where), where);
+  const images = row.images ?? (row.image === undefined ? [] : [row.image]);
+  if (images.length === 0) throw new UserError(`${where}: needs "image" or "images"`);
+  const choices = (row.choices ?? []).map((choice) => cellText(choice, "choice", where));
+  const written = cellText(row.answer, "answer", where);
+  const answerType = answerTypeOf(row, written, choices, where);
+  const answer = answerType === "choice" ? optionText(written, choices, where) : written;
+  return {
+    id: String(row.id ?? `${basename(file)}:${lineNumber}`),
+    subjectId: String(row.subject ?? images[0]),
+    question: cellText(row.question, "question", where),
+    images: images.map((image) => ({ path: resolve(dirname(file), image) })),
+    answer,
+    answerType,
+    choices,
+    ...(row.rationale === undefined ? {} : { rationale: row.rationale }),
+    meta: metaOf(row),
+  };
+}
+
+function parseLine(line: string, where: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (cause) {
+    throw new UserError(`${where}: not a JSON object: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** As written; else choice where there are options, closed where the answer is yes or no, open otherwise. */
+function answerTypeOf(row: Row, answer: string, choices: readonly string[], where: string): AnswerType {
+  const type = row.answer_type === undefined ? null : readAnswerType(row.answer_type, where);
+  if ((type === "choice" || type === null) && choices.length > 0) {
+    if (choices.length >= 2 && choices.length <= 26) return "choice";
+    throw new UserError(`${where}: "choices" must hold 2 to 26 options, got ${choices.length}`);
+  }
+  if (type === "choice") throw new UserError(`${where}: a choice question needs "choices"`);
+  return type ?? (/^(?:yes|no)\.?$/i.test(answer) ? "closed" : "open");
+}
+
+/** The option's text, for an answer given as that text or as its letter. */
+function optionText(answer: string, choices: readonly string[], where: string): string {
+  const same = choices.filter((choice) => choice.toLowerCase() === answer.toLowerCase());
+  if (same.length === 1) return same[0]!;
+  const byLetter = /^[A-Za-z]$/.test(answer) ? choices[answer.toUpperCase().charCodeAt(0) - 65] : undefined;
+  if (byLetter !== undefined && same.length === 0) return byLetter;
+  throw new UserError(`${where}: the answer "${answer}" must be one of the options: ${choices.join(" | ")}`);
+}
+
+/** "split", the fields of "meta", and every further field that holds a text, a number or true/false. */
+function metaOf({ meta, ...row }: Row): Readonly<Record<string, string>> {
+  const known = Object.keys(rowSchema.shape).filter((key) => key !== "split");
+  const further = Object.entries(row).filter(([key, value]) => !known.includes(key) && cell.safeParse(value).success);
+  return Object.fromEntries([...further, ...Object.entries(meta ?? {})].map(([key, value]) => [key, String(value)]));
+}

@@ -1,0 +1,66 @@
+/**
+ * A generated chest-film dataset: endless, exact about what an image shows, the same for the same seed. Seed, split and
+ * index are the key of everything in a case, so no image and no subject is ever in two splits.
+ */
+import { UserError } from "../../core/errors.ts";
+import { fold, randomKey } from "../../core/random.ts";
+import type { AnswerType, Example, Facts } from "../../core/records.ts";
+import { type Dataset, splitName } from "../dataset.ts";
+import { type PhantomCase, phantomCase, type QuestionKind } from "./case.ts";
+import { type Blob, drawFilm, placeOpacity } from "./chest.ts";
+
+/** How many examples a split has when no limit is given; whole blocks of 96, so that every answer is equally frequent. */
+const sizes: Readonly<Record<string, number>> = { train: 1920, validation: 480, test: 960 };
+
+const answerTypes: Readonly<Record<QuestionKind, AnswerType>> = {
+  presence: "closed",
+  side_closed: "closed",
+  zone_closed: "closed",
+  side: "open",
+  zone: "open",
+  place: "choice",
+};
+
+export const phantom: Dataset = {
+  name: "phantom",
+  description: "Phantom: generated 112x112 chest films with or without an opacity; every answer can be checked",
+  licence: "Apache-2.0 (generated; shows no person)",
+  obtain: "nothing to get: it is generated from the seed",
+
+  load({ split, limit, seed = 0 }) {
+    const name = splitName(split);
+    const size = limit ?? sizes[name];
+    if (sizes[name] === undefined || size === undefined) {
+      const known = Object.keys(sizes).join(", ");
+      return Promise.reject(new UserError(`dataset "phantom": no split "${name}"; the splits are ${known}`));
+    }
+    return Promise.resolve(Array.from({ length: size }, (_, index) => phantomExample(seed, name, index)));
+  },
+};
+
+/** The example at an index of a split; any index from 0 on. */
+export function phantomExample(seed: number, split: string, index: number): Example {
+  const splitKey = randomKey(seed, "phantom", split);
+  const shown = phantomCase(splitKey, index);
+  const key = fold(splitKey, index);
+  const blob = shown.opacity === null ? null : placeOpacity(shown.opacity, key);
+  const path = `phantom:chest/${seed}/${split}/${index}`;
+  return {
+    id: path,
+    subjectId: path,
+    question: shown.question,
+    images: [{ path, pixels: drawFilm(key, blob) }],
+    answer: shown.answer,
+    answerType: answerTypes[shown.kind],
+    choices: shown.choices,
+    rationale: shown.rationale,
+    facts: factsOf(shown, blob),
+    meta: { split, modality: "X-Ray", organ: "Chest", question_type: shown.kind },
+  };
+}
+
+/** The opacity's centre and radius are shares of the image's width and height, from the top left. */
+function factsOf({ opacity }: PhantomCase, blob: Blob | null): Facts {
+  if (opacity === null || blob === null) return { finding: "none" };
+  return { finding: "opacity", side: opacity.side, zone: opacity.zone, x: blob.x, y: blob.y, radius: blob.radius };
+}

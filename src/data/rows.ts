@@ -1,0 +1,42 @@
+/** Checks the rows of a data file against a schema; every mistake names the file and the row. */
+import type { z } from "zod";
+import { UserError } from "../core/errors.ts";
+import type { AnswerType, Example } from "../core/records.ts";
+
+/** One row, checked; `where` is "FILE:LINE" or "FILE, row N". */
+export function readRow<T>(schema: z.ZodType<T>, row: unknown, where: string): T {
+  const checked = schema.safeParse(row);
+  if (checked.success) return checked.data;
+  const issue = checked.error.issues[0]!;
+  const field = issue.path.length > 0 ? `field "${issue.path.join(".")}": ` : "";
+  throw new UserError(`${where}: ${field}${issue.message}`);
+}
+
+/** The rows of a JSON list; throws UserError when the file holds anything else. */
+export function readRows<T>(schema: z.ZodType<T>, json: unknown, file: string): T[] {
+  if (!Array.isArray(json)) throw new UserError(`${file}: expected a list of rows, got ${typeof json}`);
+  return json.map((row, i) => readRow(schema, row, `${file}, row ${i + 1}`));
+}
+
+/** A trimmed text of a cell that may be a number or true/false; throws UserError when nothing is left. */
+export function cellText(value: string | number | boolean, field: string, where: string): string {
+  const text = typeof value === "boolean" ? (value ? "yes" : "no") : String(value).trim();
+  if (text === "") throw new UserError(`${where}: the ${field} is empty`);
+  return text;
+}
+
+/** "CLOSED", "Closed " and "closed" are closed; "OPEN" is open; anything else is the user's mistake. */
+export function readAnswerType(value: string, where: string): AnswerType {
+  const type = value.trim().toLowerCase();
+  if (type === "closed" || type === "open" || type === "choice") return type;
+  throw new UserError(`${where}: answer type must be closed, open or choice, got "${value}"`);
+}
+
+/** Throws UserError when two examples share an id: runs, flips and paired tests go by it. */
+export function requireUniqueIds(examples: readonly Example[], file: string): void {
+  const seen = new Set<string>();
+  for (const { id } of examples) {
+    if (seen.has(id)) throw new UserError(`${file}: the id "${id}" stands twice`);
+    seen.add(id);
+  }
+}

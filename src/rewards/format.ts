@@ -1,0 +1,26 @@
+/** Does the completion keep to the format? 1 or 0; the style `tags` gives 0.25 for each of the four tags that stands once. */
+import { z } from "zod";
+import { followsStyle, tagShare } from "../answers/tags.ts";
+import { UserError } from "../core/errors.ts";
+import { readOptions } from "./options.ts";
+import type { Reward, RewardContext } from "./reward.ts";
+
+const optionsSchema = z.object({
+  style: z.enum(["think_answer", "answer_only", "tags"]).optional(),
+  think_opened: z.boolean().optional(),
+});
+
+export type FormatOptions = z.input<typeof optionsSchema>;
+
+/** Throws UserError where the prompt's style is plain and no style is given: there is no format to keep to. */
+export function format(options: FormatOptions = {}, context: RewardContext = {}): Reward {
+  const given = readOptions("format", optionsSchema, options);
+  const style = given.style ?? context.style ?? "think_answer";
+  const thinkOpened = given.think_opened ?? context.thinkOpened ?? false;
+  if (style === "plain") {
+    throw new UserError('reward "format": the plain prompt asks for no format; drop the reward or give it a style');
+  }
+  const judge = (text: string) =>
+    style === "tags" ? tagShare(text, thinkOpened) : Number(followsStyle(text, style, thinkOpened));
+  return { name: "format", score: (_, completions) => completions.map(({ text }) => judge(text)) };
+}
