@@ -1,0 +1,95 @@
+/** The four verbs that training needs (sample, forwardBackward, optimStep, save); loops know nothing else of an engine. */
+
+import type { TokenLossNumbers, TokenLossVariant } from "../algorithms/algorithm.ts";
+import type { TokenLossName } from "../algorithms/index.ts";
+import type { Prompt, RolloutResult, SamplingOptions } from "../core/records.ts";
+
+/** The distribution that completions are scored under: for rollouts, the one they were sampled from. */
+export interface ScoringOptions extends Pick<SamplingOptions, "temperature" | "topP" | "topK"> {
+  /** Sampling never gives image placeholders; the plain softmax of other tools, and of supervised targets, counts them. */
+  readonly allowVisionTokens?: boolean;
+}
+
+/** The model's own softmax. */
+export const plainScoring: ScoringOptions = { temperature: 1, topP: 1, topK: 0, allowVisionTokens: true };
+
+export interface TrainingCompletion {
+  readonly tokenIds: Int32Array;
+  /** Weight of each token's loss. */
+  readonly weight: number;
+  readonly advantage: number;
+  /** Needed unless the batch is on-policy. */
+  readonly oldLogProbs?: Float32Array;
+  /** Needed when the loss has a KL term. */
+  readonly refLogProbs?: Float32Array;
+}
+
+/** Completions of one prompt, which is computed once for all of them. */
+export interface TrainingGroup {
+  readonly prompt: Prompt;
+  readonly completions: readonly TrainingCompletion[];
+}
+
+export interface TokenBatch {
+  readonly groups: readonly TrainingGroup[];
+  readonly scoring: ScoringOptions;
+  readonly loss: {
+    readonly name: TokenLossName;
+    readonly variant: TokenLossVariant;
+    readonly numbers: TokenLossNumbers;
+  };
+}
+
+/** Per completion, in the batch's order: group by group. */
+export interface TokenScores {
+  readonly logProbs: readonly Float32Array[];
+  /** Entropy of the distribution at each token, in nats. */
+  readonly entropies: readonly Float32Array[];
+}
+
+export interface ForwardBackwardResult extends TokenScores {
+  /** Σ weight x token loss. */
+  readonly loss: number;
+}
+
+export interface OptimStep {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** On matrices only: norms and biases are never decayed. */
+  readonly weightDecay: number;
+  /** 0 switches clipping off. */
+  readonly maxGradNorm: number;
+}
+
+export interface OptimResult {
+  /** Before clipping. */
+  readonly gradNorm: number;
+}
+
+export interface Policy {
+  sample(prompts: readonly Prompt[], o: SamplingOptions): AsyncIterable<RolloutResult>;
+  /** Log-probs of given completions; weights and advantages are not read. */
+  logProbs(groups: readonly TrainingGroup[], o: ScoringOptions): Promise<TokenScores>;
+}
+
+export interface TrainingEngine {
+  /** Most tokens that a prompt and its completion may have together. */
+  readonly contextLength: number;
+  readonly policy: Policy;
+  /** The frozen copy that KL terms compare with; null until `freezeReference`. */
+  readonly reference: Pick<Policy, "logProbs"> | null;
+  /** Adds the batch's gradient to what earlier calls left since the last `optimStep`. */
+  forwardBackward(batch: TokenBatch): Promise<ForwardBackwardResult>;
+  optimStep(o: OptimStep): Promise<OptimResult>;
+  /** Makes the current weights the reference, or drops it. */
+  freezeReference(keep: boolean): Promise<void>;
+  /** Forgets the optimiser's moments: a new stage starts fresh. */
+  resetOptimizer(): Promise<void>;
+  /** Writes weights in Hugging Face layout, and with `training` what an exact resume needs besides. */
+  save(folder: string, o: { readonly training: boolean }): Promise<void>;
+  /** Restores what `save` with `training` wrote. */
+  load(folder: string): Promise<void>;
+  close(): Promise<void>;
+}

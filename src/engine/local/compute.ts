@@ -1,0 +1,127 @@
+/** Runs a model's programs over its weights: compiled on first use, kept for the engine's life. */
+import type { Params, Program } from "../../compiler/tensor.ts";
+import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
+import type { Model, Stack } from "../../models/model.ts";
+import { Session } from "../../runtime/session.ts";
+import { blockPrograms, localWeights, type ProgramPair } from "./programs.ts";
+import type { WeightStore } from "./weight-store.ts";
+
+/** What a block needs besides its input and weights: cos, sin and, for language rows, bias. */
+export type BlockFeeds = Params<TensorData>;
+
+/** The programs of a part of the model whose backward differentiates the given weights. */
+type PartPrograms = (trained: readonly string[]) => ProgramPair;
+
+export class Compute {
+  readonly model: Model;
+  readonly #threads: number;
+  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #scratch = new Map<string, TensorData>();
+
+  constructor(model: Model, threads: number) {
+    this.model = model;
+    this.#threads = threads;
+  }
+
+  session(key: string, program: () => Program): Promise<Session> {
+    let session = this.#sessions.get(key);
+    if (session === undefined) {
+      session = Session.compile(program(), { threads: this.#threads });
+      this.#sessions.set(key, session);
+    }
+    return session;
+  }
+
+  /** Runs the forward program of a part and returns its output. */
+  async forward(key: string, programs: PartPrograms, feeds: Params<TensorData>): Promise<TensorData> {
+    const session = await this.session(`${key}.forward`, () => programs([]).forward);
+    return (await session.run(feeds))["y"]!;
+  }
+
+  /**
+   * Runs the backward program of a part: adds the gradients of its trained weights (local names prefixed) to the store and
+   * returns the gradients of the inputs named in `wrt`.
+   */
+  async backward(
+    key: string,
+    programs: PartPrograms,
+    feeds: Params<TensorData>,
+    o: {
+      readonly store: WeightStore;
+      readonly weights: readonly string[];
+      readonly prefix?: string;
+      readonly wrt: readonly string[];
+    },
+  ): Promise<Record<string, TensorData>> {
+    const { prefix = "" } = o;
+    const trained = o.weights.filter((name) => o.store.trainable.has(prefix + name));
+    if (trained.length === 0 && o.wrt.length === 0) return {};
+    const which = trained.length === o.weights.length ? "all" : trained.join();
+    const session = await this.session(`${key}.backward.${which}`, () => programs(trained).backward);
+    const into = Object.fromEntries(
+      trained.map((name) => [
+        `d.${name}`,
+        this.#scratchFor(`${key}.${name}`, this.model.weights[prefix + name]!.shape),
+      ]),
+    );
+    const results = await session.run(feeds, into);
+    for (const name of trained) o.store.accumulate(prefix + name, into[`d.${name}`]!);
+    return Object.fromEntries(o.wrt.map((name) => [name, results[`d.${name}`]!]));
+  }
+
+  /** All blocks of a stack; the returned list holds each block's input (when kept), and last the stack's output. */
+  async blocks(
+    key: string,
+    stack: Stack,
+    values: Params<TensorData>,
+    x: TensorData,
+    feeds: BlockFeeds,
+    keepInputs: boolean,
+  ): Promise<TensorData[]> {
+    const states = [x];
+    for (let i = 0; i < stack.depth; i++) {
+      const all = { x: states.at(-1)!, ...feeds, ...localWeights(stack, values, i) };
+      const y = await this.forward(key, this.#blockPrograms(stack, feeds), all);
+      if (!keepInputs) states.pop();
+      states.push(y);
+    }
+    return states;
+  }
+
+  /** Backward through all blocks; `inputs` are the block inputs that `blocks` kept. Returns the gradient of the first. */
+  async blocksBackward(
+    key: string,
+    stack: Stack,
+    store: WeightStore,
+    inputs: readonly TensorData[],
+    cotangent: TensorData,
+    feeds: BlockFeeds,
+  ): Promise<TensorData> {
+    let dy = cotangent;
+    for (let i = stack.depth - 1; i >= 0; i--) {
+      const all = { x: inputs[i]!, "d.y": dy, ...feeds, ...localWeights(stack, store.values, i) };
+      const o = { store, weights: stack.blockWeights, prefix: stack.blockPrefix(i), wrt: ["x"] };
+      dy = (await this.backward(key, this.#blockPrograms(stack, feeds), all, o))["x"]!;
+    }
+    return dy;
+  }
+
+  #blockPrograms(stack: Stack, feeds: BlockFeeds): PartPrograms {
+    return (trained) => blockPrograms(this.model, stack, feeds["bias"] !== undefined, trained);
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.#sessions.values()) await (await session).release();
+    this.#sessions.clear();
+  }
+
+  /** A buffer that receives a gradient before it is added up; shared by the layers of a stack. */
+  #scratchFor(key: string, shape: readonly number[]): TensorData {
+    let buffer = this.#scratch.get(key);
+    if (buffer === undefined) {
+      buffer = { dtype: "float32", shape, data: new Float32Array(sizeOf(shape)) };
+      this.#scratch.set(key, buffer);
+    }
+    return buffer;
+  }
+}

@@ -1,0 +1,55 @@
+/** Keys and values of many rows in fixed buffers [rows, keyValueHeads, capacity, headDim], one pair per layer. */
+import { float32, type TensorData } from "../../core/tensor-data.ts";
+import type { LanguageStack } from "../../models/model.ts";
+
+export class KeyValueCache {
+  readonly rows: number;
+  readonly capacity: number;
+  readonly #heads: number;
+  readonly #headDim: number;
+  readonly #buffers: ReadonlyMap<string, Float32Array>;
+
+  constructor({ depth, keyValueHeads, headDim }: LanguageStack, rows: number, capacity: number) {
+    this.rows = rows;
+    this.capacity = capacity;
+    this.#heads = keyValueHeads;
+    this.#headDim = headDim;
+    const size = rows * keyValueHeads * capacity * headDim;
+    const names = Array.from({ length: depth }, (_, i) => [`keys.${i}`, `values.${i}`]).flat();
+    this.#buffers = new Map(names.map((name) => [name, new Float32Array(size)]));
+  }
+
+  /** The first rows of every buffer, to be fed and fetched in place. */
+  firstRows(count: number): Record<string, TensorData> {
+    const shape = [count, this.#heads, this.capacity, this.#headDim];
+    const size = count * this.#rowSize;
+    return Object.fromEntries([...this.#buffers].map(([name, data]) => [name, float32(shape, data.subarray(0, size))]));
+  }
+
+  /** Copies the only row of a filled cache, of smaller capacity, into a row of this one. */
+  load(row: number, from: KeyValueCache): void {
+    const length = from.capacity * this.#headDim;
+    for (const [name, target] of this.#buffers) {
+      const source = from.#buffers.get(name)!;
+      for (let head = 0; head < this.#heads; head++) {
+        const at = row * this.#rowSize + head * this.capacity * this.#headDim;
+        target.set(source.subarray(head * length, (head + 1) * length), at);
+      }
+    }
+  }
+
+  /** Copies the first `length` positions of a row over another row. */
+  copyRow(from: number, to: number, length: number): void {
+    for (const buffer of this.#buffers.values()) {
+      for (let head = 0; head < this.#heads; head++) {
+        const offset = head * this.capacity * this.#headDim;
+        const start = from * this.#rowSize + offset;
+        buffer.copyWithin(to * this.#rowSize + offset, start, start + length * this.#headDim);
+      }
+    }
+  }
+
+  get #rowSize(): number {
+    return this.#heads * this.capacity * this.#headDim;
+  }
+}

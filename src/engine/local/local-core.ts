@@ -1,0 +1,247 @@
+/** The local engine itself, as it lives in its worker: weights, programs, optimiser. */
+import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Params } from "../../compiler/tensor.ts";
+import { UserError } from "../../core/errors.ts";
+import type { Prompt } from "../../core/records.ts";
+import type { TensorData } from "../../core/tensor-data.ts";
+import { readJson, writeFileAtomic } from "../../io/files.ts";
+import { openSafetensors, writeSafetensors } from "../../io/safetensors.ts";
+import { saveWeights } from "../../io/weights.ts";
+import { readAdapter, writeAdapter } from "../../models/adapter-files.ts";
+import { openModel } from "../../models/index.ts";
+import { isAdapterWeight, type LoraOptions, withLora } from "../../models/lora.ts";
+import type { Model } from "../../models/model.ts";
+import type { OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
+import { Compute } from "./compute.ts";
+import { type DecodeOptions, type SampledGroup, sampleCompletions } from "./sampler.ts";
+import { forwardBackward, scoreCompletions } from "./trainer.ts";
+import { randomWeights, readWeights, trainableNames, WeightStore } from "./weight-store.ts";
+
+/** Limits on an image's area that replace the checkpoint's own; they go into every checkpoint saved. */
+export interface ImageLimits {
+  readonly minPixels?: number;
+  readonly maxPixels?: number;
+}
+
+/** What a local engine is started with; plain data, it crosses to the worker. */
+export interface LocalEngineOptions {
+  /** Folder in Hugging Face layout. */
+  readonly modelFolder: string;
+  /** Random weights from config.json, or those of the folder. */
+  readonly initialise: "pretrained" | "random";
+  readonly seed: number;
+  readonly freeze: readonly string[];
+  /** Trains adapters on the frozen model in place of the model itself. */
+  readonly lora?: LoraOptions | null;
+  /** Adapter weights to start from, in PEFT's layout; null: fresh ones. */
+  readonly adapterFolder?: string | null;
+  /** 0: as many as ONNX Runtime chooses. */
+  readonly threads: number;
+  readonly imageLimits?: ImageLimits;
+  /** Most tokens of one forward and backward pass, padding included. */
+  readonly microBatchTokens: number;
+  /** Completions decoded at the same time. */
+  readonly rows: number;
+}
+
+/** Files of a model folder that go with its weights into every checkpoint. */
+const COMPANIONS =
+  /^(tokenizer.*|special_tokens_map|preprocessor_config|processor_config|generation_config|vocab|added_tokens|chat_template)\.(json|jinja|txt)$|^merges\.txt$/;
+const OPTIMIZER = "optimizer.safetensors";
+const REFERENCE = "reference.safetensors";
+const ENGINE_STATE = "engine.json";
+
+export class LocalCore {
+  readonly #options: LocalEngineOptions;
+  readonly #model: Model;
+  readonly #compute: Compute;
+  #store: WeightStore;
+  #reference: Params<TensorData> | null = null;
+
+  constructor(options: LocalEngineOptions) {
+    this.#options = options;
+    const { lora = null, adapterFolder = null, modelFolder, seed } = options;
+    const base = openModel(modelFolder);
+    this.#model = lora === null ? base : withLora(base, lora);
+    this.#compute = new Compute(this.#model, options.threads);
+    const baseValues =
+      options.initialise === "random" ? randomWeights(base.weights, seed) : readWeights(base, modelFolder);
+    this.#store = new WeightStore(
+      this.#model,
+      lora === null ? baseValues : { ...baseValues, ...this.#freshAdapters() },
+      lora === null ? trainableNames(base, options.freeze) : new Set(this.#adapterNames()),
+    );
+    if (adapterFolder !== null) this.#loadAdapter(adapterFolder);
+  }
+
+  /** The weights in memory, for tests and tools. */
+  get store(): WeightStore {
+    return this.#store;
+  }
+
+  get parameters(): number {
+    return Object.values(this.#store.values).reduce((total, { data }) => total + data.length, 0);
+  }
+
+  get contextLength(): number {
+    return this.#model.language.maxPositions;
+  }
+
+  async sample(prompts: readonly Prompt[], o: DecodeOptions, onGroup: (group: SampledGroup) => void): Promise<void> {
+    this.#checkContext(Math.max(0, ...prompts.map((prompt) => prompt.tokenIds.length)), o.maxCompletionLength);
+    await sampleCompletions(this.#compute, this.#store.values, prompts, o, onGroup);
+  }
+
+  async logProbs(groups: readonly TrainingGroup[], o: ScoringOptions, which: "policy" | "reference") {
+    const values = which === "policy" ? this.#store.values : this.#reference;
+    if (values === null) throw new Error("internal: no reference was frozen");
+    this.#checkGroups(groups);
+    return scoreCompletions(this.#compute, values, groups, o, this.#options);
+  }
+
+  async forwardBackward(batch: TokenBatch) {
+    this.#checkGroups(batch.groups);
+    return forwardBackward(this.#compute, this.#store, batch, this.#options);
+  }
+
+  optimStep(o: OptimStep) {
+    return this.#store.step(o);
+  }
+
+  freezeReference(keep: boolean): void {
+    this.#reference = keep ? this.#store.copyValues() : null;
+  }
+
+  resetOptimizer(): void {
+    this.#store.restoreOptimizer(0);
+  }
+
+  /** Writes config, weights and tokenizer files; with `training`, optimiser moments and the reference too. */
+  save(folder: string, training: boolean): void {
+    const { values } = this.#store;
+    mkdirSync(folder, { recursive: true });
+    for (const file of readdirSync(this.#options.modelFolder)) {
+      if (COMPANIONS.test(file)) cpSync(join(this.#options.modelFolder, file), join(folder, file));
+    }
+    writeImageLimits(folder, this.#options.imageLimits ?? {});
+    const { lora = null } = this.#options;
+    if (lora === null) {
+      writeFileSync(join(folder, "config.json"), `${JSON.stringify(this.#model.config, null, 2)}\n`);
+      saveWeights(folder, named(values));
+    } else {
+      const config = { ...lora, base: resolve(this.#options.modelFolder) };
+      writeAdapter(this.#model, folder, config, (name) => values[name]!.data as Float32Array);
+    }
+    if (!training) return;
+    const { steps, names } = this.#store.optimizer;
+    const moments = names.flatMap((name) => {
+      const { first, second } = this.#store.moments(name);
+      const { shape } = values[name]!;
+      return [
+        { name: `first.${name}`, shape, data: first },
+        { name: `second.${name}`, shape, data: second },
+      ];
+    });
+    if (moments.length > 0) writeSafetensors(join(folder, OPTIMIZER), moments, "F32");
+    if (this.#reference !== null) {
+      const moved = Object.fromEntries(
+        Object.entries(this.#reference).filter(([name]) => this.#store.trainable.has(name)),
+      );
+      writeSafetensors(join(folder, REFERENCE), named(moved), "F32");
+    }
+    writeFileSync(join(folder, ENGINE_STATE), JSON.stringify({ steps }));
+  }
+
+  load(folder: string): void {
+    if (!existsSync(join(folder, ENGINE_STATE)))
+      throw new UserError(`${folder} holds no training state to resume from`);
+    const { steps } = readJson(join(folder, ENGINE_STATE), "engine state") as { steps: number };
+    if ((this.#options.lora ?? null) === null) {
+      this.#store = new WeightStore(this.#model, readWeights(this.#model, folder), this.#store.trainable);
+    } else this.#loadAdapter(folder);
+    if (steps > 0 && !existsSync(join(folder, OPTIMIZER))) {
+      throw new UserError(`${folder}: ${OPTIMIZER} is missing, so training cannot go on exactly`);
+    }
+    this.#store.restoreOptimizer(steps);
+    readInto(join(folder, OPTIMIZER), (name, data) => {
+      const [, kind, weight] = /^(first|second)\.(.*)$/.exec(name)!;
+      this.#store.moments(weight!)[kind as "first" | "second"].set(data);
+    });
+    const reference: Record<string, TensorData> = {};
+    readInto(join(folder, REFERENCE), (name, data) => {
+      reference[name] = { dtype: "float32", shape: this.#model.weights[name]!.shape, data };
+    });
+    this.#reference = Object.keys(reference).length > 0 ? { ...this.#store.values, ...reference } : null;
+  }
+
+  get hasReference(): boolean {
+    return this.#reference !== null;
+  }
+
+  async close(): Promise<void> {
+    await this.#compute.close();
+  }
+
+  #adapterNames(): string[] {
+    return Object.keys(this.#model.weights).filter(isAdapterWeight);
+  }
+
+  #freshAdapters(): Params<TensorData> {
+    const specs = this.#adapterNames().map((name) => [name, this.#model.weights[name]!] as const);
+    return randomWeights(Object.fromEntries(specs), this.#options.seed);
+  }
+
+  #loadAdapter(folder: string): void {
+    for (const [name, data] of Object.entries(readAdapter(this.#model, folder))) {
+      (this.#store.values[name]!.data as Float32Array).set(data);
+    }
+  }
+
+  #checkGroups(groups: readonly TrainingGroup[]): void {
+    for (const { prompt, completions } of groups) {
+      for (const { tokenIds } of completions) this.#checkContext(prompt.tokenIds.length, tokenIds.length);
+    }
+  }
+
+  #checkContext(promptLength: number, completionLength: number): void {
+    const { maxPositions } = this.#model.language;
+    if (promptLength + completionLength > maxPositions) {
+      throw new UserError(
+        `a prompt of ${promptLength} tokens and a completion of ${completionLength} do not fit the model's context of ${maxPositions} tokens; lower max_completion_length or the image size`,
+      );
+    }
+  }
+}
+
+/** Puts the limits that training used where every tool looks for them. */
+function writeImageLimits(folder: string, { minPixels, maxPixels }: ImageLimits): void {
+  const path = join(folder, "preprocessor_config.json");
+  if ((minPixels === undefined && maxPixels === undefined) || !existsSync(path)) return;
+  const config = readJson(path, "image processor configuration") as Record<string, unknown>;
+  const limits = {
+    ...(minPixels === undefined ? {} : { min_pixels: minPixels }),
+    ...(maxPixels === undefined ? {} : { max_pixels: maxPixels }),
+  };
+  const size = {
+    ...(config["size"] as object | undefined),
+    ...(minPixels === undefined ? {} : { shortest_edge: minPixels }),
+    ...(maxPixels === undefined ? {} : { longest_edge: maxPixels }),
+  };
+  const own = config["size"] === undefined ? limits : { ...("min_pixels" in config ? limits : {}), size };
+  writeFileAtomic(path, `${JSON.stringify({ ...config, ...own }, null, 2)}\n`);
+}
+
+function named(values: Params<TensorData>) {
+  return Object.entries(values).map(([name, { shape, data }]) => ({ name, shape, data: data as Float32Array }));
+}
+
+function readInto(path: string, set: (name: string, data: Float32Array) => void): void {
+  if (!existsSync(path)) return;
+  const file = openSafetensors(path);
+  try {
+    for (const name of file.names) set(name, file.readFloat32(name));
+  } finally {
+    file.close();
+  }
+}

@@ -1,0 +1,170 @@
+/** The TrainingEngine over ONNX Runtime in a worker thread: the main thread stays free for rewards, files and pages. */
+import { Worker } from "node:worker_threads";
+import { RunError, UserError } from "../../core/errors.ts";
+import type { Completion, RolloutResult, SamplingOptions } from "../../core/records.ts";
+import type { Policy, TokenScores, TrainingEngine } from "../engine.ts";
+import type { LocalEngineOptions } from "./local-core.ts";
+import type { Call, Reply } from "./protocol.ts";
+import type { SampledGroup } from "./sampler.ts";
+
+/** What the engine needs of the processor to turn tokens into completions. */
+export interface CompletionDecoder {
+  decode(ids: Int32Array): string;
+  readonly stopTokenIds: readonly number[];
+}
+
+export interface LocalEngine extends TrainingEngine {
+  /** Number of weights. */
+  readonly parameters: number;
+}
+
+/** Starts a worker and loads or initialises the model in it. */
+export async function openLocalEngine(options: LocalEngineOptions, decoder: CompletionDecoder): Promise<LocalEngine> {
+  const channel = new Channel(options);
+  let version = 0;
+  let hasReference = false;
+  const logProbs = (which: "policy" | "reference"): Policy["logProbs"] => {
+    return (groups, scoring) => channel.call<TokenScores>({ call: "logProbs", groups, scoring, which });
+  };
+  const sample = (prompts: Parameters<Policy["sample"]>[0], o: SamplingOptions): AsyncIterable<RolloutResult> => {
+    const call: Call = {
+      call: "sample",
+      prompts,
+      options: { ...o, rows: o.rows ?? options.rows, stopTokenIds: decoder.stopTokenIds },
+    };
+    return mapGroups(channel.stream<SampledGroup>(call), ({ index, completions }) => ({
+      index,
+      completions: completions.map((completion): Completion => {
+        return { ...completion, text: decoder.decode(completion.tokenIds), policyVersion: version };
+      }),
+    }));
+  };
+  try {
+    const opened = await channel.call<{ parameters: number; contextLength: number }>({ call: "open" });
+    return {
+      ...opened,
+      policy: { sample, logProbs: logProbs("policy") },
+      get reference() {
+        return hasReference ? { logProbs: logProbs("reference") } : null;
+      },
+      forwardBackward: (batch) => channel.call({ call: "forwardBackward", batch }),
+      optimStep: (o) => {
+        version++;
+        return channel.call({ call: "optimStep", options: o });
+      },
+      freezeReference: async (keep) => {
+        await channel.call({ call: "freezeReference", keep });
+        hasReference = keep;
+      },
+      resetOptimizer: () => channel.call({ call: "resetOptimizer" }),
+      save: (folder, { training }) => channel.call({ call: "save", folder, training }),
+      load: async (folder) => {
+        ({ hasReference } = await channel.call<{ hasReference: boolean }>({ call: "load", folder }));
+      },
+      close: () => channel.close(),
+    };
+  } catch (error) {
+    await channel.close();
+    throw error;
+  }
+}
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly onEvent: (event: unknown) => void;
+}
+
+/** Requests and their replies; owns the worker. */
+class Channel {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #next = 0;
+  #failure: Error | null = null;
+
+  constructor(options: LocalEngineOptions) {
+    this.#worker = startWorker(options);
+    this.#worker.on("message", (reply: Reply) => this.#receive(reply));
+    this.#worker.on("error", (error) => this.#fail(new RunError(`the engine's worker failed: ${error.message}`)));
+    this.#worker.on("exit", (code) => this.#fail(new RunError(`the engine's worker ended (exit code ${code})`)));
+  }
+
+  call<T>(call: Call, onEvent: (event: unknown) => void = () => {}): Promise<T> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    const id = this.#next++;
+    return new Promise<T>((resolve, reject) => {
+      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, onEvent });
+      this.#worker.postMessage({ ...call, id });
+    });
+  }
+
+  /** Events of a call as they come; ends, or fails, with the call. */
+  async *stream<T>(call: Call): AsyncGenerator<T> {
+    const events: T[] = [];
+    let wake = () => {};
+    let ended = false;
+    const result = this.call(call, (event) => {
+      events.push(event as T);
+      wake();
+    }).finally(() => {
+      ended = true;
+      wake();
+    });
+    result.catch(() => {}); // awaited below
+    while (!ended || events.length > 0) {
+      const event = events.shift();
+      if (event !== undefined) yield event;
+      else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          if (ended) resolve();
+        });
+      }
+    }
+    await result;
+  }
+
+  async close(): Promise<void> {
+    if (this.#failure === null) await this.call({ call: "close" }).catch(() => {});
+    this.#failure ??= new RunError("the engine is closed");
+    await this.#worker.terminate();
+  }
+
+  #receive(reply: Reply): void {
+    const pending = this.#pending.get(reply.id);
+    if (pending === undefined) return;
+    if (reply.kind === "event") {
+      pending.onEvent(reply.event);
+      return;
+    }
+    this.#pending.delete(reply.id);
+    if (reply.kind === "done") {
+      pending.resolve(reply.value);
+      return;
+    }
+    const error = reply.user ? new UserError(reply.message) : new Error(reply.message);
+    if (!reply.user) error.stack = reply.stack;
+    pending.reject(error);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    this.#pending.clear();
+  }
+}
+
+/** From source (tests, development) the worker has to install the TypeScript loader for itself. */
+function startWorker(workerData: LocalEngineOptions): Worker {
+  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./worker.js", import.meta.url), { workerData });
+  const loader = JSON.stringify(import.meta.resolve("tsx/esm/api"));
+  const worker = JSON.stringify(new URL("./worker.ts", import.meta.url).href);
+  return new Worker(`import(${loader}).then(({ register }) => { register(); return import(${worker}); })`, {
+    eval: true,
+    workerData,
+  });
+}
+
+async function* mapGroups<A, B>(items: AsyncIterable<A>, f: (item: A) => B): AsyncGenerator<B> {
+  for await (const item of items) yield f(item);
+}

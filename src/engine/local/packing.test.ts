@@ -1,0 +1,140 @@
+import { describe, expect, test } from "vitest";
+import type { ImageFeatures, Prompt } from "../../core/records.ts";
+import type { LanguageStack } from "../../models/model.ts";
+import { ropePositions } from "../../models/qwen2_vl/positions.ts";
+import { EXCLUDED } from "../../nn/sampling.ts";
+import type { TrainingGroup } from "../engine.ts";
+import { layOut, packRows, placeImages, splitRows } from "./packing.ts";
+
+const IMAGE = 9;
+
+/** All that packing asks of a language model. */
+const language = {
+  positionAxes: 3,
+  positions: (tokenIds: Int32Array, grids: readonly (readonly [number, number, number])[]) =>
+    ropePositions(tokenIds, grids, { imageTokenId: IMAGE, mergeSize: 2 }),
+} as unknown as LanguageStack;
+
+const image = (sha256: string, grid: readonly [number, number, number]): ImageFeatures => {
+  return { sha256, grid, patches: new Float32Array(0), width: 0, height: 0 };
+};
+const prompt = (tokenIds: readonly number[], images: readonly ImageFeatures[] = []): Prompt => {
+  return { text: "", tokenIds: Int32Array.from(tokenIds), images };
+};
+const group = (of: Prompt, ...completions: readonly (readonly number[])[]): TrainingGroup => ({
+  prompt: of,
+  completions: completions.map((ids) => ({ tokenIds: Int32Array.from(ids), weight: 1, advantage: 0 })),
+});
+const indices = (rows: ReturnType<typeof packRows>) => rows.map(({ completions }) => completions.map((c) => c.index));
+
+describe("packRows", () => {
+  const groups = [group(prompt([1, 2, 3]), [4, 5, 6], [7], [8, 8]), group(prompt([1]), [2, 2, 2, 2, 2, 2])];
+
+  test("a whole group fits a row; a completion's last token takes no place", () => {
+    const rows = packRows(groups, 100);
+    expect(indices(rows)).toEqual([[0, 1, 2], [3]]);
+    expect(rows.map(({ length }) => length)).toEqual([3 + 2 + 0 + 1, 1 + 5]);
+  });
+
+  test("a row is closed before it would exceed the budget; a single completion always gets one", () => {
+    expect(indices(packRows(groups, 5))).toEqual([[3], [0, 1], [2]]);
+    expect(indices(packRows(groups, 1))).toEqual([[3], [0], [2], [1]]);
+  });
+
+  test("groups without completions, and no groups, make no rows", () => {
+    expect(packRows([group(prompt([1]))], 10)).toEqual([]);
+    expect(packRows([], 10)).toEqual([]);
+  });
+});
+
+test("splitRows: rows x longest stays in the budget, rows stay in order", () => {
+  const rows = packRows(
+    [5, 4, 4, 2, 1].map((length) => group(prompt(new Array(length).fill(1)), [2])),
+    100,
+  );
+  expect(splitRows(rows, 10).map((batch) => batch.map(({ length }) => length))).toEqual([[5, 4], [4, 2], [1]]);
+  expect(splitRows(rows, 1).map((batch) => batch.length)).toEqual([1, 1, 1, 1, 1]);
+  expect(splitRows(rows, 25).map((batch) => batch.length)).toEqual([5]);
+});
+
+describe("layOut", () => {
+  const [a, b] = [image("a", [1, 2, 4]), image("b", [1, 2, 2])];
+  // Prompt of five tokens with an image of two; completions of three, one and no tokens.
+  const rows = packRows(
+    [group(prompt([1, IMAGE, IMAGE, 2, 3], [a]), [4, 5, 6], [7], []), group(prompt([IMAGE, 1], [b]), [8, 8])],
+    100,
+  );
+  const micro = layOut(rows, language, IMAGE, 4);
+
+  test("tokens, padded to the longest row", () => {
+    expect([micro.rows, micro.tokens]).toEqual([2, 7]);
+    expect([...micro.tokenIds]).toEqual([1, IMAGE, IMAGE, 2, 3, 4, 5, IMAGE, 1, 8, 0, 0, 0, 0]);
+  });
+
+  test("a completion's first token is predicted by the prompt's last, the others by their forerunners", () => {
+    const found = micro.predictions.map(({ source, completion, offset }) => [source, completion.index, offset]);
+    expect(found).toEqual([
+      [4, 0, 0],
+      [5, 0, 1],
+      [6, 0, 2],
+      [4, 1, 0],
+      [8, 3, 0],
+      [9, 3, 1],
+    ]);
+  });
+
+  test("positions go on after the prompt's, for every completion anew", () => {
+    const packed = packRows([group(prompt([1, IMAGE, IMAGE, 2], [a]), [4, 5, 6], [7, 8])], 100);
+    const { positions, tokens } = layOut(packed, language, IMAGE, 4);
+    expect(tokens).toBe(7);
+    // The image is one high and two wide: text goes on at 3.
+    expect([...positions.subarray(0, 7)]).toEqual([0, 1, 1, 3, 4, 5, 4]);
+    expect([...positions.subarray(14, 21)]).toEqual([0, 1, 2, 3, 4, 5, 4]);
+  });
+
+  test("a completion sees the prompt and itself, no token sees a later one, and padding sees itself", () => {
+    const packed = packRows([group(prompt([1, 2]), [3, 4, 5], [6, 7, 8]), group(prompt([1]), [2, 3])], 100);
+    const { bias, tokens } = layOut(packed, language, IMAGE, 4);
+    const seen = Array.from(bias, (value) => {
+      expect(value === 0 || value === Math.fround(EXCLUDED)).toBe(true);
+      return value === 0 ? "x" : ".";
+    }).join("");
+    expect(seen.match(new RegExp(`.{${tokens}}`, "g"))).toEqual([
+      "x.....",
+      "xx....",
+      "xxx...",
+      "xxxx..",
+      "xx..x.",
+      "xx..xx",
+      // The second row is three tokens shorter than the first.
+      "x.....",
+      "xx....",
+      "..x...",
+      "...x..",
+      "....x.",
+      ".....x",
+    ]);
+  });
+
+  test("image tokens point at their features, one after another", () => {
+    expect([...micro.imageIndex]).toEqual([-1, 0, 1, -1, -1, -1, -1, 2, -1, -1, -1, -1, -1, -1]);
+    expect(micro.images).toEqual([a, b]);
+  });
+});
+
+describe("placeImages", () => {
+  const [a, b] = [image("a", [1, 2, 4]), image("b", [1, 2, 2])];
+
+  test("an image met again points at the features it already has", () => {
+    const prompts = [prompt([IMAGE, 1, IMAGE, IMAGE], [b, a]), prompt([IMAGE, IMAGE, IMAGE, 1], [a, b])];
+    const { imageIndex, images } = placeImages(prompts, 4, IMAGE, 4);
+    expect(images).toEqual([b, a]);
+    expect([...imageIndex]).toEqual([0, -1, 1, 2, 1, 2, 0, -1]);
+  });
+
+  test("image tokens and features that do not agree are our own bug", () => {
+    expect(() => placeImages([prompt([IMAGE, 1], [a])], 2, IMAGE, 4)).toThrow(
+      "internal: the prompt has 1 image tokens, its images give 2 features",
+    );
+  });
+});

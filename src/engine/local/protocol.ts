@@ -1,0 +1,34 @@
+/** Messages between a local engine's two halves. */
+import type { Prompt } from "../../core/records.ts";
+import type { OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
+import type { DecodeOptions } from "./sampler.ts";
+
+export type Call =
+  | { readonly call: "open" }
+  | { readonly call: "sample"; readonly prompts: readonly Prompt[]; readonly options: DecodeOptions }
+  | {
+      readonly call: "logProbs";
+      readonly groups: readonly TrainingGroup[];
+      readonly scoring: ScoringOptions;
+      readonly which: "policy" | "reference";
+    }
+  | { readonly call: "forwardBackward"; readonly batch: TokenBatch }
+  | { readonly call: "optimStep"; readonly options: OptimStep }
+  | { readonly call: "freezeReference"; readonly keep: boolean }
+  | { readonly call: "resetOptimizer" }
+  | { readonly call: "save"; readonly folder: string; readonly training: boolean }
+  | { readonly call: "load"; readonly folder: string }
+  | { readonly call: "close" };
+
+export type Request = Call & { readonly id: number };
+
+export type Reply =
+  | { readonly id: number; readonly kind: "done"; readonly value: unknown }
+  | { readonly id: number; readonly kind: "event"; readonly event: unknown }
+  | {
+      readonly id: number;
+      readonly kind: "error";
+      readonly message: string;
+      readonly user: boolean;
+      readonly stack: string;
+    };

@@ -1,0 +1,228 @@
+/** Scores completions and differentiates their loss, micro-batch by micro-batch; splitting changes no result. */
+
+import type { Params } from "../../compiler/tensor.ts";
+import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
+import type { Model } from "../../models/model.ts";
+import type { SamplingVariant } from "../../nn/sampling.ts";
+import { EXCLUDED } from "../../nn/sampling.ts";
+import type { ForwardBackwardResult, ScoringOptions, TokenBatch, TokenScores, TrainingGroup } from "../engine.ts";
+import type { Compute } from "./compute.ts";
+import { layOut, type MicroBatch, type Prediction, packRows, splitRows } from "./packing.ts";
+import { languageStemPrograms, lossProgram, scoreProgram } from "./programs.ts";
+import { backwardImages, concatenated, type EncodedImages, encodeImages } from "./vision-runner.ts";
+import { visionNames, type WeightStore } from "./weight-store.ts";
+
+/** [lines, vocabulary] is never held larger than this many numbers. */
+const HEAD_NUMBERS = 1 << 22;
+
+export interface MicroBatchOptions {
+  /** Tokens of one micro-batch, padding included. */
+  readonly microBatchTokens: number;
+}
+
+/** Log-probs and entropies of every completion token under `values`. */
+export async function scoreCompletions(
+  compute: Compute,
+  values: Params<TensorData>,
+  groups: readonly TrainingGroup[],
+  scoring: ScoringOptions,
+  o: MicroBatchOptions,
+): Promise<TokenScores> {
+  const result = emptyScores(groups);
+  const encoded = await encodeImages(compute, values, imagesOf(groups), false);
+  for (const micro of microBatches(compute.model, groups, o)) {
+    const states = await runLanguage(compute, values, micro, encoded, false);
+    const variant = variantOf(scoring);
+    const session = await compute.session(`score.${JSON.stringify(variant)}`, () =>
+      scoreProgram(compute.model, variant),
+    );
+    for (const lines of headChunks(micro, compute.model)) {
+      const feeds = { ...headFeeds(lines, states.at(-1)!), ...samplingFeeds(compute.model, scoring), ...values };
+      record(lines, await session.run(feeds), result);
+    }
+  }
+  return result;
+}
+
+/** Adds the gradient of the batch's loss to the store. */
+export async function forwardBackward(
+  compute: Compute,
+  store: WeightStore,
+  batch: TokenBatch,
+  o: MicroBatchOptions,
+): Promise<ForwardBackwardResult> {
+  const { model } = compute;
+  const { groups, loss, scoring } = batch;
+  const result = emptyScores(groups);
+  const trainVision = visionNames(model).some((name) => store.trainable.has(name));
+  const encoded = await encodeImages(compute, store.values, imagesOf(groups), trainVision);
+  const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
+  const variant = variantOf(scoring);
+  const trainedHead = model.language.headWeights.filter((name) => store.trainable.has(name));
+  const key = `loss.${loss.name}.${JSON.stringify([variant, loss.variant, trainedHead])}`;
+  const session = await compute.session(key, () => lossProgram(model, variant, loss.name, loss.variant, trainedHead));
+  const scalars = Object.fromEntries(
+    Object.entries(loss.numbers).map(([name, value]) => [name, float32([], [Math.min(value, 3e38)])]),
+  );
+  let total = 0;
+  for (const micro of microBatches(model, groups, o)) {
+    const states = await runLanguage(compute, store.values, micro, encoded, true);
+    const hidden = states.at(-1)!;
+    const dHidden = new Float32Array(hidden.data.length);
+    for (const lines of headChunks(micro, model)) {
+      const feeds = {
+        ...headFeeds(lines, hidden),
+        ...lossFeeds(lines),
+        ...samplingFeeds(model, scoring),
+        ...scalars,
+        ...store.values,
+      };
+      const outputs = await session.run(feeds);
+      total += outputs["loss"]!.data[0]!;
+      record(lines, outputs, result);
+      for (const name of trainedHead) store.accumulate(name, outputs[`d.${name}`]!);
+      addLines(dHidden, outputs["d.x"]!.data as Float32Array, lines, model.language.width);
+    }
+    const dx = await compute.blocksBackward(
+      "language.block",
+      model.language,
+      store,
+      states,
+      float32(hidden.shape, dHidden),
+      languageFeeds(model, micro),
+    );
+    await stemBackward(compute, store, micro, encoded, dx, trainVision ? dFeatures : null);
+  }
+  if (trainVision) await backwardImages(compute, store, encoded, dFeatures);
+  return { ...result, loss: total };
+}
+
+/** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first. */
+export async function runLanguage(
+  compute: Compute,
+  values: Params<TensorData>,
+  micro: MicroBatch,
+  encoded: EncodedImages,
+  keep: boolean,
+): Promise<TensorData[]> {
+  const { model } = compute;
+  const feeds = { ...stemFeeds(model, micro, encoded), ...values };
+  const x = await compute.forward("language.stem", (trained) => languageStemPrograms(model, trained), feeds);
+  return compute.blocks("language.block", model.language, values, x, languageFeeds(model, micro), keep);
+}
+
+async function stemBackward(
+  compute: Compute,
+  store: WeightStore,
+  micro: MicroBatch,
+  encoded: EncodedImages,
+  dx: TensorData,
+  dFeatures: ReadonlyMap<string, Float32Array> | null,
+): Promise<void> {
+  const { model } = compute;
+  const feeds = { ...stemFeeds(model, micro, encoded), "d.y": dx, ...store.values };
+  const programs = (trained: readonly string[]) => languageStemPrograms(model, trained);
+  const o = { store, weights: model.language.stemWeights, wrt: dFeatures === null ? [] : ["features"] };
+  const gradients = await compute.backward("language.stem", programs, feeds, o);
+  if (dFeatures === null) return;
+  const gradient = gradients["features"]!;
+  let offset = 0;
+  for (const image of micro.images) {
+    const total = dFeatures.get(image.sha256)!;
+    for (let i = 0; i < total.length; i++) total[i]! += gradient.data[offset + i]!;
+    offset += total.length;
+  }
+}
+
+function stemFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages): Params<TensorData> {
+  const { width } = model.language;
+  const parts = micro.images.map((image) => encoded.features.get(image.sha256)!);
+  const features = parts.length > 0 ? concatenated(parts) : new Float32Array(width);
+  return {
+    tokenIds: int32([micro.tokenIds.length], micro.tokenIds),
+    imageIndex: int32([micro.imageIndex.length], micro.imageIndex),
+    features: float32([features.length / width, width], features),
+  };
+}
+
+function languageFeeds({ language }: Model, micro: MicroBatch): Params<TensorData> {
+  const { cos, sin } = language.rotary(micro.positions);
+  const { rows, tokens } = micro;
+  return {
+    cos: float32([rows, tokens, language.headDim], cos),
+    sin: float32([rows, tokens, language.headDim], sin),
+    bias: float32([rows, tokens, tokens], micro.bias),
+  };
+}
+
+function* microBatches(model: Model, groups: readonly TrainingGroup[], o: MicroBatchOptions): Generator<MicroBatch> {
+  const budget = o.microBatchTokens;
+  const { patchesPerToken } = model.vision;
+  for (const rows of splitRows(packRows(groups, budget), budget)) {
+    yield layOut(rows, model.language, model.imageTokenId, patchesPerToken);
+  }
+}
+
+function* headChunks({ predictions }: MicroBatch, { language }: Model): Generator<readonly Prediction[]> {
+  const lines = Math.max(16, Math.floor(HEAD_NUMBERS / language.vocabularySize));
+  for (let i = 0; i < predictions.length; i += lines) yield predictions.slice(i, i + lines);
+}
+
+function headFeeds(lines: readonly Prediction[], hidden: TensorData): Params<TensorData> {
+  const width = hidden.shape[1]!;
+  const x = new Float32Array(lines.length * width);
+  for (const [i, { source }] of lines.entries()) {
+    x.set((hidden.data as Float32Array).subarray(source * width, (source + 1) * width), i * width);
+  }
+  const targets = Int32Array.from(lines, ({ completion, offset }) => completion.tokenIds[offset]!);
+  return { x: float32([lines.length, width], x), targets: int32([lines.length], targets) };
+}
+
+function lossFeeds(lines: readonly Prediction[]): Params<TensorData> {
+  const column = (value: (line: Prediction) => number) => float32([lines.length], Float32Array.from(lines, value));
+  return {
+    weight: column(({ completion }) => completion.weight),
+    advantage: column(({ completion }) => completion.advantage),
+    oldLogProb: column(({ completion, offset }) => completion.oldLogProbs?.[offset] ?? 0),
+    refLogProb: column(({ completion, offset }) => completion.refLogProbs?.[offset] ?? 0),
+  };
+}
+
+/** Scalars and the mask of never-sampled tokens, for any program that samples or scores. */
+export function samplingFeeds(model: Model, o: ScoringOptions): Params<TensorData> {
+  const banned = new Float32Array(model.language.vocabularySize);
+  if (!o.allowVisionTokens) for (const id of model.visionTokenIds) banned[id] = EXCLUDED;
+  return {
+    temperature: float32([], [o.temperature]),
+    topP: float32([], [o.topP]),
+    banned: float32([banned.length], banned),
+  };
+}
+
+export function variantOf(o: ScoringOptions): SamplingVariant {
+  const greedy = o.temperature === 0;
+  return { greedy, topK: greedy ? 0 : o.topK, topP: !greedy && o.topP < 1 };
+}
+
+function emptyScores(groups: readonly TrainingGroup[]) {
+  const zeros = () =>
+    groups.flatMap(({ completions }) => completions.map(({ tokenIds }) => new Float32Array(tokenIds.length)));
+  return { logProbs: zeros(), entropies: zeros() };
+}
+
+function record(lines: readonly Prediction[], outputs: Params<TensorData>, result: TokenScores): void {
+  for (const [i, { completion, offset }] of lines.entries()) {
+    result.logProbs[completion.index]![offset] = outputs["logProb"]!.data[i]!;
+    result.entropies[completion.index]![offset] = outputs["entropy"]!.data[i]!;
+  }
+}
+
+function addLines(into: Float32Array, lines: Float32Array, predictions: readonly Prediction[], width: number): void {
+  for (const [i, { source }] of predictions.entries()) {
+    for (let d = 0; d < width; d++) into[source * width + d]! += lines[i * width + d]!;
+  }
+}
+
+function imagesOf(groups: readonly TrainingGroup[]) {
+  return groups.flatMap(({ prompt }) => prompt.images);
+}

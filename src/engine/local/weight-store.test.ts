@@ -1,0 +1,79 @@
+import { describe, expect, test } from "vitest";
+import { float32 } from "../../core/tensor-data.ts";
+import type { Model } from "../../models/model.ts";
+import { WeightStore } from "./weight-store.ts";
+
+const optimiser = { learningRate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.5, maxGradNorm: 0 };
+
+function store(trainable = ["matrix", "vector"]): WeightStore {
+  const values = { matrix: float32([1, 2], [1, -1]), vector: float32([2], [1, -1]), frozen: float32([1], [7]) };
+  return new WeightStore({} as Model, values, new Set(trainable));
+}
+
+describe("accumulate", () => {
+  test("adds up copies, and ignores frozen weights", () => {
+    const own = store();
+    const gradient = float32([1, 2], [1, 2]);
+    own.accumulate("matrix", gradient);
+    gradient.data[0] = 10;
+    own.accumulate("matrix", gradient);
+    own.accumulate("frozen", float32([1], [3]));
+    expect([...own.gradient("matrix")!]).toEqual([11, 4]);
+    expect(own.gradient("vector")).toBeNull();
+    expect(own.gradient("frozen")).toBeNull();
+  });
+});
+
+describe("step", () => {
+  test("decays matrices only, and clears the gradients", () => {
+    const own = store();
+    own.accumulate("matrix", float32([1, 2], [0, 0]));
+    own.accumulate("vector", float32([2], [0, 0]));
+    expect(own.step(optimiser).gradNorm).toBe(0);
+    expect([...own.values["matrix"]!.data]).toEqual([Math.fround(0.95), Math.fround(-0.95)]);
+    expect([...own.values["vector"]!.data]).toEqual([1, -1]);
+    expect(own.gradient("matrix")).toBeNull();
+  });
+
+  test("tells the norm before clipping, and clips all gradients by one factor", () => {
+    const [clipped, free] = [store(), store()];
+    clipped.accumulate("matrix", float32([1, 2], [3, 0]));
+    clipped.accumulate("vector", float32([2], [0, 4]));
+    expect(clipped.step({ ...optimiser, maxGradNorm: 1 }).gradNorm).toBe(5);
+    free.accumulate("matrix", float32([1, 2], [0.6, 0]));
+    free.accumulate("vector", float32([2], [0, 0.8]));
+    free.step(optimiser);
+    for (const name of ["matrix", "vector"]) {
+      for (const [i, m] of clipped.moments(name).first.entries()) {
+        expect(m).toBeCloseTo(free.moments(name).first[i]!, 6);
+      }
+    }
+  });
+
+  test("a gradient that is no number moves nothing, counts for nothing and is forgotten", () => {
+    const own = store();
+    own.accumulate("matrix", float32([1, 2], [Number.NaN, 1]));
+    own.accumulate("vector", float32([2], [1, 1]));
+    expect(own.step(optimiser).gradNorm).toBeNaN();
+    expect([...own.values["vector"]!.data]).toEqual([1, -1]);
+    expect(own.optimizer).toEqual({ steps: 0, names: [] });
+    expect(own.gradient("vector")).toBeNull();
+  });
+
+  test("a weight without a gradient stays, without moments of its own", () => {
+    const own = store();
+    own.accumulate("vector", float32([2], [1, 1]));
+    own.step(optimiser);
+    expect([...own.values["matrix"]!.data]).toEqual([1, -1]);
+    expect(own.optimizer).toEqual({ steps: 1, names: ["vector"] });
+    own.restoreOptimizer(0);
+    expect(own.optimizer).toEqual({ steps: 0, names: [] });
+  });
+});
+
+test("copyValues is a copy", () => {
+  const own = store();
+  const copy = own.copyValues();
+  own.values["vector"]!.data[0] = 5;
+  expect(copy["vector"]!.data[0]).toBe(1);
+});

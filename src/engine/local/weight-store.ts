@@ -1,0 +1,172 @@
+/** The weights of a model in memory, float32, by Hugging Face name, with gradients and optimiser moments beside them. */
+
+import type { Params } from "../../compiler/tensor.ts";
+import { UserError } from "../../core/errors.ts";
+import { normal, randomKey, uniform } from "../../core/random.ts";
+import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
+import { openWeights } from "../../io/weights.ts";
+import type { Model } from "../../models/model.ts";
+import { type AdamWState, adamWStep, clipScale, globalNorm } from "../../nn/adamw.ts";
+import type { OptimResult, OptimStep } from "../engine.ts";
+
+export class WeightStore {
+  readonly model: Model;
+  readonly values: Params<TensorData>;
+  /** Names that gradients are computed for and the optimiser moves. */
+  readonly trainable: ReadonlySet<string>;
+  readonly #gradients = new Map<string, Float32Array>();
+  readonly #moments = new Map<string, AdamWState>();
+  #steps = 0;
+
+  constructor(model: Model, values: Params<TensorData>, trainable: ReadonlySet<string>) {
+    this.model = model;
+    this.values = values;
+    this.trainable = trainable;
+  }
+
+  /** Adds to the accumulated gradient of a weight; ignored for frozen ones. */
+  accumulate(name: string, gradient: TensorData): void {
+    if (!this.trainable.has(name)) return;
+    const total = this.#gradients.get(name);
+    if (total === undefined) {
+      this.#gradients.set(name, Float32Array.from(gradient.data));
+      return;
+    }
+    const added = gradient.data;
+    for (let i = 0; i < total.length; i++) total[i]! += added[i]!;
+  }
+
+  /** The accumulated gradient, or null when no `accumulate` came since the last step. */
+  gradient(name: string): Float32Array | null {
+    return this.#gradients.get(name) ?? null;
+  }
+
+  /** One AdamW step on the accumulated gradients, which are then cleared. */
+  step(o: OptimStep): OptimResult {
+    const gradNorm = globalNorm(this.#gradients.values());
+    if (!Number.isFinite(gradNorm)) {
+      this.#gradients.clear();
+      return { gradNorm };
+    }
+    this.#steps++;
+    const scale = clipScale(gradNorm, o.maxGradNorm);
+    for (const [name, gradient] of this.#gradients) {
+      const { shape, data } = this.values[name]!;
+      const weightDecay = shape.length >= 2 ? o.weightDecay : 0;
+      adamWStep(data as Float32Array, gradient, this.moments(name), { ...o, weightDecay }, this.#steps, scale);
+    }
+    this.#gradients.clear();
+    return { gradNorm };
+  }
+
+  moments(name: string): AdamWState {
+    let state = this.#moments.get(name);
+    if (state === undefined) {
+      const size = sizeOf(this.values[name]!.shape);
+      state = { first: new Float32Array(size), second: new Float32Array(size) };
+      this.#moments.set(name, state);
+    }
+    return state;
+  }
+
+  /** Updates done so far, and the names that have moments. */
+  get optimizer(): { readonly steps: number; readonly names: readonly string[] } {
+    return { steps: this.#steps, names: [...this.#moments.keys()] };
+  }
+
+  restoreOptimizer(steps: number): void {
+    this.#moments.clear();
+    this.#gradients.clear();
+    this.#steps = steps;
+  }
+
+  /** The present values, frozen: what training moves is copied, the rest is shared. */
+  copyValues(): Params<TensorData> {
+    const copy = (t: TensorData): TensorData => ({ ...t, data: Float32Array.from(t.data) });
+    return Object.fromEntries(
+      Object.entries(this.values).map(([name, t]) => [name, this.trainable.has(name) ? copy(t) : t]),
+    );
+  }
+}
+
+/** Random values by each weight's own rule and key: they depend on seed and name alone. */
+export function randomWeights(weights: Model["weights"], seed: number): Params<TensorData> {
+  return mapWeights(weights, (name, shape) => {
+    const data = new Float32Array(sizeOf(shape));
+    const { initialiser } = weights[name]!;
+    const key = randomKey(seed, "initialise", name);
+    if (initialiser.kind === "ones") data.fill(1);
+    if (initialiser.kind === "normal") {
+      for (let i = 0; i < data.length; i++) data[i] = initialiser.std * normal(key, i);
+    }
+    if (initialiser.kind === "uniform") {
+      for (let i = 0; i < data.length; i++) data[i] = initialiser.bound * (2 * uniform(key, i) - 1);
+    }
+    return data;
+  });
+}
+
+/** Reads a checkpoint's weights; missing, unexpected and misshapen ones are one clear error. */
+export function readWeights(model: Model, folder: string): Params<TensorData> {
+  const weights = openWeights(folder);
+  try {
+    const stored = new Map<string, string>();
+    for (const name of weights.names) {
+      const canonical = model.canonicalName(name);
+      if (canonical !== null) stored.set(canonical, name);
+    }
+    const unexpected = [...stored].filter(([name]) => model.weights[name] === undefined).map(([, name]) => name);
+    const missing = Object.keys(model.weights).filter((name) => !stored.has(name));
+    if (missing.length > 0) throw new UserError(`${folder}: ${listed(missing)} missing from the checkpoint's weights`);
+    if (unexpected.length > 0) throw new UserError(`${folder}: ${listed(unexpected)} not known to ${model.modelType}`);
+    return mapWeights(model.weights, (name, shape) => {
+      const own = stored.get(name)!;
+      const found = weights.info(own).shape;
+      if (found.join() !== shape.join()) {
+        throw new UserError(`${folder}: weight ${own} has shape [${found}], config.json asks for [${shape}]`);
+      }
+      return weights.readFloat32(own);
+    });
+  } finally {
+    weights.close();
+  }
+}
+
+/** Names not frozen: a pattern freezes names that contain it; "vision" stands for the whole vision tower. */
+export function trainableNames(model: Model, freeze: readonly string[]): ReadonlySet<string> {
+  const vision = new Set(visionNames(model));
+  const frozen = (name: string) =>
+    freeze.some((pattern) => (pattern === "vision" ? vision.has(name) : name.includes(pattern)));
+  const names = Object.keys(model.weights);
+  for (const pattern of freeze) {
+    if (pattern !== "vision" && !names.some((name) => name.includes(pattern))) {
+      throw new UserError(`model.freeze: no weight of ${model.modelType} has "${pattern}" in its name`);
+    }
+  }
+  const kept = names.filter((name) => !frozen(name));
+  if (kept.length === 0) throw new UserError("model.freeze: every weight is frozen, nothing is left to train");
+  return new Set(kept);
+}
+
+export function visionNames({ vision }: Model): string[] {
+  const blocks = Array.from({ length: vision.depth }, (_, i) =>
+    vision.blockWeights.map((name) => vision.blockPrefix(i) + name),
+  );
+  return [...vision.stemWeights, ...blocks.flat(), ...vision.headWeights];
+}
+
+function mapWeights(
+  weights: Model["weights"],
+  read: (name: string, shape: readonly number[]) => Float32Array,
+): Params<TensorData> {
+  const entries = Object.entries(weights).map(([name, { shape }]) => {
+    const value: TensorData = { dtype: "float32", shape, data: read(name, shape) };
+    return [name, value] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function listed(names: readonly string[]): string {
+  const rest = names.length - 3;
+  return `${names.slice(0, 3).join(", ")}${rest > 0 ? ` and ${rest} more are` : names.length > 1 ? " are" : " is"}`;
+}

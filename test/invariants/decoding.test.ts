@@ -1,0 +1,221 @@
+/** Sampling against the full forward pass: one distribution, whatever the schedule. */
+import { afterAll, describe, expect, test } from "vitest";
+import type { Prompt } from "../../src/core/records.ts";
+import { layOut, packRows } from "../../src/engine/local/packing.ts";
+import { logitsProgram } from "../../src/engine/local/programs.ts";
+import type { DecodeOptions } from "../../src/engine/local/sampler.ts";
+import { runLanguage, scoreCompletions } from "../../src/engine/local/trainer.ts";
+import { encodeImages } from "../../src/engine/local/vision-runner.ts";
+import { cases } from "../parity/golden.ts";
+import { asTrainingGroups, greedy, listDifference, type Opened, openGolden, sampleAll, textPrompt } from "./setup.ts";
+
+const opened = new Map(cases.map((name) => [name, openGolden(name)]));
+afterAll(async () => {
+  for (const { compute } of opened.values()) await compute.close();
+});
+
+/** Logits [tokens, vocabulary] that predict each token of a completion, from one pass over prompt and completion. */
+async function logitsOf(on: Opened, prompt: Prompt, tokenIds: Int32Array): Promise<Float32Array[]> {
+  const { model, compute, values } = on;
+  const { language, vision } = model;
+  const rows = packRows([{ prompt, completions: [{ tokenIds, weight: 1, advantage: 0 }] }], 4096);
+  const micro = layOut(rows, language, model.imageTokenId, vision.patchesPerToken);
+  const states = await runLanguage(
+    compute,
+    values,
+    micro,
+    await encodeImages(compute, values, prompt.images, false),
+    false,
+  );
+  const session = await compute.session("logits", () => logitsProgram(model));
+  const { logits } = await session.run({ x: states.at(-1)!, ...values });
+  const V = language.vocabularySize;
+  return micro.predictions.map(({ source }) => (logits!.data as Float32Array).slice(source * V, (source + 1) * V));
+}
+
+/** Probabilities of the sampling distribution in plain float64, from its definition. */
+function distribution(logits: Float32Array, banned: readonly number[], o: DecodeOptions): Float64Array {
+  const temperature = o.temperature === 0 ? 1 : o.temperature;
+  const scaled = Array.from(logits, (logit, id) => (banned.includes(id) ? -Infinity : logit / temperature));
+  const order = scaled.map((_, id) => id).sort((a, b) => scaled[b]! - scaled[a]!);
+  let kept = o.topK > 0 ? order.slice(0, o.topK) : order;
+  const total = (ids: readonly number[]) =>
+    ids.reduce((sum, id) => sum + Math.exp(scaled[id]! - scaled[order[0]!]!), 0);
+  const share = (id: number, all: number) => Math.exp(scaled[id]! - scaled[order[0]!]!) / all;
+  const all = total(kept);
+  let before = 0;
+  kept = kept.filter((id) => {
+    const keep = before < o.topP;
+    before += share(id, all);
+    return keep;
+  });
+  const probs = new Float64Array(logits.length);
+  const rest = total(kept);
+  for (const id of kept) probs[id] = share(id, rest);
+  return probs;
+}
+
+const distributions: readonly (readonly [string, Partial<DecodeOptions>])[] = [
+  ["greedy", { temperature: 0 }],
+  ["temperature 1", { temperature: 1 }],
+  ["temperature 0.7", { temperature: 0.7 }],
+  ["temperature 1.3", { temperature: 1.3 }],
+  ["top-p 0.6", { temperature: 1, topP: 0.6 }],
+  ["top-k 5", { temperature: 1, topK: 5 }],
+  ["top-k 20, top-p 0.8, temperature 0.7", { temperature: 0.7, topK: 20, topP: 0.8 }],
+];
+
+describe.each(cases)("%s", (name) => {
+  const on = opened.get(name)!;
+  const prompts = [on.golden.prompt, textPrompt(on, 9)];
+
+  test.each(distributions)("%s: sampler = trainer = full forward", async (_, change) => {
+    const o = { ...greedy, ...change, numGenerations: change.temperature === 0 ? 1 : 3, maxCompletionLength: 6 };
+    const sampled = await sampleAll(on, prompts, o);
+    const groups = asTrainingGroups(prompts, sampled);
+    const scored = await scoreCompletions(on.compute, on.values, groups, o, { microBatchTokens: 4096 });
+    const own = sampled.flatMap(({ completions }) => completions.map(({ logProbs }) => logProbs));
+    expect(listDifference(scored.logProbs, own)).toBeLessThan(1e-4);
+    let index = 0;
+    for (const { prompt, completions } of groups) {
+      for (const { tokenIds } of completions) {
+        expect(tokenIds.length).toBe(6);
+        for (const [t, logits] of (await logitsOf(on, prompt, tokenIds)).entries()) {
+          const probs = distribution(logits, on.model.visionTokenIds, o);
+          const id = tokenIds[t]!;
+          expect(Math.abs(Math.log(probs[id]!) - own[index]![t]!), `token ${t}`).toBeLessThan(1e-4);
+          if (o.temperature === 0) expect(probs[id]).toBe(Math.max(...probs));
+          const entropy = probs.reduce((sum, p) => (p === 0 ? sum : sum - p * Math.log(p)), 0);
+          expect(Math.abs(scored.entropies[index]![t]! - entropy)).toBeLessThan(1e-3);
+        }
+        index++;
+      }
+    }
+  });
+});
+
+describe("the schedule", () => {
+  const on = opened.get("grouped_tied")!;
+  const prompts = [on.golden.prompt, textPrompt(on, 9), textPrompt(on), on.golden.prompt];
+  const options = {
+    ...greedy,
+    numGenerations: 5,
+    maxCompletionLength: 10,
+    temperature: 1.2,
+    // About one token in five stops, so that rows are freed and filled all the time.
+    stopTokenIds: Array.from({ length: 80 }, (_, i) => 5 * i),
+  };
+  const tokens = (groups: Awaited<ReturnType<typeof sampleAll>>) =>
+    groups.map(({ completions }) => completions.map(({ tokenIds }) => [...tokenIds]));
+  const logProbs = (groups: Awaited<ReturnType<typeof sampleAll>>) =>
+    groups.flatMap(({ completions }) => completions.map((completion) => completion.logProbs));
+
+  test("rows of 1, 3 and 64 give the same completions", async () => {
+    const [expected, ...others] = await Promise.all(
+      [64, 1, 3].map((rows) => sampleAll(on, prompts, { ...options, rows })),
+    );
+    const lengths = new Set(expected!.flatMap(({ completions }) => completions.map(({ tokenIds }) => tokenIds.length)));
+    expect(lengths.size).toBeGreaterThan(4);
+    expect(lengths).toContain(1);
+    expect(lengths).toContain(10);
+    for (const found of others) {
+      expect(tokens(found)).toEqual(tokens(expected!));
+      expect(listDifference(logProbs(found), logProbs(expected!))).toBeLessThan(1e-4);
+      expect(found.map(({ completions }) => completions.map(({ finishReason }) => finishReason))).toEqual(
+        expected!.map(({ completions }) => completions.map(({ finishReason }) => finishReason)),
+      );
+    }
+  });
+
+  test("a completion ends with the first stop token, or at the limit", async () => {
+    for (const { completions } of await sampleAll(on, prompts, options)) {
+      expect(completions.length).toBe(5);
+      for (const { tokenIds, finishReason, logProbs: own } of completions) {
+        const stopped = tokenIds.findIndex((id) => options.stopTokenIds.includes(id));
+        expect(finishReason).toBe(stopped >= 0 ? "stop" : "length");
+        expect(tokenIds.length).toBe(stopped >= 0 ? stopped + 1 : 10);
+        expect(own.length).toBe(tokenIds.length);
+      }
+    }
+  });
+
+  test("greedy answers move with their prompts; the draws of a place do not depend on the other prompts", async () => {
+    const o = { ...greedy, maxCompletionLength: 6 };
+    const order = [2, 0, 3, 1];
+    const straight = tokens(await sampleAll(on, prompts, o));
+    const moved = await sampleAll(
+      on,
+      order.map((i) => prompts[i]!),
+      o,
+    );
+    expect(tokens(moved)).toEqual(order.map((i) => straight[i]));
+    const together = tokens(await sampleAll(on, prompts, options));
+    const beside = await sampleAll(on, [prompts[1]!, prompts[1]!, prompts[2]!], options);
+    expect(tokens(beside).slice(1)).toEqual(together.slice(1, 3));
+    // The same prompt at two places is drawn apart.
+    expect(tokens(beside)[0]).not.toEqual(tokens(beside)[1]);
+  });
+
+  test("seed and step change what is drawn, and nothing else does", async () => {
+    const draw = async (change: Partial<DecodeOptions>) =>
+      tokens(await sampleAll(on, prompts.slice(1, 2), { ...options, ...change }));
+    const first = await draw({});
+    expect(await draw({})).toEqual(first);
+    expect(await draw({ seed: 2 })).not.toEqual(first);
+    expect(await draw({ step: 1 })).not.toEqual(first);
+    const fewer = await draw({ numGenerations: 2 });
+    expect(fewer[0]).toEqual(first[0]!.slice(0, 2));
+    const shorter = await draw({ maxCompletionLength: 4 });
+    expect(shorter[0]).toEqual(first[0]!.map((ids) => ids.slice(0, 4)));
+  });
+});
+
+describe("edges", () => {
+  const on = opened.get("grouped_tied")!;
+
+  test("a completion of one token", async () => {
+    const prompts = [on.golden.prompt, textPrompt(on, 1)];
+    const o = { ...greedy, numGenerations: 2, temperature: 1, maxCompletionLength: 1 };
+    const sampled = await sampleAll(on, prompts, o);
+    const scored = await scoreCompletions(on.compute, on.values, asTrainingGroups(prompts, sampled), o, {
+      microBatchTokens: 4096,
+    });
+    const own = sampled.flatMap(({ completions }) => completions.map(({ logProbs }) => logProbs));
+    expect(own.map(({ length }) => length)).toEqual([1, 1, 1, 1]);
+    expect(listDifference(scored.logProbs, own)).toBeLessThan(1e-4);
+  });
+
+  test("no prompts: no completions", async () => {
+    expect(await sampleAll(on, [], greedy)).toEqual([]);
+  });
+
+  test("image tokens are never drawn, though the model would give them", async () => {
+    const o = { ...greedy, numGenerations: 100, temperature: 5, maxCompletionLength: 20, rows: 50 };
+    const prompts = [textPrompt(on, 9)];
+    const [group] = await sampleAll(on, prompts, o);
+    const drawn = group!.completions.flatMap(({ tokenIds }) => [...tokenIds]);
+    expect(drawn.length).toBe(2000);
+    expect(drawn.filter((id) => on.model.visionTokenIds.includes(id))).toEqual([]);
+    expect(new Set(drawn).size).toBeGreaterThan(300);
+    const [first] = await logitsOf(on, prompts[0]!, group!.completions[0]!.tokenIds);
+    const plain = distribution(first!, [], o);
+    const given = on.model.visionTokenIds.reduce((sum, id) => sum + plain[id]!, 0);
+    // So many of 2,000 would be expected.
+    expect(2000 * given).toBeGreaterThan(10);
+  });
+
+  test("scored as supervised targets, image tokens have the softmax's own probability", async () => {
+    const id = on.model.imageTokenId;
+    const groups = [
+      { prompt: textPrompt(on, 9), completions: [{ tokenIds: Int32Array.of(id), weight: 1, advantage: 0 }] },
+    ];
+    const score = async (allowVisionTokens: boolean) => {
+      const scoring = { temperature: 1, topP: 1, topK: 0, allowVisionTokens };
+      return (await scoreCompletions(on.compute, on.values, groups, scoring, { microBatchTokens: 64 }))
+        .logProbs[0]![0]!;
+    };
+    const [logits] = await logitsOf(on, groups[0]!.prompt, groups[0]!.completions[0]!.tokenIds);
+    expect(await score(true)).toBeCloseTo(Math.log(distribution(logits!, [], { ...greedy, temperature: 1 })[id]!), 4);
+    expect(await score(false)).toBeLessThan(-1e8);
+  });
+});

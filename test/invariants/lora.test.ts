@@ -1,0 +1,131 @@
+/** LoRA: fresh adapters change nothing, gradients reach them alone, the reference is the model without them. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { UserError } from "../../src/core/errors.ts";
+import { plainScoring } from "../../src/engine/engine.ts";
+import { LocalCore, type LocalEngineOptions } from "../../src/engine/local/local-core.ts";
+import { openModel } from "../../src/models/index.ts";
+import { type LoraOptions, withLora } from "../../src/models/lora.ts";
+import { goldenCase, maxDifference } from "../parity/golden.ts";
+
+const golden = goldenCase("grouped_tied");
+const lora: LoraOptions = { r: 4, lora_alpha: 8, target_modules: "all-linear" };
+const folders: string[] = [];
+afterAll(() => folders.forEach((folder) => void rmSync(folder, { recursive: true })));
+
+const group = {
+  prompt: golden.prompt,
+  completions: [{ tokenIds: golden.completion, weight: 1 / golden.completion.length, advantage: 1 }],
+};
+const batch = {
+  groups: [group],
+  scoring: plainScoring,
+  loss: {
+    name: "supervised",
+    variant: { onPolicy: true, klEstimator: null },
+    numbers: { beta: 0, epsilonLow: 0.2, epsilonHigh: 0.2, delta: Number.POSITIVE_INFINITY },
+  },
+} as const;
+const optimiser = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 };
+
+function open(o: Partial<LocalEngineOptions> = {}): LocalCore {
+  return new LocalCore({
+    modelFolder: golden.checkpoint,
+    initialise: "pretrained",
+    seed: 3,
+    freeze: [],
+    lora,
+    threads: 1,
+    microBatchTokens: 512,
+    rows: 8,
+    ...o,
+  });
+}
+
+const score = async (core: LocalCore, which: "policy" | "reference" = "policy") =>
+  (await core.logProbs([group], plainScoring, which)).logProbs[0]!;
+
+function freshFolder(): string {
+  folders.push(mkdtempSync(join(tmpdir(), "viva-lora-")));
+  return folders.at(-1)!;
+}
+
+describe("LoRA", () => {
+  test("fresh adapters equal the base, and training moves them while the reference stays", async () => {
+    const base = await score(open({ lora: null }));
+    const core = open();
+    expect(maxDifference(await score(core), base)).toBeLessThan(1e-6);
+    core.freezeReference(true);
+    const { loss: before } = await core.forwardBackward(batch);
+    core.optimStep(optimiser);
+    for (let i = 0; i < 4; i++) {
+      await core.forwardBackward(batch);
+      core.optimStep(optimiser);
+    }
+    const { loss: after } = await core.forwardBackward(batch);
+    expect(after).toBeLessThan(before - 0.1);
+    expect(maxDifference(await score(core, "reference"), base)).toBeLessThan(1e-6);
+  });
+
+  test("an adapter saved in PEFT's layout loads to the same policy and resumes exactly", async () => {
+    const core = open();
+    await core.forwardBackward(batch);
+    core.optimStep(optimiser);
+    const folder = freshFolder();
+    core.save(folder, true);
+    const loaded = open({ adapterFolder: folder, seed: 9 });
+    expect(maxDifference(await score(loaded), await score(core))).toBe(0);
+    const resumed = open({ seed: 9 });
+    resumed.load(folder);
+    for (const each of [core, resumed]) {
+      await each.forwardBackward(batch);
+      each.optimStep(optimiser);
+    }
+    expect(maxDifference(await score(resumed), await score(core))).toBe(0);
+  });
+
+  test("the loss's gradient by every adapter weight equals central differences", async () => {
+    const core = open({ lora: { ...lora, target_modules: ["q_proj", "down_proj", "attn.qkv", "mlp.2"] } });
+    await core.forwardBackward(batch);
+    core.optimStep({ ...optimiser, learningRate: 0.05 }); // away from B = 0, where A has no gradient
+    await core.forwardBackward(batch);
+    const store = core.store;
+    for (const name of store.trainable) {
+      const values = store.values[name]!.data as Float32Array;
+      const gradient = Float32Array.from(store.gradient(name)!);
+      const largest = gradient.reduce((best, g, i) => (Math.abs(g) > Math.abs(gradient[best]!) ? i : best), 0);
+      const loss = async (shift: number) => {
+        const kept = values[largest]!;
+        values[largest] = kept + shift;
+        const logProbs = await score(core);
+        values[largest] = kept;
+        return -logProbs.reduce((total, logProb) => total + logProb, 0) / logProbs.length;
+      };
+      const step = 0.01;
+      const slope = ((await loss(step)) - (await loss(-step))) / (2 * step);
+      expect(Math.abs(slope - gradient[largest]!), name).toBeLessThan(0.02 * Math.abs(slope) + 2e-4);
+    }
+  });
+});
+
+describe("target_modules", () => {
+  const model = openModel(golden.checkpoint);
+  const targets = (target_modules: LoraOptions["target_modules"]) =>
+    Object.keys(withLora(model, { ...lora, target_modules }).weights).filter((name) => name.endsWith("lora_A.weight"));
+
+  test("names, expressions and all-linear choose as PEFT does", () => {
+    expect(targets(["q_proj"])).toHaveLength(2);
+    expect(targets(["self_attn.q_proj", "mlp.2"])).toHaveLength(3);
+    expect(targets(".*language_model.*\\.(q_proj|v_proj)")).toHaveLength(4);
+    expect(targets(".*visual.*qkv")).toHaveLength(2);
+    expect(targets("all-linear")).toHaveLength(2 * 7 + 2 * 4 + 2);
+  });
+
+  test("nothing chosen, a bad expression, and unequal blocks are one clear sentence", () => {
+    expect(() => targets(["query"])).toThrow(/names no linear layer/);
+    expect(() => targets("(")).toThrow(/not a regular expression/);
+    expect(() => targets(".*layers\\.0\\.self_attn\\.q_proj")).toThrow(UserError);
+  });
+});

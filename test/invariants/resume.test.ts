@@ -1,0 +1,194 @@
+/** A saved and loaded engine goes on as one that never stopped, bit by bit. */
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { UserError } from "../../src/core/errors.ts";
+import type { OptimStep, TrainingGroup } from "../../src/engine/engine.ts";
+import { LocalCore, type LocalEngineOptions } from "../../src/engine/local/local-core.ts";
+import type { SampledGroup } from "../../src/engine/local/sampler.ts";
+import { openWeights } from "../../src/io/weights.ts";
+import { goldenCase } from "../parity/golden.ts";
+import { batchOf, greedy, madeCompletions, sampledScoring } from "./setup.ts";
+
+const golden = goldenCase("grouped_tied");
+const scratch = mkdtempSync(join(tmpdir(), "viva-resume-"));
+const cores: LocalCore[] = [];
+afterAll(async () => {
+  for (const core of cores) await core.close();
+  rmSync(scratch, { recursive: true });
+});
+
+const options: LocalEngineOptions = {
+  modelFolder: golden.checkpoint,
+  initialise: "pretrained",
+  seed: 1,
+  freeze: [],
+  threads: 1,
+  microBatchTokens: 4096,
+  rows: 8,
+};
+
+function open(change: Partial<LocalEngineOptions> = {}): LocalCore {
+  const core = new LocalCore({ ...options, ...change });
+  cores.push(core);
+  return core;
+}
+
+const optimiser: OptimStep = {
+  learningRate: 0.003,
+  beta1: 0.9,
+  beta2: 0.99,
+  epsilon: 1e-8,
+  weightDecay: 0.1,
+  maxGradNorm: 1,
+};
+
+/** Another batch at every step. */
+const groupsAt = (step: number): TrainingGroup[] => [
+  { prompt: golden.prompt, completions: madeCompletions([3, 5], `step ${step}`, 400) },
+];
+
+/** Loss, log-probs, reference log-probs and gradient norm of a step. */
+async function trainStep(core: LocalCore, step: number) {
+  const groups = groupsAt(step);
+  const reference = core.hasReference ? await core.logProbs(groups, sampledScoring, "reference") : null;
+  const scored = groups.map(({ prompt, completions }) => ({
+    prompt,
+    completions: completions.map((completion, i) =>
+      reference === null ? completion : { ...completion, refLogProbs: reference.logProbs[i]! },
+    ),
+  }));
+  const { loss, logProbs } = await core.forwardBackward(batchOf(scored));
+  return { loss, logProbs, reference: reference?.logProbs ?? null, ...core.optimStep(optimiser) };
+}
+
+async function sample(core: LocalCore): Promise<SampledGroup[]> {
+  const groups: SampledGroup[] = [];
+  const o = { ...greedy, numGenerations: 3, temperature: 1, maxCompletionLength: 5 };
+  await core.sample([golden.prompt], o, (group) => groups.push(group));
+  return groups;
+}
+
+const weightsIn = (folder: string) => {
+  const weights = openWeights(folder);
+  const all = weights.names.map((name) => [name, weights.readFloat32(name)] as const);
+  weights.close();
+  return new Map(all);
+};
+
+describe.each([
+  ["with a reference", true, []],
+  ["without one", false, []],
+  ["with a frozen tower", true, ["vision"]],
+] as const)("%s", (name, keepReference, freeze) => {
+  const folder = join(scratch, name);
+
+  test("save, load, two steps = four steps never stopped", async () => {
+    const core = open({ freeze });
+    core.freezeReference(keepReference);
+    for (let step = 0; step < 2; step++) await trainStep(core, step);
+    core.save(folder, true);
+    const expected = [await trainStep(core, 2), await trainStep(core, 3)];
+    const drawn = await sample(core);
+
+    const resumed = open({ freeze });
+    resumed.load(folder);
+    expect(resumed.hasReference).toBe(keepReference);
+    expect([await trainStep(resumed, 2), await trainStep(resumed, 3)]).toEqual(expected);
+    expect(await sample(resumed)).toEqual(drawn);
+    if (keepReference) expect(expected[0]!.reference).not.toEqual(expected[0]!.logProbs);
+
+    const [last, again] = [join(scratch, `${name} last`), join(scratch, `${name} again`)];
+    core.save(last, true);
+    resumed.save(again, true);
+    expect(readdirSync(again).sort()).toEqual(readdirSync(last).sort());
+    for (const file of readdirSync(last)) {
+      expect(readFileSync(join(again, file)).equals(readFileSync(join(last, file))), file).toBe(true);
+    }
+    expect(existsSync(join(last, "reference.safetensors"))).toBe(keepReference);
+  });
+
+  test("the moments and their count matter: without them the next steps differ", async () => {
+    const resumed = open({ freeze });
+    resumed.load(folder);
+    const expected = [await trainStep(resumed, 2), await trainStep(resumed, 3)];
+    const forgetful = open({ freeze });
+    forgetful.load(folder);
+    forgetful.resetOptimizer();
+    const found = [await trainStep(forgetful, 2), await trainStep(forgetful, 3)];
+    expect(found[0]).toEqual(expected[0]);
+    expect(found[1]!.loss).not.toBe(expected[1]!.loss);
+  });
+});
+
+describe("what a checkpoint holds", () => {
+  test("a model folder that opens as one: config, tokenizer files, float32 weights by their names", async () => {
+    const core = open();
+    await trainStep(core, 0);
+    const folder = join(scratch, "plain");
+    core.save(folder, false);
+    const files = readdirSync(golden.checkpoint);
+    expect(readdirSync(folder).sort()).toEqual(files.sort());
+    const config = (where: string) => JSON.parse(readFileSync(join(where, "config.json"), "utf8"));
+    expect(config(folder)).toEqual(config(golden.checkpoint));
+    const [before, after] = [weightsIn(golden.checkpoint), weightsIn(folder)];
+    expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
+    const opened = open({ modelFolder: folder });
+    expect(await sample(opened)).toEqual(await sample(core));
+    expect(() => opened.load(folder)).toThrow(UserError);
+    expect(() => opened.load(folder)).toThrow("holds no training state to resume from");
+  });
+
+  test("saving changes nothing, and an untrained engine gives back what it read", async () => {
+    const core = open();
+    const folder = join(scratch, "untrained");
+    core.save(folder, true);
+    expect(weightsIn(folder)).toEqual(weightsIn(golden.checkpoint));
+    expect(existsSync(join(folder, "optimizer.safetensors"))).toBe(false);
+    const resumed = open();
+    resumed.load(folder);
+    expect(await trainStep(resumed, 0)).toEqual(await trainStep(core, 0));
+  });
+
+  test("loading forgets gradients that no step has used, and an earlier reference", async () => {
+    const folder = join(scratch, "untrained");
+    const core = open();
+    core.freezeReference(true);
+    await core.forwardBackward(batchOf(groupsAt(7)));
+    core.load(folder);
+    expect(core.hasReference).toBe(false);
+    const fresh = open();
+    expect(await trainStep(core, 0)).toEqual(await trainStep(fresh, 0));
+  });
+
+  test("a training folder that lost its weights is refused", async () => {
+    const damaged = join(scratch, "damaged");
+    cpSync(join(scratch, "with a reference"), damaged, { recursive: true });
+    rmSync(join(damaged, "model.safetensors"));
+    expect(() => open().load(damaged)).toThrow(UserError);
+  });
+});
+
+describe("the reference", () => {
+  test("stays where it was frozen while the policy moves", async () => {
+    const core = open();
+    core.freezeReference(true);
+    const first = (await core.logProbs(groupsAt(0), sampledScoring, "policy")).logProbs;
+    expect((await core.logProbs(groupsAt(0), sampledScoring, "reference")).logProbs).toEqual(first);
+    await trainStep(core, 0);
+    expect((await core.logProbs(groupsAt(0), sampledScoring, "reference")).logProbs).toEqual(first);
+    expect((await core.logProbs(groupsAt(0), sampledScoring, "policy")).logProbs).not.toEqual(first);
+    core.freezeReference(true);
+    expect((await core.logProbs(groupsAt(0), sampledScoring, "reference")).logProbs).not.toEqual(first);
+  });
+
+  test("is not there unless asked for", async () => {
+    const core = open();
+    expect(core.hasReference).toBe(false);
+    await expect(core.logProbs(groupsAt(0), sampledScoring, "reference")).rejects.toThrow("no reference was frozen");
+    core.freezeReference(true);
+    core.freezeReference(false);
+    expect(core.hasReference).toBe(false);
+  });
+});

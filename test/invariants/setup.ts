@@ -1,0 +1,159 @@
+/** A golden checkpoint opened for tests of the engine's parts, and what those tests compare. */
+import type { TokenLossName } from "../../src/algorithms/index.ts";
+import type { Params } from "../../src/compiler/tensor.ts";
+import { integer, normal, randomKey } from "../../src/core/random.ts";
+import type { Prompt } from "../../src/core/records.ts";
+import type { TensorData } from "../../src/core/tensor-data.ts";
+import {
+  plainScoring,
+  type ScoringOptions,
+  type TokenBatch,
+  type TrainingCompletion,
+  type TrainingGroup,
+} from "../../src/engine/engine.ts";
+import { Compute } from "../../src/engine/local/compute.ts";
+import { type DecodeOptions, type SampledGroup, sampleCompletions } from "../../src/engine/local/sampler.ts";
+import { forwardBackward } from "../../src/engine/local/trainer.ts";
+import { readWeights, trainableNames, WeightStore } from "../../src/engine/local/weight-store.ts";
+import { openModel } from "../../src/models/index.ts";
+import type { Model } from "../../src/models/model.ts";
+import { type cases, type GoldenCase, goldenCase, largest, maxDifference } from "../parity/golden.ts";
+
+export interface Opened {
+  readonly golden: GoldenCase;
+  readonly model: Model;
+  readonly values: Params<TensorData>;
+  readonly compute: Compute;
+}
+
+export function openGolden(name: (typeof cases)[number]): Opened {
+  const golden = goldenCase(name);
+  const model = openModel(golden.checkpoint);
+  return { golden, model, values: readWeights(model, golden.checkpoint), compute: new Compute(model, 1) };
+}
+
+/** The prompt without its images, and cut to at most `tokens` tokens. */
+export function textPrompt({ golden, model }: Opened, tokens = 1000): Prompt {
+  const ids = golden.prompt.tokenIds.filter((id) => !model.visionTokenIds.includes(id));
+  return { text: "", tokenIds: ids.slice(0, tokens), images: [] };
+}
+
+export const greedy: DecodeOptions = {
+  numGenerations: 1,
+  maxCompletionLength: 8,
+  temperature: 0,
+  topP: 1,
+  topK: 0,
+  seed: 1,
+  step: 0,
+  rows: 8,
+  stopTokenIds: [],
+};
+
+/** The groups of all prompts, in the prompts' order. */
+export async function sampleAll(
+  { compute, values }: Opened,
+  prompts: readonly Prompt[],
+  o: DecodeOptions,
+): Promise<readonly SampledGroup[]> {
+  const groups: SampledGroup[] = [];
+  await sampleCompletions(compute, values, prompts, o, (group) => {
+    if (groups[group.index] !== undefined) throw new Error(`prompt ${group.index} was answered twice`);
+    groups[group.index] = group;
+  });
+  return groups;
+}
+
+/** Sampled groups as they would be scored. */
+export function asTrainingGroups(prompts: readonly Prompt[], sampled: readonly SampledGroup[]): TrainingGroup[] {
+  return prompts.map((prompt, i) => ({
+    prompt,
+    completions: sampled[i]!.completions.map(({ tokenIds, logProbs }) => {
+      return { tokenIds, oldLogProbs: logProbs, weight: 1, advantage: 1 };
+    }),
+  }));
+}
+
+/** Completions of given lengths with made-up tokens, weights, advantages and log-probs: all that a loss can read. */
+export function madeCompletions(lengths: readonly number[], name: string, vocabulary: number): TrainingCompletion[] {
+  return lengths.map((length, i) => {
+    const key = randomKey(9, name, i);
+    const near = (mean: number, at: number) =>
+      Float32Array.from({ length }, (_, t) => mean + 0.3 * normal(key, at + t));
+    return {
+      // Low ids: no special token among them.
+      tokenIds: Int32Array.from({ length }, (_, t) => integer(key, 5000 + t, Math.min(380, vocabulary))),
+      weight: 0.05 + 0.1 / (i + 1),
+      advantage: i % 2 === 0 ? 1.2 : -0.8,
+      oldLogProbs: near(-6, 1000),
+      refLogProbs: near(-6, 3000),
+    };
+  });
+}
+
+export const sampledScoring: ScoringOptions = { temperature: 0.9, topP: 1, topK: 0 };
+
+/** A batch under a loss of every part: off-policy ratio, clipping and KL. */
+export function batchOf(groups: readonly TrainingGroup[], name: TokenLossName = "clipped"): TokenBatch {
+  const supervised = name === "supervised";
+  return {
+    groups,
+    scoring: supervised ? plainScoring : sampledScoring,
+    loss: {
+      name,
+      variant: { onPolicy: false, klEstimator: supervised ? null : "k3" },
+      numbers: { beta: 0.1, epsilonLow: 0.2, epsilonHigh: 0.3, delta: 4 },
+    },
+  };
+}
+
+export interface Differentiated {
+  readonly loss: number;
+  readonly logProbs: readonly Float32Array[];
+  readonly entropies: readonly Float32Array[];
+  readonly gradients: ReadonlyMap<string, Float32Array>;
+}
+
+/** Loss and gradients of batches, accumulated one after another. */
+export async function differentiate(
+  { compute, model, values }: Opened,
+  batches: readonly TokenBatch[],
+  o: { readonly microBatchTokens?: number; readonly freeze?: readonly string[] } = {},
+): Promise<Differentiated> {
+  const store = new WeightStore(model, values, trainableNames(model, o.freeze ?? []));
+  const results = [];
+  for (const batch of batches) {
+    results.push(await forwardBackward(compute, store, batch, { microBatchTokens: o.microBatchTokens ?? 4096 }));
+  }
+  const gradients = Object.keys(model.weights).flatMap((name) => {
+    const gradient = store.gradient(name);
+    return gradient === null ? [] : [[name, gradient] as const];
+  });
+  return {
+    loss: results.reduce((total, { loss }) => total + loss, 0),
+    logProbs: results.flatMap(({ logProbs }) => logProbs),
+    entropies: results.flatMap(({ entropies }) => entropies),
+    gradients: new Map(gradients),
+  };
+}
+
+/** The largest difference of two sets of gradients, each weight's relative to its own largest number, and its name. */
+export function gradientDifference(
+  found: ReadonlyMap<string, Float32Array>,
+  expected: ReadonlyMap<string, Float32Array>,
+): { readonly difference: number; readonly name: string } {
+  const names = [...expected.keys()];
+  if ([...found.keys()].join() !== names.join()) throw new Error("the gradients are of different weights");
+  const each = names.map((name) => {
+    const size = largest(expected.get(name)!);
+    const apart = maxDifference(found.get(name)!, expected.get(name)!);
+    return { name, difference: size === 0 && apart === 0 ? 0 : apart / size };
+  });
+  return each.reduce((a, b) => (b.difference <= a.difference ? a : b));
+}
+
+/** The largest difference of lists of arrays. */
+export function listDifference(found: readonly Float32Array[], expected: readonly Float32Array[]): number {
+  if (found.length !== expected.length) throw new Error(`${found.length} arrays for ${expected.length}`);
+  return Math.max(0, ...found.map((array, i) => maxDifference(array, expected[i]!)));
+}
