@@ -1,0 +1,179 @@
+/**
+ * Append-only files of one JSON object a line. A line is one write call that ends in a newline, so that a killed
+ * writer leaves at most one half line, at the end; readers ignore it and writers cut it off.
+ */
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { messageOf, RunError, UserError } from "../core/errors.ts";
+import { moveIntoPlace } from "./durable.ts";
+
+/** What JSON can hold. */
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue | undefined };
+
+/** An open stream; it owns its file until closed. */
+export interface JsonlStream {
+  readonly path: string;
+  /** Writes one line (see `jsonLine`). */
+  append(record: object): void;
+  /** Keeps only the records that pass, atomically; returns how many lines went. Later appends follow the kept ones. */
+  truncate(keep: (record: Record<string, unknown>) => boolean): number;
+  /** Flushes to disk what was appended. */
+  sync(): void;
+  close(): void;
+}
+
+/** One line of JSON; numbers that JSON lacks become the texts "NaN", "Infinity" and "-Infinity". */
+export function jsonLine(record: object): string {
+  const spell = (_key: string, value: unknown) =>
+    typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+  return JSON.stringify(record, spell) + "\n";
+}
+
+/** Opens a stream for appending, making the file where there is none and cutting off a half-written last line. */
+export function openJsonl(path: string): JsonlStream {
+  let fd: number | null = openMended(path);
+  const open = () => {
+    if (fd === null) throw new Error(`internal: ${path}: the stream is closed`);
+    return fd;
+  };
+  return {
+    path,
+    append(record) {
+      const line = Buffer.from(jsonLine(record));
+      const written = writeSync(open(), line);
+      if (written !== line.length) throw new RunError(`${path}: wrote ${written} of ${line.length} bytes; disk full?`);
+    },
+    truncate(keep) {
+      closeSync(open());
+      fd = null;
+      try {
+        return truncateJsonl(path, keep);
+      } finally {
+        fd = openMended(path);
+      }
+    },
+    sync: () => fsyncSync(open()),
+    close() {
+      if (fd !== null) closeSync(fd);
+      fd = null;
+    },
+  };
+}
+
+/** All records of a file; a half-written last line is ignored, any other damaged line is a UserError. */
+export function readJsonl<T = Record<string, unknown>>(path: string): T[] {
+  return [...scanJsonl<T>(path)];
+}
+
+/** The records of a file one after the other, without holding the file in memory. */
+export function* scanJsonl<T = Record<string, unknown>>(path: string): Generator<T> {
+  for (const { record } of parsedLines(path)) if (record !== undefined) yield record as T;
+}
+
+/**
+ * Drops the lines whose record fails `keep`, and any half line; returns how many went. The file is replaced in one
+ * step, and left untouched where nothing goes. Nobody may have it open for appending (see `JsonlStream.truncate`).
+ */
+export function truncateJsonl(path: string, keep: (record: Record<string, unknown>) => boolean): number {
+  if (!existsSync(path)) return 0;
+  const beside = `${path}.tmp`;
+  const out = openSync(beside, "w");
+  let dropped = 0;
+  try {
+    for (const { text, record } of parsedLines(path)) {
+      if (record !== undefined && keep(record)) writeSync(out, text + "\n");
+      else dropped++;
+    }
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw error;
+  } finally {
+    closeSync(out);
+  }
+  if (dropped > 0) moveIntoPlace(beside, path);
+  else rmSync(beside);
+  return dropped;
+}
+
+/** Every non-blank line with its record; only the last may lack one (undefined): it was cut short by a kill. */
+function* parsedLines(path: string): Generator<{ text: string; record: Record<string, unknown> | undefined }> {
+  let number = 0;
+  let damaged: { text: string; problem: string } | null = null;
+  for (const text of textLines(path)) {
+    number++;
+    if (damaged !== null) throw new UserError(`${path}, line ${number - 1}: ${damaged.problem}`);
+    if (text.trim() === "") continue;
+    const parsed = parse(text);
+    if (typeof parsed === "string") damaged = { text, problem: parsed };
+    else yield { text, record: parsed };
+  }
+  if (damaged !== null) yield { text: damaged.text, record: undefined };
+}
+
+/** The record of a line, or what is wrong with it. */
+function parse(text: string): Record<string, unknown> | string {
+  try {
+    const value: unknown = JSON.parse(text);
+    const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isRecord ? (value as Record<string, unknown>) : "expected a JSON object";
+  } catch (error) {
+    return `not JSON (${messageOf(error)})`;
+  }
+}
+
+function* textLines(path: string): Generator<string> {
+  if (!existsSync(path)) throw new UserError(`${path}: no such file`);
+  const fd = openSync(path, "r");
+  try {
+    const chunk = Buffer.alloc(1 << 18);
+    let pending: Buffer[] = [];
+    for (let read = readSync(fd, chunk); read > 0; read = readSync(fd, chunk)) {
+      let start = 0;
+      for (let end = chunk.indexOf(10); end >= 0 && end < read; end = chunk.indexOf(10, start)) {
+        yield Buffer.concat([...pending, chunk.subarray(start, end)]).toString("utf8");
+        pending = [];
+        start = end + 1;
+      }
+      if (start < read) pending.push(Buffer.from(chunk.subarray(start, read)));
+    }
+    if (pending.length > 0) yield Buffer.concat(pending).toString("utf8");
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Opens for appending; a last line without its newline gets one when it is whole and is cut off when it is not. */
+function openMended(path: string): number {
+  const fd = openSync(path, "a+");
+  const size = fstatSync(fd).size;
+  const tail = Buffer.alloc(1 << 16);
+  const parts: Buffer[] = [];
+  let start = size;
+  while (start > 0) {
+    const from = Math.max(0, start - tail.length);
+    const part = Buffer.from(tail.subarray(0, readSync(fd, tail, 0, start - from, from)));
+    const newline = part.lastIndexOf(10);
+    parts.unshift(part.subarray(newline + 1));
+    start = from + newline + 1;
+    if (newline >= 0) break;
+  }
+  if (start === size) return fd;
+  if (typeof parse(Buffer.concat(parts).toString("utf8")) !== "string") writeSync(fd, "\n");
+  else ftruncateSync(fd, start);
+  return fd;
+}

@@ -1,0 +1,167 @@
+/**
+ * A run is a folder of plain files with one writer. Everything of a step is appended before the step's checkpoint is
+ * written, so a resumed run drops what came after its checkpoint and continues as if it had never stopped.
+ */
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../core/errors.ts";
+import { replaceFile } from "./durable.ts";
+import type { Environment } from "./environment.ts";
+import { type JsonlStream, openJsonl } from "./jsonl.ts";
+import { acquireLock } from "./lock.ts";
+
+/** Where the files of a run are; readers of a run need only this. */
+export interface RunPaths {
+  readonly folder: string;
+  readonly recipe: string;
+  readonly environment: string;
+  readonly metrics: string;
+  readonly rollouts: string;
+  readonly evals: string;
+  readonly events: string;
+  readonly checkpoints: string;
+  /** Folder of the token ids and log-probs of each step's rollouts (see `sidecarPath`). */
+  readonly sidecars: string;
+  readonly report: string;
+}
+
+/** A run open for writing; it holds the folder's lock until closed. */
+export interface Run {
+  readonly paths: RunPaths;
+  readonly metrics: JsonlStream;
+  readonly rollouts: JsonlStream;
+  readonly evals: JsonlStream;
+  readonly events: JsonlStream;
+  /** Flushes the streams to disk. */
+  sync(): void;
+  close(): void;
+}
+
+const lockName = ".lock";
+/** What a kill may leave of a run that has no recipe yet. */
+const unborn: readonly string[] = ["environment.json.tmp", "environment.json", "recipe.yaml.tmp"];
+
+/** The folder a run gets when none is named: runs/slake-grpo-20250714T101530Z. */
+export function defaultRunFolder(recipeName: string, now = new Date()): string {
+  return join("runs", `${recipeName}-${now.toISOString().replace(/[-:]|\.\d+/g, "")}`);
+}
+
+/** The file names of a run; the folder need not exist. */
+export function runPaths(folder: string): RunPaths {
+  return {
+    folder,
+    recipe: join(folder, "recipe.yaml"),
+    environment: join(folder, "environment.json"),
+    metrics: join(folder, "metrics.jsonl"),
+    rollouts: join(folder, "rollouts.jsonl"),
+    evals: join(folder, "evals.jsonl"),
+    events: join(folder, "events.jsonl"),
+    checkpoints: join(folder, "checkpoints"),
+    sidecars: join(folder, "rollouts"),
+    report: join(folder, "report.html"),
+  };
+}
+
+/** Whether the folder holds a run. */
+export function isRun(folder: string): boolean {
+  return existsSync(runPaths(folder).recipe);
+}
+
+/** File for the token ids and log-probs of one step's rollouts. */
+export function sidecarPath(paths: RunPaths, step: number): string {
+  return join(paths.sidecars, `${stepName(step)}.jsonl`);
+}
+
+/** "step-000120": the name of a step's checkpoint and sidecar, in an order that sorts. */
+export function stepName(step: number): string {
+  return `step-${String(step).padStart(6, "0")}`;
+}
+
+/** The step of a name made by `stepName`, with or without an ending; null for any other name. */
+export function stepOfName(name: string): number | null {
+  const digits = /^step-(\d{6,})(\.|$)/.exec(name)?.[1];
+  return digits === undefined ? null : Number(digits);
+}
+
+/** Makes and opens a new run; a folder with anything in it is refused with a UserError. */
+export function createRun(
+  folder: string,
+  content: { readonly recipeYaml: string; readonly environment: Environment },
+): Run {
+  refuseContent(folder);
+  mkdirSync(folder, { recursive: true });
+  const lock = acquireLock(join(folder, lockName));
+  try {
+    refuseContent(folder);
+    const paths = runPaths(folder);
+    replaceFile(paths.environment, JSON.stringify(content.environment, null, 2) + "\n");
+    replaceFile(paths.recipe, content.recipeYaml); // last: it makes the folder a run
+    return openStreams(paths, lock.release);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Opens an existing run for writing, to resume it; a UserError when there is none or another process writes it. */
+export function openRun(folder: string): Run {
+  if (!isRun(folder)) throw new UserError(`${folder}: no run here (there is no recipe.yaml in it)`);
+  const lock = acquireLock(join(folder, lockName));
+  try {
+    return openStreams(runPaths(folder), lock.release);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/**
+ * Takes a run back to the moment its checkpoint of `step` was written: drops later lines of all streams and later
+ * sidecars; returns how many lines went. Step 0 is the state before the first step, evaluated perhaps; -1 drops every
+ * line. A line belongs to the step in its `step`, else in its `id` ("step/group"), else in its `checkpoint`
+ * ("step-000120"); a line without any belongs to step 0.
+ */
+export function rewindRun(run: Run, step: number): number {
+  const keep = (record: Record<string, unknown>) => (stepOfRecord(record) ?? 0) <= step;
+  for (const name of readdirSync(run.paths.sidecars)) {
+    if ((stepOfName(name) ?? 0) > step) rmSync(join(run.paths.sidecars, name));
+  }
+  return [run.metrics, run.rollouts, run.evals, run.events].reduce((n, stream) => n + stream.truncate(keep), 0);
+}
+
+function stepOfRecord({ step, id, checkpoint }: Record<string, unknown>): number | null {
+  if (typeof step === "number") return step;
+  if (typeof id === "string" && /^\d+\//.test(id)) return Number.parseInt(id, 10);
+  return typeof checkpoint === "string" ? stepOfName(checkpoint) : null;
+}
+
+function openStreams(paths: RunPaths, release: () => void): Run {
+  mkdirSync(paths.checkpoints, { recursive: true });
+  mkdirSync(paths.sidecars, { recursive: true });
+  const metrics = openJsonl(paths.metrics);
+  const rollouts = openJsonl(paths.rollouts);
+  const evals = openJsonl(paths.evals);
+  const events = openJsonl(paths.events);
+  const streams = [metrics, rollouts, evals, events];
+  return {
+    paths,
+    metrics,
+    rollouts,
+    evals,
+    events,
+    sync: () => streams.forEach((stream) => void stream.sync()),
+    close() {
+      for (const stream of streams) stream.close();
+      release();
+    },
+  };
+}
+
+function refuseContent(folder: string): void {
+  if (!existsSync(folder)) return;
+  if (!statSync(folder).isDirectory()) throw new UserError(`${folder}: a file stands where the run folder should be`);
+  if (readdirSync(folder).every((name) => name.startsWith(lockName) || unborn.includes(name))) return;
+  throw new UserError(
+    `${folder}: the folder is not empty; continue that run with --resume, or name another with --run`,
+  );
+}
