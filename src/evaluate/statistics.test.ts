@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { normal, randomKey } from "../core/random.ts";
+import { bootstrapMean, mcnemarExact, pairedBootstrap, quantile, wilson } from "./statistics.ts";
+
+const key = randomKey(11, "test");
+const names = (n: number, rowsEach = 1) => Array.from({ length: n }, (_, i) => `s${Math.floor(i / rowsEach)}`);
+
+describe("bootstrapMean", () => {
+  it("agrees with the normal interval on independent rows", () => {
+    const values = Array.from({ length: 400 }, (_, i) => normal(key, i));
+    const { estimate, low, high, n, subjects } = bootstrapMean(values, names(400))!;
+    const mean = values.reduce((sum, value) => sum + value, 0) / 400;
+    const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 399);
+    expect([estimate, n, subjects]).toEqual([mean, 400, 400]);
+    expect((high - low) / 2).toBeCloseTo((1.96 * deviation) / 20, 1.5);
+    expect((high + low) / 2).toBeCloseTo(mean, 1.5);
+  });
+
+  it("is wider where rows of a subject go together", () => {
+    const values = Array.from({ length: 400 }, (_, i) => (normal(key, Math.floor(i / 10)) > 0 ? 1 : 0));
+    const clustered = bootstrapMean(values, names(400, 10))!;
+    const independent = bootstrapMean(values, names(400))!;
+    expect(clustered.subjects).toBe(40);
+    expect((clustered.high - clustered.low) / (independent.high - independent.low)).toBeGreaterThan(2.5);
+  });
+
+  it("repeats itself, has no width without variation, and null for nothing", () => {
+    const values = [0, 1, 1, 0, 1];
+    expect(bootstrapMean(values, names(5))).toEqual(bootstrapMean(values, names(5)));
+    expect(bootstrapMean(values, names(5), { seed: 1 })!.estimate).toBe(0.6);
+    expect(bootstrapMean([1, 1], names(2))).toMatchObject({ estimate: 1, low: 1, high: 1 });
+    expect(bootstrapMean([], [])).toBeNull();
+  });
+
+  it("draws 2,000 resamples of 1,000 subjects in well under a second", () => {
+    const begin = performance.now();
+    bootstrapMean(new Array<number>(5000).fill(1), names(5000, 5));
+    expect(performance.now() - begin).toBeLessThan(1000);
+  });
+});
+
+describe("paired tests", () => {
+  it("sees a steady difference through noise the runs share", () => {
+    const b = Array.from({ length: 200 }, (_, i) => normal(key, i));
+    const a = b.map((value, i) => value + 0.1 + 0.05 * normal(key, 1000 + i));
+    const { low, high } = pairedBootstrap(a, b, names(200))!;
+    expect(low).toBeGreaterThan(0.08);
+    expect(high).toBeLessThan(0.12);
+  });
+
+  it.each([
+    [0, 0, 1],
+    [5, 5, 1],
+    [1, 0, 1],
+    [6, 0, 0.03125],
+    [10, 2, 0.03857421875],
+    [2, 10, 0.03857421875],
+  ])("McNemar with %i and %i flips: p = %f", (onlyA, onlyB, p) => {
+    const a = [...new Array<boolean>(onlyA).fill(true), ...new Array<boolean>(onlyB).fill(false), true, false];
+    const b = [...new Array<boolean>(onlyA).fill(false), ...new Array<boolean>(onlyB).fill(true), true, false];
+    const test = mcnemarExact(a, b);
+    expect([test.onlyA, test.onlyB]).toEqual([onlyA, onlyB]);
+    expect(test.p).toBeCloseTo(p, 10);
+  });
+
+  it("stays finite with thousands of flips", () => {
+    const a = Array.from({ length: 6000 }, (_, i) => i < 3100);
+    const { p } = mcnemarExact(
+      a,
+      a.map((right) => !right),
+    );
+    expect(p).toBeGreaterThan(0.009);
+    expect(p).toBeLessThan(0.011);
+  });
+});
+
+describe("wilson and quantile", () => {
+  it("gives known values", () => {
+    expect(wilson(8, 10)[0]).toBeCloseTo(0.4902, 4);
+    expect(wilson(8, 10)[1]).toBeCloseTo(0.9433, 4);
+    expect(wilson(0, 10)[0]).toBe(0);
+    expect(wilson(0, 0)).toEqual([0, 1]);
+    expect(quantile(Float64Array.of(0, 1, 2, 3), 0.5)).toBe(1.5);
+    expect(quantile(Float64Array.of(4), 0.975)).toBe(4);
+  });
+});

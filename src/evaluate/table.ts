@@ -1,0 +1,51 @@
+/** The summary of an evaluation as an aligned table for a terminal. */
+import type { Interval } from "./statistics.ts";
+import { type EvalSummary, SUBSETS, type SubsetSummary } from "./summary.ts";
+
+/** One row per subset: n, strict accuracy with its interval, lenient, token F1, parse failures, then each baseline. */
+export function formatSummary(summary: EvalSummary): string {
+  const shown = SUBSETS.flatMap((subset) => {
+    const found = summary.subsets[subset];
+    return found === undefined ? [] : [[subset, found] as const];
+  });
+  const names = Object.keys(shown[0]?.[1].baselines ?? {});
+  const header = ["", "n", "accuracy % [95 % interval]", "lenient", "token F1", "parse failures", ...names];
+  const rows = shown.map(([subset, found]) => [subset, ...cells(found, names)]);
+  const title = `protocol ${summary.protocol}${summary.checkpoint === "" ? "" : `, ${summary.checkpoint}`}`;
+  const legend =
+    names.length > 0
+      ? "Baselines: their accuracy, then the paired difference; + or - where its interval excludes 0."
+      : "";
+  return [title, ...align([header, ...rows]), legend].filter((line) => line !== "").join("\n");
+}
+
+function cells(found: SubsetSummary, names: readonly string[]): string[] {
+  const baselines = names.map((name) => {
+    const { accuracy, difference, verdict } = found.baselines[name]!;
+    const mark = { better: "+", worse: "-", open: "~" }[verdict];
+    const sign = difference.estimate >= 0 ? "+" : "";
+    return `${percent(accuracy)} (${sign}${percent(difference.estimate)} ${mark})`;
+  });
+  return [
+    String(found.n),
+    `${percent(found.accuracy.estimate)} ${bounds(found.accuracy)}`,
+    percent(found.lenient_accuracy.estimate),
+    percent(found.token_f1.estimate),
+    `${percent(found.parse_failure_rate)} %`,
+    ...baselines,
+  ];
+}
+
+function bounds({ low, high }: Interval): string {
+  return `[${percent(low)}, ${percent(high)}]`;
+}
+
+function percent(share: number): string {
+  return (100 * share).toFixed(1);
+}
+
+function align(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const pad = (cell: string, i: number) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!));
+  return rows.map((row) => row.map(pad).join("  ").trimEnd());
+}

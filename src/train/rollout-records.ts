@@ -1,0 +1,63 @@
+/** Rollout groups as lines of rollouts.jsonl (one per group) and of the step's sidecar (token ids and log-probs). */
+import { parseAnswer } from "../answers/parse.ts";
+import type { AnswerStyle } from "../answers/tags.ts";
+import type { RolloutGroup } from "../core/records.ts";
+import type { WeightedReward } from "../rewards/index.ts";
+import { mean } from "./context.ts";
+
+/** One line of rollouts.jsonl. */
+export function rolloutRecord(
+  group: RolloutGroup,
+  o: {
+    readonly step: number;
+    readonly stage: string;
+    readonly style: AnswerStyle;
+    readonly imageTokenId: number;
+    /** Optimiser steps of the run that the engine has not counted: those before it resumed. */
+    readonly earlierUpdates: number;
+  },
+  rewards: readonly WeightedReward[],
+): object {
+  const { example, prompt, completions } = group;
+  const evidence = rewards.map(({ reward }) => reward.evidence?.(example, completions) ?? []);
+  return {
+    id: group.id,
+    step: o.step,
+    stage: o.stage,
+    example_id: example.id,
+    subject_id: example.subjectId,
+    images: prompt.images.map(({ sha256, width, height }, i) => {
+      return { path: example.images[i]!.path, sha256, width, height };
+    }),
+    question: example.question,
+    answer: example.answer,
+    answer_type: example.answerType,
+    choices: example.choices,
+    meta: example.meta,
+    prompt: prompt.text,
+    prompt_tokens: prompt.tokenIds.length,
+    image_tokens: prompt.tokenIds.filter((id) => id === o.imageTokenId).length,
+    policy_version: o.earlierUpdates + (completions[0]?.policyVersion ?? 0),
+    completions: completions.map(({ text, tokenIds, finishReason, logProbs }, i) => ({
+      text,
+      tokens: tokenIds.length,
+      finish_reason: finishReason,
+      parsed_answer: parseAnswer(text, { style: o.style }),
+      rewards: Object.fromEntries(Object.entries(group.rewards).map(([name, values]) => [name, values[i]])),
+      evidence: evidence.flatMap((byCompletion) => byCompletion[i] ?? []),
+      reward: group.reward[i],
+      advantage: group.advantages[i],
+      mean_log_prob: mean(logProbs),
+    })),
+  };
+}
+
+/** One line of the sidecar. */
+export function tokenRecord(group: RolloutGroup): object {
+  return {
+    id: group.id,
+    completions: group.completions.map(({ tokenIds, logProbs }) => {
+      return { token_ids: [...tokenIds], log_probs: [...logProbs] };
+    }),
+  };
+}

@@ -1,0 +1,230 @@
+/** What one step asks of an engine, seen by an engine that only takes notes. */
+import { describe, expect, test } from "vitest";
+import type { Processor } from "../core/processor.ts";
+import type { Completion, Example, Prompt } from "../core/records.ts";
+import type { OptimStep, TokenBatch, TrainingEngine, TrainingGroup } from "../engine/engine.ts";
+import type { Reward } from "../rewards/index.ts";
+import type { TrainingContext } from "./context.ts";
+import { rolloutStep } from "./rollout.ts";
+import type { RolloutSettings } from "./settings.ts";
+import { sftStep } from "./sft.ts";
+
+const examples = ["a", "b"].map((id): Example => {
+  return { id, subjectId: id, question: id, images: [], answer: id, answerType: "open", choices: [], meta: {} };
+});
+
+/** Lengths of the completions of both groups; the last of each was cut. */
+const lengths = [
+  [1, 3, 4],
+  [2, 2, 4],
+];
+
+function completion(length: number): Completion {
+  return {
+    tokenIds: Int32Array.from({ length }, (_, t) => t),
+    logProbs: new Float32Array(length).fill(-1),
+    text: "",
+    finishReason: length === 4 ? "length" : "stop",
+    policyVersion: 0,
+  };
+}
+
+/** The log-probs of the policy grow by 0.5 with every update, so that the second ratio is e^0.5. */
+function fakeEngine(hasReference: boolean) {
+  const batches: TokenBatch[] = [];
+  const optimisers: OptimStep[] = [];
+  const calls: string[] = [];
+  const scores = (groups: readonly TrainingGroup[], value: number) => {
+    const all = groups.flatMap(({ completions }) => completions.map(({ tokenIds }) => tokenIds.length));
+    const filled = (v: number) => all.map((length) => new Float32Array(length).fill(v));
+    return { logProbs: filled(value), entropies: filled(2) };
+  };
+  const engine = {
+    policy: {
+      async *sample(prompts: readonly Prompt[]) {
+        calls.push("sample");
+        // Groups may come in any order.
+        for (const index of [...prompts.keys()].reverse()) {
+          yield { index, completions: lengths[index]!.map(completion) };
+        }
+      },
+    },
+    reference: hasReference
+      ? {
+          logProbs: async (groups: readonly TrainingGroup[]) => {
+            calls.push("reference");
+            return scores(groups, -1.25);
+          },
+        }
+      : null,
+    forwardBackward: async (batch: TokenBatch) => {
+      calls.push("forwardBackward");
+      batches.push(batch);
+      return { loss: 0.5, ...scores(batch.groups, -1 + 0.5 * optimisers.length) };
+    },
+    optimStep: async (o: OptimStep) => {
+      calls.push("optimStep");
+      optimisers.push(o);
+      return { gradNorm: 3 };
+    },
+  } as unknown as TrainingEngine;
+  return { engine, batches, optimisers, calls };
+}
+
+const processor = {
+  encode: async ([message]: readonly { readonly content: readonly { readonly text: string }[] }[]) => {
+    return { text: message!.content[0]!.text, tokenIds: Int32Array.of(1, 2), images: [] };
+  },
+  encodeCompletion: (text: string) => new Int32Array(text.length + 1),
+} as unknown as Processor;
+
+function contextOf(engine: TrainingEngine): TrainingContext {
+  return {
+    engine,
+    processor,
+    examples,
+    prompt: { style: "plain", system: null, user: "{question}" },
+    seed: 1,
+    stage: 0,
+    steps: 4,
+    onBadImage: "error",
+    onSkip: () => {},
+  };
+}
+
+const settings: RolloutSettings = {
+  kind: "grpo",
+  prompts_per_step: 2,
+  num_generations: 3,
+  max_completion_length: 4,
+  temperature: 0.8,
+  top_p: 0.9,
+  top_k: 7,
+  loss_type: "grpo",
+  scale_rewards: "none",
+  beta: 0,
+  kl_estimator: "k2",
+  epsilon: 0.2,
+  epsilon_high: null,
+  delta: null,
+  num_iterations: 1,
+  mask_truncated_completions: false,
+  learning_rate: 0.1,
+  lr_scheduler_type: "linear",
+  warmup_steps: 0,
+  weight_decay: 0,
+  adam_beta1: 0.9,
+  adam_beta2: 0.999,
+  adam_epsilon: 1e-8,
+  max_grad_norm: 1,
+};
+
+/** The share of the longest possible completion; the second group's last one has none. */
+const lengthReward: Reward = {
+  name: "length",
+  score: (_, completions) =>
+    completions.map(({ tokenIds }, i) =>
+      completions[0]!.tokenIds.length === 2 && i === 2 ? null : tokenIds.length / 4,
+    ),
+};
+const rewards = [{ reward: lengthReward, weight: 2 }];
+
+async function step(change: Partial<RolloutSettings> = {}, hasReference = false) {
+  const fake = fakeEngine(hasReference);
+  const result = await rolloutStep(contextOf(fake.engine), { ...settings, ...change }, rewards, { index: 0, step: 1 });
+  return { ...fake, ...result };
+}
+const flat = (batch: TokenBatch) => batch.groups.flatMap(({ completions }) => completions);
+
+describe("rolloutStep", () => {
+  test("one on-policy update: sample, differentiate, step", async () => {
+    const { calls, batches, groups, metrics } = await step();
+    expect(calls).toEqual(["sample", "forwardBackward", "optimStep"]);
+    const [batch] = batches;
+    expect(batch!.loss).toEqual({
+      name: "clipped",
+      variant: { onPolicy: true, klEstimator: null },
+      numbers: { beta: 0, epsilonLow: 0.2, epsilonHigh: 0.2, delta: Number.POSITIVE_INFINITY },
+    });
+    expect(batch!.scoring).toMatchObject({ temperature: 0.8, topP: 0.9, topK: 7 });
+    expect(groups.map(({ reward }) => reward)).toEqual([
+      [0.5, 1.5, 2],
+      [1, 1, null],
+    ]);
+    expect(flat(batch!).map(({ advantage }) => advantage)).toEqual([
+      expect.closeTo(0.5 - 4 / 3, 9),
+      expect.closeTo(1.5 - 4 / 3, 9),
+      expect.closeTo(2 - 4 / 3, 9),
+      0,
+      0,
+      0,
+    ]);
+    expect(flat(batch!).map(({ weight }) => weight)).toEqual(lengths.flat().map((length) => 1 / (6 * length)));
+    expect(flat(batch!).map(({ tokenIds }) => tokenIds.length)).toEqual(lengths.flat());
+    expect(metrics).toMatchObject({
+      loss: 0.5,
+      "optim/grad_norm": 3,
+      "optim/learning_rate": 0.1,
+      "group/zero_std_fraction": 0.5,
+      "reward/mean": 6 / 5,
+      "reward/length/mean": 3 / 5,
+      "completion/length_mean": 16 / 6,
+      "completion/length_max": 4,
+      "completion/truncated_fraction": 2 / 6,
+      "policy/clip_fraction": 0,
+      "policy/entropy": 2,
+      "sampler/logprob_diff_max": 0,
+    });
+    expect(metrics).not.toHaveProperty("policy/kl");
+  });
+
+  test("beta 0 asks no reference, though there is one; above 0 it is asked once", async () => {
+    expect((await step({}, true)).calls).not.toContain("reference");
+    const { calls, batches, metrics } = await step({ beta: 0.3, num_iterations: 2 }, true);
+    expect(calls).toEqual(["sample", "reference", "forwardBackward", "optimStep", "forwardBackward", "optimStep"]);
+    for (const batch of batches) {
+      expect(batch.loss.variant.klEstimator).toBe("k2");
+      expect(batch.loss.numbers.beta).toBe(0.3);
+      for (const { refLogProbs, tokenIds } of flat(batch)) {
+        expect(refLogProbs).toEqual(new Float32Array(tokenIds.length).fill(-1.25));
+      }
+    }
+    // Reported as k3 at the last update: policy at −0.5, reference at −1.25.
+    expect(metrics["policy/kl"]).toBeCloseTo(Math.exp(-0.75) + 0.75 - 1, 6);
+  });
+
+  test("several updates are off-policy against the sampled log-probs, on one learning-rate schedule", async () => {
+    const { batches, optimisers, metrics } = await step({ num_iterations: 2, epsilon_high: 0.28, delta: 3 });
+    expect(batches.length).toBe(2);
+    for (const batch of batches) {
+      expect(batch.loss.variant.onPolicy).toBe(false);
+      expect(batch.loss.numbers).toEqual({ beta: 0, epsilonLow: 0.2, epsilonHigh: 0.28, delta: 3 });
+      for (const { oldLogProbs, tokenIds } of flat(batch)) {
+        expect(oldLogProbs).toEqual(new Float32Array(tokenIds.length).fill(-1));
+      }
+    }
+    expect(optimisers.map(({ learningRate }) => learningRate)).toEqual([0.1, expect.closeTo(0.1 * (7 / 8), 12)]);
+    // The second update saw a ratio of e^0.5; the sampler is compared before the first.
+    expect(metrics["policy/clip_fraction"]).toBe(1);
+    expect(metrics["sampler/logprob_diff_max"]).toBe(0);
+  });
+
+  test("masked completions weigh nothing, and the others what loss_type says", async () => {
+    const { batches } = await step({ mask_truncated_completions: true, loss_type: "dapo" });
+    expect(flat(batches[0]!).map(({ weight }) => weight)).toEqual([1 / 8, 1 / 8, 0, 1 / 8, 1 / 8, 0]);
+    const dr = await step({ kind: "dr_grpo", loss_type: "dr_grpo" });
+    expect(flat(dr.batches[0]!).map(({ weight }) => weight)).toEqual(new Array(6).fill(1 / 24));
+  });
+});
+
+test("sftStep: each target token weighs 1 / all of them, under the model's own softmax", async () => {
+  const { engine, batches, calls } = fakeEngine(false);
+  const sft = { ...settings, kind: "sft" as const, batch_size: 3, target: "answer" as const };
+  const { metrics } = await sftStep(contextOf(engine), sft, { index: 1, step: 2 });
+  expect(calls).toEqual(["forwardBackward", "optimStep"]);
+  const [batch] = batches;
+  expect(batch!.loss.name).toBe("supervised");
+  expect(batch!.scoring).toEqual({ temperature: 1, topP: 1, topK: 0, allowVisionTokens: true });
+  expect(flat(batch!).map(({ weight, tokenIds }) => [weight, tokenIds.length])).toEqual(new Array(3).fill([1 / 6, 2]));
+  expect(metrics).toMatchObject({ loss: 0.5, "completion/length_mean": 2, "optim/learning_rate": 0.1 * (3 / 4) });
+});

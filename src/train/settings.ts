@@ -1,0 +1,54 @@
+/** What a stage's loop is told; keys are spelled as recipes spell them, so a recipe's stage is one of these. */
+import type { KlEstimator, LossType, RewardScaling } from "../algorithms/algorithm.ts";
+import type { RolloutAlgorithmName } from "../algorithms/index.ts";
+import type { OptimStep } from "../engine/engine.ts";
+import { type Schedule, scheduleAt } from "./schedule.ts";
+
+export interface OptimizerSettings {
+  readonly learning_rate: number;
+  readonly lr_scheduler_type: Schedule;
+  readonly warmup_steps: number;
+  readonly weight_decay: number;
+  readonly adam_beta1: number;
+  readonly adam_beta2: number;
+  readonly adam_epsilon: number;
+  readonly max_grad_norm: number;
+}
+
+export interface SftSettings extends OptimizerSettings {
+  readonly kind: "sft";
+  readonly batch_size: number;
+  readonly target: "answer" | "rationale_answer";
+}
+
+export interface RolloutSettings extends OptimizerSettings {
+  readonly kind: RolloutAlgorithmName;
+  readonly prompts_per_step: number;
+  readonly num_generations: number;
+  readonly max_completion_length: number;
+  readonly temperature: number;
+  readonly top_p: number;
+  readonly top_k: number;
+  readonly loss_type: LossType;
+  readonly scale_rewards: RewardScaling;
+  readonly beta: number;
+  readonly kl_estimator: KlEstimator;
+  readonly epsilon: number;
+  readonly epsilon_high: number | null;
+  readonly delta: number | null;
+  readonly num_iterations: number;
+  readonly mask_truncated_completions: boolean;
+}
+
+/** The optimiser's numbers at update `update` (from 0) of `updates` in a stage. */
+export function optimiserAt(settings: OptimizerSettings, update: number, updates: number): OptimStep {
+  const factor = scheduleAt(settings.lr_scheduler_type, update, updates, settings.warmup_steps);
+  return {
+    learningRate: settings.learning_rate * factor,
+    beta1: settings.adam_beta1,
+    beta2: settings.adam_beta2,
+    epsilon: settings.adam_epsilon,
+    weightDecay: settings.weight_decay,
+    maxGradNorm: settings.max_grad_norm,
+  };
+}

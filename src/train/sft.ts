@@ -1,0 +1,52 @@
+/** Supervised fine-tuning, one step: the mean negative log-prob of the batch's target tokens. */
+import { questionMessages, targetText } from "../answers/prompts.ts";
+import { plainScoring, type TokenBatch } from "../engine/engine.ts";
+import type { Metrics } from "../runs/metrics.ts";
+import { batchAt, encodeExamples } from "./batches.ts";
+import { mean, type StepPosition, type TrainingContext, timed } from "./context.ts";
+import { optimiserAt, type SftSettings } from "./settings.ts";
+
+/** One optimiser step on the batch that this position names. */
+export async function sftStep(
+  context: TrainingContext,
+  settings: SftSettings,
+  { index }: StepPosition,
+): Promise<{ readonly metrics: Metrics; readonly examples: readonly string[] }> {
+  const { engine, processor, prompt } = context;
+  const started = performance.now();
+  const examples = batchAt(context.examples, { ...context, step: index, count: settings.batch_size });
+  const encode = (example: (typeof examples)[number]) => processor.encode(questionMessages(example, prompt));
+  const encoded = await encodeExamples(examples, encode, context.onBadImage, context.onSkip);
+  const targets = encoded.map(({ example }) =>
+    processor.encodeCompletion(targetText(example, prompt.style, settings.target)),
+  );
+  const tokens = targets.reduce((total, target) => total + target.length, 0);
+  const batch: TokenBatch = {
+    groups: encoded.map((item, i) => ({
+      prompt: item.prompt,
+      completions: [{ tokenIds: targets[i]!, weight: 1 / tokens, advantage: 0 }],
+    })),
+    scoring: plainScoring,
+    loss: {
+      name: "supervised",
+      variant: { onPolicy: true, klEstimator: null },
+      numbers: { beta: 0, epsilonLow: 0, epsilonHigh: 0, delta: Number.POSITIVE_INFINITY },
+    },
+  };
+  const optimiser = optimiserAt(settings, index, context.steps);
+  const { value, seconds } = await timed(async () => {
+    const forward = await engine.forwardBackward(batch);
+    return { forward, ...(await engine.optimStep(optimiser)) };
+  });
+  const metrics = {
+    loss: value.forward.loss,
+    "policy/entropy": mean(value.forward.entropies.flatMap((entropies) => [...entropies])),
+    "completion/length_mean": tokens / Math.max(1, targets.length),
+    "optim/grad_norm": value.gradNorm,
+    "optim/learning_rate": optimiser.learningRate,
+    "time/train_s": seconds,
+    "time/step_s": (performance.now() - started) / 1000,
+    "throughput/tokens_per_second": tokens / seconds,
+  };
+  return { metrics, examples: encoded.map(({ example }) => example.id) };
+}

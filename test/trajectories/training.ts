@@ -1,0 +1,196 @@
+/** The real training loops over a LocalCore in this thread, on a golden checkpoint, with made-up questions and rewards. */
+
+import type { Processor } from "../../src/core/processor.ts";
+import { integer, randomKey } from "../../src/core/random.ts";
+import type { Completion, Example, Prompt, RolloutResult, SamplingOptions } from "../../src/core/records.ts";
+import type { TrainingEngine, TrainingGroup } from "../../src/engine/engine.ts";
+import { LocalCore } from "../../src/engine/local/local-core.ts";
+import type { SampledGroup } from "../../src/engine/local/sampler.ts";
+import type { Reward } from "../../src/rewards/index.ts";
+import type { TrainingContext } from "../../src/train/context.ts";
+import { rolloutStep } from "../../src/train/rollout.ts";
+import type { OptimizerSettings, RolloutSettings, SftSettings } from "../../src/train/settings.ts";
+import { sftStep } from "../../src/train/sft.ts";
+import { goldenCase } from "../parity/golden.ts";
+
+const golden = goldenCase("grouped_tied");
+
+export interface Point {
+  readonly loss: number;
+  readonly grad_norm: number;
+}
+
+/** Who answers the prompts: the model itself, or tokens that no model chose. */
+export type Answers = "sampled" | "given";
+
+export interface Run {
+  readonly settings: RolloutSettings | SftSettings;
+  readonly steps: number;
+  readonly answers: Answers;
+  readonly microBatchTokens?: number;
+  readonly stopTokenIds?: readonly number[];
+}
+
+const optimiser: OptimizerSettings = {
+  learning_rate: 1e-3,
+  lr_scheduler_type: "linear",
+  warmup_steps: 3,
+  weight_decay: 0.01,
+  adam_beta1: 0.9,
+  adam_beta2: 0.999,
+  adam_epsilon: 1e-8,
+  max_grad_norm: 1,
+};
+
+export const sft: SftSettings = { ...optimiser, kind: "sft", batch_size: 3, target: "answer" };
+
+export const grpo: RolloutSettings = {
+  ...optimiser,
+  kind: "grpo",
+  prompts_per_step: 2,
+  num_generations: 4,
+  max_completion_length: 6,
+  temperature: 0.9,
+  top_p: 1,
+  top_k: 0,
+  loss_type: "grpo",
+  scale_rewards: "group",
+  beta: 0,
+  kl_estimator: "k3",
+  epsilon: 0.2,
+  epsilon_high: null,
+  delta: null,
+  num_iterations: 1,
+  mask_truncated_completions: false,
+};
+
+export const drGrpo: RolloutSettings = { ...grpo, kind: "dr_grpo", loss_type: "dr_grpo", scale_rewards: "none" };
+
+/** Share of even token ids. */
+const evenTokens: Reward = {
+  name: "even",
+  score: (_, completions) =>
+    completions.map(({ tokenIds }) => tokenIds.filter((id) => id % 2 === 0).length / tokenIds.length),
+};
+
+/** With the image, without it, and short. */
+const text = golden.prompt.tokenIds.filter((id) => id < 380);
+const prompts: Readonly<Record<string, Prompt>> = {
+  image: golden.prompt,
+  text: { text: "", tokenIds: text, images: [] },
+  short: { text: "", tokenIds: text.slice(0, 5), images: [] },
+};
+const examples = Object.keys(prompts).map((question): Example => {
+  return {
+    id: question,
+    subjectId: question,
+    question,
+    images: [],
+    answer: question,
+    answerType: "open",
+    choices: [],
+    meta: {},
+  };
+});
+
+const processor = {
+  encode: async ([message]: readonly { readonly content: readonly { readonly text: string }[] }[]) =>
+    prompts[message!.content[0]!.text]!,
+  encodeCompletion: (answer: string) => Int32Array.from([...answer, "."], (letter) => letter.charCodeAt(0)),
+} as unknown as Processor;
+
+/** Loss and gradient norm of every step. */
+export async function trajectory({
+  settings,
+  steps,
+  answers,
+  microBatchTokens,
+  stopTokenIds = [],
+}: Run): Promise<Point[]> {
+  const core = new LocalCore({
+    modelFolder: golden.checkpoint,
+    initialise: "pretrained",
+    seed: 1,
+    freeze: [],
+    threads: 1,
+    microBatchTokens: microBatchTokens ?? 4096,
+    rows: 8,
+  });
+  try {
+    core.freezeReference(settings.kind !== "sft" && settings.beta > 0);
+    const context: TrainingContext = {
+      engine: engineOver(core, answers, stopTokenIds),
+      processor,
+      examples,
+      prompt: { style: "plain", system: null, user: "{question}" },
+      seed: 1,
+      stage: 0,
+      steps,
+      onBadImage: "error",
+      onSkip: () => {},
+    };
+    const points: Point[] = [];
+    for (let index = 0; index < steps; index++) {
+      const position = { index, step: index + 1 };
+      const { metrics } =
+        settings.kind === "sft"
+          ? await sftStep(context, settings, position)
+          : await rolloutStep(context, settings, [{ reward: evenTokens, weight: 1 }], position);
+      points.push({ loss: metrics["loss"] as number, grad_norm: metrics["optim/grad_norm"] as number });
+    }
+    return points;
+  } finally {
+    await core.close();
+  }
+}
+
+function engineOver(core: LocalCore, answers: Answers, stopTokenIds: readonly number[]): TrainingEngine {
+  const result = ({ index, completions }: SampledGroup): RolloutResult => ({
+    index,
+    completions: completions.map((completion): Completion => ({ ...completion, text: "", policyVersion: 0 })),
+  });
+  return {
+    contextLength: core.contextLength,
+    policy: {
+      async *sample(of, o) {
+        const groups: SampledGroup[] = [];
+        if (answers === "given") groups.push(...(await givenAnswers(core, of, o)));
+        else await core.sample(of, { ...o, rows: 8, stopTokenIds }, (group) => groups.push(group));
+        yield* groups.map(result);
+      },
+      logProbs: (groups, o) => core.logProbs(groups, o, "policy"),
+    },
+    reference: core.hasReference ? { logProbs: (groups, o) => core.logProbs(groups, o, "reference") } : null,
+    forwardBackward: (batch) => core.forwardBackward(batch),
+    optimStep: async (o) => core.optimStep(o),
+    freezeReference: async (keep) => core.freezeReference(keep),
+    resetOptimizer: async () => core.resetOptimizer(),
+    save: async (folder, { training }) => core.save(folder, training),
+    load: async (folder) => core.load(folder),
+    close: () => core.close(),
+  };
+}
+
+/**
+ * Completions of one to six tokens from step, prompt and place alone, with the log-probs that the model gives them: a
+ * rounding that would flip a sampled token on another machine cannot change them.
+ */
+async function givenAnswers(core: LocalCore, of: readonly Prompt[], o: SamplingOptions): Promise<SampledGroup[]> {
+  const groups = of.map(
+    (prompt, index): TrainingGroup => ({
+      prompt,
+      completions: Array.from({ length: o.numGenerations }, (_, i) => {
+        const key = randomKey(o.seed, "given", o.step, index, i);
+        const length = 1 + integer(key, 0, o.maxCompletionLength);
+        const tokenIds = Int32Array.from({ length }, (_, t) => integer(key, t + 1, 380));
+        return { tokenIds, weight: 0, advantage: 0 };
+      }),
+    }),
+  );
+  const { logProbs } = await core.logProbs(groups, o, "policy");
+  let next = 0;
+  return groups.map(({ completions }, index) => ({
+    index,
+    completions: completions.map(({ tokenIds }) => ({ tokenIds, logProbs: logProbs[next++]!, finishReason: "stop" })),
+  }));
+}
