@@ -18,7 +18,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   rewards: ["core", "answers"],
   data: ["core", "io"],
   engine: ["core", "compiler", "io", "runtime", "nn", "models", "algorithms"],
-  train: ["core", "runs", "algorithms", "rewards", "data", "engine"],
+  train: ["core", "runs", "algorithms", "answers", "rewards", "data", "engine"],
   evaluate: ["core", "runs", "data", "answers", "rewards", "engine"],
   recipes: ["core", "io", "runs", "models", "algorithms", "answers", "rewards", "data", "engine", "train", "evaluate"],
   report: ["core", "runs"],

@@ -1,0 +1,129 @@
+/**
+ * What all commands share: number options with clear messages, and how a program ends. Exit code 0 is good, 1 a failed
+ * run, 2 wrong input; interruptions end with 128 + the signal's number, after the command has closed what it holds.
+ */
+import { type Command, CommanderError, InvalidArgumentError } from "commander";
+import { messageOf, RunError, UserError } from "../core/errors.ts";
+
+/** Parser of a whole number within bounds, for commander's options and arguments. */
+export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = /^[+-]?\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Expected a whole number ${bounds(min, max, Number.MAX_SAFE_INTEGER)}.`);
+  };
+}
+
+/** Parser of a finite number within bounds. */
+export function decimalNumber(min: number, max = Number.MAX_VALUE): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Expected a number ${bounds(min, max, Number.MAX_VALUE)}.`);
+  };
+}
+
+/** Collects an option that may be given several times, in order: `.option("--set <key=value>", "…", collect, [])`. */
+export function collect(text: string, earlier: readonly string[]): readonly string[] {
+  return [...earlier, text];
+}
+
+/** How commands learn that the user wants them to stop. */
+export interface Interruption {
+  /** Aborted at the first Ctrl-C, SIGTERM or broken pipe. */
+  readonly signal: AbortSignal;
+  /** Runs work that ends by itself soon after the abort, closing what it holds; the process waits for it. */
+  during<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  /** Asks to stop; true when some work will end by itself, false when there is nothing to wait for. */
+  stop(): boolean;
+}
+
+/** Made once by the program, handed to the commands that must close something, and to `runMain`. */
+export function createInterruption(): Interruption {
+  const controller = new AbortController();
+  let working = 0;
+  return {
+    signal: controller.signal,
+    async during(work) {
+      working++;
+      try {
+        return await work(controller.signal);
+      } finally {
+        working--;
+      }
+    },
+    stop() {
+      controller.abort();
+      return working > 0;
+    },
+  };
+}
+
+/** What `runMain` uses of the process, so that tests can stand in for it. */
+export type MainProcess = Pick<NodeJS.Process, "argv" | "env" | "stdout" | "stderr" | "on" | "exit"> & {
+  exitCode?: number | string | null | undefined;
+};
+
+/** Runs the program to its end: prints what went wrong as one line on stderr, never a stack, and sets the exit code. */
+export async function runMain(
+  program: Command,
+  interruption: Interruption = createInterruption(),
+  host: MainProcess = process,
+): Promise<void> {
+  let interruptedWith: number | null = null;
+  const interrupt = (code: number, notice: string) => {
+    if (interruptedWith !== null || !interruption.stop()) return host.exit(interruptedWith ?? code);
+    interruptedWith = code;
+    host.stderr.write(notice);
+  };
+  const notice = "\nstopping; press Ctrl-C again to stop at once\n";
+  const crash = (error: unknown) => host.exit(report(error, host));
+  host.on("SIGINT", () => interrupt(130, notice));
+  host.on("SIGTERM", () => interrupt(143, notice));
+  host.on("uncaughtException", crash);
+  host.on("unhandledRejection", crash);
+  host.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") crash(error);
+    else if (interruptedWith === null) interrupt(141, ""); // the reader left: quiet, as after SIGPIPE
+  });
+  host.stderr.on("error", () => {});
+  throwOnExit(program);
+  try {
+    await program.parseAsync([...host.argv]);
+  } catch (error) {
+    const code = interruptedWith === null ? report(error, host) : interruptedWith;
+    if (code !== 0) return flushAndExit(host, code);
+  }
+  if (interruptedWith !== null) return flushAndExit(host, interruptedWith);
+  host.exitCode ??= 0; // a command that serves keeps the process alive by itself
+}
+
+/** Prints an error as the user should see it; returns the exit code. */
+function report(error: unknown, { stderr, env }: MainProcess): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed it
+  if (error instanceof UserError || error instanceof RunError) stderr.write(`error: ${error.message}\n`);
+  else if (!env.VIVA_DEBUG) stderr.write(`error: ${messageOf(error)} (unexpected; VIVA_DEBUG=1 shows where)\n`);
+  if (env.VIVA_DEBUG && error instanceof Error) stderr.write(`${stackOf(error)}\n`);
+  else if (env.VIVA_DEBUG) stderr.write(`${String(error)}\n`);
+  return error instanceof UserError ? 2 : 1;
+}
+
+function stackOf(error: Error): string {
+  const stack = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${stack}\ncaused by ${stackOf(error.cause)}` : stack;
+}
+
+/** Makes commander throw in place of ending the process, in every subcommand. */
+function throwOnExit(command: Command): void {
+  command.exitOverride();
+  for (const sub of command.commands) throwOnExit(sub);
+}
+
+/** Ends the process even when a forgotten handle would keep it alive, once a pipe has taken what was printed. */
+function flushAndExit(host: MainProcess, code: number): void {
+  host.stdout.write("", () => host.stderr.write("", () => host.exit(code)));
+}
+
+function bounds(min: number, max: number, unbounded: number): string {
+  return max === unbounded ? `of at least ${min}` : `from ${min} to ${max}`;
+}

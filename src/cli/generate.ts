@@ -1,0 +1,56 @@
+/** viva generate: completions for rows of a file. */
+import { Command } from "commander";
+import { UserError } from "../core/errors.ts";
+import { openCheckpoint } from "../recipes/checkpoint.ts";
+import { type GeneratedRow, generateRows, readRows } from "../recipes/rows.ts";
+import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
+import { outOption, promptOption, writeJsonLines } from "./options.ts";
+
+interface GenerateOptions {
+  readonly rows: string;
+  readonly out: string;
+  readonly numGenerations: number;
+  readonly temperature?: number;
+  readonly topP: number;
+  readonly topK: number;
+  readonly seed: number;
+  readonly maxCompletionLength: number;
+  readonly prompt?: "think_answer" | "answer_only" | "plain";
+}
+
+export function generateCommand(interruption: Interruption): Command {
+  return new Command("generate")
+    .description("sample completions for rows of a file")
+    .argument("<checkpoint>", "model folder, run folder, or a run's checkpoint")
+    .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages}; image paths relative to it")
+    .addOption(outOption("JSONL: one line per row"))
+    .option("--num-generations <n>", "completions per row", wholeNumber(1), 1)
+    .option(
+      "--temperature <t>",
+      "0 takes the likeliest token (default: 0 for one completion, 1 for several)",
+      decimalNumber(0),
+    )
+    .option("--top-p <p>", "keep the likeliest tokens up to this probability", decimalNumber(0, 1), 1)
+    .option("--top-k <k>", "keep the k likeliest tokens; 0 keeps all", wholeNumber(0), 0)
+    .option("--seed <n>", "seed of the sampling", wholeNumber(0), 42)
+    .option("--max-completion-length <n>", "tokens after which a completion is cut", wholeNumber(1), 256)
+    .addOption(promptOption())
+    .action((checkpoint: string, options: GenerateOptions) => interruption.during(() => generate(checkpoint, options)));
+}
+
+async function generate(checkpoint: string, options: GenerateOptions): Promise<void> {
+  const { numGenerations, maxCompletionLength, topP, topK, seed } = options;
+  if (topP === 0) throw new UserError("--top-p must be above 0");
+  const rows = readRows(options.rows);
+  const temperature = options.temperature ?? (numGenerations === 1 ? 0 : 1);
+  const opened = await openCheckpoint(checkpoint, options);
+  try {
+    const sampling = { numGenerations, maxCompletionLength, temperature, topP, topK, seed };
+    const results: GeneratedRow[] = [];
+    await generateRows(opened, options.rows, rows, sampling, (row) => results.push(row));
+    writeJsonLines(options.out, results);
+    console.log(`${results.length} rows written to ${options.out}`);
+  } finally {
+    await opened.engine.close();
+  }
+}

@@ -1,0 +1,35 @@
+/** viva logprobs: per-token log-probs of given completions. */
+import { Command } from "commander";
+import { openCheckpoint } from "../recipes/checkpoint.ts";
+import { readRows, type ScoredRow, scoreRows } from "../recipes/rows.ts";
+import type { Interruption } from "./arguments.ts";
+import { outOption, promptOption, writeJsonLines } from "./options.ts";
+
+interface LogprobsOptions {
+  readonly rows: string;
+  readonly out: string;
+  readonly prompt?: "think_answer" | "answer_only" | "plain";
+}
+
+export function logprobsCommand(interruption: Interruption): Command {
+  return new Command("logprobs")
+    .description("per-token log-probs of given completions, the closing end-of-turn token included")
+    .argument("<checkpoint>", "model folder, run folder, or a run's checkpoint")
+    .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages, completion}")
+    .addOption(outOption("JSONL: token_ids, log_probs (natural), prompt_tokens, image_tokens per row"))
+    .addOption(promptOption())
+    .action((checkpoint: string, options: LogprobsOptions) =>
+      interruption.during(async () => {
+        const rows = readRows(options.rows);
+        const opened = await openCheckpoint(checkpoint, options);
+        try {
+          const scored: ScoredRow[] = [];
+          await scoreRows(opened, options.rows, rows, (row) => scored.push(row));
+          writeJsonLines(options.out, scored);
+          console.log(`${scored.length} rows written to ${options.out}`);
+        } finally {
+          await opened.engine.close();
+        }
+      }),
+    );
+}

@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+/** The command `viva`. */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { createInterruption, runMain } from "./arguments.ts";
+import { dataCommand } from "./data.ts";
+import { demoCommand } from "./demo.ts";
+import { evalCommand } from "./eval.ts";
+import { generateCommand } from "./generate.ts";
+import { logprobsCommand } from "./logprobs.ts";
+import { trainCommand } from "./train.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+const interruption = createInterruption();
+const program = new Command("viva")
+  .description("Reinforcement fine-tuning of vision-language models for medical visual question answering")
+  .version(version)
+  .showHelpAfterError("(--help shows what is known)")
+  .addCommand(demoCommand(interruption))
+  .addCommand(trainCommand(interruption))
+  .addCommand(evalCommand(interruption))
+  .addCommand(generateCommand(interruption))
+  .addCommand(logprobsCommand(interruption))
+  .addCommand(dataCommand());
+
+await runMain(program, interruption);

@@ -1,0 +1,33 @@
+/** Options that several commands share, and writing their output files. */
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
+import { Option } from "commander";
+import { UserError } from "../core/errors.ts";
+import { replaceFile } from "../runs/durable.ts";
+
+/** --prompt: how questions are put. */
+export function promptOption(): Option {
+  return new Option("--prompt <style>", "how questions are put (default: the run's own, else plain)").choices([
+    "think_answer",
+    "answer_only",
+    "plain",
+  ]);
+}
+
+/** --out: a file whose folder exists, which is seen before the work is done. */
+export function outOption(description: string): Option {
+  return new Option("--out <file>", description).makeOptionMandatory().argParser((file: string) => {
+    if (!isFolder(dirname(file))) throw new UserError(`--out ${file}: there is no folder ${dirname(file)}`);
+    if (isFolder(file)) throw new UserError(`--out ${file}: a folder is there, name a file`);
+    return file;
+  });
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** Writes records as JSON lines, whole or not at all. */
+export function writeJsonLines(file: string, records: readonly object[]): void {
+  replaceFile(file, records.map((record) => `${JSON.stringify(record)}\n`).join(""));
+}

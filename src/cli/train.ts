@@ -1,0 +1,92 @@
+/** viva train: runs a recipe, or goes on with a run. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import { UserError } from "../core/errors.ts";
+import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
+import { openSession } from "../recipes/session.ts";
+import { type TrainResult, trainRecipe } from "../recipes/train.ts";
+import { environment } from "../runs/environment.ts";
+import { createReporter, type Reporter } from "../runs/reporter.ts";
+import { createRun, defaultRunFolder, isRun, openRun, runPaths } from "../runs/run-folder.ts";
+import { collect, type Interruption } from "./arguments.ts";
+
+interface TrainOptions {
+  readonly set: readonly string[];
+  readonly run?: string;
+  readonly resume?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function trainCommand(interruption: Interruption): Command {
+  return new Command("train")
+    .description("run a recipe: supervised and reinforcement stages, evaluations, checkpoints")
+    .argument("[recipe]", "YAML file; may be left out with --resume")
+    .option("--set <key=value>", "override a key of the recipe, e.g. stages.0.steps=10 (repeatable)", collect, [])
+    .option("--run <folder>", "run folder (default: runs/<name>-<time>)")
+    .option("--resume", "go on with the run in --run from its newest whole checkpoint")
+    .option("--json", "progress as JSON lines")
+    .option("--quiet", "warnings and errors only")
+    .action(async (recipe: string | undefined, options: TrainOptions) => {
+      await interruption.during(async (signal) => {
+        const reporter = createReporter(options);
+        try {
+          const { folder } = await train(recipe, options, reporter, signal);
+          reporter.message(`run folder: ${folder}`);
+        } finally {
+          reporter.close();
+        }
+      });
+    });
+}
+
+/** Trains in a new run folder or resumes one; returns where it is. */
+export async function train(
+  recipeFile: string | undefined,
+  options: TrainOptions,
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<TrainResult & { readonly folder: string }> {
+  const resume = options.resume ?? false;
+  const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
+  const folder = resolve(options.run ?? defaultRunFolder(loaded.recipe.name));
+  const session = await openSession(loaded.recipe);
+  try {
+    const packages = ["../../package.json", "../../node_modules/onnxruntime-node/package.json"];
+    const files = packages.map((path) => fileURLToPath(new URL(path, import.meta.url)));
+    const content = { recipeYaml: resolvedYaml(loaded.recipe, session.notes), environment: environment(files) };
+    const run = resume ? openRun(folder) : createRun(folder, content);
+    try {
+      const result = await trainRecipe(loaded.recipe, session, run, { reporter, resume, signal });
+      return { ...result, folder };
+    } finally {
+      run.close();
+    }
+  } finally {
+    await session.engine.close();
+  }
+}
+
+function loadNew(recipeFile: string | undefined, { run, set }: TrainOptions): LoadedRecipe {
+  if (recipeFile === undefined) throw new UserError("train: name a recipe, or a run with --run and --resume");
+  if (run !== undefined && isRun(run)) {
+    throw new UserError(`${run} holds a run already: go on with --resume, or choose another --run`);
+  }
+  return loadRecipe(recipeFile, set);
+}
+
+/** The recipe of the run; a recipe named beside it must be the same, for a run has one recipe. */
+function loadRun(recipeFile: string | undefined, { run, set }: TrainOptions): LoadedRecipe {
+  if (run === undefined) throw new UserError("train --resume: name the run with --run");
+  if (!existsSync(run) || !isRun(run)) throw new UserError(`${run}: there is no run to resume`);
+  const own = loadRecipe(runPaths(run).recipe);
+  if (recipeFile === undefined && set.length > 0) {
+    throw new UserError("train --resume: a run keeps its recipe, --set cannot change it; start a new run");
+  }
+  if (recipeFile !== undefined && loadRecipe(recipeFile, set).yaml !== own.yaml) {
+    throw new UserError(`${recipeFile} differs from the recipe of ${run}; leave it out to resume, or start a new run`);
+  }
+  return own;
+}

@@ -1,0 +1,92 @@
+/** Opens a trained or downloaded model for evaluation and generation: a model folder, a run, or a run's checkpoint. */
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { type PromptStyle, promptStyle } from "../answers/prompts.ts";
+import type { AnswerStyle } from "../answers/tags.ts";
+import { UserError } from "../core/errors.ts";
+import type { Processor } from "../core/processor.ts";
+import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
+import { isAdapterFolder, readAdapterConfig } from "../models/adapter-files.ts";
+import { openProcessor } from "../models/index.ts";
+import { findCheckpoint, listCheckpoints } from "../runs/checkpoints.ts";
+import { isRun, runPaths, stepName } from "../runs/run-folder.ts";
+import { loadRecipe } from "./load.ts";
+import type { Recipe } from "./schema.ts";
+import { imageLimits } from "./session.ts";
+
+export interface OpenCheckpointOptions {
+  /** A run's checkpoint of this step; the newest by default. */
+  readonly step?: number;
+  /** In place of the run's prompt; "plain" for a folder that belongs to no run. */
+  readonly prompt?: AnswerStyle;
+  /** 0: as many as ONNX Runtime chooses. */
+  readonly threads?: number;
+}
+
+export interface OpenedCheckpoint {
+  readonly engine: LocalEngine;
+  readonly processor: Processor;
+  readonly prompt: PromptStyle;
+  /** The model folder that was opened. */
+  readonly folder: string;
+  /** The recipe of the run it belongs to, if any. */
+  readonly recipe: Recipe | null;
+}
+
+/** Tokens of one scoring pass. */
+const MICRO_BATCH_TOKENS = 2048;
+/** Completions decoded at the same time. */
+const ROWS = 64;
+
+export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}): Promise<OpenedCheckpoint> {
+  const folder = await modelFolder(path, o.step);
+  const adapter = isAdapterFolder(folder) ? readAdapterConfig(folder) : null;
+  if (adapter !== null && !existsSync(join(adapter.base, "config.json"))) {
+    throw new UserError(`${folder}: the adapter's model ${adapter.base} is not a model folder`);
+  }
+  const recipe = recipeOf(path);
+  const own = recipe === null ? "plain" : recipe.prompt;
+  const chosen = o.prompt ?? own;
+  const modelOf = adapter === null ? folder : adapter.base;
+  const files = existsSync(join(folder, "tokenizer.json")) ? folder : modelOf;
+  const processor = await openProcessor(modelOf, recipe === null ? {} : imageLimits(recipe), files);
+  const engine = await openLocalEngine(
+    {
+      modelFolder: modelOf,
+      initialise: "pretrained",
+      seed: 0,
+      freeze: [],
+      lora: adapter,
+      adapterFolder: adapter === null ? null : folder,
+      threads: o.threads ?? 0,
+      microBatchTokens: MICRO_BATCH_TOKENS,
+      rows: ROWS,
+    },
+    processor,
+  );
+  return { engine, processor, prompt: typeof chosen === "string" ? promptStyle(chosen) : chosen, folder, recipe };
+}
+
+async function modelFolder(path: string, step: number | undefined): Promise<string> {
+  if (!existsSync(path)) throw new UserError(`${path}: there is no such checkpoint or run`);
+  if (!isRun(path)) {
+    if (step !== undefined) throw new UserError(`${path} is no run: --step chooses a checkpoint of a run`);
+    if (existsSync(join(path, "config.json")) || isAdapterFolder(path)) return path;
+    throw new UserError(`${path} is neither a run (no recipe.yaml) nor a model folder (no config.json)`);
+  }
+  const paths = runPaths(path);
+  const steps = await listCheckpoints(paths);
+  if (step !== undefined) {
+    if (steps.includes(step)) return join(paths.checkpoints, stepName(step));
+    throw new UserError(`${path} has no checkpoint of step ${step}; it has ${steps.join(", ") || "none"}`);
+  }
+  const { checkpoint } = await findCheckpoint(paths);
+  if (checkpoint === null) throw new UserError(`${path} has no whole checkpoint yet`);
+  return checkpoint.folder;
+}
+
+/** The recipe of a run, or of the run whose checkpoints folder holds this one. */
+function recipeOf(path: string): Recipe | null {
+  const run = [path, dirname(dirname(resolve(path)))].find(isRun);
+  return run === undefined ? null : loadRecipe(runPaths(run).recipe).recipe;
+}

@@ -1,0 +1,67 @@
+/** Building blocks of recipe schemas: each says in words what it expects, which is what a user reads after "must be". */
+import * as z from "zod";
+
+interface Range {
+  readonly min?: number;
+  readonly above?: number;
+  readonly max?: number;
+  readonly below?: number;
+}
+
+/** A finite number within bounds. */
+export function number(range: Range = {}) {
+  const error = `a number${inWords(range)}`;
+  return bounded(z.number({ error }), range, error);
+}
+
+/** A whole number within bounds. */
+export function whole(range: Range) {
+  const error = `a whole number${inWords(range)}`;
+  return bounded(z.int({ error }), range, error);
+}
+
+/** A text that is not empty. */
+export function text(what = "a text") {
+  return z.string({ error: what }).min(1, { error: what });
+}
+
+/** One of a few fixed texts. */
+export function oneOf<const T extends readonly [string, ...string[]]>(...values: T) {
+  return z.enum(values, { error: values.length === 1 ? values[0] : `one of ${values.join(", ")}` });
+}
+
+/** true or false. */
+export function flag() {
+  return z.boolean({ error: "true or false" });
+}
+
+/** A key that exists and whose only accepted value, so far, is null. */
+export function notYet() {
+  return z.null({ error: "null, since it is not available yet" }).default(null);
+}
+
+/** Keys and values; any other key is an error. */
+export function mapping<T extends z.core.$ZodShape>(shape: T) {
+  return z.strictObject(shape, { error: "a mapping of keys to values" });
+}
+
+/** Keys and values; other keys are options that a later layer checks. */
+export function openMapping<T extends z.core.$ZodShape>(shape: T) {
+  return z.looseObject(shape, { error: "a mapping of keys to values" });
+}
+
+function bounded<T extends z.ZodNumber>(schema: T, { min, above, max, below }: Range, error: string): T {
+  let result = schema;
+  if (min !== undefined) result = result.min(min, { error });
+  if (above !== undefined) result = result.gt(above, { error });
+  if (max !== undefined) result = result.max(max, { error });
+  if (below !== undefined) result = result.lt(below, { error });
+  return result;
+}
+
+function inWords({ min, above, max, below }: Range): string {
+  const low = min !== undefined ? `of at least ${min}` : above !== undefined ? `above ${above}` : null;
+  const high = max !== undefined ? `at most ${max}` : below !== undefined ? `below ${below}` : null;
+  const words = [low, high].filter((part) => part !== null).join(" and ");
+  return words === "" ? "" : ` ${words}`;
+}

@@ -1,0 +1,40 @@
+/** The recipe's schema as JSON Schema: for editors, and to find which keys are known at a place. */
+import * as z from "zod";
+import { recipeSchema } from "./schema.ts";
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** JSON Schema (draft 2020-12) of what a user may write. */
+export function recipeJsonSchema(): Schema {
+  const schema = z.toJSONSchema(recipeSchema, { io: "input" });
+  return { ...schema, title: "viva recipe" };
+}
+
+/** The keys known at a place of a recipe; `value` is the recipe there, whose `kind` picks among alternatives. */
+export function knownKeys(path: readonly PropertyKey[], recipe: unknown): readonly string[] {
+  let here: readonly Schema[] = [recipeJsonSchema()];
+  let value = recipe;
+  for (const part of path) {
+    here = alternatives(here, value).flatMap((schema) => below(schema, part));
+    value = (value as Record<PropertyKey, unknown> | null | undefined)?.[part];
+  }
+  return alternatives(here, value).flatMap(({ properties }) => Object.keys(properties ?? {}));
+}
+
+/** The plain schemas a place may follow, less those whose `kind` the value does not have. */
+function alternatives(schemas: readonly Schema[], value: unknown): readonly Schema[] {
+  const kind = (value as { kind?: unknown } | null | undefined)?.kind;
+  return schemas.flatMap((schema): readonly Schema[] => {
+    const inner = (schema.anyOf ?? schema.oneOf) as readonly Schema[] | undefined;
+    if (inner !== undefined) return alternatives(inner, value);
+    const wanted = (schema.properties as Record<string, Schema> | undefined)?.kind?.const;
+    return wanted === undefined || wanted === kind ? [schema] : [];
+  });
+}
+
+function below(schema: Schema, part: PropertyKey): readonly Schema[] {
+  if (typeof part === "number") return schema.items === undefined ? [] : [schema.items as Schema];
+  const property = (schema.properties as Record<PropertyKey, Schema> | undefined)?.[part];
+  const other = schema.additionalProperties;
+  return property !== undefined ? [property] : typeof other === "object" ? [other as Schema] : [];
+}

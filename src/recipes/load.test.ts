@@ -1,0 +1,289 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { UserError } from "../core/errors.ts";
+import { knownKeys, recipeJsonSchema } from "./json-schema.ts";
+import { loadRecipe, parseRecipe, resolvedYaml } from "./load.ts";
+
+const example = `name: slake-grpo
+seed: 7
+model: { path: org/viva-tiny, lora: null, freeze: [], quantize_frozen: null }
+engine: { backend: local, device: cpu, threads: auto }
+data: { train: { name: phantom, split: train }, eval: { name: phantom } }
+prompt: think_answer
+stages:
+  - { kind: sft, steps: 400, learning_rate: 1.0e-3, batch_size: 32 }
+  - { kind: grpo, steps: 200, learning_rate: 1.0e-5, prompts_per_step: 8, num_generations: 8, max_completion_length: 48,
+      temperature: 1.0, beta: 0.0, loss_type: dr_grpo, scale_rewards: none, rewards: { accuracy: 1.0, format: { weight: 0.5, style: tags } } }
+  - { kind: dr_grpo, steps: 5, rewards: { accuracy: 1 } }
+evaluate: { every: 50, limit: 200 }
+`;
+
+let folder: string;
+let file: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "viva-recipe-"));
+  file = join(folder, "a.yaml");
+  writeFileSync(file, example);
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** Loads the example with one text replaced, and returns the error's message without the folder. */
+function mistake(from: string | RegExp, to: string, sets: string[] = []): string {
+  const text = example.replace(from, to);
+  if (text === example && sets.length === 0) throw new Error("nothing was replaced");
+  writeFileSync(file, text);
+  try {
+    loadRecipe(file, sets);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UserError);
+    const { message } = error as UserError;
+    expect(message).not.toContain("\n");
+    return message.replaceAll(`${folder}/`, "");
+  }
+  throw new Error("the recipe was accepted");
+}
+
+describe("a good recipe", () => {
+  test("has its values and, where silent, the defaults", () => {
+    const { recipe } = loadRecipe(file);
+    expect(recipe.stages[0]).toEqual({
+      kind: "sft",
+      steps: 400,
+      epochs: null,
+      batch_size: 32,
+      target: "answer",
+      learning_rate: 1e-3,
+      lr_scheduler_type: "linear",
+      warmup_steps: 0,
+      weight_decay: 0,
+      adam_beta1: 0.9,
+      adam_beta2: 0.999,
+      adam_epsilon: 1e-8,
+      max_grad_norm: 1,
+    });
+    expect(recipe.stages[1]).toMatchObject({
+      loss_type: "dr_grpo",
+      scale_rewards: "none",
+      top_p: 1,
+      top_k: 0,
+      epsilon: 0.2,
+      epsilon_high: null,
+      delta: null,
+      num_iterations: 1,
+      rewards: { accuracy: { weight: 1 }, format: { weight: 0.5, style: "tags" } },
+    });
+    expect(recipe.stages[2]).toMatchObject({ loss_type: "dr_grpo", scale_rewards: "none", learning_rate: 1e-6 });
+    expect(recipe.data).toEqual({
+      train: { name: "phantom", path: null, split: "train", limit: null, seed: null },
+      eval: { name: "phantom", path: null, split: "test", limit: null, seed: null },
+      on_bad_image: "error",
+    });
+    expect(recipe.engine).toEqual({
+      backend: "local",
+      device: "cpu",
+      threads: "auto",
+      rows: 64,
+      micro_batch_tokens: 2048,
+    });
+    expect(recipe.evaluate).toEqual({ every: 50, limit: 200, at_start: true, max_completion_length: null });
+    expect(recipe.checkpoint).toEqual({ every: 50, keep: 2 });
+  });
+
+  test("grpo alone is GRPO: per-completion mean, divided by the group's standard deviation", () => {
+    const { recipe } = loadRecipe(file, ["stages=[{kind: grpo, steps: 1, rewards: {accuracy: 1}}]"]);
+    expect(recipe.stages[0]).toMatchObject({ loss_type: "grpo", scale_rewards: "group", kl_estimator: "k3", beta: 0 });
+  });
+
+  test("the resolved YAML reloads to the same recipe and the same YAML", () => {
+    const sets = [
+      "prompt={system: 'Sei kurz: #1', user: \"Frage: {question}\\n\\n {choices}\"}",
+      "image.max_pixels=50176",
+      "stages.1.learning_rate=1e-7",
+      "evaluate.limit=null",
+    ];
+    const first = loadRecipe(file, sets);
+    const again = join(folder, "recipe.yaml");
+    writeFileSync(again, resolvedYaml(first.recipe, { "data.train sha256": "ab: c" }));
+    const second = loadRecipe(again);
+    expect(second).toEqual(first);
+    expect(first.yaml.match(/^\w+/gm)?.slice(0, 4)).toEqual(["name", "seed", "model", "engine"]);
+  });
+
+  test("key order does not change the resolved YAML", () => {
+    const reversed = Object.fromEntries(Object.entries(loadRecipe(file).recipe).reverse());
+    expect(resolvedYaml(parseRecipe(reversed))).toBe(loadRecipe(file).yaml);
+  });
+
+  test("paths are found from the working directory, then from the recipe, and else stay", () => {
+    mkdirSync(join(folder, "models", "tiny"), { recursive: true });
+    const beside = (path: string) => loadRecipe(file, [`model.path=${path}`]).recipe.model.path;
+    expect(beside("models/tiny")).toBe(join(folder, "models", "tiny"));
+    expect(beside("./models/tiny")).toBe(join(folder, "models", "tiny"));
+    expect(beside("src/core")).toBe(resolve("src/core"));
+    expect(beside(relative(process.cwd(), folder))).toBe(folder);
+    expect(beside("Qwen/Qwen2-VL-2B-Instruct")).toBe("Qwen/Qwen2-VL-2B-Instruct");
+    expect(() => beside("../no/such/model")).toThrow(/a\.yaml: model\.path: nothing at .* nor at /);
+    expect(loadRecipe(file, ["data.train.path=models"]).recipe.data.train.path).toBe(join(folder, "models"));
+    expect(() => loadRecipe(file, ["data.eval.path=/no/such"])).toThrow(/data\.eval\.path: nothing at \/no\/such$/);
+  });
+});
+
+describe("mistakes are one sentence with file, line, key and advice", () => {
+  test.each([
+    ["batch_size", "bach_size", "a.yaml, line 8: unknown key stages.0.bach_size; did you mean batch_size?"],
+    ["evaluate:", "evalate:", "a.yaml, line 12: unknown key evalate; did you mean evaluate?"],
+    ["threads", "treads", "a.yaml, line 4: unknown key engine.treads; did you mean threads?"],
+    ["steps: 200", "stpes: 200", "a.yaml, line 9: unknown key stages.1.stpes; did you mean steps? (and 1 more)"],
+    [
+      "limit: 200",
+      "xyzzy: 200",
+      "a.yaml, line 12: unknown key evaluate.xyzzy; known here: every, limit, at_start, max_completion_length",
+    ],
+    ["think_answer", "{ usr: x }", /^a\.yaml, line 6: unknown key prompt\.usr; did you mean user\?/],
+    ["steps: 400", "steps: ten", 'a.yaml, line 8: stages.0.steps must be a whole number of at least 1, got "ten"'],
+    ["steps: 400", "steps: 0", "a.yaml, line 8: stages.0.steps must be a whole number of at least 1, got 0"],
+    ["steps: 400", "steps: 1.5", "a.yaml, line 8: stages.0.steps must be a whole number of at least 1, got 1.5"],
+    ["steps: 200, ", "", "a.yaml, line 9: stages.1.steps is missing; it must be a whole number of at least 1"],
+    ["seed: 7", "seed: -1", "a.yaml, line 2: seed must be a whole number of at least 0, got -1"],
+    ["steps: 400, ", "", "a.yaml, line 8: stages.0 needs either steps or epochs (the other absent or null)"],
+    [
+      "scale_rewards: none",
+      "scale_rewards: gruop",
+      'a.yaml, line 10: stages.1.scale_rewards must be one of group, batch, none, got "gruop"; did you mean group?',
+    ],
+    [
+      "kind: grpo",
+      "kind: gpro",
+      'a.yaml, line 9: stages.1.kind must be one of sft, grpo, dr_grpo, got "gpro"; did you mean grpo?',
+    ],
+    ["kind: sft, ", "", "a.yaml, line 8: stages.0.kind is missing; it must be one of sft, grpo, dr_grpo"],
+    [
+      "threads: auto",
+      "threads: many",
+      /line 4: engine\.threads must be auto, or a whole number of at least 1, got "many"$/,
+    ],
+    [
+      "lora: null",
+      "lora: { rank: 8 }",
+      "a.yaml, line 3: unknown key model.lora.rank; known here: r, lora_alpha, target_modules",
+    ],
+    [
+      "quantize_frozen: null",
+      "quantize_frozen: int8",
+      /model\.quantize_frozen must be null, since it is not available/,
+    ],
+    ["beta: 0.0", "entropy_coef: 0.1", /stages\.1\.entropy_coef must be 0, since .* not available yet, got 0\.1/],
+    [
+      "beta: 0.0",
+      "delta: 1.1",
+      "a.yaml, line 10: stages.1.delta must exceed 1 + epsilon_high (or it would clip inside the clip range)",
+    ],
+    [
+      "format: {",
+      "format: x, odd: {",
+      'a.yaml, line 10: stages.1.rewards.format must be a weight, or a mapping of weight and options, got "x"',
+    ],
+    ["weight: 0.5", "weight: half", 'a.yaml, line 10: stages.1.rewards.format.weight must be a number, got "half"'],
+    ["rewards: { accuracy: 1 }", "rewards: {}", "a.yaml, line 11: stages.2.rewards must name at least one reward"],
+    [
+      "prompt: think_answer",
+      "prompt: think_anser",
+      /^a\.yaml, line 6: prompt must be one of .*; did you mean think_answer\?$/,
+    ],
+    ["prompt: think_answer", "prompt: { user: Say }", "a.yaml, line 6: prompt.user must contain {question}"],
+    [
+      "prompt: think_answer",
+      'prompt: { user: "{question} {choice}" }',
+      /line 6: prompt\.user has the unknown placeholder \{choice\}; did you mean \{choices\}\?/,
+    ],
+    [/^engine:.*$/m, "engine:", "a.yaml, line 4: engine must be a mapping of keys to values, got null"],
+    [/, eval: \{.*\} \}/, " }", "a.yaml, line 12: evaluate.every needs data.eval to evaluate on"],
+    [
+      "name: slake-grpo",
+      "name: ../up",
+      /^a\.yaml, line 1: name must be a name of letters, digits, .*, got "\.\.\/up"$/,
+    ],
+    [
+      "name: slake-grpo\n",
+      "",
+      "a.yaml: name is missing; it must be a name of letters, digits, dots, dashes and underscores",
+    ],
+    [/^.*$/s, "- 1\n", "a.yaml: the recipe must be a mapping of keys to values, got [1]"],
+    [/^.*$/s, "# nothing\n", "a.yaml: the recipe is empty"],
+    ["seed: 7", "seed: 7\nseed: 8", "a.yaml, line 3, column 1: not valid YAML: Map keys must be unique"],
+    ["seed: 7", "seed: [7", /^a\.yaml, line \d+, column \d+: not valid YAML: /],
+    ["seed: 7", "seed: *x", /^a\.yaml(, line 2, column 7)?: not valid YAML: .*x/],
+  ])("%s -> %s", (from, to, message) => {
+    if (typeof message === "string") expect(mistake(from, to)).toBe(message);
+    else expect(mistake(from, to)).toMatch(message);
+  });
+
+  test("a file that is not there", () => {
+    expect(() => loadRecipe(join(folder, "b.yaml"))).toThrow(/b\.yaml: no such recipe/);
+    expect(() => loadRecipe(folder)).toThrow(/cannot be read/);
+  });
+});
+
+describe("--set", () => {
+  test("changes scalars, list entries and whole mappings, and makes what is missing", () => {
+    const { recipe } = loadRecipe(file, [
+      "seed=11",
+      "stages.0.steps=10",
+      "stages.0.learning_rate=2e-4",
+      "stages.1.rewards={ accuracy: 2 }",
+      "stages.1.rewards.length.weight=0.1",
+      "image.max_pixels=3136",
+      "data.train.limit=12",
+      "evaluate=null",
+      "prompt={ user: 'x=y {question}' }",
+    ]);
+    expect(recipe).toMatchObject({
+      prompt: { system: null, user: "x=y {question}" },
+      seed: 11,
+      image: { min_pixels: null, max_pixels: 3136 },
+      evaluate: null,
+    });
+    expect(recipe.stages[0]).toMatchObject({ steps: 10, learning_rate: 2e-4 });
+    expect(recipe.stages[1]).toMatchObject({ rewards: { accuracy: { weight: 2 }, length: { weight: 0.1 } } });
+    expect(recipe.data.train.limit).toBe(12);
+  });
+
+  test.each([
+    ["data.train.limt=2", "--set data.train.limt=2: unknown key data.train.limt; did you mean limit?"],
+    ["engine.treads=2", "--set engine.treads=2: unknown key engine.treads; did you mean threads?"],
+    ["evaluat.every=2", "--set evaluat.every=2: unknown key evaluat; did you mean evaluate?"],
+    ["stages.0.stps=2", "--set stages.0.stps=2: unknown key stages.0.stps; did you mean steps?"],
+    ["stages.7.steps=2", "--set stages.7.steps=2: stages is a list and has no 7; its entries are 0 to 2"],
+    ["stages.3.steps=2", "--set stages.3.steps=2: stages is a list and has no 3; its entries are 0 to 2"],
+    ["stages.first.steps=2", "--set stages.first.steps=2: stages is a list and has no first; its entries are 0 to 2"],
+    ["seed.x=2", "--set seed.x=2: seed is 7 and has no key x"],
+    ["stages.0.steps=ten", '--set stages.0.steps=ten: stages.0.steps must be a whole number of at least 1, got "ten"'],
+    ["seed", "--set seed: expected key=value, such as stages.0.steps=10"],
+    ["=3", "--set =3: expected key=value, such as stages.0.steps=10"],
+    ["__proto__.x=3", "--set __proto__.x=3: expected key=value, such as stages.0.steps=10"],
+    ["seed=[1", /^--set seed=\[1: the value is not valid YAML: /],
+  ])("%s", (set, message) => {
+    if (typeof message === "string") expect(mistake("", "", [set])).toBe(message);
+    else expect(mistake("", "", [set])).toMatch(message);
+  });
+});
+
+describe("the JSON Schema", () => {
+  test("knows every key, with defaults, and refuses others", () => {
+    const schema = recipeJsonSchema() as { required: string[]; additionalProperties: unknown };
+    expect(schema.required).toEqual(["name", "model", "data", "stages"]);
+    expect(schema.additionalProperties).toBe(false);
+    expect(JSON.stringify(schema)).toContain('"dr_grpo"');
+  });
+
+  test("keys at a place follow the stage's kind", () => {
+    const recipe = { stages: [{ kind: "sft" }, { kind: "grpo", rewards: { a: {} } }] };
+    expect(knownKeys(["stages", 0], recipe)).toContain("epochs");
+    expect(knownKeys(["stages", 0], recipe)).not.toContain("beta");
+    expect(knownKeys(["stages", 1], recipe)).toContain("beta");
+    expect(knownKeys(["stages", 1, "rewards", "a"], recipe)).toEqual(["weight"]);
+    expect(knownKeys(["nowhere", "at", 3], recipe)).toEqual([]);
+  });
+});

@@ -1,0 +1,117 @@
+/** Reading recipes: YAML file, `--set` overrides, schema, paths; and writing the resolved recipe back. */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, isAbsolute, resolve } from "node:path";
+import { type Document, isNode, LineCounter, parseDocument, stringify } from "yaml";
+import { messageOf, UserError } from "../core/errors.ts";
+import { applyOverride, type Override, parseOverride } from "./overrides.ts";
+import { describeProblem, type KeyPath } from "./problems.ts";
+import { type Recipe, recipeSchema } from "./schema.ts";
+
+/** A recipe ready to run, and the YAML that reloads to it. */
+export interface LoadedRecipe {
+  readonly recipe: Recipe;
+  readonly yaml: string;
+}
+
+/** Loads a recipe; every mistake in it is a UserError of one sentence that names the file, the line and the key. */
+export function loadRecipe(file: string, sets: readonly string[] = []): LoadedRecipe {
+  const { document, lines } = readYaml(file);
+  const overrides = sets.map(parseOverride);
+  const input = overrides.reduce<unknown>((value, override) => applyOverride(value, override), toPlain(document, file));
+  const checked = parseRecipe(input, (path) => origin(path, file, document, lines, overrides));
+  const recipe = resolvePaths(checked, file);
+  return { recipe, yaml: resolvedYaml(recipe) };
+}
+
+/** Checks plain data against the schema and fills in the defaults; `where` names what a problem's path came from. */
+export function parseRecipe(input: unknown, where: (path: KeyPath) => string = () => "recipe"): Recipe {
+  const result = recipeSchema.safeParse(input);
+  if (!result.success) throw new UserError(describeProblem(result.error.issues, input, where));
+  return result.data;
+}
+
+/**
+ * The recipe as YAML with every default written out, in the schema's order; it reloads to the same recipe. `notes`
+ * (content hashes, say) become comment lines at the top.
+ */
+export function resolvedYaml(recipe: Recipe, notes: Readonly<Record<string, string>> = {}): string {
+  const comments = Object.entries(notes).map(([key, value]) => `# ${key}: ${value}\n`);
+  return comments.join("") + stringify(recipeSchema.parse(recipe), { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+function readYaml(file: string): { document: Document; lines: LineCounter } {
+  const lines = new LineCounter();
+  const document = parseDocument(readText(file), { lineCounter: lines, prettyErrors: false });
+  const error = document.errors[0];
+  if (error !== undefined) {
+    const { line, col } = lines.linePos(error.pos[0]);
+    throw new UserError(`${file}, line ${line}, column ${col}: not valid YAML: ${error.message}`);
+  }
+  if (document.contents === null) throw new UserError(`${file}: the recipe is empty`);
+  return { document, lines };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw new UserError(isMissing ? `${file}: no such recipe` : `${file}: cannot be read: ${messageOf(error)}`);
+  }
+}
+
+function toPlain(document: Document, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new UserError(`${file}: not valid YAML: ${messageOf(error)}`); // aliases that multiply without end
+  }
+}
+
+/** The `--set` that a path came from, else the file and the line of the nearest key that exists. */
+function origin(
+  path: KeyPath,
+  file: string,
+  document: Document,
+  lines: LineCounter,
+  overrides: readonly Override[],
+): string {
+  const isBelow = (inner: KeyPath, outer: KeyPath) => outer.every((part, i) => part === inner[i]);
+  const override =
+    overrides.findLast((o) => isBelow(path, o.path)) ??
+    overrides.find((o) => !document.hasIn(path) && isBelow(o.path, path)); // it made this key on its way
+  if (override !== undefined) return `--set ${override.text}`;
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return `${file}, line ${lines.linePos(node.range[0]).line}`;
+  }
+  return file;
+}
+
+function resolvePaths(recipe: Recipe, file: string): Recipe {
+  const { model, data } = recipe;
+  const locate = (path: string, key: string) => resolvePath(path, key, file);
+  const dataset = <T extends Recipe["data"]["train"]>(spec: T, key: string): T =>
+    spec.path === null ? spec : { ...spec, path: locate(spec.path, `${key}.path`) };
+  return {
+    ...recipe,
+    model: { ...model, path: locate(model.path, "model.path") },
+    data: {
+      ...data,
+      train: dataset(data.train, "data.train"),
+      eval: data.eval === null ? null : dataset(data.eval, "data.eval"),
+    },
+  };
+}
+
+/**
+ * An existing path as an absolute one: relative to the working directory, else to the recipe's folder. A name that is
+ * nowhere may be an id on the Hub and stays, unless it is spelled as a path.
+ */
+function resolvePath(path: string, key: string, file: string): string {
+  const places = [resolve(path), resolve(dirname(file), path)];
+  const found = places.find((place) => existsSync(place));
+  if (found !== undefined) return found;
+  if (!isAbsolute(path) && !/^\.{1,2}([\\/]|$)/.test(path)) return path;
+  throw new UserError(`${file}: ${key}: nothing at ${[...new Set(places)].join(" nor at ")}`);
+}

@@ -1,0 +1,74 @@
+/** What is wrong with a recipe, as one sentence: where, the full path of the key, what it must be and what it is. */
+import type * as z from "zod";
+import { nearest } from "../core/suggest.ts";
+import { knownKeys } from "./json-schema.ts";
+
+type Issue = z.core.$ZodIssue;
+
+/** Path of a key in a recipe, e.g. ["stages", 0, "steps"]. */
+export type KeyPath = readonly PropertyKey[];
+
+/** The first problem as a sentence; `where` names file and line, or the option, that a path came from. */
+export function describeProblem(issues: readonly Issue[], recipe: unknown, where: (path: KeyPath) => string): string {
+  const all = issues.flatMap(innermost);
+  const issue = all.find(({ code }) => code === "unrecognized_keys") ?? all[0]!; // a typo also makes a key missing
+  const path = issue.code === "unrecognized_keys" ? [...issue.path, issue.keys[0]!] : issue.path;
+  const more = all.length > 1 ? ` (and ${all.length - 1} more)` : "";
+  return `${where(path)}: ${sentence(issue, path, recipe)}${more}`;
+}
+
+/** "stages.0.steps"; the whole recipe is "the recipe". */
+export function spell(path: KeyPath): string {
+  return path.length === 0 ? "the recipe" : path.map(String).join(".");
+}
+
+/** The value at a path, undefined where there is none. */
+export function valueAt(root: unknown, path: KeyPath): unknown {
+  return path.reduce<unknown>(
+    (value, part) => (value as Record<PropertyKey, unknown> | null | undefined)?.[part],
+    root,
+  );
+}
+
+function sentence(issue: Issue, path: KeyPath, recipe: unknown): string {
+  if (issue.code === "unrecognized_keys") {
+    const known = knownKeys(issue.path, recipe);
+    const near = nearest(issue.keys[0]!, known);
+    const advice = near === null ? `known here: ${known.join(", ")}` : `did you mean ${near}?`;
+    return `unknown key ${spell(path)}; ${advice}`;
+  }
+  if (issue.code === "custom") return `${spell(path)} ${issue.message}`;
+  const options = allowedTexts(issue);
+  const expected = isUnknownKind(issue) ? `one of ${options.join(", ")}` : issue.message;
+  const value = valueAt(recipe, path);
+  if (value === undefined) return `${spell(path)} is missing; it must be ${expected}`;
+  const near = typeof value === "string" ? nearest(value, options) : null;
+  return `${spell(path)} must be ${expected}, got ${show(value)}${near === null ? "" : `; did you mean ${near}?`}`;
+}
+
+/** A union's problem is that of the alternative whose type the value has, where there is one. */
+function innermost(issue: Issue): readonly Issue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const branch = issue.errors.find((problems) =>
+    problems.every(({ path, code }) => path.length > 0 || code === "unrecognized_keys" || code === "custom"),
+  );
+  if (branch === undefined) return [issue];
+  return branch.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(innermost);
+}
+
+/** The texts a value could have been, for "did you mean". */
+function allowedTexts(issue: Issue): readonly string[] {
+  if (issue.code === "invalid_value") return issue.values.map(String);
+  if (isUnknownKind(issue)) return issue.options;
+  return issue.code === "invalid_union" ? issue.errors.flat().flatMap(allowedTexts) : [];
+}
+
+/** No alternative has the `kind` that the value has; zod then lists those that exist. */
+function isUnknownKind(issue: Issue): issue is Issue & { readonly options: readonly string[] } {
+  return "discriminator" in issue && "options" in issue;
+}
+
+function show(value: unknown): string {
+  const json = JSON.stringify(value);
+  return json.length > 60 ? `${json.slice(0, 57)}...` : json;
+}

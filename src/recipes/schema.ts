@@ -1,0 +1,139 @@
+/** The recipe: what a run trains, on what and how. Plain data; a parsed recipe has every default written out. */
+import * as z from "zod";
+import { nearest } from "../core/suggest.ts";
+import { flag, mapping, notYet, number, oneOf, text, whole } from "./fields.ts";
+import { stageSchema } from "./stages.ts";
+
+const model = mapping({
+  path: text("a model folder").describe("Folder in Hugging Face layout."),
+  init: oneOf("pretrained", "random")
+    .default("pretrained")
+    .describe("random keeps only the configuration and the tokenizer, and draws the weights from the seed."),
+  lora: mapping({
+    r: whole({ min: 1 }).default(16).describe("Rank of the adapters."),
+    lora_alpha: number({ above: 0 }).default(32).describe("The adapter's output is scaled by lora_alpha / r."),
+    target_modules: z
+      .union([text(), z.array(text()).min(1)], { error: "a list of layer names, a regular expression or all-linear" })
+      .default("all-linear")
+      .describe("Ends of layer names, one regular expression for whole names, or all-linear; PEFT's rules."),
+  })
+    .nullable()
+    .default(null)
+    .describe("Train low-rank adapters on the frozen model; null trains the model's own weights."),
+  freeze: z
+    .array(text("a pattern of weight names"), { error: "a list of patterns" })
+    .default([])
+    .describe("Weights that are not trained: patterns of Hugging Face names; vision is the vision tower."),
+  quantize_frozen: notYet().describe("Not available yet."),
+});
+
+const engine = mapping({
+  backend: oneOf("local").default("local"),
+  device: oneOf("cpu").default("cpu"),
+  threads: z
+    .union([z.literal("auto"), whole({ min: 1 })], { error: "auto, or a whole number of at least 1" })
+    .default("auto"),
+  rows: whole({ min: 1 }).default(64).describe("Most completions decoded at the same time."),
+  micro_batch_tokens: whole({ min: 1 }).default(2048).describe("Most tokens in one forward and backward pass."),
+});
+
+const dataset = (split: string) =>
+  mapping({
+    name: text("the name of a data set").describe("Name of a data set; viva data list shows them."),
+    path: text("a folder or file").nullable().default(null).describe("Where its files are, if it has any."),
+    split: text("the name of a split").default(split),
+    limit: whole({ min: 1 }).nullable().default(null).describe("Use this many examples; null uses all."),
+    seed: whole({ min: 0 }).nullable().default(null).describe("Chooses or generates examples; null is the recipe's."),
+  });
+
+const data = mapping({
+  train: dataset("train"),
+  eval: dataset("test").nullable().default(null),
+  on_bad_image: oneOf("error", "skip")
+    .default("error")
+    .describe("What an unreadable image does: stop the run, or leave the example out and report it."),
+});
+
+const placeholders = ["question", "choices"];
+
+const userTemplate = text("a text with {question} in it")
+  .refine((template) => template.includes("{question}"), { error: "must contain {question}" })
+  .superRefine((template, context) => {
+    const unknown = [...template.matchAll(/\{(\w+)\}/g)]
+      .map(([, name]) => name!)
+      .find((n) => !placeholders.includes(n));
+    if (unknown === undefined) return;
+    const near = nearest(unknown, placeholders);
+    const advice = near === null ? "{question} and {choices} are known" : `did you mean {${near}}?`;
+    context.addIssue({ code: "custom", message: `has the unknown placeholder {${unknown}}; ${advice}` });
+  });
+
+const prompt = z
+  .union(
+    [
+      oneOf("think_answer", "answer_only", "plain"),
+      mapping({
+        style: oneOf("think_answer", "answer_only", "plain").default("think_answer"),
+        system: text().nullable().default(null),
+        user: userTemplate,
+      }),
+    ],
+    { error: "one of think_answer, answer_only, plain, or a mapping of style, system and user" },
+  )
+  .describe("How a question is put: a named style, or a template with {question} and {choices}.");
+
+const image = mapping({
+  min_pixels: whole({ min: 1 }).nullable().default(null),
+  max_pixels: whole({ min: 1 }).nullable().default(null),
+}).refine(({ min_pixels, max_pixels }) => (min_pixels ?? 0) <= (max_pixels ?? Number.POSITIVE_INFINITY), {
+  error: "must not be above max_pixels",
+  path: ["min_pixels"],
+});
+
+const evaluate = mapping({
+  every: whole({ min: 1 }).nullable().default(null).describe("Steps between evaluations; null: only at the end."),
+  limit: whole({ min: 1 }).nullable().default(null).describe("Evaluate on this many examples; null is all."),
+  at_start: flag().default(true).describe("Evaluate the untrained model too."),
+  max_completion_length: whole({ min: 1 }).nullable().default(null).describe("null is the stage's."),
+});
+
+const checkpoint = mapping({
+  every: whole({ min: 1 }).nullable().default(50).describe("Steps between checkpoints; null: only at the end."),
+  keep: whole({ min: 1 }).nullable().default(2).describe("Keep the newest so many; null keeps all."),
+});
+
+/** The schema of a recipe. Parsing its output again gives the same recipe. */
+export const recipeSchema = mapping({
+  name: z
+    .string({ error: "a name of letters, digits, dots, dashes and underscores" })
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, { error: "a name of letters, digits, dots, dashes and underscores" }),
+  seed: whole({ min: 0 }).default(42),
+  model,
+  engine: engine.prefault({}),
+  data,
+  prompt: prompt.default("think_answer"),
+  image: image.nullable().default(null).describe("Overrides the model's own limits on image size."),
+  stages: z.array(stageSchema, { error: "a list of stages" }).min(1, { error: "a list of at least one stage" }),
+  evaluate: evaluate.nullable().prefault({}).describe("null never evaluates."),
+  checkpoint: checkpoint.prefault({}),
+}).refine(({ data, evaluate }) => data.eval !== null || evaluate === null || evaluate.every === null, {
+  error: "needs data.eval to evaluate on",
+  path: ["evaluate", "every"],
+});
+
+type Immutable<T> = T extends object ? { readonly [K in keyof T]: Immutable<T[K]> } : T;
+
+/** A recipe with every default written out. */
+export type Recipe = Immutable<z.output<typeof recipeSchema>>;
+/** One stage of a recipe. */
+export type Stage = Recipe["stages"][number];
+/** A supervised stage. */
+export type SftStage = Extract<Stage, { kind: "sft" }>;
+/** A reinforcement stage of the GRPO family. */
+export type GrpoStage = Extract<Stage, { kind: "grpo" | "dr_grpo" }>;
+/** A data set with its options; keys beyond the named ones are the data set's own. */
+export type DatasetSpec = Recipe["data"]["train"];
+/** A reward's weight and options; keys beyond `weight` are the reward's own. */
+export type RewardSpec = GrpoStage["rewards"][string];
+/** How questions are put. */
+export type PromptSpec = Recipe["prompt"];

@@ -1,0 +1,167 @@
+/** Opens what a recipe names: data, processor, engine, rewards. Everything a user can get wrong is found here, before a run exists. */
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, readdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type PromptStyle, promptStyle, questionMessages } from "../answers/prompts.ts";
+import { UserError } from "../core/errors.ts";
+import type { Processor } from "../core/processor.ts";
+import type { Example } from "../core/records.ts";
+import type { ImageLimits } from "../engine/local/local-core.ts";
+import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
+import { openProcessor } from "../models/index.ts";
+import { buildRewards, type WeightedReward } from "../rewards/index.ts";
+import type { SkippedExample } from "../train/batches.ts";
+import { loadEvaluation, loadExamples } from "./examples.ts";
+import type { Recipe } from "./schema.ts";
+
+/** Everything a run works with. */
+export interface Session {
+  readonly engine: LocalEngine;
+  readonly processor: Processor;
+  readonly prompt: PromptStyle;
+  readonly train: readonly Example[];
+  /** What `evaluate` scores; null when the recipe names no evaluation data. */
+  readonly evaluation: readonly Example[] | null;
+  /** Left out by data.on_bad_image before the run began. */
+  readonly skipped: readonly SkippedExample[];
+  /** By stage; empty for supervised stages. */
+  readonly rewards: readonly (readonly WeightedReward[])[];
+  /** Content hashes for the run's recipe.yaml. */
+  readonly notes: Readonly<Record<string, string>>;
+}
+
+export async function openSession(recipe: Recipe): Promise<Session> {
+  const { model, data } = recipe;
+  requireModelFolder(model);
+  const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
+  const rewards = recipe.stages.map((stage) =>
+    stage.kind === "sft"
+      ? []
+      : buildRewards(stage.rewards, { style: prompt.style, maxCompletionLength: stage.max_completion_length }),
+  );
+  const { examples: train, skipped: missing } = await loadExamples(data.train, recipe);
+  if (train.length === 0) throw new UserError(`data.train: "${data.train.name}" has no examples to train on`);
+  const { examples: evaluation, skipped: unreadable } = await loadEvaluation(recipe);
+  const limits = imageLimits(recipe);
+  const processor = await openProcessor(model.path, limits);
+  const promptTokens = await longestPrompt(train, processor, prompt, data.on_bad_image);
+  const engine = await openLocalEngine(
+    {
+      modelFolder: model.path,
+      initialise: model.init,
+      seed: recipe.seed,
+      freeze: model.freeze,
+      lora: model.lora,
+      adapterFolder: null,
+      imageLimits: limits,
+      threads: recipe.engine.threads === "auto" ? 0 : recipe.engine.threads,
+      microBatchTokens: recipe.engine.micro_batch_tokens,
+      rows: recipe.engine.rows,
+    },
+    processor,
+  );
+  try {
+    checkContext(recipe, promptTokens, engine.contextLength);
+    const notes = {
+      model_sha256: await hashModel(model.path),
+      train_sha256: await hashExamples(train),
+      ...(evaluation === null ? {} : { eval_sha256: await hashExamples(evaluation) }),
+    };
+    const skipped = [...missing, ...unreadable];
+    return { engine, processor, prompt, train, evaluation, skipped, rewards, notes };
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+/** Long enough for what any stage teaches: the recipe's word, else the longest rollout, else 64 tokens. */
+export function evaluationLength(recipe: Recipe): number {
+  const stages = recipe.stages.flatMap((stage) => (stage.kind === "sft" ? [] : [stage.max_completion_length]));
+  return recipe.evaluate?.max_completion_length ?? (stages.length > 0 ? Math.max(...stages) : 64);
+}
+
+/** The recipe's limits on image size; absent keys leave the model's own. */
+export function imageLimits({ image }: Recipe): ImageLimits {
+  return {
+    ...(image?.min_pixels ? { minPixels: image.min_pixels } : {}),
+    ...(image?.max_pixels ? { maxPixels: image.max_pixels } : {}),
+  };
+}
+
+function requireModelFolder({ path, init, lora, freeze }: Recipe["model"]): void {
+  if (!existsSync(join(path, "config.json"))) {
+    throw new UserError(`model.path: ${path} is not a model folder (no config.json in it)`);
+  }
+  if (lora && init === "random") {
+    throw new UserError(
+      "model.lora: adapters need a model with weights; model.init: random would be lost with the run",
+    );
+  }
+  if (lora && freeze.length > 0) {
+    throw new UserError("model.freeze: adapters leave the whole model frozen already; leave freeze out beside lora");
+  }
+  const hasWeights = readdirSync(path).some((name) => name.endsWith(".safetensors"));
+  if (init === "pretrained" && !hasWeights) {
+    throw new UserError(`model.path: ${path} holds no weights; set model.init: random to start from random ones`);
+  }
+}
+
+/** Tokens of the prompt with the longest question; also shows at once whether images can be read at all. */
+async function longestPrompt(
+  examples: readonly Example[],
+  processor: Processor,
+  prompt: PromptStyle,
+  onBadImage: "error" | "skip",
+): Promise<number> {
+  const size = (example: Example) => example.question.length + example.choices.join("").length;
+  const longest = examples.reduce((a, b) => (size(b) > size(a) ? b : a));
+  try {
+    return (await processor.encode(questionMessages(longest, prompt))).tokenIds.length;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    if (onBadImage === "skip") return 0;
+    throw new UserError(`example "${longest.id}": ${error.message}`, { cause: error });
+  }
+}
+
+function checkContext(recipe: Recipe, promptTokens: number, contextLength: number): void {
+  const check = (key: string, completion: number) => {
+    if (promptTokens + completion <= contextLength) return;
+    throw new UserError(
+      `${key}: a prompt of ${promptTokens} tokens and a completion of ${completion} do not fit the model's context of ${contextLength} tokens`,
+    );
+  };
+  for (const [i, stage] of recipe.stages.entries()) {
+    check(`stages.${i}.max_completion_length`, stage.kind === "sft" ? 0 : stage.max_completion_length);
+  }
+  if (recipe.evaluate !== null && recipe.data.eval !== null)
+    check("evaluate.max_completion_length", evaluationLength(recipe));
+}
+
+/** SHA-256 over a model folder's files, by name. */
+async function hashModel(folder: string): Promise<string> {
+  const hash = createHash("sha256");
+  for (const name of readdirSync(folder).sort()) {
+    if (!/\.(json|jinja|safetensors|txt)$/.test(name)) continue;
+    hash.update(`${name}\n`);
+    for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk as Buffer);
+  }
+  return hash.digest("hex");
+}
+
+/** SHA-256 over what examples ask and answer and over the content of their images. */
+async function hashExamples(examples: readonly Example[]): Promise<string> {
+  const hash = createHash("sha256");
+  const seen = new Set<string>();
+  for (const { id, question, answer, choices, rationale, images } of examples) {
+    hash.update(JSON.stringify([id, question, answer, choices, rationale, images.map(({ path }) => path)]));
+    for (const { path, pixels } of images) {
+      if (seen.has(path)) continue;
+      seen.add(path);
+      hash.update(pixels === undefined ? await readFile(path) : pixels.data);
+    }
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,266 @@
+/** Runs a recipe: stages in order, one global step count, evaluations, checkpoints; resuming changes nothing in the record. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf, RunError, UserError } from "../core/errors.ts";
+import type { RolloutGroup } from "../core/records.ts";
+import { type EvalSummary, evaluatePolicy } from "../evaluate/index.ts";
+import { type Checkpoint, latestCheckpoint, pruneCheckpoints, writeCheckpoint } from "../runs/checkpoints.ts";
+import type { Metrics } from "../runs/metrics.ts";
+import type { Reporter } from "../runs/reporter.ts";
+import { type Run, rewindRun, sidecarPath, stepName } from "../runs/run-folder.ts";
+import { nonFinite, type TrainingContext } from "../train/context.ts";
+import { rolloutStep } from "../train/rollout.ts";
+import { rolloutRecord, tokenRecord } from "../train/rollout-records.ts";
+import { sftStep } from "../train/sft.ts";
+import type { Recipe, Stage } from "./schema.ts";
+import { evaluationLength, type Session } from "./session.ts";
+
+/** The evaluations of a run in order: before training, between, and at the end of each stage. */
+export interface StepEvaluation {
+  readonly step: number;
+  readonly stage: string;
+  readonly summary: EvalSummary;
+}
+
+export interface TrainResult {
+  readonly steps: number;
+  readonly evaluations: readonly StepEvaluation[];
+}
+
+/** What a step leaves for the record. */
+interface StepRecord {
+  readonly metrics: Metrics;
+  /** Ids of the examples it saw. */
+  readonly examples: readonly string[];
+  readonly groups: readonly RolloutGroup[];
+}
+
+/** A stage and where it lies on the run's one step count. */
+interface PlannedStage {
+  readonly stage: Stage;
+  readonly index: number;
+  readonly name: string;
+  /** Global steps before the stage. */
+  readonly start: number;
+  readonly steps: number;
+}
+
+/** Trains to the end, or from the newest whole checkpoint when `resume` is set. */
+export async function trainRecipe(
+  recipe: Recipe,
+  session: Session,
+  run: Run,
+  o: { readonly reporter: Reporter; readonly resume: boolean; readonly signal?: AbortSignal },
+): Promise<TrainResult> {
+  const { engine } = session;
+  const stages = planStages(recipe, session);
+  const total = stages.reduce((sum, { steps }) => sum + steps, 0);
+  const evaluations: StepEvaluation[] = [];
+  const checkpoint = o.resume ? await restore(session, run, o.reporter) : null;
+  let step = checkpoint?.step ?? 0;
+  const earlierUpdates = updatesUntil(stages, step);
+
+  const evaluate = async (stage: string) => {
+    if (session.evaluation === null || recipe.evaluate === null) return;
+    const summary = await recorded(run, step, stage, () => evaluateStep(recipe, session, run, step, stage, o));
+    evaluations.push({ step, stage, summary });
+  };
+  if (checkpoint === null) reportSkipped(session, run, o.reporter);
+  if (step === 0 && recipe.evaluate?.at_start) await evaluate("start");
+
+  for (const planned of stages) {
+    const { stage, start, steps, name } = planned;
+    if (step >= start + steps) continue;
+    if (step === start) {
+      await engine.resetOptimizer();
+      await engine.freezeReference(stage.kind !== "sft" && stage.beta > 0);
+      run.events.append({ event: "stage_start", step: step + 1, stage: name, steps });
+    }
+    const context = stageContext(recipe, session, planned, run, o.reporter, () => step);
+    while (step < start + steps) {
+      o.signal?.throwIfAborted();
+      step++;
+      const record = await recorded(run, step, name, () => trainStep(context, session, planned, step));
+      recordStep(run, session, planned, step, earlierUpdates, record);
+      o.reporter.step({ stage: name, step: step - start, total: steps, metrics: record.metrics });
+      const stageEnd = step === start + steps;
+      const every = recipe.evaluate?.every ?? null;
+      if (stageEnd || (every !== null && step % every === 0)) await evaluate(name);
+      if (step === total || stageEnd || isDue(step, recipe.checkpoint.every)) await save(recipe, session, run, step);
+    }
+  }
+  run.events.append({ event: "run_end", step: total });
+  return { steps: total, evaluations };
+}
+
+/** Examples that were left out before the run began belong to its record. */
+function reportSkipped({ skipped }: Session, run: Run, reporter: Reporter): void {
+  for (const example of skipped) {
+    run.events.append({ event: "example_skipped", step: 0, stage: "start", ...example });
+    reporter.warn(`example "${example.example_id}" skipped: ${example.reason}`);
+  }
+}
+
+/** Work whose failure is an event of the run; being asked to stop is none. */
+async function recorded<T>(run: Run, step: number, stage: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const stopped = error instanceof Error && error.name === "AbortError";
+    if (!stopped) run.events.append({ event: "error", step, stage, message: messageOf(error) });
+    throw error;
+  }
+}
+
+function isDue(step: number, every: number | null): boolean {
+  return every !== null && step % every === 0;
+}
+
+/** Every stage with its steps; epochs are turned into steps of the training data. */
+function planStages(recipe: Recipe, session: Session): PlannedStage[] {
+  let start = 0;
+  return recipe.stages.map((stage, index) => {
+    const steps =
+      stage.kind === "sft"
+        ? (stage.steps ?? Math.ceil((stage.epochs! * session.train.length) / stage.batch_size))
+        : stage.steps;
+    const planned = { stage, index, name: stage.kind, start, steps };
+    start += steps;
+    return planned;
+  });
+}
+
+/** Optimiser steps up to a step of the run: an engine counts from its own start, which is later when resumed. */
+function updatesUntil(stages: readonly PlannedStage[], step: number): number {
+  return stages.reduce((total, { stage, start, steps }) => {
+    const done = Math.min(Math.max(step - start, 0), steps);
+    return total + done * (stage.kind === "sft" ? 1 : stage.num_iterations);
+  }, 0);
+}
+
+function stageContext(
+  recipe: Recipe,
+  session: Session,
+  { index, steps, name }: PlannedStage,
+  run: Run,
+  reporter: Reporter,
+  step: () => number,
+): TrainingContext {
+  return {
+    engine: session.engine,
+    processor: session.processor,
+    examples: session.train,
+    prompt: session.prompt,
+    seed: recipe.seed,
+    stage: index,
+    steps,
+    onBadImage: recipe.data.on_bad_image,
+    onSkip: (skipped) => {
+      run.events.append({ event: "example_skipped", step: step(), stage: name, ...skipped });
+      reporter.warn(`example "${skipped.example_id}" skipped: ${skipped.reason}`);
+    },
+  };
+}
+
+async function trainStep(
+  context: TrainingContext,
+  session: Session,
+  { stage, index, start }: PlannedStage,
+  step: number,
+): Promise<StepRecord> {
+  const position = { index: step - start - 1, step };
+  if (stage.kind === "sft") return { ...(await sftStep(context, stage, position)), groups: [] };
+  return rolloutStep(context, stage, session.rewards[index]!, position);
+}
+
+function recordStep(
+  run: Run,
+  session: Session,
+  { name, index }: PlannedStage,
+  step: number,
+  earlierUpdates: number,
+  { metrics, examples, groups }: StepRecord,
+): void {
+  run.metrics.append({ step, stage: name, ...metrics });
+  const { imageTokenId } = session.processor;
+  const o = { step, stage: name, style: session.prompt.style, imageTokenId, earlierUpdates };
+  for (const group of groups) run.rollouts.append(rolloutRecord(group, o, session.rewards[index]!));
+  if (groups.length > 0) {
+    const lines = groups.map((group) => JSON.stringify(tokenRecord(group)));
+    writeFileSync(sidecarPath(run.paths, step), `${lines.join("\n")}\n`);
+  }
+  const trouble = nonFinite(metrics);
+  if (trouble === null) return;
+  const saved = join(run.paths.folder, `failed-${stepName(step)}.json`);
+  writeFileSync(
+    saved,
+    JSON.stringify({ step, stage: name, trouble, examples, metrics, groups: groups.map(tokenRecord) }, null, 2),
+  );
+  run.events.append({ event: "error", step, stage: name, message: trouble, saved });
+  throw new RunError(
+    `step ${step} (${name}): ${trouble}; the batch is in ${saved}. Start a new run with a lower learning_rate or max_grad_norm`,
+  );
+}
+
+async function evaluateStep(
+  recipe: Recipe,
+  session: Session,
+  run: Run,
+  step: number,
+  stage: string,
+  o: { readonly reporter: Reporter; readonly signal?: AbortSignal },
+): Promise<EvalSummary> {
+  const checkpoint = stepName(step);
+  const { items, summary } = await evaluatePolicy(session.engine.policy, session.evaluation!, {
+    processor: session.processor,
+    prompt: session.prompt,
+    maxCompletionLength: evaluationLength(recipe),
+    checkpoint,
+    train: session.train,
+    ...(o.signal === undefined ? {} : { signal: o.signal }),
+  });
+  for (const item of items) run.evals.append({ kind: "item", step, ...item });
+  run.evals.append({ kind: "summary", step, stage, ...summary });
+  o.reporter.message(`step ${step} (${stage}): ${accuracies(summary)}`);
+  return summary;
+}
+
+/** "accuracy 54.2 [51.0, 57.3] (closed 60.1, open 48.9), question-only 54.9". */
+export function accuracies({ subsets }: EvalSummary): string {
+  const percent = (value: number) => (100 * value).toFixed(1);
+  const { overall } = subsets;
+  if (overall === undefined) return "no items";
+  const parts = (["closed", "open", "choice"] as const).flatMap((name) => {
+    const subset = subsets[name];
+    return subset === undefined ? [] : [`${name} ${percent(subset.accuracy.estimate)}`];
+  });
+  const { estimate, low, high } = overall.accuracy;
+  const baseline = overall.baselines["question_only"];
+  const beside = baseline === undefined ? "" : `; question-only ${percent(baseline.accuracy)}`;
+  return `accuracy ${percent(estimate)} % [${percent(low)}, ${percent(high)}] of ${overall.n} (${parts.join(", ")})${beside}`;
+}
+
+async function save(recipe: Recipe, session: Session, run: Run, step: number): Promise<void> {
+  run.events.append({ event: "checkpoint", step, name: stepName(step) });
+  await writeCheckpoint(run, step, (folder) => session.engine.save(folder, { training: true }), { step });
+  await pruneCheckpoints(run, recipe.checkpoint.keep);
+}
+
+/** Loads the newest whole checkpoint, if any, and drops every later line of the record. */
+async function restore(session: Session, run: Run, reporter: Reporter): Promise<Checkpoint | null> {
+  const { checkpoint, damaged } = await latestCheckpoint(run);
+  for (const { folder, reason } of damaged) reporter.warn(`${folder} is damaged and passed over: ${reason}`);
+  rewindRun(run, checkpoint?.step ?? -1);
+  run.events.truncate(({ event }) => event !== "run_end");
+  if (checkpoint === null) {
+    reporter.message("no checkpoint yet: starting from the beginning");
+    return null;
+  }
+  try {
+    await session.engine.load(checkpoint.folder);
+  } catch (cause) {
+    throw new UserError(`${checkpoint.folder}: cannot be resumed from: ${(cause as Error).message}`, { cause });
+  }
+  reporter.message(`resuming after step ${checkpoint.step}`);
+  return checkpoint;
+}

@@ -1,0 +1,162 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { filesBelow, interrupted, jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
+import { readRecord } from "./record.ts";
+import { tinyRecipe, writeFilms, writeRecipe, writeTinyModel } from "./tiny-run.ts";
+
+const folder = temporaryFolder();
+const model = join(folder, "model");
+const data = join(folder, "films");
+const at = (run: string, ...path: string[]) => join(folder, run, ...path);
+const record = (run: string) => readRecord(at(run));
+const resume = (run: string) => viva(folder, "train", "--run", run, "--resume");
+const sidecars = (run: string) =>
+  Object.fromEntries(
+    readdirSync(at(run, "rollouts")).map((name) => [name, readFileSync(at(run, "rollouts", name), "utf8")]),
+  );
+
+/** Lines that a stream of a run has so far. */
+const lines = (run: string, stream: string) =>
+  existsSync(at(run, stream)) ? readFileSync(at(run, stream), "utf8").split("\n").length - 1 : 0;
+
+/** Starts the run, or goes on with it, and kills it at a moment (a run may end before); what it left half-written. */
+async function killed(run: string, when: () => boolean, delay = 0): Promise<readonly string[]> {
+  const args = existsSync(at(run, "recipe.yaml")) ? ["--resume"] : ["tiny.yaml"];
+  const ended = await interrupted(folder, ["train", ...args, "--run", run], { signal: "SIGKILL", when, delay });
+  expect(ended.signal === "SIGKILL" || ended.code === 0, ended.stderr).toBe(true);
+  const checkpoints = at(run, "checkpoints");
+  return existsSync(checkpoints) ? readdirSync(checkpoints).filter((name) => name.startsWith(".tmp-")) : [];
+}
+
+/** Everything a reader sees of a run equals the run that was never stopped. */
+function expectUnbroken(run: string): void {
+  expect(record(run)).toEqual(record("whole"));
+  expect(sidecars(run)).toEqual(sidecars("whole"));
+  expect(readdirSync(at(run, "checkpoints")).sort()).toEqual(["step-000006", "step-000008"]);
+  for (const name of ["model.safetensors", "optimizer.safetensors", "reference.safetensors", "checksums.json"]) {
+    const read = (of: string) => readFileSync(at(of, "checkpoints/step-000008", name));
+    expect(read(run).equals(read("whole")), name).toBe(true);
+  }
+}
+
+beforeAll(async () => {
+  writeTinyModel(model);
+  await writeFilms(data);
+  writeRecipe(join(folder, "tiny.yaml"), tinyRecipe({ model, data }));
+  await vivaOk(folder, "train", "tiny.yaml", "--run", "whole");
+});
+
+describe("a killed run, resumed", () => {
+  it("equals one never stopped, killed while checkpoints were written", async () => {
+    const left: string[] = [];
+    for (const step of ["step-000002", "step-000006", "step-000008"]) {
+      left.push(...(await killed("checkpoints", () => existsSync(at("checkpoints", "checkpoints", `.tmp-${step}`)))));
+    }
+    expect(left.length, "half-written checkpoints that the kills left").toBeGreaterThan(0);
+    expect((await resume("checkpoints")).code).toBe(0);
+    expectUnbroken("checkpoints");
+  });
+
+  it("equals one never stopped, killed between and within steps and evaluations", async () => {
+    await killed("steps", () => lines("steps", "evals.jsonl") > 0); // before the first step
+    await killed("steps", () => lines("steps", "metrics.jsonl") === 3); // before or in an evaluation
+    await killed("steps", () => lines("steps", "rollouts.jsonl") === 3); // in the second stage
+    expect((await resume("steps")).code).toBe(0);
+    expectUnbroken("steps");
+  });
+
+  it("equals one never stopped, killed at random moments until it is finished", async () => {
+    const delays = Array.from({ length: 3 }, () => Math.round(500 * Math.random()));
+    console.log(`killed ${delays.join(", ")} ms after the run folder was locked`);
+    for (const delay of delays) await killed("random", () => existsSync(at("random", ".lock")), delay);
+    const args = existsSync(at("random", "recipe.yaml")) ? ["--resume"] : ["tiny.yaml"];
+    await vivaOk(folder, "train", ...args, "--run", "random");
+    expectUnbroken("random");
+  });
+
+  it("starts again from the beginning when there was no checkpoint yet", async () => {
+    await killed("early", () => lines("early", "metrics.jsonl") > 0);
+    rmSync(at("early", "checkpoints"), { recursive: true, force: true });
+    const { code, stdout } = await resume("early");
+    expect(code).toBe(0);
+    expect(stdout).toContain("no checkpoint yet: starting from the beginning");
+    expectUnbroken("early");
+  });
+
+  it("can be started again when the kill came before the run had its recipe", async () => {
+    mkdirSync(at("unborn"));
+    writeFileSync(at("unborn", "environment.json"), "{}");
+    writeFileSync(at("unborn", "recipe.yaml.tmp"), "name: ti");
+    await vivaOk(folder, "train", "tiny.yaml", "--run", "unborn");
+    expectUnbroken("unborn");
+  });
+});
+
+describe("checkpoints that cannot be trusted", () => {
+  it("passes over a damaged newest one with a warning, and over a half-written one without a word", async () => {
+    cpSync(at("whole"), at("damaged"), { recursive: true });
+    const weights = at("damaged", "checkpoints/step-000008/model.safetensors");
+    const bytes = readFileSync(weights);
+    bytes[bytes.length - 5]! ^= 1;
+    writeFileSync(weights, bytes);
+    mkdirSync(at("damaged", "checkpoints/.tmp-step-000010"));
+    cpSync(
+      at("whole", "checkpoints/step-000006/model.safetensors"),
+      at("damaged", "checkpoints/.tmp-step-000010/model.safetensors"),
+    );
+    const { code, stderr, stdout } = await resume("damaged");
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^warning: \S+step-000008 is damaged and passed over: model\.safetensors does not match its checksum\n$/,
+    );
+    expect(stdout).toContain("resuming after step 6");
+    expectUnbroken("damaged");
+  });
+});
+
+describe("--resume", () => {
+  it("changes nothing in a finished run, its own recipe named or not", async () => {
+    cpSync(at("whole"), at("finished"), { recursive: true });
+    expect((await resume("finished")).code).toBe(0);
+    await vivaOk(folder, "train", "tiny.yaml", "--run", "finished", "--resume");
+    expectUnbroken("finished");
+    expect(filesBelow(at("finished"))).toEqual(filesBelow(at("whole")));
+  });
+
+  it.each([
+    ["another recipe", ["tiny.yaml", "--set", "stages.0.steps=5", "--run", "whole", "--resume"]],
+    ["changes without a recipe", ["--set", "seed=8", "--run", "whole", "--resume"]],
+    ["a run that is not there", ["--run", "nowhere", "--resume"]],
+    ["no run", ["tiny.yaml", "--resume"]],
+  ])("refuses %s", async (_, args) => {
+    const { code, stderr } = await viva(folder, "train", ...args);
+    expect(stderr).toMatch(/^error: .+\n$/);
+    expect(code).toBe(2);
+    expectUnbroken("whole");
+    expect(existsSync(at("nowhere"))).toBe(false);
+  });
+
+  it("refuses a run that another process is writing", async () => {
+    cpSync(at("whole"), at("busy"), { recursive: true });
+    const other = JSON.stringify({ pid: process.pid, host: hostname(), started: null });
+    writeFileSync(at("busy", ".lock"), other);
+    const { code, stderr } = await resume("busy");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^error: .*process \d+ .* is writing this run.*\n$/);
+    expect(record("busy")).toEqual(record("whole"));
+  });
+});
+
+it("stops cleanly at Ctrl-C with 130, and can be resumed", async () => {
+  const when = () => lines("stopped", "metrics.jsonl") > 0;
+  const o = { signal: "SIGINT", when } as const;
+  const { code, stderr } = await interrupted(folder, ["train", "tiny.yaml", "--run", "stopped"], o);
+  expect(code).toBe(130);
+  expect(stderr.trim()).toBe("stopping; press Ctrl-C again to stop at once");
+  expect(existsSync(at("stopped", ".lock"))).toBe(false);
+  expect(jsonLines(at("stopped"), "metrics.jsonl").length).toBeLessThan(8);
+  expect((await resume("stopped")).code).toBe(0);
+  expectUnbroken("stopped");
+});

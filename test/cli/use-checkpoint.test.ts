@@ -1,0 +1,190 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { jsonLines, temporaryFolder, vivaOk } from "./command-line.ts";
+import { tinyRecipe, writeFilms, writeRecipe, writeRows, writeTinyModel } from "./tiny-run.ts";
+
+const folder = temporaryFolder();
+const at = (...path: string[]) => join(folder, ...path);
+const data = at("films");
+const rows = [9, 2, 14].flatMap((i) => {
+  return ["Is the film bright?", "Is it dark?"].map((question) => ({ image: `films/images/${i}.jpg`, question }));
+});
+
+interface Completion {
+  readonly text: string;
+  readonly token_ids: readonly number[];
+  readonly log_probs: readonly number[];
+  readonly finish_reason: string;
+}
+
+beforeAll(async () => {
+  await writeFilms(data);
+  writeRecipe(at("tiny.yaml"), tinyRecipe({ model: writeTinyModel(at("model")), data }));
+  const { stdout } = await vivaOk(folder, "train", "tiny.yaml", "--run", "run", "--json");
+  const lines = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(lines.filter(({ type }) => type === "step").map(({ metrics }) => typeof metrics.loss)).toEqual(
+    Array(8).fill("number"),
+  );
+  writeRows(at("rows.jsonl"), rows);
+});
+
+describe("viva generate", () => {
+  const generate = async (out: string, ...args: readonly string[]) => {
+    await vivaOk(
+      folder,
+      "generate",
+      "run",
+      "--rows",
+      "rows.jsonl",
+      "--out",
+      out,
+      "--max-completion-length",
+      "6",
+      ...args,
+    );
+    return jsonLines(folder, out);
+  };
+  const several = ["--num-generations", "8", "--seed", "5"];
+
+  it("writes a line per row, the same for the same seed", async () => {
+    const lines = await generate("first.jsonl", ...several);
+    expect(lines.map(({ row }) => row)).toEqual([1, 2, 3, 4, 5, 6]);
+    for (const { row, prompt_tokens, image_tokens, completions, ...rest } of lines) {
+      expect(rest).toEqual({});
+      expect(row).toBeGreaterThan(0);
+      expect(image_tokens).toBe(4);
+      expect(prompt_tokens).toBeGreaterThan(4);
+      expect(completions).toHaveLength(8);
+      for (const completion of completions as readonly Completion[]) {
+        expect(Object.keys(completion).sort()).toEqual(["finish_reason", "log_probs", "text", "token_ids"]);
+        expect(completion.log_probs).toHaveLength(completion.token_ids.length);
+        expect(completion.token_ids.length).toBeLessThanOrEqual(6);
+        for (const logProb of completion.log_probs) expect(logProb).toBeLessThanOrEqual(0);
+        const ended = [2040, 2042].includes(completion.token_ids.at(-1)!);
+        expect(completion.finish_reason).toBe(ended ? "stop" : "length");
+      }
+    }
+    await generate("second.jsonl", ...several);
+    expect(readFileSync(at("second.jsonl"), "utf8")).toBe(readFileSync(at("first.jsonl"), "utf8"));
+  });
+
+  it("gives others for another seed, and without a seed's help the likeliest", async () => {
+    const texts = (lines: readonly { completions: readonly Completion[] }[]) =>
+      lines.map(({ completions }) => completions.map(({ text }) => text));
+    const other = await generate("other.jsonl", "--num-generations", "8", "--seed", "6");
+    expect(texts(other)).not.toEqual(texts(jsonLines(folder, "first.jsonl")));
+    const greedy = texts(await generate("greedy.jsonl"));
+    expect(texts(await generate("greedy-6.jsonl", "--seed", "6"))).toEqual(greedy);
+    expect(greedy.every((completions) => completions.length === 1)).toBe(true);
+  });
+
+  it("and viva logprobs agree on every completion whose text gives its tokens back", async () => {
+    const lines = await generate("scored.jsonl", ...several, "--temperature", "1");
+    const completions = lines.flatMap(({ row, completions: own }) => {
+      return (own as readonly Completion[]).map((completion) => ({ ...rows[row - 1]!, ...completion }));
+    });
+    const given = completions.map(({ image, question, text }) => ({ image, question, completion: text }));
+    writeRows(at("given.jsonl"), given);
+    const { stdout } = await vivaOk(folder, "logprobs", "run", "--rows", "given.jsonl", "--out", "logprobs.jsonl");
+    expect(stdout).toBe("48 rows written to logprobs.jsonl\n");
+    const scores = jsonLines(folder, "logprobs.jsonl");
+    let compared = 0;
+    for (const [i, { token_ids, log_probs }] of completions.entries()) {
+      const { prompt_tokens, image_tokens, ...score } = scores[i];
+      expect(Object.keys(score).sort()).toEqual(["log_probs", "token_ids"]);
+      expect(score.token_ids.at(-1)).toBe(2042);
+      expect(score.log_probs).toHaveLength(score.token_ids.length);
+      expect([prompt_tokens, image_tokens]).toEqual([lines[Math.floor(i / 8)].prompt_tokens, 4]);
+      if (JSON.stringify(score.token_ids) !== JSON.stringify(token_ids)) continue;
+      compared++;
+      for (const [t, logProb] of log_probs.entries()) {
+        // Sampling leaves the vision tokens out of its softmax, which here holds little of their mass.
+        expect(score.log_probs[t]).toBeLessThan(logProb + 1e-4);
+        expect(score.log_probs[t]).toBeGreaterThan(logProb - 5e-3);
+      }
+    }
+    expect(compared).toBeGreaterThan(20);
+  });
+
+  it("takes messages as it takes questions", async () => {
+    const { image, question } = rows[0]!;
+    const content = [
+      { type: "image", image },
+      { type: "text", text: question },
+    ];
+    const both = [{ image, question }, { images: [image], question }, { messages: [{ role: "user", content }] }];
+    writeRows(at("messages.jsonl"), both);
+    const args = ["--rows", "messages.jsonl", "--max-completion-length", "4", "--prompt", "plain"];
+    await vivaOk(folder, "generate", "run/checkpoints/step-000008", ...args, "--out", "messages-out.jsonl");
+    const [first, second, third] = jsonLines(folder, "messages-out.jsonl").map(({ row, ...rest }) => rest);
+    expect(second).toEqual(first);
+    expect(third).toEqual(first);
+  });
+});
+
+describe("viva eval", () => {
+  it("measures what the run itself measured at its last step", async () => {
+    const args = ["eval", "run", "--data", "jsonl", "--path", data, "--out", "items.jsonl", "--json"];
+    const { stdout } = await vivaOk(folder, ...args);
+    const written = jsonLines(folder, "items.jsonl");
+    const own = jsonLines(folder, "run", "evals.jsonl").filter(({ step }) => step === 8);
+    expect(written.map(({ kind }) => kind)).toEqual(["item", "item", "item", "item", "summary"]);
+    const plain = (lines: readonly object[]) =>
+      lines.map((line) => ({ ...line, step: undefined, stage: undefined, checkpoint: undefined }));
+    expect(plain(written)).toEqual(plain(own));
+    const summary = JSON.parse(stdout);
+    expect({ kind: "summary", ...summary }).toEqual(written[4]);
+    const strict = written.slice(0, 4).map(({ strict: right }) => right as number);
+    expect(summary.subsets.overall.accuracy.estimate).toBeCloseTo(strict.reduce((a, b) => a + b, 0) / 4, 12);
+  });
+
+  it("prints a table for people and takes a subset", async () => {
+    const args = [
+      "eval",
+      "run",
+      "--step",
+      "6",
+      "--data",
+      "jsonl",
+      "--path",
+      data,
+      "--limit",
+      "2",
+      "--out",
+      "two.jsonl",
+    ];
+    const { stdout } = await vivaOk(folder, ...args);
+    expect(stdout).toContain("question_only");
+    expect(stdout.trim().split("\n").at(-1)).toBe("items: two.jsonl");
+    expect(jsonLines(folder, "two.jsonl")).toHaveLength(3);
+    expect(jsonLines(folder, "two.jsonl")[0].checkpoint).toMatch(/step-000006$/);
+  });
+});
+
+describe("viva data", () => {
+  it("lists what is known", async () => {
+    const { stdout } = await vivaOk(folder, "data", "list");
+    expect(
+      stdout
+        .trim()
+        .split("\n")
+        .map((line) => line.split(" ")[0]),
+    ).toEqual(["vqa_rad", "slake", "jsonl", "phantom"]);
+  });
+
+  it("shows what is in a set, for people and as JSON", async () => {
+    const show = ["data", "show", "jsonl", "--path", data, "--split", "test"];
+    expect((await vivaOk(folder, ...show)).stdout).toMatch(
+      /^jsonl: your own data.*\nlicence: yours\nhow to get it: .*\n/,
+    );
+    const counts = JSON.parse((await vivaOk(folder, ...show, "--json")).stdout);
+    expect(counts).toMatchObject({ name: "jsonl", licence: "yours", examples: 4, subjects: 4, images: 4 });
+    expect(JSON.parse((await vivaOk(folder, "data", "show", "slake", "--json")).stdout)).toMatchObject({
+      name: "slake",
+    });
+  });
+});
