@@ -30,6 +30,8 @@ export class Session {
       executionMode: "sequential",
       enableMemPattern: false,
       logSeverityLevel: 3,
+      // Threads that spin while they wait take the cores from those that work; LOG.md has the figures.
+      extra: { session: { intra_op: { allow_spinning: "0" } } },
     });
     return new Session(session, usedInputs(program), Object.keys(program.outputs));
   }
