@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { createInterruption, runMain } from "./arguments.ts";
+import { benchCommand } from "./bench.ts";
 import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
 import { evalCommand } from "./eval.ts";
@@ -21,6 +22,9 @@ const program = new Command("viva")
   .addCommand(evalCommand(interruption))
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
+  .addCommand(benchCommand(interruption))
   .addCommand(dataCommand());
+
+for (const command of program.commands) command.showHelpAfterError("(--help shows what is known)");
 
 await runMain(program, interruption);

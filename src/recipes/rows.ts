@@ -147,7 +147,12 @@ function chunks(rows: readonly Row[]): readonly (readonly Row[])[] {
   return Array.from({ length: Math.ceil(rows.length / CHUNK) }, (_, i) => rows.slice(i * CHUNK, (i + 1) * CHUNK));
 }
 
-function rowPrompt({ processor, prompt }: OpenedCheckpoint, file: string, row: Row): Promise<Prompt> {
+/** The prompt of a row; errors name file and line. */
+export function rowPrompt(
+  { processor, prompt }: Pick<OpenedCheckpoint, "processor" | "prompt">,
+  file: string,
+  row: Row,
+): Promise<Prompt> {
   const baseFolder = dirname(resolve(file));
   return naming(file, row, () =>
     processor.encode(row.messages?.map(toMessage) ?? questionOf(row, prompt), { baseFolder }),

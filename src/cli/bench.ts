@@ -1,0 +1,39 @@
+/** viva bench: how fast this machine trains. */
+import { Command } from "commander";
+import { benchSteps } from "../recipes/bench.ts";
+import { readRows } from "../recipes/rows.ts";
+import { type Interruption, wholeNumber } from "./arguments.ts";
+
+interface StepOptions {
+  readonly rows: string;
+  readonly numGenerations: number;
+  readonly maxCompletionLength: number;
+  readonly promptsPerStep: number;
+  readonly steps: number;
+  readonly threads: number;
+  readonly lora?: boolean;
+}
+
+/** The adapters that --lora trains: rank 16 on every linear layer of the language model. */
+const LORA = { r: 16, lora_alpha: 32, target_modules: ".*language_model.*" };
+
+export function benchCommand(interruption: Interruption): Command {
+  const step = new Command("step")
+    .description("time GRPO steps on a checkpoint and print one JSON object; nothing is written")
+    .argument("<checkpoint>", "model folder")
+    .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages}; image paths relative to it")
+    .option("--num-generations <n>", "completions per prompt", wholeNumber(1), 8)
+    .option("--max-completion-length <n>", "tokens of every completion", wholeNumber(1), 64)
+    .option("--prompts-per-step <n>", "prompts per step", wholeNumber(1), 4)
+    .option("--steps <n>", "steps; the first compiles the programs", wholeNumber(1), 4)
+    .option("--threads <n>", "threads of the engine; 0 lets it choose", wholeNumber(0), 0)
+    .option("--lora", "train adapters of rank 16 on the language model in place of all weights")
+    .action((checkpoint: string, options: StepOptions) =>
+      interruption.during(async () => {
+        const rows = readRows(options.rows);
+        const lora = options.lora ? LORA : null;
+        console.log(JSON.stringify(await benchSteps(checkpoint, options.rows, rows, { ...options, lora })));
+      }),
+    );
+  return new Command("bench").description("speed measurements: step").addCommand(step);
+}

@@ -1,0 +1,27 @@
+/** viva bench step: one JSON object with the fields that scripts read, and times that add up. */
+import { cpSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { temporaryFolder, vivaOk } from "./command-line.ts";
+import { tinyRecipe, writeFilms, writeRecipe, writeRows, writeTinyModel } from "./tiny-run.ts";
+
+it.each([[], ["--lora"]])("times steps %s", async (...flags) => {
+  const folder = temporaryFolder();
+  await writeFilms(join(folder, "films"));
+  const recipe = tinyRecipe({ model: writeTinyModel(join(folder, "model")), data: join(folder, "films") });
+  writeRecipe(join(folder, "tiny.yaml"), recipe);
+  await vivaOk(folder, "train", "tiny.yaml", "--run", "run", "--quiet", "--set", "evaluate=null");
+  cpSync(join(folder, "run/checkpoints/step-000008"), join(folder, "checkpoint"), { recursive: true });
+  writeRows(join(folder, "rows.jsonl"), [{ image: "films/images/2.jpg", question: "Is the film bright?" }]);
+  const sizes = ["--steps", "2", "--prompts-per-step", "2", "--num-generations", "2", "--max-completion-length", "5"];
+  const { stdout } = await vivaOk(folder, "bench", "step", "checkpoint", "--rows", "rows.jsonl", ...sizes, ...flags);
+  const result = JSON.parse(stdout);
+  expect(result.step_seconds).toHaveLength(2);
+  for (const [i, seconds] of result.step_seconds.entries()) {
+    expect(seconds).toBeCloseTo(result.sample_seconds[i] + result.train_seconds[i], 9);
+    expect(result.sample_seconds[i]).toBeGreaterThan(0);
+  }
+  for (const key of ["max_rss_gb", "tokens_per_second", "matmul_peak_gflops", "train_gflops"]) {
+    expect(result[key], key).toBeGreaterThan(0);
+  }
+});
