@@ -108,7 +108,7 @@ function barReporter(out: Output, err: Output, colour: boolean, now: () => numbe
   let left = 0;
   let lastDrawn = Number.NEGATIVE_INFINITY;
   const draw = () => {
-    if (shown !== null) out.write(`\r${fit(shown, describe(shown, left), (out.columns ?? 80) - 1, colour)}\x1b[K`);
+    if (shown !== null) out.write(`\r${fitLine(shown, describe(shown, left), (out.columns ?? 80) - 1, colour)}\x1b[K`);
     lastDrawn = now();
   };
   const leave = () => {
@@ -137,7 +137,7 @@ function barReporter(out: Output, err: Output, colour: boolean, now: () => numbe
 }
 
 /** The line cut to the width: first the bar goes, then the least important parts. */
-function fit(info: StepInfo, parts: readonly string[], width: number, colour: boolean): string {
+function fitLine(info: StepInfo, parts: readonly string[], width: number, colour: boolean): string {
   const head = `${info.stage} ${info.step}/${info.total}`;
   const length = (n: number) => [head, ...parts.slice(0, n)].join("  ").length;
   let count = parts.length;
