@@ -1,6 +1,6 @@
 /** What a dataset is, and what all of them need: reading files with errors that say what to do, splits, subsets. */
-import { readdir, readFile, stat } from "node:fs/promises";
-import { messageOf, UserError } from "../core/errors.ts";
+import { readdir, stat } from "node:fs/promises";
+import { UserError } from "../core/errors.ts";
 import { permutation, randomKey } from "../core/random.ts";
 import type { Example } from "../core/records.ts";
 
@@ -57,15 +57,6 @@ export async function splitFile(
       ? `the splits there are ${existing.join(", ")}`
       : `none of ${Object.values(files).join(", ")} is there. To get the data: ${dataset.obtain}`;
   throw new UserError(`dataset "${dataset.name}": no split "${split}" in ${folder}; ${known}`);
-}
-
-/** A JSON file; a UserError names the file where it cannot be read. */
-export async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    throw new UserError(`${path}: cannot be read as JSON: ${messageOf(cause)}`, { cause });
-  }
 }
 
 /** The subset that `limit` and `seed` ask for, in the order given. */

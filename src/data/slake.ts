@@ -2,7 +2,8 @@
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { Example } from "../core/records.ts";
-import { type Dataset, readJson, requirePath, splitFile, splitName, subset } from "./dataset.ts";
+import { readJson } from "../io/files.ts";
+import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
 import { cellText, readAnswerType, readRows, requireUniqueIds } from "./rows.ts";
 
 const rowSchema = z.object({
@@ -32,7 +33,7 @@ export const slake: Dataset = {
     const folder = await requirePath(this, options.path);
     const split = splitName(options.split);
     const file = join(folder, await splitFile(this, folder, split, files));
-    const rows = readRows(rowSchema, await readJson(file), file);
+    const rows = readRows(rowSchema, readJson(file, "questions"), file);
     const examples = rows.flatMap((row, i) =>
       row.q_lang === "en" ? [toExample(row, folder, split, `${file}, row ${i + 1}`)] : [],
     );

@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { Example } from "../core/records.ts";
-import { type Dataset, readJson, requirePath, splitFile, splitName, subset } from "./dataset.ts";
+import { readJson } from "../io/files.ts";
+import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
 import { cellText, readAnswerType, readRows, requireUniqueIds } from "./rows.ts";
 
 const rowSchema = z.object({
@@ -30,7 +31,7 @@ export const vqaRad: Dataset = {
     const folder = await requirePath(this, options.path);
     const split = splitName(options.split);
     const file = join(folder, await splitFile(this, folder, split, files));
-    const rows = readRows(rowSchema, await readJson(file), file);
+    const rows = readRows(rowSchema, readJson(file, "questions"), file);
     const examples = rows.map((row, i) => toExample(row, folder, split, `${file}, row ${i + 1}`));
     requireUniqueIds(examples, file);
     return subset(examples, options);

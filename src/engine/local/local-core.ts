@@ -157,7 +157,7 @@ export class LocalCore {
     if (!existsSync(join(folder, ENGINE_STATE)))
       throw new UserError(`${folder} holds no training state to resume from`);
     const { steps } = readJson(join(folder, ENGINE_STATE), "engine state") as { steps: number };
-    if ((this.#options.lora ?? null) === null) {
+    if (!this.#options.lora) {
       this.#store = new WeightStore(this.#model, readWeights(this.#model, folder), this.#store.trainable);
     } else this.#loadAdapter(folder);
     if (steps > 0 && !existsSync(join(folder, OPTIMIZER))) {

@@ -66,7 +66,8 @@ export async function forwardBackward(
   );
   let total = 0;
   for (const micro of microBatches(model, groups, o)) {
-    const states = await runLanguage(compute, store.values, micro, encoded, true);
+    const blockFeeds = languageFeeds(model, micro);
+    const states = await runLanguage(compute, store.values, micro, encoded, true, blockFeeds);
     const hidden = states.at(-1)!;
     const dHidden = new Float32Array(hidden.data.length);
     for (const lines of headChunks(micro, model)) {
@@ -89,7 +90,7 @@ export async function forwardBackward(
       store,
       states,
       float32(hidden.shape, dHidden),
-      languageFeeds(model, micro),
+      blockFeeds,
     );
     await stemBackward(compute, store, micro, encoded, dx, trainVision ? dFeatures : null);
   }
@@ -104,11 +105,12 @@ export async function runLanguage(
   micro: MicroBatch,
   encoded: EncodedImages,
   keep: boolean,
+  blockFeeds = languageFeeds(compute.model, micro),
 ): Promise<TensorData[]> {
   const { model } = compute;
   const feeds = { ...stemFeeds(model, micro, encoded), ...values };
   const x = await compute.forward("language.stem", (trained) => languageStemPrograms(model, trained), feeds);
-  return compute.blocks("language.block", model.language, values, x, languageFeeds(model, micro), keep);
+  return compute.blocks("language.block", model.language, values, x, blockFeeds, keep);
 }
 
 async function stemBackward(
