@@ -120,7 +120,7 @@ export function isPicked(x: Tensor, index: Tensor): Tensor {
   return equal(reshape(index, [...index.shape, 1]), positions);
 }
 
-function requireIndex(name: string, index: number, size: number): number {
+export function requireIndex(name: string, index: number, size: number): number {
   if (index < 0 || index >= size) throw new Error(`${name}: index ${index} is not in [0, ${size})`);
   return index;
 }

@@ -2,6 +2,8 @@
 import { cachedAttentionOp, extendedKeysOp, extendedValuesOp } from "./attention.ts";
 import * as elementwise from "./elementwise.ts";
 import { gatherOp, pickOp, scatterAddOp } from "./gather.ts";
+import { joinedPartOp, joinOp } from "./join.ts";
+import { takeLinesOp } from "./lines.ts";
 import { matmulOp } from "./matmul.ts";
 import { argmaxOp, cumulativeSumOp, largestOp, logSoftmaxOp, maxOp, softmaxOp, sumOp } from "./reduce.ts";
 import { broadcastToOp, concatOp, reshapeOp, sliceOp, transposeOp } from "./shape.ts";
@@ -30,6 +32,8 @@ export {
   zerosLike,
 } from "./elementwise.ts";
 export { gather, isPicked, pick, scatterAdd } from "./gather.ts";
+export { join, joinedPart } from "./join.ts";
+export { takeLines } from "./lines.ts";
 export { matmul } from "./matmul.ts";
 export { argmax, cumulativeSum, largest, logSoftmax, max, softmax, sum } from "./reduce.ts";
 export { broadcastTo, concat, reshape, slice, transpose } from "./shape.ts";
@@ -69,6 +73,9 @@ export const ops = {
   gather: gatherOp,
   scatterAdd: scatterAddOp,
   pick: pickOp,
+  takeLines: takeLinesOp,
+  join: joinOp,
+  joinedPart: joinedPartOp,
   cachedAttention: cachedAttentionOp,
   extendedKeys: extendedKeysOp,
   extendedValues: extendedValuesOp,

@@ -8,6 +8,8 @@ import { requireFloat } from "./elementwise.ts";
 export interface MatmulAttrs {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
+  /** Same meaning, another kernel: x Wᵀ of few lines is computed as (W xᵀ)ᵀ, which packs x in place of the large W. */
+  readonly fewLines?: boolean;
 }
 
 interface MatrixSizes {
@@ -55,6 +57,10 @@ export const matmulOp: Op<MatmulAttrs> = {
   },
   lower: (y, inputs, onnx) => {
     const { transposeA, transposeB } = y.attrs;
+    if (y.attrs.fewLines) {
+      const swapped = onnx.node("FusedMatMul", [inputs[1]!, inputs[0]!], { transB: 1 }, { domain: "com.microsoft" });
+      return onnx.node("Transpose", [swapped], { perm: [1, 0] });
+    }
     if (!transposeA && !transposeB) return onnx.node("MatMul", inputs);
     if (y.inputs.every((t) => t.shape.length === 2)) {
       return onnx.node("Gemm", inputs, { transA: Number(transposeA), transB: Number(transposeB) });
@@ -63,6 +69,13 @@ export const matmulOp: Op<MatmulAttrs> = {
     return onnx.node("FusedMatMul", inputs, attributes, { domain: "com.microsoft" });
   },
 };
+
+/** The same product x Wᵀ by the kernel for an x of few lines; other products stay as they are. */
+export function withFewLines(y: Tensor<MatmulAttrs>): Tensor<MatmulAttrs> {
+  const { transposeA, transposeB } = y.attrs;
+  const fits = transposeB && !transposeA && y.inputs.every((t) => t.shape.length === 2);
+  return fits ? apply(matmulOp, y.inputs, { ...y.attrs, fewLines: true }) : y;
+}
 
 function matrixSizes(a: TensorSpec, b: TensorSpec, { transposeA, transposeB }: MatmulAttrs): MatrixSizes {
   const [rowsA, columnsA] = a.shape.slice(-2);
@@ -76,10 +89,6 @@ function matrixSizes(a: TensorSpec, b: TensorSpec, { transposeA, transposeB }: M
 }
 
 /** a @ b over the last two axes, the others broadcast; `transposeB` reads b as its transpose. */
-export function matmul(
-  a: Tensor,
-  b: Tensor,
-  o: { readonly transposeA?: boolean; readonly transposeB?: boolean } = {},
-): Tensor {
+export function matmul(a: Tensor, b: Tensor, o: Partial<Pick<MatmulAttrs, "transposeA" | "transposeB">> = {}): Tensor {
   return apply(matmulOp, [a, b], { transposeA: o.transposeA ?? false, transposeB: o.transposeB ?? false });
 }

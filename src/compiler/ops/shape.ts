@@ -195,7 +195,7 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
 const zeroScalar = () => apply(constantOp, [], { dtype: "float32", shape: [], data: Float32Array.of(0) });
 
 /** Copies `count` positions of an axis from one tensor to another of the same other sizes. */
-function copyAlongAxis(
+export function copyAlongAxis(
   from: Pick<TensorData, "shape" | "data">,
   axis: number,
   fromStart: number,

@@ -6,7 +6,7 @@ import { Session } from "../../runtime/session.ts";
 import { blockPrograms, localWeights, type ProgramPair } from "./programs.ts";
 import type { WeightStore } from "./weight-store.ts";
 
-/** What a block needs besides its input and weights: cos, sin and, for language rows, bias. */
+/** What a block needs besides its input and weights: cos, sin and, for packed rows, the layout. */
 export type BlockFeeds = Params<TensorData>;
 
 /** The programs of a part of the model whose backward differentiates the given weights. */
@@ -107,7 +107,8 @@ export class Compute {
   }
 
   #blockPrograms(stack: Stack, feeds: BlockFeeds): PartPrograms {
-    return (trained) => blockPrograms(this.model, stack, feeds["bias"] !== undefined, trained);
+    const mixing = feeds["placeOf"] === undefined ? "rows" : "packed";
+    return (trained) => blockPrograms(this.model, stack, mixing, trained);
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import type { ImageFeatures, Prompt } from "../../core/records.ts";
 import type { LanguageStack } from "../../models/model.ts";
 import { ropePositions } from "../../models/qwen2_vl/positions.ts";
-import { EXCLUDED } from "../../nn/sampling.ts";
 import type { TrainingGroup } from "../engine.ts";
 import { layOut, packRows, placeImages, splitRows } from "./packing.ts";
 
@@ -47,14 +46,17 @@ describe("packRows", () => {
   });
 });
 
-test("splitRows: rows x longest stays in the budget, rows stay in order", () => {
+test("splitRows: the rows' tokens stay in the budget, rows stay in order", () => {
   const rows = packRows(
     [5, 4, 4, 2, 1].map((length) => group(prompt(new Array(length).fill(1)), [2])),
     100,
   );
-  expect(splitRows(rows, 10).map((batch) => batch.map(({ length }) => length))).toEqual([[5, 4], [4, 2], [1]]);
+  expect(splitRows(rows, 10).map((batch) => batch.map(({ length }) => length))).toEqual([
+    [5, 4],
+    [4, 2, 1],
+  ]);
   expect(splitRows(rows, 1).map((batch) => batch.length)).toEqual([1, 1, 1, 1, 1]);
-  expect(splitRows(rows, 25).map((batch) => batch.length)).toEqual([5]);
+  expect(splitRows(rows, 16).map((batch) => batch.length)).toEqual([5]);
 });
 
 describe("layOut", () => {
@@ -66,9 +68,8 @@ describe("layOut", () => {
   );
   const micro = layOut(rows, language, IMAGE, 4);
 
-  test("tokens, padded to the longest row", () => {
-    expect([micro.rows, micro.tokens]).toEqual([2, 7]);
-    expect([...micro.tokenIds]).toEqual([1, IMAGE, IMAGE, 2, 3, 4, 5, IMAGE, 1, 8, 0, 0, 0, 0]);
+  test("tokens without padding, row after row", () => {
+    expect([...micro.tokenIds]).toEqual([1, IMAGE, IMAGE, 2, 3, 4, 5, IMAGE, 1, 8]);
   });
 
   test("a completion's first token is predicted by the prompt's last, the others by their forerunners", () => {
@@ -85,39 +86,26 @@ describe("layOut", () => {
 
   test("positions go on after the prompt's, for every completion anew", () => {
     const packed = packRows([group(prompt([1, IMAGE, IMAGE, 2], [a]), [4, 5, 6], [7, 8])], 100);
-    const { positions, tokens } = layOut(packed, language, IMAGE, 4);
-    expect(tokens).toBe(7);
+    const { positions } = layOut(packed, language, IMAGE, 4);
     // The image is one high and two wide: text goes on at 3.
     expect([...positions.subarray(0, 7)]).toEqual([0, 1, 1, 3, 4, 5, 4]);
     expect([...positions.subarray(14, 21)]).toEqual([0, 1, 2, 3, 4, 5, 4]);
   });
 
-  test("a completion sees the prompt and itself, no token sees a later one, and padding sees itself", () => {
-    const packed = packRows([group(prompt([1, 2]), [3, 4, 5], [6, 7, 8]), group(prompt([1]), [2, 3])], 100);
-    const { bias, tokens } = layOut(packed, language, IMAGE, 4);
-    const seen = Array.from(bias, (value) => {
-      expect(value === 0 || value === Math.fround(EXCLUDED)).toBe(true);
-      return value === 0 ? "x" : ".";
-    }).join("");
-    expect(seen.match(new RegExp(`.{${tokens}}`, "g"))).toEqual([
-      "x.....",
-      "xx....",
-      "xxx...",
-      "xxxx..",
-      "xx..x.",
-      "xx..xx",
-      // The second row is three tokens shorter than the first.
-      "x.....",
-      "xx....",
-      "..x...",
-      "...x..",
-      "....x.",
-      ".....x",
+  test("every token has one place: its prompt's line, or its completion's", () => {
+    const { grids } = micro;
+    expect([grids.rows, grids.prompt, grids.group, grids.completion]).toEqual([2, 5, 3, 2]);
+    expect([...grids.promptTokens]).toEqual([0, 1, 2, 3, 4, 7, 8, -1, -1, -1]);
+    expect([...grids.completionTokens]).toEqual([5, 6, -1, -1, -1, -1, 9, -1, -1, -1, -1, -1]);
+    expect([...grids.placeOf]).toEqual([0, 1, 2, 3, 4, 10, 11, 5, 6, 16]);
+    expect([...grids.promptBias].map((value) => value === 0)).toEqual([
+      ...[true, true, true, true, true],
+      ...[true, true, false, false, false],
     ]);
   });
 
   test("image tokens point at their features, one after another", () => {
-    expect([...micro.imageIndex]).toEqual([-1, 0, 1, -1, -1, -1, -1, 2, -1, -1, -1, -1, -1, -1]);
+    expect([...micro.imageIndex]).toEqual([-1, 0, 1, -1, -1, -1, -1, 2, -1, -1]);
     expect(micro.images).toEqual([a, b]);
   });
 });
@@ -127,13 +115,13 @@ describe("placeImages", () => {
 
   test("an image met again points at the features it already has", () => {
     const prompts = [prompt([IMAGE, 1, IMAGE, IMAGE], [b, a]), prompt([IMAGE, IMAGE, IMAGE, 1], [a, b])];
-    const { imageIndex, images } = placeImages(prompts, 4, IMAGE, 4);
+    const { imageIndex, images } = placeImages(prompts, [0, 4], 8, IMAGE, 4);
     expect(images).toEqual([b, a]);
     expect([...imageIndex]).toEqual([0, -1, 1, 2, 1, 2, 0, -1]);
   });
 
   test("image tokens and features that do not agree are our own bug", () => {
-    expect(() => placeImages([prompt([IMAGE, 1], [a])], 2, IMAGE, 4)).toThrow(
+    expect(() => placeImages([prompt([IMAGE, 1], [a])], [0], 2, IMAGE, 4)).toThrow(
       "internal: the prompt has 1 image tokens, its images give 2 features",
     );
   });

@@ -25,21 +25,30 @@ export interface Prediction {
   readonly offset: number;
 }
 
-/** A rectangle of rows, padded to the longest. */
+/** Packed rows one after another as flat tokens, without padding, and their places in attention's grids. */
 export interface MicroBatch {
-  readonly rows: number;
-  readonly tokens: number;
-  /** [rows x tokens] */
+  /** [flat] */
   readonly tokenIds: Int32Array;
-  /** [positionAxes x rows x tokens] */
+  /** [positionAxes x flat] */
   readonly positions: Int32Array;
-  /** [rows, tokens, tokens]: 0 where visible */
-  readonly bias: Float32Array;
-  /** [rows x tokens]: line of the micro-batch's image features, or −1 */
+  /** [flat]: line of the micro-batch's image features, or −1 */
   readonly imageIndex: Int32Array;
   /** Distinct images in the order of their features. */
   readonly images: readonly ImageFeatures[];
   readonly predictions: readonly Prediction[];
+  readonly grids: PackedGrids;
+}
+
+/** The values of a PackedLayout (nn/packed-attention.ts); sizes are those of the longest prompt, group and completion. */
+export interface PackedGrids {
+  readonly rows: number;
+  readonly prompt: number;
+  readonly group: number;
+  readonly completion: number;
+  readonly promptTokens: Int32Array;
+  readonly completionTokens: Int32Array;
+  readonly placeOf: Int32Array;
+  readonly promptBias: Float32Array;
 }
 
 /** Rows of at most `budget` tokens where a single completion allows it, longest first. */
@@ -65,33 +74,37 @@ export function packRows(groups: readonly TrainingGroup[], budget: number): Pack
   return rows.sort((a, b) => b.length - a.length || a.completions[0]!.index - b.completions[0]!.index);
 }
 
-/** Rows of similar length together, rows x longest at most `budget` tokens. */
+/** Rows of similar length together, at most `budget` tokens where a single row allows it. */
 export function splitRows(rows: readonly PackedRow[], budget: number): PackedRow[][] {
   const batches: PackedRow[][] = [];
+  let tokens = 0;
   for (const row of rows) {
     const open = batches.at(-1);
-    if (open !== undefined && (open.length + 1) * open[0]!.length <= budget) open.push(row);
-    else batches.push([row]);
+    tokens += row.length;
+    if (open !== undefined && tokens <= budget) open.push(row);
+    else {
+      batches.push([row]);
+      tokens = row.length;
+    }
   }
   return batches;
 }
 
-/** Lays rows out as one rectangle. */
+/** Lays rows out one after another. */
 export function layOut(
   rows: readonly PackedRow[],
-  language: LanguageStack,
+  language: Pick<LanguageStack, "positionAxes" | "positions">,
   imageTokenId: number,
   patchesPerToken: number,
 ): MicroBatch {
-  const tokens = Math.max(...rows.map((row) => row.length));
-  const flat = rows.length * tokens;
+  const starts = startsOf(rows);
+  const flat = starts.at(-1)! + rows.at(-1)!.length;
   const axes = language.positionAxes;
   const tokenIds = new Int32Array(flat);
   const positions = new Int32Array(axes * flat);
-  const bias = new Float32Array(flat * tokens).fill(EXCLUDED);
   const predictions: Prediction[] = [];
   for (const [r, { prompt, completions }] of rows.entries()) {
-    const start = r * tokens;
+    const start = starts[r]!;
     const promptLength = prompt.tokenIds.length;
     tokenIds.set(prompt.tokenIds, start);
     const own = language.positions(
@@ -101,43 +114,73 @@ export function layOut(
     for (let axis = 0; axis < axes; axis++) {
       positions.set(own.positions.subarray(axis * promptLength, (axis + 1) * promptLength), axis * flat + start);
     }
-    const see = (t: number, from: number, to: number) =>
-      bias.fill(0, (start + t) * tokens + from, (start + t) * tokens + to);
-    for (let t = 0; t < promptLength; t++) see(t, 0, t + 1);
-    let at = promptLength;
+    let at = start + promptLength;
     for (const completion of completions) {
-      const inputs = Math.max(0, completion.tokenIds.length - 1);
-      for (let k = 0; k < inputs; k++) {
-        tokenIds[start + at + k] = completion.tokenIds[k]!;
-        for (let axis = 0; axis < axes; axis++) positions[axis * flat + start + at + k] = own.next + k;
-        see(at + k, 0, promptLength);
-        see(at + k, at, at + k + 1);
+      const inputs = inputsOf(completion);
+      tokenIds.set(completion.tokenIds.subarray(0, inputs), at);
+      for (let axis = 0; axis < axes; axis++) {
+        for (let k = 0; k < inputs; k++) positions[axis * flat + at + k] = own.next + k;
       }
       for (let offset = 0; offset < completion.tokenIds.length; offset++) {
-        const source = start + (offset === 0 ? promptLength - 1 : at + offset - 1);
+        const source = offset === 0 ? start + promptLength - 1 : at + offset - 1;
         predictions.push({ source, completion, offset });
       }
       at += inputs;
     }
-    for (let t = at; t < tokens; t++) see(t, t, t + 1);
   }
-  const placed = placeImages(
-    rows.map(({ prompt }) => prompt),
-    tokens,
-    imageTokenId,
-    patchesPerToken,
-  );
-  return { rows: rows.length, tokens, tokenIds, positions, bias, predictions, ...placed };
+  const prompts = rows.map(({ prompt }) => prompt);
+  const placed = placeImages(prompts, starts, flat, imageTokenId, patchesPerToken);
+  return { tokenIds, positions, predictions, grids: placeInGrids(rows, starts, flat), ...placed };
 }
 
-/** Distinct images of prompts that start rows of `tokens` tokens, and which of their features each token stands for. */
+/** Tokens of a completion that are read: all but the last. */
+const inputsOf = ({ tokenIds }: PackedCompletion) => Math.max(0, tokenIds.length - 1);
+
+function startsOf(rows: readonly PackedRow[]): number[] {
+  let next = 0;
+  return rows.map(({ length }) => {
+    next += length;
+    return next - length;
+  });
+}
+
+function placeInGrids(rows: readonly PackedRow[], starts: readonly number[], flat: number): PackedGrids {
+  const most = (size: (row: PackedRow) => number) => Math.max(1, ...rows.map(size));
+  const prompt = most((row) => row.prompt.tokenIds.length);
+  const group = most((row) => row.completions.length);
+  const completion = most((row) => Math.max(...row.completions.map(inputsOf)));
+  const promptTokens = new Int32Array(rows.length * prompt).fill(-1);
+  const completionTokens = new Int32Array(rows.length * group * completion).fill(-1);
+  const placeOf = new Int32Array(flat);
+  const promptBias = new Float32Array(rows.length * prompt).fill(EXCLUDED);
+  for (const [r, row] of rows.entries()) {
+    let token = starts[r]!;
+    for (let t = 0; t < row.prompt.tokenIds.length; t++, token++) {
+      const place = r * prompt + t;
+      promptTokens[place] = token;
+      promptBias[place] = 0;
+      placeOf[token] = place;
+    }
+    for (const [g, own] of row.completions.entries()) {
+      for (let t = 0; t < inputsOf(own); t++, token++) {
+        const place = (r * group + g) * completion + t;
+        completionTokens[place] = token;
+        placeOf[token] = promptTokens.length + place;
+      }
+    }
+  }
+  return { rows: rows.length, prompt, group, completion, promptTokens, completionTokens, placeOf, promptBias };
+}
+
+/** Distinct images of prompts that start at flat tokens `starts`, and which of their features each token stands for. */
 export function placeImages(
   prompts: readonly Prompt[],
-  tokens: number,
+  starts: readonly number[],
+  flat: number,
   imageTokenId: number,
   patchesPerToken: number,
 ): Pick<MicroBatch, "imageIndex" | "images"> {
-  const imageIndex = new Int32Array(prompts.length * tokens).fill(-1);
+  const imageIndex = new Int32Array(flat).fill(-1);
   const images: ImageFeatures[] = [];
   const firstFeature = new Map<string, number>();
   let features = 0;
@@ -154,7 +197,7 @@ export function placeImages(
     });
     let seen = 0;
     for (const [t, id] of prompt.tokenIds.entries())
-      if (id === imageTokenId) imageIndex[row * tokens + t] = order[seen++]!;
+      if (id === imageTokenId) imageIndex[starts[row]! + t] = order[seen++]!;
     if (seen !== order.length) {
       throw new Error(`internal: the prompt has ${seen} image tokens, its images give ${order.length} features`);
     }

@@ -6,6 +6,7 @@ import { cachedAttention, gather, mul, pick, reshape, sum } from "../../compiler
 import { type Dim, input, type Params, type Program, type Tensor } from "../../compiler/tensor.ts";
 import type { Attend, BlockContext, Model, Stack } from "../../models/model.ts";
 import { attention } from "../../nn/layers.ts";
+import { packedAttention } from "../../nn/packed-attention.ts";
 import { entropy, type SamplingVariant, sampleToken, samplingLogProbs } from "../../nn/sampling.ts";
 
 /** A forward program and the one that differentiates it: inputs "d.<output>" to outputs "d.<input or weight>". */
@@ -44,24 +45,41 @@ function pair(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]): Progra
 }
 
 /**
- * One block of a stack; `masked` adds the input "bias" [rows, tokens, tokens] to attention scores, `trained` are the local
- * names of the weights that the backward program differentiates.
+ * One block of a stack: over rows of equal length that see themselves whole ("rows": images), or over packed rows as flat
+ * tokens ("packed": the language model). `trained` are the local names of weights that the backward program differentiates.
  */
-export function blockPrograms(model: Model, stack: Stack, masked: boolean, trained: readonly string[]): ProgramPair {
+export function blockPrograms(
+  model: Model,
+  stack: Stack,
+  mixing: "rows" | "packed",
+  trained: readonly string[],
+): ProgramPair {
   const weights = weightInputs(model, stack.blockWeights, stack.blockPrefix(0));
-  const context = rotaryInputs(stack);
-  const bias = masked ? float("bias", "rows", "tokens", "tokens") : null;
   const x = float("x", "flat", stack.width);
-  const attend: Attend = (query, key, value) => attention(query, key, value, bias);
+  const context = mixing === "rows" ? rotaryInputs(stack, "rows", "tokens") : rotaryInputs(stack, 1, "flat");
+  const layout = mixing === "packed" ? layoutInputs() : null;
+  const attend: Attend = (query, key, value) =>
+    layout === null ? attention(query, key, value, null) : packedAttention(query, key, value, layout);
   const y = stack.block(weights, x, { ...context, attend });
-  const inputs = { x, ...context, ...(bias === null ? {} : { bias }), ...weights };
-  return pair(inputs, y, ["x", ...trained]);
+  return pair({ x, ...context, ...layout, ...weights }, y, ["x", ...trained]);
 }
 
-function rotaryInputs(stack: Stack): Pick<BlockContext, "cos" | "sin"> {
+function layoutInputs() {
   return {
-    cos: float("cos", "rows", "tokens", stack.headDim),
-    sin: float("sin", "rows", "tokens", stack.headDim),
+    promptTokens: ints("promptTokens", "promptPlaces"),
+    completionTokens: ints("completionTokens", "completionPlaces"),
+    placeOf: ints("placeOf", "flat"),
+    promptBias: float("promptBias", "packedRows", "prompt"),
+    promptMask: float("promptMask", "prompt", "prompt"),
+    completionMask: float("completionMask", "completion", "completion"),
+    group: float("group", "group"),
+  };
+}
+
+function rotaryInputs(stack: Stack, rows: Dim, tokens: Dim): Pick<BlockContext, "cos" | "sin"> {
+  return {
+    cos: float("cos", rows, tokens, stack.headDim),
+    sin: float("sin", rows, tokens, stack.headDim),
   };
 }
 
@@ -180,7 +198,7 @@ export function generateProgram(model: Model, sampling: SamplingVariant): Progra
     ...new Set([...language.stemWeights, ...language.headWeights, ...layerWeights(language)]),
   ]);
   const stem = stemInputs(model);
-  const context = rotaryInputs(language);
+  const context = rotaryInputs(language, "rows", "tokens");
   const lastPosition = ints("lastPosition", "rows");
   const length = ints("length");
   const last = ints("last", "samples");

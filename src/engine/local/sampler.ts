@@ -2,6 +2,7 @@
  * Continuous decoding: a prompt is computed once for all its completions, a finished row's place goes to the next one.
  * What is drawn depends on seed, step, prompt, completion and position alone, never on the schedule.
  */
+import { forFewLines } from "../../compiler/rewrite.ts";
 import type { Params } from "../../compiler/tensor.ts";
 import { type RandomKey, randomKey, uniform } from "../../core/random.ts";
 import type { Prompt, SamplingOptions } from "../../core/records.ts";
@@ -60,7 +61,9 @@ export async function sampleCompletions(
   const { model } = compute;
   const { language } = model;
   const variant = variantOf(o);
-  const session = await compute.session(`generate.${JSON.stringify(variant)}`, () => generateProgram(model, variant));
+  const session = await compute.session(`generate.${JSON.stringify(variant)}`, () =>
+    forFewLines(generateProgram(model, variant)),
+  );
   const encoded = await encodeImages(
     compute,
     values,
@@ -135,7 +138,7 @@ export async function sampleCompletions(
     const { prompt } = group;
     const tokens = prompt.tokenIds.length;
     const own = new KeyValueCache(language, 1, tokens);
-    const { imageIndex, images } = placeImages([prompt], tokens, model.imageTokenId, model.vision.patchesPerToken);
+    const { imageIndex, images } = placeImages([prompt], [0], tokens, model.imageTokenId, model.vision.patchesPerToken);
     const features = images.map((image) => encoded.features.get(image.sha256)!);
     const result = await run(d, own, 1, {
       tokenIds: int32([tokens], prompt.tokenIds),

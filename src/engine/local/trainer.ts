@@ -147,14 +147,28 @@ function stemFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages): Par
   };
 }
 
-function languageFeeds({ language }: Model, micro: MicroBatch): Params<TensorData> {
-  const { cos, sin } = language.rotary(micro.positions);
-  const { rows, tokens } = micro;
+function languageFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatch): Params<TensorData> {
+  const { cos, sin } = language.rotary(positions);
+  const table = [1, tokenIds.length, language.headDim];
+  const { rows, prompt, group, completion, promptTokens, completionTokens, placeOf, promptBias } = grids;
   return {
-    cos: float32([rows, tokens, language.headDim], cos),
-    sin: float32([rows, tokens, language.headDim], sin),
-    bias: float32([rows, tokens, tokens], micro.bias),
+    cos: float32(table, cos),
+    sin: float32(table, sin),
+    promptTokens: int32([promptTokens.length], promptTokens),
+    completionTokens: int32([completionTokens.length], completionTokens),
+    placeOf: int32([placeOf.length], placeOf),
+    promptBias: float32([rows, prompt], promptBias),
+    promptMask: causalMask(prompt),
+    completionMask: causalMask(completion),
+    group: float32([group], new Float32Array(group)),
   };
+}
+
+/** [size, size]: 0 for what a token sees, itself and its forerunners. */
+function causalMask(size: number): TensorData {
+  const mask = new Float32Array(size * size);
+  for (let t = 0; t < size; t++) mask.fill(EXCLUDED, t * size + t + 1, (t + 1) * size);
+  return float32([size, size], mask);
 }
 
 function* microBatches(model: Model, groups: readonly TrainingGroup[], o: MicroBatchOptions): Generator<MicroBatch> {

@@ -11,6 +11,8 @@ import {
   erf,
   exp,
   gather,
+  join,
+  joinedPart,
   largest,
   lessOrEqual,
   log,
@@ -31,6 +33,7 @@ import {
   sqrt,
   sub,
   sum,
+  takeLines,
   tanh,
   transpose,
   where,
@@ -113,6 +116,19 @@ export const badCalls: Record<keyof typeof ops, BadCall | null> = {
   gather: {
     call: () => gather(floats(4, 3), floats(2)),
     message: "gather: expected rows and int32 indices, got [4, 3] and float32",
+  },
+  takeLines: {
+    call: () => takeLines(floats(4, 3), ints(2), ints(3)),
+    message:
+      "takeLines: expected lines, an int32 vector and an int32 vector of one index a line, got float32 [4, 3], int32 [2], int32 [3]",
+  },
+  join: {
+    call: () => join(floats("a", 3), floats("b", 4), 0, "both"),
+    message: "join: shapes and dtypes must match but for axis 0, got [a, 3] and [b, 4]",
+  },
+  joinedPart: {
+    call: () => joinedPart(floats(4, 3), 2, [1, 2], 0),
+    message: "joinedPart: [4, 3] has no axis 2",
   },
   scatterAdd: {
     call: () => scatterAdd(ints(2), floats(3, 4), [5, 4]),

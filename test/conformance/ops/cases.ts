@@ -3,6 +3,7 @@ import type { ops } from "../../../src/compiler/ops/index.ts";
 import { attentionCases } from "./attention-cases.ts";
 import type { Case } from "./case.ts";
 import { binaryCases, unaryCases } from "./elementwise-cases.ts";
+import { layoutCases } from "./layout-cases.ts";
 import { productCases } from "./product-cases.ts";
 import { reduceCases } from "./reduce-cases.ts";
 import { selectionCases } from "./selection-cases.ts";
@@ -15,5 +16,6 @@ export const cases: Record<keyof typeof ops, readonly Case[]> = {
   ...reduceCases,
   ...shapeCases,
   ...productCases,
+  ...layoutCases,
   ...attentionCases,
 };

@@ -1,5 +1,6 @@
 /** Conformance cases of matmul, gather, scatterAdd and pick. */
 import { gather, matmul, pick, scatterAdd } from "../../../src/compiler/ops/index.ts";
+import { withFewLines } from "../../../src/compiler/ops/matmul.ts";
 import type { Dim, Sizes } from "../../../src/compiler/tensor.ts";
 import { bools, type Case, floats, indices, integers, listed } from "./case.ts";
 
@@ -51,6 +52,12 @@ export const productCases = {
     ...matmuls("named batch and inner size", ["rows", 2, "tokens"], ["rows", "tokens", 3], rowsAndTokens),
     ...matmuls("named on both sides", ["rows", "tokens", 2], ["rows", 2, "tokens"], rowsAndTokens),
     ...matmuls("named empty batch", ["rows", 2, 3], ["rows", 3, 2], [{ rows: 2 }, { rows: 0 }]),
+    {
+      name: "few lines",
+      inputs: [floats(["n", 3]), floats([4, 3])],
+      build: (x, weight) => withFewLines(matmul(x, weight, { transposeB: true })),
+      sizes: [{ n: 2 }, { n: 1 }, { n: 0 }],
+    },
     {
       name: "an empty batch by a matrix",
       inputs: [floats([0, 2, 3]), floats([3, 2])],

@@ -1,0 +1,77 @@
+/**
+ * Causal attention over packed rows [prompt | c1 | … | cG]: a completion sees its prompt and itself. Tokens come as flat
+ * lines without padding; only here they are laid out in grids, so that no score between two completions is ever computed.
+ */
+import { add, join, joinedPart, matmul, mul, reshape, softmax, takeLines, transpose } from "../compiler/ops/index.ts";
+import { type Dim, scalar, type Tensor } from "../compiler/tensor.ts";
+
+/** Where flat tokens stand in two grids: prompts [rows, prompt] and, after them, completions [rows, group, completion]. */
+export interface PackedLayout {
+  /** [rows x prompt]: the flat token of each place, −1 for padding */
+  readonly promptTokens: Tensor;
+  /** [rows x group x completion]: likewise */
+  readonly completionTokens: Tensor;
+  /** [flat]: the place of each token, prompts' places first */
+  readonly placeOf: Tensor;
+  /** [rows, prompt]: 0, or a large negative number where a row's prompt is padded */
+  readonly promptBias: Tensor;
+  /** [prompt, prompt]: causal */
+  readonly promptMask: Tensor;
+  /** [completion, completion]: causal */
+  readonly completionMask: Tensor;
+  /** [group], of any values: holds the number of completions that a row has places for */
+  readonly group: Tensor;
+}
+
+/** Query [1, flat, heads, headDim], key and value [1, flat, keyValueHeads, headDim] to [1, flat, heads x headDim]. */
+export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layout: PackedLayout): Tensor {
+  const [, flat, heads, headDim] = query.shape as [Dim, Dim, number, number];
+  const keyValueHeads = key.shape[2] as number;
+  const share = heads / keyValueHeads;
+  const [rows, prompt] = layout.promptBias.shape as [Dim, Dim];
+  const [completion] = layout.completionMask.shape as [Dim, Dim];
+  const [group] = layout.group.shape as [Dim];
+  const places = [layout.promptTokens.shape[0]!, layout.completionTokens.shape[0]!] as const;
+  const tokenAt = join(layout.promptTokens, layout.completionTokens, 0, "places");
+
+  /** Both grids of flat lines: [rows, keyValueHeads, n, prompt, headDim] and [rows, keyValueHeads, group, n, completion, headDim]. */
+  const grids = (x: Tensor, n: number) => {
+    const lines = takeLines(reshape(x, [flat, keyValueHeads, n, headDim]), tokenAt, layout.placeOf);
+    const prompts = reshape(joinedPart(lines, 0, places, 0), [rows, prompt, keyValueHeads, n, headDim]);
+    const completions = joinedPart(lines, 0, places, 1);
+    return {
+      prompts: transpose(prompts, [0, 2, 3, 1, 4]),
+      completions: transpose(
+        reshape(completions, [rows, group, completion, keyValueHeads, n, headDim]),
+        [0, 3, 1, 4, 2, 5],
+      ),
+    };
+  };
+  const q = grids(mul(query, scalar(1 / Math.sqrt(headDim))), share);
+  const k = grids(key, 1);
+  const v = grids(value, 1);
+
+  const promptScores = add(matmul(q.prompts, k.prompts, { transposeB: true }), layout.promptMask);
+  const promptMixed = matmul(softmax(promptScores), v.prompts); // [rows, keyValueHeads, share, prompt, headDim]
+
+  const oneHead = (t: Tensor, lines: Dim, width: Dim) => reshape(t, [rows, keyValueHeads, lines, width]);
+  const queries = oneHead(q.completions, "queries", headDim);
+  const ofPrompt = matmul(queries, oneHead(k.prompts, prompt, headDim), { transposeB: true });
+  const visiblePrompt = add(ofPrompt, reshape(layout.promptBias, [rows, 1, 1, prompt]));
+  const ofItself = add(matmul(q.completions, k.completions, { transposeB: true }), layout.completionMask);
+  const weights = softmax(join(visiblePrompt, oneHead(ofItself, "queries", completion), 3, "visible"));
+  const sizes = [prompt, completion] as const;
+  const fromPrompt = matmul(joinedPart(weights, 3, sizes, 0), oneHead(v.prompts, prompt, headDim));
+  const ownShape = [rows, keyValueHeads, group, share, completion];
+  const fromItself = matmul(reshape(joinedPart(weights, 3, sizes, 1), [...ownShape, completion]), v.completions);
+  const completionMixed = add(reshape(fromPrompt, [...ownShape, headDim]), fromItself);
+
+  const width = heads * headDim;
+  const lines = join(
+    reshape(transpose(promptMixed, [0, 3, 1, 2, 4]), [places[0], width]),
+    reshape(transpose(completionMixed, [0, 2, 4, 1, 3, 5]), [places[1], width]),
+    0,
+    "places",
+  );
+  return reshape(takeLines(lines, layout.placeOf, tokenAt), [1, flat, width]);
+}

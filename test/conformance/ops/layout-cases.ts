@@ -1,0 +1,80 @@
+/** Conformance cases of takeLines, join and joinedPart. */
+import { join, joinedPart, takeLines } from "../../../src/compiler/ops/index.ts";
+import { type Case, floats, integers, listed } from "./case.ts";
+
+const ints = (...values: readonly number[]) => listed([values.length], values, "int32");
+
+const sizes = [
+  { a: 2, b: 3, both: 5 },
+  { a: 1, b: 1, both: 2 },
+  { a: 0, b: 2, both: 2 },
+  { a: 2, b: 0, both: 2 },
+];
+
+export const layoutCases = {
+  takeLines: [
+    { name: "a permutation", inputs: [floats([3, 2]), ints(2, 0, 1), ints(1, 2, 0)], build: takeLines },
+    { name: "places without a line", inputs: [floats([2, 3]), ints(-1, 1, -1, 0), ints(3, 1)], build: takeLines },
+    { name: "lines without a place", inputs: [floats([4, 2]), ints(3, 1), ints(-1, 1, -1, 0)], build: takeLines },
+    { name: "both", inputs: [floats([3, 2]), ints(-1, 2, 0), ints(2, -1, 1)], build: takeLines },
+    { name: "numbers", inputs: [floats([3]), ints(1, -1, 2), ints(-1, 0, 2)], build: takeLines },
+    { name: "lines of matrices", inputs: [floats([2, 2, 2]), ints(1, -1, 0), ints(2, 0)], build: takeLines },
+    {
+      name: "named sizes",
+      inputs: [
+        floats(["lines", 2]),
+        listed(["places"], [1, -1, 0, -1], "int32"),
+        listed(["lines"], [2, 0, -1], "int32"),
+      ],
+      build: takeLines,
+      sizes: [
+        { lines: 2, places: 3 },
+        { lines: 3, places: 4 },
+      ],
+    },
+  ],
+  join: [
+    { name: "rows", inputs: [floats(["a", 2]), floats(["b", 2])], build: (a, b) => join(a, b, 0, "both"), sizes },
+    {
+      name: "the last axis",
+      inputs: [floats([2, 2, "a"]), floats([2, 2, "b"])],
+      build: (a, b) => join(a, b, 2, "both"),
+      sizes,
+    },
+    {
+      name: "integers, a middle axis",
+      inputs: [integers([2, "a", 2]), integers([2, "b", 2])],
+      build: (a, b) => join(a, b, 1, "both"),
+      sizes,
+    },
+    {
+      name: "a tensor with itself",
+      inputs: [floats(["a", 2])],
+      build: (a) => join(a, a, 0, "both"),
+      sizes: [{ a: 2, both: 4 }],
+    },
+  ],
+  joinedPart: ([0, 1] as const).flatMap((part): Case[] => [
+    {
+      name: `part ${part} of rows`,
+      inputs: [floats(["a", 2]), floats(["b", 2]), floats(["both", 2])],
+      build: (a, b, x) => join(joinedPart(x, 0, ["a", "b"], part), part === 0 ? b : a, 0, "again"),
+      sizes: sizes.map((all) => ({ ...all, again: all.both })),
+    },
+    {
+      name: `part ${part} of the last axis, joined before`,
+      inputs: [floats([2, "a"]), floats([2, "b"])],
+      build: (a, b) => joinedPart(join(a, b, 1, "both"), 1, ["a", "b"], part),
+      sizes,
+    },
+    {
+      name: `part ${part}, the other size a number`,
+      inputs: [floats(["a", 2]), floats(["both", 2])],
+      build: (a, x) => join(a, joinedPart(x, 0, ["a", 3], part), 0, "again"),
+      sizes: [
+        { a: 2, both: 5, again: part === 0 ? 4 : 5 },
+        { a: 1, both: 4, again: part === 0 ? 2 : 4 },
+      ],
+    },
+  ]),
+} satisfies Record<string, readonly Case[]>;
