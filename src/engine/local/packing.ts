@@ -35,7 +35,7 @@ export interface MicroBatch {
   readonly positions: Int32Array;
   /** [rows, tokens, tokens]: 0 where visible */
   readonly bias: Float32Array;
-  /** [rows x tokens]: line of the micro-batch's image features, or −1 */
+  /** [rows x tokens]: first line of the token's features among the micro-batch's, or −1 */
   readonly imageIndex: Int32Array;
   /** Distinct images in the order of their features. */
   readonly images: readonly ImageFeatures[];
@@ -126,6 +126,7 @@ export function layOut(
     tokens,
     imageTokenId,
     patchesPerToken,
+    language.featureLines,
   );
   return { rows: rows.length, tokens, tokenIds, positions, bias, predictions, ...placed };
 }
@@ -136,6 +137,7 @@ export function placeImages(
   tokens: number,
   imageTokenId: number,
   patchesPerToken: number,
+  featureLines: number,
 ): Pick<MicroBatch, "imageIndex" | "images"> {
   const imageIndex = new Int32Array(prompts.length * tokens).fill(-1);
   const images: ImageFeatures[] = [];
@@ -154,7 +156,7 @@ export function placeImages(
     });
     let seen = 0;
     for (const [t, id] of prompt.tokenIds.entries())
-      if (id === imageTokenId) imageIndex[row * tokens + t] = order[seen++]!;
+      if (id === imageTokenId) imageIndex[row * tokens + t] = featureLines * order[seen++]!;
     if (seen !== order.length) {
       throw new Error(`internal: the prompt has ${seen} image tokens, its images give ${order.length} features`);
     }

@@ -24,6 +24,7 @@ export function languageStack(config: Qwen2VLConfig): LanguageStack {
     vocabularySize: config.vocabularySize,
     maxPositions: config.maxPositions,
     positionAxes: 3,
+    featureLines: 1,
     blockPrefix,
     stemWeights: [EMBEDDING],
     blockWeights: Object.keys(blockSpecs(config)),

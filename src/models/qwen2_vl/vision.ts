@@ -25,6 +25,9 @@ export function visionStack(config: Qwen2VLConfig): VisionStack {
     headDim,
     patchSize,
     patchesPerToken: merge ** 2,
+    learnedPositions: null,
+    windows: null,
+    headBlocks: [depth - 1],
     blockPrefix: (index) => `${PREFIX}blocks.${index}.`,
     stemWeights: [`${PREFIX}patch_embed.proj.weight`],
     blockWeights: Object.keys(blockWeightSpecs),
@@ -32,9 +35,9 @@ export function visionStack(config: Qwen2VLConfig): VisionStack {
     stem: (weights, patches) =>
       linear(patches, reshape(weights[`${PREFIX}patch_embed.proj.weight`]!, [width, patchSize])),
     block: (weights, x, context) => visionBlock(weights, x, context, heads),
-    head: (weights, x) => {
+    head: (weights, [x]) => {
       const p = (name: string) => weights[`${PREFIX}merger.${name}`]!;
-      const normed = layerNorm(x, p("ln_q.weight"), p("ln_q.bias"), NORM_EPSILON);
+      const normed = layerNorm(x!, p("ln_q.weight"), p("ln_q.bias"), NORM_EPSILON);
       const merged = reshape(normed, ["features", width * merge ** 2]);
       const linear = (name: string, input: Tensor) => project(weights, `${PREFIX}merger.${name}`, input);
       return linear("mlp.2", gelu(linear("mlp.0", merged)));
