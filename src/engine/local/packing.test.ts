@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ImageFeatures, Prompt } from "../../core/records.ts";
 import type { LanguageStack } from "../../models/model.ts";
-import { ropePositions } from "../../models/qwen2_vl/positions.ts";
+import { ropePositions } from "../../models/qwen_vl/positions.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 import type { TrainingGroup } from "../engine.ts";
 import { layOut, packRows, placeImages, splitRows } from "./packing.ts";

@@ -5,11 +5,14 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { UserError } from "../../core/errors.ts";
 import type { Message, MessageContent, RawImage } from "../../core/records.ts";
 import { openSafetensors } from "../../io/safetensors.ts";
+import { openProcessor } from "../index.ts";
+import { assistantTemplate } from "./chat-templates.ts";
 import { ropePositions } from "./positions.ts";
-import { loadProcessor } from "./processor.ts";
+import { processorLoader } from "./processor.ts";
 
 const goldens = "test/golden/qwen2_vl";
 const checkpoint = `${goldens}/two_images/checkpoint`;
+const loadProcessor = processorLoader(assistantTemplate);
 
 interface Golden {
   readonly messages: readonly {
@@ -42,7 +45,7 @@ describe.each(["grouped_tied", "ungrouped_untied", "two_images"])("as transforme
   }));
 
   it("prompt text, token ids, grids and pixels", async () => {
-    const processor = await loadProcessor(join(folder, "checkpoint"));
+    const processor = await openProcessor(join(folder, "checkpoint"));
     const prompt = await processor.encode(messages, { baseFolder: folder });
     expect(prompt.text).toBe(golden.prompt);
     expect([...prompt.tokenIds]).toEqual(golden.prompt_ids);
@@ -55,7 +58,7 @@ describe.each(["grouped_tied", "ungrouped_untied", "two_images"])("as transforme
   });
 
   it("completion and positions", async () => {
-    const processor = await loadProcessor(join(folder, "checkpoint"));
+    const processor = await openProcessor(join(folder, "checkpoint"));
     const completion = processor.encodeCompletion(golden.completion);
     expect([...completion]).toEqual(golden.completion_ids);
     expect(processor.decode(completion)).toBe(golden.completion);
