@@ -15,6 +15,7 @@ import {
   sqrt,
   sub,
   sum,
+  tanh,
   transpose,
 } from "../compiler/ops/index.ts";
 import { type Dim, type Params, scalar, type Tensor } from "../compiler/tensor.ts";
@@ -64,6 +65,13 @@ export function quickGelu(x: Tensor): Tensor {
 /** Exact GELU, ½ x (1 + erf(x / √2)). */
 export function gelu(x: Tensor): Tensor {
   return mul(mul(scalar(0.5), x), add(scalar(1), erf(mul(x, scalar(Math.SQRT1_2)))));
+}
+
+/** The tanh form of GELU, ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))): "gelu_pytorch_tanh". */
+export function geluTanh(x: Tensor): Tensor {
+  const cubed = mul(scalar(0.044715), mul(x, mul(x, x)));
+  const inner = tanh(mul(scalar(Math.sqrt(2 / Math.PI)), add(x, cubed)));
+  return mul(mul(scalar(0.5), x), add(scalar(1), inner));
 }
 
 /**

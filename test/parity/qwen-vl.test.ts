@@ -1,4 +1,4 @@
-/** Qwen2-VL against transformers: hidden states of every layer, logits, loss and the gradient of every weight. */
+/** The Qwen-VL families against transformers: hidden states of every layer, logits, loss and the gradient of every weight. */
 import { describe, expect, test } from "vitest";
 import { plainScoring } from "../../src/engine/engine.ts";
 import { Compute } from "../../src/engine/local/compute.ts";
