@@ -1,11 +1,13 @@
-"""Writes small images of many kinds with what transformers' Qwen2-VL image processor makes of them.
+"""Writes small images of many kinds with what transformers' image processor of the Qwen-VL families makes of them.
 
-needs: what scripts/goldens/qwen2_vl.py needs
+needs: what scripts/goldens/qwen_vl.py needs
 usage: python scripts/goldens/processor.py test/golden/processor
 
   *.png, *.jpg           the images
   golden.json            versions; images (file, stored size, PIL mode); cases (image, min_pixels, max_pixels, grid_thw,
-                         resized and pixel_values: names of tensors or null); smart_resize: sizes in and out, no pixels
+                         resized and pixel_values: names of tensors or null); smart_resize: sizes in and out, no pixels;
+                         hashes: preprocessor_config.json of Qwen2-VL and Qwen3-VL, and for every image grid_thw and the
+                         SHA-256 of its pixel values, float32, little-endian
   golden.safetensors     decoded.{image}            [H, W, 3] uint8, opened by path: EXIF rotation applied, alpha dropped,
                                                     16-bit grey clipped at 255
                          decoded_over_white.{image} the same for an image handed over already opened, where that differs:
@@ -18,13 +20,14 @@ A decoder may differ from Pillow's by a level or two in JPEG files; `decoded` le
 """
 
 import argparse
+import hashlib
 import os
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 from PIL import Image
-from qwen2_vl import random_image, versions, write_json
+from qwen_vl import random_image, versions, write_json
 from safetensors.numpy import save_file
 from transformers import Qwen2VLImageProcessorPil
 from transformers.image_transforms import convert_to_rgb
@@ -35,6 +38,15 @@ SETTINGS = {"default": (56 * 56, 28 * 28 * 1280), "small": (28 * 28, 3 * 28 * 28
 # Pixels are kept where they add something, to stay small; grids always.
 KEEP_RESIZED = {"default": {"exact.png", "grey.png", "photo.jpg", "rotated.jpg", "ties.png", "tiny.png"}, "large": set()}
 KEEP_VALUES = {("ties.png", "small"), ("tiny.png", "small")}
+# As the checkpoints on the Hub have them.
+CONFIGS = {
+    "qwen2_vl": dict(min_pixels=3136, max_pixels=12845056, patch_size=14, temporal_patch_size=2, merge_size=2,
+                     image_mean=[0.48145466, 0.4578275, 0.40821073], image_std=[0.26862954, 0.26130258, 0.27577711]),
+    "qwen3_vl": dict(size={"shortest_edge": 65536, "longest_edge": 16777216}, patch_size=16, temporal_patch_size=2, merge_size=2,
+                     image_mean=[0.5, 0.5, 0.5], image_std=[0.5, 0.5, 0.5]),
+    "qwen3_vl_small": dict(size={"shortest_edge": 1024, "longest_edge": 5 * 1024}, patch_size=16, temporal_patch_size=2, merge_size=2,
+                           image_mean=[0.5, 0.5, 0.5], image_std=[0.5, 0.5, 0.5]),
+}
 
 
 class RecordingProcessor(Qwen2VLImageProcessorPil):
@@ -51,7 +63,7 @@ def main():
     out = arguments.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     write_images(out, np.random.default_rng(5))
-    tensors, images, cases = {}, [], []
+    tensors, images, cases, hashes = {}, [], [], []
     for path in sorted([*out.glob("*.png"), *out.glob("*.jpg")]):
         opened = Image.open(path)
         images.append({"file": path.name, "height": opened.height, "width": opened.width, "mode": opened.mode})
@@ -73,8 +85,14 @@ def main():
                 case["pixel_values"] = f"pixel_values.{name}"
                 tensors[case["pixel_values"]] = features["pixel_values"].astype(np.float32)
             cases.append(case)
+        for name, config in CONFIGS.items():
+            features = Qwen2VLImageProcessorPil(**config)(images=[Image.fromarray(decoded)], return_tensors="np")
+            values = np.ascontiguousarray(features["pixel_values"], dtype="<f4")
+            hashes.append({"image": path.name, "config": name, "grid_thw": features["image_grid_thw"][0].tolist(),
+                           "sha256": hashlib.sha256(values.tobytes()).hexdigest()})
     save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, out / "golden.safetensors")
-    write_json(out / "golden.json", {"versions": versions(), "images": images, "cases": cases, "smart_resize": resize_table()})
+    write_json(out / "golden.json", {"versions": versions(), "images": images, "cases": cases, "smart_resize": resize_table(),
+                                    "hashes": {"configs": CONFIGS, "images": hashes}})
     print(f"{len(images)} images, {len(cases)} cases, {sum(t.nbytes for t in tensors.values())} bytes of tensors")
 
 

@@ -4,9 +4,16 @@ import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import { readJson } from "../io/files.ts";
 import type { Model, ModelFamily } from "./model.ts";
+import { qwen25Vl } from "./qwen2_5_vl/index.ts";
 import { qwen2Vl } from "./qwen2_vl/index.ts";
+import { qwen3Vl } from "./qwen3_vl/index.ts";
 
-export const families: Readonly<Record<string, ModelFamily>> = { qwen2_vl: qwen2Vl };
+/** Every family by its model_type. */
+export const families: Readonly<Record<string, ModelFamily>> = {
+  qwen2_vl: qwen2Vl,
+  qwen2_5_vl: qwen25Vl,
+  qwen3_vl: qwen3Vl,
+};
 
 /** The model that a folder's config.json describes. */
 export function openModel(folder: string): Model {

@@ -46,7 +46,7 @@ export function withLora(model: Model, o: LoraOptions): Model {
     vision: {
       ...adapt(vision),
       headWeights: [...vision.headWeights, ...headAdapters],
-      head: (weights, x) => vision.head({ ...weights, ...scaling }, x),
+      head: (weights, outputs) => vision.head({ ...weights, ...scaling }, outputs),
     },
     language: adapt(model.language),
   };

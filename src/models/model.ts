@@ -31,7 +31,7 @@ export interface BlockContext {
   readonly attend: Attend;
 }
 
-/** stem -> equal blocks -> head. Weights are looked up by name: whole names in stem and head, local ones in a block. */
+/** stem -> blocks -> head; blocks have equal weights and may differ in what they attend to and what is added after them. Weights are looked up by name: whole names in stem and head, local ones in a block. */
 export interface Stack {
   readonly depth: number;
   readonly width: number;
@@ -47,15 +47,38 @@ export interface Stack {
   block(weights: Params<Tensor>, x: Tensor, context: BlockContext): Tensor;
 }
 
+/** Learned positions: a patch's is the weighted sum of `taps` lines of a table among the stem's weights. */
+export interface LearnedPositions {
+  readonly taps: number;
+  /** Lines and their weights, [patches x taps] each, in the tower's order. */
+  of(grid: readonly [number, number, number]): { readonly lines: Int32Array; readonly weights: Float32Array };
+}
+
+/** Attention within windows of an image, in some blocks. */
+export interface WindowAttention {
+  hasWindows(block: number): boolean;
+  /** The number of each patch's window, counted from 0, in the tower's order. */
+  of(grid: readonly [number, number, number]): Int32Array;
+}
+
 export interface VisionStack extends Stack {
   /** Numbers per patch. */
   readonly patchSize: number;
   /** Patches that become one image token. */
   readonly patchesPerToken: number;
-  /** patches [flat, patchSize] to [flat, width]. */
-  stem(weights: Params<Tensor>, patches: Tensor): Tensor;
-  /** x [flat, width] to image tokens [features, language width]. */
-  head(weights: Params<Tensor>, x: Tensor): Tensor;
+  readonly learnedPositions: LearnedPositions | null;
+  /** Null: every block attends to the whole image. */
+  readonly windows: WindowAttention | null;
+  /** Blocks whose outputs the head reads, ascending, the last one among them. */
+  readonly headBlocks: readonly number[];
+  /** patches [flat, patchSize] to [flat, width]; lines and weights [flat, taps] of the learned positions, where there are any. */
+  stem(
+    weights: Params<Tensor>,
+    patches: Tensor,
+    positions: { readonly lines: Tensor; readonly weights: Tensor } | null,
+  ): Tensor;
+  /** Outputs [flat, width] of `headBlocks` to image tokens [features, featureLines x language width]. */
+  head(weights: Params<Tensor>, outputs: readonly Tensor[]): Tensor;
   /** Rotary table of an image's patches in the tower's order. */
   rotary(grid: readonly [number, number, number]): RotaryTable;
 }
@@ -64,7 +87,9 @@ export interface LanguageStack extends Stack {
   readonly vocabularySize: number;
   readonly maxPositions: number;
   readonly positionAxes: number;
-  /** Token embeddings [flat, width] with image features put in where `imageIndex` [flat] is not negative. */
+  /** Lines of image features that an image token has: the first stands for its embedding, line k is added after block k − 1. */
+  readonly featureLines: number;
+  /** Token embeddings [flat, width]; where `imageIndex` [flat] is not negative, that line of `features` [lines, width]. */
   stem(weights: Params<Tensor>, t: { tokenIds: Tensor; features: Tensor; imageIndex: Tensor }): Tensor;
   /** Final norm and projection: x [flat, width] to logits [flat, vocabulary]. */
   head(weights: Params<Tensor>, x: Tensor): Tensor;

@@ -3,7 +3,7 @@ import { interpret } from "../compiler/interpret.ts";
 import { constant, type Tensor } from "../compiler/tensor.ts";
 import { normal, randomKey } from "../core/random.ts";
 import { float32 } from "../core/tensor-data.ts";
-import { attention, gelu, layerNorm, linear, quickGelu, rmsNorm, rotate, silu } from "./layers.ts";
+import { attention, gelu, geluTanh, layerNorm, linear, quickGelu, rmsNorm, rotate, silu } from "./layers.ts";
 import { EXCLUDED } from "./sampling.ts";
 
 const t = (shape: readonly number[], values: readonly number[]): Tensor => constant(float32(shape, values));
@@ -47,6 +47,7 @@ test("activations at points whose values are known", () => {
   expectValues(silu(x), [-0.2689414, 0, 0.7310586]);
   expectValues(quickGelu(x), [-0.1542042, 0, 0.8457958]);
   expectValues(gelu(x), [-0.1586553, 0, 0.8413447]);
+  expectValues(geluTanh(x), [-0.158808, 0, 0.841192]);
 });
 
 describe("rotate", () => {

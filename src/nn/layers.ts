@@ -4,6 +4,7 @@ import {
   concat,
   div,
   erf,
+  gather,
   matmul,
   mul,
   neg,
@@ -14,6 +15,7 @@ import {
   sqrt,
   sub,
   sum,
+  tanh,
   transpose,
 } from "../compiler/ops/index.ts";
 import { type Dim, type Params, scalar, type Tensor } from "../compiler/tensor.ts";
@@ -65,6 +67,13 @@ export function gelu(x: Tensor): Tensor {
   return mul(mul(scalar(0.5), x), add(scalar(1), erf(mul(x, scalar(Math.SQRT1_2)))));
 }
 
+/** The tanh form of GELU, ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))): "gelu_pytorch_tanh". */
+export function geluTanh(x: Tensor): Tensor {
+  const cubed = mul(scalar(0.044715), mul(x, mul(x, x)));
+  const inner = tanh(mul(scalar(Math.sqrt(2 / Math.PI)), add(x, cubed)));
+  return mul(mul(scalar(0.5), x), add(scalar(1), inner));
+}
+
 /**
  * Rotary positions (arXiv 2104.09864) in the half-split layout: x [rows, tokens, heads, headDim],
  * cos and sin [rows, tokens, headDim].
@@ -93,4 +102,28 @@ export function attention(query: Tensor, key: Tensor, value: Tensor, bias: Tenso
   const visible = bias === null ? scores : add(scores, reshape(bias, [rows, 1, 1, tokens, tokens]));
   const mixed = matmul(softmax(visible), grouped(value, 1));
   return reshape(transpose(mixed, [0, 3, 1, 2, 4]), [rows, tokens, heads * headDim]);
+}
+
+/** Which tokens share a window, as `windowAttention` needs it. */
+export interface WindowTables {
+  /** [windows, places]: the flat token at each place of a window; an unused place holds any token. */
+  readonly index: Tensor;
+  /** [windows, places, places]: added to the scores, hides unused places. */
+  readonly bias: Tensor;
+  /** [flat]: each token's place among all windows x places. */
+  readonly place: Tensor;
+}
+
+/** `attention` where a token sees its own window only; each token is in one window. */
+export function windowAttention(query: Tensor, key: Tensor, value: Tensor, windows: WindowTables): Tensor {
+  const { index, bias, place } = windows;
+  const [rows, tokens, , headDim] = query.shape as [Dim, Dim, number, number];
+  const intoWindows = (t: Tensor) => {
+    const heads = t.shape[2] as number;
+    const lines = gather(reshape(t, [place.shape[0]!, heads * headDim]), index);
+    return reshape(lines, [...index.shape, heads, headDim]);
+  };
+  const mixed = attention(intoWindows(query), intoWindows(key), intoWindows(value), bias);
+  const width = mixed.shape[2]!;
+  return reshape(gather(reshape(mixed, ["all places", width]), place), [rows, tokens, width]);
 }

@@ -6,8 +6,7 @@ import type { Example, Message, RawImage } from "../../src/core/records.ts";
 import { loadDataset } from "../../src/data/index.ts";
 import { renderChat } from "../../src/io/chat-template.ts";
 import { loadTokenizer } from "../../src/io/tokenizer.ts";
-import { openModel } from "../../src/models/index.ts";
-import { loadProcessor } from "../../src/models/qwen2_vl/processor.ts";
+import { openModel, openProcessor } from "../../src/models/index.ts";
 
 const folder = fileURLToPath(new URL("../../assets/viva-tiny", import.meta.url));
 const shared = fileURLToPath(new URL("../../../shared", import.meta.url));
@@ -125,7 +124,7 @@ describe("the configuration of viva-tiny", () => {
     [1000, 60, 16],
     [10, 10, 4],
   ])("makes of a %i x %i image %i tokens", async (width, height, tokens) => {
-    const processor = await loadProcessor(folder);
+    const processor = await openProcessor(folder);
     const pixels: RawImage = { width, height, channels: 1, data: new Uint8Array(width * height) };
     const example = { question: "Is there an opacity in the lungs?", choices: [], images: [{ path: "black", pixels }] };
     const messages = questionMessages(example as unknown as Example, promptStyle("think_answer"));

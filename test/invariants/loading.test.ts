@@ -1,5 +1,5 @@
 /** What cannot be loaded or cannot fit is one sentence that names it. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -9,8 +9,10 @@ import { randomWeights, readWeights } from "../../src/engine/local/weight-store.
 import type { NamedTensor } from "../../src/io/safetensors.ts";
 import { openWeights, saveWeights } from "../../src/io/weights.ts";
 import { openModel } from "../../src/models/index.ts";
-import { parseConfig } from "../../src/models/qwen2_vl/config.ts";
-import { goldenCase } from "../parity/golden.ts";
+import { parseConfig as parseQwen25 } from "../../src/models/qwen2_5_vl/config.ts";
+import { parseConfig as parseQwen2 } from "../../src/models/qwen2_vl/config.ts";
+import { parseConfig as parseQwen3 } from "../../src/models/qwen3_vl/config.ts";
+import { type CaseName, caseOfEachFamily, goldenCase } from "../parity/golden.ts";
 import { greedy } from "./setup.ts";
 
 const golden = goldenCase("grouped_tied");
@@ -73,8 +75,9 @@ describe("a checkpoint's weights", () => {
     expectUserError(() => read(folder), folder);
   });
 
-  test("names of transformers 4 and 5, and half precision, load alike", () => {
-    const expected = read(golden.checkpoint);
+  test.each(caseOfEachFamily)("of %s: names of transformers 4 and 5 load alike", (name) => {
+    const { checkpoint } = goldenCase(name);
+    const expected = read(checkpoint);
     const nested = (name: string) =>
       name.startsWith("visual.") ? `model.${name}` : name.replace(/^model\./, "model.language_model.");
     const flat = (name: string) =>
@@ -83,7 +86,8 @@ describe("a checkpoint's weights", () => {
       ["flat", flat],
       ["nested", (name: string) => nested(flat(name))],
     ] as const) {
-      const folder = changed(label, (tensors) => tensors.map((t) => ({ ...t, name: rename(t.name) })));
+      const renamed = (tensors: NamedTensor[]) => tensors.map((t) => ({ ...t, name: rename(t.name) }));
+      const folder = changed(`${name} ${label}`, renamed, checkpoint);
       expect(read(folder)).toEqual(expected);
     }
   });
@@ -97,20 +101,67 @@ describe("a checkpoint's weights", () => {
   });
 });
 
+// biome-ignore lint/suspicious/noExplicitAny: a configuration that a test takes apart
+type Json = any;
+
 describe("config.json", () => {
   const configOf = (folder: string) => JSON.parse(readFileSync(join(folder, "config.json"), "utf8"));
   const oldLayout = join(golden.folder, "..", "old_layout");
 
-  test("the flat layout of transformers 4 parses as the nested one", () => {
-    const [old, nested] = [configOf(oldLayout), configOf(golden.checkpoint)];
-    expect(old.text_config).toBeUndefined();
-    expect(nested.text_config).toBeDefined();
-    expect(parseConfig(old, "old")).toEqual(parseConfig(nested, "new"));
-    expect(openModel(oldLayout).weights).toEqual(openModel(golden.checkpoint).weights);
+  test.each([
+    ["grouped_tied", parseQwen2],
+    ["windows_tied", parseQwen25],
+    ["deepstack_tied", parseQwen3],
+  ] as const)("of %s: the layout of transformers 4 parses as the present one", (name, parse) => {
+    const { folder, checkpoint } = goldenCase(name);
+    const oldLayout = join(folder, "..", "old_layout");
+    const [old, present] = [configOf(oldLayout), configOf(checkpoint)];
+    expect((old.text_config ?? old).rope_parameters).toBeUndefined();
+    expect(present.text_config.rope_parameters).toBeDefined();
+    expect(parse(old, "old")).toEqual(parse(present, "new"));
+    expect(openModel(oldLayout).weights).toEqual(openModel(checkpoint).weights);
+  });
+
+  const refusals: readonly [CaseName, string, (config: Json) => void, readonly string[]][] = [
+    ["windows_tied", "windows below a token", ({ vision_config: v }) => (v.window_size = 27), ["window_size 27"]],
+    ["windows_tied", "another activation", ({ vision_config: v }) => (v.hidden_act = "gelu"), ["only silu"]],
+    ["windows_tied", "another output width", ({ vision_config: v }) => (v.out_hidden_size = 8), ["out_hidden_size 8"]],
+    [
+      "deepstack_tied",
+      "a block that is not there",
+      ({ vision_config: v }) => (v.deepstack_visual_indexes = [0, 3]),
+      ["[0,3]"],
+    ],
+    [
+      "deepstack_tied",
+      "a block twice",
+      ({ vision_config: v }) => (v.deepstack_visual_indexes = [1, 1]),
+      ["different blocks"],
+    ],
+    ["deepstack_tied", "too few layers", ({ text_config: t }) => (t.num_hidden_layers = 1), ["1 language layers"]],
+    [
+      "deepstack_tied",
+      "scaled rotary positions",
+      ({ text_config: t }) => (t.rope_parameters.rope_type = "yarn"),
+      ["default"],
+    ],
+    ["deepstack_tied", "no heads of four parts", ({ vision_config: v }) => (v.num_heads = 3), ["4 x num_heads 3"]],
+  ];
+  test.each(refusals)("%s: %s is named", (name, label, change, parts) => {
+    const config = configOf(goldenCase(name).checkpoint);
+    change(config);
+    const folder = join(scratch, `refused ${name} ${label}`);
+    mkdirSync(folder);
+    writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+    expectUserError(() => openModel(folder), join(folder, "config.json"), ...parts);
   });
 
   test.each<[string, (config: Record<string, unknown>) => unknown, readonly string[]]>([
-    ["an unknown family", (config) => ({ ...config, model_type: "gpt2" }), ['unknown model_type "gpt2"', "qwen2_vl"]],
+    [
+      "an unknown family",
+      (config) => ({ ...config, model_type: "gpt2" }),
+      ['unknown model_type "gpt2", known: qwen2_vl, qwen2_5_vl, qwen3_vl'],
+    ],
     ["a missing size", ({ hidden_size: _, ...config }) => config, ["hidden_size"]],
     ["no rotary sections", ({ rope_scaling: _, ...config }) => config, ["mrope_section is missing"]],
     [

@@ -8,51 +8,57 @@ import { plainScoring } from "../../src/engine/engine.ts";
 import { LocalCore, type LocalEngineOptions } from "../../src/engine/local/local-core.ts";
 import { openModel } from "../../src/models/index.ts";
 import { type LoraOptions, withLora } from "../../src/models/lora.ts";
-import { goldenCase, maxDifference } from "../parity/golden.ts";
+import { type CaseName, caseOfEachFamily, goldenCase, maxDifference } from "../parity/golden.ts";
 
-const golden = goldenCase("grouped_tied");
 const lora: LoraOptions = { r: 4, lora_alpha: 8, target_modules: "all-linear" };
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => void rmSync(folder, { recursive: true })));
 
-const group = {
-  prompt: golden.prompt,
-  completions: [{ tokenIds: golden.completion, weight: 1 / golden.completion.length, advantage: 1 }],
+/** Layers of the language model, of a block of the tower and of a merger. */
+const someLayers: Readonly<Partial<Record<CaseName, readonly string[]>>> = {
+  grouped_tied: ["q_proj", "down_proj", "attn.qkv", "mlp.2"],
+  windows_tied: ["q_proj", "down_proj", "attn.qkv", "mlp.2"],
+  deepstack_tied: ["q_proj", "down_proj", "attn.qkv", "deepstack_merger_list.1.linear_fc2"],
 };
-const batch = {
-  groups: [group],
-  scoring: plainScoring,
-  loss: {
-    name: "supervised",
-    variant: { onPolicy: true, klEstimator: null },
-    numbers: { beta: 0, epsilonLow: 0.2, epsilonHigh: 0.2, delta: Number.POSITIVE_INFINITY },
-  },
-} as const;
+
 const optimiser = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 };
-
-function open(o: Partial<LocalEngineOptions> = {}): LocalCore {
-  return new LocalCore({
-    modelFolder: golden.checkpoint,
-    initialise: "pretrained",
-    seed: 3,
-    freeze: [],
-    lora,
-    threads: 1,
-    microBatchTokens: 512,
-    rows: 8,
-    ...o,
-  });
-}
-
-const score = async (core: LocalCore, which: "policy" | "reference" = "policy") =>
-  (await core.logProbs([group], plainScoring, which)).logProbs[0]!;
 
 function freshFolder(): string {
   folders.push(mkdtempSync(join(tmpdir(), "viva-lora-")));
   return folders.at(-1)!;
 }
 
-describe("LoRA", () => {
+describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
+  const golden = goldenCase(name);
+  const group = {
+    prompt: golden.prompt,
+    completions: [{ tokenIds: golden.completion, weight: 1 / golden.completion.length, advantage: 1 }],
+  };
+  const batch = {
+    groups: [group],
+    scoring: plainScoring,
+    loss: {
+      name: "supervised",
+      variant: { onPolicy: true, klEstimator: null },
+      numbers: { beta: 0, epsilonLow: 0.2, epsilonHigh: 0.2, delta: Number.POSITIVE_INFINITY },
+    },
+  } as const;
+  const open = (o: Partial<LocalEngineOptions> = {}): LocalCore =>
+    new LocalCore({
+      modelFolder: golden.checkpoint,
+      initialise: "pretrained",
+      seed: 3,
+      freeze: [],
+      lora,
+      threads: 1,
+      microBatchTokens: 512,
+      rows: 8,
+      ...o,
+    });
+
+  const score = async (core: LocalCore, which: "policy" | "reference" = "policy") =>
+    (await core.logProbs([group], plainScoring, which)).logProbs[0]!;
+
   test("fresh adapters equal the base, and training moves them while the reference stays", async () => {
     const base = await score(open({ lora: null }));
     const core = open();
@@ -87,7 +93,7 @@ describe("LoRA", () => {
   });
 
   test("the loss's gradient by every adapter weight equals central differences", async () => {
-    const core = open({ lora: { ...lora, target_modules: ["q_proj", "down_proj", "attn.qkv", "mlp.2"] } });
+    const core = open({ lora: { ...lora, target_modules: someLayers[name]! } });
     await core.forwardBackward(batch);
     core.optimStep({ ...optimiser, learningRate: 0.05 }); // away from B = 0, where A has no gradient
     await core.forwardBackward(batch);
@@ -111,6 +117,7 @@ describe("LoRA", () => {
 });
 
 describe("target_modules", () => {
+  const golden = goldenCase("grouped_tied");
   const model = openModel(golden.checkpoint);
   const targets = (target_modules: LoraOptions["target_modules"]) =>
     Object.keys(withLora(model, { ...lora, target_modules }).weights).filter((name) => name.endsWith("lora_A.weight"));
@@ -121,6 +128,15 @@ describe("target_modules", () => {
     expect(targets(".*language_model.*\\.(q_proj|v_proj)")).toHaveLength(4);
     expect(targets(".*visual.*qkv")).toHaveLength(2);
     expect(targets("all-linear")).toHaveLength(2 * 7 + 2 * 4 + 2);
+  });
+
+  test("all-linear takes every linear layer but the output head, in windows and mergers too", () => {
+    const count = (name: CaseName) => {
+      const { weights } = withLora(openModel(goldenCase(name).checkpoint), lora);
+      return Object.keys(weights).filter((weight) => weight.endsWith("lora_A.weight")).length;
+    };
+    expect(count("windows_tied")).toBe(2 * 7 + 3 * 5 + 2);
+    expect(count("deepstack_tied")).toBe(3 * 7 + 3 * 4 + 3 * 2);
   });
 
   test("nothing chosen, a bad expression, and unequal blocks are one clear sentence", () => {

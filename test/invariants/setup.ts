@@ -17,7 +17,7 @@ import { forwardBackward } from "../../src/engine/local/trainer.ts";
 import { readWeights, trainableNames, WeightStore } from "../../src/engine/local/weight-store.ts";
 import { openModel } from "../../src/models/index.ts";
 import type { Model } from "../../src/models/model.ts";
-import { type cases, type GoldenCase, goldenCase, largest, maxDifference } from "../parity/golden.ts";
+import { type CaseName, type GoldenCase, goldenCase, largest, maxDifference } from "../parity/golden.ts";
 
 export interface Opened {
   readonly golden: GoldenCase;
@@ -26,7 +26,7 @@ export interface Opened {
   readonly compute: Compute;
 }
 
-export function openGolden(name: (typeof cases)[number]): Opened {
+export function openGolden(name: CaseName): Opened {
   const golden = goldenCase(name);
   const model = openModel(golden.checkpoint);
   return { golden, model, values: readWeights(model, golden.checkpoint), compute: new Compute(model, 1) };

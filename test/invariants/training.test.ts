@@ -8,7 +8,7 @@ import type { TokenBatch, TrainingGroup } from "../../src/engine/engine.ts";
 import { Compute } from "../../src/engine/local/compute.ts";
 import { forwardBackward, scoreCompletions } from "../../src/engine/local/trainer.ts";
 import { trainableNames, visionNames, WeightStore } from "../../src/engine/local/weight-store.ts";
-import { cases, maxDifference } from "../parity/golden.ts";
+import { caseOfEachFamily, cases, maxDifference } from "../parity/golden.ts";
 import {
   batchOf,
   differentiate,
@@ -204,8 +204,8 @@ describe("splitting the batch", () => {
   });
 });
 
-describe("images", () => {
-  const on = opened.get("two_images")!;
+describe.each(["two_images", "windows_two_images", "deepstack_two_images"] as const)("images of %s", (name) => {
+  const on = opened.get(name)!;
   const vocabulary = on.model.language.vocabularySize;
   const longer = { ...on.golden.prompt, tokenIds: Int32Array.from([...on.golden.prompt.tokenIds, 40, 41, 42]) };
   const groups = [on.golden.prompt, longer].map((prompt, i) => ({
@@ -248,11 +248,17 @@ describe("images", () => {
   });
 
   test("images of one size run together, each with the result it has alone", async () => {
-    const other = openGolden("two_images").golden.prompt;
+    // As many patches, in another shape: positions and windows are another's.
+    const { prompt } = on.golden;
     const changed = {
-      ...other,
-      images: other.images.map((image) => {
-        return { ...image, sha256: `${image.sha256} mirrored`, patches: image.patches.map((v) => -v) };
+      ...prompt,
+      images: prompt.images.map(({ grid: [t, h, w], ...image }) => {
+        return {
+          ...image,
+          grid: [t, w, h] as const,
+          sha256: `${image.sha256} turned`,
+          patches: image.patches.map((v) => -v),
+        };
       }),
     };
     const groups = [on.golden.prompt, changed].map((prompt) => ({
@@ -277,6 +283,23 @@ describe("images", () => {
     expect([...gradients.keys()].sort()).toEqual(language.sort());
   });
 });
+
+test.each(caseOfEachFamily)(
+  "%s: a frozen tower runs no backward program and changes no other gradient",
+  async (name) => {
+    const on = opened.get(name)!;
+    const completions = madeCompletions([4, 2], "frozen", on.model.language.vocabularySize);
+    const batch = batchOf([{ prompt: on.golden.prompt, completions }]);
+    const all = await differentiate(on, [batch]);
+    const backward = vi.spyOn(Compute.prototype, "backward");
+    const some = await differentiate(on, [batch], { freeze: ["vision"] });
+    const keys = backward.mock.calls.map(([key]) => key);
+    expect(keys.filter((key) => key.startsWith("vision"))).toEqual([]);
+    expect(keys.filter((key) => key.startsWith("language")).length).toBe(on.model.language.depth + 1);
+    const expected = new Map([...all.gradients].filter(([name]) => !visionNames(on.model).includes(name)));
+    expect(gradientDifference(some.gradients, expected).difference).toBeLessThan(1e-6);
+  },
+);
 
 describe("frozen weights", () => {
   const on = opened.get("grouped_tied")!;

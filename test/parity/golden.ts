@@ -1,11 +1,27 @@
-/** Reads a golden case that scripts/goldens/qwen2_vl.py wrote. */
+/** Reads a golden case that a script of scripts/goldens wrote. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ImageFeatures, Message, Prompt } from "../../src/core/records.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
 
-export const cases = ["grouped_tied", "ungrouped_untied", "two_images"] as const;
+/** The family of each case, which its folder lies in. */
+const familyOf = {
+  grouped_tied: "qwen2_vl",
+  ungrouped_untied: "qwen2_vl",
+  two_images: "qwen2_vl",
+  windows_tied: "qwen2_5_vl",
+  windows_two_images: "qwen2_5_vl",
+  deepstack_tied: "qwen3_vl",
+  deepstack_two_images: "qwen3_vl",
+} as const;
+
+export type CaseName = keyof typeof familyOf;
+
+export const cases = Object.keys(familyOf) as CaseName[];
+
+/** One case of each family, the smallest that has all the family's parts. */
+export const caseOfEachFamily = ["grouped_tied", "windows_tied", "deepstack_tied"] as const satisfies CaseName[];
 
 export interface GoldenCase {
   readonly folder: string;
@@ -24,8 +40,8 @@ export interface GoldenCase {
   tensor(name: string): { readonly shape: readonly number[]; readonly data: Float32Array };
 }
 
-export function goldenCase(name: (typeof cases)[number]): GoldenCase {
-  const folder = fileURLToPath(new URL(`../golden/qwen2_vl/${name}/`, import.meta.url));
+export function goldenCase(name: CaseName): GoldenCase {
+  const folder = fileURLToPath(new URL(`../golden/${familyOf[name]}/${name}/`, import.meta.url));
   const json = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8"));
   const file = openSafetensors(join(folder, "golden.safetensors"));
   const tensor = (key: string) => ({ shape: file.info(key).shape, data: file.readFloat32(key) });

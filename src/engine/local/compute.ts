@@ -3,11 +3,11 @@ import type { Params, Program } from "../../compiler/tensor.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
 import { Session } from "../../runtime/session.ts";
-import { blockPrograms, localWeights, type ProgramPair } from "./programs.ts";
+import { type BlockKind, blockPrograms, localWeights, type ProgramPair } from "./programs.ts";
 import type { WeightStore } from "./weight-store.ts";
 
-/** What a block needs besides its input and weights: cos, sin and, for packed rows, the layout. */
-export type BlockFeeds = Params<TensorData>;
+/** What each block needs besides its input and weights: cos, sin and the inputs of its kind. */
+export type BlockFeeds = (index: number) => Params<TensorData>;
 
 /** The programs of a part of the model whose backward differentiates the given weights. */
 type PartPrograms = (trained: readonly string[]) => ProgramPair;
@@ -69,46 +69,63 @@ export class Compute {
     return Object.fromEntries(o.wrt.map((name) => [name, results[`d.${name}`]!]));
   }
 
-  /** All blocks of a stack; the returned list holds each block's input (when kept), and last the stack's output. */
+  /**
+   * All blocks of a stack. The returned list holds the input of block i at i and the stack's output at `depth`; inputs that
+   * are not to be kept are left out.
+   */
   async blocks(
     key: string,
     stack: Stack,
     values: Params<TensorData>,
     x: TensorData,
     feeds: BlockFeeds,
-    keepInputs: boolean,
+    keep: "all" | readonly number[],
   ): Promise<TensorData[]> {
-    const states = [x];
+    const states: TensorData[] = new Array(stack.depth + 1);
+    let y = x;
     for (let i = 0; i < stack.depth; i++) {
-      const all = { x: states.at(-1)!, ...feeds, ...localWeights(stack, values, i) };
-      const y = await this.forward(key, this.#blockPrograms(stack, feeds), all);
-      if (!keepInputs) states.pop();
-      states.push(y);
+      if (keep === "all" || keep.includes(i)) states[i] = y;
+      const own = feeds(i);
+      const all = { x: y, ...own, ...localWeights(stack, values, i) };
+      y = await this.forward(...this.#blockPrograms(key, stack, own), all);
     }
+    states[stack.depth] = y;
     return states;
   }
 
-  /** Backward through all blocks; `inputs` are the block inputs that `blocks` kept. Returns the gradient of the first. */
+  /**
+   * Backward through all blocks; `inputs` are the block inputs that `blocks` kept, `cotangents` those of the outputs of
+   * blocks, the last's among them. Returns the gradient of the first input; gradients by image features go to `onFeatures`.
+   */
   async blocksBackward(
     key: string,
     stack: Stack,
     store: WeightStore,
     inputs: readonly TensorData[],
-    cotangent: TensorData,
+    cotangents: ReadonlyMap<number, TensorData>,
     feeds: BlockFeeds,
+    onFeatures: (gradient: TensorData) => void = () => {},
   ): Promise<TensorData> {
-    let dy = cotangent;
+    let dy = cotangents.get(stack.depth - 1)!;
     for (let i = stack.depth - 1; i >= 0; i--) {
-      const all = { x: inputs[i]!, "d.y": dy, ...feeds, ...localWeights(stack, store.values, i) };
-      const o = { store, weights: stack.blockWeights, prefix: stack.blockPrefix(i), wrt: ["x"] };
-      dy = (await this.backward(key, this.#blockPrograms(stack, feeds), all, o))["x"]!;
+      const own = feeds(i);
+      const all = { x: inputs[i]!, "d.y": dy, ...own, ...localWeights(stack, store.values, i) };
+      const wrt = kindOf(own).featured ? ["x", "features"] : ["x"];
+      const o = { store, weights: stack.blockWeights, prefix: stack.blockPrefix(i), wrt };
+      const gradients = await this.backward(...this.#blockPrograms(key, stack, own), all, o);
+      if (gradients["features"] !== undefined) onFeatures(gradients["features"]);
+      dy = gradients["x"]!;
+      const added = cotangents.get(i - 1);
+      if (added !== undefined) for (let k = 0; k < dy.data.length; k++) dy.data[k]! += added.data[k]!;
     }
     return dy;
   }
 
-  #blockPrograms(stack: Stack, feeds: BlockFeeds): PartPrograms {
-    const mixing = feeds["placeOf"] === undefined ? "rows" : "packed";
-    return (trained) => blockPrograms(this.model, stack, mixing, trained);
+  /** A block's programs, and the key of its kind. */
+  #blockPrograms(key: string, stack: Stack, feeds: Params<TensorData>): [string, PartPrograms] {
+    const kind = kindOf(feeds);
+    const names = Object.entries(kind).flatMap(([name, has]) => (has ? [name] : []));
+    return [[key, ...names].join("."), (trained) => blockPrograms(this.model, stack, kind, trained)];
   }
 
   async close(): Promise<void> {
@@ -125,4 +142,12 @@ export class Compute {
     }
     return buffer;
   }
+}
+
+function kindOf(feeds: Params<TensorData>): BlockKind {
+  return {
+    packed: feeds["placeOf"] !== undefined,
+    windowed: feeds["windowIndex"] !== undefined,
+    featured: feeds["line"] !== undefined,
+  };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ImageFeatures, Prompt } from "../../core/records.ts";
 import type { LanguageStack } from "../../models/model.ts";
-import { ropePositions } from "../../models/qwen2_vl/positions.ts";
+import { ropePositions } from "../../models/qwen_vl/positions.ts";
 import type { TrainingGroup } from "../engine.ts";
 import { layOut, packRows, placeImages, splitRows } from "./packing.ts";
 
@@ -9,6 +9,7 @@ const IMAGE = 9;
 
 /** All that packing asks of a language model. */
 const language = {
+  featureLines: 1,
   positionAxes: 3,
   positions: (tokenIds: Int32Array, grids: readonly (readonly [number, number, number])[]) =>
     ropePositions(tokenIds, grids, { imageTokenId: IMAGE, mergeSize: 2 }),
@@ -113,15 +114,20 @@ describe("layOut", () => {
 describe("placeImages", () => {
   const [a, b] = [image("a", [1, 2, 4]), image("b", [1, 2, 2])];
 
+  test("a token with several lines of features points at its first", () => {
+    const { imageIndex } = placeImages([prompt([IMAGE, 1, IMAGE, IMAGE], [b, a])], [0], 4, IMAGE, 4, 3);
+    expect([...imageIndex]).toEqual([0, -1, 3, 6]);
+  });
+
   test("an image met again points at the features it already has", () => {
     const prompts = [prompt([IMAGE, 1, IMAGE, IMAGE], [b, a]), prompt([IMAGE, IMAGE, IMAGE, 1], [a, b])];
-    const { imageIndex, images } = placeImages(prompts, [0, 4], 8, IMAGE, 4);
+    const { imageIndex, images } = placeImages(prompts, [0, 4], 8, IMAGE, 4, 1);
     expect(images).toEqual([b, a]);
     expect([...imageIndex]).toEqual([0, -1, 1, 2, 1, 2, 0, -1]);
   });
 
   test("image tokens and features that do not agree are our own bug", () => {
-    expect(() => placeImages([prompt([IMAGE, 1], [a])], [0], 2, IMAGE, 4)).toThrow(
+    expect(() => placeImages([prompt([IMAGE, 1], [a])], [0], 2, IMAGE, 4, 1)).toThrow(
       "internal: the prompt has 1 image tokens, its images give 2 features",
     );
   });

@@ -31,7 +31,7 @@ export interface MicroBatch {
   readonly tokenIds: Int32Array;
   /** [positionAxes x flat] */
   readonly positions: Int32Array;
-  /** [flat]: line of the micro-batch's image features, or −1 */
+  /** [flat]: first line of the token's features among the micro-batch's, or −1 */
   readonly imageIndex: Int32Array;
   /** Distinct images in the order of their features. */
   readonly images: readonly ImageFeatures[];
@@ -93,7 +93,7 @@ export function splitRows(rows: readonly PackedRow[], budget: number): PackedRow
 /** Lays rows out one after another. */
 export function layOut(
   rows: readonly PackedRow[],
-  language: Pick<LanguageStack, "positionAxes" | "positions">,
+  language: Pick<LanguageStack, "positionAxes" | "positions" | "featureLines">,
   imageTokenId: number,
   patchesPerToken: number,
 ): MicroBatch {
@@ -129,7 +129,7 @@ export function layOut(
     }
   }
   const prompts = rows.map(({ prompt }) => prompt);
-  const placed = placeImages(prompts, starts, flat, imageTokenId, patchesPerToken);
+  const placed = placeImages(prompts, starts, flat, imageTokenId, patchesPerToken, language.featureLines);
   return { tokenIds, positions, predictions, grids: placeInGrids(rows, starts, flat), ...placed };
 }
 
@@ -179,6 +179,7 @@ export function placeImages(
   flat: number,
   imageTokenId: number,
   patchesPerToken: number,
+  featureLines: number,
 ): Pick<MicroBatch, "imageIndex" | "images"> {
   const imageIndex = new Int32Array(flat).fill(-1);
   const images: ImageFeatures[] = [];
@@ -197,7 +198,7 @@ export function placeImages(
     });
     let seen = 0;
     for (const [t, id] of prompt.tokenIds.entries())
-      if (id === imageTokenId) imageIndex[starts[row]! + t] = order[seen++]!;
+      if (id === imageTokenId) imageIndex[starts[row]! + t] = featureLines * order[seen++]!;
     if (seen !== order.length) {
       throw new Error(`internal: the prompt has ${seen} image tokens, its images give ${order.length} features`);
     }

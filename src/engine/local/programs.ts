@@ -2,10 +2,11 @@
 import type { TokenLossVariant } from "../../algorithms/algorithm.ts";
 import { type TokenLossName, tokenLosses } from "../../algorithms/index.ts";
 import { grad, vjp } from "../../compiler/grad.ts";
-import { cachedAttention, gather, mul, pick, reshape, sum } from "../../compiler/ops/index.ts";
-import { type Dim, input, type Params, type Program, type Tensor } from "../../compiler/tensor.ts";
+import { add, cachedAttention, gather, lessOrEqual, mul, pick, reshape, sum, where } from "../../compiler/ops/index.ts";
+import { constant, type Dim, input, type Params, type Program, scalar, type Tensor } from "../../compiler/tensor.ts";
+import { int32 } from "../../core/tensor-data.ts";
 import type { Attend, BlockContext, Model, Stack } from "../../models/model.ts";
-import { attention } from "../../nn/layers.ts";
+import { attention, windowAttention } from "../../nn/layers.ts";
 import { packedAttention } from "../../nn/packed-attention.ts";
 import { entropy, type SamplingVariant, sampleToken, samplingLogProbs } from "../../nn/sampling.ts";
 
@@ -44,24 +45,56 @@ function pair(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]): Progra
   };
 }
 
-/**
- * One block of a stack: over rows of equal length that see themselves whole ("rows": images), or over packed rows as flat
- * tokens ("packed": the language model). `trained` are the local names of weights that the backward program differentiates.
- */
-export function blockPrograms(
-  model: Model,
-  stack: Stack,
-  mixing: "rows" | "packed",
-  trained: readonly string[],
-): ProgramPair {
+/** What a block has besides input, rotary table and weights: each kind of a stack's blocks has its own programs. */
+export interface BlockKind {
+  /** Tokens are packed rows, flat; the inputs of `layoutInputs` place them. Else they are rows that see themselves whole. */
+  readonly packed: boolean;
+  /** Attention within windows: the inputs "windowIndex", "windowBias" and "windowPlace" are its tables. */
+  readonly windowed: boolean;
+  /** Line "line" of the image tokens' features (inputs as in the stem) is added to what the block leaves. */
+  readonly featured: boolean;
+}
+
+/** One block of a stack; `trained` are the local names of the weights that the backward program differentiates. */
+export function blockPrograms(model: Model, stack: Stack, kind: BlockKind, trained: readonly string[]): ProgramPair {
   const weights = weightInputs(model, stack.blockWeights, stack.blockPrefix(0));
+  const context = kind.packed ? rotaryInputs(stack, 1, "flat") : rotaryInputs(stack, "rows", "tokens");
   const x = float("x", "flat", stack.width);
-  const context = mixing === "rows" ? rotaryInputs(stack, "rows", "tokens") : rotaryInputs(stack, 1, "flat");
-  const layout = mixing === "packed" ? layoutInputs() : null;
-  const attend: Attend = (query, key, value) =>
-    layout === null ? attention(query, key, value, null) : packedAttention(query, key, value, layout);
-  const y = stack.block(weights, x, { ...context, attend });
-  return pair({ x, ...context, ...layout, ...weights }, y, ["x", ...trained]);
+  const mixing = mixingInputs(kind);
+  const inputs = { x, ...context, ...mixing.inputs, ...weights };
+  const y = stack.block(weights, x, { ...context, attend: mixing.attend });
+  if (!kind.featured) return pair(inputs, y, ["x", ...trained]);
+  const { features, imageIndex } = stemInputs(model);
+  const line = ints("line");
+  const added = addFeatures(y, features, imageIndex, line);
+  return pair({ ...inputs, features, imageIndex, line }, added, ["x", "features", ...trained]);
+}
+
+/** How a block of this kind mixes tokens, and the inputs that this needs. */
+function mixingInputs(kind: BlockKind): { readonly inputs: Params<Tensor>; readonly attend: Attend } {
+  if (kind.packed) {
+    const layout = layoutInputs();
+    return { inputs: layout, attend: (query, key, value) => packedAttention(query, key, value, layout) };
+  }
+  if (kind.windowed) {
+    const windowIndex = ints("windowIndex", "windows", "places");
+    const windowBias = float("windowBias", "windows", "places", "places");
+    const windowPlace = ints("windowPlace", "flat");
+    const windows = { index: windowIndex, bias: windowBias, place: windowPlace };
+    return {
+      inputs: { windowIndex, windowBias, windowPlace },
+      attend: (query, key, value) => windowAttention(query, key, value, windows),
+    };
+  }
+  return { inputs: {}, attend: (query, key, value) => attention(query, key, value, null) };
+}
+
+/** x [flat, width] with a line of each image token's features added. */
+function addFeatures(x: Tensor, features: Tensor, imageIndex: Tensor, line: Tensor): Tensor {
+  const zero = constant(int32([], [0]));
+  const isImage = lessOrEqual(zero, imageIndex);
+  const found = gather(features, where(isImage, add(imageIndex, line), zero));
+  return add(x, where(reshape(isImage, [...imageIndex.shape, 1]), found, scalar(0)));
 }
 
 function layoutInputs() {
@@ -87,15 +120,26 @@ export function visionStemPrograms(model: Model, trained: readonly string[]): Pr
   const { vision } = model;
   const weights = weightInputs(model, vision.stemWeights);
   const patches = float("patches", "flat", vision.patchSize);
-  return pair({ patches, ...weights }, vision.stem(weights, patches), trained);
+  if (vision.learnedPositions === null) {
+    return pair({ patches, ...weights }, vision.stem(weights, patches, null), trained);
+  }
+  const { taps } = vision.learnedPositions;
+  const lines = ints("positionLines", "flat", taps);
+  const shares = float("positionWeights", "flat", taps);
+  const inputs = { patches, positionLines: lines, positionWeights: shares, ...weights };
+  return pair(inputs, vision.stem(weights, patches, { lines, weights: shares }), trained);
 }
 
 export function visionHeadPrograms(model: Model, trained: readonly string[]): ProgramPair {
   const { vision } = model;
   const weights = weightInputs(model, vision.headWeights);
-  const x = float("x", "flat", vision.width);
-  return pair({ x, ...weights }, vision.head(weights, x), ["x", ...trained]);
+  const outputs = vision.headBlocks.map((block) => float(blockOutput(block), "flat", vision.width));
+  const inputs = Object.fromEntries(vision.headBlocks.map((block, i) => [blockOutput(block), outputs[i]!]));
+  return pair({ ...inputs, ...weights }, vision.head(weights, outputs), [...Object.keys(inputs), ...trained]);
 }
+
+/** The vision head's input for what a block leaves. */
+export const blockOutput = (block: number) => `block.${block}`;
 
 export function languageStemPrograms(model: Model, trained: readonly string[]): ProgramPair {
   const { language } = model;
@@ -108,7 +152,7 @@ export function languageStemPrograms(model: Model, trained: readonly string[]): 
 function stemInputs(model: Model) {
   return {
     tokenIds: ints("tokenIds", "flat"),
-    features: float("features", "features", model.language.width),
+    features: float("features", "lines", model.language.width),
     imageIndex: ints("imageIndex", "flat"),
   };
 }
@@ -224,6 +268,9 @@ export function generateProgram(model: Model, sampling: SamplingVariant): Progra
       return result.output;
     };
     x = language.block(localWeights(language, weights, i), x, { ...context, attend });
+    if (i + 1 < language.featureLines) {
+      x = addFeatures(x, stem.features, stem.imageIndex, constant(int32([], [i + 1])));
+    }
   }
   const logProbs = samplingLogProbs(language.head(weights, gather(x, last)), sampling, t);
   const { token, logProb } = sampleToken(logProbs, sampling, uniform);

@@ -138,7 +138,14 @@ export async function sampleCompletions(
     const { prompt } = group;
     const tokens = prompt.tokenIds.length;
     const own = new KeyValueCache(language, 1, tokens);
-    const { imageIndex, images } = placeImages([prompt], [0], tokens, model.imageTokenId, model.vision.patchesPerToken);
+    const { imageIndex, images } = placeImages(
+      [prompt],
+      [0],
+      tokens,
+      model.imageTokenId,
+      model.vision.patchesPerToken,
+      language.featureLines,
+    );
     const features = images.map((image) => encoded.features.get(image.sha256)!);
     const result = await run(d, own, 1, {
       tokenIds: int32([tokens], prompt.tokenIds),

@@ -6,7 +6,7 @@ import type { Model } from "../../models/model.ts";
 import type { SamplingVariant } from "../../nn/sampling.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 import type { ForwardBackwardResult, ScoringOptions, TokenBatch, TokenScores, TrainingGroup } from "../engine.ts";
-import type { Compute } from "./compute.ts";
+import type { BlockFeeds, Compute } from "./compute.ts";
 import { layOut, type MicroBatch, type Prediction, packRows, splitRows } from "./packing.ts";
 import { languageStemPrograms, lossProgram, scoreProgram } from "./programs.ts";
 import { backwardImages, concatenated, type EncodedImages, encodeImages } from "./vision-runner.ts";
@@ -66,8 +66,8 @@ export async function forwardBackward(
   );
   let total = 0;
   for (const micro of microBatches(model, groups, o)) {
-    const blockFeeds = languageFeeds(model, micro);
-    const states = await runLanguage(compute, store.values, micro, encoded, true, blockFeeds);
+    const feeds = languageFeeds(model, micro, encoded);
+    const states = await runLanguage(compute, store.values, micro, encoded, true, feeds);
     const hidden = states.at(-1)!;
     const dHidden = new Float32Array(hidden.data.length);
     for (const lines of headChunks(micro, model)) {
@@ -84,59 +84,79 @@ export async function forwardBackward(
       for (const name of trainedHead) store.accumulate(name, outputs[`d.${name}`]!);
       addLines(dHidden, outputs["d.x"]!.data as Float32Array, lines, model.language.width);
     }
+    const addFeatures = (gradient: TensorData) => addToImages(dFeatures, micro, gradient);
     const dx = await compute.blocksBackward(
       "language.block",
       model.language,
       store,
       states,
-      float32(hidden.shape, dHidden),
-      blockFeeds,
+      new Map([[model.language.depth - 1, float32(hidden.shape, dHidden)]]),
+      feeds.block,
+      addFeatures,
     );
-    await stemBackward(compute, store, micro, encoded, dx, trainVision ? dFeatures : null);
+    await stemBackward(compute, store, feeds, dx, trainVision ? addFeatures : null);
   }
   if (trainVision) await backwardImages(compute, store, encoded, dFeatures);
   return { ...result, loss: total };
 }
 
-/** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first. */
+/** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first; without `keep` the last only. */
 export async function runLanguage(
   compute: Compute,
   values: Params<TensorData>,
   micro: MicroBatch,
   encoded: EncodedImages,
   keep: boolean,
-  blockFeeds = languageFeeds(compute.model, micro),
+  feeds = languageFeeds(compute.model, micro, encoded),
 ): Promise<TensorData[]> {
   const { model } = compute;
-  const feeds = { ...stemFeeds(model, micro, encoded), ...values };
-  const x = await compute.forward("language.stem", (trained) => languageStemPrograms(model, trained), feeds);
-  return compute.blocks("language.block", model.language, values, x, blockFeeds, keep);
+  const stem = { ...feeds.stem, ...values };
+  const x = await compute.forward("language.stem", (trained) => languageStemPrograms(model, trained), stem);
+  return compute.blocks("language.block", model.language, values, x, feeds.block, keep ? "all" : []);
 }
 
 async function stemBackward(
   compute: Compute,
   store: WeightStore,
-  micro: MicroBatch,
-  encoded: EncodedImages,
+  feeds: LanguageFeeds,
   dx: TensorData,
-  dFeatures: ReadonlyMap<string, Float32Array> | null,
+  addFeatures: ((gradient: TensorData) => void) | null,
 ): Promise<void> {
   const { model } = compute;
-  const feeds = { ...stemFeeds(model, micro, encoded), "d.y": dx, ...store.values };
+  const all = { ...feeds.stem, "d.y": dx, ...store.values };
   const programs = (trained: readonly string[]) => languageStemPrograms(model, trained);
-  const o = { store, weights: model.language.stemWeights, wrt: dFeatures === null ? [] : ["features"] };
-  const gradients = await compute.backward("language.stem", programs, feeds, o);
-  if (dFeatures === null) return;
-  const gradient = gradients["features"]!;
+  const o = { store, weights: model.language.stemWeights, wrt: addFeatures === null ? [] : ["features"] };
+  const gradients = await compute.backward("language.stem", programs, all, o);
+  addFeatures?.(gradients["features"]!);
+}
+
+/** Adds a gradient by the micro-batch's image features to what each image has so far. */
+function addToImages(totals: ReadonlyMap<string, Float32Array>, micro: MicroBatch, gradient: TensorData): void {
   let offset = 0;
   for (const image of micro.images) {
-    const total = dFeatures.get(image.sha256)!;
+    const total = totals.get(image.sha256)!;
     for (let i = 0; i < total.length; i++) total[i]! += gradient.data[offset + i]!;
     offset += total.length;
   }
 }
 
-function stemFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages): Params<TensorData> {
+/** What the parts of the language model need of a micro-batch. */
+interface LanguageFeeds {
+  readonly stem: Params<TensorData>;
+  readonly block: BlockFeeds;
+}
+
+function languageFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages): LanguageFeeds {
+  const stem = stemFeeds(model, micro, encoded);
+  const { features, imageIndex } = stem;
+  const rows = rowFeeds(model, micro);
+  const { featureLines } = model.language;
+  const block: BlockFeeds = (index) =>
+    index + 1 < featureLines ? { ...rows, features, imageIndex, line: int32([], [index + 1]) } : rows;
+  return { stem, block };
+}
+
+function stemFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages) {
   const { width } = model.language;
   const parts = micro.images.map((image) => encoded.features.get(image.sha256)!);
   const features = parts.length > 0 ? concatenated(parts) : new Float32Array(width);
@@ -147,7 +167,7 @@ function stemFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages): Par
   };
 }
 
-function languageFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatch): Params<TensorData> {
+function rowFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatch): Params<TensorData> {
   const { cos, sin } = language.rotary(positions);
   const table = [1, tokenIds.length, language.headDim];
   const { rows, prompt, group, completion, promptTokens, completionTokens, placeOf, promptBias } = grids;

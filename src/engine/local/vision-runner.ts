@@ -2,25 +2,26 @@
 
 import type { Params } from "../../compiler/tensor.ts";
 import type { ImageFeatures } from "../../core/records.ts";
-import { float32, type TensorData } from "../../core/tensor-data.ts";
-import type { Compute } from "./compute.ts";
-import { visionHeadPrograms, visionStemPrograms } from "./programs.ts";
+import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
+import type { LearnedPositions, VisionStack } from "../../models/model.ts";
+import type { BlockFeeds, Compute } from "./compute.ts";
+import { blockOutput, visionHeadPrograms, visionStemPrograms } from "./programs.ts";
 import type { WeightStore } from "./weight-store.ts";
+import { windowFeeds } from "./window-feeds.ts";
 
 /** Patches that one run of the tower takes at most. */
 const MAX_PATCHES = 4096;
 
 /** Encoded images by content hash, and what the backward pass needs. */
 export interface EncodedImages {
-  /** [tokens of the image, language width] */
+  /** [tokens of the image x feature lines, language width] */
   readonly features: ReadonlyMap<string, Float32Array>;
   readonly runs: readonly VisionRun[];
 }
 
 interface VisionRun {
   readonly images: readonly ImageFeatures[];
-  readonly patches: TensorData;
-  readonly feeds: Params<TensorData>;
+  readonly feeds: VisionFeeds;
   /** Each block's input, and the output of the last. */
   readonly states: readonly TensorData[];
 }
@@ -37,31 +38,71 @@ export async function encodeImages(
   const features = new Map<string, Float32Array>();
   const runs: VisionRun[] = [];
   for (const batch of batchBySize(images)) {
-    const count = patchCount(batch[0]!);
-    const patches = float32(
-      [batch.length * count, vision.patchSize],
-      concatenated(batch.map((image) => image.patches)),
-    );
-    const tables = batch.map((image) => vision.rotary(image.grid));
-    const shape = [batch.length, count, vision.headDim];
-    const feeds = {
-      cos: float32(shape, concatenated(tables.map((table) => table.cos))),
-      sin: float32(shape, concatenated(tables.map((table) => table.sin))),
-    };
-    const stem = await compute.forward("vision.stem", (trained) => visionStemPrograms(model, trained), {
-      patches,
-      ...values,
-    });
-    const states = await compute.blocks("vision.block", vision, values, stem, feeds, keep);
-    const head = { x: states.at(-1)!, ...values };
+    const feeds = visionFeeds(vision, batch);
+    const states = await runVision(compute, values, feeds, keep ? "all" : headInputs(vision));
+    const head = { ...headFeeds(vision, states), ...values };
     const y = await compute.forward("vision.head", (trained) => visionHeadPrograms(model, trained), head);
-    const size = (count / vision.patchesPerToken) * language.width;
+    const size = (patchCount(batch[0]!) / vision.patchesPerToken) * language.featureLines * language.width;
     for (const [i, image] of batch.entries()) {
       features.set(image.sha256, (y.data as Float32Array).slice(i * size, (i + 1) * size));
     }
-    if (keep) runs.push({ images: batch, patches, feeds, states });
+    if (keep) runs.push({ images: batch, feeds, states });
   }
   return { features, runs };
+}
+
+/** What the tower's parts need of a batch of images. */
+export interface VisionFeeds {
+  readonly stem: Params<TensorData>;
+  readonly block: BlockFeeds;
+}
+
+/** Feeds of images of equal patch count. */
+export function visionFeeds(vision: VisionStack, batch: readonly ImageFeatures[]): VisionFeeds {
+  const count = patchCount(batch[0]!);
+  const flat = batch.length * count;
+  const tables = batch.map((image) => vision.rotary(image.grid));
+  const shape = [batch.length, count, vision.headDim];
+  const rotary = {
+    cos: float32(shape, concatenated(tables.map((table) => table.cos))),
+    sin: float32(shape, concatenated(tables.map((table) => table.sin))),
+  };
+  const { windows, learnedPositions } = vision;
+  const within = windows === null ? rotary : { ...rotary, ...windowFeeds(batch.map(({ grid }) => windows.of(grid))) };
+  const stem = {
+    patches: float32([flat, vision.patchSize], concatenated(batch.map((image) => image.patches))),
+    ...(learnedPositions === null ? {} : positionFeeds(learnedPositions, batch)),
+  };
+  return { stem, block: (index) => (windows?.hasWindows(index) ? within : rotary) };
+}
+
+function positionFeeds({ taps, of }: LearnedPositions, batch: readonly ImageFeatures[]): Params<TensorData> {
+  const positions = batch.map(({ grid }) => of(grid));
+  const weights = concatenated(positions.map((own) => own.weights));
+  const lines = positions.flatMap((own) => Array.from(own.lines));
+  const shape = [weights.length / taps, taps];
+  return { positionLines: int32(shape, lines), positionWeights: float32(shape, weights) };
+}
+
+/** The stem's output and what each block leaves, as `Compute.blocks` gives them. */
+export async function runVision(
+  compute: Compute,
+  values: Params<TensorData>,
+  feeds: VisionFeeds,
+  keep: "all" | readonly number[],
+): Promise<TensorData[]> {
+  const { model } = compute;
+  const stem = { ...feeds.stem, ...values };
+  const x = await compute.forward("vision.stem", (trained) => visionStemPrograms(model, trained), stem);
+  return compute.blocks("vision.block", model.vision, values, x, feeds.block, keep);
+}
+
+/** What a block leaves is the input of the next: where the head's inputs are found among the states. */
+const headInputs = (vision: VisionStack) => vision.headBlocks.map((block) => block + 1);
+
+/** The head's inputs among a tower's states. */
+export function headFeeds(vision: VisionStack, states: readonly TensorData[]): Params<TensorData> {
+  return Object.fromEntries(vision.headBlocks.map((block) => [blockOutput(block), states[block + 1]!]));
 }
 
 /** Adds the tower's gradients for cotangents of the features, by content hash. */
@@ -73,18 +114,16 @@ export async function backwardImages(
 ): Promise<void> {
   const { model } = compute;
   const { vision, language } = model;
-  for (const { images, patches, feeds, states } of encoded.runs) {
+  const width = language.featureLines * language.width;
+  for (const { images, feeds, states } of encoded.runs) {
     const dy = concatenated(images.map((image) => cotangents.get(image.sha256)!));
-    const head = {
-      x: states.at(-1)!,
-      "d.y": float32([dy.length / language.width, language.width], dy),
-      ...store.values,
-    };
+    const head = { ...headFeeds(vision, states), "d.y": float32([dy.length / width, width], dy), ...store.values };
     const headPrograms = (trained: readonly string[]) => visionHeadPrograms(model, trained);
-    const headOptions = { store, weights: vision.headWeights, wrt: ["x"] };
+    const headOptions = { store, weights: vision.headWeights, wrt: vision.headBlocks.map(blockOutput) };
     const dHead = await compute.backward("vision.head", headPrograms, head, headOptions);
-    const dx = await compute.blocksBackward("vision.block", vision, store, states, dHead["x"]!, feeds);
-    const stem = { patches, "d.y": dx, ...store.values };
+    const dOutputs = new Map(vision.headBlocks.map((block) => [block, dHead[blockOutput(block)]!]));
+    const dx = await compute.blocksBackward("vision.block", vision, store, states, dOutputs, feeds.block);
+    const stem = { ...feeds.stem, "d.y": dx, ...store.values };
     const stemPrograms = (trained: readonly string[]) => visionStemPrograms(model, trained);
     await compute.backward("vision.stem", stemPrograms, stem, { store, weights: vision.stemWeights, wrt: [] });
   }

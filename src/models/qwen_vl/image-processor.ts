@@ -1,6 +1,7 @@
 /**
- * Qwen2-VL's pixels: resize to multiples of 28, scale and normalise, cut into 14 x 14 patches in merge order: the four
- * patches that the vision tower merges to one token follow each other. Equal to transformers' Qwen2VLImageProcessorPil.
+ * Pixels of the Qwen-VL families: resize to whole tokens (28 or 32 pixels a side), scale and normalise, cut into patches in
+ * merge order: the four patches that the vision tower merges to one token follow each other. Equal to transformers'
+ * Qwen2VLImageProcessorPil.
  */
 import { z } from "zod";
 import { UserError } from "../../core/errors.ts";

@@ -1,12 +1,11 @@
-/** Qwen2-VL against transformers: hidden states of every layer, logits, loss and the gradient of every weight. */
+/** The Qwen-VL families against transformers: hidden states of every layer, logits, loss and the gradient of every weight. */
 import { describe, expect, test } from "vitest";
-import { float32 } from "../../src/core/tensor-data.ts";
 import { plainScoring } from "../../src/engine/engine.ts";
 import { Compute } from "../../src/engine/local/compute.ts";
 import { layOut, packRows } from "../../src/engine/local/packing.ts";
-import { logitsProgram, visionHeadPrograms, visionStemPrograms } from "../../src/engine/local/programs.ts";
+import { logitsProgram, visionHeadPrograms } from "../../src/engine/local/programs.ts";
 import { forwardBackward, runLanguage } from "../../src/engine/local/trainer.ts";
-import { encodeImages } from "../../src/engine/local/vision-runner.ts";
+import { encodeImages, headFeeds, runVision, visionFeeds } from "../../src/engine/local/vision-runner.ts";
 import { readWeights, trainableNames, WeightStore } from "../../src/engine/local/weight-store.ts";
 import { openModel } from "../../src/models/index.ts";
 import { cases, goldenCase, largest, maxDifference } from "./golden.ts";
@@ -25,17 +24,8 @@ describe.each(cases)("%s", (name) => {
   test("vision tower", async () => {
     const found: Float32Array[][] = [];
     for (const image of golden.prompt.images) {
-      const count = image.patches.length / vision.patchSize;
-      const { cos, sin } = vision.rotary(image.grid);
-      const shape = [1, count, vision.headDim];
-      const feeds = { cos: float32(shape, cos), sin: float32(shape, sin) };
-      const patches = float32([count, vision.patchSize], image.patches);
-      const x = await compute.forward("vision.stem", (trained) => visionStemPrograms(model, trained), {
-        patches,
-        ...values,
-      });
-      const states = await compute.blocks("vision.block", vision, values, x, feeds, true);
-      const head = { x: states.at(-1)!, ...values };
+      const states = await runVision(compute, values, visionFeeds(vision, [image]), "all");
+      const head = { ...headFeeds(vision, states), ...values };
       const y = await compute.forward("vision.head", (trained) => visionHeadPrograms(model, trained), head);
       found.push([...states, y].map(({ data }) => data as Float32Array));
     }

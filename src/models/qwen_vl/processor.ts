@@ -1,5 +1,5 @@
 /**
- * Qwen2-VL's processor: chat template, tokens and pixels of a prompt. Every image token in a prompt comes from an image:
+ * The processor of the Qwen-VL families: chat template, tokens and pixels of a prompt. Every image token in a prompt comes from an image:
  * as many placeholders as images, each repeated once per merged patch, and none spelled out in the text.
  */
 import { existsSync } from "node:fs";
@@ -24,27 +24,23 @@ const IMAGE_TOKEN = "<|image_pad|>";
 const END_OF_TURN = "<|im_end|>";
 const END_OF_TEXT = "<|endoftext|>";
 
-/** For checkpoints without a chat template: what Qwen2-VL's own gives for text and images. */
-const DEFAULT_TEMPLATE = `{%- for message in messages -%}
-{%- if loop.first and message.role != 'system' -%}
-{{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}
-{%- endif -%}
-{{ '<|im_start|>' + message.role + '\\n' }}
-{%- for part in message.content -%}
-{{ '<|vision_start|><|image_pad|><|vision_end|>' if part.type == 'image' else part.text }}
-{%- endfor -%}
-{{ '<|im_end|>\\n' }}
-{%- endfor -%}
-{{ '<|im_start|>assistant\\n' if add_generation_prompt else '' }}`;
-
 /**
  * Reads tokenizer.json, preprocessor_config.json (or processor_config.json), the chat template and generation_config.json
- * of a model folder. Throws UserError naming what is missing or wrong.
+ * of a model folder; `defaultTemplate` serves a folder without one. Throws UserError naming what is missing or wrong.
  */
-export async function loadProcessor(folder: string, options: LoadProcessorOptions = {}): Promise<Processor> {
+export const processorLoader =
+  (defaultTemplate: string) =>
+  (folder: string, options: LoadProcessorOptions = {}) =>
+    loadProcessor(folder, options, defaultTemplate);
+
+async function loadProcessor(
+  folder: string,
+  options: LoadProcessorOptions,
+  defaultTemplate: string,
+): Promise<Processor> {
   const tokenizer = loadTokenizer(folder);
   const config = readImageProcessorConfig(folder, options);
-  const template = tokenizer.chatTemplate ?? DEFAULT_TEMPLATE;
+  const template = tokenizer.chatTemplate ?? defaultTemplate;
   const imageTokenId = requireToken(tokenizer, folder, IMAGE_TOKEN);
   const endOfTurn = requireToken(tokenizer, folder, END_OF_TURN);
   checkImageToken(folder, imageTokenId);
@@ -182,7 +178,7 @@ function checkImageToken(folder: string, imageTokenId: number): void {
 function requireToken(tokenizer: Tokenizer, folder: string, token: string): number {
   const id = tokenizer.idOf(token);
   if (id !== undefined) return id;
-  throw new UserError(`${join(folder, "tokenizer.json")} has no token ${token}: it is no tokenizer of Qwen2-VL`);
+  throw new UserError(`${join(folder, "tokenizer.json")} has no token ${token}: it is no tokenizer of Qwen-VL`);
 }
 
 function knownIds(tokenizer: Tokenizer, tokens: readonly string[]): readonly number[] {

@@ -5,11 +5,14 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { UserError } from "../../core/errors.ts";
 import type { Message, MessageContent, RawImage } from "../../core/records.ts";
 import { openSafetensors } from "../../io/safetensors.ts";
+import { openProcessor } from "../index.ts";
+import { assistantTemplate } from "./chat-templates.ts";
 import { ropePositions } from "./positions.ts";
-import { loadProcessor } from "./processor.ts";
+import { processorLoader } from "./processor.ts";
 
-const goldens = "test/golden/qwen2_vl";
-const checkpoint = `${goldens}/two_images/checkpoint`;
+const goldens = "test/golden";
+const checkpoint = `${goldens}/qwen2_vl/two_images/checkpoint`;
+const loadProcessor = processorLoader(assistantTemplate);
 
 interface Golden {
   readonly messages: readonly {
@@ -30,7 +33,15 @@ const pixels: RawImage = { width: 56, height: 56, channels: 1, data: new Uint8Ar
 const image: MessageContent = { type: "image", image: { path: "grey", pixels } };
 const user = (...content: MessageContent[]): Message[] => [{ role: "user", content }];
 
-describe.each(["grouped_tied", "ungrouped_untied", "two_images"])("as transformers: %s", (name) => {
+describe.each([
+  "qwen2_vl/grouped_tied",
+  "qwen2_vl/ungrouped_untied",
+  "qwen2_vl/two_images",
+  "qwen2_5_vl/windows_tied",
+  "qwen2_5_vl/windows_two_images",
+  "qwen3_vl/deepstack_tied",
+  "qwen3_vl/deepstack_two_images",
+])("as transformers: %s", (name) => {
   const folder = join(goldens, name);
   const golden: Golden = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8"));
   const messages = golden.messages.map(({ role, content }) => ({
@@ -42,7 +53,7 @@ describe.each(["grouped_tied", "ungrouped_untied", "two_images"])("as transforme
   }));
 
   it("prompt text, token ids, grids and pixels", async () => {
-    const processor = await loadProcessor(join(folder, "checkpoint"));
+    const processor = await openProcessor(join(folder, "checkpoint"));
     const prompt = await processor.encode(messages, { baseFolder: folder });
     expect(prompt.text).toBe(golden.prompt);
     expect([...prompt.tokenIds]).toEqual(golden.prompt_ids);
@@ -54,8 +65,15 @@ describe.each(["grouped_tied", "ungrouped_untied", "two_images"])("as transforme
     expect(values).toEqual(expected);
   });
 
+  it("every stop token of generation_config.json", async () => {
+    const path = join(folder, "checkpoint", "generation_config.json");
+    const { eos_token_id: expected } = JSON.parse(readFileSync(path, "utf8"));
+    expect(expected).toHaveLength(2);
+    expect((await openProcessor(join(folder, "checkpoint"))).stopTokenIds).toEqual(expected);
+  });
+
   it("completion and positions", async () => {
-    const processor = await loadProcessor(join(folder, "checkpoint"));
+    const processor = await openProcessor(join(folder, "checkpoint"));
     const completion = processor.encodeCompletion(golden.completion);
     expect([...completion]).toEqual(golden.completion_ids);
     expect(processor.decode(completion)).toBe(golden.completion);
@@ -155,21 +173,27 @@ describe("loadProcessor", () => {
     await expect(loadProcessor(folder)).rejects.toThrow(/eos_token_id must be a token id or a list/);
   });
 
-  it("uses the family's template where the checkpoint has none, and it gives what Qwen2-VL's own gives", async () => {
-    const messages: Message[] = [
-      ...user(text("a\n"), image, text(" b")),
-      { role: "assistant", content: [text("c")] },
-      ...user(text("d")),
-    ];
-    const own = await (await loadProcessor(folder)).encode(messages);
-    remove("chat_template.jinja", "tokenizer_config.json");
-    const fallback = await loadProcessor(folder);
-    expect((await fallback.encode(messages)).text).toBe(own.text);
-    const withSystem: Message[] = [{ role: "system", content: [text("s")] }, ...messages];
-    expect((await fallback.encode(withSystem, { addGenerationPrompt: false })).text).toMatch(
-      /^<\|im_start\|>system\ns<\|im_end\|>\n/,
-    );
-  });
+  it.each(["qwen2_vl/two_images", "qwen2_5_vl/windows_two_images", "qwen3_vl/deepstack_two_images"])(
+    "uses the family's template where the checkpoint has none, and it gives what its own gives: %s",
+    async (name) => {
+      const own = join(goldens, name, "checkpoint");
+      const without = join(folder, "without");
+      cpSync(own, without, { recursive: true });
+      for (const file of ["chat_template.jinja", "tokenizer_config.json"]) rmSync(join(without, file));
+      const messages: Message[] = [
+        ...user(text("a\n"), image, text(" b")),
+        { role: "assistant", content: [text("c")] },
+        ...user(text("d")),
+      ];
+      const [expected, found] = [await openProcessor(own), await openProcessor(without)];
+      for (const conversation of [messages, [{ role: "system", content: [text("s")] } as const, ...messages]]) {
+        for (const addGenerationPrompt of [true, false]) {
+          const encoded = await found.encode(conversation, { addGenerationPrompt });
+          expect(encoded.text).toBe((await expected.encode(conversation, { addGenerationPrompt })).text);
+        }
+      }
+    },
+  );
 
   it("takes pixel limits in place of the checkpoint's", async () => {
     const processor = await loadProcessor(folder, { minPixels: 784, maxPixels: 784 });
@@ -227,24 +251,36 @@ describe("loadProcessor", () => {
   }
 });
 
-const qwen = "../shared/models/qwen_tokenizer";
-describe.skipIf(!existsSync(qwen))(`Qwen2-VL-2B's own files (needs ${qwen})`, () => {
-  it("make a prompt", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "viva-qwen-"));
-    try {
-      cpSync(join(qwen, "tokenizer.json"), join(folder, "tokenizer.json"));
-      for (const file of ["config.json", "preprocessor_config.json"]) {
-        cpSync(join(qwen, "../vlm_configs/Qwen2-VL-2B-Instruct", file), join(folder, file));
+const shared = "../shared/models";
+describe.skipIf(!existsSync(shared))(
+  `the tokenizer and templates of the checkpoints on the Hub (needs ${shared})`,
+  () => {
+    const open = async (config: string, template: string) => {
+      const folder = mkdtempSync(join(tmpdir(), "viva-qwen-"));
+      try {
+        cpSync(join(shared, "qwen_tokenizer/tokenizer.json"), join(folder, "tokenizer.json"));
+        for (const file of ["config.json", "preprocessor_config.json"]) {
+          cpSync(join(shared, "vlm_configs", config, file), join(folder, file));
+        }
+        cpSync(join(shared, "chat_templates", template), join(folder, "chat_template.jinja"));
+        return await openProcessor(folder);
+      } finally {
+        rmSync(folder, { recursive: true });
       }
-      cpSync(join(qwen, "../chat_templates/qwen2_5_vl.jinja"), join(folder, "chat_template.jinja"));
-      const processor = await loadProcessor(folder);
+    };
+    const system = [151644, 8948, 198, 2610, 525, 264, 10950, 17847, 13, 151645, 198];
+    const question = [151644, 872, 198, 151652, 151655, 151655, 151655, 151655, 151653, 9454, 30, 151645, 198];
+
+    it.each([
+      ["Qwen2-VL-2B-Instruct", "qwen2_5_vl.jinja", system],
+      ["Qwen2.5-VL-3B-Instruct", "qwen2_5_vl.jinja", system],
+      ["Qwen2.5-VL-7B-Instruct", "qwen2_5_vl.jinja", system],
+      ["Qwen2.5-VL-3B-Instruct", "qwen3_vl.jinja", []],
+    ])("%s with %s", async (config, template, head) => {
+      const processor = await open(config, template);
       const prompt = await processor.encode(user(image, text("Yes?")));
-      const head = [151644, 8948, 198, 2610, 525, 264, 10950, 17847, 13, 151645, 198, 151644, 872, 198, 151652];
-      const tail = [151653, 9454, 30, 151645, 198, 151644, 77091, 198];
-      expect([...prompt.tokenIds]).toEqual([...head, 151655, 151655, 151655, 151655, ...tail]);
+      expect([...prompt.tokenIds]).toEqual([...head, ...question, 151644, 77091, 198]);
       expect(processor.stopTokenIds).toEqual([151645, 151643]);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
-});
+    });
+  },
+);

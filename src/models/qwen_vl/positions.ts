@@ -1,5 +1,5 @@
 /**
- * Where tokens and patches stand: Qwen2-VL's three-axis rotary positions (M-RoPE) of a token sequence with images, and the
+ * Where tokens and patches stand: the Qwen-VL families' three-axis rotary positions (M-RoPE) of a token sequence with images, and the
  * row and column of every vision patch. As transformers' get_rope_index and get_vision_position_ids for images.
  */
 

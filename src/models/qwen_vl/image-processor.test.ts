@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../core/errors.ts";
@@ -26,6 +27,15 @@ interface Golden {
     readonly max_pixels: number;
     readonly resized: readonly number[] | null;
   }[];
+  readonly hashes: {
+    readonly configs: Readonly<Record<string, object>>;
+    readonly images: readonly {
+      readonly image: string;
+      readonly config: string;
+      readonly grid_thw: readonly number[];
+      readonly sha256: string;
+    }[];
+  };
 }
 
 const golden: Golden = JSON.parse(readFileSync(`${goldens}/golden.json`, "utf8"));
@@ -75,6 +85,20 @@ describe("as transformers", () => {
     }
     if (example.pixel_values !== null) expect(patches).toEqual(tensors.readFloat32(example.pixel_values));
   });
+});
+
+describe.each(Object.keys(golden.hashes.configs))("as transformers, under preprocessor_config.json of %s", (name) => {
+  const config = parseImageProcessorConfig(golden.hashes.configs[name], name);
+
+  it.each(golden.hashes.images.filter((each) => each.config === name))(
+    "$image: grid $grid_thw, every bit",
+    (expected) => {
+      const { patches, grid } = patchify(decoded(expected.image), config);
+      expect(grid).toEqual(expected.grid_thw);
+      const bytes = new Uint8Array(patches.buffer, patches.byteOffset, patches.byteLength);
+      expect(createHash("sha256").update(bytes).digest("hex")).toBe(expected.sha256);
+    },
+  );
 });
 
 describe("patchify", () => {

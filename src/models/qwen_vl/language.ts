@@ -1,0 +1,143 @@
+/** The language model of the Qwen-VL families: grouped-query attention, multimodal rotary positions (arXiv 2409.12191), SwiGLU. */
+import { add, gather, lessOrEqual, maximum, mul, reshape, where } from "../../compiler/ops/index.ts";
+import { constant, type Params, type Tensor } from "../../compiler/tensor.ts";
+import { int32 } from "../../core/tensor-data.ts";
+import { linear, project, rmsNorm, rotate, silu } from "../../nn/layers.ts";
+import type { BlockContext, LanguageStack, RotaryTable, WeightSpec } from "../model.ts";
+import type { TextConfig } from "./config.ts";
+import { ropePositions } from "./positions.ts";
+
+const HEAD = "lm_head.weight";
+
+export interface LanguageOptions {
+  /** Begins the names of all weights but the head's. */
+  readonly prefix: string;
+  /** Patches per side that become one image token. */
+  readonly merge: number;
+  readonly featureLines: number;
+}
+
+export function languageStack(config: TextConfig, o: LanguageOptions): LanguageStack {
+  const { width, heads, keyValueHeads, headDim } = config;
+  const { embedding, finalNorm, head, blockPrefix } = weightNames(config, o.prefix);
+  return {
+    depth: config.depth,
+    width,
+    heads,
+    keyValueHeads,
+    headDim,
+    vocabularySize: config.vocabularySize,
+    maxPositions: config.maxPositions,
+    positionAxes: 3,
+    featureLines: o.featureLines,
+    blockPrefix,
+    stemWeights: [embedding],
+    blockWeights: Object.keys(blockSpecs(config)),
+    headWeights: [finalNorm, head],
+    stem: (weights, { tokenIds, features, imageIndex }) => {
+      const zero = constant(int32([], [0]));
+      const isImage = reshape(lessOrEqual(zero, imageIndex), [...imageIndex.shape, 1]);
+      return where(isImage, gather(features, maximum(imageIndex, zero)), gather(weights[embedding]!, tokenIds));
+    },
+    block: (weights, x, context) => languageBlock(weights, x, context, config),
+    head: (weights, x) => linear(rmsNorm(x, weights[finalNorm]!, config.normEpsilon), weights[head]!),
+    positions: (tokenIds, grids) =>
+      ropePositions(tokenIds, grids, { imageTokenId: config.imageTokenId, mergeSize: o.merge }),
+    rotary: (positions) => languageRotary(positions, config),
+  };
+}
+
+function languageBlock(weights: Params<Tensor>, x: Tensor, context: BlockContext, config: TextConfig): Tensor {
+  const { heads, keyValueHeads, headDim, normEpsilon, headNorms } = config;
+  const p = (name: string) => weights[name]!;
+  const [rows, tokens] = context.cos.shape;
+  const normed = rmsNorm(x, p("input_layernorm.weight"), normEpsilon);
+  const linear = (name: string, input: Tensor) => project(weights, name, input);
+  const perHead = (name: string, count: number) =>
+    reshape(linear(`self_attn.${name}`, normed), [rows!, tokens!, count, headDim]);
+  const turned = (name: string, count: number) => {
+    const projected = perHead(`${name}_proj`, count);
+    const own = headNorms ? rmsNorm(projected, p(`self_attn.${name}_norm.weight`), normEpsilon) : projected;
+    return rotate(own, context.cos, context.sin);
+  };
+  const [query, key] = [turned("q", heads), turned("k", keyValueHeads)];
+  const mixed = reshape(context.attend(query, key, perHead("v_proj", keyValueHeads)), [x.shape[0]!, heads * headDim]);
+  const attended = add(x, linear("self_attn.o_proj", mixed));
+  const inner = rmsNorm(attended, p("post_attention_layernorm.weight"), normEpsilon);
+  const gated = mul(silu(linear("mlp.gate_proj", inner)), linear("mlp.up_proj", inner));
+  return add(attended, linear("mlp.down_proj", gated));
+}
+
+/** Each frequency turns with one of the position's axes (time, height, width); halves repeat. */
+function languageRotary(positions: Int32Array, config: TextConfig): RotaryTable {
+  const { headDim, ropeTheta, ropeAxes } = config;
+  const tokens = positions.length / 3;
+  const half = headDim / 2;
+  const frequency = Array.from({ length: half }, (_, d) => 1 / ropeTheta ** ((2 * d) / headDim));
+  const cos = new Float32Array(tokens * headDim);
+  const sin = new Float32Array(tokens * headDim);
+  for (let t = 0; t < tokens; t++) {
+    for (let d = 0; d < half; d++) {
+      const angle = positions[ropeAxes[d]! * tokens + t]! * frequency[d]!;
+      const at = t * headDim + d;
+      cos[at] = cos[at + half] = Math.cos(angle);
+      sin[at] = sin[at + half] = Math.sin(angle);
+    }
+  }
+  return { cos, sin };
+}
+
+function weightNames(config: TextConfig, prefix: string) {
+  const embedding = `${prefix}embed_tokens.weight`;
+  return {
+    embedding,
+    finalNorm: `${prefix}norm.weight`,
+    head: config.tied ? embedding : HEAD,
+    blockPrefix: (index: number) => `${prefix}layers.${index}.`,
+  };
+}
+
+function blockSpecs(config: TextConfig): Record<string, WeightSpec> {
+  const { width, mlpWidth, heads, keyValueHeads, headDim, std, biases, headNorms } = config;
+  const matrix = (out: number, into: number): WeightSpec => ({
+    shape: [out, into],
+    initialiser: { kind: "normal", std },
+  });
+  const ones = (size: number): WeightSpec => ({ shape: [size], initialiser: { kind: "ones" } });
+  const projection = (name: string, out: number, into: number): Record<string, WeightSpec> => {
+    const bias: WeightSpec = { shape: [out], initialiser: { kind: "zeros" } };
+    return {
+      [`self_attn.${name}.weight`]: matrix(out, into),
+      ...(biases.includes(name) ? { [`self_attn.${name}.bias`]: bias } : {}),
+    };
+  };
+  const norms = { "self_attn.q_norm.weight": ones(headDim), "self_attn.k_norm.weight": ones(headDim) };
+  return {
+    "input_layernorm.weight": ones(width),
+    ...projection("q_proj", heads * headDim, width),
+    ...projection("k_proj", keyValueHeads * headDim, width),
+    ...projection("v_proj", keyValueHeads * headDim, width),
+    ...projection("o_proj", width, heads * headDim),
+    ...(headNorms ? norms : {}),
+    "post_attention_layernorm.weight": ones(width),
+    "mlp.gate_proj.weight": matrix(mlpWidth, width),
+    "mlp.up_proj.weight": matrix(mlpWidth, width),
+    "mlp.down_proj.weight": matrix(width, mlpWidth),
+  };
+}
+
+/** All weights of the language model by their Hugging Face names. */
+export function languageWeights(config: TextConfig, prefix: string): Record<string, WeightSpec> {
+  const { embedding, finalNorm, blockPrefix } = weightNames(config, prefix);
+  const table: WeightSpec = {
+    shape: [config.vocabularySize, config.width],
+    initialiser: { kind: "normal", std: config.std },
+  };
+  const weights: Record<string, WeightSpec> = { [embedding]: table };
+  for (let i = 0; i < config.depth; i++) {
+    for (const [name, spec] of Object.entries(blockSpecs(config))) weights[`${blockPrefix(i)}${name}`] = spec;
+  }
+  weights[finalNorm] = { shape: [config.width], initialiser: { kind: "ones" } };
+  if (!config.tied) weights[HEAD] = table;
+  return weights;
+}
