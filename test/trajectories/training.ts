@@ -1,5 +1,6 @@
 /** The real training loops over a LocalCore in this thread, on a golden checkpoint, with made-up questions and rewards. */
 
+import { type RolloutAlgorithmName, rolloutAlgorithms } from "../../src/algorithms/index.ts";
 import type { Processor } from "../../src/core/processor.ts";
 import { integer, randomKey } from "../../src/core/random.ts";
 import type { Completion, Example, Prompt, RolloutResult, SamplingOptions } from "../../src/core/records.ts";
@@ -53,18 +54,43 @@ export const grpo: RolloutSettings = {
   temperature: 0.9,
   top_p: 1,
   top_k: 0,
-  loss_type: "grpo",
+  advantage: "group_relative",
   scale_rewards: "group",
+  filter_groups: null,
+  token_loss: "clip",
+  loss_type: "grpo",
+  importance_sampling_level: "token",
   beta: 0,
   kl_estimator: "k3",
   epsilon: 0.2,
   epsilon_high: null,
   delta: null,
+  sapo_temperature_pos: 1,
+  sapo_temperature_neg: 1.05,
   num_iterations: 1,
+  steps_per_generation: 1,
   mask_truncated_completions: false,
+  entropy_coef: 0,
 };
 
-export const drGrpo: RolloutSettings = { ...grpo, kind: "dr_grpo", loss_type: "dr_grpo", scale_rewards: "none" };
+/** The settings that make a kind of stage what it is, on the numbers above. */
+export function settingsOf(kind: RolloutAlgorithmName): RolloutSettings {
+  const { defaults } = rolloutAlgorithms[kind];
+  return {
+    ...grpo,
+    kind,
+    advantage: defaults.advantage,
+    scale_rewards: defaults.scaleRewards,
+    filter_groups: defaults.filterGroups ? { metric: "reward", max_resample: 2 } : null,
+    token_loss: defaults.tokenLoss,
+    loss_type: defaults.lossType,
+    importance_sampling_level: defaults.importanceSamplingLevel,
+    epsilon: defaults.epsilon,
+    epsilon_high: defaults.epsilonHigh,
+  };
+}
+
+export const drGrpo = settingsOf("dr_grpo");
 
 /** Share of even token ids. */
 const evenTokens: Reward = {

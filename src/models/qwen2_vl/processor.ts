@@ -37,6 +37,16 @@ const DEFAULT_TEMPLATE = `{%- for message in messages -%}
 {%- endfor -%}
 {{ '<|im_start|>assistant\\n' if add_generation_prompt else '' }}`;
 
+/** A conversation in plain words; images as above, since that is how this family is told of them. */
+const TRANSCRIPT = `{%- for message in messages -%}
+{{ '' if message.role == 'system' else (message.role | capitalize) + ': ' }}
+{%- for part in message.content -%}
+{{ '<|vision_start|><|image_pad|><|vision_end|>' if part.type == 'image' else part.text }}
+{%- endfor -%}
+{{ '\\n' }}
+{%- endfor -%}
+{{ 'Assistant:' if add_generation_prompt else '' }}`;
+
 /**
  * Reads tokenizer.json, preprocessor_config.json (or processor_config.json), the chat template and generation_config.json
  * of a model folder. Throws UserError naming what is missing or wrong.
@@ -51,6 +61,7 @@ export async function loadProcessor(folder: string, options: LoadProcessorOption
 
   const encode = async (messages: readonly Message[], o: EncodeOptions = {}): Promise<Prompt> => {
     const { addGenerationPrompt = true, baseFolder, assistantPrefix = "" } = o;
+    const rendered = o.template === "transcript" ? TRANSCRIPT : template;
     if (assistantPrefix !== "" && !addGenerationPrompt) {
       throw new Error("encode: assistantPrefix needs the generation prompt, got addGenerationPrompt: false");
     }
@@ -58,7 +69,7 @@ export async function loadProcessor(folder: string, options: LoadProcessorOption
     refuseSpecialTokens(tokenizer, [assistantPrefix], "the assistant's prefix");
 
     const text =
-      renderChat(template, messages, { addGenerationPrompt, variables: tokenizer.namedTokens }) + assistantPrefix;
+      renderChat(rendered, messages, { addGenerationPrompt, variables: tokenizer.namedTokens }) + assistantPrefix;
     const ids = tokenizer.encode(text);
     const refs = messages.flatMap(({ content }) =>
       content.flatMap((part) => (part.type === "image" ? [part.image] : [])),
