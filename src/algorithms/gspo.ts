@@ -8,7 +8,7 @@ export const gspo: RolloutAlgorithm = {
 };
 
 /** A completion's mean of logProb − oldLogProb; 0 for one without tokens. */
-export function sequenceLogRatio(logProbs: Float32Array, oldLogProbs: Float32Array): number {
+export function sequenceLogRatio(logProbs: ArrayLike<number>, oldLogProbs: ArrayLike<number>): number {
   let total = 0;
   for (let t = 0; t < logProbs.length; t++) total += logProbs[t]! - oldLogProbs[t]!;
   return logProbs.length === 0 ? 0 : total / logProbs.length;
