@@ -7,10 +7,11 @@ import type { Completion, Example, Prompt, RolloutResult, SamplingOptions } from
 import type { TrainingEngine, TrainingGroup } from "../../src/engine/engine.ts";
 import { LocalCore } from "../../src/engine/local/local-core.ts";
 import type { SampledGroup } from "../../src/engine/local/sampler.ts";
-import type { Reward } from "../../src/rewards/index.ts";
-import type { TrainingContext } from "../../src/train/context.ts";
+import type { Reward, WeightedReward } from "../../src/rewards/index.ts";
+import type { StepPosition, TrainingContext } from "../../src/train/context.ts";
+import { dpoStep } from "../../src/train/dpo.ts";
 import { rolloutStep } from "../../src/train/rollout.ts";
-import type { OptimizerSettings, RolloutSettings, SftSettings } from "../../src/train/settings.ts";
+import type { DpoSettings, OptimizerSettings, RolloutSettings, SftSettings } from "../../src/train/settings.ts";
 import { sftStep } from "../../src/train/sft.ts";
 import { goldenCase } from "../parity/golden.ts";
 
@@ -25,9 +26,11 @@ export interface Point {
 export type Answers = "sampled" | "given";
 
 export interface Run {
-  readonly settings: RolloutSettings | SftSettings;
+  readonly settings: RolloutSettings | SftSettings | DpoSettings;
   readonly steps: number;
   readonly answers: Answers;
+  /** Weight of a second reward. */
+  readonly rises?: number;
   readonly microBatchTokens?: number;
   readonly stopTokenIds?: readonly number[];
 }
@@ -92,11 +95,20 @@ export function settingsOf(kind: RolloutAlgorithmName): RolloutSettings {
 
 export const drGrpo = settingsOf("dr_grpo");
 
+export const dpo: DpoSettings = { ...optimiser, kind: "dpo", batch_size: 3, beta: 0.1, rollouts: grpo };
+
 /** Share of even token ids. */
 const evenTokens: Reward = {
   name: "even",
   score: (_, completions) =>
     completions.map(({ tokenIds }) => tokenIds.filter((id) => id % 2 === 0).length / tokenIds.length),
+};
+
+/** How often a token's id is above its predecessor's; trains only where a run says so. */
+const rises: Reward = {
+  name: "rises",
+  score: (_, completions) =>
+    completions.map(({ tokenIds }) => tokenIds.filter((id, t) => t > 0 && id > tokenIds[t - 1]!).length / 6),
 };
 
 /** With the image, without it, and short. */
@@ -130,6 +142,7 @@ export async function trajectory({
   settings,
   steps,
   answers,
+  rises: weight = 0,
   microBatchTokens,
   stopTokenIds = [],
 }: Run): Promise<Point[]> {
@@ -155,19 +168,29 @@ export async function trajectory({
       onBadImage: "error",
       onSkip: () => {},
     };
+    const even = { reward: evenTokens, weight: 1 };
+    const rewards = weight === 0 ? [even] : [even, { reward: rises, weight }];
     const points: Point[] = [];
     for (let index = 0; index < steps; index++) {
       const position = { index, step: index + 1 };
-      const { metrics } =
-        settings.kind === "sft"
-          ? await sftStep(context, settings, position)
-          : await rolloutStep(context, settings, [{ reward: evenTokens, weight: 1 }], position);
+      const { metrics } = await step(context, settings, rewards, position);
       points.push({ loss: metrics["loss"] as number, grad_norm: metrics["optim/grad_norm"] as number });
     }
     return points;
   } finally {
     await core.close();
   }
+}
+
+function step(
+  context: TrainingContext,
+  settings: Run["settings"],
+  rewards: readonly WeightedReward[],
+  position: StepPosition,
+) {
+  if (settings.kind === "sft") return sftStep(context, settings, position);
+  if (settings.kind === "dpo") return dpoStep(context, settings, { rewards }, position);
+  return rolloutStep(context, settings, rewards, position);
 }
 
 function engineOver(core: LocalCore, answers: Answers, stopTokenIds: readonly number[]): TrainingEngine {
