@@ -224,9 +224,56 @@ describe("rolloutStep", () => {
     expect(metrics["sampler/logprob_diff_max"]).toBe(0);
   });
 
+  test("mini-batches: an optimiser step each, with the weights of their own update and off-policy ratios", async () => {
+    const { calls, batches, optimisers, metrics } = await step({ steps_per_generation: 2, num_iterations: 2 });
+    expect(calls).toEqual(["sample", ...Array(4).fill(["forwardBackward", "optimStep"]).flat()]);
+    expect(batches.map((batch) => flat(batch).map(({ tokenIds }) => tokenIds.length))).toEqual([
+      lengths[0],
+      lengths[1],
+      lengths[0],
+      lengths[1],
+    ]);
+    for (const batch of batches) expect(batch.loss.variant.onPolicy).toBe(false);
+    expect(flat(batches[1]!).map(({ weight }) => weight)).toEqual(lengths[1]!.map((length) => 1 / (3 * length)));
+    expect(optimisers.map(({ learningRate }) => learningRate)).toEqual(
+      [0, 1, 2, 3].map((update) => expect.closeTo(0.1 * (1 - update / 16), 12)),
+    );
+    // The last pass: ratios e^1 in its first mini-batch of 8 tokens, e^1.5 in its second of 8.
+    expect(metrics["policy/ratio_mean"]).toBeCloseTo((Math.exp(1) + Math.exp(1.5)) / 2, 5);
+    expect(metrics["policy/ratio_min"]).toBeCloseTo(Math.exp(1), 5);
+    expect(metrics["policy/ratio_max"]).toBeCloseTo(Math.exp(1.5), 5);
+    expect(metrics["sampler/logprob_diff_max"]).toBe(0);
+  });
+
+  test("dapo's normaliser is the rollout's tokens, bnpo's the update's", async () => {
+    const weightsOf = async (loss_type: "dapo" | "bnpo") => {
+      const { batches } = await step({ steps_per_generation: 2, mask_truncated_completions: true, loss_type });
+      return batches.map((batch) => flat(batch).map(({ weight }) => weight));
+    };
+    expect(await weightsOf("bnpo")).toEqual([
+      [1 / 4, 1 / 4, 0],
+      [1 / 4, 1 / 4, 0],
+    ]);
+    const { batches } = await step({ steps_per_generation: 2, loss_type: "dapo" });
+    expect(batches.map((batch) => flat(batch).map(({ weight }) => weight))).toEqual([
+      [1 / 8, 1 / 8, 1 / 8],
+      [1 / 8, 1 / 8, 1 / 8],
+    ]);
+  });
+
+  test("an entropy bonus weighs every counted token alike", async () => {
+    const { batches } = await step({ entropy_coef: 0.5, mask_truncated_completions: true });
+    expect(batches[0]!.loss.variant.entropyBonus).toBe(true);
+    expect(flat(batches[0]!).map(({ entropyWeight }) => entropyWeight)).toEqual(
+      [1, 1, 0, 1, 1, 0].map((on) => on / 16),
+    );
+    expect(flat((await step()).batches[0]!).map(({ entropyWeight }) => entropyWeight)).toEqual(Array(6).fill(0));
+  });
+
   test("masked completions weigh nothing, and the others what loss_type says", async () => {
-    const { batches } = await step({ mask_truncated_completions: true, loss_type: "dapo" });
+    const { batches, metrics } = await step({ mask_truncated_completions: true, loss_type: "dapo" });
     expect(flat(batches[0]!).map(({ weight }) => weight)).toEqual([1 / 8, 1 / 8, 0, 1 / 8, 1 / 8, 0]);
+    expect(metrics["completion/masked_fraction"]).toBe(2 / 6);
     const dr = await step({ kind: "dr_grpo", loss_type: "dr_grpo" });
     expect(flat(dr.batches[0]!).map(({ weight }) => weight)).toEqual(new Array(6).fill(1 / 24));
   });

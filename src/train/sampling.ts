@@ -70,6 +70,7 @@ export async function sampleGroups(
     const idle = groups.filter((group) => teachesNothing(group, filter.metric));
     if (idle.length === 0) break;
     const fresh = freshExamples(context.examples, { ...context, step: index, round, count: idle.length, used });
+    if (fresh.length === 0) break;
     for (const { id } of fresh) used.add(id);
     const seed = uint32(randomKey(context.seed, "resample", round), 0);
     const replacements = [...(await sample(fresh, { ...sampling, seed, step }))];

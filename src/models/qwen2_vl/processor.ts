@@ -8,7 +8,7 @@ import { z } from "zod";
 import { messageOf, UserError } from "../../core/errors.ts";
 import type { EncodeOptions, Processor } from "../../core/processor.ts";
 import type { ImageFeatures, ImageRef, Message, Prompt } from "../../core/records.ts";
-import { renderChat } from "../../io/chat-template.ts";
+import { renderChat, transcriptTemplate } from "../../io/chat-template.ts";
 import { readJson } from "../../io/files.ts";
 import { decodeImage } from "../../io/images.ts";
 import { loadTokenizer, type Tokenizer } from "../../io/tokenizer.ts";
@@ -21,6 +21,8 @@ export interface LoadProcessorOptions {
 }
 
 const IMAGE_TOKEN = "<|image_pad|>";
+/** An image as text before its placeholder is repeated. */
+const IMAGE_TEXT = `<|vision_start|>${IMAGE_TOKEN}<|vision_end|>`;
 const END_OF_TURN = "<|im_end|>";
 const END_OF_TEXT = "<|endoftext|>";
 
@@ -37,16 +39,6 @@ const DEFAULT_TEMPLATE = `{%- for message in messages -%}
 {%- endfor -%}
 {{ '<|im_start|>assistant\\n' if add_generation_prompt else '' }}`;
 
-/** A conversation in plain words; images as above, since that is how this family is told of them. */
-const TRANSCRIPT = `{%- for message in messages -%}
-{{ '' if message.role == 'system' else (message.role | capitalize) + ': ' }}
-{%- for part in message.content -%}
-{{ '<|vision_start|><|image_pad|><|vision_end|>' if part.type == 'image' else part.text }}
-{%- endfor -%}
-{{ '\\n' }}
-{%- endfor -%}
-{{ 'Assistant:' if add_generation_prompt else '' }}`;
-
 /**
  * Reads tokenizer.json, preprocessor_config.json (or processor_config.json), the chat template and generation_config.json
  * of a model folder. Throws UserError naming what is missing or wrong.
@@ -61,7 +53,7 @@ export async function loadProcessor(folder: string, options: LoadProcessorOption
 
   const encode = async (messages: readonly Message[], o: EncodeOptions = {}): Promise<Prompt> => {
     const { addGenerationPrompt = true, baseFolder, assistantPrefix = "" } = o;
-    const rendered = o.template === "transcript" ? TRANSCRIPT : template;
+    const rendered = o.template === "transcript" ? transcriptTemplate(IMAGE_TEXT) : template;
     if (assistantPrefix !== "" && !addGenerationPrompt) {
       throw new Error("encode: assistantPrefix needs the generation prompt, got addGenerationPrompt: false");
     }
