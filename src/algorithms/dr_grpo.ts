@@ -3,7 +3,6 @@ import type { RolloutAlgorithm } from "./algorithm.ts";
 import { grpo } from "./grpo.ts";
 
 export const drGrpo: RolloutAlgorithm = {
-  ...grpo,
   name: "dr_grpo",
-  defaults: { lossType: "dr_grpo", scaleRewards: "none" },
+  defaults: { ...grpo.defaults, lossType: "dr_grpo", scaleRewards: "none" },
 };

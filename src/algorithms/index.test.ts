@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { rolloutAlgorithms } from "./index.ts";
+import { advantageEstimators, rolloutAlgorithms } from "./index.ts";
+import { tokenWeights } from "./token-weights.ts";
 
 test("algorithms know their own names", () => {
   for (const [name, algorithm] of Object.entries(rolloutAlgorithms)) expect(algorithm.name).toBe(name);
@@ -9,9 +10,11 @@ describe("what each algorithm is by default", () => {
   const rewards = [[1, 0, 0, 1, 0, 0, 0, 0]];
   const lengths = [2, 8];
   const defaultsOf = (name: keyof typeof rolloutAlgorithms) => {
-    const { advantages, tokenWeights, defaults } = rolloutAlgorithms[name];
+    const { defaults } = rolloutAlgorithms[name];
+    const group = { reward: rewards[0]!, rewards: {}, lengths: rewards[0]!.map(() => 1) };
+    const o = { scaleRewards: defaults.scaleRewards, rewardWeights: {} };
     return {
-      advantage: advantages(rewards, { scaleRewards: defaults.scaleRewards })[0]![0],
+      advantage: advantageEstimators[defaults.advantage].advantages([group], o)[0]![0],
       weights: tokenWeights(lengths, [false, false], { lossType: defaults.lossType, maxCompletionLength: 10 }),
     };
   };

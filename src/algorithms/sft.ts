@@ -1,5 +1,5 @@
 /** Supervised fine-tuning: the negative log-prob of the target's tokens. */
 import { neg } from "../compiler/ops/index.ts";
-import type { TokenLoss } from "./algorithm.ts";
+import { type TokenLoss, unbounded } from "./algorithm.ts";
 
-export const supervisedTokenLoss: TokenLoss = ({ logProb }) => neg(logProb);
+export const supervisedLoss: TokenLoss = { policyLoss: ({ logProb }) => neg(logProb), bounds: unbounded };

@@ -6,15 +6,21 @@ import { sum } from "../compiler/ops/index.ts";
 import { input, type Params, type Program } from "../compiler/tensor.ts";
 import type { TensorData } from "../core/tensor-data.ts";
 import { Session } from "../runtime/session.ts";
-import { type KlEstimator, klEstimators, type TokenLossNumbers, type TokenLossVariant } from "./algorithm.ts";
+import {
+  defaultLossNumbers,
+  type KlEstimator,
+  klEstimators,
+  plainVariant,
+  type TokenColumn,
+  type TokenLossNumbers,
+  type TokenLossVariant,
+  type TokenTerms,
+  tokenColumns,
+} from "./algorithm.ts";
 import { type TokenLossName, tokenLosses } from "./index.ts";
+import { tokenLossOf } from "./token-loss.ts";
 
-interface Token {
-  readonly logProb: number;
-  readonly oldLogProb: number;
-  readonly refLogProb: number;
-  readonly advantage: number;
-}
+type Token = Readonly<Record<TokenColumn | "logProb", number>>;
 
 interface LossAndGradient {
   readonly loss: number;
@@ -48,8 +54,8 @@ function clippedByHand(t: Token, { onPolicy, klEstimator }: TokenLossVariant, o:
   return { loss: policy.loss + o.beta * kl.loss, gradient: policy.gradient + o.beta * kl.gradient };
 }
 
-const scalars = ["beta", "epsilonLow", "epsilonHigh", "delta"] as const;
-const columns = ["logProb", "oldLogProb", "refLogProb", "advantage"] as const;
+const scalars = Object.keys(defaultLossNumbers) as (keyof TokenLossNumbers)[];
+const columns = ["logProb", ...tokenColumns] as const;
 
 /** Each token's loss, and the gradient of their sum by logProb. */
 function program(name: TokenLossName, variant: TokenLossVariant): Program {
@@ -57,7 +63,7 @@ function program(name: TokenLossName, variant: TokenLossVariant): Program {
     ...columns.map((key) => [key, input(key, "float32", ["tokens"])]),
     ...scalars.map((key) => [key, input(key, "float32", [])]),
   ]);
-  const loss = tokenLosses[name](inputs as unknown as Parameters<(typeof tokenLosses)[TokenLossName]>[0], variant);
+  const loss = tokenLossOf(tokenLosses[name], inputs as unknown as TokenTerms, variant);
   return { inputs, outputs: { loss, gradient: grad(sum(loss), [inputs.logProb!])[0]! } };
 }
 
@@ -99,25 +105,25 @@ const tokens: readonly Token[] = ratios.flatMap((ratio, i) =>
       const oldLogProb = Math.fround(-0.2 - 0.37 * i - 0.11 * j);
       const logProb = ratio === 1 ? oldLogProb : Math.fround(oldLogProb + Math.log(ratio));
       const refLogProb = reference === 0 ? logProb : Math.fround(logProb + reference);
-      return { logProb, oldLogProb, refLogProb, advantage: Math.fround(advantage) };
+      return { logProb, oldLogProb, refLogProb, sequenceLogRatio: 0, advantage: Math.fround(advantage) };
     }),
   ),
 );
 
 const numbers: readonly TokenLossNumbers[] = [
-  { beta: 0.04, epsilonLow: 0.2, epsilonHigh: 0.2, delta: Number.POSITIVE_INFINITY },
-  { beta: 0.5, epsilonLow: 0.2, epsilonHigh: 0.28, delta: Number.POSITIVE_INFINITY },
-  { beta: 0, epsilonLow: 0.2, epsilonHigh: 0.2, delta: 2 },
-  { beta: 1, epsilonLow: 0.5, epsilonHigh: 1, delta: 4 },
+  { ...defaultLossNumbers, beta: 0.04 },
+  { ...defaultLossNumbers, beta: 0.5, epsilonHigh: 0.28 },
+  { ...defaultLossNumbers, delta: 2 },
+  { ...defaultLossNumbers, beta: 1, epsilonLow: 0.5, epsilonHigh: 1, delta: 4 },
 ];
 
 const variants: readonly TokenLossVariant[] = [true, false].flatMap((onPolicy) =>
-  [null, ...klEstimators].map((klEstimator) => ({ onPolicy, klEstimator })),
+  [null, ...klEstimators].map((klEstimator) => ({ ...plainVariant, onPolicy, klEstimator })),
 );
 
 const sessions = new Map<TokenLossVariant, Promise<Session>>();
 const sessionOf = (variant: TokenLossVariant) => {
-  const session = sessions.get(variant) ?? Session.compile(program("clipped", variant), { threads: 1 });
+  const session = sessions.get(variant) ?? Session.compile(program("clip", variant), { threads: 1 });
   sessions.set(variant, session);
   return session;
 };
@@ -125,12 +131,12 @@ afterAll(async () => {
   for (const session of sessions.values()) await (await session).release();
 });
 
-describe.each(variants)("clipped, on policy $onPolicy, KL $klEstimator", (variant) => {
+describe.each(variants)("clip, on policy $onPolicy, KL $klEstimator", (variant) => {
   test.each(numbers)("%o", async (o) => {
     const expected = tokens.map((token) => clippedByHand(token, variant, o));
     const losses = expected.map(({ loss }) => loss);
     const gradients = expected.map(({ gradient }) => gradient);
-    const exact = interpret(program("clipped", variant), feeds(tokens, o, "float64"), { precision: "float64" });
+    const exact = interpret(program("clip", variant), feeds(tokens, o, "float64"), { precision: "float64" });
     expectClose(exact.loss!, losses, 1e-9, "loss");
     expectClose(exact.gradient!, gradients, 1e-9, "gradient");
     const run = await (await sessionOf(variant)).run(feeds(tokens, o, "float32"));
@@ -140,17 +146,17 @@ describe.each(variants)("clipped, on policy $onPolicy, KL $klEstimator", (varian
 });
 
 describe("ties of the minimum", () => {
-  const off: TokenLossVariant = { onPolicy: false, klEstimator: null };
+  const off: TokenLossVariant = { ...plainVariant, onPolicy: false };
   const single = (ratio: number, advantage: number): Token => {
-    return { logProb: Math.log(ratio), oldLogProb: 0, refLogProb: 0, advantage };
+    return { logProb: Math.log(ratio), oldLogProb: 0, refLogProb: 0, sequenceLogRatio: 0, advantage };
   };
   const evaluate = (token: Token, o: TokenLossNumbers) => {
-    const { loss, gradient } = interpret(program("clipped", off), feeds([token], o, "float64"), {
+    const { loss, gradient } = interpret(program("clip", off), feeds([token], o, "float64"), {
       precision: "float64",
     });
     return [loss!.data[0]!, gradient!.data[0]!] as const;
   };
-  const range = { beta: 0, epsilonLow: 0.2, epsilonHigh: 0.2, delta: Number.POSITIVE_INFINITY };
+  const range = defaultLossNumbers;
 
   test("all of the clip range passes the whole gradient, A of either sign", () => {
     for (const ratio of [0.81, 1, 1.19]) {
@@ -169,7 +175,7 @@ describe("ties of the minimum", () => {
     const none = { ...range, epsilonLow: 0, epsilonHigh: 0 };
     const session = await sessionOf(variants.find(({ onPolicy, klEstimator }) => !onPolicy && klEstimator === null)!);
     for (const A of [2, -2]) {
-      const token = { logProb: -1.5, oldLogProb: -1.5, refLogProb: 0, advantage: A };
+      const token = { logProb: -1.5, oldLogProb: -1.5, refLogProb: 0, sequenceLogRatio: 0, advantage: A };
       expect(evaluate(token, none)[1]).toBe(-A);
       expect((await session.run(feeds([token], none, "float32"))).gradient!.data[0]).toBe(-A);
     }
@@ -191,10 +197,10 @@ describe("ties of the minimum", () => {
 
 test("KL estimators at the golden point: logp −1, reference −1.5", () => {
   const expected = { k1: 0.5, k2: 0.125, k3: 0.106531 };
-  const token: Token = { logProb: -1, oldLogProb: -1, refLogProb: -1.5, advantage: 0 };
-  const o = { beta: 1, epsilonLow: 0.2, epsilonHigh: 0.2, delta: 3e38 };
+  const token: Token = { logProb: -1, oldLogProb: -1, refLogProb: -1.5, sequenceLogRatio: 0, advantage: 0 };
+  const o = { ...defaultLossNumbers, beta: 1 };
   for (const klEstimator of klEstimators) {
-    const found = interpret(program("clipped", { onPolicy: true, klEstimator }), feeds([token], o, "float64"));
+    const found = interpret(program("clip", { ...plainVariant, klEstimator }), feeds([token], o, "float64"));
     expect(found.loss!.data[0]).toBeCloseTo(expected[klEstimator], 6);
   }
 });
@@ -202,16 +208,16 @@ test("KL estimators at the golden point: logp −1, reference −1.5", () => {
 test("without a KL term the reference is not read, on policy the old log-probs are not", () => {
   const fed: Record<string, TensorData> = { ...feeds(tokens, numbers[0]!, "float64") };
   delete fed["refLogProb"];
-  const offPolicy = program("clipped", { onPolicy: false, klEstimator: null });
+  const offPolicy = program("clip", { ...plainVariant, onPolicy: false });
   expect(() => interpret(offPolicy, fed)).not.toThrow();
   delete fed["oldLogProb"];
   expect(() => interpret(offPolicy, fed)).toThrow("oldLogProb");
-  expect(() => interpret(program("clipped", { onPolicy: true, klEstimator: null }), fed)).not.toThrow();
-  expect(() => interpret(program("clipped", { onPolicy: true, klEstimator: "k3" }), fed)).toThrow("refLogProb");
+  expect(() => interpret(program("clip", plainVariant), fed)).not.toThrow();
+  expect(() => interpret(program("clip", { ...plainVariant, klEstimator: "k3" }), fed)).toThrow("refLogProb");
 });
 
 test("supervised: −logp, gradient −1, whatever else is fed", () => {
-  const variant = { onPolicy: true, klEstimator: null };
+  const variant = plainVariant;
   const found = interpret(program("supervised", variant), feeds(tokens, numbers[0]!, "float64"));
   expectClose(
     found.loss!,

@@ -1,5 +1,7 @@
 /** How a question is put to a model, and how its answer is written as a target to learn from. */
-import type { Example, Message } from "../core/records.ts";
+import { UserError } from "../core/errors.ts";
+import type { EncodeOptions, Processor } from "../core/processor.ts";
+import type { Example, Message, Prompt } from "../core/records.ts";
 import { optionLetter, referenceOption } from "./choice.ts";
 import { ANSWER_CLOSE, ANSWER_OPEN, type AnswerStyle, THINK_CLOSE, THINK_OPEN } from "./tags.ts";
 
@@ -8,7 +10,14 @@ export interface PromptStyle {
   readonly style: AnswerStyle;
   readonly system: string | null;
   readonly user: string;
+  /** The model's own chat template (default), or a plain transcript for language models that know none. */
+  readonly template?: "chat" | "transcript";
+  /** Text that the assistant's turn begins with; part of the prompt, not of the completion. */
+  readonly assistant_prefix?: string | null;
 }
+
+/** Names that stand for a whole PromptStyle. */
+export type PromptName = AnswerStyle | "base";
 
 const templates: Readonly<Record<AnswerStyle, string>> = {
   think_answer:
@@ -17,9 +26,35 @@ const templates: Readonly<Record<AnswerStyle, string>> = {
   plain: "{question}{choices}",
 };
 
-/** The built-in prompt of a style. */
-export function promptStyle(style: AnswerStyle): PromptStyle {
-  return { style, system: null, user: templates[style] };
+/** For base models: a transcript that ends in an opened thought (R1-Zero's prompt, arXiv 2501.12948). */
+const base: PromptStyle = {
+  style: "think_answer",
+  template: "transcript",
+  system:
+    "A conversation between User and Assistant. The User asks a question about an image, and the Assistant solves it. " +
+    "The Assistant first reasons inside <think> </think>, then gives the final answer inside <answer> </answer>.",
+  user: "{question}{choices}",
+  assistant_prefix: ` Let me solve this step by step.\n${THINK_OPEN}`,
+};
+
+/** The built-in prompt of a name. */
+export function promptStyle(name: PromptName): PromptStyle {
+  return name === "base" ? base : { style: name, system: null, user: templates[name] };
+}
+
+/** How a processor renders a prompt of this style. */
+export function encodeOptions({ template = "chat", assistant_prefix }: PromptStyle): EncodeOptions {
+  return { template, assistantPrefix: assistant_prefix ?? "" };
+}
+
+/** The prompt that asks an example's question. */
+export function encodeQuestion(processor: Processor, example: Example, prompt: PromptStyle): Promise<Prompt> {
+  return processor.encode(questionMessages(example, prompt), encodeOptions(prompt));
+}
+
+/** Whether a prompt's text ends in an opened `<think>`: the chat template's doing, or the prefix's. */
+export function opensThought(text: string): boolean {
+  return text.trimEnd().endsWith(THINK_OPEN);
 }
 
 /** The chat that asks an example's question: its images first, then the text. */
@@ -32,17 +67,33 @@ export function questionMessages(example: Example, { system, user }: PromptStyle
   return system === null ? [question] : [{ role: "system", content: [{ type: "text", text: system }] }, question];
 }
 
-/** What supervised training teaches: the answer, or the reference reasoning and the answer, in the style's tags. */
-export function targetText(example: Example, style: AnswerStyle, target: "answer" | "rationale_answer"): string {
+/**
+ * What supervised training teaches: the answer, or the reference reasoning and the answer, in the style's tags. Where the
+ * prompt has opened the thought, the target begins inside it. Throws UserError where there is no rationale to teach.
+ */
+export function targetText(
+  example: Example,
+  style: AnswerStyle,
+  target: "answer" | "rationale_answer",
+  thinkOpened = false,
+): string {
   const index = example.answerType === "choice" ? referenceOption(example.answer, example.choices) : -1;
   const answer = index < 0 ? example.answer : `${optionLetter(index)}. ${example.choices[index]}`;
-  const rationale = target === "rationale_answer" ? (example.rationale ?? "") : "";
+  const rationale = target === "rationale_answer" ? rationaleOf(example) : "";
+  const open = thinkOpened ? "" : THINK_OPEN;
   switch (style) {
     case "think_answer":
-      return `${THINK_OPEN}${rationale}${THINK_CLOSE}${ANSWER_OPEN}${answer}${ANSWER_CLOSE}`;
+      return `${open}${rationale}${THINK_CLOSE}${ANSWER_OPEN}${answer}${ANSWER_CLOSE}`;
     case "answer_only":
       return `${ANSWER_OPEN}${answer}${ANSWER_CLOSE}`;
     case "plain":
       return rationale === "" ? answer : `${rationale} ${answer}`;
   }
+}
+
+function rationaleOf({ id, rationale = "" }: Example): string {
+  if (rationale.trim() !== "") return rationale;
+  throw new UserError(
+    `example "${id}" has no rationale to teach: give the data one, or set the stage's target: answer`,
+  );
 }

@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import { UserError } from "../core/errors.ts";
 import { loadDataset } from "../data/index.ts";
 import { breakdown, evaluatePolicy, formatSummary } from "../evaluate/index.ts";
-import { openCheckpoint } from "../recipes/checkpoint.ts";
+import { openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
 import { evaluationSubset } from "../recipes/examples.ts";
 import { evaluationLength } from "../recipes/session.ts";
 import { createReporter } from "../runs/reporter.ts";
@@ -17,7 +17,7 @@ interface EvalOptions {
   readonly limit?: number;
   readonly seed: number;
   readonly protocol: string;
-  readonly prompt?: "think_answer" | "answer_only" | "plain";
+  readonly prompt?: PromptName;
   readonly step?: number;
   readonly maxCompletionLength?: number;
   readonly out: string;

@@ -1,7 +1,7 @@
 /** viva generate: completions for rows of a file. */
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
-import { openCheckpoint } from "../recipes/checkpoint.ts";
+import { openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
 import { type GeneratedRow, generateRows, readRows } from "../recipes/rows.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { outOption, promptOption, writeJsonLines } from "./options.ts";
@@ -15,7 +15,7 @@ interface GenerateOptions {
   readonly topK: number;
   readonly seed: number;
   readonly maxCompletionLength: number;
-  readonly prompt?: "think_answer" | "answer_only" | "plain";
+  readonly prompt?: PromptName;
 }
 
 export function generateCommand(interruption: Interruption): Command {

@@ -1,6 +1,6 @@
 /** viva logprobs: per-token log-probs of given completions. */
 import { Command } from "commander";
-import { openCheckpoint } from "../recipes/checkpoint.ts";
+import { openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
 import { readRows, type ScoredRow, scoreRows } from "../recipes/rows.ts";
 import type { Interruption } from "./arguments.ts";
 import { outOption, promptOption, writeJsonLines } from "./options.ts";
@@ -8,7 +8,7 @@ import { outOption, promptOption, writeJsonLines } from "./options.ts";
 interface LogprobsOptions {
   readonly rows: string;
   readonly out: string;
-  readonly prompt?: "think_answer" | "answer_only" | "plain";
+  readonly prompt?: PromptName;
 }
 
 export function logprobsCommand(interruption: Interruption): Command {

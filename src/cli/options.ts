@@ -11,6 +11,7 @@ export function promptOption(): Option {
     "think_answer",
     "answer_only",
     "plain",
+    "base",
   ]);
 }
 

@@ -8,6 +8,11 @@ export interface EncodeOptions {
   readonly baseFolder?: string;
   /** Text the assistant's turn begins with, e.g. "<think>"; part of the prompt. Needs the generation prompt. */
   readonly assistantPrefix?: string;
+  /**
+   * The model's chat template (default), or a transcript in plain words for models that were never taught one: the system
+   * text on a line, then "User: …" and "Assistant: …" lines.
+   */
+  readonly template?: "chat" | "transcript";
 }
 
 export interface Processor {

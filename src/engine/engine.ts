@@ -18,6 +18,8 @@ export interface TrainingCompletion {
   /** Weight of each token's loss. */
   readonly weight: number;
   readonly advantage: number;
+  /** Weight of each token's entropy, which a loss with an entropy bonus subtracts; absent: 0. */
+  readonly entropyWeight?: number;
   /** Needed unless the batch is on-policy. */
   readonly oldLogProbs?: Float32Array;
   /** Needed when the loss has a KL term. */
@@ -48,7 +50,7 @@ export interface TokenScores {
 }
 
 export interface ForwardBackwardResult extends TokenScores {
-  /** Σ weight x token loss. */
+  /** Σ weight x token loss − Σ entropyWeight x entropy. */
   readonly loss: number;
 }
 

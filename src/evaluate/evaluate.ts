@@ -1,5 +1,5 @@
 /** Evaluates a policy on examples: one greedy completion each, scored item by item, beside the baselines. */
-import { type PromptStyle, questionMessages } from "../answers/prompts.ts";
+import { encodeQuestion, opensThought, type PromptStyle } from "../answers/prompts.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import type { Policy } from "../engine/engine.ts";
@@ -33,10 +33,12 @@ export async function evaluatePolicy(
   o: EvaluationOptions,
 ): Promise<Evaluation> {
   const predictions: Prediction[] = [];
+  let thinkOpened = false;
   for (let start = 0; start < examples.length; start += CHUNK) {
     o.signal?.throwIfAborted();
     const chunk = examples.slice(start, start + CHUNK);
-    const prompts = await Promise.all(chunk.map((example) => o.processor.encode(questionMessages(example, o.prompt))));
+    const prompts = await Promise.all(chunk.map((example) => encodeQuestion(o.processor, example, o.prompt)));
+    thinkOpened = prompts.some(({ text }) => opensThought(text)); // one template made them all
     const greedy = { numGenerations: 1, temperature: 0, topP: 1, topK: 0, seed: 0, step: 0 };
     for await (const result of policy.sample(prompts, { ...greedy, maxCompletionLength: o.maxCompletionLength })) {
       const { text, tokenIds, finishReason } = result.completions[0]!;
@@ -44,7 +46,7 @@ export async function evaluatePolicy(
       o.onProgress?.(Object.keys(predictions).length, examples.length);
     }
   }
-  const items = scoreItems(examples, predictions, { style: o.prompt.style, checkpoint: o.checkpoint });
+  const items = scoreItems(examples, predictions, { style: o.prompt.style, thinkOpened, checkpoint: o.checkpoint });
   const baselines: Baselines | null = o.train === null ? null : trainBaselines(o.train);
   return { items, summary: summarise(items, baselines === null ? {} : scoreBaselines(examples, baselines)) };
 }

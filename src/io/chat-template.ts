@@ -37,3 +37,18 @@ export function renderChat(template: string, messages: readonly Message[], optio
     throw new UserError(`the model's chat template cannot be rendered: ${messageOf(error)}`, { cause: error });
   }
 }
+
+/**
+ * A template for models that were never taught a chat: the system text on a line, then "User: …" and "Assistant: …" lines.
+ * `imageText` is how the model's family writes an image.
+ */
+export function transcriptTemplate(imageText: string): string {
+  return `{%- for message in messages -%}
+{{ '' if message.role == 'system' else (message.role | capitalize) + ': ' }}
+{%- for part in message.content -%}
+{{ '${imageText}' if part.type == 'image' else part.text }}
+{%- endfor -%}
+{{ '\\n' }}
+{%- endfor -%}
+{{ 'Assistant:' if add_generation_prompt else '' }}`;
+}

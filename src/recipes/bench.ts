@@ -1,5 +1,6 @@
 /** Times GRPO steps of a checkpoint on given rows: random rewards, completions of full length, nothing written. */
 
+import { defaultLossNumbers, plainVariant } from "../algorithms/algorithm.ts";
 import { promptStyle } from "../answers/prompts.ts";
 import { normal, randomKey } from "../core/random.ts";
 import type { Completion, Prompt } from "../core/records.ts";
@@ -111,9 +112,9 @@ async function timeStep(
     })),
     scoring: sampling,
     loss: {
-      name: "clipped",
-      variant: { onPolicy: true, klEstimator: null },
-      numbers: { beta: 0, epsilonLow: 0.2, epsilonHigh: 0.2, delta: Number.POSITIVE_INFINITY },
+      name: "clip",
+      variant: plainVariant,
+      numbers: defaultLossNumbers,
     },
   });
   await engine.optimStep({

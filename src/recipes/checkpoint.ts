@@ -1,8 +1,7 @@
 /** Opens a trained or downloaded model for evaluation and generation: a model folder, a run, or a run's checkpoint. */
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { type PromptStyle, promptStyle } from "../answers/prompts.ts";
-import type { AnswerStyle } from "../answers/tags.ts";
+import { type PromptName, type PromptStyle, promptStyle } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
@@ -18,10 +17,12 @@ export interface OpenCheckpointOptions {
   /** A run's checkpoint of this step; the newest by default. */
   readonly step?: number;
   /** In place of the run's prompt; "plain" for a folder that belongs to no run. */
-  readonly prompt?: AnswerStyle;
+  readonly prompt?: PromptName;
   /** 0: as many as ONNX Runtime chooses. */
   readonly threads?: number;
 }
+
+export type { PromptName } from "../answers/prompts.ts";
 
 export interface OpenedCheckpoint {
   readonly engine: LocalEngine;

@@ -46,6 +46,35 @@ function mistake(from: string | RegExp, to: string, sets: string[] = []): string
 }
 
 describe("a good recipe", () => {
+  test.each<[string, object]>([
+    ["dapo", { loss_type: "dapo", epsilon_high: 0.28, filter_groups: { metric: "reward", max_resample: 3 } }],
+    ["gspo", { importance_sampling_level: "sequence", epsilon: 3e-4, epsilon_high: 4e-4, loss_type: "grpo" }],
+    ["cispo", { token_loss: "cispo", epsilon_high: 5, loss_type: "dapo", filter_groups: null }],
+    ["sapo", { token_loss: "sapo", sapo_temperature_pos: 1, sapo_temperature_neg: 1.05 }],
+    ["rloo", { advantage: "rloo", scale_rewards: "none", token_loss: "clip" }],
+    ["opo", { advantage: "opo", scale_rewards: "none", token_loss: "reinforce" }],
+    ["reinforce", { advantage: "group_relative", scale_rewards: "none", token_loss: "reinforce" }],
+    ["gdpo", { advantage: "multi_objective", scale_rewards: "none", token_loss: "clip" }],
+  ])("kind %s stands for its options, which can be given otherwise", (kind, options) => {
+    const [stage] = parseRecipe({
+      name: "x",
+      model: { path: "m" },
+      data: { train: { name: "phantom" } },
+      stages: [{ kind, steps: 1, rewards: { accuracy: 1 } }],
+    }).stages;
+    expect(stage).toMatchObject({ kind, ...options, beta: 0, steps_per_generation: 1 });
+    const key = Object.keys(options)[0]!;
+    const other = { dapo: "grpo", gspo: "token", rloo: "opo", opo: "rloo", gdpo: "opo" }[kind] ?? "clip";
+    const changed = kind === "reinforce" ? { token_loss: "sapo" } : { [key]: other };
+    const again = parseRecipe({
+      name: "x",
+      model: { path: "m" },
+      data: { train: { name: "phantom" } },
+      stages: [{ kind, steps: 1, rewards: { accuracy: 1 }, ...changed }],
+    }).stages[0];
+    expect(again).toMatchObject({ kind, ...options, ...changed });
+  });
+
   test("has its values and, where silent, the defaults", () => {
     const { recipe } = loadRecipe(file);
     expect(recipe.stages[0]).toEqual({
@@ -156,9 +185,13 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     [
       "kind: grpo",
       "kind: gpro",
-      'a.yaml, line 9: stages.1.kind must be one of sft, grpo, dr_grpo, got "gpro"; did you mean grpo?',
+      'a.yaml, line 9: stages.1.kind must be one of sft, grpo, dr_grpo, dapo, gspo, cispo, sapo, rloo, opo, reinforce, gdpo, dpo, got "gpro"; did you mean grpo?',
     ],
-    ["kind: sft, ", "", "a.yaml, line 8: stages.0.kind is missing; it must be one of sft, grpo, dr_grpo"],
+    [
+      "kind: sft, ",
+      "",
+      "a.yaml, line 8: stages.0.kind is missing; it must be one of sft, grpo, dr_grpo, dapo, gspo, cispo, sapo, rloo, opo, reinforce, gdpo, dpo",
+    ],
     [
       "threads: auto",
       "threads: many",
@@ -174,7 +207,29 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
       "quantize_frozen: int8",
       /model\.quantize_frozen must be null, since it is not available/,
     ],
-    ["beta: 0.0", "entropy_coef: 0.1", /stages\.1\.entropy_coef must be 0, since .* not available yet, got 0\.1/],
+    ["beta: 0.0", "entropy_coef: -1", "a.yaml, line 10: stages.1.entropy_coef must be a number of at least 0, got -1"],
+    [
+      "scale_rewards: none",
+      "scale_rewards: group, advantage: rloo",
+      "a.yaml, line 10: stages.1.scale_rewards must be none: only advantage group_relative is scaled",
+    ],
+    [
+      "beta: 0.0",
+      "token_loss: cispo, delta: 9",
+      "a.yaml, line 10: stages.1.delta must be null: only token_loss clip reads it",
+    ],
+    ["beta: 0.0", "steps_per_generation: 3", /line 10: stages\.1\.steps_per_generation must divide prompts_per_step$/],
+    [
+      "beta: 0.0",
+      "filter_groups: { metric: acuracy }",
+      /line 10: stages\.1\.filter_groups\.metric must be reward or the name of one of the stage's rewards$/,
+    ],
+    [
+      "kind: sft",
+      "kind: dpo",
+      /^a\.yaml, line 8: stages\.0 needs either pairs or rollouts \(the other absent or null\)$/,
+    ],
+    ["kind: sft", "kind: dpo, pairs: ./none.jsonl", /^.*a\.yaml: stages\.0\.pairs: nothing at .*none\.jsonl/],
     [
       "beta: 0.0",
       "delta: 1.1",

@@ -101,6 +101,9 @@ function resolvePaths(recipe: Recipe, file: string): Recipe {
       train: dataset(data.train, "data.train"),
       eval: data.eval === null ? null : dataset(data.eval, "data.eval"),
     },
+    stages: recipe.stages.map((stage, i) =>
+      "pairs" in stage && stage.pairs !== null ? { ...stage, pairs: locate(stage.pairs, `stages.${i}.pairs`) } : stage,
+    ),
   };
 }
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import * as z from "zod";
-import { questionMessages } from "../answers/prompts.ts";
+import { encodeOptions, questionMessages } from "../answers/prompts.ts";
 import { messageOf, UserError } from "../core/errors.ts";
 import type { Example, Message, MessageContent, Prompt, SamplingOptions } from "../core/records.ts";
 import { plainScoring } from "../engine/engine.ts";
@@ -155,7 +155,9 @@ export function rowPrompt(
 ): Promise<Prompt> {
   const baseFolder = dirname(resolve(file));
   return naming(file, row, () =>
-    processor.encode(row.messages?.map(toMessage) ?? questionOf(row, prompt), { baseFolder }),
+    row.messages === undefined
+      ? processor.encode(questionOf(row, prompt), { ...encodeOptions(prompt), baseFolder })
+      : processor.encode(row.messages.map(toMessage), { baseFolder }),
   );
 }
 

@@ -1,5 +1,7 @@
 /** The recipe: what a run trains, on what and how. Plain data; a parsed recipe has every default written out. */
 import * as z from "zod";
+import type { RolloutAlgorithmName } from "../algorithms/index.ts";
+import type { PromptName } from "../answers/prompts.ts";
 import { nearest } from "../core/suggest.ts";
 import { flag, mapping, notYet, number, oneOf, text, whole } from "./fields.ts";
 import { stageSchema } from "./stages.ts";
@@ -68,17 +70,26 @@ const userTemplate = text("a text with {question} in it")
     context.addIssue({ code: "custom", message: `has the unknown placeholder {${unknown}}; ${advice}` });
   });
 
+const promptNames = ["think_answer", "answer_only", "plain", "base"] as const satisfies readonly PromptName[];
+
 const prompt = z
   .union(
     [
-      oneOf("think_answer", "answer_only", "plain"),
+      oneOf(...promptNames),
       mapping({
         style: oneOf("think_answer", "answer_only", "plain").default("think_answer"),
         system: text().nullable().default(null),
         user: userTemplate,
+        template: oneOf("chat", "transcript")
+          .default("chat")
+          .describe("The model's chat template, or a transcript of User and Assistant for base models."),
+        assistant_prefix: text()
+          .nullable()
+          .default(null)
+          .describe("Text the assistant's turn begins with, such as <think>; part of the prompt."),
       }),
     ],
-    { error: "one of think_answer, answer_only, plain, or a mapping of style, system and user" },
+    { error: `one of ${promptNames.join(", ")}, or a mapping of style, system, user, template and assistant_prefix` },
   )
   .describe("How a question is put: a named style, or a template with {question} and {choices}.");
 
@@ -129,11 +140,13 @@ export type Recipe = Immutable<z.output<typeof recipeSchema>>;
 export type Stage = Recipe["stages"][number];
 /** A supervised stage. */
 export type SftStage = Extract<Stage, { kind: "sft" }>;
-/** A reinforcement stage of the GRPO family. */
-export type GrpoStage = Extract<Stage, { kind: "grpo" | "dr_grpo" }>;
+/** A stage that learns from pairs of completions. */
+export type DpoStage = Extract<Stage, { kind: "dpo" }>;
+/** A reinforcement stage. */
+export type RolloutStage = Extract<Stage, { kind: RolloutAlgorithmName }>;
 /** A data set with its options; keys beyond the named ones are the data set's own. */
 export type DatasetSpec = Recipe["data"]["train"];
 /** A reward's weight and options; keys beyond `weight` are the reward's own. */
-export type RewardSpec = GrpoStage["rewards"][string];
+export type RewardSpec = RolloutStage["rewards"][string];
 /** How questions are put. */
 export type PromptSpec = Recipe["prompt"];

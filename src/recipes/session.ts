@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type PromptStyle, promptStyle, questionMessages } from "../answers/prompts.ts";
+import { encodeOptions, encodeQuestion, opensThought, type PromptStyle, promptStyle } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
@@ -12,8 +12,11 @@ import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.
 import { openProcessor } from "../models/index.ts";
 import { buildRewards, type WeightedReward } from "../rewards/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
+import type { PreferencePair } from "../train/dpo.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
+import { loadPairs } from "./pairs.ts";
 import type { Recipe } from "./schema.ts";
+import { isPreference, isSupervised, needsOf } from "./stage-kinds.ts";
 
 /** Everything a run works with. */
 export interface Session {
@@ -25,8 +28,10 @@ export interface Session {
   readonly evaluation: readonly Example[] | null;
   /** Left out by data.on_bad_image before the run began. */
   readonly skipped: readonly SkippedExample[];
-  /** By stage; empty for supervised stages. */
+  /** By stage; empty for stages that sample nothing. */
   readonly rewards: readonly (readonly WeightedReward[])[];
+  /** By stage; empty for stages that read no file of pairs. */
+  readonly pairs: readonly (readonly PreferencePair[])[];
   /** Content hashes for the run's recipe.yaml. */
   readonly notes: Readonly<Record<string, string>>;
 }
@@ -35,16 +40,16 @@ export async function openSession(recipe: Recipe): Promise<Session> {
   const { model, data } = recipe;
   requireModelFolder(model);
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
-  const rewards = recipe.stages.map((stage) =>
-    stage.kind === "sft"
-      ? []
-      : buildRewards(stage.rewards, { style: prompt.style, maxCompletionLength: stage.max_completion_length }),
-  );
   const { examples: train, skipped: missing } = await loadExamples(data.train, recipe);
   if (train.length === 0) throw new UserError(`data.train: "${data.train.name}" has no examples to train on`);
   const { examples: evaluation, skipped: unreadable } = await loadEvaluation(recipe);
+  checkRationales(recipe, prompt, train);
+  const pairs = await Promise.all(
+    recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs) : [])),
+  );
   const limits = imageLimits(recipe);
   const processor = await openProcessor(model.path, limits);
+  const rewards = buildAllRewards(recipe, prompt, await opensThoughts(processor, prompt));
   const promptTokens = await longestPrompt(train, processor, prompt, data.on_bad_image);
   const engine = await openLocalEngine(
     {
@@ -63,13 +68,15 @@ export async function openSession(recipe: Recipe): Promise<Session> {
   );
   try {
     checkContext(recipe, promptTokens, engine.contextLength);
+    const chosen = pairs.flat();
     const notes = {
       model_sha256: await hashModel(model.path),
       train_sha256: await hashExamples(train),
+      ...(chosen.length === 0 ? {} : { pairs_sha256: await hashPairs(chosen) }),
       ...(evaluation === null ? {} : { eval_sha256: await hashExamples(evaluation) }),
     };
     const skipped = [...missing, ...unreadable];
-    return { engine, processor, prompt, train, evaluation, skipped, rewards, notes };
+    return { engine, processor, prompt, train, evaluation, skipped, rewards, pairs, notes };
   } catch (error) {
     await engine.close();
     throw error;
@@ -78,8 +85,8 @@ export async function openSession(recipe: Recipe): Promise<Session> {
 
 /** Long enough for what any stage teaches: the recipe's word, else the longest rollout, else 64 tokens. */
 export function evaluationLength(recipe: Recipe): number {
-  const stages = recipe.stages.flatMap((stage) => (stage.kind === "sft" ? [] : [stage.max_completion_length]));
-  return recipe.evaluate?.max_completion_length ?? (stages.length > 0 ? Math.max(...stages) : 64);
+  const lengths = recipe.stages.flatMap((stage) => needsOf(stage).generation?.max_completion_length ?? []);
+  return recipe.evaluate?.max_completion_length ?? (lengths.length > 0 ? Math.max(...lengths) : 64);
 }
 
 /** The recipe's limits on image size; absent keys leave the model's own. */
@@ -118,7 +125,7 @@ async function longestPrompt(
   const size = (example: Example) => example.question.length + example.choices.join("").length;
   const longest = examples.reduce((a, b) => (size(b) > size(a) ? b : a));
   try {
-    return (await processor.encode(questionMessages(longest, prompt))).tokenIds.length;
+    return (await encodeQuestion(processor, longest, prompt)).tokenIds.length;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     if (onBadImage === "skip") return 0;
@@ -134,10 +141,42 @@ function checkContext(recipe: Recipe, promptTokens: number, contextLength: numbe
     );
   };
   for (const [i, stage] of recipe.stages.entries()) {
-    check(`stages.${i}.max_completion_length`, stage.kind === "sft" ? 0 : stage.max_completion_length);
+    check(`stages.${i}.max_completion_length`, needsOf(stage).generation?.max_completion_length ?? 0);
   }
   if (recipe.evaluate !== null && recipe.data.eval !== null)
     check("evaluate.max_completion_length", evaluationLength(recipe));
+}
+
+/** Every stage's rewards, told what the run knows; empty where a stage samples nothing. */
+function buildAllRewards({ stages }: Recipe, { style }: PromptStyle, thinkOpened: boolean): WeightedReward[][] {
+  return stages.map((stage) => {
+    const { generation } = needsOf(stage);
+    if (generation === null) return [];
+    const context = { style, thinkOpened, maxCompletionLength: generation.max_completion_length };
+    return [...buildRewards(generation.rewards, context)];
+  });
+}
+
+/** Whether prompts of this style end in an opened thought, by the chat template or by the style's own prefix. */
+async function opensThoughts(processor: Processor, prompt: PromptStyle): Promise<boolean> {
+  const probe = [{ role: "user", content: [{ type: "text", text: "?" }] }] as const;
+  return opensThought((await processor.encode(probe, encodeOptions(prompt))).text);
+}
+
+/** A stage that teaches rationales needs one for every example, and a prompt with a place for them. */
+function checkRationales({ stages }: Recipe, { style }: PromptStyle, train: readonly Example[]): void {
+  for (const [i, stage] of stages.entries()) {
+    if (!isSupervised(stage) || stage.target === "answer") continue;
+    const key = `stages.${i}.target: rationale_answer`;
+    if (style === "answer_only") {
+      throw new UserError(`${key} has no place in the prompt's style answer_only; use think_answer or plain`);
+    }
+    const without = train.filter(({ rationale = "" }) => rationale.trim() === "");
+    if (without.length === 0) continue;
+    throw new UserError(
+      `${key} needs a rationale for each example of data.train, and ${without.length} of ${train.length} have none ("${without[0]!.id}" first); set target: answer or use data with rationales`,
+    );
+  }
 }
 
 /** SHA-256 over a model folder's files, by name. */
@@ -149,6 +188,11 @@ async function hashModel(folder: string): Promise<string> {
     for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk as Buffer);
   }
   return hash.digest("hex");
+}
+
+async function hashPairs(pairs: readonly PreferencePair[]): Promise<string> {
+  const hash = createHash("sha256").update(await hashExamples(pairs.map(({ example }) => example)));
+  return hash.update(JSON.stringify(pairs.map(({ chosen, rejected }) => [chosen, rejected]))).digest("hex");
 }
 
 /** SHA-256 over what examples ask and answer and over the content of their images. */

@@ -9,11 +9,13 @@ import type { Metrics } from "../runs/metrics.ts";
 import type { Reporter } from "../runs/reporter.ts";
 import { type Run, rewindRun, sidecarPath, stepName } from "../runs/run-folder.ts";
 import { nonFinite, type TrainingContext } from "../train/context.ts";
+import { dpoStep } from "../train/dpo.ts";
 import { rolloutStep } from "../train/rollout.ts";
 import { rolloutRecord, tokenRecord } from "../train/rollout-records.ts";
 import { sftStep } from "../train/sft.ts";
 import type { Recipe, Stage } from "./schema.ts";
 import { evaluationLength, type Session } from "./session.ts";
+import { isPreference, isSupervised, needsOf, stepsOf } from "./stage-kinds.ts";
 
 /** The evaluations of a run in order: before training, between, and at the end of each stage. */
 export interface StepEvaluation {
@@ -73,7 +75,7 @@ export async function trainRecipe(
     if (step >= start + steps) continue;
     if (step === start) {
       await engine.resetOptimizer();
-      await engine.freezeReference(stage.kind !== "sft" && stage.beta > 0);
+      await engine.freezeReference(needsOf(stage).reference);
       run.events.append({ event: "stage_start", step: step + 1, stage: name, steps });
     }
     const context = stageContext(recipe, session, planned, run, o.reporter, () => step);
@@ -120,10 +122,7 @@ function isDue(step: number, every: number | null): boolean {
 function planStages(recipe: Recipe, session: Session): PlannedStage[] {
   let start = 0;
   return recipe.stages.map((stage, index) => {
-    const steps =
-      stage.kind === "sft"
-        ? (stage.steps ?? Math.ceil((stage.epochs! * session.train.length) / stage.batch_size))
-        : stage.steps;
+    const steps = stepsOf(stage, { examples: session.train.length, pairs: session.pairs[index]!.length });
     const planned = { stage, index, name: stage.kind, start, steps };
     start += steps;
     return planned;
@@ -134,7 +133,7 @@ function planStages(recipe: Recipe, session: Session): PlannedStage[] {
 function updatesUntil(stages: readonly PlannedStage[], step: number): number {
   return stages.reduce((total, { stage, start, steps }) => {
     const done = Math.min(Math.max(step - start, 0), steps);
-    return total + done * (stage.kind === "sft" ? 1 : stage.num_iterations);
+    return total + done * needsOf(stage).updates;
   }, 0);
 }
 
@@ -169,8 +168,11 @@ async function trainStep(
   step: number,
 ): Promise<StepRecord> {
   const position = { index: step - start - 1, step };
-  if (stage.kind === "sft") return { ...(await sftStep(context, stage, position)), groups: [] };
-  return rolloutStep(context, stage, session.rewards[index]!, position);
+  const rewards = session.rewards[index]!;
+  if (isSupervised(stage)) return { ...(await sftStep(context, stage, position)), groups: [] };
+  if (!isPreference(stage)) return rolloutStep(context, stage, rewards, position);
+  const source = stage.pairs === null ? { rewards } : { pairs: session.pairs[index]! };
+  return dpoStep(context, stage, source, position);
 }
 
 function recordStep(

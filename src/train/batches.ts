@@ -23,6 +23,24 @@ export function batchAt(
   return batch;
 }
 
+/** Examples that a step has not used yet, in an order of the round's own; fewer than `count` where none are left. */
+export function freshExamples(
+  examples: readonly Example[],
+  o: {
+    readonly seed: number;
+    readonly stage: number;
+    readonly step: number;
+    readonly round: number;
+    readonly count: number;
+    /** Ids. */
+    readonly used: ReadonlySet<string>;
+  },
+): readonly Example[] {
+  const order = permutation(randomKey(o.seed, "resample", o.stage, o.step, o.round), examples.length);
+  const fresh = Array.from(order, (i) => examples[i]!).filter(({ id }) => !o.used.has(id));
+  return fresh.slice(0, o.count);
+}
+
 /** An example whose prompt could not be made. */
 export interface SkippedExample {
   readonly example_id: string;

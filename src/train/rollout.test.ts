@@ -1,5 +1,6 @@
 /** What one step asks of an engine, seen by an engine that only takes notes. */
 import { describe, expect, test } from "vitest";
+import { defaultLossNumbers, plainVariant } from "../algorithms/algorithm.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Completion, Example, Prompt } from "../core/records.ts";
 import type { OptimStep, TokenBatch, TrainingEngine, TrainingGroup } from "../engine/engine.ts";
@@ -100,15 +101,23 @@ const settings: RolloutSettings = {
   temperature: 0.8,
   top_p: 0.9,
   top_k: 7,
-  loss_type: "grpo",
+  advantage: "group_relative",
   scale_rewards: "none",
+  filter_groups: null,
+  token_loss: "clip",
+  loss_type: "grpo",
+  importance_sampling_level: "token",
   beta: 0,
   kl_estimator: "k2",
   epsilon: 0.2,
   epsilon_high: null,
   delta: null,
+  sapo_temperature_pos: 1,
+  sapo_temperature_neg: 1.05,
   num_iterations: 1,
+  steps_per_generation: 1,
   mask_truncated_completions: false,
+  entropy_coef: 0,
   learning_rate: 0.1,
   lr_scheduler_type: "linear",
   warmup_steps: 0,
@@ -142,9 +151,9 @@ describe("rolloutStep", () => {
     expect(calls).toEqual(["sample", "forwardBackward", "optimStep"]);
     const [batch] = batches;
     expect(batch!.loss).toEqual({
-      name: "clipped",
-      variant: { onPolicy: true, klEstimator: null },
-      numbers: { beta: 0, epsilonLow: 0.2, epsilonHigh: 0.2, delta: Number.POSITIVE_INFINITY },
+      name: "clip",
+      variant: plainVariant,
+      numbers: defaultLossNumbers,
     });
     expect(batch!.scoring).toMatchObject({ temperature: 0.8, topP: 0.9, topK: 7 });
     expect(groups.map(({ reward }) => reward)).toEqual([
@@ -198,20 +207,73 @@ describe("rolloutStep", () => {
     expect(batches.length).toBe(2);
     for (const batch of batches) {
       expect(batch.loss.variant.onPolicy).toBe(false);
-      expect(batch.loss.numbers).toEqual({ beta: 0, epsilonLow: 0.2, epsilonHigh: 0.28, delta: 3 });
+      expect(batch.loss.numbers).toEqual({ ...defaultLossNumbers, epsilonHigh: 0.28, delta: 3 });
       for (const { oldLogProbs, tokenIds } of flat(batch)) {
         expect(oldLogProbs).toEqual(new Float32Array(tokenIds.length).fill(-1));
       }
     }
     expect(optimisers.map(({ learningRate }) => learningRate)).toEqual([0.1, expect.closeTo(0.1 * (7 / 8), 12)]);
-    // The second update saw a ratio of e^0.5; the sampler is compared before the first.
-    expect(metrics["policy/clip_fraction"]).toBe(1);
+    // The second update saw a ratio of e^0.5; the sampler is compared before the first,
+    // and the tokens with A > 0, of lengths 3 and 4, are above the range.
+    expect(metrics).toMatchObject({
+      "policy/clip_fraction": 7 / 16,
+      "policy/clip_fraction_high": 7 / 16,
+      "policy/clip_fraction_low": 0,
+      "policy/ratio_mean": expect.closeTo(Math.exp(0.5), 6),
+    });
     expect(metrics["sampler/logprob_diff_max"]).toBe(0);
   });
 
+  test("mini-batches: an optimiser step each, with the weights of their own update and off-policy ratios", async () => {
+    const { calls, batches, optimisers, metrics } = await step({ steps_per_generation: 2, num_iterations: 2 });
+    expect(calls).toEqual(["sample", ...Array(4).fill(["forwardBackward", "optimStep"]).flat()]);
+    expect(batches.map((batch) => flat(batch).map(({ tokenIds }) => tokenIds.length))).toEqual([
+      lengths[0],
+      lengths[1],
+      lengths[0],
+      lengths[1],
+    ]);
+    for (const batch of batches) expect(batch.loss.variant.onPolicy).toBe(false);
+    expect(flat(batches[1]!).map(({ weight }) => weight)).toEqual(lengths[1]!.map((length) => 1 / (3 * length)));
+    expect(optimisers.map(({ learningRate }) => learningRate)).toEqual(
+      [0, 1, 2, 3].map((update) => expect.closeTo(0.1 * (1 - update / 16), 12)),
+    );
+    // The last pass: ratios e^1 in its first mini-batch of 8 tokens, e^1.5 in its second of 8.
+    expect(metrics["policy/ratio_mean"]).toBeCloseTo((Math.exp(1) + Math.exp(1.5)) / 2, 5);
+    expect(metrics["policy/ratio_min"]).toBeCloseTo(Math.exp(1), 5);
+    expect(metrics["policy/ratio_max"]).toBeCloseTo(Math.exp(1.5), 5);
+    expect(metrics["sampler/logprob_diff_max"]).toBe(0);
+  });
+
+  test("dapo's normaliser is the rollout's tokens, bnpo's the update's", async () => {
+    const weightsOf = async (loss_type: "dapo" | "bnpo") => {
+      const { batches } = await step({ steps_per_generation: 2, mask_truncated_completions: true, loss_type });
+      return batches.map((batch) => flat(batch).map(({ weight }) => weight));
+    };
+    expect(await weightsOf("bnpo")).toEqual([
+      [1 / 4, 1 / 4, 0],
+      [1 / 4, 1 / 4, 0],
+    ]);
+    const { batches } = await step({ steps_per_generation: 2, loss_type: "dapo" });
+    expect(batches.map((batch) => flat(batch).map(({ weight }) => weight))).toEqual([
+      [1 / 8, 1 / 8, 1 / 8],
+      [1 / 8, 1 / 8, 1 / 8],
+    ]);
+  });
+
+  test("an entropy bonus weighs every counted token alike", async () => {
+    const { batches } = await step({ entropy_coef: 0.5, mask_truncated_completions: true });
+    expect(batches[0]!.loss.variant.entropyBonus).toBe(true);
+    expect(flat(batches[0]!).map(({ entropyWeight }) => entropyWeight)).toEqual(
+      [1, 1, 0, 1, 1, 0].map((on) => on / 16),
+    );
+    expect(flat((await step()).batches[0]!).map(({ entropyWeight }) => entropyWeight)).toEqual(Array(6).fill(0));
+  });
+
   test("masked completions weigh nothing, and the others what loss_type says", async () => {
-    const { batches } = await step({ mask_truncated_completions: true, loss_type: "dapo" });
+    const { batches, metrics } = await step({ mask_truncated_completions: true, loss_type: "dapo" });
     expect(flat(batches[0]!).map(({ weight }) => weight)).toEqual([1 / 8, 1 / 8, 0, 1 / 8, 1 / 8, 0]);
+    expect(metrics["completion/masked_fraction"]).toBe(2 / 6);
     const dr = await step({ kind: "dr_grpo", loss_type: "dr_grpo" });
     expect(flat(dr.batches[0]!).map(({ weight }) => weight)).toEqual(new Array(6).fill(1 / 24));
   });

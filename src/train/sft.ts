@@ -1,5 +1,6 @@
 /** Supervised fine-tuning, one step: the mean negative log-prob of the batch's target tokens. */
-import { questionMessages, targetText } from "../answers/prompts.ts";
+import { defaultLossNumbers, plainVariant } from "../algorithms/algorithm.ts";
+import { encodeQuestion, opensThought, targetText } from "../answers/prompts.ts";
 import { plainScoring, type TokenBatch } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { batchAt, encodeExamples } from "./batches.ts";
@@ -15,10 +16,10 @@ export async function sftStep(
   const { engine, processor, prompt } = context;
   const started = performance.now();
   const examples = batchAt(context.examples, { ...context, step: index, count: settings.batch_size });
-  const encode = (example: (typeof examples)[number]) => processor.encode(questionMessages(example, prompt));
+  const encode = (example: (typeof examples)[number]) => encodeQuestion(processor, example, prompt);
   const encoded = await encodeExamples(examples, encode, context.onBadImage, context.onSkip);
-  const targets = encoded.map(({ example }) =>
-    processor.encodeCompletion(targetText(example, prompt.style, settings.target)),
+  const targets = encoded.map((item) =>
+    processor.encodeCompletion(targetText(item.example, prompt.style, settings.target, opensThought(item.prompt.text))),
   );
   const tokens = targets.reduce((total, target) => total + target.length, 0);
   const batch: TokenBatch = {
@@ -29,8 +30,8 @@ export async function sftStep(
     scoring: plainScoring,
     loss: {
       name: "supervised",
-      variant: { onPolicy: true, klEstimator: null },
-      numbers: { beta: 0, epsilonLow: 0, epsilonHigh: 0, delta: Number.POSITIVE_INFINITY },
+      variant: plainVariant,
+      numbers: defaultLossNumbers,
     },
   };
   const optimiser = optimiserAt(settings, index, context.steps);

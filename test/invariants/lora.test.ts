@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { defaultLossNumbers, plainVariant } from "../../src/algorithms/algorithm.ts";
 import { UserError } from "../../src/core/errors.ts";
 import { plainScoring } from "../../src/engine/engine.ts";
 import { LocalCore, type LocalEngineOptions } from "../../src/engine/local/local-core.ts";
@@ -39,8 +40,8 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
     scoring: plainScoring,
     loss: {
       name: "supervised",
-      variant: { onPolicy: true, klEstimator: null },
-      numbers: { beta: 0, epsilonLow: 0.2, epsilonHigh: 0.2, delta: Number.POSITIVE_INFINITY },
+      variant: plainVariant,
+      numbers: defaultLossNumbers,
     },
   } as const;
   const open = (o: Partial<LocalEngineOptions> = {}): LocalCore =>

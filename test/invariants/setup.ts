@@ -1,4 +1,5 @@
 /** A golden checkpoint opened for tests of the engine's parts, and what those tests compare. */
+import { defaultLossNumbers, plainVariant } from "../../src/algorithms/algorithm.ts";
 import type { TokenLossName } from "../../src/algorithms/index.ts";
 import type { Params } from "../../src/compiler/tensor.ts";
 import { integer, normal, randomKey } from "../../src/core/random.ts";
@@ -94,15 +95,15 @@ export function madeCompletions(lengths: readonly number[], name: string, vocabu
 export const sampledScoring: ScoringOptions = { temperature: 0.9, topP: 1, topK: 0 };
 
 /** A batch under a loss of every part: off-policy ratio, clipping and KL. */
-export function batchOf(groups: readonly TrainingGroup[], name: TokenLossName = "clipped"): TokenBatch {
+export function batchOf(groups: readonly TrainingGroup[], name: TokenLossName = "clip"): TokenBatch {
   const supervised = name === "supervised";
   return {
     groups,
     scoring: supervised ? plainScoring : sampledScoring,
     loss: {
       name,
-      variant: { onPolicy: false, klEstimator: supervised ? null : "k3" },
-      numbers: { beta: 0.1, epsilonLow: 0.2, epsilonHigh: 0.3, delta: 4 },
+      variant: { ...plainVariant, onPolicy: false, klEstimator: supervised ? null : "k3" },
+      numbers: { ...defaultLossNumbers, beta: 0.1, epsilonHigh: 0.3, delta: 4 },
     },
   };
 }

@@ -1,6 +1,13 @@
 /** Loss and gradients do not depend on how a batch is packed, split or ordered; images are shared; frozen is frozen. */
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
-import { rolloutAlgorithms } from "../../src/algorithms/index.ts";
+import { defaultLossNumbers } from "../../src/algorithms/algorithm.ts";
+import {
+  advantageEstimators,
+  type RolloutAlgorithmName,
+  rolloutAlgorithms,
+  tokenLosses,
+} from "../../src/algorithms/index.ts";
+import { tokenWeights } from "../../src/algorithms/token-weights.ts";
 import type { Params } from "../../src/compiler/tensor.ts";
 import { UserError } from "../../src/core/errors.ts";
 import type { TensorData } from "../../src/core/tensor-data.ts";
@@ -82,27 +89,39 @@ describe("splitting the batch", () => {
     completions: madeCompletions(lengths[i]!, `group ${i}`, vocabulary),
   }));
 
-  /** The batch with the weights and advantages that an algorithm gives it. */
-  function algorithmBatch(name: keyof typeof rolloutAlgorithms): TokenBatch {
-    const { advantages, tokenWeights, defaults } = rolloutAlgorithms[name];
+  /** The batch with the weights, advantages and loss that an algorithm gives it, off policy, with every term there is. */
+  function algorithmBatch(name: RolloutAlgorithmName): TokenBatch {
+    const { defaults } = rolloutAlgorithms[name];
     const rewards = lengths.map((group) => group.map((length) => length % 4));
-    const A = advantages(rewards, { scaleRewards: defaults.scaleRewards });
+    const scored = rewards.map((reward, g) => ({ reward, rewards: { length: reward }, lengths: lengths[g]! }));
+    const o = { scaleRewards: defaults.scaleRewards, rewardWeights: { length: 1 } };
+    const A = advantageEstimators[defaults.advantage].advantages(scored, o);
     const masked = lengths.flat().map((length) => length === 9);
     const weights = tokenWeights(lengths.flat(), masked, { lossType: defaults.lossType, maxCompletionLength: 9 });
+    const { epsilonLow, epsilonHigh } = tokenLosses[defaults.tokenLoss].bounds(defaults);
+    const level = defaults.importanceSamplingLevel;
     let next = 0;
-    return batchOf(
-      made.map(({ prompt, completions }, g) => ({
+    return {
+      groups: made.map(({ prompt, completions }, g) => ({
         prompt,
         completions: completions.map((completion, i) => {
-          return { ...completion, weight: weights[next++]!, advantage: A[g]![i]! };
+          const weight = weights[next++]!;
+          return { ...completion, weight, entropyWeight: weight === 0 ? 0 : 0.01, advantage: A[g]![i]! };
         }),
       })),
-    );
+      scoring: sampledScoring,
+      loss: {
+        name: defaults.tokenLoss,
+        variant: { onPolicy: false, level, klEstimator: "k3", entropyBonus: true },
+        numbers: { ...defaultLossNumbers, beta: 0.1, epsilonLow, epsilonHigh, delta: 4 },
+      },
+    };
   }
   const tokens = lengths.flat().reduce((a, b) => a + b, 0);
-  const batches: Readonly<Record<string, TokenBatch>> = {
-    grpo: algorithmBatch("grpo"),
-    dr_grpo: algorithmBatch("dr_grpo"),
+  const batches: Readonly<Record<RolloutAlgorithmName | "sft", TokenBatch>> = {
+    ...(Object.fromEntries(
+      Object.keys(rolloutAlgorithms).map((name) => [name, algorithmBatch(name as RolloutAlgorithmName)]),
+    ) as Record<RolloutAlgorithmName, TokenBatch>),
     sft: batchOf(
       made.map(({ prompt, completions }) => ({
         prompt,
@@ -153,20 +172,20 @@ describe("splitting the batch", () => {
   });
 
   test("a completion of weight 0 changes nothing, an empty one neither", async () => {
-    const [group, ...rest] = batches["grpo"]!.groups;
+    const [group, ...rest] = batches.grpo.groups;
     const idle = madeCompletions([7], "idle", vocabulary).map((completion) => ({ ...completion, weight: 0 }));
     const empty = madeCompletions([0], "empty", vocabulary);
     const more = { ...group!, completions: [...idle, ...group!.completions, ...empty] };
-    const found = await differentiate(on, [{ ...batches["grpo"]!, groups: [more, ...rest] }]);
-    const whole = await differentiate(on, [batches["grpo"]!]);
+    const found = await differentiate(on, [{ ...batches.grpo, groups: [more, ...rest] }]);
+    const whole = await differentiate(on, [batches.grpo]);
     expect(found.loss).toBeCloseTo(whole.loss, 6);
     expect(found.logProbs.map(({ length }) => length)).toEqual([7, 5, 1, 9, 0, 2, 6, 3, 4, 4, 8]);
     expect(gradientDifference(found.gradients, whole.gradients).difference).toBeLessThan(1e-4);
   });
 
   test("on policy is off policy with the policy's own log-probs", async () => {
-    const { loss, groups } = batches["grpo"]!;
-    const { logProbs } = await differentiate(on, [batches["grpo"]!]);
+    const { loss, groups } = batches.grpo;
+    const { logProbs } = await differentiate(on, [batches.grpo]);
     let next = 0;
     const sampled = groups.map(({ prompt, completions }) => ({
       prompt,
@@ -174,7 +193,7 @@ describe("splitting the batch", () => {
     }));
     const [onPolicy, offPolicy] = [true, false].map((onPolicy) =>
       differentiate(on, [
-        { ...batches["grpo"]!, groups: sampled, loss: { ...loss, variant: { onPolicy, klEstimator: "k3" } } },
+        { ...batches.grpo, groups: sampled, loss: { ...loss, variant: { ...loss.variant, onPolicy } } },
       ]),
     );
     expect(Math.abs((await onPolicy!).loss - (await offPolicy!).loss)).toBeLessThan(1e-5);
@@ -184,7 +203,7 @@ describe("splitting the batch", () => {
 
   test("the loss that is reported is the one that is differentiated", async () => {
     // Along its own gradient, the loss grows by the square of the gradient's norm.
-    const batch = batches["grpo"]!;
+    const batch = batches.grpo;
     const { gradients } = await differentiate(on, [batch]);
     const moved = (step: number): Params<TensorData> =>
       Object.fromEntries(

@@ -1,5 +1,6 @@
 /** The Qwen-VL families against transformers: hidden states of every layer, logits, loss and the gradient of every weight. */
 import { describe, expect, test } from "vitest";
+import { defaultLossNumbers, plainVariant } from "../../src/algorithms/algorithm.ts";
 import { plainScoring } from "../../src/engine/engine.ts";
 import { Compute } from "../../src/engine/local/compute.ts";
 import { layOut, packRows } from "../../src/engine/local/packing.ts";
@@ -63,8 +64,8 @@ describe.each(cases)("%s", (name) => {
         scoring: plainScoring,
         loss: {
           name: "supervised",
-          variant: { onPolicy: true, klEstimator: null },
-          numbers: { beta: 0, epsilonLow: 0.2, epsilonHigh: 0.2, delta: Number.POSITIVE_INFINITY },
+          variant: plainVariant,
+          numbers: defaultLossNumbers,
         },
       },
       { microBatchTokens: 4096 },

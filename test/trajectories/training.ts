@@ -1,15 +1,17 @@
 /** The real training loops over a LocalCore in this thread, on a golden checkpoint, with made-up questions and rewards. */
 
+import { type RolloutAlgorithmName, rolloutAlgorithms } from "../../src/algorithms/index.ts";
 import type { Processor } from "../../src/core/processor.ts";
 import { integer, randomKey } from "../../src/core/random.ts";
 import type { Completion, Example, Prompt, RolloutResult, SamplingOptions } from "../../src/core/records.ts";
 import type { TrainingEngine, TrainingGroup } from "../../src/engine/engine.ts";
 import { LocalCore } from "../../src/engine/local/local-core.ts";
 import type { SampledGroup } from "../../src/engine/local/sampler.ts";
-import type { Reward } from "../../src/rewards/index.ts";
-import type { TrainingContext } from "../../src/train/context.ts";
+import type { Reward, WeightedReward } from "../../src/rewards/index.ts";
+import type { StepPosition, TrainingContext } from "../../src/train/context.ts";
+import { dpoStep } from "../../src/train/dpo.ts";
 import { rolloutStep } from "../../src/train/rollout.ts";
-import type { OptimizerSettings, RolloutSettings, SftSettings } from "../../src/train/settings.ts";
+import type { DpoSettings, OptimizerSettings, RolloutSettings, SftSettings } from "../../src/train/settings.ts";
 import { sftStep } from "../../src/train/sft.ts";
 import { goldenCase } from "../parity/golden.ts";
 
@@ -24,9 +26,11 @@ export interface Point {
 export type Answers = "sampled" | "given";
 
 export interface Run {
-  readonly settings: RolloutSettings | SftSettings;
+  readonly settings: RolloutSettings | SftSettings | DpoSettings;
   readonly steps: number;
   readonly answers: Answers;
+  /** Weight of a second reward. */
+  readonly rises?: number;
   readonly microBatchTokens?: number;
   readonly stopTokenIds?: readonly number[];
 }
@@ -53,24 +57,58 @@ export const grpo: RolloutSettings = {
   temperature: 0.9,
   top_p: 1,
   top_k: 0,
-  loss_type: "grpo",
+  advantage: "group_relative",
   scale_rewards: "group",
+  filter_groups: null,
+  token_loss: "clip",
+  loss_type: "grpo",
+  importance_sampling_level: "token",
   beta: 0,
   kl_estimator: "k3",
   epsilon: 0.2,
   epsilon_high: null,
   delta: null,
+  sapo_temperature_pos: 1,
+  sapo_temperature_neg: 1.05,
   num_iterations: 1,
+  steps_per_generation: 1,
   mask_truncated_completions: false,
+  entropy_coef: 0,
 };
 
-export const drGrpo: RolloutSettings = { ...grpo, kind: "dr_grpo", loss_type: "dr_grpo", scale_rewards: "none" };
+/** The settings that make a kind of stage what it is, on the numbers above. */
+export function settingsOf(kind: RolloutAlgorithmName): RolloutSettings {
+  const { defaults } = rolloutAlgorithms[kind];
+  return {
+    ...grpo,
+    kind,
+    advantage: defaults.advantage,
+    scale_rewards: defaults.scaleRewards,
+    filter_groups: defaults.filterGroups ? { metric: "reward", max_resample: 2 } : null,
+    token_loss: defaults.tokenLoss,
+    loss_type: defaults.lossType,
+    importance_sampling_level: defaults.importanceSamplingLevel,
+    epsilon: defaults.epsilon,
+    epsilon_high: defaults.epsilonHigh,
+  };
+}
+
+export const drGrpo = settingsOf("dr_grpo");
+
+export const dpo: DpoSettings = { ...optimiser, kind: "dpo", batch_size: 3, beta: 0.1, rollouts: grpo };
 
 /** Share of even token ids. */
 const evenTokens: Reward = {
   name: "even",
   score: (_, completions) =>
     completions.map(({ tokenIds }) => tokenIds.filter((id) => id % 2 === 0).length / tokenIds.length),
+};
+
+/** How often a token's id is above its predecessor's; trains only where a run says so. */
+const rises: Reward = {
+  name: "rises",
+  score: (_, completions) =>
+    completions.map(({ tokenIds }) => tokenIds.filter((id, t) => t > 0 && id > tokenIds[t - 1]!).length / 6),
 };
 
 /** With the image, without it, and short. */
@@ -104,6 +142,7 @@ export async function trajectory({
   settings,
   steps,
   answers,
+  rises: weight = 0,
   microBatchTokens,
   stopTokenIds = [],
 }: Run): Promise<Point[]> {
@@ -129,19 +168,29 @@ export async function trajectory({
       onBadImage: "error",
       onSkip: () => {},
     };
+    const even = { reward: evenTokens, weight: 1 };
+    const rewards = weight === 0 ? [even] : [even, { reward: rises, weight }];
     const points: Point[] = [];
     for (let index = 0; index < steps; index++) {
       const position = { index, step: index + 1 };
-      const { metrics } =
-        settings.kind === "sft"
-          ? await sftStep(context, settings, position)
-          : await rolloutStep(context, settings, [{ reward: evenTokens, weight: 1 }], position);
+      const { metrics } = await step(context, settings, rewards, position);
       points.push({ loss: metrics["loss"] as number, grad_norm: metrics["optim/grad_norm"] as number });
     }
     return points;
   } finally {
     await core.close();
   }
+}
+
+function step(
+  context: TrainingContext,
+  settings: Run["settings"],
+  rewards: readonly WeightedReward[],
+  position: StepPosition,
+) {
+  if (settings.kind === "sft") return sftStep(context, settings, position);
+  if (settings.kind === "dpo") return dpoStep(context, settings, { rewards }, position);
+  return rolloutStep(context, settings, rewards, position);
 }
 
 function engineOver(core: LocalCore, answers: Answers, stopTokenIds: readonly number[]): TrainingEngine {

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { drGrpo, grpo, type Point, type Run, sft, trajectory } from "./training.ts";
+import { dpo, drGrpo, grpo, type Point, type Run, settingsOf, sft, trajectory } from "./training.ts";
 
 const path = fileURLToPath(new URL("../golden/trajectories.json", import.meta.url));
 const update = process.env["UPDATE_GOLDEN"] === "1";
@@ -13,22 +13,40 @@ const golden: Readonly<Record<string, readonly Point[]>> = existsSync(path)
   ? JSON.parse(readFileSync(path, "utf8"))
   : {};
 
+const offPolicy = { num_iterations: 2, beta: 0.05 };
+const thirty = { steps: 30, answers: "given" } as const;
+
 const pinned: Readonly<Record<string, Run>> = {
   sft: { settings: sft, steps: 30, answers: "given" },
   // Off-policy second updates and a KL term: every part of the loss.
   grpo: { settings: { ...grpo, num_iterations: 2, beta: 0.1, epsilon: 0.02 }, steps: 30, answers: "given" },
   dr_grpo: { settings: drGrpo, steps: 30, answers: "given" },
+  // Two mini-batches a rollout; the second is off-policy. Prompts whose rewards are equal are replaced.
+  dapo: { settings: { ...settingsOf("dapo"), steps_per_generation: 2 }, steps: 30, answers: "given" },
+  gspo: { settings: { ...settingsOf("gspo"), ...offPolicy, epsilon: 0.02, epsilon_high: 0.03 }, ...thirty },
+  cispo: { settings: { ...settingsOf("cispo"), ...offPolicy, epsilon_high: 1.05 }, ...thirty },
+  sapo: { settings: { ...settingsOf("sapo"), ...offPolicy }, ...thirty },
+  rloo: { settings: { ...settingsOf("rloo"), ...offPolicy }, ...thirty },
+  opo: { settings: settingsOf("opo"), ...thirty },
+  reinforce: {
+    settings: { ...settingsOf("reinforce"), entropy_coef: 0.02, mask_truncated_completions: true },
+    ...thirty,
+  },
+  gdpo: { settings: settingsOf("gdpo"), ...thirty, rises: 0.3 },
+  dpo: { settings: dpo, ...thirty },
 };
 
 const written = new Map<string, readonly Point[]>();
 
 function expectSame(found: readonly Point[], expected: readonly Point[]): void {
   expect(found.length).toBe(expected.length);
-  for (const [step, point] of expected.entries()) {
-    for (const key of ["loss", "grad_norm"] as const) {
+  for (const key of ["loss", "grad_norm"] as const) {
+    // A loss that weighs log-probs is a small difference of large terms: what rounding may do grows with the large ones.
+    const rounding = Math.max(1e-6, 1e-5 * Math.max(...expected.map((point) => Math.abs(point[key]))));
+    for (const [step, point] of expected.entries()) {
       const difference = Math.abs(found[step]![key] - point[key]);
       expect(difference, `${key} of step ${step + 1}: ${found[step]![key]} for ${point[key]}`).toBeLessThan(
-        1e-3 * Math.abs(point[key]) + 1e-6,
+        1e-3 * Math.abs(point[key]) + rounding,
       );
     }
   }
@@ -49,6 +67,12 @@ afterAll(() => {
     return `  ${JSON.stringify(name)}: [\n${points.map((point) => `    ${JSON.stringify(point)}`).join(",\n")}\n  ]`;
   });
   writeFileSync(path, `{\n${lines.join(",\n")}\n}\n`);
+});
+
+test("preference training starts at ln 2, where policy and reference are one, and falls", () => {
+  const points = (update ? written.get("dpo") : golden["dpo"])!;
+  expect(points[0]!.loss).toBeCloseTo(Math.LN2, 6);
+  expect(points.at(-1)!.loss).toBeLessThan(Math.LN2);
 });
 
 test("supervised training learns its targets", () => {
@@ -74,9 +98,58 @@ describe("equal settings give one trajectory, number for number", () => {
     expect(await short({ ...grpo, loss_type: "dr_grpo" })).toEqual(await short(grpo));
   });
 
-  test("bnpo is dapo", async () => {
-    const [bnpo, dapo] = (["bnpo", "dapo"] as const).map((loss_type) => short({ ...grpo, loss_type }, stops));
-    expect(await bnpo).toEqual(await dapo);
+  test("bnpo is dapo, until a rollout has several optimiser steps of unequal lengths", async () => {
+    const pair = (change: object, stopTokenIds: readonly number[]) =>
+      Promise.all(
+        (["bnpo", "dapo"] as const).map((loss_type) => short({ ...grpo, ...change, loss_type }, stopTokenIds)),
+      );
+    const [bnpo, dapo] = await pair({}, stops);
+    expect(bnpo).toEqual(dapo);
+    const [equal, alike] = await pair({ steps_per_generation: 2 }, []);
+    expect(equal).toEqual(alike);
+    const [own, rollout] = await pair({ steps_per_generation: 2 }, stops);
+    expect(own).not.toEqual(rollout);
+  });
+
+  test("a kind is its options", async () => {
+    const { kind: _, ...options } = { ...settingsOf("cispo"), num_iterations: 2 };
+    expect(await short({ ...grpo, ...options }, stops)).toEqual(
+      await short({ ...settingsOf("cispo"), num_iterations: 2 }, stops),
+    );
+  });
+
+  test("gspo is grpo on policy, and off policy where completions have one token", async () => {
+    const sequence = { importance_sampling_level: "sequence" as const };
+    expect(await short({ ...grpo, ...sequence }, stops)).toEqual(await short(grpo, stops));
+    const off = { ...grpo, num_iterations: 2, epsilon: 0.02, beta: 0.1 };
+    const single = { ...off, max_completion_length: 1 };
+    expect(await short({ ...single, ...sequence })).toEqual(await short(single));
+    expect(await short({ ...off, ...sequence }, stops)).not.toEqual(await short(off, stops));
+  });
+
+  test("on policy cispo and reinforce are one, and follow the gradient of clip and sapo", async () => {
+    const [clip, cispo, sapo, reinforce] = await Promise.all(
+      (["clip", "cispo", "sapo", "reinforce"] as const).map((token_loss) => short({ ...grpo, token_loss }, stops)),
+    );
+    expect(cispo).toEqual(reinforce);
+    for (const other of [sapo!, reinforce!]) {
+      const norms = (points: readonly Point[]) => points.map(({ grad_norm }) => ({ loss: 0, grad_norm }));
+      expectSame(norms(other), norms(clip!));
+    }
+  });
+
+  test("opo's baseline is the mean where all completions have one length", async () => {
+    const plain = { ...settingsOf("opo"), advantage: "group_relative" as const };
+    expectSame(await short(settingsOf("opo")), await short(plain));
+    expect(await short(settingsOf("opo"), stops)).not.toEqual(await short(plain, stops));
+  });
+
+  test("masking matters only to completions that were cut, an entropy bonus always", async () => {
+    const every = Array.from({ length: 400 }, (_, i) => i);
+    const masked = { ...grpo, mask_truncated_completions: true };
+    expect(await short(masked, every)).toEqual(await short(grpo, every));
+    expect(await short(masked, stops)).not.toEqual(await short(grpo, stops));
+    expect(await short({ ...grpo, entropy_coef: 0.01 }, stops)).not.toEqual(await short(grpo, stops));
   });
 
   test("dr_grpo is grpo with dr_grpo's average and no scaling", async () => {

@@ -1,8 +1,25 @@
 /** The graph programs of a model, one per block kind and direction; weights are inputs, so one program serves all layers. */
-import type { TokenLossVariant } from "../../algorithms/algorithm.ts";
+import {
+  defaultLossNumbers,
+  type TokenLossVariant,
+  type TokenTerms,
+  tokenColumns,
+} from "../../algorithms/algorithm.ts";
 import { type TokenLossName, tokenLosses } from "../../algorithms/index.ts";
+import { tokenLossOf } from "../../algorithms/token-loss.ts";
 import { grad, vjp } from "../../compiler/grad.ts";
-import { add, cachedAttention, gather, lessOrEqual, mul, pick, reshape, sum, where } from "../../compiler/ops/index.ts";
+import {
+  add,
+  cachedAttention,
+  gather,
+  lessOrEqual,
+  mul,
+  pick,
+  reshape,
+  sub,
+  sum,
+  where,
+} from "../../compiler/ops/index.ts";
 import { constant, type Dim, input, type Params, type Program, scalar, type Tensor } from "../../compiler/tensor.ts";
 import { int32 } from "../../core/tensor-data.ts";
 import type { Attend, BlockContext, Model, Stack } from "../../models/model.ts";
@@ -187,19 +204,25 @@ export function lossProgram(
   const t = headInputs(model);
   const logProbs = samplingLogProbs(model.language.head(t.weights, t.x), sampling, t.sampling, t.targets);
   const logProb = pick(logProbs, t.targets);
-  const terms = {
-    oldLogProb: float("oldLogProb", "chunk"),
-    refLogProb: float("refLogProb", "chunk"),
-    advantage: float("advantage", "chunk"),
-    beta: float("beta"),
-    epsilonLow: float("epsilonLow"),
-    epsilonHigh: float("epsilonHigh"),
-    delta: float("delta"),
-  };
+  const entropies = entropy(logProbs);
+  const columns = Object.fromEntries(tokenColumns.map((column) => [column, float(column, "chunk")]));
+  const numbers = Object.fromEntries(Object.keys(defaultLossNumbers).map((key) => [key, float(key)]));
   const weight = float("weight", "chunk");
-  const loss = sum(mul(weight, tokenLosses[name]({ logProb, ...terms }, variant)));
+  const entropyWeight = float("entropyWeight", "chunk");
+  const terms = { logProb, ...columns, ...numbers } as TokenTerms;
+  const tokenLoss = sum(mul(weight, tokenLossOf(tokenLosses[name], terms, variant)));
+  const loss = variant.entropyBonus ? sub(tokenLoss, sum(mul(entropyWeight, entropies))) : tokenLoss;
   const wrt = ["x", ...trained];
-  const inputs = { x: t.x, targets: t.targets, weight, ...terms, ...t.sampling, ...t.weights };
+  const inputs = {
+    x: t.x,
+    targets: t.targets,
+    weight,
+    entropyWeight,
+    ...columns,
+    ...numbers,
+    ...t.sampling,
+    ...t.weights,
+  };
   const gradients = grad(
     loss,
     wrt.map((key) => (inputs as Params<Tensor>)[key]!),
@@ -209,7 +232,7 @@ export function lossProgram(
     outputs: {
       loss,
       logProb,
-      entropy: entropy(logProbs),
+      entropy: entropies,
       ...Object.fromEntries(wrt.map((key, i) => [`d.${key}`, gradients[i]!])),
     },
   };

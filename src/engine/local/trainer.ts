@@ -1,5 +1,7 @@
 /** Scores completions and differentiates their loss, micro-batch by micro-batch; splitting changes no result. */
 
+import type { TokenColumn, TokenLossVariant } from "../../algorithms/algorithm.ts";
+import { sequenceLogRatio } from "../../algorithms/gspo.ts";
 import type { Params } from "../../compiler/tensor.ts";
 import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
@@ -32,16 +34,26 @@ export async function scoreCompletions(
   const encoded = await encodeImages(compute, values, imagesOf(groups), false);
   for (const micro of microBatches(compute.model, groups, o)) {
     const states = await runLanguage(compute, values, micro, encoded, false);
-    const variant = variantOf(scoring);
-    const session = await compute.session(`score.${JSON.stringify(variant)}`, () =>
-      scoreProgram(compute.model, variant),
-    );
-    for (const lines of headChunks(micro, compute.model)) {
-      const feeds = { ...headFeeds(lines, states.at(-1)!), ...samplingFeeds(compute.model, scoring), ...values };
-      record(lines, await session.run(feeds), result);
-    }
+    await scoreLines(compute, values, micro, states.at(-1)!, scoring, result);
   }
   return result;
+}
+
+/** Writes log-probs and entropies of a micro-batch's tokens, from the last hidden states, into `result`. */
+async function scoreLines(
+  compute: Compute,
+  values: Params<TensorData>,
+  micro: MicroBatch,
+  hidden: TensorData,
+  scoring: ScoringOptions,
+  result: TokenScores,
+): Promise<void> {
+  const variant = variantOf(scoring);
+  const session = await compute.session(`score.${JSON.stringify(variant)}`, () => scoreProgram(compute.model, variant));
+  for (const lines of headChunks(micro, compute.model)) {
+    const feeds = { ...headFeeds(lines, hidden), ...samplingFeeds(compute.model, scoring), ...values };
+    record(lines, await session.run(feeds), result);
+  }
 }
 
 /** Adds the gradient of the batch's loss to the store. */
@@ -70,10 +82,13 @@ export async function forwardBackward(
     const states = await runLanguage(compute, store.values, micro, encoded, true, feeds);
     const hidden = states.at(-1)!;
     const dHidden = new Float32Array(hidden.data.length);
+    const whole = readsWholeCompletions(loss.variant);
+    if (whole) await scoreLines(compute, store.values, micro, hidden, scoring, result);
+    const logRatios = whole ? sequenceLogRatios(micro, result) : null;
     for (const lines of headChunks(micro, model)) {
       const feeds = {
         ...headFeeds(lines, hidden),
-        ...lossFeeds(lines),
+        ...lossFeeds(lines, logRatios),
         ...samplingFeeds(model, scoring),
         ...scalars,
         ...store.values,
@@ -214,14 +229,32 @@ function headFeeds(lines: readonly Prediction[], hidden: TensorData): Params<Ten
   return { x: float32([lines.length, width], x), targets: int32([lines.length], targets) };
 }
 
-function lossFeeds(lines: readonly Prediction[]): Params<TensorData> {
+function lossFeeds(
+  lines: readonly Prediction[],
+  logRatios: ReadonlyMap<number, number> | null,
+): Record<TokenColumn | "weight" | "entropyWeight", TensorData> {
   const column = (value: (line: Prediction) => number) => float32([lines.length], Float32Array.from(lines, value));
   return {
     weight: column(({ completion }) => completion.weight),
+    entropyWeight: column(({ completion }) => completion.entropyWeight ?? 0),
     advantage: column(({ completion }) => completion.advantage),
     oldLogProb: column(({ completion, offset }) => completion.oldLogProbs?.[offset] ?? 0),
     refLogProb: column(({ completion, offset }) => completion.refLogProbs?.[offset] ?? 0),
+    sequenceLogRatio: column(({ completion }) => logRatios?.get(completion.index) ?? 0),
   };
+}
+
+/** The ratio of a token needs the log-probs of its whole completion, which the head's pieces may cut: they come first. */
+function readsWholeCompletions({ onPolicy, level }: TokenLossVariant): boolean {
+  return !onPolicy && level === "sequence";
+}
+
+/** By index of the micro-batch's completions, which are scored already. */
+function sequenceLogRatios({ predictions }: MicroBatch, { logProbs }: TokenScores): ReadonlyMap<number, number> {
+  const completions = new Set(predictions.map(({ completion }) => completion));
+  return new Map(
+    [...completions].map(({ index, oldLogProbs }) => [index, sequenceLogRatio(logProbs[index]!, oldLogProbs!)]),
+  );
 }
 
 /** Scalars and the mask of never-sampled tokens, for any program that samples or scores. */

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { messageOf, UserError } from "../../core/errors.ts";
 import type { EncodeOptions, Processor } from "../../core/processor.ts";
 import type { ImageFeatures, ImageRef, Message, Prompt } from "../../core/records.ts";
-import { renderChat } from "../../io/chat-template.ts";
+import { renderChat, transcriptTemplate } from "../../io/chat-template.ts";
 import { readJson } from "../../io/files.ts";
 import { decodeImage } from "../../io/images.ts";
 import { loadTokenizer, type Tokenizer } from "../../io/tokenizer.ts";
@@ -21,6 +21,8 @@ export interface LoadProcessorOptions {
 }
 
 const IMAGE_TOKEN = "<|image_pad|>";
+/** An image as text before its placeholder is repeated. */
+const IMAGE_TEXT = `<|vision_start|>${IMAGE_TOKEN}<|vision_end|>`;
 const END_OF_TURN = "<|im_end|>";
 const END_OF_TEXT = "<|endoftext|>";
 
@@ -47,6 +49,7 @@ async function loadProcessor(
 
   const encode = async (messages: readonly Message[], o: EncodeOptions = {}): Promise<Prompt> => {
     const { addGenerationPrompt = true, baseFolder, assistantPrefix = "" } = o;
+    const rendered = o.template === "transcript" ? transcriptTemplate(IMAGE_TEXT) : template;
     if (assistantPrefix !== "" && !addGenerationPrompt) {
       throw new Error("encode: assistantPrefix needs the generation prompt, got addGenerationPrompt: false");
     }
@@ -54,7 +57,7 @@ async function loadProcessor(
     refuseSpecialTokens(tokenizer, [assistantPrefix], "the assistant's prefix");
 
     const text =
-      renderChat(template, messages, { addGenerationPrompt, variables: tokenizer.namedTokens }) + assistantPrefix;
+      renderChat(rendered, messages, { addGenerationPrompt, variables: tokenizer.namedTokens }) + assistantPrefix;
     const ids = tokenizer.encode(text);
     const refs = messages.flatMap(({ content }) =>
       content.flatMap((part) => (part.type === "image" ? [part.image] : [])),

@@ -1,0 +1,41 @@
+/** What a run has to know about a stage of any kind; the only place that tells kinds apart by name. */
+import { updatesPerStep } from "../train/settings.ts";
+import type { DpoStage, RolloutStage, SftStage, Stage } from "./schema.ts";
+
+/** Keys of a stage that samples completions and rewards them. */
+export type Generation = Pick<RolloutStage, "max_completion_length" | "rewards">;
+
+interface StageNeeds {
+  /** null: the stage samples nothing. */
+  readonly generation: Generation | null;
+  /** Whether it compares with the policy as it was when the stage began. */
+  readonly reference: boolean;
+  /** Optimiser steps per step of the run. */
+  readonly updates: number;
+  /** What an epoch counts: examples of the training data, or pairs of the stage's own file. */
+  readonly passesOver: "examples" | "pairs";
+}
+
+/** By kind: supervised, preference, and all that learn from their own completions by rewards. */
+export function needsOf(stage: Stage): StageNeeds {
+  if (isSupervised(stage)) return { generation: null, reference: false, updates: 1, passesOver: "examples" };
+  if (isPreference(stage)) {
+    const passesOver = stage.pairs === null ? "examples" : "pairs";
+    return { generation: stage.rollouts, reference: true, updates: 1, passesOver };
+  }
+  return { generation: stage, reference: stage.beta > 0, updates: updatesPerStep(stage), passesOver: "examples" };
+}
+
+/** Steps of a stage; epochs are turned into steps. */
+export function stepsOf(stage: Stage, count: { readonly examples: number; readonly pairs: number }): number {
+  if (stage.steps !== null || !("epochs" in stage)) return stage.steps!;
+  return Math.ceil((stage.epochs! * count[needsOf(stage).passesOver]) / stage.batch_size);
+}
+
+export function isSupervised(stage: Stage): stage is SftStage {
+  return stage.kind === "sft";
+}
+
+export function isPreference(stage: Stage): stage is DpoStage {
+  return stage.kind === "dpo";
+}

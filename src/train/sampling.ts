@@ -1,0 +1,97 @@
+/** Samples and scores groups; with `filter_groups`, fresh prompts take the place of groups that teach nothing. */
+import { hasZeroSpread } from "../algorithms/advantages.ts";
+import { encodeQuestion } from "../answers/prompts.ts";
+import { randomKey, uint32 } from "../core/random.ts";
+import type { Completion, Example, Prompt, SamplingOptions } from "../core/records.ts";
+import { type GroupScores, scoreGroup, type WeightedReward } from "../rewards/index.ts";
+import { batchAt, encodeExamples, freshExamples } from "./batches.ts";
+import { type StepPosition, type TrainingContext, timed } from "./context.ts";
+import type { GenerationSettings, RolloutSettings } from "./settings.ts";
+
+export function samplingOptions(settings: GenerationSettings, seed: number, step: number): SamplingOptions {
+  return {
+    numGenerations: settings.num_generations,
+    maxCompletionLength: settings.max_completion_length,
+    temperature: settings.temperature,
+    topP: settings.top_p,
+    topK: settings.top_k,
+    seed,
+    step,
+  };
+}
+
+/** A group before it has advantages. */
+export interface ScoredSample extends GroupScores {
+  readonly example: Example;
+  readonly prompt: Prompt;
+  readonly completions: readonly Completion[];
+}
+
+export interface Sampling {
+  /** In the order of their prompts; a replacement stands where the group it replaced stood. */
+  readonly groups: readonly ScoredSample[];
+  /** Groups that were sampled and left out. */
+  readonly filtered: readonly ScoredSample[];
+  readonly seconds: { readonly sample: number; readonly reward: number };
+}
+
+interface SamplingPlan {
+  readonly sampling: SamplingOptions;
+  /** Prompts. */
+  readonly count: number;
+  readonly filter: RolloutSettings["filter_groups"];
+}
+
+/**
+ * The groups of a step. With a filter, each group whose metric is the same for all completions is replaced, in at most
+ * `max_resample` rounds; those left after the last round stay. Prompts and draws are functions of seed, stage, step and round.
+ */
+export async function sampleGroups(
+  context: TrainingContext,
+  { sampling, count, filter }: SamplingPlan,
+  rewards: readonly WeightedReward[],
+  { index, step }: StepPosition,
+): Promise<Sampling> {
+  const seconds = { sample: 0, reward: 0 };
+  const sample = async (examples: readonly Example[], o: SamplingOptions): Promise<readonly ScoredSample[]> => {
+    const sampled = await timed(() => complete(context, examples, o));
+    const scored = await timed(() =>
+      Promise.all(sampled.value.map((item) => scoreGroup(rewards, item.example, item.completions))),
+    );
+    seconds.sample += sampled.seconds;
+    seconds.reward += scored.seconds;
+    return sampled.value.map((item, i) => ({ ...item, ...scored.value[i]! }));
+  };
+  const examples = batchAt(context.examples, { ...context, step: index, count });
+  const used = new Set(examples.map(({ id }) => id));
+  let groups = await sample(examples, sampling);
+  const filtered: ScoredSample[] = [];
+  for (let round = 1; filter !== null && round <= filter.max_resample; round++) {
+    const idle = groups.filter((group) => teachesNothing(group, filter.metric));
+    if (idle.length === 0) break;
+    const fresh = freshExamples(context.examples, { ...context, step: index, round, count: idle.length, used });
+    if (fresh.length === 0) break;
+    for (const { id } of fresh) used.add(id);
+    const seed = uint32(randomKey(context.seed, "resample", round), 0);
+    const replacements = [...(await sample(fresh, { ...sampling, seed, step }))];
+    const replaced = new Set(idle.slice(0, replacements.length));
+    filtered.push(...replaced);
+    groups = groups.map((group) => (replaced.has(group) ? replacements.shift()! : group));
+  }
+  return { groups, filtered, seconds };
+}
+
+/** By the weighted sum ("reward") or by one reward. */
+function teachesNothing({ reward, rewards }: ScoredSample, metric: string): boolean {
+  return hasZeroSpread(metric === "reward" ? reward : rewards[metric]!);
+}
+
+async function complete(context: TrainingContext, examples: readonly Example[], o: SamplingOptions) {
+  const { engine, processor, prompt } = context;
+  const encode = (example: Example) => encodeQuestion(processor, example, prompt);
+  const encoded = await encodeExamples(examples, encode, context.onBadImage, context.onSkip);
+  const completions = new Map<number, readonly Completion[]>();
+  const prompts = encoded.map((item) => item.prompt);
+  for await (const result of engine.policy.sample(prompts, o)) completions.set(result.index, result.completions);
+  return encoded.map((item, i) => ({ ...item, completions: completions.get(i)! }));
+}

@@ -1,0 +1,141 @@
+/** The optimiser steps on one rollout: `num_iterations` passes over its mini-batches (`steps_per_generation`). */
+import type { RatioBounds } from "../algorithms/algorithm.ts";
+import { tokenLosses } from "../algorithms/index.ts";
+import { tokenWeights } from "../algorithms/token-weights.ts";
+import type { RolloutGroup, SamplingOptions } from "../core/records.ts";
+import type { ForwardBackwardResult, TokenBatch, TokenScores, TrainingGroup } from "../engine/engine.ts";
+import type { Metrics } from "../runs/metrics.ts";
+import { mean, type StepPosition, type TrainingContext } from "./context.ts";
+import { type PolicySums, policyMetrics, sumPolicy } from "./policy-metrics.ts";
+import { optimiserAt, type RolloutSettings, updatesPerStep } from "./settings.ts";
+
+/**
+ * All optimiser steps on one rollout. Old log-probs are the sampler's throughout, so a later update is off-policy by exactly
+ * the updates before it. The metrics are the last pass's, but for the sampler check: of the first update, which is the only
+ * one whose weights the sampler had.
+ */
+export async function learn(
+  context: TrainingContext,
+  settings: RolloutSettings,
+  groups: readonly RolloutGroup[],
+  sampling: SamplingOptions,
+  { index }: StepPosition,
+): Promise<Metrics> {
+  const { engine } = context;
+  const weighted = miniBatches(groups, settings);
+  const reference = settings.beta > 0 ? await engine.reference!.logProbs(weighted.flat(), sampling) : null;
+  const batches = reference === null ? weighted : withReference(weighted, reference);
+  const { bounds, loss } = lossOf(settings);
+  const perStep = updatesPerStep(settings);
+  let metrics: Metrics = {};
+  let samplerDifference = 0;
+  for (let iteration = 0; iteration < settings.num_iterations; iteration++) {
+    const losses: number[] = [];
+    const gradNorms: number[] = [];
+    const sums: PolicySums[] = [];
+    for (const [i, batch] of batches.entries()) {
+      const update = iteration * batches.length + i;
+      const optimiser = optimiserAt(settings, index * perStep + update, context.steps * perStep);
+      const forward = await engine.forwardBackward({ groups: batch, scoring: sampling, loss });
+      const { gradNorm } = await engine.optimStep(optimiser);
+      if (update === 0) samplerDifference = largestDifference(batch, forward);
+      losses.push(forward.loss);
+      gradNorms.push(gradNorm);
+      sums.push(sumPolicy(batch, forward, { bounds, level: settings.importance_sampling_level }));
+      metrics = { "optim/learning_rate": optimiser.learningRate };
+    }
+    metrics = {
+      loss: mean(losses),
+      ...policyMetrics(sums, reference !== null),
+      "optim/grad_norm": mean(gradNorms),
+      ...metrics,
+    };
+  }
+  return { ...metrics, "sampler/logprob_diff_max": samplerDifference };
+}
+
+/** Whole groups in the rollout's order, as equal in number as they divide, each with the weights of its own update. */
+function miniBatches(groups: readonly RolloutGroup[], settings: RolloutSettings): TrainingGroup[][] {
+  const count = settings.steps_per_generation;
+  const tokens = groups.reduce((sum, group) => sum + countedTokens(group, settings), 0);
+  return Array.from({ length: count }, (_, i) => {
+    const at = (j: number) => Math.round((j * groups.length) / count);
+    return toTrainingGroups(groups.slice(at(i), at(i + 1)), settings, tokens / count);
+  });
+}
+
+function countedTokens(group: RolloutGroup, settings: RolloutSettings): number {
+  const masked = maskOf(group, settings);
+  return group.completions.reduce((sum, { tokenIds }, i) => sum + (masked[i] ? 0 : tokenIds.length), 0);
+}
+
+/** Completions that carry no loss. */
+export function maskOf({ completions }: Pick<RolloutGroup, "completions">, settings: RolloutSettings): boolean[] {
+  return completions.map(({ finishReason }) => settings.mask_truncated_completions && finishReason === "length");
+}
+
+function toTrainingGroups(
+  groups: readonly RolloutGroup[],
+  settings: RolloutSettings,
+  tokensPerStep: number,
+): TrainingGroup[] {
+  const lengths = groups.flatMap(({ completions }) => completions.map(({ tokenIds }) => tokenIds.length));
+  const masked = groups.flatMap((group) => maskOf(group, settings));
+  const o = { maxCompletionLength: settings.max_completion_length, tokensPerStep };
+  const weights = tokenWeights(lengths, masked, { ...o, lossType: settings.loss_type });
+  // The bonus is a mean over the update's tokens, whatever loss_type does to the loss.
+  const perToken = tokenWeights(lengths, masked, { ...o, lossType: "bnpo" });
+  let next = 0;
+  return groups.map(({ prompt, completions, advantages }) => ({
+    prompt,
+    completions: completions.map(({ tokenIds, logProbs }, i) => {
+      const at = next++;
+      const weight = weights[at]!;
+      const entropyWeight = settings.entropy_coef * perToken[at]!;
+      return { tokenIds, oldLogProbs: logProbs, weight, entropyWeight, advantage: advantages[i]! };
+    }),
+  }));
+}
+
+function lossOf(settings: RolloutSettings): { readonly bounds: RatioBounds; readonly loss: TokenBatch["loss"] } {
+  const { epsilon, epsilon_high, delta, beta } = settings;
+  const bounds = tokenLosses[settings.token_loss].bounds({ epsilon, epsilonHigh: epsilon_high });
+  return {
+    bounds,
+    loss: {
+      name: settings.token_loss,
+      variant: {
+        onPolicy: updatesPerStep(settings) === 1,
+        level: settings.importance_sampling_level,
+        klEstimator: beta > 0 ? settings.kl_estimator : null,
+        entropyBonus: settings.entropy_coef > 0,
+      },
+      numbers: {
+        beta,
+        epsilonLow: bounds.epsilonLow,
+        epsilonHigh: bounds.epsilonHigh,
+        delta: delta ?? Number.POSITIVE_INFINITY,
+        temperaturePositive: settings.sapo_temperature_pos,
+        temperatureNegative: settings.sapo_temperature_neg,
+      },
+    },
+  };
+}
+
+function withReference(batches: readonly (readonly TrainingGroup[])[], { logProbs }: TokenScores): TrainingGroup[][] {
+  let next = 0;
+  return batches.map((groups) =>
+    groups.map(({ prompt, completions }) => ({
+      prompt,
+      completions: completions.map((completion) => ({ ...completion, refLogProbs: logProbs[next++]! })),
+    })),
+  );
+}
+
+function largestDifference(groups: readonly TrainingGroup[], { logProbs }: ForwardBackwardResult): number {
+  let most = 0;
+  for (const [i, { oldLogProbs }] of groups.flatMap((group) => group.completions).entries()) {
+    for (const [t, value] of logProbs[i]!.entries()) most = Math.max(most, Math.abs(value - oldLogProbs![t]!));
+  }
+  return most;
+}
