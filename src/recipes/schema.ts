@@ -1,5 +1,6 @@
 /** The recipe: what a run trains, on what and how. Plain data; a parsed recipe has every default written out. */
 import * as z from "zod";
+import { devices } from "../core/device.ts";
 import { nearest } from "../core/suggest.ts";
 import { flag, mapping, notYet, number, oneOf, text, whole } from "./fields.ts";
 import { stageSchema } from "./stages.ts";
@@ -29,7 +30,9 @@ const model = mapping({
 
 const engine = mapping({
   backend: oneOf("local").default("local"),
-  device: oneOf("cpu").default("cpu"),
+  device: oneOf(...devices)
+    .default("cpu")
+    .describe("Where the model is computed; viva doctor shows which devices work."),
   threads: z
     .union([z.literal("auto"), whole({ min: 1 })], { error: "auto, or a whole number of at least 1" })
     .default("auto"),
