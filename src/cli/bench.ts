@@ -1,8 +1,10 @@
 /** viva bench: how fast this machine trains. */
 import { Command } from "commander";
+import type { Device } from "../core/device.ts";
 import { benchSteps } from "../recipes/bench.ts";
 import { readRows } from "../recipes/rows.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
+import { deviceOption } from "./options.ts";
 
 interface StepOptions {
   readonly rows: string;
@@ -12,6 +14,7 @@ interface StepOptions {
   readonly steps: number;
   readonly threads: number;
   readonly lora?: boolean;
+  readonly device: Device;
 }
 
 /** The adapters that --lora trains: rank 16 on every linear layer of the language model. */
@@ -27,6 +30,7 @@ export function benchCommand(interruption: Interruption): Command {
     .option("--prompts-per-step <n>", "prompts per step", wholeNumber(1), 4)
     .option("--steps <n>", "steps; the first compiles the programs", wholeNumber(1), 4)
     .option("--threads <n>", "threads of the engine; 0 lets it choose", wholeNumber(0), 0)
+    .addOption(deviceOption())
     .option("--lora", "train adapters of rank 16 on the language model in place of all weights")
     .action((checkpoint: string, options: StepOptions) =>
       interruption.during(async () => {

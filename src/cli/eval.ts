@@ -1,5 +1,6 @@
 /** viva eval: accuracy of a checkpoint or run on a data set, with intervals, beside the baselines. */
 import { Command, Option } from "commander";
+import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import { loadDataset } from "../data/index.ts";
 import { breakdown, evaluatePolicy, formatSummary } from "../evaluate/index.ts";
@@ -8,7 +9,7 @@ import { evaluationSubset } from "../recipes/examples.ts";
 import { evaluationLength } from "../recipes/session.ts";
 import { createReporter } from "../runs/reporter.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
-import { outOption, promptOption, writeJsonLines } from "./options.ts";
+import { deviceOption, outOption, promptOption, writeJsonLines } from "./options.ts";
 
 interface EvalOptions {
   readonly data: string;
@@ -18,6 +19,7 @@ interface EvalOptions {
   readonly seed: number;
   readonly protocol: string;
   readonly prompt?: PromptName;
+  readonly device: Device;
   readonly step?: number;
   readonly maxCompletionLength?: number;
   readonly out: string;
@@ -35,6 +37,7 @@ export function evalCommand(interruption: Interruption): Command {
     .option("--seed <n>", "chooses the subset; seed of generated data", wholeNumber(0), 42)
     .addOption(new Option("--protocol <name>", "how answers are scored").choices(["viva"]).default("viva"))
     .addOption(promptOption())
+    .addOption(deviceOption())
     .option("--step <n>", "checkpoint of a run (default: the newest)", wholeNumber(0))
     .option("--max-completion-length <n>", "tokens per answer (default: the run's, else 64)", wholeNumber(1))
     .addOption(outOption("JSONL: one line per question, then the summary"))

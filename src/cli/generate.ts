@@ -1,10 +1,11 @@
 /** viva generate: completions for rows of a file. */
 import { Command } from "commander";
+import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import { openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
 import { type GeneratedRow, generateRows, readRows } from "../recipes/rows.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
-import { outOption, promptOption, writeJsonLines } from "./options.ts";
+import { deviceOption, outOption, promptOption, writeJsonLines } from "./options.ts";
 
 interface GenerateOptions {
   readonly rows: string;
@@ -16,6 +17,7 @@ interface GenerateOptions {
   readonly seed: number;
   readonly maxCompletionLength: number;
   readonly prompt?: PromptName;
+  readonly device: Device;
 }
 
 export function generateCommand(interruption: Interruption): Command {
@@ -35,6 +37,7 @@ export function generateCommand(interruption: Interruption): Command {
     .option("--seed <n>", "seed of the sampling", wholeNumber(0), 42)
     .option("--max-completion-length <n>", "tokens after which a completion is cut", wholeNumber(1), 256)
     .addOption(promptOption())
+    .addOption(deviceOption())
     .action((checkpoint: string, options: GenerateOptions) => interruption.during(() => generate(checkpoint, options)));
 }
 

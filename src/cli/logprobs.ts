@@ -1,14 +1,16 @@
 /** viva logprobs: per-token log-probs of given completions. */
 import { Command } from "commander";
+import type { Device } from "../core/device.ts";
 import { openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
 import { readRows, type ScoredRow, scoreRows } from "../recipes/rows.ts";
 import type { Interruption } from "./arguments.ts";
-import { outOption, promptOption, writeJsonLines } from "./options.ts";
+import { deviceOption, outOption, promptOption, writeJsonLines } from "./options.ts";
 
 interface LogprobsOptions {
   readonly rows: string;
   readonly out: string;
   readonly prompt?: PromptName;
+  readonly device: Device;
 }
 
 export function logprobsCommand(interruption: Interruption): Command {
@@ -18,6 +20,7 @@ export function logprobsCommand(interruption: Interruption): Command {
     .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages, completion}")
     .addOption(outOption("JSONL: token_ids, log_probs (natural), prompt_tokens, image_tokens per row"))
     .addOption(promptOption())
+    .addOption(deviceOption())
     .action((checkpoint: string, options: LogprobsOptions) =>
       interruption.during(async () => {
         const rows = readRows(options.rows);

@@ -6,6 +6,7 @@ import { createInterruption, runMain } from "./arguments.ts";
 import { benchCommand } from "./bench.ts";
 import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
+import { doctorCommand } from "./doctor.ts";
 import { evalCommand } from "./eval.ts";
 import { generateCommand } from "./generate.ts";
 import { logprobsCommand } from "./logprobs.ts";
@@ -23,7 +24,8 @@ const program = new Command("viva")
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
   .addCommand(benchCommand(interruption))
-  .addCommand(dataCommand());
+  .addCommand(dataCommand())
+  .addCommand(doctorCommand());
 
 for (const command of program.commands) command.showHelpAfterError("(--help shows what is known)");
 

@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { Option } from "commander";
+import { devices } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import { replaceFile } from "../runs/durable.ts";
 
@@ -13,6 +14,13 @@ export function promptOption(): Option {
     "plain",
     "base",
   ]);
+}
+
+/** --device: where the model is computed. */
+export function deviceOption(): Option {
+  return new Option("--device <name>", "where the model is computed (viva doctor shows which devices work)")
+    .choices(devices)
+    .default("cpu");
 }
 
 /** --out: a file whose folder exists, which is seen before the work is done. */

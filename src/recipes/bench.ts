@@ -2,6 +2,7 @@
 
 import { defaultLossNumbers, plainVariant } from "../algorithms/algorithm.ts";
 import { promptStyle } from "../answers/prompts.ts";
+import type { Device } from "../core/device.ts";
 import { normal, randomKey } from "../core/random.ts";
 import type { Completion, Prompt } from "../core/records.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
@@ -19,6 +20,7 @@ export interface BenchOptions {
   readonly steps: number;
   readonly lora: LoraOptions | null;
   readonly threads: number;
+  readonly device: Device;
 }
 
 /** What `viva bench step` prints. */
@@ -52,13 +54,14 @@ export async function benchSteps(
     freeze: [],
     lora: o.lora,
     threads: o.threads,
+    device: o.device,
     microBatchTokens: 2048,
     rows: o.promptsPerStep * o.numGenerations,
   } as const;
-  const peak = await matmulPeak(o.threads);
   // Without stop tokens every completion has its full length, so that runs compare.
   const engine = await openLocalEngine(options, { decode: () => "", stopTokenIds: [] });
   try {
+    const peak = await matmulPeak(o.threads, o.device);
     const times: StepTimes[] = [];
     for (let step = 0; step < o.steps; step++) {
       const first = step * o.promptsPerStep;

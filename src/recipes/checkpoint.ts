@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type PromptName, type PromptStyle, promptStyle } from "../answers/prompts.ts";
+import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
@@ -20,6 +21,8 @@ export interface OpenCheckpointOptions {
   readonly prompt?: PromptName;
   /** 0: as many as ONNX Runtime chooses. */
   readonly threads?: number;
+  /** The CPU by default, whatever a run was trained on. */
+  readonly device?: Device;
 }
 
 export type { PromptName } from "../answers/prompts.ts";
@@ -60,6 +63,7 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
       lora: adapter,
       adapterFolder: adapter === null ? null : folder,
       threads: o.threads ?? 0,
+      ...(o.device === undefined ? {} : { device: o.device }),
       microBatchTokens: MICRO_BATCH_TOKENS,
       rows: ROWS,
     },

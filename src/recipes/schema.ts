@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
+import { devices } from "../core/device.ts";
 import { nearest } from "../core/suggest.ts";
 import { flag, mapping, notYet, number, oneOf, text, whole } from "./fields.ts";
 import { stageSchema } from "./stages.ts";
@@ -31,7 +32,9 @@ const model = mapping({
 
 const engine = mapping({
   backend: oneOf("local").default("local"),
-  device: oneOf("cpu").default("cpu"),
+  device: oneOf(...devices)
+    .default("cpu")
+    .describe("Where the model is computed; viva doctor shows which devices work."),
   threads: z
     .union([z.literal("auto"), whole({ min: 1 })], { error: "auto, or a whole number of at least 1" })
     .default("auto"),

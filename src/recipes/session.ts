@@ -60,6 +60,7 @@ export async function openSession(recipe: Recipe): Promise<Session> {
       lora: model.lora,
       adapterFolder: null,
       imageLimits: limits,
+      device: recipe.engine.device,
       threads: recipe.engine.threads === "auto" ? 0 : recipe.engine.threads,
       microBatchTokens: recipe.engine.micro_batch_tokens,
       rows: recipe.engine.rows,

@@ -1,12 +1,17 @@
 /** A compiled program: an ONNX Runtime session that is fed and fetched by name, over plain typed arrays. */
 import * as ort from "onnxruntime-node";
-import { toOnnx, usedInputs } from "../compiler/onnx/lower.ts";
+import { lowerFor, usedInputs } from "../compiler/onnx/lower.ts";
 import type { Params, Program } from "../compiler/tensor.ts";
+import type { Device } from "../core/device.ts";
 import type { DType, TensorArray, TensorData } from "../core/tensor-data.ts";
 
 export interface SessionOptions {
   /** Threads inside an operator; 0 lets ONNX Runtime choose. */
   readonly threads?: number;
+  /** Where operators run, by default the CPU; what a device lacks runs on the CPU. A device that does not work throws. */
+  readonly device?: Device;
+  /** Idle threads keep their core busy; only measurements ask for it. */
+  readonly spinning?: boolean;
 }
 
 /** Owns one native session; `release` frees it. */
@@ -22,16 +27,18 @@ export class Session {
   }
 
   static async compile(program: Program, o: SessionOptions = {}): Promise<Session> {
-    const session = await ort.InferenceSession.create(toOnnx(program), {
-      executionProviders: ["cpu"],
+    const { threads = 0, device = "cpu", spinning = false } = o;
+    const { model, cpuNodes } = lowerFor(program, device);
+    const session = await ort.InferenceSession.create(model, {
+      executionProviders: [provider(device, cpuNodes)],
       graphOptimizationLevel: "all",
-      intraOpNumThreads: o.threads ?? 0,
+      intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: "sequential",
       enableMemPattern: false,
       logSeverityLevel: 3,
       // Threads that spin while they wait take the cores from those that work; LOG.md has the figures.
-      extra: { session: { intra_op: { allow_spinning: "0" } } },
+      extra: { session: { intra_op: { allow_spinning: spinning ? "1" : "0" } } },
     });
     return new Session(session, usedInputs(program), Object.keys(program.outputs));
   }
@@ -56,6 +63,16 @@ export class Session {
   async release(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** Names of ONNX Runtime's backends on this platform, and whether each comes with the installed package. */
+export function supportedBackends(): readonly { readonly name: string; readonly bundled: boolean }[] {
+  return ort.listSupportedBackends();
+}
+
+function provider(device: Device, cpuNodes: readonly string[]): ort.InferenceSession.ExecutionProviderConfig {
+  if (device !== "webgpu" || cpuNodes.length === 0) return device;
+  return { name: device, forceCpuNodeNames: cpuNodes };
 }
 
 function toOrt(value: TensorData): ort.Tensor {

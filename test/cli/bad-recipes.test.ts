@@ -9,6 +9,8 @@ const folder = temporaryFolder();
 const at = (...path: string[]) => join(folder, ...path);
 const model = at("model");
 const data = at("films");
+/** DirectML is Windows's, CoreML Apple's. */
+const missing = process.platform === "win32" ? "coreml" : "dml";
 const expectRefused = refusals(folder);
 const expectRecipeRefused = (sentence: RegExp, ...changes: readonly string[]) =>
   expectRefused(sentence, "train", at("tiny.yaml"), ...set(...changes));
@@ -26,6 +28,11 @@ describe("a recipe", () => {
     ["a data folder that is not there", /data\.train\.path: nothing at .*\/nowhere/, "data.train.path=/nowhere"],
     ["a model folder that is not there", /model\.path: nothing at .*\/nowhere/, "model.path=/nowhere"],
     ["a model folder without weights", /holds no weights; set model\.init: random/, "model.init=pretrained"],
+    [
+      "a device that is not here",
+      new RegExp(`the device ${missing} does not work here: .* work: cpu`),
+      `engine.device=${missing}`,
+    ],
     [
       "completions beyond the context",
       /stages\.1\.max_completion_length: a prompt of \d+ tokens and a completion of 2048 do not fit .* 2048/,

@@ -2,6 +2,7 @@
 import { defaultLossNumbers, plainVariant } from "../../src/algorithms/algorithm.ts";
 import type { TokenLossName } from "../../src/algorithms/index.ts";
 import type { Params } from "../../src/compiler/tensor.ts";
+import type { Device } from "../../src/core/device.ts";
 import { integer, normal, randomKey } from "../../src/core/random.ts";
 import type { Prompt } from "../../src/core/records.ts";
 import type { TensorData } from "../../src/core/tensor-data.ts";
@@ -27,10 +28,10 @@ export interface Opened {
   readonly compute: Compute;
 }
 
-export function openGolden(name: CaseName): Opened {
+export function openGolden(name: CaseName, device: Device = "cpu"): Opened {
   const golden = goldenCase(name);
   const model = openModel(golden.checkpoint);
-  return { golden, model, values: readWeights(model, golden.checkpoint), compute: new Compute(model, 1) };
+  return { golden, model, values: readWeights(model, golden.checkpoint), compute: new Compute(model, 1, device) };
 }
 
 /** The prompt without its images, and cut to at most `tokens` tokens. */

@@ -49,7 +49,7 @@ export class OnnxGraph {
     return names[0]!;
   }
 
-  /** Adds a node whose outputs have given names. */
+  /** Adds a node whose outputs have given names; the first is the node's own name too. */
   namedNode(
     opType: string,
     inputs: readonly string[],
@@ -60,6 +60,7 @@ export class OnnxGraph {
     const node = new MessageWriter();
     for (const name of inputs) node.string(1, name);
     for (const name of outputs) node.string(2, name);
+    node.string(3, outputs[0]!);
     node.string(4, opType);
     for (const [name, value] of Object.entries(attributes)) node.message(5, attributeProto(name, value));
     if (domain !== "") node.string(7, domain);

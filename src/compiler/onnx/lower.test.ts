@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { float32 } from "../../core/tensor-data.ts";
 import { grad } from "../grad.ts";
-import { add, broadcastTo, exp, mul, neg, reshape, sum, zerosLike } from "../ops/index.ts";
+import { add, broadcastTo, cachedAttention, exp, mul, neg, reshape, sum, zerosLike } from "../ops/index.ts";
 import { constant, input, type Program, type Tensor } from "../tensor.ts";
-import { toOnnx, usedInputs } from "./lower.ts";
+import { lowerFor, toOnnx, usedInputs } from "./lower.ts";
 
 const x = input("x", "float32", ["n", 2]);
 const y = input("y", "float32", ["n", 2]);
@@ -87,6 +87,34 @@ describe("toOnnx", () => {
     expect(() => toOnnx({ inputs: { x }, outputs: { two } })).toThrow('internal: no program input has the size "k"');
   });
 });
+
+test("a device leaves to the CPU the nodes of ops that say so, by the nodes' names", () => {
+  const spec = { a: ["r", 3, 8], b: ["r", 3, 4], cache: ["r", 1, "c", 4] } as const;
+  const [query, key, value] = [
+    input("query", "float32", spec.a),
+    input("key", "float32", spec.b),
+    input("value", "float32", spec.b),
+  ];
+  const [pastKeys, pastValues] = [input("pastKeys", "float32", spec.cache), input("pastValues", "float32", spec.cache)];
+  const [lastPosition, length] = [input("lastPosition", "int32", ["r"]), input("length", "int32", [])];
+  const inputs = { query, key, value, pastKeys, pastValues, lastPosition, length };
+  const program = { inputs, outputs: { ...cachedAttention(inputs, { heads: 2, keyValueHeads: 1 }), t: exp(query) } };
+  const { model, cpuNodes } = lowerFor(program, "webgpu");
+  expect(model).toEqual(toOnnx(program));
+  expect(lowerFor(program, "cpu").cpuNodes).toEqual([]);
+  expect(cpuNodes).toHaveLength(1);
+  const named = names(model);
+  expect(named.find(([name]) => name === cpuNodes[0])).toEqual([cpuNodes[0], "GroupQueryAttention"]);
+  expect(new Set(named.map(([name]) => name)).size).toBe(named.length);
+});
+
+/** Name and op type of every node. */
+function names(model: Uint8Array): (readonly [string, string])[] {
+  const graph = fields(fields(model).find(({ field }) => field === 7)!.bytes);
+  const text = (node: readonly Field[], field: number) =>
+    new TextDecoder().decode(node.find((f) => f.field === field)!.bytes);
+  return graph.filter(({ field }) => field === 1).map(({ bytes }) => [text(fields(bytes), 3), text(fields(bytes), 4)]);
+}
 
 /** What a model holds: op types of nodes, bytes of initializers, names of inputs and outputs (onnx.proto3). */
 function read(program: Program) {

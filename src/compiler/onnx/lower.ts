@@ -1,9 +1,15 @@
 /** Lowers a program to a serialised ONNX model; equal nodes are merged, unused ones never written. */
+import type { Device } from "../../core/device.ts";
 import { constantOp, inputOp, type Program, type Tensor, topologicalOrder } from "../tensor.ts";
 import { OnnxGraph } from "./graph.ts";
 
 /** The ONNX model of a program; input and output names are the program's own. */
 export function toOnnx(program: Program): Uint8Array {
+  return lowerFor(program, "cpu").model;
+}
+
+/** The ONNX model of a program, and the names of its nodes that a device has to leave to the CPU. */
+export function lowerFor(program: Program, device: Device): { model: Uint8Array; cpuNodes: readonly string[] } {
   const onnx = new OnnxGraph();
   const order = topologicalOrder(Object.values(program.outputs));
   const fed = new Set(usedInputs(program));
@@ -13,6 +19,7 @@ export function toOnnx(program: Program): Uint8Array {
   }
   const values = new Map<Tensor, string>();
   const merged = new Map<string, string>();
+  const cpuNodes: string[] = [];
   for (const tensor of order) {
     if (tensor.op === inputOp && program.inputs[tensor.attrs.name] !== tensor) {
       throw new Error(`internal: the program uses the input "${tensor.attrs.name}" but does not declare it`);
@@ -22,6 +29,7 @@ export function toOnnx(program: Program): Uint8Array {
     const known = key === null ? undefined : merged.get(key);
     const name = known ?? tensor.op.lower(tensor, inputs, onnx);
     if (key !== null) merged.set(key, name);
+    if (tensor.op.onCpuFor?.includes(device)) cpuNodes.push(name);
     values.set(tensor, name);
     onnx.learnSizes(name, tensor.shape);
   }
@@ -29,7 +37,7 @@ export function toOnnx(program: Program): Uint8Array {
     onnx.namedNode("Identity", [values.get(tensor)!], [name]);
     onnx.output(name, tensor);
   }
-  return onnx.finish();
+  return { model: onnx.finish(), cpuNodes };
 }
 
 /** Names of the declared inputs that the outputs depend on, by value or for a named size that only they hold. */

@@ -1,5 +1,6 @@
 /** Runs a model's programs over its weights: compiled on first use, kept for the engine's life. */
 import type { Params, Program } from "../../compiler/tensor.ts";
+import type { Device } from "../../core/device.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
 import { Session } from "../../runtime/session.ts";
@@ -15,18 +16,20 @@ type PartPrograms = (trained: readonly string[]) => ProgramPair;
 export class Compute {
   readonly model: Model;
   readonly #threads: number;
+  readonly #device: Device;
   readonly #sessions = new Map<string, Promise<Session>>();
   readonly #scratch = new Map<string, TensorData>();
 
-  constructor(model: Model, threads: number) {
+  constructor(model: Model, threads: number, device: Device = "cpu") {
     this.model = model;
     this.#threads = threads;
+    this.#device = device;
   }
 
   session(key: string, program: () => Program): Promise<Session> {
     let session = this.#sessions.get(key);
     if (session === undefined) {
-      session = Session.compile(program(), { threads: this.#threads });
+      session = Session.compile(program(), { threads: this.#threads, device: this.#device });
       this.#sessions.set(key, session);
     }
     return session;

@@ -2,6 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Params } from "../../compiler/tensor.ts";
+import type { Device } from "../../core/device.ts";
 import { UserError } from "../../core/errors.ts";
 import type { Prompt } from "../../core/records.ts";
 import type { TensorData } from "../../core/tensor-data.ts";
@@ -38,6 +39,8 @@ export interface LocalEngineOptions {
   readonly adapterFolder?: string | null;
   /** 0: as many as ONNX Runtime chooses. */
   readonly threads: number;
+  /** Where programs run; the CPU by default. */
+  readonly device?: Device;
   readonly imageLimits?: ImageLimits;
   /** Most tokens of one forward and backward pass, padding included. */
   readonly microBatchTokens: number;
@@ -64,7 +67,7 @@ export class LocalCore {
     const { lora = null, adapterFolder = null, modelFolder, seed } = options;
     const base = openModel(modelFolder);
     this.#model = lora === null ? base : withLora(base, lora);
-    this.#compute = new Compute(this.#model, options.threads);
+    this.#compute = new Compute(this.#model, options.threads, options.device);
     const baseValues =
       options.initialise === "random" ? randomWeights(base.weights, seed) : readWeights(base, modelFolder);
     this.#store = new WeightStore(

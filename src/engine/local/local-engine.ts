@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
 import type { Completion, RolloutResult, SamplingOptions } from "../../core/records.ts";
 import type { Policy, TokenScores, TrainingEngine } from "../engine.ts";
+import { requireDevice } from "./devices.ts";
 import type { LocalEngineOptions } from "./local-core.ts";
 import type { Call, Reply } from "./protocol.ts";
 import type { SampledGroup } from "./sampler.ts";
@@ -18,8 +19,9 @@ export interface LocalEngine extends TrainingEngine {
   readonly parameters: number;
 }
 
-/** Starts a worker and loads or initialises the model in it. */
+/** Starts a worker and loads or initialises the model in it. A device that does not work is a UserError. */
 export async function openLocalEngine(options: LocalEngineOptions, decoder: CompletionDecoder): Promise<LocalEngine> {
+  await requireDevice(options.device ?? "cpu");
   const channel = new Channel(options);
   let version = 0;
   let hasReference = false;

@@ -1,37 +1,30 @@
 /** Every op against its definition: shape rule, gradient, and ONNX Runtime, for every case of the table. */
 import { describe, expect, test } from "vitest";
-import { vjp } from "../../../src/compiler/grad.ts";
 import { concreteShape, interpret } from "../../../src/compiler/interpret.ts";
 import { ops } from "../../../src/compiler/ops/index.ts";
-import {
-  input,
-  type Op,
-  type Params,
-  type Program,
-  type Sizes,
-  topologicalOrder,
-} from "../../../src/compiler/tensor.ts";
+import { type Op, type Params, type Program, topologicalOrder } from "../../../src/compiler/tensor.ts";
 import { allocate, sizeOf, type TensorData } from "../../../src/core/tensor-data.ts";
 import { Session } from "../../../src/runtime/session.ts";
 import { badCalls } from "./bad-calls.ts";
-import { type Case, fill, floats } from "./case.ts";
 import { cases } from "./cases.ts";
+import {
+  backwardOf,
+  FLOAT32,
+  feed,
+  forwardOf,
+  gradientName,
+  inputName,
+  isClose,
+  isFloat,
+  type Tolerance,
+} from "./programs.ts";
 
 /** Step of the central differences: their error is about step² in a smooth function. */
 const STEP = 1e-5;
 
-interface Tolerance {
-  readonly relative: number;
-  readonly absolute: number;
-}
 const EXACT: Tolerance = { relative: 0, absolute: 0 };
-const FLOAT32: Tolerance = { relative: 1e-5, absolute: 1e-6 };
 /** float32 constants in float64 graphs (2/√π) are off by up to 6e-8. */
 const DIFFERENCES: Tolerance = { relative: 1e-6, absolute: 1e-7 };
-
-const inputName = (i: number) => `input${i}`;
-const gradientName = (name: string) => `d_${name}`;
-const isFloat = (t: { readonly dtype: string }) => t.dtype === "float32";
 
 describe.each(Object.keys(ops) as (keyof typeof ops)[])("%s", (name) => {
   const op: Op = ops[name];
@@ -101,37 +94,6 @@ describe.each(Object.keys(ops) as (keyof typeof ops)[])("%s", (name) => {
   });
 });
 
-function forwardOf(c: Case): Program {
-  const inputs = c.inputs.map(({ dtype, shape }, i) => input(inputName(i), dtype, shape));
-  return {
-    inputs: Object.fromEntries(inputs.map((t, i) => [inputName(i), t])),
-    outputs: { y: c.build(...inputs) },
-  };
-}
-
-/** The gradient of each float input, under its name with a prefix, from a cotangent that is fed. */
-function backwardOf(c: Case): Program {
-  const { inputs, outputs } = forwardOf(c);
-  const y = outputs.y!;
-  const cotangent = input("cotangent", "float32", y.shape);
-  const floatInputs = Object.entries(inputs).filter(([, t]) => isFloat(t));
-  const gradients = vjp(
-    [y],
-    [cotangent],
-    floatInputs.map(([, t]) => t),
-  );
-  return {
-    inputs: { ...inputs, cotangent },
-    outputs: Object.fromEntries(floatInputs.map(([name], k) => [gradientName(name), gradients[k]!])),
-  };
-}
-
-/** Everything that a case's programs are fed; the forward one ignores the cotangent. */
-function feed(c: Case, sizes: Sizes): Record<string, TensorData> {
-  const feeds = Object.fromEntries(c.inputs.map((x, i) => [inputName(i), fill(x, sizes, `${c.name}/${i}`)]));
-  return { ...feeds, cotangent: fill(floats(forwardOf(c).outputs.y!.shape), sizes, `${c.name}/cotangent`) };
-}
-
 /** d(sum of weights × y) / d(each element of one input), in float64. */
 function centralDifferences(program: Program, feeds: Params<TensorData>, name: string, weights: readonly number[]) {
   const fed = feeds[name]!;
@@ -169,16 +131,10 @@ async function compareWithRuntime(program: Program, runs: readonly Params<Tensor
   else await expect(attempt()).rejects.toThrow(refused);
 }
 
-function expectClose(
-  actual: ArrayLike<number>,
-  expected: ArrayLike<number>,
-  { relative, absolute }: Tolerance,
-  what: string,
-): void {
+function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: Tolerance, what: string): void {
   expect(actual.length, what).toBe(expected.length);
   for (let i = 0; i < expected.length; i++) {
     const [a, b] = [actual[i]!, expected[i]!];
-    const close = Object.is(a, b) || a === b || Math.abs(a - b) <= absolute + relative * Math.abs(b);
-    expect(close, `${what}[${i}]: ${a} should be ${b}`).toBe(true);
+    expect(isClose(a, b, tolerance), `${what}[${i}]: ${a} should be ${b}`).toBe(true);
   }
 }

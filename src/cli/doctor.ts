@@ -1,0 +1,62 @@
+/** viva doctor: what this machine has, which devices work, and how fast it is. */
+import { Command } from "commander";
+import { type Doctor, examine } from "../recipes/doctor.ts";
+
+type Spread = Doctor["speed"]["matmul_gflops"];
+
+/** Times closer than this are called equal. */
+const CLEAR = 1.1;
+
+export function doctorCommand(): Command {
+  return new Command("doctor")
+    .description("show hardware, devices, versions, and speeds measured now; nothing is written")
+    .option("--json", "print one JSON object")
+    .action(async ({ json }: { readonly json?: boolean }) => {
+      const found = await examine();
+      console.log(json ? JSON.stringify(found) : formatDoctor(found));
+    });
+}
+
+/** The findings as lines for a reader. */
+export function formatDoctor(found: Doctor): string {
+  const { cpu, memory, cache, speed } = found;
+  const versions = Object.entries(found.versions).map(([name, version]) => `${name} ${version}`);
+  const physical = cpu.physical_cores === null ? "" : `${cpu.physical_cores} physical, `;
+  const limit = memory.limit_gb === null ? "" : `, ${gb(memory.limit_gb)} allowed`;
+  const lines: [string, string][] = [
+    ["versions", `node ${found.node}, ${versions.join(", ")}`],
+    ["platform", found.platform],
+    ["cpu", cpu.model],
+    ["cores", `${physical}${cpu.logical_cores} logical, ${cpu.usable_cores} usable; load ${cpu.load.toFixed(1)}`],
+    ["extensions", cpu.features.join(" ") || "not told by the system"],
+    ["memory", `${gb(memory.total_gb)}, ${gb(memory.free_gb)} free${limit}`],
+    ["cache", `${cache.folder}${cache.exists ? "" : " (not made yet)"}, ${gb(cache.free_gb)} free on its disk`],
+    ...found.devices.map(({ device, works, bundled, reason }): [string, string] => {
+      return [`device ${device}`, works ? "works" : `${bundled ? "bundled, does not work" : "not here"}: ${reason}`];
+    }),
+    ["matmul", spread(speed.matmul_gflops, "GFLOP/s, float32, 1024 x 1024 matrices")],
+    ["  packed", spread(speed.matmul_packed_gflops, "GFLOP/s, the second one stored in the program")],
+    ["  int8", spread(speed.matmul_int8_gops, "Gop/s, weights and arithmetic of 8 bits")],
+    ["memory read", spread(speed.memory_gb_per_second, "GB/s, row sums of 268 MB")],
+    ["threads", threadAdvice(speed.threads_ms)],
+  ];
+  const busy = cpu.load > 0.5 * cpu.usable_cores;
+  const note = busy ? ["Other programs were busy: this machine can do more than was measured."] : [];
+  return [...lines.map(([name, text]) => `${name.padEnd(14)}${text}`), ...note].join("\n");
+}
+
+function threadAdvice({ one, sleeping, spinning }: Doctor["speed"]["threads_ms"]): string {
+  const figures = `one ${one.toFixed(2)} ms, all asleep while they wait ${sleeping.toFixed(2)} ms, all spinning ${spinning.toFixed(2)} ms`;
+  const best = Math.min(one, sleeping, spinning);
+  if (sleeping <= CLEAR * best) return `${figures}: viva's setting (asleep) is as good as any here`;
+  if (one === best) return `${figures}: one thread is faster for small models (engine.threads: 1)`;
+  return `${figures}: spinning threads would be faster here; viva lets them sleep`;
+}
+
+const gb = (value: number) => `${value.toFixed(1)} GB`;
+
+function spread({ low, median, high, best }: Spread, unit: string): string {
+  const digits = median < 100 ? 1 : 0;
+  const [l, m, h, b] = [low, median, high, best].map((value) => value.toFixed(digits));
+  return `${m} [${l}, ${h}], best ${b} ${unit}`;
+}

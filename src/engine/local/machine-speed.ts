@@ -1,0 +1,112 @@
+/** What this machine's CPU can do in ONNX Runtime: products, reading memory, and whether idle threads had better sleep. */
+import { add, matmul, mul, softmax, sum } from "../../compiler/ops/index.ts";
+import { apply, input, type Op, type Program } from "../../compiler/tensor.ts";
+import { float32 } from "../../core/tensor-data.ts";
+import { matmulSpeed } from "./matmul-peak.ts";
+import { type Spread, speeds, type TimingOptions, timeProgram } from "./time-program.ts";
+
+/** Milliseconds of the threads program, median, by how its threads wait. */
+export interface ThreadTimes {
+  readonly one: number;
+  readonly sleeping: number;
+  readonly spinning: number;
+}
+
+export interface MachineSpeed {
+  /** GFLOP/s of float32 products of 1024 x 1024 matrices: both fed, and one stored in the program. */
+  readonly matmul: Spread;
+  readonly matmulPacked: Spread;
+  /** 10⁹ operations per second of the same product with 8-bit weights in blocks of 32 and 8-bit arithmetic. */
+  readonly matmulInt8: Spread;
+  /** GB/s read from memory: row sums of 256 MiB of float32, more than caches hold. */
+  readonly memory: Spread;
+  readonly threads: ThreadTimes;
+}
+
+/** For the most runs, and milliseconds, of one measurement. */
+const TIMING = { runs: 25, limit: 1500, threads: 0 } satisfies TimingOptions;
+
+/** Takes about five seconds; other programs that compute meanwhile lower every figure. */
+export async function measureSpeed(): Promise<MachineSpeed> {
+  return {
+    matmul: await matmulSpeed({ ...TIMING, packed: false }),
+    matmulPacked: await matmulSpeed({ ...TIMING, packed: true }),
+    matmulInt8: await int8Speed(),
+    memory: await memorySpeed(),
+    threads: await threadTimes(),
+  };
+}
+
+/** A sum reads each number once and computes next to nothing; rows spread over the threads. */
+async function memorySpeed(): Promise<Spread> {
+  const [rows, columns] = [256, 1 << 18];
+  const x = input("x", "float32", [rows, columns]);
+  const values = float32([rows, columns], new Float32Array(rows * columns).fill(1));
+  const times = await timeProgram({ inputs: { x }, outputs: { y: sum(x, [1]) } }, { x: values }, TIMING);
+  return speeds(times, 4 * rows * columns);
+}
+
+const INT8_SIZE = 1024;
+const BLOCK = 32;
+
+/** The rows of x times a matrix of 8-bit ones: a weight as quantised layers store it, computed in 8 bits. */
+const int8ProductOp: Op<null> = {
+  name: "int8Product",
+  infer: ([x]) => x!,
+  evaluate: ([x]) => {
+    const values = x!.data as Float32Array;
+    const data = new Float32Array(values.length);
+    for (let i = 0; i < data.length; i += INT8_SIZE) {
+      const total = values.subarray(i, i + INT8_SIZE).reduce((sum, value) => sum + value, 0);
+      data.fill(total, i, i + INT8_SIZE);
+    }
+    return { dtype: "float32", shape: x!.shape, data };
+  },
+  vjp: null,
+  lower: (_, [x], onnx) => {
+    const blocks = INT8_SIZE / BLOCK;
+    // 129 is 1 above the middle of 8 bits; the cast to uint8 (type 2) is folded away when the session opens.
+    const ones = new Int32Array(INT8_SIZE * INT8_SIZE).fill(129);
+    const bytes = onnx.constant({ dtype: "int32", shape: [INT8_SIZE, blocks, BLOCK], data: ones });
+    const scales = onnx.constant(float32([INT8_SIZE, blocks], new Float32Array(INT8_SIZE * blocks).fill(1)));
+    const attributes = { K: INT8_SIZE, N: INT8_SIZE, bits: 8, block_size: BLOCK, accuracy_level: 4 };
+    const weight = onnx.node("Cast", [bytes], { to: 2 });
+    return onnx.node("MatMulNBits", [x!, weight, scales], attributes, { domain: "com.microsoft" });
+  },
+};
+
+/** Rows of ones times a matrix of ones in 8 bits. */
+export function int8Program(): Program {
+  const x = input("x", "float32", [INT8_SIZE, INT8_SIZE]);
+  return { inputs: { x }, outputs: { y: apply(int8ProductOp, [x], null) } };
+}
+
+async function int8Speed(): Promise<Spread> {
+  const x = float32([INT8_SIZE, INT8_SIZE], new Float32Array(INT8_SIZE ** 2).fill(1));
+  return speeds(await timeProgram(int8Program(), { x }, TIMING), 2 * INT8_SIZE ** 3);
+}
+
+const ROUNDS = 4;
+
+/** A chain of small products and softmaxes, as in a small model: what waits between them decides. Ways take turns. */
+async function threadTimes(): Promise<ThreadTimes> {
+  const shape = [256, 256];
+  const [x, w] = [input("x", "float32", shape), input("w", "float32", shape)];
+  let y = x;
+  for (let i = 0; i < 8; i++) y = add(softmax(mul(matmul(y, w), x)), x);
+  const values = float32(shape, new Float32Array(256 * 256).fill(0.01));
+  const times = { one: [] as number[], sleeping: [] as number[], spinning: [] as number[] };
+  const ways = [
+    ["one", { threads: 1 }],
+    ["sleeping", { threads: 0 }],
+    ["spinning", { threads: 0, spinning: true }],
+  ] as const;
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [way, o] of ways) {
+      const program = { inputs: { x, w }, outputs: { y } };
+      times[way].push(...(await timeProgram(program, { x: values, w: values }, { runs: 25, limit: 250, ...o })));
+    }
+  }
+  const median = (list: number[]) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)]!;
+  return { one: median(times.one), sleeping: median(times.sleeping), spinning: median(times.spinning) };
+}

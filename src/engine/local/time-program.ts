@@ -1,0 +1,48 @@
+/** Times a program's runs in one session; what speed measurements have in common. */
+import type { Params, Program } from "../../compiler/tensor.ts";
+import type { TensorData } from "../../core/tensor-data.ts";
+import { Session, type SessionOptions } from "../../runtime/session.ts";
+
+export interface TimingOptions extends SessionOptions {
+  readonly runs: number;
+  /** Milliseconds after which no further run starts. */
+  readonly limit?: number;
+}
+
+/** A quantity that was measured several times. */
+export interface Spread {
+  readonly median: number;
+  /** First and third quartile. */
+  readonly low: number;
+  readonly high: number;
+  readonly best: number;
+}
+
+/** Milliseconds of each run, at least one, after one run that is not counted. */
+export async function timeProgram(
+  program: Program,
+  feeds: Params<TensorData>,
+  { runs, limit = Number.POSITIVE_INFINITY, ...o }: TimingOptions,
+): Promise<readonly number[]> {
+  const session = await Session.compile(program, o);
+  try {
+    await session.run(feeds);
+    const times: number[] = [];
+    const begin = performance.now();
+    while (times.length === 0 || (times.length < runs && performance.now() - begin < limit)) {
+      const start = performance.now();
+      await session.run(feeds);
+      times.push(performance.now() - start);
+    }
+    return times;
+  } finally {
+    await session.release();
+  }
+}
+
+/** The speeds that times in milliseconds mean for a number of operations or bytes, in 10⁹ per second. */
+export function speeds(times: readonly number[], amount: number): Spread {
+  const sorted = times.map((time) => amount / time / 1e6).sort((a, b) => a - b);
+  const at = (part: number) => sorted[Math.round(part * (sorted.length - 1))]!;
+  return { low: at(0.25), median: at(0.5), high: at(0.75), best: at(1) };
+}

@@ -1,0 +1,27 @@
+/** Runs a script of this folder on a device, in a process of its own: a driver may end the one it runs in. */
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Device } from "../../src/core/device.ts";
+
+/** Where Debian's package chromium keeps the Vulkan driver that needs no graphics card. */
+const SWIFT_SHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
+
+/** The environment with a Vulkan driver named: the user's own, else SwiftShader where it is installed. */
+export const driverEnvironment: NodeJS.ProcessEnv = {
+  ...(existsSync(SWIFT_SHADER) ? { VK_ICD_FILENAMES: SWIFT_SHADER } : {}),
+  ...process.env,
+};
+
+/** What the script printed as JSON; fails with its exit code or signal, and with what it wrote on stderr. */
+export function runOn<T>(script: string, device: Device, timeout: number): Promise<T> {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const args = ["--import", import.meta.resolve("tsx"), path, device];
+  const o = { env: driverEnvironment, timeout, killSignal: "SIGKILL" } as const;
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, args, o, (error, stdout, stderr) => {
+      if (error) reject(new Error(`${script} on ${device}: ${error.message} (signal ${error.signal})\n${stderr}`));
+      else resolve(JSON.parse(stdout) as T);
+    });
+  });
+}

@@ -1,0 +1,78 @@
+/**
+ * Computes a golden model on the CPU and on the device that its argument names, and prints, as JSON by golden case, how far
+ * the two are apart: log-probs, entropies, loss, gradients, and the completions drawn greedily and at temperature 1.
+ */
+import type { Device } from "../../src/core/device.ts";
+import { scoreCompletions } from "../../src/engine/local/trainer.ts";
+import {
+  batchOf,
+  differentiate,
+  gradientDifference,
+  greedy,
+  listDifference,
+  madeCompletions,
+  type Opened,
+  openGolden,
+  sampleAll,
+  sampledScoring,
+  textPrompt,
+} from "../invariants/setup.ts";
+
+export interface Apart {
+  /** Largest absolute differences. */
+  readonly logProbs: number;
+  readonly entropies: number;
+  readonly loss: number;
+  /** Of each weight's gradient relative to its largest number; the largest of all weights. */
+  readonly gradients: number;
+  /** Tokens of the CPU's completions, and how many of them the device drew otherwise. */
+  readonly tokens: number;
+  readonly otherTokens: number;
+  /** Of the sampler's log-probs. */
+  readonly sampledLogProbs: number;
+  /** Seconds of everything above. */
+  readonly seconds: { readonly cpu: number; readonly device: number };
+}
+
+const device = process.argv[2] as Device;
+const names = ["grouped_tied", "two_images"] as const;
+const result: Record<string, Apart> = {};
+for (const name of names) result[name] = await compare(openGolden(name), openGolden(name, device));
+console.log(JSON.stringify(result));
+
+async function compare(cpu: Opened, other: Opened): Promise<Apart> {
+  const [expected, found] = [await compute(cpu), await compute(other)];
+  await cpu.compute.close();
+  await other.compute.close();
+  const draws = expected.drawn.map(({ tokenIds }, i) => {
+    return tokenIds.filter((token, at) => found.drawn[i]!.tokenIds[at] !== token).length;
+  });
+  return {
+    logProbs: listDifference(found.scores.logProbs, expected.scores.logProbs),
+    entropies: listDifference(found.scores.entropies, expected.scores.entropies),
+    loss: Math.abs(found.batch.loss - expected.batch.loss),
+    gradients: gradientDifference(found.batch.gradients, expected.batch.gradients).difference,
+    tokens: expected.drawn.reduce((total, { tokenIds }) => total + tokenIds.length, 0),
+    otherTokens: draws.reduce((total, count) => total + count, 0),
+    sampledLogProbs: listDifference(
+      found.drawn.map(({ logProbs }) => logProbs),
+      expected.drawn.map(({ logProbs }) => logProbs),
+    ),
+    seconds: { cpu: expected.seconds, device: found.seconds },
+  };
+}
+
+async function compute(on: Opened) {
+  const started = performance.now();
+  const { golden, model, values } = on;
+  const prompts = [golden.prompt, textPrompt(on, 40)];
+  const groups = prompts.map((prompt, i) => {
+    return { prompt, completions: madeCompletions([5, 3], `device ${i}`, model.language.vocabularySize) };
+  });
+  const scores = await scoreCompletions(on.compute, values, groups, sampledScoring, { microBatchTokens: 4096 });
+  const batch = await differentiate(on, [batchOf(groups)]);
+  const sampled = { ...greedy, numGenerations: 2, temperature: 1, topP: 0.9, topK: 50 };
+  const drawn = [...(await sampleAll(on, prompts, greedy)), ...(await sampleAll(on, prompts, sampled))];
+  const seconds = (performance.now() - started) / 1000;
+  return { scores, batch, drawn: drawn.flatMap(({ completions }) => completions), seconds };
+}
