@@ -4,7 +4,6 @@ import {
   concat,
   div,
   erf,
-  gather,
   matmul,
   mul,
   neg,
@@ -15,6 +14,7 @@ import {
   sqrt,
   sub,
   sum,
+  takeLines,
   tanh,
   transpose,
 } from "../compiler/ops/index.ts";
@@ -106,7 +106,7 @@ export function attention(query: Tensor, key: Tensor, value: Tensor, bias: Tenso
 
 /** Which tokens share a window, as `windowAttention` needs it. */
 export interface WindowTables {
-  /** [windows, places]: the flat token at each place of a window; an unused place holds any token. */
+  /** [windows x places]: the flat token at each place of a window, −1 at an unused one. */
   readonly index: Tensor;
   /** [windows, places, places]: added to the scores, hides unused places. */
   readonly bias: Tensor;
@@ -120,10 +120,10 @@ export function windowAttention(query: Tensor, key: Tensor, value: Tensor, windo
   const [rows, tokens, , headDim] = query.shape as [Dim, Dim, number, number];
   const intoWindows = (t: Tensor) => {
     const heads = t.shape[2] as number;
-    const lines = gather(reshape(t, [place.shape[0]!, heads * headDim]), index);
-    return reshape(lines, [...index.shape, heads, headDim]);
+    const lines = takeLines(reshape(t, [place.shape[0]!, heads * headDim]), index, place);
+    return reshape(lines, [bias.shape[0]!, bias.shape[1]!, heads, headDim]);
   };
   const mixed = attention(intoWindows(query), intoWindows(key), intoWindows(value), bias);
   const width = mixed.shape[2]!;
-  return reshape(gather(reshape(mixed, ["all places", width]), place), [rows, tokens, width]);
+  return reshape(takeLines(reshape(mixed, [index.shape[0]!, width]), place, index), [rows, tokens, width]);
 }

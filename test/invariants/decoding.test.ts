@@ -20,12 +20,12 @@ async function logitsOf(on: Opened, prompt: Prompt, tokenIds: Int32Array): Promi
   const { language, vision } = model;
   const rows = packRows([{ prompt, completions: [{ tokenIds, weight: 1, advantage: 0 }] }], 4096);
   const micro = layOut(rows, language, model.imageTokenId, vision.patchesPerToken);
-  const states = await runLanguage(
+  const { states } = await runLanguage(
     compute,
     values,
     micro,
-    await encodeImages(compute, values, prompt.images, false),
-    false,
+    await encodeImages(compute, values, prompt.images, null),
+    null,
   );
   const session = await compute.session("logits", () => logitsProgram(model));
   const { logits } = await session.run({ x: states.at(-1)!, ...values });

@@ -4,7 +4,7 @@ import type { Device } from "../../core/device.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
 import { Session } from "../../runtime/session.ts";
-import { type BlockKind, blockPrograms, localWeights, type ProgramPair } from "./programs.ts";
+import { type BlockKind, type BlockPrograms, blockPrograms, localWeights, type ProgramPair } from "./programs.ts";
 import type { WeightStore } from "./weight-store.ts";
 
 /** What each block needs besides its input and weights: cos, sin and the inputs of its kind. */
@@ -12,6 +12,21 @@ export type BlockFeeds = (index: number) => Params<TensorData>;
 
 /** The programs of a part of the model whose backward differentiates the given weights. */
 type PartPrograms = (trained: readonly string[]) => ProgramPair;
+
+/** What blocks leave for their backward pass: memory is taken from the budget and given back layer by layer. */
+export interface Keeping {
+  readonly trainable: ReadonlySet<string>;
+  /** Bytes that may still be kept; where they end, the backward pass computes a block again. */
+  readonly budget: { bytes: number };
+}
+
+/** A stack's forward pass. */
+export interface BlockStates {
+  /** The input of block i at i, and the stack's output at `depth`; those that were not asked for are missing. */
+  readonly states: readonly TensorData[];
+  /** What block i kept for its backward pass. */
+  readonly kept: readonly (Params<TensorData> | undefined)[];
+}
 
 export class Compute {
   readonly model: Model;
@@ -72,51 +87,68 @@ export class Compute {
     return Object.fromEntries(o.wrt.map((name) => [name, results[`d.${name}`]!]));
   }
 
-  /**
-   * All blocks of a stack. The returned list holds the input of block i at i and the stack's output at `depth`; inputs that
-   * are not to be kept are left out.
-   */
+  /** All blocks of a stack; with `keeping`, every input is kept, and as much else as the budget allows. */
   async blocks(
     key: string,
     stack: Stack,
     values: Params<TensorData>,
     x: TensorData,
     feeds: BlockFeeds,
-    keep: "all" | readonly number[],
-  ): Promise<TensorData[]> {
+    keep: Keeping | readonly number[],
+  ): Promise<BlockStates> {
     const states: TensorData[] = new Array(stack.depth + 1);
+    const kept: Params<TensorData>[] = new Array(stack.depth);
+    const keeping = "budget" in keep ? keep : null;
+    let largest = 0;
     let y = x;
     for (let i = 0; i < stack.depth; i++) {
-      if (keep === "all" || keep.includes(i)) states[i] = y;
+      if (!("includes" in keep) || keep.includes(i)) states[i] = y;
       const own = feeds(i);
       const all = { x: y, ...own, ...localWeights(stack, values, i) };
-      y = await this.forward(...this.#blockPrograms(key, stack, own), all);
+      const [kind, programs] = this.#blockPrograms(key, stack, own);
+      if (keeping === null || keeping.budget.bytes < largest || keeping.budget.bytes <= 0) {
+        y = await this.forward(kind, programs, all);
+        continue;
+      }
+      const trained = trainedNames(stack, i, keeping.trainable);
+      const session = await this.session(`${kind}.keeping.${trained.join()}`, () => programs(trained).keeping.forward);
+      const { y: output, ...rest } = await session.run(all);
+      y = output!;
+      kept[i] = rest;
+      largest = Math.max(largest, bytesOf(rest));
+      keeping.budget.bytes -= bytesOf(rest);
     }
     states[stack.depth] = y;
-    return states;
+    return { states, kept };
   }
 
   /**
-   * Backward through all blocks; `inputs` are the block inputs that `blocks` kept, `cotangents` those of the outputs of
-   * blocks, the last's among them. Returns the gradient of the first input; gradients by image features go to `onFeatures`.
+   * Backward through all blocks, from the cotangents of blocks' outputs, the last's among them; what was kept is given
+   * back. Returns the gradient of the first input; gradients by image features go to `onFeatures`.
    */
   async blocksBackward(
     key: string,
     stack: Stack,
     store: WeightStore,
-    inputs: readonly TensorData[],
+    forward: BlockStates,
     cotangents: ReadonlyMap<number, TensorData>,
     feeds: BlockFeeds,
-    onFeatures: (gradient: TensorData) => void = () => {},
+    o: { readonly budget: { bytes: number }; readonly onFeatures?: (gradient: TensorData) => void },
   ): Promise<TensorData> {
+    const kept = [...forward.kept];
     let dy = cotangents.get(stack.depth - 1)!;
     for (let i = stack.depth - 1; i >= 0; i--) {
       const own = feeds(i);
-      const all = { x: inputs[i]!, "d.y": dy, ...own, ...localWeights(stack, store.values, i) };
+      const all = { x: forward.states[i]!, "d.y": dy, ...own, ...localWeights(stack, store.values, i), ...kept[i] };
       const wrt = kindOf(own).featured ? ["x", "features"] : ["x"];
-      const o = { store, weights: stack.blockWeights, prefix: stack.blockPrefix(i), wrt };
-      const gradients = await this.backward(...this.#blockPrograms(key, stack, own), all, o);
-      if (gradients["features"] !== undefined) onFeatures(gradients["features"]);
+      const [kind, programs] = this.#blockPrograms(key, stack, own);
+      const which: PartPrograms = kept[i] === undefined ? programs : (trained) => programs(trained).keeping;
+      const name = kept[i] === undefined ? kind : `${kind}.kept`;
+      const options = { store, weights: stack.blockWeights, prefix: stack.blockPrefix(i), wrt };
+      const gradients = await this.backward(name, which, all, options);
+      if (kept[i] !== undefined) o.budget.bytes += bytesOf(kept[i]!);
+      delete kept[i];
+      if (gradients["features"] !== undefined) o.onFeatures?.(gradients["features"]);
       dy = gradients["x"]!;
       const added = cotangents.get(i - 1);
       if (added !== undefined) for (let k = 0; k < dy.data.length; k++) dy.data[k]! += added.data[k]!;
@@ -125,7 +157,11 @@ export class Compute {
   }
 
   /** A block's programs, and the key of its kind. */
-  #blockPrograms(key: string, stack: Stack, feeds: Params<TensorData>): [string, PartPrograms] {
+  #blockPrograms(
+    key: string,
+    stack: Stack,
+    feeds: Params<TensorData>,
+  ): [string, (trained: readonly string[]) => BlockPrograms] {
     const kind = kindOf(feeds);
     const names = Object.entries(kind).flatMap(([name, has]) => (has ? [name] : []));
     return [[key, ...names].join("."), (trained) => blockPrograms(this.model, stack, kind, trained)];
@@ -145,6 +181,15 @@ export class Compute {
     }
     return buffer;
   }
+}
+
+/** Local names of the block's weights that are trained, in the stack's order. */
+function trainedNames(stack: Stack, index: number, trainable: ReadonlySet<string>): string[] {
+  return stack.blockWeights.filter((name) => trainable.has(stack.blockPrefix(index) + name));
+}
+
+function bytesOf(tensors: Params<TensorData>): number {
+  return Object.values(tensors).reduce((total, { data }) => total + data.byteLength, 0);
 }
 
 function kindOf(feeds: Params<TensorData>): BlockKind {

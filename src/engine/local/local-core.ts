@@ -44,6 +44,8 @@ export interface LocalEngineOptions {
   readonly imageLimits?: ImageLimits;
   /** Most tokens of one forward and backward pass, padding included. */
   readonly microBatchTokens: number;
+  /** Bytes of results kept between the two passes; the rest is computed again. */
+  readonly activationBytes?: number;
   /** Completions decoded at the same time. */
   readonly rows: number;
 }

@@ -14,23 +14,40 @@ import {
   gather,
   lessOrEqual,
   mul,
+  ops,
   pick,
   reshape,
   sub,
   sum,
   where,
 } from "../../compiler/ops/index.ts";
-import { constant, type Dim, input, type Params, type Program, scalar, type Tensor } from "../../compiler/tensor.ts";
+import { rewrite, worthKeeping } from "../../compiler/rewrite.ts";
+import {
+  constant,
+  type Dim,
+  input,
+  type Op,
+  type Params,
+  type Program,
+  scalar,
+  type Tensor,
+} from "../../compiler/tensor.ts";
 import { int32 } from "../../core/tensor-data.ts";
 import type { Attend, BlockContext, Model, Stack } from "../../models/model.ts";
 import { attention, windowAttention } from "../../nn/layers.ts";
 import { packedAttention } from "../../nn/packed-attention.ts";
 import { entropy, type SamplingVariant, sampleToken, samplingLogProbs } from "../../nn/sampling.ts";
 
-/** A forward program and the one that differentiates it: inputs "d.<output>" to outputs "d.<input or weight>". */
+/** A forward program and the one that differentiates it: inputs "d.y" to outputs "d.<input or weight>". */
 export interface ProgramPair {
   readonly forward: Program;
+  /** Computes again what it needs of the forward pass. */
   readonly backward: Program;
+}
+
+/** A pair, and one that keeps what is costly: "kept.<i>" are outputs of the one program and inputs of the other. */
+export interface BlockPrograms extends ProgramPair {
+  readonly keeping: ProgramPair;
 }
 
 function float(name: string, ...shape: Dim[]): Tensor {
@@ -47,17 +64,42 @@ function weightInputs(model: Model, names: readonly string[], prefix = ""): Para
 }
 
 function pair(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]): ProgramPair {
+  const { cotangent, gradients } = gradientsOf(inputs, y, wrt);
+  return {
+    forward: { inputs, outputs: { y } },
+    backward: { inputs: { ...inputs, "d.y": cotangent }, outputs: gradients },
+  };
+}
+
+function gradientsOf(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]) {
   const cotangent = float("d.y", ...y.shape);
-  const gradients = vjp(
+  const found = vjp(
     [y],
     [cotangent],
     wrt.map((name) => inputs[name]!),
   );
+  return { cotangent, gradients: Object.fromEntries(wrt.map((name, i) => [`d.${name}`, found[i]!])) };
+}
+
+/** Ops whose results are kept for the backward pass where memory allows it. */
+const keptOps: ReadonlySet<Op> = new Set<Op>([ops.matmul, ops.softmax]);
+
+function blockPair(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]): BlockPrograms {
+  const { cotangent, gradients } = gradientsOf(inputs, y, wrt);
+  const kept = worthKeeping(y, Object.values(gradients), keptOps);
+  const keptInputs = kept.map((node, i) => input(`kept.${i}`, node.dtype, node.shape));
+  const read = new Map(kept.map((node, i) => [node, keptInputs[i]!]));
+  const named = <T>(all: readonly T[]) => Object.fromEntries(all.map((item, i) => [`kept.${i}`, item]));
+  const backwardInputs = { ...inputs, "d.y": cotangent };
   return {
     forward: { inputs, outputs: { y } },
-    backward: {
-      inputs: { ...inputs, "d.y": cotangent },
-      outputs: Object.fromEntries(wrt.map((name, i) => [`d.${name}`, gradients[i]!])),
+    backward: { inputs: backwardInputs, outputs: gradients },
+    keeping: {
+      forward: { inputs, outputs: { y, ...named(kept) } },
+      backward: {
+        inputs: { ...backwardInputs, ...named(keptInputs) },
+        outputs: rewrite(gradients, (original, node) => read.get(original) ?? node),
+      },
     },
   };
 }
@@ -73,18 +115,18 @@ export interface BlockKind {
 }
 
 /** One block of a stack; `trained` are the local names of the weights that the backward program differentiates. */
-export function blockPrograms(model: Model, stack: Stack, kind: BlockKind, trained: readonly string[]): ProgramPair {
+export function blockPrograms(model: Model, stack: Stack, kind: BlockKind, trained: readonly string[]): BlockPrograms {
   const weights = weightInputs(model, stack.blockWeights, stack.blockPrefix(0));
   const context = kind.packed ? rotaryInputs(stack, 1, "flat") : rotaryInputs(stack, "rows", "tokens");
   const x = float("x", "flat", stack.width);
   const mixing = mixingInputs(kind);
   const inputs = { x, ...context, ...mixing.inputs, ...weights };
   const y = stack.block(weights, x, { ...context, attend: mixing.attend });
-  if (!kind.featured) return pair(inputs, y, ["x", ...trained]);
+  if (!kind.featured) return blockPair(inputs, y, ["x", ...trained]);
   const { features, imageIndex } = stemInputs(model);
   const line = ints("line");
   const added = addFeatures(y, features, imageIndex, line);
-  return pair({ ...inputs, features, imageIndex, line }, added, ["x", "features", ...trained]);
+  return blockPair({ ...inputs, features, imageIndex, line }, added, ["x", "features", ...trained]);
 }
 
 /** How a block of this kind mixes tokens, and the inputs that this needs. */
@@ -94,7 +136,7 @@ function mixingInputs(kind: BlockKind): { readonly inputs: Params<Tensor>; reado
     return { inputs: layout, attend: (query, key, value) => packedAttention(query, key, value, layout) };
   }
   if (kind.windowed) {
-    const windowIndex = ints("windowIndex", "windows", "places");
+    const windowIndex = ints("windowIndex", "windowPlaces");
     const windowBias = float("windowBias", "windows", "places", "places");
     const windowPlace = ints("windowPlace", "flat");
     const windows = { index: windowIndex, bias: windowBias, place: windowPlace };

@@ -68,7 +68,7 @@ export async function sampleCompletions(
     compute,
     values,
     prompts.flatMap((prompt) => prompt.images),
-    false,
+    null,
   );
   const decoder: Decoder = { session, language, values, sampling: samplingFeeds(model, o) };
   const longest = Math.max(...prompts.map((prompt) => prompt.tokenIds.length));

@@ -8,7 +8,7 @@ import type { Model } from "../../models/model.ts";
 import type { SamplingVariant } from "../../nn/sampling.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 import type { ForwardBackwardResult, ScoringOptions, TokenBatch, TokenScores, TrainingGroup } from "../engine.ts";
-import type { BlockFeeds, Compute } from "./compute.ts";
+import type { BlockFeeds, BlockStates, Compute, Keeping } from "./compute.ts";
 import { layOut, type MicroBatch, type Prediction, packRows, splitRows } from "./packing.ts";
 import { languageStemPrograms, lossProgram, scoreProgram } from "./programs.ts";
 import { backwardImages, concatenated, type EncodedImages, encodeImages } from "./vision-runner.ts";
@@ -20,6 +20,8 @@ const HEAD_NUMBERS = 1 << 22;
 export interface MicroBatchOptions {
   /** Tokens of one micro-batch, padding included. */
   readonly microBatchTokens: number;
+  /** Bytes of results that the backward pass may find kept (default 2 GB); what does not fit is computed again. */
+  readonly activationBytes?: number;
 }
 
 /** Log-probs and entropies of every completion token under `values`. */
@@ -31,9 +33,9 @@ export async function scoreCompletions(
   o: MicroBatchOptions,
 ): Promise<TokenScores> {
   const result = emptyScores(groups);
-  const encoded = await encodeImages(compute, values, imagesOf(groups), false);
+  const encoded = await encodeImages(compute, values, imagesOf(groups), null);
   for (const micro of microBatches(compute.model, groups, o)) {
-    const states = await runLanguage(compute, values, micro, encoded, false);
+    const { states } = await runLanguage(compute, values, micro, encoded, null);
     await scoreLines(compute, values, micro, states.at(-1)!, scoring, result);
   }
   return result;
@@ -67,7 +69,8 @@ export async function forwardBackward(
   const { groups, loss, scoring } = batch;
   const result = emptyScores(groups);
   const trainVision = visionNames(model).some((name) => store.trainable.has(name));
-  const encoded = await encodeImages(compute, store.values, imagesOf(groups), trainVision);
+  const keeping: Keeping = { trainable: store.trainable, budget: { bytes: o.activationBytes ?? 2e9 } };
+  const encoded = await encodeImages(compute, store.values, imagesOf(groups), trainVision ? keeping : null);
   const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
   const variant = variantOf(scoring);
   const trainedHead = model.language.headWeights.filter((name) => store.trainable.has(name));
@@ -79,8 +82,8 @@ export async function forwardBackward(
   let total = 0;
   for (const micro of microBatches(model, groups, o)) {
     const feeds = languageFeeds(model, micro, encoded);
-    const states = await runLanguage(compute, store.values, micro, encoded, true, feeds);
-    const hidden = states.at(-1)!;
+    const forward = await runLanguage(compute, store.values, micro, encoded, keeping, feeds);
+    const hidden = forward.states.at(-1)!;
     const dHidden = new Float32Array(hidden.data.length);
     const whole = readsWholeCompletions(loss.variant);
     if (whole) await scoreLines(compute, store.values, micro, hidden, scoring, result);
@@ -104,30 +107,30 @@ export async function forwardBackward(
       "language.block",
       model.language,
       store,
-      states,
+      forward,
       new Map([[model.language.depth - 1, float32(hidden.shape, dHidden)]]),
       feeds.block,
-      addFeatures,
+      { budget: keeping.budget, onFeatures: addFeatures },
     );
     await stemBackward(compute, store, feeds, dx, trainVision ? addFeatures : null);
   }
-  if (trainVision) await backwardImages(compute, store, encoded, dFeatures);
+  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, keeping.budget);
   return { ...result, loss: total };
 }
 
-/** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first; without `keep` the last only. */
+/** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first; without `keeping` the last only. */
 export async function runLanguage(
   compute: Compute,
   values: Params<TensorData>,
   micro: MicroBatch,
   encoded: EncodedImages,
-  keep: boolean,
+  keeping: Keeping | null,
   feeds = languageFeeds(compute.model, micro, encoded),
-): Promise<TensorData[]> {
+): Promise<BlockStates> {
   const { model } = compute;
   const stem = { ...feeds.stem, ...values };
   const x = await compute.forward("language.stem", (trained) => languageStemPrograms(model, trained), stem);
-  return compute.blocks("language.block", model.language, values, x, feeds.block, keep ? "all" : []);
+  return compute.blocks("language.block", model.language, values, x, feeds.block, keeping ?? []);
 }
 
 async function stemBackward(

@@ -4,7 +4,7 @@ import type { Params } from "../../compiler/tensor.ts";
 import type { ImageFeatures } from "../../core/records.ts";
 import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { LearnedPositions, VisionStack } from "../../models/model.ts";
-import type { BlockFeeds, Compute } from "./compute.ts";
+import type { BlockFeeds, BlockStates, Compute, Keeping } from "./compute.ts";
 import { blockOutput, visionHeadPrograms, visionStemPrograms } from "./programs.ts";
 import type { WeightStore } from "./weight-store.ts";
 import { windowFeeds } from "./window-feeds.ts";
@@ -22,16 +22,15 @@ export interface EncodedImages {
 interface VisionRun {
   readonly images: readonly ImageFeatures[];
   readonly feeds: VisionFeeds;
-  /** Each block's input, and the output of the last. */
-  readonly states: readonly TensorData[];
+  readonly forward: BlockStates;
 }
 
-/** Encodes distinct images; with `keep`, block inputs are kept for `backwardImages`. */
+/** Encodes distinct images; with `keeping`, what `backwardImages` needs is kept. */
 export async function encodeImages(
   compute: Compute,
   values: Params<TensorData>,
   images: Iterable<ImageFeatures>,
-  keep: boolean,
+  keeping: Keeping | null,
 ): Promise<EncodedImages> {
   const { model } = compute;
   const { vision, language } = model;
@@ -39,14 +38,14 @@ export async function encodeImages(
   const runs: VisionRun[] = [];
   for (const batch of batchBySize(images)) {
     const feeds = visionFeeds(vision, batch);
-    const states = await runVision(compute, values, feeds, keep ? "all" : headInputs(vision));
-    const head = { ...headFeeds(vision, states), ...values };
+    const forward = await runVision(compute, values, feeds, keeping ?? headInputs(vision));
+    const head = { ...headFeeds(vision, forward.states), ...values };
     const y = await compute.forward("vision.head", (trained) => visionHeadPrograms(model, trained), head);
     const size = (patchCount(batch[0]!) / vision.patchesPerToken) * language.featureLines * language.width;
     for (const [i, image] of batch.entries()) {
       features.set(image.sha256, (y.data as Float32Array).slice(i * size, (i + 1) * size));
     }
-    if (keep) runs.push({ images: batch, feeds, states });
+    if (keeping !== null) runs.push({ images: batch, feeds, forward });
   }
   return { features, runs };
 }
@@ -89,8 +88,8 @@ export async function runVision(
   compute: Compute,
   values: Params<TensorData>,
   feeds: VisionFeeds,
-  keep: "all" | readonly number[],
-): Promise<TensorData[]> {
+  keep: Keeping | readonly number[],
+): Promise<BlockStates> {
   const { model } = compute;
   const stem = { ...feeds.stem, ...values };
   const x = await compute.forward("vision.stem", (trained) => visionStemPrograms(model, trained), stem);
@@ -111,18 +110,23 @@ export async function backwardImages(
   store: WeightStore,
   encoded: EncodedImages,
   cotangents: ReadonlyMap<string, Float32Array>,
+  budget: Keeping["budget"],
 ): Promise<void> {
   const { model } = compute;
   const { vision, language } = model;
   const width = language.featureLines * language.width;
-  for (const { images, feeds, states } of encoded.runs) {
+  for (const { images, feeds, forward } of encoded.runs) {
     const dy = concatenated(images.map((image) => cotangents.get(image.sha256)!));
-    const head = { ...headFeeds(vision, states), "d.y": float32([dy.length / width, width], dy), ...store.values };
+    const head = {
+      ...headFeeds(vision, forward.states),
+      "d.y": float32([dy.length / width, width], dy),
+      ...store.values,
+    };
     const headPrograms = (trained: readonly string[]) => visionHeadPrograms(model, trained);
     const headOptions = { store, weights: vision.headWeights, wrt: vision.headBlocks.map(blockOutput) };
     const dHead = await compute.backward("vision.head", headPrograms, head, headOptions);
     const dOutputs = new Map(vision.headBlocks.map((block) => [block, dHead[blockOutput(block)]!]));
-    const dx = await compute.blocksBackward("vision.block", vision, store, states, dOutputs, feeds.block);
+    const dx = await compute.blocksBackward("vision.block", vision, store, forward, dOutputs, feeds.block, { budget });
     const stem = { ...feeds.stem, "d.y": dx, ...store.values };
     const stemPrograms = (trained: readonly string[]) => visionStemPrograms(model, trained);
     await compute.backward("vision.stem", stemPrograms, stem, { store, weights: vision.stemWeights, wrt: [] });

@@ -18,7 +18,7 @@ export function windowFeeds(windowOf: readonly Int32Array[]): Params<TensorData>
     }
   }
   const places = Math.max(...windows.map((members) => members.length));
-  const index = new Int32Array(windows.length * places);
+  const index = new Int32Array(windows.length * places).fill(-1);
   const bias = new Float32Array(windows.length * places * places).fill(EXCLUDED);
   const place = new Int32Array(flat);
   for (const [w, members] of windows.entries()) {
@@ -31,7 +31,7 @@ export function windowFeeds(windowOf: readonly Int32Array[]): Params<TensorData>
       bias.fill(0, (w * places + p) * places, (w * places + p) * places + members.length);
   }
   return {
-    windowIndex: int32([windows.length, places], index),
+    windowIndex: int32([index.length], index),
     windowBias: float32([windows.length, places, places], bias),
     windowPlace: int32([flat], place),
   };
