@@ -1,6 +1,5 @@
 /** Rollout groups as lines of rollouts.jsonl (one per group) and of the step's sidecar (token ids and log-probs). */
 import { parseAnswer } from "../answers/parse.ts";
-import { opensThought } from "../answers/prompts.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import type { RolloutGroup } from "../core/records.ts";
 import type { WeightedReward } from "../rewards/index.ts";
@@ -36,7 +35,6 @@ export function rolloutRecord(
     choices: example.choices,
     meta: example.meta,
     prompt: prompt.text,
-    think_opened: opensThought(prompt.text),
     prompt_tokens: prompt.tokenIds.length,
     image_tokens: prompt.tokenIds.filter((id) => id === o.imageTokenId).length,
     policy_version: o.earlierUpdates + (completions[0]?.policyVersion ?? 0),

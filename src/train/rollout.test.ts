@@ -245,6 +245,19 @@ describe("rolloutStep", () => {
     expect(metrics["sampler/logprob_diff_max"]).toBe(0);
   });
 
+  test("a gradient that is no number in an early pass is the step's, and ends it", async () => {
+    const fake = fakeEngine(false);
+    const optimStep = async (o: OptimStep) => {
+      await fake.engine.optimStep(o);
+      return { gradNorm: fake.optimisers.length === 2 ? Number.POSITIVE_INFINITY : 3 };
+    };
+    const engine = { ...fake.engine, optimStep };
+    const several = { ...settings, num_iterations: 3, steps_per_generation: 2 };
+    const { metrics } = await rolloutStep(contextOf(engine), several, rewards, { index: 0, step: 1 });
+    expect(metrics["optim/grad_norm"]).toBe(Number.POSITIVE_INFINITY);
+    expect(fake.optimisers.length).toBe(2);
+  });
+
   test("dapo's normaliser is the rollout's tokens, bnpo's the update's", async () => {
     const weightsOf = async (loss_type: "dapo" | "bnpo") => {
       const { batches } = await step({ steps_per_generation: 2, mask_truncated_completions: true, loss_type });

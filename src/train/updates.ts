@@ -5,7 +5,7 @@ import { tokenWeights } from "../algorithms/token-weights.ts";
 import type { RolloutGroup, SamplingOptions } from "../core/records.ts";
 import type { ForwardBackwardResult, TokenBatch, TokenScores, TrainingGroup } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
-import { mean, type StepPosition, type TrainingContext } from "./context.ts";
+import { mean, nonFinite, type StepPosition, type TrainingContext } from "./context.ts";
 import { type PolicySums, policyMetrics, sumPolicy } from "./policy-metrics.ts";
 import { optimiserAt, type RolloutSettings, updatesPerStep } from "./settings.ts";
 
@@ -26,30 +26,32 @@ export async function learn(
   const reference = settings.beta > 0 ? await engine.reference!.logProbs(weighted.flat(), sampling) : null;
   const batches = reference === null ? weighted : withReference(weighted, reference);
   const { bounds, loss } = lossOf(settings);
-  const perStep = updatesPerStep(settings);
+  const first = index * updatesPerStep(settings);
+  const updates = context.steps * updatesPerStep(settings);
   let metrics: Metrics = {};
   let samplerDifference = 0;
   for (let iteration = 0; iteration < settings.num_iterations; iteration++) {
     const losses: number[] = [];
     const gradNorms: number[] = [];
     const sums: PolicySums[] = [];
+    let learningRate = 0;
     for (const [i, batch] of batches.entries()) {
-      const update = iteration * batches.length + i;
-      const optimiser = optimiserAt(settings, index * perStep + update, context.steps * perStep);
+      const optimiser = optimiserAt(settings, first + iteration * batches.length + i, updates);
       const forward = await engine.forwardBackward({ groups: batch, scoring: sampling, loss });
       const { gradNorm } = await engine.optimStep(optimiser);
-      if (update === 0) samplerDifference = largestDifference(batch, forward);
+      if (iteration === 0 && i === 0) samplerDifference = largestDifference(batch, forward);
       losses.push(forward.loss);
       gradNorms.push(gradNorm);
       sums.push(sumPolicy(batch, forward, { bounds, level: settings.importance_sampling_level }));
-      metrics = { "optim/learning_rate": optimiser.learningRate };
+      learningRate = optimiser.learningRate;
     }
     metrics = {
       loss: mean(losses),
       ...policyMetrics(sums, reference !== null),
       "optim/grad_norm": mean(gradNorms),
-      ...metrics,
+      "optim/learning_rate": learningRate,
     };
+    if (nonFinite(metrics) !== null) break; // a later pass might hide it
   }
   return { ...metrics, "sampler/logprob_diff_max": samplerDifference };
 }

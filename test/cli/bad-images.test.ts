@@ -26,7 +26,7 @@ beforeAll(async () => {
   const [sft, grpo] = recipe.stages;
   const stages = [
     { ...sft, steps: 12, batch_size: 1 },
-    { ...grpo, steps: 12, prompts_per_step: 1 },
+    { ...grpo, steps: 12, prompts_per_step: 1, steps_per_generation: 1, filter_groups: null },
   ];
   const data = { ...recipe.data, eval: null };
   writeRecipe(at("both.yaml"), { ...recipe, data, stages, evaluate: null });

@@ -95,6 +95,8 @@ export function tinyRecipe({ model, data, seed = 7 }: TinyRecipe) {
         max_completion_length: 4,
         beta: 0.05,
         num_iterations: 2,
+        steps_per_generation: 2,
+        filter_groups: { max_resample: 2 },
         rewards: { accuracy: 1 },
         ...optimiser,
         learning_rate: 0.003,
