@@ -99,7 +99,8 @@ type TsImport = (url: string, parent: string) => Promise<unknown>;
 async function typescriptImport(file: string): Promise<TsImport> {
   for (const from of [file, import.meta.url]) {
     try {
-      const api = createRequire(from).resolve("tsx/esm/api");
+      const required = createRequire(from).resolve("tsx/esm/api");
+      const api = required.replace(/\.cjs$/, ".mjs"); // what `require` finds; the form for `import` lies beside it
       return ((await import(pathToFileURL(api).href)) as { tsImport: TsImport }).tsImport;
     } catch {} // not installed there
   }

@@ -22,12 +22,12 @@ export function sentences(text: string): readonly (readonly Token[])[] {
   let end = 0;
   for (const match of text.matchAll(WORD)) {
     const gap = text.slice(end, match.index);
-    if (current.length > 0 && endsSentence(gap, match[0])) {
+    if (gap !== " " && current.length > 0 && endsSentence(gap, match[0])) {
       all.push(current);
       current = [];
     }
     end = match.index + match[0].length;
-    const afterComma = /[,(:[–—]/.test(gap);
+    const afterComma = gap !== " " && /[,(:[–—]/.test(gap);
     for (const [i, word] of wordsOf(match[0]).entries()) {
       current.push({ ...word, start: match.index, end, afterComma: afterComma && i === 0 });
     }
@@ -50,6 +50,10 @@ const WORD = /[\p{L}\p{N}][\p{L}\p{N}\p{M}\p{Cf}'‘’ʼ]*/gu;
 
 /** "Isn't" is two words, "½" too; an invisible character is none. */
 function wordsOf(piece: string): Pick<Token, "word" | "stem" | "raw">[] {
+  if (/^[A-Za-z]+$/.test(piece)) {
+    const word = piece.toLowerCase(); // most words need no cleaning, which would take most of the time
+    return [{ word, stem: singular(word), raw: piece }];
+  }
   return words(clean(piece)).flatMap(({ token, raw }) => {
     const denied = /^(.+)n't$/i.exec(raw);
     const parts = denied === null ? [token] : [denied[1]!.toLowerCase(), "not"];

@@ -96,7 +96,9 @@ export function judge(options: z.input<typeof judgeOptions>, context: RewardCont
 
 /** The last "verdict: yes" or "verdict: no" of a reply, else a reply that is nothing but yes or no; null otherwise. */
 export function readVerdict(reply: string): 0 | 1 | null {
-  const said = [...reply.matchAll(/\bverdict\b["'*\s]{0,8}(?:[:=]|\bis\b)["'*\s<[(]{0,8}(yes|no)\b/gi)].at(-1)?.[1];
+  const said = [
+    ...reply.matchAll(/\bverdict\b["'*\s]{0,8}(?:[:=]|\bis\b)["'*\s<[(]{0,8}(yes|no)\b(?!\s*(?:or|\/)\s*(?:yes|no))/gi),
+  ].at(-1)?.[1];
   if (said !== undefined) return said.toLowerCase() === "yes" ? 1 : 0;
   const bare = reply.trim();
   const only = bare.length <= 40 && bare.split(/\s+/).length <= 2 ? polarity(bare) : null;
