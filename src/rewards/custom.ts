@@ -25,7 +25,7 @@ export async function customReward(
   if (!EXTENSIONS.includes(extname(file))) fail(`must be a file ending in ${EXTENSIONS.join(", ")}`);
   if (!existsSync(file)) fail("no such file");
   const exported = await load(file).catch((error: unknown) => fail(messageOf(error), error));
-  const given = (exported as Record<string, unknown>).default ?? (exported as Record<string, unknown>).reward;
+  const given = exportOf(exported) ?? exportOf((exported as { readonly default?: object }).default ?? {});
   if (given === undefined) fail("exports neither default nor reward");
   if (typeof given !== "function" && Object.keys(options).length > 0) {
     fail(`exports a reward that takes no options, got ${Object.keys(options).join(", ")}; export a function of them`);
@@ -37,6 +37,14 @@ export async function customReward(
           .catch((error: unknown) => fail(messageOf(error), error))
       : given;
   return guarded(checked(made, fail), name, path);
+}
+
+/** The export that is meant; a module that was made CommonJS on its way has it one level deeper, below its own default. */
+function exportOf(exports: object): unknown {
+  const { default: main, reward } = exports as { readonly default?: unknown; readonly reward?: unknown };
+  const isWrapper =
+    typeof main === "object" && main !== null && !("score" in main) && ("default" in main || "reward" in main);
+  return isWrapper ? undefined : (main ?? reward);
 }
 
 function checked(made: unknown, fail: (problem: string) => never): Reward {
