@@ -64,5 +64,5 @@ function evidenceOf(mention: Mention, wanted: ReadonlySet<string>, denied: Reado
     if (assertion === "absent") return most(wanted) === 1 ? false : least(denied) === 1 ? true : "unknown";
     return least(wanted) === 1 ? true : most(wanted) === 0 ? false : "unknown";
   };
-  return { reward: "semantic", start, end, label: assertion, concept: said.join(" "), verdict: verdict() };
+  return { reward: "semantic", start, end, label: assertion, concept: said.join(", "), verdict: verdict() };
 }
