@@ -2,6 +2,8 @@
 import type { Example } from "../core/records.ts";
 import { chosenOption, referenceOption } from "./choice.ts";
 import { polarity, referencePolarity } from "./closed.ts";
+import { withOneName } from "./concepts/find.ts";
+import type { Vocabulary } from "./concepts/vocabulary.ts";
 import { normalise } from "./normalise.ts";
 import { containsReference, exactMatch, tokenF1 } from "./open.ts";
 
@@ -12,6 +14,8 @@ export interface MatchMode {
   readonly open?: OpenMatch;
   /** Half the point for the right option with any text besides (MedVLM-R1). */
   readonly graded?: boolean;
+  /** Open answers: terms of one concept count as the same words ("enlarged heart", "cardiomegaly"). */
+  readonly synonyms?: Vocabulary | undefined;
 }
 
 export interface AnswerMatch {
@@ -34,7 +38,11 @@ export function matchAnswer(example: Example, answer: string | null, mode: Match
     const given = polarity(answer);
     return given === null ? FAILED : judged(given === wanted);
   }
-  return matchOpen(example.answer, answer, example.answerType === "closed" ? "exact" : (mode.open ?? "exact"));
+  const open = example.answerType === "closed" ? "exact" : (mode.open ?? "exact");
+  const plain = matchOpen(example.answer, answer, open);
+  if (mode.synonyms === undefined || plain.correct) return plain;
+  const resolved = matchOpen(withOneName(example.answer, mode.synonyms), withOneName(answer, mode.synonyms), open);
+  return resolved.score > plain.score ? resolved : plain;
 }
 
 const FAILED: AnswerMatch = { correct: false, score: 0, parseFailure: true };

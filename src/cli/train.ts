@@ -52,7 +52,7 @@ export async function train(
   const resume = options.resume ?? false;
   const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
   const folder = resolve(options.run ?? defaultRunFolder(loaded.recipe.name));
-  const session = await openSession(loaded.recipe);
+  const session = await openSession(loaded.recipe, folder);
   try {
     const packages = ["../../package.json", "../../node_modules/onnxruntime-node/package.json"];
     const files = packages.map((path) => fileURLToPath(new URL(path, import.meta.url)));
@@ -65,7 +65,7 @@ export async function train(
       run.close();
     }
   } finally {
-    await session.engine.close();
+    await session.close();
   }
 }
 

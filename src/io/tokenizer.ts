@@ -9,6 +9,8 @@ import { readJson, readText } from "./files.ts";
 export interface Tokenizer {
   /** Special tokens spelled out in the text become their single ids; none is added. */
   encode(text: string): Int32Array;
+  /** The special tokens that tokenizer.json itself puts before and after a text ([CLS] … [SEP]); `encode` leaves them out. */
+  surrounding(): { readonly before: Int32Array; readonly after: Int32Array };
   /** Ids without a token (rows a model has beyond its tokenizer) give no text; cut UTF-8 gives U+FFFD. */
   decode(ids: ArrayLike<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
   idOf(token: string): number | undefined;
@@ -70,6 +72,7 @@ export function loadTokenizer(folder: string): Tokenizer {
 
   return {
     encode: (text) => encode(backend, text, path),
+    surrounding: () => surrounding(backend, path),
     decode: (sequence, { skipSpecialTokens = false } = {}) => {
       const kept = Array.from(sequence).filter(
         (id) => backend.id_to_token(id) !== undefined && !(skipSpecialTokens && specialIds.has(id)),
@@ -104,6 +107,15 @@ function encode(backend: Backend, text: string, path: string): Int32Array {
     if (id === undefined) throw new UserError(`${path} has no token for a part of ${JSON.stringify(text)}`);
     return id;
   });
+}
+
+/** What stands around a probe when the post-processor has done its work. */
+function surrounding(backend: Backend, path: string): { readonly before: Int32Array; readonly after: Int32Array } {
+  const probe = encode(backend, "a", path);
+  const whole = Int32Array.from(backend.encode("a", { add_special_tokens: true }).ids);
+  let at = 0;
+  while (at + probe.length < whole.length && !probe.every((id, i) => whole[at + i] === id)) at++;
+  return { before: whole.slice(0, at), after: whole.slice(at + probe.length) };
 }
 
 /** Tokens that the configuration calls special, whether or not tokenizer.json marks them so. */

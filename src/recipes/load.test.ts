@@ -240,7 +240,16 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
       "format: x, odd: {",
       'a.yaml, line 10: stages.1.rewards.format must be a weight, or a mapping of weight and options, got "x"',
     ],
-    ["weight: 0.5", "weight: half", 'a.yaml, line 10: stages.1.rewards.format.weight must be a number, got "half"'],
+    [
+      "weight: 0.5",
+      "weight: half",
+      'a.yaml, line 10: stages.1.rewards.format.weight must be a number, or a mapping of from, to and steps, got "half"',
+    ],
+    [
+      "weight: 0.5",
+      "weight: { from: 1, to: 0, step: 3 }",
+      "a.yaml, line 10: unknown key stages.1.rewards.format.weight.step; did you mean steps? (and 1 more)",
+    ],
     ["rewards: { accuracy: 1 }", "rewards: {}", "a.yaml, line 11: stages.2.rewards must name at least one reward"],
     [
       "prompt: think_answer",
@@ -338,7 +347,8 @@ describe("the JSON Schema", () => {
     expect(knownKeys(["stages", 0], recipe)).toContain("epochs");
     expect(knownKeys(["stages", 0], recipe)).not.toContain("beta");
     expect(knownKeys(["stages", 1], recipe)).toContain("beta");
-    expect(knownKeys(["stages", 1, "rewards", "a"], recipe)).toEqual(["weight"]);
+    expect(knownKeys(["stages", 1, "rewards", "a"], recipe)).toEqual(["weight", "reward", "module"]);
+    expect(knownKeys(["stages", 1, "rewards", "accuracy"], recipe)).toContain("gate_by_format");
     expect(knownKeys(["nowhere", "at", 3], recipe)).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@ import { type Document, isNode, LineCounter, parseDocument, stringify } from "ya
 import { messageOf, UserError } from "../core/errors.ts";
 import { applyOverride, type Override, parseOverride } from "./overrides.ts";
 import { describeProblem, type KeyPath } from "./problems.ts";
-import { type Recipe, recipeSchema } from "./schema.ts";
+import { type Recipe, type RewardSpec, recipeSchema, type Stage } from "./schema.ts";
 
 /** A recipe ready to run, and the YAML that reloads to it. */
 export interface LoadedRecipe {
@@ -95,16 +95,45 @@ function resolvePaths(recipe: Recipe, file: string): Recipe {
     spec.path === null ? spec : { ...spec, path: locate(spec.path, `${key}.path`) };
   return {
     ...recipe,
+    vocabulary: recipe.vocabulary === null ? null : locate(recipe.vocabulary, "vocabulary"),
     model: { ...model, path: locate(model.path, "model.path") },
     data: {
       ...data,
       train: dataset(data.train, "data.train"),
       eval: data.eval === null ? null : dataset(data.eval, "data.eval"),
     },
-    stages: recipe.stages.map((stage, i) =>
-      "pairs" in stage && stage.pairs !== null ? { ...stage, pairs: locate(stage.pairs, `stages.${i}.pairs`) } : stage,
-    ),
+    stages: recipe.stages.map((stage, i) => locateStage(stage, (path, key) => locate(path, `stages.${i}.${key}`))),
   };
+}
+
+type Locate = (path: string, key: string) => string;
+
+/** A stage with the paths of its pairs and of its rewards found. */
+function locateStage(stage: Stage, locate: Locate): Stage {
+  if ("rewards" in stage) return { ...stage, rewards: locateRewards(stage.rewards, "rewards", locate) };
+  if (!("pairs" in stage)) return stage;
+  const { pairs, rollouts } = stage;
+  return {
+    ...stage,
+    pairs: pairs === null ? null : locate(pairs, "pairs"),
+    rollouts: rollouts && { ...rollouts, rewards: locateRewards(rollouts.rewards, "rollouts.rewards", locate) },
+  };
+}
+
+/** The files and folders that options of rewards name: they are found from the recipe, as all its paths are. */
+function locateRewards(
+  rewards: Readonly<Record<string, RewardSpec>>,
+  key: string,
+  locate: Locate,
+): Record<string, RewardSpec> {
+  const located = Object.entries(rewards).map(([name, reward]) => {
+    const paths = ["module", "encoder"].flatMap((option) => {
+      const path = reward[option];
+      return typeof path === "string" ? [[option, locate(path, `${key}.${name}.${option}`)] as const] : [];
+    });
+    return [name, { ...reward, ...Object.fromEntries(paths) }] as const;
+  });
+  return Object.fromEntries(located);
 }
 
 /**

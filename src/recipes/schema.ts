@@ -126,6 +126,10 @@ export const recipeSchema = mapping({
   engine: engine.prefault({}),
   data,
   prompt: prompt.default("think_answer"),
+  vocabulary: text("a vocabulary file")
+    .nullable()
+    .default(null)
+    .describe("Medical terms, synonyms and negations that rewards read; null is the vocabulary that ships."),
   image: image.nullable().default(null).describe("Overrides the model's own limits on image size."),
   stages: z.array(stageSchema, { error: "a list of stages" }).min(1, { error: "a list of at least one stage" }),
   evaluate: evaluate.nullable().prefault({}).describe("null never evaluates."),

@@ -10,11 +10,12 @@ import type { Example } from "../core/records.ts";
 import type { ImageLimits } from "../engine/local/local-core.ts";
 import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
 import { openProcessor } from "../models/index.ts";
-import { buildRewards, type WeightedReward } from "../rewards/index.ts";
+import type { ScheduledReward } from "../rewards/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
 import type { PreferencePair } from "../train/dpo.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
 import { loadPairs } from "./pairs.ts";
+import { openRewards } from "./reward-services.ts";
 import type { Recipe } from "./schema.ts";
 import { isPreference, isSupervised, needsOf } from "./stage-kinds.ts";
 
@@ -29,14 +30,17 @@ export interface Session {
   /** Left out by data.on_bad_image before the run began. */
   readonly skipped: readonly SkippedExample[];
   /** By stage; empty for stages that sample nothing. */
-  readonly rewards: readonly (readonly WeightedReward[])[];
+  readonly rewards: readonly (readonly ScheduledReward[])[];
   /** By stage; empty for stages that read no file of pairs. */
   readonly pairs: readonly (readonly PreferencePair[])[];
   /** Content hashes for the run's recipe.yaml. */
   readonly notes: Readonly<Record<string, string>>;
+  /** Frees engine and rewards. */
+  close(): Promise<void>;
 }
 
-export async function openSession(recipe: Recipe): Promise<Session> {
+/** Opens all that the recipe names; `runFolder` is where the run will be, and need not exist yet. */
+export async function openSession(recipe: Recipe, runFolder: string): Promise<Session> {
   const { model, data } = recipe;
   requireModelFolder(model);
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
@@ -49,7 +53,8 @@ export async function openSession(recipe: Recipe): Promise<Session> {
   );
   const limits = imageLimits(recipe);
   const processor = await openProcessor(model.path, limits);
-  const rewards = buildAllRewards(recipe, prompt, await opensThoughts(processor, prompt));
+  const thinkOpened = await opensThoughts(processor, prompt);
+  const { rewards, close: closeRewards } = await openRewards(recipe, { style: prompt.style, thinkOpened }, runFolder);
   const promptTokens = await longestPrompt(train, processor, prompt, data.on_bad_image);
   const engine = await openLocalEngine(
     {
@@ -77,7 +82,11 @@ export async function openSession(recipe: Recipe): Promise<Session> {
       ...(evaluation === null ? {} : { eval_sha256: await hashExamples(evaluation) }),
     };
     const skipped = [...missing, ...unreadable];
-    return { engine, processor, prompt, train, evaluation, skipped, rewards, pairs, notes };
+    const close = async () => {
+      await engine.close();
+      await closeRewards();
+    };
+    return { engine, processor, prompt, train, evaluation, skipped, rewards, pairs, notes, close };
   } catch (error) {
     await engine.close();
     throw error;
@@ -146,16 +155,6 @@ function checkContext(recipe: Recipe, promptTokens: number, contextLength: numbe
   }
   if (recipe.evaluate !== null && recipe.data.eval !== null)
     check("evaluate.max_completion_length", evaluationLength(recipe));
-}
-
-/** Every stage's rewards, told what the run knows; empty where a stage samples nothing. */
-function buildAllRewards({ stages }: Recipe, { style }: PromptStyle, thinkOpened: boolean): WeightedReward[][] {
-  return stages.map((stage) => {
-    const { generation } = needsOf(stage);
-    if (generation === null) return [];
-    const context = { style, thinkOpened, maxCompletionLength: generation.max_completion_length };
-    return [...buildRewards(generation.rewards, context)];
-  });
 }
 
 /** Whether prompts of this style end in an opened thought, by the chat template or by the style's own prefix. */

@@ -10,7 +10,8 @@ import {
 } from "../algorithms/algorithm.ts";
 import { advantageEstimators, type RolloutAlgorithmName, rolloutAlgorithms, tokenLosses } from "../algorithms/index.ts";
 import { schedules } from "../train/schedule.ts";
-import { flag, mapping, number, oneOf, openMapping, text, whole } from "./fields.ts";
+import { flag, mapping, number, oneOf, text, whole } from "./fields.ts";
+import { rewardsSchema } from "./reward-schema.ts";
 
 const optimiser = {
   lr_scheduler_type: oneOf(...schedules)
@@ -44,12 +45,6 @@ const sft = mapping({
   ...optimiser,
 }).refine(hasOneLength, wantsOneLength);
 
-const reward = z
-  .union([number(), openMapping({ weight: number().default(1) })], {
-    error: "a weight, or a mapping of weight and options",
-  })
-  .transform((value) => (typeof value === "number" ? { weight: value } : value));
-
 /** How completions are sampled and what they earn. */
 const generation = {
   num_generations: whole({ min: 2 }).default(8).describe("Completions per question: the group's size."),
@@ -57,10 +52,7 @@ const generation = {
   temperature: number({ above: 0 }).default(1),
   top_p: number({ above: 0, max: 1 }).default(1),
   top_k: whole({ min: 0 }).default(0).describe("Sample from the k likeliest tokens; 0 is all."),
-  rewards: z
-    .record(z.string(), reward, { error: "a mapping of reward names to weights" })
-    .refine((rewards) => Object.keys(rewards).length > 0, { error: "must name at least one reward" })
-    .describe("Reward name to its weight, or to a mapping of weight and the reward's options."),
+  rewards: rewardsSchema,
 };
 
 const dpo = mapping({

@@ -158,6 +158,10 @@ function stageContext(
       run.events.append({ event: "example_skipped", step: step(), stage: name, ...skipped });
       reporter.warn(`example "${skipped.example_id}" skipped: ${skipped.reason}`);
     },
+    onRewardEvent: ({ event, ...record }) => {
+      run.events.append({ event, step: step(), stage: name, ...record });
+      reporter.warn([event, ...Object.values(record)].join(" "));
+    },
   };
 }
 

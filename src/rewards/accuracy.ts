@@ -7,29 +7,36 @@ import type { Completion, Evidence, Example } from "../core/records.ts";
 import { readOptions } from "./options.ts";
 import type { Reward, RewardContext } from "./reward.ts";
 
-const optionsSchema = z.object({
+export const accuracyOptions = z.object({
   /** How open answers are compared. */
   open: z.enum(["exact", "f1", "contains"]).default("exact"),
   /** Also looks for an answer outside its tag. */
   lenient: z.boolean().default(false),
   /** Half the point for the right option with text besides (MedVLM-R1). */
   graded: z.boolean().default(false),
+  /** Open answers: terms of one medical concept count as the same. */
+  synonyms: z.boolean().default(true),
   /** A completion that breaks the format scores 0 (MedVLThinker). */
   gate_by_format: z.boolean().default(false),
   style: z.enum(["think_answer", "answer_only", "plain"]).optional(),
   think_opened: z.boolean().optional(),
 });
 
-export type AccuracyOptions = z.input<typeof optionsSchema>;
+export type AccuracyOptions = z.input<typeof accuracyOptions>;
 
 export function accuracy(options: AccuracyOptions = {}, context: RewardContext = {}): Reward {
-  const { open, lenient, graded, gate_by_format, ...given } = readOptions("accuracy", optionsSchema, options);
+  const { open, lenient, graded, synonyms, gate_by_format, ...given } = readOptions(
+    "accuracy",
+    accuracyOptions,
+    options,
+  );
   const style = given.style ?? context.style ?? "think_answer";
+  const known = synonyms ? context.vocabulary : undefined;
   const thinkOpened = given.think_opened ?? context.thinkOpened ?? false;
 
   function judge(example: Example, text: string): AnswerMatch & { readonly parsed: ParsedAnswer | null } {
     const parsed = parseAnswer(text, { style, lenient });
-    return { ...matchAnswer(example, parsed?.text ?? null, { open, graded }), parsed };
+    return { ...matchAnswer(example, parsed?.text ?? null, { open, graded, synonyms: known }), parsed };
   }
 
   function score(example: Example, { text }: Completion): number {
@@ -45,6 +52,7 @@ export function accuracy(options: AccuracyOptions = {}, context: RewardContext =
 
   return {
     name: "accuracy",
+    range: [0, 1],
     score: (example, completions) => completions.map((completion) => score(example, completion)),
     evidence: (example, completions) => completions.map((completion) => evidence(example, completion)),
   };

@@ -5,16 +5,16 @@ import { UserError } from "../core/errors.ts";
 import { readOptions } from "./options.ts";
 import type { Reward, RewardContext } from "./reward.ts";
 
-const optionsSchema = z.object({
+export const formatOptions = z.object({
   style: z.enum(["think_answer", "answer_only", "tags"]).optional(),
   think_opened: z.boolean().optional(),
 });
 
-export type FormatOptions = z.input<typeof optionsSchema>;
+export type FormatOptions = z.input<typeof formatOptions>;
 
 /** Throws UserError where the prompt's style is plain and no style is given: there is no format to keep to. */
 export function format(options: FormatOptions = {}, context: RewardContext = {}): Reward {
-  const given = readOptions("format", optionsSchema, options);
+  const given = readOptions("format", formatOptions, options);
   const style = given.style ?? context.style ?? "think_answer";
   const thinkOpened = given.think_opened ?? context.thinkOpened ?? false;
   if (style === "plain") {
@@ -22,5 +22,5 @@ export function format(options: FormatOptions = {}, context: RewardContext = {})
   }
   const judge = (text: string) =>
     style === "tags" ? tagShare(text, thinkOpened) : Number(followsStyle(text, style, thinkOpened));
-  return { name: "format", score: (_, completions) => completions.map(({ text }) => judge(text)) };
+  return { name: "format", range: [0, 1], score: (_, completions) => completions.map(({ text }) => judge(text)) };
 }

@@ -1,33 +1,76 @@
 /** The rewards a recipe can name, and how a group's values become one number per completion. */
+
+import { z } from "zod";
 import { RunError, UserError } from "../core/errors.ts";
 import type { Completion, Example } from "../core/records.ts";
 import { nearest } from "../core/suggest.ts";
-import { accuracy } from "./accuracy.ts";
-import { format } from "./format.ts";
-import type { Reward, RewardContext, Scores } from "./reward.ts";
+import { accuracyOptions } from "./accuracy.ts";
+import { answerProseOptions } from "./answer-prose.ts";
+import { composite, composites } from "./composite.ts";
+import { cosineOptions } from "./cosine.ts";
+import { customReward } from "./custom.ts";
+import { cwrOptions } from "./cwr.ts";
+import { ecrOptions } from "./ecr.ts";
+import { englishOptions } from "./english.ts";
+import { formatOptions } from "./format.ts";
+import { kimiOptions } from "./kimi.ts";
+import { repetitionOptions } from "./repetition.ts";
+import type { Reward, RewardContext, RewardLog, Scores } from "./reward.ts";
+import { embeddingOptions } from "./semantic/embedding.ts";
+import { judgeOptions } from "./semantic/judge.ts";
+import { softOverlongOptions } from "./soft-overlong.ts";
+import { type RewardFactory, singleRewards } from "./table.ts";
+import { readWeight, type ScheduledReward, type Weight, type WeightedReward } from "./weights.ts";
 
-export type { Reward, RewardContext, Scores } from "./reward.ts";
+export type {
+  Chat,
+  ChatSettings,
+  Reward,
+  RewardContext,
+  RewardLog,
+  RewardServices,
+  Scores,
+  SentenceEncoder,
+} from "./reward.ts";
+export { rewardsAt, type ScheduledReward, type Weight, type WeightedReward, weightAt } from "./weights.ts";
 
 /** By name: factories that take the options of the recipe and what the run knows. */
-export const rewards = { accuracy, format } as const;
+export const rewards = { ...singleRewards, crpo: composite("crpo", composites.crpo) } as const;
 
-export interface WeightedReward {
-  readonly reward: Reward;
-  readonly weight: number;
-}
+/** The options of every reward, for editors of recipes; `readOptions` checks them when the reward is made. */
+export const rewardOptions = {
+  accuracy: accuracyOptions,
+  answer_prose: answerProseOptions,
+  cosine: cosineOptions,
+  crpo: z.object(Object.fromEntries(composites.crpo.map(({ reward }) => [reward, z.looseObject({}).optional()]))),
+  cwr: cwrOptions,
+  ecr: ecrOptions,
+  english: englishOptions,
+  format: formatOptions,
+  kimi: kimiOptions,
+  repetition: repetitionOptions,
+  semantic: z.object({
+    scorer: z.enum(["judge", "embedding", "concepts"]),
+    ...judgeOptions.partial().shape,
+    ...embeddingOptions.partial().shape,
+  }),
+  soft_overlong: softOverlongOptions,
+} as const satisfies Readonly<Record<keyof typeof rewards, z.ZodObject>>;
 
-/** As a recipe writes it: `{ accuracy: 1.0, format: { weight: 0.5, style: tags } }`. A weight of 0 records without training. */
-export type RewardSpec = Readonly<Record<string, number | ({ readonly weight: number } & Record<string, unknown>)>>;
+/**
+ * As a recipe writes it: `{ accuracy: 1.0, format: { weight: 0.5, style: tags } }`. A weight of 0 records without training.
+ * The key is the reward's name unless `reward` names one (for a second use of it) or `module` is the path of one's own.
+ */
+export type RewardSpec = Readonly<Record<string, number | ({ readonly weight: Weight } & Record<string, unknown>)>>;
 
 /** Builds the rewards of a recipe; throws UserError for an unknown name (with the nearest known one), option or weight. */
-export function buildRewards(spec: RewardSpec, context: RewardContext = {}): readonly WeightedReward[] {
-  return Object.entries(spec).map(([name, value]) => {
-    const { weight, ...options } = typeof value === "object" && value !== null ? value : { weight: value };
-    if (!Number.isFinite(weight)) {
-      throw new UserError(`reward "${name}": the weight must be a finite number, got ${weight}`);
-    }
-    return { reward: factory(name)(options, context), weight };
-  });
+export async function buildRewards(spec: RewardSpec, context: RewardContext = {}): Promise<readonly ScheduledReward[]> {
+  return Promise.all(
+    Object.entries(spec).map(async ([name, value]) => {
+      const { weight, ...options } = typeof value === "object" && value !== null ? value : { weight: value };
+      return { weight: readWeight(name, weight), reward: await buildReward(name, options, context) };
+    }),
+  );
 }
 
 export interface GroupScores {
@@ -37,15 +80,16 @@ export interface GroupScores {
   readonly reward: Scores;
 }
 
-/** Scores a group with every reward at once; throws RunError when a reward breaks its promise of finite values. */
+/** Scores a group with every reward at once; throws RunError when a reward breaks its promise of values in its range. */
 export async function scoreGroup(
   weighted: readonly WeightedReward[],
   example: Example,
   completions: readonly Completion[],
+  log?: (reward: string) => RewardLog,
 ): Promise<GroupScores> {
-  const scored = await Promise.all(weighted.map(({ reward }) => reward.score(example, completions)));
-  for (const [i, scores] of scored.entries())
-    checkScores(weighted[i]!.reward.name, scores, example, completions.length);
+  const score = ({ reward }: WeightedReward) => reward.score(example, completions, log?.(reward.name));
+  const scored = await Promise.all(weighted.map(score));
+  for (const [i, scores] of scored.entries()) checkScores(weighted[i]!.reward, scores, example, completions.length);
   const byName = Object.fromEntries(weighted.map(({ reward }, i) => [reward.name, scored[i]!]));
   const weights = Object.fromEntries(weighted.map(({ reward, weight }) => [reward.name, weight]));
   return { rewards: byName, reward: combineRewards(byName, weights) };
@@ -67,18 +111,53 @@ export function combineRewards(
   });
 }
 
-function factory(name: string): (options: object, context: RewardContext) => Reward {
+async function buildReward(name: string, given: object, context: RewardContext): Promise<Reward> {
+  const { module, reward, ...options } = given as { readonly module?: unknown; readonly reward?: unknown };
+  if (module !== undefined) {
+    if (typeof module !== "string") throw new UserError(`reward "${name}": module must be the path of a file`);
+    return renamed(await customReward(name, module, options, context), name);
+  }
+  if (reward !== undefined && typeof reward !== "string") {
+    throw new UserError(`reward "${name}": reward must be the name of a reward`);
+  }
+  return renamed(await factory(reward ?? name)(options as never, context), name);
+}
+
+/** The same reward under the recipe's name for it, in its evidence too. */
+function renamed(reward: Reward, name: string): Reward {
+  const { evidence } = reward;
+  if (evidence === undefined) return { ...reward, name };
+  return {
+    ...reward,
+    name,
+    evidence: (example, completions) =>
+      evidence(example, completions).map((found) => found.map((item) => ({ ...item, reward: name }))),
+  };
+}
+
+function factory(name: string): RewardFactory {
   if (Object.hasOwn(rewards, name)) return rewards[name as keyof typeof rewards];
   const names = Object.keys(rewards);
   const near = nearest(name, names);
   const hint = near === null ? "" : ` (did you mean "${near}"?)`;
-  throw new UserError(`unknown reward "${name}"${hint}; known rewards: ${names.join(", ")}`);
+  throw new UserError(
+    `unknown reward "${name}"${hint}; known rewards: ${names.join(", ")}; one of your own needs module, its path`,
+  );
 }
 
-function checkScores(name: string, scores: Scores, example: Example, count: number): void {
+/** Sums of floating-point numbers may leave a range by their rounding. */
+const ROUNDING = 1e-9;
+
+function checkScores({ name, range }: Reward, scores: Scores, example: Example, count: number): void {
+  const at = (i: number) => `for completion ${i} of "${example.id}"`;
   if (scores.length !== count) {
     throw new RunError(`reward "${name}": gave ${scores.length} values for ${count} completions of "${example.id}"`);
   }
   const bad = scores.findIndex((score) => score !== null && !Number.isFinite(score));
-  if (bad >= 0) throw new RunError(`reward "${name}": gave ${scores[bad]} for completion ${bad} of "${example.id}"`);
+  if (bad >= 0) throw new RunError(`reward "${name}": gave ${scores[bad]} ${at(bad)}`);
+  if (range === undefined) return;
+  const slack = ROUNDING * Math.max(1, ...range.map(Math.abs));
+  const outside = scores.findIndex((score) => score !== null && (score < range[0] - slack || score > range[1] + slack));
+  if (outside < 0) return;
+  throw new RunError(`reward "${name}": gave ${scores[outside]} ${at(outside)}, outside [${range.join(", ")}]`);
 }

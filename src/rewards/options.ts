@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import { nearest } from "../core/suggest.ts";
+import type { RewardContext } from "./reward.ts";
 
 /** The options, checked; throws UserError for an unknown option (with the nearest known one) or a wrong value. */
 export function readOptions<Shape extends z.ZodRawShape>(
@@ -21,4 +22,12 @@ export function readOptions<Shape extends z.ZodRawShape>(
   if (checked.success) return checked.data;
   const issue = checked.error.issues[0]!;
   throw new UserError(`reward "${reward}": option "${issue.path.join(".")}": ${issue.message}`);
+}
+
+/** A limit in tokens: the option, else the stage's max_completion_length; throws UserError where there is neither. */
+export function lengthLimit(reward: string, option: string, given: number | undefined, context: RewardContext): number {
+  const limit = given ?? context.maxCompletionLength;
+  if (limit === undefined)
+    throw new UserError(`reward "${reward}": ${option} must be given where no stage has a limit`);
+  return limit;
 }

@@ -1,15 +1,29 @@
 /** What a reward is: a name and a score for a whole group of completions at once, because some compare within the group. */
+import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
-import type { Completion, Evidence, Example } from "../core/records.ts";
+import type { Completion, Evidence, Example, Message } from "../core/records.ts";
 
 /** One value per completion; null where the reward does not apply. Never NaN, never an exception for what a text says. */
 export type Scores = readonly (number | null)[];
 
+/** The smallest and the largest value. */
+export type ScoreRange = readonly [number, number];
+
 export interface Reward {
   readonly name: string;
-  score(example: Example, completions: readonly Completion[]): Scores | Promise<Scores>;
+  /** What values it gives, nulls aside; a value outside stops the run. Absent: any finite number. */
+  readonly range?: ScoreRange;
+  score(example: Example, completions: readonly Completion[], log?: RewardLog): Scores | Promise<Scores>;
   /** Where in each completion the reward saw what it judged; for the rollout record and the dashboard. */
   evidence?(example: Example, completions: readonly Completion[]): readonly (readonly Evidence[])[];
+}
+
+/** Where a reward tells what its scores cannot: a scorer that failed, a verdict that could not be read. */
+export interface RewardLog {
+  /** Adds to a metric of the step, `reward/<name>/<what>`. */
+  count(what: string): void;
+  /** A line of events.jsonl. */
+  event(record: { readonly event: string } & Readonly<Record<string, string | number>>): void;
 }
 
 /** What a run knows about its completions and no reward should be told twice; a reward's own options win. */
@@ -20,4 +34,39 @@ export interface RewardContext {
   readonly thinkOpened?: boolean;
   /** In tokens; for length rewards. */
   readonly maxCompletionLength?: number;
+  /** Synonyms and concepts; without one, answers are compared by their words alone. */
+  readonly vocabulary?: Vocabulary;
+  /** What rewards use beyond the texts; the layers that own it hand it in. */
+  readonly services?: RewardServices;
+}
+
+export interface RewardServices {
+  /** A language model behind an endpoint. Throws UserError for an address or a key that cannot be used. */
+  openChat(options: ChatSettings): Chat;
+  /** A sentence encoder in a folder. Throws UserError naming the file. */
+  openEncoder(folder: string): Promise<SentenceEncoder>;
+}
+
+export interface ChatSettings {
+  readonly baseUrl: string;
+  readonly model: string;
+  /** Name of the environment variable that holds the key; null sends none. */
+  readonly apiKeyEnv: string | null;
+  readonly timeoutSeconds: number;
+  readonly maxRetries: number;
+  readonly maxConcurrency: number;
+  readonly maxTokens: number;
+  readonly temperature: number;
+  /** Folder of known replies; null is the run's own. */
+  readonly cache: string | null;
+}
+
+export interface Chat {
+  /** The reply's text; rejects with RunError when there is none after all retries. */
+  complete(messages: readonly Message[]): Promise<string>;
+}
+
+export interface SentenceEncoder {
+  /** One vector per text, all of one size. */
+  encode(texts: readonly string[]): Promise<readonly Float32Array[]>;
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { UserError } from "../core/errors.ts";
-import { integer, pick, randomKey } from "../core/random.ts";
 import type { Completion, Example } from "../core/records.ts";
+import { openVocabulary } from "../recipes/reward-services.ts";
 import { accuracy } from "./accuracy.ts";
 import { format } from "./format.ts";
-import { buildRewards, combineRewards, type Reward, rewards, scoreGroup } from "./index.ts";
+import { buildRewards, combineRewards, type Reward, rewardsAt, scoreGroup } from "./index.ts";
 
 const yes: Example = {
   id: "e1",
@@ -16,13 +16,6 @@ const yes: Example = {
   choices: [],
   meta: {},
 };
-const examples: readonly Example[] = [
-  yes,
-  { ...yes, answerType: "open", answer: "Liver, Heart and 2.0" },
-  { ...yes, answerType: "closed", answer: "Left" },
-  { ...yes, answerType: "choice", answer: "right lung", choices: ["left lung", "right lung", "A"] },
-];
-
 function completions(...texts: readonly string[]): Completion[] {
   return texts.map((text) => ({
     tokenIds: new Int32Array(0),
@@ -64,25 +57,110 @@ describe("format", () => {
   });
 });
 
+describe("crpo", () => {
+  it("is ten for the answer, one and a half for the form with prose, and half for English", async () => {
+    const texts = completions(
+      "<think>clear</think><answer>Yes, there is</answer>",
+      "<think>clear</think><answer>Yes</answer>",
+      "<think>ясно</think><answer>no</answer>",
+      "",
+    );
+    const [reward] = await buildRewards({ crpo: 1 });
+    expect(reward!.reward.range).toEqual([0, 12]);
+    const scores = (await reward!.reward.score(yes, texts)) as readonly number[];
+    const letters = "thinkthinkansweranswer".length + 2;
+    const wanted = [12, 11.5, 1 + (0.5 * letters) / (letters + 4), 0];
+    for (const [i, value] of wanted.entries()) expect(scores[i]).toBeCloseTo(value, 9);
+    expect(reward!.reward.evidence!(yes, texts)[1]).toMatchObject([{ reward: "crpo", label: "answer", verdict: true }]);
+    await expect(buildRewards({ crpo: { weight: 1, lenient: true } })).rejects.toThrow(/options of its parts accuracy/);
+    const lenient = await buildRewards({ crpo: { weight: 1, accuracy: { lenient: true } } });
+    expect(await lenient[0]!.reward.score(yes, completions("yes"))).toEqual([10.5]);
+  });
+});
+
+describe("synonyms of open answers", () => {
+  const open: Example = { ...yes, answerType: "open", answer: "Cardiomegaly" };
+  const vocabulary = openVocabulary(null);
+  const said = completions(
+    "<answer>An enlarged heart</answer>",
+    "<answer>heart</answer>",
+    "<answer>no cardiomegaly</answer>",
+  );
+  it("count as the same words where there is a vocabulary", () => {
+    expect(accuracy({}, { vocabulary }).score(open, said)).toEqual([1, 0, 0]);
+    expect(accuracy({ synonyms: false }, { vocabulary }).score(open, said)).toEqual([0, 0, 0]);
+    expect(accuracy({}, {}).score(open, said)).toEqual([0, 0, 0]);
+  });
+
+  it("keep the sides", () => {
+    const left: Example = { ...open, answer: "Left renal cyst" };
+    const texts = completions("<answer>left kidney cyst</answer>", "<answer>right kidney cyst</answer>");
+    expect(accuracy({}, { vocabulary }).score(left, texts)).toEqual([1, 0]);
+    expect(accuracy({ open: "f1" }, { vocabulary }).score(left, texts)).toEqual([1, 2 / 3]);
+    const lung: Example = { ...open, answer: "Lower left lung" };
+    expect(accuracy({}, { vocabulary }).score(lung, completions("<answer>lower right lung</answer>"))).toEqual([0]);
+  });
+
+  it("list in any order, with abbreviations", () => {
+    const list: Example = { ...open, answer: "Lung, X-Ray" };
+    expect(accuracy({}, { vocabulary }).score(list, completions("<answer>radiograph, lung</answer>"))).toEqual([1]);
+    const pneumonia: Example = { ...open, answer: "RLL pneumonia" };
+    const said = completions(
+      "<answer>right lower lobe pneumonia</answer>",
+      "<answer>left lower lobe pneumonia</answer>",
+    );
+    expect(accuracy({}, { vocabulary }).score(pneumonia, said)).toEqual([1, 0]);
+  });
+});
+
 describe("buildRewards", () => {
-  it("reads weights and options", () => {
-    const built = buildRewards({ accuracy: 2, format: { weight: 0.5, style: "tags" } });
+  it("reads weights and options, and names", async () => {
+    const built = await buildRewards({
+      accuracy: 2,
+      tags: { weight: 0.5, reward: "format", style: "tags" },
+      strict: { weight: 0, reward: "accuracy" },
+    });
     expect(built.map(({ reward, weight }) => [reward.name, weight])).toEqual([
       ["accuracy", 2],
-      ["format", 0.5],
+      ["tags", 0.5],
+      ["strict", 0],
     ]);
+    expect(built[2]!.reward.evidence!(yes, completions(good))[0]![0]!.reward).toBe("strict");
+    expect(await built[1]!.reward.score(yes, completions("<answer>yes</answer>"))).toEqual([0.5]);
+  });
+
+  it("moves a weight in a straight line, by the step alone", async () => {
+    const weight = { from: 1, to: 0.2, steps: 4, start: 2 };
+    const built = await buildRewards({ accuracy: { weight }, format: 0.5 });
+    const at = (step: number) => rewardsAt(built, step).map((reward) => reward.weight);
+    expect(at(0)).toEqual([1, 0.5]);
+    expect(at(2)).toEqual([1, 0.5]);
+    expect(at(4)[0]).toBeCloseTo(0.6, 12);
+    expect(at(6)).toEqual([0.2, 0.5]);
+    expect(at(1000)).toEqual([0.2, 0.5]);
   });
 
   it.each([
     [{ acuracy: 1 }, /unknown reward "acuracy" \(did you mean "accuracy"\?\)/],
     [{ toString: 1 }, /unknown reward "toString"/],
+    [{ mine: { weight: 1, reward: "kimmi" } }, /unknown reward "kimmi" \(did you mean "kimi"\?\)/],
     [{ accuracy: { weight: 1, leniant: true } }, /unknown option "leniant"; did you mean "lenient"\?/],
     [{ accuracy: { weight: 1, open: "fuzzy" } }, /reward "accuracy": option "open"/],
     [{ accuracy: Number.NaN }, /weight must be a finite number/],
     [{ accuracy: { lenient: true } as never }, /weight must be a finite number, got undefined/],
-  ])("refuses %j", (spec, message) => {
-    expect(() => buildRewards(spec)).toThrow(UserError);
-    expect(() => buildRewards(spec)).toThrow(message);
+    [{ accuracy: { weight: { from: 1, to: 0, steps: 0 } } }, /weight.steps must be a whole number of at least 1/],
+    [{ accuracy: { weight: { from: 1, steps: 5 } as never } }, /needs the numbers from and to/],
+    [{ ecr: 1 }, /reward "ecr": cap must be given/],
+    [{ soft_overlong: { weight: 1, max_length: 5, soft_punish_cache: 9 } }, /must not be above max_length 5/],
+    [{ semantic: 1 }, /scorer must be one of judge, embedding, concepts, got nothing/],
+    [{ semantic: { weight: 1, scorer: "concepts" } }, /needs a vocabulary/],
+    [
+      { semantic: { weight: 1, scorer: "judge", base_url: "http://x", model: "m", prompt: "{raionale}" } },
+      /placeholder/,
+    ],
+  ])("refuses %j", async (spec, message) => {
+    await expect(buildRewards(spec)).rejects.toThrow(UserError);
+    await expect(buildRewards(spec)).rejects.toThrow(message);
   });
 });
 
@@ -92,48 +170,17 @@ describe("combineRewards and scoreGroup", () => {
     expect(combineRewards(scores, { a: 2, b: 1 })).toEqual([2.5, 0.5, null]);
   });
 
-  it("scores a group and stops at a value that is not finite", async () => {
-    const scored = await scoreGroup(buildRewards({ accuracy: 1, format: 0.5 }), yes, completions(good, "yes"));
+  it("scores a group and stops at a value that is not finite or outside the range", async () => {
+    const built = rewardsAt(await buildRewards({ accuracy: 1, format: 0.5 }), 0);
+    const scored = await scoreGroup(built, yes, completions(good, "yes"));
     expect(scored).toEqual({ rewards: { accuracy: [1, 0], format: [1, 0] }, reward: [1.5, 0] });
     const broken: Reward = { name: "broken", score: (_, all) => all.map(() => Number.NaN) };
     await expect(scoreGroup([{ reward: broken, weight: 1 }], yes, completions(good))).rejects.toThrow(
       'reward "broken": gave NaN for completion 0 of "e1"',
     );
-  });
-});
-
-describe("every reward, on any text", () => {
-  const pieces = [
-    ..."<think> </think> <answer> </answer> answer answer: is yes no not none present A B. (C) left lung right , and 2.0".split(
-      " ",
-    ),
-    ..."\n \u200b \u0000 \ud800 🫁 İ 1,000 ½ % <5 -3 ' *".split(" "),
-    " ",
-  ];
-  function randomText(i: number): string {
-    const key = randomKey(3, "text", i);
-    const parts = Array.from({ length: integer(key, 0, 24) }, (_, j) => pick(key, j + 1, pieces));
-    return parts.join(i % 2 === 0 ? " " : "");
-  }
-  const texts = completions("", ...Array.from({ length: 1500 }, (_, i) => randomText(i)), "x ".repeat(100_000));
-  const variants: readonly [string, Reward][] = [
-    ["accuracy", rewards.accuracy()],
-    ["accuracy, lenient f1", rewards.accuracy({ lenient: true, open: "f1", graded: true })],
-    ["accuracy, plain contains", rewards.accuracy({ style: "plain", open: "contains" })],
-    ["format", rewards.format()],
-    ["format, tags", rewards.format({ style: "tags", think_opened: true })],
-  ];
-  it.each(variants)("%s stays in [0, 1], repeats itself, and points into the text", async (_, reward) => {
-    for (const example of examples) {
-      const scores = await reward.score(example, texts);
-      expect(scores).toHaveLength(texts.length);
-      expect(scores.every((score) => score !== null && score >= 0 && score <= 1)).toBe(true);
-      expect(await reward.score(example, texts.toReversed())).toEqual(scores.toReversed());
-      for (const [i, found] of (reward.evidence?.(example, texts) ?? []).entries()) {
-        for (const { start, end } of found) {
-          expect(start >= 0 && start < end && end <= texts[i]!.text.length).toBe(true);
-        }
-      }
-    }
+    const loud: Reward = { name: "loud", range: [0, 1], score: (_, all) => all.map(() => 1.5) };
+    await expect(scoreGroup([{ reward: loud, weight: 1 }], yes, completions(good))).rejects.toThrow(
+      'reward "loud": gave 1.5 for completion 0 of "e1", outside [0, 1]',
+    );
   });
 });

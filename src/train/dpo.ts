@@ -5,11 +5,11 @@ import { type PairScores, preferenceLoss } from "../algorithms/dpo.ts";
 import { encodeQuestion } from "../answers/prompts.ts";
 import type { Example, Prompt, RolloutGroup } from "../core/records.ts";
 import { plainScoring, type TokenScores, type TrainingGroup } from "../engine/engine.ts";
-import type { WeightedReward } from "../rewards/index.ts";
+import { rewardsAt, type ScheduledReward } from "../rewards/index.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { batchAt, encodeExamples } from "./batches.ts";
 import { mean, type StepPosition, type TrainingContext, timed } from "./context.ts";
-import { completionMetrics, rewardMetrics, timeMetrics } from "./rollout.ts";
+import { completionMetrics, rewardMetrics, timeMetrics, weightMetrics } from "./rollout.ts";
 import { type ScoredSample, sampleGroups, samplingOptions } from "./sampling.ts";
 import { type DpoSettings, optimiserAt } from "./settings.ts";
 
@@ -23,7 +23,7 @@ export interface PreferencePair {
 /** Where pairs come from: a list, or the policy's own completions under rewards. */
 export type PairSource =
   | { readonly pairs: readonly PreferencePair[] }
-  | { readonly rewards: readonly WeightedReward[] };
+  | { readonly rewards: readonly ScheduledReward[] };
 
 export interface DpoStepResult {
   readonly metrics: Metrics;
@@ -93,11 +93,12 @@ async function givenPairs(
 async function sampledPairs(
   context: TrainingContext,
   { batch_size, rollouts }: DpoSettings,
-  rewards: readonly WeightedReward[],
+  rewards: readonly ScheduledReward[],
   position: StepPosition,
 ): Promise<PairBatch> {
   const sampling = samplingOptions(rollouts!, context.seed, position.step);
-  const sampled = await sampleGroups(context, { sampling, count: batch_size, filter: null }, rewards, position);
+  const weighted = rewardsAt(rewards, position.index);
+  const sampled = await sampleGroups(context, { sampling, count: batch_size, filter: null }, weighted, position);
   const groups = sampled.groups.map((group, i): RolloutGroup => {
     return { id: `${position.step}/${i}`, ...group, advantages: bestAndWorst(group) };
   });
@@ -112,6 +113,8 @@ async function sampledPairs(
     metrics: (started, trainSeconds) => ({
       "preference/ties": groups.length - pairs.length,
       ...rewardMetrics(groups),
+      ...weightMetrics(rewards, weighted),
+      ...sampled.counts,
       ...completionMetrics(groups),
       ...timeMetrics(started, sampled, trainSeconds),
     }),

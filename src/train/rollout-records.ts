@@ -2,7 +2,7 @@
 import { parseAnswer } from "../answers/parse.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import type { RolloutGroup } from "../core/records.ts";
-import type { WeightedReward } from "../rewards/index.ts";
+import type { Reward } from "../rewards/index.ts";
 import { mean } from "./context.ts";
 
 /** One line of rollouts.jsonl. */
@@ -16,7 +16,7 @@ export function rolloutRecord(
     /** Optimiser steps of the run that the engine has not counted: those before it resumed. */
     readonly earlierUpdates: number;
   },
-  rewards: readonly WeightedReward[],
+  rewards: readonly { readonly reward: Reward }[],
 ): object {
   const { example, prompt, completions } = group;
   const evidence = rewards.map(({ reward }) => reward.evidence?.(example, completions) ?? []);

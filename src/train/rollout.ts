@@ -2,7 +2,7 @@
 import { hasZeroSpread, standardDeviation } from "../algorithms/advantages.ts";
 import { advantageEstimators } from "../algorithms/index.ts";
 import type { RolloutGroup } from "../core/records.ts";
-import type { WeightedReward } from "../rewards/index.ts";
+import { rewardsAt, type ScheduledReward, type WeightedReward } from "../rewards/index.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { mean, type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { type Sampling, type ScoredSample, sampleGroups, samplingOptions } from "./sampling.ts";
@@ -20,18 +20,21 @@ export interface RolloutStepResult {
 export async function rolloutStep(
   context: TrainingContext,
   settings: RolloutSettings,
-  rewards: readonly WeightedReward[],
+  rewards: readonly ScheduledReward[],
   position: StepPosition,
 ): Promise<RolloutStepResult> {
   const started = performance.now();
   const sampling = samplingOptions(settings, context.seed, position.step);
   const plan = { sampling, count: settings.prompts_per_step, filter: settings.filter_groups };
-  const sampled = await sampleGroups(context, plan, rewards, position);
-  const groups = withAdvantages(sampled.groups, rewards, settings, position);
+  const weighted = rewardsAt(rewards, position.index);
+  const sampled = await sampleGroups(context, plan, weighted, position);
+  const groups = withAdvantages(sampled.groups, weighted, settings, position);
   const trained = await timed(() => learn(context, settings, groups, sampling, position));
   const metrics = {
     ...trained.value,
     ...rewardMetrics(groups),
+    ...weightMetrics(rewards, weighted),
+    ...sampled.counts,
     ...(settings.filter_groups === null ? {} : filterMetrics(sampled)),
     ...completionMetrics(groups),
     ...(settings.mask_truncated_completions ? { "completion/masked_fraction": maskedFraction(groups, settings) } : {}),
@@ -71,6 +74,12 @@ export function rewardMetrics(groups: readonly ScoredSample[]): Metrics {
     ...Object.fromEntries(byName),
     "group/zero_std_fraction": groups.length === 0 ? 0 : zeroSpread / groups.length,
   };
+}
+
+/** The weight of every reward whose weight moves. */
+export function weightMetrics(scheduled: readonly ScheduledReward[], now: readonly WeightedReward[]): Metrics {
+  const moving = now.filter((_, i) => typeof scheduled[i]!.weight !== "number");
+  return Object.fromEntries(moving.map(({ reward, weight }) => [`reward/${reward.name}/weight`, weight]));
 }
 
 /** Dynamic sampling hides what the policy mostly earns: the mean over all that it sampled says it. */

@@ -4,8 +4,10 @@ import { encodeQuestion } from "../answers/prompts.ts";
 import { randomKey, uint32 } from "../core/random.ts";
 import type { Completion, Example, Prompt, SamplingOptions } from "../core/records.ts";
 import { type GroupScores, scoreGroup, type WeightedReward } from "../rewards/index.ts";
+import type { Metrics } from "../runs/metrics.ts";
 import { batchAt, encodeExamples, freshExamples } from "./batches.ts";
 import { type StepPosition, type TrainingContext, timed } from "./context.ts";
+import { openRewardLog } from "./reward-log.ts";
 import type { GenerationSettings, RolloutSettings } from "./settings.ts";
 
 export function samplingOptions(settings: GenerationSettings, seed: number, step: number): SamplingOptions {
@@ -33,6 +35,8 @@ export interface Sampling {
   /** Groups that were sampled and left out. */
   readonly filtered: readonly ScoredSample[];
   readonly seconds: { readonly sample: number; readonly reward: number };
+  /** What rewards counted beside their scores: failures of a scorer, replies that could not be read. */
+  readonly counts: Metrics;
 }
 
 interface SamplingPlan {
@@ -53,10 +57,11 @@ export async function sampleGroups(
   { index, step }: StepPosition,
 ): Promise<Sampling> {
   const seconds = { sample: 0, reward: 0 };
+  const log = openRewardLog();
   const sample = async (examples: readonly Example[], o: SamplingOptions): Promise<readonly ScoredSample[]> => {
     const sampled = await timed(() => complete(context, examples, o));
     const scored = await timed(() =>
-      Promise.all(sampled.value.map((item) => scoreGroup(rewards, item.example, item.completions))),
+      Promise.all(sampled.value.map((item) => scoreGroup(rewards, item.example, item.completions, log.of))),
     );
     seconds.sample += sampled.seconds;
     seconds.reward += scored.seconds;
@@ -78,7 +83,8 @@ export async function sampleGroups(
     filtered.push(...replaced);
     groups = groups.map((group) => (replaced.has(group) ? replacements.shift()! : group));
   }
-  return { groups, filtered, seconds };
+  for (const record of log.events()) context.onRewardEvent?.(record);
+  return { groups, filtered, seconds, counts: log.counts() };
 }
 
 /** By the weighted sum ("reward") or by one reward. */

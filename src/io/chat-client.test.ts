@@ -1,0 +1,205 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { RunError, UserError } from "../core/errors.ts";
+import type { Message } from "../core/records.ts";
+import { type ChatClientOptions, openChatClient } from "./chat-client.ts";
+import { openReplyCache } from "./reply-cache.ts";
+
+type Handler = (request: IncomingMessage, response: ServerResponse, body: string, count: number) => void;
+
+const servers: Server[] = [];
+const folders: string[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A server on the loopback interface; `requests` has the bodies it was sent. */
+async function serve(handler: Handler): Promise<{ readonly baseUrl: string; readonly requests: string[] }> {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    request.on("end", () => {
+      requests.push(body);
+      handler(request, response, body, requests.length);
+    });
+  });
+  servers.push(server);
+  await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
+  return { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, requests };
+}
+
+function reply(response: ServerResponse, content: string): void {
+  response.setHeader("content-type", "application/json");
+  response.end(JSON.stringify({ choices: [{ message: { role: "assistant", content } }] }));
+}
+
+function client(baseUrl: string, o: Partial<ChatClientOptions> = {}) {
+  const waits: number[] = [];
+  const chat = openChatClient({
+    baseUrl,
+    model: "judge-1",
+    apiKey: null,
+    timeoutSeconds: 5,
+    maxRetries: 3,
+    maxConcurrency: 8,
+    maxTokens: 16,
+    temperature: 0,
+    cache: null,
+    sleep: async (ms) => void waits.push(ms),
+    ...o,
+  });
+  return { chat, waits };
+}
+
+const ask = (text: string): readonly Message[] => [{ role: "user", content: [{ type: "text", text }] }];
+
+describe("the chat client", () => {
+  it("asks as the API wants it, and gives the reply", async () => {
+    const seen: { url: string | undefined; key: string | undefined }[] = [];
+    const { baseUrl, requests } = await serve((request, response) => {
+      seen.push({ url: request.url, key: request.headers.authorization });
+      reply(response, "VERDICT: YES");
+    });
+    const { chat } = client(`${baseUrl}/`, { apiKey: "secret" });
+    const image = { path: "grey", pixels: { width: 2, height: 1, channels: 1, data: Uint8Array.of(0, 255) } } as const;
+    const messages: readonly Message[] = [
+      { role: "system", content: [{ type: "text", text: "Judge." }] },
+      {
+        role: "user",
+        content: [
+          { type: "image", image },
+          { type: "text", text: "Well?" },
+        ],
+      },
+    ];
+    expect(await chat.complete(messages)).toBe("VERDICT: YES");
+    expect(seen).toEqual([{ url: "/v1/chat/completions", key: "Bearer secret" }]);
+    const body = JSON.parse(requests[0]!);
+    expect(body).toMatchObject({ model: "judge-1", temperature: 0, max_tokens: 16 });
+    expect(body.messages[0]).toEqual({ role: "system", content: "Judge." });
+    expect(body.messages[1].content[0].image_url.url).toMatch(/^data:image\/png;base64,iVBOR/);
+    expect(body.messages[1].content[1]).toEqual({ type: "text", text: "Well?" });
+  });
+
+  it("tries again with growing waits, and as long as the server asks for", async () => {
+    const { baseUrl, requests } = await serve((_, response, __, count) => {
+      if (count === 1) response.writeHead(503).end("busy");
+      else if (count === 2) response.writeHead(429, { "retry-after": "7" }).end();
+      else if (count === 3) response.writeHead(429, { "retry-after": "9999" }).end();
+      else reply(response, "fine");
+    });
+    const { chat, waits } = client(baseUrl);
+    expect(await chat.complete(ask("?"))).toBe("fine");
+    expect(waits).toEqual([500, 7000, 30_000]);
+    expect(requests).toHaveLength(4);
+  });
+
+  it("tries again after nonsense and dropped connections, and then says what was wrong", async () => {
+    const { baseUrl, requests } = await serve((_, response, __, count) => {
+      if (count === 1) response.end("<html>it works</html>");
+      else if (count === 2) response.end('{"choices": []}');
+      else response.socket!.destroy();
+    });
+    const { chat } = client(baseUrl);
+    await expect(chat.complete(ask("?"))).rejects.toThrow(RunError);
+    expect(requests).toHaveLength(4);
+    const html = await serve((_, response) => void response.end("<html>"));
+    await expect(client(html.baseUrl, { maxRetries: 0 }).chat.complete(ask("?"))).rejects.toThrow(
+      `model judge-1 at ${html.baseUrl}: answered with something that is no chat completion`,
+    );
+  });
+
+  it("gives up at once where another attempt cannot help, without showing the key", async () => {
+    const { baseUrl, requests } = await serve((request, response) => {
+      response.writeHead(401).end(`wrong key ${request.headers.authorization}`);
+    });
+    const { chat, waits } = client(baseUrl, { apiKey: "top-secret" });
+    const error = await chat.complete(ask("?")).catch((thrown: unknown) => thrown as Error);
+    expect((error as Error).message).toContain("answered 401 wrong key Bearer ***");
+    expect(JSON.stringify([error, (error as Error).stack, (error as Error).cause])).not.toContain("top-secret");
+    expect([requests.length, waits]).toEqual([1, []]);
+  });
+
+  it("waits for a slow reply no longer than told, in headers and body", async () => {
+    const { baseUrl } = await serve((_, response, __, count) => {
+      if (count % 2 === 0) response.write('{"choices":'); // and nothing more
+    });
+    const { chat, waits } = client(baseUrl, { timeoutSeconds: 0.1, maxRetries: 1 });
+    const start = performance.now();
+    await expect(chat.complete(ask("?"))).rejects.toThrow(/no reply within 0.1 s \(2 attempts\)/);
+    expect(performance.now() - start).toBeLessThan(3000);
+    expect(waits).toEqual([500]);
+  });
+
+  it("says so when nobody listens", async () => {
+    const { baseUrl } = await serve(() => {});
+    await new Promise((closed) => servers.pop()!.close(closed));
+    const { chat } = client(baseUrl, { maxRetries: 1 });
+    await expect(chat.complete(ask("?"))).rejects.toThrow(/cannot be reached: ECONNREFUSED \(2 attempts\)/);
+  });
+
+  it("has no more requests under way than told", async () => {
+    let now = 0;
+    let most = 0;
+    const { baseUrl } = await serve((_, response) => {
+      most = Math.max(most, ++now);
+      setTimeout(() => {
+        now--;
+        reply(response, "ok");
+      }, 20);
+    });
+    const { chat } = client(baseUrl, { maxConcurrency: 3 });
+    await Promise.all(Array.from({ length: 12 }, (_, i) => chat.complete(ask(String(i)))));
+    expect(most).toBe(3);
+  });
+
+  it("asks once for what is the same, in flight and from run to run", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "viva-replies-"));
+    folders.push(folder);
+    const { baseUrl, requests } = await serve((_, response, __, count) => reply(response, `reply ${count}`));
+    const cache = openReplyCache(folder);
+    const first = client(baseUrl, { cache, apiKey: "top-secret" });
+    expect(await Promise.all([first.chat.complete(ask("a")), first.chat.complete(ask("a"))])).toEqual([
+      "reply 1",
+      "reply 1",
+    ]);
+    const second = client("http://127.0.0.1:9/v1", { cache, maxRetries: 0 });
+    expect(await second.chat.complete(ask("a"))).toBe("reply 1");
+    await expect(second.chat.complete(ask("b"))).rejects.toThrow(RunError);
+    await expect(
+      client("http://127.0.0.1:9", { cache, model: "other", maxRetries: 0 }).chat.complete(ask("a")),
+    ).rejects.toThrow();
+    expect(requests).toHaveLength(1);
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    expect(files).toHaveLength(1);
+    expect(readFileSync(join(files[0]!.parentPath, files[0]!.name), "utf8")).toBe('{"reply":"reply 1"}\n');
+  });
+
+  it("keeps no failure: what failed is asked again", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "viva-replies-"));
+    folders.push(folder);
+    const { baseUrl } = await serve((_, response, __, count) => {
+      if (count === 1) response.writeHead(400).end();
+      else reply(response, "now");
+    });
+    const { chat } = client(baseUrl, { cache: openReplyCache(folder) });
+    await expect(chat.complete(ask("a"))).rejects.toThrow(/answered 400/);
+    expect(await chat.complete(ask("a"))).toBe("now");
+  });
+
+  it.each(["localhost:8000", "ftp://host/v1", "", "http://user:pw@host/v1"])("refuses the address %j", (baseUrl) => {
+    expect(() => client(baseUrl)).toThrow(UserError);
+    expect(() => client(baseUrl)).not.toThrow(/pw@/);
+  });
+});

@@ -1,0 +1,52 @@
+/** The rewards of a stage as a recipe writes them: names to weights or to options; options are checked by the reward itself. */
+import * as z from "zod";
+import { rewardOptions } from "../rewards/index.ts";
+import { mapping, number, openMapping, text, whole } from "./fields.ts";
+
+const weight = z
+  .union(
+    [
+      number(),
+      mapping({
+        from: number().describe("The weight at first."),
+        to: number().describe("The weight in the end."),
+        steps: whole({ min: 1 }).describe("Steps of the stage over which it moves, in a straight line."),
+        start: whole({ min: 0 }).default(0).describe("Steps of the stage before it moves."),
+      }),
+    ],
+    { error: "a number, or a mapping of from, to and steps" },
+  )
+  .describe("What the reward counts in the sum; 0 records it without training.");
+
+const reward = z
+  .union(
+    [
+      number(),
+      openMapping({
+        weight: weight.default(1),
+        reward: text("the name of a reward").optional().describe("Which reward it is, where the key is another name."),
+        module: text("the path of a module").optional().describe("A module of your own that exports the reward."),
+      }),
+    ],
+    { error: "a weight, or a mapping of weight and options" },
+  )
+  .transform((value) => (typeof value === "number" ? { weight: value } : value));
+
+/** For editors: each known reward with its options. Other names are allowed, for modules and second uses. */
+const known = Object.fromEntries(
+  Object.entries(rewardOptions).map(([name, options]) => {
+    const { properties } = z.toJSONSchema(options, { io: "input" }) as { readonly properties?: object };
+    const weightSchema = z.toJSONSchema(weight, { io: "input" });
+    const { $schema: _, ...plainWeight } = weightSchema;
+    return [
+      name,
+      { anyOf: [{ type: "number" }, { type: "object", properties: { weight: plainWeight, ...properties } }] },
+    ];
+  }),
+);
+
+export const rewardsSchema = z
+  .record(z.string(), reward, { error: "a mapping of reward names to weights" })
+  .refine((rewards) => Object.keys(rewards).length > 0, { error: "must name at least one reward" })
+  .meta({ properties: known })
+  .describe("Reward name to its weight, or to a mapping of weight and the reward's options.");

@@ -1,0 +1,28 @@
+/** Extended chain reward: α for each token up to a cap. Source: VisualThinker-R1-Zero's length reward; α and cap are ours. */
+import { z } from "zod";
+import type { Completion } from "../core/records.ts";
+import { lengthLimit, readOptions } from "./options.ts";
+import type { Reward, RewardContext } from "./reward.ts";
+
+export const ecrOptions = z.object({
+  /** Per token. */
+  alpha: z.number().positive().default(0.001),
+  /** Tokens beyond it earn nothing; the stage's max_completion_length unless given. */
+  cap: z.int().positive().optional(),
+});
+
+/** α·min(L, cap), L in tokens; in [0, α·cap]. */
+export function ecr(options: z.input<typeof ecrOptions> = {}, context: RewardContext = {}): Reward {
+  const { alpha, ...given } = readOptions("ecr", ecrOptions, options);
+  const cap = lengthLimit("ecr", "cap", given.cap, context);
+  return {
+    name: "ecr",
+    range: [0, alpha * cap],
+    score: (_, completions) => completions.map((completion) => chainReward(completion, alpha, cap)),
+  };
+}
+
+/** What a chain earns by its length alone. */
+export function chainReward({ tokenIds }: Completion, alpha: number, cap: number): number {
+  return alpha * Math.min(tokenIds.length, cap);
+}

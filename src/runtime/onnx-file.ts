@@ -1,0 +1,44 @@
+/** A model file of another program, run by ONNX Runtime: inputs and outputs by the names the file gives them. */
+import { existsSync } from "node:fs";
+import * as ort from "onnxruntime-node";
+import { messageOf, UserError } from "../core/errors.ts";
+
+/** An input or output: numbers with a shape. */
+export type OnnxValue =
+  | { readonly dtype: "int64"; readonly shape: readonly number[]; readonly data: BigInt64Array }
+  | { readonly dtype: "float32"; readonly shape: readonly number[]; readonly data: Float32Array };
+
+export interface OnnxFile {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Runs the model and returns one output, which must be float32. */
+  run(feeds: Readonly<Record<string, OnnxValue>>, output: string): Promise<Extract<OnnxValue, { dtype: "float32" }>>;
+  close(): Promise<void>;
+}
+
+/** Opens a file; throws UserError that names it when it is missing or is none that ONNX Runtime reads. */
+export async function openOnnxFile(path: string, threads = 0): Promise<OnnxFile> {
+  if (!existsSync(path)) throw new UserError(`${path}: no such model file`);
+  const session = await ort.InferenceSession.create(path, {
+    executionProviders: ["cpu"],
+    intraOpNumThreads: threads,
+    logSeverityLevel: 3,
+    // As for our own programs: threads that spin take the cores from those that work.
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
+  }).catch((cause: unknown) => {
+    throw new UserError(`${path} is no model that ONNX Runtime can read: ${messageOf(cause)}`, { cause });
+  });
+  return {
+    inputs: session.inputNames,
+    outputs: session.outputNames,
+    async run(feeds, output) {
+      const fed = Object.entries(feeds).map(([name, { dtype, data, shape }]) => {
+        return [name, new ort.Tensor(dtype as "float32", data as Float32Array, shape)] as const;
+      });
+      const value = (await session.run(Object.fromEntries(fed), [output]))[output]!;
+      if (value.type !== "float32") throw new UserError(`${path}: the output ${output} is ${value.type}, not float32`);
+      return { dtype: "float32", shape: value.dims, data: value.data as Float32Array };
+    },
+    close: () => session.release(),
+  };
+}

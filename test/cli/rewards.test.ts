@@ -1,0 +1,146 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { filesBelow, jsonLines, root, temporaryFolder, viva, vivaOk } from "./command-line.ts";
+import { tinyRecipe, writeFilms, writeRecipe, writeTinyModel } from "./tiny-run.ts";
+
+const folder = temporaryFolder();
+const model = join(folder, "model");
+const data = join(folder, "films");
+let judge: Server;
+let baseUrl = "";
+
+beforeAll(async () => {
+  writeTinyModel(model);
+  await writeFilms(data, (row, i) => ({ ...row, rationale: i % 2 === 0 ? "An opacity on the left." : "No effusion." }));
+  mkdirSync(join(folder, "recipes"), { recursive: true });
+  cpSync(join(root, "test/golden/sentence_encoder/mean"), join(folder, "recipes/encoder"), { recursive: true });
+  writeFileSync(
+    join(folder, "recipes/short.mjs"),
+    "export default ({ limit }) => ({ range: [0, 1], score: (e, all) => all.map(({ text }) => Number(text.length < limit)) });",
+  );
+  let asked = 0;
+  judge = createServer((request, response) => {
+    request.resume().on("end", () => {
+      const content = asked++ % 3 === 0 ? "VERDICT: YES" : "VERDICT: NO";
+      response.end(JSON.stringify({ choices: [{ message: { content } }] }));
+    });
+  });
+  await new Promise<void>((ready) => judge.listen(0, "127.0.0.1", ready));
+  baseUrl = `http://127.0.0.1:${(judge.address() as AddressInfo).port}/v1`;
+});
+afterAll(() => {
+  judge.closeAllConnections();
+  judge.close();
+});
+
+/** A recipe of rollouts with these rewards, beside which modules and encoder lie. */
+function recipeOf(name: string, rewards: object, steps = 3): string {
+  const plain = tinyRecipe({ model, data });
+  const { rewards: _, ...grpo } = plain.stages[1] as unknown as { readonly rewards: object };
+  const stages = [{ ...grpo, steps, num_iterations: 1, rewards }];
+  writeRecipe(join(folder, "recipes", `${name}.yaml`), { ...plain, stages, evaluate: null, checkpoint: { every: 2 } });
+  return `recipes/${name}.yaml`;
+}
+
+const every = () => ({
+  accuracy: { weight: 1, open: "f1" },
+  format: { weight: 0.1, style: "tags" },
+  ecr: { weight: { from: 1, to: 0, steps: 2 } },
+  cwr: 0.1,
+  cosine: 0.1,
+  kimi: 0.1,
+  soft_overlong: 0.1,
+  repetition: 0.1,
+  crpo: { weight: 0.1, format: { style: "tags" } },
+  english: 0,
+  answer_prose: 0,
+  concepts: { weight: 0.1, reward: "semantic", scorer: "concepts" },
+  meaning: { weight: 0.1, reward: "semantic", scorer: "embedding", encoder: "encoder" },
+  judged: { weight: 0.1, reward: "semantic", scorer: "judge", base_url: baseUrl, model: "m", send_image: true },
+  short: { weight: 0.1, module: "./short.mjs", limit: 3 },
+});
+
+describe("a run with every reward", () => {
+  it("records each, keeps the judge's replies, and resumes to the same record", async () => {
+    await vivaOk(folder, "train", recipeOf("every", every()), "--run", "every", "--quiet");
+    const names = Object.keys(every());
+    const metrics = jsonLines(folder, "every/metrics.jsonl");
+    expect(metrics.map((line) => line["reward/ecr/weight"])).toEqual([1, 0.5, 0]);
+    for (const name of names) expect(metrics[0][`reward/${name}/mean`], name).toEqual(expect.any(Number));
+    const groups = jsonLines(folder, "every/rollouts.jsonl");
+    const nulls = new Set<string>();
+    for (const { completions } of groups) {
+      for (const { rewards } of completions) {
+        expect(Object.keys(rewards)).toEqual(names);
+        for (const [name, value] of Object.entries(rewards)) if (value === null) nulls.add(name);
+      }
+    }
+    expect([...nulls]).toEqual(["concepts"]); // where the reference asserts nothing
+    expect(filesBelow(join(folder, "every/replies")).length).toBeGreaterThan(0);
+
+    cpSync(join(folder, "every"), join(folder, "again"), { recursive: true });
+    judge.closeAllConnections();
+    await new Promise((closed) => judge.close(closed)); // what was judged once is known
+    await vivaOk(folder, "train", "--run", "again", "--resume", "--quiet");
+    expect(jsonLines(folder, "again/rollouts.jsonl")).toEqual(groups);
+    await new Promise<void>((ready) => judge.listen(Number(new URL(baseUrl).port), "127.0.0.1", ready));
+  });
+});
+
+describe("a judge that cannot be reached", () => {
+  const lost = (on_failure: string) => ({
+    accuracy: 1,
+    judged: {
+      ...{ weight: 1, reward: "semantic", scorer: "judge", model: "m", max_retries: 0, on_failure },
+      base_url: "http://127.0.0.1:9/v1",
+    },
+  });
+
+  it("stops the run, which says why", async () => {
+    const ended = await viva(folder, "train", recipeOf("stop", lost("stop")), "--run", "stop", "--quiet");
+    expect([ended.code, ended.stderr]).toEqual([
+      1,
+      expect.stringMatching(/model m at http:\/\/127.0.0.1:9\/v1: cannot be reached/),
+    ]);
+    expect(jsonLines(folder, "stop/events.jsonl").at(-1)).toMatchObject({ event: "error", step: 1 });
+  });
+
+  it("is passed over where the recipe says so, with events, a metric and a warning", async () => {
+    const ended = await vivaOk(folder, "train", recipeOf("skip", lost("skip"), 2), "--run", "skip", "--quiet");
+    expect(ended.stderr).toMatch(/reward_failed .*cannot be reached/);
+    const failed = jsonLines(folder, "skip/events.jsonl").filter(({ event }) => event === "reward_failed");
+    const { num_generations, prompts_per_step } = { num_generations: 4, prompts_per_step: 2 };
+    const metrics = jsonLines(folder, "skip/metrics.jsonl");
+    expect(failed.map(({ step, reward }) => [step, reward])).toEqual([
+      [1, "judged"],
+      [2, "judged"],
+    ]);
+    for (const [i, { times, message }] of failed.entries()) {
+      expect(times).toBe(metrics[i]["reward/judged/failed"]);
+      expect(times).toBeLessThanOrEqual(num_generations * prompts_per_step);
+      expect(message).toMatch(/cannot be reached/);
+    }
+    expect(existsSync(join(folder, "skip/replies"))).toBe(false);
+  });
+});
+
+describe("mistakes in rewards are told before a run exists", () => {
+  it.each([
+    ["a scorer that is none", { semantic: { weight: 1, scorer: "concept" } }, /scorer must be one of judge, embedding/],
+    ["a module that is nowhere", { mine: { weight: 1, module: "./none.mjs" } }, /rewards.mine.module: nothing at/],
+    ["a weight without an end", { accuracy: { weight: { from: 1, steps: 3 } } }, /weight.to is missing/],
+    [
+      "a key that is not set",
+      { semantic: { scorer: "judge", base_url: "http://x", model: "m", api_key_env: "NO_SUCH" } },
+      /NO_SUCH/,
+    ],
+    ["an encoder that is none", { semantic: { scorer: "embedding", encoder: "." } }, /no model.onnx in it/],
+  ])("%s", async (_, rewards, message) => {
+    const ended = await viva(folder, "train", recipeOf("wrong", rewards), "--run", "wrong");
+    expect([ended.code, ended.stderr]).toEqual([2, expect.stringMatching(message)]);
+    expect(readdirSync(folder)).not.toContain("wrong");
+  });
+});
