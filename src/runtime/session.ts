@@ -28,8 +28,9 @@ export class Session {
 
   static async compile(program: Program, o: SessionOptions = {}): Promise<Session> {
     const { threads = 0, device = "cpu", spinning = false } = o;
-    const { model, cpuNodes } = lowerFor(program, device);
+    const { model, external, cpuNodes } = lowerFor(program, device);
     const session = await ort.InferenceSession.create(model, {
+      externalData: [...external],
       executionProviders: [provider(device, cpuNodes)],
       graphOptimizationLevel: "all",
       intraOpNumThreads: threads,

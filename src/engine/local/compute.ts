@@ -1,4 +1,5 @@
 /** Runs a model's programs over its weights: compiled on first use, kept for the engine's life. */
+import { withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Params, Program } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
@@ -44,7 +45,7 @@ export class Compute {
   session(key: string, program: () => Program): Promise<Session> {
     let session = this.#sessions.get(key);
     if (session === undefined) {
-      session = Session.compile(program(), { threads: this.#threads, device: this.#device });
+      session = Session.compile(withQuantizedWeights(program()), { threads: this.#threads, device: this.#device });
       this.#sessions.set(key, session);
     }
     return session;

@@ -1,11 +1,12 @@
 /** The local engine itself, as it lives in its worker: weights, programs, optimiser. */
 import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { QuantizedBits } from "../../compiler/ops/quantized.ts";
 import type { Params } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
 import { UserError } from "../../core/errors.ts";
 import type { Prompt } from "../../core/records.ts";
-import type { TensorData } from "../../core/tensor-data.ts";
+import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import { readJson, writeFileAtomic } from "../../io/files.ts";
 import { openSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { saveWeights } from "../../io/weights.ts";
@@ -13,6 +14,7 @@ import { readAdapter, writeAdapter } from "../../models/adapter-files.ts";
 import { openModel } from "../../models/index.ts";
 import { isAdapterWeight, type LoraOptions, withLora } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
+import { withQuantizedBase } from "../../models/quantize.ts";
 import type { OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
 import { Compute } from "./compute.ts";
 import { type DecodeOptions, type SampledGroup, sampleCompletions } from "./sampler.ts";
@@ -35,6 +37,8 @@ export interface LocalEngineOptions {
   readonly freeze: readonly string[];
   /** Trains adapters on the frozen model in place of the model itself. */
   readonly lora?: LoraOptions | null;
+  /** Holds the frozen base's matrices as integers of so many bits; with adapters only. */
+  readonly quantizeFrozen?: QuantizedBits | null;
   /** Adapter weights to start from, in PEFT's layout; null: fresh ones. */
   readonly adapterFolder?: string | null;
   /** 0: as many as ONNX Runtime chooses. */
@@ -67,7 +71,9 @@ export class LocalCore {
   constructor(options: LocalEngineOptions) {
     this.#options = options;
     const { lora = null, adapterFolder = null, modelFolder, seed } = options;
-    const base = openModel(modelFolder);
+    const { quantizeFrozen = null } = options;
+    const whole = openModel(modelFolder);
+    const base = quantizeFrozen === null ? whole : withQuantizedBase(whole, quantizeFrozen);
     this.#model = lora === null ? base : withLora(base, lora);
     this.#compute = new Compute(this.#model, options.threads, options.device);
     const baseValues =
@@ -86,7 +92,7 @@ export class LocalCore {
   }
 
   get parameters(): number {
-    return Object.values(this.#store.values).reduce((total, { data }) => total + data.length, 0);
+    return Object.values(this.#model.weights).reduce((total, { shape }) => total + sizeOf(shape), 0);
   }
 
   get contextLength(): number {
