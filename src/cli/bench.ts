@@ -1,6 +1,7 @@
 /** viva bench: how fast this machine trains. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { Device } from "../core/device.ts";
+import { UserError } from "../core/errors.ts";
 import { benchSteps } from "../recipes/bench.ts";
 import { readRows } from "../recipes/rows.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
@@ -14,6 +15,8 @@ interface StepOptions {
   readonly steps: number;
   readonly threads: number;
   readonly lora?: boolean;
+  readonly quantize?: "int8" | "int4";
+  readonly microBatchTokens: number;
   readonly device: Device;
 }
 
@@ -32,11 +35,23 @@ export function benchCommand(interruption: Interruption): Command {
     .option("--threads <n>", "threads of the engine; 0 lets it choose", wholeNumber(0), 0)
     .addOption(deviceOption())
     .option("--lora", "train adapters of rank 16 on the language model in place of all weights")
+    .addOption(
+      new Option("--quantize <kind>", "hold the frozen base in 8- or 4-bit integers; with --lora").choices([
+        "int8",
+        "int4",
+      ]),
+    )
+    .option("--micro-batch-tokens <n>", "tokens of one forward and backward pass", wholeNumber(1), 2048)
     .action((checkpoint: string, options: StepOptions) =>
       interruption.during(async () => {
         const rows = readRows(options.rows);
         const lora = options.lora ? LORA : null;
-        console.log(JSON.stringify(await benchSteps(checkpoint, options.rows, rows, { ...options, lora })));
+        if (options.quantize !== undefined && lora === null) {
+          throw new UserError("--quantize holds the frozen base in integers, which needs --lora to train anything");
+        }
+        const quantizeFrozen = options.quantize === undefined ? null : options.quantize === "int8" ? 8 : 4;
+        const bench = await benchSteps(checkpoint, options.rows, rows, { ...options, lora, quantizeFrozen });
+        console.log(JSON.stringify(bench));
       }),
     );
   return new Command("bench").description("speed measurements: step").addCommand(step);

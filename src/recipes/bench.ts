@@ -19,6 +19,10 @@ export interface BenchOptions {
   readonly promptsPerStep: number;
   readonly steps: number;
   readonly lora: LoraOptions | null;
+  /** Bits that the frozen base is held in beside adapters. */
+  readonly quantizeFrozen: 4 | 8 | null;
+  /** Tokens of one forward and backward pass. */
+  readonly microBatchTokens: number;
   readonly threads: number;
   readonly device: Device;
 }
@@ -53,9 +57,10 @@ export async function benchSteps(
     seed: 0,
     freeze: [],
     lora: o.lora,
+    quantizeFrozen: o.quantizeFrozen,
     threads: o.threads,
     device: o.device,
-    microBatchTokens: 2048,
+    microBatchTokens: o.microBatchTokens,
     rows: o.promptsPerStep * o.numGenerations,
   } as const;
   // Without stop tokens every completion has its full length, so that runs compare.

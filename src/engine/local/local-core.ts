@@ -17,9 +17,10 @@ import type { Model } from "../../models/model.ts";
 import { withQuantizedBase } from "../../models/quantize.ts";
 import type { OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
 import { Compute } from "./compute.ts";
+import { FeatureCache } from "./feature-cache.ts";
 import { type DecodeOptions, type SampledGroup, sampleCompletions } from "./sampler.ts";
 import { forwardBackward, scoreCompletions } from "./trainer.ts";
-import { randomWeights, readWeights, trainableNames, WeightStore } from "./weight-store.ts";
+import { randomWeights, readWeights, trainableNames, visionNames, WeightStore } from "./weight-store.ts";
 
 /** Limits on an image's area that replace the checkpoint's own; they go into every checkpoint saved. */
 export interface ImageLimits {
@@ -65,6 +66,7 @@ export class LocalCore {
   readonly #options: LocalEngineOptions;
   readonly #model: Model;
   readonly #compute: Compute;
+  readonly #features = new FeatureCache();
   #store: WeightStore;
   #reference: Params<TensorData> | null = null;
 
@@ -101,22 +103,24 @@ export class LocalCore {
 
   async sample(prompts: readonly Prompt[], o: DecodeOptions, onGroup: (group: SampledGroup) => void): Promise<void> {
     this.#checkContext(Math.max(0, ...prompts.map((prompt) => prompt.tokenIds.length)), o.maxCompletionLength);
-    await sampleCompletions(this.#compute, this.#store.values, prompts, o, onGroup);
+    await sampleCompletions(this.#compute, this.#store.values, prompts, { ...o, features: this.#features }, onGroup);
   }
 
   async logProbs(groups: readonly TrainingGroup[], o: ScoringOptions, which: "policy" | "reference") {
     const values = which === "policy" ? this.#store.values : this.#reference;
     if (values === null) throw new Error("internal: no reference was frozen");
     this.#checkGroups(groups);
-    return scoreCompletions(this.#compute, values, groups, o, this.#options);
+    const features = which === "policy" || this.#visionFrozen ? this.#features : null;
+    return scoreCompletions(this.#compute, values, groups, o, { ...this.#options, features });
   }
 
   async forwardBackward(batch: TokenBatch) {
     this.#checkGroups(batch.groups);
-    return forwardBackward(this.#compute, this.#store, batch, this.#options);
+    return forwardBackward(this.#compute, this.#store, batch, { ...this.#options, features: this.#features });
   }
 
   optimStep(o: OptimStep) {
+    if (!this.#visionFrozen) this.#features.clear();
     return this.#store.step(o);
   }
 
@@ -165,6 +169,7 @@ export class LocalCore {
   }
 
   load(folder: string): void {
+    this.#features.clear();
     if (!existsSync(join(folder, ENGINE_STATE)))
       throw new UserError(`${folder} holds no training state to resume from`);
     const { steps } = readJson(join(folder, ENGINE_STATE), "engine state") as { steps: number };
@@ -192,6 +197,10 @@ export class LocalCore {
 
   async close(): Promise<void> {
     await this.#compute.close();
+  }
+
+  get #visionFrozen(): boolean {
+    return !visionNames(this.#model).some((name) => this.#store.trainable.has(name));
   }
 
   #adapterNames(): string[] {

@@ -11,6 +11,7 @@ import type { LanguageStack } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
 import type { Session } from "../../runtime/session.ts";
 import type { Compute } from "./compute.ts";
+import type { FeatureCache } from "./feature-cache.ts";
 import { KeyValueCache } from "./key-value-cache.ts";
 import { placeImages } from "./packing.ts";
 import { generateProgram } from "./programs.ts";
@@ -31,6 +32,8 @@ export interface SampledGroup {
 export interface DecodeOptions extends SamplingOptions {
   readonly rows: number;
   readonly stopTokenIds: readonly number[];
+  /** Features of images under the weights that are sampled from. */
+  readonly features?: FeatureCache | null;
 }
 
 /** One completion while it grows. */
@@ -69,7 +72,7 @@ export async function sampleCompletions(
     compute,
     values,
     prompts.flatMap((prompt) => prompt.images),
-    null,
+    { cache: o.features ?? null },
   );
   const decoder: Decoder = { session, language, values, sampling: samplingFeeds(model, o) };
   const longest = Math.max(...prompts.map((prompt) => prompt.tokenIds.length));
