@@ -41,14 +41,15 @@ console.log(`${basename(out)}: ${parameters} parameters of ${model.modelType}, w
 /** Uniform numbers of the standard deviation that the model starts with. */
 function values({ shape, initialiser }: WeightSpec): Float32Array {
   const data = new Float32Array(sizeOf(shape));
-  const constants = { ones: 1, zeros: 0 } as const;
-  if (initialiser.kind === "ones" || initialiser.kind === "zeros") return data.fill(constants[initialiser.kind]);
-  const bound = "std" in initialiser ? initialiser.std * Math.sqrt(3) : initialiser.bound;
+  if (initialiser.kind === "ones") return data.fill(1);
+  const bound = initialiser.kind === "uniform" ? initialiser.bound : 0;
+  const limit = initialiser.kind === "normal" ? initialiser.std * Math.sqrt(3) : bound;
+  if (limit === 0) return data;
   for (let i = 0; i < data.length; i++) {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    data[i] = (state / 2 ** 31) * bound;
+    data[i] = (state / 2 ** 31) * limit;
   }
   return data;
 }

@@ -39,7 +39,14 @@ export class Session {
       enableMemPattern: false,
       logSeverityLevel: 3,
       // Threads that spin while they wait take the cores from those that work; LOG.md has the figures.
-      extra: { session: { intra_op: { allow_spinning: spinning ? "1" : "0" } } },
+      // Constants in an arena would stay there beside the packed copies that products are computed from.
+      extra: {
+        session: {
+          intra_op: { allow_spinning: spinning ? "1" : "0" },
+          use_device_allocator_for_initializers: "1",
+        },
+      },
+      enableCpuMemArena: process.env["NOARENA"] !== "1",
     });
     return new Session(session, usedInputs(program), Object.keys(program.outputs));
   }

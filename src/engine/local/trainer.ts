@@ -15,8 +15,9 @@ import { languageStemPrograms, lossProgram, scoreProgram } from "./programs.ts";
 import { backwardImages, concatenated, type EncodedImages, encodeImages } from "./vision-runner.ts";
 import { visionNames, type WeightStore } from "./weight-store.ts";
 
-/** [lines, vocabulary] is never held larger than this many numbers. */
+/** [lines, vocabulary] is never held larger than this many numbers, or 128 lines: a weight is read once for all of them. */
 const HEAD_NUMBERS = 1 << 22;
+const HEAD_LINES = 128;
 
 export interface MicroBatchOptions {
   /** Tokens of one micro-batch, padding included. */
@@ -226,7 +227,7 @@ function* microBatches(model: Model, groups: readonly TrainingGroup[], o: MicroB
 }
 
 function* headChunks({ predictions }: MicroBatch, { language }: Model): Generator<readonly Prediction[]> {
-  const lines = Math.max(16, Math.floor(HEAD_NUMBERS / language.vocabularySize));
+  const lines = Math.max(HEAD_LINES, Math.floor(HEAD_NUMBERS / language.vocabularySize));
   for (let i = 0; i < predictions.length; i += lines) yield predictions.slice(i, i + lines);
 }
 
