@@ -9,7 +9,8 @@ import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import type { ImageLimits } from "../engine/local/local-core.ts";
 import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
-import { openProcessor } from "../models/index.ts";
+import { openModel, openProcessor } from "../models/index.ts";
+import { unusedPatterns } from "../models/lora-targets.ts";
 import { buildRewards, type WeightedReward } from "../rewards/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
 import type { PreferencePair } from "../train/dpo.ts";
@@ -110,6 +111,8 @@ function requireModelFolder({ path, init, lora, freeze }: Recipe["model"]): void
   if (lora && freeze.length > 0) {
     throw new UserError("model.freeze: adapters leave the whole model frozen already; leave freeze out beside lora");
   }
+  const unused = lora === null ? [] : unusedPatterns(openModel(path), lora);
+  if (unused.length > 0) throw new UserError(`model.lora.${unused[0]}: no layer with an adapter matches`);
   const hasWeights = readdirSync(path).some((name) => name.endsWith(".safetensors"));
   if (init === "pretrained" && !hasWeights) {
     throw new UserError(`model.path: ${path} holds no weights; set model.init: random to start from random ones`);

@@ -72,8 +72,10 @@ export class LocalCore {
       options.initialise === "random" ? randomWeights(base.weights, seed) : readWeights(base, modelFolder);
     this.#store = new WeightStore(
       this.#model,
-      lora === null ? baseValues : { ...baseValues, ...this.#freshAdapters() },
-      lora === null ? trainableNames(base, options.freeze) : new Set(this.#adapterNames()),
+      lora === null ? baseValues : { ...baseValues, ...this.#freshAdapters(base) },
+      lora === null
+        ? trainableNames(base, options.freeze)
+        : new Set(Object.keys(this.#model.weights).filter(isAdapterWeight)),
     );
     if (adapterFolder !== null) this.#loadAdapter(adapterFolder);
   }
@@ -186,13 +188,10 @@ export class LocalCore {
     await this.#compute.close();
   }
 
-  #adapterNames(): string[] {
-    return Object.keys(this.#model.weights).filter(isAdapterWeight);
-  }
-
-  #freshAdapters(): Params<TensorData> {
-    const specs = this.#adapterNames().map((name) => [name, this.#model.weights[name]!] as const);
-    return randomWeights(Object.fromEntries(specs), this.#options.seed);
+  /** What adapters add to the model's weights, scales included. */
+  #freshAdapters(base: Model): Params<TensorData> {
+    const added = Object.entries(this.#model.weights).filter(([name]) => base.weights[name] === undefined);
+    return randomWeights(Object.fromEntries(added), this.#options.seed);
   }
 
   #loadAdapter(folder: string): void {

@@ -96,11 +96,13 @@ export function randomWeights(weights: Model["weights"], seed: number): Params<T
     const { initialiser } = weights[name]!;
     const key = randomKey(seed, "initialise", name);
     if (initialiser.kind === "ones") data.fill(1);
+    if (initialiser.kind === "constant") data.fill(initialiser.value);
     if (initialiser.kind === "normal") {
       for (let i = 0; i < data.length; i++) data[i] = initialiser.std * normal(key, i);
     }
     if (initialiser.kind === "uniform") {
-      for (let i = 0; i < data.length; i++) data[i] = initialiser.bound * (2 * uniform(key, i) - 1);
+      const filled = (data.length / shape[0]!) * initialiser.rows;
+      for (let i = 0; i < filled; i++) data[i] = initialiser.bound * (2 * uniform(key, i) - 1);
     }
     return data;
   });
