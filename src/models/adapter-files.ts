@@ -83,7 +83,7 @@ export function writeAdapter(
   o: AdapterConfig,
   value: (name: string) => Float32Array,
 ): void {
-  writeFileAtomic(join(folder, ADAPTER_CONFIG), `${JSON.stringify(adapterConfigJson(model, o), null, 2)}\n`);
+  writeAdapterConfig(model, folder, o);
   const tensors = matrices(model).map(({ name, stored, shape }) => {
     const width = model.weights[name]!.shape[1]!;
     const own = (data: Float32Array) =>
@@ -91,6 +91,11 @@ export function writeAdapter(
     return { name: stored, shape, data: own(value(name)) };
   });
   writeSafetensors(join(folder, WEIGHTS), tensors, "F32");
+}
+
+/** Writes adapter_config.json alone. */
+export function writeAdapterConfig(model: Model, folder: string, o: AdapterConfig): void {
+  writeFileAtomic(join(folder, ADAPTER_CONFIG), `${JSON.stringify(adapterConfigJson(model, o), null, 2)}\n`);
 }
 
 function matrices(model: Model): readonly StoredMatrix[] {
