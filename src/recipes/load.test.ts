@@ -108,6 +108,7 @@ describe("a good recipe", () => {
       train: { name: "phantom", path: null, split: "train", limit: null, seed: null },
       eval: { name: "phantom", path: null, split: "test", limit: null, seed: null },
       on_bad_image: "error",
+      on_too_long: "error",
     });
     expect(recipe.engine).toEqual({
       backend: "local",

@@ -72,6 +72,9 @@ const data = mapping({
   on_bad_image: oneOf("error", "skip")
     .default("error")
     .describe("What an unreadable image does: stop the run, or leave the example out and report it."),
+  on_too_long: oneOf("error", "skip")
+    .default("error")
+    .describe("What an example does that does not fit the model's context with its completion."),
 });
 
 const placeholders = ["question", "choices"];

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { encodeOptions, encodeQuestion, opensThought, type PromptStyle, promptStyle } from "../answers/prompts.ts";
+import { encodeOptions, opensThought, type PromptStyle, promptStyle } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
@@ -14,44 +14,60 @@ import { unusedPatterns } from "../models/lora-targets.ts";
 import { buildRewards, type WeightedReward } from "../rewards/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
 import type { PreferencePair } from "../train/dpo.ts";
+import { checkData } from "./check-data.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
 import { loadPairs } from "./pairs.ts";
+import type { PreflightReport } from "./preflight.ts";
 import type { Recipe } from "./schema.ts";
 import { isPreference, isSupervised, needsOf } from "./stage-kinds.ts";
 
-/** Everything a run works with. */
-export interface Session {
-  readonly engine: LocalEngine;
+/** What a run is made of besides its engine. */
+export interface RunData {
   readonly processor: Processor;
   readonly prompt: PromptStyle;
   readonly train: readonly Example[];
   /** What `evaluate` scores; null when the recipe names no evaluation data. */
   readonly evaluation: readonly Example[] | null;
-  /** Left out by data.on_bad_image before the run began. */
+  /** Left out by data.on_bad_image and data.on_too_long before the run began. */
   readonly skipped: readonly SkippedExample[];
+  /** What was found in the data, a report for each set. */
+  readonly preflight: readonly PreflightReport[];
   /** By stage; empty for stages that sample nothing. */
   readonly rewards: readonly (readonly WeightedReward[])[];
   /** By stage; empty for stages that read no file of pairs. */
   readonly pairs: readonly (readonly PreferencePair[])[];
+}
+
+/** Everything a run works with. */
+export interface Session extends RunData {
+  readonly engine: LocalEngine;
   /** Content hashes for the run's recipe.yaml. */
   readonly notes: Readonly<Record<string, string>>;
 }
 
-export async function openSession(recipe: Recipe): Promise<Session> {
+/** Reads and checks the data of a recipe, without its model's weights. */
+export async function openData(recipe: Recipe): Promise<RunData> {
   const { model, data } = recipe;
   requireModelFolder(model);
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
-  const { examples: train, skipped: missing } = await loadExamples(data.train, recipe);
-  if (train.length === 0) throw new UserError(`data.train: "${data.train.name}" has no examples to train on`);
-  const { examples: evaluation, skipped: unreadable } = await loadEvaluation(recipe);
-  checkRationales(recipe, prompt, train);
+  const train = await loadExamples(data.train, recipe);
+  if (train.examples.length === 0) throw new UserError(`data.train: "${data.train.name}" has no examples to train on`);
+  const evaluation = await loadEvaluation(recipe);
+  checkRationales(recipe, prompt, train.examples);
   const pairs = await Promise.all(
     recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs) : [])),
   );
-  const limits = imageLimits(recipe);
-  const processor = await openProcessor(model.path, limits);
-  const rewards = buildAllRewards(recipe, prompt, await opensThoughts(processor, prompt));
-  const promptTokens = await longestPrompt(train, processor, prompt, data.on_bad_image);
+  const processor = await openProcessor(model.path, imageLimits(recipe));
+  const thinkOpened = await opensThoughts(processor, prompt);
+  const rewards = buildAllRewards(recipe, prompt, thinkOpened);
+  const loaded = { train, evaluation, pairs, evaluationLength: evaluationLength(recipe) };
+  const checked = await checkData(recipe, { processor, prompt, thinkOpened, ...loaded });
+  return { processor, prompt, rewards, ...checked };
+}
+
+export async function openSession(recipe: Recipe): Promise<Session> {
+  const { model } = recipe;
+  const data = await openData(recipe);
   const engine = await openLocalEngine(
     {
       modelFolder: model.path,
@@ -60,25 +76,23 @@ export async function openSession(recipe: Recipe): Promise<Session> {
       freeze: model.freeze,
       lora: model.lora,
       adapterFolder: null,
-      imageLimits: limits,
+      imageLimits: imageLimits(recipe),
       device: recipe.engine.device,
       threads: recipe.engine.threads === "auto" ? 0 : recipe.engine.threads,
       microBatchTokens: recipe.engine.micro_batch_tokens,
       rows: recipe.engine.rows,
     },
-    processor,
+    data.processor,
   );
   try {
-    checkContext(recipe, promptTokens, engine.contextLength);
-    const chosen = pairs.flat();
+    const chosen = data.pairs.flat();
     const notes = {
       model_sha256: await hashModel(model.path),
-      train_sha256: await hashExamples(train),
+      train_sha256: await hashExamples(data.train),
       ...(chosen.length === 0 ? {} : { pairs_sha256: await hashPairs(chosen) }),
-      ...(evaluation === null ? {} : { eval_sha256: await hashExamples(evaluation) }),
+      ...(data.evaluation === null ? {} : { eval_sha256: await hashExamples(data.evaluation) }),
     };
-    const skipped = [...missing, ...unreadable];
-    return { engine, processor, prompt, train, evaluation, skipped, rewards, pairs, notes };
+    return { ...data, engine, notes };
   } catch (error) {
     await engine.close();
     throw error;
@@ -117,38 +131,6 @@ function requireModelFolder({ path, init, lora, freeze }: Recipe["model"]): void
   if (init === "pretrained" && !hasWeights) {
     throw new UserError(`model.path: ${path} holds no weights; set model.init: random to start from random ones`);
   }
-}
-
-/** Tokens of the prompt with the longest question; also shows at once whether images can be read at all. */
-async function longestPrompt(
-  examples: readonly Example[],
-  processor: Processor,
-  prompt: PromptStyle,
-  onBadImage: "error" | "skip",
-): Promise<number> {
-  const size = (example: Example) => example.question.length + example.choices.join("").length;
-  const longest = examples.reduce((a, b) => (size(b) > size(a) ? b : a));
-  try {
-    return (await encodeQuestion(processor, longest, prompt)).tokenIds.length;
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    if (onBadImage === "skip") return 0;
-    throw new UserError(`example "${longest.id}": ${error.message}`, { cause: error });
-  }
-}
-
-function checkContext(recipe: Recipe, promptTokens: number, contextLength: number): void {
-  const check = (key: string, completion: number) => {
-    if (promptTokens + completion <= contextLength) return;
-    throw new UserError(
-      `${key}: a prompt of ${promptTokens} tokens and a completion of ${completion} do not fit the model's context of ${contextLength} tokens`,
-    );
-  };
-  for (const [i, stage] of recipe.stages.entries()) {
-    check(`stages.${i}.max_completion_length`, needsOf(stage).generation?.max_completion_length ?? 0);
-  }
-  if (recipe.evaluate !== null && recipe.data.eval !== null)
-    check("evaluate.max_completion_length", evaluationLength(recipe));
 }
 
 /** Every stage's rewards, told what the run knows; empty where a stage samples nothing. */
