@@ -58,6 +58,7 @@ export async function openData(recipe: Recipe): Promise<RunData> {
     recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs) : [])),
   );
   const processor = await openProcessor(model.path, imageLimits(recipe));
+  checkStops(processor, model.path);
   const thinkOpened = await opensThoughts(processor, prompt);
   const rewards = buildAllRewards(recipe, prompt, thinkOpened);
   const loaded = { train, evaluation, pairs, evaluationLength: evaluationLength(recipe) };
@@ -97,6 +98,15 @@ export async function openSession(recipe: Recipe): Promise<Session> {
     await engine.close();
     throw error;
   }
+}
+
+/** An answer is taught with the token that ends a turn: sampling must stop there too, or every completion is cut by length. */
+function checkStops(processor: Processor, folder: string): void {
+  const end = processor.encodeCompletion("").at(-1)!;
+  if (processor.stopTokenIds.includes(end)) return;
+  throw new UserError(
+    `${join(folder, "generation_config.json")}: eos_token_id [${processor.stopTokenIds.join(", ")}] lacks ${end}, which ends the assistant's turn: add it`,
+  );
 }
 
 /** Long enough for what any stage teaches: the recipe's word, else the longest rollout, else 64 tokens. */
