@@ -1,6 +1,6 @@
 /** The model card of an export: what the Hub reads from README.md, and what a reader needs to judge the model. */
 import { existsSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, isAbsolute, join } from "node:path";
 import { parse, stringify } from "yaml";
 import { findDataset } from "../data/index.ts";
 import type { EvalSummary } from "../evaluate/index.ts";
@@ -168,11 +168,10 @@ function resultsSection({ evaluations }: RunFacts): string {
 }
 
 function trainingSection({ recipe, metrics }: RunFacts): string {
-  const lines = recipe.stages.flatMap(({ kind }) => {
-    const key = kind === "sft" ? "loss" : "reward/mean";
-    const values = metrics.flatMap((line) =>
-      line["stage"] === kind && typeof line[key] === "number" ? [line[key]] : [],
-    );
+  const lines = [...new Set(recipe.stages.map(({ kind }) => kind))].flatMap((kind) => {
+    const own = metrics.filter(({ stage }) => stage === kind);
+    const key = own.some((line) => typeof line["reward/mean"] === "number") ? "reward/mean" : "loss";
+    const values = own.map((line) => line[key]).filter((value) => typeof value === "number");
     if (values.length === 0) return [];
     const fifth = Math.max(1, Math.floor(values.length / 5));
     const mean = (part: readonly number[]) => (part.reduce((sum, x) => sum + x, 0) / part.length).toFixed(3);
@@ -194,20 +193,12 @@ function trainingSection({ recipe, metrics }: RunFacts): string {
   ].join("\n");
 }
 
-/** Paths on the machine that trained say nothing to others, and may name people and places. */
-function withoutFolders(recipe: Recipe): Recipe {
-  const { model, data } = recipe;
-  const bare = <T extends DatasetSpec>(spec: T): T =>
-    spec.path === null ? spec : { ...spec, path: lastName(spec.path) };
-  return {
-    ...recipe,
-    model: { ...model, path: lastName(model.path) },
-    data: { ...data, train: bare(data.train), eval: data.eval === null ? null : bare(data.eval) },
-  };
-}
-
-function lastName(path: string): string {
-  return existsSync(path) ? basename(path) : path;
+/** Folders on the machine that trained say nothing to others, and may name people and places. */
+function withoutFolders<T>(value: T): T {
+  if (typeof value === "string") return (isAbsolute(value) ? basename(value) : value) as T;
+  if (Array.isArray(value)) return value.map(withoutFolders) as T;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withoutFolders(part)])) as T;
 }
 
 /** A data set's name on the Hub: the one it was read from, else the one it is known to have. */
