@@ -1,12 +1,14 @@
 """Checks a checkpoint that viva saved against transformers: every weight is found, and completions get the same log-probs.
-A folder with adapter_config.json is loaded with PEFT onto the model it names.
+A folder with adapter_config.json is loaded with PEFT onto the model it names. Of a folder that `viva export --what both`
+wrote, both parts are checked, and the merged weights against what PEFT merges; weights in bfloat16 are computed in float32.
 
 needs: torch (a CPU build is enough), transformers>=5, pillow, for adapters peft; no torchvision
-usage: python scripts/check_in_transformers.py CHECKPOINT ROWS LOGPROBS [--tolerance 1e-4]
+usage: python scripts/check_in_transformers.py CHECKPOINT ROWS LOGPROBS [--tolerance 1e-4] [--merged-tolerance 1e-4]
 
 ROWS      JSONL: {"image": path | "images": [path, …], "question": text, "completion": text}, paths relative to the file
 LOGPROBS  JSONL, a line per row, as `viva logprobs` writes it: token_ids, log_probs (natural log, of the completion's tokens
           and the closing <|im_end|>), prompt_tokens, image_tokens
+The weights of a checkpoint must have the dtype that its config.json names, which is what transformers loads them in.
 Prints the largest difference; exit code 1 when anything is missing, left over or further apart than the tolerance.
 """
 
@@ -19,7 +21,8 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
-from transformers import AutoTokenizer, Qwen2VLForConditionalGeneration, Qwen2VLImageProcessorPil, Qwen2VLProcessor
+from safetensors import safe_open
+from transformers import AutoConfig, AutoTokenizer, Qwen2VLForConditionalGeneration, Qwen2VLImageProcessorPil, Qwen2VLProcessor
 from transformers.image_utils import load_image
 
 
@@ -35,11 +38,21 @@ def main():
     for name in ("checkpoint", "rows", "logprobs"):
         arguments.add_argument(name, type=Path)
     arguments.add_argument("--tolerance", type=float, default=1e-4)
+    arguments.add_argument("--merged-tolerance", type=float, default=1e-4, help="for the merged part of an export")
     options = arguments.parse_args()
     transformers.utils.logging.disable_progress_bar()
 
-    model = load_model(options.checkpoint)
-    processor = load_processor(options.checkpoint)
+    if not (options.checkpoint / "merged").exists():
+        check(options.checkpoint, options, options.tolerance)
+        return
+    adapted = check(options.checkpoint / "adapter", options, options.tolerance)
+    merged = check(options.checkpoint / "merged", options, options.merged_tolerance)
+    compare_weights(adapted.merge_and_unload(), merged)
+
+
+def check(checkpoint, options, tolerance):
+    model = load_model(checkpoint)
+    processor = load_processor(checkpoint)
     rows, answers = read_jsonl(options.rows), read_jsonl(options.logprobs)
     require(len(rows) > 0, f"{options.rows}: no rows")
     require(len(rows) == len(answers), f"{len(rows)} rows, but {len(answers)} lines of log-probs")
@@ -53,9 +66,23 @@ def main():
         require(len(log_probs) == len(expected["log_probs"]), f"row {number}: {len(log_probs)} log-probs for {len(expected['log_probs'])} tokens")
         difference = (log_probs - expected["log_probs"]).abs().max().item()
         # Written so that a NaN fails.
-        require(difference <= options.tolerance, f"row {number}: log-probs differ by {difference:.2e}, more than {options.tolerance:.0e}")
+        require(difference <= tolerance, f"{checkpoint}, row {number}: log-probs differ by {difference:.2e}, more than {tolerance:.0e}")
         worst, tokens = max(worst, difference), tokens + len(log_probs)
-    print(f"transformers {transformers.__version__}: {len(rows)} rows, {tokens} tokens, largest log-prob difference {worst:.2e}")
+    print(f"{checkpoint}: transformers {transformers.__version__}: {len(rows)} rows, {tokens} tokens, largest log-prob difference {worst:.2e}")
+    return model
+
+
+def compare_weights(ours, theirs):
+    """Relative to each weight's largest value: one rounding of the merged part's dtype, and float32 sums in another order."""
+    stored = theirs.stored_dtype
+    bound = 2**-8 if stored == torch.bfloat16 else 1e-6
+    worst = 0.0
+    for (name, a), (other, b) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
+        require(name == other, f"{name} stands where {other} is")
+        difference = ((a - b).abs().max() / a.abs().max()).item()
+        require(difference <= bound, f"{name}: PEFT's merged weight differs by {difference:.2e}, more than {bound:.0e}")
+        worst = max(worst, difference)
+    print(f"merged weights ({stored}): largest relative difference to PEFT's {worst:.2e}")
 
 
 def load_model(checkpoint):
@@ -66,7 +93,16 @@ def load_model(checkpoint):
         checkpoint, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         require(not info[kind], f"{checkpoint}: {kind.replace('_', ' ')}: {sorted(map(str, info[kind]))}")
+    model.stored_dtype = stored_dtype(checkpoint)
     return model.eval()
+
+
+def stored_dtype(checkpoint):
+    stored = {handle.get_tensor(name).dtype for path in checkpoint.glob("model*.safetensors")
+              for handle in [safe_open(path, "pt")] for name in handle.keys()}
+    named = AutoConfig.from_pretrained(checkpoint).dtype
+    require(stored == {named} or named is None, f"{checkpoint}: weights of {stored}, but config.json names {named}")
+    return stored.pop()
 
 
 def load_adapter(adapter, base):

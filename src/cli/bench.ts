@@ -18,7 +18,7 @@ interface StepOptions {
 }
 
 /** The adapters that --lora trains: rank 16 on every linear layer of the language model. */
-const LORA = { r: 16, lora_alpha: 32, target_modules: ".*language_model.*" };
+const LORA = { r: 16, lora_alpha: 32, target_modules: ".*language_model.*_proj" };
 
 export function benchCommand(interruption: Interruption): Command {
   const step = new Command("step")

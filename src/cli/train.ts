@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
 import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
-import { openSession } from "../recipes/session.ts";
+import { describePreflight } from "../recipes/preflight.ts";
+import { openData, openSession } from "../recipes/session.ts";
 import { type TrainResult, trainRecipe } from "../recipes/train.ts";
 import { environment } from "../runs/environment.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
@@ -18,6 +19,7 @@ interface TrainOptions {
   readonly resume?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly preflightOnly?: boolean;
 }
 
 export function trainCommand(interruption: Interruption): Command {
@@ -27,10 +29,12 @@ export function trainCommand(interruption: Interruption): Command {
     .option("--set <key=value>", "override a key of the recipe, e.g. stages.0.steps=10 (repeatable)", collect, [])
     .option("--run <folder>", "run folder (default: runs/<name>-<time>)")
     .option("--resume", "go on with the run in --run from its newest whole checkpoint")
+    .option("--preflight-only", "look over the recipe and its data, print what was found, and train nothing")
     .option("--json", "progress as JSON lines")
     .option("--quiet", "warnings and errors only")
     .action(async (recipe: string | undefined, options: TrainOptions) => {
       await interruption.during(async (signal) => {
+        if (options.preflightOnly) return lookOver(recipe, options);
         const reporter = createReporter(options);
         try {
           const { folder } = await train(recipe, options, reporter, signal);
@@ -40,6 +44,20 @@ export function trainCommand(interruption: Interruption): Command {
         }
       });
     });
+}
+
+/** Checks all that can be checked without the model's weights. */
+async function lookOver(recipeFile: string | undefined, options: TrainOptions): Promise<void> {
+  if (options.resume || options.run !== undefined) {
+    throw new UserError("train --preflight-only: looks at a recipe; leave --run and --resume out");
+  }
+  const { recipe } = loadNew(recipeFile, options);
+  const data = await openData(recipe, resolve(defaultRunFolder(recipe.name)));
+  await data.close();
+  for (const report of data.preflight) {
+    if (options.json) console.log(JSON.stringify(report));
+    else for (const line of describePreflight(report)) console.log(line);
+  }
 }
 
 /** Trains in a new run folder or resumes one; returns where it is. */

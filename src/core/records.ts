@@ -8,6 +8,12 @@ export interface RawImage {
   readonly data: Uint8Array;
 }
 
+/** In pixels. */
+export interface ImageSize {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** An image by file path, or by pixels for generated images (then `path` is a name such as "phantom:chest/7/12"). */
 export interface ImageRef {
   readonly path: string;

@@ -8,7 +8,7 @@ import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import sharp, { type Metadata, type SharpOptions } from "sharp";
 import { messageOf, UserError } from "../core/errors.ts";
-import type { ImageRef, RawImage } from "../core/records.ts";
+import type { ImageRef, ImageSize, RawImage } from "../core/records.ts";
 import { fileError, sha256 } from "./files.ts";
 
 /** A larger image is refused before it is decoded: 10,000 x 10,000. */
@@ -32,6 +32,21 @@ export async function decodeImage(ref: ImageRef, baseFolder = "."): Promise<Deco
   const metadata = await readMetadata(path, bytes);
   const image = await decode(path, bytes, metadata);
   return { image, sha256: sha256(bytes), width: image.width, height: image.height };
+}
+
+/**
+ * The size that `decodeImage` would give, from the file's header where that tells it. Throws its UserErrors; damage behind
+ * the header shows only when the image is decoded.
+ */
+export async function imageSize(ref: ImageRef, baseFolder = "."): Promise<ImageSize> {
+  if (ref.pixels !== undefined) return ref.pixels;
+  const path = resolve(baseFolder, ref.path);
+  const header = await sharp(path, { ...options, limitInputPixels: false })
+    .metadata()
+    .catch(() => null);
+  if (header === null) return decodeImage(ref, baseFolder); // it says what is wrong
+  checkMetadata(path, header);
+  return header.autoOrient;
 }
 
 /** A PNG file of 8-bit grey or RGB pixels. */
@@ -73,7 +88,12 @@ async function readMetadata(path: string, bytes: Uint8Array): Promise<Metadata> 
       : `is damaged (${brief(error)})`;
     throw new UserError(`image ${path} ${reason}: replace or convert it`, { cause: error });
   }
-  const { format, width, height, depth } = metadata;
+  checkMetadata(path, metadata);
+  return metadata;
+}
+
+/** Refuses what cannot be decoded to 8-bit pixels, or not in reasonable memory. */
+function checkMetadata(path: string, { format, width, height, depth }: Metadata): void {
   if (!FORMATS.includes(format)) {
     throw new UserError(`image ${path} is in the format ${format}, which is not read: convert it to PNG`);
   }
@@ -87,7 +107,6 @@ async function readMetadata(path: string, bytes: Uint8Array): Promise<Metadata> 
       `image ${path} has ${width} x ${height} pixels, more than ${MAX_IMAGE_PIXELS}: scale it down or cut it first`,
     );
   }
-  return metadata;
 }
 
 async function decode(path: string, bytes: Uint8Array, metadata: Metadata): Promise<RawImage> {

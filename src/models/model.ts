@@ -5,9 +5,10 @@ import type { Processor } from "../core/processor.ts";
 /** How a weight is initialised when a model starts from random weights. */
 export type Initialiser =
   | { readonly kind: "zeros" | "ones" }
+  | { readonly kind: "constant"; readonly value: number }
   | { readonly kind: "normal"; readonly std: number }
-  /** Uniform in ±bound. */
-  | { readonly kind: "uniform"; readonly bound: number };
+  /** Uniform in ±bound in the first `rows` rows, zero below. */
+  | { readonly kind: "uniform"; readonly bound: number; readonly rows: number };
 
 export interface WeightSpec {
   readonly shape: readonly number[];
@@ -102,6 +103,12 @@ export interface LanguageStack extends Stack {
   rotary(positions: Int32Array): RotaryTable;
 }
 
+/** A layer's adapter: y = W x + scaling · B (A x), with A [rank, in] and B [out, rank]. */
+export interface AdapterLayer {
+  readonly rank: number;
+  readonly scaling: number;
+}
+
 /** A model of given sizes: pure functions, no weights. */
 export interface Model {
   readonly modelType: string;
@@ -109,6 +116,8 @@ export interface Model {
   readonly config: Readonly<Record<string, unknown>>;
   /** Every weight by its Hugging Face name; a tied weight once. */
   readonly weights: Readonly<Record<string, WeightSpec>>;
+  /** The layers with an adapter, by their weights' common name; absent without adapters. */
+  readonly adapters?: ReadonlyMap<string, AdapterLayer>;
   readonly vision: VisionStack;
   readonly language: LanguageStack;
   readonly imageTokenId: number;

@@ -6,7 +6,7 @@ import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
-import { isAdapterFolder, readAdapterConfig } from "../models/adapter-files.ts";
+import { type AdapterConfig, isAdapterFolder, readAdapterConfig } from "../models/adapter-files.ts";
 import { openProcessor } from "../models/index.ts";
 import { findCheckpoint, listCheckpoints } from "../runs/checkpoints.ts";
 import { isRun, runPaths, stepName } from "../runs/run-folder.ts";
@@ -44,10 +44,7 @@ const ROWS = 64;
 
 export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}): Promise<OpenedCheckpoint> {
   const folder = await modelFolder(path, o.step);
-  const adapter = isAdapterFolder(folder) ? readAdapterConfig(folder) : null;
-  if (adapter !== null && !existsSync(join(adapter.base, "config.json"))) {
-    throw new UserError(`${folder}: the adapter's model ${adapter.base} is not a model folder`);
-  }
+  const adapter = adapterOf(folder);
   const recipe = recipeOf(path);
   const own = recipe === null ? "plain" : recipe.prompt;
   const chosen = o.prompt ?? own;
@@ -72,7 +69,16 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
   return { engine, processor, prompt: typeof chosen === "string" ? promptStyle(chosen) : chosen, folder, recipe };
 }
 
-async function modelFolder(path: string, step: number | undefined): Promise<string> {
+/** The configuration of an adapter folder, whose model must be there; null for a model folder. */
+export function adapterOf(folder: string): AdapterConfig | null {
+  if (!isAdapterFolder(folder)) return null;
+  const adapter = readAdapterConfig(folder);
+  if (existsSync(join(adapter.base, "config.json"))) return adapter;
+  throw new UserError(`${folder}: the adapter's model ${adapter.base} is not a model folder`);
+}
+
+/** The model or adapter folder that a path names: itself, or a checkpoint of the run that it is. */
+export async function modelFolder(path: string, step: number | undefined): Promise<string> {
   if (!existsSync(path)) throw new UserError(`${path}: there is no such checkpoint or run`);
   if (!isRun(path)) {
     if (step !== undefined) throw new UserError(`${path} is no run: --step chooses a checkpoint of a run`);
@@ -90,8 +96,12 @@ async function modelFolder(path: string, step: number | undefined): Promise<stri
   return checkpoint.folder;
 }
 
-/** The recipe of a run, or of the run whose checkpoints folder holds this one. */
+/** The run that a path is, or whose checkpoints folder holds it; null for a folder of no run. */
+export function runOf(path: string): string | null {
+  return [path, dirname(dirname(resolve(path)))].find(isRun) ?? null;
+}
+
 function recipeOf(path: string): Recipe | null {
-  const run = [path, dirname(dirname(resolve(path)))].find(isRun);
-  return run === undefined ? null : loadRecipe(runPaths(run).recipe).recipe;
+  const run = runOf(path);
+  return run === null ? null : loadRecipe(runPaths(run).recipe).recipe;
 }

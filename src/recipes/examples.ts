@@ -7,7 +7,8 @@ import { decodeImage } from "../io/images.ts";
 import type { SkippedExample } from "../train/batches.ts";
 import type { DatasetSpec, Recipe } from "./schema.ts";
 
-interface LoadedExamples<T> {
+/** Examples, and those left out. */
+export interface LoadedExamples<T> {
   readonly examples: T;
   readonly skipped: readonly SkippedExample[];
 }

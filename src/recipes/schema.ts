@@ -7,6 +7,11 @@ import { nearest } from "../core/suggest.ts";
 import { flag, mapping, notYet, number, oneOf, text, whole } from "./fields.ts";
 import { stageSchema } from "./stages.ts";
 
+const layerNames = () =>
+  z.union([text(), z.array(text()).min(1)], { error: "a list of layer names, or a regular expression" });
+const byPattern = <T extends z.ZodType>(value: T) =>
+  z.record(text(), value, { error: "a mapping of patterns of layer names to numbers" }).default({});
+
 const model = mapping({
   path: text("a model folder").describe("Folder in Hugging Face layout."),
   init: oneOf("pretrained", "random")
@@ -19,6 +24,16 @@ const model = mapping({
       .union([text(), z.array(text()).min(1)], { error: "a list of layer names, a regular expression or all-linear" })
       .default("all-linear")
       .describe("Ends of layer names, one regular expression for whole names, or all-linear; PEFT's rules."),
+    exclude_modules: layerNames().nullable().default(null).describe("Left out although target_modules names them."),
+    layers_to_transform: z
+      .union([whole({ min: 0 }), z.array(whole({ min: 0 })).min(1)], { error: "a layer's number, or a list of them" })
+      .nullable()
+      .default(null)
+      .describe("Only these layers, counted from 0; beside a list of target_modules."),
+    layers_pattern: layerNames().nullable().default(null).describe("What stands before a layer's number, as layers."),
+    rank_pattern: byPattern(whole({ min: 1 })).describe("Ranks in place of r, by the end of the layer's name."),
+    alpha_pattern: byPattern(number({ above: 0 })).describe("In place of lora_alpha, by the end of the layer's name."),
+    use_rslora: flag().default(false).describe("Scale by lora_alpha / √r."),
   })
     .nullable()
     .default(null)
@@ -57,6 +72,9 @@ const data = mapping({
   on_bad_image: oneOf("error", "skip")
     .default("error")
     .describe("What an unreadable image does: stop the run, or leave the example out and report it."),
+  on_too_long: oneOf("error", "skip")
+    .default("error")
+    .describe("What an example does that does not fit the model's context with its completion."),
 });
 
 const placeholders = ["question", "choices"];

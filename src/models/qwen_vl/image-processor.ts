@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { UserError } from "../../core/errors.ts";
-import type { ImageFeatures, RawImage } from "../../core/records.ts";
+import type { ImageFeatures, ImageSize, RawImage } from "../../core/records.ts";
 import { resizeBicubic } from "../../io/resize.ts";
 import { visionPositions } from "./positions.ts";
 
@@ -108,12 +108,19 @@ export function smartResize(
   return rounded;
 }
 
+/** Patches in time, height and width that an image of this size (before resizing) is cut into. */
+export function patchGrid(image: ImageSize, config: ImageProcessorConfig): readonly [number, number, number] {
+  const { patchSize: P, mergeSize, minPixels, maxPixels } = config;
+  const [height, width] = smartResize(image.height, image.width, P * mergeSize, minPixels, maxPixels);
+  return [1, height / P, width / P];
+}
+
 /** Patches [grid height x grid width, 3 x temporal x patch x patch] of an RGB image, the one frame repeated in time. */
 export function patchify(image: RawImage, config: ImageProcessorConfig): Pick<ImageFeatures, "patches" | "grid"> {
   const { patchSize: P, mergeSize, temporalPatchSize } = config;
-  const [height, width] = smartResize(image.height, image.width, P * mergeSize, config.minPixels, config.maxPixels);
+  const grid = patchGrid(image, config);
+  const [height, width] = [grid[1] * P, grid[2] * P];
   const { data } = resizeBicubic(image, width, height);
-  const grid = [1, height / P, width / P] as const;
   const order = visionPositions(grid, mergeSize);
   const tables = [0, 1, 2].map((channel) => normalisedValues(config, channel));
   const patches = new Float32Array((order.length / 2) * 3 * temporalPatchSize * P * P);

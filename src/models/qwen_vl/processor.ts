@@ -12,7 +12,7 @@ import { renderChat, transcriptTemplate } from "../../io/chat-template.ts";
 import { readJson } from "../../io/files.ts";
 import { decodeImage } from "../../io/images.ts";
 import { loadTokenizer, type Tokenizer } from "../../io/tokenizer.ts";
-import { type ImageProcessorConfig, parseImageProcessorConfig, patchify } from "./image-processor.ts";
+import { type ImageProcessorConfig, parseImageProcessorConfig, patchGrid, patchify } from "./image-processor.ts";
 
 export interface LoadProcessorOptions {
   /** In place of what the checkpoint says: images are resized to an area within these limits. */
@@ -47,8 +47,9 @@ async function loadProcessor(
   const endOfTurn = requireToken(tokenizer, folder, END_OF_TURN);
   checkImageToken(folder, imageTokenId);
 
-  const encode = async (messages: readonly Message[], o: EncodeOptions = {}): Promise<Prompt> => {
-    const { addGenerationPrompt = true, baseFolder, assistantPrefix = "" } = o;
+  /** The prompt with one token for each image. */
+  const render = (messages: readonly Message[], o: EncodeOptions) => {
+    const { addGenerationPrompt = true, assistantPrefix = "" } = o;
     const rendered = o.template === "transcript" ? transcriptTemplate(IMAGE_TEXT) : template;
     if (assistantPrefix !== "" && !addGenerationPrompt) {
       throw new Error("encode: assistantPrefix needs the generation prompt, got addGenerationPrompt: false");
@@ -68,12 +69,27 @@ async function loadProcessor(
         `the chat template of ${folder} gave ${placeholders} image placeholders (${IMAGE_TOKEN}) for ${refs.length} images`,
       );
     }
-    const images = await Promise.all(refs.map((ref) => loadImage(ref, baseFolder, config)));
-    return { text, tokenIds: expandImageTokens(ids, images, imageTokenId, config.mergeSize), images };
+    return { text, ids, refs };
+  };
+  const featuresOf = ([t, h, w]: ImageFeatures["grid"]) => (t * h * w) / config.mergeSize ** 2;
+
+  const encode = async (messages: readonly Message[], o: EncodeOptions = {}): Promise<Prompt> => {
+    const { text, ids, refs } = render(messages, o);
+    const images = await Promise.all(refs.map((ref) => loadImage(ref, o.baseFolder, config)));
+    const counts = images.map(({ grid }) => featuresOf(grid));
+    return { text, tokenIds: expandImageTokens(ids, counts, imageTokenId), images };
+  };
+
+  const layOut: Processor["layOut"] = (messages, sizes, o = {}) => {
+    const { ids, refs } = render(messages, o);
+    if (sizes.length !== refs.length) throw new Error(`layOut: ${sizes.length} sizes for ${refs.length} images`);
+    const imageFeatures = refs.map((ref, i) => naming(ref, () => featuresOf(patchGrid(sizes[i]!, config))));
+    return { tokenIds: expandImageTokens(ids, imageFeatures, imageTokenId), imageFeatures };
   };
 
   return {
     encode,
+    layOut,
     encodeCompletion: (text) => {
       refuseSpecialTokens(tokenizer, [text], "the completion");
       const ids = tokenizer.encode(text);
@@ -94,22 +110,21 @@ async function loadImage(
   config: ImageProcessorConfig,
 ): Promise<ImageFeatures> {
   const { image, sha256, width, height } = await decodeImage(ref, baseFolder);
+  return naming(ref, () => ({ ...patchify(image, config), sha256, width, height }));
+}
+
+/** Work on an image; a user's mistake found by it names the image. */
+function naming<T>(ref: ImageRef, work: () => T): T {
   try {
-    return { ...patchify(image, config), sha256, width, height };
+    return work();
   } catch (error) {
     if (error instanceof UserError) throw new UserError(`image ${ref.path}: ${messageOf(error)}`, { cause: error });
     throw error;
   }
 }
 
-/** Repeats the n-th placeholder once per merged patch of the n-th image. */
-function expandImageTokens(
-  ids: Int32Array,
-  images: readonly ImageFeatures[],
-  imageTokenId: number,
-  mergeSize: number,
-): Int32Array {
-  const counts = images.map(({ grid: [t, h, w] }) => (t * h * w) / mergeSize ** 2);
+/** Repeats the n-th placeholder once per feature of the n-th image. */
+function expandImageTokens(ids: Int32Array, counts: readonly number[], imageTokenId: number): Int32Array {
   const expanded = new Int32Array(ids.length + counts.reduce((sum, count) => sum + count - 1, 0));
   let image = 0;
   let o = 0;
