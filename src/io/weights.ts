@@ -30,18 +30,21 @@ export interface SaveWeightsOptions {
   readonly maxShardBytes?: number;
 }
 
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
+/** The whole of a small model's weights. */
+export const SINGLE_WEIGHTS = "model.safetensors";
+/** Which shard holds which tensor. */
+export const WEIGHTS_INDEX = "model.safetensors.index.json";
 
 /** Opens model.safetensors, else the shards of model.safetensors.index.json; every header is checked now. */
 export function openWeights(folder: string): Weights {
-  const single = join(folder, SINGLE);
+  const single = join(folder, SINGLE_WEIGHTS);
   if (existsSync(single)) {
     const file = openSafetensors(single);
     return collect(folder, new Map(file.names.map((name) => [name, file])), [file]);
   }
-  const index = join(folder, INDEX);
-  if (!existsSync(index)) throw new UserError(`${folder} holds neither ${SINGLE} nor ${INDEX}${otherFormat(folder)}`);
+  const index = join(folder, WEIGHTS_INDEX);
+  if (!existsSync(index))
+    throw new UserError(`${folder} holds neither ${SINGLE_WEIGHTS} nor ${WEIGHTS_INDEX}${otherFormat(folder)}`);
   const weightMap = readWeightMap(index);
   const shards = new Map<string, SafetensorsFile>();
   try {
@@ -68,18 +71,19 @@ export function saveWeights(folder: string, tensors: Iterable<NamedTensor>, opti
   const shards = divide([...tensors], dtype, options.maxShardBytes ?? 5e9);
   const of = String(shards.length).padStart(5, "0");
   const files = shards.map((_, i) =>
-    shards.length === 1 ? SINGLE : `model-${String(i + 1).padStart(5, "0")}-of-${of}.safetensors`,
+    shards.length === 1 ? SINGLE_WEIGHTS : `model-${String(i + 1).padStart(5, "0")}-of-${of}.safetensors`,
   );
   for (const [i, shard] of shards.entries()) writeSafetensors(join(folder, files[i]!), shard, dtype);
   if (shards.length > 1) {
     const entries = shards.flatMap((shard, i) => shard.map(({ name }) => [name, files[i]!] as const));
     const total = shards.flat().reduce((sum, tensor) => sum + bytesOf(tensor, dtype), 0);
     const index = { metadata: { total_size: total }, weight_map: Object.fromEntries(entries.sort(byName)) };
-    writeFileAtomic(join(folder, INDEX), `${JSON.stringify(index, null, 2)}\n`);
+    writeFileAtomic(join(folder, WEIGHTS_INDEX), `${JSON.stringify(index, null, 2)}\n`);
   }
-  const keep = new Set(shards.length > 1 ? [...files, INDEX] : files);
+  const keep = new Set(shards.length > 1 ? [...files, WEIGHTS_INDEX] : files);
   for (const file of readdirSync(folder)) {
-    const isWeights = file === SINGLE || file === INDEX || /^model-\d{5}-of-\d{5}\.safetensors$/.test(file);
+    const isWeights =
+      file === SINGLE_WEIGHTS || file === WEIGHTS_INDEX || /^model-\d{5}-of-\d{5}\.safetensors$/.test(file);
     if (isWeights && !keep.has(file)) rmSync(join(folder, file));
   }
 }
@@ -106,7 +110,7 @@ function collect(
 }
 
 /** The index's weight_map; a shard must be a file name in the same folder. */
-function readWeightMap(index: string): Map<string, string> {
+export function readWeightMap(index: string): Map<string, string> {
   const record = readJson(index, "weight index") as { weight_map?: unknown } | null;
   const weightMap = record?.weight_map;
   if (typeof weightMap !== "object" || weightMap === null || Array.isArray(weightMap)) {
