@@ -24,7 +24,7 @@ const program = new Command("viva")
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
   .addCommand(benchCommand(interruption))
-  .addCommand(dataCommand())
+  .addCommand(dataCommand(interruption))
   .addCommand(doctorCommand());
 
 for (const command of program.commands) command.showHelpAfterError("(--help shows what is known)");

@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
 import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
 import { openSession } from "../recipes/session.ts";
+import { pinnedLike } from "../recipes/sources.ts";
 import { type TrainResult, trainRecipe } from "../recipes/train.ts";
 import { environment } from "../runs/environment.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
@@ -52,14 +53,14 @@ export async function train(
   const resume = options.resume ?? false;
   const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
   const folder = resolve(options.run ?? defaultRunFolder(loaded.recipe.name));
-  const session = await openSession(loaded.recipe);
+  const session = await openSession(loaded.recipe, { reporter, signal });
   try {
     const packages = ["../../package.json", "../../node_modules/onnxruntime-node/package.json"];
     const files = packages.map((path) => fileURLToPath(new URL(path, import.meta.url)));
-    const content = { recipeYaml: resolvedYaml(loaded.recipe, session.notes), environment: environment(files) };
+    const content = { recipeYaml: resolvedYaml(session.recipe, session.notes), environment: environment(files) };
     const run = resume ? openRun(folder) : createRun(folder, content);
     try {
-      const result = await trainRecipe(loaded.recipe, session, run, { reporter, resume, signal });
+      const result = await trainRecipe(session.recipe, session, run, { reporter, resume, signal });
       return { ...result, folder };
     } finally {
       run.close();
@@ -85,7 +86,8 @@ function loadRun(recipeFile: string | undefined, { run, set }: TrainOptions): Lo
   if (recipeFile === undefined && set.length > 0) {
     throw new UserError("train --resume: a run keeps its recipe, --set cannot change it; start a new run");
   }
-  if (recipeFile !== undefined && loadRecipe(recipeFile, set).yaml !== own.yaml) {
+  const isOther = (file: string) => resolvedYaml(pinnedLike(loadRecipe(file, set).recipe, own.recipe)) !== own.yaml;
+  if (recipeFile !== undefined && isOther(recipeFile)) {
     throw new UserError(`${recipeFile} differs from the recipe of ${run}; leave it out to resume, or start a new run`);
   }
   return own;

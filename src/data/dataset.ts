@@ -19,6 +19,8 @@ export interface Dataset {
   readonly name: string;
   readonly description: string;
   readonly licence: string;
+  /** Its id on the Hugging Face Hub, where it can be had from there. */
+  readonly hub?: string;
   /** How a user gets the data. */
   readonly obtain: string;
   /** The split's examples, `meta.split` set; throws UserError for a path, split or row that is wrong. */

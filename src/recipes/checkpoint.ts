@@ -13,8 +13,9 @@ import { isRun, runPaths, stepName } from "../runs/run-folder.ts";
 import { loadRecipe } from "./load.ts";
 import type { Recipe } from "./schema.ts";
 import { imageLimits } from "./session.ts";
+import { locateModel, type SourceOptions } from "./sources.ts";
 
-export interface OpenCheckpointOptions {
+export interface OpenCheckpointOptions extends SourceOptions {
   /** A run's checkpoint of this step; the newest by default. */
   readonly step?: number;
   /** In place of the run's prompt; "plain" for a folder that belongs to no run. */
@@ -43,20 +44,17 @@ const MICRO_BATCH_TOKENS = 2048;
 const ROWS = 64;
 
 export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}): Promise<OpenedCheckpoint> {
-  const folder = await modelFolder(path, o.step);
+  const folder = await modelFolder(path, o);
   const adapter = isAdapterFolder(folder) ? readAdapterConfig(folder) : null;
-  if (adapter !== null && !existsSync(join(adapter.base, "config.json"))) {
-    throw new UserError(`${folder}: the adapter's model ${adapter.base} is not a model folder`);
-  }
+  const base = adapter === null ? folder : await baseFolder(adapter.base, folder, o);
   const recipe = recipeOf(path);
   const own = recipe === null ? "plain" : recipe.prompt;
   const chosen = o.prompt ?? own;
-  const modelOf = adapter === null ? folder : adapter.base;
-  const files = existsSync(join(folder, "tokenizer.json")) ? folder : modelOf;
-  const processor = await openProcessor(modelOf, recipe === null ? {} : imageLimits(recipe), files);
+  const files = existsSync(join(folder, "tokenizer.json")) ? folder : base;
+  const processor = await openProcessor(base, recipe === null ? {} : imageLimits(recipe), files);
   const engine = await openLocalEngine(
     {
-      modelFolder: modelOf,
+      modelFolder: base,
       initialise: "pretrained",
       seed: 0,
       freeze: [],
@@ -72,11 +70,19 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
   return { engine, processor, prompt: typeof chosen === "string" ? promptStyle(chosen) : chosen, folder, recipe };
 }
 
-async function modelFolder(path: string, step: number | undefined): Promise<string> {
-  if (!existsSync(path)) throw new UserError(`${path}: there is no such checkpoint or run`);
+/** The folder of the model that an adapter belongs to: PEFT names it by folder or by its id on the Hub. */
+async function baseFolder(base: string, adapter: string, o: SourceOptions): Promise<string> {
+  const { folder } = await locateModel(base, { ...o, key: `the model of the adapter ${adapter}`, weights: true });
+  if (existsSync(join(folder, "config.json"))) return folder;
+  throw new UserError(`${adapter}: the adapter's model ${base} is not a model folder`);
+}
+
+async function modelFolder(path: string, o: OpenCheckpointOptions): Promise<string> {
+  const { step } = o;
   if (!isRun(path)) {
+    const { folder } = await locateModel(path, { ...o, key: "checkpoint", weights: true });
     if (step !== undefined) throw new UserError(`${path} is no run: --step chooses a checkpoint of a run`);
-    if (existsSync(join(path, "config.json")) || isAdapterFolder(path)) return path;
+    if (existsSync(join(folder, "config.json")) || isAdapterFolder(folder)) return folder;
     throw new UserError(`${path} is neither a run (no recipe.yaml) nor a model folder (no config.json)`);
   }
   const paths = runPaths(path);

@@ -16,10 +16,13 @@ import type { PreferencePair } from "../train/dpo.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
 import { loadPairs } from "./pairs.ts";
 import type { Recipe } from "./schema.ts";
+import { locateRecipe, type SourceOptions } from "./sources.ts";
 import { isPreference, isSupervised, needsOf } from "./stage-kinds.ts";
 
 /** Everything a run works with. */
 export interface Session {
+  /** The recipe that was opened, with what it takes from the Hub pinned to commits. */
+  readonly recipe: Recipe;
   readonly engine: LocalEngine;
   readonly processor: Processor;
   readonly prompt: PromptStyle;
@@ -36,7 +39,9 @@ export interface Session {
   readonly notes: Readonly<Record<string, string>>;
 }
 
-export async function openSession(recipe: Recipe): Promise<Session> {
+/** Downloads what is not here; `o` is told of it. */
+export async function openSession(asked: Recipe, o: SourceOptions = {}): Promise<Session> {
+  const { local: recipe, pinned } = await locateRecipe(asked, o);
   const { model, data } = recipe;
   requireModelFolder(model);
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
@@ -77,7 +82,7 @@ export async function openSession(recipe: Recipe): Promise<Session> {
       ...(evaluation === null ? {} : { eval_sha256: await hashExamples(evaluation) }),
     };
     const skipped = [...missing, ...unreadable];
-    return { engine, processor, prompt, train, evaluation, skipped, rewards, pairs, notes };
+    return { recipe: pinned, engine, processor, prompt, train, evaluation, skipped, rewards, pairs, notes };
   } catch (error) {
     await engine.close();
     throw error;

@@ -15,7 +15,9 @@ beforeAll(async () => {
   hub = await startHub({ "models/org/model": { files: modelFiles() } });
 });
 afterAll(() => hub.close());
-afterEach(() => void (hub.log.length = 0));
+afterEach(() => {
+  hub.log.length = 0;
+});
 
 function installedVersion(): string | null {
   try {
