@@ -23,6 +23,8 @@ export interface SafetensorsFile {
   info(name: string): StoredTensorInfo;
   /** The values of an F32, F16 or BF16 tensor, row-major; any other dtype is a UserError. */
   readFloat32(name: string): Float32Array;
+  /** Rows `from` to `to` (exclusive) along the first dimension, as `readFloat32` would give them; only they are read. */
+  readRows(name: string, from: number, to: number): Float32Array;
   /** The stored bytes of a tensor of any dtype. */
   readBytes(name: string): Uint8Array;
   close(): void;
@@ -56,6 +58,7 @@ export function openSafetensors(path: string): SafetensorsFile {
       metadata: header.metadata,
       info: (name) => entry(name),
       readFloat32: (name) => readFloats(file, path, name, entry(name)),
+      readRows: (name, from, to) => readFloats(file, path, name, rowsOf(entry(name), name, from, to)),
       readBytes: (name) => readBytes(file, path, entry(name).begin, entry(name).end - entry(name).begin),
       close: () => closeSync(file),
     };
@@ -65,11 +68,19 @@ export function openSafetensors(path: string): SafetensorsFile {
   }
 }
 
+/** Texts of the header's __metadata__; transformers reads files whose "format" is "pt", which stands there by itself. */
+export type SafetensorsMetadata = Readonly<Record<string, string>>;
+
 /** Writes one file whole or not at all; the values are rounded to `dtype` (default F32). */
-export function writeSafetensors(path: string, tensors: Iterable<NamedTensor>, dtype: FloatStorage = "F32"): void {
+export function writeSafetensors(
+  path: string,
+  tensors: Iterable<NamedTensor>,
+  dtype: FloatStorage = "F32",
+  metadata: SafetensorsMetadata = {},
+): void {
   const all = [...tensors];
   writeBeside(path, (write) => {
-    write(encodeHeader(all, dtype));
+    write(encodeHeader(all, dtype, metadata));
     for (const tensor of all) {
       const values = tensor.data;
       if (values.length !== sizeOf(tensor.shape)) {
@@ -121,6 +132,17 @@ function readFloats(file: number, path: string, name: string, entry: TensorEntry
   return values;
 }
 
+/** A part of an entry: rows of its first dimension follow each other in the file. */
+function rowsOf(entry: TensorEntry, name: string, from: number, to: number): TensorEntry {
+  const [rows = 0, ...rest] = entry.shape;
+  if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || to < from || to > rows) {
+    throw new Error(`readRows: "${name}" has ${rows} rows, got ${from} to ${to}`);
+  }
+  const stride = rows === 0 ? 0 : (entry.end - entry.begin) / rows;
+  const [begin, end] = [entry.begin + from * stride, entry.begin + to * stride];
+  return { dtype: entry.dtype, shape: [to - from, ...rest], begin, end };
+}
+
 function readBytes(file: number, path: string, offset: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   fillBytes(file, path, offset, bytes);
@@ -135,8 +157,8 @@ function fillBytes(file: number, path: string, offset: number, bytes: Uint8Array
   }
 }
 
-function encodeHeader(tensors: readonly NamedTensor[], dtype: FloatStorage): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
+function encodeHeader(tensors: readonly NamedTensor[], dtype: FloatStorage, metadata: SafetensorsMetadata): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: { format: "pt", ...metadata } };
   let end = 0;
   for (const { name, shape } of tensors) {
     if (!isTensorName(name)) throw new Error(`writeSafetensors: "${name}" is no name for a tensor`);

@@ -9,6 +9,7 @@ import {
   type NamedTensor,
   openSafetensors,
   type SafetensorsFile,
+  type SafetensorsMetadata,
   type StoredTensorInfo,
   writeSafetensors,
 } from "./safetensors.ts";
@@ -18,8 +19,12 @@ export interface Weights {
   readonly names: readonly string[];
   has(name: string): boolean;
   info(name: string): StoredTensorInfo;
+  /** The header's texts; where there are several shards, of the first. */
+  readonly metadata: SafetensorsMetadata;
   /** The values of an F32, F16 or BF16 tensor, row-major. */
   readFloat32(name: string): Float32Array;
+  /** Rows `from` to `to` (exclusive) along the first dimension; nothing else of the file is read. */
+  readRows(name: string, from: number, to: number): Float32Array;
   close(): void;
 }
 
@@ -28,6 +33,8 @@ export interface SaveWeightsOptions {
   readonly dtype?: FloatStorage;
   /** A shard is closed before it would grow beyond this many bytes of data; default 5 GB. */
   readonly maxShardBytes?: number;
+  /** Kept in every file beside "format". */
+  readonly metadata?: SafetensorsMetadata;
 }
 
 /** The whole of a small model's weights. */
@@ -73,7 +80,9 @@ export function saveWeights(folder: string, tensors: Iterable<NamedTensor>, opti
   const files = shards.map((_, i) =>
     shards.length === 1 ? SINGLE_WEIGHTS : `model-${String(i + 1).padStart(5, "0")}-of-${of}.safetensors`,
   );
-  for (const [i, shard] of shards.entries()) writeSafetensors(join(folder, files[i]!), shard, dtype);
+  for (const [i, shard] of shards.entries()) {
+    writeSafetensors(join(folder, files[i]!), shard, dtype, options.metadata);
+  }
   if (shards.length > 1) {
     const entries = shards.flatMap((shard, i) => shard.map(({ name }) => [name, files[i]!] as const));
     const total = shards.flat().reduce((sum, tensor) => sum + bytesOf(tensor, dtype), 0);
@@ -102,7 +111,9 @@ function collect(
     names: [...files.keys()],
     has: (name) => files.has(name),
     info: (name) => file(name).info(name),
+    metadata: open[0]?.metadata ?? {},
     readFloat32: (name) => file(name).readFloat32(name),
+    readRows: (name, from, to) => file(name).readRows(name, from, to),
     close: () => {
       for (const each of open) each.close();
     },
