@@ -2,7 +2,7 @@
  * The safetensors format: a JSON header, then every tensor's bytes without gaps. The reader checks the whole header before
  * it believes any of it and reads single tensors by byte range; the writer streams beside and renames. Little-endian.
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { UserError } from "../core/errors.ts";
 import { fileError, writeBeside } from "./files.ts";
 import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "./float16.ts";
@@ -104,7 +104,7 @@ const CHUNK = 1 << 22;
 
 function openForReading(path: string): number {
   try {
-    return openSync(path, "r");
+    return openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)); // a pipe must not wait for its writer
   } catch (error) {
     throw fileError(path, "weights", error);
   }
@@ -117,7 +117,7 @@ function readFloats(file: number, path: string, name: string, entry: TensorEntry
       `${path}: tensor "${name}" is stored as ${dtype}; only F32, F16 and BF16 can be read as weights`,
     );
   }
-  const values = new Float32Array(sizeOf(entry.shape));
+  const values = allocate(path, name, sizeOf(entry.shape));
   if (dtype === "F32") {
     fillBytes(file, path, begin, new Uint8Array(values.buffer));
     return values;
@@ -130,6 +130,15 @@ function readFloats(file: number, path: string, name: string, entry: TensorEntry
     widen(part, values.subarray(start, start + part.length));
   }
   return values;
+}
+
+function allocate(path: string, name: string, length: number): Float32Array<ArrayBuffer> {
+  try {
+    return new Float32Array(length);
+  } catch (error) {
+    const gb = ((4 * length) / 1e9).toPrecision(3);
+    throw new UserError(`${path}: there is no memory for the ${gb} GB of tensor "${name}"`, { cause: error });
+  }
 }
 
 /** A part of an entry: rows of its first dimension follow each other in the file. */

@@ -13,6 +13,7 @@ import {
   type StoredTensorInfo,
   writeSafetensors,
 } from "./safetensors.ts";
+import { isTensorName } from "./safetensors-header.ts";
 
 /** The tensors of a folder, read one at a time. */
 export interface Weights {
@@ -130,11 +131,14 @@ export function readWeightMap(index: string): Map<string, string> {
   const entries = Object.entries(weightMap);
   if (entries.length === 0) throw new UserError(`${index} has an empty "weight_map"`);
   for (const [name, shard] of entries) {
-    const isFileName = typeof shard === "string" && /^[^/\\:\0]+$/.test(shard) && shard !== "." && shard !== "..";
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    const isFileName = typeof shard === "string" && /^(?!\.{1,2}$)[^/\\:\u0000-\u001f\u007f]{1,255}$/.test(shard);
+    if (!isTensorName(name))
+      throw new UserError(`${index} names ${JSON.stringify(name.slice(0, 80))}, which no tensor is called`);
     if (!isFileName) {
+      const shown = typeof shard === "string" ? JSON.stringify(shard.slice(0, 80)) : "no file";
       throw new UserError(
-        `${index} places tensor "${name}" in ${typeof shard === "string" ? `"${shard}"` : "no file"}; ` +
-          "a shard must be a file name in the same folder",
+        `${index} places tensor "${name}" in ${shown}; ` + "a shard must be a file name in the same folder",
       );
     }
   }
