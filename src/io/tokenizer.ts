@@ -67,7 +67,9 @@ export function loadTokenizer(folder: string): Tokenizer {
   const limit = createTimeLimit();
   const backend = limit(`reading ${path}`, () => build(json, path));
   const ids = new Map<string, number>();
-  for (const [token, id] of backend.get_vocab()) if (token !== undefined) ids.set(token, id);
+  limit(`reading ${path}`, () => {
+    for (const [token, id] of backend.get_vocab()) if (token !== undefined) ids.set(token, id);
+  });
   const vocabSize = [...ids.values()].reduce((largest, id) => Math.max(largest, id), -1) + 1;
   const specialIds = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id));
   const namedTokens = readNamedTokens(config);
@@ -99,8 +101,16 @@ export function loadTokenizer(folder: string): Tokenizer {
 type Config = z.infer<typeof configSchema>;
 
 /** The vocabulary is too large for the schema to look at each entry. */
-function checkIds({ vocab }: { readonly vocab?: unknown }, path: string): void {
-  if (typeof vocab !== "object" || vocab === null || Array.isArray(vocab)) return;
+function checkIds({ type, vocab }: { readonly type?: unknown; readonly vocab?: unknown }, path: string): void {
+  if (typeof vocab !== "object" || vocab === null) return;
+  if (Array.isArray(vocab)) {
+    // A unigram model lists pairs of token and score, whose places are the ids.
+    const isPair = (item: unknown) => Array.isArray(item) && typeof item[0] === "string" && Number.isFinite(item[1]);
+    if (type === "Unigram" && vocab.length <= MAX_ID && vocab.every(isPair)) return;
+    throw new UserError(
+      `tokenizer ${path}: model.vocab is a list, but not one of tokens and scores of a Unigram model`,
+    );
+  }
   for (const [token, id] of Object.entries(vocab)) {
     if (Number.isInteger(id) && id >= 0 && id <= MAX_ID) continue;
     const shown = `${JSON.stringify(token.slice(0, 40))} as ${typeof id === "number" ? id : typeof id}`;

@@ -38,6 +38,8 @@ describe("a checkpoint is refused in one sentence", () => {
     refuses(() => loadTokenizer(folder), /model\.vocab has "a" as 2147483647; an id must be/);
     change("tokenizer.json", (json) => Object.assign(json["model"]!["vocab"], { a: [] }));
     refuses(() => loadTokenizer(folder), /"a" as object/);
+    change("tokenizer.json", (json) => Object.assign(json["model"]!, { vocab: [1e300, 2 ** 31] }));
+    refuses(() => loadTokenizer(folder), /model\.vocab is a list, but not one of tokens and scores/);
   });
 
   it("for a tokenizer that cannot encode, at any depth of its steps", () => {
