@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import { readJson } from "../io/files.ts";
+import { checkConfigSizes } from "./config-limits.ts";
 import type { Model, ModelFamily } from "./model.ts";
 import { qwen25Vl } from "./qwen2_5_vl/index.ts";
 import { qwen2Vl } from "./qwen2_vl/index.ts";
@@ -36,9 +37,11 @@ function readConfig(folder: string) {
   if (typeof config !== "object" || config === null || Array.isArray(config)) {
     throw new UserError(`${source}: expected an object with model_type`);
   }
-  const modelType = String((config as Record<string, unknown>)["model_type"]);
+  const { model_type: modelType } = config as { readonly model_type?: unknown };
+  if (typeof modelType !== "string") throw new UserError(`${source}: there is no model_type`);
   if (!Object.hasOwn(families, modelType)) {
     throw new UserError(`${source}: unknown model_type "${modelType}", known: ${Object.keys(families).join(", ")}`);
   }
+  checkConfigSizes(config, source);
   return { family: families[modelType]!, config: config as Record<string, unknown>, source };
 }
