@@ -32,7 +32,10 @@ export interface BlockContext {
   readonly attend: Attend;
 }
 
-/** stem -> blocks -> head; blocks have equal weights and may differ in what they attend to and what is added after them. Weights are looked up by name: whole names in stem and head, local ones in a block. */
+/**
+ * stem -> blocks -> head. Blocks have equal weights and may differ in what they attend to and what is added after them.
+ * Weights are looked up by name: whole names in stem and head, local ones in a block.
+ */
 export interface Stack {
   readonly depth: number;
   readonly width: number;
