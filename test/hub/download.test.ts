@@ -21,7 +21,7 @@ const TOKEN = "hf_secretTokenOfTheTest";
 const files = modelFiles();
 const single = { "config.json": '{"a":1}', "tokenizer.json": "{}", "model.safetensors": Buffer.alloc(3000, 7) };
 const plan = modelPlan({ weights: true });
-const fast = { pauseMs: 1, silenceMs: 300 };
+const fast = { pauseMs: 1 };
 let hub: FakeHub;
 
 beforeAll(async () => {
@@ -220,7 +220,7 @@ describe("what arrives is checked", () => {
 
   it("a file that is longer than stated does not fill the disk", async () => {
     const s = settings(hub.endpoint);
-    hub.fault = ({ host }) => (host === "cdn" ? { body: Buffer.alloc(50_000_000, 7) } : null);
+    hub.fault = ({ host }) => (host === "cdn" ? { body: Buffer.alloc(5_000_000, 7) } : null);
     await expect(openSnapshot(s, model("org/single"), plan, fast)).rejects.toThrow(/longer than the 3000 bytes/);
     expect(filesBelow(s.cache).some((path) => path.includes("incomplete"))).toBe(false);
   });
@@ -287,7 +287,8 @@ describe("the Hub refuses", () => {
 
   it("by silence, by nonsense, by redirecting in circles or to another protocol", async () => {
     hub.fault = () => ({ silent: true });
-    await expect(open("org/single")).rejects.toThrow(/cannot be reached \(silent for 0\.3 s\), 5 times/);
+    const silent = openSnapshot(settings(hub.endpoint), model("org/single"), plan, { ...fast, silenceMs: 300 });
+    await expect(silent).rejects.toThrow(/cannot be reached \(silent for 0\.3 s\), 5 times/);
     for (const body of ["<html>", "[]", '{"sha":"../../../etc"}', '"x"', "null"]) {
       hub.fault = ({ path }) => (path.includes("/revision/") ? { body } : null);
       await expect(open("org/single")).rejects.toThrow(/the answer of http.* cannot be used/);
