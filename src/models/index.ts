@@ -27,7 +27,8 @@ export function openProcessor(
   limits: Parameters<ModelFamily["loadProcessor"]>[1] = {},
   files = folder,
 ): Promise<Processor> {
-  return readConfig(folder).family.loadProcessor(files, limits);
+  const { family, config } = readConfig(folder);
+  return family.loadProcessor(files, limits, config);
 }
 
 function readConfig(folder: string) {

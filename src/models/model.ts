@@ -123,10 +123,11 @@ export interface Model {
 /** A family: reads config.json. */
 export interface ModelFamily {
   readonly modelType: string;
-  /** Chat template, tokenizer and image processing of a folder; limits replace the folder's own. */
+  /** Chat template, tokenizer and image processing of a folder, limits in place of its own, for the model of `config`. */
   loadProcessor(
     folder: string,
     limits: { readonly minPixels?: number; readonly maxPixels?: number },
+    config: Readonly<Record<string, unknown>>,
   ): Promise<Processor>;
   create(config: Readonly<Record<string, unknown>>, source: string): Model;
 }
