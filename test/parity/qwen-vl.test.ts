@@ -6,7 +6,7 @@ import { Compute } from "../../src/engine/local/compute.ts";
 import { layOut, packRows } from "../../src/engine/local/packing.ts";
 import { logitsProgram, visionHeadPrograms } from "../../src/engine/local/programs.ts";
 import { forwardBackward, runLanguage } from "../../src/engine/local/trainer.ts";
-import { encodeImages, headFeeds, runVision, visionFeeds } from "../../src/engine/local/vision-runner.ts";
+import { encodeImages, framesOf, headFeeds, runVision, visionFeeds } from "../../src/engine/local/vision-runner.ts";
 import { readWeights, trainableNames, WeightStore } from "../../src/engine/local/weight-store.ts";
 import { openModel } from "../../src/models/index.ts";
 import { cases, goldenCase, largest, maxDifference } from "./golden.ts";
@@ -27,7 +27,7 @@ describe.each(cases)("%s", (name) => {
   test("vision tower", async () => {
     const found: Float32Array[][] = [];
     for (const image of golden.prompt.images) {
-      const { states } = await runVision(compute, values, visionFeeds(vision, [image]), keeping);
+      const { states } = await runVision(compute, values, visionFeeds(vision, framesOf(image)), keeping);
       const head = { ...headFeeds(vision, states), ...values };
       const y = await compute.forward("vision.head", (trained) => visionHeadPrograms(model, trained), head);
       found.push([...states, y].map(({ data }) => data as Float32Array));
