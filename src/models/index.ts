@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import { readJson } from "../io/files.ts";
+import { idefics3, smolvlm } from "./idefics3/index.ts";
 import type { Model, ModelFamily } from "./model.ts";
 import { qwen25Vl } from "./qwen2_5_vl/index.ts";
 import { qwen2Vl } from "./qwen2_vl/index.ts";
@@ -13,6 +14,8 @@ export const families: Readonly<Record<string, ModelFamily>> = {
   qwen2_vl: qwen2Vl,
   qwen2_5_vl: qwen25Vl,
   qwen3_vl: qwen3Vl,
+  idefics3,
+  smolvlm,
 };
 
 /** The model that a folder's config.json describes. */
