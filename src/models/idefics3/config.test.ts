@@ -9,16 +9,6 @@ const read = (path: string) => JSON.parse(readFileSync(`${goldens}/${path}/confi
 const parse = (json: unknown) => parseConfig(json, "config.json");
 
 describe("config.json", () => {
-  it("of transformers 4 parses as that of transformers 5", () => {
-    const [old, current] = [read("old_layout"), read("idefics3_split/checkpoint")];
-    expect(old.text_config.rope_theta).toBeDefined();
-    expect(current.text_config.rope_parameters).toBeDefined();
-    expect(parse(old)).toEqual(parse(current));
-    expect(families["idefics3"]!.create(old, "old").weights).toEqual(
-      families["idefics3"]!.create(current, "new").weights,
-    );
-  });
-
   it("takes transformers' defaults for absent keys, as the files of published models need", () => {
     const { text, rope, vision } = parse({
       vision_config: { hidden_size: 768, num_attention_heads: 12, image_size: 512, patch_size: 16 },
