@@ -19,15 +19,24 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
-from transformers import AutoTokenizer, Qwen2VLForConditionalGeneration, Qwen2VLImageProcessorPil, Qwen2VLProcessor
+from transformers import (
+    AutoTokenizer,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2_5_VLProcessor,
+    Qwen2VLForConditionalGeneration,
+    Qwen2VLImageProcessorPil,
+    Qwen2VLProcessor,
+    Qwen3VLForConditionalGeneration,
+    Qwen3VLProcessor,
+)
 from transformers.image_utils import load_image
 
-
-class Processor(Qwen2VLProcessor):
-    """Qwen2-VL's processor without a video processor, which would need torchvision."""
-
-    def check_argument_for_proper_class(self, *args, **kwargs):
-        return None
+# model_type: the model's class, the processor's, the image processor's
+FAMILIES = {
+    "qwen2_vl": (Qwen2VLForConditionalGeneration, Qwen2VLProcessor, Qwen2VLImageProcessorPil),
+    "qwen2_5_vl": (Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor, Qwen2VLImageProcessorPil),
+    "qwen3_vl": (Qwen3VLForConditionalGeneration, Qwen3VLProcessor, Qwen2VLImageProcessorPil),
+}
 
 
 def main():
@@ -59,10 +68,10 @@ def main():
 
 
 def load_model(checkpoint):
-    config = checkpoint / "adapter_config.json"
-    if config.exists():
-        return load_adapter(checkpoint, Path(json.loads(config.read_text())["base_model_name_or_path"]))
-    model, info = Qwen2VLForConditionalGeneration.from_pretrained(
+    base = model_folder(checkpoint)
+    if base != checkpoint:
+        return load_adapter(checkpoint, base)
+    model, info = family(checkpoint)[0].from_pretrained(
         checkpoint, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         require(not info[kind], f"{checkpoint}: {kind.replace('_', ' ')}: {sorted(map(str, info[kind]))}")
@@ -83,9 +92,32 @@ def load_adapter(adapter, base):
 
 
 def load_processor(checkpoint):
+    _, processor, image_processor = family(model_folder(checkpoint))
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    image_processor = Qwen2VLImageProcessorPil.from_pretrained(checkpoint)
-    return Processor(image_processor=image_processor, tokenizer=tokenizer, chat_template=tokenizer.chat_template)
+    return without_video(processor)(image_processor=image_processor.from_pretrained(checkpoint), tokenizer=tokenizer,
+                                    chat_template=tokenizer.chat_template)
+
+
+def without_video(processor):
+    """The processor without a video processor, which would need torchvision."""
+
+    class Processor(processor):
+        def check_argument_for_proper_class(self, *args, **kwargs):
+            return None
+
+    return Processor
+
+
+def model_folder(checkpoint):
+    """The folder itself, or the one that an adapter names."""
+    config = checkpoint / "adapter_config.json"
+    return Path(json.loads(config.read_text())["base_model_name_or_path"]) if config.exists() else checkpoint
+
+
+def family(folder):
+    model_type = json.loads((folder / "config.json").read_text())["model_type"]
+    require(model_type in FAMILIES, f"{folder}: unknown model_type {model_type}, known: {', '.join(FAMILIES)}")
+    return FAMILIES[model_type]
 
 
 @torch.no_grad()
