@@ -2,12 +2,12 @@
 A folder with adapter_config.json is loaded with PEFT onto the model it names. Of a folder that `viva export --what both`
 wrote, both parts are checked, and the merged weights against what PEFT merges; weights in bfloat16 are computed in float32.
 
-needs: torch (a CPU build is enough), transformers>=5, pillow, for adapters peft; no torchvision
+needs: torch (a CPU build is enough), transformers>=5, pillow, for adapters peft, for SmolVLM num2words; no torchvision
 usage: python scripts/check_in_transformers.py CHECKPOINT ROWS LOGPROBS [--tolerance 1e-4] [--merged-tolerance 1e-4]
 
 ROWS      JSONL: {"image": path | "images": [path, …], "question": text, "completion": text}, paths relative to the file
 LOGPROBS  JSONL, a line per row, as `viva logprobs` writes it: token_ids, log_probs (natural log, of the completion's tokens
-          and the closing <|im_end|>), prompt_tokens, image_tokens
+          and the token that ends the turn), prompt_tokens, image_tokens
 The weights of a checkpoint must have the dtype that its config.json names, which is what transformers loads them in.
 Prints the largest difference; exit code 1 when anything is missing, left over or further apart than the tolerance.
 """
@@ -25,6 +25,9 @@ from safetensors import safe_open
 from transformers import (
     AutoConfig,
     AutoTokenizer,
+    Idefics3ForConditionalGeneration,
+    Idefics3ImageProcessorPil,
+    Idefics3Processor,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2_5_VLProcessor,
     Qwen2VLForConditionalGeneration,
@@ -32,6 +35,9 @@ from transformers import (
     Qwen2VLProcessor,
     Qwen3VLForConditionalGeneration,
     Qwen3VLProcessor,
+    SmolVLMForConditionalGeneration,
+    SmolVLMImageProcessorPil,
+    SmolVLMProcessor,
 )
 from transformers.image_utils import load_image
 
@@ -40,6 +46,8 @@ FAMILIES = {
     "qwen2_vl": (Qwen2VLForConditionalGeneration, Qwen2VLProcessor, Qwen2VLImageProcessorPil),
     "qwen2_5_vl": (Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor, Qwen2VLImageProcessorPil),
     "qwen3_vl": (Qwen3VLForConditionalGeneration, Qwen3VLProcessor, Qwen2VLImageProcessorPil),
+    "idefics3": (Idefics3ForConditionalGeneration, Idefics3Processor, Idefics3ImageProcessorPil),
+    "smolvlm": (SmolVLMForConditionalGeneration, SmolVLMProcessor, SmolVLMImageProcessorPil),
 }
 
 
@@ -131,8 +139,19 @@ def load_adapter(adapter, base):
 def load_processor(checkpoint):
     _, processor, image_processor = family(model_folder(checkpoint))
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    return without_video(processor)(image_processor=image_processor.from_pretrained(checkpoint), tokenizer=tokenizer,
-                                    chat_template=tokenizer.chat_template)
+    images = image_processor.from_pretrained(checkpoint)
+    options = {"video_processor": None} if processor is SmolVLMProcessor else {}
+    if (tokens := tokens_per_tile(model_folder(checkpoint), images)) is not None:
+        options["image_seq_len"] = tokens
+    return without_video(processor)(image_processor=images, tokenizer=tokenizer, chat_template=tokenizer.chat_template, **options)
+
+
+def tokens_per_tile(folder, images):
+    """Of the families that cut images into tiles; transformers would take it from a processor_config.json, or a default."""
+    config = json.loads((folder / "config.json").read_text())
+    if "scale_factor" not in config:
+        return None
+    return (images.max_image_size["longest_edge"] // config["vision_config"]["patch_size"] // config["scale_factor"]) ** 2
 
 
 def without_video(processor):
@@ -161,16 +180,21 @@ def family(folder):
 def score(model, processor, row, folder):
     paths = row["images"] if "images" in row else [row["image"]] if "image" in row else []
     content = [*({"type": "image"} for _ in paths), {"type": "text", "text": row["question"]}]
-    prompt = processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True)
+    tokenizer, asked = processor.tokenizer, [{"role": "user", "content": content}]
+    prompt = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
     images = [load_image(str(folder / path)) for path in paths]
-    inputs = processor(text=[prompt], images=images or None, return_tensors="pt")
+    inputs = processor(text=[prompt], images=images or None, return_tensors="pt", add_special_tokens=False)
     prompt_ids = inputs.pop("input_ids")
-    tokenizer = processor.tokenizer
-    completion_ids = tokenizer(row["completion"], add_special_tokens=False)["input_ids"] + [tokenizer.convert_tokens_to_ids("<|im_end|>")]
+    # What the template makes of the assistant's turn: some families put a blank before its text.
+    answer = {"role": "assistant", "content": [{"type": "text", "text": row["completion"]}]}
+    turn = tokenizer.apply_chat_template([*asked, answer], tokenize=False).removeprefix(prompt).removesuffix("\n")
+    completion_ids = tokenizer(turn, add_special_tokens=False)["input_ids"]
     ids = torch.cat([prompt_ids, torch.tensor([completion_ids])], dim=1)
     is_image = (ids == model.config.image_token_id).int()
-    inputs = {key: inputs[key] for key in ("pixel_values", "image_grid_thw") if key in inputs}
-    logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), mm_token_type_ids=is_image, use_cache=False, **inputs).logits
+    inputs = {key: inputs[key] for key in ("pixel_values", "pixel_attention_mask", "image_grid_thw") if key in inputs}
+    if not hasattr(model.config, "scale_factor"):  # three-axis positions depend on it
+        inputs["mm_token_type_ids"] = is_image
+    logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, **inputs).logits
     log_probs = torch.log_softmax(logits[0, prompt_ids.shape[1] - 1 : -1].double(), dim=-1)
     return {"token_ids": completion_ids, "log_probs": log_probs.gather(1, torch.tensor(completion_ids)[:, None])[:, 0],
             "prompt_tokens": prompt_ids.shape[1], "image_tokens": int(is_image[0, : prompt_ids.shape[1]].sum())}

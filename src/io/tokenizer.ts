@@ -130,11 +130,11 @@ function build(json: z.infer<typeof tokenizerSchema>, path: string): Backend {
   }
 }
 
-function encode(backend: Backend, text: string, path: string): Int32Array {
+function encode(backend: Backend, text: string, path: string, addSpecialTokens = false): Int32Array {
   if (text === "") return new Int32Array(0);
   let ids: readonly (number | undefined)[];
   try {
-    ids = backend.encode(text, { add_special_tokens: false }).ids;
+    ids = backend.encode(text, { add_special_tokens: addSpecialTokens }).ids;
   } catch (error) {
     throw new UserError(`${path} cannot turn texts into tokens: ${brief(error)}`, { cause: error });
   }
@@ -147,7 +147,7 @@ function encode(backend: Backend, text: string, path: string): Int32Array {
 /** What stands around a probe when the post-processor has done its work. */
 function surrounding(backend: Backend, path: string): { readonly before: Int32Array; readonly after: Int32Array } {
   const probe = encode(backend, "a", path);
-  const whole = Int32Array.from(backend.encode("a", { add_special_tokens: true }).ids);
+  const whole = encode(backend, "a", path, true);
   let at = 0;
   while (at + probe.length < whole.length && !probe.every((id, i) => whole[at + i] === id)) at++;
   return { before: whole.slice(0, at), after: whole.slice(at + probe.length) };
