@@ -23,6 +23,16 @@ export function decimalNumber(min: number, max = Number.MAX_VALUE): (text: strin
   };
 }
 
+/** Parser of a size in bytes: "500MB", "5GB", "4GiB", as the Hub's tools spell them. */
+export function byteSize(text: string): number {
+  const [, digits, prefix, binary] = /^(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b$/i.exec(text.trim()) ?? [];
+  if (digits === undefined) throw new InvalidArgumentError('Expected a size such as "5GB" or "500MB".');
+  const power = ["", "k", "m", "g", "t"].indexOf(prefix!.toLowerCase());
+  const bytes = Number(digits) * (binary === "" ? 1000 : 1024) ** power;
+  if (bytes >= 1) return bytes;
+  throw new InvalidArgumentError("Expected a size of at least one byte.");
+}
+
 /** Collects an option that may be given several times, in order: `.option("--set <key=value>", "…", collect, [])`. */
 export function collect(text: string, earlier: readonly string[]): readonly string[] {
   return [...earlier, text];

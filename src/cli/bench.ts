@@ -4,8 +4,9 @@ import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import { benchSteps } from "../recipes/bench.ts";
 import { readRows } from "../recipes/rows.ts";
+import { locateModel } from "../recipes/sources.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
-import { deviceOption } from "./options.ts";
+import { deviceOption, downloadReporter } from "./options.ts";
 
 interface StepOptions {
   readonly rows: string;
@@ -21,12 +22,12 @@ interface StepOptions {
 }
 
 /** The adapters that --lora trains: rank 16 on every linear layer of the language model. */
-const LORA = { r: 16, lora_alpha: 32, target_modules: ".*language_model.*" };
+const LORA = { r: 16, lora_alpha: 32, target_modules: ".*language_model.*_proj" };
 
 export function benchCommand(interruption: Interruption): Command {
   const step = new Command("step")
     .description("time GRPO steps on a checkpoint and print one JSON object; nothing is written")
-    .argument("<checkpoint>", "model folder")
+    .argument("<checkpoint>", "model folder, or org/name[@revision] on the Hub")
     .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages}; image paths relative to it")
     .option("--num-generations <n>", "completions per prompt", wholeNumber(1), 8)
     .option("--max-completion-length <n>", "tokens of every completion", wholeNumber(1), 64)
@@ -43,14 +44,16 @@ export function benchCommand(interruption: Interruption): Command {
     )
     .option("--micro-batch-tokens <n>", "tokens of one forward and backward pass", wholeNumber(1), 2048)
     .action((checkpoint: string, options: StepOptions) =>
-      interruption.during(async () => {
+      interruption.during(async (signal) => {
         const rows = readRows(options.rows);
         const lora = options.lora ? LORA : null;
         if (options.quantize !== undefined && lora === null) {
           throw new UserError("--quantize holds the frozen base in integers, which needs --lora to train anything");
         }
         const quantizeFrozen = options.quantize === undefined ? null : options.quantize === "int8" ? 8 : 4;
-        const bench = await benchSteps(checkpoint, options.rows, rows, { ...options, lora, quantizeFrozen });
+        const named = { key: "checkpoint", weights: true, reporter: downloadReporter(), signal };
+        const { folder } = await locateModel(checkpoint, named);
+        const bench = await benchSteps(folder, options.rows, rows, { ...options, lora, quantizeFrozen });
         console.log(JSON.stringify(bench));
       }),
     );

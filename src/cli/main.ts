@@ -8,6 +8,7 @@ import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { evalCommand } from "./eval.ts";
+import { exportCommand } from "./export.ts";
 import { generateCommand } from "./generate.ts";
 import { logprobsCommand } from "./logprobs.ts";
 import { trainCommand } from "./train.ts";
@@ -23,8 +24,9 @@ const program = new Command("viva")
   .addCommand(evalCommand(interruption))
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
+  .addCommand(exportCommand(interruption))
   .addCommand(benchCommand(interruption))
-  .addCommand(dataCommand())
+  .addCommand(dataCommand(interruption))
   .addCommand(doctorCommand());
 
 for (const command of program.commands) command.showHelpAfterError("(--help shows what is known)");

@@ -5,12 +5,15 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
 import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
-import { openSession } from "../recipes/session.ts";
+import { describePreflight } from "../recipes/preflight.ts";
+import { openData, openSession } from "../recipes/session.ts";
+import { pinnedLike } from "../recipes/sources.ts";
 import { type TrainResult, trainRecipe } from "../recipes/train.ts";
 import { environment } from "../runs/environment.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import { createRun, defaultRunFolder, isRun, openRun, runPaths } from "../runs/run-folder.ts";
 import { collect, type Interruption } from "./arguments.ts";
+import { downloadReporter } from "./options.ts";
 
 interface TrainOptions {
   readonly set: readonly string[];
@@ -18,6 +21,7 @@ interface TrainOptions {
   readonly resume?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly preflightOnly?: boolean;
 }
 
 export function trainCommand(interruption: Interruption): Command {
@@ -27,10 +31,12 @@ export function trainCommand(interruption: Interruption): Command {
     .option("--set <key=value>", "override a key of the recipe, e.g. stages.0.steps=10 (repeatable)", collect, [])
     .option("--run <folder>", "run folder (default: runs/<name>-<time>)")
     .option("--resume", "go on with the run in --run from its newest whole checkpoint")
+    .option("--preflight-only", "look over the recipe and its data, print what was found, and train nothing")
     .option("--json", "progress as JSON lines")
     .option("--quiet", "warnings and errors only")
     .action(async (recipe: string | undefined, options: TrainOptions) => {
       await interruption.during(async (signal) => {
+        if (options.preflightOnly) return lookOver(recipe, options, signal);
         const reporter = createReporter(options);
         try {
           const { folder } = await train(recipe, options, reporter, signal);
@@ -40,6 +46,20 @@ export function trainCommand(interruption: Interruption): Command {
         }
       });
     });
+}
+
+/** Checks all that can be checked without running the model. */
+async function lookOver(recipeFile: string | undefined, options: TrainOptions, signal: AbortSignal): Promise<void> {
+  if (options.resume || options.run !== undefined) {
+    throw new UserError("train --preflight-only: looks at a recipe; leave --run and --resume out");
+  }
+  const { recipe } = loadNew(recipeFile, options);
+  const data = await openData(recipe, resolve(defaultRunFolder(recipe.name)), { reporter: downloadReporter(), signal });
+  await data.close();
+  for (const report of data.preflight) {
+    if (options.json) console.log(JSON.stringify(report));
+    else for (const line of describePreflight(report)) console.log(line);
+  }
 }
 
 /** Trains in a new run folder or resumes one; returns where it is. */
@@ -52,14 +72,14 @@ export async function train(
   const resume = options.resume ?? false;
   const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
   const folder = resolve(options.run ?? defaultRunFolder(loaded.recipe.name));
-  const session = await openSession(loaded.recipe, folder);
+  const session = await openSession(loaded.recipe, folder, { reporter, signal });
   try {
     const packages = ["../../package.json", "../../node_modules/onnxruntime-node/package.json"];
     const files = packages.map((path) => fileURLToPath(new URL(path, import.meta.url)));
-    const content = { recipeYaml: resolvedYaml(loaded.recipe, session.notes), environment: environment(files) };
+    const content = { recipeYaml: resolvedYaml(session.recipe, session.notes), environment: environment(files) };
     const run = resume ? openRun(folder) : createRun(folder, content);
     try {
-      const result = await trainRecipe(loaded.recipe, session, run, { reporter, resume, signal });
+      const result = await trainRecipe(session.recipe, session, run, { reporter, resume, signal });
       return { ...result, folder };
     } finally {
       run.close();
@@ -85,7 +105,8 @@ function loadRun(recipeFile: string | undefined, { run, set }: TrainOptions): Lo
   if (recipeFile === undefined && set.length > 0) {
     throw new UserError("train --resume: a run keeps its recipe, --set cannot change it; start a new run");
   }
-  if (recipeFile !== undefined && loadRecipe(recipeFile, set).yaml !== own.yaml) {
+  const isOther = (file: string) => resolvedYaml(pinnedLike(loadRecipe(file, set).recipe, own.recipe)) !== own.yaml;
+  if (recipeFile !== undefined && isOther(recipeFile)) {
     throw new UserError(`${recipeFile} differs from the recipe of ${run}; leave it out to resume, or start a new run`);
   }
   return own;

@@ -23,6 +23,7 @@ export const vqaRad: Dataset = {
   name: "vqa_rad",
   description: "VQA-RAD: clinicians' questions about 315 head, chest and abdomen images (3,064 train, 451 test)",
   licence: "CC0-1.0",
+  hubName: "flaviagiammarino/vqa-rad",
   obtain:
     "download the MEVF package of VQA-RAD (https://github.com/aioz-ai/MICCAI19-MedVQA) into a folder with " +
     "trainset.json, testset.json and images/, and give that folder as path",

@@ -1,108 +1,142 @@
 /** LoRA adapters in PEFT's layout: adapter_config.json and adapter_model.safetensors. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import * as z from "zod";
 import { UserError } from "../core/errors.ts";
-import { readJson, writeFileAtomic } from "../io/files.ts";
-import { openSafetensors, writeSafetensors } from "../io/safetensors.ts";
-import type { LoraOptions } from "./lora.ts";
-import { isAdapterWeight } from "./lora.ts";
+import { writeFileAtomic } from "../io/files.ts";
+import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../io/safetensors.ts";
+import { LORA_A, LORA_B } from "../nn/lora.ts";
+import { ADAPTER_CONFIG, type AdapterConfig, adapterConfigJson } from "./adapter-config.ts";
 import type { Model } from "./model.ts";
 
-const CONFIG = "adapter_config.json";
+export { type AdapterConfig, readAdapterConfig } from "./adapter-config.ts";
+
 const WEIGHTS = "adapter_model.safetensors";
 
-const configSchema = z.looseObject({
-  peft_type: z.literal("LORA", { error: "only LORA adapters can be read" }),
-  base_model_name_or_path: z.string(),
-  r: z.int().min(1),
-  lora_alpha: z.number(),
-  target_modules: z.union([z.string(), z.array(z.string())]),
-  use_rslora: z.literal(false, { error: "rank-stabilised scaling is not supported" }).optional(),
-  use_dora: z.literal(false, { error: "DoRA is not supported" }).optional(),
-  fan_in_fan_out: z.literal(false).optional(),
-});
-
-/** An adapter's options and the model it belongs to. */
-export interface AdapterConfig extends LoraOptions {
-  readonly base: string;
-}
-
 export function isAdapterFolder(folder: string): boolean {
-  return existsSync(join(folder, CONFIG));
+  return existsSync(join(folder, ADAPTER_CONFIG));
 }
 
-export function readAdapterConfig(folder: string): AdapterConfig {
-  const path = join(folder, CONFIG);
-  const result = configSchema.safeParse(readJson(path, "adapter configuration"));
-  if (!result.success) {
-    const issue = result.error.issues[0]!;
-    throw new UserError(`${path}: ${issue.path.join(".")}: ${issue.message}`);
-  }
-  const { base_model_name_or_path: base, r, lora_alpha, target_modules } = result.data;
-  return { base, r, lora_alpha, target_modules };
+/** One matrix of an adapter as it is stored: a layer's own rank, which the model's matrix may exceed. */
+interface StoredMatrix {
+  /** Its name among the model's weights. */
+  readonly name: string;
+  /** PEFT's name. */
+  readonly stored: string;
+  readonly shape: readonly [number, number];
 }
 
-/** Reads an adapter's weights into the model's own names; missing and unknown ones are one clear error. */
-export function readAdapter(model: Model, folder: string): Record<string, Float32Array> {
+/** An adapter's matrices, read one layer at a time. */
+export interface AdapterReader {
+  /** A [rank, in] and B [out, rank] of an adapted layer, row-major; null for any other layer. */
+  layer(name: string): { readonly a: Float32Array; readonly b: Float32Array } | null;
+  close(): void;
+}
+
+/** Opens the adapter of a model with adapters; missing, unknown and misshapen weights are one clear error. */
+export function openAdapter(model: Model, folder: string): AdapterReader {
   const path = join(folder, WEIGHTS);
   const file = openSafetensors(path);
   try {
-    const expected = new Map(adapterNames(model).map((name) => [storedName(model, name), name]));
-    const missing = [...expected.keys()].find((name) => !file.names.includes(name));
-    const unknown = file.names.find((name) => !expected.has(name));
-    if (missing !== undefined) throw new UserError(`${path}: the adapter weight ${missing} is missing`);
-    if (unknown !== undefined) throw new UserError(`${path}: ${unknown} belongs to no layer that ${CONFIG} names`);
-    return Object.fromEntries(
-      [...expected].map(([stored, name]) => {
-        const { shape } = model.weights[name]!;
-        const found = file.info(stored).shape;
-        if (found.join() !== shape.join()) {
-          throw new UserError(`${path}: ${stored} has shape [${found}], the model needs [${shape}]`);
-        }
-        return [name, file.readFloat32(stored)];
-      }),
-    );
-  } finally {
+    const stored = storedNames(model, file, path);
+    for (const { name, stored: usual, shape } of matrices(model)) {
+      const found = stored.get(name);
+      if (found === undefined) throw new UserError(`${path}: the adapter weight ${usual} is missing`);
+      const { shape: own } = file.info(found);
+      if (own.join() !== shape.join()) {
+        throw new UserError(`${path}: ${found} has shape [${own}], ${ADAPTER_CONFIG} and the model ask for [${shape}]`);
+      }
+    }
+    return {
+      layer: (name) => {
+        if (model.adapters?.has(name) !== true) return null;
+        const read = (suffix: string) => file.readFloat32(stored.get(`${name}.${suffix}`)!);
+        return { a: read(LORA_A), b: read(LORA_B) };
+      },
+      close: () => file.close(),
+    };
+  } catch (error) {
     file.close();
+    throw error;
   }
 }
 
-/** Writes the adapter's configuration and weights. */
+/** Reads all of an adapter into matrices of the model's own shapes, zero where a layer's rank is smaller. */
+export function readAdapter(model: Model, folder: string): Record<string, Float32Array> {
+  const adapter = openAdapter(model, folder);
+  try {
+    const values: Record<string, Float32Array> = {};
+    for (const [layer, { rank }] of model.adapters!) {
+      const { a, b } = adapter.layer(layer)!;
+      values[`${layer}.${LORA_A}`] = resizeRows(a, model.weights[`${layer}.${LORA_A}`]!.shape);
+      values[`${layer}.${LORA_B}`] = resizeColumns(b, rank, model.weights[`${layer}.${LORA_B}`]!.shape[1]!);
+    }
+    return values;
+  } finally {
+    adapter.close();
+  }
+}
+
+/** Writes the adapter's configuration and weights; `value` gives a matrix in the model's own shape. */
 export function writeAdapter(
   model: Model,
   folder: string,
   o: AdapterConfig,
   value: (name: string) => Float32Array,
 ): void {
-  const config = {
-    peft_type: "LORA",
-    task_type: "CAUSAL_LM",
-    base_model_name_or_path: o.base,
-    r: o.r,
-    lora_alpha: o.lora_alpha,
-    lora_dropout: 0,
-    target_modules: o.target_modules,
-    bias: "none",
-    fan_in_fan_out: false,
-    inference_mode: true,
-    init_lora_weights: true,
-    use_rslora: false,
-    use_dora: false,
-  };
-  writeFileAtomic(join(folder, CONFIG), `${JSON.stringify(config, null, 2)}\n`);
-  const tensors = adapterNames(model).map((name) => {
-    return { name: storedName(model, name), shape: model.weights[name]!.shape, data: value(name) };
+  writeAdapterConfig(model, folder, o);
+  const tensors = matrices(model).map(({ name, stored, shape }) => {
+    const width = model.weights[name]!.shape[1]!;
+    const own = (data: Float32Array) =>
+      name.endsWith(LORA_A) ? data.subarray(0, shape[0] * shape[1]) : resizeColumns(data, width, shape[1]);
+    return { name: stored, shape, data: own(value(name)) };
   });
   writeSafetensors(join(folder, WEIGHTS), tensors, "F32");
 }
 
-function adapterNames(model: Model): string[] {
-  return Object.keys(model.weights).filter(isAdapterWeight);
+/** Writes adapter_config.json alone. */
+export function writeAdapterConfig(model: Model, folder: string, o: AdapterConfig): void {
+  writeFileAtomic(join(folder, ADAPTER_CONFIG), `${JSON.stringify(adapterConfigJson(model, o), null, 2)}\n`);
 }
 
-/** PEFT wraps the model in "base_model.model." and names layers as the module tree does. */
-function storedName(model: Model, name: string): string {
-  const [, layer, suffix] = /^(.*)\.(lora_[AB]\.weight)$/.exec(name)!;
-  return `base_model.model.${model.moduleName(layer!)}.${suffix}`;
+function matrices(model: Model): readonly StoredMatrix[] {
+  return [...(model.adapters ?? [])].flatMap(([layer, { rank }]) => {
+    const [out, into] = model.weights[`${layer}.weight`]!.shape as [number, number];
+    const named = (suffix: string, shape: readonly [number, number]): StoredMatrix => {
+      // PEFT wraps the model in "base_model.model." and names layers as the module tree does.
+      return { name: `${layer}.${suffix}`, stored: `base_model.model.${model.moduleName(layer)}.${suffix}`, shape };
+    };
+    return [named(LORA_A, [rank, into]), named(LORA_B, [out, rank])];
+  });
+}
+
+/** The file's names by the model's; module trees of transformers 4 and 5 read alike. */
+function storedNames(model: Model, file: SafetensorsFile, path: string): ReadonlyMap<string, string> {
+  const byName = new Map<string, string>();
+  for (const stored of file.names) {
+    const [, module, suffix] = /^base_model\.model\.(.*)\.(lora_[AB]\.weight)$/.exec(stored) ?? [];
+    const weight = module === undefined ? null : model.canonicalName(`${module}.weight`);
+    const layer = weight?.slice(0, -".weight".length);
+    if (layer === undefined || model.adapters?.has(layer) !== true) {
+      throw new UserError(`${path}: ${stored} belongs to no layer that ${ADAPTER_CONFIG} names`);
+    }
+    byName.set(`${layer}.${suffix}`, stored);
+  }
+  return byName;
+}
+
+/** A's rows, with zero rows below. */
+function resizeRows(data: Float32Array, shape: readonly number[]): Float32Array {
+  const resized = new Float32Array(shape[0]! * shape[1]!);
+  resized.set(data);
+  return resized;
+}
+
+/** B's columns cut or filled with zeros: rows of `from` numbers become rows of `to`. */
+function resizeColumns(data: Float32Array, from: number, to: number): Float32Array {
+  if (from === to) return data;
+  const rows = data.length / from;
+  const resized = new Float32Array(rows * to);
+  const kept = Math.min(from, to);
+  for (let row = 0; row < rows; row++) resized.set(data.subarray(row * from, row * from + kept), row * to);
+  return resized;
 }

@@ -1,98 +1,77 @@
 /** Adds low-rank adapters to a model: more weights under PEFT's suffixes, the same stacks, nothing else changes. */
-import { scalar } from "../compiler/tensor.ts";
 import { UserError } from "../core/errors.ts";
 import { LORA_A, LORA_B, LORA_SCALING } from "../nn/lora.ts";
-import type { Model, Stack, WeightSpec } from "./model.ts";
+import { adapterLayers, type LoraOptions } from "./lora-targets.ts";
+import type { AdapterLayer, Model, Stack, WeightSpec } from "./model.ts";
 
-/** Named as PEFT's LoraConfig names them. */
-export interface LoraOptions {
-  readonly r: number;
-  readonly lora_alpha: number;
-  /** Module names or their ends; a string is a regular expression for the whole name, or "all-linear". */
-  readonly target_modules: readonly string[] | string;
-}
+export type { LoraOptions } from "./lora-targets.ts";
 
-/** The model with adapters on every linear layer that `target_modules` names (PEFT's rules); UserError when none is. */
+/**
+ * The model with adapters on the layers that the options name (PEFT's rules); UserError when none is. The blocks of a stack
+ * share their programs, so where one block has an adapter all have, of the largest rank: what a block should lack is zero in
+ * both matrices, where no gradient arises, and so it stays zero.
+ */
 export function withLora(model: Model, o: LoraOptions): Model {
-  const layers = linearLayers(model);
-  const chosen = layers.filter((layer) => isTarget(model.moduleName(layer), o.target_modules));
-  if (chosen.length === 0) {
-    const examples = layers.slice(-3).map((layer) => model.moduleName(layer));
-    throw new UserError(
-      `lora.target_modules: ${JSON.stringify(o.target_modules)} names no linear layer of ${model.modelType}; layers are called ${examples.join(", ")}…`,
-    );
+  const chosen = adapterLayers(model, o);
+  const weights: Record<string, WeightSpec> = {};
+  const inBlocks = [model.vision, model.language].map((stack) => blockAdapters(stack, chosen));
+  const add = (layer: string, width: number) => {
+    Object.assign(weights, adapterWeights(model, layer, width, chosen.get(layer) ?? { rank: 0, scaling: 0 }));
+  };
+  for (const [s, stack] of [model.vision, model.language].entries()) {
+    for (let i = 0; i < stack.depth; i++) {
+      for (const [local, width] of inBlocks[s]!) add(stack.blockPrefix(i) + local, width);
+    }
   }
-  const adapters: Record<string, WeightSpec> = {};
-  for (const layer of chosen) {
-    const [out, into] = model.weights[`${layer}.weight`]!.shape as [number, number];
-    adapters[`${layer}.${LORA_A}`] = {
-      shape: [o.r, into],
-      initialiser: { kind: "uniform", bound: 1 / Math.sqrt(into) }, // PEFT's kaiming_uniform with a = √5
-    };
-    adapters[`${layer}.${LORA_B}`] = { shape: [out, o.r], initialiser: { kind: "zeros" } };
-  }
-  const scaling = { [LORA_SCALING]: scalar(o.lora_alpha / o.r) };
-  const adapt = <S extends Stack>(stack: S): S => ({
+  const inHead = [...chosen].filter(([layer]) => model.vision.headWeights.includes(`${layer}.weight`));
+  for (const [layer, { rank }] of inHead) add(layer, rank);
+  const stray = [...chosen.keys()].find((layer) => weights[`${layer}.${LORA_A}`] === undefined);
+  if (stray !== undefined) throw new UserError(`lora.target_modules: ${model.moduleName(stray)} can have no adapter`);
+  const adapt = <S extends Stack>(stack: S, locals: ReadonlyMap<string, number>): S => ({
     ...stack,
-    blockWeights: [...stack.blockWeights, ...localAdapters(stack, Object.keys(adapters))],
-    block: (...[weights, x, context]: Parameters<S["block"]>) => stack.block({ ...weights, ...scaling }, x, context),
+    blockWeights: [...stack.blockWeights, ...[...locals.keys()].flatMap(namesOf)],
   });
   const { vision } = model;
-  const headPrefixes = vision.headWeights.map((name) => name.replace(/(weight|bias)$/, ""));
-  const headAdapters = Object.keys(adapters).filter((name) => headPrefixes.some((prefix) => name.startsWith(prefix)));
   return {
     ...model,
-    weights: { ...model.weights, ...adapters },
+    adapters: chosen,
+    weights: { ...model.weights, ...weights },
     vision: {
-      ...adapt(vision),
-      headWeights: [...vision.headWeights, ...headAdapters],
-      head: (weights, outputs) => vision.head({ ...weights, ...scaling }, outputs),
+      ...adapt(vision, inBlocks[0]!),
+      headWeights: [...vision.headWeights, ...inHead.flatMap(([layer]) => namesOf(layer))],
     },
-    language: adapt(model.language),
+    language: adapt(model.language, inBlocks[1]!),
   };
 }
 
-/** Whether a weight belongs to an adapter. */
+/** Whether a weight belongs to an adapter and is trained. */
 export function isAdapterWeight(name: string): boolean {
   return name.endsWith(LORA_A) || name.endsWith(LORA_B);
 }
 
-/** Every linear layer but the output head, by its weights' common name. */
-function linearLayers(model: Model): string[] {
-  const isMatrix = (name: string) => name.endsWith(".weight") && model.weights[name]!.shape.length === 2;
-  const inBlocks = [model.vision, model.language].flatMap((stack) =>
-    Array.from({ length: stack.depth }, (_, i) => stack.blockWeights.map((name) => stack.blockPrefix(i) + name)).flat(),
-  );
-  return [...inBlocks, ...model.vision.headWeights].filter(isMatrix).map((name) => name.slice(0, -".weight".length));
-}
-
-function isTarget(module: string, targets: LoraOptions["target_modules"]): boolean {
-  if (targets === "all-linear") return true;
-  if (typeof targets === "string") return regularExpression(targets).test(module);
-  return targets.some((target) => module === target || module.endsWith(`.${target}`));
-}
-
-function regularExpression(source: string): RegExp {
-  try {
-    return new RegExp(`^(?:${source})$`);
-  } catch (cause) {
-    throw new UserError(`lora.target_modules: "${source}" is not a regular expression`, { cause });
+/** Local names of a stack's adapted layers, with the largest rank that any block gives them. */
+function blockAdapters(stack: Stack, chosen: ReadonlyMap<string, AdapterLayer>): ReadonlyMap<string, number> {
+  const locals = new Map<string, number>();
+  for (const weight of stack.blockWeights) {
+    if (!weight.endsWith(".weight")) continue;
+    const local = weight.slice(0, -".weight".length);
+    const ranks = Array.from({ length: stack.depth }, (_, i) => chosen.get(stack.blockPrefix(i) + local)?.rank ?? 0);
+    if (Math.max(...ranks) > 0) locals.set(local, Math.max(...ranks));
   }
+  return locals;
 }
 
-/** Local names of a stack's adapters; all blocks must have the same, for they share their programs. */
-function localAdapters(stack: Stack, names: readonly string[]): string[] {
-  const ofBlock = (i: number) => {
-    const prefix = stack.blockPrefix(i);
-    return names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+/** The adapter of a layer within matrices of rank `width`, and its scale. */
+function adapterWeights(model: Model, layer: string, width: number, own: AdapterLayer): Record<string, WeightSpec> {
+  const [out, into] = model.weights[`${layer}.weight`]!.shape as [number, number];
+  const bound = 1 / Math.sqrt(into); // PEFT's kaiming_uniform with a = √5
+  return {
+    [`${layer}.${LORA_A}`]: { shape: [width, into], initialiser: { kind: "uniform", bound, rows: own.rank } },
+    [`${layer}.${LORA_B}`]: { shape: [out, width], initialiser: { kind: "zeros" } },
+    [`${layer}.${LORA_SCALING}`]: { shape: [], initialiser: { kind: "constant", value: own.scaling } },
   };
-  const first = ofBlock(0);
-  for (let i = 1; i < stack.depth; i++) {
-    if (ofBlock(i).join() !== first.join()) {
-      throw new UserError(
-        `lora.target_modules: ${stack.blockPrefix(i)} and ${stack.blockPrefix(0)} would have different adapters; name layers of every block`,
-      );
-    }
-  }
-  return first;
+}
+
+function namesOf(layer: string): readonly string[] {
+  return [LORA_A, LORA_B, LORA_SCALING].map((suffix) => `${layer}.${suffix}`);
 }

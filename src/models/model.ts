@@ -6,9 +6,10 @@ import type { Processor } from "../core/processor.ts";
 /** How a weight is initialised when a model starts from random weights. */
 export type Initialiser =
   | { readonly kind: "zeros" | "ones" }
+  | { readonly kind: "constant"; readonly value: number }
   | { readonly kind: "normal"; readonly std: number }
-  /** Uniform in ±bound. */
-  | { readonly kind: "uniform"; readonly bound: number };
+  /** Uniform in ±bound in the first `rows` rows, zero below. */
+  | { readonly kind: "uniform"; readonly bound: number; readonly rows: number };
 
 export interface WeightSpec {
   readonly shape: readonly number[];
@@ -34,7 +35,10 @@ export interface BlockContext {
   readonly attend: Attend;
 }
 
-/** stem -> blocks -> head; blocks have equal weights and may differ in what they attend to and what is added after them. Weights are looked up by name: whole names in stem and head, local ones in a block. */
+/**
+ * stem -> blocks -> head. Blocks have equal weights and may differ in what they attend to and what is added after them.
+ * Weights are looked up by name: whole names in stem and head, local ones in a block.
+ */
 export interface Stack {
   readonly depth: number;
   readonly width: number;
@@ -53,14 +57,14 @@ export interface Stack {
 /** Learned positions: a patch's is the weighted sum of `taps` lines of a table among the stem's weights. */
 export interface LearnedPositions {
   readonly taps: number;
-  /** Lines and their weights, [patches x taps] each, in the tower's order. */
+  /** Lines and their weights, [patches x taps] each, of one frame in the tower's order. */
   of(grid: readonly [number, number, number]): { readonly lines: Int32Array; readonly weights: Float32Array };
 }
 
 /** Attention within windows of an image, in some blocks. */
 export interface WindowAttention {
   hasWindows(block: number): boolean;
-  /** The number of each patch's window, counted from 0, in the tower's order. */
+  /** The number of each patch's window, counted from 0, of one frame in the tower's order. */
   of(grid: readonly [number, number, number]): Int32Array;
 }
 
@@ -70,7 +74,7 @@ export interface VisionStack extends Stack {
   /** Patches that become one image token. */
   readonly patchesPerToken: number;
   readonly learnedPositions: LearnedPositions | null;
-  /** Null: every block attends to the whole image. */
+  /** Null: every block attends to the whole frame. */
   readonly windows: WindowAttention | null;
   /** Blocks whose outputs the head reads, ascending, the last one among them. */
   readonly headBlocks: readonly number[];
@@ -82,7 +86,7 @@ export interface VisionStack extends Stack {
   ): Tensor;
   /** Outputs [flat, width] of `headBlocks` to image tokens [features, featureLines x language width]. */
   head(weights: Params<Tensor>, outputs: readonly Tensor[]): Tensor;
-  /** Rotary table of an image's patches in the tower's order. */
+  /** Rotary table of one frame's patches in the tower's order. */
   rotary(grid: readonly [number, number, number]): RotaryTable;
 }
 
@@ -105,6 +109,12 @@ export interface LanguageStack extends Stack {
   rotary(positions: Int32Array): RotaryTable;
 }
 
+/** A layer's adapter: y = W x + scaling · B (A x), with A [rank, in] and B [out, rank]. */
+export interface AdapterLayer {
+  readonly rank: number;
+  readonly scaling: number;
+}
+
 /** A model of given sizes: pure functions, no weights. */
 export interface Model {
   readonly modelType: string;
@@ -112,6 +122,8 @@ export interface Model {
   readonly config: Readonly<Record<string, unknown>>;
   /** Every weight by its Hugging Face name; a tied weight once. */
   readonly weights: Readonly<Record<string, WeightSpec>>;
+  /** The layers with an adapter, by their weights' common name; absent without adapters. */
+  readonly adapters?: ReadonlyMap<string, AdapterLayer>;
   readonly vision: VisionStack;
   readonly language: LanguageStack;
   readonly imageTokenId: number;
@@ -126,10 +138,11 @@ export interface Model {
 /** A family: reads config.json. */
 export interface ModelFamily {
   readonly modelType: string;
-  /** Chat template, tokenizer and image processing of a folder; limits replace the folder's own. */
+  /** Chat template, tokenizer and image processing of a folder, limits in place of its own, for the model of `config`. */
   loadProcessor(
     folder: string,
     limits: { readonly minPixels?: number; readonly maxPixels?: number },
+    config: Readonly<Record<string, unknown>>,
   ): Promise<Processor>;
   create(config: Readonly<Record<string, unknown>>, source: string): Model;
 }

@@ -5,7 +5,7 @@ import type { Params, Tensor } from "../compiler/tensor.ts";
 /** Suffixes of an adapter's two matrices, after the adapted layer's name. */
 export const LORA_A = "lora_A.weight";
 export const LORA_B = "lora_B.weight";
-/** The key that a stack with adapters adds to its weights: the scalar alpha / rank. */
+/** Suffix of an adapter's scale s, a number that is never trained. */
 export const LORA_SCALING = "lora_scaling";
 
 /** What a layer's adapter adds to its output, or null for a layer without one. */
@@ -13,6 +13,6 @@ export function loraUpdate(weights: Params<Tensor>, name: string, x: Tensor): Te
   const a = weights[`${name}.${LORA_A}`];
   const b = weights[`${name}.${LORA_B}`];
   if (a === undefined || b === undefined) return null;
-  const inner = mul(matmul(x, a, { transposeB: true }), weights[LORA_SCALING]!);
+  const inner = mul(matmul(x, a, { transposeB: true }), weights[`${name}.${LORA_SCALING}`]!);
   return matmul(inner, b, { transposeB: true });
 }

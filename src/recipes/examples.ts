@@ -7,7 +7,8 @@ import { decodeImage } from "../io/images.ts";
 import type { SkippedExample } from "../train/batches.ts";
 import type { DatasetSpec, Recipe } from "./schema.ts";
 
-interface LoadedExamples<T> {
+/** Examples, and those left out. */
+export interface LoadedExamples<T> {
   readonly examples: T;
   readonly skipped: readonly SkippedExample[];
 }
@@ -56,7 +57,7 @@ function sentenceOf(error: unknown): string {
 
 /** A recipe's data set as the data layer takes it: absent keys are absent. */
 function datasetOptions(spec: DatasetSpec, seed: number, onBadImage: "error" | "skip") {
-  const { path, limit, ...rest } = spec;
+  const { path, limit, revision: _, ...rest } = spec;
   return {
     ...rest,
     seed: spec.seed ?? seed,

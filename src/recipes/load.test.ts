@@ -105,9 +105,10 @@ describe("a good recipe", () => {
     });
     expect(recipe.stages[2]).toMatchObject({ loss_type: "dr_grpo", scale_rewards: "none", learning_rate: 1e-6 });
     expect(recipe.data).toEqual({
-      train: { name: "phantom", path: null, split: "train", limit: null, seed: null },
-      eval: { name: "phantom", path: null, split: "test", limit: null, seed: null },
+      train: { name: "phantom", path: null, revision: null, split: "train", limit: null, seed: null },
+      eval: { name: "phantom", path: null, revision: null, split: "test", limit: null, seed: null },
       on_bad_image: "error",
+      on_too_long: "error",
     });
     expect(recipe.engine).toEqual({
       backend: "local",
@@ -200,7 +201,7 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     [
       "lora: null",
       "lora: { rank: 8 }",
-      "a.yaml, line 3: unknown key model.lora.rank; known here: r, lora_alpha, target_modules",
+      "a.yaml, line 3: unknown key model.lora.rank; known here: r, lora_alpha, target_modules, exclude_modules, layers_to_transform, layers_pattern, rank_pattern, alpha_pattern, use_rslora",
     ],
     [
       "quantize_frozen: null",

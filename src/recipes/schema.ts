@@ -7,8 +7,14 @@ import { nearest } from "../core/suggest.ts";
 import { flag, mapping, notYet, number, oneOf, text, whole } from "./fields.ts";
 import { stageSchema } from "./stages.ts";
 
+const layerNames = () =>
+  z.union([text(), z.array(text()).min(1)], { error: "a list of layer names, or a regular expression" });
+const byPattern = <T extends z.ZodType>(value: T) =>
+  z.record(text(), value, { error: "a mapping of patterns of layer names to numbers" }).default({});
+
 const model = mapping({
-  path: text("a model folder").describe("Folder in Hugging Face layout."),
+  path: text("a model folder or an id of the Hub").describe("Folder in Hugging Face layout, or org/name on the Hub."),
+  revision: text("a branch, tag or commit").nullable().default(null).describe("Of a model on the Hub; null is main."),
   init: oneOf("pretrained", "random")
     .default("pretrained")
     .describe("random keeps only the configuration and the tokenizer, and draws the weights from the seed."),
@@ -19,6 +25,16 @@ const model = mapping({
       .union([text(), z.array(text()).min(1)], { error: "a list of layer names, a regular expression or all-linear" })
       .default("all-linear")
       .describe("Ends of layer names, one regular expression for whole names, or all-linear; PEFT's rules."),
+    exclude_modules: layerNames().nullable().default(null).describe("Left out although target_modules names them."),
+    layers_to_transform: z
+      .union([whole({ min: 0 }), z.array(whole({ min: 0 })).min(1)], { error: "a layer's number, or a list of them" })
+      .nullable()
+      .default(null)
+      .describe("Only these layers, counted from 0; beside a list of target_modules."),
+    layers_pattern: layerNames().nullable().default(null).describe("What stands before a layer's number, as layers."),
+    rank_pattern: byPattern(whole({ min: 1 })).describe("Ranks in place of r, by the end of the layer's name."),
+    alpha_pattern: byPattern(number({ above: 0 })).describe("In place of lora_alpha, by the end of the layer's name."),
+    use_rslora: flag().default(false).describe("Scale by lora_alpha / √r."),
   })
     .nullable()
     .default(null)
@@ -45,7 +61,11 @@ const engine = mapping({
 const dataset = (split: string) =>
   mapping({
     name: text("the name of a data set").describe("Name of a data set; viva data list shows them."),
-    path: text("a folder or file").nullable().default(null).describe("Where its files are, if it has any."),
+    path: text("a folder, a file or an id of the Hub")
+      .nullable()
+      .default(null)
+      .describe("Where its files are, if any."),
+    revision: text("a branch, tag or commit").nullable().default(null).describe("Of a data set on the Hub."),
     split: text("the name of a split").default(split),
     limit: whole({ min: 1 }).nullable().default(null).describe("Use this many examples; null uses all."),
     seed: whole({ min: 0 }).nullable().default(null).describe("Chooses or generates examples; null is the recipe's."),
@@ -57,6 +77,9 @@ const data = mapping({
   on_bad_image: oneOf("error", "skip")
     .default("error")
     .describe("What an unreadable image does: stop the run, or leave the example out and report it."),
+  on_too_long: oneOf("error", "skip")
+    .default("error")
+    .describe("What an example does that does not fit the model's context with its completion."),
 });
 
 const placeholders = ["question", "choices"];

@@ -3,60 +3,114 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { encodeOptions, encodeQuestion, opensThought, type PromptStyle, promptStyle } from "../answers/prompts.ts";
+import { encodeOptions, opensThought, type PromptStyle, promptStyle } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import type { ImageLimits } from "../engine/local/local-core.ts";
 import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
-import { openProcessor } from "../models/index.ts";
+import { openModel, openProcessor } from "../models/index.ts";
+import { unusedPatterns } from "../models/lora-targets.ts";
 import type { ScheduledReward } from "../rewards/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
 import type { PreferencePair } from "../train/dpo.ts";
+import { checkData } from "./check-data.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
 import { loadPairs } from "./pairs.ts";
+import type { PreflightReport } from "./preflight.ts";
 import { openRewards } from "./reward-services.ts";
 import type { Recipe } from "./schema.ts";
+import { locateRecipe, type SourceOptions } from "./sources.ts";
 import { isPreference, isSupervised, needsOf } from "./stage-kinds.ts";
 
-/** Everything a run works with. */
-export interface Session {
-  readonly engine: LocalEngine;
+/** What a run is made of besides its engine. */
+export interface RunData {
   readonly processor: Processor;
   readonly prompt: PromptStyle;
   readonly train: readonly Example[];
   /** What `evaluate` scores; null when the recipe names no evaluation data. */
   readonly evaluation: readonly Example[] | null;
-  /** Left out by data.on_bad_image before the run began. */
+  /** Left out by data.on_bad_image and data.on_too_long before the run began. */
   readonly skipped: readonly SkippedExample[];
+  /** What was found in the data, a report for each set. */
+  readonly preflight: readonly PreflightReport[];
   /** By stage; empty for stages that sample nothing. */
   readonly rewards: readonly (readonly ScheduledReward[])[];
   /** By stage; empty for stages that read no file of pairs. */
   readonly pairs: readonly (readonly PreferencePair[])[];
-  /** Content hashes for the run's recipe.yaml. */
-  readonly notes: Readonly<Record<string, string>>;
-  /** Frees engine and rewards. */
+  /** Frees what was opened: the rewards, and a session's engine. */
   close(): Promise<void>;
 }
 
-/** Opens all that the recipe names; `runFolder` is where the run will be, and need not exist yet. */
-export async function openSession(recipe: Recipe, runFolder: string): Promise<Session> {
+/** Everything a run works with. */
+export interface Session extends RunData {
+  /** The recipe that was opened, with what it takes from the Hub pinned to commits. */
+  readonly recipe: Recipe;
+  readonly engine: LocalEngine;
+  /** Content hashes for the run's recipe.yaml. */
+  readonly notes: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads and checks the data of a recipe and opens its rewards, without an engine. Downloads what is not here; `o` is told
+ * of it. `runFolder` is where the run will be, and need not exist yet.
+ */
+export async function openData(recipe: Recipe, runFolder: string, o: SourceOptions = {}): Promise<RunData> {
+  const { local } = await locateRecipe(recipe, o);
+  return openLocalData(local, runFolder);
+}
+
+/** Opens all that the recipe names, as `openData` does, and the engine. */
+export async function openSession(asked: Recipe, runFolder: string, o: SourceOptions = {}): Promise<Session> {
+  const { local: recipe, pinned } = await locateRecipe(asked, o);
+  const data = await openLocalData(recipe, runFolder);
+  try {
+    const engine = await openEngine(recipe, data.processor);
+    const close = async () => {
+      await engine.close();
+      await data.close();
+    };
+    try {
+      return { ...data, recipe: pinned, engine, notes: await hashAll(recipe, data), close };
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  } catch (error) {
+    await data.close();
+    throw error;
+  }
+}
+
+/** The data of a recipe whose model and data are folders here. */
+async function openLocalData(recipe: Recipe, runFolder: string): Promise<RunData> {
   const { model, data } = recipe;
   requireModelFolder(model);
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
-  const { examples: train, skipped: missing } = await loadExamples(data.train, recipe);
-  if (train.length === 0) throw new UserError(`data.train: "${data.train.name}" has no examples to train on`);
-  const { examples: evaluation, skipped: unreadable } = await loadEvaluation(recipe);
-  checkRationales(recipe, prompt, train);
+  const train = await loadExamples(data.train, recipe);
+  if (train.examples.length === 0) throw new UserError(`data.train: "${data.train.name}" has no examples to train on`);
+  const evaluation = await loadEvaluation(recipe);
+  checkRationales(recipe, prompt, train.examples);
   const pairs = await Promise.all(
     recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs) : [])),
   );
-  const limits = imageLimits(recipe);
-  const processor = await openProcessor(model.path, limits);
+  const processor = await openProcessor(model.path, imageLimits(recipe));
+  checkStops(processor, model.path);
   const thinkOpened = await opensThoughts(processor, prompt);
-  const { rewards, close: closeRewards } = await openRewards(recipe, { style: prompt.style, thinkOpened }, runFolder);
-  const promptTokens = await longestPrompt(train, processor, prompt, data.on_bad_image);
-  const engine = await openLocalEngine(
+  const { rewards, close } = await openRewards(recipe, { style: prompt.style, thinkOpened }, runFolder);
+  try {
+    const loaded = { train, evaluation, pairs, evaluationLength: evaluationLength(recipe) };
+    const checked = await checkData(recipe, { processor, prompt, thinkOpened, ...loaded });
+    return { processor, prompt, rewards, ...checked, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function openEngine(recipe: Recipe, processor: Processor): Promise<LocalEngine> {
+  const { model, engine } = recipe;
+  return openLocalEngine(
     {
       modelFolder: model.path,
       initialise: model.init,
@@ -64,33 +118,34 @@ export async function openSession(recipe: Recipe, runFolder: string): Promise<Se
       freeze: model.freeze,
       lora: model.lora,
       adapterFolder: null,
-      imageLimits: limits,
-      device: recipe.engine.device,
-      threads: recipe.engine.threads === "auto" ? 0 : recipe.engine.threads,
-      microBatchTokens: recipe.engine.micro_batch_tokens,
-      rows: recipe.engine.rows,
+      imageLimits: imageLimits(recipe),
+      device: engine.device,
+      threads: engine.threads === "auto" ? 0 : engine.threads,
+      microBatchTokens: engine.micro_batch_tokens,
+      rows: engine.rows,
     },
     processor,
   );
-  try {
-    checkContext(recipe, promptTokens, engine.contextLength);
-    const chosen = pairs.flat();
-    const notes = {
-      model_sha256: await hashModel(model.path),
-      train_sha256: await hashExamples(train),
-      ...(chosen.length === 0 ? {} : { pairs_sha256: await hashPairs(chosen) }),
-      ...(evaluation === null ? {} : { eval_sha256: await hashExamples(evaluation) }),
-    };
-    const skipped = [...missing, ...unreadable];
-    const close = async () => {
-      await engine.close();
-      await closeRewards();
-    };
-    return { engine, processor, prompt, train, evaluation, skipped, rewards, pairs, notes, close };
-  } catch (error) {
-    await engine.close();
-    throw error;
-  }
+}
+
+/** Hashes of everything whose content decides a run. */
+async function hashAll({ model }: Recipe, data: RunData): Promise<Readonly<Record<string, string>>> {
+  const chosen = data.pairs.flat();
+  return {
+    model_sha256: await hashModel(model.path),
+    train_sha256: await hashExamples(data.train),
+    ...(chosen.length === 0 ? {} : { pairs_sha256: await hashPairs(chosen) }),
+    ...(data.evaluation === null ? {} : { eval_sha256: await hashExamples(data.evaluation) }),
+  };
+}
+
+/** An answer is taught with the token that ends a turn: sampling must stop there too, or every completion is cut by length. */
+function checkStops(processor: Processor, folder: string): void {
+  const end = processor.encodeCompletion("").at(-1)!;
+  if (processor.stopTokenIds.includes(end)) return;
+  throw new UserError(
+    `${join(folder, "generation_config.json")}: eos_token_id [${processor.stopTokenIds.join(", ")}] lacks ${end}, which ends the assistant's turn: add it`,
+  );
 }
 
 /** Long enough for what any stage teaches: the recipe's word, else the longest rollout, else 64 tokens. */
@@ -119,42 +174,12 @@ function requireModelFolder({ path, init, lora, freeze }: Recipe["model"]): void
   if (lora && freeze.length > 0) {
     throw new UserError("model.freeze: adapters leave the whole model frozen already; leave freeze out beside lora");
   }
+  const unused = lora === null ? [] : unusedPatterns(openModel(path), lora);
+  if (unused.length > 0) throw new UserError(`model.lora.${unused[0]}: no layer with an adapter matches`);
   const hasWeights = readdirSync(path).some((name) => name.endsWith(".safetensors"));
   if (init === "pretrained" && !hasWeights) {
     throw new UserError(`model.path: ${path} holds no weights; set model.init: random to start from random ones`);
   }
-}
-
-/** Tokens of the prompt with the longest question; also shows at once whether images can be read at all. */
-async function longestPrompt(
-  examples: readonly Example[],
-  processor: Processor,
-  prompt: PromptStyle,
-  onBadImage: "error" | "skip",
-): Promise<number> {
-  const size = (example: Example) => example.question.length + example.choices.join("").length;
-  const longest = examples.reduce((a, b) => (size(b) > size(a) ? b : a));
-  try {
-    return (await encodeQuestion(processor, longest, prompt)).tokenIds.length;
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    if (onBadImage === "skip") return 0;
-    throw new UserError(`example "${longest.id}": ${error.message}`, { cause: error });
-  }
-}
-
-function checkContext(recipe: Recipe, promptTokens: number, contextLength: number): void {
-  const check = (key: string, completion: number) => {
-    if (promptTokens + completion <= contextLength) return;
-    throw new UserError(
-      `${key}: a prompt of ${promptTokens} tokens and a completion of ${completion} do not fit the model's context of ${contextLength} tokens`,
-    );
-  };
-  for (const [i, stage] of recipe.stages.entries()) {
-    check(`stages.${i}.max_completion_length`, needsOf(stage).generation?.max_completion_length ?? 0);
-  }
-  if (recipe.evaluate !== null && recipe.data.eval !== null)
-    check("evaluate.max_completion_length", evaluationLength(recipe));
 }
 
 /** Whether prompts of this style end in an opened thought, by the chat template or by the style's own prefix. */

@@ -13,6 +13,7 @@ import { dpoStep } from "../train/dpo.ts";
 import { rolloutStep } from "../train/rollout.ts";
 import { rolloutRecord, tokenRecord } from "../train/rollout-records.ts";
 import { sftStep } from "../train/sft.ts";
+import { describePreflight } from "./preflight.ts";
 import type { Recipe, Stage } from "./schema.ts";
 import { evaluationLength, type Session } from "./session.ts";
 import { isPreference, isSupervised, needsOf, stepsOf } from "./stage-kinds.ts";
@@ -67,7 +68,7 @@ export async function trainRecipe(
     const summary = await recorded(run, step, stage, () => evaluateStep(recipe, session, run, step, stage, o));
     evaluations.push({ step, stage, summary });
   };
-  if (checkpoint === null) reportSkipped(session, run, o.reporter);
+  if (checkpoint === null) reportData(session, run, o.reporter);
   if (step === 0 && recipe.evaluate?.at_start) await evaluate("start");
 
   for (const planned of stages) {
@@ -95,11 +96,14 @@ export async function trainRecipe(
   return { steps: total, evaluations };
 }
 
-/** Examples that were left out before the run began belong to its record. */
-function reportSkipped({ skipped }: Session, run: Run, reporter: Reporter): void {
-  for (const example of skipped) {
-    run.events.append({ event: "example_skipped", step: 0, stage: "start", ...example });
-    reporter.warn(`example "${example.example_id}" skipped: ${example.reason}`);
+/** What was found in the data, and what was left out before the run began, belong to its record. */
+function reportData({ skipped, preflight }: Session, run: Run, reporter: Reporter): void {
+  for (const example of skipped) run.events.append({ event: "example_skipped", step: 0, stage: "start", ...example });
+  for (const report of preflight) {
+    run.events.append({ event: "preflight", step: 0, stage: "start", ...report });
+    const [found, ...dropped] = describePreflight(report);
+    reporter.message(found!);
+    for (const line of dropped) reporter.warn(line);
   }
 }
 

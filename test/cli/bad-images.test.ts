@@ -1,5 +1,6 @@
 import { cpSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
 import { expectMistake, set } from "./mistakes.ts";
@@ -10,11 +11,14 @@ const at = (...path: string[]) => join(folder, ...path);
 const model = at("model");
 const good = at("films");
 
-/** Films of which one is no image at all and one is cut short; each is seen in twelve steps of one example. */
+/** Films of which two are cut short behind their headers; each is seen in twelve steps of one example. */
 async function writeBroken(name: string): Promise<string> {
   const path = await writeFilms(at(name));
-  writeFileSync(join(path, "images/5.jpg"), "GIF89a, so it says");
-  truncateFile(join(path, "images/6.jpg"));
+  const noise = { type: "gaussian", mean: 120, sigma: 40 } as const;
+  const film = await sharp({ create: { width: 56, height: 56, channels: 3, background: "#888", noise } })
+    .jpeg()
+    .toBuffer();
+  for (const i of [5, 6]) writeFileSync(join(path, `images/${i}.jpg`), film.subarray(0, film.length * 0.7));
   return path;
 }
 
@@ -78,6 +82,14 @@ describe("an image that cannot be decoded in the middle of a run", () => {
     const seen = jsonLines(at("skipped"), "rollouts.jsonl").map(({ example_id }) => example_id);
     expect(seen).toHaveLength(10);
   });
+});
+
+it("an image of the training data that is none stops the run before it exists", async () => {
+  const path = await writeFilms(at("no-image"));
+  writeFileSync(join(path, "images/5.jpg"), "GIF89a, so it says");
+  const train = ["train", "sft.yaml", "--run", "no-image-run", ...set(`data.train.path=${path}`)];
+  expectMistake(await viva(folder, ...train), /example "film-5": image .*5\.jpg is damaged/);
+  expect(existsSync(at("no-image-run"))).toBe(false);
 });
 
 describe("an image of the evaluation data", () => {

@@ -1,4 +1,7 @@
 /** Sampling against the full forward pass: one distribution, whatever the schedule. */
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Prompt } from "../../src/core/records.ts";
 import { layOut, packRows } from "../../src/engine/local/packing.ts";
@@ -6,6 +9,7 @@ import { logitsProgram } from "../../src/engine/local/programs.ts";
 import type { DecodeOptions } from "../../src/engine/local/sampler.ts";
 import { runLanguage, scoreCompletions } from "../../src/engine/local/trainer.ts";
 import { encodeImages } from "../../src/engine/local/vision-runner.ts";
+import { openProcessor } from "../../src/models/index.ts";
 import { cases } from "../parity/golden.ts";
 import { asTrainingGroups, greedy, listDifference, type Opened, openGolden, sampleAll, textPrompt } from "./setup.ts";
 
@@ -137,6 +141,32 @@ describe("the schedule", () => {
         expect(own.length).toBe(tokenIds.length);
       }
     }
+  });
+
+  test.each([
+    ["a number", { eos_token_id: 35 }, [35]],
+    ["a list", { eos_token_id: [35, 70, 386], pad_token_id: 105 }, [35, 70, 386]],
+    ["nothing, so what ends a turn and a text", { pad_token_id: 105 }, [386, 384]],
+  ])("generation_config.json's eos_token_id as %s is what stops; a pad token does not", async (_, config, stops) => {
+    const folder = mkdtempSync(join(tmpdir(), "viva-stops-"));
+    cpSync(on.golden.checkpoint, folder, { recursive: true });
+    writeFileSync(join(folder, "generation_config.json"), JSON.stringify(config));
+    const { stopTokenIds } = await openProcessor(folder);
+    rmSync(folder, { recursive: true });
+    expect(stopTokenIds).toEqual(stops);
+    // So hot that all tokens are about equally likely.
+    const o = { ...options, temperature: 40, numGenerations: 40, maxCompletionLength: 25, stopTokenIds };
+    const sampled = (await sampleAll(on, prompts, o)).flatMap(({ completions }) => completions);
+    const ends = new Map<number, number>();
+    let pads = 0;
+    for (const { tokenIds, finishReason } of sampled) {
+      const stopped = tokenIds.findIndex((id) => stops.includes(id));
+      expect([finishReason, tokenIds.length]).toEqual(stopped >= 0 ? ["stop", stopped + 1] : ["length", 25]);
+      if (stopped >= 0) ends.set(tokenIds[stopped]!, 1 + (ends.get(tokenIds[stopped]!) ?? 0));
+      pads += Number(tokenIds.subarray(0, -1).includes(105));
+    }
+    expect([...ends.keys()].sort()).toEqual([...stops].sort());
+    expect(pads).toBeGreaterThan(0);
   });
 
   test("greedy answers move with their prompts; the draws of a place do not depend on the other prompts", async () => {

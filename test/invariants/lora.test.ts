@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { defaultLossNumbers, plainVariant } from "../../src/algorithms/algorithm.ts";
-import { UserError } from "../../src/core/errors.ts";
 import { plainScoring } from "../../src/engine/engine.ts";
 import { LocalCore, type LocalEngineOptions } from "../../src/engine/local/local-core.ts";
+import { readAdapterConfig } from "../../src/models/adapter-files.ts";
 import { openModel } from "../../src/models/index.ts";
 import { type LoraOptions, withLora } from "../../src/models/lora.ts";
 import { type CaseName, caseOfEachFamily, goldenCase, maxDifference } from "../parity/golden.ts";
@@ -20,6 +20,8 @@ const someLayers: Readonly<Partial<Record<CaseName, readonly string[]>>> = {
   grouped_tied: ["q_proj", "down_proj", "attn.qkv", "mlp.2"],
   windows_tied: ["q_proj", "down_proj", "attn.qkv", "mlp.2"],
   deepstack_tied: ["q_proj", "down_proj", "attn.qkv", "deepstack_merger_list.1.linear_fc2"],
+  idefics3_split: ["q_proj", "down_proj", "out_proj", "modality_projection.proj"],
+  smolvlm_several: ["v_proj", "gate_proj", "fc1", "modality_projection.proj"],
 };
 
 const optimiser = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 };
@@ -115,34 +117,70 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
       expect(Math.abs(slope - gradient[largest]!), name).toBeLessThan(0.02 * Math.abs(slope) + 2e-4);
     }
   });
+
+  describe("whose blocks differ", () => {
+    const uneven: LoraOptions = {
+      r: 2,
+      lora_alpha: 4,
+      target_modules: ["q_proj", "k_proj", "attn.qkv"],
+      exclude_modules: ".*layers\\.0.*k_proj",
+      rank_pattern: { "layers\\.1\\.self_attn\\.q_proj": 5 },
+      alpha_pattern: { "blocks\\.1.*": 1 },
+    };
+    const { language, vision } = openModel(golden.checkpoint);
+    const attention = `${language.blockPrefix(0)}self_attn.`;
+
+    test("learns, and what a block lacks stays zero", async () => {
+      const core = open({ lora: uneven });
+      const { loss: before } = await core.forwardBackward(batch);
+      core.optimStep(optimiser);
+      for (let i = 0; i < 4; i++) {
+        await core.forwardBackward(batch);
+        core.optimStep(optimiser);
+      }
+      expect((await core.forwardBackward(batch)).loss).toBeLessThan(before - 0.02);
+      const { shape, data } = core.store.values[`${attention}q_proj.lora_A.weight`]!;
+      expect(shape[0]).toBe(5);
+      const values = Array.from(data);
+      expect(values.slice(0, 2 * shape[1]!).every((x) => x !== 0)).toBe(true);
+      expect(values.slice(2 * shape[1]!).every((x) => x === 0)).toBe(true);
+      for (const side of ["A", "B"]) {
+        const absent = core.store.values[`${attention}k_proj.lora_${side}.weight`]!;
+        expect(Array.from(absent.data).every((x) => x === 0)).toBe(true);
+      }
+    });
+
+    test("is saved at each layer's own rank and loads to the same policy", async () => {
+      const core = open({ lora: uneven });
+      await core.forwardBackward(batch);
+      core.optimStep(optimiser);
+      const folder = freshFolder();
+      core.save(folder, true);
+      const config = readAdapterConfig(folder);
+      const fused = vision.blockWeights.some((weight) => weight.includes("qkv"));
+      const inTower = fused ? vision.depth : 2 * vision.depth - 1;
+      expect(config.target_modules).toHaveLength(2 * language.depth - 1 + inTower);
+      const loaded = open({ lora: config, adapterFolder: folder, seed: 9 });
+      expect(maxDifference(await score(loaded), await score(core))).toBe(0);
+    });
+  });
 });
 
-describe("target_modules", () => {
-  const golden = goldenCase("grouped_tied");
-  const model = openModel(golden.checkpoint);
-  const targets = (target_modules: LoraOptions["target_modules"]) =>
-    Object.keys(withLora(model, { ...lora, target_modules }).weights).filter((name) => name.endsWith("lora_A.weight"));
+test("all-linear takes every linear layer but the output head, in windows and mergers too", () => {
+  const count = (name: CaseName) => withLora(openModel(goldenCase(name).checkpoint), lora).adapters!.size;
+  expect(count("grouped_tied")).toBe(2 * 7 + 2 * 4 + 2);
+  expect(count("windows_tied")).toBe(2 * 7 + 3 * 5 + 2);
+  expect(count("deepstack_tied")).toBe(3 * 7 + 3 * 4 + 3 * 2);
+  expect(count("smolvlm_several")).toBe(2 * 7 + 2 * 6 + 1);
+});
 
-  test("names, expressions and all-linear choose as PEFT does", () => {
-    expect(targets(["q_proj"])).toHaveLength(2);
-    expect(targets(["self_attn.q_proj", "mlp.2"])).toHaveLength(3);
-    expect(targets(".*language_model.*\\.(q_proj|v_proj)")).toHaveLength(4);
-    expect(targets(".*visual.*qkv")).toHaveLength(2);
-    expect(targets("all-linear")).toHaveLength(2 * 7 + 2 * 4 + 2);
-  });
-
-  test("all-linear takes every linear layer but the output head, in windows and mergers too", () => {
-    const count = (name: CaseName) => {
-      const { weights } = withLora(openModel(goldenCase(name).checkpoint), lora);
-      return Object.keys(weights).filter((weight) => weight.endsWith("lora_A.weight")).length;
-    };
-    expect(count("windows_tied")).toBe(2 * 7 + 3 * 5 + 2);
-    expect(count("deepstack_tied")).toBe(3 * 7 + 3 * 4 + 3 * 2);
-  });
-
-  test("nothing chosen, a bad expression, and unequal blocks are one clear sentence", () => {
-    expect(() => targets(["query"])).toThrow(/names no linear layer/);
-    expect(() => targets("(")).toThrow(/not a regular expression/);
-    expect(() => targets(".*layers\\.0\\.self_attn\\.q_proj")).toThrow(UserError);
-  });
+test("names reach towers that split queries, keys and values, and connectors", () => {
+  const idefics3 = openModel(goldenCase("idefics3_split").checkpoint);
+  // As PEFT 0.21 chooses among the modules of the same checkpoint.
+  const count = (target_modules: LoraOptions["target_modules"]) =>
+    withLora(idefics3, { ...lora, target_modules }).adapters!.size;
+  expect(count(["q_proj"])).toBe(4);
+  expect(count(["out_proj", "modality_projection.proj"])).toBe(3);
+  expect(count(".*text_model.*\\.(q_proj|v_proj)")).toBe(4);
+  expect(count(["proj"])).toBe(1);
 });

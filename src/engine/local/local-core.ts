@@ -1,5 +1,5 @@
 /** The local engine itself, as it lives in its worker: weights, programs, optimiser. */
-import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { QuantizedBits } from "../../compiler/ops/quantized.ts";
 import type { Params } from "../../compiler/tensor.ts";
@@ -11,6 +11,7 @@ import { readJson, writeFileAtomic } from "../../io/files.ts";
 import { openSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { saveWeights } from "../../io/weights.ts";
 import { readAdapter, writeAdapter } from "../../models/adapter-files.ts";
+import { copyCompanions } from "../../models/companions.ts";
 import { openModel } from "../../models/index.ts";
 import { isAdapterWeight, type LoraOptions, withLora } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
@@ -55,9 +56,6 @@ export interface LocalEngineOptions {
   readonly rows: number;
 }
 
-/** Files of a model folder that go with its weights into every checkpoint. */
-const COMPANIONS =
-  /^(tokenizer.*|special_tokens_map|preprocessor_config|processor_config|generation_config|vocab|added_tokens|chat_template)\.(json|jinja|txt)$|^merges\.txt$/;
 const OPTIMIZER = "optimizer.safetensors";
 const REFERENCE = "reference.safetensors";
 const ENGINE_STATE = "engine.json";
@@ -82,8 +80,10 @@ export class LocalCore {
       options.initialise === "random" ? randomWeights(base.weights, seed) : readWeights(base, modelFolder);
     this.#store = new WeightStore(
       this.#model,
-      lora === null ? baseValues : { ...baseValues, ...this.#freshAdapters() },
-      lora === null ? trainableNames(base, options.freeze) : new Set(this.#adapterNames()),
+      lora === null ? baseValues : { ...baseValues, ...this.#freshAdapters(base) },
+      lora === null
+        ? trainableNames(base, options.freeze)
+        : new Set(Object.keys(this.#model.weights).filter(isAdapterWeight)),
     );
     if (adapterFolder !== null) this.#loadAdapter(adapterFolder);
   }
@@ -136,9 +136,7 @@ export class LocalCore {
   save(folder: string, training: boolean): void {
     const { values } = this.#store;
     mkdirSync(folder, { recursive: true });
-    for (const file of readdirSync(this.#options.modelFolder)) {
-      if (COMPANIONS.test(file)) cpSync(join(this.#options.modelFolder, file), join(folder, file));
-    }
+    copyCompanions(this.#options.modelFolder, folder);
     writeImageLimits(folder, this.#options.imageLimits ?? {});
     const { lora = null } = this.#options;
     if (lora === null) {
@@ -203,13 +201,10 @@ export class LocalCore {
     return !visionNames(this.#model).some((name) => this.#store.trainable.has(name));
   }
 
-  #adapterNames(): string[] {
-    return Object.keys(this.#model.weights).filter(isAdapterWeight);
-  }
-
-  #freshAdapters(): Params<TensorData> {
-    const specs = this.#adapterNames().map((name) => [name, this.#model.weights[name]!] as const);
-    return randomWeights(Object.fromEntries(specs), this.#options.seed);
+  /** What adapters add to the model's weights, scales included. */
+  #freshAdapters(base: Model): Params<TensorData> {
+    const added = Object.entries(this.#model.weights).filter(([name]) => base.weights[name] === undefined);
+    return randomWeights(Object.fromEntries(added), this.#options.seed);
   }
 
   #loadAdapter(folder: string): void {

@@ -1,13 +1,13 @@
 /** The weights of a model in memory, float32, by Hugging Face name, with gradients and optimiser moments beside them. */
-
+import { totalmem } from "node:os";
 import { QUANTIZED_BLOCK } from "../../compiler/ops/quantized.ts";
 import type { Params } from "../../compiler/tensor.ts";
 import { UserError } from "../../core/errors.ts";
 import { normal, randomKey, uniform } from "../../core/random.ts";
 import { float32, sizeOf, type TensorData, tensorData } from "../../core/tensor-data.ts";
-import { openWeights } from "../../io/weights.ts";
 import type { Model } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
+import { openStoredWeights } from "../../models/stored-weights.ts";
 import { type AdamWState, adamWStep, clipScale, globalNorm } from "../../nn/adamw.ts";
 import { quantize } from "../../nn/quantize.ts";
 import type { OptimResult, OptimStep } from "../engine.ts";
@@ -94,16 +94,25 @@ export class WeightStore {
 
 /** Random values by each weight's own rule and key: they depend on seed and name alone. */
 export function randomWeights(weights: Model["weights"], seed: number): Params<TensorData> {
+  const bytes = Object.values(weights).reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+  if (bytes > totalmem()) {
+    const gb = (n: number) => (n / 1e9).toPrecision(3);
+    throw new UserError(
+      `config.json describes weights of ${gb(bytes)} GB, more than this machine's memory of ${gb(totalmem())} GB`,
+    );
+  }
   return mapWeights(weights, (name, shape) => {
     const data = new Float32Array(sizeOf(shape));
     const { initialiser } = weights[name]!;
     const key = randomKey(seed, "initialise", name);
     if (initialiser.kind === "ones") data.fill(1);
+    if (initialiser.kind === "constant") data.fill(initialiser.value);
     if (initialiser.kind === "normal") {
       for (let i = 0; i < data.length; i++) data[i] = initialiser.std * normal(key, i);
     }
     if (initialiser.kind === "uniform") {
-      for (let i = 0; i < data.length; i++) data[i] = initialiser.bound * (2 * uniform(key, i) - 1);
+      const filled = (data.length / shape[0]!) * initialiser.rows;
+      for (let i = 0; i < filled; i++) data[i] = initialiser.bound * (2 * uniform(key, i) - 1);
     }
     return data;
   });
@@ -111,25 +120,9 @@ export function randomWeights(weights: Model["weights"], seed: number): Params<T
 
 /** Reads a checkpoint's weights; missing, unexpected and misshapen ones are one clear error. */
 export function readWeights(model: Model, folder: string): Params<TensorData> {
-  const weights = openWeights(folder);
+  const weights = openStoredWeights(model, folder);
   try {
-    const stored = new Map<string, string>();
-    for (const name of weights.names) {
-      const canonical = model.canonicalName(name);
-      if (canonical !== null) stored.set(canonical, name);
-    }
-    const unexpected = [...stored].filter(([name]) => model.weights[name] === undefined).map(([, name]) => name);
-    const missing = Object.keys(model.weights).filter((name) => !stored.has(name));
-    if (missing.length > 0) throw new UserError(`${folder}: ${listed(missing)} missing from the checkpoint's weights`);
-    if (unexpected.length > 0) throw new UserError(`${folder}: ${listed(unexpected)} not known to ${model.modelType}`);
-    return mapWeights(model.weights, (name, shape) => {
-      const own = stored.get(name)!;
-      const found = weights.info(own).shape;
-      if (found.join() !== shape.join()) {
-        throw new UserError(`${folder}: weight ${own} has shape [${found}], config.json asks for [${shape}]`);
-      }
-      return weights.readFloat32(own);
-    });
+    return mapWeights(model.weights, (name) => weights.read(name));
   } finally {
     weights.close();
   }
@@ -174,9 +167,4 @@ function mapWeights(
     ];
   });
   return Object.fromEntries(entries);
-}
-
-function listed(names: readonly string[]): string {
-  const rest = names.length - 3;
-  return `${names.slice(0, 3).join(", ")}${rest > 0 ? ` and ${rest} more are` : names.length > 1 ? " are" : " is"}`;
 }

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { UserError } from "../../core/errors.ts";
-import type { ImageFeatures, RawImage } from "../../core/records.ts";
+import type { ImageFeatures, ImageSize, RawImage } from "../../core/records.ts";
 import { resizeBicubic } from "../../io/resize.ts";
 import { visionPositions } from "./positions.ts";
 
@@ -22,7 +22,10 @@ export interface ImageProcessorConfig {
 }
 
 const positive = z.int().positive();
+/** Sizes that no real model has would be allocated all the same. */
+const atMost = (most: number) => z.int().positive().max(most);
 const perChannel = z.tuple([z.number(), z.number(), z.number()]);
+const MAX_MIN_PIXELS = 2 ** 24;
 const yes = z.literal(true, "only true is supported").nullish();
 const configSchema = z.looseObject({
   image_processor_type: z.string().startsWith("Qwen2VLImageProcessor", "is not a Qwen2-VL image processor").nullish(),
@@ -32,11 +35,13 @@ const configSchema = z.looseObject({
     .looseObject({ shortest_edge: positive, longest_edge: positive })
     .or(z.looseObject({ min_pixels: positive, max_pixels: positive }))
     .nullish(),
-  patch_size: positive.default(14),
-  temporal_patch_size: positive.default(2),
-  merge_size: positive.default(2),
+  patch_size: atMost(256).default(14),
+  temporal_patch_size: atMost(16).default(2),
+  merge_size: atMost(16).default(2),
   image_mean: perChannel.default([0.48145466, 0.4578275, 0.40821073]),
-  image_std: perChannel.default([0.26862954, 0.26130258, 0.27577711]),
+  image_std: perChannel
+    .refine((std) => std.every((s) => s !== 0), "must not be 0")
+    .default([0.26862954, 0.26130258, 0.27577711]),
   rescale_factor: z
     .number()
     .positive()
@@ -60,6 +65,11 @@ export function parseImageProcessorConfig(json: unknown, path: string): ImagePro
   const size = config.size as { [key: string]: number | undefined } | null | undefined;
   const minPixels = config.min_pixels ?? size?.shortest_edge ?? size?.min_pixels ?? 56 * 56;
   const maxPixels = config.max_pixels ?? size?.longest_edge ?? size?.max_pixels ?? 28 * 28 * 1280;
+  if (minPixels > MAX_MIN_PIXELS) {
+    throw new UserError(
+      `image processor configuration ${path}: min_pixels ${minPixels} would enlarge every image beyond ${MAX_MIN_PIXELS} pixels`,
+    );
+  }
   const token = (config.patch_size * config.merge_size) ** 2;
   if (minPixels > maxPixels || maxPixels < token) {
     throw new UserError(
@@ -108,12 +118,19 @@ export function smartResize(
   return rounded;
 }
 
+/** Patches in time, height and width that an image of this size (before resizing) is cut into. */
+export function patchGrid(image: ImageSize, config: ImageProcessorConfig): readonly [number, number, number] {
+  const { patchSize: P, mergeSize, minPixels, maxPixels } = config;
+  const [height, width] = smartResize(image.height, image.width, P * mergeSize, minPixels, maxPixels);
+  return [1, height / P, width / P];
+}
+
 /** Patches [grid height x grid width, 3 x temporal x patch x patch] of an RGB image, the one frame repeated in time. */
 export function patchify(image: RawImage, config: ImageProcessorConfig): Pick<ImageFeatures, "patches" | "grid"> {
   const { patchSize: P, mergeSize, temporalPatchSize } = config;
-  const [height, width] = smartResize(image.height, image.width, P * mergeSize, config.minPixels, config.maxPixels);
+  const grid = patchGrid(image, config);
+  const [height, width] = [grid[1] * P, grid[2] * P];
   const { data } = resizeBicubic(image, width, height);
-  const grid = [1, height / P, width / P] as const;
   const order = visionPositions(grid, mergeSize);
   const tables = [0, 1, 2].map((channel) => normalisedValues(config, channel));
   const patches = new Float32Array((order.length / 2) * 3 * temporalPatchSize * P * P);

@@ -63,6 +63,9 @@ describe.each([
     tensors.close();
     const values = Float32Array.from(prompt.images.flatMap(({ patches }) => [...patches]));
     expect(values).toEqual(expected);
+    const { tokenIds, imageFeatures } = processor.layOut(messages, prompt.images);
+    expect([...tokenIds]).toEqual(golden.prompt_ids);
+    expect(imageFeatures).toEqual(golden.image_grid_thw.map(([t, h, w]) => (t! * h! * w!) / 4));
   });
 
   it("every stop token of generation_config.json", async () => {

@@ -4,7 +4,6 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
 import { messageOf, UserError } from "../../core/errors.ts";
 import type { EncodeOptions, Processor } from "../../core/processor.ts";
 import type { ImageFeatures, ImageRef, Message, Prompt } from "../../core/records.ts";
@@ -12,7 +11,8 @@ import { renderChat, transcriptTemplate } from "../../io/chat-template.ts";
 import { readJson } from "../../io/files.ts";
 import { decodeImage } from "../../io/images.ts";
 import { loadTokenizer, type Tokenizer } from "../../io/tokenizer.ts";
-import { type ImageProcessorConfig, parseImageProcessorConfig, patchify } from "./image-processor.ts";
+import { readImageProcessorJson, readStopTokens, refuseSpecialTokens, textRuns } from "../processor-files.ts";
+import { type ImageProcessorConfig, parseImageProcessorConfig, patchGrid, patchify } from "./image-processor.ts";
 
 export interface LoadProcessorOptions {
   /** In place of what the checkpoint says: images are resized to an area within these limits. */
@@ -47,8 +47,9 @@ async function loadProcessor(
   const endOfTurn = requireToken(tokenizer, folder, END_OF_TURN);
   checkImageToken(folder, imageTokenId);
 
-  const encode = async (messages: readonly Message[], o: EncodeOptions = {}): Promise<Prompt> => {
-    const { addGenerationPrompt = true, baseFolder, assistantPrefix = "" } = o;
+  /** The prompt with one token for each image. */
+  const render = (messages: readonly Message[], o: EncodeOptions) => {
+    const { addGenerationPrompt = true, assistantPrefix = "" } = o;
     const rendered = o.template === "transcript" ? transcriptTemplate(IMAGE_TEXT) : template;
     if (assistantPrefix !== "" && !addGenerationPrompt) {
       throw new Error("encode: assistantPrefix needs the generation prompt, got addGenerationPrompt: false");
@@ -68,12 +69,27 @@ async function loadProcessor(
         `the chat template of ${folder} gave ${placeholders} image placeholders (${IMAGE_TOKEN}) for ${refs.length} images`,
       );
     }
-    const images = await Promise.all(refs.map((ref) => loadImage(ref, baseFolder, config)));
-    return { text, tokenIds: expandImageTokens(ids, images, imageTokenId, config.mergeSize), images };
+    return { text, ids, refs };
+  };
+  const featuresOf = ([t, h, w]: ImageFeatures["grid"]) => (t * h * w) / config.mergeSize ** 2;
+
+  const encode = async (messages: readonly Message[], o: EncodeOptions = {}): Promise<Prompt> => {
+    const { text, ids, refs } = render(messages, o);
+    const images = await Promise.all(refs.map((ref) => loadImage(ref, o.baseFolder, config)));
+    const counts = images.map(({ grid }) => featuresOf(grid));
+    return { text, tokenIds: expandImageTokens(ids, counts, imageTokenId), images };
+  };
+
+  const layOut: Processor["layOut"] = (messages, sizes, o = {}) => {
+    const { ids, refs } = render(messages, o);
+    if (sizes.length !== refs.length) throw new Error(`layOut: ${sizes.length} sizes for ${refs.length} images`);
+    const imageFeatures = refs.map((ref, i) => naming(ref, () => featuresOf(patchGrid(sizes[i]!, config))));
+    return { tokenIds: expandImageTokens(ids, imageFeatures, imageTokenId), imageFeatures };
   };
 
   return {
     encode,
+    layOut,
     encodeCompletion: (text) => {
       refuseSpecialTokens(tokenizer, [text], "the completion");
       const ids = tokenizer.encode(text);
@@ -94,22 +110,21 @@ async function loadImage(
   config: ImageProcessorConfig,
 ): Promise<ImageFeatures> {
   const { image, sha256, width, height } = await decodeImage(ref, baseFolder);
+  return naming(ref, () => ({ ...patchify(image, config), sha256, width, height }));
+}
+
+/** Work on an image; a user's mistake found by it names the image. */
+function naming<T>(ref: ImageRef, work: () => T): T {
   try {
-    return { ...patchify(image, config), sha256, width, height };
+    return work();
   } catch (error) {
     if (error instanceof UserError) throw new UserError(`image ${ref.path}: ${messageOf(error)}`, { cause: error });
     throw error;
   }
 }
 
-/** Repeats the n-th placeholder once per merged patch of the n-th image. */
-function expandImageTokens(
-  ids: Int32Array,
-  images: readonly ImageFeatures[],
-  imageTokenId: number,
-  mergeSize: number,
-): Int32Array {
-  const counts = images.map(({ grid: [t, h, w] }) => (t * h * w) / mergeSize ** 2);
+/** Repeats the n-th placeholder once per feature of the n-th image. */
+function expandImageTokens(ids: Int32Array, counts: readonly number[], imageTokenId: number): Int32Array {
   const expanded = new Int32Array(ids.length + counts.reduce((sum, count) => sum + count - 1, 0));
   let image = 0;
   let o = 0;
@@ -121,49 +136,13 @@ function expandImageTokens(
   return expanded;
 }
 
-/** Texts as they meet in the prompt: neighbouring parts joined, since a special token could be spelled across them. */
-function textRuns(message: Message): readonly string[] {
-  const runs = [""];
-  for (const part of message.content) {
-    if (part.type === "text") runs.push(runs.pop()! + part.text);
-    else runs.push("");
-  }
-  return runs;
-}
-
-function refuseSpecialTokens(tokenizer: Tokenizer, texts: readonly string[], where: string): void {
-  for (const token of tokenizer.specialTokens) {
-    if (texts.some((text) => text.includes(token))) {
-      throw new UserError(`${where} contains "${token}", a special token of the model: take it out of the text`);
-    }
-  }
-}
-
 function readImageProcessorConfig(folder: string, options: LoadProcessorOptions): ImageProcessorConfig {
-  const path = join(folder, "preprocessor_config.json");
-  const combined = join(folder, "processor_config.json"); // transformers 5 may put all processors of a model here
   const limits = {
     ...(options.minPixels === undefined ? {} : { min_pixels: options.minPixels }),
     ...(options.maxPixels === undefined ? {} : { max_pixels: options.maxPixels }),
   };
-  if (!existsSync(path) && existsSync(combined)) {
-    const json = readJson(combined, "processor configuration") as { image_processor?: object } | null;
-    if (json?.image_processor) return parseImageProcessorConfig({ ...json.image_processor, ...limits }, combined);
-  }
-  const json = readJson(path, "image processor configuration");
+  const { json, path } = readImageProcessorJson(folder);
   return parseImageProcessorConfig(json === null || typeof json !== "object" ? json : { ...json, ...limits }, path);
-}
-
-function readStopTokens(folder: string): readonly number[] | null {
-  const path = join(folder, "generation_config.json");
-  if (!existsSync(path)) return null;
-  const id = z.int().min(0);
-  const schema = z.looseObject({ eos_token_id: z.union([id, z.array(id).min(1)]).nullish() });
-  const result = schema.safeParse(readJson(path, "generation configuration"));
-  if (!result.success)
-    throw new UserError(`generation configuration ${path}: eos_token_id must be a token id or a list`);
-  const ids = result.data.eos_token_id;
-  return ids == null ? null : Array.isArray(ids) ? ids : [ids];
 }
 
 /** The model puts image features where its own image token stands: it must be the tokenizer's. */

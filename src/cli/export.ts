@@ -1,0 +1,56 @@
+/** viva export: a checkpoint as an adapter or a whole model that other tools load. */
+import { Command, Option } from "commander";
+import { exportCheckpoint } from "../recipes/export.ts";
+import { byteSize, type Interruption, wholeNumber } from "./arguments.ts";
+import { checkpointArgument, downloadReporter } from "./options.ts";
+
+interface ExportCommandOptions {
+  readonly out: string;
+  readonly what: "adapter" | "merged" | "both";
+  readonly dtype: "float32" | "bfloat16";
+  readonly maxShardSize: number;
+  readonly step?: number;
+  readonly baseModel?: string;
+  readonly overwrite?: boolean;
+  readonly json?: boolean;
+}
+
+export function exportCommand(interruption: Interruption): Command {
+  return new Command("export")
+    .description("write a checkpoint as a PEFT adapter or a whole model in Hugging Face layout, with a model card")
+    .addArgument(checkpointArgument())
+    .requiredOption("--out <folder>", "where to write; a new or empty folder")
+    .addOption(
+      new Option(
+        "--what <kind>",
+        "the adapter, the model with the adapter merged into it, or both in folders of their own",
+      )
+        .choices(["adapter", "merged", "both"])
+        .default("merged"),
+    )
+    .addOption(new Option("--dtype <type>", "of merged weights").choices(["float32", "bfloat16"]).default("float32"))
+    .option("--max-shard-size <size>", "largest weight file, e.g. 500MB", byteSize, byteSize("5GB"))
+    .option("--step <n>", "checkpoint of a run (default: the newest)", wholeNumber(0))
+    .option("--base-model <name>", "the base model's name on the Hub, for the card and the adapter")
+    .option("--overwrite", "replace an earlier export in --out")
+    .option("--json", "print what was written as JSON")
+    .action((checkpoint: string, options: ExportCommandOptions) =>
+      interruption.during((signal) => write(checkpoint, options, signal)),
+    );
+}
+
+async function write(
+  checkpoint: string,
+  { maxShardSize, json, overwrite, ...options }: ExportCommandOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const source = { reporter: downloadReporter(), signal };
+  const o = { ...options, ...source, maxShardBytes: maxShardSize, overwrite: overwrite ?? false };
+  const exported = await exportCheckpoint(checkpoint, o);
+  if (json) {
+    console.log(JSON.stringify(exported));
+    return;
+  }
+  for (const [file, bytes] of Object.entries(exported.files)) console.log(`${file}  ${bytes} bytes`);
+  console.log(`exported ${exported.checkpoint} to ${exported.out}`);
+}

@@ -1,0 +1,142 @@
+/** Which layers get adapters, of which rank and scale: PEFT's rules for LoraConfig (tuners_utils.py of PEFT 0.21). */
+import { UserError } from "../core/errors.ts";
+import type { AdapterLayer, Model } from "./model.ts";
+import { endMatch, fullMatch, numberedMatch } from "./python-pattern.ts";
+
+/** Named as PEFT's LoraConfig names them; what is absent or null has PEFT's default. */
+export interface LoraOptions {
+  readonly r: number;
+  readonly lora_alpha: number;
+  /** Applies in training only. */
+  readonly lora_dropout?: number;
+  /** Module names or their ends; a string is a regular expression for the whole name, or "all-linear". */
+  readonly target_modules: readonly string[] | string;
+  /** Left out although named: names or their ends, or a regular expression for the whole name. */
+  readonly exclude_modules?: readonly string[] | string | null;
+  /** Only layers whose number (the first in their name) is one of these; beside a list of target_modules. */
+  readonly layers_to_transform?: readonly number[] | number | null;
+  /** What stands before the number, such as "layers"; a regular expression. */
+  readonly layers_pattern?: readonly string[] | string | null;
+  /** Ranks and alphas in place of r and lora_alpha, by a regular expression for the name or its end after a dot. */
+  readonly rank_pattern?: Readonly<Record<string, number>> | null;
+  readonly alpha_pattern?: Readonly<Record<string, number>> | null;
+  /** Scale by alpha / √r in place of alpha / r (arXiv 2312.03732). */
+  readonly use_rslora?: boolean;
+}
+
+/**
+ * The adapted layers by their weights' common name. UserError where nothing is named, and where PEFT would adapt or refuse
+ * something that is no linear layer inside the stacks: an adapter that both can load must mean the same to both.
+ */
+export function adapterLayers(model: Model, o: LoraOptions): ReadonlyMap<string, AdapterLayer> {
+  checkCombination(o);
+  const layers = linearLayers(model);
+  const isTarget = targetRule(o);
+  // Adapters from transformers 4 name layers as the files do.
+  const named = [(layer: string) => model.moduleName(layer), (layer: string) => layer];
+  const nameOf = named.find((name) => layers.some((layer) => isTarget(name(layer)))) ?? named[0]!;
+  const chosen = layers.filter((layer) => isTarget(nameOf(layer)));
+  if (chosen.length === 0) {
+    const examples = layers.slice(-3).map((layer) => model.moduleName(layer));
+    throw new UserError(
+      `lora.target_modules: ${JSON.stringify(o.target_modules)} names no linear layer of ${model.modelType}; layers are called ${examples.join(", ")}…`,
+    );
+  }
+  const other = isAllLinear(o) ? undefined : otherModules(model, layers, nameOf).find(isTarget);
+  if (other !== undefined) {
+    throw new UserError(
+      `lora.target_modules: ${JSON.stringify(o.target_modules)} also names ${other}, which can have no adapter; only linear layers can, the output head excepted: name them more closely, or leave it out with exclude_modules`,
+    );
+  }
+  return new Map(chosen.map((layer) => [layer, rankAndScale(nameOf(layer), o)]));
+}
+
+/** Keys of rank_pattern and alpha_pattern that no adapted layer matches: PEFT only warns of them. */
+export function unusedPatterns(model: Model, o: LoraOptions): readonly string[] {
+  const names = [...adapterLayers(model, o).keys()].flatMap((layer) => [layer, model.moduleName(layer)]);
+  return (["rank_pattern", "alpha_pattern"] as const).flatMap((key) =>
+    Object.keys(o[key] ?? {})
+      .filter((pattern) => !names.some((name) => endMatch(pattern, `lora.${key}`).test(name)))
+      .map((pattern) => `${key}.${pattern}`),
+  );
+}
+
+function checkCombination(o: LoraOptions): void {
+  const restricts = o.layers_to_transform != null || o.layers_pattern != null;
+  if (typeof o.target_modules === "string" && restricts) {
+    throw new UserError(
+      "lora.layers_to_transform: needs a list in target_modules; a regular expression can hold the numbers itself",
+    );
+  }
+  if (asList(o.layers_pattern).length > 0 && o.layers_to_transform == null) {
+    throw new UserError("lora.layers_pattern: needs layers_to_transform beside it");
+  }
+}
+
+function isAllLinear({ target_modules }: LoraOptions): boolean {
+  return typeof target_modules === "string" && target_modules.toLowerCase() === "all-linear";
+}
+
+/** Whether a module of this name gets an adapter. */
+function targetRule(o: LoraOptions): (module: string) => boolean {
+  const isExcluded = o.exclude_modules ? nameRule(o.exclude_modules, "lora.exclude_modules") : () => false;
+  const isNamed = isAllLinear(o) ? () => true : nameRule(o.target_modules, "lora.target_modules");
+  const isInLayer = layerRule(o);
+  return (module) => !isExcluded(module) && isNamed(module) && isInLayer(module);
+}
+
+function nameRule(names: readonly string[] | string, key: string): (module: string) => boolean {
+  if (typeof names !== "string") return (module) => names.some((n) => module === n || module.endsWith(`.${n}`));
+  const pattern = fullMatch(names, key);
+  return (module) => pattern.test(module);
+}
+
+function layerRule({ layers_to_transform, layers_pattern }: LoraOptions): (module: string) => boolean {
+  const numbers = asList(layers_to_transform);
+  if (numbers.length === 0) return () => true;
+  const given = asList(layers_pattern);
+  const patterns =
+    given.length === 0
+      ? [/^.*?\.[^.]*\.(?<idx>\d+)\./]
+      : given.map((pattern) => numberedMatch(pattern, "lora.layers_pattern"));
+  return (module) => {
+    const match = patterns.map((pattern) => pattern.exec(module)).find((found) => found !== null);
+    return match !== undefined && numbers.includes(Number(match.groups!["idx"]));
+  };
+}
+
+function rankAndScale(module: string, o: LoraOptions): AdapterLayer {
+  const matched = (patterns: Readonly<Record<string, number>> | null | undefined, key: string) =>
+    Object.entries(patterns ?? {}).find(([pattern]) => endMatch(pattern, key).test(module))?.[1];
+  const rank = matched(o.rank_pattern, "lora.rank_pattern") ?? o.r;
+  const alpha = matched(o.alpha_pattern, "lora.alpha_pattern") ?? o.lora_alpha;
+  return { rank, scaling: alpha / (o.use_rslora ? Math.sqrt(rank) : rank) };
+}
+
+/** Every linear layer but the output head, by its weights' common name. */
+function linearLayers(model: Model): string[] {
+  const isMatrix = (name: string) => name.endsWith(".weight") && model.weights[name]!.shape.length === 2;
+  const inBlocks = [model.vision, model.language].flatMap((stack) =>
+    Array.from({ length: stack.depth }, (_, i) => stack.blockWeights.map((name) => stack.blockPrefix(i) + name)).flat(),
+  );
+  return [...inBlocks, ...model.vision.headWeights].filter(isMatrix).map((name) => name.slice(0, -".weight".length));
+}
+
+/** transformers' name of the output head, which is a module even where its weight is the embedding's. */
+const HEAD = "lm_head";
+
+/** All other modules that hold weights, themselves or below them. */
+function otherModules(model: Model, linear: readonly string[], nameOf: (layer: string) => string): readonly string[] {
+  const modules = new Set([HEAD]);
+  for (const weight of Object.keys(model.weights)) {
+    const parts = nameOf(weight.slice(0, weight.lastIndexOf("."))).split(".");
+    for (let length = parts.length; length > 0; length--) modules.add(parts.slice(0, length).join("."));
+  }
+  for (const layer of linear) modules.delete(nameOf(layer));
+  return [...modules];
+}
+
+function asList<T>(value: readonly T[] | T | null | undefined): readonly T[] {
+  if (value == null || value === "") return [];
+  return Array.isArray(value) ? value : [value as T];
+}
