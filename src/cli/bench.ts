@@ -5,7 +5,7 @@ import { UserError } from "../core/errors.ts";
 import { benchSteps } from "../recipes/bench.ts";
 import { readRows } from "../recipes/rows.ts";
 import { locateModel } from "../recipes/sources.ts";
-import { type Interruption, wholeNumber } from "./arguments.ts";
+import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { deviceOption, downloadReporter } from "./options.ts";
 
 interface StepOptions {
@@ -18,6 +18,7 @@ interface StepOptions {
   readonly lora?: boolean;
   readonly quantize?: "int8" | "int4";
   readonly microBatchTokens: number;
+  readonly activationMemoryGb: number;
   readonly device: Device;
 }
 
@@ -42,6 +43,7 @@ export function benchCommand(interruption: Interruption): Command {
         "int4",
       ]),
     )
+    .option("--activation-memory-gb <n>", "memory for results kept from the forward pass", decimalNumber(0), 2)
     .option("--micro-batch-tokens <n>", "tokens of one forward and backward pass", wholeNumber(1), 2048)
     .action((checkpoint: string, options: StepOptions) =>
       interruption.during(async (signal) => {
@@ -50,10 +52,13 @@ export function benchCommand(interruption: Interruption): Command {
         if (options.quantize !== undefined && lora === null) {
           throw new UserError("--quantize holds the frozen base in integers, which needs --lora to train anything");
         }
-        const quantizeFrozen = options.quantize === undefined ? null : options.quantize === "int8" ? 8 : 4;
         const named = { key: "checkpoint", weights: true, reporter: downloadReporter(), signal };
         const { folder } = await locateModel(checkpoint, named);
-        const bench = await benchSteps(folder, options.rows, rows, { ...options, lora, quantizeFrozen });
+        const bench = await benchSteps(folder, options.rows, rows, {
+          ...options,
+          lora,
+          quantize: options.quantize ?? null,
+        });
         console.log(JSON.stringify(bench));
       }),
     );

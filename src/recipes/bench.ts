@@ -6,6 +6,7 @@ import type { Device } from "../core/device.ts";
 import { normal, randomKey } from "../core/random.ts";
 import type { Completion, Prompt } from "../core/records.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
+import { type QuantizedKind, quantizedBits } from "../engine/local/local-core.ts";
 import { openLocalEngine } from "../engine/local/local-engine.ts";
 import { matmulPeak } from "../engine/local/matmul-peak.ts";
 import { openModel, openProcessor } from "../models/index.ts";
@@ -19,8 +20,8 @@ export interface BenchOptions {
   readonly promptsPerStep: number;
   readonly steps: number;
   readonly lora: LoraOptions | null;
-  /** Bits that the frozen base is held in beside adapters. */
-  readonly quantizeFrozen: 4 | 8 | null;
+  readonly quantize: QuantizedKind | null;
+  readonly activationMemoryGb: number;
   /** Tokens of one forward and backward pass. */
   readonly microBatchTokens: number;
   readonly threads: number;
@@ -57,7 +58,8 @@ export async function benchSteps(
     seed: 0,
     freeze: [],
     lora: o.lora,
-    quantizeFrozen: o.quantizeFrozen,
+    quantizeFrozen: quantizedBits(o.quantize),
+    activationBytes: o.activationMemoryGb * 1e9,
     threads: o.threads,
     device: o.device,
     microBatchTokens: o.microBatchTokens,

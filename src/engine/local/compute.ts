@@ -33,19 +33,23 @@ export class Compute {
   readonly model: Model;
   readonly #threads: number;
   readonly #device: Device;
+  readonly #lean: boolean;
   readonly #sessions = new Map<string, Promise<Session>>();
   readonly #scratch = new Map<string, TensorData>();
 
-  constructor(model: Model, threads: number, device: Device = "cpu") {
+  /** `lean` sessions keep no memory between runs. */
+  constructor(model: Model, threads: number, device: Device = "cpu", lean = false) {
     this.model = model;
     this.#threads = threads;
     this.#device = device;
+    this.#lean = lean;
   }
 
   session(key: string, program: () => Program): Promise<Session> {
     let session = this.#sessions.get(key);
     if (session === undefined) {
-      session = Session.compile(withQuantizedWeights(program()), { threads: this.#threads, device: this.#device });
+      const options = { threads: this.#threads, device: this.#device, lean: this.#lean };
+      session = Session.compile(withQuantizedWeights(program()), options);
       this.#sessions.set(key, session);
     }
     return session;

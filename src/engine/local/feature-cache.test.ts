@@ -21,10 +21,3 @@ test("an image stored again counts once; one larger than the bound is not held",
   cache.set("b", features(11));
   expect([cache.get("a"), cache.get("b"), cache.bytes]).toEqual([undefined, undefined, 0]);
 });
-
-test("nothing is left after clear", () => {
-  const cache = new FeatureCache();
-  cache.set("a", features(1));
-  cache.clear();
-  expect([cache.get("a"), cache.bytes]).toEqual([undefined, 0]);
-});

@@ -32,12 +32,6 @@ export class FeatureCache {
     }
   }
 
-  /** For weights that have changed. */
-  clear(): void {
-    this.#entries.clear();
-    this.#bytes = 0;
-  }
-
   get bytes(): number {
     return this.#bytes;
   }

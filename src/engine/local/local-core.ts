@@ -29,6 +29,13 @@ export interface ImageLimits {
   readonly maxPixels?: number;
 }
 
+/** How a frozen base is held, as recipes and commands call it. */
+export type QuantizedKind = "int8" | "int4";
+
+export function quantizedBits(kind: QuantizedKind | null): QuantizedBits | null {
+  return kind === null ? null : kind === "int8" ? 8 : 4;
+}
+
 /** What a local engine is started with; plain data, it crosses to the worker. */
 export interface LocalEngineOptions {
   /** Folder in Hugging Face layout. */
@@ -75,7 +82,7 @@ export class LocalCore {
     const whole = openModel(modelFolder);
     const base = quantizeFrozen === null ? whole : withQuantizedBase(whole, quantizeFrozen);
     this.#model = lora === null ? base : withLora(base, lora);
-    this.#compute = new Compute(this.#model, options.threads, options.device);
+    this.#compute = new Compute(this.#model, options.threads, options.device, quantizeFrozen !== null);
     const baseValues =
       options.initialise === "random" ? randomWeights(base.weights, seed) : readWeights(base, modelFolder);
     this.#store = new WeightStore(
@@ -103,24 +110,28 @@ export class LocalCore {
 
   async sample(prompts: readonly Prompt[], o: DecodeOptions, onGroup: (group: SampledGroup) => void): Promise<void> {
     this.#checkContext(Math.max(0, ...prompts.map((prompt) => prompt.tokenIds.length)), o.maxCompletionLength);
-    await sampleCompletions(this.#compute, this.#store.values, prompts, { ...o, features: this.#features }, onGroup);
+    await sampleCompletions(
+      this.#compute,
+      this.#store.values,
+      prompts,
+      { ...o, features: this.#knownFeatures },
+      onGroup,
+    );
   }
 
   async logProbs(groups: readonly TrainingGroup[], o: ScoringOptions, which: "policy" | "reference") {
     const values = which === "policy" ? this.#store.values : this.#reference;
     if (values === null) throw new Error("internal: no reference was frozen");
     this.#checkGroups(groups);
-    const features = which === "policy" || this.#visionFrozen ? this.#features : null;
-    return scoreCompletions(this.#compute, values, groups, o, { ...this.#options, features });
+    return scoreCompletions(this.#compute, values, groups, o, { ...this.#options, features: this.#knownFeatures });
   }
 
   async forwardBackward(batch: TokenBatch) {
     this.#checkGroups(batch.groups);
-    return forwardBackward(this.#compute, this.#store, batch, { ...this.#options, features: this.#features });
+    return forwardBackward(this.#compute, this.#store, batch, { ...this.#options, features: this.#knownFeatures });
   }
 
   optimStep(o: OptimStep) {
-    if (!this.#visionFrozen) this.#features.clear();
     return this.#store.step(o);
   }
 
@@ -167,7 +178,6 @@ export class LocalCore {
   }
 
   load(folder: string): void {
-    this.#features.clear();
     if (!existsSync(join(folder, ENGINE_STATE)))
       throw new UserError(`${folder} holds no training state to resume from`);
     const { steps } = readJson(join(folder, ENGINE_STATE), "engine state") as { steps: number };
@@ -197,8 +207,9 @@ export class LocalCore {
     await this.#compute.close();
   }
 
-  get #visionFrozen(): boolean {
-    return !visionNames(this.#model).some((name) => this.#store.trainable.has(name));
+  /** What a tower that training leaves alone made of images, for policy and reference alike. */
+  get #knownFeatures(): FeatureCache | null {
+    return visionNames(this.#model).some((name) => this.#store.trainable.has(name)) ? null : this.#features;
   }
 
   /** What adapters add to the model's weights, scales included. */
