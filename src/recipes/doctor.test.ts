@@ -1,8 +1,6 @@
-/** What the doctor reads out of Linux's /proc/cpuinfo and out of the environment. */
-import { homedir } from "node:os";
-import { join } from "node:path";
+/** What the doctor reads out of Linux's /proc/cpuinfo. */
 import { expect, test } from "vitest";
-import { cacheFolder, cpuFacts } from "./doctor.ts";
+import { cpuFacts } from "./doctor.ts";
 
 const processor = (id: number, socket: number, core: number) =>
   `processor\t: ${id}\nflags\t\t: fpu sse2 avx2 avx fma avx512f\nphysical id\t: ${socket}\ncore id\t\t: ${core}\n`;
@@ -19,13 +17,4 @@ test("ARM spells its extensions as Features and tells no cores", () => {
 
 test("without /proc/cpuinfo nothing is claimed", () => {
   expect(cpuFacts("")).toEqual({ physical_cores: null, features: [] });
-});
-
-test.each([
-  [{}, join(homedir(), ".cache/huggingface/hub")],
-  [{ XDG_CACHE_HOME: "/x" }, "/x/huggingface/hub"],
-  [{ HF_HOME: "/h", XDG_CACHE_HOME: "/x" }, "/h/hub"],
-  [{ HF_HUB_CACHE: "/c", HF_HOME: "/h" }, "/c"],
-])("the cache of %o is %s", (env, folder) => {
-  expect(cacheFolder(env)).toBe(folder);
 });

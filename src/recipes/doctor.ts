@@ -1,13 +1,14 @@
 /** What viva finds on this machine: hardware, devices, versions, and speeds measured here and now. */
 import { existsSync, readFileSync, statfsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { availableParallelism, cpus, freemem, homedir, loadavg, totalmem } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { availableParallelism, cpus, freemem, loadavg, totalmem } from "node:os";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { type DeviceReport, tryDevices } from "../engine/local/devices.ts";
 import { measureSpeed } from "../engine/local/machine-speed.ts";
 import type { Spread } from "../engine/local/time-program.ts";
+import { hubCache } from "../io/hub/index.ts";
 import { environment } from "../runs/environment.ts";
 
 /** What `viva doctor --json` prints. A speed is in 10⁹ operations or bytes per second. */
@@ -70,7 +71,7 @@ export async function examine(env: NodeJS.ProcessEnv = process.env): Promise<Doc
       ...cpuFacts(existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : ""),
     },
     memory,
-    cache: cacheFacts(cacheFolder(env)),
+    cache: cacheFacts(hubCache(env)),
     devices,
     speed: {
       matmul_gflops: speed.matmul,
@@ -95,12 +96,6 @@ export function cpuFacts(cpuinfo: string): CpuFacts {
     physical_cores: physical === 0 ? null : physical,
     features: [...features, ...more].filter((name) => flags.has(name)),
   };
-}
-
-/** Where Python's tools and viva keep what they download from the Hub. */
-export function cacheFolder(env: NodeJS.ProcessEnv): string {
-  const home = env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "huggingface");
-  return resolve(env["HF_HUB_CACHE"] || join(home, "hub"));
 }
 
 function cacheFacts(folder: string): Doctor["cache"] {

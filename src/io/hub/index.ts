@@ -2,5 +2,5 @@
 export { snapshotOrigin } from "./cache.ts";
 export { datasetPlan, modelPlan } from "./plan.ts";
 export { openRepositoryId, parseRepositoryId, type Repository } from "./repository.ts";
-export { type Environment, type HubSettings, hubSettings } from "./settings.ts";
+export { type Environment, type HubSettings, hubCache, hubSettings } from "./settings.ts";
 export { openSnapshot, type Snapshot, type SnapshotOptions } from "./snapshot.ts";

@@ -19,14 +19,22 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN, HF_TOKEN_PATH, HF_HUB_OFFLINE and their older spellings. */
 export function hubSettings(env: Environment): HubSettings {
-  const home = expand(env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || "~/.cache", "huggingface"), env);
-  const cache = env["HF_HUB_CACHE"] || env["HUGGINGFACE_HUB_CACHE"] || join(home, "hub");
   return {
     endpoint: readEndpoint(env["HF_ENDPOINT"] || "https://huggingface.co"),
-    cache: resolve(expand(cache, env)),
-    token: readToken(env, home),
+    cache: hubCache(env),
+    token: readToken(env, hubHome(env)),
     offline: isTrue(env["HF_HUB_OFFLINE"] || env["TRANSFORMERS_OFFLINE"]),
   };
+}
+
+/** The folder where Python's tools and viva keep what they download from the Hub. */
+export function hubCache(env: Environment): string {
+  const cache = env["HF_HUB_CACHE"] || env["HUGGINGFACE_HUB_CACHE"] || join(hubHome(env), "hub");
+  return resolve(expand(cache, env));
+}
+
+function hubHome(env: Environment): string {
+  return expand(env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || "~/.cache", "huggingface"), env);
 }
 
 function readEndpoint(text: string): string {
