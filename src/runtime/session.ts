@@ -20,6 +20,8 @@ export interface SessionOptions {
 export class Session {
   readonly #session: ort.InferenceSession;
   readonly #inputs: readonly string[];
+  /** Weights are fed again at every run: what stands for them on the other side is made once. */
+  readonly #tensors = new WeakMap<TensorData, ort.Tensor>();
   readonly outputs: readonly string[];
 
   private constructor(session: ort.InferenceSession, inputs: readonly string[], outputs: readonly string[]) {
@@ -56,12 +58,21 @@ export class Session {
     for (const name of this.#inputs) {
       const value = feeds[name];
       if (value === undefined) throw new Error(`internal: the program input "${name}" was not fed`);
-      fed[name] = toOrt(value);
+      fed[name] = this.#tensorOf(value);
     }
     const fetched: Record<string, ort.Tensor | null> = {};
-    for (const name of this.outputs) fetched[name] = into[name] === undefined ? null : toOrt(into[name]);
+    for (const name of this.outputs) fetched[name] = into[name] === undefined ? null : this.#tensorOf(into[name]);
     const results = await this.#session.run(fed, fetched);
     return Object.fromEntries(this.outputs.map((name) => [name, into[name] ?? fromOrt(results[name]!)]));
+  }
+
+  #tensorOf(value: TensorData): ort.Tensor {
+    let tensor = this.#tensors.get(value);
+    if (tensor === undefined) {
+      tensor = toOrt(value);
+      this.#tensors.set(value, tensor);
+    }
+    return tensor;
   }
 
   async release(): Promise<void> {
