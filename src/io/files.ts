@@ -82,6 +82,16 @@ export function jsonFault(error: unknown): string {
   return reason.replace(/[\u0000-\u001f\u007f]/g, (character) => JSON.stringify(character).slice(1, -1));
 }
 
+/** The start of a value's JSON, for messages; a hostile value may be too deep to print. */
+export function shown(value: unknown): string {
+  try {
+    const json = String(JSON.stringify(value));
+    return json.length > 80 ? `${json.slice(0, 80)}…` : json;
+  } catch {
+    return typeof value;
+  }
+}
+
 /** The UserError for a file that could not be read: one sentence with role, path and reason. */
 export function fileError(path: string, what: string, error: unknown): UserError {
   return new UserError(`cannot read ${what} ${path}: ${reasonOf(error)}`, { cause: error });

@@ -1,6 +1,6 @@
 /** Reads a safetensors header as hostile input: nothing in it is used before lengths, names, shapes and offsets agree. */
 import { UserError } from "../core/errors.ts";
-import { jsonFault } from "./files.ts";
+import { jsonFault, shown } from "./files.ts";
 import { repeatedKey } from "./json-keys.ts";
 
 /** One tensor: `begin` counts bytes from the start of the file. */
@@ -75,7 +75,7 @@ function parseRecord(bytes: Uint8Array, fail: Fail): object {
   }
   if (!isRecord(record)) return fail("its header is not a JSON object");
   const repeated = repeatedKey(text);
-  if (repeated !== null) fail(`its header names ${show(repeated)} twice`);
+  if (repeated !== null) fail(`its header names ${shown(repeated)} twice`);
   return record;
 }
 
@@ -88,19 +88,19 @@ function checkMetadata(value: unknown, fail: Fail): Record<string, string> {
 }
 
 function checkEntry(name: string, value: unknown, dataStart: number, fail: Fail): TensorEntry {
-  if (!isTensorName(name)) fail(`tensor name ${show(name)} is not allowed`);
+  if (!isTensorName(name)) fail(`tensor name ${shown(name)} is not allowed`);
   const tensor = `tensor "${name}"`;
   if (!isRecord(value)) return fail(`${tensor} is not described by an object`);
   const { dtype, shape, data_offsets: offsets } = value;
   const bits = typeof dtype === "string" ? bitsOf.get(dtype) : undefined;
-  if (bits === undefined) fail(`${tensor} has the unknown dtype ${show(dtype)}`);
+  if (bits === undefined) fail(`${tensor} has the unknown dtype ${shown(dtype)}`);
   if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isSize)) {
     return fail(
-      `${tensor} has shape ${show(shape)}; sizes must be integers of at least 0, at most ${MAX_RANK} of them`,
+      `${tensor} has shape ${shown(shape)}; sizes must be integers of at least 0, at most ${MAX_RANK} of them`,
     );
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0]! > offsets[1]!) {
-    return fail(`${tensor} has data_offsets ${show(offsets)}; expected [begin, end] with 0 <= begin <= end`);
+    return fail(`${tensor} has data_offsets ${shown(offsets)}; expected [begin, end] with 0 <= begin <= end`);
   }
   const [begin, end] = offsets as [number, number];
   // A product beyond 2^53 is rounded but stays far above any file's size, so it cannot equal a range.
@@ -130,16 +130,6 @@ function checkRanges(
     before = name;
   }
   if (at !== size) fail(`the last ${size - at} bytes belong to no tensor`);
-}
-
-/** The start of a value's JSON; a hostile value may be too deep to print. */
-function show(value: unknown): string {
-  try {
-    const json = String(JSON.stringify(value));
-    return json.length > 80 ? `${json.slice(0, 80)}…` : json;
-  } catch {
-    return typeof value;
-  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

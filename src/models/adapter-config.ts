@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { UserError } from "../core/errors.ts";
-import { readJson } from "../io/files.ts";
+import { readJson, shown } from "../io/files.ts";
 import type { LoraOptions } from "./lora-targets.ts";
 import type { Model } from "./model.ts";
 
@@ -68,12 +68,13 @@ export function readAdapterConfig(folder: string): AdapterConfig {
   const result = configSchema.safeParse(readJson(path, "adapter configuration"));
   if (!result.success) {
     const issue = result.error.issues[0]!;
-    throw new UserError(`${path}: ${issue.path.join(".") || "the file"}: ${issue.message}`);
+    const key = issue.path.length === 0 ? "the file" : shown(issue.path.join(".")).slice(1, -1);
+    throw new UserError(`${path}: ${key}: ${issue.message}`);
   }
   const { base_model_name_or_path: base, ...config } = result.data;
   const foreign = Object.keys(config).find((key) => !Object.hasOwn(configSchema.shape, key) && !isOff(config[key]));
   if (foreign !== undefined) {
-    throw new UserError(`${path}: ${foreign}: ${shown(config[foreign])} is not supported`);
+    throw new UserError(`${path}: the key ${shown(foreign)} with the value ${shown(config[foreign])} is not supported`);
   }
   return {
     base,
@@ -121,13 +122,4 @@ export function adapterConfigJson(model: Model, o: AdapterConfig): Readonly<Reco
 /** A key of another version of PEFT that says nothing. */
 function isOff(value: unknown): boolean {
   return value == null || value === false || (typeof value === "object" && Object.keys(value).length === 0);
-}
-
-/** A value of the file for an error, cut short; JSON.stringify gives up on what is nested thousands deep. */
-function shown(value: unknown): string {
-  try {
-    return JSON.stringify(value).slice(0, 200);
-  } catch {
-    return "a deeply nested value";
-  }
 }

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
-import { readJson } from "../io/files.ts";
+import { readJson, shown } from "../io/files.ts";
 import { checkConfigSizes } from "./config-limits.ts";
 import { idefics3, smolvlm } from "./idefics3/index.ts";
 import type { Model, ModelFamily } from "./model.ts";
@@ -44,7 +44,9 @@ function readConfig(folder: string) {
   const { model_type: modelType } = config as { readonly model_type?: unknown };
   if (typeof modelType !== "string") throw new UserError(`${source}: there is no model_type`);
   if (!Object.hasOwn(families, modelType)) {
-    throw new UserError(`${source}: unknown model_type "${modelType}", known: ${Object.keys(families).join(", ")}`);
+    throw new UserError(
+      `${source}: unknown model_type ${shown(modelType)}, known: ${Object.keys(families).join(", ")}`,
+    );
   }
   checkConfigSizes(config, source);
   return { family: families[modelType]!, config: config as Record<string, unknown>, source };

@@ -1,5 +1,7 @@
 /** Which layers get adapters, of which rank and scale: PEFT's rules for LoraConfig (tuners_utils.py of PEFT 0.21). */
+
 import { UserError } from "../core/errors.ts";
+import { createTimeLimit } from "../io/time-limit.ts";
 import type { AdapterLayer, Model } from "./model.ts";
 import { endMatch, fullMatch, numberedMatch } from "./python-pattern.ts";
 
@@ -29,6 +31,10 @@ export interface LoraOptions {
  * something that is no linear layer inside the stacks: an adapter that both can load must mean the same to both.
  */
 export function adapterLayers(model: Model, o: LoraOptions): ReadonlyMap<string, AdapterLayer> {
+  return createTimeLimit()("choosing layers by target_modules", () => chooseLayers(model, o));
+}
+
+function chooseLayers(model: Model, o: LoraOptions): ReadonlyMap<string, AdapterLayer> {
   checkCombination(o);
   const layers = linearLayers(model);
   const isTarget = targetRule(o);

@@ -10,6 +10,7 @@ import { loadTokenizer } from "../../src/io/tokenizer.ts";
 import { openWeights, saveWeights } from "../../src/io/weights.ts";
 import { isAdapterFolder, readAdapterConfig } from "../../src/models/adapter-files.ts";
 import { openModel, openProcessor } from "../../src/models/index.ts";
+import { withLora } from "../../src/models/lora.ts";
 import { type Draws, mutateBytes, mutateJson } from "./mutate.ts";
 
 export interface Target {
@@ -237,10 +238,14 @@ const adapter: Target = {
       lora_alpha: 16,
       target_modules: ["q_proj"],
     };
-    writeFileSync(join(folder, "adapter_config.json"), mutateJson(JSON.stringify(config), draw));
+    writeFileSync(
+      join(folder, "adapter_config.json"),
+      mutateJson(JSON.stringify(config), draw, ["all-linear", ".*q_proj", "(.*)*x", "(?:.+)+!"]),
+    );
   },
   async read(folder) {
-    if (isAdapterFolder(folder)) readAdapterConfig(folder);
+    if (!isAdapterFolder(folder)) return;
+    withLora(openModel(checkpoints.find((path) => path.includes("qwen2_vl"))!), readAdapterConfig(folder));
   },
 };
 
