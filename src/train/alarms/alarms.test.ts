@@ -220,6 +220,34 @@ describe("what is no trouble", () => {
     expect(Array.from({ length: 20 }, (_, i) => alarms.see(right(i))).flat()).toEqual([]);
   });
 
+  it("a few broken forms of odd length, for a correlation with length", () => {
+    const alarms = watch("length_over_accuracy");
+    const form =
+      (broken: number) =>
+      ({ tokens }: ObservedCompletion, _: number, i: number) => {
+        const odd = i < broken;
+        return {
+          tokens: odd ? 5 : tokens,
+          rewards: { accuracy: i % 2, format: Number(!odd) },
+          finish_reason: "stop" as const,
+        };
+      };
+    const seen = (broken: number) =>
+      Array.from({ length: 20 }, (_, at) =>
+        alarms.see(step(at, { completion: at % 3 === 0 || broken > 1 ? form(broken) : form(0) })),
+      );
+    expect(
+      seen(1)
+        .flat()
+        .filter(({ subject }) => subject === "format"),
+    ).toEqual([]);
+    expect(
+      seen(2)
+        .flat()
+        .map(({ event, subject }) => [event, subject]),
+    ).toContainEqual(["alarm", "format"]);
+  });
+
   it("cut completions, which are long and wrong, in the correlation with length", () => {
     const alarms = watch("length_over_accuracy");
     const cut = (given: ObservedCompletion, _: number, i: number): Partial<ObservedCompletion> =>

@@ -2,10 +2,14 @@
 import { matchAnswer } from "../../answers/match.ts";
 import { mean } from "../context.ts";
 import type { AlarmRule, Measurement, ObservedCompletion, ObservedGroup } from "./alarm.ts";
+import { commonestValue } from "./reward-stuck.ts";
 import { evidence, lastSteps, short } from "./window.ts";
 
 /** Fewer completions say nothing about a correlation. */
 const FEWEST = 64;
+
+/** A reward that differs from its commonest value more rarely is no guide to length: a few odd completions would decide. */
+const RAREST = 0.1;
 
 /** Completions that were not cut, with whether they are right. */
 interface JudgedGroup {
@@ -20,10 +24,11 @@ export const lengthOverAccuracy: AlarmRule = {
     const recent = steps.slice(-window);
     const groups = recent.flatMap((step) => step.groups.map(judge));
     const compare = (subject: string | null, read: (c: ObservedCompletion) => number | null): Measurement[] => {
-      const { reward, length, correct } = deviations(groups, read);
-      const withLength = correlation(reward, length);
-      if (reward.length < FEWEST || withLength === null) return [];
-      const withCorrect = Math.max(0, correlation(reward, correct) ?? 0);
+      const { given, reward, length, correct } = deviations(groups, read);
+      if (given.length < FEWEST) return [];
+      const varies = 1 - commonestValue(given).share >= RAREST;
+      const withLength = varies ? correlation(reward, length) : 0;
+      const withCorrect = varies ? Math.max(0, correlation(reward, correct)) : 0;
       const name = subject ?? "the weighted sum of the rewards";
       return [
         {
@@ -56,14 +61,15 @@ function judge({ answer_type, answer, choices, completions }: ObservedGroup): Ju
   };
 }
 
-/** Deviations from the group's mean: what advantages see. */
+/** Values as given, and deviations from the group's mean, which are what advantages see. */
 function deviations(groups: readonly JudgedGroup[], read: (completion: ObservedCompletion) => number | null) {
-  const all = { reward: [] as number[], length: [] as number[], correct: [] as number[] };
+  const all = { given: [] as number[], reward: [] as number[], length: [] as number[], correct: [] as number[] };
   for (const { completions } of groups) {
     const rows = completions.flatMap(({ completion, correct }) => {
       const reward = read(completion);
       return reward === null ? [] : [{ reward, length: completion.tokens, correct }];
     });
+    all.given.push(...rows.map(({ reward }) => reward));
     for (const key of ["reward", "length", "correct"] as const) {
       const center = mean(rows.map((row) => row[key]));
       all[key].push(...rows.map((row) => row[key] - center));
@@ -72,10 +78,10 @@ function deviations(groups: readonly JudgedGroup[], read: (completion: ObservedC
   return all;
 }
 
-/** Pearson's, of values whose mean is 0; null where one of them does not vary. */
-function correlation(a: readonly number[], b: readonly number[]): number | null {
+/** Pearson's, of values whose mean is 0; 0 where one of them does not vary. */
+function correlation(a: readonly number[], b: readonly number[]): number {
   const dot = (x: readonly number[], y: readonly number[]) => x.reduce((sum, value, i) => sum + value * y[i]!, 0);
   const [aa, bb] = [dot(a, a), dot(b, b)];
   const rounding = 1e-18 * a.length;
-  return aa <= rounding || bb <= rounding ? null : dot(a, b) / Math.sqrt(aa * bb);
+  return aa <= rounding || bb <= rounding ? 0 : dot(a, b) / Math.sqrt(aa * bb);
 }
