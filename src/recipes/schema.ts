@@ -4,6 +4,7 @@ import type { RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
 import { devices } from "../core/device.ts";
 import { nearest } from "../core/suggest.ts";
+import { alarmsSchema } from "./alarm-schema.ts";
 import { flag, mapping, number, oneOf, text, whole } from "./fields.ts";
 import { stageSchema } from "./stages.ts";
 
@@ -163,6 +164,7 @@ export const recipeSchema = mapping({
   stages: z.array(stageSchema, { error: "a list of stages" }).min(1, { error: "a list of at least one stage" }),
   evaluate: evaluate.nullable().prefault({}).describe("null never evaluates."),
   checkpoint: checkpoint.prefault({}),
+  alarms: alarmsSchema,
 }).refine(({ data, evaluate }) => data.eval !== null || evaluate === null || evaluate.every === null, {
   error: "needs data.eval to evaluate on",
   path: ["evaluate", "every"],
