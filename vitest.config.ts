@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
-    exclude: ["test/slow/**"],
+    exclude: process.env["VIVA_SLOW"] ? [] : ["test/slow/**"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",

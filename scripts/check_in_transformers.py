@@ -2,12 +2,12 @@
 A folder with adapter_config.json is loaded with PEFT onto the model it names. Of a folder that `viva export --what both`
 wrote, both parts are checked, and the merged weights against what PEFT merges; weights in bfloat16 are computed in float32.
 
-needs: torch (a CPU build is enough), transformers>=5, pillow, for adapters peft; no torchvision
+needs: torch (a CPU build is enough), transformers>=5, pillow, for adapters peft, for SmolVLM num2words; no torchvision
 usage: python scripts/check_in_transformers.py CHECKPOINT ROWS LOGPROBS [--tolerance 1e-4] [--merged-tolerance 1e-4]
 
 ROWS      JSONL: {"image": path | "images": [path, …], "question": text, "completion": text}, paths relative to the file
 LOGPROBS  JSONL, a line per row, as `viva logprobs` writes it: token_ids, log_probs (natural log, of the completion's tokens
-          and the closing <|im_end|>), prompt_tokens, image_tokens
+          and the token that ends the turn), prompt_tokens, image_tokens
 The weights of a checkpoint must have the dtype that its config.json names, which is what transformers loads them in.
 Prints the largest difference; exit code 1 when anything is missing, left over or further apart than the tolerance.
 """
@@ -22,15 +22,33 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 from safetensors import safe_open
-from transformers import AutoConfig, AutoTokenizer, Qwen2VLForConditionalGeneration, Qwen2VLImageProcessorPil, Qwen2VLProcessor
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    Idefics3ForConditionalGeneration,
+    Idefics3ImageProcessorPil,
+    Idefics3Processor,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2_5_VLProcessor,
+    Qwen2VLForConditionalGeneration,
+    Qwen2VLImageProcessorPil,
+    Qwen2VLProcessor,
+    Qwen3VLForConditionalGeneration,
+    Qwen3VLProcessor,
+    SmolVLMForConditionalGeneration,
+    SmolVLMImageProcessorPil,
+    SmolVLMProcessor,
+)
 from transformers.image_utils import load_image
 
-
-class Processor(Qwen2VLProcessor):
-    """Qwen2-VL's processor without a video processor, which would need torchvision."""
-
-    def check_argument_for_proper_class(self, *args, **kwargs):
-        return None
+# model_type: the model's class, the processor's, the image processor's
+FAMILIES = {
+    "qwen2_vl": (Qwen2VLForConditionalGeneration, Qwen2VLProcessor, Qwen2VLImageProcessorPil),
+    "qwen2_5_vl": (Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor, Qwen2VLImageProcessorPil),
+    "qwen3_vl": (Qwen3VLForConditionalGeneration, Qwen3VLProcessor, Qwen2VLImageProcessorPil),
+    "idefics3": (Idefics3ForConditionalGeneration, Idefics3Processor, Idefics3ImageProcessorPil),
+    "smolvlm": (SmolVLMForConditionalGeneration, SmolVLMProcessor, SmolVLMImageProcessorPil),
+}
 
 
 def main():
@@ -86,10 +104,10 @@ def compare_weights(ours, theirs):
 
 
 def load_model(checkpoint):
-    config = checkpoint / "adapter_config.json"
-    if config.exists():
-        return load_adapter(checkpoint, Path(json.loads(config.read_text())["base_model_name_or_path"]))
-    model, info = Qwen2VLForConditionalGeneration.from_pretrained(
+    base = model_folder(checkpoint)
+    if base != checkpoint:
+        return load_adapter(checkpoint, base)
+    model, info = family(checkpoint)[0].from_pretrained(
         checkpoint, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         require(not info[kind], f"{checkpoint}: {kind.replace('_', ' ')}: {sorted(map(str, info[kind]))}")
@@ -119,25 +137,64 @@ def load_adapter(adapter, base):
 
 
 def load_processor(checkpoint):
+    _, processor, image_processor = family(model_folder(checkpoint))
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    image_processor = Qwen2VLImageProcessorPil.from_pretrained(checkpoint)
-    return Processor(image_processor=image_processor, tokenizer=tokenizer, chat_template=tokenizer.chat_template)
+    images = image_processor.from_pretrained(checkpoint)
+    options = {"video_processor": None} if processor is SmolVLMProcessor else {}
+    if (tokens := tokens_per_tile(model_folder(checkpoint), images)) is not None:
+        options["image_seq_len"] = tokens
+    return without_video(processor)(image_processor=images, tokenizer=tokenizer, chat_template=tokenizer.chat_template, **options)
+
+
+def tokens_per_tile(folder, images):
+    """Of the families that cut images into tiles; transformers would take it from a processor_config.json, or a default."""
+    config = json.loads((folder / "config.json").read_text())
+    if "scale_factor" not in config:
+        return None
+    return (images.max_image_size["longest_edge"] // config["vision_config"]["patch_size"] // config["scale_factor"]) ** 2
+
+
+def without_video(processor):
+    """The processor without a video processor, which would need torchvision."""
+
+    class Processor(processor):
+        def check_argument_for_proper_class(self, *args, **kwargs):
+            return None
+
+    return Processor
+
+
+def model_folder(checkpoint):
+    """The folder itself, or the one that an adapter names."""
+    config = checkpoint / "adapter_config.json"
+    return Path(json.loads(config.read_text())["base_model_name_or_path"]) if config.exists() else checkpoint
+
+
+def family(folder):
+    model_type = json.loads((folder / "config.json").read_text())["model_type"]
+    require(model_type in FAMILIES, f"{folder}: unknown model_type {model_type}, known: {', '.join(FAMILIES)}")
+    return FAMILIES[model_type]
 
 
 @torch.no_grad()
 def score(model, processor, row, folder):
     paths = row["images"] if "images" in row else [row["image"]] if "image" in row else []
     content = [*({"type": "image"} for _ in paths), {"type": "text", "text": row["question"]}]
-    prompt = processor.apply_chat_template([{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True)
+    tokenizer, asked = processor.tokenizer, [{"role": "user", "content": content}]
+    prompt = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
     images = [load_image(str(folder / path)) for path in paths]
-    inputs = processor(text=[prompt], images=images or None, return_tensors="pt")
+    inputs = processor(text=[prompt], images=images or None, return_tensors="pt", add_special_tokens=False)
     prompt_ids = inputs.pop("input_ids")
-    tokenizer = processor.tokenizer
-    completion_ids = tokenizer(row["completion"], add_special_tokens=False)["input_ids"] + [tokenizer.convert_tokens_to_ids("<|im_end|>")]
+    # What the template makes of the assistant's turn: some families put a blank before its text.
+    answer = {"role": "assistant", "content": [{"type": "text", "text": row["completion"]}]}
+    turn = tokenizer.apply_chat_template([*asked, answer], tokenize=False).removeprefix(prompt).removesuffix("\n")
+    completion_ids = tokenizer(turn, add_special_tokens=False)["input_ids"]
     ids = torch.cat([prompt_ids, torch.tensor([completion_ids])], dim=1)
     is_image = (ids == model.config.image_token_id).int()
-    inputs = {key: inputs[key] for key in ("pixel_values", "image_grid_thw") if key in inputs}
-    logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), mm_token_type_ids=is_image, use_cache=False, **inputs).logits
+    inputs = {key: inputs[key] for key in ("pixel_values", "pixel_attention_mask", "image_grid_thw") if key in inputs}
+    if not hasattr(model.config, "scale_factor"):  # three-axis positions depend on it
+        inputs["mm_token_type_ids"] = is_image
+    logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, **inputs).logits
     log_probs = torch.log_softmax(logits[0, prompt_ids.shape[1] - 1 : -1].double(), dim=-1)
     return {"token_ids": completion_ids, "log_probs": log_probs.gather(1, torch.tensor(completion_ids)[:, None])[:, 0],
             "prompt_tokens": prompt_ids.shape[1], "image_tokens": int(is_image[0, : prompt_ids.shape[1]].sum())}

@@ -17,7 +17,7 @@ CASES = {
         user=["<image>", "Is there a fracture in this image? Answer yes or no."],
         completion="No, there is no fracture in the left lung."),
     "windows_two_images": dict(
-        seed=12, width=24, heads=2, kv_heads=1, intermediate=80, tied=False, rope_theta=1e4, mrope=[2, 2, 2],
+        seed=12, width=16, heads=2, kv_heads=1, intermediate=80, tied=False, rope_theta=1e4, mrope=[2, 1, 1],
         vision=dict(depth=2, hidden_size=16, num_heads=2, intermediate_size=44, window_size=84, fullatt_block_indexes=[0]),
         pixels=(28 * 28, 28 * 28 * 12), images=[("narrow.png", 19, 117, "RGB"), ("tall.png", 111, 67, "L")],
         system="Gro\u0308ße 12 mm.",

@@ -3,8 +3,9 @@ import { Command } from "commander";
 import type { Device } from "../core/device.ts";
 import { benchSteps } from "../recipes/bench.ts";
 import { readRows } from "../recipes/rows.ts";
+import { locateModel } from "../recipes/sources.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
-import { deviceOption } from "./options.ts";
+import { deviceOption, downloadReporter } from "./options.ts";
 
 interface StepOptions {
   readonly rows: string;
@@ -23,7 +24,7 @@ const LORA = { r: 16, lora_alpha: 32, target_modules: ".*language_model.*_proj" 
 export function benchCommand(interruption: Interruption): Command {
   const step = new Command("step")
     .description("time GRPO steps on a checkpoint and print one JSON object; nothing is written")
-    .argument("<checkpoint>", "model folder")
+    .argument("<checkpoint>", "model folder, or org/name[@revision] on the Hub")
     .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages}; image paths relative to it")
     .option("--num-generations <n>", "completions per prompt", wholeNumber(1), 8)
     .option("--max-completion-length <n>", "tokens of every completion", wholeNumber(1), 64)
@@ -33,10 +34,12 @@ export function benchCommand(interruption: Interruption): Command {
     .addOption(deviceOption())
     .option("--lora", "train adapters of rank 16 on the language model in place of all weights")
     .action((checkpoint: string, options: StepOptions) =>
-      interruption.during(async () => {
+      interruption.during(async (signal) => {
         const rows = readRows(options.rows);
         const lora = options.lora ? LORA : null;
-        console.log(JSON.stringify(await benchSteps(checkpoint, options.rows, rows, { ...options, lora })));
+        const named = { key: "checkpoint", weights: true, reporter: downloadReporter(), signal };
+        const { folder } = await locateModel(checkpoint, named);
+        console.log(JSON.stringify(await benchSteps(folder, options.rows, rows, { ...options, lora })));
       }),
     );
   return new Command("bench").description("speed measurements: step").addCommand(step);

@@ -1,7 +1,10 @@
 /** viva data: what data sets are known, how to get them, what is in them. */
 import { Command } from "commander";
+import { UserError } from "../core/errors.ts";
 import { datasetSummary, datasets, findDataset, formatDatasetSummary, loadDataset } from "../data/index.ts";
-import { wholeNumber } from "./arguments.ts";
+import { locateDataset } from "../recipes/sources.ts";
+import { type Interruption, wholeNumber } from "./arguments.ts";
+import { downloadReporter } from "./options.ts";
 
 interface ShowOptions {
   readonly path?: string;
@@ -10,39 +13,63 @@ interface ShowOptions {
   readonly json?: boolean;
 }
 
-export function dataCommand(): Command {
+interface GetOptions {
+  readonly json?: boolean;
+}
+
+export function dataCommand(interruption: Interruption): Command {
   const list = new Command("list").description("the known data sets").action(() => {
     for (const { name, description, licence } of Object.values(datasets)) {
       console.log(`${name.padEnd(10)} ${description} (${licence})`);
     }
   });
-  const show = new Command("show")
+  const showing = new Command("show")
     .description("what a data set is, how to get it, and with --path what is in it")
     .argument("<name>", "data set")
-    .option("--path <folder>", "where its files are")
+    .option("--path <folder>", "where its files are: a folder, a file, or org/name on the Hub")
     .option("--split <name>", "split to count", "train")
     .option("--seed <n>", "seed of generated data", wholeNumber(0))
     .option("--json", "the same as JSON")
-    .action(async (name: string, options: ShowOptions) => {
-      const dataset = findDataset(name);
-      const counted = options.path !== undefined || name === "phantom";
-      const { description, licence, obtain } = dataset;
-      if (!options.json) console.log(`${name}: ${description}\nlicence: ${licence}\nhow to get it: ${obtain}`);
-      if (!counted && options.json) console.log(JSON.stringify({ name, description, licence, obtain }));
-      if (!counted) return;
-      const { path, seed, split } = options;
-      const examples = await loadDataset({
-        name,
-        split,
-        ...(path === undefined ? {} : { path }),
-        ...(seed === undefined ? {} : { seed }),
-      });
-      const summary = datasetSummary(examples);
-      console.log(
-        options.json
-          ? JSON.stringify({ name, description, licence, obtain, ...summary })
-          : formatDatasetSummary(summary),
-      );
-    });
-  return new Command("data").description("data sets: list, show").addCommand(list).addCommand(show);
+    .action((name: string, options: ShowOptions) => interruption.during((signal) => show(name, options, signal)));
+  const getting = new Command("get")
+    .description("download a data set from the Hugging Face Hub into its cache, and print the folder")
+    .argument("<name>", "data set of viva data list that is on the Hub, or org/name[@revision]")
+    .option("--json", "the folder and the commit as JSON")
+    .action((name: string, options: GetOptions) => interruption.during((signal) => get(name, options, signal)));
+  const data = new Command("data").description("data sets: list, show, get");
+  return data.addCommand(list).addCommand(showing).addCommand(getting);
+}
+
+async function get(name: string, options: GetOptions, signal: AbortSignal): Promise<void> {
+  const known = Object.values(datasets).find((dataset) => dataset.name === name);
+  const id = known === undefined ? name : known.downloadable && known.hubName;
+  if (id === undefined) throw new UserError(`viva cannot download "${name}". To get it: ${known?.obtain}`);
+  const { folder, commit } = await locateDataset(id, { key: "data get", reporter: downloadReporter(), signal });
+  console.log(options.json ? JSON.stringify({ folder, commit }) : folder);
+  if (known !== undefined && !options.json) console.error(`what is left to do: ${known.obtain}`);
+}
+
+async function show(name: string, options: ShowOptions, signal: AbortSignal): Promise<void> {
+  const dataset = findDataset(name);
+  const counted = options.path !== undefined || name === "phantom";
+  const { description, licence, obtain } = dataset;
+  if (!options.json) console.log(`${name}: ${description}\nlicence: ${licence}\nhow to get it: ${obtain}`);
+  if (!counted && options.json) console.log(JSON.stringify({ name, description, licence, obtain }));
+  if (!counted) return;
+  const { seed, split } = options;
+  const reporter = downloadReporter();
+  const path =
+    options.path === undefined
+      ? undefined
+      : (await locateDataset(options.path, { key: "--path", reporter, signal })).folder;
+  const examples = await loadDataset({
+    name,
+    split,
+    ...(path === undefined ? {} : { path }),
+    ...(seed === undefined ? {} : { seed }),
+  });
+  const summary = datasetSummary(examples);
+  console.log(
+    options.json ? JSON.stringify({ name, description, licence, obtain, ...summary }) : formatDatasetSummary(summary),
+  );
 }

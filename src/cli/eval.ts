@@ -7,9 +7,16 @@ import { breakdown, evaluatePolicy, formatSummary } from "../evaluate/index.ts";
 import { openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
 import { evaluationSubset } from "../recipes/examples.ts";
 import { evaluationLength } from "../recipes/session.ts";
-import { createReporter } from "../runs/reporter.ts";
+import { locateDataset } from "../recipes/sources.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
-import { deviceOption, outOption, promptOption, writeJsonLines } from "./options.ts";
+import {
+  checkpointArgument,
+  deviceOption,
+  downloadReporter,
+  outOption,
+  promptOption,
+  writeJsonLines,
+} from "./options.ts";
 
 interface EvalOptions {
   readonly data: string;
@@ -29,9 +36,9 @@ interface EvalOptions {
 export function evalCommand(interruption: Interruption): Command {
   return new Command("eval")
     .description("measure a checkpoint or a run on a data set")
-    .argument("<checkpoint>", "model folder, run folder, or a run's checkpoint")
+    .addArgument(checkpointArgument())
     .requiredOption("--data <name>", "data set (viva data list)")
-    .option("--path <folder>", "where its files are")
+    .option("--path <folder>", "where its files are: a folder, a file, or org/name on the Hub")
     .option("--split <name>", "split to evaluate on", "test")
     .option("--limit <n>", "a random subset of this many questions", wholeNumber(1))
     .option("--seed <n>", "chooses the subset; seed of generated data", wholeNumber(0), 42)
@@ -48,10 +55,12 @@ export function evalCommand(interruption: Interruption): Command {
 }
 
 async function evaluate(checkpoint: string, options: EvalOptions, signal: AbortSignal): Promise<void> {
+  const reporter = downloadReporter();
+  const { path } = options;
   const source = {
     name: options.data,
     seed: options.seed,
-    ...(options.path === undefined ? {} : { path: options.path }),
+    ...(path === undefined ? {} : { path: (await locateDataset(path, { key: "--path", reporter, signal })).folder }),
   };
   const all = await loadDataset({ ...source, split: options.split });
   const examples = evaluationSubset(all, options.limit ?? null, options.seed);
@@ -60,8 +69,7 @@ async function evaluate(checkpoint: string, options: EvalOptions, signal: AbortS
     console.error(`no baselines, the training split cannot be read: ${error.message}`);
     return null;
   });
-  const opened = await openCheckpoint(checkpoint, options);
-  const reporter = createReporter({ out: process.stderr, json: false });
+  const opened = await openCheckpoint(checkpoint, { ...options, reporter, signal });
   try {
     const maxCompletionLength =
       options.maxCompletionLength ?? (opened.recipe === null ? 64 : evaluationLength(opened.recipe));

@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import { exportCheckpoint } from "../recipes/export.ts";
 import { byteSize, type Interruption, wholeNumber } from "./arguments.ts";
+import { checkpointArgument, downloadReporter } from "./options.ts";
 
 interface ExportCommandOptions {
   readonly out: string;
@@ -17,7 +18,7 @@ interface ExportCommandOptions {
 export function exportCommand(interruption: Interruption): Command {
   return new Command("export")
     .description("write a checkpoint as a PEFT adapter or a whole model in Hugging Face layout, with a model card")
-    .argument("<checkpoint>", "model folder, adapter folder, run folder, or a run's checkpoint")
+    .addArgument(checkpointArgument())
     .requiredOption("--out <folder>", "where to write; a new or empty folder")
     .addOption(
       new Option(
@@ -34,12 +35,17 @@ export function exportCommand(interruption: Interruption): Command {
     .option("--overwrite", "replace an earlier export in --out")
     .option("--json", "print what was written as JSON")
     .action((checkpoint: string, options: ExportCommandOptions) =>
-      interruption.during(() => write(checkpoint, options)),
+      interruption.during((signal) => write(checkpoint, options, signal)),
     );
 }
 
-async function write(checkpoint: string, { maxShardSize, json, overwrite, ...options }: ExportCommandOptions) {
-  const o = { ...options, maxShardBytes: maxShardSize, overwrite: overwrite ?? false };
+async function write(
+  checkpoint: string,
+  { maxShardSize, json, overwrite, ...options }: ExportCommandOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const source = { reporter: downloadReporter(), signal };
+  const o = { ...options, ...source, maxShardBytes: maxShardSize, overwrite: overwrite ?? false };
   const exported = await exportCheckpoint(checkpoint, o);
   if (json) {
     console.log(JSON.stringify(exported));

@@ -5,7 +5,14 @@ import { UserError } from "../core/errors.ts";
 import { openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
 import { type GeneratedRow, generateRows, readRows } from "../recipes/rows.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
-import { deviceOption, outOption, promptOption, writeJsonLines } from "./options.ts";
+import {
+  checkpointArgument,
+  deviceOption,
+  downloadReporter,
+  outOption,
+  promptOption,
+  writeJsonLines,
+} from "./options.ts";
 
 interface GenerateOptions {
   readonly rows: string;
@@ -23,7 +30,7 @@ interface GenerateOptions {
 export function generateCommand(interruption: Interruption): Command {
   return new Command("generate")
     .description("sample completions for rows of a file")
-    .argument("<checkpoint>", "model folder, run folder, or a run's checkpoint")
+    .addArgument(checkpointArgument())
     .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages}; image paths relative to it")
     .addOption(outOption("JSONL: one line per row"))
     .option("--num-generations <n>", "completions per row", wholeNumber(1), 1)
@@ -38,15 +45,17 @@ export function generateCommand(interruption: Interruption): Command {
     .option("--max-completion-length <n>", "tokens after which a completion is cut", wholeNumber(1), 256)
     .addOption(promptOption())
     .addOption(deviceOption())
-    .action((checkpoint: string, options: GenerateOptions) => interruption.during(() => generate(checkpoint, options)));
+    .action((checkpoint: string, options: GenerateOptions) =>
+      interruption.during((signal) => generate(checkpoint, options, signal)),
+    );
 }
 
-async function generate(checkpoint: string, options: GenerateOptions): Promise<void> {
+async function generate(checkpoint: string, options: GenerateOptions, signal: AbortSignal): Promise<void> {
   const { numGenerations, maxCompletionLength, topP, topK, seed } = options;
   if (topP === 0) throw new UserError("--top-p must be above 0");
   const rows = readRows(options.rows);
   const temperature = options.temperature ?? (numGenerations === 1 ? 0 : 1);
-  const opened = await openCheckpoint(checkpoint, options);
+  const opened = await openCheckpoint(checkpoint, { ...options, reporter: downloadReporter(), signal });
   try {
     const sampling = { numGenerations, maxCompletionLength, temperature, topP, topK, seed };
     const results: GeneratedRow[] = [];

@@ -4,7 +4,14 @@ import type { Device } from "../core/device.ts";
 import { openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
 import { readRows, type ScoredRow, scoreRows } from "../recipes/rows.ts";
 import type { Interruption } from "./arguments.ts";
-import { deviceOption, outOption, promptOption, writeJsonLines } from "./options.ts";
+import {
+  checkpointArgument,
+  deviceOption,
+  downloadReporter,
+  outOption,
+  promptOption,
+  writeJsonLines,
+} from "./options.ts";
 
 interface LogprobsOptions {
   readonly rows: string;
@@ -16,15 +23,15 @@ interface LogprobsOptions {
 export function logprobsCommand(interruption: Interruption): Command {
   return new Command("logprobs")
     .description("per-token log-probs of given completions, the closing end-of-turn token included")
-    .argument("<checkpoint>", "model folder, run folder, or a run's checkpoint")
+    .addArgument(checkpointArgument())
     .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages, completion}")
     .addOption(outOption("JSONL: token_ids, log_probs (natural), prompt_tokens, image_tokens per row"))
     .addOption(promptOption())
     .addOption(deviceOption())
     .action((checkpoint: string, options: LogprobsOptions) =>
-      interruption.during(async () => {
+      interruption.during(async (signal) => {
         const rows = readRows(options.rows);
-        const opened = await openCheckpoint(checkpoint, options);
+        const opened = await openCheckpoint(checkpoint, { ...options, reporter: downloadReporter(), signal });
         try {
           const scored: ScoredRow[] = [];
           await scoreRows(opened, options.rows, rows, (row) => scored.push(row));

@@ -26,7 +26,7 @@ const program = new Command("viva")
   .addCommand(logprobsCommand(interruption))
   .addCommand(exportCommand(interruption))
   .addCommand(benchCommand(interruption))
-  .addCommand(dataCommand())
+  .addCommand(dataCommand(interruption))
   .addCommand(doctorCommand());
 
 for (const command of program.commands) command.showHelpAfterError("(--help shows what is known)");

@@ -1,10 +1,24 @@
 /** Options that several commands share, and writing their output files. */
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
-import { Option } from "commander";
+import { Argument, Option } from "commander";
 import { devices } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import { replaceFile } from "../runs/durable.ts";
+import { createReporter, type Reporter } from "../runs/reporter.ts";
+
+/** What `openCheckpoint` takes. */
+export function checkpointArgument(): Argument {
+  return new Argument(
+    "<checkpoint>",
+    "model folder, run folder, a run's checkpoint, or org/name[@revision] on the Hub",
+  );
+}
+
+/** Shows a download's progress on stderr, since stdout is for results. */
+export function downloadReporter(): Reporter {
+  return createReporter({ out: process.stderr });
+}
 
 /** --prompt: how questions are put. */
 export function promptOption(): Option {

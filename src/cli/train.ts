@@ -7,11 +7,13 @@ import { UserError } from "../core/errors.ts";
 import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
 import { describePreflight } from "../recipes/preflight.ts";
 import { openData, openSession } from "../recipes/session.ts";
+import { pinnedLike } from "../recipes/sources.ts";
 import { type TrainResult, trainRecipe } from "../recipes/train.ts";
 import { environment } from "../runs/environment.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import { createRun, defaultRunFolder, isRun, openRun, runPaths } from "../runs/run-folder.ts";
 import { collect, type Interruption } from "./arguments.ts";
+import { downloadReporter } from "./options.ts";
 
 interface TrainOptions {
   readonly set: readonly string[];
@@ -34,7 +36,7 @@ export function trainCommand(interruption: Interruption): Command {
     .option("--quiet", "warnings and errors only")
     .action(async (recipe: string | undefined, options: TrainOptions) => {
       await interruption.during(async (signal) => {
-        if (options.preflightOnly) return lookOver(recipe, options);
+        if (options.preflightOnly) return lookOver(recipe, options, signal);
         const reporter = createReporter(options);
         try {
           const { folder } = await train(recipe, options, reporter, signal);
@@ -46,13 +48,13 @@ export function trainCommand(interruption: Interruption): Command {
     });
 }
 
-/** Checks all that can be checked without the model's weights. */
-async function lookOver(recipeFile: string | undefined, options: TrainOptions): Promise<void> {
+/** Checks all that can be checked without running the model. */
+async function lookOver(recipeFile: string | undefined, options: TrainOptions, signal: AbortSignal): Promise<void> {
   if (options.resume || options.run !== undefined) {
     throw new UserError("train --preflight-only: looks at a recipe; leave --run and --resume out");
   }
   const { recipe } = loadNew(recipeFile, options);
-  const data = await openData(recipe, resolve(defaultRunFolder(recipe.name)));
+  const data = await openData(recipe, resolve(defaultRunFolder(recipe.name)), { reporter: downloadReporter(), signal });
   await data.close();
   for (const report of data.preflight) {
     if (options.json) console.log(JSON.stringify(report));
@@ -70,14 +72,14 @@ export async function train(
   const resume = options.resume ?? false;
   const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
   const folder = resolve(options.run ?? defaultRunFolder(loaded.recipe.name));
-  const session = await openSession(loaded.recipe, folder);
+  const session = await openSession(loaded.recipe, folder, { reporter, signal });
   try {
     const packages = ["../../package.json", "../../node_modules/onnxruntime-node/package.json"];
     const files = packages.map((path) => fileURLToPath(new URL(path, import.meta.url)));
-    const content = { recipeYaml: resolvedYaml(loaded.recipe, session.notes), environment: environment(files) };
+    const content = { recipeYaml: resolvedYaml(session.recipe, session.notes), environment: environment(files) };
     const run = resume ? openRun(folder) : createRun(folder, content);
     try {
-      const result = await trainRecipe(loaded.recipe, session, run, { reporter, resume, signal });
+      const result = await trainRecipe(session.recipe, session, run, { reporter, resume, signal });
       return { ...result, folder };
     } finally {
       run.close();
@@ -103,7 +105,8 @@ function loadRun(recipeFile: string | undefined, { run, set }: TrainOptions): Lo
   if (recipeFile === undefined && set.length > 0) {
     throw new UserError("train --resume: a run keeps its recipe, --set cannot change it; start a new run");
   }
-  if (recipeFile !== undefined && loadRecipe(recipeFile, set).yaml !== own.yaml) {
+  const isOther = (file: string) => resolvedYaml(pinnedLike(loadRecipe(file, set).recipe, own.recipe)) !== own.yaml;
+  if (recipeFile !== undefined && isOther(recipeFile)) {
     throw new UserError(`${recipeFile} differs from the recipe of ${run}; leave it out to resume, or start a new run`);
   }
   return own;

@@ -55,9 +55,9 @@ export interface Message {
 
 /** An image ready for the vision tower. */
 export interface ImageFeatures {
-  /** [patches, channels x temporal x patch x patch], row-major, in the tower's own patch order. */
+  /** [patches, channels x temporal x patch x patch], row-major, frame by frame, in the tower's own patch order. */
   readonly patches: Float32Array;
-  /** Patches in time, height and width. */
+  /** Frames, and patches of a frame in height and width. Frames (moments, or tiles of a large image) never see each other. */
   readonly grid: readonly [number, number, number];
   /** Content hash of the original pixels or file, for caches and rollout records. */
   readonly sha256: string;

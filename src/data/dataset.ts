@@ -21,6 +21,8 @@ export interface Dataset {
   readonly licence: string;
   /** Its name on the Hugging Face Hub, where it is there. */
   readonly hubName?: string;
+  /** What is on the Hub under this name holds what `load` reads. */
+  readonly downloadable?: true;
   /** How a user gets the data. */
   readonly obtain: string;
   /** The split's examples, `meta.split` set; throws UserError for a path, split or row that is wrong. */

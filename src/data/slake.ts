@@ -26,6 +26,7 @@ export const slake: Dataset = {
   description: "SLAKE (English): 642 CT, MRI and X-ray images, 4,919 / 1,053 / 1,061 questions, some needing knowledge",
   licence: "CC-BY-4.0",
   hubName: "BoKelvin/SLAKE",
+  downloadable: true,
   obtain:
     "download Slake1.0 (https://www.med-vqa.com/slake/ or the dataset BoKelvin/SLAKE on the Hugging Face Hub, " +
     "imgs.zip unpacked) into a folder with train.json, validate.json, test.json and imgs/, and give that folder as path",

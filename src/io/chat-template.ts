@@ -2,6 +2,7 @@
 import { Template } from "@huggingface/jinja";
 import { messageOf, UserError } from "../core/errors.ts";
 import type { Message } from "../core/records.ts";
+import { createTimeLimit } from "./time-limit.ts";
 
 export interface ChatTemplateOptions {
   /** Ends with the opening of an assistant turn; default false. */
@@ -28,11 +29,13 @@ export function renderChat(template: string, messages: readonly Message[], optio
       : content.map((part) => (part.type === "text" ? part.text : "")).join(""),
   }));
   try {
-    return new Template(template).render({
-      ...options.variables,
-      messages: plain,
-      add_generation_prompt: options.addGenerationPrompt ?? false,
-    });
+    return createTimeLimit()("rendering it", () =>
+      new Template(template).render({
+        ...options.variables,
+        messages: plain,
+        add_generation_prompt: options.addGenerationPrompt ?? false,
+      }),
+    );
   } catch (error) {
     throw new UserError(`the model's chat template cannot be rendered: ${messageOf(error)}`, { cause: error });
   }

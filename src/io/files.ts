@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
@@ -43,8 +44,15 @@ export function writeBeside(path: string, fill: (write: (bytes: Uint8Array) => v
   syncFolder(dirname(path));
 }
 
+/** What fits into one string of the engine. */
+const MAX_TEXT_BYTES = 500_000_000;
+
 /** Reads a text file a user gave; `what` names its role in the error, e.g. "model configuration". */
 export function readText(path: string, what: string): string {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > MAX_TEXT_BYTES) {
+    throw new UserError(`cannot read ${what} ${path}: it has ${size} bytes, more than ${MAX_TEXT_BYTES}`);
+  }
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
@@ -61,11 +69,17 @@ export function readJson(path: string, what: string): unknown {
     const at = faultPosition(text, messageOf(error));
     const lines = text.slice(0, at).split("\n");
     const [line, column] = [lines.length, lines.at(-1)!.length + 1];
-    const reason = messageOf(error).replace(/( in JSON at position|, "|, \.\.\.").*$/s, ""); // drops V8's excerpt
-    throw new UserError(`${what} ${path} is not valid JSON: line ${line}, column ${column}: ${reason}`, {
+    throw new UserError(`${what} ${path} is not valid JSON: line ${line}, column ${column}: ${jsonFault(error)}`, {
       cause: error,
     });
   }
+}
+
+/** What JSON.parse found wrong, in one line and without V8's excerpt of the text. */
+export function jsonFault(error: unknown): string {
+  const reason = messageOf(error).replace(/( in JSON at position|, "|, \.\.\.").*$/s, "");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return reason.replace(/[\u0000-\u001f\u007f]/g, (character) => JSON.stringify(character).slice(1, -1));
 }
 
 /** The UserError for a file that could not be read: one sentence with role, path and reason. */

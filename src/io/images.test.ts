@@ -121,6 +121,7 @@ describe("decodeImage refuses, naming the file,", () => {
     ["text", () => Buffer.from("hello"), /is no image in a known format/],
     ["DICOM", () => Buffer.concat([Buffer.alloc(128), Buffer.from("DICM1234")]), /is a DICOM file: convert it to PNG/],
     ["SVG", () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), /format svg.*convert/],
+    ["a PDF", () => Buffer.from("%PDF-1.4 1 0 obj"), /is no image in a known format/],
     ["half a JPEG", async () => half(await sharp(noise, noisy).jpeg().toBuffer()), /damaged or cut short.*replace it/],
     ["a JPEG short of its end", async () => (await sharp(noise, noisy).jpeg().toBuffer()).subarray(0, -2), /cut short/],
     ["half a PNG", async () => half(await sharp(noise, noisy).png().toBuffer()), /damaged or cut short/],

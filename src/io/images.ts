@@ -14,6 +14,8 @@ import { fileError, sha256 } from "./files.ts";
 /** A larger image is refused before it is decoded: 10,000 x 10,000. */
 export const MAX_IMAGE_PIXELS = 100_000_000;
 const MAX_FILE_BYTES = 1_000_000_000;
+/** The largest image takes a few seconds; a file made to be slow may not take for ever. */
+const LIMIT = { seconds: 120 };
 const FORMATS = ["png", "jpeg", "webp", "tiff", "gif", "heif"];
 
 /** Pixels in RGB with the size as shown (after EXIF rotation) and the hash of the file, or of pixels given directly. */
@@ -73,15 +75,31 @@ async function readImageFile(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Known by its first bytes: a decoder for any other format (SVG, PDF…) never sees the file. */
+function hasKnownStart(bytes: Uint8Array): boolean {
+  const start = Buffer.from(bytes.subarray(0, 12)).toString("latin1");
+  if (/^(\x89PNG|\xff\xd8\xff|GIF8|II[*+]\0|MM\0[*+])/.test(start)) return true;
+  return /^RIFF.{4}WEBP|^.{4}ftyp/s.test(start);
+}
+
 async function readMetadata(path: string, bytes: Uint8Array): Promise<Metadata> {
   if (bytes.length === 0) throw new UserError(`image ${path} is an empty file`);
+  if (Buffer.from(bytes.subarray(128, 132)).toString("latin1") === "DICM") {
+    throw new UserError(`image ${path} is a DICOM file: convert it to PNG with the window you want first`);
+  }
+  if (!hasKnownStart(bytes)) {
+    const isSvg = /^\s*<(\?xml|svg)/i.test(Buffer.from(bytes.subarray(0, 100)).toString("latin1"));
+    const reason = isSvg
+      ? "is in the format svg, which is not read"
+      : "is no image in a known format (PNG, JPEG, WebP, TIFF, GIF)";
+    throw new UserError(`image ${path} ${reason}: replace or convert it`);
+  }
   let metadata: Metadata;
   try {
-    metadata = await sharp(bytes, { ...options, limitInputPixels: false }).metadata();
+    metadata = await sharp(bytes, { ...options, limitInputPixels: false })
+      .timeout(LIMIT)
+      .metadata();
   } catch (error) {
-    if (Buffer.from(bytes.subarray(128, 132)).toString("latin1") === "DICM") {
-      throw new UserError(`image ${path} is a DICOM file: convert it to PNG with the window you want first`);
-    }
     const isUnknown = /unsupported image format/.test(messageOf(error));
     const reason = isUnknown
       ? "is no image in a known format (PNG, JPEG, WebP, TIFF, GIF)"
@@ -112,7 +130,7 @@ function checkMetadata(path: string, { format, width, height, depth }: Metadata)
 async function decode(path: string, bytes: Uint8Array, metadata: Metadata): Promise<RawImage> {
   try {
     const isCmyk = metadata.space === "cmyk";
-    const input = sharp(bytes, options);
+    const input = sharp(bytes, options).timeout(LIMIT);
     const pipeline = isCmyk ? input.pipelineColourspace("cmyk").toColourspace("cmyk") : input.removeAlpha();
     const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true });
     const { width, height } = info;

@@ -1,5 +1,5 @@
 /**
- * Pillow's antialiased bicubic resize of 8-bit images, bit for bit: two passes with fixed-point weights as in its
+ * Pillow's antialiased resizes of 8-bit images, bicubic and Lanczos, bit for bit: two passes with fixed-point weights as in its
  * Resample.c. Each pass rounds to 8 bits, so their order shows: Pillow 13 begins with the columns when the height shrinks
  * by more than twice what the width does; older versions always begin with the rows and differ there by one level.
  */
@@ -9,16 +9,52 @@ import type { RawImage } from "../core/records.ts";
 const PRECISION_BITS = 32 - 8 - 2;
 const HALF = 1 << (PRECISION_BITS - 1);
 
-/** Resizes to `width` x `height`; an axis that keeps its size is not touched. */
+/** A filter's weight by distance in (shrunken) input pixels; 0 from `support` on. */
+interface Filter {
+  readonly support: number;
+  weight(distance: number): number;
+}
+
+/** Cubic convolution with a = -0.5. */
+const bicubic: Filter = {
+  support: 2,
+  weight: (distance) => {
+    const x = Math.abs(distance);
+    if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+    if (x < 2) return (((x - 5) * x + 8) * x - 4) * -0.5;
+    return 0;
+  },
+};
+
+/** A sinc that a wider sinc fades out over three lobes. */
+const lanczos: Filter = {
+  support: 3,
+  weight: (x) => (-3 <= x && x < 3 ? sinc(x) * sinc(x / 3) : 0),
+};
+
+function sinc(x: number): number {
+  return x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI);
+}
+
+/** Resizes to `width` x `height` as Pillow's BICUBIC; an axis that keeps its size is not touched. */
 export function resizeBicubic(image: RawImage, width: number, height: number): RawImage {
+  return resize(image, width, height, bicubic);
+}
+
+/** Resizes to `width` x `height` as Pillow's LANCZOS; an axis that keeps its size is not touched. */
+export function resizeLanczos(image: RawImage, width: number, height: number): RawImage {
+  return resize(image, width, height, lanczos);
+}
+
+function resize(image: RawImage, width: number, height: number, filter: Filter): RawImage {
   if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
-    throw new Error(`resizeBicubic: the new size must be positive integers, got ${width} x ${height}`);
+    throw new Error(`resize: the new size must be positive integers, got ${width} x ${height}`);
   }
   const lost = image.height - height;
   const columnsFirst = lost > 0 && lost > 2 * (image.width - width);
   return columnsFirst
-    ? resizeRows(resizeColumns(image, height), width)
-    : resizeColumns(resizeRows(image, width), height);
+    ? resizeRows(resizeColumns(image, height, filter), width, filter)
+    : resizeColumns(resizeRows(image, width, filter), height, filter);
 }
 
 /** For every output pixel: the first input pixel, how many, and their weights. */
@@ -30,10 +66,10 @@ interface Weights {
   readonly stride: number;
 }
 
-function computeWeights(inputs: number, outputs: number): Weights {
+function computeWeights(inputs: number, outputs: number, filter: Filter): Weights {
   const scale = inputs / outputs;
   const filterScale = Math.max(scale, 1); // shrinking widens the filter: that is the antialiasing
-  const support = 2 * filterScale;
+  const support = filter.support * filterScale;
   const stride = Math.ceil(support) * 2 + 1;
   const first = new Int32Array(outputs);
   const count = new Int32Array(outputs);
@@ -45,7 +81,7 @@ function computeWeights(inputs: number, outputs: number): Weights {
     const n = Math.min(inputs, Math.trunc(center + support + 0.5)) - from;
     let sum = 0;
     for (let i = 0; i < n; i++) {
-      weights[i] = bicubic((i + from - center + 0.5) * (1 / filterScale));
+      weights[i] = filter.weight((i + from - center + 0.5) * (1 / filterScale));
       sum += weights[i]!;
     }
     for (let i = 0; i < n; i++) {
@@ -58,18 +94,10 @@ function computeWeights(inputs: number, outputs: number): Weights {
   return { first, count, values, stride };
 }
 
-/** Cubic convolution with a = -0.5. */
-function bicubic(position: number): number {
-  const x = Math.abs(position);
-  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
-  if (x < 2) return (((x - 5) * x + 8) * x - 4) * -0.5;
-  return 0;
-}
-
-function resizeRows(image: RawImage, width: number): RawImage {
+function resizeRows(image: RawImage, width: number, filter: Filter): RawImage {
   if (width === image.width) return image;
   const { height, channels, data } = image;
-  const { first, count, values, stride } = computeWeights(image.width, width);
+  const { first, count, values, stride } = computeWeights(image.width, width, filter);
   const out = new Uint8ClampedArray(width * height * channels);
   let o = 0;
   for (let y = 0; y < height; y++) {
@@ -87,10 +115,10 @@ function resizeRows(image: RawImage, width: number): RawImage {
   return { width, height, channels, data: new Uint8Array(out.buffer) };
 }
 
-function resizeColumns(image: RawImage, height: number): RawImage {
+function resizeColumns(image: RawImage, height: number, filter: Filter): RawImage {
   if (height === image.height) return image;
   const { width, channels, data } = image;
-  const { first, count, values, stride } = computeWeights(image.height, height);
+  const { first, count, values, stride } = computeWeights(image.height, height, filter);
   const rowLength = width * channels;
   const out = new Uint8ClampedArray(rowLength * height);
   const sums = new Int32Array(rowLength);

@@ -1,5 +1,6 @@
 /** Reads a safetensors header as hostile input: nothing in it is used before lengths, names, shapes and offsets agree. */
-import { messageOf, UserError } from "../core/errors.ts";
+import { UserError } from "../core/errors.ts";
+import { jsonFault } from "./files.ts";
 import { repeatedKey } from "./json-keys.ts";
 
 /** One tensor: `begin` counts bytes from the start of the file. */
@@ -24,6 +25,7 @@ export function isTensorName(name: string): boolean {
 
 /** As the reference implementation: a header of a real model is a few hundred kilobytes. */
 const MAX_HEADER_BYTES = 100_000_000;
+const MAX_RANK = 32;
 
 const bitsOf: ReadonlyMap<string, number> = new Map([
   ...["F64", "I64", "U64", "C64"].map((dtype) => [dtype, 64] as const),
@@ -69,7 +71,7 @@ function parseRecord(bytes: Uint8Array, fail: Fail): object {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     record = JSON.parse(text);
   } catch (error) {
-    return fail(`its header is not JSON (${messageOf(error).replace(/, ("|\.\.\.").*$/s, "")})`);
+    return fail(`its header is not JSON (${jsonFault(error)})`);
   }
   if (!isRecord(record)) return fail("its header is not a JSON object");
   const repeated = repeatedKey(text);
@@ -92,8 +94,10 @@ function checkEntry(name: string, value: unknown, dataStart: number, fail: Fail)
   const { dtype, shape, data_offsets: offsets } = value;
   const bits = typeof dtype === "string" ? bitsOf.get(dtype) : undefined;
   if (bits === undefined) fail(`${tensor} has the unknown dtype ${show(dtype)}`);
-  if (!Array.isArray(shape) || !shape.every(isSize)) {
-    return fail(`${tensor} has shape ${show(shape)}; sizes must be integers of at least 0`);
+  if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isSize)) {
+    return fail(
+      `${tensor} has shape ${show(shape)}; sizes must be integers of at least 0, at most ${MAX_RANK} of them`,
+    );
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0]! > offsets[1]!) {
     return fail(`${tensor} has data_offsets ${show(offsets)}; expected [begin, end] with 0 <= begin <= end`);

@@ -55,6 +55,38 @@ describe("writing and reading", () => {
     expect(readdirSync(folder)).toEqual(["x.safetensors"]);
   });
 
+  it.each(["F32", "F16", "BF16"] as const)("reads rows of %s alone", (dtype) => {
+    const data = Float32Array.from({ length: 24 }, (_, i) => i);
+    writeSafetensors(
+      path,
+      [
+        { name: "before", shape: [1], data: Float32Array.of(9) },
+        { name: "x", shape: [4, 3, 2], data },
+      ],
+      dtype,
+    );
+    const file = openSafetensors(path);
+    expect(file.readRows("x", 1, 3)).toEqual(data.slice(6, 18));
+    expect(file.readRows("x", 0, 4)).toEqual(file.readFloat32("x"));
+    expect(file.readRows("x", 4, 4)).toEqual(new Float32Array());
+    for (const [from, to] of [
+      [-1, 2],
+      [2, 1],
+      [0, 5],
+      [0.5, 1],
+    ] as const) {
+      expect(() => file.readRows("x", from, to)).toThrow(/"x" has 4 rows/);
+    }
+    file.close();
+  });
+
+  it("keeps metadata beside the format", () => {
+    writeSafetensors(path, tensors, "F32", { base: "org/name" });
+    const file = openSafetensors(path);
+    expect(file.metadata).toEqual({ format: "pt", base: "org/name" });
+    file.close();
+  });
+
   it("converts tensors longer than a chunk whole", () => {
     const data = Float32Array.from({ length: (1 << 22) + 3 }, (_, i) => i % 251);
     writeSafetensors(path, [{ name: "x", shape: [data.length], data }], "BF16");

@@ -2,7 +2,7 @@
  * The safetensors format: a JSON header, then every tensor's bytes without gaps. The reader checks the whole header before
  * it believes any of it and reads single tensors by byte range; the writer streams beside and renames. Little-endian.
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { UserError } from "../core/errors.ts";
 import { fileError, writeBeside } from "./files.ts";
 import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "./float16.ts";
@@ -23,6 +23,8 @@ export interface SafetensorsFile {
   info(name: string): StoredTensorInfo;
   /** The values of an F32, F16 or BF16 tensor, row-major; any other dtype is a UserError. */
   readFloat32(name: string): Float32Array;
+  /** Rows `from` to `to` (exclusive) along the first dimension, as `readFloat32` would give them; only they are read. */
+  readRows(name: string, from: number, to: number): Float32Array;
   /** The stored bytes of a tensor of any dtype. */
   readBytes(name: string): Uint8Array;
   close(): void;
@@ -56,6 +58,7 @@ export function openSafetensors(path: string): SafetensorsFile {
       metadata: header.metadata,
       info: (name) => entry(name),
       readFloat32: (name) => readFloats(file, path, name, entry(name)),
+      readRows: (name, from, to) => readFloats(file, path, name, rowsOf(entry(name), name, from, to)),
       readBytes: (name) => readBytes(file, path, entry(name).begin, entry(name).end - entry(name).begin),
       close: () => closeSync(file),
     };
@@ -65,11 +68,19 @@ export function openSafetensors(path: string): SafetensorsFile {
   }
 }
 
+/** Texts of the header's __metadata__; transformers reads files whose "format" is "pt", which stands there by itself. */
+export type SafetensorsMetadata = Readonly<Record<string, string>>;
+
 /** Writes one file whole or not at all; the values are rounded to `dtype` (default F32). */
-export function writeSafetensors(path: string, tensors: Iterable<NamedTensor>, dtype: FloatStorage = "F32"): void {
+export function writeSafetensors(
+  path: string,
+  tensors: Iterable<NamedTensor>,
+  dtype: FloatStorage = "F32",
+  metadata: SafetensorsMetadata = {},
+): void {
   const all = [...tensors];
   writeBeside(path, (write) => {
-    write(encodeHeader(all, dtype));
+    write(encodeHeader(all, dtype, metadata));
     for (const tensor of all) {
       const values = tensor.data;
       if (values.length !== sizeOf(tensor.shape)) {
@@ -93,7 +104,7 @@ const CHUNK = 1 << 22;
 
 function openForReading(path: string): number {
   try {
-    return openSync(path, "r");
+    return openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)); // a pipe must not wait for its writer
   } catch (error) {
     throw fileError(path, "weights", error);
   }
@@ -106,7 +117,7 @@ function readFloats(file: number, path: string, name: string, entry: TensorEntry
       `${path}: tensor "${name}" is stored as ${dtype}; only F32, F16 and BF16 can be read as weights`,
     );
   }
-  const values = new Float32Array(sizeOf(entry.shape));
+  const values = allocate(path, name, sizeOf(entry.shape));
   if (dtype === "F32") {
     fillBytes(file, path, begin, new Uint8Array(values.buffer));
     return values;
@@ -119,6 +130,26 @@ function readFloats(file: number, path: string, name: string, entry: TensorEntry
     widen(part, values.subarray(start, start + part.length));
   }
   return values;
+}
+
+function allocate(path: string, name: string, length: number): Float32Array<ArrayBuffer> {
+  try {
+    return new Float32Array(length);
+  } catch (error) {
+    const gb = ((4 * length) / 1e9).toPrecision(3);
+    throw new UserError(`${path}: there is no memory for the ${gb} GB of tensor "${name}"`, { cause: error });
+  }
+}
+
+/** A part of an entry: rows of its first dimension follow each other in the file. */
+function rowsOf(entry: TensorEntry, name: string, from: number, to: number): TensorEntry {
+  const [rows = 0, ...rest] = entry.shape;
+  if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || to < from || to > rows) {
+    throw new Error(`readRows: "${name}" has ${rows} rows, got ${from} to ${to}`);
+  }
+  const stride = rows === 0 ? 0 : (entry.end - entry.begin) / rows;
+  const [begin, end] = [entry.begin + from * stride, entry.begin + to * stride];
+  return { dtype: entry.dtype, shape: [to - from, ...rest], begin, end };
 }
 
 function readBytes(file: number, path: string, offset: number, length: number): Uint8Array {
@@ -135,8 +166,8 @@ function fillBytes(file: number, path: string, offset: number, bytes: Uint8Array
   }
 }
 
-function encodeHeader(tensors: readonly NamedTensor[], dtype: FloatStorage): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
+function encodeHeader(tensors: readonly NamedTensor[], dtype: FloatStorage, metadata: SafetensorsMetadata): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: { format: "pt", ...metadata } };
   let end = 0;
   for (const { name, shape } of tensors) {
     if (!isTensorName(name)) throw new Error(`writeSafetensors: "${name}" is no name for a tensor`);

@@ -5,6 +5,7 @@ import { Tokenizer as Backend } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { messageOf, UserError } from "../core/errors.ts";
 import { readJson, readText } from "./files.ts";
+import { createTimeLimit } from "./time-limit.ts";
 
 export interface Tokenizer {
   /** Special tokens spelled out in the text become their single ids; none is added. */
@@ -26,7 +27,13 @@ export interface Tokenizer {
   readonly namedTokens: Readonly<Record<string, string>>;
 }
 
-const addedToken = z.looseObject({ id: z.int().min(0), content: z.string().min(1), special: z.boolean().optional() });
+/** Tables are as long as the largest id says; real vocabularies end below 300,000. */
+const MAX_ID = 2 ** 22;
+const addedToken = z.looseObject({
+  id: z.int().min(0).max(MAX_ID),
+  content: z.string().min(1),
+  special: z.boolean().optional(),
+});
 const tokenizerSchema = z.looseObject({ model: z.looseObject({}), added_tokens: z.array(addedToken).default([]) });
 const tokenText = z.union([z.string(), z.looseObject({ content: z.string() }).transform((token) => token.content)]);
 const namedTokenKeys = [
@@ -58,9 +65,13 @@ export function loadTokenizer(folder: string): Tokenizer {
   const configPath = join(folder, "tokenizer_config.json");
   const config = existsSync(configPath) ? parse(configSchema, configPath, "tokenizer configuration") : {};
 
-  const backend = build(json, path);
+  checkIds(json.model, path);
+  const limit = createTimeLimit();
+  const backend = limit(`reading ${path}`, () => build(json, path));
   const ids = new Map<string, number>();
-  for (const [token, id] of backend.get_vocab()) if (token !== undefined) ids.set(token, id);
+  limit(`reading ${path}`, () => {
+    for (const [token, id] of backend.get_vocab()) if (token !== undefined) ids.set(token, id);
+  });
   const vocabSize = [...ids.values()].reduce((largest, id) => Math.max(largest, id), -1) + 1;
   const specialIds = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id));
   const namedTokens = readNamedTokens(config);
@@ -71,14 +82,15 @@ export function loadTokenizer(folder: string): Tokenizer {
   const specialTokenIds = [...specialIds].sort((a, b) => a - b);
 
   return {
-    encode: (text) => encode(backend, text, path),
-    surrounding: () => surrounding(backend, path),
+    encode: (text) => limit(`turning a text into tokens with ${path}`, () => encode(backend, text, path)),
+    surrounding: () => limit(`turning a text into tokens with ${path}`, () => surrounding(backend, path)),
     decode: (sequence, { skipSpecialTokens = false } = {}) => {
       const kept = Array.from(sequence).filter(
         (id) => backend.id_to_token(id) !== undefined && !(skipSpecialTokens && specialIds.has(id)),
       );
       if (kept.length === 0) return "";
-      return backend.decode(kept, { clean_up_tokenization_spaces: config.clean_up_tokenization_spaces ?? false });
+      const spaces = { clean_up_tokenization_spaces: config.clean_up_tokenization_spaces ?? false };
+      return limit(`turning tokens into text with ${path}`, () => decode(backend, kept, spaces, path));
     },
     idOf: (token) => ids.get(token),
     vocabSize,
@@ -91,18 +103,41 @@ export function loadTokenizer(folder: string): Tokenizer {
 
 type Config = z.infer<typeof configSchema>;
 
+/** The vocabulary is too large for the schema to look at each entry. */
+function checkIds({ type, vocab }: { readonly type?: unknown; readonly vocab?: unknown }, path: string): void {
+  if (typeof vocab !== "object" || vocab === null) return;
+  if (Array.isArray(vocab)) {
+    // A unigram model lists pairs of token and score, whose places are the ids.
+    const isPair = (item: unknown) => Array.isArray(item) && typeof item[0] === "string" && Number.isFinite(item[1]);
+    if (type === "Unigram" && vocab.length <= MAX_ID && vocab.every(isPair)) return;
+    throw new UserError(
+      `tokenizer ${path}: model.vocab is a list, but not one of tokens and scores of a Unigram model`,
+    );
+  }
+  for (const [token, id] of Object.entries(vocab)) {
+    if (Number.isInteger(id) && id >= 0 && id <= MAX_ID) continue;
+    const shown = `${JSON.stringify(token.slice(0, 40))} as ${typeof id === "number" ? id : typeof id}`;
+    throw new UserError(`tokenizer ${path}: model.vocab has ${shown}; an id must be a whole number up to ${MAX_ID}`);
+  }
+}
+
 function build(json: z.infer<typeof tokenizerSchema>, path: string): Backend {
   const absent = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
   try {
     return new Backend({ ...absent, ...json }, {});
   } catch (error) {
-    throw new UserError(`${path} is not a tokenizer that can be read: ${messageOf(error)}`, { cause: error });
+    throw new UserError(`${path} is not a tokenizer that can be read: ${brief(error)}`, { cause: error });
   }
 }
 
-function encode(backend: Backend, text: string, path: string): Int32Array {
+function encode(backend: Backend, text: string, path: string, addSpecialTokens = false): Int32Array {
   if (text === "") return new Int32Array(0);
-  const ids: readonly (number | undefined)[] = backend.encode(text, { add_special_tokens: false }).ids;
+  let ids: readonly (number | undefined)[];
+  try {
+    ids = backend.encode(text, { add_special_tokens: addSpecialTokens }).ids;
+  } catch (error) {
+    throw new UserError(`${path} cannot turn texts into tokens: ${brief(error)}`, { cause: error });
+  }
   return Int32Array.from(ids, (id) => {
     if (id === undefined) throw new UserError(`${path} has no token for a part of ${JSON.stringify(text)}`);
     return id;
@@ -112,10 +147,18 @@ function encode(backend: Backend, text: string, path: string): Int32Array {
 /** What stands around a probe when the post-processor has done its work. */
 function surrounding(backend: Backend, path: string): { readonly before: Int32Array; readonly after: Int32Array } {
   const probe = encode(backend, "a", path);
-  const whole = Int32Array.from(backend.encode("a", { add_special_tokens: true }).ids);
+  const whole = encode(backend, "a", path, true);
   let at = 0;
   while (at + probe.length < whole.length && !probe.every((id, i) => whole[at + i] === id)) at++;
   return { before: whole.slice(0, at), after: whole.slice(at + probe.length) };
+}
+
+function decode(backend: Backend, ids: number[], spaces: Parameters<Backend["decode"]>[1], path: string): string {
+  try {
+    return backend.decode(ids, spaces);
+  } catch (error) {
+    throw new UserError(`${path} cannot turn tokens into text: ${brief(error)}`, { cause: error });
+  }
 }
 
 /** Tokens that the configuration calls special, whether or not tokenizer.json marks them so. */
@@ -146,4 +189,9 @@ function parse<T>(schema: z.ZodType<T>, path: string, what: string): T {
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   throw new UserError(`${what} ${path} is not valid: ${issue.path.join(".") || "the whole file"}: ${issue.message}`);
+}
+
+/** The library quotes what it could not use, however long and whatever it is. */
+function brief(error: unknown): string {
+  return messageOf(error).replace(/\s+/g, " ").replaceAll("[object Object]", "an object").slice(0, 200);
 }

@@ -1,4 +1,15 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -113,5 +124,47 @@ describe("openWeights refuses", () => {
     expect(() => openWeights(folder)).toThrow(/it holds an adapter/);
     expect(() => openWeights(join(folder, "none"))).toThrow(/there is no such folder/);
     expect(() => openWeights(join(folder, "pytorch_model.bin"))).toThrow(/it is a file, not a model folder/);
+  });
+});
+
+describe("a model larger than the memory it may take", () => {
+  const ROWS = 32_768;
+  const WIDTH = 2048;
+
+  /** Eight BF16 matrices, 1 GiB of zeros that no disk holds, the last value of each 1.5. */
+  function writeSparse(): void {
+    const bytes = 2 * ROWS * WIDTH;
+    const entries = Array.from({ length: 8 }, (_, i) => {
+      return [`w${i}`, { dtype: "BF16", shape: [ROWS, WIDTH], data_offsets: [i * bytes, (i + 1) * bytes] }];
+    });
+    const json = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+    const prefix = Buffer.alloc(8);
+    prefix.writeBigUInt64LE(BigInt(json.length));
+    const path = join(folder, "model.safetensors");
+    writeFileSync(path, Buffer.concat([prefix, json]));
+    const start = 8 + json.length;
+    truncateSync(path, start + 8 * bytes);
+    const file = openSync(path, "r+");
+    for (let i = 1; i <= 8; i++) writeSync(file, Uint8Array.of(0xc0, 0x3f), 0, 2, start + i * bytes - 2);
+    closeSync(file);
+  }
+
+  it("is read by names and rows within 100 MB beyond what starting takes", () => {
+    writeSparse();
+    const module = JSON.stringify(new URL("./weights.ts", import.meta.url).href);
+    const script = `
+      import { openWeights } from ${module};
+      const before = process.resourceUsage().maxRSS;
+      const weights = openWeights(process.argv[1]);
+      let sum = 0;
+      for (const name of weights.names) {
+        const [rows] = weights.info(name).shape;
+        for (let from = 0; from < rows; from += 1024) sum += weights.readRows(name, from, from + 1024).at(-1);
+      }
+      console.log(JSON.stringify({ sum, megabytes: (process.resourceUsage().maxRSS - before) / 1000 }));`;
+    const args = ["--import", "tsx", "--input-type=module", "-e", script, folder];
+    const { sum, megabytes } = JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" }));
+    expect(sum).toBe(8 * 1.5);
+    expect(megabytes).toBeLessThan(100);
   });
 });

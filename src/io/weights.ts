@@ -9,17 +9,23 @@ import {
   type NamedTensor,
   openSafetensors,
   type SafetensorsFile,
+  type SafetensorsMetadata,
   type StoredTensorInfo,
   writeSafetensors,
 } from "./safetensors.ts";
+import { isTensorName } from "./safetensors-header.ts";
 
 /** The tensors of a folder, read one at a time. */
 export interface Weights {
   readonly names: readonly string[];
   has(name: string): boolean;
   info(name: string): StoredTensorInfo;
+  /** The header's texts; where there are several shards, of the first. */
+  readonly metadata: SafetensorsMetadata;
   /** The values of an F32, F16 or BF16 tensor, row-major. */
   readFloat32(name: string): Float32Array;
+  /** Rows `from` to `to` (exclusive) along the first dimension; nothing else of the file is read. */
+  readRows(name: string, from: number, to: number): Float32Array;
   close(): void;
 }
 
@@ -28,20 +34,25 @@ export interface SaveWeightsOptions {
   readonly dtype?: FloatStorage;
   /** A shard is closed before it would grow beyond this many bytes of data; default 5 GB. */
   readonly maxShardBytes?: number;
+  /** Kept in every file beside "format". */
+  readonly metadata?: SafetensorsMetadata;
 }
 
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
+/** The whole of a small model's weights. */
+export const SINGLE_WEIGHTS = "model.safetensors";
+/** Which shard holds which tensor. */
+export const WEIGHTS_INDEX = "model.safetensors.index.json";
 
 /** Opens model.safetensors, else the shards of model.safetensors.index.json; every header is checked now. */
 export function openWeights(folder: string): Weights {
-  const single = join(folder, SINGLE);
+  const single = join(folder, SINGLE_WEIGHTS);
   if (existsSync(single)) {
     const file = openSafetensors(single);
     return collect(folder, new Map(file.names.map((name) => [name, file])), [file]);
   }
-  const index = join(folder, INDEX);
-  if (!existsSync(index)) throw new UserError(`${folder} holds neither ${SINGLE} nor ${INDEX}${otherFormat(folder)}`);
+  const index = join(folder, WEIGHTS_INDEX);
+  if (!existsSync(index))
+    throw new UserError(`${folder} holds neither ${SINGLE_WEIGHTS} nor ${WEIGHTS_INDEX}${otherFormat(folder)}`);
   const weightMap = readWeightMap(index);
   const shards = new Map<string, SafetensorsFile>();
   try {
@@ -68,18 +79,21 @@ export function saveWeights(folder: string, tensors: Iterable<NamedTensor>, opti
   const shards = divide([...tensors], dtype, options.maxShardBytes ?? 5e9);
   const of = String(shards.length).padStart(5, "0");
   const files = shards.map((_, i) =>
-    shards.length === 1 ? SINGLE : `model-${String(i + 1).padStart(5, "0")}-of-${of}.safetensors`,
+    shards.length === 1 ? SINGLE_WEIGHTS : `model-${String(i + 1).padStart(5, "0")}-of-${of}.safetensors`,
   );
-  for (const [i, shard] of shards.entries()) writeSafetensors(join(folder, files[i]!), shard, dtype);
+  for (const [i, shard] of shards.entries()) {
+    writeSafetensors(join(folder, files[i]!), shard, dtype, options.metadata);
+  }
   if (shards.length > 1) {
     const entries = shards.flatMap((shard, i) => shard.map(({ name }) => [name, files[i]!] as const));
     const total = shards.flat().reduce((sum, tensor) => sum + bytesOf(tensor, dtype), 0);
     const index = { metadata: { total_size: total }, weight_map: Object.fromEntries(entries.sort(byName)) };
-    writeFileAtomic(join(folder, INDEX), `${JSON.stringify(index, null, 2)}\n`);
+    writeFileAtomic(join(folder, WEIGHTS_INDEX), `${JSON.stringify(index, null, 2)}\n`);
   }
-  const keep = new Set(shards.length > 1 ? [...files, INDEX] : files);
+  const keep = new Set(shards.length > 1 ? [...files, WEIGHTS_INDEX] : files);
   for (const file of readdirSync(folder)) {
-    const isWeights = file === SINGLE || file === INDEX || /^model-\d{5}-of-\d{5}\.safetensors$/.test(file);
+    const isWeights =
+      file === SINGLE_WEIGHTS || file === WEIGHTS_INDEX || /^model-\d{5}-of-\d{5}\.safetensors$/.test(file);
     if (isWeights && !keep.has(file)) rmSync(join(folder, file));
   }
 }
@@ -98,7 +112,9 @@ function collect(
     names: [...files.keys()],
     has: (name) => files.has(name),
     info: (name) => file(name).info(name),
+    metadata: open[0]?.metadata ?? {},
     readFloat32: (name) => file(name).readFloat32(name),
+    readRows: (name, from, to) => file(name).readRows(name, from, to),
     close: () => {
       for (const each of open) each.close();
     },
@@ -106,7 +122,7 @@ function collect(
 }
 
 /** The index's weight_map; a shard must be a file name in the same folder. */
-function readWeightMap(index: string): Map<string, string> {
+export function readWeightMap(index: string): Map<string, string> {
   const record = readJson(index, "weight index") as { weight_map?: unknown } | null;
   const weightMap = record?.weight_map;
   if (typeof weightMap !== "object" || weightMap === null || Array.isArray(weightMap)) {
@@ -115,11 +131,14 @@ function readWeightMap(index: string): Map<string, string> {
   const entries = Object.entries(weightMap);
   if (entries.length === 0) throw new UserError(`${index} has an empty "weight_map"`);
   for (const [name, shard] of entries) {
-    const isFileName = typeof shard === "string" && /^[^/\\:\0]+$/.test(shard) && shard !== "." && shard !== "..";
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    const isFileName = typeof shard === "string" && /^(?!\.{1,2}$)[^/\\:\u0000-\u001f\u007f]{1,255}$/.test(shard);
+    if (!isTensorName(name))
+      throw new UserError(`${index} names ${JSON.stringify(name.slice(0, 80))}, which no tensor is called`);
     if (!isFileName) {
+      const shown = typeof shard === "string" ? JSON.stringify(shard.slice(0, 80)) : "no file";
       throw new UserError(
-        `${index} places tensor "${name}" in ${typeof shard === "string" ? `"${shard}"` : "no file"}; ` +
-          "a shard must be a file name in the same folder",
+        `${index} places tensor "${name}" in ${shown}; ` + "a shard must be a file name in the same folder",
       );
     }
   }

@@ -73,7 +73,7 @@ export function readAdapterConfig(folder: string): AdapterConfig {
   const { base_model_name_or_path: base, ...config } = result.data;
   const foreign = Object.keys(config).find((key) => !Object.hasOwn(configSchema.shape, key) && !isOff(config[key]));
   if (foreign !== undefined) {
-    throw new UserError(`${path}: ${foreign}: ${JSON.stringify(config[foreign])} is not supported`);
+    throw new UserError(`${path}: ${foreign}: ${shown(config[foreign])} is not supported`);
   }
   return {
     base,
@@ -121,4 +121,13 @@ export function adapterConfigJson(model: Model, o: AdapterConfig): Readonly<Reco
 /** A key of another version of PEFT that says nothing. */
 function isOff(value: unknown): boolean {
   return value == null || value === false || (typeof value === "object" && Object.keys(value).length === 0);
+}
+
+/** A value of the file for an error, cut short; JSON.stringify gives up on what is nested thousands deep. */
+function shown(value: unknown): string {
+  try {
+    return JSON.stringify(value).slice(0, 200);
+  } catch {
+    return "a deeply nested value";
+  }
 }

@@ -1,5 +1,5 @@
 /** The files of a model folder that go wherever its weights go: tokenizer, processors, templates, generation defaults, licence. */
-import { cpSync, readdirSync } from "node:fs";
+import { copyFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 const COMPANIONS =
@@ -9,7 +9,7 @@ export function isCompanion(file: string): boolean {
   return COMPANIONS.test(file);
 }
 
-/** Copies them; `to` must exist. */
+/** Copies them, files and no links: those of a Hub cache lead to its blobs. `to` must exist. */
 export function copyCompanions(from: string, to: string): void {
-  for (const file of readdirSync(from)) if (isCompanion(file)) cpSync(join(from, file), join(to, file));
+  for (const file of readdirSync(from)) if (isCompanion(file)) copyFileSync(join(from, file), join(to, file));
 }

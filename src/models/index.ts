@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import { readJson } from "../io/files.ts";
+import { checkConfigSizes } from "./config-limits.ts";
+import { idefics3, smolvlm } from "./idefics3/index.ts";
 import type { Model, ModelFamily } from "./model.ts";
 import { qwen25Vl } from "./qwen2_5_vl/index.ts";
 import { qwen2Vl } from "./qwen2_vl/index.ts";
@@ -13,6 +15,8 @@ export const families: Readonly<Record<string, ModelFamily>> = {
   qwen2_vl: qwen2Vl,
   qwen2_5_vl: qwen25Vl,
   qwen3_vl: qwen3Vl,
+  idefics3,
+  smolvlm,
 };
 
 /** The model that a folder's config.json describes. */
@@ -27,7 +31,8 @@ export function openProcessor(
   limits: Parameters<ModelFamily["loadProcessor"]>[1] = {},
   files = folder,
 ): Promise<Processor> {
-  return readConfig(folder).family.loadProcessor(files, limits);
+  const { family, config } = readConfig(folder);
+  return family.loadProcessor(files, limits, config);
 }
 
 function readConfig(folder: string) {
@@ -36,9 +41,11 @@ function readConfig(folder: string) {
   if (typeof config !== "object" || config === null || Array.isArray(config)) {
     throw new UserError(`${source}: expected an object with model_type`);
   }
-  const modelType = String((config as Record<string, unknown>)["model_type"]);
+  const { model_type: modelType } = config as { readonly model_type?: unknown };
+  if (typeof modelType !== "string") throw new UserError(`${source}: there is no model_type`);
   if (!Object.hasOwn(families, modelType)) {
     throw new UserError(`${source}: unknown model_type "${modelType}", known: ${Object.keys(families).join(", ")}`);
   }
+  checkConfigSizes(config, source);
   return { family: families[modelType]!, config: config as Record<string, unknown>, source };
 }

@@ -32,7 +32,10 @@ export interface BlockContext {
   readonly attend: Attend;
 }
 
-/** stem -> blocks -> head; blocks have equal weights and may differ in what they attend to and what is added after them. Weights are looked up by name: whole names in stem and head, local ones in a block. */
+/**
+ * stem -> blocks -> head. Blocks have equal weights and may differ in what they attend to and what is added after them.
+ * Weights are looked up by name: whole names in stem and head, local ones in a block.
+ */
 export interface Stack {
   readonly depth: number;
   readonly width: number;
@@ -51,14 +54,14 @@ export interface Stack {
 /** Learned positions: a patch's is the weighted sum of `taps` lines of a table among the stem's weights. */
 export interface LearnedPositions {
   readonly taps: number;
-  /** Lines and their weights, [patches x taps] each, in the tower's order. */
+  /** Lines and their weights, [patches x taps] each, of one frame in the tower's order. */
   of(grid: readonly [number, number, number]): { readonly lines: Int32Array; readonly weights: Float32Array };
 }
 
 /** Attention within windows of an image, in some blocks. */
 export interface WindowAttention {
   hasWindows(block: number): boolean;
-  /** The number of each patch's window, counted from 0, in the tower's order. */
+  /** The number of each patch's window, counted from 0, of one frame in the tower's order. */
   of(grid: readonly [number, number, number]): Int32Array;
 }
 
@@ -68,7 +71,7 @@ export interface VisionStack extends Stack {
   /** Patches that become one image token. */
   readonly patchesPerToken: number;
   readonly learnedPositions: LearnedPositions | null;
-  /** Null: every block attends to the whole image. */
+  /** Null: every block attends to the whole frame. */
   readonly windows: WindowAttention | null;
   /** Blocks whose outputs the head reads, ascending, the last one among them. */
   readonly headBlocks: readonly number[];
@@ -80,7 +83,7 @@ export interface VisionStack extends Stack {
   ): Tensor;
   /** Outputs [flat, width] of `headBlocks` to image tokens [features, featureLines x language width]. */
   head(weights: Params<Tensor>, outputs: readonly Tensor[]): Tensor;
-  /** Rotary table of an image's patches in the tower's order. */
+  /** Rotary table of one frame's patches in the tower's order. */
   rotary(grid: readonly [number, number, number]): RotaryTable;
 }
 
@@ -132,10 +135,11 @@ export interface Model {
 /** A family: reads config.json. */
 export interface ModelFamily {
   readonly modelType: string;
-  /** Chat template, tokenizer and image processing of a folder; limits replace the folder's own. */
+  /** Chat template, tokenizer and image processing of a folder, limits in place of its own, for the model of `config`. */
   loadProcessor(
     folder: string,
     limits: { readonly minPixels?: number; readonly maxPixels?: number },
+    config: Readonly<Record<string, unknown>>,
   ): Promise<Processor>;
   create(config: Readonly<Record<string, unknown>>, source: string): Model;
 }

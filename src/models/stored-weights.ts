@@ -18,7 +18,7 @@ export function openStoredWeights(model: Model, folder: string): StoredWeights {
       const canonical = model.canonicalName(name);
       if (canonical !== null) stored.set(canonical, name);
     }
-    const unexpected = [...stored].filter(([name]) => model.weights[name] === undefined).map(([, name]) => name);
+    const unexpected = [...stored].filter(([name]) => !Object.hasOwn(model.weights, name)).map(([, name]) => name);
     const missing = Object.keys(model.weights).filter((name) => !stored.has(name));
     if (missing.length > 0) throw new UserError(`${folder}: ${listed(missing)} missing from the checkpoint's weights`);
     if (unexpected.length > 0) throw new UserError(`${folder}: ${listed(unexpected)} not known to ${model.modelType}`);

@@ -13,8 +13,9 @@ import { isRun, runPaths, stepName } from "../runs/run-folder.ts";
 import { loadRecipe } from "./load.ts";
 import type { Recipe } from "./schema.ts";
 import { imageLimits } from "./session.ts";
+import { locateModel, type SourceOptions } from "./sources.ts";
 
-export interface OpenCheckpointOptions {
+export interface OpenCheckpointOptions extends SourceOptions {
   /** A run's checkpoint of this step; the newest by default. */
   readonly step?: number;
   /** In place of the run's prompt; "plain" for a folder that belongs to no run. */
@@ -43,17 +44,17 @@ const MICRO_BATCH_TOKENS = 2048;
 const ROWS = 64;
 
 export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}): Promise<OpenedCheckpoint> {
-  const folder = await modelFolder(path, o.step);
-  const adapter = adapterOf(folder);
+  const folder = await modelFolder(path, o);
+  const adapter = await adapterOf(folder, o);
+  const base = adapter?.base ?? folder;
   const recipe = recipeOf(path);
   const own = recipe === null ? "plain" : recipe.prompt;
   const chosen = o.prompt ?? own;
-  const modelOf = adapter === null ? folder : adapter.base;
-  const files = existsSync(join(folder, "tokenizer.json")) ? folder : modelOf;
-  const processor = await openProcessor(modelOf, recipe === null ? {} : imageLimits(recipe), files);
+  const files = existsSync(join(folder, "tokenizer.json")) ? folder : base;
+  const processor = await openProcessor(base, recipe === null ? {} : imageLimits(recipe), files);
   const engine = await openLocalEngine(
     {
-      modelFolder: modelOf,
+      modelFolder: base,
       initialise: "pretrained",
       seed: 0,
       freeze: [],
@@ -69,20 +70,26 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
   return { engine, processor, prompt: typeof chosen === "string" ? promptStyle(chosen) : chosen, folder, recipe };
 }
 
-/** The configuration of an adapter folder, whose model must be there; null for a model folder. */
-export function adapterOf(folder: string): AdapterConfig | null {
+/**
+ * The configuration of an adapter folder, `base` the folder of its model, which PEFT names by folder or by its id on the
+ * Hub; null for a model folder.
+ */
+export async function adapterOf(folder: string, o: SourceOptions): Promise<AdapterConfig | null> {
   if (!isAdapterFolder(folder)) return null;
   const adapter = readAdapterConfig(folder);
-  if (existsSync(join(adapter.base, "config.json"))) return adapter;
-  throw new UserError(`${folder}: the adapter's model ${adapter.base} is not a model folder`);
+  const named = { ...o, key: `the model of the adapter ${folder}`, weights: true };
+  const base = (await locateModel(adapter.base, named)).folder;
+  if (existsSync(join(base, "config.json"))) return { ...adapter, base };
+  throw new UserError(`${folder}: the adapter's model ${base} is not a model folder`);
 }
 
-/** The model or adapter folder that a path names: itself, or a checkpoint of the run that it is. */
-export async function modelFolder(path: string, step: number | undefined): Promise<string> {
-  if (!existsSync(path)) throw new UserError(`${path}: there is no such checkpoint or run`);
+/** The model or adapter folder that a path names: itself, a checkpoint of the run that it is, or a model on the Hub. */
+export async function modelFolder(path: string, o: SourceOptions & { readonly step?: number }): Promise<string> {
+  const { step } = o;
   if (!isRun(path)) {
+    const { folder } = await locateModel(path, { ...o, key: "checkpoint", weights: true });
     if (step !== undefined) throw new UserError(`${path} is no run: --step chooses a checkpoint of a run`);
-    if (existsSync(join(path, "config.json")) || isAdapterFolder(path)) return path;
+    if (existsSync(join(folder, "config.json")) || isAdapterFolder(folder)) return folder;
     throw new UserError(`${path} is neither a run (no recipe.yaml) nor a model folder (no config.json)`);
   }
   const paths = runPaths(path);

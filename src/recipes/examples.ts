@@ -57,7 +57,7 @@ function sentenceOf(error: unknown): string {
 
 /** A recipe's data set as the data layer takes it: absent keys are absent. */
 function datasetOptions(spec: DatasetSpec, seed: number, onBadImage: "error" | "skip") {
-  const { path, limit, ...rest } = spec;
+  const { path, limit, revision: _, ...rest } = spec;
   return {
     ...rest,
     seed: spec.seed ?? seed,

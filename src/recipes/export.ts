@@ -2,7 +2,7 @@
  * Exports a checkpoint for other tools: PEFT's adapter, a whole model in Hugging Face layout, or both, each with a model
  * card. Everything is written beside and renamed, so that the folder named is whole or not there.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { UserError } from "../core/errors.ts";
 import { writeFileAtomic } from "../io/files.ts";
@@ -16,8 +16,9 @@ import { mergedWeights, plainWeights } from "../models/merge.ts";
 import { openStoredWeights } from "../models/stored-weights.ts";
 import { adapterOf, modelFolder, runOf } from "./checkpoint.ts";
 import { type BaseModel, baseModel, modelCard, type RunFacts, runFacts } from "./model-card.ts";
+import type { SourceOptions } from "./sources.ts";
 
-export interface ExportOptions {
+export interface ExportOptions extends SourceOptions {
   readonly out: string;
   readonly what: "adapter" | "merged" | "both";
   /** Of merged weights; an adapter stays float32. */
@@ -51,8 +52,8 @@ interface Source {
 
 /** Exports a model folder, an adapter folder, a run or a run's checkpoint; throws UserError before anything is written. */
 export async function exportCheckpoint(path: string, o: ExportOptions): Promise<Exported> {
-  const folder = await modelFolder(path, o.step);
-  const adapter = adapterOf(folder);
+  const folder = await modelFolder(path, o);
+  const adapter = await adapterOf(folder, o);
   if (adapter === null && o.what !== "merged") {
     throw new UserError(`${folder} holds a whole model and no adapter: export it with --what merged`);
   }
@@ -86,7 +87,7 @@ export async function exportCheckpoint(path: string, o: ExportOptions): Promise<
 function writeAdapterPart(target: string, { folder, adapter, base }: Source): void {
   const adapted = withLora(openModel(adapter!.base), adapter!);
   openAdapter(adapted, folder).close();
-  cpSync(join(folder, "adapter_model.safetensors"), join(target, "adapter_model.safetensors"));
+  copyFileSync(join(folder, "adapter_model.safetensors"), join(target, "adapter_model.safetensors"));
   writeAdapterConfig(adapted, target, { ...adapter!, base: base?.hubName ?? resolve(adapter!.base) });
   copyCompanions(companionFolder(folder, adapter!.base), target);
 }

@@ -4,6 +4,7 @@ import { basename, isAbsolute, join } from "node:path";
 import { parse, stringify } from "yaml";
 import { findDataset } from "../data/index.ts";
 import type { EvalSummary } from "../evaluate/index.ts";
+import { parseRepositoryId } from "../io/hub/index.ts";
 import type { AdapterConfig } from "../models/adapter-files.ts";
 import { readJsonl } from "../runs/jsonl.ts";
 import { runPaths, stepOfName } from "../runs/run-folder.ts";
@@ -37,10 +38,11 @@ export interface CardFacts {
   readonly run: RunFacts | null;
 }
 
-/** The base model by its folder; `hubName` where the user knows it, else told from a Hub cache's path. */
+/** The base model by its folder, or the name that a recipe took from the Hub; `hubName` where the user knows it, else told from these. */
 export function baseModel(folder: string, hubName?: string): BaseModel {
   const cached = /models--([^/\\]+?)--([^/\\]+)[/\\]snapshots[/\\]/.exec(folder);
-  const known = hubName ?? (cached === null ? null : `${cached[1]}/${cached[2]}`);
+  const named = existsSync(folder) ? null : (parseRepositoryId(folder)?.name ?? null);
+  const known = hubName ?? (cached === null ? named : `${cached[1]}/${cached[2]}`);
   return { name: known ?? basename(folder), hubName: known, licence: licenceOf(folder) };
 }
 
@@ -203,8 +205,8 @@ function withoutFolders<T>(value: T): T {
 
 /** A data set's name on the Hub: the one it was read from, else the one it is known to have. */
 function hubNameOf({ name, path }: DatasetSpec): string | null {
-  if (path !== null && /^[\w.-]+\/[\w.-]+$/.test(path) && !existsSync(path)) return path;
-  return findDataset(name).hubName ?? null;
+  const taken = path === null || existsSync(path) ? null : parseRepositoryId(path);
+  return taken?.name ?? findDataset(name).hubName ?? null;
 }
 
 /** license, license_name and license_link from a folder's own card; nothing where it has none. */

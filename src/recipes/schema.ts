@@ -13,7 +13,8 @@ const byPattern = <T extends z.ZodType>(value: T) =>
   z.record(text(), value, { error: "a mapping of patterns of layer names to numbers" }).default({});
 
 const model = mapping({
-  path: text("a model folder").describe("Folder in Hugging Face layout."),
+  path: text("a model folder or an id of the Hub").describe("Folder in Hugging Face layout, or org/name on the Hub."),
+  revision: text("a branch, tag or commit").nullable().default(null).describe("Of a model on the Hub; null is main."),
   init: oneOf("pretrained", "random")
     .default("pretrained")
     .describe("random keeps only the configuration and the tokenizer, and draws the weights from the seed."),
@@ -60,7 +61,11 @@ const engine = mapping({
 const dataset = (split: string) =>
   mapping({
     name: text("the name of a data set").describe("Name of a data set; viva data list shows them."),
-    path: text("a folder or file").nullable().default(null).describe("Where its files are, if it has any."),
+    path: text("a folder, a file or an id of the Hub")
+      .nullable()
+      .default(null)
+      .describe("Where its files are, if any."),
+    revision: text("a branch, tag or commit").nullable().default(null).describe("Of a data set on the Hub."),
     split: text("the name of a split").default(split),
     limit: whole({ min: 1 }).nullable().default(null).describe("Use this many examples; null uses all."),
     seed: whole({ min: 0 }).nullable().default(null).describe("Chooses or generates examples; null is the recipe's."),

@@ -20,6 +20,7 @@ import { loadPairs } from "./pairs.ts";
 import type { PreflightReport } from "./preflight.ts";
 import { openRewards } from "./reward-services.ts";
 import type { Recipe } from "./schema.ts";
+import { locateRecipe, type SourceOptions } from "./sources.ts";
 import { isPreference, isSupervised, needsOf } from "./stage-kinds.ts";
 
 /** What a run is made of besides its engine. */
@@ -43,16 +44,46 @@ export interface RunData {
 
 /** Everything a run works with. */
 export interface Session extends RunData {
+  /** The recipe that was opened, with what it takes from the Hub pinned to commits. */
+  readonly recipe: Recipe;
   readonly engine: LocalEngine;
   /** Content hashes for the run's recipe.yaml. */
   readonly notes: Readonly<Record<string, string>>;
 }
 
 /**
- * Reads and checks the data of a recipe and opens its rewards, without the model's weights; `runFolder` is where the
- * run will be, and need not exist yet.
+ * Reads and checks the data of a recipe and opens its rewards, without an engine. Downloads what is not here; `o` is told
+ * of it. `runFolder` is where the run will be, and need not exist yet.
  */
-export async function openData(recipe: Recipe, runFolder: string): Promise<RunData> {
+export async function openData(recipe: Recipe, runFolder: string, o: SourceOptions = {}): Promise<RunData> {
+  const { local } = await locateRecipe(recipe, o);
+  return openLocalData(local, runFolder);
+}
+
+/** Opens all that the recipe names, as `openData` does, and the engine. */
+export async function openSession(asked: Recipe, runFolder: string, o: SourceOptions = {}): Promise<Session> {
+  const { local: recipe, pinned } = await locateRecipe(asked, o);
+  const data = await openLocalData(recipe, runFolder);
+  try {
+    const engine = await openEngine(recipe, data.processor);
+    const close = async () => {
+      await engine.close();
+      await data.close();
+    };
+    try {
+      return { ...data, recipe: pinned, engine, notes: await hashAll(recipe, data), close };
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  } catch (error) {
+    await data.close();
+    throw error;
+  }
+}
+
+/** The data of a recipe whose model and data are folders here. */
+async function openLocalData(recipe: Recipe, runFolder: string): Promise<RunData> {
   const { model, data } = recipe;
   requireModelFolder(model);
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
@@ -73,27 +104,6 @@ export async function openData(recipe: Recipe, runFolder: string): Promise<RunDa
     return { processor, prompt, rewards, ...checked, close };
   } catch (error) {
     await close();
-    throw error;
-  }
-}
-
-/** Opens all that the recipe names; `runFolder` is where the run will be, and need not exist yet. */
-export async function openSession(recipe: Recipe, runFolder: string): Promise<Session> {
-  const data = await openData(recipe, runFolder);
-  try {
-    const engine = await openEngine(recipe, data.processor);
-    const close = async () => {
-      await engine.close();
-      await data.close();
-    };
-    try {
-      return { ...data, engine, notes: await hashAll(recipe, data), close };
-    } catch (error) {
-      await engine.close();
-      throw error;
-    }
-  } catch (error) {
-    await data.close();
     throw error;
   }
 }

@@ -48,6 +48,7 @@ export const shownMetrics = [
   ["loss", "loss ", ""],
   ["completion/length_mean", "length ", ""],
   ["throughput/tokens_per_second", "", " tokens/s"],
+  ["throughput/mb_per_second", "", " MB/s"],
 ] as const;
 
 const plainLineEvery = 5000;

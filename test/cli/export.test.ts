@@ -162,12 +162,12 @@ describe("viva export", () => {
     const mistake = async (pattern: RegExp, ...args: readonly string[]) =>
       expectMistake(await viva(folder, "export", ...args), pattern);
     await mistake(/no adapter: export it with --what merged/, "full", "--out", "x", "--what", "adapter");
-    await mistake(/no such checkpoint/, "nowhere", "--out", "x");
+    await mistake(/checkpoint: there is no folder .*nowhere, and "nowhere" is no id/, "nowhere", "--out", "x");
     await mistake(/no checkpoint of step 3/, "full", "--out", "x", "--step", "3");
     cpSync(at("bare"), at("orphan"), { recursive: true });
     const config = JSON.parse(readFileSync(at("orphan/adapter_config.json"), "utf8"));
     writeFileSync(at("orphan/adapter_config.json"), JSON.stringify({ ...config, base_model_name_or_path: "gone" }));
-    await mistake(/model gone is not a model folder/, "orphan", "--out", "x");
+    await mistake(/the model of the adapter .*orphan: there is no folder .*gone,/, "orphan", "--out", "x");
     expect((await viva(folder, "export", "full", "--out", "x", "--max-shard-size", "5")).code).toBe(2);
     expect((await viva(folder, "export", "full", "--out", "x", "--dtype", "int8")).code).toBe(2);
     expect(existsSync(at("x"))).toBe(false);

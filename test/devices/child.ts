@@ -14,9 +14,9 @@ export const driverEnvironment: NodeJS.ProcessEnv = {
 };
 
 /** What the script printed as JSON; fails with its exit code or signal, and with what it wrote on stderr. */
-export function runOn<T>(script: string, device: Device, timeout: number): Promise<T> {
+export function runOn<T>(script: string, device: Device, timeout: number, ...rest: readonly string[]): Promise<T> {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  const args = ["--import", import.meta.resolve("tsx"), path, device];
+  const args = ["--import", import.meta.resolve("tsx"), path, device, ...rest];
   const o = { env: driverEnvironment, timeout, killSignal: "SIGKILL" } as const;
   return new Promise((resolve, reject) => {
     execFile(process.execPath, args, o, (error, stdout, stderr) => {

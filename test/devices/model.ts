@@ -1,6 +1,6 @@
 /**
- * Computes a golden model on the CPU and on the device that its argument names, and prints, as JSON by golden case, how far
- * the two are apart: log-probs, entropies, loss, gradients, and the completions drawn greedily and at temperature 1.
+ * Computes golden models on the CPU and on a device, and prints, as JSON by model, how far the two are apart: log-probs,
+ * entropies, loss, gradients, and completions drawn greedily and at temperature 1. Arguments: the device, then the models.
  */
 import type { Device } from "../../src/core/device.ts";
 import { scoreCompletions } from "../../src/engine/local/trainer.ts";
@@ -17,6 +17,7 @@ import {
   sampledScoring,
   textPrompt,
 } from "../invariants/setup.ts";
+import type { CaseName } from "../parity/golden.ts";
 
 export interface Apart {
   /** Largest absolute differences. */
@@ -35,7 +36,7 @@ export interface Apart {
 }
 
 const device = process.argv[2] as Device;
-const names = ["grouped_tied", "two_images"] as const;
+const names = process.argv.slice(3) as CaseName[];
 const result: Record<string, Apart> = {};
 for (const name of names) result[name] = await compare(openGolden(name), openGolden(name, device));
 console.log(JSON.stringify(result));

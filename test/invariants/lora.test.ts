@@ -20,6 +20,8 @@ const someLayers: Readonly<Partial<Record<CaseName, readonly string[]>>> = {
   grouped_tied: ["q_proj", "down_proj", "attn.qkv", "mlp.2"],
   windows_tied: ["q_proj", "down_proj", "attn.qkv", "mlp.2"],
   deepstack_tied: ["q_proj", "down_proj", "attn.qkv", "deepstack_merger_list.1.linear_fc2"],
+  idefics3_split: ["q_proj", "down_proj", "out_proj", "modality_projection.proj"],
+  smolvlm_several: ["v_proj", "gate_proj", "fc1", "modality_projection.proj"],
 };
 
 const optimiser = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 };
@@ -155,7 +157,9 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
       const folder = freshFolder();
       core.save(folder, true);
       const config = readAdapterConfig(folder);
-      expect(config.target_modules).toHaveLength(2 * language.depth - 1 + vision.depth);
+      const fused = vision.blockWeights.some((weight) => weight.includes("qkv"));
+      const inTower = fused ? vision.depth : 2 * vision.depth - 1;
+      expect(config.target_modules).toHaveLength(2 * language.depth - 1 + inTower);
       const loaded = open({ lora: config, adapterFolder: folder, seed: 9 });
       expect(maxDifference(await score(loaded), await score(core))).toBe(0);
     });
@@ -167,4 +171,16 @@ test("all-linear takes every linear layer but the output head, in windows and me
   expect(count("grouped_tied")).toBe(2 * 7 + 2 * 4 + 2);
   expect(count("windows_tied")).toBe(2 * 7 + 3 * 5 + 2);
   expect(count("deepstack_tied")).toBe(3 * 7 + 3 * 4 + 3 * 2);
+  expect(count("smolvlm_several")).toBe(2 * 7 + 2 * 6 + 1);
+});
+
+test("names reach towers that split queries, keys and values, and connectors", () => {
+  const idefics3 = openModel(goldenCase("idefics3_split").checkpoint);
+  // As PEFT 0.21 chooses among the modules of the same checkpoint.
+  const count = (target_modules: LoraOptions["target_modules"]) =>
+    withLora(idefics3, { ...lora, target_modules }).adapters!.size;
+  expect(count(["q_proj"])).toBe(4);
+  expect(count(["out_proj", "modality_projection.proj"])).toBe(3);
+  expect(count(".*text_model.*\\.(q_proj|v_proj)")).toBe(4);
+  expect(count(["proj"])).toBe(1);
 });

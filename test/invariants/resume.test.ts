@@ -8,7 +8,7 @@ import type { OptimStep, TrainingGroup } from "../../src/engine/engine.ts";
 import { LocalCore, type LocalEngineOptions } from "../../src/engine/local/local-core.ts";
 import type { SampledGroup } from "../../src/engine/local/sampler.ts";
 import { openWeights } from "../../src/io/weights.ts";
-import { goldenCase } from "../parity/golden.ts";
+import { caseOfEachFamily, goldenCase } from "../parity/golden.ts";
 import { batchOf, greedy, madeCompletions, sampledScoring } from "./setup.ts";
 
 const golden = goldenCase("grouped_tied");
@@ -138,6 +138,14 @@ describe("what a checkpoint holds", () => {
     expect(await sample(opened)).toEqual(await sample(core));
     expect(() => opened.load(folder)).toThrow(UserError);
     expect(() => opened.load(folder)).toThrow("holds no training state to resume from");
+  });
+
+  test.each(caseOfEachFamily)("of %s: the weights that were read, under the names they had", (name) => {
+    const { checkpoint } = goldenCase(name);
+    const folder = join(scratch, `copy of ${name}`);
+    open({ modelFolder: checkpoint }).save(folder, false);
+    expect(weightsIn(folder)).toEqual(weightsIn(checkpoint));
+    expect(readdirSync(folder).sort()).toEqual(readdirSync(checkpoint).sort());
   });
 
   test("saving changes nothing, and an untrained engine gives back what it read", async () => {

@@ -19,7 +19,7 @@ import { forwardBackward } from "../../src/engine/local/trainer.ts";
 import { readWeights, trainableNames, WeightStore } from "../../src/engine/local/weight-store.ts";
 import { openModel } from "../../src/models/index.ts";
 import type { Model } from "../../src/models/model.ts";
-import { type CaseName, type GoldenCase, goldenCase, largest, maxDifference } from "../parity/golden.ts";
+import { type CaseName, type GoldenCase, goldenCase, gradientScale, largest, maxDifference } from "../parity/golden.ts";
 
 export interface Opened {
   readonly golden: GoldenCase;
@@ -146,10 +146,11 @@ export function gradientDifference(
 ): { readonly difference: number; readonly name: string } {
   const names = [...expected.keys()];
   if ([...found.keys()].join() !== names.join()) throw new Error("the gradients are of different weights");
+  const overall = Math.max(...names.map((name) => largest(expected.get(name)!)));
   const each = names.map((name) => {
     const size = largest(expected.get(name)!);
     const apart = maxDifference(found.get(name)!, expected.get(name)!);
-    return { name, difference: size === 0 && apart === 0 ? 0 : apart / size };
+    return { name, difference: size === 0 && apart === 0 ? 0 : apart / gradientScale(name, size, overall) };
   });
   return each.reduce((a, b) => (b.difference <= a.difference ? a : b));
 }

@@ -33,7 +33,6 @@ export function assertions(
       const isUndone = !doubts && previous?.kind === "before" && isDouble(tokens, previous.to, trigger.from, isConcept);
       const end = next === undefined ? words.length : next.from;
       if (!isUndone) mark(state, trigger.to, reachForward(tokens, isConcept, trigger.to, end, doubts), doubts);
-      // A list goes on behind a trigger that says nothing about it: "no change in …, mass or cyst".
     } else if (trigger.kind === "after" || trigger.kind === "maybe_after") {
       const previous = triggers[i - 1];
       const start = previous === undefined ? 0 : previous.to;

@@ -75,8 +75,8 @@ export const cachedAttentionOp: Op<CachedAttentionAttrs> = {
     onnx.namedNode("GroupQueryAttention", inputs, outputs, attributes, "com.microsoft");
     return name;
   },
-  // From 32 tokens on the webgpu kernel needs subgroups of at least eight lanes and does not ask for them: with four
-  // (SwiftShader) its results are off by their own size. The cache lies in host memory, so little crosses for this.
+  // From 32 tokens on its webgpu kernel is off by the size of its results under SwiftShader (docs/devices.md). The cache lies
+  // in host memory, so little crosses for this.
   onCpuFor: ["webgpu"],
 };
 

@@ -37,7 +37,8 @@ export const takeLinesOp: Op<null> = {
     const lines = onnx.node("Gather", [x!, onnx.node("Max", [index!, zero])], { axis: 0 });
     const kept = onnx.cast(onnx.node("GreaterOrEqual", [index!, zero]), y.dtype);
     const axes = y.shape.slice(1).map((_, i) => i + 1);
-    return onnx.node("Mul", [lines, onnx.node("Unsqueeze", [kept, onnx.ints(axes)])]);
+    // Without axes Unsqueeze is an error wherever it is not optimised away.
+    return onnx.node("Mul", [lines, axes.length === 0 ? kept : onnx.node("Unsqueeze", [kept, onnx.ints(axes)])]);
   },
 };
 

@@ -1,4 +1,4 @@
-/** Encodes images: those of equal patch count run together, so that no padding and no mask is needed. */
+/** Encodes images frame by frame: frames of equal patch count run together, so that no padding and no mask is needed. */
 
 import type { Params } from "../../compiler/tensor.ts";
 import type { ImageFeatures } from "../../core/records.ts";
@@ -9,7 +9,7 @@ import { blockOutput, visionHeadPrograms, visionStemPrograms } from "./programs.
 import type { WeightStore } from "./weight-store.ts";
 import { windowFeeds } from "./window-feeds.ts";
 
-/** Patches that one run of the tower takes at most. */
+/** Patches that one run of the tower takes at most, unless a single frame has more. */
 const MAX_PATCHES = 4096;
 
 /** Encoded images by content hash, and what the backward pass needs. */
@@ -19,8 +19,14 @@ export interface EncodedImages {
   readonly runs: readonly VisionRun[];
 }
 
+/** One frame of an image: a row of the tower's batch. */
+export interface Frame extends Pick<ImageFeatures, "patches" | "grid"> {
+  readonly image: ImageFeatures;
+  readonly index: number;
+}
+
 interface VisionRun {
-  readonly images: readonly ImageFeatures[];
+  readonly frames: readonly Frame[];
   readonly feeds: VisionFeeds;
   readonly forward: BlockStates;
 }
@@ -33,34 +39,36 @@ export async function encodeImages(
   keeping: Keeping | null,
 ): Promise<EncodedImages> {
   const { model } = compute;
-  const { vision, language } = model;
+  const { vision } = model;
   const features = new Map<string, Float32Array>();
   const runs: VisionRun[] = [];
-  for (const batch of batchBySize(images)) {
-    const feeds = visionFeeds(vision, batch);
+  for (const frames of batchBySize(images)) {
+    const feeds = visionFeeds(vision, frames);
     const forward = await runVision(compute, values, feeds, keeping ?? headInputs(vision));
     const head = { ...headFeeds(vision, forward.states), ...values };
     const y = await compute.forward("vision.head", (trained) => visionHeadPrograms(model, trained), head);
-    const size = (patchCount(batch[0]!) / vision.patchesPerToken) * language.featureLines * language.width;
-    for (const [i, image] of batch.entries()) {
-      features.set(image.sha256, (y.data as Float32Array).slice(i * size, (i + 1) * size));
+    const size = y.data.length / frames.length;
+    for (const [i, { image, index }] of frames.entries()) {
+      const own = features.get(image.sha256) ?? new Float32Array(image.grid[0] * size);
+      own.set((y.data as Float32Array).subarray(i * size, (i + 1) * size), index * size);
+      features.set(image.sha256, own);
     }
-    if (keeping !== null) runs.push({ images: batch, feeds, forward });
+    if (keeping !== null) runs.push({ frames, feeds, forward });
   }
   return { features, runs };
 }
 
-/** What the tower's parts need of a batch of images. */
+/** What the tower's parts need of a batch of frames. */
 export interface VisionFeeds {
   readonly stem: Params<TensorData>;
   readonly block: BlockFeeds;
 }
 
-/** Feeds of images of equal patch count. */
-export function visionFeeds(vision: VisionStack, batch: readonly ImageFeatures[]): VisionFeeds {
+/** Feeds of frames of equal patch count. */
+export function visionFeeds(vision: VisionStack, batch: readonly Frame[]): VisionFeeds {
   const count = patchCount(batch[0]!);
   const flat = batch.length * count;
-  const tables = batch.map((image) => vision.rotary(image.grid));
+  const tables = batch.map(({ grid }) => vision.rotary(grid));
   const shape = [batch.length, count, vision.headDim];
   const rotary = {
     cos: float32(shape, concatenated(tables.map((table) => table.cos))),
@@ -69,13 +77,13 @@ export function visionFeeds(vision: VisionStack, batch: readonly ImageFeatures[]
   const { windows, learnedPositions } = vision;
   const within = windows === null ? rotary : { ...rotary, ...windowFeeds(batch.map(({ grid }) => windows.of(grid))) };
   const stem = {
-    patches: float32([flat, vision.patchSize], concatenated(batch.map((image) => image.patches))),
+    patches: float32([flat, vision.patchSize], concatenated(batch.map(({ patches }) => patches))),
     ...(learnedPositions === null ? {} : positionFeeds(learnedPositions, batch)),
   };
   return { stem, block: (index) => (windows?.hasWindows(index) ? within : rotary) };
 }
 
-function positionFeeds({ taps, of }: LearnedPositions, batch: readonly ImageFeatures[]): Params<TensorData> {
+function positionFeeds({ taps, of }: LearnedPositions, batch: readonly Frame[]): Params<TensorData> {
   const positions = batch.map(({ grid }) => of(grid));
   const weights = concatenated(positions.map((own) => own.weights));
   const lines = positions.flatMap((own) => Array.from(own.lines));
@@ -115,8 +123,8 @@ export async function backwardImages(
   const { model } = compute;
   const { vision, language } = model;
   const width = language.featureLines * language.width;
-  for (const { images, feeds, forward } of encoded.runs) {
-    const dy = concatenated(images.map((image) => cotangents.get(image.sha256)!));
+  for (const { frames, feeds, forward } of encoded.runs) {
+    const dy = concatenated(frames.map(({ image, index }) => partOf(cotangents.get(image.sha256)!, image, index)));
     const head = {
       ...headFeeds(vision, forward.states),
       "d.y": float32([dy.length / width, width], dy),
@@ -133,15 +141,17 @@ export async function backwardImages(
   }
 }
 
-function batchBySize(images: Iterable<ImageFeatures>): ImageFeatures[][] {
+/** Frames of distinct images, those of equal patch count together. */
+function batchBySize(images: Iterable<ImageFeatures>): Frame[][] {
   const distinct = new Map<string, ImageFeatures>();
   for (const image of images) distinct.set(image.sha256, image);
-  const bySize = new Map<number, ImageFeatures[]>();
-  for (const image of distinct.values()) {
-    const same = bySize.get(patchCount(image)) ?? [];
-    bySize.set(patchCount(image), [...same, image]);
+  const bySize = new Map<number, Frame[]>();
+  for (const frame of [...distinct.values()].flatMap(framesOf)) {
+    const same = bySize.get(patchCount(frame)) ?? [];
+    same.push(frame);
+    bySize.set(patchCount(frame), same);
   }
-  const batches: ImageFeatures[][] = [];
+  const batches: Frame[][] = [];
   for (const [count, same] of bySize) {
     const most = Math.max(1, Math.floor(MAX_PATCHES / count));
     for (let i = 0; i < same.length; i += most) batches.push(same.slice(i, i + most));
@@ -149,7 +159,21 @@ function batchBySize(images: Iterable<ImageFeatures>): ImageFeatures[][] {
   return batches;
 }
 
-const patchCount = ({ grid }: ImageFeatures) => grid[0] * grid[1] * grid[2];
+/** The frames of an image as images of one frame each. */
+export function framesOf(image: ImageFeatures): Frame[] {
+  const [frames, height, width] = image.grid;
+  return Array.from({ length: frames }, (_, index) => {
+    return { image, index, patches: partOf(image.patches, image, index), grid: [1, height, width] };
+  });
+}
+
+/** A frame's share of numbers that an image has frame by frame. */
+function partOf(numbers: Float32Array, { grid: [frames] }: ImageFeatures, index: number): Float32Array {
+  const size = numbers.length / frames;
+  return numbers.subarray(index * size, (index + 1) * size);
+}
+
+const patchCount = ({ grid }: Frame) => grid[0] * grid[1] * grid[2];
 
 /** All arrays after another. */
 export function concatenated(arrays: readonly Float32Array[]): Float32Array {

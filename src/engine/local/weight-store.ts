@@ -1,5 +1,5 @@
 /** The weights of a model in memory, float32, by Hugging Face name, with gradients and optimiser moments beside them. */
-
+import { totalmem } from "node:os";
 import type { Params } from "../../compiler/tensor.ts";
 import { UserError } from "../../core/errors.ts";
 import { normal, randomKey, uniform } from "../../core/random.ts";
@@ -91,6 +91,13 @@ export class WeightStore {
 
 /** Random values by each weight's own rule and key: they depend on seed and name alone. */
 export function randomWeights(weights: Model["weights"], seed: number): Params<TensorData> {
+  const bytes = Object.values(weights).reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+  if (bytes > totalmem()) {
+    const gb = (n: number) => (n / 1e9).toPrecision(3);
+    throw new UserError(
+      `config.json describes weights of ${gb(bytes)} GB, more than this machine's memory of ${gb(totalmem())} GB`,
+    );
+  }
   return mapWeights(weights, (name, shape) => {
     const data = new Float32Array(sizeOf(shape));
     const { initialiser } = weights[name]!;

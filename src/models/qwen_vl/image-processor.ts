@@ -22,7 +22,10 @@ export interface ImageProcessorConfig {
 }
 
 const positive = z.int().positive();
+/** Sizes that no real model has would be allocated all the same. */
+const atMost = (most: number) => z.int().positive().max(most);
 const perChannel = z.tuple([z.number(), z.number(), z.number()]);
+const MAX_MIN_PIXELS = 2 ** 24;
 const yes = z.literal(true, "only true is supported").nullish();
 const configSchema = z.looseObject({
   image_processor_type: z.string().startsWith("Qwen2VLImageProcessor", "is not a Qwen2-VL image processor").nullish(),
@@ -32,11 +35,13 @@ const configSchema = z.looseObject({
     .looseObject({ shortest_edge: positive, longest_edge: positive })
     .or(z.looseObject({ min_pixels: positive, max_pixels: positive }))
     .nullish(),
-  patch_size: positive.default(14),
-  temporal_patch_size: positive.default(2),
-  merge_size: positive.default(2),
+  patch_size: atMost(256).default(14),
+  temporal_patch_size: atMost(16).default(2),
+  merge_size: atMost(16).default(2),
   image_mean: perChannel.default([0.48145466, 0.4578275, 0.40821073]),
-  image_std: perChannel.default([0.26862954, 0.26130258, 0.27577711]),
+  image_std: perChannel
+    .refine((std) => std.every((s) => s !== 0), "must not be 0")
+    .default([0.26862954, 0.26130258, 0.27577711]),
   rescale_factor: z
     .number()
     .positive()
@@ -60,6 +65,11 @@ export function parseImageProcessorConfig(json: unknown, path: string): ImagePro
   const size = config.size as { [key: string]: number | undefined } | null | undefined;
   const minPixels = config.min_pixels ?? size?.shortest_edge ?? size?.min_pixels ?? 56 * 56;
   const maxPixels = config.max_pixels ?? size?.longest_edge ?? size?.max_pixels ?? 28 * 28 * 1280;
+  if (minPixels > MAX_MIN_PIXELS) {
+    throw new UserError(
+      `image processor configuration ${path}: min_pixels ${minPixels} would enlarge every image beyond ${MAX_MIN_PIXELS} pixels`,
+    );
+  }
   const token = (config.patch_size * config.merge_size) ** 2;
   if (minPixels > maxPixels || maxPixels < token) {
     throw new UserError(

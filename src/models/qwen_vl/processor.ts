@@ -4,7 +4,6 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
 import { messageOf, UserError } from "../../core/errors.ts";
 import type { EncodeOptions, Processor } from "../../core/processor.ts";
 import type { ImageFeatures, ImageRef, Message, Prompt } from "../../core/records.ts";
@@ -12,6 +11,7 @@ import { renderChat, transcriptTemplate } from "../../io/chat-template.ts";
 import { readJson } from "../../io/files.ts";
 import { decodeImage } from "../../io/images.ts";
 import { loadTokenizer, type Tokenizer } from "../../io/tokenizer.ts";
+import { readImageProcessorJson, readStopTokens, refuseSpecialTokens, textRuns } from "../processor-files.ts";
 import { type ImageProcessorConfig, parseImageProcessorConfig, patchGrid, patchify } from "./image-processor.ts";
 
 export interface LoadProcessorOptions {
@@ -136,49 +136,13 @@ function expandImageTokens(ids: Int32Array, counts: readonly number[], imageToke
   return expanded;
 }
 
-/** Texts as they meet in the prompt: neighbouring parts joined, since a special token could be spelled across them. */
-function textRuns(message: Message): readonly string[] {
-  const runs = [""];
-  for (const part of message.content) {
-    if (part.type === "text") runs.push(runs.pop()! + part.text);
-    else runs.push("");
-  }
-  return runs;
-}
-
-function refuseSpecialTokens(tokenizer: Tokenizer, texts: readonly string[], where: string): void {
-  for (const token of tokenizer.specialTokens) {
-    if (texts.some((text) => text.includes(token))) {
-      throw new UserError(`${where} contains "${token}", a special token of the model: take it out of the text`);
-    }
-  }
-}
-
 function readImageProcessorConfig(folder: string, options: LoadProcessorOptions): ImageProcessorConfig {
-  const path = join(folder, "preprocessor_config.json");
-  const combined = join(folder, "processor_config.json"); // transformers 5 may put all processors of a model here
   const limits = {
     ...(options.minPixels === undefined ? {} : { min_pixels: options.minPixels }),
     ...(options.maxPixels === undefined ? {} : { max_pixels: options.maxPixels }),
   };
-  if (!existsSync(path) && existsSync(combined)) {
-    const json = readJson(combined, "processor configuration") as { image_processor?: object } | null;
-    if (json?.image_processor) return parseImageProcessorConfig({ ...json.image_processor, ...limits }, combined);
-  }
-  const json = readJson(path, "image processor configuration");
+  const { json, path } = readImageProcessorJson(folder);
   return parseImageProcessorConfig(json === null || typeof json !== "object" ? json : { ...json, ...limits }, path);
-}
-
-function readStopTokens(folder: string): readonly number[] | null {
-  const path = join(folder, "generation_config.json");
-  if (!existsSync(path)) return null;
-  const id = z.int().min(0);
-  const schema = z.looseObject({ eos_token_id: z.union([id, z.array(id).min(1)]).nullish() });
-  const result = schema.safeParse(readJson(path, "generation configuration"));
-  if (!result.success)
-    throw new UserError(`generation configuration ${path}: eos_token_id must be a token id or a list`);
-  const ids = result.data.eos_token_id;
-  return ids == null ? null : Array.isArray(ids) ? ids : [ids];
 }
 
 /** The model puts image features where its own image token stands: it must be the tokenizer's. */

@@ -1,12 +1,15 @@
-/** Every operator on webgpu = interpreter, forward and backward, over the conformance cases that hold no empty tensor. */
+/** webgpu = interpreter for every operator, over the conformance cases without empty tensors; and = cpu for more models. */
 import { expect, test } from "vitest";
 import { tryDevice } from "../../src/engine/local/devices.ts";
 import { driverEnvironment, runOn } from "../devices/child.ts";
+import { expectEqual } from "../devices/equal.ts";
+import type { Apart } from "../devices/model.ts";
 
 const { works, reason } = await tryDevice("webgpu", driverEnvironment);
+const why = `webgpu does not work here: ${reason}`;
 
 test("every operator on webgpu = interpreter", async ({ skip }) => {
-  if (!works) skip(`webgpu does not work here: ${reason}`);
+  if (!works) skip(why);
   const { programs, failures } = await runOn<{ programs: number; failures: Record<string, string> }>(
     "./operators.ts",
     "webgpu",
@@ -18,3 +21,11 @@ test("every operator on webgpu = interpreter", async ({ skip }) => {
   expect(rest).toEqual({});
   expect(open ?? "not NaN").toContain("not NaN");
 }, 600_000);
+
+test("other models on webgpu = cpu", async ({ skip }) => {
+  if (!works) skip(why);
+  const names = ["ungrouped_untied", "two_images"];
+  const found = await runOn<Record<string, Apart>>("./model.ts", "webgpu", 290_000, ...names);
+  expect(Object.keys(found)).toEqual(names);
+  for (const apart of Object.values(found)) expectEqual(apart);
+}, 300_000);

@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+/** What takes minutes: npm run check:slow. */
+export default defineConfig({
+  test: {
+    include: ["test/slow/**/*.test.ts"],
+    testTimeout: 30 * 60_000,
+    pool: "forks",
+    maxWorkers: 1,
+  },
+});
