@@ -20,6 +20,8 @@ export interface DataSpec extends LoadOptions {
   readonly name: string;
   /** What to do about an image file that is missing: stop (default), or leave its questions out. */
   readonly onBadImage?: "error" | "skip";
+  /** Splits anew so that no image is in two splits; see `disjointSplit`. */
+  readonly imageDisjoint?: boolean;
 }
 
 /** The examples of a split; throws UserError for an unknown name, path or split, a wrong row, a missing image. */

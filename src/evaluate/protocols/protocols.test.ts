@@ -55,7 +55,7 @@ describe("protocols", () => {
   it("the strict readings correct what is documented", () => {
     const strict = (name: keyof typeof protocols, type: AnswerType, answer: string, completion: string) => {
       const choices = type === "choice" ? ["left lung", "right lung"] : [];
-      const one = { answer_type: type, answer, choices, completion } as Case;
+      const one = { answer_type: type, answer, choices, completion, viva: cases[0]!.viva };
       return spell(protocols[name].strict(exampleOf(one), completion, "plain"));
     };
     expect(strict("medevalkit", "closed", "no", "abnormal")).toBe("failed"); // "no" within a word
