@@ -89,8 +89,8 @@ async function show(name: string, options: ShowOptions, signal: AbortSignal): Pr
   const all = [...splits.values()].flat();
   const leaks = options.leaks && splits.size > 1 ? leaksBetween(splits, await imagePrints(all)) : [];
   if (options.json) {
-    const bySplit = Object.fromEntries([...splits].map(([split, examples]) => [split, datasetSummary(examples)]));
-    console.log(JSON.stringify({ name, description, licence, obtain, splits: bySplit, leaks }));
+    const by_split = Object.fromEntries([...splits].map(([split, examples]) => [split, datasetSummary(examples)]));
+    console.log(JSON.stringify({ name, description, licence, obtain, ...datasetSummary(all), by_split, leaks }));
     return;
   }
   for (const [split, examples] of splits) console.log(`\n${split}\n${formatDatasetSummary(datasetSummary(examples))}`);

@@ -19,8 +19,11 @@ export interface Leaks {
   readonly examples: readonly (readonly [string, string])[];
 }
 
-/** Of the 256 bits of a perceptual hash so many may differ in one picture saved twice. */
-export const SAME_LOOKS = 10;
+/**
+ * Of the 256 bits of a perceptual hash so many may differ in one picture saved twice: every third image of VQA-RAD, made
+ * smaller by 40 % and saved as JPEG of quality 60, differs from itself in at most 12, and no two of its images in fewer than 23.
+ */
+export const SAME_LOOKS = 12;
 
 /** An image's content: the file's hash and what it looks like. */
 export interface ImagePrint {

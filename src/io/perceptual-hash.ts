@@ -7,8 +7,9 @@ import { decodeImage } from "./images.ts";
 export type PerceptualHash = Uint32Array;
 
 const SIDE = 16;
+const NOISE = 3;
 
-/** The difference hash: the image as 17 x 16 greys, a bit for each pair of neighbours in a row, set where the right one is brighter. */
+/** The difference hash: the image as 17 x 16 greys, a bit for each pair of neighbours in a row, set where the right one is brighter by more than the noise of a JPEG file. */
 export async function perceptualHash(ref: ImageRef): Promise<PerceptualHash> {
   const { image } = await decodeImage(ref);
   const { width, height, channels, data } = image;
@@ -22,7 +23,7 @@ export async function perceptualHash(ref: ImageRef): Promise<PerceptualHash> {
   const hash = new Uint32Array((SIDE * SIDE) / 32);
   for (let bit = 0; bit < SIDE * SIDE; bit++) {
     const at = Math.floor(bit / SIDE) * stride + (bit % SIDE) * step;
-    if (grey[at + step]! > grey[at]!) hash[bit >> 5] = hash[bit >> 5]! | (1 << (bit & 31));
+    if (grey[at + step]! > grey[at]! + NOISE) hash[bit >> 5] = hash[bit >> 5]! | (1 << (bit & 31));
   }
   return hash;
 }
