@@ -16,10 +16,11 @@ export function optionLetter(index: number): string {
 export function chosenOption(answer: string, choices: readonly string[]): ChosenOption | null {
   const options = choices.map(normalisedTokens);
   const whole = normalise(answer);
-  const equal = choices.flatMap((_, i) => (options[i]!.join(" ") === whole ? [i] : []));
+  const cleaned = clean(answer);
+  const labelled = /^\W*A[).:\]]/.test(cleaned); // no article: "A. left lung" names option A
+  const equal = choices.flatMap((_, i) => (options[i]!.join(" ") === whole && !labelled ? [i] : []));
   if (equal.length > 0) return equal.length === 1 ? { index: equal[0]!, bare: true } : null;
 
-  const cleaned = clean(answer);
   const all = words(cleaned);
   const content = all.filter((word, i) => !isArticle(word.token, i === all.length - 1));
   const covered = new Set<Word>();

@@ -1,15 +1,28 @@
 /** viva data: what data sets are known, how to get them, what is in them. */
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
-import { datasetSummary, datasets, findDataset, formatDatasetSummary, loadDataset } from "../data/index.ts";
+import {
+  datasetSummary,
+  datasets,
+  describeSamples,
+  disjointSplit,
+  findDataset,
+  formatDatasetSummary,
+  formatLeaks,
+  imagePrints,
+  leaksBetween,
+  loadSplits,
+} from "../data/index.ts";
 import { locateDataset } from "../recipes/sources.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
 import { downloadReporter } from "./options.ts";
 
 interface ShowOptions {
   readonly path?: string;
-  readonly split: string;
+  readonly split?: string;
   readonly seed?: number;
+  readonly imageDisjoint?: boolean;
+  readonly leaks: boolean;
   readonly json?: boolean;
 }
 
@@ -27,7 +40,9 @@ export function dataCommand(interruption: Interruption): Command {
     .description("what a data set is, how to get it, and with --path what is in it")
     .argument("<name>", "data set")
     .option("--path <folder>", "where its files are: a folder, a file, or org/name on the Hub")
-    .option("--split <name>", "split to count", "train")
+    .option("--split <name>", "count this split alone (default: all)")
+    .option("--image-disjoint", "split anew so that no image is in two splits")
+    .option("--no-leaks", "do not look for images that splits share, which reads every image")
     .option("--seed <n>", "seed of generated data", wholeNumber(0))
     .option("--json", "the same as JSON")
     .action((name: string, options: ShowOptions) => interruption.during((signal) => show(name, options, signal)));
@@ -56,20 +71,29 @@ async function show(name: string, options: ShowOptions, signal: AbortSignal): Pr
   if (!options.json) console.log(`${name}: ${description}\nlicence: ${licence}\nhow to get it: ${obtain}`);
   if (!counted && options.json) console.log(JSON.stringify({ name, description, licence, obtain }));
   if (!counted) return;
-  const { seed, split } = options;
   const reporter = downloadReporter();
   const path =
     options.path === undefined
       ? undefined
       : (await locateDataset(options.path, { key: "--path", reporter, signal })).folder;
-  const examples = await loadDataset({
-    name,
-    split,
+  const source = {
     ...(path === undefined ? {} : { path }),
-    ...(seed === undefined ? {} : { seed }),
-  });
-  const summary = datasetSummary(examples);
-  console.log(
-    options.json ? JSON.stringify({ name, description, licence, obtain, ...summary }) : formatDatasetSummary(summary),
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
+  };
+  const splits = new Map(
+    await loadSplits(dataset, { ...source, ...(options.split === undefined ? {} : { only: options.split }) }),
   );
+  if (options.imageDisjoint) {
+    for (const split of splits.keys()) splits.set(split, await disjointSplit(dataset, { ...source, split }));
+  }
+  const all = [...splits.values()].flat();
+  const leaks = options.leaks && splits.size > 1 ? leaksBetween(splits, await imagePrints(all)) : [];
+  if (options.json) {
+    const by_split = Object.fromEntries([...splits].map(([split, examples]) => [split, datasetSummary(examples)]));
+    console.log(JSON.stringify({ name, description, licence, obtain, ...datasetSummary(all), by_split, leaks }));
+    return;
+  }
+  for (const [split, examples] of splits) console.log(`\n${split}\n${formatDatasetSummary(datasetSummary(examples))}`);
+  if (leaks.length > 0) console.log(`\n${formatLeaks(leaks)}`);
+  console.log(`\n${describeSamples(all)}`);
 }

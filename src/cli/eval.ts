@@ -1,20 +1,35 @@
-/** viva eval: accuracy of a checkpoint or run on a data set, with intervals, beside the baselines. */
+/** viva eval: accuracy of a checkpoint, a run or a file of predictions on a data set, with intervals, beside the baselines. */
 import { Command, Option } from "commander";
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
+import type { Example } from "../core/records.ts";
 import { loadDataset } from "../data/index.ts";
-import { breakdown, evaluatePolicy, formatSummary } from "../evaluate/index.ts";
-import { openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
+import {
+  type Answers,
+  answerQuestions,
+  breakdown,
+  type EvalItem,
+  evaluateAnswers,
+  evaluationResults,
+  findProtocol,
+  formatSummary,
+  type ProtocolName,
+  protocols,
+  readPredictions,
+  sampleRecords,
+} from "../evaluate/index.ts";
+import { type OpenedCheckpoint, openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
 import { evaluationSubset } from "../recipes/examples.ts";
 import { evaluationLength } from "../recipes/session.ts";
 import { locateDataset } from "../recipes/sources.ts";
-import { type Interruption, wholeNumber } from "./arguments.ts";
+import { collect, type Interruption, wholeNumber } from "./arguments.ts";
 import {
-  checkpointArgument,
   deviceOption,
   downloadReporter,
   outOption,
+  outputOption,
   promptOption,
+  writeJson,
   writeJsonLines,
 } from "./options.ts";
 
@@ -24,83 +39,134 @@ interface EvalOptions {
   readonly split: string;
   readonly limit?: number;
   readonly seed: number;
-  readonly protocol: string;
+  readonly imageDisjoint?: boolean;
+  readonly protocol?: readonly string[];
+  readonly predictions?: string;
   readonly prompt?: PromptName;
   readonly device: Device;
   readonly step?: number;
   readonly maxCompletionLength?: number;
   readonly out: string;
+  readonly results?: string;
+  readonly samples?: string;
   readonly json?: boolean;
 }
 
 export function evalCommand(interruption: Interruption): Command {
   return new Command("eval")
-    .description("measure a checkpoint or a run on a data set")
-    .addArgument(checkpointArgument())
+    .description("measure a checkpoint, a run or a file of predictions on a data set")
+    .argument("[checkpoint]", "model folder, run folder, a run's checkpoint, or org/name[@revision] on the Hub")
+    .option("--predictions <file>", "in place of a checkpoint: JSONL rows {example_id, prediction} made elsewhere")
     .requiredOption("--data <name>", "data set (viva data list)")
     .option("--path <folder>", "where its files are: a folder, a file, or org/name on the Hub")
     .option("--split <name>", "split to evaluate on", "test")
     .option("--limit <n>", "a random subset of this many questions", wholeNumber(1))
     .option("--seed <n>", "chooses the subset; seed of generated data", wholeNumber(0), 42)
-    .addOption(new Option("--protocol <name>", "how answers are scored").choices(["viva"]).default("viva"))
+    .option("--image-disjoint", "split anew so that no image is in two splits")
+    .addOption(
+      new Option("--protocol <name>", `how answers are scored, repeatable: ${Object.keys(protocols).join(", ")}`)
+        .argParser((text: string, earlier: readonly string[] | undefined) => collect(text, earlier ?? []))
+        .default(undefined, "viva"),
+    )
     .addOption(promptOption())
     .addOption(deviceOption())
     .option("--step <n>", "checkpoint of a run (default: the newest)", wholeNumber(0))
     .option("--max-completion-length <n>", "tokens per answer (default: the run's, else 64)", wholeNumber(1))
     .addOption(outOption("JSONL: one line per question, then the summary"))
+    .addOption(outputOption("--results <file>", "the summaries as one JSON object (schema: docs/schemas)"))
+    .addOption(outputOption("--samples <file>", "JSONL: one line per question as lmms-eval logs samples"))
     .option("--json", "print the summary as JSON")
-    .action((checkpoint: string, options: EvalOptions) =>
+    .action((checkpoint: string | undefined, options: EvalOptions) =>
       interruption.during((signal) => evaluate(checkpoint, options, signal)),
     );
 }
 
-async function evaluate(checkpoint: string, options: EvalOptions, signal: AbortSignal): Promise<void> {
-  const reporter = downloadReporter();
-  const { path } = options;
-  const source = {
-    name: options.data,
-    seed: options.seed,
-    ...(path === undefined ? {} : { path: (await locateDataset(path, { key: "--path", reporter, signal })).folder }),
+async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: AbortSignal): Promise<void> {
+  const names = [...new Set(o.protocol ?? ["viva"])].map((name) => findProtocol(name).name as ProtocolName);
+  if ((checkpoint === undefined) === (o.predictions === undefined)) {
+    throw new UserError("viva eval needs either a checkpoint or --predictions FILE");
+  }
+  const { examples, train } = await loadQuestions(o, signal);
+  const answered =
+    checkpoint === undefined
+      ? {
+          answers: readPredictions(o.predictions!, examples, styleOf(o.prompt)),
+          subject: o.predictions!,
+          prompt: o.prompt,
+        }
+      : await answersOf(checkpoint, examples, o, signal);
+  const { answers, subject } = answered;
+  const evaluations = names.map((protocol) =>
+    evaluateAnswers(examples, answers, { protocol, checkpoint: subject, train }),
+  );
+  const summaries = evaluations.map(({ summary }) => summary);
+  const lines = evaluations.flatMap(({ items, summary }) => [
+    ...items.map((item) => ({ kind: "item", ...item })),
+    { kind: "summary", ...summary },
+  ]);
+  writeJsonLines(o.out, lines);
+  const data = { name: o.data, split: o.split, questions: examples.length, limit: o.limit ?? null, seed: o.seed };
+  const about = {
+    data: { ...data, image_disjoint: o.imageDisjoint ?? false },
+    subject,
+    prompt: answered.prompt ?? null,
   };
-  const all = await loadDataset({ ...source, split: options.split });
-  const examples = evaluationSubset(all, options.limit ?? null, options.seed);
+  const results = evaluationResults(about, summaries);
+  if (o.results !== undefined) writeJson(o.results, results);
+  if (o.samples !== undefined) writeJsonLines(o.samples, sampleRecords(evaluations.map(({ items }) => items)));
+  if (o.json) return console.log(JSON.stringify(summaries.length === 1 ? summaries[0] : results));
+  for (const { summary, items } of evaluations) {
+    console.log(formatSummary(summary));
+    for (const line of strataLines(items)) console.log(line);
+  }
+  console.log(`items: ${o.out}`);
+}
+
+async function loadQuestions(o: EvalOptions, signal: AbortSignal) {
+  const where = { key: "--path", reporter: downloadReporter(), signal };
+  const source = {
+    name: o.data,
+    seed: o.seed,
+    imageDisjoint: o.imageDisjoint ?? false,
+    ...(o.path === undefined ? {} : { path: (await locateDataset(o.path, where)).folder }),
+  };
+  const examples = evaluationSubset(await loadDataset({ ...source, split: o.split }), o.limit ?? null, o.seed);
   const train = await loadDataset({ ...source, split: "train" }).catch((error: unknown) => {
     if (!(error instanceof UserError)) throw error;
     console.error(`no baselines, the training split cannot be read: ${error.message}`);
     return null;
   });
-  const opened = await openCheckpoint(checkpoint, { ...options, reporter, signal });
+  return { examples, train };
+}
+
+async function answersOf(checkpoint: string, examples: readonly Example[], o: EvalOptions, signal: AbortSignal) {
+  const reporter = downloadReporter();
+  const opened: OpenedCheckpoint = await openCheckpoint(checkpoint, { ...o, reporter, signal });
   try {
-    const maxCompletionLength =
-      options.maxCompletionLength ?? (opened.recipe === null ? 64 : evaluationLength(opened.recipe));
-    const { items, summary } = await evaluatePolicy(opened.engine.policy, examples, {
+    const ownLength = opened.recipe === null ? 64 : evaluationLength(opened.recipe);
+    const answers: Answers = await answerQuestions(opened.engine.policy, examples, {
       processor: opened.processor,
       prompt: opened.prompt,
-      maxCompletionLength,
-      checkpoint: opened.folder,
-      train,
+      maxCompletionLength: o.maxCompletionLength ?? ownLength,
       signal,
       onProgress: (step, total) => reporter.step({ stage: "eval", step, total, metrics: {} }),
     });
     reporter.close();
-    const lines = [...items.map((item) => ({ kind: "item", ...item })), { kind: "summary", ...summary }];
-    writeJsonLines(options.out, lines);
-    if (options.json) {
-      console.log(JSON.stringify(summary));
-      return;
-    }
-    console.log(formatSummary(summary));
-    for (const stratum of ["content_type", "modality", "question_type"]) {
-      const rows = breakdown(items, stratum);
-      if (rows.length > 1) {
-        const parts = rows.map(
-          ({ value, accuracy }) => `${value} ${(100 * accuracy.estimate).toFixed(1)} (${accuracy.n})`,
-        );
-        console.log(`${stratum}: ${parts.join(", ")}`);
-      }
-    }
-    console.log(`items: ${options.out}`);
+    return { answers, subject: opened.folder, prompt: opened.prompt.style };
   } finally {
     await opened.engine.close();
   }
+}
+
+/** The form a prompt asks answers to take; answers made elsewhere are plain unless said otherwise. */
+function styleOf(prompt: PromptName | undefined): Answers["style"] {
+  return prompt === "think_answer" || prompt === "answer_only" ? prompt : "plain";
+}
+
+function strataLines(items: readonly EvalItem[]): readonly string[] {
+  return ["content_type", "modality", "question_type"].flatMap((stratum) => {
+    const rows = breakdown(items, stratum);
+    const parts = rows.map(({ value, accuracy }) => `${value} ${(100 * accuracy.estimate).toFixed(1)} (${accuracy.n})`);
+    return rows.length > 1 ? [`${stratum}: ${parts.join(", ")}`] : [];
+  });
 }

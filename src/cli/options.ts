@@ -39,9 +39,15 @@ export function deviceOption(): Option {
 
 /** --out: a file whose folder exists, which is seen before the work is done. */
 export function outOption(description: string): Option {
-  return new Option("--out <file>", description).makeOptionMandatory().argParser((file: string) => {
-    if (!isFolder(dirname(file))) throw new UserError(`--out ${file}: there is no folder ${dirname(file)}`);
-    if (isFolder(file)) throw new UserError(`--out ${file}: a folder is there, name a file`);
+  return outputOption("--out <file>", description).makeOptionMandatory();
+}
+
+/** An option that names a file to write, like --out but not required. */
+export function outputOption(flags: string, description: string): Option {
+  const name = flags.split(" ")[0]!;
+  return new Option(flags, description).argParser((file: string) => {
+    if (!isFolder(dirname(file))) throw new UserError(`${name} ${file}: there is no folder ${dirname(file)}`);
+    if (isFolder(file)) throw new UserError(`${name} ${file}: a folder is there, name a file`);
     return file;
   });
 }
@@ -53,4 +59,9 @@ function isFolder(path: string): boolean {
 /** Writes records as JSON lines, whole or not at all. */
 export function writeJsonLines(file: string, records: readonly object[]): void {
   replaceFile(file, records.map((record) => `${JSON.stringify(record)}\n`).join(""));
+}
+
+/** Writes one JSON object, indented, whole or not at all. */
+export function writeJson(file: string, value: object): void {
+  replaceFile(file, `${JSON.stringify(value, null, 2)}\n`);
 }

@@ -3,23 +3,43 @@ import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import { nearest } from "../core/suggest.ts";
 import type { Dataset, LoadOptions } from "./dataset.ts";
+import { disjointSplit } from "./disjoint.ts";
 import { checkImages, describeBadImages } from "./images.ts";
 import { jsonl } from "./jsonl.ts";
+import { medxpertqaMm } from "./medxpertqa.ts";
+import { mmmuMedical } from "./mmmu-medical.ts";
+import { omnimedvqa } from "./omnimedvqa.ts";
+import { pathVqa } from "./path-vqa.ts";
 import { phantom } from "./phantom/phantom.ts";
+import { pmcVqa } from "./pmc-vqa.ts";
 import { slake } from "./slake.ts";
 import { vqaRad } from "./vqa-rad.ts";
 
 export type { Dataset, LoadOptions } from "./dataset.ts";
+export { disjointSplit } from "./disjoint.ts";
 export { type BadImage, checkImages } from "./images.ts";
-export { type DatasetSummary, datasetSummary, formatDatasetSummary } from "./summary.ts";
+export { formatLeaks, imagePrints, type Leaks, leaksBetween, loadSplits } from "./leaks.ts";
+export { type DatasetSummary, datasetSummary, describeSamples, formatDatasetSummary } from "./summary.ts";
 
-export const datasets = { vqa_rad: vqaRad, slake, jsonl, phantom } as const;
+export const datasets = {
+  vqa_rad: vqaRad,
+  slake,
+  path_vqa: pathVqa,
+  pmc_vqa: pmcVqa,
+  omnimedvqa,
+  medxpertqa_mm: medxpertqaMm,
+  mmmu_medical: mmmuMedical,
+  jsonl,
+  phantom,
+} as const;
 
 /** As a recipe names data: `{ name: slake, path: …, split: train }`. */
 export interface DataSpec extends LoadOptions {
   readonly name: string;
   /** What to do about an image file that is missing: stop (default), or leave its questions out. */
   readonly onBadImage?: "error" | "skip";
+  /** Splits anew so that no image is in two splits; see `disjointSplit`. */
+  readonly imageDisjoint?: boolean;
 }
 
 /** The examples of a split; throws UserError for an unknown name, path or split, a wrong row, a missing image. */
@@ -28,7 +48,8 @@ export async function loadDataset(spec: DataSpec): Promise<readonly Example[]> {
   if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
     throw new UserError(`dataset "${spec.name}": limit must be a whole number above 0, got ${limit}`);
   }
-  const examples = await findDataset(spec.name).load(spec);
+  const dataset = findDataset(spec.name);
+  const examples = spec.imageDisjoint ? await disjointSplit(dataset, spec) : await dataset.load(spec);
   const bad = await checkImages(examples);
   if (bad.length === 0) return examples;
   const badIds = new Set(bad.map(({ exampleId }) => exampleId));

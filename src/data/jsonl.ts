@@ -1,10 +1,11 @@
 /** Any folder of JSONL files (one per split, `train.jsonl`) or one JSONL file; image paths are relative to the file. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
-import { messageOf, UserError } from "../core/errors.ts";
+import { UserError } from "../core/errors.ts";
 import type { AnswerType, Example } from "../core/records.ts";
 import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
+import { type JsonLine, readJsonLines } from "./json-lines.ts";
 import { cellText, readAnswerType, readRow, requireUniqueIds } from "./rows.ts";
 
 const cell = z.union([z.string(), z.number(), z.boolean()]);
@@ -43,11 +44,11 @@ export const jsonl: Dataset = {
 
   async load(options) {
     const path = await requirePath(this, options.path);
-    if (!(await stat(path)).isDirectory()) return subset(selectSplit(await readFileRows(path), path, options), options);
+    if (!(await stat(path)).isDirectory()) return subset(selectSplit(readFileRows(path), path, options), options);
     const names = (await readdir(path)).filter((name) => name.endsWith(".jsonl"));
     const files = Object.fromEntries(names.map((name) => [splitName(name.slice(0, -".jsonl".length)), name]));
     const split = splitName(options.split);
-    const examples = await readFileRows(join(path, await splitFile(this, path, split, files)));
+    const examples = readFileRows(join(path, await splitFile(this, path, split, files)));
     return subset(withSplit(examples, split), options);
   },
 };
@@ -67,18 +68,15 @@ function withSplit(examples: readonly Example[], split: string): readonly Exampl
   return examples.map((example) => ({ ...example, meta: { ...example.meta, split } }));
 }
 
-async function readFileRows(file: string): Promise<readonly Example[]> {
-  const text = await readFile(file, "utf8");
-  const lines = text.replace(/^\ufeff/, "").split("\n");
-  const examples = lines.flatMap((line, i) => (line.trim() === "" ? [] : [toExample(line, file, i + 1)]));
+function readFileRows(file: string): readonly Example[] {
+  const examples = readJsonLines(file).map((line) => toExample(line, file));
   if (examples.length === 0) throw new UserError(`${file}: there is no row in it`);
   requireUniqueIds(examples, file);
   return examples;
 }
 
-function toExample(line: string, file: string, lineNumber: number): Example {
-  const where = `${file}:${lineNumber}`;
-  const row = readRow(rowSchema, parseLine(line, where), where);
+function toExample({ value, where, line }: JsonLine, file: string): Example {
+  const row = readRow(rowSchema, value, where);
   const images = row.images ?? (row.image === undefined ? [] : [row.image]);
   if (images.length === 0) throw new UserError(`${where}: needs "image" or "images"`);
   const choices = (row.choices ?? []).map((choice) => cellText(choice, "choice", where));
@@ -86,7 +84,7 @@ function toExample(line: string, file: string, lineNumber: number): Example {
   const answerType = answerTypeOf(row, written, choices, where);
   const answer = answerType === "choice" ? optionText(written, choices, where) : written;
   return {
-    id: String(row.id ?? `${basename(file)}:${lineNumber}`),
+    id: String(row.id ?? `${basename(file)}:${line}`),
     subjectId: String(row.subject ?? images[0]),
     question: cellText(row.question, "question", where),
     images: images.map((image) => ({ path: resolve(dirname(file), image) })),
@@ -96,14 +94,6 @@ function toExample(line: string, file: string, lineNumber: number): Example {
     ...(row.rationale === undefined ? {} : { rationale: row.rationale }),
     meta: metaOf(row),
   };
-}
-
-function parseLine(line: string, where: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch (cause) {
-    throw new UserError(`${where}: not a JSON object: ${messageOf(cause)}`, { cause });
-  }
 }
 
 /** As written; else choice where there are options, closed where the answer is yes or no, open otherwise. */

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { Example } from "../core/records.ts";
 import { readJson } from "../io/files.ts";
-import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
+import { type Dataset, exists, requirePath, splitFile, splitName, subset } from "./dataset.ts";
 import { cellText, readAnswerType, readRows, requireUniqueIds } from "./rows.ts";
 
 const rowSchema = z.object({
@@ -20,6 +20,8 @@ const rowSchema = z.object({
 });
 
 const files = { train: "train.json", validation: "validate.json", test: "test.json" } as const;
+/** The Hub's copy names one of them otherwise. */
+const hubFiles = { ...files, validation: "validation.json" } as const;
 
 export const slake: Dataset = {
   name: "slake",
@@ -34,7 +36,10 @@ export const slake: Dataset = {
   async load(options) {
     const folder = await requirePath(this, options.path);
     const split = splitName(options.split);
-    const file = join(folder, await splitFile(this, folder, split, files));
+    const file = join(
+      folder,
+      await splitFile(this, folder, split, (await exists(join(folder, hubFiles.validation))) ? hubFiles : files),
+    );
     const rows = readRows(rowSchema, readJson(file, "questions"), file);
     const examples = rows.flatMap((row, i) =>
       row.q_lang === "en" ? [toExample(row, folder, split, `${file}, row ${i + 1}`)] : [],

@@ -57,6 +57,18 @@ export function formatDatasetSummary(summary: DatasetSummary): string {
   return lines.join("\n");
 }
 
+/** Four examples from all over the data, with their image files to look at. */
+export function describeSamples(examples: readonly Example[]): string {
+  const chosen = [0, 1, 2, 3].flatMap(
+    (quarter) => examples[Math.floor((examples.length * (2 * quarter + 1)) / 8)] ?? [],
+  );
+  const lines = [...new Set(chosen)].map(({ images, question, answer, choices }) => {
+    const options = choices.length > 0 ? ` [${choices.join(" | ")}]` : "";
+    return `  ${images.map(({ path }) => path).join(", ")}\n    ${question}${options} ${answer}`;
+  });
+  return ["sample images", ...lines].join("\n");
+}
+
 function row(name: string, counts: Counts, total: number): string {
   const shown = counts.slice(0, 8).map(([value, n]) => `${value} ${n} (${Math.round((100 * n) / total)} %)`);
   return `${name.padEnd(24)} ${shown.join(", ")}${counts.length > 8 ? ", …" : ""}`;

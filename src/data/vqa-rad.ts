@@ -1,9 +1,10 @@
-/** VQA-RAD in the MEVF layout: trainset.json, testset.json and images/; a subject is an image. */
+/** VQA-RAD in the MEVF layout (trainset.json, testset.json, images/) or as the Hub's parquet files; a subject is an image. */
 import { join } from "node:path";
 import { z } from "zod";
 import type { Example } from "../core/records.ts";
 import { readJson } from "../io/files.ts";
 import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
+import { loadHubVqa } from "./hub-vqa.ts";
 import { cellText, readAnswerType, readRows, requireUniqueIds } from "./rows.ts";
 
 const rowSchema = z.object({
@@ -31,6 +32,8 @@ export const vqaRad: Dataset = {
   async load(options) {
     const folder = await requirePath(this, options.path);
     const split = splitName(options.split);
+    const hub = await loadHubVqa(this.name, folder, split);
+    if (hub !== null) return subset(hub, options);
     const file = join(folder, await splitFile(this, folder, split, files));
     const rows = readRows(rowSchema, readJson(file, "questions"), file);
     const examples = rows.map((row, i) => toExample(row, folder, split, `${file}, row ${i + 1}`));

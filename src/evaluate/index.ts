@@ -1,7 +1,19 @@
 /** Evaluation: scores, baselines, intervals, tables. */
 export { type Baselines, questionType, trainBaselines } from "./baselines.ts";
-export { type Evaluation, type EvaluationOptions, evaluatePolicy } from "./evaluate.ts";
+export { bootstrapMean, bootstrapMeans, type Interval, pairedBootstrap } from "./bootstrap.ts";
+export {
+  type Answers,
+  answerQuestions,
+  type Evaluation,
+  type EvaluationOptions,
+  evaluateAnswers,
+  evaluatePolicy,
+} from "./evaluate.ts";
+export { readPredictions } from "./predictions.ts";
+export { findProtocol, type Protocol, type ProtocolName, protocols } from "./protocols/index.ts";
+export { type EvaluationResults, evaluationResults, resultsJsonSchema, resultsSchema } from "./results.ts";
+export { sampleRecords } from "./samples.ts";
 export { type EvalItem, type Prediction, type ScoreOptions, scoreBaselines, scoreItems } from "./score.ts";
-export { bootstrapMean, type Interval, mcnemarExact, pairedBootstrap, wilson } from "./statistics.ts";
+export { holm, mcnemarExact, minimalDetectableDifference, wilson } from "./statistics.ts";
 export { breakdown, type EvalSummary, type SubsetSummary, summarise } from "./summary.ts";
 export { formatSummary } from "./table.ts";

@@ -1,11 +1,13 @@
 /** Scores predictions item by item: one line of evals.jsonl each, so that flips and paired tests need nothing else. */
-import { chosenOption } from "../answers/choice.ts";
-import { matchAnswer } from "../answers/match.ts";
-import { tokenF1 } from "../answers/open.ts";
-import { type ParsedAnswer, parseAnswer } from "../answers/parse.ts";
+import { chosenOption, optionLetter, referenceOption } from "../answers/choice.ts";
+import { normalisedTokens } from "../answers/normalise.ts";
+import { exactMatch, tokenF1 } from "../answers/open.ts";
+import type { ParsedAnswer } from "../answers/parse.ts";
 import { type AnswerStyle, followsStyle } from "../answers/tags.ts";
 import type { AnswerType, Example } from "../core/records.ts";
 import type { Baselines } from "./baselines.ts";
+import { bleu1, rougeL, tokenRecall } from "./metrics.ts";
+import { type ProtocolName, protocols } from "./protocols/index.ts";
 
 /** What a model said to an example. */
 export interface Prediction {
@@ -35,6 +37,12 @@ export interface EvalItem {
   readonly lenient: 0 | 1;
   /** Of the strictly parsed answer against the reference, in [0, 1]. */
   readonly token_f1: number;
+  /** 1 where the strictly parsed answer equals the reference after normalisation, whatever the protocol. */
+  readonly exact_match: 0 | 1;
+  /** Share of the reference's words that the strictly parsed answer has; like BLEU-1 and ROUGE-L in [0, 1]. */
+  readonly recall: number;
+  readonly bleu_1: number;
+  readonly rouge_l: number;
   /** No strictly parsed answer, or one that names nothing the question asks for. */
   readonly parse_failure: boolean;
   /** The whole completion keeps to the style. */
@@ -44,12 +52,14 @@ export interface EvalItem {
 }
 
 export interface ScoreOptions {
+  /** "viva" unless said otherwise. */
+  readonly protocol?: ProtocolName;
   readonly style?: AnswerStyle;
   readonly thinkOpened?: boolean;
   readonly checkpoint?: string;
 }
 
-/** Scores the predictions, one per example in the same order, under the protocol "viva". */
+/** Scores the predictions, one per example in the same order, under one protocol. */
 export function scoreItems(
   examples: readonly Example[],
   predictions: readonly (string | Prediction)[],
@@ -68,20 +78,31 @@ export function scoreItems(
 export function scoreBaselines(
   examples: readonly Example[],
   baselines: Baselines,
+  protocol: ProtocolName = "viva",
 ): Readonly<Record<keyof Baselines, readonly EvalItem[]>> {
   const itemsOf = (name: keyof Baselines) =>
-    scoreItems(examples, examples.map(baselines[name]), { style: "plain", checkpoint: `baseline:${name}` });
+    scoreItems(
+      examples,
+      examples.map((example) => spelled(example, baselines[name](example))),
+      { protocol, style: "plain", checkpoint: `baseline:${name}` },
+    );
   return { majority: itemsOf("majority"), question_only: itemsOf("question_only") };
 }
 
+/** Options by their letter, which every protocol reads. */
+function spelled({ choices, answerType }: Example, answer: string): string {
+  const option = answerType === "choice" ? referenceOption(answer, choices) : -1;
+  return option < 0 ? answer : optionLetter(option);
+}
+
 function scoreItem(example: Example, { text, tokens, finishReason }: Prediction, options: ScoreOptions): EvalItem {
-  const { style = "think_answer", thinkOpened = false, checkpoint = "" } = options;
-  const parsed = parseAnswer(text, { style });
-  const lenient = parseAnswer(text, { style, lenient: true });
-  const match = matchAnswer(example, parsed?.text ?? null);
+  const { protocol = "viva", style = "think_answer", thinkOpened = false, checkpoint = "" } = options;
+  const strict = protocols[protocol].strict(example, text, style);
+  const answer = strict.answer === null ? null : answerText(example, strict.answer.text);
+  const [given, wanted] = [normalisedTokens(answer ?? ""), normalisedTokens(example.answer)];
   return {
     checkpoint,
-    protocol: "viva",
+    protocol,
     example_id: example.id,
     subject_id: example.subjectId,
     question: example.question,
@@ -89,11 +110,15 @@ function scoreItem(example: Example, { text, tokens, finishReason }: Prediction,
     answer_type: example.answerType,
     strata: example.meta,
     prediction: text,
-    parsed_answer: parsed,
-    strict: match.correct ? 1 : 0,
-    lenient: matchAnswer(example, lenient?.text ?? null).correct ? 1 : 0,
-    token_f1: parsed === null ? 0 : tokenF1(answerText(example, parsed.text), example.answer),
-    parse_failure: match.parseFailure,
+    parsed_answer: strict.answer,
+    strict: strict.correct ? 1 : 0,
+    lenient: protocols[protocol].lenient(example, text, style).correct ? 1 : 0,
+    token_f1: answer === null ? 0 : tokenF1(answer, example.answer),
+    exact_match: answer !== null && exactMatch(answer, example.answer) ? 1 : 0,
+    recall: tokenRecall(given, wanted),
+    bleu_1: bleu1(given, wanted),
+    rouge_l: rougeL(given, wanted),
+    parse_failure: strict.parseFailure,
     format: followsStyle(text, style, thinkOpened),
     ...(tokens === undefined ? {} : { tokens }),
     ...(finishReason === undefined ? {} : { finish_reason: finishReason }),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { normal, randomKey } from "../core/random.ts";
-import { bootstrapMean, mcnemarExact, pairedBootstrap, quantile, wilson } from "./statistics.ts";
+import { bootstrapMean, bootstrapMeans, pairedBootstrap, quantile } from "./bootstrap.ts";
+import { mcnemarExact, wilson } from "./statistics.ts";
 
 const key = randomKey(11, "test");
 const names = (n: number, rowsEach = 1) => Array.from({ length: n }, (_, i) => `s${Math.floor(i / rowsEach)}`);
@@ -30,6 +31,12 @@ describe("bootstrapMean", () => {
     expect(bootstrapMean(values, names(5), { seed: 1 })!.estimate).toBe(0.6);
     expect(bootstrapMean([1, 1], names(2))).toMatchObject({ estimate: 1, low: 1, high: 1 });
     expect(bootstrapMean([], [])).toBeNull();
+  });
+
+  it("gives every column what it gets alone", () => {
+    const columns = [0, 1, 2].map((c) => Array.from({ length: 300 }, (_, i) => normal(key, 300 * c + i)));
+    const together = bootstrapMeans(columns, names(300, 4));
+    expect(together).toEqual(columns.map((values) => bootstrapMean(values, names(300, 4))));
   });
 
   it("draws 2,000 resamples of 1,000 subjects in well under a second", () => {

@@ -1,7 +1,9 @@
 /** Sums up scored items: accuracies with intervals over subjects, beside what baselines reach on the same items. */
 
+import { type BootstrapOptions, bootstrapMean, bootstrapMeans, type Interval } from "./bootstrap.ts";
+import type { SampledSummary } from "./sampled.ts";
 import type { EvalItem } from "./score.ts";
-import { type BootstrapOptions, bootstrapMean, type Interval, pairedBootstrap } from "./statistics.ts";
+import { clusteredStandardError, mcnemarExact, minimalDetectableDifference } from "./statistics.ts";
 
 export const SUBSETS = ["overall", "closed", "open", "choice"] as const;
 export type Subset = (typeof SUBSETS)[number];
@@ -12,6 +14,10 @@ export interface BaselineComparison {
   readonly difference: Interval;
   /** The interval excludes 0. */
   readonly verdict: "better" | "worse" | "open";
+  /** McNemar's exact test over the rows; it takes them for independent, so the interval decides. */
+  readonly mcnemar_p: number;
+  /** The smallest true difference of this pair that so many subjects show in four of five trials; null for one subject. */
+  readonly detectable_difference: number | null;
 }
 
 export interface SubsetSummary {
@@ -21,6 +27,15 @@ export interface SubsetSummary {
   readonly accuracy: Interval;
   readonly lenient_accuracy: Interval;
   readonly token_f1: Interval;
+  readonly exact_match: Interval;
+  readonly recall: Interval;
+  readonly bleu_1: Interval;
+  readonly rouge_l: Interval;
+  /**
+   * The smallest true difference in accuracy between two models on these questions that would show in four of five
+   * trials, if their errors were unrelated; pairing lowers it. Null for one subject.
+   */
+  readonly detectable_difference: number | null;
   readonly parse_failure_rate: number;
   readonly format_rate: number;
   /** By baseline name. */
@@ -33,6 +48,8 @@ export interface EvalSummary {
   readonly protocol: string;
   /** Only the subsets that have items. */
   readonly subsets: Readonly<Partial<Record<Subset, SubsetSummary>>>;
+  /** Where questions were answered several times. */
+  readonly sampled?: SampledSummary;
 }
 
 /** Sums up the items; the baselines' items must be of the same examples (any order). */
@@ -70,40 +87,66 @@ export function breakdown(
     .sort((a, b) => b.accuracy.n - a.accuracy.n);
 }
 
+const METRICS = ["strict", "lenient", "token_f1", "exact_match", "recall", "bleu_1", "rouge_l"] as const;
+
 function summariseSubset(
   items: readonly EvalItem[],
   baselines: readonly (readonly [string, ReadonlyMap<string, number>])[],
   options: BootstrapOptions,
 ): SubsetSummary {
-  const accuracy = meanOf(items, (item) => item.strict, options);
+  const subjects = items.map((item) => item.subject_id);
+  const columns = METRICS.map((metric) => items.map((item) => item[metric]));
+  const strict = columns[0]!;
+  const theirs = baselines.map(([name, byId]) => strictOf(items, byId, name));
+  const differences = theirs.map((values) => strict.map((value, i) => value - values[i]!));
+  const intervals = bootstrapMeans([...columns, ...differences], subjects, options);
+  const byMetric = Object.fromEntries(METRICS.map((metric, m) => [metric, intervals[m]!]));
+  const { strict: accuracy, lenient, ...overlaps } = byMetric as Record<(typeof METRICS)[number], Interval>;
+  const compared = baselines.map(([name], b) => {
+    const difference = intervals[METRICS.length + b]!;
+    return [name, compare(strict, theirs[b]!, differences[b]!, difference, subjects)] as const;
+  });
   return {
     n: items.length,
     subjects: accuracy.subjects,
     accuracy,
-    lenient_accuracy: meanOf(items, (item) => item.lenient, options),
-    token_f1: meanOf(items, (item) => item.token_f1, options),
+    lenient_accuracy: lenient,
+    ...overlaps,
+    detectable_difference: detectable(strict, subjects, Math.SQRT2),
     parse_failure_rate: share(items, (item) => item.parse_failure),
     format_rate: share(items, (item) => item.format),
-    baselines: Object.fromEntries(baselines.map(([name, byId]) => [name, compare(items, byId, name, options)])),
+    baselines: Object.fromEntries(compared),
   };
 }
 
-function compare(
-  items: readonly EvalItem[],
-  strictById: ReadonlyMap<string, number>,
-  name: string,
-  options: BootstrapOptions,
-): BaselineComparison {
-  const theirs = items.map(({ example_id }) => {
+function strictOf(items: readonly EvalItem[], strictById: ReadonlyMap<string, number>, name: string): number[] {
+  return items.map(({ example_id }) => {
     const strict = strictById.get(example_id);
     if (strict === undefined) throw new Error(`internal: summarise: baseline "${name}" lacks item "${example_id}"`);
     return strict;
   });
-  const ours = items.map((item) => item.strict);
-  const subjects = items.map((item) => item.subject_id);
-  const difference = pairedBootstrap(ours, theirs, subjects, options)!;
-  const verdict = difference.low > 0 ? "better" : difference.high < 0 ? "worse" : "open";
-  return { accuracy: theirs.reduce((sum, value) => sum + value, 0) / theirs.length, difference, verdict };
+}
+
+function compare(
+  ours: readonly number[],
+  theirs: readonly number[],
+  differences: readonly number[],
+  difference: Interval,
+  subjects: readonly string[],
+): BaselineComparison {
+  const right = (values: readonly number[]) => values.map((value) => value === 1);
+  return {
+    accuracy: theirs.reduce((sum, value) => sum + value, 0) / theirs.length,
+    difference,
+    verdict: difference.low > 0 ? "better" : difference.high < 0 ? "worse" : "open",
+    mcnemar_p: mcnemarExact(right(ours), right(theirs)).p,
+    detectable_difference: detectable(differences, subjects),
+  };
+}
+
+function detectable(values: readonly number[], subjects: readonly string[], factor = 1): number | null {
+  const error = factor * clusteredStandardError(values, subjects);
+  return Number.isFinite(error) ? minimalDetectableDifference(error) : null;
 }
 
 function meanOf(items: readonly EvalItem[], metric: (item: EvalItem) => number, options: BootstrapOptions): Interval {

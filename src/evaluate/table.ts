@@ -1,5 +1,5 @@
 /** The summary of an evaluation as an aligned table for a terminal. */
-import type { Interval } from "./statistics.ts";
+import type { Interval } from "./bootstrap.ts";
 import { type EvalSummary, SUBSETS, type SubsetSummary } from "./summary.ts";
 
 /** One row per subset: n, strict accuracy with its interval, lenient, token F1, parse failures, then each baseline. */
@@ -16,7 +16,30 @@ export function formatSummary(summary: EvalSummary): string {
     names.length > 0
       ? "Baselines: their accuracy, then the paired difference; + or - where its interval excludes 0."
       : "";
-  return [title, ...align([header, ...rows]), legend].filter((line) => line !== "").join("\n");
+  return [title, ...align([header, ...rows]), ...textMetrics(summary), ...sampledLines(summary), legend]
+    .filter((line) => line !== "")
+    .join("\n");
+}
+
+/** What overlap of words says about open answers, and what difference this many questions could show. */
+function textMetrics({ subsets: { open, overall } }: EvalSummary): string[] {
+  const lines: string[] = [];
+  if (open !== undefined) {
+    const { exact_match, recall, bleu_1, rouge_l } = open;
+    const shown = Object.entries({ "exact match": exact_match, recall, "BLEU-1": bleu_1, "ROUGE-L": rouge_l });
+    lines.push(`open: ${shown.map(([name, one]) => `${name} ${percent(one.estimate)} ${bounds(one)}`).join(", ")}`);
+  }
+  const least = overall?.detectable_difference ?? null;
+  if (least !== null)
+    lines.push(`two models of unrelated errors must differ by ${percent(least)} points to be told apart`);
+  return lines;
+}
+
+function sampledLines({ sampled }: EvalSummary): string[] {
+  return Object.entries(sampled?.at_k ?? {}).map(([k, { pass, majority }]) => {
+    const parts = [`pass@${k} ${percent(pass.estimate)} ${bounds(pass)}`];
+    return [...parts, `majority@${k} ${percent(majority.estimate)} ${bounds(majority)}`].join(", ");
+  });
 }
 
 function cells(found: SubsetSummary, names: readonly string[]): string[] {

@@ -149,7 +149,7 @@ describe("viva data", () => {
     expect(path).toBe(at("home/hub/datasets--org--films/snapshots", hub.commitOf("datasets/org/films")));
     expect(readdirSync(path)).toEqual(["images", "test.jsonl", "train.jsonl"]);
     const shown = await vivaOk(folder, "data", "show", "jsonl", "--path", "org/films", "--json");
-    expect(JSON.parse(shown.stdout)).toMatchObject({ examples: 12 });
+    expect(JSON.parse(shown.stdout)).toMatchObject({ by_split: { train: { examples: 12 } } });
   });
 
   it("get says how to obtain what the Hub does not have", async () => {

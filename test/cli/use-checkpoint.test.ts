@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { datasets } from "../../src/data/index.ts";
 import { jsonLines, temporaryFolder, vivaOk } from "./command-line.ts";
 import { tinyRecipe, writeFilms, writeRecipe, writeRows, writeTinyModel } from "./tiny-run.ts";
 
@@ -173,7 +174,7 @@ describe("viva data", () => {
         .trim()
         .split("\n")
         .map((line) => line.split(" ")[0]),
-    ).toEqual(["vqa_rad", "slake", "jsonl", "phantom"]);
+    ).toEqual(Object.keys(datasets));
   });
 
   it("shows what is in a set, for people and as JSON", async () => {

@@ -1,0 +1,7 @@
+/** Writes the JSON Schemas of viva's output files to docs/schemas. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { resultsJsonSchema } from "../src/evaluate/index.ts";
+
+const folder = new URL("../docs/schemas/", import.meta.url);
+mkdirSync(folder, { recursive: true });
+writeFileSync(new URL("evaluation-results.json", folder), `${JSON.stringify(resultsJsonSchema(), null, 2)}\n`);

@@ -1,0 +1,135 @@
+/** Bootstrap intervals over subjects, never over rows: rows of one image are not independent. */
+import { randomKey, uint32 } from "../core/random.ts";
+
+/** A mean with its bootstrap interval. */
+export interface Interval {
+  readonly estimate: number;
+  readonly low: number;
+  readonly high: number;
+  /** Rows. */
+  readonly n: number;
+  readonly subjects: number;
+}
+
+export interface BootstrapOptions {
+  /** 2,000 unless said otherwise. */
+  readonly resamples?: number;
+  readonly seed?: number;
+  /** 0.95 unless said otherwise. */
+  readonly level?: number;
+}
+
+/**
+ * Means of several columns of values over the same rows, each with its percentile bootstrap interval over subjects. A
+ * resample draws as many subjects as there are, with replacement, and takes the mean over all their rows; all columns see
+ * the same resamples. The same seed and number of subjects draw the same resamples. Throws for no rows.
+ */
+export function bootstrapMeans(
+  columns: readonly (readonly number[])[],
+  subjects: readonly string[],
+  options: BootstrapOptions = {},
+): readonly Interval[] {
+  const { resamples = 2000, seed = 0, level = 0.95 } = options;
+  const n = subjects.length;
+  for (const { length } of columns) {
+    if (length !== n || n === 0) throw new Error(`internal: bootstrapMeans: ${length} values for ${n} subjects`);
+  }
+  const { sums, counts } = bySubject(columns, subjects);
+  const { kindOf, kinds } = alike(sums, counts);
+  const width = columns.length;
+  const means = columns.map(() => new Float64Array(resamples));
+  const drawn = new Uint32Array(kinds.length);
+  for (let b = 0; b < resamples; b++) {
+    draw(drawn, kindOf, uint32(randomKey(seed, "bootstrap", b), 0));
+    let rows = 0;
+    for (const [kind, subject] of kinds.entries()) rows += drawn[kind]! * counts[subject]!;
+    for (let c = 0; c < width; c++) {
+      let sum = 0;
+      for (let kind = 0; kind < kinds.length; kind++) sum += drawn[kind]! * sums[kinds[kind]! * width + c]!;
+      means[c]![b] = sum / rows;
+    }
+  }
+  const tail = (1 - level) / 2;
+  return columns.map((values, c) => {
+    const sorted = means[c]!.sort();
+    const estimate = values.reduce((sum, value) => sum + value, 0) / n;
+    return { estimate, low: quantile(sorted, tail), high: quantile(sorted, 1 - tail), n, subjects: counts.length };
+  });
+}
+
+/** The mean of one column with its interval; null for no values. */
+export function bootstrapMean(
+  values: readonly number[],
+  subjects: readonly string[],
+  options: BootstrapOptions = {},
+): Interval | null {
+  if (values.length !== subjects.length) {
+    throw new Error(`internal: bootstrapMean: ${values.length} values for ${subjects.length} subjects`);
+  }
+  return values.length === 0 ? null : bootstrapMeans([values], subjects, options)[0]!;
+}
+
+/** Mean of a − b, row by row, with its interval over subjects; "improved" may only be said when the interval excludes 0. */
+export function pairedBootstrap(
+  a: readonly number[],
+  b: readonly number[],
+  subjects: readonly string[],
+  options: BootstrapOptions = {},
+): Interval | null {
+  if (a.length !== b.length) throw new Error(`internal: pairedBootstrap: ${a.length} values against ${b.length}`);
+  const differences = a.map((value, i) => value - b[i]!);
+  return bootstrapMean(differences, subjects, options);
+}
+
+/** Quantile of sorted values, linear between ranks. */
+export function quantile(sorted: Float64Array, share: number): number {
+  const rank = share * (sorted.length - 1);
+  const below = Math.floor(rank);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below]! + (rank - below) * (sorted[above]! - sorted[below]!);
+}
+
+/** Per subject the sums of each column [subjects, columns] and the number of rows. */
+export function bySubject(columns: readonly (readonly number[])[], subjects: readonly string[]) {
+  const index = new Map<string, number>();
+  for (const subject of subjects) if (!index.has(subject)) index.set(subject, index.size);
+  const width = columns.length;
+  const sums = new Float64Array(index.size * width);
+  const counts = new Float64Array(index.size);
+  for (const [i, subject] of subjects.entries()) {
+    const at = index.get(subject)!;
+    counts[at] = counts[at]! + 1;
+    for (let c = 0; c < width; c++) sums[at * width + c] = sums[at * width + c]! + columns[c]![i]!;
+  }
+  return { sums, counts };
+}
+
+/** Subjects with the same rows and sums are of one kind, counted together: `kinds` names one subject of each. */
+function alike(sums: Float64Array, counts: Float64Array) {
+  const width = sums.length / counts.length;
+  const byContent = new Map<string, number>();
+  const kinds: number[] = [];
+  const kindOf = Uint32Array.from(counts, (count, s) => {
+    const content = `${count} ${sums.subarray(s * width, (s + 1) * width).join(" ")}`;
+    const kind = byContent.get(content) ?? kinds.push(s) - 1;
+    byContent.set(content, kind);
+    return kind;
+  });
+  return { kindOf, kinds };
+}
+
+/** How often each kind is drawn in as many draws as there are subjects: splitmix32, counted from `state`. */
+function draw(times: Uint32Array, kindOf: Uint32Array, state: number): void {
+  const n = kindOf.length;
+  times.fill(0);
+  let at = state | 0;
+  for (let i = 0; i < n; i++) {
+    at = (at + 0x9e3779b9) | 0;
+    let h = at ^ (at >>> 16);
+    h = Math.imul(h, 0x21f0aaad);
+    h = Math.imul(h ^ (h >>> 15), 0x735a2d97);
+    h = (h ^ (h >>> 15)) >>> 0;
+    const kind = kindOf[Math.floor((h * n) / 0x100000000)]!;
+    times[kind] = times[kind]! + 1;
+  }
+}

@@ -1,0 +1,22 @@
+/** The protocols by name. */
+import { UserError } from "../../core/errors.ts";
+import { nearest } from "../../core/suggest.ts";
+import { lmms } from "./lmms.ts";
+import { medevalkit } from "./medevalkit.ts";
+import { medvlthinker } from "./medvlthinker.ts";
+import type { Protocol } from "./protocol.ts";
+import { viva } from "./viva.ts";
+
+export type { Protocol, Verdict } from "./protocol.ts";
+
+export const protocols = { viva, medevalkit, lmms, medvlthinker } as const satisfies Readonly<Record<string, Protocol>>;
+
+export type ProtocolName = keyof typeof protocols;
+
+/** The protocol of that name; a UserError names the nearest. */
+export function findProtocol(name: string): Protocol {
+  if (Object.hasOwn(protocols, name)) return protocols[name as ProtocolName];
+  const near = nearest(name, Object.keys(protocols));
+  const hint = near === null ? "" : ` (did you mean "${near}"?)`;
+  throw new UserError(`unknown protocol "${name}"${hint}; known protocols: ${Object.keys(protocols).join(", ")}`);
+}

@@ -1,0 +1,42 @@
+/** Several answers to each question: the chance that one of k is right, and whether the most frequent of k is. */
+import { normalise } from "../answers/normalise.ts";
+import type { AnswerStyle } from "../answers/tags.ts";
+import type { Example } from "../core/records.ts";
+import { bootstrapMeans, type Interval } from "./bootstrap.ts";
+import { majorityIndex, passAtK } from "./metrics.ts";
+import { type ProtocolName, protocols } from "./protocols/index.ts";
+import type { Prediction } from "./score.ts";
+
+export interface SampledSummary {
+  /** Answers to each question. */
+  readonly generations: number;
+  /** By k: 1, 2, 4, … and all. Strict accuracy; the majority is taken over the first k, answers that fail do not vote. */
+  readonly at_k: Readonly<Record<string, { readonly pass: Interval; readonly majority: Interval }>>;
+}
+
+/** Null where questions were answered once. Questions may have more answers than the fewest; k goes up to the fewest. */
+export function summariseSampled(
+  examples: readonly Example[],
+  answers: { readonly predictions: readonly (readonly Prediction[])[]; readonly style: AnswerStyle },
+  protocol: ProtocolName,
+): SampledSummary | null {
+  const { predictions, style } = answers;
+  const generations = predictions.reduce((least, { length }) => Math.min(least, length), Number.POSITIVE_INFINITY);
+  if (!Number.isFinite(generations) || generations < 2) return null;
+  const verdicts = examples.map((example, i) =>
+    predictions[i]!.map(({ text }) => protocols[protocol].strict(example, text, style)),
+  );
+  const right = verdicts.map((row) => row.filter(({ correct }) => correct).length);
+  const votes = verdicts.map((row) =>
+    row.map(({ answer, parseFailure }) => (answer === null || parseFailure ? null : normalise(answer.text))),
+  );
+  const ks = Array.from({ length: Math.ceil(Math.log2(generations)) }, (_, power) => 2 ** power).concat(generations);
+  const columns = ks.flatMap((k) => [
+    verdicts.map((row, i) => passAtK(row.length, right[i]!, k)),
+    verdicts.map((row, i) => (row[majorityIndex(votes[i]!, k) ?? -1]?.correct ? 1 : 0)),
+  ]);
+  const subjects = examples.map(({ subjectId }) => subjectId);
+  const intervals = bootstrapMeans(columns, subjects);
+  const at = ks.map((k, i) => [k, { pass: intervals[2 * i]!, majority: intervals[2 * i + 1]! }] as const);
+  return { generations, at_k: Object.fromEntries(at) };
+}

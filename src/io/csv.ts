@@ -1,0 +1,41 @@
+/** Rows of a CSV file (RFC 4180: quoted fields may hold commas, line ends and doubled quotes) by the names of its header. */
+import { UserError } from "../core/errors.ts";
+import { readText } from "./files.ts";
+
+export interface CsvRow {
+  /** Line on which the row begins, from 1. */
+  readonly line: number;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** Throws UserError naming file and line for a row with more or fewer fields than the header, or an open quote. */
+export function readCsv(path: string, what: string): readonly CsvRow[] {
+  const [header, ...records] = parse(readText(path, what).replace(/^\ufeff/, ""), path);
+  if (header === undefined) throw new UserError(`${path}: the file is empty`);
+  const names = header.fields.map((name) => name.trim());
+  return records.map(({ line, fields }) => {
+    if (fields.length !== names.length) {
+      throw new UserError(`${path}:${line}: ${fields.length} fields, where the header has ${names.length}`);
+    }
+    return { line, fields: Object.fromEntries(names.map((name, i) => [name, fields[i]!])) };
+  });
+}
+
+function parse(text: string, path: string) {
+  const records: { readonly line: number; readonly fields: string[] }[] = [];
+  const field = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/y;
+  let line = 1;
+  let record: { readonly line: number; readonly fields: string[] } = { line, fields: [] };
+  while (field.lastIndex < text.length || record.fields.length > 0) {
+    const match = field.exec(text);
+    if (match === null) throw new UserError(`${path}:${line}: a quote is not closed, or stands within a field`);
+    const [whole, quoted, bare, end] = match;
+    record.fields.push(quoted?.replaceAll('""', '"') ?? bare!);
+    line += whole.split("\n").length - 1;
+    if (end === ",") continue;
+    if (record.fields.length > 1 || record.fields[0] !== "") records.push(record);
+    record = { line, fields: [] };
+    if (field.lastIndex >= text.length) break;
+  }
+  return records;
+}
