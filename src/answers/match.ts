@@ -26,11 +26,14 @@ export interface AnswerMatch {
   readonly parseFailure: boolean;
 }
 
+/** What of an example an answer is compared with. */
+export type Question = Pick<Example, "answer" | "answerType" | "choices">;
+
 /**
  * Compares an answer (null: the completion gave none) with the example's reference. Closed questions whose reference is
  * neither yes nor no ("left or right?") are compared as open questions, exactly.
  */
-export function matchAnswer(example: Example, answer: string | null, mode: MatchMode = {}): AnswerMatch {
+export function matchAnswer(example: Question, answer: string | null, mode: MatchMode = {}): AnswerMatch {
   if (answer === null) return FAILED;
   if (example.answerType === "choice") return matchChoice(example, answer, mode.graded ?? false);
   const wanted = example.answerType === "closed" ? referencePolarity(example.answer) : null;
@@ -47,7 +50,7 @@ export function matchAnswer(example: Example, answer: string | null, mode: Match
 
 const FAILED: AnswerMatch = { correct: false, score: 0, parseFailure: true };
 
-function matchChoice(example: Example, answer: string, graded: boolean): AnswerMatch {
+function matchChoice(example: Question, answer: string, graded: boolean): AnswerMatch {
   const chosen = chosenOption(answer, example.choices);
   if (chosen === null) return FAILED;
   const correct = chosen.index === referenceOption(example.answer, example.choices);

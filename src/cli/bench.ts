@@ -1,10 +1,11 @@
 /** viva bench: how fast this machine trains. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { Device } from "../core/device.ts";
+import { UserError } from "../core/errors.ts";
 import { benchSteps } from "../recipes/bench.ts";
 import { readRows } from "../recipes/rows.ts";
 import { locateModel } from "../recipes/sources.ts";
-import { type Interruption, wholeNumber } from "./arguments.ts";
+import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { deviceOption, downloadReporter } from "./options.ts";
 
 interface StepOptions {
@@ -15,6 +16,9 @@ interface StepOptions {
   readonly steps: number;
   readonly threads: number;
   readonly lora?: boolean;
+  readonly quantize?: "int8" | "int4";
+  readonly microBatchTokens: number;
+  readonly activationMemoryGb: number;
   readonly device: Device;
 }
 
@@ -33,13 +37,29 @@ export function benchCommand(interruption: Interruption): Command {
     .option("--threads <n>", "threads of the engine; 0 lets it choose", wholeNumber(0), 0)
     .addOption(deviceOption())
     .option("--lora", "train adapters of rank 16 on the language model in place of all weights")
+    .addOption(
+      new Option("--quantize <kind>", "hold the frozen base in 8- or 4-bit integers; with --lora").choices([
+        "int8",
+        "int4",
+      ]),
+    )
+    .option("--activation-memory-gb <n>", "memory for results kept from the forward pass", decimalNumber(0), 2)
+    .option("--micro-batch-tokens <n>", "tokens of one forward and backward pass", wholeNumber(1), 2048)
     .action((checkpoint: string, options: StepOptions) =>
       interruption.during(async (signal) => {
         const rows = readRows(options.rows);
         const lora = options.lora ? LORA : null;
+        if (options.quantize !== undefined && lora === null) {
+          throw new UserError("--quantize holds the frozen base in integers, which needs --lora to train anything");
+        }
         const named = { key: "checkpoint", weights: true, reporter: downloadReporter(), signal };
         const { folder } = await locateModel(checkpoint, named);
-        console.log(JSON.stringify(await benchSteps(folder, options.rows, rows, { ...options, lora })));
+        const bench = await benchSteps(folder, options.rows, rows, {
+          ...options,
+          lora,
+          quantize: options.quantize ?? null,
+        });
+        console.log(JSON.stringify(bench));
       }),
     );
   return new Command("bench").description("speed measurements: step").addCommand(step);

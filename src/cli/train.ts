@@ -12,7 +12,8 @@ import { type TrainResult, trainRecipe } from "../recipes/train.ts";
 import { environment } from "../runs/environment.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import { createRun, defaultRunFolder, isRun, openRun, runPaths } from "../runs/run-folder.ts";
-import { collect, type Interruption } from "./arguments.ts";
+import { collect, type Interruption, wholeNumber } from "./arguments.ts";
+import { printDryRun } from "./dry-run.ts";
 import { downloadReporter } from "./options.ts";
 
 interface TrainOptions {
@@ -24,6 +25,12 @@ interface TrainOptions {
   readonly preflightOnly?: boolean;
 }
 
+interface TrainCommandOptions extends TrainOptions {
+  readonly dryRun?: boolean;
+  readonly prompts?: number;
+  readonly checkpoint?: string;
+}
+
 export function trainCommand(interruption: Interruption): Command {
   return new Command("train")
     .description("run a recipe: supervised and reinforcement stages, evaluations, checkpoints")
@@ -32,11 +39,16 @@ export function trainCommand(interruption: Interruption): Command {
     .option("--run <folder>", "run folder (default: runs/<name>-<time>)")
     .option("--resume", "go on with the run in --run from its newest whole checkpoint")
     .option("--preflight-only", "look over the recipe and its data, print what was found, and train nothing")
-    .option("--json", "progress as JSON lines")
+    .option("--dry-run", "sample a few questions, show what each reward says, and train nothing")
+    .option("--prompts <n>", "with --dry-run: questions per stage (default: 4)", wholeNumber(1))
+    .option("--checkpoint <path>", "with --dry-run: sample from a run's checkpoint (default: the recipe's model)")
+    .option("--json", "progress as JSON lines; with --dry-run one JSON object")
     .option("--quiet", "warnings and errors only")
-    .action(async (recipe: string | undefined, options: TrainOptions) => {
+    .action(async (recipe: string | undefined, options: TrainCommandOptions) => {
+      checkDryRun(options);
       await interruption.during(async (signal) => {
         if (options.preflightOnly) return lookOver(recipe, options, signal);
+        if (options.dryRun) return printDryRun(recipe, options, signal);
         const reporter = createReporter(options);
         try {
           const { folder } = await train(recipe, options, reporter, signal);
@@ -60,6 +72,15 @@ async function lookOver(recipeFile: string | undefined, options: TrainOptions, s
     if (options.json) console.log(JSON.stringify(report));
     else for (const line of describePreflight(report)) console.log(line);
   }
+}
+
+function checkDryRun({ dryRun, prompts, checkpoint, run, resume, preflightOnly }: TrainCommandOptions): void {
+  const needless = dryRun
+    ? { "--run": run, "--resume": resume, "--preflight-only": preflightOnly }
+    : { "--prompts": prompts, "--checkpoint": checkpoint };
+  const given = Object.entries(needless).find(([, value]) => value !== undefined)?.[0];
+  if (given === undefined) return;
+  throw new UserError(`${given} ${dryRun ? "has no place beside --dry-run: it writes no run" : "needs --dry-run"}`);
 }
 
 /** Trains in a new run folder or resumes one; returns where it is. */

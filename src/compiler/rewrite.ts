@@ -1,6 +1,19 @@
 /** Rewrites graphs: the same outputs with some nodes replaced; what no replacement touches stays the same node. */
-import { matmulOp, withFewLines } from "./ops/matmul.ts";
-import { apply, inputOp, type Op, type Params, type Program, type Tensor, topologicalOrder } from "./tensor.ts";
+import type { TensorData } from "../core/tensor-data.ts";
+import { gather, gatherOp } from "./ops/gather.ts";
+import { fitsFewLines, matmulOp, withFewLines } from "./ops/matmul.ts";
+import { dequantize, dequantizeOp, quantizedMatmul } from "./ops/quantized.ts";
+import {
+  apply,
+  constant,
+  constantOp,
+  inputOp,
+  type Op,
+  type Params,
+  type Program,
+  type Tensor,
+  topologicalOrder,
+} from "./tensor.ts";
 
 /** The outputs with every node replaced for which `replace` (called inputs first, with rewritten inputs) gives another. */
 export function rewrite(
@@ -15,6 +28,34 @@ export function rewrite(
   }
   return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, done.get(tensor)!]));
 }
+
+/**
+ * The program with its quantised weights where they are cheapest: rows are looked up before they are made floats, and
+ * with `constants` (bytes and scales by input name) products take the integers themselves, held by the program.
+ */
+export function withQuantizedWeights(program: Program, constants: Params<TensorData> | null = null): Program {
+  const held = new Map(
+    Object.entries(constants ?? {}).flatMap(([name, data]) => {
+      const t = program.inputs[name];
+      return t === undefined ? [] : [[t, constant(data)] as const];
+    }),
+  );
+  const outputs = rewrite(program.outputs, (original, node) => {
+    const [x, weight] = node.inputs;
+    if (node.op === gatherOp && x!.op === dequantizeOp) {
+      const [packed, scales] = x!.inputs as [Tensor, Tensor];
+      return dequantize(gather(packed, weight!), gather(scales, weight!), x!.attrs.bits);
+    }
+    if (node.op === matmulOp && weight!.op === dequantizeOp && isConstant(weight!.inputs[0]!) && fitsFewLines(node)) {
+      return quantizedMatmul(x!, weight!.inputs[0]!, weight!.inputs[1]!, weight!.attrs.bits);
+    }
+    return held.get(original) ?? node;
+  });
+  const inputs = Object.entries(program.inputs).filter(([, t]) => !held.has(t));
+  return { inputs: Object.fromEntries(inputs), outputs };
+}
+
+const isConstant = (t: Tensor) => t.op === constantOp;
 
 /**
  * Nodes of the forward graph of `y` that its gradients need and that are worth keeping: those of `kept` ops, met first on

@@ -1,6 +1,6 @@
 /** Concrete tensors: a dtype, a shape and a flat row-major typed array. */
 
-export type DType = "float32" | "float64" | "int32" | "bool";
+export type DType = "float32" | "float64" | "int32" | "uint8" | "bool";
 export type FloatArray = Float32Array | Float64Array;
 export type TensorArray = FloatArray | Int32Array | Uint8Array;
 
@@ -24,6 +24,7 @@ export function allocate(dtype: DType, size: number): TensorArray {
       return new Float64Array(size);
     case "int32":
       return new Int32Array(size);
+    case "uint8":
     case "bool":
       return new Uint8Array(size);
   }

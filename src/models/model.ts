@@ -1,4 +1,5 @@
 /** What a model family provides: its configuration, its weights, and its two stacks as graph functions. */
+import type { QuantizedBits } from "../compiler/ops/quantized.ts";
 import type { Params, Tensor } from "../compiler/tensor.ts";
 import type { Processor } from "../core/processor.ts";
 
@@ -13,6 +14,8 @@ export type Initialiser =
 export interface WeightSpec {
   readonly shape: readonly number[];
   readonly initialiser: Initialiser;
+  /** Held as integers of so many bits with scales; frozen. */
+  readonly quantized?: QuantizedBits;
 }
 
 /** cos and sin of the rotary angles: one line of `width` numbers per token. */

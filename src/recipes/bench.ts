@@ -6,6 +6,7 @@ import type { Device } from "../core/device.ts";
 import { normal, randomKey } from "../core/random.ts";
 import type { Completion, Prompt } from "../core/records.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
+import { type QuantizedKind, quantizedBits } from "../engine/local/local-core.ts";
 import { openLocalEngine } from "../engine/local/local-engine.ts";
 import { matmulPeak } from "../engine/local/matmul-peak.ts";
 import { openModel, openProcessor } from "../models/index.ts";
@@ -19,6 +20,10 @@ export interface BenchOptions {
   readonly promptsPerStep: number;
   readonly steps: number;
   readonly lora: LoraOptions | null;
+  readonly quantize: QuantizedKind | null;
+  readonly activationMemoryGb: number;
+  /** Tokens of one forward and backward pass. */
+  readonly microBatchTokens: number;
   readonly threads: number;
   readonly device: Device;
 }
@@ -53,9 +58,11 @@ export async function benchSteps(
     seed: 0,
     freeze: [],
     lora: o.lora,
+    quantizeFrozen: quantizedBits(o.quantize),
+    activationBytes: o.activationMemoryGb * 1e9,
     threads: o.threads,
     device: o.device,
-    microBatchTokens: 2048,
+    microBatchTokens: o.microBatchTokens,
     rows: o.promptsPerStep * o.numGenerations,
   } as const;
   // Without stop tokens every completion has its full length, so that runs compare.

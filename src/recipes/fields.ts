@@ -35,11 +35,6 @@ export function flag() {
   return z.boolean({ error: "true or false" });
 }
 
-/** A key that exists and whose only accepted value, so far, is null. */
-export function notYet() {
-  return z.null({ error: "null, since it is not available yet" }).default(null);
-}
-
 /** Keys and values; any other key is an error. */
 export function mapping<T extends z.core.$ZodShape>(shape: T) {
   return z.strictObject(shape, { error: "a mapping of keys to values" });

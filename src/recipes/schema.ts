@@ -4,7 +4,8 @@ import type { RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
 import { devices } from "../core/device.ts";
 import { nearest } from "../core/suggest.ts";
-import { flag, mapping, notYet, number, oneOf, text, whole } from "./fields.ts";
+import { alarmsSchema } from "./alarm-schema.ts";
+import { flag, mapping, number, oneOf, text, whole } from "./fields.ts";
 import { stageSchema } from "./stages.ts";
 
 const layerNames = () =>
@@ -43,7 +44,10 @@ const model = mapping({
     .array(text("a pattern of weight names"), { error: "a list of patterns" })
     .default([])
     .describe("Weights that are not trained: patterns of Hugging Face names; vision is the vision tower."),
-  quantize_frozen: notYet().describe("Not available yet."),
+  quantize_frozen: oneOf("int8", "int4")
+    .nullable()
+    .default(null)
+    .describe("Hold the frozen matrices in 8- or 4-bit integers; beside lora only."),
 });
 
 const engine = mapping({
@@ -56,6 +60,9 @@ const engine = mapping({
     .default("auto"),
   rows: whole({ min: 1 }).default(64).describe("Most completions decoded at the same time."),
   micro_batch_tokens: whole({ min: 1 }).default(2048).describe("Most tokens in one forward and backward pass."),
+  activation_memory_gb: number({ min: 0 })
+    .default(2)
+    .describe("Memory for results kept from the forward pass; what does not fit is computed again."),
 });
 
 const dataset = (split: string) =>
@@ -157,6 +164,7 @@ export const recipeSchema = mapping({
   stages: z.array(stageSchema, { error: "a list of stages" }).min(1, { error: "a list of at least one stage" }),
   evaluate: evaluate.nullable().prefault({}).describe("null never evaluates."),
   checkpoint: checkpoint.prefault({}),
+  alarms: alarmsSchema,
 }).refine(({ data, evaluate }) => data.eval !== null || evaluate === null || evaluate.every === null, {
   error: "needs data.eval to evaluate on",
   path: ["evaluate", "every"],

@@ -8,6 +8,7 @@ import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import type { ImageLimits } from "../engine/local/local-core.ts";
+import { quantizedBits } from "../engine/local/local-core.ts";
 import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
 import { openModel, openProcessor } from "../models/index.ts";
 import { unusedPatterns } from "../models/lora-targets.ts";
@@ -117,11 +118,13 @@ function openEngine(recipe: Recipe, processor: Processor): Promise<LocalEngine> 
       seed: recipe.seed,
       freeze: model.freeze,
       lora: model.lora,
+      quantizeFrozen: quantizedBits(model.quantize_frozen),
       adapterFolder: null,
       imageLimits: imageLimits(recipe),
       device: engine.device,
       threads: engine.threads === "auto" ? 0 : engine.threads,
       microBatchTokens: engine.micro_batch_tokens,
+      activationBytes: engine.activation_memory_gb * 1e9,
       rows: engine.rows,
     },
     processor,
@@ -162,7 +165,7 @@ export function imageLimits({ image }: Recipe): ImageLimits {
   };
 }
 
-function requireModelFolder({ path, init, lora, freeze }: Recipe["model"]): void {
+function requireModelFolder({ path, init, lora, freeze, quantize_frozen }: Recipe["model"]): void {
   if (!existsSync(join(path, "config.json"))) {
     throw new UserError(`model.path: ${path} is not a model folder (no config.json in it)`);
   }
@@ -170,6 +173,9 @@ function requireModelFolder({ path, init, lora, freeze }: Recipe["model"]): void
     throw new UserError(
       "model.lora: adapters need a model with weights; model.init: random would be lost with the run",
     );
+  }
+  if (quantize_frozen !== null && lora === null) {
+    throw new UserError("model.quantize_frozen: integers are not trained; add model.lora, whose adapters are");
   }
   if (lora && freeze.length > 0) {
     throw new UserError("model.freeze: adapters leave the whole model frozen already; leave freeze out beside lora");

@@ -1,9 +1,9 @@
 /** What a run has to know about a stage of any kind; the only place that tells kinds apart by name. */
-import { updatesPerStep } from "../train/settings.ts";
+import { type GenerationSettings, updatesPerStep } from "../train/settings.ts";
 import type { DpoStage, RolloutStage, SftStage, Stage } from "./schema.ts";
 
 /** Keys of a stage that samples completions and rewards them. */
-export type Generation = Pick<RolloutStage, "max_completion_length" | "rewards">;
+export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards">;
 
 interface StageNeeds {
   /** null: the stage samples nothing. */

@@ -8,12 +8,14 @@ import { type Checkpoint, latestCheckpoint, pruneCheckpoints, writeCheckpoint } 
 import type { Metrics } from "../runs/metrics.ts";
 import type { Reporter } from "../runs/reporter.ts";
 import { type Run, rewindRun, sidecarPath, stepName } from "../runs/run-folder.ts";
+import type { Alarm } from "../train/alarms/index.ts";
 import { nonFinite, type TrainingContext } from "../train/context.ts";
 import { dpoStep } from "../train/dpo.ts";
 import { rolloutStep } from "../train/rollout.ts";
-import { rolloutRecord, tokenRecord } from "../train/rollout-records.ts";
+import { type RolloutRecord, rolloutRecord, tokenRecord } from "../train/rollout-records.ts";
 import { sftStep } from "../train/sft.ts";
 import { describePreflight } from "./preflight.ts";
+import { openStageAlarms, reportAlarms } from "./run-alarms.ts";
 import type { Recipe, Stage } from "./schema.ts";
 import { evaluationLength, type Session } from "./session.ts";
 import { isPreference, isSupervised, needsOf, stepsOf } from "./stage-kinds.ts";
@@ -39,7 +41,7 @@ interface StepRecord {
 }
 
 /** A stage and where it lies on the run's one step count. */
-interface PlannedStage {
+export interface PlannedStage {
   readonly stage: Stage;
   readonly index: number;
   readonly name: string;
@@ -80,16 +82,22 @@ export async function trainRecipe(
       run.events.append({ event: "stage_start", step: step + 1, stage: name, steps });
     }
     const context = stageContext(recipe, session, planned, run, o.reporter, () => step);
+    const alarms = openStageAlarms(recipe, session.rewards[planned.index]!, run, { start, step });
     while (step < start + steps) {
       o.signal?.throwIfAborted();
       step++;
       const record = await recorded(run, step, name, () => trainStep(context, session, planned, step));
-      recordStep(run, session, planned, step, earlierUpdates, record);
+      const groups = recordStep(run, session, planned, step, earlierUpdates, record);
       o.reporter.step({ stage: name, step: step - start, total: steps, metrics: record.metrics });
+      const rung = alarms?.see({ step, metrics: record.metrics, groups }) ?? [];
+      reportAlarms(rung, run, o.reporter, { step, stage: name });
+      const stopping = recipe.alarms?.on_alarm === "stop" && step < total ? rung.find(isRinging) : undefined;
       const stageEnd = step === start + steps;
       const every = recipe.evaluate?.every ?? null;
       if (stageEnd || (every !== null && step % every === 0)) await evaluate(name);
-      if (step === total || stageEnd || isDue(step, recipe.checkpoint.every)) await save(recipe, session, run, step);
+      const due = step === total || stageEnd || isDue(step, recipe.checkpoint.every);
+      if (due || stopping !== undefined) await save(recipe, session, run, step);
+      if (stopping !== undefined) await recorded(run, step, name, () => stopFor(stopping, run, step));
     }
   }
   run.events.append({ event: "run_end", step: total });
@@ -118,12 +126,22 @@ async function recorded<T>(run: Run, step: number, stage: string, work: () => Pr
   }
 }
 
+function isRinging({ event }: Alarm): boolean {
+  return event === "alarm";
+}
+
+function stopFor({ rule }: Alarm, { paths }: Run, step: number): never {
+  throw new RunError(
+    `stopped after step ${step} by the alarm ${rule} (alarms.on_alarm: stop); viva train --run ${paths.folder} --resume goes on`,
+  );
+}
+
 function isDue(step: number, every: number | null): boolean {
   return every !== null && step % every === 0;
 }
 
 /** Every stage with its steps; epochs are turned into steps of the training data. */
-function planStages(recipe: Recipe, session: Session): PlannedStage[] {
+export function planStages(recipe: Recipe, session: Session): PlannedStage[] {
   let start = 0;
   return recipe.stages.map((stage, index) => {
     const steps = stepsOf(stage, { examples: session.train.length, pairs: session.pairs[index]!.length });
@@ -183,6 +201,7 @@ async function trainStep(
   return dpoStep(context, stage, source, position);
 }
 
+/** Appends a step to the record; returns its lines of rollouts.jsonl. Throws RunError where the step's loss is no number. */
 function recordStep(
   run: Run,
   session: Session,
@@ -190,17 +209,18 @@ function recordStep(
   step: number,
   earlierUpdates: number,
   { metrics, examples, groups }: StepRecord,
-): void {
+): readonly RolloutRecord[] {
   run.metrics.append({ step, stage: name, ...metrics });
   const { imageTokenId } = session.processor;
   const o = { step, stage: name, style: session.prompt.style, imageTokenId, earlierUpdates };
-  for (const group of groups) run.rollouts.append(rolloutRecord(group, o, session.rewards[index]!));
+  const records = groups.map((group) => rolloutRecord(group, o, session.rewards[index]!));
+  for (const record of records) run.rollouts.append(record);
   if (groups.length > 0) {
     const lines = groups.map((group) => JSON.stringify(tokenRecord(group)));
     writeFileSync(sidecarPath(run.paths, step), `${lines.join("\n")}\n`);
   }
   const trouble = nonFinite(metrics);
-  if (trouble === null) return;
+  if (trouble === null) return records;
   const saved = join(run.paths.folder, `failed-${stepName(step)}.json`);
   writeFileSync(
     saved,

@@ -99,9 +99,7 @@ async function sampledPairs(
   const sampling = samplingOptions(rollouts!, context.seed, position.step);
   const weighted = rewardsAt(rewards, position.index);
   const sampled = await sampleGroups(context, { sampling, count: batch_size, filter: null }, weighted, position);
-  const groups = sampled.groups.map((group, i): RolloutGroup => {
-    return { id: `${position.step}/${i}`, ...group, advantages: bestAndWorst(group) };
-  });
+  const groups = withRanks(sampled.groups, position);
   const pairs = groups.flatMap(({ prompt, completions, advantages }) => {
     const [chosen, rejected] = [1, -1].map((sign) => completions[advantages.indexOf(sign)]?.tokenIds);
     return chosen === undefined || rejected === undefined ? [] : [{ prompt, chosen, rejected }];
@@ -119,6 +117,11 @@ async function sampledPairs(
       ...timeMetrics(started, sampled, trainSeconds),
     }),
   };
+}
+
+/** Scored samples as the groups of a step; in place of advantages 1 for the best, −1 for the worst. */
+export function withRanks(samples: readonly ScoredSample[], { step }: StepPosition): readonly RolloutGroup[] {
+  return samples.map((sample, i) => ({ id: `${step}/${i}`, ...sample, advantages: bestAndWorst(sample) }));
 }
 
 /** 1 for the first of the best, −1 for the first of the worst, 0 for the rest and in ties. */

@@ -1,11 +1,47 @@
 /** Rollout groups as lines of rollouts.jsonl (one per group) and of the step's sidecar (token ids and log-probs). */
-import { parseAnswer } from "../answers/parse.ts";
+import { type ParsedAnswer, parseAnswer } from "../answers/parse.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
-import type { RolloutGroup } from "../core/records.ts";
+import type { AnswerType, Completion, Evidence, RolloutGroup } from "../core/records.ts";
 import type { Reward } from "../rewards/index.ts";
 import { mean } from "./context.ts";
 
 /** One line of rollouts.jsonl. */
+export interface RolloutRecord {
+  /** "step/group". */
+  readonly id: string;
+  readonly step: number;
+  readonly stage: string;
+  readonly example_id: string;
+  readonly subject_id: string;
+  readonly images: readonly {
+    readonly path: string;
+    readonly sha256: string;
+    readonly width: number;
+    readonly height: number;
+  }[];
+  readonly question: string;
+  readonly answer: string;
+  readonly answer_type: AnswerType;
+  readonly choices: readonly string[];
+  readonly meta: Readonly<Record<string, string>>;
+  readonly prompt: string;
+  readonly prompt_tokens: number;
+  readonly image_tokens: number;
+  readonly policy_version: number;
+  readonly completions: readonly {
+    readonly text: string;
+    readonly tokens: number;
+    readonly finish_reason: Completion["finishReason"];
+    readonly parsed_answer: ParsedAnswer | null;
+    readonly rewards: Readonly<Record<string, number | null>>;
+    readonly evidence: readonly Evidence[];
+    readonly reward: number | null;
+    readonly advantage: number;
+    readonly mean_log_prob: number;
+  }[];
+}
+
+/** A group as its line. */
 export function rolloutRecord(
   group: RolloutGroup,
   o: {
@@ -17,7 +53,7 @@ export function rolloutRecord(
     readonly earlierUpdates: number;
   },
   rewards: readonly { readonly reward: Reward }[],
-): object {
+): RolloutRecord {
   const { example, prompt, completions } = group;
   const evidence = rewards.map(({ reward }) => reward.evidence?.(example, completions) ?? []);
   return {
@@ -43,10 +79,10 @@ export function rolloutRecord(
       tokens: tokenIds.length,
       finish_reason: finishReason,
       parsed_answer: parseAnswer(text, { style: o.style }),
-      rewards: Object.fromEntries(Object.entries(group.rewards).map(([name, values]) => [name, values[i]])),
+      rewards: Object.fromEntries(Object.entries(group.rewards).map(([name, values]) => [name, values[i]!])),
       evidence: evidence.flatMap((byCompletion) => byCompletion[i] ?? []),
-      reward: group.reward[i],
-      advantage: group.advantages[i],
+      reward: group.reward[i]!,
+      advantage: group.advantages[i]!,
       mean_log_prob: mean(logProbs),
     })),
   };

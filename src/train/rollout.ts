@@ -43,7 +43,8 @@ export async function rolloutStep(
   return { metrics, examples: groups.map(({ example }) => example.id), groups };
 }
 
-function withAdvantages(
+/** Scored samples as the groups of a step, with the stage's advantages. */
+export function withAdvantages(
   samples: readonly ScoredSample[],
   rewards: readonly WeightedReward[],
   settings: RolloutSettings,

@@ -28,7 +28,7 @@ async function logitsOf(on: Opened, prompt: Prompt, tokenIds: Int32Array): Promi
     compute,
     values,
     micro,
-    await encodeImages(compute, values, prompt.images, null),
+    await encodeImages(compute, values, prompt.images),
     null,
   );
   const session = await compute.session("logits", () => logitsProgram(model));

@@ -18,12 +18,12 @@ test("features of 300 frames, which take two runs, are those of 300 images", asy
   const patches = Float32Array.from({ length: 300 * 16 * on.model.vision.patchSize }, (_, i) => normal(key, i));
   const image: ImageFeatures = { patches, grid: [300, 4, 4], sha256: "frames", width: 1, height: 1 };
   const keeping = { trainable: new Set(Object.keys(on.model.weights)), budget: { bytes: 0 } };
-  const together = await encodeImages(on.compute, on.values, [image], keeping);
+  const together = await encodeImages(on.compute, on.values, [image], { keeping });
   expect(together.runs.length).toBe(2);
   const found = together.features.get("frames")!;
   const size = 4 * on.model.language.width;
   expect(found.length).toBe(300 * size);
-  const separate = await encodeImages(on.compute, on.values, apart(image).reverse(), null);
+  const separate = await encodeImages(on.compute, on.values, apart(image).reverse());
   for (const frame of [0, 1, 255, 256, 299]) {
     const expected = separate.features.get(`frames/${frame}`)!;
     expect(maxDifference(found.subarray(frame * size, (frame + 1) * size), expected), `${frame}`).toBeLessThan(1e-5);

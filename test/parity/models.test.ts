@@ -40,7 +40,7 @@ describe.each(cases)("%s", (name) => {
   });
 
   test("language model", async () => {
-    const encoded = await encodeImages(compute, values, golden.prompt.images, null);
+    const encoded = await encodeImages(compute, values, golden.prompt.images);
     // One token more than training needs, so that the golden's last position is computed too.
     const completion = Int32Array.from([...golden.completion, 0]);
     const rows = packRows([{ ...group, completions: [{ ...group.completions[0]!, tokenIds: completion }] }], 4096);

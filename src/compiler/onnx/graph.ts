@@ -8,11 +8,21 @@ const OPSET = 21;
 const IR_VERSION = 10;
 
 /** TensorProto.DataType */
-const onnxType = { float32: 1, int64: 7, int32: 6, bool: 9, float64: 11 } as const;
+const onnxType = { float32: 1, int64: 7, int32: 6, uint8: 2, bool: 9, float64: 11 } as const;
 
 export type OnnxAttribute = number | readonly number[] | string | { readonly float: number };
 
+/** Constants of this size and more stay outside the model file, which may not exceed 2 GB. */
+const EXTERNAL_BYTES = 1 << 20;
+
+/** The bytes of a constant that the model names by `path`. */
+export interface ExternalData {
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
 export class OnnxGraph {
+  readonly external: ExternalData[] = [];
   readonly #nodes: MessageWriter[] = [];
   readonly #initializers = new Map<string, MessageWriter>();
   readonly #inputs: MessageWriter[] = [];
@@ -144,7 +154,16 @@ export class OnnxGraph {
     const key = bytes.byteLength <= 1024 ? `${type}:${shape.join(",")}:${Buffer.from(bytes).toString("base64")}` : null;
     const name = key === null ? this.fresh("constant") : `constant_${key}`;
     if (!this.#initializers.has(name)) {
-      const tensor = new MessageWriter().packedInts(1, shape).varint(2, type).string(8, name).bytes(9, bytes);
+      const tensor = new MessageWriter().packedInts(1, shape).varint(2, type).string(8, name);
+      if (bytes.byteLength < EXTERNAL_BYTES) tensor.bytes(9, bytes);
+      else {
+        const entry = (key: string, value: string) => new MessageWriter().string(1, key).string(2, value);
+        tensor
+          .message(13, entry("location", name))
+          .message(13, entry("length", String(bytes.byteLength)))
+          .varint(14, 1);
+        this.external.push({ path: name, data: bytes });
+      }
       this.#initializers.set(name, tensor);
     }
     return name;

@@ -1,15 +1,25 @@
 /** Lowers a program to a serialised ONNX model; equal nodes are merged, unused ones never written. */
 import type { Device } from "../../core/device.ts";
 import { constantOp, inputOp, type Program, type Tensor, topologicalOrder } from "../tensor.ts";
-import { OnnxGraph } from "./graph.ts";
+import { type ExternalData, OnnxGraph } from "./graph.ts";
 
-/** The ONNX model of a program; input and output names are the program's own. */
+/** The ONNX model of a program without large constants; input and output names are the program's own. */
 export function toOnnx(program: Program): Uint8Array {
-  return lowerFor(program, "cpu").model;
+  const { model, external } = lowerFor(program, "cpu");
+  if (external.length > 0) throw new Error("internal: the program's large constants are not part of its model");
+  return model;
+}
+
+/** What a session is made from. */
+export interface LoweredProgram {
+  readonly model: Uint8Array;
+  /** Large constants, which the model names only. */
+  readonly external: readonly ExternalData[];
+  readonly cpuNodes: readonly string[];
 }
 
 /** The ONNX model of a program, and the names of its nodes that a device has to leave to the CPU. */
-export function lowerFor(program: Program, device: Device): { model: Uint8Array; cpuNodes: readonly string[] } {
+export function lowerFor(program: Program, device: Device): LoweredProgram {
   const onnx = new OnnxGraph();
   const order = topologicalOrder(Object.values(program.outputs));
   const fed = new Set(usedInputs(program));
@@ -37,7 +47,7 @@ export function lowerFor(program: Program, device: Device): { model: Uint8Array;
     onnx.namedNode("Identity", [values.get(tensor)!], [name]);
     onnx.output(name, tensor);
   }
-  return { model: onnx.finish(), cpuNodes };
+  return { model: onnx.finish(), external: onnx.external, cpuNodes };
 }
 
 /** Names of the declared inputs that the outputs depend on, by value or for a named size that only they hold. */

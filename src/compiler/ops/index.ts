@@ -5,6 +5,7 @@ import { gatherOp, pickOp, scatterAddOp } from "./gather.ts";
 import { joinedPartOp, joinOp } from "./join.ts";
 import { takeLinesOp } from "./lines.ts";
 import { matmulOp } from "./matmul.ts";
+import { dequantizeOp, quantizedMatmulOp } from "./quantized.ts";
 import { argmaxOp, cumulativeSumOp, largestOp, logSoftmaxOp, maxOp, softmaxOp, sumOp } from "./reduce.ts";
 import { broadcastToOp, concatOp, reshapeOp, sliceOp, transposeOp } from "./shape.ts";
 
@@ -35,6 +36,7 @@ export { gather, isPicked, pick, scatterAdd } from "./gather.ts";
 export { join, joinedPart } from "./join.ts";
 export { takeLines } from "./lines.ts";
 export { matmul } from "./matmul.ts";
+export { dequantize, quantizedMatmul } from "./quantized.ts";
 export { argmax, cumulativeSum, largest, logSoftmax, max, softmax, sum } from "./reduce.ts";
 export { broadcastTo, concat, reshape, slice, transpose } from "./shape.ts";
 
@@ -76,6 +78,8 @@ export const ops = {
   takeLines: takeLinesOp,
   join: joinOp,
   joinedPart: joinedPartOp,
+  dequantize: dequantizeOp,
+  quantizedMatmul: quantizedMatmulOp,
   cachedAttention: cachedAttentionOp,
   extendedKeys: extendedKeysOp,
   extendedValues: extendedValuesOp,

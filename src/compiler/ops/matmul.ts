@@ -72,9 +72,12 @@ export const matmulOp: Op<MatmulAttrs> = {
 
 /** The same product x Wᵀ by the kernel for an x of few lines; other products stay as they are. */
 export function withFewLines(y: Tensor<MatmulAttrs>): Tensor<MatmulAttrs> {
-  const { transposeA, transposeB } = y.attrs;
-  const fits = transposeB && !transposeA && y.inputs.every((t) => t.shape.length === 2);
-  return fits ? apply(matmulOp, y.inputs, { ...y.attrs, fewLines: true }) : y;
+  return fitsFewLines(y) ? apply(matmulOp, y.inputs, { ...y.attrs, fewLines: true }) : y;
+}
+
+/** Whether it is x Wᵀ of lines and a matrix. */
+export function fitsFewLines({ inputs, attrs }: Tensor<MatmulAttrs>): boolean {
+  return attrs.transposeB && !attrs.transposeA && inputs.every((t) => t.shape.length === 2);
 }
 
 function matrixSizes(a: TensorSpec, b: TensorSpec, { transposeA, transposeB }: MatmulAttrs): MatrixSizes {

@@ -1,4 +1,5 @@
 /** Runs a model's programs over its weights: compiled on first use, kept for the engine's life. */
+import { withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Params, Program } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
@@ -32,19 +33,23 @@ export class Compute {
   readonly model: Model;
   readonly #threads: number;
   readonly #device: Device;
+  readonly #lean: boolean;
   readonly #sessions = new Map<string, Promise<Session>>();
   readonly #scratch = new Map<string, TensorData>();
 
-  constructor(model: Model, threads: number, device: Device = "cpu") {
+  /** `lean` sessions keep no memory between runs. */
+  constructor(model: Model, threads: number, device: Device = "cpu", lean = false) {
     this.model = model;
     this.#threads = threads;
     this.#device = device;
+    this.#lean = lean;
   }
 
   session(key: string, program: () => Program): Promise<Session> {
     let session = this.#sessions.get(key);
     if (session === undefined) {
-      session = Session.compile(program(), { threads: this.#threads, device: this.#device });
+      const options = { threads: this.#threads, device: this.#device, lean: this.#lean };
+      session = Session.compile(withQuantizedWeights(program()), options);
       this.#sessions.set(key, session);
     }
     return session;

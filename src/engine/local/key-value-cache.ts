@@ -8,6 +8,7 @@ export class KeyValueCache {
   readonly #heads: number;
   readonly #headDim: number;
   readonly #buffers: ReadonlyMap<string, Float32Array>;
+  readonly #views = new Map<number, Readonly<Record<string, TensorData>>>();
 
   constructor({ depth, keyValueHeads, headDim }: LanguageStack, rows: number, capacity: number) {
     this.rows = rows;
@@ -19,11 +20,17 @@ export class KeyValueCache {
     this.#buffers = new Map(names.map((name) => [name, new Float32Array(size)]));
   }
 
-  /** The first rows of every buffer, to be fed and fetched in place. */
-  firstRows(count: number): Record<string, TensorData> {
+  /** The first rows of every buffer, to be fed and fetched in place; the same views for the same count. */
+  firstRows(count: number): Readonly<Record<string, TensorData>> {
+    const known = this.#views.get(count);
+    if (known !== undefined) return known;
     const shape = [count, this.#heads, this.capacity, this.#headDim];
     const size = count * this.#rowSize;
-    return Object.fromEntries([...this.#buffers].map(([name, data]) => [name, float32(shape, data.subarray(0, size))]));
+    const views = Object.fromEntries(
+      [...this.#buffers].map(([name, data]) => [name, float32(shape, data.subarray(0, size))]),
+    );
+    this.#views.set(count, views);
+    return views;
   }
 
   /** Copies the only row of a filled cache, of smaller capacity, into a row of this one. */

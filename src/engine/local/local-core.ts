@@ -1,11 +1,12 @@
 /** The local engine itself, as it lives in its worker: weights, programs, optimiser. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { QuantizedBits } from "../../compiler/ops/quantized.ts";
 import type { Params } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
 import { UserError } from "../../core/errors.ts";
 import type { Prompt } from "../../core/records.ts";
-import type { TensorData } from "../../core/tensor-data.ts";
+import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import { readJson, writeFileAtomic } from "../../io/files.ts";
 import { openSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { saveWeights } from "../../io/weights.ts";
@@ -14,16 +15,25 @@ import { copyCompanions } from "../../models/companions.ts";
 import { openModel } from "../../models/index.ts";
 import { isAdapterWeight, type LoraOptions, withLora } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
+import { withQuantizedBase } from "../../models/quantize.ts";
 import type { OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
 import { Compute } from "./compute.ts";
+import { FeatureCache } from "./feature-cache.ts";
 import { type DecodeOptions, type SampledGroup, sampleCompletions } from "./sampler.ts";
 import { forwardBackward, scoreCompletions } from "./trainer.ts";
-import { randomWeights, readWeights, trainableNames, WeightStore } from "./weight-store.ts";
+import { randomWeights, readWeights, trainableNames, visionNames, WeightStore } from "./weight-store.ts";
 
 /** Limits on an image's area that replace the checkpoint's own; they go into every checkpoint saved. */
 export interface ImageLimits {
   readonly minPixels?: number;
   readonly maxPixels?: number;
+}
+
+/** How a frozen base is held, as recipes and commands call it. */
+export type QuantizedKind = "int8" | "int4";
+
+export function quantizedBits(kind: QuantizedKind | null): QuantizedBits | null {
+  return kind === null ? null : kind === "int8" ? 8 : 4;
 }
 
 /** What a local engine is started with; plain data, it crosses to the worker. */
@@ -36,6 +46,8 @@ export interface LocalEngineOptions {
   readonly freeze: readonly string[];
   /** Trains adapters on the frozen model in place of the model itself. */
   readonly lora?: LoraOptions | null;
+  /** Holds the frozen base's matrices as integers of so many bits; with adapters only. */
+  readonly quantizeFrozen?: QuantizedBits | null;
   /** Adapter weights to start from, in PEFT's layout; null: fresh ones. */
   readonly adapterFolder?: string | null;
   /** 0: as many as ONNX Runtime chooses. */
@@ -59,15 +71,18 @@ export class LocalCore {
   readonly #options: LocalEngineOptions;
   readonly #model: Model;
   readonly #compute: Compute;
+  readonly #features = new FeatureCache();
   #store: WeightStore;
   #reference: Params<TensorData> | null = null;
 
   constructor(options: LocalEngineOptions) {
     this.#options = options;
     const { lora = null, adapterFolder = null, modelFolder, seed } = options;
-    const base = openModel(modelFolder);
+    const { quantizeFrozen = null } = options;
+    const whole = openModel(modelFolder);
+    const base = quantizeFrozen === null ? whole : withQuantizedBase(whole, quantizeFrozen);
     this.#model = lora === null ? base : withLora(base, lora);
-    this.#compute = new Compute(this.#model, options.threads, options.device);
+    this.#compute = new Compute(this.#model, options.threads, options.device, quantizeFrozen !== null);
     const baseValues =
       options.initialise === "random" ? randomWeights(base.weights, seed) : readWeights(base, modelFolder);
     this.#store = new WeightStore(
@@ -86,7 +101,7 @@ export class LocalCore {
   }
 
   get parameters(): number {
-    return Object.values(this.#store.values).reduce((total, { data }) => total + data.length, 0);
+    return Object.values(this.#model.weights).reduce((total, { shape }) => total + sizeOf(shape), 0);
   }
 
   get contextLength(): number {
@@ -95,19 +110,25 @@ export class LocalCore {
 
   async sample(prompts: readonly Prompt[], o: DecodeOptions, onGroup: (group: SampledGroup) => void): Promise<void> {
     this.#checkContext(Math.max(0, ...prompts.map((prompt) => prompt.tokenIds.length)), o.maxCompletionLength);
-    await sampleCompletions(this.#compute, this.#store.values, prompts, o, onGroup);
+    await sampleCompletions(
+      this.#compute,
+      this.#store.values,
+      prompts,
+      { ...o, features: this.#knownFeatures },
+      onGroup,
+    );
   }
 
   async logProbs(groups: readonly TrainingGroup[], o: ScoringOptions, which: "policy" | "reference") {
     const values = which === "policy" ? this.#store.values : this.#reference;
     if (values === null) throw new Error("internal: no reference was frozen");
     this.#checkGroups(groups);
-    return scoreCompletions(this.#compute, values, groups, o, this.#options);
+    return scoreCompletions(this.#compute, values, groups, o, { ...this.#options, features: this.#knownFeatures });
   }
 
   async forwardBackward(batch: TokenBatch) {
     this.#checkGroups(batch.groups);
-    return forwardBackward(this.#compute, this.#store, batch, this.#options);
+    return forwardBackward(this.#compute, this.#store, batch, { ...this.#options, features: this.#knownFeatures });
   }
 
   optimStep(o: OptimStep) {
@@ -184,6 +205,11 @@ export class LocalCore {
 
   async close(): Promise<void> {
     await this.#compute.close();
+  }
+
+  /** What a tower that training leaves alone made of images, for policy and reference alike. */
+  get #knownFeatures(): FeatureCache | null {
+    return visionNames(this.#model).some((name) => this.#store.trainable.has(name)) ? null : this.#features;
   }
 
   /** What adapters add to the model's weights, scales included. */

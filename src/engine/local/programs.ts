@@ -11,6 +11,7 @@ import { grad, vjp } from "../../compiler/grad.ts";
 import {
   add,
   cachedAttention,
+  dequantize,
   gather,
   lessOrEqual,
   mul,
@@ -21,6 +22,7 @@ import {
   sum,
   where,
 } from "../../compiler/ops/index.ts";
+import { QUANTIZED_BLOCK } from "../../compiler/ops/quantized.ts";
 import { rewrite, worthKeeping } from "../../compiler/rewrite.ts";
 import {
   constant,
@@ -32,8 +34,9 @@ import {
   scalar,
   type Tensor,
 } from "../../compiler/tensor.ts";
-import { int32 } from "../../core/tensor-data.ts";
+import { type DType, int32 } from "../../core/tensor-data.ts";
 import type { Attend, BlockContext, Model, Stack } from "../../models/model.ts";
+import { packedName, scalesName } from "../../models/quantize.ts";
 import { attention, windowAttention } from "../../nn/layers.ts";
 import { packedAttention } from "../../nn/packed-attention.ts";
 import { entropy, type SamplingVariant, sampleToken, samplingLogProbs } from "../../nn/sampling.ts";
@@ -58,9 +61,28 @@ function ints(name: string, ...shape: Dim[]): Tensor {
   return input(name, "int32", shape);
 }
 
-/** Weights of a stack's part as program inputs, under local names. */
-function weightInputs(model: Model, names: readonly string[], prefix = ""): Params<Tensor> {
-  return Object.fromEntries(names.map((name) => [name, float(name, ...model.weights[prefix + name]!.shape)]));
+/** Weights of a part of the model under local names, and the program inputs that they are made from. */
+interface WeightInputs {
+  readonly weights: Params<Tensor>;
+  readonly inputs: Params<Tensor>;
+}
+
+function weightInputs(model: Model, names: readonly string[], prefix = ""): WeightInputs {
+  const inputs: Record<string, Tensor> = {};
+  const declare = (name: string, dtype: DType, shape: readonly Dim[]): Tensor => {
+    inputs[name] = input(name, dtype, shape);
+    return inputs[name];
+  };
+  const read = (name: string): Tensor => {
+    const { shape, quantized } = model.weights[prefix + name]!;
+    if (quantized === undefined) return declare(name, "float32", shape);
+    const [out, into] = shape as [number, number];
+    const packed = declare(packedName(name), "uint8", [out, (into * quantized) / 8]);
+    const scales = declare(scalesName(name), "float32", [out, into / QUANTIZED_BLOCK]);
+    return dequantize(packed, scales, quantized);
+  };
+  const weights = Object.fromEntries(names.map((name) => [name, read(name)]));
+  return { weights, inputs };
 }
 
 function pair(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]): ProgramPair {
@@ -116,11 +138,11 @@ export interface BlockKind {
 
 /** One block of a stack; `trained` are the local names of the weights that the backward program differentiates. */
 export function blockPrograms(model: Model, stack: Stack, kind: BlockKind, trained: readonly string[]): BlockPrograms {
-  const weights = weightInputs(model, stack.blockWeights, stack.blockPrefix(0));
+  const { weights, inputs: weightsFed } = weightInputs(model, stack.blockWeights, stack.blockPrefix(0));
   const context = kind.packed ? rotaryInputs(stack, 1, "flat") : rotaryInputs(stack, "rows", "tokens");
   const x = float("x", "flat", stack.width);
   const mixing = mixingInputs(kind);
-  const inputs = { x, ...context, ...mixing.inputs, ...weights };
+  const inputs = { x, ...context, ...mixing.inputs, ...weightsFed };
   const y = stack.block(weights, x, { ...context, attend: mixing.attend });
   if (!kind.featured) return blockPair(inputs, y, ["x", ...trained]);
   const { features, imageIndex } = stemInputs(model);
@@ -177,24 +199,24 @@ function rotaryInputs(stack: Stack, rows: Dim, tokens: Dim): Pick<BlockContext, 
 
 export function visionStemPrograms(model: Model, trained: readonly string[]): ProgramPair {
   const { vision } = model;
-  const weights = weightInputs(model, vision.stemWeights);
+  const { weights, inputs: weightsFed } = weightInputs(model, vision.stemWeights);
   const patches = float("patches", "flat", vision.patchSize);
   if (vision.learnedPositions === null) {
-    return pair({ patches, ...weights }, vision.stem(weights, patches, null), trained);
+    return pair({ patches, ...weightsFed }, vision.stem(weights, patches, null), trained);
   }
   const { taps } = vision.learnedPositions;
   const lines = ints("positionLines", "flat", taps);
   const shares = float("positionWeights", "flat", taps);
-  const inputs = { patches, positionLines: lines, positionWeights: shares, ...weights };
+  const inputs = { patches, positionLines: lines, positionWeights: shares, ...weightsFed };
   return pair(inputs, vision.stem(weights, patches, { lines, weights: shares }), trained);
 }
 
 export function visionHeadPrograms(model: Model, trained: readonly string[]): ProgramPair {
   const { vision } = model;
-  const weights = weightInputs(model, vision.headWeights);
+  const { weights, inputs: weightsFed } = weightInputs(model, vision.headWeights);
   const outputs = vision.headBlocks.map((block) => float(blockOutput(block), "flat", vision.width));
   const inputs = Object.fromEntries(vision.headBlocks.map((block, i) => [blockOutput(block), outputs[i]!]));
-  return pair({ ...inputs, ...weights }, vision.head(weights, outputs), [...Object.keys(inputs), ...trained]);
+  return pair({ ...inputs, ...weightsFed }, vision.head(weights, outputs), [...Object.keys(inputs), ...trained]);
 }
 
 /** The vision head's input for what a block leaves. */
@@ -202,10 +224,10 @@ export const blockOutput = (block: number) => `block.${block}`;
 
 export function languageStemPrograms(model: Model, trained: readonly string[]): ProgramPair {
   const { language } = model;
-  const weights = weightInputs(model, language.stemWeights);
+  const { weights, inputs: weightsFed } = weightInputs(model, language.stemWeights);
   const inputs = stemInputs(model);
   const y = language.stem(weights, inputs);
-  return pair({ ...inputs, ...weights }, y, ["features", ...trained]);
+  return pair({ ...inputs, ...weightsFed }, y, ["features", ...trained]);
 }
 
 function stemInputs(model: Model) {
@@ -230,7 +252,7 @@ export function scoreProgram(model: Model, sampling: SamplingVariant): Program {
   const logProbs = samplingLogProbs(model.language.head(t.weights, t.x), sampling, t.sampling, t.targets);
   const picked = pick(logProbs, t.targets);
   return {
-    inputs: { x: t.x, targets: t.targets, ...t.sampling, ...t.weights },
+    inputs: { x: t.x, targets: t.targets, ...t.sampling, ...t.weightsFed },
     outputs: { logProb: picked, entropy: entropy(logProbs) },
   };
 }
@@ -263,7 +285,7 @@ export function lossProgram(
     ...columns,
     ...numbers,
     ...t.sampling,
-    ...t.weights,
+    ...t.weightsFed,
   };
   const gradients = grad(
     loss,
@@ -281,18 +303,20 @@ export function lossProgram(
 }
 
 function headInputs(model: Model) {
+  const { weights, inputs: weightsFed } = weightInputs(model, model.language.headWeights);
   return {
     x: float("x", "chunk", model.language.width),
     targets: ints("targets", "chunk"),
     sampling: samplingInputs(model),
-    weights: weightInputs(model, model.language.headWeights),
+    weights,
+    weightsFed,
   };
 }
 
 /** Logits [chunk, vocabulary] of hidden states, for tests and tools. */
 export function logitsProgram(model: Model): Program {
-  const { x, weights } = headInputs(model);
-  return { inputs: { x, ...weights }, outputs: { logits: model.language.head(weights, x) } };
+  const { x, weights, weightsFed } = headInputs(model);
+  return { inputs: { x, ...weightsFed }, outputs: { logits: model.language.head(weights, x) } };
 }
 
 /**
@@ -303,7 +327,7 @@ export function logitsProgram(model: Model): Program {
 export function generateProgram(model: Model, sampling: SamplingVariant): Program {
   const { language } = model;
   const { depth, heads, keyValueHeads, headDim } = language;
-  const weights = weightInputs(model, [
+  const { weights, inputs: weightsFed } = weightInputs(model, [
     ...new Set([...language.stemWeights, ...language.headWeights, ...layerWeights(language)]),
   ]);
   const stem = stemInputs(model);
@@ -340,7 +364,7 @@ export function generateProgram(model: Model, sampling: SamplingVariant): Progra
   const logProbs = samplingLogProbs(language.head(weights, gather(x, last)), sampling, t);
   const { token, logProb } = sampleToken(logProbs, sampling, uniform);
   return {
-    inputs: { ...stem, ...context, lastPosition, length, last, uniform, ...t, ...caches, ...weights },
+    inputs: { ...stem, ...context, lastPosition, length, last, uniform, ...t, ...caches, ...weightsFed },
     outputs: { token, logProb, ...extended },
   };
 }
@@ -354,5 +378,8 @@ function layerWeights(stack: Stack): string[] {
 /** A block's view of weights held under whole names. */
 export function localWeights<T>(stack: Stack, weights: Params<T>, index: number): Record<string, T> {
   const prefix = stack.blockPrefix(index);
-  return Object.fromEntries(stack.blockWeights.map((name) => [name, weights[prefix + name]!]));
+  const own = stack.blockWeights.flatMap((name) => [name, packedName(name), scalesName(name)]);
+  return Object.fromEntries(
+    own.flatMap((name) => (weights[prefix + name] === undefined ? [] : [[name, weights[prefix + name]!]])),
+  );
 }

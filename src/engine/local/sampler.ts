@@ -2,14 +2,16 @@
  * Continuous decoding: a prompt is computed once for all its completions, a finished row's place goes to the next one.
  * What is drawn depends on seed, step, prompt, completion and position alone, never on the schedule.
  */
-import { forFewLines } from "../../compiler/rewrite.ts";
+import { forFewLines, withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Params } from "../../compiler/tensor.ts";
 import { type RandomKey, randomKey, uniform } from "../../core/random.ts";
 import type { Prompt, SamplingOptions } from "../../core/records.ts";
 import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
+import { packedName, scalesName } from "../../models/quantize.ts";
 import type { Session } from "../../runtime/session.ts";
 import type { Compute } from "./compute.ts";
+import type { FeatureCache } from "./feature-cache.ts";
 import { KeyValueCache } from "./key-value-cache.ts";
 import { placeImages } from "./packing.ts";
 import { generateProgram } from "./programs.ts";
@@ -30,6 +32,8 @@ export interface SampledGroup {
 export interface DecodeOptions extends SamplingOptions {
   readonly rows: number;
   readonly stopTokenIds: readonly number[];
+  /** Features of images under the weights that are sampled from. */
+  readonly features?: FeatureCache | null;
 }
 
 /** One completion while it grows. */
@@ -62,13 +66,13 @@ export async function sampleCompletions(
   const { language } = model;
   const variant = variantOf(o);
   const session = await compute.session(`generate.${JSON.stringify(variant)}`, () =>
-    forFewLines(generateProgram(model, variant)),
+    forFewLines(withQuantizedWeights(generateProgram(model, variant), quantizedOnly(values))),
   );
   const encoded = await encodeImages(
     compute,
     values,
     prompts.flatMap((prompt) => prompt.images),
-    null,
+    { cache: o.features ?? null },
   );
   const decoder: Decoder = { session, language, values, sampling: samplingFeeds(model, o) };
   const longest = Math.max(...prompts.map((prompt) => prompt.tokenIds.length));
@@ -162,6 +166,21 @@ export async function sampleCompletions(
     });
     return { ...result, cache: own };
   }
+}
+
+/** Integers and their scales never change, so that the program may hold them. */
+function quantizedOnly(values: Params<TensorData>): Params<TensorData> {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) => {
+      const weight = name.slice(0, -packedName("").length);
+      return value.dtype === "uint8"
+        ? [
+            [name, value],
+            [scalesName(weight), values[scalesName(weight)]!],
+          ]
+        : [];
+    }),
+  );
 }
 
 interface Decoder {

@@ -9,19 +9,23 @@ import type { SamplingVariant } from "../../nn/sampling.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 import type { ForwardBackwardResult, ScoringOptions, TokenBatch, TokenScores, TrainingGroup } from "../engine.ts";
 import type { BlockFeeds, BlockStates, Compute, Keeping } from "./compute.ts";
+import type { FeatureCache } from "./feature-cache.ts";
 import { layOut, type MicroBatch, type Prediction, packRows, splitRows } from "./packing.ts";
 import { languageStemPrograms, lossProgram, scoreProgram } from "./programs.ts";
 import { backwardImages, concatenated, type EncodedImages, encodeImages } from "./vision-runner.ts";
 import { visionNames, type WeightStore } from "./weight-store.ts";
 
-/** [lines, vocabulary] is never held larger than this many numbers. */
+/** [lines, vocabulary] is never held larger than this many numbers, or 128 lines: a weight is read once for all of them. */
 const HEAD_NUMBERS = 1 << 22;
+const HEAD_LINES = 128;
 
 export interface MicroBatchOptions {
   /** Tokens of one micro-batch, padding included. */
   readonly microBatchTokens: number;
   /** Bytes of results that the backward pass may find kept (default 2 GB); what does not fit is computed again. */
   readonly activationBytes?: number;
+  /** Features of images under the weights that are used. */
+  readonly features?: FeatureCache | null;
 }
 
 /** Log-probs and entropies of every completion token under `values`. */
@@ -33,7 +37,7 @@ export async function scoreCompletions(
   o: MicroBatchOptions,
 ): Promise<TokenScores> {
   const result = emptyScores(groups);
-  const encoded = await encodeImages(compute, values, imagesOf(groups), null);
+  const encoded = await encodeImages(compute, values, imagesOf(groups), { cache: o.features ?? null });
   for (const micro of microBatches(compute.model, groups, o)) {
     const { states } = await runLanguage(compute, values, micro, encoded, null);
     await scoreLines(compute, values, micro, states.at(-1)!, scoring, result);
@@ -70,7 +74,12 @@ export async function forwardBackward(
   const result = emptyScores(groups);
   const trainVision = visionNames(model).some((name) => store.trainable.has(name));
   const keeping: Keeping = { trainable: store.trainable, budget: { bytes: o.activationBytes ?? 2e9 } };
-  const encoded = await encodeImages(compute, store.values, imagesOf(groups), trainVision ? keeping : null);
+  const encoded = await encodeImages(
+    compute,
+    store.values,
+    imagesOf(groups),
+    trainVision ? { keeping } : { cache: o.features ?? null },
+  );
   const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
   const variant = variantOf(scoring);
   const trainedHead = model.language.headWeights.filter((name) => store.trainable.has(name));
@@ -218,7 +227,7 @@ function* microBatches(model: Model, groups: readonly TrainingGroup[], o: MicroB
 }
 
 function* headChunks({ predictions }: MicroBatch, { language }: Model): Generator<readonly Prediction[]> {
-  const lines = Math.max(16, Math.floor(HEAD_NUMBERS / language.vocabularySize));
+  const lines = Math.max(HEAD_LINES, Math.floor(HEAD_NUMBERS / language.vocabularySize));
   for (let i = 0; i < predictions.length; i += lines) yield predictions.slice(i, i + lines);
 }
 

@@ -5,6 +5,7 @@ import type { ImageFeatures } from "../../core/records.ts";
 import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { LearnedPositions, VisionStack } from "../../models/model.ts";
 import type { BlockFeeds, BlockStates, Compute, Keeping } from "./compute.ts";
+import type { FeatureCache } from "./feature-cache.ts";
 import { blockOutput, visionHeadPrograms, visionStemPrograms } from "./programs.ts";
 import type { WeightStore } from "./weight-store.ts";
 import { windowFeeds } from "./window-feeds.ts";
@@ -31,18 +32,28 @@ interface VisionRun {
   readonly forward: BlockStates;
 }
 
-/** Encodes distinct images; with `keeping`, what `backwardImages` needs is kept. */
+/**
+ * Encodes distinct images; with `keeping`, what `backwardImages` needs is kept. With a cache (of features under these very
+ * values) only images that it lacks are encoded, and it learns them.
+ */
 export async function encodeImages(
   compute: Compute,
   values: Params<TensorData>,
   images: Iterable<ImageFeatures>,
-  keeping: Keeping | null,
+  o: { readonly keeping?: Keeping | null; readonly cache?: FeatureCache | null } = {},
 ): Promise<EncodedImages> {
   const { model } = compute;
   const { vision } = model;
+  const { keeping = null, cache = null } = o;
   const features = new Map<string, Float32Array>();
   const runs: VisionRun[] = [];
-  for (const frames of batchBySize(images)) {
+  const missing: ImageFeatures[] = [];
+  for (const image of images) {
+    const known = cache?.get(image.sha256);
+    if (known === undefined) missing.push(image);
+    else features.set(image.sha256, known);
+  }
+  for (const frames of batchBySize(missing)) {
     const feeds = visionFeeds(vision, frames);
     const forward = await runVision(compute, values, feeds, keeping ?? headInputs(vision));
     const head = { ...headFeeds(vision, forward.states), ...values };
@@ -55,6 +66,7 @@ export async function encodeImages(
     }
     if (keeping !== null) runs.push({ frames, feeds, forward });
   }
+  for (const { sha256 } of missing) cache?.set(sha256, features.get(sha256)!);
   return { features, runs };
 }
 

@@ -1,12 +1,15 @@
 /** The weights of a model in memory, float32, by Hugging Face name, with gradients and optimiser moments beside them. */
 import { totalmem } from "node:os";
+import { QUANTIZED_BLOCK } from "../../compiler/ops/quantized.ts";
 import type { Params } from "../../compiler/tensor.ts";
 import { UserError } from "../../core/errors.ts";
 import { normal, randomKey, uniform } from "../../core/random.ts";
-import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
+import { float32, sizeOf, type TensorData, tensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
+import { packedName, scalesName } from "../../models/quantize.ts";
 import { openStoredWeights } from "../../models/stored-weights.ts";
 import { type AdamWState, adamWStep, clipScale, globalNorm } from "../../nn/adamw.ts";
+import { quantize } from "../../nn/quantize.ts";
 import type { OptimResult, OptimStep } from "../engine.ts";
 
 export class WeightStore {
@@ -148,13 +151,20 @@ export function visionNames({ vision }: Model): string[] {
   return [...vision.stemWeights, ...blocks.flat(), ...vision.headWeights];
 }
 
+/** Reads weights one by one; of a quantised one only the integers and scales stay in memory. */
 function mapWeights(
   weights: Model["weights"],
   read: (name: string, shape: readonly number[]) => Float32Array,
 ): Params<TensorData> {
-  const entries = Object.entries(weights).map(([name, { shape }]) => {
-    const value: TensorData = { dtype: "float32", shape, data: read(name, shape) };
-    return [name, value] as const;
+  const entries = Object.entries(weights).flatMap(([name, { shape, quantized }]): [string, TensorData][] => {
+    const data = read(name, shape);
+    if (quantized === undefined) return [[name, { dtype: "float32", shape, data }]];
+    const [out, into] = shape as [number, number];
+    const { packed, scales } = quantize(data, quantized);
+    return [
+      [packedName(name), tensorData("uint8", [out, (into * quantized) / 8], packed)],
+      [scalesName(name), float32([out, into / QUANTIZED_BLOCK], scales)],
+    ];
   });
   return Object.fromEntries(entries);
 }

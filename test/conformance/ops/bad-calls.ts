@@ -6,6 +6,7 @@ import {
   cachedAttention,
   concat,
   cumulativeSum,
+  dequantize,
   div,
   equal,
   erf,
@@ -25,6 +26,7 @@ import {
   neg,
   type ops,
   pick,
+  quantizedMatmul,
   reshape,
   scatterAdd,
   sigmoid,
@@ -47,6 +49,7 @@ interface BadCall {
 
 const floats = (...shape: Dim[]) => input("floats", "float32", shape);
 const ints = (...shape: Dim[]) => input("ints", "int32", shape);
+const bytes = (...shape: Dim[]) => input("bytes", "uint8", shape);
 const bools = (...shape: Dim[]) => input("bools", "bool", shape);
 
 const attention = () =>
@@ -116,6 +119,14 @@ export const badCalls: Record<keyof typeof ops, BadCall | null> = {
   gather: {
     call: () => gather(floats(4, 3), floats(2)),
     message: "gather: expected rows and int32 indices, got [4, 3] and float32",
+  },
+  dequantize: {
+    call: () => dequantize(bytes(4, 32), floats(4, 2), 8),
+    message: "dequantize: expected rows of bytes and a scale for every 32 numbers, got uint8 [4, 32] and [4, 2]",
+  },
+  quantizedMatmul: {
+    call: () => quantizedMatmul(floats(2, 32), bytes(4, 32), floats(4, 2), 4),
+    message: "quantizedMatmul: expected lines of 64 numbers, got [2, 32]",
   },
   takeLines: {
     call: () => takeLines(floats(4, 3), ints(2), ints(3)),

@@ -55,6 +55,13 @@ export const listed = (shape: readonly Dim[], values: readonly number[], dtype: 
 /** A vector of the listed values. */
 export const vector = (...values: readonly number[]): CaseInput => listed([values.length], values);
 
+/** Any bytes. */
+export const bytes = (shape: readonly Dim[]): CaseInput => ({
+  dtype: "uint8",
+  shape,
+  value: (i, seed) => randomInteger(randomKey(7, seed), i, 256),
+});
+
 /** Integers in [0, below). */
 export const indices = (shape: readonly Dim[], below: number): CaseInput => ({
   dtype: "int32",

@@ -5,6 +5,7 @@ import type { Case } from "./case.ts";
 import { binaryCases, unaryCases } from "./elementwise-cases.ts";
 import { layoutCases } from "./layout-cases.ts";
 import { productCases } from "./product-cases.ts";
+import { quantizedCases } from "./quantized-cases.ts";
 import { reduceCases } from "./reduce-cases.ts";
 import { selectionCases } from "./selection-cases.ts";
 import { shapeCases } from "./shape-cases.ts";
@@ -17,5 +18,6 @@ export const cases: Record<keyof typeof ops, readonly Case[]> = {
   ...shapeCases,
   ...productCases,
   ...layoutCases,
+  ...quantizedCases,
   ...attentionCases,
 };

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { FeatureCache } from "./feature-cache.ts";
+
+const features = (count: number) => new Float32Array(count);
+
+test("what was not used for longest goes first, and the bound holds", () => {
+  const cache = new FeatureCache(4 * 10);
+  cache.set("a", features(4));
+  cache.set("b", features(4));
+  cache.get("a");
+  cache.set("c", features(4));
+  expect([cache.get("a"), cache.get("b"), cache.get("c")].map((found) => found?.length)).toEqual([4, undefined, 4]);
+  expect(cache.bytes).toBe(32);
+});
+
+test("an image stored again counts once; one larger than the bound is not held", () => {
+  const cache = new FeatureCache(4 * 10);
+  cache.set("a", features(4));
+  cache.set("a", features(6));
+  expect(cache.bytes).toBe(24);
+  cache.set("b", features(11));
+  expect([cache.get("a"), cache.get("b"), cache.bytes]).toEqual([undefined, undefined, 0]);
+});

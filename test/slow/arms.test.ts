@@ -1,0 +1,76 @@
+/** Every arm of the study runs two steps of each stage through the command line: a shrunken model, a judge of our own. */
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { parse } from "yaml";
+import { jsonLines, root, temporaryFolder, vivaOk } from "../cli/command-line.ts";
+import { writeTinyModel } from "../cli/tiny-run.ts";
+
+interface PlainRecipe {
+  readonly model: { readonly lora?: object };
+  readonly stages: readonly { readonly kind: string; readonly rewards?: Readonly<Record<string, unknown>> }[];
+}
+
+const folder = temporaryFolder();
+const arms = readdirSync(join(root, "recipes/arms"));
+/** What `start` left: the model with weights that adapters need. */
+const weights = join(folder, "runs/start.yaml/checkpoints/step-000002");
+let judge: Server;
+let baseUrl = "";
+
+beforeAll(async () => {
+  writeTinyModel(join(folder, "model"));
+  judge = createServer((request, response) => {
+    request.resume().on("end", () => {
+      response.end(JSON.stringify({ choices: [{ message: { content: "VERDICT: YES" } }] }));
+    });
+  });
+  await new Promise<void>((ready) => judge.listen(0, "127.0.0.1", ready));
+  baseUrl = `http://127.0.0.1:${(judge.address() as AddressInfo).port}/v1`;
+  await train("start.yaml");
+});
+afterAll(() => {
+  judge.closeAllConnections();
+  judge.close();
+});
+
+const recipeOf = (file: string) => parse(readFileSync(join(root, "recipes/arms", file), "utf8")) as PlainRecipe;
+
+async function train(file: string): Promise<string> {
+  const { model, stages } = recipeOf(file);
+  const sizes: Readonly<Record<string, readonly string[]>> = {
+    sft: ["batch_size=2"],
+    dpo: ["batch_size=2", "rollouts.num_generations=2", "rollouts.max_completion_length=4"],
+  };
+  const services: Readonly<Record<string, readonly string[]>> = {
+    "semantic-judge.yaml": [`base_url=${baseUrl}`],
+    "semantic-embedding.yaml": [`encoder=${join(root, "test/golden/sentence_encoder/mean")}`],
+  };
+  const changes = [
+    `model.path=${model.lora === undefined ? join(folder, "model") : weights}`,
+    ...["data.train.limit=8", "data.eval.limit=4", "evaluate.max_completion_length=4"],
+    ...stages.flatMap(({ kind }, i) => {
+      const rollout = ["prompts_per_step=2", "num_generations=2", "max_completion_length=4"];
+      return ["steps=2", ...(sizes[kind] ?? rollout)].map((change) => `stages.${i}.${change}`);
+    }),
+    ...(services[file] ?? []).map((change) => `stages.1.rewards.semantic.${change}`),
+  ];
+  const run = join(folder, "runs", file);
+  await vivaOk(root, "train", `recipes/arms/${file}`, "--run", run, "--quiet", ...changes.flatMap((c) => ["--set", c]));
+  return run;
+}
+
+it.each(arms.filter((file) => file !== "start.yaml"))("%s", async (file) => {
+  const run = await train(file);
+  const { stages } = recipeOf(file);
+  const metrics = jsonLines(run, "metrics.jsonl");
+  expect(metrics.map(({ stage }) => stage)).toEqual(stages.flatMap(({ kind }) => [kind, kind]));
+  for (const [i, line] of metrics.entries()) {
+    for (const name of Object.keys(stages[Math.floor(i / 2)]!.rewards ?? {})) {
+      expect(line[`reward/${name}/mean`], name).toEqual(expect.any(Number));
+    }
+  }
+  expect(jsonLines(run, "events.jsonl").at(-1)).toEqual({ event: "run_end", step: 2 * stages.length });
+});
