@@ -131,10 +131,10 @@ describe("an adapter_config.json", () => {
     [{ modules_to_save: ["lm_head"] }, "modules_to_save: modules trained and stored whole"],
     [{ init_lora_weights: "pissa" }, "init_lora_weights: this initialisation"],
     [{ target_parameters: ["experts.down_proj"] }, "target_parameters"],
-    [{ layer_replication: [[0, 4]] }, "layer_replication: [[0,4]] is not supported"],
+    [{ layer_replication: [[0, 4]] }, 'the key "layer_replication" with the value [[0,4]] is not supported'],
     [{ trainable_token_indices: [5] }, "trainable_token_indices"],
     [{ alora_invocation_tokens: [1] }, "alora_invocation_tokens"],
-    [{ a_key_of_tomorrow: 3 }, "a_key_of_tomorrow: 3 is not supported"],
+    [{ a_key_of_tomorrow: 3 }, 'the key "a_key_of_tomorrow" with the value 3 is not supported'],
     [{ r: 0 }, "r:"],
     [{ target_modules: null }, "target_modules"],
   ] as const;
