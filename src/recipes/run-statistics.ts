@@ -129,7 +129,7 @@ function stratum(name: string, found: readonly MilestoneItems[]): Stratum {
       value,
       n: parts.at(-1)!.length,
       accuracies: parts.map(accuracy),
-      change: parts.length < 2 ? null : pairedChange(parts[0]!, parts.at(-1)!),
+      change: parts.length < 2 ? null : pairedChange(parts.at(-2)!, parts.at(-1)!),
     };
   });
   return { name, rows };

@@ -6,7 +6,7 @@ export function short(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
   if (size >= 1000) return minus(String(Math.round(value)));
-  if (size !== 0 && size < 1e-3) return minus(value.toExponential(1));
+  if (size !== 0 && size < 1e-3) return minus(value.toExponential(1).replace(".0e", "e"));
   return minus(String(Number(value.toPrecision(3))));
 }
 
@@ -36,12 +36,10 @@ export function pValue(p: number): string {
   return p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(p < 0.1 ? 3 : 2)}`;
 }
 
-/** Seconds as "48 s", "3 min 7 s", "2 h 5 min". */
+/** Seconds as "48 s", "3.1 min", "2.1 h". */
 export function duration(seconds: number): string {
-  const s = Math.round(seconds);
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-  return `${Math.floor(s / 3600)} h ${Math.floor(s / 60) % 60} min`;
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  return seconds < 3600 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
 function minus(text: string): string {

@@ -8,7 +8,7 @@ import { type RunRecord, readableLines, readRun } from "./read-run.ts";
 import { type RolloutSample, sampleRollouts } from "./rollout-sample.ts";
 import { accuracySection, strataSection } from "./sections/accuracy.ts";
 import { comparisonSection } from "./sections/comparison.ts";
-import { configurationSection } from "./sections/configuration.ts";
+import { configurationSection, oneLine } from "./sections/configuration.ts";
 import { eventSection } from "./sections/events.ts";
 import { rolloutSection } from "./sections/rollouts.ts";
 import { statusOf, summarySection } from "./sections/summary.ts";
@@ -114,5 +114,5 @@ function heading(record: RunRecord): Content {
   const { text, kind } = statusOf(record);
   const created = record.environment?.["created"];
   const day = typeof created === "string" ? created.slice(0, 16).replace("T", " ") : null;
-  return html`<p class="sub"><span class="badge ${kind}">${text}</span> ${day && `started ${day} UTC`}</p>`;
+  return html`<p class="sub"><span class="badge ${kind}">${text}</span> ${day && `started ${day} UTC · `}${oneLine(record)}</p>`;
 }

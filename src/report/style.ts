@@ -45,7 +45,7 @@ nav a{text-decoration:none;color:var(--muted);font-weight:500;font-size:.93rem}n
 .tile.bad{border-top-color:var(--bad)}.tile.bad .value{color:var(--bad)}
 .tile.warn{border-top-color:var(--warn)}.tile.warn .value{color:var(--warn)}
 .notices{background:var(--warn-bg);color:var(--warn);border-radius:8px;padding:.5rem .5rem .5rem 1.8rem;font-size:.9rem}
-.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(340px,100%),1fr));gap:.8rem;margin-top:.8rem}
+.charts{display:grid;align-items:start;grid-template-columns:repeat(auto-fill,minmax(min(340px,100%),1fr));gap:.8rem;margin-top:.8rem}
 .charts.wide{grid-template-columns:repeat(auto-fit,minmax(min(340px,100%),1fr))}
 figure{margin:0;padding:.7rem .8rem .8rem;min-width:0;max-width:640px}
 figure h3{margin:0 0 .3rem;display:flex;justify-content:space-between;gap:1rem}
@@ -61,6 +61,7 @@ figcaption{line-height:1.35}
 .chart .whisker{stroke:var(--s);stroke-width:1.5}
 .chart .level{stroke:var(--muted);stroke-width:1.3;stroke-dasharray:5 4}
 .chart .mark{stroke:var(--muted);stroke-width:1;stroke-dasharray:2 3}.chart .mark.alarm{stroke:var(--warn)}
+.chart .level-label,.chart .mark-label,.chart .row-label,.chart .row-value{paint-order:stroke;stroke:var(--surface);stroke-width:3px}
 .chart .cursor{stroke:var(--text);stroke-width:1;opacity:.5}
 .forest .zero{stroke:var(--text);stroke-width:1.3}
 .forest .row line{stroke-width:2.2}.forest .row{--s:var(--muted)}.forest .better{--s:var(--good)}.forest .worse{--s:var(--bad)}
@@ -79,7 +80,7 @@ thead th{border-top:0;color:var(--muted);font-weight:500;font-size:.84rem;vertic
 .num{text-align:right;font-variant-numeric:tabular-nums}
 td .figure{white-space:nowrap;font-variant-numeric:tabular-nums;font-size:.84rem}
 td.better,td.good{color:var(--good)}td.worse,td.bad{color:var(--bad)}td.better,td.worse{font-weight:600}
-.bar{display:block;width:100px;height:12px;margin:.3rem 0 .1rem}
+.bar{display:block;width:100px;height:14px;margin:.3rem 0 .1rem}
 .bar .track{fill:var(--track)}.bar .fill{fill:var(--s);opacity:.65}.bar .whisker{stroke:var(--text);stroke-width:1.4}
 .bar .positive{fill:var(--good)}.bar .negative{fill:var(--bad)}.bar .zero{stroke:var(--muted);stroke-width:1}
 details{margin:.6rem 0}summary{cursor:pointer;color:var(--accent);font-size:.92rem}
@@ -107,7 +108,8 @@ select,input{font:inherit;color:inherit;background:var(--surface);border:1px sol
 .count{display:inline-block;font-weight:650;margin-right:.6rem;color:var(--muted)}
 .earned{font-size:.84rem}
 .advantage{display:flex;gap:.6rem;align-items:center;color:var(--muted)}
-.advantage .bar{width:90px;margin:0}
+.advantage .bar{margin:0}
+.more{grid-column:1/-1}.more .completions{border-top:0;margin:0}
 .chips{display:flex;flex-wrap:wrap;gap:.25rem .7rem;margin-top:.25rem}
 .chip{color:var(--muted)}.chip b{color:var(--text);font-variant-numeric:tabular-nums}
 .warn{color:var(--warn)}.chip b.warn{color:var(--warn)}

@@ -39,7 +39,7 @@ export interface StratumRow {
   readonly n: number;
   /** Strict accuracy at each milestone; null where it has no such question. */
   readonly accuracies: readonly (Interval | null)[];
-  /** From the first milestone to the last; null with fewer than two. */
+  /** From the last milestone but one to the last, which is what the last stage did; null with fewer than two. */
   readonly change: PairedChange | null;
 }
 

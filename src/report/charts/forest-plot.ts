@@ -34,10 +34,15 @@ export function forestPlot({ title, rows, sides }: ForestPlot): Html | null {
   return html`<svg class="chart forest" viewBox="0 0 ${width} ${bottom + 24}" role="img" aria-label="${[`Forest plot: ${title}`, ...about].join(". ")}">
 ${zero - plot.left > 60 && html`<text class="axis" x="${zero - 6}" y="12" text-anchor="end">← ${sides[0]}</text>`}
 ${plot.right - zero > 60 && html`<text class="axis" x="${zero + 6}" y="12">${sides[1]} →</text>`}
-${niceTicks(scale.domain, 6).map((tick) => html`<line class="grid" x1="${at(scale, tick)}" x2="${at(scale, tick)}" y1="${plot.top - 4}" y2="${bottom}"/><text class="tick" x="${at(scale, tick)}" y="${bottom + 16}" text-anchor="middle">${points(tick).replace(".0", "")}</text>`)}
+${niceTicks(scale.domain, 6).map((tick) => tickAt(tick, at(scale, tick), bottom))}
 <line class="zero" x1="${zero}" x2="${zero}" y1="${plot.top - 6}" y2="${bottom + 2}"/>
 ${rows.map((row, i) => drawRow(row, plot.top + i * rowHeight, scale))}
 </svg>`;
+}
+
+function tickAt(tick: number, x: number, bottom: number): Html {
+  const anchor = x < plot.left + 12 ? "start" : x > plot.right - 12 ? "end" : "middle";
+  return html`<line class="grid" x1="${x}" x2="${x}" y1="${plot.top - 4}" y2="${bottom}"/><text class="tick" x="${x}" y="${bottom + 16}" text-anchor="${anchor}">${points(tick).replace(".0", "")}</text>`;
 }
 
 function drawRow({ label, interval, main = false }: ForestRow, top: number, scale: Scale): Html {

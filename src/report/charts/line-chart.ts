@@ -35,14 +35,14 @@ const width = 400;
 const height = 230;
 const plot = { left: 46, right: 390, top: 16, bottom: 200 };
 
-/** The chart; without any point, null. */
+/** The chart; without any point, null. A mark at the first step says nothing and is left out. */
 export function lineChart(chart: LineChart): Html | null {
   const { lines, levels = [], marks = [], format = short } = chart;
   const points = lines.flatMap(({ points }) => points);
   if (points.length === 0) return null;
   const x: Scale = { domain: stepDomain(points), range: [plot.left + 4, plot.right - 4] };
   const y: Scale = { domain: valueDomain(chart), range: [plot.bottom, plot.top] };
-  const shown = marks.filter((mark) => mark.x >= x.domain[0] && mark.x <= x.domain[1]);
+  const shown = marks.filter((mark) => mark.x > x.domain[0] && mark.x <= x.domain[1]);
   return html`<svg class="chart" viewBox="0 0 ${width} ${height}" role="img" tabindex="0"
  aria-label="${describe(chart, format)}" data-chart="${chartData(chart, x, format)}">
 ${niceTicks(y.domain, 4).map((tick) => {

@@ -39,7 +39,7 @@ export function strataSection(runs: readonly LabelledRun[]): Html | null {
   return html`<section id="types"><h2>By question type</h2>${some.map(({ label, statistics }) => {
     const { milestones, strata } = statistics;
     return html`${runs.length > 1 && html`<h3>${label}</h3>`}${strata.map(({ name, rows }) => stratumTable(name, rows, milestones))}`;
-  })}<p class="note">Accuracy in per cent with its 95 % interval over subjects. The change is from the first to the last column, paired question by question; it is marked where its interval excludes 0.</p></section>`;
+  })}<p class="note">Accuracy in per cent with its 95 % interval over subjects. The change is the last stage's, paired question by question; it is coloured where its interval excludes 0.</p></section>`;
 }
 
 function accuracyLine(name: string, colour: number, evaluations: readonly EvaluationLine[], subset: string): Line {
@@ -92,7 +92,7 @@ function changeFigure({ statistics }: LabelledRun): Content {
     rows: [...stages, ...types.slice(0, 8)],
     sides: ["worse", "better"],
   });
-  return html`<figure><h3>What changed, in percentage points</h3>${plot}<figcaption>The same questions before and after, with 95 % intervals; diamonds are all questions, squares the question types over the whole run.</figcaption></figure>`;
+  return html`<figure><h3>What changed, in percentage points</h3>${plot}<figcaption>The same questions before and after, with 95 % intervals; diamonds are all questions, squares the question types in the last stage alone.</figcaption></figure>`;
 }
 
 function stratumTable(

@@ -1,4 +1,5 @@
 /** What made the run: the resolved recipe and the machine. */
+import { basename } from "node:path";
 import { type Content, type Html, html } from "../html.ts";
 import { asRecord, type RunRecord } from "../read-run.ts";
 import type { LabelledRun } from "../report.ts";
@@ -7,6 +8,15 @@ export function configurationSection(runs: readonly LabelledRun[]): Html {
   return html`<section id="configuration"><h2>Configuration</h2>${runs.map(({ label, record }) => {
     return html`${runs.length > 1 && html`<h3>${label}</h3>`}${facts(record)}<details><summary>Recipe, every default written out</summary><pre>${record.recipeYaml}</pre></details>${environmentTable(record)}`;
   })}</section>`;
+}
+
+/** "viva-tiny on phantom: sft (300 steps) → grpo (40 steps by accuracy, format)". */
+export function oneLine({ recipe }: RunRecord): string {
+  const path = asRecord(recipe?.["model"])?.["path"];
+  const data = asRecord(asRecord(recipe?.["data"])?.["train"])?.["name"];
+  const stages = Array.isArray(recipe?.["stages"]) ? recipe["stages"].map(stageText) : [];
+  const model = typeof path === "string" ? basename(path) : "unknown model";
+  return `${model} on ${typeof data === "string" ? data : "unknown data"}: ${stages.join(" → ")}`;
 }
 
 function facts({ recipe, paths }: RunRecord): Content {

@@ -34,8 +34,7 @@ function fitting(
   budget: number,
   label: string,
 ): { readonly cards: readonly Html[]; readonly left: number } {
-  const shown = new Set<string>();
-  let cards = chosen.map((one) => card(one, images, shown, label));
+  let cards = chosen.map((one) => card(one, images, label));
   const size = () => cards.reduce((sum, { markup }) => sum + Buffer.byteLength(markup), 0);
   while (cards.length > 1 && size() > budget) cards = cards.filter((_, i) => i % 2 === 0);
   return { cards, left: chosen.length - cards.length };
@@ -43,7 +42,7 @@ function fitting(
 
 const reasonLabels = { best: "among the best", worst: "among the worst", divided: "most divided" } as const;
 
-function card({ group, reasons }: ChosenGroup, images: ReadonlyMap<string, Thumbnail>, _: unknown, run: string): Html {
+function card({ group, reasons }: ChosenGroup, images: ReadonlyMap<string, Thumbnail>, run: string): Html {
   const { completions, question, choices, answer, prompt } = group;
   const known = completions.map(({ reward }) => reward).filter((reward) => typeof reward === "number");
   const mean = known.reduce((sum, reward) => sum + reward, 0) / known.length;
@@ -57,13 +56,21 @@ function card({ group, reasons }: ChosenGroup, images: ReadonlyMap<string, Thumb
 <p>Reference answer: <b class="reference">${answer}</b></p>
 <details><summary>The prompt as the model read it</summary><pre>${prompt.slice(0, MOST_CHARACTERS)}</pre></details>
 <p class="ids">${group.id} · ${group.example_id}</p></div></div>
-<ol class="completions">${merged(completions).map(completionRow)}</ol></article>`;
+${completionList(completions)}</article>`;
 }
 
 function film(path: string, question: string, images: ReadonlyMap<string, Thumbnail>): Html {
   const found = images.get(path);
   if (found === undefined) return html`<p class="missing">image not found: ${path}</p>`;
-  return html`<img src="${found.url}" width="${found.width}" height="${found.height}" alt="Image to the question: ${question}" loading="lazy">`;
+  return html`<img src="${found.url}" width="${found.width}" height="${found.height}" alt="Image to the question: ${question}" decoding="async">`;
+}
+
+/** All completions, best first; of many different ones the best two and the worst stand open. */
+function completionList(completions: readonly ShownCompletion[]): Html {
+  const rows = merged(completions);
+  const folded = rows.length > 4 ? rows.slice(2, -1) : [];
+  const open = rows.filter((row) => !folded.includes(row));
+  return html`<ol class="completions">${open.map(completionRow)}</ol>${folded.length > 0 && html`<details class="more"><summary>${folded.length} more between these</summary><ol class="completions">${folded.map(completionRow)}</ol></details>`}`;
 }
 
 /** Completions of equal text and reward as one, best first. */

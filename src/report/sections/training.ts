@@ -1,7 +1,7 @@
 /** The curves of training, one small chart per metric: several runs share a chart, a single run shows its noise too. */
-import { type Line, type LineChart, lineChart } from "../charts/line-chart.ts";
+import { type Line, lineChart } from "../charts/line-chart.ts";
 import { MOST_POINTS, runningMean, thin, trendWindow } from "../charts/series.ts";
-import { percent, short } from "../format.ts";
+import { short } from "../format.ts";
 import { type Html, html } from "../html.ts";
 import { isRollout, metricPoints, type RecordLine, type RunRecord } from "../read-run.ts";
 import type { LabelledRun } from "../report.ts";
@@ -59,28 +59,45 @@ const curves: readonly Curve[] = [
   },
 ];
 
-/** All charts that have values; null for runs without any. */
+const supervisedLoss: Curve = {
+  key: "loss",
+  title: "Supervised loss",
+  about: "Cross-entropy of the target texts, in nats per token.",
+};
+const stepTime: Curve = {
+  key: "time/step_s",
+  title: "Seconds per step",
+  about: "Sampling, rewards and update together.",
+};
+
+/** All charts that have values; null for runs without any. A metric that never changed is said in words. */
 export function trainingSection(runs: readonly LabelledRun[]): Html | null {
+  const chosen = curves.map((curve) => {
+    const sampled = runs.some(({ record }) => metricPoints(record, curve.key, isRollout).length > 0);
+    return { curve, of: sampled ? isRollout : () => true };
+  });
+  const all = [...chosen, { curve: supervisedLoss, of: isSupervised }, { curve: stepTime, of: isRollout }];
+  const values = all.map(({ curve, of }) => ({ curve, of, constant: constantValue(runs, curve.key, of) }));
   const charts = [
     ...rewardCharts(runs),
-    ...curves.map((curve) => {
-      const sampled = runs.some(({ record }) => metricPoints(record, curve.key, isRollout).length > 0);
-      return figure(runs, curve, sampled ? isRollout : () => true);
-    }),
-    figure(
-      runs,
-      { key: "loss", title: "Supervised loss", about: "Cross-entropy of the target texts, in nats per token." },
-      isSupervised,
-    ),
-    figure(
-      runs,
-      { key: "time/step_s", title: "Seconds per step", about: "Sampling, rewards and update together." },
-      isRollout,
-    ),
+    ...values.map(({ curve, of, constant }) => (constant === null ? figure(runs, curve, of) : null)),
   ].filter((chart) => chart !== null);
-  if (charts.length === 0) return null;
+  const constants = values.flatMap(({ curve, constant }) =>
+    constant === null ? [] : [`${curve.title}: ${formatOf(curve)(constant)}`],
+  );
+  if (charts.length === 0 && constants.length === 0) return null;
   const many = runs.length > 1;
-  return html`<section id="training"><h2>Training</h2><p class="lead">${many ? "Running means of each run." : "Faint: every step. Bold: the running mean."} Point at a chart, or move along it with the arrow keys, to read its values.</p>${many && legend(runs.map(({ label }, i) => ({ name: label, colour: i })))}<div class="charts">${charts}</div></section>`;
+  return html`<section id="training"><h2>Training</h2><p class="lead">${many ? "Running means of each run." : "Faint: every step. Bold: the running mean."} Point at a chart, or move along it with the arrow keys, to read its values.</p>${many && legend(runs.map(({ label }, i) => ({ name: label, colour: i })))}<div class="charts">${charts}</div>${constants.length > 0 && html`<p class="note">The same at every step: ${constants.join(", ")}.</p>`}</section>`;
+}
+
+/** The one value that a metric has at all steps of all runs; null where it varies, or has none. */
+function constantValue(runs: readonly LabelledRun[], key: string, of: (line: RecordLine) => boolean): number | null {
+  const found = new Set(runs.flatMap(({ record }) => metricPoints(record, key, of).map(({ y }) => y)));
+  return found.size === 1 ? [...found][0]! : null;
+}
+
+function formatOf({ share = false }: Curve): (value: number) => string {
+  return share ? (value) => `${short(100 * value)} %` : short;
 }
 
 /** Names beside their colours. */
@@ -105,7 +122,7 @@ function rewardCharts(runs: readonly LabelledRun[]): readonly (Html | null)[] {
   const { record } = runs[0]!;
   const keys = [[whole.key, "weighted sum"], ...names.map((name) => [component(name).key, name])] as const;
   const lines = keys.flatMap(([key, name], i) => lineOf(record, key!, name!, i, isRollout, i === 0));
-  const chart = drawn({ title: "Reward by component", lines, marks: marksOf(record) });
+  const chart = lineChart({ title: "Reward by component", lines, marks: marksOf(record) });
   if (chart === null) return [];
   const about = "The weighted sum that is trained on, and each reward before its weight.";
   return [html`<figure><h3>Reward by component</h3>${chart}${legend(lines)}<figcaption>${about}</figcaption></figure>`];
@@ -116,12 +133,11 @@ function figure(runs: readonly LabelledRun[], curve: Curve, of: (line: RecordLin
   const many = runs.length > 1;
   const lines = runs.flatMap(({ label, record }, i) => lineOf(record, key, many ? label : title, i, of, !many));
   const marks = many ? [] : marksOf(runs[0]!.record);
-  const format = share ? (value: number) => `${short(100 * value)} %` : short;
-  const chart = drawn({ title, lines, marks, format, ...(share ? { bounds: [0, 1] as const } : {}) });
+  const format = formatOf(curve);
+  const chart = lineChart({ title, lines, marks, format, ...(share ? { bounds: [0, 1] as const } : {}) });
   if (chart === null) return null;
-  const last = many ? null : lines[0]?.points.at(-1);
-  const end = last && html` <b class="last">${share ? `${percent(last.y)} %` : short(last.y)}</b>`;
-  return html`<figure><h3>${title}${end}</h3>${chart}<figcaption>${about}</figcaption></figure>`;
+  const last = many ? undefined : lines[0]?.points.at(-1);
+  return html`<figure><h3>${title}${last && html` <b class="last">${format(last.y)}</b>`}</h3>${chart}<figcaption>${about}</figcaption></figure>`;
 }
 
 function lineOf(
@@ -139,16 +155,12 @@ function lineOf(
   return [{ name, colour, points: trend, ...noise }];
 }
 
-function drawn(chart: LineChart): Html | null {
-  return lineChart(chart);
-}
-
 /** Where later stages begin, and where alarms rang. */
 export function marksOf({ events }: Pick<RunRecord, "events">) {
-  return events.flatMap(({ event, step, stage, rule }) => {
+  return events.flatMap(({ event, step, stage }) => {
     if (typeof step !== "number") return [];
     if (event === "stage_start" && step > 1) return [{ x: step, label: String(stage) }];
-    return event === "alarm" ? [{ x: step, label: `⚠ ${String(rule)}`, alarm: true }] : [];
+    return event === "alarm" ? [{ x: step, label: "⚠", alarm: true }] : [];
   });
 }
 
