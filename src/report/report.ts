@@ -59,7 +59,9 @@ async function renderReport(runs: readonly ReportedRun[], arms: readonly ArmComp
   const one = labelled.length === 1 ? labelled[0]! : null;
   return renderPage({
     title: one?.record.name ?? `${labelled.length} runs: ${labelled.map(({ label }) => label).join(", ")}`,
-    heading: one && heading(one.record),
+    heading: one
+      ? heading(one.record)
+      : html`<p class="sub">Differences are from the first, ${labelled[0]!.label}.</p>`,
     sections: [
       one ? summarySection(one) : comparisonSection(labelled, arms),
       accuracySection(labelled),

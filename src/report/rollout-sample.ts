@@ -20,8 +20,8 @@ const completion = z.object({
   parsed_answer: z.object({ text: z.string(), start: z.number(), end: z.number() }).nullable().optional(),
   rewards: z.record(z.string(), z.unknown()).default({}),
   evidence: z.array(evidence).default([]),
-  reward: z.unknown(),
-  advantage: z.unknown(),
+  reward: z.unknown().optional(),
+  advantage: z.unknown().optional(),
 });
 
 const group = z.object({
@@ -155,7 +155,7 @@ function createRanking(most: number, rank: (candidate: Candidate) => number) {
   return {
     see(candidate: Candidate) {
       const value = rank(candidate);
-      if (Number.isNaN(value) || value === Number.NEGATIVE_INFINITY) return;
+      if (most === 0 || Number.isNaN(value) || value === Number.NEGATIVE_INFINITY) return;
       if (ranked.length >= most && value <= rank(ranked.at(-1)!)) return;
       const same = ranked.find(({ line }) => line["example_id"] === candidate.line["example_id"]);
       if (same !== undefined && rank(same) >= value) return;

@@ -52,8 +52,8 @@ ${niceTicks(y.domain, 4).map((tick) => {
 ${niceTicks(x.domain, 5, true).map((tick) => html`<text class="tick" x="${at(x, tick)}" y="${plot.bottom + 16}" text-anchor="middle">${tick}</text>`)}
 <text class="axis" x="${plot.right}" y="${height - 2}" text-anchor="end">step</text>
 ${shown.map((mark) => markAt(mark, at(x, mark.x)))}
-${levels.map((level) => levelAt(level, at(y, level.y)))}
 ${lines.map((line) => drawLine(line, x, y))}
+${levels.map((level) => levelAt(level, at(y, level.y), startsFarther(lines, level.y)))}
 <line class="cursor" x1="0" x2="0" y1="${plot.top}" y2="${plot.bottom}" visibility="hidden"/>
 </svg>`;
 }
@@ -79,8 +79,15 @@ function markAt(mark: { readonly label: string; readonly alarm?: boolean }, px: 
   return html`<line class="mark${mark.alarm ? " alarm" : ""}" x1="${px}" x2="${px}" y1="${plot.top - 8}" y2="${plot.bottom}"/><text class="mark-label" x="${tx}" y="${plot.top - 4}" text-anchor="${anchor}">${mark.label}</text>`;
 }
 
-function levelAt({ name }: { readonly name: string }, py: number): Html {
-  return html`<line class="level" x1="${plot.left}" x2="${plot.right}" y1="${py}" y2="${py}"/><text class="level-label" x="${plot.right}" y="${py - 4}" text-anchor="end">${name}</text>`;
+/** Whether the lines are farther from a level at their start than at their end: its name then stands there. */
+function startsFarther(lines: readonly Line[], level: number): boolean {
+  const distance = (point: Point | undefined) => (point === undefined ? 0 : Math.abs(point.y - level));
+  const nearest = (of: (line: Line) => Point | undefined) => Math.min(...lines.map((line) => distance(of(line))));
+  return nearest(({ points }) => points[0]) > nearest(({ points }) => points.at(-1));
+}
+
+function levelAt({ name }: { readonly name: string }, py: number, left: boolean): Html {
+  return html`<line class="level" x1="${plot.left}" x2="${plot.right}" y1="${py}" y2="${py}"/><text class="level-label" x="${left ? plot.left + 4 : plot.right}" y="${py - 4}" text-anchor="${left ? "start" : "end"}">${name}</text>`;
 }
 
 function path(points: readonly Point[], x: Scale, y: Scale): string {

@@ -35,7 +35,7 @@ function forest(runs: readonly LabelledRun[], arms: readonly ArmComparison[]): C
   const overall = forestPlot({
     title: `difference in accuracy from ${reference}`,
     rows,
-    sides: [`${reference} better`, "better"],
+    sides: ["worse", "better"],
   });
   const types = [...new Set(arms.flatMap(({ strata }) => strata.map(({ value }) => value)))].slice(0, 8);
   const byType = types.map((type) => {
