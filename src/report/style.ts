@@ -39,6 +39,7 @@ nav a{text-decoration:none;color:var(--muted);font-weight:500;font-size:.93rem}n
 .tile{padding:.8rem 1rem;border-top:3px solid var(--line)}
 .tile h3{margin:0;font-size:.86rem;font-weight:600;color:var(--muted)}
 .tile .value{font-size:1.85rem;font-weight:650;line-height:1.25;margin:.1rem 0;font-variant-numeric:tabular-nums;letter-spacing:-.02em}
+.tile .value small{font-size:1rem}
 .tile .value a{color:inherit;text-decoration:none}
 .tile .about{margin:0;line-height:1.35}
 .tile.good{border-top-color:var(--good)}.tile.good .value{color:var(--good)}
@@ -77,6 +78,8 @@ table{border-collapse:collapse;width:100%;font-size:.9rem}
 caption{text-align:left;font-weight:600;padding:.6rem .8rem .2rem}
 th,td{text-align:left;padding:.4rem .8rem;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:normal}
 thead th{border-top:0;color:var(--muted);font-weight:500;font-size:.84rem;vertical-align:bottom}
+tbody th[scope=row]{position:sticky;left:0;background:var(--surface)}
+td.num,span.legend{white-space:nowrap}
 .num{text-align:right;font-variant-numeric:tabular-nums}
 td .figure{white-space:nowrap;font-variant-numeric:tabular-nums;font-size:.84rem}
 td.better,td.good{color:var(--good)}td.worse,td.bad{color:var(--bad)}td.better,td.worse{font-weight:600}
