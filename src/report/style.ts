@@ -22,7 +22,7 @@ main,.top{max-width:1240px;margin:0 auto;padding:0 1rem}
 h1{font-size:1.7rem;line-height:1.2;margin:0 0 .3rem;letter-spacing:-.01em}
 h2{font-size:1.3rem;margin:2.4rem 0 .5rem;letter-spacing:-.01em}
 h3{font-size:1rem;margin:1rem 0 .4rem}
-h4{font-size:1rem;margin:0}
+.rollout h3,.alarm h3{margin:0}
 p{margin:.4rem 0}
 .lead{max-width:75ch}
 .note,.ids,figcaption,.about{color:var(--muted);font-size:.86rem}

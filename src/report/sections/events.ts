@@ -22,7 +22,7 @@ function alarm({ event, step, stage, rule, subject, value, threshold, message, a
       ? `value ${short(value)}, threshold ${short(threshold)}`
       : "";
   const ids = Array.isArray(evidence) ? evidence.slice(0, 8).join(", ") : "";
-  return html`<article class="alarm ${event === "error" ? "bad" : "warn"}"><h4>${title} <small>step ${text(step)}, ${text(stage)}${numbers && `, ${numbers}`}</small></h4><p>${text(message)}</p>${advice !== undefined && html`<p><b>What to do:</b> ${text(advice)}</p>`}${ids !== "" && html`<p class="ids">groups ${ids}</p>`}</article>`;
+  return html`<article class="alarm ${event === "error" ? "bad" : "warn"}"><h3>${title} <small>step ${text(step)}, ${text(stage)}${numbers && `, ${numbers}`}</small></h3><p>${text(message)}</p>${advice !== undefined && html`<p><b>What to do:</b> ${text(advice)}</p>`}${ids !== "" && html`<p class="ids">groups ${ids}</p>`}</article>`;
 }
 
 function log(events: readonly RecordLine[]): Content {

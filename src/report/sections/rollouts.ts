@@ -50,7 +50,7 @@ function card({ group, reasons }: ChosenGroup, images: ReadonlyMap<string, Thumb
   const type = questionType(group);
   const search = [question, answer, ...completions.map(({ text }) => text.slice(0, 300))].join(" ").toLowerCase();
   return html`<article class="rollout" data-run="${run}" data-step="${group.step}" data-type="${type}" data-kind="${[...reasons, isFlat ? "flat" : "teaching"].join(" ")}" data-text="${search.slice(0, 1500)}">
-<header><h4>Step ${group.step}</h4><span class="tag">${group.stage}</span><span class="tag">${type}</span>${reasons.map((reason) => html`<span class="tag strong">${reasonLabels[reason]}</span>`)}${isFlat && html`<span class="tag warn" title="All completions earned the same: this group teaches nothing">no difference</span>`}<span class="mean">mean reward <b>${short(mean)}</b></span></header>
+<header><h3>Step ${group.step}</h3><span class="tag">${group.stage}</span><span class="tag">${type}</span>${reasons.map((reason) => html`<span class="tag strong">${reasonLabels[reason]}</span>`)}${isFlat && html`<span class="tag warn" title="All completions earned the same: this group teaches nothing">no difference</span>`}<span class="mean">mean reward <b>${short(mean)}</b></span></header>
 <div class="case"><div class="films">${group.images.map(({ path }) => film(path, question, images))}</div>
 <div class="ask"><p class="question">${question}</p>${choices.length > 0 && html`<ol class="choices" type="A">${choices.map((choice) => html`<li>${choice}</li>`)}</ol>`}
 <p>Reference answer: <b class="reference">${answer}</b></p>
