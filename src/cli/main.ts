@@ -11,6 +11,7 @@ import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
 import { generateCommand } from "./generate.ts";
 import { logprobsCommand } from "./logprobs.ts";
+import { reportCommand } from "./report.ts";
 import { trainCommand } from "./train.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
@@ -25,6 +26,7 @@ const program = new Command("viva")
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
   .addCommand(exportCommand(interruption))
+  .addCommand(reportCommand())
   .addCommand(benchCommand(interruption))
   .addCommand(dataCommand(interruption))
   .addCommand(doctorCommand());

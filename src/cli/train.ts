@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { UserError } from "../core/errors.ts";
+import { messageOf, UserError } from "../core/errors.ts";
 import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
 import { describePreflight } from "../recipes/preflight.ts";
 import { openData, openSession } from "../recipes/session.ts";
@@ -15,6 +15,7 @@ import { createRun, defaultRunFolder, isRun, openRun, runPaths } from "../runs/r
 import { collect, type Interruption, wholeNumber } from "./arguments.ts";
 import { printDryRun } from "./dry-run.ts";
 import { downloadReporter } from "./options.ts";
+import { report } from "./report.ts";
 
 interface TrainOptions {
   readonly set: readonly string[];
@@ -68,9 +69,9 @@ async function lookOver(recipeFile: string | undefined, options: TrainOptions, s
   const { recipe } = loadNew(recipeFile, options);
   const data = await openData(recipe, resolve(defaultRunFolder(recipe.name)), { reporter: downloadReporter(), signal });
   await data.close();
-  for (const report of data.preflight) {
-    if (options.json) console.log(JSON.stringify(report));
-    else for (const line of describePreflight(report)) console.log(line);
+  for (const found of data.preflight) {
+    if (options.json) console.log(JSON.stringify(found));
+    else for (const line of describePreflight(found)) console.log(line);
   }
 }
 
@@ -83,7 +84,7 @@ function checkDryRun({ dryRun, prompts, checkpoint, run, resume, preflightOnly }
   throw new UserError(`${given} ${dryRun ? "has no place beside --dry-run: it writes no run" : "needs --dry-run"}`);
 }
 
-/** Trains in a new run folder or resumes one; returns where it is. */
+/** Trains in a new run folder or resumes one, and writes its report; returns where it is. */
 export async function train(
   recipeFile: string | undefined,
   options: TrainOptions,
@@ -93,15 +94,34 @@ export async function train(
   const resume = options.resume ?? false;
   const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
   const folder = resolve(options.run ?? defaultRunFolder(loaded.recipe.name));
-  const session = await openSession(loaded.recipe, folder, { reporter, signal });
+  const result = await trainIn(folder, loaded, { reporter, resume, signal });
+  await reportOn(folder, reporter);
+  return { ...result, folder };
+}
+
+/** A run whose report fails is a good run all the same. */
+async function reportOn(folder: string, reporter: Reporter): Promise<void> {
+  try {
+    const { file } = await report([folder]);
+    reporter.message(`report: ${file}`);
+  } catch (error) {
+    reporter.warn(`the report could not be written: ${messageOf(error)}; try viva report ${folder}`);
+  }
+}
+
+async function trainIn(
+  folder: string,
+  loaded: LoadedRecipe,
+  o: { readonly reporter: Reporter; readonly resume: boolean; readonly signal: AbortSignal },
+): Promise<TrainResult> {
+  const session = await openSession(loaded.recipe, folder, o);
   try {
     const packages = ["../../package.json", "../../node_modules/onnxruntime-node/package.json"];
     const files = packages.map((path) => fileURLToPath(new URL(path, import.meta.url)));
     const content = { recipeYaml: resolvedYaml(session.recipe, session.notes), environment: environment(files) };
-    const run = resume ? openRun(folder) : createRun(folder, content);
+    const run = o.resume ? openRun(folder) : createRun(folder, content);
     try {
-      const result = await trainRecipe(session.recipe, session, run, { reporter, resume, signal });
-      return { ...result, folder };
+      return await trainRecipe(session.recipe, session, run, o);
     } finally {
       run.close();
     }

@@ -1,0 +1,60 @@
+/** viva report: an HTML file about one run, or about several side by side. */
+import { existsSync, statSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { Command } from "commander";
+import { UserError } from "../core/errors.ts";
+import { runImages } from "../recipes/run-images.ts";
+import { compareArms, milestones, runStatistics } from "../recipes/run-statistics.ts";
+import { writeReport } from "../report/index.ts";
+import { isRun, runPaths } from "../runs/run-folder.ts";
+
+interface ReportOptions {
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+export function reportCommand(): Command {
+  return new Command("report")
+    .description("write an HTML report of a run, or of several runs side by side")
+    .argument("<run...>", "run folders; with several, the first is the reference")
+    .option("--out <file>", "where to write (default: report.html in the run, comparison.html here for several)")
+    .option("--json", "print file and size as JSON")
+    .action(async (folders: readonly string[], { out, json }: ReportOptions) => {
+      const { file, bytes } = await report(folders, out);
+      console.log(json ? JSON.stringify({ report: file, bytes }) : `report: ${file} (${(bytes / 1e6).toFixed(1)} MB)`);
+    });
+}
+
+/** Writes the report; returns where it is. */
+export async function report(
+  folders: readonly string[],
+  out?: string,
+): Promise<{ readonly file: string; readonly bytes: number }> {
+  const runs = folders.map((folder) => resolve(folder));
+  for (const [i, folder] of runs.entries()) {
+    if (!existsSync(folder)) throw new UserError(`${folders[i]}: there is no such folder`);
+    if (!isRun(folder)) throw new UserError(`${folders[i]}: no run here (there is no recipe.yaml in it)`);
+    if (runs.indexOf(folder) < i) throw new UserError(`${folders[i]}: named twice; a run is compared with others`);
+  }
+  const file = resolve(out ?? (runs.length === 1 ? runPaths(runs[0]!).report : "comparison.html"));
+  if (statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new UserError(`--out ${out}: there is no folder ${dirname(file)}`);
+  }
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
+    throw new UserError(`--out ${out}: a folder is there, name a file`);
+  const labels = shortLabels(runs);
+  const arms = runs.map((folder, i) => ({ folder, label: labels[i]!, milestones: milestones(folder) }));
+  const reported = arms.map(({ folder, label, milestones: found }) => {
+    return { folder, label, statistics: runStatistics(found), images: runImages(folder) };
+  });
+  return { file, bytes: await writeReport(reported, compareArms(arms), file) };
+}
+
+/** The folders' own names, with as many of the folders above as it takes to tell them apart. */
+function shortLabels(folders: readonly string[]): readonly string[] {
+  const names = folders.map((folder) => basename(folder));
+  if (new Set(names).size === names.length) return names;
+  return folders
+    .map((folder) => folder.split(/[\\/]/).slice(-2).join("/"))
+    .map((name, i, all) => (all.indexOf(name) === i ? name : folders[i]!));
+}

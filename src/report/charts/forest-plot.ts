@@ -1,0 +1,61 @@
+/** A forest plot as SVG: estimates with intervals on one axis, a line at no effect. Each row's text stands above it, so that it fits a phone. */
+import type { Interval } from "../../runs/run-statistics.ts";
+import { differenceText, points } from "../format.ts";
+import { type Html, html } from "../html.ts";
+import { at, niceDomain, niceTicks, type Scale } from "./scale.ts";
+
+export interface ForestRow {
+  readonly label: string;
+  /** Differences as shares; shown in percentage points. */
+  readonly interval: Interval;
+  /** The main figure of several: drawn as a diamond. */
+  readonly main?: boolean;
+}
+
+export interface ForestPlot {
+  readonly title: string;
+  readonly rows: readonly ForestRow[];
+  /** What the two sides of no effect mean. */
+  readonly sides: readonly [left: string, right: string];
+}
+
+const width = 400;
+const rowHeight = 36;
+const plot = { left: 12, right: 388, top: 22 };
+
+/** The plot; without rows, null. */
+export function forestPlot({ title, rows, sides }: ForestPlot): Html | null {
+  if (rows.length === 0) return null;
+  const bottom = plot.top + rows.length * rowHeight;
+  const values = rows.flatMap(({ interval }) => [interval.low, interval.high]);
+  const scale: Scale = { domain: niceDomain([0, ...values], 6), range: [plot.left, plot.right] };
+  const zero = at(scale, 0);
+  const about = rows.map(({ label, interval }) => `${label}: ${differenceText(interval)} points`);
+  return html`<svg class="chart forest" viewBox="0 0 ${width} ${bottom + 24}" role="img" aria-label="${[`Forest plot: ${title}`, ...about].join(". ")}">
+${zero - plot.left > 60 && html`<text class="axis" x="${zero - 6}" y="12" text-anchor="end">← ${sides[0]}</text>`}
+${plot.right - zero > 60 && html`<text class="axis" x="${zero + 6}" y="12">${sides[1]} →</text>`}
+${niceTicks(scale.domain, 6).map((tick) => tickAt(tick, at(scale, tick), bottom))}
+<line class="zero" x1="${zero}" x2="${zero}" y1="${plot.top - 6}" y2="${bottom + 2}"/>
+${rows.map((row, i) => drawRow(row, plot.top + i * rowHeight, scale))}
+</svg>`;
+}
+
+function tickAt(tick: number, x: number, bottom: number): Html {
+  const anchor = x < plot.left + 12 ? "start" : x > plot.right - 12 ? "end" : "middle";
+  return html`<line class="grid" x1="${x}" x2="${x}" y1="${plot.top - 4}" y2="${bottom}"/><text class="tick" x="${x}" y="${bottom + 16}" text-anchor="${anchor}">${points(tick).replace(".0", "")}</text>`;
+}
+
+function drawRow({ label, interval, main = false }: ForestRow, top: number, scale: Scale): Html {
+  const y = top + 25;
+  const middle = at(scale, interval.estimate);
+  const verdict = interval.low > 0 ? "better" : interval.high < 0 ? "worse" : "open";
+  const shape = main
+    ? html`<polygon points="${middle - 6},${y} ${middle},${y - 6} ${middle + 6},${y} ${middle},${y + 6}"/>`
+    : html`<rect x="${middle - 4}" y="${y - 4}" width="8" height="8"/>`;
+  return html`<g class="row ${verdict}"><text class="row-label" x="${plot.left}" y="${top + 13}">${clipped(label, 34)}</text><text class="row-value" x="${plot.right}" y="${top + 13}" text-anchor="end">${differenceText(interval)}</text><line x1="${at(scale, interval.low)}" x2="${at(scale, interval.high)}" y1="${y}" y2="${y}"/>${shape}</g>`;
+}
+
+/** Labels come from data and recipes, and must not run into the figures. */
+function clipped(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}

@@ -1,0 +1,47 @@
+/** Numbers as a reader wants them: few digits, shares in per cent, differences with their sign. */
+import type { Interval } from "../runs/run-statistics.ts";
+
+/** Three significant digits at most, no exponent for everyday sizes; "–" for what is no number. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : value > 0 ? "∞" : "−∞";
+  const size = Math.abs(value);
+  if (size >= 1000) return minus(String(Math.round(value)));
+  if (size !== 0 && size < 1e-3) return minus(value.toExponential(1).replace(".0e", "e"));
+  return minus(String(Number(value.toPrecision(3))));
+}
+
+/** A share as "62.9". */
+export function percent(share: number): string {
+  return (100 * share).toFixed(1);
+}
+
+/** A difference of shares in percentage points, "+3.1" or "−0.4". */
+export function points(difference: number): string {
+  const text = (100 * Math.abs(difference)).toFixed(1);
+  return text === "0.0" ? "0.0" : `${difference < 0 ? "−" : "+"}${text}`;
+}
+
+/** "62.9 % [58.8, 67.3]". */
+export function intervalText({ estimate, low, high }: Interval): string {
+  return `${percent(estimate)} % [${percent(low)}, ${percent(high)}]`;
+}
+
+/** "+3.1 [−0.2, +6.5]", percentage points. */
+export function differenceText({ estimate, low, high }: Interval): string {
+  return `${points(estimate)} [${points(low)}, ${points(high)}]`;
+}
+
+/** A p-value as "p = 0.03" or "p < 0.001". */
+export function pValue(p: number): string {
+  return p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(p < 0.1 ? 3 : 2)}`;
+}
+
+/** Seconds as "48 s", "3.1 min", "2.1 h". */
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  return seconds < 3600 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+function minus(text: string): string {
+  return text.replace(/^-/, "−").replace(/e-/, "e−");
+}

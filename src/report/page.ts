@@ -1,0 +1,42 @@
+/** The page around the sections. It asks the network for nothing, and its policy lets no script run but its own. */
+import { createHash } from "node:crypto";
+import { type Content, type Html, html, raw } from "./html.ts";
+import { script } from "./script.ts";
+import { style } from "./style.ts";
+
+export interface Page {
+  readonly title: string;
+  /** Beneath the title: what was run, and how it stands. */
+  readonly heading: Content;
+  readonly sections: readonly (Html | null)[];
+  readonly footer: string;
+}
+
+const names: Readonly<Record<string, string>> = {
+  summary: "Summary",
+  accuracy: "Accuracy",
+  training: "Training",
+  types: "Question types",
+  rollouts: "Rollouts",
+  events: "Alarms and events",
+  configuration: "Configuration",
+};
+
+/** The whole HTML file. */
+export function renderPage({ title, heading, sections, footer }: Page): string {
+  const body = html`${sections}`.markup;
+  const present = Object.entries(names).filter(([id]) => body.includes(`<section id="${id}">`));
+  const hash = createHash("sha256").update(script).digest("base64");
+  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
+  const page = html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<title>${title}</title><link rel="icon" href="data:,"><style>${raw(style)}</style></head><body>
+<a class="skip" href="#main">Skip to the report</a>
+<header class="top"><h1>${title}</h1>${heading}</header>
+<nav aria-label="Sections"><ul>${present.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>
+<main id="main">${raw(body)}</main><footer>${footer}</footer><div id="tip" role="status" hidden></div>
+<script>${raw(script)}</script></body></html>
+`;
+  return page.markup;
+}

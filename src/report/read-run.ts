@@ -1,0 +1,122 @@
+/** Reads a run's folder for a report, as far as it can be read: what is missing or damaged becomes a notice, not an error. */
+import { existsSync, readFileSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { parse } from "yaml";
+import { messageOf, UserError } from "../core/errors.ts";
+import { scanJsonl } from "../runs/jsonl.ts";
+import { isRun, type RunPaths, runPaths } from "../runs/run-folder.ts";
+import type { Interval } from "../runs/run-statistics.ts";
+import type { Point } from "./charts/series.ts";
+
+/** A line of metrics.jsonl or events.jsonl. */
+export type RecordLine = Readonly<Record<string, unknown>>;
+
+/** An evaluation's summary line. */
+export interface EvaluationLine {
+  readonly step: number;
+  readonly stage: string;
+  readonly subsets: Readonly<Record<string, SubsetLine>>;
+}
+
+export interface SubsetLine {
+  readonly accuracy: Interval;
+  readonly token_f1?: Interval;
+  readonly parse_failure_rate?: number;
+  readonly baselines?: Readonly<Record<string, { readonly accuracy: number; readonly difference: Interval }>>;
+}
+
+/** What the small files of a run say; rollouts are sampled on their own (see `rollout-sample.ts`). */
+export interface RunRecord {
+  readonly paths: RunPaths;
+  /** The recipe's name. */
+  readonly name: string;
+  /** As written; empty when it cannot be read. */
+  readonly recipeYaml: string;
+  /** The same as plain data; null when it is no YAML. */
+  readonly recipe: RecordLine | null;
+  readonly environment: RecordLine | null;
+  readonly metrics: readonly RecordLine[];
+  readonly evaluations: readonly EvaluationLine[];
+  readonly events: readonly RecordLine[];
+  /** What could not be read, a sentence each. */
+  readonly notices: readonly string[];
+}
+
+/** Reads a run; a UserError where there is none. */
+export function readRun(folder: string): RunRecord {
+  if (!isRun(folder)) throw new UserError(`${folder}: no run here (there is no recipe.yaml in it)`);
+  const paths = runPaths(resolve(folder));
+  const notices: string[] = [];
+  const recipeYaml = attempt(notices, "", () => readFileSync(paths.recipe, "utf8"));
+  const recipe = attempt(notices, null, () => asRecord(parse(recipeYaml)));
+  return {
+    paths,
+    name: typeof recipe?.["name"] === "string" ? recipe["name"] : basename(paths.folder),
+    recipeYaml,
+    recipe,
+    environment: attempt(notices, null, () => asRecord(JSON.parse(readFileSync(paths.environment, "utf8")))),
+    metrics: [...readableLines(paths.metrics, notices)].filter(({ step }) => typeof step === "number"),
+    evaluations: evaluationsOf(readableLines(paths.evals, notices)),
+    events: [...readableLines(paths.events, notices)],
+    notices,
+  };
+}
+
+/** The records of a file up to the first that is damaged; what stopped the reading is added to `notices`. */
+export function* readableLines(path: string, notices: string[]): Generator<RecordLine> {
+  if (!existsSync(path)) {
+    notices.push(`${basename(path)} is not there`);
+    return;
+  }
+  try {
+    yield* scanJsonl<RecordLine>(path);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    notices.push(`${basename(path)} is read up to its damaged line: ${error.message}`);
+  }
+}
+
+/** The values of a metric that are numbers, by step; `of` chooses among the lines. */
+export function metricPoints(
+  { metrics }: Pick<RunRecord, "metrics">,
+  key: string,
+  of: (line: RecordLine) => boolean = () => true,
+): readonly Point[] {
+  return metrics.flatMap((line) => {
+    const y = line[key];
+    return typeof y === "number" && of(line) ? [{ x: line["step"] as number, y }] : [];
+  });
+}
+
+/** Whether a metrics line is of a step that sampled completions. */
+export function isRollout(line: RecordLine): boolean {
+  return line["reward/mean"] !== undefined;
+}
+
+/** The summaries; the lines of single questions pass by without being held. */
+function evaluationsOf(lines: Iterable<RecordLine>): readonly EvaluationLine[] {
+  const found: EvaluationLine[] = [];
+  for (const line of lines) if (isEvaluation(line)) found.push(line);
+  return found;
+}
+
+function isEvaluation(line: RecordLine): line is RecordLine & EvaluationLine {
+  if (line["kind"] !== "summary" || typeof line["step"] !== "number") return false;
+  const overall = asRecord(asRecord(line["subsets"])?.["overall"]);
+  const accuracy = asRecord(overall?.["accuracy"]);
+  return ["estimate", "low", "high"].every((key) => typeof accuracy?.[key] === "number");
+}
+
+/** Plain data as a record; null for anything else. */
+export function asRecord(value: unknown): RecordLine | null {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as RecordLine) : null;
+}
+
+function attempt<T>(notices: string[], otherwise: T, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    notices.push(messageOf(error));
+    return otherwise;
+  }
+}

@@ -1,0 +1,120 @@
+/** The report of one run, or of several side by side: one HTML file that needs nothing else, of 5 MB at most. */
+import { UserError } from "../core/errors.ts";
+import { replaceFile } from "../runs/durable.ts";
+import type { ArmComparison, RunStatistics } from "../runs/run-statistics.ts";
+import { type Content, html } from "./html.ts";
+import { renderPage } from "./page.ts";
+import { type RunRecord, readableLines, readRun } from "./read-run.ts";
+import { type RolloutSample, sampleRollouts } from "./rollout-sample.ts";
+import { accuracySection, strataSection } from "./sections/accuracy.ts";
+import { comparisonSection } from "./sections/comparison.ts";
+import { configurationSection, oneLine } from "./sections/configuration.ts";
+import { eventSection } from "./sections/events.ts";
+import { rolloutSection } from "./sections/rollouts.ts";
+import { statusOf, summarySection } from "./sections/summary.ts";
+import { trainingSection } from "./sections/training.ts";
+import { type ImageSource, type Thumbnail, thumbnails } from "./thumbnails.ts";
+
+/** A run to report on, with what was computed of it. */
+export interface ReportedRun {
+  readonly folder: string;
+  /** Tells the runs of a report apart. */
+  readonly label: string;
+  readonly statistics: RunStatistics;
+  /** The images of its rollouts. */
+  readonly images: ImageSource;
+}
+
+/** A run as the sections take it. */
+export interface LabelledRun {
+  readonly label: string;
+  readonly record: RunRecord;
+  readonly statistics: RunStatistics;
+}
+
+/** A report stays below this many bytes: it should travel by mail. */
+export const MOST_BYTES = 5_000_000;
+const rolloutBudget = 2_600_000;
+const imageBudget = 1_400_000;
+/** Steps whose rollouts are shown, and groups for each superlative, of a single run; several runs share them. */
+const shownSteps = 9;
+const shownEach = 4;
+
+/** Writes the report to `file`; returns its size in bytes. `arms` compare the later runs with the first. */
+export async function writeReport(
+  runs: readonly ReportedRun[],
+  arms: readonly ArmComparison[],
+  file: string,
+): Promise<number> {
+  const page = await renderReport(runs, arms);
+  replaceFile(file, page);
+  return Buffer.byteLength(page);
+}
+
+async function renderReport(runs: readonly ReportedRun[], arms: readonly ArmComparison[]): Promise<string> {
+  if (runs.length === 0) throw new UserError("report: name at least one run");
+  const sampled = runs.map((run) => readWithSample(run, runs.length));
+  const images = await allThumbnails(runs, sampled);
+  const labelled = sampled.map(({ run }) => run);
+  const one = labelled.length === 1 ? labelled[0]! : null;
+  return renderPage({
+    title: one?.record.name ?? `${labelled.length} runs: ${labelled.map(({ label }) => label).join(", ")}`,
+    heading: one
+      ? heading(one.record)
+      : html`<p class="sub">Differences are from the first, ${labelled[0]!.label}.</p>`,
+    sections: [
+      one ? summarySection(one) : comparisonSection(labelled, arms),
+      accuracySection(labelled),
+      trainingSection(labelled),
+      strataSection(labelled),
+      rolloutSection(
+        sampled.map(({ run, sample }) => ({ label: run.label, sample })),
+        images,
+        rolloutBudget,
+      ),
+      eventSection(labelled),
+      configurationSection(labelled),
+    ],
+    footer: "Made by viva report. viva is a research tool; what it trains is no medical device.",
+  });
+}
+
+function readWithSample(
+  { folder, label, statistics }: ReportedRun,
+  runs: number,
+): { readonly run: LabelledRun; readonly sample: RolloutSample } {
+  const record = readRun(folder);
+  const notices: string[] = [];
+  const limits = {
+    steps: Math.max(3, Math.floor(shownSteps / runs)),
+    each: Math.max(1, Math.floor(shownEach / runs)),
+  };
+  const sample = sampleRollouts(readableLines(record.paths.rollouts, notices), limits);
+  if (sample.unreadable > 0) notices.push(`rollouts.jsonl: ${sample.unreadable} lines are no rollout groups`);
+  return { run: { label, statistics, record: { ...record, notices: [...record.notices, ...notices] } }, sample };
+}
+
+/** Thumbnails of everything shown, as many as the budget allows; images beyond it show as not found. */
+async function allThumbnails(
+  runs: readonly ReportedRun[],
+  sampled: readonly { readonly sample: RolloutSample }[],
+): Promise<ReadonlyMap<string, Thumbnail>> {
+  const all = new Map<string, Thumbnail>();
+  let bytes = 0;
+  for (const [i, { sample }] of sampled.entries()) {
+    const paths = sample.chosen.flatMap(({ group }) => group.images.map(({ path }) => path));
+    for (const [path, made] of await thumbnails(paths, runs[i]!.images)) {
+      if (all.has(path) || bytes + made.url.length > imageBudget) continue;
+      all.set(path, made);
+      bytes += made.url.length;
+    }
+  }
+  return all;
+}
+
+function heading(record: RunRecord): Content {
+  const { text, kind } = statusOf(record);
+  const created = record.environment?.["created"];
+  const day = typeof created === "string" ? created.slice(0, 16).replace("T", " ") : null;
+  return html`<p class="sub"><span class="badge ${kind}">${text}</span> ${day && `started ${day} UTC · `}${oneLine(record)}</p>`;
+}

@@ -1,0 +1,75 @@
+/** Several runs side by side: where each ended, the paired differences from the first as a forest plot, and how their recipes differ. */
+import type { ArmComparison } from "../../runs/run-statistics.ts";
+import { shareBar } from "../charts/bars.ts";
+import { forestPlot } from "../charts/forest-plot.ts";
+import { differenceText, intervalText, pValue } from "../format.ts";
+import { type Content, type Html, html } from "../html.ts";
+import type { RunRecord } from "../read-run.ts";
+import type { LabelledRun } from "../report.ts";
+import { notices, statusOf } from "./summary.ts";
+
+export function comparisonSection(runs: readonly LabelledRun[], arms: readonly ArmComparison[]): Html {
+  return html`<section id="summary"><h2>Comparison</h2>${armTable(runs, arms)}${forest(runs, arms)}${recipeDifferences(runs)}${runs.map(({ record, label }) => record.notices.length > 0 && html`<h3>${label}</h3>${notices(record)}`)}</section>`;
+}
+
+function armTable(runs: readonly LabelledRun[], arms: readonly ArmComparison[]): Html {
+  const byLabel = new Map(arms.map((arm) => [arm.label, arm]));
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Runs compared"><table><thead><tr><th scope="col">run</th><th scope="col">accuracy at the end, % [95 % interval]</th><th scope="col" class="num">against ${runs[0]!.label}, points</th><th scope="col" class="num">won, lost, McNemar</th><th scope="col">status</th></tr></thead><tbody>${runs.map(
+    ({ label, record }, i) => {
+      const accuracy = record.evaluations.at(-1)?.subsets["overall"]?.accuracy;
+      const arm = byLabel.get(label);
+      const { text, kind } = statusOf(record);
+      const change = arm?.change ?? null;
+      const verdict =
+        change === null ? "" : change.difference.low > 0 ? "better" : change.difference.high < 0 ? "worse" : "";
+      return html`<tr><th scope="row"><span class="legend s${i % 8}"><span class="swatch" aria-hidden="true"></span>${label}</span></th><td>${accuracy === undefined ? "not evaluated" : html`${shareBar(accuracy, i)}<span class="figure">${intervalText(accuracy).replace(" %", "")}</span>`}</td><td class="num ${verdict}">${i === 0 ? "reference" : change === null ? (arm?.reason ?? "–") : differenceText(change.difference)}</td><td class="num">${change && `${change.won}, ${change.lost}, ${pValue(change.p)}`}</td><td class="${kind}">${text}</td></tr>`;
+    },
+  )}</tbody></table></div>`;
+}
+
+function forest(runs: readonly LabelledRun[], arms: readonly ArmComparison[]): Content {
+  const reference = runs[0]!.label;
+  const rows = arms.flatMap(({ label, change }) =>
+    change === null ? [] : [{ label, interval: change.difference, main: true }],
+  );
+  const overall = forestPlot({
+    title: `difference in accuracy from ${reference}`,
+    rows,
+    sides: ["worse", "better"],
+  });
+  const types = [...new Set(arms.flatMap(({ strata }) => strata.map(({ value }) => value)))].slice(0, 8);
+  const byType = types.map((type) => {
+    const found = arms.flatMap(({ label, strata }) =>
+      strata.filter(({ value }) => value === type).map(({ change }) => ({ label, interval: change.difference })),
+    );
+    return {
+      type,
+      plot: forestPlot({ title: `${type}: difference from ${reference}`, rows: found, sides: ["worse", "better"] }),
+    };
+  });
+  if (overall === null) return null;
+  return html`<div class="charts wide"><figure><h3>Difference in accuracy, percentage points</h3>${overall}<figcaption>Each run against ${reference} on the same questions: paired bootstrap over subjects, 95 % intervals. An interval that crosses 0 shows no difference.</figcaption></figure></div>
+${byType.length > 0 && html`<details><summary>The same by question type</summary><div class="charts">${byType.map(({ type, plot }) => html`<figure><h3>${type}</h3>${plot}</figure>`)}</div></details>`}`;
+}
+
+/** The keys of the recipes whose values are not the same in all runs; the name is the run's own. */
+function recipeDifferences(runs: readonly LabelledRun[]): Content {
+  const flat = runs.map(({ record }) => flatten(record));
+  const keys = [...new Set(flat.flatMap((recipe) => [...recipe.keys()]))];
+  const different = keys.filter(
+    (key) => key !== "name" && new Set(flat.map((recipe) => recipe.get(key) ?? "–")).size > 1,
+  );
+  if (different.length === 0) return html`<p class="note">The recipes are equal.</p>`;
+  return html`<h3>How the recipes differ</h3><div class="scroll" tabindex="0" role="region" aria-label="Differences of the recipes"><table><thead><tr><th scope="col">key</th>${runs.map(({ label }) => html`<th scope="col">${label}</th>`)}</tr></thead><tbody>${different.slice(0, 60).map((key) => html`<tr><th scope="row"><code>${key}</code></th>${flat.map((recipe) => html`<td>${recipe.get(key) ?? "–"}</td>`)}</tr>`)}</tbody></table></div>${different.length > 60 && html`<p class="note">and ${different.length - 60} more keys</p>`}`;
+}
+
+/** "stages.1.beta" → "0.02", for every value in the recipe. */
+function flatten({ recipe }: RunRecord): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  const walk = (value: unknown, path: string) => {
+    if (typeof value !== "object" || value === null) found.set(path, String(value));
+    else for (const [key, inner] of Object.entries(value)) walk(inner, path === "" ? key : `${path}.${key}`);
+  };
+  walk(recipe ?? {}, "");
+  return found;
+}

@@ -1,0 +1,129 @@
+/** The top of the page: what came out of a run, in figures that can be read in ten seconds. */
+import { differenceText, duration, percent, points, pValue, short } from "../format.ts";
+import { type Content, type Html, html } from "../html.ts";
+import { asRecord, isRollout, metricPoints, type RunRecord } from "../read-run.ts";
+import type { LabelledRun } from "../report.ts";
+
+/** How a run stands: at its end, stopped by an error, or without an end in its record. */
+export function statusOf({ events, metrics, recipe }: RunRecord): {
+  readonly text: string;
+  readonly kind: "good" | "bad" | "open";
+} {
+  const step = metrics.at(-1)?.["step"] ?? 0;
+  const last = events.at(-1);
+  if (events.some(({ event }) => event === "run_end")) return { text: `finished, ${step} steps`, kind: "good" };
+  if (last?.["event"] === "error") return { text: `stopped by an error at step ${last["step"] ?? step}`, kind: "bad" };
+  const planned = plannedSteps(recipe);
+  return { text: `no end recorded: at step ${step}${planned === null ? "" : ` of ${planned}`}`, kind: "open" };
+}
+
+/** The tiles of one run. */
+export function summarySection({ record, statistics }: LabelledRun): Html {
+  const tiles = [
+    accuracyTile(record),
+    changeTile(statistics),
+    baselineTile(record),
+    rewardTile(record),
+    healthTile(record),
+    timeTile(record),
+  ];
+  return html`<section id="summary"><h2>Summary</h2>${sentence(record, statistics)}<div class="tiles">${tiles}</div>${notices(record)}</section>`;
+}
+
+/** What could not be read of a run. */
+export function notices({ notices }: RunRecord): Content {
+  return notices.length > 0 && html`<ul class="notices">${notices.map((notice) => html`<li>${notice}</li>`)}</ul>`;
+}
+
+function sentence(record: RunRecord, { changes }: LabelledRun["statistics"]): Content {
+  const last = record.evaluations.at(-1);
+  const whole = changes.at(-1);
+  if (last === undefined) return html`<p class="lead">The run has no evaluation so far.</p>`;
+  const { accuracy } = last.subsets["overall"]!;
+  const now = `After step ${last.step} (${last.stage}) the model answers ${percent(accuracy.estimate)} % of ${accuracy.n} held-out questions correctly`;
+  if (whole === undefined) return html`<p class="lead">${now}.</p>`;
+  const { difference } = whole.change;
+  const verdict =
+    difference.low > 0
+      ? "a clear gain"
+      : difference.high < 0
+        ? "a clear loss"
+        : "no difference that could not be chance";
+  return html`<p class="lead">${now}, ${points(difference.estimate)} points against step ${whole.from.step}: ${verdict}.</p>`;
+}
+
+function tile(title: string, value: Content, about: Content, kind = ""): Html {
+  return html`<div class="tile ${kind}"><h3>${title}</h3><p class="value">${value}</p><p class="about">${about}</p></div>`;
+}
+
+function accuracyTile({ evaluations }: RunRecord): Content {
+  const accuracy = evaluations.at(-1)?.subsets["overall"]?.accuracy;
+  if (accuracy === undefined) return null;
+  const { estimate, low, high, n } = accuracy;
+  return tile(
+    "Accuracy",
+    html`${percent(estimate)}<small> %</small>`,
+    `95 % interval ${percent(low)} to ${percent(high)}, ${n} questions`,
+  );
+}
+
+function changeTile({ changes }: LabelledRun["statistics"]): Content {
+  const stage = changes.findLast(({ from }, i) => i < changes.length - 1 || from === changes[0]?.from);
+  const shown = changes.length > 1 ? stage : changes[0];
+  if (shown === undefined) return null;
+  const { difference, won, lost, p } = shown.change;
+  const kind = difference.low > 0 ? "good" : difference.high < 0 ? "bad" : "";
+  const title = `Change by ${shown.to.stage === shown.from.stage ? "training" : shown.to.stage}`;
+  const about = `${differenceText(difference)} points since step ${shown.from.step}; ${won} questions won, ${lost} lost, ${pValue(p)}`;
+  return tile(title, html`${points(difference.estimate)}<small> points</small>`, about, kind);
+}
+
+function baselineTile({ evaluations }: RunRecord): Content {
+  const baselines = evaluations.at(-1)?.subsets["overall"]?.baselines ?? {};
+  const best = Object.entries(baselines).sort(([, a], [, b]) => b.accuracy - a.accuracy)[0];
+  if (best === undefined) return null;
+  const [name, { accuracy, difference }] = best;
+  const kind = difference.low > 0 ? "good" : difference.high < 0 ? "bad" : "";
+  const about = `${differenceText(difference)}; guessing without the image (${name.replace("_", "-")}) reaches ${percent(accuracy)} %`;
+  return tile("Over guessing", html`${points(difference.estimate)}<small> points</small>`, about, kind);
+}
+
+function rewardTile(record: RunRecord): Content {
+  const rewards = metricPoints(record, "reward/mean");
+  if (rewards.length === 0) return null;
+  const some = Math.max(1, Math.floor(rewards.length / 10));
+  const mean = (of: typeof rewards) => of.reduce((sum, { y }) => sum + y, 0) / of.length;
+  const [early, late] = [mean(rewards.slice(0, some)), mean(rewards.slice(-some))];
+  return tile(
+    "Reward",
+    html`${short(late)}`,
+    `mean of the last ${some} sampled steps; ${short(early)} in the first ${some}`,
+  );
+}
+
+function healthTile({ events, metrics }: RunRecord): Content {
+  const alarms = events.filter(({ event }) => event === "alarm").length;
+  const errors = events.filter(({ event }) => event === "error").length;
+  const sampled = metrics.filter(isRollout);
+  const flat = sampled.map((line) => line["group/zero_std_fraction"]).filter((value) => typeof value === "number");
+  const share = flat.reduce((sum, value) => sum + value, 0) / flat.length;
+  const about =
+    flat.length > 0 ? `${percent(share)} % of groups taught nothing (no difference within)` : "nothing was sampled";
+  const value = errors > 0 ? `${errors} error${errors === 1 ? "" : "s"}` : `${alarms} alarm${alarms === 1 ? "" : "s"}`;
+  return tile("Health", html`<a href="#events">${value}</a>`, about, errors > 0 ? "bad" : alarms > 0 ? "warn" : "good");
+}
+
+function timeTile(record: RunRecord): Content {
+  const seconds = metricPoints(record, "time/step_s").reduce((sum, { y }) => sum + y, 0);
+  if (seconds === 0) return null;
+  const { environment } = record;
+  const machine = typeof environment?.["cores"] === "number" ? `, ${environment["cores"]} cores` : "";
+  return tile("Time", duration(seconds), `training alone, ${record.metrics.length} steps${machine}`);
+}
+
+function plannedSteps(recipe: RunRecord["recipe"]): number | null {
+  const stages = recipe?.["stages"];
+  if (!Array.isArray(stages)) return null;
+  const steps = stages.map((stage) => asRecord(stage)?.["steps"]);
+  return steps.every((value) => typeof value === "number") ? steps.reduce((sum, value) => sum + value, 0) : null;
+}

@@ -1,0 +1,36 @@
+/** Images small enough to live inside a page: WebP, at most 224 pixels a side, each once. */
+import sharp from "sharp";
+import type { RawImage } from "../core/records.ts";
+
+/** Finds the pixels of an image by its path in the record, or null where they are gone. */
+export type ImageSource = (path: string) => Promise<RawImage | null>;
+
+export interface Thumbnail {
+  /** "data:image/webp;base64,…" */
+  readonly url: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+const mostPixels = 224;
+
+/** A thumbnail of each path that the source knows; paths it does not know are absent. */
+export async function thumbnails(
+  paths: Iterable<string>,
+  source: ImageSource,
+): Promise<ReadonlyMap<string, Thumbnail>> {
+  const made = new Map<string, Thumbnail>();
+  for (const path of new Set(paths)) {
+    const image = await source(path);
+    if (image !== null) made.set(path, await thumbnail(image));
+  }
+  return made;
+}
+
+async function thumbnail({ width, height, channels, data }: RawImage): Promise<Thumbnail> {
+  const { data: webp, info } = await sharp(data, { raw: { width, height, channels } })
+    .resize(mostPixels, mostPixels, { fit: "inside", withoutEnlargement: true })
+    .webp({ quality: 70 })
+    .toBuffer({ resolveWithObject: true });
+  return { url: `data:image/webp;base64,${webp.toString("base64")}`, width: info.width, height: info.height };
+}
