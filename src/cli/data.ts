@@ -25,7 +25,7 @@ export function dataCommand(): Command {
     .option("--json", "the same as JSON")
     .action(async (name: string, options: ShowOptions) => {
       const dataset = findDataset(name);
-      const counted = options.path !== undefined || name === "phantom";
+      const counted = options.path !== undefined || name.startsWith("phantom");
       const { description, licence, obtain } = dataset;
       if (!options.json) console.log(`${name}: ${description}\nlicence: ${licence}\nhow to get it: ${obtain}`);
       if (!counted && options.json) console.log(JSON.stringify({ name, description, licence, obtain }));

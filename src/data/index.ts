@@ -6,6 +6,7 @@ import type { Dataset, LoadOptions } from "./dataset.ts";
 import { checkImages, describeBadImages } from "./images.ts";
 import { jsonl } from "./jsonl.ts";
 import { phantom } from "./phantom/phantom.ts";
+import { phantomWorld } from "./phantom/world/world.ts";
 import { slake } from "./slake.ts";
 import { vqaRad } from "./vqa-rad.ts";
 
@@ -13,7 +14,7 @@ export type { Dataset, LoadOptions } from "./dataset.ts";
 export { type BadImage, checkImages } from "./images.ts";
 export { type DatasetSummary, datasetSummary, formatDatasetSummary } from "./summary.ts";
 
-export const datasets = { vqa_rad: vqaRad, slake, jsonl, phantom } as const;
+export const datasets = { vqa_rad: vqaRad, slake, jsonl, phantom, phantom_world: phantomWorld } as const;
 
 /** As a recipe names data: `{ name: slake, path: …, split: train }`. */
 export interface DataSpec extends LoadOptions {

@@ -173,7 +173,7 @@ describe("viva data", () => {
         .trim()
         .split("\n")
         .map((line) => line.split(" ")[0]),
-    ).toEqual(["vqa_rad", "slake", "jsonl", "phantom"]);
+    ).toEqual(["vqa_rad", "slake", "jsonl", "phantom", "phantom_world"]);
   });
 
   it("shows what is in a set, for people and as JSON", async () => {
