@@ -119,10 +119,10 @@ function brainMatter(head: Canvas, cortex: Shape, tissue: Tissues, draw: Draws, 
       const fold = cloudAt((column * scale * 3.4 + start) | 0, (row * scale * 3.4 + 50) | 0);
       const at = row * size + column;
       const white = (depth * depth + 0.3 * Math.abs(fold) - 0.08 - d) * 6;
-      if (white > 0) values[at]! += (white < 1 ? white : 1) * (tissue.white - tissue.grey);
+      if (white > 0) values[at]! += Math.min(white, 1) * (tissue.white - tissue.grey);
       // Furrows run where the noise crosses zero, deeper the nearer the surface.
       const furrow = (d - 0.45) * 3.2 * (1 - Math.abs(fold) * 6);
-      if (d > 0.45 && furrow > 0) values[at]! += (furrow < 0.8 ? furrow : 0.8) * (tissue.fluid - values[at]!);
+      if (d > 0.45 && furrow > 0) values[at]! += Math.min(furrow, 0.8) * (tissue.fluid - values[at]!);
     }
   }
 }

@@ -216,5 +216,5 @@ function kept(shape: Ready, column: number, row: number): number {
   const du = shape.u0 + shape.ux * column + shape.uy * row;
   const dv = shape.v0 + shape.vx * column + shape.vy * row;
   const t = 0.5 + shape.dv * dv + (shape.d1 + shape.d2 * du) * du;
-  return t <= 0 ? 0 : t >= 1 ? 1 : t;
+  return t <= 0 ? 0 : Math.min(t, 1);
 }

@@ -117,7 +117,7 @@ export function windowed(values: Float32Array, level: number, width: number): Ui
   const data = new Uint8Array(values.length);
   for (let i = 0; i < data.length; i++) {
     const grey = ((values[i]! - level) / width + 0.5) * 255;
-    data[i] = grey < 0 ? 0 : grey > 255 ? 255 : grey;
+    data[i] = grey < 0 ? 0 : Math.min(grey, 255);
   }
   return data;
 }

@@ -52,7 +52,7 @@ function exposed(shadow: Float32Array, gain: number, shift: number): Uint8Array 
   const data = new Uint8Array(shadow.length);
   for (let i = 0; i < data.length; i++) {
     const t = 0.5 + (shadow[i]! - 0.44) * gain + shift;
-    const s = t <= 0 ? 0 : t >= 1 ? 1 : t;
+    const s = t <= 0 ? 0 : Math.min(t, 1);
     data[i] = 255 * (0.35 * s + 0.65 * s * s * (3 - 2 * s));
   }
   return data;
