@@ -25,8 +25,8 @@ describe("rationales labelled by hand", () => {
   });
 
   it.each([
-    ["tuning", 0.99, 0.99, 101],
-    ["held_out", 0.96, 0.95, 90],
+    ["tuning", 1, 0.995, 102],
+    ["held_out", 0.975, 0.967, 92],
   ] as const)("%s: precision at least %d, recall at least %d, right at least %d", (half, precision, recall, right) => {
     const came = claimAccuracy(labelled, half, vocabulary);
     expect(came.precision).toBeGreaterThanOrEqual(precision);

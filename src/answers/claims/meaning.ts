@@ -16,11 +16,12 @@ const mean = (is: string, open: string, organs: string): Meaning => {
 
 const focal = "mass, cyst, tumor, cancer, metastasis, abscess, nodule, hemangioma, liver cancer";
 
+/** What a question of the phantoms tells apart (an opacity from an effusion) is never an open reading of the other. */
 const meanings: Readonly<Record<string, Meaning>> = {
   opacity: mean("opacity, consolidation, infiltrate", "pneumonia, atelectasis, infection, lesion, edema, mass", "lung"),
   consolidation: mean("consolidation, opacity, infiltrate", "pneumonia, atelectasis, infection, lesion, mass", "lung"),
-  nodule: mean("nodule, lesion", "mass, tumor, cancer, granuloma, metastasis, opacity", "lung"),
-  "pleural effusion": mean("pleural effusion", "opacity, atelectasis", "lung, pleura"),
+  nodule: mean("nodule, lesion", "mass, tumor, cancer, granuloma, metastasis", "lung"),
+  "pleural effusion": mean("pleural effusion", "atelectasis", "lung, pleura"),
   pneumothorax: mean("pneumothorax", "atelectasis", "lung, pleura"),
   cardiomegaly: mean("cardiomegaly", "heart failure", "heart"),
   "liver lesion": mean("lesion", focal, "liver"),
@@ -28,7 +29,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   "kidney lesion": mean("lesion", focal, "kidney"),
   "kidney stone": mean("stone, calcification", "", "kidney"),
   ascites: mean("ascites", "", "abdomen"),
-  "ring-enhancing lesion": mean("lesion", `${focal}, glioblastoma, infection, necrosis`, "brain"),
+  "ring-enhancing lesion": mean("ring-enhancing lesion, lesion", `${focal}, glioblastoma, infection, necrosis`, "brain"),
   hemorrhage: mean("hemorrhage, hematoma", "lesion", "brain"),
   infarct: mean("infarct, ischemia", "lesion", "brain"),
   "subdural hematoma": mean("subdural hematoma, hematoma, hemorrhage", "", "brain"),

@@ -42,7 +42,7 @@ interface Sentence {
 export function parseClaims(text: string, vocabulary: Vocabulary): readonly Claim[] {
   const categories = new Map(vocabulary.concepts.map(({ id, category }) => [id, category] as const));
   const categoryOf = (mention: Mention) => categories.get(mention.concept) ?? "side";
-  const mentions = findConcepts(text, vocabulary);
+  const mentions = findConcepts(text, vocabulary).filter((mention, i, all) => !isProjection(mention, all[i + 1]));
   const claims: Claim[] = [];
   let at = 0;
   let carried: Mention | null = null;
@@ -55,6 +55,11 @@ export function parseClaims(text: string, vocabulary: Vocabulary): readonly Clai
     carried = sentence.mentions.findLast((m) => isFinding(sentence, m) && m.assertion === "present") ?? carried;
   }
   return claims;
+}
+
+/** "Frontal radiograph": how the film was taken, and no lobe of the brain. */
+function isProjection({ concept, start, end }: Mention, next: Mention | undefined): boolean {
+  return concept === "frontal lobe" && end - start === "frontal".length && FILMED.has(next?.concept ?? "");
 }
 
 function isFinding({ categoryOf }: Sentence, mention: Mention): boolean {
@@ -225,6 +230,7 @@ function continuedClaims({ mentions, categoryOf, tokens }: Sentence, { concept }
 
 const set = (words: string): ReadonlySet<string> => new Set(words.split(" "));
 const CONTINUES = set("it this that they these both one");
+const FILMED = set("x-ray chest");
 const LARGER = set("larger bigger largest biggest greater");
 const SMALLER = set("smaller smallest");
 const NO_COUNT = set("in on of and or the with no is are");

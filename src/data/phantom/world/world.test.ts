@@ -11,6 +11,16 @@ import { phantomWorld, worldCase, worldExample } from "./world.ts";
 
 const OPTIONS = { difficulty: 0.4, imageSize: 112 };
 
+/** Beginnings of the SHA-256 of three images of each view; a change of any drawing changes them. */
+const golden = {
+  chest_xray: ["81c1a4af400c0ab9", "9ef73c3091bd09f1", "33aca21400ac4e28"],
+  chest_ct: ["e11e3382f193f106", "afec4ab1fd13873e", "5781a662643acf0f"],
+  abdomen_ct: ["f95bff6ae09a0ee7", "42c7924763c331b0", "a833bcb1817b1d42"],
+  brain_axial: ["76ba018c44051fc0", "15a35afb5de45c53", "7cd5716a222a3e88"],
+  brain_coronal: ["1ac3363ed9480752", "142ad3e2f487c42a", "b26c79b3f94d0987"],
+  brain_sagittal: ["047e198d5ec29903", "418c629062d30e1a", "14982b8431cd3015"],
+} as const;
+
 interface Asked {
   readonly kind: string;
   readonly asked: Question;
@@ -172,6 +182,19 @@ describe("the data set", () => {
       [0, 1].map((i) => worldExample(9, split, i, OPTIONS).subjectId),
     );
     expect(new Set(subjects).size).toBe(4);
+  });
+
+  it.each(Object.keys(golden) as (keyof typeof golden)[])("%s: pixels are as ever", (name) => {
+    const view = views[name];
+    const hashes = [0, 1, 2].map((i) => {
+      const key = randomKey(8, "golden", name, i);
+      const kind = view.findings[i];
+      const sequence = view.modality === "mri" ? SEQUENCES[i]! : null;
+      const findings = kind === undefined ? [] : placeFindings(view, [{ kind }], [], 0.5, key);
+      const { data } = drawScene({ view, sequence, findings }, 112, 0.5, key);
+      return createHash("sha256").update(data).digest("hex").slice(0, 16);
+    });
+    expect(hashes).toEqual(golden[name]);
   });
 
   it("draws both sizes of the same scene", () => {
