@@ -29,7 +29,11 @@ const meanings: Readonly<Record<string, Meaning>> = {
   "kidney lesion": mean("lesion", focal, "kidney"),
   "kidney stone": mean("stone, calcification", "", "kidney"),
   ascites: mean("ascites", "", "abdomen"),
-  "ring-enhancing lesion": mean("ring-enhancing lesion, lesion", `${focal}, glioblastoma, infection, necrosis`, "brain"),
+  "ring-enhancing lesion": mean(
+    "ring-enhancing lesion, lesion",
+    `${focal}, glioblastoma, infection, necrosis`,
+    "brain",
+  ),
   hemorrhage: mean("hemorrhage, hematoma", "lesion", "brain"),
   infarct: mean("infarct, ischemia", "lesion", "brain"),
   "subdural hematoma": mean("subdural hematoma, hematoma, hemorrhage", "", "brain"),
