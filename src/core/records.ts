@@ -22,8 +22,10 @@ export interface ImageRef {
 
 export type AnswerType = "closed" | "open" | "choice";
 
-/** Known facts of a generated image, e.g. { finding: "opacity", side: "left" }. */
-export type Facts = Readonly<Record<string, string | number | boolean>>;
+export type FactValue = string | number | boolean | readonly FactValue[] | { readonly [name: string]: FactValue };
+
+/** Known facts of an image, e.g. { modality: "x-ray", findings: [{ finding: "opacity", side: "left" }] }. */
+export type Facts = Readonly<Record<string, FactValue>>;
 
 /** One question about one or more images. */
 export interface Example {

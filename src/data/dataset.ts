@@ -13,6 +13,10 @@ export interface LoadOptions {
   readonly limit?: number;
   /** For the subset; for a generated set the seed of the generator. */
   readonly seed?: number;
+  /** Of generated sets that have a dial: 0 is easiest, 1 hardest. */
+  readonly difficulty?: number;
+  /** Of generated sets that draw in several sizes: side of the image in pixels. */
+  readonly imageSize?: number;
 }
 
 export interface Dataset {

@@ -11,6 +11,7 @@ import { mmmuMedical } from "./mmmu-medical.ts";
 import { omnimedvqa } from "./omnimedvqa.ts";
 import { pathVqa } from "./path-vqa.ts";
 import { phantom } from "./phantom/phantom.ts";
+import { phantomWorld } from "./phantom/world/world.ts";
 import { pmcVqa } from "./pmc-vqa.ts";
 import { slake } from "./slake.ts";
 import { vqaRad } from "./vqa-rad.ts";
@@ -31,6 +32,7 @@ export const datasets = {
   mmmu_medical: mmmuMedical,
   jsonl,
   phantom,
+  phantom_world: phantomWorld,
 } as const;
 
 /** As a recipe names data: `{ name: slake, path: …, split: train }`. */

@@ -105,8 +105,26 @@ describe("a good recipe", () => {
     });
     expect(recipe.stages[2]).toMatchObject({ loss_type: "dr_grpo", scale_rewards: "none", learning_rate: 1e-6 });
     expect(recipe.data).toEqual({
-      train: { name: "phantom", path: null, revision: null, split: "train", limit: null, seed: null },
-      eval: { name: "phantom", path: null, revision: null, split: "test", limit: null, seed: null },
+      train: {
+        name: "phantom",
+        path: null,
+        revision: null,
+        split: "train",
+        limit: null,
+        seed: null,
+        difficulty: null,
+        image_size: null,
+      },
+      eval: {
+        name: "phantom",
+        path: null,
+        revision: null,
+        split: "test",
+        limit: null,
+        seed: null,
+        difficulty: null,
+        image_size: null,
+      },
       on_bad_image: "error",
       on_too_long: "error",
     });

@@ -76,6 +76,11 @@ const dataset = (split: string) =>
     split: text("the name of a split").default(split),
     limit: whole({ min: 1 }).nullable().default(null).describe("Use this many examples; null uses all."),
     seed: whole({ min: 0 }).nullable().default(null).describe("Chooses or generates examples; null is the recipe's."),
+    difficulty: number({ min: 0, max: 1 })
+      .nullable()
+      .default(null)
+      .describe("Of phantom_world: 0 is easiest, 1 hardest."),
+    image_size: whole({ min: 1 }).nullable().default(null).describe("Of phantom_world: 112 or 224 pixels a side."),
   });
 
 const data = mapping({

@@ -25,6 +25,10 @@ const examples: readonly Example[] = [
   { ...base, answerType: "closed", answer: "Left" },
   { ...base, answerType: "choice", answer: "right lung", choices: ["left lung", "right lung", "A"] },
   { ...base, answer: "", rationale: " ", question: "" },
+  {
+    ...base,
+    facts: { modality: "x-ray", organ: "chest", findings: [{ finding: "opacity", side: "left", place: "lower zone" }] },
+  },
 ];
 
 /** A judge that says anything, and an encoder that gives any vector, the zero vector included. */
@@ -59,6 +63,7 @@ const variants: readonly (readonly [keyof typeof rewards, object])[] = [
   ["cwr", { lenient: true }],
   ["ecr", { alpha: 0.1 }],
   ["english", {}],
+  ["facts", {}],
   ["format", {}],
   ["format", { style: "tags", think_opened: true }],
   ["kimi", {}],

@@ -12,6 +12,7 @@ import { customReward } from "./custom.ts";
 import { cwrOptions } from "./cwr.ts";
 import { ecrOptions } from "./ecr.ts";
 import { englishOptions } from "./english.ts";
+import { factsOptions } from "./facts.ts";
 import { formatOptions } from "./format.ts";
 import { kimiOptions } from "./kimi.ts";
 import { repetitionOptions } from "./repetition.ts";
@@ -46,6 +47,7 @@ export const rewardOptions = {
   cwr: cwrOptions,
   ecr: ecrOptions,
   english: englishOptions,
+  facts: factsOptions,
   format: formatOptions,
   kimi: kimiOptions,
   repetition: repetitionOptions,

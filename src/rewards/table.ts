@@ -5,6 +5,7 @@ import { cosine } from "./cosine.ts";
 import { cwr } from "./cwr.ts";
 import { ecr } from "./ecr.ts";
 import { english } from "./english.ts";
+import { facts } from "./facts.ts";
 import { format } from "./format.ts";
 import { kimi } from "./kimi.ts";
 import { repetition } from "./repetition.ts";
@@ -22,6 +23,7 @@ export const singleRewards = {
   cwr,
   ecr,
   english,
+  facts,
   format,
   kimi,
   repetition,

@@ -8,6 +8,7 @@ import type { AnswerType, Example, Facts } from "../../core/records.ts";
 import { type Dataset, splitName } from "../dataset.ts";
 import { type PhantomCase, phantomCase, type QuestionKind } from "./case.ts";
 import { type Blob, drawFilm, placeOpacity } from "./chest.ts";
+import { views } from "./world/views.ts";
 
 /** How many examples a split has when no limit is given; whole blocks of 96, so that every answer is equally frequent. */
 const sizes: Readonly<Record<string, number>> = { train: 1920, validation: 480, test: 960 };
@@ -61,6 +62,11 @@ export function phantomExample(seed: number, split: string, index: number): Exam
 
 /** The opacity's centre and radius are shares of the image's width and height, from the top left. */
 function factsOf({ opacity }: PhantomCase, blob: Blob | null): Facts {
-  if (opacity === null || blob === null) return { finding: "none" };
-  return { finding: "opacity", side: opacity.side, zone: opacity.zone, x: blob.x, y: blob.y, radius: blob.radius };
+  const { modality, plane, organ, anatomy } = views.chest_xray;
+  const film = { modality, plane, organ, anatomy };
+  if (opacity === null || blob === null) return { ...film, finding: "none", findings: [] };
+  const { side, zone } = opacity;
+  const where = { x: blob.x, y: blob.y, radius: blob.radius };
+  const finding = { finding: "opacity", side, place: `${zone} zone`, ...where };
+  return { ...film, finding: "opacity", side, zone, ...where, findings: [finding] };
 }

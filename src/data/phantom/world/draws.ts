@@ -1,0 +1,25 @@
+/** Random numbers for one drawing, in the order in which they are asked for; all follow from the drawing's key. */
+import { integer, type RandomKey, uniform } from "../../../core/random.ts";
+
+export interface Draws {
+  /** Uniform in [low, high). */
+  between(low: number, high: number): number;
+  /** Uniform in [-range, range). */
+  spread(range: number): number;
+  /** Six harmonics of a shape, none larger than `range`. */
+  wave(range: number): readonly number[];
+  /** A whole number in [0, below). */
+  below(below: number): number;
+}
+
+export function draws(key: RandomKey): Draws {
+  let counter = 0;
+  const between = (low: number, high: number) => low + (high - low) * uniform(key, counter++);
+  const spread = (range: number) => between(-range, range);
+  return {
+    between,
+    spread,
+    wave: (range) => [range, range, range, range, range / 2, range / 2].map(spread),
+    below: (below) => integer(key, counter++, below),
+  };
+}

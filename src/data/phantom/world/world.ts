@@ -1,0 +1,121 @@
+/**
+ * The phantom world as a data set: generated radiographs, CT and MR slices whose every fact is known. Seed, split and index
+ * are the key of everything in an example, so no image and no subject is ever in two splits.
+ */
+import { UserError } from "../../../core/errors.ts";
+import { fold, integer, type RandomKey, randomKey, uniform } from "../../../core/random.ts";
+import type { Example, Facts } from "../../../core/records.ts";
+import { type Dataset, splitName } from "../../dataset.ts";
+import { imagePoint } from "./canvas.ts";
+import { drawScene, poseOf } from "./draw.ts";
+import { QUESTION_KINDS, type Question, questionAt } from "./questions.ts";
+import { rationaleOf } from "./rationale.ts";
+import { pickKinds, placeFindings, type Scene } from "./scene.ts";
+import { SEQUENCES, views } from "./views.ts";
+
+/** Examples of a split when no limit is given; whole turns of the thirteen kinds of question. */
+const sizes: Readonly<Record<string, number>> = { train: 3900, validation: 520, test: 1040 };
+
+export interface WorldOptions {
+  /** 0: large findings, little noise, nothing besides; 1: small and faint, with others that resemble them. */
+  readonly difficulty: number;
+  /** Side of the image in pixels. */
+  readonly imageSize: number;
+}
+
+export const IMAGE_SIZES = [112, 224] as const;
+export const DEFAULT_DIFFICULTY = 0.4;
+
+export const phantomWorld: Dataset = {
+  name: "phantom_world",
+  description:
+    "Phantom world: generated chest films, chest and abdominal CT, brain MR; 13 kinds of question, exact facts",
+  licence: "Apache-2.0 (generated; shows no person)",
+  obtain: "nothing to get: it is generated from the seed",
+
+  load({ split, limit, seed = 0, difficulty = DEFAULT_DIFFICULTY, imageSize = IMAGE_SIZES[0] }) {
+    const name = splitName(split);
+    const size = limit ?? sizes[name];
+    if (sizes[name] === undefined || size === undefined) return refuse(`no split "${name}"; the splits are ${known()}`);
+    if (!(difficulty >= 0 && difficulty <= 1)) return refuse(`difficulty must be from 0 to 1, got ${difficulty}`);
+    if (!IMAGE_SIZES.some((side) => side === imageSize)) {
+      return refuse(`image_size must be ${IMAGE_SIZES.join(" or ")}, got ${imageSize}`);
+    }
+    const options = { difficulty, imageSize };
+    return Promise.resolve(Array.from({ length: size }, (_, index) => worldExample(seed, name, index, options)));
+  },
+};
+
+function known(): string {
+  return Object.keys(sizes).join(", ");
+}
+
+function refuse(what: string): Promise<never> {
+  return Promise.reject(new UserError(`dataset "phantom_world": ${what}`));
+}
+
+/** The example at an index of a split; any index from 0 on. */
+export function worldExample(seed: number, split: string, index: number, options: WorldOptions): Example {
+  const { difficulty, imageSize } = options;
+  const { kind, asked, scene, key } = worldCase(seed, split, index, difficulty);
+  const path = `phantom_world:${scene.view.name}/${seed}/${split}/${index}/${difficulty}/${imageSize}`;
+  return {
+    id: path,
+    subjectId: `phantom_world:${seed}/${split}/${index}`,
+    question: asked.question,
+    images: [{ path, pixels: drawScene(scene, imageSize, difficulty, key) }],
+    answer: asked.answer,
+    answerType: asked.answerType,
+    choices: asked.choices,
+    rationale: rationaleOf(scene, asked.about),
+    facts: factsOf(scene, difficulty, key),
+    meta: { split, modality: scene.view.modality, organ: scene.view.organ, question_type: kind },
+  };
+}
+
+/** The question of an example and the scene that it is asked about, without the image. */
+export function worldCase(seed: number, split: string, index: number, difficulty: number) {
+  const splitKey = randomKey(seed, "phantom_world", split);
+  const key = fold(splitKey, index);
+  const { kind, asked } = questionAt(splitKey, index);
+  return { kind, asked, scene: sceneOf(asked, difficulty, key), key };
+}
+
+/** The view and all findings; the more difficult, the more of them that were not asked for. */
+function sceneOf(asked: Question, difficulty: number, key: RandomKey): Scene {
+  const own = fold(key, "scene");
+  const view = views[asked.views[integer(own, 0, asked.views.length)]!];
+  const sequence = view.modality === "mri" ? (asked.sequence ?? SEQUENCES[integer(own, 1, SEQUENCES.length)]!) : null;
+  const { excluded, wanted, about } = asked;
+  const wantedNames = wanted.map(({ kind }) => kind.name);
+  const free = excluded === "all" ? [] : view.findings.filter((k) => ![...excluded, ...wantedNames].includes(k.name));
+  // A "no" without any finding would give itself away, so most of them show what resembles the finding asked about.
+  const asksAbsent = about !== null && !wantedNames.includes(about);
+  const likely = asksAbsent ? 0.5 + 0.4 * difficulty : 0.15 + 0.5 * difficulty;
+  const resembling = free.filter(({ resembles }) => about !== null && resembles.includes(about));
+  const from = asksAbsent && uniform(own, 2) < 0.6 && resembling.length > 0 ? resembling : free;
+  const extra = uniform(own, 3) < likely ? pickKinds(from, 1, fold(own, "extra")) : [];
+  return { view, sequence, findings: placeFindings(view, wanted, extra, difficulty, own) };
+}
+
+/** What a checker may know: the image as a whole, and each finding with its place in shares of the image. */
+function factsOf({ view, sequence, findings }: Scene, difficulty: number, key: RandomKey): Facts {
+  const pose = poseOf(key, difficulty);
+  return {
+    modality: view.modality,
+    plane: view.plane,
+    organ: view.organ,
+    ...(sequence === null ? {} : { sequence }),
+    anatomy: view.anatomy,
+    findings: findings.map(({ kind, site, u, v, radius }) => ({
+      finding: kind.name,
+      ...(site.side === null ? {} : { side: site.side }),
+      ...(site.place === null
+        ? {}
+        : { place: site.place, ...imagePoint(pose, u, v), radius: (radius * pose.width) / 2 }),
+    })),
+  };
+}
+
+/** How many kinds of question there are; a split goes through them in turns. */
+export const TURN = QUESTION_KINDS.length;
