@@ -33,6 +33,7 @@ describe("a recipe", () => {
       new RegExp(`the device ${missing} does not work here: .* work: cpu`),
       `engine.device=${missing}`,
     ],
+    ["integers without adapters", /model\.quantize_frozen: integers are not trained/, "model.quantize_frozen=int8"],
     [
       "completions beyond the context",
       /stages\.1\.max_completion_length: a prompt of \d+ tokens and a completion of 2048 do not fit .* 2048/,
