@@ -27,7 +27,7 @@ export interface MilestoneItems extends Milestone {
   readonly items: readonly ScoredItem[];
 }
 
-/** Half of what bootstrapMean draws unless told: a report has many intervals, and their ends move by less than a tenth of a point. */
+/** Half of what bootstrapMean draws unless told: a report has many intervals. */
 const options = { resamples: 1000 };
 const mostFlips = 40;
 /** A stratum of more values, such as a file name, is no break-down. */
