@@ -81,7 +81,7 @@ describe("a reward that is stuck", () => {
     await vivaOk(folder, "train", "--run", "stop", "--resume");
     expect(readRecord(join(folder, "stop")).rollouts).toEqual(readRecord(join(folder, "stuck")).rollouts);
     expect(ofAlarms("stop")).toEqual(ofAlarms("stuck"));
-  });
+  }, 180_000); // two runs, on a machine that may be busy
 });
 
 it.each([
