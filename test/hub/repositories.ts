@@ -28,6 +28,7 @@ export function modelFiles(): Readonly<Record<string, Uint8Array>> {
 
 /** What viva downloads of `modelFiles`. */
 export const WANTED = [
+  "README.md",
   "config.json",
   "model-00001-of-00002.safetensors",
   "model-00002-of-00002.safetensors",

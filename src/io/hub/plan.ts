@@ -14,10 +14,10 @@ export interface DownloadPlan {
 }
 
 const SETTINGS =
-  /^(config|generation_config|(adapter|processor|tokenizer)_config|(|video_)preprocessor_config|tokenizer|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^chat_template\.jinja$|^merges\.txt$/;
+  /^(config|generation_config|(adapter|processor|tokenizer)_config|(|video_)preprocessor_config|tokenizer|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^chat_template\.jinja$|^merges\.txt$|^(README\.md|LICEN[CS]E|NOTICE)(\.(md|txt))?$/;
 const ADAPTER_WEIGHTS = "adapter_model.safetensors";
 
-/** A model: configuration, tokenizer, processor, then its safetensors, unless random weights are to be drawn. */
+/** A model: configuration, tokenizer, processor, card and licence, then its safetensors, unless random weights are to be drawn. */
 export function modelPlan(o: { readonly weights: boolean }): DownloadPlan {
   const settings = (files: readonly HubFile[]) =>
     files.filter(({ path }) => SETTINGS.test(path) || path === WEIGHTS_INDEX);
