@@ -25,8 +25,8 @@ export interface Keeping {
 export interface BlockStates {
   /** The input of block i at i, and the stack's output at `depth`; those that were not asked for are missing. */
   readonly states: readonly TensorData[];
-  /** What block i kept for its backward pass. */
-  readonly kept: readonly (Params<TensorData> | undefined)[];
+  /** What block i kept for its backward pass, which takes it out. */
+  readonly kept: (Params<TensorData> | undefined)[];
 }
 
 export class Compute {
@@ -77,7 +77,7 @@ export class Compute {
     },
   ): Promise<Record<string, TensorData>> {
     const { prefix = "" } = o;
-    const trained = o.weights.filter((name) => o.store.trainable.has(prefix + name));
+    const trained = trainedNames(o.weights, prefix, o.store.trainable);
     if (trained.length === 0 && o.wrt.length === 0) return {};
     const which = trained.length === o.weights.length ? "all" : trained.join();
     const session = await this.session(`${key}.backward.${which}`, () => programs(trained).backward);
@@ -115,7 +115,7 @@ export class Compute {
         y = await this.forward(kind, programs, all);
         continue;
       }
-      const trained = trainedNames(stack, i, keeping.trainable);
+      const trained = trainedNames(stack.blockWeights, stack.blockPrefix(i), keeping.trainable);
       const session = await this.session(`${kind}.keeping.${trained.join()}`, () => programs(trained).keeping.forward);
       const { y: output, ...rest } = await session.run(all);
       y = output!;
@@ -140,7 +140,7 @@ export class Compute {
     feeds: BlockFeeds,
     o: { readonly budget: { bytes: number }; readonly onFeatures?: (gradient: TensorData) => void },
   ): Promise<TensorData> {
-    const kept = [...forward.kept];
+    const { kept } = forward;
     let dy = cotangents.get(stack.depth - 1)!;
     for (let i = stack.depth - 1; i >= 0; i--) {
       const own = feeds(i);
@@ -188,9 +188,9 @@ export class Compute {
   }
 }
 
-/** Local names of the block's weights that are trained, in the stack's order. */
-function trainedNames(stack: Stack, index: number, trainable: ReadonlySet<string>): string[] {
-  return stack.blockWeights.filter((name) => trainable.has(stack.blockPrefix(index) + name));
+/** Those of a part's weights, by local names in their order, that are trained. */
+function trainedNames(weights: readonly string[], prefix: string, trainable: ReadonlySet<string>): string[] {
+  return weights.filter((name) => trainable.has(prefix + name));
 }
 
 function bytesOf(tensors: Params<TensorData>): number {
