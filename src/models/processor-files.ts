@@ -18,6 +18,14 @@ export function readImageProcessorJson(folder: string): { readonly json: unknown
   return { json: readJson(path, "image processor configuration"), path };
 }
 
+/** A parsed image processor configuration under a schema; `path` names the file in errors. */
+export function checkImageProcessorJson<T>(schema: z.ZodType<T>, json: unknown, path: string): T {
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  throw new UserError(`image processor configuration ${path}: ${issue.path.join(".") || "the file"}: ${issue.message}`);
+}
+
 /** The token ids that end a completion by generation_config.json; null where it names none. */
 export function readStopTokens(folder: string): readonly number[] | null {
   const path = join(folder, "generation_config.json");

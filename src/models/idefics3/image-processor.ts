@@ -3,9 +3,9 @@
  * normalise, cut tiles into patches in merge order. Equal to transformers' Idefics3ImageProcessorPil bit for bit.
  */
 import { z } from "zod";
-import { UserError } from "../../core/errors.ts";
 import type { ImageFeatures, ImageSize, RawImage } from "../../core/records.ts";
 import { resizeBicubic, resizeLanczos } from "../../io/resize.ts";
+import { checkImageProcessorJson } from "../processor-files.ts";
 import { visionPositions } from "../qwen_vl/positions.ts";
 
 /** What preprocessor_config.json says, under our names. */
@@ -60,14 +60,7 @@ const configSchema = z.looseObject({
 
 /** Checks a parsed preprocessor_config.json; `path` names it in errors. */
 export function parseImageProcessorConfig(json: unknown, path: string): ImageProcessorConfig {
-  const result = configSchema.safeParse(json);
-  if (!result.success) {
-    const issue = result.error.issues[0]!;
-    throw new UserError(
-      `image processor configuration ${path}: ${issue.path.join(".") || "the file"}: ${issue.message}`,
-    );
-  }
-  const config = result.data;
+  const config = checkImageProcessorJson(configSchema, json, path);
   const { longest_edge: longestEdge, height, width } = config.size as { [key: string]: number };
   return {
     size: !config.do_resize ? null : longestEdge !== undefined ? { longestEdge } : { height: height!, width: width! },

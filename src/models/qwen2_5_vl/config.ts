@@ -5,25 +5,13 @@ import {
   checkTower,
   parsePart,
   parseText,
-  sectionAxes,
+  qwen2Traits,
   size,
   type TextConfig,
-  type TextTraits,
   type VisionConfig,
   visionFields,
   visionSizes,
 } from "../qwen_vl/config.ts";
-
-/** Of transformers' Qwen2_5_VLTextConfig. */
-const traits: TextTraits = {
-  normEpsilon: 1e-5,
-  ropeTheta: 1_000_000,
-  maxPositions: 32768,
-  headDim: null,
-  headNorms: false,
-  biases: () => ["q_proj", "k_proj", "v_proj"],
-  ropeAxes: sectionAxes,
-};
 
 /** Of transformers' Qwen2_5_VLVisionConfig. */
 const visionSchema = z.object({
@@ -52,7 +40,7 @@ export interface Qwen25VLConfig {
 
 /** Parses config.json; `source` names the file in errors. */
 export function parseConfig(json: unknown, source: string): Qwen25VLConfig {
-  const parsed = parseText(json, source, traits);
+  const parsed = parseText(json, source, qwen2Traits);
   const vision = parsePart(visionSchema, parsed.vision, source, "vision_config.");
   const { hidden_size: width, num_heads: heads, out_hidden_size: outWidth } = vision;
   checkTower({ width, heads, outWidth }, parsed.text, source, { width: "hidden_size", outWidth: "out_hidden_size" });

@@ -4,25 +4,13 @@ import {
   checkTower,
   parsePart,
   parseText,
-  sectionAxes,
+  qwen2Traits,
   size,
   type TextConfig,
-  type TextTraits,
   type VisionConfig,
   visionFields,
   visionSizes,
 } from "../qwen_vl/config.ts";
-
-/** Of transformers' Qwen2VLTextConfig. */
-const traits: TextTraits = {
-  normEpsilon: 1e-5,
-  ropeTheta: 1_000_000,
-  maxPositions: 32768,
-  headDim: null,
-  headNorms: false,
-  biases: () => ["q_proj", "k_proj", "v_proj"],
-  ropeAxes: sectionAxes,
-};
 
 const visionSchema = z.object({
   ...visionFields,
@@ -39,7 +27,7 @@ export interface Qwen2VLConfig {
 
 /** Parses config.json; `source` names the file in errors. */
 export function parseConfig(json: unknown, source: string): Qwen2VLConfig {
-  const parsed = parseText(json, source, traits);
+  const parsed = parseText(json, source, qwen2Traits);
   const vision = parsePart(visionSchema, parsed.vision, source, "vision_config.");
   const width = vision.embed_dim;
   const keys = { width: "embed_dim", outWidth: "hidden_size" };

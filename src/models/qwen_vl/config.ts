@@ -97,6 +97,17 @@ export interface TextTraits {
   ropeAxes(sections: readonly number[]): readonly number[];
 }
 
+/** Of transformers' Qwen2VLTextConfig and Qwen2_5_VLTextConfig, which are alike. */
+export const qwen2Traits: TextTraits = {
+  normEpsilon: 1e-5,
+  ropeTheta: 1_000_000,
+  maxPositions: 32768,
+  headDim: null,
+  headNorms: false,
+  biases: () => ["q_proj", "k_proj", "v_proj"],
+  ropeAxes: sectionAxes,
+};
+
 /** Token ids and language model; `vision` is the untouched vision_config. `source` names the file in errors. */
 export function parseText(
   json: unknown,
@@ -150,7 +161,7 @@ export function parseText(
 }
 
 /** Sections in order: the first frequencies turn with time, the next with height, the last with width. */
-export function sectionAxes(sections: readonly number[]): number[] {
+function sectionAxes(sections: readonly number[]): number[] {
   return sections.flatMap((count, axis) => new Array<number>(count).fill(axis));
 }
 

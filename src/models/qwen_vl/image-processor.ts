@@ -7,6 +7,7 @@ import { z } from "zod";
 import { UserError } from "../../core/errors.ts";
 import type { ImageFeatures, ImageSize, RawImage } from "../../core/records.ts";
 import { resizeBicubic } from "../../io/resize.ts";
+import { checkImageProcessorJson } from "../processor-files.ts";
 import { visionPositions } from "./positions.ts";
 
 /** What preprocessor_config.json says, under our names. */
@@ -54,14 +55,7 @@ const configSchema = z.looseObject({
 
 /** Checks a parsed preprocessor_config.json; `path` names it in errors. min_pixels and max_pixels go before `size`. */
 export function parseImageProcessorConfig(json: unknown, path: string): ImageProcessorConfig {
-  const result = configSchema.safeParse(json);
-  if (!result.success) {
-    const issue = result.error.issues[0]!;
-    throw new UserError(
-      `image processor configuration ${path}: ${issue.path.join(".") || "the file"}: ${issue.message}`,
-    );
-  }
-  const config = result.data;
+  const config = checkImageProcessorJson(configSchema, json, path);
   const size = config.size as { [key: string]: number | undefined } | null | undefined;
   const minPixels = config.min_pixels ?? size?.shortest_edge ?? size?.min_pixels ?? 56 * 56;
   const maxPixels = config.max_pixels ?? size?.longest_edge ?? size?.max_pixels ?? 28 * 28 * 1280;
