@@ -1,6 +1,6 @@
 /** Means over questions answered by several trained models: subjects and seeds are both drawn anew, for both are a sample. */
 import { randomKey, uint32 } from "../core/random.ts";
-import { type BootstrapOptions, type Interval, quantile } from "./bootstrap.ts";
+import { type BootstrapOptions, draw, type Interval, quantile } from "./bootstrap.ts";
 
 /** A value with the subject it is about and the seed of the model it comes from. */
 export interface CrossedValue {
@@ -36,9 +36,11 @@ export function crossedBootstrap(
     counts[at] = counts[at]! + 1;
   }
   const means: number[] = [];
+  const [ofSubject, everySubject] = places(subjects.size);
+  const [ofSeed, everySeed] = places(seeds.size);
   for (let b = 0; b < resamples; b++) {
-    const ofSubject = drawn(subjects.size, seed, "subject", b);
-    const ofSeed = drawn(seeds.size, seed, "seed", b);
+    draw(ofSubject, everySubject, uint32(randomKey(seed, "crossed", "subject", b), 0));
+    draw(ofSeed, everySeed, uint32(randomKey(seed, "crossed", "seed", b), 0));
     let [sum, count] = [0, 0];
     for (let s = 0; s < subjects.size; s++) {
       if (ofSubject[s] === 0) continue;
@@ -70,13 +72,7 @@ function indexOf<T>(values: readonly T[]): ReadonlyMap<T, number> {
   return index;
 }
 
-/** How often each of `n` is drawn in `n` draws. */
-function drawn(n: number, seed: number, what: string, resample: number): Uint32Array {
-  const times = new Uint32Array(n);
-  const key = randomKey(seed, "crossed bootstrap", what, resample);
-  for (let i = 0; i < n; i++) {
-    const at = Math.floor((uint32(key, i) * n) / 0x100000000);
-    times[at] = times[at]! + 1;
-  }
-  return times;
+/** Room to count how often each of `n` is drawn, and all of them. */
+function places(n: number): readonly [times: Uint32Array, all: Uint32Array] {
+  return [new Uint32Array(n), Uint32Array.from({ length: n }, (_, i) => i)];
 }
