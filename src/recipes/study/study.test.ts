@@ -1,11 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { studyResultsJsonSchema } from "../../runs/study-results.ts";
 import { estimateRun, remainingSeconds, timingKey } from "./estimate.ts";
 import { loadStudy } from "./load.ts";
 import { planRuns } from "./plan.ts";
+import { studyJsonSchema } from "./schema.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "viva-study-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -115,4 +117,12 @@ describe("the plan", () => {
     // Twice as slow as thought: plain of seed 2 as plain of seed 1 was, the other twelve twice their estimate.
     expect(remainingSeconds(runs, estimates, new Map([["runs/plain-seed1", 20]]))).toBe(20 + 12 * 20);
   });
+});
+
+test.each([
+  ["study", studyJsonSchema],
+  ["study-results", studyResultsJsonSchema],
+])("docs/schemas/%s.json is the schema", (name, schema) => {
+  const stored = readFileSync(new URL(`../../../docs/schemas/${name}.json`, import.meta.url), "utf8");
+  expect(JSON.parse(stored), "node --import tsx scripts/write-schemas.ts writes it").toEqual(schema());
 });
