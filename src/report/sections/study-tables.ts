@@ -14,7 +14,14 @@ export function overviewSection(results: StudyResults): Html {
   const forest = forestPlot({ title: `difference from ${results.reference}`, rows, sides: ["worse", "better"] });
   const table = scroll(
     "Ranking",
-    ["", "arm", "dimensions", "accuracy, % [95 % interval]", "seed sd", `against ${results.reference}, points`],
+    [
+      "",
+      "arm",
+      "dimensions",
+      "accuracy, % [95 % interval]",
+      { num: "seed sd" },
+      { num: `against ${results.reference}, points` },
+    ],
     arms.map(({ name, dimensions, accuracy, difference }, i) => {
       const verdict = difference === null ? "" : difference.low > 0 ? "better" : difference.high < 0 ? "worse" : "";
       return html`<tr><td class="num">${i + 1}</td><th scope="row">${name}</th><td>${dimensions.join(", ")}</td><td>${shareBar(accuracy!, 0)}<span class="figure">${intervalText(accuracy!).replace(" %", "")}</span></td><td class="num">${accuracy!.seed_sd === null ? "–" : percent(accuracy!.seed_sd)}</td><td class="num ${verdict}">${name === results.reference ? "reference" : difference === null ? "–" : differenceText(difference)}</td></tr>`;
@@ -33,7 +40,7 @@ export function costSection({ arms, reference, shared }: StudyResults): Content 
         ],
   );
   if (rows.length === 0) return null;
-  return html`<section id="costs"><h2>Costs</h2>${scroll("Costs", ["arm", "time of its steps", `beside ${reference}`], rows)}<p class="note">Mean over seeds of the time of all steps, those of a shared start included, without evaluations.${shared.length > 0 && html` Trained once: ${shared.map(({ folder, stages, used_by }) => `${folder} (${stages.join(", ")}; ${used_by.length} runs)`).join("; ")}.`}</p></section>`;
+  return html`<section id="costs"><h2>Costs</h2>${scroll("Costs", ["arm", { num: "time of its steps" }, { num: `beside ${reference}` }], rows)}<p class="note">Mean over seeds of the time of all steps, those of a shared start included, without evaluations.${shared.length > 0 && html` Trained once: ${shared.map(({ folder, stages, used_by }) => `${folder} (${stages.join(", ")}; ${used_by.length} runs)`).join("; ")}.`}</p></section>`;
 }
 
 /** Late training metrics, and whatever else the evaluations' summaries say. */
@@ -56,7 +63,7 @@ function matrix(
     const cells = keys.map((key) => html`<td class="num">${values[key] === undefined ? "–" : short(values[key])}</td>`);
     return html`<tr><th scope="row">${arm.name}</th>${cells}</tr>`;
   });
-  return html`<h3>${title}</h3>${scroll(title, ["arm", ...keys], rows)}`;
+  return html`<h3>${title}</h3>${scroll(title, ["arm", ...keys.map((key) => ({ num: key }))], rows)}`;
 }
 
 /** Every run with its state; failures say why. */
@@ -64,12 +71,15 @@ export function runSection({ arms }: StudyResults): Html {
   const rows = arms.flatMap(({ name, runs }) =>
     runs.map(({ seed, folder, status, message, accuracy, seconds }) => {
       const kind = status === "finished" ? "good" : status === "failed" ? "bad" : "";
-      return html`<tr><th scope="row">${name}</th><td class="num">${seed}</td><td class="${kind}">${status}${message && html`: ${message}`}</td><td class="num">${accuracy === null ? "–" : percent(accuracy)}</td><td class="num">${seconds === null ? "–" : duration(seconds)}</td><td><code>${folder}</code></td></tr>`;
+      return html`<tr><th scope="row">${name}</th><td class="num">${seed}</td><td class="${kind}">${status}${message && html`: ${message}`}</td><td class="num">${accuracy === null ? "–" : percent(accuracy)}</td><td class="num">${seconds === null ? "–" : duration(seconds)}</td><td class="figure"><code>${folder}</code></td></tr>`;
     }),
   );
-  return html`<section id="runs"><h2>Runs</h2>${scroll("Runs", ["arm", "seed", "state", "accuracy, %", "time", "folder"], rows)}</section>`;
+  return html`<section id="runs"><h2>Runs</h2>${scroll("Runs", ["arm", { num: "seed" }, "state", { num: "accuracy, %" }, { num: "time" }, "folder"], rows)}</section>`;
 }
 
-function scroll(label: string, head: readonly string[], rows: readonly Html[]): Html {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><thead><tr>${head.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
+/** A column's title; of figures as { num }. */
+type Column = string | { readonly num: string };
+
+function scroll(label: string, head: readonly Column[], rows: readonly Html[]): Html {
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><thead><tr>${head.map((title) => (typeof title === "string" ? html`<th scope="col">${title}</th>` : html`<th scope="col" class="num">${title.num}</th>`))}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
