@@ -53,6 +53,9 @@ export function studyCommand(interruption: Interruption): Command {
     );
 }
 
+/** Seconds that a process of viva takes to begin: this one's own, when it was read. */
+const processStart = performance.now() / 1000;
+
 async function study(file: string | undefined, o: StudyOptions, signal: AbortSignal): Promise<void> {
   const asked = askedStudy(file, o);
   const folder = resolve(o.run ?? defaultRunFolder(asked?.name ?? ""));
@@ -112,10 +115,11 @@ async function estimate(
   const known = readTimings(paths);
   const onProbe = (done: number, of: number) => {
     if (done === 0) reporter.message(`timing ${of} kinds of stage for the plan…`);
+    reporter.step({ stage: "timing", step: done + 1, total: of, metrics: {} });
   };
   const timings = await timeStages(open, known, { signal, onProbe });
   if (keep && timings !== known) writeTimings(paths, timings);
-  return new Map(runs.map((run) => [run.folder, estimateRun(run, timings)]));
+  return new Map(runs.map((run) => [run.folder, processStart + estimateRun(run, timings)]));
 }
 
 /** Finished runs with the seconds they took. */
@@ -133,7 +137,7 @@ async function printPlan(
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<void> {
-  const quiet: Reporter = { ...reporter, message: () => {} };
+  const quiet: Reporter = { ...reporter, message() {}, step() {} };
   const estimates = await estimate(runs, paths, false, o.json ? quiet : reporter, signal);
   const finished = finishedSeconds(runs, paths);
   const left = remainingSeconds(runs, estimates, finished);

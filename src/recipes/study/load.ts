@@ -65,7 +65,7 @@ export function withNeeded<T extends { readonly name: string; readonly weights: 
   const wanted = new Set<string>();
   const add = (name: string) => {
     const arm = study.arms.find((one) => one.name === name);
-    if (arm === undefined) throw new UserError(unknownArm(name, study.arms, "arms"));
+    if (arm === undefined) throw new UserError(unknownArm(name, study.arms, "--arms"));
     wanted.add(name);
     if (arm.weights !== null) add(arm.weights);
   };
