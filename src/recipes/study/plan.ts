@@ -30,7 +30,7 @@ export function planRuns(study: Study): readonly PlannedRun[] {
 interface Candidate {
   readonly arm: Arm;
   readonly recipe: Recipe;
-  /** By number of leading stages, from 1. */
+  /** By number of leading stages, from 1: equal for arms that are the same so far. */
   readonly keys: readonly string[];
 }
 
@@ -39,47 +39,48 @@ function planSeed(arms: readonly Arm[], seed: number): readonly PlannedRun[] {
     const recipe = { ...arm.recipe, seed };
     return { arm, recipe, keys: recipe.stages.map((_, i) => startKey(recipe, i + 1, arm.weights)) };
   });
-  const count = new Map<string, number>();
-  for (const key of candidates.flatMap(({ keys }) => keys)) count.set(key, (count.get(key) ?? 0) + 1);
-  const folders = new Map<string, string>();
-  for (const { arm, keys } of candidates) {
-    const whole = keys.at(-1)!;
-    if (!folders.has(whole)) folders.set(whole, `runs/${arm.name}-seed${seed}`);
-  }
+  const users = new Map<string, number>();
+  for (const key of candidates.flatMap(({ keys }) => keys)) users.set(key, (users.get(key) ?? 0) + 1);
   const runs = new Map<string, PlannedRun>();
-  const byName = new Map(candidates.map((candidate) => [candidate.arm.name, candidate]));
-  const add = (candidate: Candidate, stages: number, arm: string | null): string => {
-    const { recipe, keys } = candidate;
-    const key = keys[stages - 1]!;
-    const owner = arm === null ? (candidates.find(({ keys: own }) => own.at(-1) === key)?.arm.name ?? null) : arm;
-    const folder =
-      arm === null ? (folders.get(key) ?? prefixFolder(recipe, stages, key, seed)) : `runs/${arm}-seed${seed}`;
-    if (runs.has(folder)) return folder;
-    const { weights } = candidate.arm;
-    const source = weights === null ? null : addArm(byName.get(weights)!);
-    const inherited = sharedStages(keys.slice(0, stages - 1), count);
-    const twin = folders.get(key); // an arm equal to an earlier one is trained once, too
-    const parent =
-      twin !== undefined && twin !== folder ? twin : inherited > 0 ? add(candidate, inherited, null) : null;
-    runs.set(folder, {
-      folder,
-      arm: owner,
-      seed,
-      recipe: { ...recipe, name: owner ?? folder.split("/")[1]!, stages: recipe.stages.slice(0, stages) },
-      parent,
-      inherited: parent === null ? 0 : parent === twin ? stages : inherited,
-      weights: source,
-    });
-    return folder;
+
+  const addArm = (candidate: Candidate): PlannedRun => {
+    const { arm, recipe, keys } = candidate;
+    const twin = candidates.find((other) => other.keys.at(-1) === keys.at(-1))!; // itself, but for arms that are equal
+    const folder = `runs/${arm.name}-seed${seed}`;
+    const stages = recipe.stages.length;
+    return add(candidate, { folder, arm: arm.name, stages, parent: twin === candidate ? null : addArm(twin) });
   };
-  const addArm = (candidate: Candidate): string => add(candidate, candidate.recipe.stages.length, candidate.arm.name);
+  /** The leading stages as a run: the arm that consists of them, if there is one, else a prefix. */
+  const addStart = (candidate: Candidate, stages: number): PlannedRun => {
+    const key = candidate.keys[stages - 1]!;
+    const whole = candidates.find(({ keys }) => keys.at(-1) === key);
+    if (whole !== undefined) return addArm(whole);
+    return add(candidate, { folder: prefixFolder(candidate.recipe, stages, key), arm: null, stages, parent: null });
+  };
+  const add = (
+    candidate: Candidate,
+    o: Pick<PlannedRun, "folder" | "arm"> & { readonly stages: number; readonly parent: PlannedRun | null },
+  ): PlannedRun => {
+    const known = runs.get(o.folder);
+    if (known !== undefined) return known;
+    const { arm, recipe, keys } = candidate;
+    const weights = arm.weights === null ? null : addArm(candidates.find(({ arm: { name } }) => name === arm.weights)!);
+    const shared = keys.slice(0, o.stages - 1).findLastIndex((key) => users.get(key)! > 1) + 1;
+    const parent = o.parent ?? (shared > 0 ? addStart(candidate, shared) : null);
+    const run: PlannedRun = {
+      folder: o.folder,
+      arm: o.arm,
+      seed,
+      recipe: { ...recipe, name: o.arm ?? o.folder.split("/")[1]!, stages: recipe.stages.slice(0, o.stages) },
+      parent: parent?.folder ?? null,
+      inherited: parent?.recipe.stages.length ?? 0,
+      weights: weights?.folder ?? null,
+    };
+    runs.set(run.folder, run);
+    return run;
+  };
   for (const candidate of candidates) addArm(candidate);
   return [...runs.values()];
-}
-
-/** The most leading stages that another arm begins with as well. */
-function sharedStages(keys: readonly string[], count: ReadonlyMap<string, number>): number {
-  return keys.findLastIndex((key) => count.get(key)! > 1) + 1;
 }
 
 /** Equal for runs that are the same up to the end of their first `stages` stages. */
@@ -88,7 +89,7 @@ function startKey(recipe: Recipe, stages: number, weights: string | null): strin
   return createHash("sha256").update(JSON.stringify(start)).digest("hex");
 }
 
-function prefixFolder({ stages }: Recipe, count: number, key: string, seed: number): string {
+function prefixFolder({ stages, seed }: Recipe, count: number, key: string): string {
   const kinds = stages.slice(0, count).map(({ kind }) => kind);
   return `prefixes/${kinds.join("-")}-${key.slice(0, 8)}-seed${seed}`;
 }
