@@ -26,18 +26,19 @@ interface ReadRun {
 
 type Line = Readonly<Record<string, unknown>>;
 
-/** Reads the runs that are there; arms without one have empty places. */
+/** Reads the runs that are planned; arms without one are left out, those that have not ended have empty places. */
 export function studyResults(study: Study, runs: readonly PlannedRun[], paths: StudyPaths): StudyResults {
   const { failures } = readJournal(paths);
   const planned = runs.filter(({ arm }) => arm !== null);
   const read = planned.map((run) => readRun(run, join(paths.folder, run.folder), failures.get(run.folder) ?? null));
   const of = (name: string) => read.filter(({ planned }) => planned.arm === name);
   const reference = of(study.reference);
-  const compared = study.arms.map(({ name }) => (name === study.reference ? null : difference(of(name), reference)));
+  const chosen = study.arms.filter(({ name }) => of(name).length > 0);
+  const compared = chosen.map(({ name }) => (name === study.reference ? null : difference(of(name), reference)));
   const adjusted = holm(compared.flatMap((found) => (found === null ? [] : [found.p])));
   let next = 0;
   const baseSeconds = meanOf(reference.flatMap(({ seconds }) => seconds ?? []));
-  const arms = study.arms.map((arm, i): StudyArm => {
+  const arms = chosen.map((arm, i): StudyArm => {
     const own = of(arm.name);
     const found = compared[i] ?? null;
     const seconds = meanOf(own.flatMap((run) => run.seconds ?? []));
