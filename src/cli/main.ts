@@ -12,6 +12,7 @@ import { exportCommand } from "./export.ts";
 import { generateCommand } from "./generate.ts";
 import { logprobsCommand } from "./logprobs.ts";
 import { reportCommand } from "./report.ts";
+import { studyCommand } from "./study.ts";
 import { trainCommand } from "./train.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
@@ -22,6 +23,7 @@ const program = new Command("viva")
   .showHelpAfterError("(--help shows what is known)")
   .addCommand(demoCommand(interruption))
   .addCommand(trainCommand(interruption))
+  .addCommand(studyCommand(interruption))
   .addCommand(evalCommand(interruption))
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))

@@ -1,6 +1,7 @@
 /** Evaluation: scores, baselines, intervals, tables. */
 export { type Baselines, questionType, trainBaselines } from "./baselines.ts";
 export { bootstrapMean, bootstrapMeans, type Interval, pairedBootstrap } from "./bootstrap.ts";
+export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
 export {
   type Answers,
   answerQuestions,
