@@ -1,7 +1,7 @@
 /**
  * Trains the models that ship: assets/viva-tiny-base, and from it assets/viva-tiny-instruct. About 25 minutes on two cores.
  * usage: npm run build && npx tsx scripts/train-base-models.ts [--runs runs/base-models]
- * A run that is there is gone on with; beside the weights stands training.csv, the log of their training.
+ * A run that is there is gone on with; the log of the training stands beside the recipe.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -20,7 +20,7 @@ for (const name of ["viva-tiny-base", "viva-tiny-instruct"]) {
   else viva("train", recipe, "--run", run);
   const out = join(root, "assets", name);
   viva("export", run, "--out", out, "--dtype", "bfloat16", "--overwrite");
-  writeFileAtomic(join(out, "training.csv"), trainingLog(readFileSync(join(run, "metrics.jsonl"), "utf8")));
+  writeFileAtomic(recipe.replace(/yaml$/, "csv"), trainingLog(readFileSync(join(run, "metrics.jsonl"), "utf8")));
 }
 
 function viva(...args: readonly string[]): void {

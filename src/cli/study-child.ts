@@ -2,13 +2,13 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { RunOutcome, TrainRun } from "../recipes/study/execute.ts";
-import type { Reporter, StepInfo } from "../runs/reporter.ts";
+import type { StepInfo } from "../runs/reporter.ts";
 
 /** Of what a child writes to stderr, the last so many characters are kept. */
 const KEPT = 4000;
 
 /** `viva train` in a process of its own; an abort asks it to stop at the next step and waits for it. */
-export function trainInChild(onStep: Reporter["step"], signal: AbortSignal): TrainRun {
+export function trainInChild(onStep: (folder: string, info: StepInfo) => void, signal: AbortSignal): TrainRun {
   return (folder, recipeFile) => {
     const what = recipeFile === null ? ["--resume"] : [recipeFile];
     const viva = [...process.execArgv, process.argv[1]!];
@@ -24,7 +24,7 @@ export function trainInChild(onStep: Reporter["step"], signal: AbortSignal): Tra
     child.stderr.setEncoding("utf8").on("data", (chunk: string) => (errors = (errors + chunk).slice(-KEPT)));
     createInterface({ input: child.stdout }).on("line", (line) => {
       const record = parsed(line);
-      if (record?.type === "step") onStep(record);
+      if (record?.type === "step") onStep(folder, record);
     });
     return new Promise<RunOutcome>((resolve, reject) => {
       child.on("error", reject);

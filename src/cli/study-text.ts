@@ -94,14 +94,34 @@ function armTable(arms: readonly StudyArm[], { reference }: StudyResults): strin
         ? "–"
         : `${points(difference.estimate)} [${points(difference.low)}, ${points(difference.high)}]`,
     difference === null ? "" : difference.p_holm.toFixed(3),
+    rewardChange(runs),
     cost === null ? "–" : clock(cost.seconds),
     cost?.ratio == null ? "–" : cost.ratio.toFixed(2),
     `${runs.filter(({ status }) => status === "finished").length}/${runs.length}`,
   ]);
   return table(
-    ["arm", "accuracy % [95 %]", "seed sd", `against ${reference}`, "p Holm", "time", "× ref.", "runs"],
+    [
+      "arm",
+      "accuracy % [95 %]",
+      "seed sd",
+      `against ${reference}`,
+      "p Holm",
+      "reward, first → last fifth",
+      "time",
+      "× ref.",
+      "runs",
+    ],
     rows,
   );
+}
+
+/** Mean over seeds, and with how many of them the reward rose. */
+function rewardChange(runs: StudyArm["runs"]): string {
+  const rewards = runs.flatMap(({ reward }) => reward ?? []);
+  if (rewards.length === 0) return "–";
+  const mean = (part: "first" | "last") => rewards.reduce((sum, reward) => sum + reward[part], 0) / rewards.length;
+  const rose = rewards.filter(({ first, last }) => last > first).length;
+  return `${mean("first").toFixed(3)} → ${mean("last").toFixed(3)}, rose in ${rose}/${rewards.length}`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -20,10 +20,10 @@ import { studyResults } from "../recipes/study/results.ts";
 import { writeStudyReport } from "../report/index.ts";
 import { replaceFile } from "../runs/durable.ts";
 import { acquireLock } from "../runs/lock.ts";
-import { createReporter, type Reporter } from "../runs/reporter.ts";
+import { createReporter, type Reporter, type StepInfo } from "../runs/reporter.ts";
 import { defaultRunFolder } from "../runs/run-folder.ts";
 import type { StudyResults } from "../runs/study-results.ts";
-import type { Interruption } from "./arguments.ts";
+import { type Interruption, wholeNumber } from "./arguments.ts";
 import { trainInChild } from "./study-child.ts";
 import { clock, planRecord, planText, resultText } from "./study-text.ts";
 
@@ -34,6 +34,7 @@ interface StudyOptions {
   readonly quick?: boolean;
   readonly arms?: readonly string[];
   readonly seeds?: readonly number[];
+  readonly jobs: number;
   readonly json?: boolean;
 }
 
@@ -47,6 +48,12 @@ export function studyCommand(interruption: Interruption): Command {
     .option("--quick", "the short form that the study file describes")
     .option("--arms <names>", "only these arms, the reference and what they start from (a,b,c)", names)
     .option("--seeds <numbers>", "only these of the study's seeds (1,2)", numbers)
+    .option(
+      "--jobs <n>",
+      "runs at the same time; give each its share of the cores by engine.threads",
+      wholeNumber(1),
+      1,
+    )
     .option("--json", "progress as JSON lines, the results last; with --plan one JSON object")
     .action((file: string | undefined, options: StudyOptions) =>
       interruption.during((signal) => study(file, options, signal)),
@@ -140,7 +147,7 @@ async function printPlan(
   const quiet: Reporter = { ...reporter, message() {}, step() {} };
   const estimates = await estimate(runs, paths, false, o.json ? quiet : reporter, signal);
   const finished = finishedSeconds(runs, paths);
-  const left = remainingSeconds(runs, estimates, finished);
+  const left = remainingSeconds(runs, estimates, finished) / o.jobs;
   const plan = { study, runs, estimates, finished, left };
   console.log(o.json ? JSON.stringify(planRecord(plan)) : planText(plan));
 }
@@ -155,20 +162,22 @@ async function runStudy(
 ): Promise<void> {
   const estimates = await estimate(runs, paths, true, reporter, signal);
   const finished = finishedSeconds(runs, paths);
-  reporter.message(planText({ study, runs, estimates, finished, left: remainingSeconds(runs, estimates, finished) }));
+  reporter.message(
+    planText({ study, runs, estimates, finished, left: remainingSeconds(runs, estimates, finished) / o.jobs }),
+  );
   reporter.message(`study folder: ${paths.folder}`);
   const failed: string[] = [];
-  let current = "";
   const number = ({ folder }: PlannedRun) => `[${runs.findIndex((run) => run.folder === folder) + 1}/${runs.length}]`;
   const steps = o.json || process.stdout.isTTY ? reporter.step : () => {};
-  const onStep: Reporter["step"] = (info) => steps({ ...info, stage: `${current} ${info.stage}` });
+  const onStep = (folder: string, info: StepInfo) => {
+    const run = runs.find((one) => join(paths.folder, one.folder) === folder)!;
+    steps({ ...info, stage: `${number(run)} ${run.folder.split("/")[1]} ${info.stage}` });
+  };
   try {
     await executeRuns(runs, paths, {
       train: trainInChild(onStep, signal),
+      jobs: o.jobs,
       signal,
-      onStart: (run) => {
-        current = `${number(run)} ${run.folder.split("/")[1]}`;
-      },
       onEnd: (run, seconds, message) => {
         const { folder } = run;
         if (message !== null) {
@@ -178,7 +187,7 @@ async function runStudy(
         finished.set(folder, readJournal(paths).seconds.get(folder) ?? seconds);
         const left = runs.filter((one) => !failed.includes(one.folder));
         reporter.message(
-          `${number(run)} ${folder}: ${clock(seconds)}; ${clock(remainingSeconds(left, estimates, finished))} left`,
+          `${number(run)} ${folder}: ${clock(seconds)}; ${clock(remainingSeconds(left, estimates, finished) / o.jobs)} left`,
         );
       },
     });

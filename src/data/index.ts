@@ -11,6 +11,7 @@ import { mmmuMedical } from "./mmmu-medical.ts";
 import { omnimedvqa } from "./omnimedvqa.ts";
 import { pathVqa } from "./path-vqa.ts";
 import { phantom } from "./phantom/phantom.ts";
+import { phantomLessons } from "./phantom/world/lessons.ts";
 import { phantomReports } from "./phantom/world/reports.ts";
 import { phantomWorld } from "./phantom/world/world.ts";
 import { pmcVqa } from "./pmc-vqa.ts";
@@ -35,6 +36,7 @@ export const datasets = {
   phantom,
   phantom_world: phantomWorld,
   phantom_reports: phantomReports,
+  phantom_lessons: phantomLessons,
 } as const;
 
 /** As a recipe names data: `{ name: slake, path: …, split: train }`. */

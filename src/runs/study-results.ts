@@ -15,6 +15,10 @@ const run = z.strictObject({
   status: z.enum(["finished", "failed", "unfinished"]),
   message: z.string().nullable().describe("Why it failed."),
   accuracy: z.number().nullable().describe("Of the last evaluation, a share."),
+  reward: z
+    .strictObject({ first: z.number(), last: z.number() })
+    .nullable()
+    .describe("Mean reward of the first and of the last fifth of the steps that sampled; null where none did."),
   seconds: z.number().nullable().describe("Of all its steps, those of a shared start included; no evaluations."),
 });
 

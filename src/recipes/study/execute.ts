@@ -1,4 +1,4 @@
-/** Runs what is planned, one run after the other: a run that fails is noted, those that need it are passed over, the rest goes on. */
+/** Runs what is planned, one or several at a time: a run that fails is noted, those that need it are passed over, the rest goes on. */
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { messageOf } from "../../core/errors.ts";
@@ -19,35 +19,46 @@ export type RunOutcome = { readonly ok: true } | { readonly ok: false; readonly 
 
 export interface ExecuteOptions {
   readonly train: TrainRun;
+  /** Runs at the same time. */
+  readonly jobs: number;
   readonly signal: AbortSignal;
-  /** Before a run; of those that are finished it is not called. */
-  readonly onStart: (run: PlannedRun) => void;
   /** After a run that ended or failed; `message` is why it failed. */
   readonly onEnd: (run: PlannedRun, seconds: number, message: string | null) => void;
 }
 
-/** Runs all that is not finished. Throws the signal's reason when asked to stop. */
+/**
+ * Runs all that is not finished, so many at a time, each after those it needs. Throws the signal's reason when asked to
+ * stop, once the runs under way have stopped.
+ */
 export async function executeRuns(runs: readonly PlannedRun[], paths: StudyPaths, o: ExecuteOptions): Promise<void> {
   const journal = openJsonl(paths.journal);
   const note = (line: JournalLine) => journal.append(line);
+  const execute = async (run: PlannedRun) => {
+    if (o.signal.aborted || isFinished(join(paths.folder, run.folder))) return;
+    note({ event: "run_start", run: run.folder, time: new Date().toISOString() });
+    const started = performance.now();
+    const outcome = await trainPlanned(run, paths, o.train);
+    const seconds = (performance.now() - started) / 1000;
+    if (outcome.ok) note({ event: "run_end", run: run.folder, seconds });
+    else if (o.signal.aborted) return note({ event: "run_stopped", run: run.folder, seconds });
+    else note({ event: "run_failed", run: run.folder, seconds, message: outcome.message });
+    o.onEnd(run, seconds, outcome.ok ? null : outcome.message);
+  };
+  const ended = new Map<string, Promise<void>>();
+  const jobs = Array.from({ length: o.jobs }, () => Promise.resolve());
   try {
     for (const run of runs) {
-      o.signal.throwIfAborted();
-      if (isFinished(join(paths.folder, run.folder))) continue;
-      o.onStart(run);
-      note({ event: "run_start", run: run.folder, time: new Date().toISOString() });
-      const started = performance.now();
-      const outcome = await trainPlanned(run, paths, o.train);
-      const seconds = (performance.now() - started) / 1000;
-      if (outcome.ok) note({ event: "run_end", run: run.folder, seconds });
-      else if (o.signal.aborted) note({ event: "run_stopped", run: run.folder, seconds });
-      else note({ event: "run_failed", run: run.folder, seconds, message: outcome.message });
-      o.signal.throwIfAborted();
-      o.onEnd(run, seconds, outcome.ok ? null : outcome.message);
+      const free = await Promise.race(jobs.map((job, i) => job.then(() => i)));
+      const needed = [run.parent, run.weights].map((folder) => (folder === null ? undefined : ended.get(folder)));
+      jobs[free] = Promise.all(needed).then(() => execute(run));
+      ended.set(run.folder, jobs[free]);
     }
   } finally {
+    await Promise.allSettled(jobs);
     journal.close();
   }
+  await Promise.all(jobs);
+  o.signal.throwIfAborted();
 }
 
 async function trainPlanned(run: PlannedRun, paths: StudyPaths, train: TrainRun): Promise<RunOutcome> {

@@ -21,6 +21,7 @@ interface ReadRun {
   readonly items: readonly ScoredItem[];
   readonly figures: Readonly<Record<string, number>>;
   readonly training: Readonly<Record<string, number>>;
+  readonly reward: { readonly first: number; readonly last: number } | null;
   readonly seconds: number | null;
 }
 
@@ -46,8 +47,8 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
       name: arm.name,
       about: arm.about,
       dimensions: [...arm.dimensions],
-      runs: own.map(({ planned: { seed, folder }, status, message, items, seconds }) => {
-        return { seed, folder, status, message, accuracy: meanOf(items.map(({ strict }) => strict)), seconds };
+      runs: own.map(({ planned: { seed, folder }, status, message, items, reward, seconds }) => {
+        return { seed, folder, status, message, accuracy: meanOf(items.map(({ strict }) => strict)), reward, seconds };
       }),
       accuracy: accuracyOf(own),
       difference: found === null ? null : { ...found, p_holm: adjusted[next++]! },
@@ -84,20 +85,24 @@ export function sharedRuns(runs: readonly PlannedRun[]): StudyResults["shared"] 
 
 function readRun(planned: PlannedRun, folder: string, failure: string | null): ReadRun {
   const finished = isFinished(folder);
-  const empty = { items: [], figures: {}, training: {}, seconds: null };
+  const empty = { items: [], figures: {}, training: {}, reward: null, seconds: null };
   const state = { planned, status: finished ? "finished" : failure === null ? "unfinished" : "failed" } as const;
   // A run that has not ended has no last evaluation to compare.
   if (!finished) return { ...state, message: failure, ...empty };
   const paths = runPaths(folder);
   const metrics = readLines(paths.metrics);
   const sampled = metrics.filter((line) => line["reward/mean"] !== undefined);
-  const late = sampled.slice(-Math.max(1, Math.floor(sampled.length / 5)));
+  const fifth = Math.max(1, Math.floor(sampled.length / 5));
+  const late = sampled.slice(-fifth);
+  const rewards = sampled.map((line) => Number(line["reward/mean"]));
+  const [first, last] = [meanOf(rewards.slice(0, fifth)), meanOf(rewards.slice(-fifth))];
   return {
     ...state,
     message: null,
     items: milestones(folder).at(-1)?.items ?? [],
     figures: figuresOf(readLines(paths.evals).findLast(({ kind }) => kind === "summary") ?? {}),
     training: meansOf(late.map(shownMetrics)),
+    reward: first === null || last === null ? null : { first, last },
     seconds: metrics.reduce((total, line) => total + Number(line["time/step_s"] ?? 0), 0),
   };
 }
