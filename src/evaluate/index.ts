@@ -9,6 +9,8 @@ export { type BaselineAnswers, type Baselines, baselineAnswers, questionType, tr
 export { bootstrapMean, bootstrapMeans, type Interval, pairedBootstrap } from "./bootstrap.ts";
 export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
 export { type CollectOptions, collectAnswers } from "./collect.ts";
+export { type Arm, type Comparison, compareEvaluations, comparisonJsonSchema } from "./compare.ts";
+export { formatComparison } from "./comparison-table.ts";
 export {
   CONDITIONS,
   type ConditionName,
@@ -34,6 +36,7 @@ export { type PairedComparison, paired, verdictOf } from "./paired.ts";
 export { type Asked, openPartial, type PartialAnswers } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";
 export { findProtocol, type Protocol, type ProtocolName, protocols } from "./protocols/index.ts";
+export { readEvaluation } from "./read-evaluation.ts";
 export { type EvaluationResults, evaluationResults, resultsJsonSchema, resultsSchema } from "./results.ts";
 export { sampleRecords } from "./samples.ts";
 export { type EvalItem, type Prediction, type ScoreOptions, scoreBaselines, scoreItems } from "./score.ts";
