@@ -7,7 +7,6 @@ export {
 } from "./answer-source.ts";
 export { type BaselineAnswers, type Baselines, baselineAnswers, questionType, trainBaselines } from "./baselines.ts";
 export { bootstrapMean, bootstrapMeans, type Interval, pairedBootstrap } from "./bootstrap.ts";
-export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
 export { type CollectOptions, collectAnswers } from "./collect.ts";
 export { type Arm, type Comparison, compareEvaluations, comparisonJsonSchema } from "./compare.ts";
 export { formatComparison } from "./comparison-table.ts";
@@ -22,6 +21,7 @@ export {
   hashQuestions,
   type ImageConditions,
 } from "./conditions.ts";
+export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
 export {
   type Answers,
   answerQuestions,
