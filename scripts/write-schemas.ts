@@ -1,11 +1,12 @@
 /** Writes the JSON Schemas of study files and of viva's output files to docs/schemas. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { resultsJsonSchema } from "../src/evaluate/index.ts";
+import { comparisonJsonSchema, resultsJsonSchema } from "../src/evaluate/index.ts";
 import { studyJsonSchema } from "../src/recipes/study/schema.ts";
 import { studyResultsJsonSchema } from "../src/runs/study-results.ts";
 
 const folder = new URL("../docs/schemas/", import.meta.url);
 const schemas = {
+  comparison: comparisonJsonSchema(),
   "evaluation-results": resultsJsonSchema(),
   study: studyJsonSchema(),
   "study-results": studyResultsJsonSchema(),

@@ -1,6 +1,26 @@
 /** Evaluation: scores, baselines, intervals, tables. */
-export { type Baselines, questionType, trainBaselines } from "./baselines.ts";
+export {
+  type AnswerListener,
+  type AnswerSource,
+  policySource,
+  type Wanted,
+} from "./answer-source.ts";
+export { type BaselineAnswers, type Baselines, baselineAnswers, questionType, trainBaselines } from "./baselines.ts";
 export { bootstrapMean, bootstrapMeans, type Interval, pairedBootstrap } from "./bootstrap.ts";
+export { type CollectOptions, collectAnswers } from "./collect.ts";
+export { type Arm, type Comparison, compareEvaluations, comparisonJsonSchema } from "./compare.ts";
+export { formatComparison } from "./comparison-table.ts";
+export {
+  CONDITIONS,
+  type ConditionName,
+  type Conditions,
+  conditionDifferences,
+  type Decoding,
+  decodingOf,
+  hashImages,
+  hashQuestions,
+  type ImageConditions,
+} from "./conditions.ts";
 export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
 export {
   type Answers,
@@ -10,8 +30,13 @@ export {
   evaluateAnswers,
   evaluatePolicy,
 } from "./evaluate.ts";
+export { type FactSummary, factScore, summariseFacts } from "./facts.ts";
+export { nearestNeighbour } from "./nearest.ts";
+export { type PairedComparison, paired, verdictOf } from "./paired.ts";
+export { type Asked, openPartial, type PartialAnswers } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";
 export { findProtocol, type Protocol, type ProtocolName, protocols } from "./protocols/index.ts";
+export { readEvaluation } from "./read-evaluation.ts";
 export { type EvaluationResults, evaluationResults, resultsJsonSchema, resultsSchema } from "./results.ts";
 export { sampleRecords } from "./samples.ts";
 export { type EvalItem, type Prediction, type ScoreOptions, scoreBaselines, scoreItems } from "./score.ts";
