@@ -1,9 +1,8 @@
 /** viva eval: accuracy of a checkpoint, a run or a file of predictions on a data set, with intervals, beside the baselines. */
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
-import { loadDataset } from "../data/index.ts";
 import {
   type Answers,
   answerQuestions,
@@ -14,14 +13,11 @@ import {
   findProtocol,
   formatSummary,
   type ProtocolName,
-  protocols,
   readPredictions,
   sampleRecords,
 } from "../evaluate/index.ts";
 import { type OpenedCheckpoint, openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
-import { evaluationSubset } from "../recipes/examples.ts";
 import { evaluationLength } from "../recipes/session.ts";
-import { locateDataset } from "../recipes/sources.ts";
 import { collect, type Interruption, wholeNumber } from "./arguments.ts";
 import {
   deviceOption,
@@ -32,14 +28,15 @@ import {
   writeJson,
   writeJsonLines,
 } from "./options.ts";
+import {
+  addQuestionOptions,
+  describeQuestions,
+  loadQuestions,
+  protocolOption,
+  type QuestionOptions,
+} from "./questions.ts";
 
-interface EvalOptions {
-  readonly data: string;
-  readonly path?: string;
-  readonly split: string;
-  readonly limit?: number;
-  readonly seed: number;
-  readonly imageDisjoint?: boolean;
+interface EvalOptions extends QuestionOptions {
   readonly protocol?: readonly string[];
   readonly predictions?: string;
   readonly prompt?: PromptName;
@@ -53,18 +50,13 @@ interface EvalOptions {
 }
 
 export function evalCommand(interruption: Interruption): Command {
-  return new Command("eval")
+  const command = new Command("eval")
     .description("measure a checkpoint, a run or a file of predictions on a data set")
     .argument("[checkpoint]", "model folder, run folder, a run's checkpoint, or org/name[@revision] on the Hub")
-    .option("--predictions <file>", "in place of a checkpoint: JSONL rows {example_id, prediction} made elsewhere")
-    .requiredOption("--data <name>", "data set (viva data list)")
-    .option("--path <folder>", "where its files are: a folder, a file, or org/name on the Hub")
-    .option("--split <name>", "split to evaluate on", "test")
-    .option("--limit <n>", "a random subset of this many questions", wholeNumber(1))
-    .option("--seed <n>", "chooses the subset; seed of generated data", wholeNumber(0), 42)
-    .option("--image-disjoint", "split anew so that no image is in two splits")
+    .option("--predictions <file>", "in place of a checkpoint: JSONL rows {example_id, prediction} made elsewhere");
+  return addQuestionOptions(command)
     .addOption(
-      new Option("--protocol <name>", `how answers are scored, repeatable: ${Object.keys(protocols).join(", ")}`)
+      protocolOption(", repeatable")
         .argParser((text: string, earlier: readonly string[] | undefined) => collect(text, earlier ?? []))
         .default(undefined, "viva"),
     )
@@ -105,12 +97,7 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
     { kind: "summary", ...summary },
   ]);
   writeJsonLines(o.out, lines);
-  const data = { name: o.data, split: o.split, questions: examples.length, limit: o.limit ?? null, seed: o.seed };
-  const about = {
-    data: { ...data, image_disjoint: o.imageDisjoint ?? false },
-    subject,
-    prompt: answered.prompt ?? null,
-  };
+  const about = { data: describeQuestions(o, examples.length), subject, prompt: answered.prompt ?? null };
   const results = evaluationResults(about, summaries);
   if (o.results !== undefined) writeJson(o.results, results);
   if (o.samples !== undefined) writeJsonLines(o.samples, sampleRecords(evaluations.map(({ items }) => items)));
@@ -120,23 +107,6 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
     for (const line of strataLines(items)) console.log(line);
   }
   console.log(`items: ${o.out}`);
-}
-
-async function loadQuestions(o: EvalOptions, signal: AbortSignal) {
-  const where = { key: "--path", reporter: downloadReporter(), signal };
-  const source = {
-    name: o.data,
-    seed: o.seed,
-    imageDisjoint: o.imageDisjoint ?? false,
-    ...(o.path === undefined ? {} : { path: (await locateDataset(o.path, where)).folder }),
-  };
-  const examples = evaluationSubset(await loadDataset({ ...source, split: o.split }), o.limit ?? null, o.seed);
-  const train = await loadDataset({ ...source, split: "train" }).catch((error: unknown) => {
-    if (!(error instanceof UserError)) throw error;
-    console.error(`no baselines, the training split cannot be read: ${error.message}`);
-    return null;
-  });
-  return { examples, train };
 }
 
 async function answersOf(checkpoint: string, examples: readonly Example[], o: EvalOptions, signal: AbortSignal) {
