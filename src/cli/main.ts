@@ -11,6 +11,7 @@ import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
 import { generateCommand } from "./generate.ts";
 import { logprobsCommand } from "./logprobs.ts";
+import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
 import { trainCommand } from "./train.ts";
 
@@ -23,6 +24,7 @@ const program = new Command("viva")
   .addCommand(demoCommand(interruption))
   .addCommand(trainCommand(interruption))
   .addCommand(evalCommand(interruption))
+  .addCommand(probeCommand(interruption))
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
   .addCommand(exportCommand(interruption))

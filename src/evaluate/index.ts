@@ -10,6 +10,13 @@ export {
   evaluatePolicy,
 } from "./evaluate.ts";
 export { readPredictions } from "./predictions.ts";
+export { readCalibration } from "./probes/calibration.ts";
+export { blank, lacksImages, wrongImage } from "./probes/image-variants.ts";
+export { type ProbeName, probes } from "./probes/index.ts";
+export type { ProbeTools } from "./probes/probe.ts";
+export { type ProbeResults, probeResults, probesJsonSchema } from "./probes/results.ts";
+export { findProbes, runProbes } from "./probes/run.ts";
+export { formatProbes, probeRows } from "./probes/table.ts";
 export { findProtocol, type Protocol, type ProtocolName, protocols } from "./protocols/index.ts";
 export { type EvaluationResults, evaluationResults, resultsJsonSchema, resultsSchema } from "./results.ts";
 export { sampleRecords } from "./samples.ts";

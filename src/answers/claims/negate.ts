@@ -53,7 +53,8 @@ function negated(sentence: string, { kind, start, end }: Claim, offset: number):
   if (kind === "location") return null; // "no upper zone" would deny the place and not that it is there
   const before = sentence.slice(0, start - offset);
   const rest = sentence.slice(start - offset, end - offset) + sentence.slice(end - offset);
-  const determiner = /\b(?:an?|the|some|one|two|three|four|five|six|several|multiple|many|\d+)\s+((?:[\p{L}-]+\s+){0,2})$/iu;
+  const determiner =
+    /\b(?:an?|the|some|one|two|three|four|five|six|several|multiple|many|\d+)\s+((?:[\p{L}-]+\s+){0,2})$/iu;
   const found = determiner.exec(before);
   if (found === null) return capitalised(`${before}no ${rest}`, sentence);
   return capitalised(`${before.slice(0, found.index)}no ${found[1]}${rest}`, sentence);
