@@ -50,9 +50,11 @@ function negated(sentence: string, { kind, start, end }: Claim, offset: number):
     return rule === undefined ? null : capitalised(sentence.replace(rule[0], rule[1]), sentence);
   }
   if (IS.test(sentence)) return sentence.replace(IS, "$1 not");
-  if (kind === "location") return null; // "no upper zone" would deny the place and not that it is there
+  const named = sentence.slice(start - offset, end - offset);
+  const rest = sentence.slice(start - offset);
+  if (VERB.test(named)) return sentence.slice(0, start - offset) + rest.replace(VERB, "$1 not");
+  if (kind !== "finding" && kind !== "count") return null; // "no upper zone" would deny the place, "no film is dark" nothing
   const before = sentence.slice(0, start - offset);
-  const rest = sentence.slice(start - offset, end - offset) + sentence.slice(end - offset);
   const determiner =
     /\b(?:an?|the|some|one|two|three|four|five|six|several|multiple|many|\d+)\s+((?:[\p{L}-]+\s+){0,2})$/iu;
   const found = determiner.exec(before);
@@ -60,6 +62,8 @@ function negated(sentence: string, { kind, start, end }: Claim, offset: number):
   return capitalised(`${before.slice(0, found.index)}no ${found[1]}${rest}`, sentence);
 }
 
+/** Of a finding that a clause names: "the heart is enlarged". */
+const VERB = /\b(is|are|was|were)\b/i;
 /** What the image is: "This is an axial CT" is denied as a whole. */
 const IS = /^((?:this|the image|it)\s+is)\b(?! not)/i;
 const AFFIRMATIONS: readonly (readonly [RegExp, string])[] = [

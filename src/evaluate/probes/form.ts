@@ -1,5 +1,6 @@
 /** Does the model keep to the form: format rate, lengths, repetition, truncation; asks nothing more. */
 import { normalisedTokens } from "../../answers/normalise.ts";
+import { TAGS } from "../../answers/tags.ts";
 import { mean, quantile, share, valuesOf } from "./measure.ts";
 import type { Asked, Probe } from "./probe.ts";
 
@@ -28,12 +29,18 @@ export const form: Probe = {
 
 /** In tokens, where they are known, else in words. */
 export function lengthOf({ item }: Asked): number {
-  return item.tokens ?? normalisedTokens(item.prediction).length;
+  return item.tokens ?? wordsOf(item.prediction).length;
+}
+
+/** Tags are no words. */
+function wordsOf(text: string): readonly string[] {
+  const bare = TAGS.reduce((rest, tag) => rest.replaceAll(tag, " "), text);
+  return bare.trim() === "" ? [] : normalisedTokens(bare);
 }
 
 /** The share of three-word runs that came before in the same completion; null for fewer than three words. */
 function repetitionOf({ item }: Asked): number | null {
-  const words = normalisedTokens(item.prediction);
+  const words = wordsOf(item.prediction);
   const runs = words.slice(2).map((_, i) => words.slice(i, i + 3).join(" "));
   return runs.length === 0 ? null : 1 - new Set(runs).size / runs.length;
 }

@@ -58,12 +58,12 @@ function letterExcess(asked: readonly Asked[], place: number) {
   return mean("chosen_over_chance", "difference", values, `letter ${optionLetter(place)}`);
 }
 
-/** One of each question's askings, with whether all of them chose one option; null where any cannot be read. */
+/** One of each question's askings, with whether all chose one option; null where fewer than two can be read. */
 function groupByQuestion(asked: readonly Asked[]): readonly (Asked & { readonly same: boolean | null })[] {
   const byQuestion = new Map<number, Asked[]>();
   for (const one of asked) byQuestion.set(one.index, [...(byQuestion.get(one.index) ?? []), one]);
   return [...byQuestion.values()].map((group) => {
-    const keys = new Set(group.map(keyOf));
-    return { ...group[0]!, same: keys.has(null) ? null : keys.size === 1 };
+    const keys = group.map(keyOf).filter((key) => key !== null);
+    return { ...group[0]!, same: keys.length < 2 ? null : new Set(keys).size === 1 };
   });
 }

@@ -15,7 +15,7 @@ export const paraphrase: Probe = {
       variants: [{ name: "paraphrase", rows, change }],
       measure: ([asked]) => [
         share("has_rule", plain, ({ example }) => reword(example.question) !== null),
-        ...compare(plain, asked!),
+        ...compare(plain, asked!).filter(({ name }) => name !== "flip_rate"),
         share("consistent", pairsOf(plain, asked!), (pair) => keyOf(pair) === keyOf(pair.before)),
       ],
     };
