@@ -9,6 +9,7 @@ export {
   evaluateAnswers,
   evaluatePolicy,
 } from "./evaluate.ts";
+export { type FactSummary, factScore, summariseFacts } from "./facts.ts";
 export { readPredictions } from "./predictions.ts";
 export { findProtocol, type Protocol, type ProtocolName, protocols } from "./protocols/index.ts";
 export { type EvaluationResults, evaluationResults, resultsJsonSchema, resultsSchema } from "./results.ts";
