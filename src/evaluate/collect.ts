@@ -73,7 +73,7 @@ export function countBy(texts: readonly string[]): ReadonlyMap<string, number> {
 }
 
 function kept(partial: PartialAnswers | undefined, given: readonly (readonly (Prediction | undefined)[])[]): string {
-  if (partial === undefined) return "";
   const count = given.flat().filter((prediction) => prediction !== undefined && prediction.error === undefined).length;
+  if (partial === undefined || count === 0) return "";
   return `; ${count} answers are kept in ${partial.path}, and the same command goes on from them`;
 }

@@ -16,7 +16,7 @@ export interface PartialAnswers {
   readonly known: ReadonlyMap<string, ReadonlyMap<number, Prediction>>;
   append(exampleId: string, generation: number, prediction: Prediction): void;
   close(): void;
-  /** Closes and deletes the file: its answers stand elsewhere now. */
+  /** Closes the file, where it is open, and deletes it: its answers stand elsewhere now. */
   remove(): void;
 }
 
@@ -39,9 +39,11 @@ export function openPartial(path: string, asked: Asked): PartialAnswers {
   try {
     const lines = existsSync(path) ? readJsonl(path) : [];
     const [first, ...answers] = lines;
-    if (first !== undefined) checkSame(path, first, asked);
+    const isNew = answers.length === 0; // a file without answers holds nothing to lose
+    if (isNew) rmSync(path, { force: true });
+    else checkSame(path, first!, asked);
     const stream = openJsonl(path);
-    if (first === undefined) stream.append({ kind: "asked", asked });
+    if (isNew) stream.append({ kind: "asked", asked });
     const known = new Map<string, Map<number, Prediction>>();
     for (const line of answers as unknown as readonly AnswerLine[]) {
       const ofExample = known.get(line.example_id) ?? new Map<number, Prediction>();
@@ -62,9 +64,8 @@ export function openPartial(path: string, asked: Asked): PartialAnswers {
       },
       close,
       remove() {
-        stream.close();
+        close();
         rmSync(path, { force: true });
-        lock.release();
       },
     };
   } catch (error) {

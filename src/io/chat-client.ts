@@ -121,7 +121,7 @@ const LONGEST_WAIT_MS = 30_000;
 const LATER = new Set([408, 409, 425, 429, 500, 502, 503, 504, 529]);
 /** Codes that say nothing of the question asked: the key, the address or the model is wrong. */
 const HOPELESS = new Set([401, 403, 404, 405]);
-const NOBODY_THERE = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$|CERT|TLS|SSL|SELF_SIGNED/;
+const NOBODY_THERE = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|bad port)$|CERT|TLS|SSL|SELF_SIGNED/;
 
 async function attempts(url: URL, body: string, o: ChatClientOptions, signal?: AbortSignal): Promise<ChatReply> {
   const sleep = o.sleep ?? ((ms: number) => delay(ms, undefined, signal === undefined ? {} : { signal }));
