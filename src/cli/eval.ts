@@ -1,11 +1,7 @@
-/** viva eval: accuracy of a checkpoint, a run or a file of predictions on a data set, with intervals, beside the baselines. */
+/** viva eval: accuracy of a checkpoint, an endpoint or a file of predictions on a data set, with intervals, beside the baselines. */
 import { Command } from "commander";
-import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
-import type { Example } from "../core/records.ts";
 import {
-  type Answers,
-  answerQuestions,
   breakdown,
   type EvalItem,
   evaluateAnswers,
@@ -13,47 +9,26 @@ import {
   findProtocol,
   formatSummary,
   type ProtocolName,
-  readPredictions,
   sampleRecords,
 } from "../evaluate/index.ts";
-import { type OpenedCheckpoint, openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
-import { evaluationLength } from "../recipes/session.ts";
-import { collect, type Interruption, wholeNumber } from "./arguments.ts";
-import {
-  deviceOption,
-  downloadReporter,
-  outOption,
-  outputOption,
-  promptOption,
-  writeJson,
-  writeJsonLines,
-} from "./options.ts";
-import {
-  addQuestionOptions,
-  describeQuestions,
-  loadQuestions,
-  protocolOption,
-  type QuestionOptions,
-} from "./questions.ts";
-
-interface EvalOptions extends QuestionOptions {
-  readonly protocol?: readonly string[];
-  readonly predictions?: string;
-  readonly prompt?: PromptName;
-  readonly device: Device;
-  readonly step?: number;
-  readonly maxCompletionLength?: number;
-  readonly out: string;
-  readonly results?: string;
-  readonly samples?: string;
-  readonly json?: boolean;
-}
+import { openVocabulary } from "../recipes/reward-services.ts";
+import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
+import { answered, baselinesBeside, type EvalOptions } from "./eval-answers.ts";
+import { deviceOption, outOption, outputOption, promptOption, writeJson, writeJsonLines } from "./options.ts";
+import { addQuestionOptions, describeQuestions, loadQuestions, protocolOption } from "./questions.ts";
 
 export function evalCommand(interruption: Interruption): Command {
   const command = new Command("eval")
-    .description("measure a checkpoint, a run or a file of predictions on a data set")
+    .description("measure a checkpoint, a run, a model behind an endpoint or a file of predictions on a data set")
     .argument("[checkpoint]", "model folder, run folder, a run's checkpoint, or org/name[@revision] on the Hub")
-    .option("--predictions <file>", "in place of a checkpoint: JSONL rows {example_id, prediction} made elsewhere");
+    .option("--predictions <file>", "in place of a checkpoint: JSONL rows {example_id, prediction} made elsewhere")
+    .option("--endpoint <url>", "in place of a checkpoint: an OpenAI-compatible address, as http://localhost:8000/v1")
+    .option("--model <name>", "the model's name at --endpoint")
+    .option("--api-key-env <name>", "environment variable that holds the endpoint's key")
+    .option("--concurrency <n>", "requests under way at the same time", wholeNumber(1, 1024), 16)
+    .option("--timeout <seconds>", "of one request", decimalNumber(0.001, 86_400), 120)
+    .option("--max-retries <n>", "attempts after the first, when the endpoint fails", wholeNumber(0, 100), 5)
+    .option("--count-unanswered", "score questions without an answer as wrong in place of ending");
   return addQuestionOptions(command)
     .addOption(
       protocolOption(", repeatable")
@@ -64,6 +39,17 @@ export function evalCommand(interruption: Interruption): Command {
     .addOption(deviceOption())
     .option("--step <n>", "checkpoint of a run (default: the newest)", wholeNumber(0))
     .option("--max-completion-length <n>", "tokens per answer (default: the run's, else 64)", wholeNumber(1))
+    .option("--max-pixels <n>", "scale larger images down to so many pixels (default: the run's)", wholeNumber(1))
+    .option("--num-generations <n>", "answers to each question", wholeNumber(1, 1024), 1)
+    .option(
+      "--temperature <t>",
+      "0 takes the likeliest token (default: 0 for one answer, 1 for several)",
+      decimalNumber(0),
+    )
+    .option("--top-p <p>", "keep the likeliest tokens up to this probability", decimalNumber(0, 1), 1)
+    .option("--top-k <k>", "keep the k likeliest tokens; 0 keeps all", wholeNumber(0), 0)
+    .option("--baseline-model <model>", "an untuned model to stand beside; own: what the run or adapter began from")
+    .option("--no-nearest-neighbour", "leave out the baseline that reads the training images")
     .addOption(outOption("JSONL: one line per question, then the summary"))
     .addOption(outputOption("--results <file>", "the summaries as one JSON object (schema: docs/schemas)"))
     .addOption(outputOption("--samples <file>", "JSONL: one line per question as lmms-eval logs samples"))
@@ -75,21 +61,15 @@ export function evalCommand(interruption: Interruption): Command {
 
 async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: AbortSignal): Promise<void> {
   const names = [...new Set(o.protocol ?? ["viva"])].map((name) => findProtocol(name).name as ProtocolName);
-  if ((checkpoint === undefined) === (o.predictions === undefined)) {
-    throw new UserError("viva eval needs either a checkpoint or --predictions FILE");
-  }
+  checkOptions(checkpoint, o);
   const { examples, train } = await loadQuestions(o, signal);
-  const answered =
-    checkpoint === undefined
-      ? {
-          answers: readPredictions(o.predictions!, examples, styleOf(o.prompt)),
-          subject: o.predictions!,
-          prompt: o.prompt,
-        }
-      : await answersOf(checkpoint, examples, o, signal);
-  const { answers, subject } = answered;
+  const { answers, subject, conditions, done } = await answered(checkpoint, examples, o, signal);
+  const beside = await baselinesBeside(checkpoint, examples, train, o, signal);
+  const scoring = { checkpoint: subject, train, beside: beside.answers, conditions };
+  const hasFacts = examples.some(({ facts }) => facts !== undefined);
+  const vocabulary = hasFacts ? { vocabulary: openVocabulary(null) } : {};
   const evaluations = names.map((protocol) =>
-    evaluateAnswers(examples, answers, { protocol, checkpoint: subject, train }),
+    evaluateAnswers(examples, answers, { ...scoring, ...vocabulary, protocol }),
   );
   const summaries = evaluations.map(({ summary }) => summary);
   const lines = evaluations.flatMap(({ items, summary }) => [
@@ -97,10 +77,16 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
     { kind: "summary", ...summary },
   ]);
   writeJsonLines(o.out, lines);
-  const about = { data: describeQuestions(o, examples.length), subject, prompt: answered.prompt ?? null };
+  const about = {
+    data: describeQuestions(o, examples.length),
+    subject,
+    prompt: conditions.prompt?.style ?? null,
+  };
   const results = evaluationResults(about, summaries);
   if (o.results !== undefined) writeJson(o.results, results);
   if (o.samples !== undefined) writeJsonLines(o.samples, sampleRecords(evaluations.map(({ items }) => items)));
+  done();
+  beside.done();
   if (o.json) return console.log(JSON.stringify(summaries.length === 1 ? summaries[0] : results));
   for (const { summary, items } of evaluations) {
     console.log(formatSummary(summary));
@@ -109,28 +95,20 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
   console.log(`items: ${o.out}`);
 }
 
-async function answersOf(checkpoint: string, examples: readonly Example[], o: EvalOptions, signal: AbortSignal) {
-  const reporter = downloadReporter();
-  const opened: OpenedCheckpoint = await openCheckpoint(checkpoint, { ...o, reporter, signal });
-  try {
-    const ownLength = opened.recipe === null ? 64 : evaluationLength(opened.recipe);
-    const answers: Answers = await answerQuestions(opened.engine.policy, examples, {
-      processor: opened.processor,
-      prompt: opened.prompt,
-      maxCompletionLength: o.maxCompletionLength ?? ownLength,
-      signal,
-      onProgress: (step, total) => reporter.step({ stage: "eval", step, total, metrics: {} }),
-    });
-    reporter.close();
-    return { answers, subject: opened.folder, prompt: opened.prompt.style };
-  } finally {
-    await opened.engine.close();
+function checkOptions(checkpoint: string | undefined, o: EvalOptions): void {
+  if ([checkpoint, o.predictions, o.endpoint].filter((given) => given !== undefined).length !== 1) {
+    throw new UserError("viva eval needs one of: a checkpoint, --endpoint URL, --predictions FILE");
   }
-}
-
-/** The form a prompt asks answers to take; answers made elsewhere are plain unless said otherwise. */
-function styleOf(prompt: PromptName | undefined): Answers["style"] {
-  return prompt === "think_answer" || prompt === "answer_only" ? prompt : "plain";
+  if ((o.endpoint === undefined) !== (o.model === undefined)) {
+    throw new UserError("--endpoint URL and --model NAME belong together");
+  }
+  if (o.topP === 0) throw new UserError("--top-p must be above 0");
+  if (o.numGenerations > 1 && o.temperature === 0) {
+    throw new UserError("--num-generations above 1 needs a --temperature above 0: all answers would be the same");
+  }
+  if (o.baselineModel === "own" && checkpoint === undefined) {
+    throw new UserError("--baseline-model own needs a run or an adapter; name a model in place of own");
+  }
 }
 
 function strataLines(items: readonly EvalItem[]): readonly string[] {

@@ -24,7 +24,7 @@ export function addQuestionOptions(command: Command): Command {
     .option("--path <folder>", "where its files are: a folder, a file, or org/name on the Hub")
     .option("--split <name>", "split to evaluate on", "test")
     .option("--limit <n>", "a random subset of this many questions", wholeNumber(1))
-    .option("--seed <n>", "chooses the subset; seed of generated data", wholeNumber(0), 42)
+    .option("--seed <n>", "chooses the subset; of sampled answers; of generated data", wholeNumber(0), 42)
     .option("--image-disjoint", "split anew so that no image is in two splits");
 }
 

@@ -1,16 +1,36 @@
-/** What a model that never sees the image would answer, from the training set alone: results stand beside these. */
-import { referenceOption } from "../answers/choice.ts";
+/** What the training set alone would answer: results stand beside these. */
+import { optionLetter, referenceOption } from "../answers/choice.ts";
 import { normalise } from "../answers/normalise.ts";
 import type { Example } from "../core/records.ts";
+import type { Answers } from "./evaluate.ts";
 
-/** Gives an answer to a question without its image. */
+/** Answers that a model's stand beside, by baseline name. */
+export type BaselineAnswers = Readonly<Record<string, Answers>>;
+
+/** Gives an answer to a question. */
 export type Baseline = (example: Example) => string;
 
-export interface Baselines {
-  /** The most frequent training answer of the question's type. */
-  readonly majority: Baseline;
-  /** The most frequent training answer of the same normalised question, else of its type. */
-  readonly question_only: Baseline;
+/**
+ * Two that never see the image: `majority`, the most frequent training answer of the question's type, and `question_only`,
+ * the most frequent one of the same normalised question, else of its type.
+ */
+export type Baselines = Readonly<Record<"majority" | "question_only", Baseline>>;
+
+/** What baselines answer to the examples; options by their letter, which every protocol reads. */
+export function baselineAnswers(
+  examples: readonly Example[],
+  baselines: Readonly<Record<string, Baseline>>,
+): BaselineAnswers {
+  const answers = Object.entries(baselines).map(([name, baseline]) => {
+    const predictions = examples.map((example) => [{ text: spelled(example, baseline(example)) }]);
+    return [name, { predictions, style: "plain", thinkOpened: false }] as const;
+  });
+  return Object.fromEntries(answers);
+}
+
+function spelled({ choices, answerType }: Example, answer: string): string {
+  const option = answerType === "choice" ? referenceOption(answer, choices) : -1;
+  return option < 0 ? answer : optionLetter(option);
 }
 
 /** The question's type: content_type or question_type where the data has one, with the answer type. */
@@ -31,18 +51,30 @@ export function trainBaselines(train: readonly Example[]): Baselines {
     { keyOf: (example) => `answer type ${example.answerType}`, answers: new Map() },
     { keyOf: () => "all", answers: new Map() },
   ];
-  const positions: Tally = new Map();
+  const positions = rightPositions(train);
   for (const example of train) {
     for (const { keyOf, answers } of tables) add(tallyAt(answers, keyOf(example)), example.answer);
-    if (example.answerType === "choice") add(positions, String(referenceOption(example.answer, example.choices)));
   }
   const answerFrom = (used: readonly Table[]) => (example: Example) => {
     const tally = used.map(({ keyOf, answers }) => answers.get(keyOf(example))).find((found) => found !== undefined);
-    const answer = mostFrequent(tally) ?? "";
-    if (example.answerType !== "choice" || referenceOption(answer, example.choices) >= 0) return answer;
-    return example.choices[Number(mostFrequent(positions) ?? 0)] ?? example.choices[0]!;
+    return amongOptions(example, mostFrequent(tally) ?? "", positions);
   };
   return { majority: answerFrom(tables.slice(1)), question_only: answerFrom(tables) };
+}
+
+/** How often each position held the right option. */
+export function rightPositions(train: readonly Example[]): Tally {
+  const positions: Tally = new Map();
+  for (const { answerType, answer, choices } of train) {
+    if (answerType === "choice") add(positions, String(referenceOption(answer, choices)));
+  }
+  return positions;
+}
+
+/** The answer; of a choice question whose options lack it, the option in the position that was right most often. */
+export function amongOptions({ answerType, choices }: Example, answer: string, positions: Tally): string {
+  if (answerType !== "choice" || referenceOption(answer, choices) >= 0) return answer;
+  return choices[Number(mostFrequent(positions) ?? 0)] ?? choices[0]!;
 }
 
 interface Table {
@@ -51,7 +83,7 @@ interface Table {
 }
 
 /** By normalised text: the text as first written, and how often it came. */
-type Tally = Map<string, { readonly text: string; readonly count: number }>;
+export type Tally = Map<string, { readonly text: string; readonly count: number }>;
 
 function add(tally: Tally, text: string): void {
   const key = normalise(text);

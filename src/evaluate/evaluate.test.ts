@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { Example } from "../core/records.ts";
 import { loadDataset } from "../data/index.ts";
-import { trainBaselines } from "./baselines.ts";
-import { breakdown, formatSummary, scoreBaselines, scoreItems, summarise } from "./index.ts";
+import { baselineAnswers, trainBaselines } from "./baselines.ts";
+import { breakdown, formatSummary, nearestNeighbour, scoreBaselines, scoreItems, summarise } from "./index.ts";
 
 function example(id: string, question: string, answer: string, more: Partial<Example> = {}): Example {
   const closed = answer === "yes" || answer === "no";
@@ -74,7 +74,7 @@ describe("scoreItems and summarise", () => {
   });
 
   it("sums up by answer type beside the baselines, as numbers and as a table", () => {
-    const baselines = scoreBaselines(examples, trainBaselines(train));
+    const baselines = scoreBaselines(examples, baselineAnswers(examples, trainBaselines(train)));
     const summary = summarise(items, baselines);
     expect(Object.keys(summary.subsets)).toEqual(["overall", "closed", "open", "choice"]);
     const { closed, overall } = summary.subsets;
@@ -103,9 +103,12 @@ describe.skipIf(!existsSync(join(slake, "test.json")))("baselines of SLAKE (skip
     const [known, test] = await Promise.all(
       ["train", "test"].map((split) => loadDataset({ name: "slake", path: slake, split })),
     );
-    const baselines = scoreBaselines(test!, trainBaselines(known!));
-    const right = (name: keyof typeof baselines, type: "closed" | "open") => {
-      const items = baselines[name].filter((item) => item.answer_type === type);
+    const baselines = scoreBaselines(test!, {
+      ...baselineAnswers(test!, trainBaselines(known!)),
+      ...(await nearestNeighbour(test!, known!)),
+    });
+    const right = (name: string, type: "closed" | "open") => {
+      const items = baselines[name]!.filter((item) => item.answer_type === type);
       return [items.reduce((total, item) => total + item.strict, 0), items.length];
     };
     expect(right("question_only", "closed")).toEqual([272, 399]); // 68.2 %

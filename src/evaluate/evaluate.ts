@@ -1,10 +1,15 @@
-/** Evaluates a policy on examples: one greedy completion each, scored item by item, beside the baselines. */
-import { encodeQuestion, opensThought, type PromptStyle } from "../answers/prompts.ts";
+/** Evaluates a policy on examples: their answers, scored item by item, beside the baselines. */
+import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
+import type { PromptStyle } from "../answers/prompts.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import type { Policy } from "../engine/engine.ts";
-import { type Baselines, trainBaselines } from "./baselines.ts";
+import { policySource } from "./answer-source.ts";
+import { type BaselineAnswers, baselineAnswers, trainBaselines } from "./baselines.ts";
+import { type CollectOptions, collectAnswers, countBy } from "./collect.ts";
+import { type Conditions, type Decoding, decodingOf } from "./conditions.ts";
+import { summariseFacts } from "./facts.ts";
 import type { ProtocolName } from "./protocols/index.ts";
 import { summariseSampled } from "./sampled.ts";
 import { type EvalItem, type Prediction, scoreBaselines, scoreItems } from "./score.ts";
@@ -18,14 +23,20 @@ export interface ScoringOptions {
   readonly checkpoint: string;
   /** Training examples that the baselines count; without them no baseline is given. */
   readonly train: readonly Example[] | null;
+  /** Further baselines, answered already: the nearest neighbour, the untuned model. */
+  readonly beside?: BaselineAnswers;
+  /** Recorded in the summary, so that comparisons can check them. */
+  readonly conditions?: Conditions;
+  /** Where it is given, reasoning about images with known facts is checked against them. */
+  readonly vocabulary?: Vocabulary;
 }
 
-export interface AnsweringOptions {
+export interface AnsweringOptions extends CollectOptions {
   readonly processor: Processor;
   readonly prompt: PromptStyle;
   readonly maxCompletionLength: number;
-  readonly onProgress?: (done: number, total: number) => void;
-  readonly signal?: AbortSignal;
+  /** The likeliest answer unless said otherwise. */
+  readonly decoding?: Decoding;
 }
 
 export type EvaluationOptions = ScoringOptions & AnsweringOptions;
@@ -42,9 +53,6 @@ export interface Evaluation {
   readonly summary: EvalSummary;
 }
 
-/** Prompts that are encoded and sampled together: bounds memory, and gives progress. */
-const CHUNK = 128;
-
 /** Asks each question once and scores the answers under one protocol. */
 export async function evaluatePolicy(
   policy: Pick<Policy, "sample">,
@@ -54,37 +62,50 @@ export async function evaluatePolicy(
   return evaluateAnswers(examples, await answerQuestions(policy, examples, o), o);
 }
 
-/** The likeliest completion to each question. */
-export async function answerQuestions(
+/** The policy's answers to each question: the likeliest unless `decoding` says otherwise. */
+export function answerQuestions(
   policy: Pick<Policy, "sample">,
   examples: readonly Example[],
   o: AnsweringOptions,
 ): Promise<Answers> {
-  const predictions: Prediction[][] = [];
-  let thinkOpened = false;
-  for (let start = 0; start < examples.length; start += CHUNK) {
-    o.signal?.throwIfAborted();
-    const chunk = examples.slice(start, start + CHUNK);
-    const prompts = await Promise.all(chunk.map((example) => encodeQuestion(o.processor, example, o.prompt)));
-    thinkOpened = prompts.some(({ text }) => opensThought(text)); // one template made them all
-    const greedy = { numGenerations: 1, temperature: 0, topP: 1, topK: 0, seed: 0, step: 0 };
-    for await (const result of policy.sample(prompts, { ...greedy, maxCompletionLength: o.maxCompletionLength })) {
-      const { text, tokenIds, finishReason } = result.completions[0]!;
-      predictions[start + result.index] = [{ text, tokens: tokenIds.length, finishReason }];
-      o.onProgress?.(Object.keys(predictions).length, examples.length);
-    }
-  }
-  return { predictions, style: o.prompt.style, thinkOpened };
+  const { processor, prompt, decoding = decodingOf(o) } = o;
+  return collectAnswers(policySource(policy, { processor, prompt, decoding }), examples, o);
 }
 
 /** Scores answers under one protocol; of several answers to a question the first is the item, all count for pass@k. */
 export function evaluateAnswers(examples: readonly Example[], answers: Answers, o: ScoringOptions): Evaluation {
-  const { protocol = "viva" } = o;
+  const { protocol = "viva", train, beside = {}, conditions, vocabulary } = o;
   const { predictions, style, thinkOpened } = answers;
-  const first = predictions.map(([prediction]) => prediction!);
-  const items = scoreItems(examples, first, { protocol, style, thinkOpened, checkpoint: o.checkpoint });
-  const baselines: Baselines | null = o.train === null ? null : trainBaselines(o.train);
-  const summary = summarise(items, baselines === null ? {} : scoreBaselines(examples, baselines, protocol));
+  const items = scoreItems(examples, predictions, { protocol, style, thinkOpened, checkpoint: o.checkpoint });
+  const counted = train === null ? {} : baselineAnswers(examples, trainBaselines(train));
+  const summary = summarise(items, scoreBaselines(examples, { ...counted, ...beside }, protocol));
   const sampled = summariseSampled(examples, answers, protocol);
-  return { items, summary: { ...summary, protocol, ...(sampled === null ? {} : { sampled }) } };
+  const facts =
+    vocabulary === undefined || style === "answer_only" // which asks for no reasoning
+      ? null
+      : summariseFacts(
+          examples,
+          items.map(({ prediction }) => prediction),
+          { style, vocabulary },
+        );
+  const unanswered = countBy(predictions.flat().flatMap(({ error }) => error ?? []));
+  return {
+    items,
+    summary: {
+      ...summary,
+      protocol,
+      ...(conditions === undefined ? {} : { conditions: withImageTokens(conditions, predictions) }),
+      ...(sampled === null ? {} : { sampled }),
+      ...(facts === null ? {} : { facts }),
+      ...(unanswered.size === 0 ? {} : { unanswered: Object.fromEntries(unanswered) }),
+    },
+  };
+}
+
+/** Image tokens are known once the questions have been encoded. */
+function withImageTokens(conditions: Conditions, predictions: Answers["predictions"]): Conditions {
+  const counts = predictions.map(([first]) => first?.imageTokens);
+  if (conditions.images === null || counts.some((count) => count === undefined)) return conditions;
+  const tokens = counts.reduce<number>((sum, count) => sum + count!, 0);
+  return { ...conditions, images: { ...conditions.images, tokens } };
 }

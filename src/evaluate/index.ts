@@ -1,6 +1,24 @@
 /** Evaluation: scores, baselines, intervals, tables. */
-export { type Baselines, questionType, trainBaselines } from "./baselines.ts";
+export {
+  type AnswerListener,
+  type AnswerSource,
+  policySource,
+  type Wanted,
+} from "./answer-source.ts";
+export { type BaselineAnswers, type Baselines, baselineAnswers, questionType, trainBaselines } from "./baselines.ts";
 export { bootstrapMean, bootstrapMeans, type Interval, pairedBootstrap } from "./bootstrap.ts";
+export { type CollectOptions, collectAnswers } from "./collect.ts";
+export {
+  CONDITIONS,
+  type ConditionName,
+  type Conditions,
+  conditionDifferences,
+  type Decoding,
+  decodingOf,
+  hashImages,
+  hashQuestions,
+  type ImageConditions,
+} from "./conditions.ts";
 export {
   type Answers,
   answerQuestions,
@@ -9,6 +27,10 @@ export {
   evaluateAnswers,
   evaluatePolicy,
 } from "./evaluate.ts";
+export { type FactSummary, factScore, summariseFacts } from "./facts.ts";
+export { nearestNeighbour } from "./nearest.ts";
+export { type PairedComparison, paired, verdictOf } from "./paired.ts";
+export { type Asked, openPartial, type PartialAnswers } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";
 export { readCalibration } from "./probes/calibration.ts";
 export { blank, lacksImages, wrongImage } from "./probes/image-variants.ts";

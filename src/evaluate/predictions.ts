@@ -11,6 +11,8 @@ const rowSchema = z.looseObject({
   kind: z.string().optional(),
   example_id: z.string(),
   prediction: z.union([z.string(), z.array(z.string()).min(1)]),
+  /** All answers, where `viva eval` gave several. */
+  predictions: z.array(z.string()).min(1).optional(),
   protocol: z.string().optional(),
 });
 
@@ -31,7 +33,8 @@ export function readPredictions(file: string, examples: readonly Example[], styl
     if (row.protocol !== protocol) continue;
     if (!known.has(row.example_id)) throw unknownExample(where, row.example_id, examples);
     if (byId.has(row.example_id)) throw new UserError(`${where}: the example_id "${row.example_id}" stands twice`);
-    byId.set(row.example_id, typeof row.prediction === "string" ? [row.prediction] : row.prediction);
+    const { prediction, predictions = prediction } = row;
+    byId.set(row.example_id, typeof predictions === "string" ? [predictions] : predictions);
   }
   const missing = examples.filter(({ id }) => !byId.has(id));
   if (missing.length > 0) {

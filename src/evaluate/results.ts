@@ -2,8 +2,8 @@
 import * as z from "zod";
 import type { EvalSummary } from "./summary.ts";
 
-const share = z.number().min(0).max(1);
-const interval = z.strictObject({
+export const share = z.number().min(0).max(1);
+export const interval = z.strictObject({
   estimate: z.number(),
   low: z.number(),
   high: z.number(),
@@ -11,6 +11,15 @@ const interval = z.strictObject({
   subjects: z.int(),
 });
 const difference = z.number().nullable();
+/** A paired comparison of accuracies. */
+export const pairedFields = {
+  difference: interval.describe("accuracy less the other's, paired"),
+  verdict: z.enum(["better", "worse", "open"]).describe("open unless the interval excludes 0"),
+  won: z.int().describe("questions right here alone"),
+  lost: z.int(),
+  mcnemar_p: share.describe("exact, two-sided; takes questions for independent"),
+  detectable_difference: difference.describe("true difference of this pair that shows in four of five trials"),
+};
 const subset = z.strictObject({
   n: z.int(),
   subjects: z.int(),
@@ -24,16 +33,31 @@ const subset = z.strictObject({
   detectable_difference: difference.describe("that two models of unrelated errors must show: 5 % level, 80 % power"),
   parse_failure_rate: share,
   format_rate: share,
-  baselines: z.record(
-    z.string(),
-    z.strictObject({
-      accuracy: share,
-      difference: interval.describe("accuracy less the baseline's, paired"),
-      verdict: z.enum(["better", "worse", "open"]),
-      mcnemar_p: share,
-      detectable_difference: difference,
-    }),
-  ),
+  baselines: z.record(z.string(), z.strictObject({ accuracy: share, ...pairedFields })),
+});
+const pixels = z.int().nullable();
+/** What a comparison must find the same; null: not known. */
+export const conditionsSchema = z.strictObject({
+  questions: z.strictObject({ n: z.int(), sha256: z.string().describe("of ids, questions, options and answers") }),
+  prompt: z.looseObject({ style: z.string(), user: z.string() }).nullable(),
+  decoding: z
+    .strictObject({
+      num_generations: z.int(),
+      temperature: z.number(),
+      top_p: z.number(),
+      top_k: z.int(),
+      seed: z.int().nullable(),
+      max_completion_length: z.int(),
+    })
+    .nullable(),
+  images: z
+    .strictObject({
+      sha256: z.string().describe("of the images' content"),
+      min_pixels: pixels.describe("asked for; null leaves the model's own"),
+      max_pixels: pixels,
+      tokens: z.int().nullable().describe("of all prompts together; null where a server does not tell"),
+    })
+    .nullable(),
 });
 const summary = z.strictObject({
   checkpoint: z.string(),
@@ -44,6 +68,20 @@ const summary = z.strictObject({
     open: subset.optional(),
     choice: subset.optional(),
   }),
+  conditions: conditionsSchema.optional(),
+  facts: z
+    .strictObject({
+      completions: z.int(),
+      claims: z.int(),
+      right: z.int(),
+      wrong: z.int(),
+      precision: interval.nullable(),
+      recall: interval.nullable(),
+      hallucination_rate: interval.nullable().describe("asserted findings that are not there"),
+    })
+    .optional()
+    .describe("reasoning against the known facts of the images"),
+  unanswered: z.record(z.string(), z.int()).optional().describe("answers not to be had, by reason; counted as wrong"),
   sampled: z
     .strictObject({
       generations: z.int(),
@@ -62,7 +100,7 @@ export const resultsSchema = z.strictObject({
     seed: z.int(),
     image_disjoint: z.boolean(),
   }),
-  subject: z.string().describe("what answered: a checkpoint's folder or a file of predictions"),
+  subject: z.string().describe("what answered: a checkpoint's folder, a model at an address, or a file of predictions"),
   prompt: z.string().nullable(),
   bootstrap: z.strictObject({ resamples: z.int(), seed: z.int(), level: share }),
   protocols: z.array(summary).min(1),

@@ -31,7 +31,7 @@ export function sampleRecords(evaluations: readonly (readonly EvalItem[])[]): re
       doc,
       input: question,
       target: answer,
-      resps: [[prediction]],
+      resps: [item.predictions ?? [prediction]],
       filtered_resps: [parsed_answer?.text ?? ""],
       ...Object.fromEntries(metrics),
       token_f1: item.token_f1,

@@ -1,11 +1,11 @@
 /** Scores predictions item by item: one line of evals.jsonl each, so that flips and paired tests need nothing else. */
-import { chosenOption, optionLetter, referenceOption } from "../answers/choice.ts";
+import { chosenOption } from "../answers/choice.ts";
 import { normalisedTokens } from "../answers/normalise.ts";
 import { exactMatch, tokenF1 } from "../answers/open.ts";
 import type { ParsedAnswer } from "../answers/parse.ts";
 import { type AnswerStyle, followsStyle } from "../answers/tags.ts";
 import type { AnswerType, Example } from "../core/records.ts";
-import type { Baselines } from "./baselines.ts";
+import type { BaselineAnswers } from "./baselines.ts";
 import { bleu1, rougeL, tokenRecall } from "./metrics.ts";
 import { type ProtocolName, protocols } from "./protocols/index.ts";
 
@@ -15,6 +15,10 @@ export interface Prediction {
   /** Completion tokens, where known. */
   readonly tokens?: number;
   readonly finishReason?: "stop" | "length";
+  /** Of the prompt, where known. */
+  readonly imageTokens?: number;
+  /** Why there is no answer: the text is empty. */
+  readonly error?: string;
 }
 
 /** One item of an evaluation, as a line of evals.jsonl. */
@@ -29,6 +33,8 @@ export interface EvalItem {
   /** The example's meta: modality, organ, content_type… */
   readonly strata: Readonly<Record<string, string>>;
   readonly prediction: string;
+  /** All answers, where there are several; `prediction` is the first. */
+  readonly predictions?: readonly string[];
   /** The strictly parsed answer with its character span; null when there is none. */
   readonly parsed_answer: ParsedAnswer | null;
   /** 1 or 0, by the strictly parsed answer. */
@@ -49,6 +55,8 @@ export interface EvalItem {
   readonly format: boolean;
   readonly tokens?: number;
   readonly finish_reason?: "stop" | "length";
+  /** Why there is no answer. */
+  readonly error?: string;
 }
 
 export interface ScoreOptions {
@@ -59,43 +67,42 @@ export interface ScoreOptions {
   readonly checkpoint?: string;
 }
 
-/** Scores the predictions, one per example in the same order, under one protocol. */
+/** Scores the predictions, one or several per example in the same order, under one protocol; of several the first counts. */
 export function scoreItems(
   examples: readonly Example[],
-  predictions: readonly (string | Prediction)[],
+  predictions: readonly (string | Prediction | readonly Prediction[])[],
   options: ScoreOptions = {},
 ): readonly EvalItem[] {
   if (examples.length !== predictions.length) {
     throw new Error(`internal: scoreItems: ${predictions.length} predictions for ${examples.length} examples`);
   }
   return examples.map((example, i) => {
-    const prediction = predictions[i]!;
-    return scoreItem(example, typeof prediction === "string" ? { text: prediction } : prediction, options);
+    const given = predictions[i]!;
+    if (typeof given === "string") return scoreItem(example, { text: given }, options);
+    if ("text" in given) return scoreItem(example, given, options);
+    const item = scoreItem(example, given[0]!, options);
+    return given.length === 1 ? item : { ...item, predictions: given.map(({ text }) => text) };
   });
 }
 
 /** The items the baselines' answers give, by baseline name. */
 export function scoreBaselines(
   examples: readonly Example[],
-  baselines: Baselines,
+  baselines: BaselineAnswers,
   protocol: ProtocolName = "viva",
-): Readonly<Record<keyof Baselines, readonly EvalItem[]>> {
-  const itemsOf = (name: keyof Baselines) =>
-    scoreItems(
-      examples,
-      examples.map((example) => spelled(example, baselines[name](example))),
-      { protocol, style: "plain", checkpoint: `baseline:${name}` },
-    );
-  return { majority: itemsOf("majority"), question_only: itemsOf("question_only") };
+): Readonly<Record<string, readonly EvalItem[]>> {
+  const scored = Object.entries(baselines).map(([name, { predictions, style, thinkOpened }]) => {
+    const options = { protocol, style, thinkOpened, checkpoint: `baseline:${name}` };
+    return [name, scoreItems(examples, predictions, options)] as const;
+  });
+  return Object.fromEntries(scored);
 }
 
-/** Options by their letter, which every protocol reads. */
-function spelled({ choices, answerType }: Example, answer: string): string {
-  const option = answerType === "choice" ? referenceOption(answer, choices) : -1;
-  return option < 0 ? answer : optionLetter(option);
-}
-
-function scoreItem(example: Example, { text, tokens, finishReason }: Prediction, options: ScoreOptions): EvalItem {
+function scoreItem(
+  example: Example,
+  { text, tokens, finishReason, error }: Prediction,
+  options: ScoreOptions,
+): EvalItem {
   const { protocol = "viva", style = "think_answer", thinkOpened = false, checkpoint = "" } = options;
   const strict = protocols[protocol].strict(example, text, style);
   const answer = strict.answer === null ? null : answerText(example, strict.answer.text);
@@ -122,6 +129,7 @@ function scoreItem(example: Example, { text, tokens, finishReason }: Prediction,
     format: followsStyle(text, style, thinkOpened),
     ...(tokens === undefined ? {} : { tokens }),
     ...(finishReason === undefined ? {} : { finish_reason: finishReason }),
+    ...(error === undefined ? {} : { error }),
   };
 }
 

@@ -70,5 +70,15 @@ export function minimalDetectableDifference(standardError: number): number {
   return (Z_975 + Z_80) * standardError;
 }
 
+/** That of the mean of values, their standard error multiplied by a factor; null for fewer than two subjects. */
+export function detectableDifference(
+  values: readonly number[],
+  subjects: readonly string[],
+  factor = 1,
+): number | null {
+  const error = factor * clusteredStandardError(values, subjects);
+  return Number.isFinite(error) ? minimalDetectableDifference(error) : null;
+}
+
 const Z_975 = 1.959963984540054;
 const Z_80 = 0.8416212335729143;

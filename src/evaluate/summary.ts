@@ -1,23 +1,19 @@
 /** Sums up scored items: accuracies with intervals over subjects, beside what baselines reach on the same items. */
 
 import { type BootstrapOptions, bootstrapMean, bootstrapMeans, type Interval } from "./bootstrap.ts";
+import type { Conditions } from "./conditions.ts";
+import type { FactSummary } from "./facts.ts";
+import { type PairedComparison, paired } from "./paired.ts";
 import type { SampledSummary } from "./sampled.ts";
 import type { EvalItem } from "./score.ts";
-import { clusteredStandardError, mcnemarExact, minimalDetectableDifference } from "./statistics.ts";
+import { detectableDifference } from "./statistics.ts";
 
 export const SUBSETS = ["overall", "closed", "open", "choice"] as const;
 export type Subset = (typeof SUBSETS)[number];
 
-export interface BaselineComparison {
+export interface BaselineComparison extends PairedComparison {
+  /** The baseline's. */
   readonly accuracy: number;
-  /** Strict accuracy less the baseline's, paired. */
-  readonly difference: Interval;
-  /** The interval excludes 0. */
-  readonly verdict: "better" | "worse" | "open";
-  /** McNemar's exact test over the rows; it takes them for independent, so the interval decides. */
-  readonly mcnemar_p: number;
-  /** The smallest true difference of this pair that so many subjects show in four of five trials; null for one subject. */
-  readonly detectable_difference: number | null;
 }
 
 export interface SubsetSummary {
@@ -48,8 +44,14 @@ export interface EvalSummary {
   readonly protocol: string;
   /** Only the subsets that have items. */
   readonly subsets: Readonly<Partial<Record<Subset, SubsetSummary>>>;
+  /** What a comparison must find the same. */
+  readonly conditions?: Conditions;
   /** Where questions were answered several times. */
   readonly sampled?: SampledSummary;
+  /** Where images have known facts and answers reasoning. */
+  readonly facts?: FactSummary;
+  /** How many answers were not to be had, by reason; they count as wrong. */
+  readonly unanswered?: Readonly<Record<string, number>>;
 }
 
 /** Sums up the items; the baselines' items must be of the same examples (any order). */
@@ -104,7 +106,8 @@ function summariseSubset(
   const { strict: accuracy, lenient, ...overlaps } = byMetric as Record<(typeof METRICS)[number], Interval>;
   const compared = baselines.map(([name], b) => {
     const difference = intervals[METRICS.length + b]!;
-    return [name, compare(strict, theirs[b]!, differences[b]!, difference, subjects)] as const;
+    const accuracy = theirs[b]!.reduce((sum, value) => sum + value, 0) / items.length;
+    return [name, { accuracy, ...paired(strict, theirs[b]!, subjects, difference) }] as const;
   });
   return {
     n: items.length,
@@ -112,7 +115,7 @@ function summariseSubset(
     accuracy,
     lenient_accuracy: lenient,
     ...overlaps,
-    detectable_difference: detectable(strict, subjects, Math.SQRT2),
+    detectable_difference: detectableDifference(strict, subjects, Math.SQRT2),
     parse_failure_rate: share(items, (item) => item.parse_failure),
     format_rate: share(items, (item) => item.format),
     baselines: Object.fromEntries(compared),
@@ -125,28 +128,6 @@ function strictOf(items: readonly EvalItem[], strictById: ReadonlyMap<string, nu
     if (strict === undefined) throw new Error(`internal: summarise: baseline "${name}" lacks item "${example_id}"`);
     return strict;
   });
-}
-
-function compare(
-  ours: readonly number[],
-  theirs: readonly number[],
-  differences: readonly number[],
-  difference: Interval,
-  subjects: readonly string[],
-): BaselineComparison {
-  const right = (values: readonly number[]) => values.map((value) => value === 1);
-  return {
-    accuracy: theirs.reduce((sum, value) => sum + value, 0) / theirs.length,
-    difference,
-    verdict: difference.low > 0 ? "better" : difference.high < 0 ? "worse" : "open",
-    mcnemar_p: mcnemarExact(right(ours), right(theirs)).p,
-    detectable_difference: detectable(differences, subjects),
-  };
-}
-
-function detectable(values: readonly number[], subjects: readonly string[], factor = 1): number | null {
-  const error = factor * clusteredStandardError(values, subjects);
-  return Number.isFinite(error) ? minimalDetectableDifference(error) : null;
 }
 
 function meanOf(items: readonly EvalItem[], metric: (item: EvalItem) => number, options: BootstrapOptions): Interval {

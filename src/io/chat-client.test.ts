@@ -3,11 +3,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import sharp from "sharp";
 import { afterEach, describe, expect, it } from "vitest";
 import { RunError, UserError } from "../core/errors.ts";
 import type { Message } from "../core/records.ts";
-import { type ChatClientOptions, openChatClient } from "./chat-client.ts";
-import { openReplyCache } from "./reply-cache.ts";
+import { cachedChat } from "./cached-chat.ts";
+import { type ChatClientOptions, EndpointError, openChatClient } from "./chat-client.ts";
+import { openReplyCache, type ReplyCache } from "./reply-cache.ts";
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string, count: number) => void;
 
@@ -44,22 +46,19 @@ function reply(response: ServerResponse, content: string): void {
   response.end(JSON.stringify({ choices: [{ message: { role: "assistant", content } }] }));
 }
 
-function client(baseUrl: string, o: Partial<ChatClientOptions> = {}) {
+function client(baseUrl: string, o: Partial<ChatClientOptions> & { readonly cache?: ReplyCache } = {}) {
   const waits: number[] = [];
-  const chat = openChatClient({
+  const endpoint = openChatClient({
     baseUrl,
     model: "judge-1",
     apiKey: null,
     timeoutSeconds: 5,
     maxRetries: 3,
     maxConcurrency: 8,
-    maxTokens: 16,
-    temperature: 0,
-    cache: null,
     sleep: async (ms) => void waits.push(ms),
     ...o,
   });
-  return { chat, waits };
+  return { chat: cachedChat(endpoint, { maxTokens: 16, temperature: 0 }, o.cache ?? null), endpoint, waits };
 }
 
 const ask = (text: string): readonly Message[] => [{ role: "user", content: [{ type: "text", text }] }];
@@ -147,6 +146,62 @@ describe("the chat client", () => {
     await new Promise((closed) => servers.pop()!.close(closed));
     const { chat } = client(baseUrl, { maxRetries: 1 });
     await expect(chat.complete(ask("?"))).rejects.toThrow(/cannot be reached: ECONNREFUSED \(2 attempts\)/);
+  });
+
+  it("sends how to sample, scales images down, and tells why and after how many tokens a reply ended", async () => {
+    const { baseUrl, requests } = await serve((_, response) => {
+      const choices = [{ message: { content: "a long" }, finish_reason: "length" }];
+      response.end(JSON.stringify({ choices, usage: { completion_tokens: 2 } }));
+    });
+    const { endpoint } = client(baseUrl, { maxPixels: 50 });
+    const image = {
+      path: "grey",
+      pixels: { width: 20, height: 10, channels: 1, data: new Uint8Array(200).fill(90) },
+    } as const;
+    const messages: readonly Message[] = [{ role: "user", content: [{ type: "image", image }] }];
+    const body = await endpoint.body(messages, { maxTokens: 2, temperature: 0.7, topP: 0.9, seed: 3 });
+    expect(await endpoint.send(body)).toEqual({ text: "a long", finishReason: "length", tokens: 2 });
+    const sent = JSON.parse(requests[0]!);
+    expect(sent).toMatchObject({ max_tokens: 2, temperature: 0.7, top_p: 0.9, seed: 3 });
+    expect(sent).not.toHaveProperty("top_k");
+    const png = Buffer.from(sent.messages[0].content[0].image_url.url.split(",")[1], "base64");
+    expect(await sharp(png).metadata()).toMatchObject({ width: 10, height: 5 });
+  });
+
+  it("tells failures that every request would share from those of one question", async () => {
+    const failure = async (answer: (response: ServerResponse) => void) => {
+      const { baseUrl } = await serve((_, response) => answer(response));
+      const { endpoint } = client(baseUrl, { maxRetries: 0 });
+      return endpoint.send("{}").catch((error: unknown) => error as EndpointError);
+    };
+    expect(await failure((response) => void response.writeHead(401).end("no"))).toMatchObject({ hopeless: true });
+    expect(await failure((response) => void response.writeHead(404).end())).toMatchObject({ hopeless: true });
+    const tooLong = await failure((response) => void response.writeHead(400).end("context of 9,123 tokens"));
+    expect(tooLong).toMatchObject({ hopeless: false, reason: "answered 400" });
+    expect((tooLong as EndpointError).message).toContain("answered 400 context of 9,123 tokens");
+    expect(await failure((response) => void response.socket!.destroy())).toMatchObject({ hopeless: false });
+    const { baseUrl } = await serve(() => {});
+    await new Promise((closed) => servers.pop()!.close(closed));
+    const gone = await client(baseUrl, { maxRetries: 0 })
+      .endpoint.send("{}")
+      .catch((error: unknown) => error);
+    expect(gone).toBeInstanceOf(EndpointError);
+    expect(gone).toMatchObject({ hopeless: true, reason: "cannot be reached: ECONNREFUSED" });
+  });
+
+  it("stops at once when told, also while it waits for the next attempt", async () => {
+    const { baseUrl, requests } = await serve((_, response, __, count) => {
+      if (count === 1) response.writeHead(503, { "retry-after": "20" }).end();
+    });
+    const endpoint = openChatClient({
+      ...{ baseUrl, model: "m", apiKey: null, timeoutSeconds: 30, maxRetries: 3, maxConcurrency: 2 },
+    });
+    const start = performance.now();
+    for (const ms of [200, 400]) {
+      await expect(endpoint.send("{}", AbortSignal.timeout(ms))).rejects.toThrow(/abort/i);
+    }
+    expect(requests).toHaveLength(2);
+    expect(performance.now() - start).toBeLessThan(5000);
   });
 
   it("has no more requests under way than told", async () => {

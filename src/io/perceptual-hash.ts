@@ -1,7 +1,6 @@
 /** What an image looks like in 256 bits, so that the same picture is found under another name, size or compression. */
-import sharp from "sharp";
 import type { ImageRef } from "../core/records.ts";
-import { decodeImage } from "./images.ts";
+import { greyThumbnail } from "./thumbnail.ts";
 
 /** Bits of a hash, eight 32-bit words. */
 export type PerceptualHash = Uint32Array;
@@ -11,19 +10,11 @@ const NOISE = 3;
 
 /** The difference hash: the image as 17 x 16 greys, a bit for each pair of neighbours in a row, set where the right one is brighter by more than the noise of a JPEG file. */
 export async function perceptualHash(ref: ImageRef): Promise<PerceptualHash> {
-  const { image } = await decodeImage(ref);
-  const { width, height, channels, data } = image;
-  const grey = await sharp(data, { raw: { width, height, channels } })
-    .greyscale()
-    .resize(SIDE + 1, SIDE, { fit: "fill", kernel: "linear" })
-    .raw()
-    .toBuffer();
-  const stride = grey.length / SIDE;
-  const step = stride / (SIDE + 1);
+  const grey = await greyThumbnail(ref, SIDE + 1, SIDE);
   const hash = new Uint32Array((SIDE * SIDE) / 32);
   for (let bit = 0; bit < SIDE * SIDE; bit++) {
-    const at = Math.floor(bit / SIDE) * stride + (bit % SIDE) * step;
-    if (grey[at + step]! > grey[at]! + NOISE) hash[bit >> 5] = hash[bit >> 5]! | (1 << (bit & 31));
+    const at = Math.floor(bit / SIDE) * (SIDE + 1) + (bit % SIDE);
+    if (grey[at + 1]! > grey[at]! + NOISE) hash[bit >> 5] = hash[bit >> 5]! | (1 << (bit & 31));
   }
   return hash;
 }

@@ -46,6 +46,16 @@ export function resizeLanczos(image: RawImage, width: number, height: number): R
   return resize(image, width, height, lanczos);
 }
 
+/** The image scaled down, as Pillow's bicubic does, to at most so many pixels; sides keep their ratio but for rounding. */
+export function fitPixels(image: RawImage, maxPixels: number): RawImage {
+  const { width, height } = image;
+  if (width * height <= maxPixels) return image;
+  const scale = Math.sqrt(maxPixels / (width * height));
+  const [w, h] = [Math.max(1, Math.floor(width * scale)), Math.max(1, Math.floor(height * scale))];
+  // A side that is held at 1 leaves less than its share to the other.
+  return resizeBicubic(image, Math.min(w, Math.floor(maxPixels / h) || 1), Math.min(h, Math.floor(maxPixels / w) || 1));
+}
+
 function resize(image: RawImage, width: number, height: number, filter: Filter): RawImage {
   if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
     throw new Error(`resize: the new size must be positive integers, got ${width} x ${height}`);

@@ -5,7 +5,7 @@ import { type PromptName, type PromptStyle, promptStyle } from "../answers/promp
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
-import { type QuantizedKind, quantizedBits } from "../engine/local/local-core.ts";
+import { type ImageLimits, type QuantizedKind, quantizedBits } from "../engine/local/local-core.ts";
 import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
 import { type AdapterConfig, isAdapterFolder, readAdapterConfig } from "../models/adapter-files.ts";
 import { openProcessor } from "../models/index.ts";
@@ -13,20 +13,22 @@ import { findCheckpoint, listCheckpoints } from "../runs/checkpoints.ts";
 import { isRun, runPaths, stepName } from "../runs/run-folder.ts";
 import { loadRecipe } from "./load.ts";
 import type { Recipe } from "./schema.ts";
-import { imageLimits } from "./session.ts";
+import { evaluationLength, imageLimits } from "./session.ts";
 import { locateModel, type SourceOptions } from "./sources.ts";
 
 export interface OpenCheckpointOptions extends SourceOptions {
   /** A run's checkpoint of this step; the newest by default. */
   readonly step?: number;
   /** In place of the run's prompt; "plain" for a folder that belongs to no run. */
-  readonly prompt?: PromptName;
+  readonly prompt?: PromptName | PromptStyle;
   /** 0: as many as ONNX Runtime chooses. */
   readonly threads?: number;
   /** The CPU by default, whatever a run was trained on. */
   readonly device?: Device;
   /** Rounds the matrices to integers; what is opened can be sampled and scored, not trained. */
   readonly quantize?: QuantizedKind;
+  /** In place of the run's limits on image size; the model's own for a folder that belongs to no run. */
+  readonly imageLimits?: ImageLimits;
 }
 
 export type { PromptName } from "../answers/prompts.ts";
@@ -35,8 +37,11 @@ export interface OpenedCheckpoint {
   readonly engine: LocalEngine;
   readonly processor: Processor;
   readonly prompt: PromptStyle;
-  /** The model folder that was opened. */
+  /** The model or adapter folder that was opened. */
   readonly folder: string;
+  /** Where an adapter's model is; `folder` itself where there is none. */
+  readonly base: string;
+  readonly imageLimits: ImageLimits;
   /** The recipe of the run it belongs to, if any. */
   readonly recipe: Recipe | null;
 }
@@ -54,7 +59,8 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
   const own = recipe === null ? "plain" : recipe.prompt;
   const chosen = o.prompt ?? own;
   const files = existsSync(join(folder, "tokenizer.json")) ? folder : base;
-  const processor = await openProcessor(base, recipe === null ? {} : imageLimits(recipe), files);
+  const limits = o.imageLimits ?? (recipe === null ? {} : imageLimits(recipe));
+  const processor = await openProcessor(base, limits, files);
   const engine = await openLocalEngine(
     {
       modelFolder: base,
@@ -71,7 +77,33 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
     },
     processor,
   );
-  return { engine, processor, prompt: typeof chosen === "string" ? promptStyle(chosen) : chosen, folder, recipe };
+  const prompt = typeof chosen === "string" ? promptStyle(chosen) : chosen;
+  return { engine, processor, prompt, folder, base, imageLimits: limits, recipe };
+}
+
+/** How the run that a path belongs to puts its questions; nothing where it belongs to none. */
+export function questionsAskedBy(path: string): {
+  readonly prompt?: PromptStyle;
+  readonly imageLimits?: ImageLimits;
+  readonly length?: number;
+} {
+  const recipe = recipeOf(path);
+  if (recipe === null) return {};
+  const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
+  return { prompt, imageLimits: imageLimits(recipe), length: evaluationLength(recipe) };
+}
+
+/** The model that a run or an adapter was trained from, as a name to open; throws UserError where there is none. */
+export async function untunedModel(path: string, o: SourceOptions & { readonly step?: number } = {}): Promise<string> {
+  const recipe = recipeOf(path);
+  if (recipe !== null) {
+    const { path: model, revision, init } = recipe.model;
+    if (init === "pretrained") return revision === null ? model : `${model}@${revision}`;
+    throw new UserError(`${path} was trained from random weights: there is no untuned model to stand beside it`);
+  }
+  const adapter = await adapterOf(await modelFolder(path, o), o);
+  if (adapter !== null) return adapter.base;
+  throw new UserError(`${path} is neither a run nor an adapter: name the model it was trained from`);
 }
 
 /**

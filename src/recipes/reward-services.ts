@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseVocabulary, type Vocabulary } from "../answers/concepts/vocabulary.ts";
 import { UserError } from "../core/errors.ts";
 import { openSentenceEncoder, type SentenceEncoder } from "../engine/sentence-encoder.ts";
+import { cachedChat } from "../io/cached-chat.ts";
 import { openChatClient } from "../io/chat-client.ts";
 import { readJson } from "../io/files.ts";
 import { openReplyCache } from "../io/reply-cache.ts";
@@ -45,11 +46,9 @@ export function openRewardServices(
   const encoders = new Map<string, Promise<SentenceEncoder>>();
   return {
     openChat(o) {
-      return openChatClient({
-        ...o,
-        apiKey: o.apiKeyEnv === null ? null : readKey(o.apiKeyEnv, env),
-        cache: openReplyCache(o.cache === null ? join(runFolder, "replies") : resolve(o.cache)),
-      });
+      const apiKey = o.apiKeyEnv === null ? null : readKey(o.apiKeyEnv, env);
+      const cache = openReplyCache(o.cache === null ? join(runFolder, "replies") : resolve(o.cache));
+      return cachedChat(openChatClient({ ...o, apiKey }), o, cache);
     },
     openEncoder(folder) {
       const place = resolve(folder);

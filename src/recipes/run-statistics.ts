@@ -1,7 +1,7 @@
 /** Statistics of recorded evaluations: what changed within a run, by question type, and between runs; every test is paired by question. */
 import { existsSync } from "node:fs";
 import { UserError } from "../core/errors.ts";
-import { bootstrapMean, type EvalItem, mcnemarExact, pairedBootstrap } from "../evaluate/index.ts";
+import { bootstrapMean, type EvalItem, paired } from "../evaluate/index.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import { runPaths } from "../runs/run-folder.ts";
 import type {
@@ -103,13 +103,9 @@ export function pairedChange(before: readonly ScoredItem[], after: readonly Scor
   const pairs = pairsOf(before, after);
   const [old, now] = [pairs.map(([a]) => a.strict), pairs.map(([, b]) => b.strict)];
   const subjects = pairs.map(([, b]) => b.subject_id);
-  const difference = pairedBootstrap(now, old, subjects, options);
-  if (difference === null) return null;
-  const { onlyA, onlyB, p } = mcnemarExact(
-    now.map((score) => score === 1),
-    old.map((score) => score === 1),
-  );
-  return { difference, won: onlyA, lost: onlyB, p };
+  if (pairs.length === 0) return null;
+  const { difference, won, lost, mcnemar_p } = paired(now, old, subjects, options);
+  return { difference, won, lost, p: mcnemar_p };
 }
 
 function changesOf(found: readonly MilestoneItems[]): readonly MilestoneChange[] {

@@ -1,6 +1,6 @@
 /** Opens what a recipe names: data, processor, engine, rewards. Everything a user can get wrong is found here, before a run exists. */
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeOptions, opensThought, type PromptStyle, promptStyle } from "../answers/prompts.ts";
@@ -17,6 +17,7 @@ import type { SkippedExample } from "../train/batches.ts";
 import type { PreferencePair } from "../train/dpo.ts";
 import { checkData } from "./check-data.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
+import { hashModel } from "./model-hash.ts";
 import { loadPairs } from "./pairs.ts";
 import type { PreflightReport } from "./preflight.ts";
 import { openRewards } from "./reward-services.ts";
@@ -208,17 +209,6 @@ function checkRationales({ stages }: Recipe, { style }: PromptStyle, train: read
       `${key} needs a rationale for each example of data.train, and ${without.length} of ${train.length} have none ("${without[0]!.id}" first); set target: answer or use data with rationales`,
     );
   }
-}
-
-/** SHA-256 over a model folder's files, by name. */
-async function hashModel(folder: string): Promise<string> {
-  const hash = createHash("sha256");
-  for (const name of readdirSync(folder).sort()) {
-    if (!/\.(json|jinja|safetensors|txt)$/.test(name)) continue;
-    hash.update(`${name}\n`);
-    for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk as Buffer);
-  }
-  return hash.digest("hex");
 }
 
 async function hashPairs(pairs: readonly PreferencePair[]): Promise<string> {

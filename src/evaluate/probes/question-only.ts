@@ -1,5 +1,5 @@
 /** What the model knows without looking: its answers to a blank image, beside those that training answers alone would give. */
-import { trainBaselines } from "../baselines.ts";
+import { baselineAnswers, trainBaselines } from "../baselines.ts";
 import { scoreBaselines } from "../score.ts";
 import { blank, lacksImages } from "./image-variants.ts";
 import { keyOf, mean, pairsOf, share, valuesOf } from "./measure.ts";
@@ -26,7 +26,8 @@ export const questionOnly: Probe = {
           ),
         ];
         if (train === null) return own;
-        const counted = scoreBaselines(examples, trainBaselines(train), "viva").question_only;
+        const { question_only } = trainBaselines(train);
+        const counted = scoreBaselines(examples, baselineAnswers(examples, { question_only }), "viva").question_only!;
         const difference = valuesOf(pairs, ({ index, item }) => item.strict - counted[index]!.strict);
         const bare = valuesOf(pairs, ({ index }) => counted[index]!.strict);
         return [

@@ -1,0 +1,153 @@
+/** What viva eval asks: the answers of a checkpoint, an endpoint or a file, kept as they come, and those of baselines. */
+import type { Device } from "../core/device.ts";
+import type { Example } from "../core/records.ts";
+import {
+  type Answers,
+  type BaselineAnswers,
+  type Conditions,
+  collectAnswers,
+  decodingOf,
+  hashImages,
+  hashQuestions,
+  nearestNeighbour,
+  openPartial,
+  readPredictions,
+} from "../evaluate/index.ts";
+import { type PromptName, questionsAskedBy, untunedModel } from "../recipes/checkpoint.ts";
+import { type EvaluationSource, openCheckpointSource, openEndpointSource } from "../recipes/evaluation-sources.ts";
+import { downloadReporter } from "./options.ts";
+import type { QuestionOptions } from "./questions.ts";
+
+export interface EvalOptions extends QuestionOptions {
+  readonly protocol?: readonly string[];
+  readonly predictions?: string;
+  readonly endpoint?: string;
+  readonly model?: string;
+  readonly apiKeyEnv?: string;
+  readonly concurrency: number;
+  readonly timeout: number;
+  readonly maxRetries: number;
+  readonly countUnanswered?: boolean;
+  readonly baselineModel?: string;
+  readonly nearestNeighbour: boolean;
+  readonly numGenerations: number;
+  readonly temperature?: number;
+  readonly topP: number;
+  readonly topK: number;
+  readonly maxPixels?: number;
+  readonly prompt?: PromptName;
+  readonly device: Device;
+  readonly step?: number;
+  readonly maxCompletionLength?: number;
+  readonly out: string;
+  readonly results?: string;
+  readonly samples?: string;
+  readonly json?: boolean;
+}
+
+/** Answers with the conditions they were given under; `done` lets go of what was kept of them, once they are written. */
+interface Answered {
+  readonly answers: Answers;
+  readonly subject: string;
+  readonly conditions: Conditions;
+  done(): void;
+}
+
+/** The answers that the command line asks for, or reads. */
+export async function answered(
+  checkpoint: string | undefined,
+  examples: readonly Example[],
+  o: EvalOptions,
+  signal: AbortSignal,
+): Promise<Answered> {
+  const { predictions, endpoint, prompt = "plain" } = o;
+  if (predictions !== undefined) {
+    const style = prompt === "base" ? "think_answer" : prompt;
+    const questions = { n: examples.length, sha256: hashQuestions(examples) };
+    const conditions = { questions, prompt: null, decoding: null, images: null };
+    return { answers: readPredictions(predictions, examples, style), subject: predictions, conditions, done() {} };
+  }
+  const opened =
+    endpoint === undefined
+      ? await openCheckpointSource(checkpoint!, { ...checkpointOptions(o, signal), ...givenStep(o) })
+      : openEndpointSource({ ...o, endpoint, model: o.model!, timeoutSeconds: o.timeout, decoding: decodingFor(o) });
+  return ask(opened, examples, partialFile(o.out, ""), o, signal);
+}
+
+/** Asks and closes what was opened; answers are kept in a file beside --out until they are written there. */
+async function ask(
+  opened: EvaluationSource,
+  examples: readonly Example[],
+  file: string,
+  o: EvalOptions,
+  signal: AbortSignal,
+): Promise<Answered> {
+  const reporter = downloadReporter();
+  try {
+    const { source, subject, prompt } = opened;
+    const questions = { n: examples.length, sha256: hashQuestions(examples) };
+    const images = { sha256: await hashImages(examples), ...opened.images, tokens: null };
+    const conditions = { questions, prompt, decoding: source.decoding, images };
+    const partial = openPartial(file, { answered_by: opened.identity, ...conditions });
+    const said = partial.known.size;
+    if (said > 0) reporter.message(`going on with ${said} of ${examples.length} questions answered in ${file}`);
+    try {
+      const answers = await collectAnswers(source, examples, {
+        partial,
+        unanswered: o.countUnanswered === true ? "count" : "stop",
+        signal,
+        onProgress: (step, total) => reporter.step({ stage: "eval", step, total, metrics: {} }),
+      });
+      return { answers, subject, conditions, done: () => partial.remove() };
+    } catch (error) {
+      if (signal.aborted) reporter.message(`answers are kept in ${file}: the same command goes on from them`);
+      throw error;
+    } finally {
+      partial.close();
+    }
+  } finally {
+    reporter.close();
+    await opened.close();
+  }
+}
+
+/** Baselines beyond the counted ones: the nearest neighbour, and the untuned model where one is named. */
+export async function baselinesBeside(
+  checkpoint: string | undefined,
+  examples: readonly Example[],
+  train: readonly Example[] | null,
+  o: EvalOptions,
+  signal: AbortSignal,
+): Promise<{ readonly answers: BaselineAnswers; done(): void }> {
+  const near = train === null || !o.nearestNeighbour ? {} : await nearestNeighbour(examples, train);
+  if (o.baselineModel === undefined) return { answers: near, done() {} };
+  const sources = { reporter: downloadReporter(), signal };
+  const isOwn = o.baselineModel === "own";
+  const model = isOwn ? await untunedModel(checkpoint!, { ...sources, ...givenStep(o) }) : o.baselineModel;
+  // It is asked as the model beside it is: the run's prompt, length and image limits.
+  const asked = checkpoint === undefined ? {} : questionsAskedBy(checkpoint);
+  const opened = await openCheckpointSource(model, { ...asked, ...checkpointOptions(o, signal, asked.length) });
+  const { answers, done } = await ask(opened, examples, partialFile(o.out, ".untuned"), o, signal);
+  return { answers: { ...near, untuned: answers }, done };
+}
+
+function checkpointOptions(o: EvalOptions, signal: AbortSignal, ownLength?: number) {
+  const { device, prompt, maxPixels } = o;
+  return {
+    ...{ device, reporter: downloadReporter(), signal, decoding: decodingFor(o, ownLength) },
+    ...(prompt === undefined ? {} : { prompt }),
+    ...(maxPixels === undefined ? {} : { imageLimits: { maxPixels } }),
+  };
+}
+
+function givenStep({ step }: EvalOptions) {
+  return step === undefined ? {} : { step };
+}
+
+function decodingFor({ maxCompletionLength, ...o }: EvalOptions, given?: number) {
+  return (ownLength: number) => decodingOf({ ...o, maxCompletionLength: maxCompletionLength ?? given ?? ownLength });
+}
+
+function partialFile(out: string, what: string): string {
+  return `${out.replace(/\.jsonl$/, "")}${what}.partial.jsonl`;
+}

@@ -1,0 +1,82 @@
+/** Who answers: something that gives each question its answers as they come, in any order. The local policy is one. */
+import { encodeQuestion, opensThought, type PromptStyle } from "../answers/prompts.ts";
+import type { AnswerStyle } from "../answers/tags.ts";
+import type { Processor } from "../core/processor.ts";
+import type { Example } from "../core/records.ts";
+import type { Policy } from "../engine/engine.ts";
+import type { Decoding } from "./conditions.ts";
+import type { Prediction } from "./score.ts";
+
+/** Answers still wanted: of the example at `index` those with these numbers, counted from 0. */
+export interface Wanted {
+  readonly index: number;
+  readonly generations: readonly number[];
+}
+
+export interface AnswerListener {
+  /** An answer is there. */
+  onAnswer(index: number, generation: number, prediction: Prediction): void;
+  /** No answer is to be had; the reason is the same for failures of one kind. */
+  onFailure(index: number, generation: number, reason: string): void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface AnswerSource {
+  /** The form answers are asked for. */
+  readonly style: AnswerStyle;
+  readonly decoding: Decoding;
+  /** Whether prompts end in an opened thought, so that answers begin inside it. */
+  opensThought(example: Example): Promise<boolean>;
+  /**
+   * Asks what is wanted. What an answer says depends on its example, its index and its number alone, never on what else is
+   * wanted. Rejects where going on is useless; answers given before that stand.
+   */
+  answer(examples: readonly Example[], wanted: readonly Wanted[], listener: AnswerListener): Promise<void>;
+}
+
+/** Prompts that are encoded and sampled together: bounds memory. Drawn answers depend on it. */
+const GREEDY_CHUNK = 128;
+const DRAWN_CHUNK = 32;
+
+/** A local policy. Its draws are keyed by place within a fixed chunk, so of drawn answers a begun chunk is drawn again whole. */
+export function policySource(
+  policy: Pick<Policy, "sample">,
+  o: { readonly processor: Processor; readonly prompt: PromptStyle; readonly decoding: Decoding },
+): AnswerSource {
+  const { processor, prompt, decoding } = o;
+  const isGreedy = decoding.temperature === 0;
+  const size = isGreedy ? GREEDY_CHUNK : DRAWN_CHUNK;
+  return {
+    style: prompt.style,
+    decoding,
+    opensThought: async (example) => opensThought((await encodeQuestion(processor, example, prompt)).text),
+    async answer(examples, wanted, { onAnswer, signal }) {
+      const wantedOf = new Map(wanted.map(({ index, generations }) => [index, generations]));
+      for (let start = 0; start < examples.length; start += size) {
+        signal?.throwIfAborted();
+        const chunk = Array.from({ length: Math.min(size, examples.length - start) }, (_, i) => start + i);
+        const some = chunk.filter((index) => wantedOf.has(index));
+        const asked = isGreedy || some.length === 0 ? some : chunk;
+        if (asked.length === 0) continue;
+        const prompts = await Promise.all(asked.map((index) => encodeQuestion(processor, examples[index]!, prompt)));
+        const sampling = {
+          numGenerations: decoding.num_generations,
+          maxCompletionLength: decoding.max_completion_length,
+          temperature: decoding.temperature,
+          topP: decoding.top_p,
+          topK: decoding.top_k,
+          seed: decoding.seed ?? 0,
+          step: isGreedy ? 0 : start / size,
+        };
+        for await (const { index: place, completions } of policy.sample(prompts, sampling)) {
+          const index = asked[place]!;
+          const imageTokens = prompts[place]!.tokenIds.filter((id) => id === processor.imageTokenId).length;
+          for (const generation of wantedOf.get(index) ?? []) {
+            const { text, tokenIds, finishReason } = completions[generation]!;
+            onAnswer(index, generation, { text, tokens: tokenIds.length, finishReason, imageTokens });
+          }
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,79 @@
+/** Collects the answers of a source, keeping each as it comes and asking only what is not known yet. */
+import { messageOf, RunError } from "../core/errors.ts";
+import type { Example } from "../core/records.ts";
+import type { AnswerSource } from "./answer-source.ts";
+import type { Answers } from "./evaluate.ts";
+import type { PartialAnswers } from "./partial.ts";
+import type { Prediction } from "./score.ts";
+
+export interface CollectOptions {
+  /** Where answers are kept as they come; without it an interruption loses them. */
+  readonly partial?: PartialAnswers | undefined;
+  /** What a question without an answer does: end the evaluation (default), or count as a wrong answer of its own kind. */
+  readonly unanswered?: "stop" | "count" | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** All answers to all examples. Rejects with RunError, which counts the reasons, where some are not to be had. */
+export async function collectAnswers(
+  source: AnswerSource,
+  examples: readonly Example[],
+  { partial, unanswered = "stop", onProgress, signal }: CollectOptions = {},
+): Promise<Answers> {
+  const generations = source.decoding.num_generations;
+  const predictions = examples.map(({ id }) => {
+    return Array.from({ length: generations }, (_, generation) => partial?.known.get(id)?.get(generation));
+  });
+  const left = predictions.map((given) => given.filter((prediction) => prediction === undefined).length);
+  let done = left.filter((count) => count === 0).length;
+  const failures: { readonly id: string; readonly reason: string }[] = [];
+  const settle = (index: number, generation: number, prediction: Prediction) => {
+    predictions[index]![generation] = prediction;
+    left[index]!--;
+    if (left[index] === 0) onProgress?.(++done, examples.length);
+  };
+  const wanted = predictions.flatMap((given, index) => {
+    const missing = given.flatMap((prediction, generation) => (prediction === undefined ? [generation] : []));
+    return missing.length === 0 ? [] : [{ index, generations: missing }];
+  });
+  if (done > 0) onProgress?.(done, examples.length);
+  try {
+    await source.answer(examples, wanted, {
+      onAnswer(index, generation, prediction) {
+        partial?.append(examples[index]!.id, generation, prediction);
+        settle(index, generation, prediction);
+      },
+      onFailure(index, generation, reason) {
+        failures.push({ id: examples[index]!.id, reason });
+        settle(index, generation, { text: "", error: reason });
+      },
+      signal,
+    });
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error;
+    throw new RunError(`${messageOf(error)}${kept(partial, predictions)}`, { cause: error });
+  }
+  if (failures.length > 0 && unanswered === "stop") {
+    const counts = [...countBy(failures.map(({ reason }) => reason))].map(([reason, n]) => `${n} × ${reason}`);
+    throw new RunError(
+      `${failures.length} of ${examples.length * generations} answers are not to be had (${counts.join("; ")}; first "${failures[0]!.id}")` +
+        `${kept(partial, predictions)}; --count-unanswered scores them as wrong`,
+    );
+  }
+  const thinkOpened = examples.length > 0 && (await source.opensThought(examples[0]!)); // one template made all prompts
+  return { predictions: predictions as readonly (readonly Prediction[])[], style: source.style, thinkOpened };
+}
+
+/** How often each text occurs, in order of first occurrence. */
+export function countBy(texts: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return counts;
+}
+
+function kept(partial: PartialAnswers | undefined, given: readonly (readonly (Prediction | undefined)[])[]): string {
+  const count = given.flat().filter((prediction) => prediction !== undefined && prediction.error === undefined).length;
+  if (partial === undefined || count === 0) return "";
+  return `; ${count} answers are kept in ${partial.path}, and the same command goes on from them`;
+}

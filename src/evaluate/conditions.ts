@@ -1,0 +1,123 @@
+/** What two evaluations must have in common to be compared: the questions, how they were put, how answers were drawn, the images. */
+import { createHash, type Hash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { PromptStyle } from "../answers/prompts.ts";
+import type { Example } from "../core/records.ts";
+
+/** How answers were drawn. */
+export interface Decoding {
+  readonly num_generations: number;
+  /** 0 takes the likeliest token. */
+  readonly temperature: number;
+  readonly top_p: number;
+  readonly top_k: number;
+  /** Null where nothing is drawn. */
+  readonly seed: number | null;
+  readonly max_completion_length: number;
+}
+
+export interface ImageConditions {
+  /** Of the content of all images, in the questions' order. */
+  readonly sha256: string;
+  /** Limits on the size that were asked for; null leaves the model's own. */
+  readonly min_pixels: number | null;
+  readonly max_pixels: number | null;
+  /** Image tokens of all prompts together; null where a server does not tell. */
+  readonly tokens: number | null;
+}
+
+/** Null stands for what is not known, as of answers made elsewhere. */
+export interface Conditions {
+  readonly questions: {
+    readonly n: number;
+    /** Of ids, questions, options and answers, in their order. */
+    readonly sha256: string;
+  };
+  readonly prompt: PromptStyle | null;
+  readonly decoding: Decoding | null;
+  readonly images: ImageConditions | null;
+}
+
+/** The decoding of one likeliest answer, or of several drawn ones; what has no effect on it is left at its neutral value. */
+export function decodingOf(o: {
+  readonly numGenerations?: number | undefined;
+  readonly temperature?: number | undefined;
+  readonly topP?: number | undefined;
+  readonly topK?: number | undefined;
+  readonly seed?: number | undefined;
+  readonly maxCompletionLength: number;
+}): Decoding {
+  const { numGenerations = 1, maxCompletionLength } = o;
+  const temperature = o.temperature ?? (numGenerations > 1 ? 1 : 0);
+  const greedy = temperature === 0;
+  return {
+    num_generations: numGenerations,
+    temperature,
+    top_p: greedy ? 1 : (o.topP ?? 1),
+    top_k: greedy ? 0 : (o.topK ?? 0),
+    seed: greedy ? null : (o.seed ?? 42),
+    max_completion_length: maxCompletionLength,
+  };
+}
+
+/** SHA-256 of what is asked and what is right. */
+export function hashQuestions(examples: readonly Example[]): string {
+  const hash = createHash("sha256");
+  for (const { id, subjectId, question, choices, answer, answerType } of examples) {
+    hash.update(`${JSON.stringify([id, subjectId, question, choices, answer, answerType])}\n`);
+  }
+  return hash.digest("hex");
+}
+
+/** SHA-256 of the images' content, wherever their files lie. */
+export async function hashImages(examples: readonly Example[]): Promise<string> {
+  const known = new Map<string, string>();
+  const hash = createHash("sha256");
+  for (const { images } of examples) {
+    for (const { path, pixels } of images) {
+      const content = known.get(path) ?? digest(createHash("sha256"), pixels?.data ?? (await readFile(path)));
+      known.set(path, content);
+      hash.update(content);
+    }
+    hash.update("\n");
+  }
+  return hash.digest("hex");
+}
+
+function digest(hash: Hash, bytes: Uint8Array): string {
+  return hash.update(bytes).digest("hex");
+}
+
+export const CONDITIONS = ["questions", "prompt", "decoding", "images"] as const;
+export type ConditionName = (typeof CONDITIONS)[number];
+
+export interface ConditionDifference {
+  readonly condition: ConditionName;
+  /** What of it differs, as "max_completion_length 64 against 256". */
+  readonly what: string;
+}
+
+/** What differs between two evaluations; what is known of one alone differs, what is known of neither does not. */
+export function conditionDifferences(a: Conditions, b: Conditions): readonly ConditionDifference[] {
+  return CONDITIONS.flatMap((condition) => {
+    const [left, right] = [a[condition], b[condition]] as const;
+    if (left === null || right === null) {
+      return left === right ? [] : [{ condition, what: `known of one alone` }];
+    }
+    const [one, other] = [fields(left), fields(right)];
+    const names = [...new Set([...Object.keys(one), ...Object.keys(other)])];
+    const parts = names.flatMap((name) => {
+      const [x, y] = [JSON.stringify(one[name] ?? null), JSON.stringify(other[name] ?? null)];
+      return x === y ? [] : [name === "sha256" ? "other content" : `${name} ${brief(x)} against ${brief(y)}`];
+    });
+    return parts.length === 0 ? [] : [{ condition, what: parts.join(", ") }];
+  });
+}
+
+function fields(condition: object): Readonly<Record<string, unknown>> {
+  return condition as Readonly<Record<string, unknown>>;
+}
+
+function brief(json: string): string {
+  return json.length > 60 ? `${json.slice(0, 57)}…` : json;
+}

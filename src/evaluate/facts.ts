@@ -1,0 +1,72 @@
+/** Is the reasoning true? Claims of completions against the known facts of their images, summed up over an evaluation. */
+import { type CheckedClaim, checkClaims, claimText, type FactScore, scoreFacts } from "../answers/claims/check.ts";
+import { readFacts } from "../answers/claims/facts.ts";
+import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
+import { parseRationale } from "../answers/rationale.ts";
+import type { AnswerStyle } from "../answers/tags.ts";
+import type { Example } from "../core/records.ts";
+import { bootstrapMean, type Interval } from "./bootstrap.ts";
+
+export interface FactSummary {
+  /** Completions to questions about images with facts. */
+  readonly completions: number;
+  /** Claims of all completions, each once however often one says it; those true, and those false. The rest the facts cannot tell. */
+  readonly claims: number;
+  readonly right: number;
+  readonly wrong: number;
+  /** Mean over completions of the share of claims that are true, among those the facts can tell; null where none claims. */
+  readonly precision: Interval | null;
+  /** Mean share of the image's facts that the reasoning says; a completion without reasoning says none. */
+  readonly recall: Interval | null;
+  /** Mean share of asserted findings that are not there, over completions that assert one; null where none does. */
+  readonly hallucination_rate: Interval | null;
+}
+
+/** Sums up one text per example, in the same order; null where no example has facts. */
+export function summariseFacts(
+  examples: readonly Example[],
+  texts: readonly string[],
+  o: { readonly style: AnswerStyle; readonly vocabulary: Vocabulary },
+): FactSummary | null {
+  const scored = examples.flatMap((example, i) => {
+    const score = factScore(example, texts[i]!, o);
+    return score === null ? [] : [{ subject: example.subjectId, score }];
+  });
+  if (scored.length === 0) return null;
+  const total = (count: "claims" | "right" | "wrong") => scored.reduce((sum, { score }) => sum + score[count], 0);
+  const mean = (share: "precision" | "recall" | "hallucination") => {
+    const known = scored.flatMap(({ subject, score }) =>
+      score[share] === null ? [] : [[score[share], subject] as const],
+    );
+    return bootstrapMean(
+      known.map(([value]) => value),
+      known.map(([, subject]) => subject),
+    );
+  };
+  return {
+    completions: scored.length,
+    claims: total("claims"),
+    right: total("right"),
+    wrong: total("wrong"),
+    precision: mean("precision"),
+    recall: mean("recall"),
+    hallucination_rate: mean("hallucination"),
+  };
+}
+
+/** How a completion's reasoning does against the facts of its example's image; null for an example without facts. */
+export function factScore(
+  example: Example,
+  text: string,
+  o: { readonly style: AnswerStyle; readonly vocabulary: Vocabulary },
+): FactScore | null {
+  const facts = readFacts(example.facts);
+  if (facts === null) return null;
+  const rationale = parseRationale(text, o.style);
+  return scoreFacts(rationale === null ? [] : distinct(checkClaims(rationale.text, facts, o.vocabulary)), facts);
+}
+
+/** Each claim once, however often it is said. */
+function distinct(checked: readonly CheckedClaim[]): readonly CheckedClaim[] {
+  return [...new Map(checked.map((one) => [claimText(one.claim), one] as const)).values()];
+}

@@ -1,0 +1,88 @@
+/** The nearest-neighbour baseline: the answer of the training question that is most alike in its words and in its image. */
+import { normalisedTokens } from "../answers/normalise.ts";
+import { permutation, randomKey } from "../core/random.ts";
+import type { Example, ImageRef } from "../core/records.ts";
+import { imageVectors } from "../data/index.ts";
+import { amongOptions, type BaselineAnswers, baselineAnswers, rightPositions } from "./baselines.ts";
+import { textSimilarity } from "./text-similarity.ts";
+
+/** Training images that are looked at; of more a fixed random choice with their questions, so that time stays bounded. */
+export const MOST_IMAGES = 2000;
+
+/** The baseline's answers; reads the first image of every training and every asked question. */
+export async function nearestNeighbour(
+  examples: readonly Example[],
+  train: readonly Example[],
+): Promise<BaselineAnswers> {
+  const seen = withFewImages(train);
+  const images = [...seen, ...examples].flatMap(({ images }) => images.slice(0, 1));
+  const nearest = nearestIndices(examples, seen, await imageVectors(images));
+  const byExample = new Map(examples.map((example, i) => [example, seen[nearest[i]!]?.answer ?? ""]));
+  const positions = rightPositions(train);
+  const answer = (example: Example) => amongOptions(example, byExample.get(example)!, positions);
+  return baselineAnswers(examples, { nearest_neighbour: answer });
+}
+
+/**
+ * For each example the index of the training example with the largest sum of two similarities: of the questions' words
+ * (cosine of TF-IDF vectors) and of the first images (correlation of thumbnails; 0 where one has none). Only training
+ * questions of the same answer type count where there are any; of equals the first. -1 without training examples.
+ */
+export function nearestIndices(
+  examples: readonly Example[],
+  train: readonly Example[],
+  vectors: ReadonlyMap<string, Float32Array>,
+): readonly number[] {
+  const texts = numbered(train.map(({ question }) => question));
+  const images = numbered(train.map(({ images }) => images[0]?.path ?? ""));
+  const similarity = textSimilarity(texts.distinct.map(normalisedTokens));
+  const types = new Set(train.map(({ answerType }) => answerType));
+  const wordsOf = remembered((question: string) => similarity(normalisedTokens(question)));
+  const looksOf = remembered((path: string) => {
+    const own = vectors.get(path);
+    return images.distinct.map((other) => dot(own, vectors.get(other)));
+  });
+  return examples.map(({ question, images: [image], answerType }) => {
+    const [words, looks] = [wordsOf(question), looksOf(image?.path ?? "")];
+    let best = -1;
+    let highest = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < train.length; i++) {
+      if (types.has(answerType) && train[i]!.answerType !== answerType) continue;
+      const score = words[texts.numbers[i]!]! + looks[images.numbers[i]!]!;
+      if (score > highest) [best, highest] = [i, score];
+    }
+    return best;
+  });
+}
+
+function withFewImages(train: readonly Example[]): readonly Example[] {
+  const pathOf = ({ images }: { readonly images: readonly ImageRef[] }) => images[0]?.path ?? "";
+  const paths = [...new Set(train.map(pathOf))];
+  if (paths.length <= MOST_IMAGES) return train;
+  const order = permutation(randomKey(0, "nearest-neighbour"), paths.length).slice(0, MOST_IMAGES);
+  const chosen = new Set(Array.from(order, (i) => paths[i]!));
+  return train.filter((example) => chosen.has(pathOf(example)));
+}
+
+/** Distinct texts in order of first occurrence, and each text's number among them. */
+function numbered(texts: readonly string[]) {
+  const index = new Map<string, number>();
+  for (const text of texts) if (!index.has(text)) index.set(text, index.size);
+  return { distinct: [...index.keys()], numbers: texts.map((text) => index.get(text)!) };
+}
+
+function remembered<T>(compute: (key: string) => T): (key: string) => T {
+  const known = new Map<string, T>();
+  return (key) => {
+    const value = known.get(key) ?? compute(key);
+    known.set(key, value);
+    return value;
+  };
+}
+
+function dot(a: Float32Array | undefined, b: Float32Array | undefined): number {
+  if (a === undefined || b === undefined) return 0;
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}

@@ -1,0 +1,99 @@
+/** Answers kept as they come, so that an interrupted evaluation goes on: a JSONL file that says first what was asked, then each answer. */
+import { existsSync, rmSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
+import { UserError } from "../core/errors.ts";
+import { openJsonl, readJsonl } from "../runs/jsonl.ts";
+import { acquireLock } from "../runs/lock.ts";
+import type { Prediction } from "./score.ts";
+
+/** All that decides the answers: who answered (by content), the questions, the prompt, the decoding, the images. */
+export type Asked = Readonly<Record<string, unknown>>;
+
+/** A file of answers, held by one process until it is closed. */
+export interface PartialAnswers {
+  readonly path: string;
+  /** Answers that were there, by example and then by their number. */
+  readonly known: ReadonlyMap<string, ReadonlyMap<number, Prediction>>;
+  append(exampleId: string, generation: number, prediction: Prediction): void;
+  close(): void;
+  /** Closes the file, where it is open, and deletes it: its answers stand elsewhere now. */
+  remove(): void;
+}
+
+interface AnswerLine {
+  readonly kind: "answer";
+  readonly example_id: string;
+  readonly generation: number;
+  readonly text: string;
+  readonly tokens?: number;
+  readonly finish_reason?: "stop" | "length";
+  readonly image_tokens?: number;
+}
+
+/**
+ * Opens or makes the file. Throws UserError where it holds answers to something else, naming what differs, and where
+ * another process is writing it. A last line that a kill cut short is dropped.
+ */
+export function openPartial(path: string, asked: Asked): PartialAnswers {
+  const lock = acquireLock(`${path}.lock`);
+  try {
+    const lines = existsSync(path) ? readJsonl(path) : [];
+    const [first, ...answers] = lines;
+    const isNew = answers.length === 0; // a file without answers holds nothing to lose
+    if (isNew) rmSync(path, { force: true });
+    else checkSame(path, first!, asked);
+    const stream = openJsonl(path);
+    if (isNew) stream.append({ kind: "asked", asked });
+    const known = new Map<string, Map<number, Prediction>>();
+    for (const line of answers as unknown as readonly AnswerLine[]) {
+      const ofExample = known.get(line.example_id) ?? new Map<number, Prediction>();
+      known.set(line.example_id, ofExample.set(line.generation, predictionOf(line)));
+    }
+    const close = () => {
+      stream.close();
+      lock.release();
+    };
+    return {
+      path,
+      known,
+      append(example_id, generation, { text, tokens, finishReason, imageTokens }) {
+        stream.append({
+          ...{ kind: "answer", example_id, generation, text },
+          ...{ tokens, finish_reason: finishReason, image_tokens: imageTokens },
+        } satisfies { [Key in keyof AnswerLine]: AnswerLine[Key] | undefined });
+      },
+      close,
+      remove() {
+        close();
+        rmSync(path, { force: true });
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function checkSame(path: string, first: Readonly<Record<string, unknown>>, asked: Asked): void {
+  const remedy = "delete it to start anew, or name another --out";
+  const before = first["asked"];
+  if (first["kind"] !== "asked" || typeof before !== "object" || before === null) {
+    throw new UserError(`${path}: no file of an interrupted evaluation: ${remedy}`);
+  }
+  const now = JSON.parse(JSON.stringify(asked)) as Record<string, unknown>;
+  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+  const different = names.filter((name) => !isDeepStrictEqual((before as Record<string, unknown>)[name], now[name]));
+  if (different.length === 0) return;
+  throw new UserError(
+    `${path} holds the answers of an interrupted evaluation with another ${different.join(", ")}: repeat that command to go on with it; ${remedy}`,
+  );
+}
+
+function predictionOf({ text, tokens, finish_reason, image_tokens }: AnswerLine): Prediction {
+  return {
+    text,
+    ...(tokens === undefined ? {} : { tokens }),
+    ...(finish_reason === undefined ? {} : { finishReason: finish_reason }),
+    ...(image_tokens === undefined ? {} : { imageTokens: image_tokens }),
+  };
+}
