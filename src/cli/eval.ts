@@ -6,6 +6,7 @@ import {
   type EvalItem,
   evaluateAnswers,
   evaluationResults,
+  findImageBaselines,
   findProtocol,
   formatSummary,
   type ProtocolName,
@@ -48,6 +49,11 @@ export function evalCommand(interruption: Interruption): Command {
     )
     .option("--top-p <p>", "keep the likeliest tokens up to this probability", decimalNumber(0, 1), 1)
     .option("--top-k <k>", "keep the k likeliest tokens; 0 keeps all", wholeNumber(0), 0)
+    .option(
+      "--baseline <names>",
+      "the same model with other images: blank_image, wrong_image, both by a comma",
+      findImageBaselines,
+    )
     .option("--baseline-model <model>", "an untuned model to stand beside; own: what the run or adapter began from")
     .option("--no-nearest-neighbour", "leave out the baseline that reads the training images")
     .addOption(outOption("JSONL: one line per question, then the summary"))
@@ -105,6 +111,9 @@ function checkOptions(checkpoint: string | undefined, o: EvalOptions): void {
   if (o.topP === 0) throw new UserError("--top-p must be above 0");
   if (o.numGenerations > 1 && o.temperature === 0) {
     throw new UserError("--num-generations above 1 needs a --temperature above 0: all answers would be the same");
+  }
+  if (o.baseline !== undefined && o.predictions !== undefined) {
+    throw new UserError("--baseline asks the model again, and --predictions has none to ask");
   }
   if (o.baselineModel === "own" && checkpoint === undefined) {
     throw new UserError("--baseline-model own needs a run or an adapter; name a model in place of own");

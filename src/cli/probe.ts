@@ -11,6 +11,7 @@ import {
   type ProtocolName,
   probeResults,
   probes,
+  readCalibration,
   runProbes,
 } from "../evaluate/index.ts";
 import { openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
@@ -36,7 +37,8 @@ import {
   type QuestionOptions,
 } from "./questions.ts";
 
-interface ProbeOptions extends QuestionOptions, Omit<ProbeToolOptions, "device"> {
+interface ProbeOptions extends QuestionOptions, Omit<ProbeToolOptions, "device" | "calibration"> {
+  readonly calibration?: string;
   readonly probe?: readonly string[];
   readonly protocol: string;
   readonly prompt?: PromptName;
@@ -80,14 +82,15 @@ export function probeCommand(interruption: Interruption): Command {
 async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): Promise<void> {
   const names = findProbes(o.probe ?? []);
   const protocol = findProtocol(o.protocol).name as ProtocolName;
-  checkJudge(o, names);
-  const { examples, train } = await loadQuestions(o, signal);
+  checkTools(o, names);
+  const calibration = o.calibration === undefined ? null : readCalibration(o.calibration);
+  const { examples, train } = await loadQuestions(o, signal, names.includes("question_only"));
   const reporter = downloadReporter();
   const source = { ...o, reporter, signal };
   const opened = await openCheckpoint(checkpoint, source);
   try {
     const { processor, prompt, folder: subject, recipe } = opened;
-    const tools = await openProbeTools(source, prompt, join(dirname(o.out), "replies"));
+    const tools = await openProbeTools({ ...source, calibration }, prompt, join(dirname(o.out), "replies"));
     try {
       const { results, answers } = await runProbes(opened.engine.policy, examples, names, {
         processor,
@@ -124,7 +127,7 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
 }
 
 /** What belongs together is given together, and a tool only where its probe runs. */
-function checkJudge(o: ProbeOptions, names: readonly ProbeName[]): void {
+function checkTools(o: ProbeOptions, names: readonly ProbeName[]): void {
   if ((o.judgeUrl === undefined) !== (o.judgeModel === undefined)) {
     throw new UserError("--judge-url and --judge-model belong together: give both or neither");
   }

@@ -34,8 +34,8 @@ export function protocolOption(more = ""): Option {
   return new Option("--protocol <name>", `how answers are scored${more}: ${names}`);
 }
 
-/** The questions, and the training split that baselines count; null, with a word on stderr, where there is none. */
-export async function loadQuestions(o: QuestionOptions, signal: AbortSignal) {
+/** The questions, and where `withTrain` the training split that baselines count; null, with a word on stderr, for none. */
+export async function loadQuestions(o: QuestionOptions, signal: AbortSignal, withTrain = true) {
   const where = { key: "--path", reporter: downloadReporter(), signal };
   const source = {
     name: o.data,
@@ -44,6 +44,7 @@ export async function loadQuestions(o: QuestionOptions, signal: AbortSignal) {
     ...(o.path === undefined ? {} : { path: (await locateDataset(o.path, where)).folder }),
   };
   const examples = evaluationSubset(await loadDataset({ ...source, split: o.split }), o.limit ?? null, o.seed);
+  if (!withTrain) return { examples, train: null };
   const train = await loadDataset({ ...source, split: "train" }).catch((error: unknown) => {
     if (!(error instanceof UserError)) throw error;
     console.error(`no baselines, the training split cannot be read: ${error.message}`);

@@ -28,12 +28,12 @@ export {
   evaluatePolicy,
 } from "./evaluate.ts";
 export { type FactSummary, factScore, summariseFacts } from "./facts.ts";
+export { findImageBaselines, type ImageBaselineName, withBaselineImages } from "./image-baselines.ts";
 export { nearestNeighbour } from "./nearest.ts";
 export { type PairedComparison, paired, verdictOf } from "./paired.ts";
 export { type Asked, openPartial, type PartialAnswers } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";
 export { readCalibration } from "./probes/calibration.ts";
-export { blank, lacksImages, wrongImage } from "./probes/image-variants.ts";
 export { type ProbeName, probes } from "./probes/index.ts";
 export type { ProbeTools } from "./probes/probe.ts";
 export { type ProbeResults, probeResults, probesJsonSchema } from "./probes/results.ts";

@@ -1,7 +1,7 @@
 /** Opens what some probes need beside the policy: an encoder, a judge, the untuned model. */
 import type { PromptStyle } from "../answers/prompts.ts";
 import type { Device } from "../core/device.ts";
-import { type ProbeTools, readCalibration } from "../evaluate/index.ts";
+import type { ProbeTools } from "../evaluate/index.ts";
 import { buildRewards, type Reward } from "../rewards/index.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { openRewardServices } from "./reward-services.ts";
@@ -14,8 +14,8 @@ export interface ProbeToolOptions extends SourceOptions {
   readonly judgeModel?: string;
   /** The environment variable that holds the judge's key. */
   readonly judgeKeyEnv?: string;
-  /** File with verdicts of people. */
-  readonly calibration?: string;
+  /** Rationales with the verdicts of people. */
+  readonly calibration: ProbeTools["calibration"];
   /** The model before tuning. */
   readonly untuned?: string;
   readonly device?: Device;
@@ -29,7 +29,6 @@ export async function openProbeTools(
   prompt: PromptStyle,
   folder: string,
 ): Promise<OpenedProbeTools> {
-  const calibration = o.calibration === undefined ? null : readCalibration(o.calibration);
   const services = openRewardServices(folder);
   const scorer = async (options: Readonly<Record<string, unknown>>): Promise<Reward> => {
     const [built] = await buildRewards({ semantic: { weight: 1, ...options } }, { style: prompt.style, services });
@@ -47,7 +46,7 @@ export async function openProbeTools(
         : await scorer({ scorer: "judge", base_url: o.judgeUrl, model: o.judgeModel, ...keyed });
     const untuned = o.untuned === undefined ? null : await openCheckpoint(o.untuned, o);
     return {
-      calibration,
+      calibration: o.calibration,
       embedding,
       judge,
       untuned: untuned === null ? null : { policy: untuned.engine.policy, processor: untuned.processor, prompt },
