@@ -95,7 +95,16 @@ describe("viva probe", { timeout: MINUTES }, () => {
       expect([code, stderr.trim().split("\n").length], stderr).toEqual([2, 1]);
       expect(stderr).toMatch(message);
     }
-    const { code, stderr } = await viva(folder, "eval", "run", ...data, "--baseline", "blank_imag", "--out", "no.jsonl");
+    const { code, stderr } = await viva(
+      folder,
+      "eval",
+      "run",
+      ...data,
+      "--baseline",
+      "blank_imag",
+      "--out",
+      "no.jsonl",
+    );
     expect([code, stderr]).toEqual([2, expect.stringContaining('did you mean "blank_image"?')]);
   });
 });
