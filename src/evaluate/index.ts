@@ -36,7 +36,7 @@ export { readPredictions } from "./predictions.ts";
 export { readCalibration } from "./probes/calibration.ts";
 export { type ProbeName, probes } from "./probes/index.ts";
 export type { ProbeTools } from "./probes/probe.ts";
-export { type ProbeResults, probeResults, probesJsonSchema } from "./probes/results.ts";
+export { type ProbeResults, probeResults, probesJsonSchema, probesSchema } from "./probes/results.ts";
 export { findProbes, runProbes } from "./probes/run.ts";
 export { formatProbes, probeRows } from "./probes/table.ts";
 export { findProtocol, type Protocol, type ProtocolName, protocols } from "./protocols/index.ts";
