@@ -1,8 +1,17 @@
-/** Writes the JSON Schemas of viva's output files to docs/schemas. */
+/** Writes the JSON Schemas of study files and of viva's output files to docs/schemas. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { probesJsonSchema, resultsJsonSchema } from "../src/evaluate/index.ts";
+import { studyJsonSchema } from "../src/recipes/study/schema.ts";
+import { studyResultsJsonSchema } from "../src/runs/study-results.ts";
 
 const folder = new URL("../docs/schemas/", import.meta.url);
+const schemas = {
+  "evaluation-results": resultsJsonSchema(),
+  "probe-results": probesJsonSchema(),
+  study: studyJsonSchema(),
+  "study-results": studyResultsJsonSchema(),
+};
 mkdirSync(folder, { recursive: true });
-writeFileSync(new URL("evaluation-results.json", folder), `${JSON.stringify(resultsJsonSchema(), null, 2)}\n`);
-writeFileSync(new URL("probe-results.json", folder), `${JSON.stringify(probesJsonSchema(), null, 2)}\n`);
+for (const [name, schema] of Object.entries(schemas)) {
+  writeFileSync(new URL(`${name}.json`, folder), `${JSON.stringify(schema, null, 2)}\n`);
+}

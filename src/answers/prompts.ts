@@ -1,6 +1,6 @@
 /** How a question is put to a model, and how its answer is written as a target to learn from. */
 import { UserError } from "../core/errors.ts";
-import type { EncodeOptions, Processor } from "../core/processor.ts";
+import type { EncodeOptions, Processor, PromptTemplate } from "../core/processor.ts";
 import type { Example, Message, Prompt } from "../core/records.ts";
 import { optionLetter, referenceOption } from "./choice.ts";
 import { ANSWER_CLOSE, ANSWER_OPEN, type AnswerStyle, THINK_CLOSE, THINK_OPEN } from "./tags.ts";
@@ -10,8 +10,8 @@ export interface PromptStyle {
   readonly style: AnswerStyle;
   readonly system: string | null;
   readonly user: string;
-  /** The model's own chat template (default), or a plain transcript for language models that know none. */
-  readonly template?: "chat" | "transcript";
+  /** The model's own chat template (default), a plain transcript for models that know none, or the bare text. */
+  readonly template?: PromptTemplate;
   /** Text that the assistant's turn begins with; part of the prompt, not of the completion. */
   readonly assistant_prefix?: string | null;
 }

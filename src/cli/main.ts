@@ -13,6 +13,7 @@ import { generateCommand } from "./generate.ts";
 import { logprobsCommand } from "./logprobs.ts";
 import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
+import { studyCommand } from "./study.ts";
 import { trainCommand } from "./train.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
@@ -23,6 +24,7 @@ const program = new Command("viva")
   .showHelpAfterError("(--help shows what is known)")
   .addCommand(demoCommand(interruption))
   .addCommand(trainCommand(interruption))
+  .addCommand(studyCommand(interruption))
   .addCommand(evalCommand(interruption))
   .addCommand(probeCommand(interruption))
   .addCommand(generateCommand(interruption))

@@ -24,6 +24,7 @@ interface TrainOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly preflightOnly?: boolean;
+  readonly report?: boolean;
 }
 
 interface TrainCommandOptions extends TrainOptions {
@@ -43,6 +44,7 @@ export function trainCommand(interruption: Interruption): Command {
     .option("--dry-run", "sample a few questions, show what each reward says, and train nothing")
     .option("--prompts <n>", "with --dry-run: questions per stage (default: 4)", wholeNumber(1))
     .option("--checkpoint <path>", "with --dry-run: sample from a run's checkpoint (default: the recipe's model)")
+    .option("--no-report", "write no report.html at the end")
     .option("--json", "progress as JSON lines; with --dry-run one JSON object")
     .option("--quiet", "warnings and errors only")
     .action(async (recipe: string | undefined, options: TrainCommandOptions) => {
@@ -95,7 +97,7 @@ export async function train(
   const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
   const folder = resolve(options.run ?? defaultRunFolder(loaded.recipe.name));
   const result = await trainIn(folder, loaded, { reporter, resume, signal });
-  await reportOn(folder, reporter);
+  if (options.report !== false) await reportOn(folder, reporter);
   return { ...result, folder };
 }
 

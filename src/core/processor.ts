@@ -1,6 +1,9 @@
 /** What turns messages into a model's input and its tokens into text: one implementation per model family. */
 import type { ImageSize, Message, Prompt } from "./records.ts";
 
+/** How messages become a prompt's text. */
+export type PromptTemplate = "chat" | "transcript" | "document";
+
 export interface EncodeOptions {
   /** Ends the prompt with the opening of an assistant turn; default true. */
   readonly addGenerationPrompt?: boolean;
@@ -10,9 +13,9 @@ export interface EncodeOptions {
   readonly assistantPrefix?: string;
   /**
    * The model's chat template (default), or a transcript in plain words for models that were never taught one: the system
-   * text on a line, then "User: …" and "Assistant: …" lines.
+   * text on a line, then "User: …" and "Assistant: …" lines; or the parts alone without any turn, to pre-train on documents.
    */
-  readonly template?: "chat" | "transcript";
+  readonly template?: PromptTemplate;
 }
 
 /** What a prompt would be, told from the sizes of its images alone. */

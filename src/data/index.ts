@@ -11,6 +11,7 @@ import { mmmuMedical } from "./mmmu-medical.ts";
 import { omnimedvqa } from "./omnimedvqa.ts";
 import { pathVqa } from "./path-vqa.ts";
 import { phantom } from "./phantom/phantom.ts";
+import { phantomReports } from "./phantom/world/reports.ts";
 import { phantomWorld } from "./phantom/world/world.ts";
 import { pmcVqa } from "./pmc-vqa.ts";
 import { slake } from "./slake.ts";
@@ -34,6 +35,7 @@ export const datasets = {
   jsonl,
   phantom,
   phantom_world: phantomWorld,
+  phantom_reports: phantomReports,
 } as const;
 
 /** As a recipe names data: `{ name: slake, path: …, split: train }`. */

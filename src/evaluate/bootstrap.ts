@@ -151,7 +151,7 @@ function alike(sums: Float64Array, counts: Float64Array) {
 }
 
 /** How often each kind is drawn in as many draws as there are subjects: splitmix32, counted from `state`. */
-function draw(times: Uint32Array, kindOf: Uint32Array, state: number): void {
+export function draw(times: Uint32Array, kindOf: Uint32Array, state: number): void {
   const n = kindOf.length;
   times.fill(0);
   let at = state | 0;

@@ -19,6 +19,7 @@ export {
   hashQuestions,
   type ImageConditions,
 } from "./conditions.ts";
+export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
 export {
   type Answers,
   answerQuestions,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../core/errors.ts";
 import type { Message } from "../core/records.ts";
-import { renderChat } from "./chat-template.ts";
+import { promptTemplate, renderChat } from "./chat-template.ts";
 
 const templates = "../shared/models/chat_templates";
 const text = (words: string) => ({ type: "text", text: words }) as const;
@@ -44,6 +44,28 @@ describe("renderChat", () => {
       new UserError("the model's chat template cannot be rendered: only users"),
     );
     expect(() => renderChat("{% for %}", [])).toThrow(UserError);
+  });
+});
+
+describe("promptTemplate", () => {
+  const messages: Message[] = [
+    { role: "system", content: [text("Be brief.")] },
+    { role: "user", content: [image, text("What?")] },
+  ];
+  const render = (kind: "chat" | "transcript" | "document") =>
+    renderChat(
+      promptTemplate(kind, "{{ messages[1].content[1].text }}<image>", { image: "<i>", begin: "{{ bos }}" }),
+      messages,
+      {
+        addGenerationPrompt: true,
+        variables: { bos: "<s>" },
+      },
+    );
+
+  it("is the model's own, a transcript, or the bare text", () => {
+    expect(render("chat")).toBe("What?<image>");
+    expect(render("transcript")).toBe("<s>Be brief.\nUser: <i>What?\nAssistant:");
+    expect(render("document")).toBe("<s>Be brief.<i>What?");
   });
 });
 

@@ -1,6 +1,7 @@
 /** Renders a model's jinja chat template: messages to the prompt's text, image placeholders included. */
 import { Template } from "@huggingface/jinja";
 import { messageOf, UserError } from "../core/errors.ts";
+import type { PromptTemplate } from "../core/processor.ts";
 import type { Message } from "../core/records.ts";
 import { createTimeLimit } from "./time-limit.ts";
 
@@ -41,17 +42,27 @@ export function renderChat(template: string, messages: readonly Message[], optio
   }
 }
 
-/**
- * A template for models that were never taught a chat: the system text on a line, then "User: …" and "Assistant: …" lines.
- * `imageText` is how the model's family writes an image.
- */
-export function transcriptTemplate(imageText: string): string {
-  return `{%- for message in messages -%}
-{{ '' if message.role == 'system' else (message.role | capitalize) + ': ' }}
-{%- for part in message.content -%}
-{{ '${imageText}' if part.type == 'image' else part.text }}
-{%- endfor -%}
-{{ '\\n' }}
+/** How a family writes what no chat template says. */
+export interface PlainText {
+  /** An image within a text. */
+  readonly image: string;
+  /** What every text begins with, in jinja; none where absent. */
+  readonly begin?: string;
+}
+
+/** The jinja template of a kind of prompt; `chat` is the model's own. */
+export function promptTemplate(kind: PromptTemplate, chat: string, { image, begin = "" }: PlainText): string {
+  const part = `{{ '${image}' if part.type == 'image' else part.text }}`;
+  const parts = `{%- for part in message.content -%}${part}{%- endfor -%}`;
+  switch (kind) {
+    case "chat":
+      return chat;
+    case "transcript":
+      return `${begin}{%- for message in messages -%}
+{{ '' if message.role == 'system' else (message.role | capitalize) + ': ' }}${parts}{{ '\\n' }}
 {%- endfor -%}
 {{ 'Assistant:' if add_generation_prompt else '' }}`;
+    case "document":
+      return `${begin}{%- for message in messages -%}${parts}{%- endfor -%}`;
+  }
 }

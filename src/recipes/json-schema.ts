@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { recipeSchema } from "./schema.ts";
 
-type Schema = Readonly<Record<string, unknown>>;
+export type Schema = Readonly<Record<string, unknown>>;
 
 /** JSON Schema (draft 2020-12) of what a user may write. */
 export function recipeJsonSchema(): Schema {
@@ -11,8 +11,12 @@ export function recipeJsonSchema(): Schema {
 }
 
 /** The keys known at a place of a recipe; `value` is the recipe there, whose `kind` picks among alternatives. */
-export function knownKeys(path: readonly PropertyKey[], recipe: unknown): readonly string[] {
-  let here: readonly Schema[] = [recipeJsonSchema()];
+export function knownKeys(
+  path: readonly PropertyKey[],
+  recipe: unknown,
+  schema: Schema = recipeJsonSchema(),
+): readonly string[] {
+  let here: readonly Schema[] = [schema];
   let value = recipe;
   for (const part of path) {
     here = alternatives(here, value).flatMap((schema) => below(schema, part));

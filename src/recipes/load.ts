@@ -1,11 +1,12 @@
 /** Reading recipes: YAML file, `--set` overrides, schema, paths; and writing the resolved recipe back. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
-import { type Document, isNode, LineCounter, parseDocument, stringify } from "yaml";
-import { messageOf, UserError } from "../core/errors.ts";
+import { stringify } from "yaml";
+import { UserError } from "../core/errors.ts";
 import { applyOverride, type Override, parseOverride } from "./overrides.ts";
 import { describeProblem, type KeyPath } from "./problems.ts";
 import { type Recipe, type RewardSpec, recipeSchema, type Stage } from "./schema.ts";
+import { readYamlFile, type YamlFile } from "./yaml-file.ts";
 
 /** A recipe ready to run, and the YAML that reloads to it. */
 export interface LoadedRecipe {
@@ -15,12 +16,16 @@ export interface LoadedRecipe {
 
 /** Loads a recipe; every mistake in it is a UserError of one sentence that names the file, the line and the key. */
 export function loadRecipe(file: string, sets: readonly string[] = []): LoadedRecipe {
-  const { document, lines } = readYaml(file);
+  const yaml = readYamlFile(file, "recipe");
   const overrides = sets.map(parseOverride);
-  const input = overrides.reduce<unknown>((value, override) => applyOverride(value, override), toPlain(document, file));
-  const checked = parseRecipe(input, (path) => origin(path, file, document, lines, overrides));
-  const recipe = resolvePaths(checked, file);
+  const input = overrides.reduce<unknown>((value, override) => applyOverride(value, override), yaml.value);
+  const recipe = locatedRecipe(input, file, (path) => origin(path, yaml, overrides));
   return { recipe, yaml: resolvedYaml(recipe) };
+}
+
+/** A recipe given as plain data in a file: checked, and its paths found as those of a recipe in that file. */
+export function locatedRecipe(input: unknown, file: string, where: (path: KeyPath) => string): Recipe {
+  return resolvePaths(parseRecipe(input, where), file);
 }
 
 /** Checks plain data against the schema and fills in the defaults; `where` names what a problem's path came from. */
@@ -39,53 +44,12 @@ export function resolvedYaml(recipe: Recipe, notes: Readonly<Record<string, stri
   return comments.join("") + stringify(recipeSchema.parse(recipe), { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-function readYaml(file: string): { document: Document; lines: LineCounter } {
-  const lines = new LineCounter();
-  const document = parseDocument(readText(file), { lineCounter: lines, prettyErrors: false });
-  const error = document.errors[0];
-  if (error !== undefined) {
-    const { line, col } = lines.linePos(error.pos[0]);
-    throw new UserError(`${file}, line ${line}, column ${col}: not valid YAML: ${error.message}`);
-  }
-  if (document.contents === null) throw new UserError(`${file}: the recipe is empty`);
-  return { document, lines };
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw new UserError(isMissing ? `${file}: no such recipe` : `${file}: cannot be read: ${messageOf(error)}`);
-  }
-}
-
-function toPlain(document: Document, file: string): unknown {
-  try {
-    return document.toJS();
-  } catch (error) {
-    throw new UserError(`${file}: not valid YAML: ${messageOf(error)}`); // aliases that multiply without end
-  }
-}
-
 /** The `--set` that a path came from, else the file and the line of the nearest key that exists. */
-function origin(
-  path: KeyPath,
-  file: string,
-  document: Document,
-  lines: LineCounter,
-  overrides: readonly Override[],
-): string {
+function origin(path: KeyPath, yaml: YamlFile, overrides: readonly Override[]): string {
   const isBelow = (inner: KeyPath, outer: KeyPath) => outer.every((part, i) => part === inner[i]);
   const override =
-    overrides.findLast((o) => isBelow(path, o.path)) ??
-    overrides.find((o) => !document.hasIn(path) && isBelow(o.path, path)); // it made this key on its way
-  if (override !== undefined) return `--set ${override.text}`;
-  for (let length = path.length; length > 0; length--) {
-    const node = document.getIn(path.slice(0, length), true);
-    if (isNode(node) && node.range) return `${file}, line ${lines.linePos(node.range[0]).line}`;
-  }
-  return file;
+    overrides.findLast((o) => isBelow(path, o.path)) ?? overrides.find((o) => !yaml.has(path) && isBelow(o.path, path)); // it made this key on its way
+  return override === undefined ? yaml.origin(path) : `--set ${override.text}`;
 }
 
 function resolvePaths(recipe: Recipe, file: string): Recipe {

@@ -1,7 +1,7 @@
 /** What is wrong with a recipe, as one sentence: where, the full path of the key, what it must be and what it is. */
 import type * as z from "zod";
 import { nearest } from "../core/suggest.ts";
-import { knownKeys } from "./json-schema.ts";
+import { knownKeys, type Schema } from "./json-schema.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -9,12 +9,17 @@ type Issue = z.core.$ZodIssue;
 export type KeyPath = readonly PropertyKey[];
 
 /** The first problem as a sentence; `where` names file and line, or the option, that a path came from. */
-export function describeProblem(issues: readonly Issue[], recipe: unknown, where: (path: KeyPath) => string): string {
+export function describeProblem(
+  issues: readonly Issue[],
+  recipe: unknown,
+  where: (path: KeyPath) => string,
+  schema?: Schema,
+): string {
   const all = issues.flatMap(innermost);
   const issue = all.find(({ code }) => code === "unrecognized_keys") ?? all[0]!; // a typo also makes a key missing
   const path = issue.code === "unrecognized_keys" ? [...issue.path, issue.keys[0]!] : issue.path;
   const more = all.length > 1 ? ` (and ${all.length - 1} more)` : "";
-  return `${where(path)}: ${sentence(issue, path, recipe)}${more}`;
+  return `${where(path)}: ${sentence(issue, path, recipe, schema)}${more}`;
 }
 
 /** "stages.0.steps"; the whole recipe is "the recipe". */
@@ -30,9 +35,9 @@ export function valueAt(root: unknown, path: KeyPath): unknown {
   );
 }
 
-function sentence(issue: Issue, path: KeyPath, recipe: unknown): string {
+function sentence(issue: Issue, path: KeyPath, recipe: unknown, schema?: Schema): string {
   if (issue.code === "unrecognized_keys") {
-    const known = knownKeys(issue.path, recipe);
+    const known = knownKeys(issue.path, recipe, schema);
     const near = nearest(issue.keys[0]!, known);
     const advice = near === null ? `known here: ${known.join(", ")}` : `did you mean ${near}?`;
     return `unknown key ${spell(path)}; ${advice}`;

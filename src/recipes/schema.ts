@@ -118,9 +118,11 @@ const prompt = z
         style: oneOf("think_answer", "answer_only", "plain").default("think_answer"),
         system: text().nullable().default(null),
         user: userTemplate,
-        template: oneOf("chat", "transcript")
+        template: oneOf("chat", "transcript", "document")
           .default("chat")
-          .describe("The model's chat template, or a transcript of User and Assistant for base models."),
+          .describe(
+            "The model's chat template; a transcript of User and Assistant, for base models; or the bare text.",
+          ),
         assistant_prefix: text()
           .nullable()
           .default(null)

@@ -42,6 +42,11 @@ export function duration(seconds: number): string {
   return seconds < 3600 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/** "length" as "Length". */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 function minus(text: string): string {
   return text.replace(/^-/, "−").replace(/e-/, "e−");
 }

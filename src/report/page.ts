@@ -1,6 +1,6 @@
 /** The page around the sections. It asks the network for nothing, and its policy lets no script run but its own. */
 import { createHash } from "node:crypto";
-import { type Content, type Html, html, raw } from "./html.ts";
+import { type Content, html, raw } from "./html.ts";
 import { script } from "./script.ts";
 import { style } from "./style.ts";
 
@@ -8,11 +8,13 @@ export interface Page {
   readonly title: string;
   /** Beneath the title: what was run, and how it stands. */
   readonly heading: Content;
-  readonly sections: readonly (Html | null)[];
+  readonly sections: readonly Content[];
+  /** Names of sections by id, for the navigation; those of a run's report unless given. */
+  readonly names?: Readonly<Record<string, string>>;
   readonly footer: string;
 }
 
-const names: Readonly<Record<string, string>> = {
+const runSections: Readonly<Record<string, string>> = {
   summary: "Summary",
   accuracy: "Accuracy",
   training: "Training",
@@ -23,7 +25,7 @@ const names: Readonly<Record<string, string>> = {
 };
 
 /** The whole HTML file. */
-export function renderPage({ title, heading, sections, footer }: Page): string {
+export function renderPage({ title, heading, sections, footer, names = runSections }: Page): string {
   const body = html`${sections}`.markup;
   const present = Object.entries(names).filter(([id]) => body.includes(`<section id="${id}">`));
   const hash = createHash("sha256").update(script).digest("base64");

@@ -46,7 +46,7 @@ function absentData({ data }: PlainRecipe): readonly string[] {
 const sorted = (record: object) => Object.keys(record).sort();
 
 it("there are recipes", () => {
-  expect(recipes).toContain("demo.yaml");
+  expect(recipes).toContain("demo-grpo.yaml");
 });
 
 describe.each(recipes)("recipes/%s", (file) => {
@@ -229,18 +229,25 @@ function expectEvents(lines: readonly Record<string, unknown>[], { stages }: Pla
   expect(known).toEqual([...expected, { event: "run_end", step: steps }]);
 }
 
-it("viva demo runs its recipe and says what changed", async () => {
-  const recipe = parse(readFileSync(join(root, "recipes/demo.yaml"), "utf8")) as PlainRecipe;
+it("viva demo trains both ways and says what GRPO changed against each", async () => {
   const run = join(folder, "demo-run");
-  const { stdout } = await vivaOk(folder, "demo", "--run", run, ...shrunk(recipe), "--json");
+  const changes = ["data.train.limit=16", "data.eval.limit=6", "evaluate.max_completion_length=8", "stages.0.steps=2"];
+  const { stdout } = await vivaOk(folder, "demo", "--run", run, ...changes.flatMap((c) => ["--set", c]), "--json");
   const lines = stdout
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line));
-  expect(lines.filter(({ type }) => type === "step")).toHaveLength(2 * recipe.stages.length);
+  expect(lines.filter(({ type }) => type === "step")).toHaveLength(4);
   const messages = lines.flatMap(({ type, text }) => (type === "message" ? [text as string] : []));
-  for (const title of ["Untrained", "Before GRPO", "After GRPO"]) {
-    expect(messages.filter((text) => text.trimStart().startsWith(title)).length, title).toBeGreaterThan(0);
+  for (const title of [
+    "Accuracy on 6 questions",
+    "as it ships",
+    "supervised",
+    "GRPO less as it ships",
+    "GRPO less sup",
+  ]) {
+    expect(messages.filter((text) => text.startsWith(title)).length, title).toBe(1);
   }
-  expect(messages.at(-1)).toBe(`\nrun folder: ${run}`);
+  expect(messages.at(-1)).toBe(`report: ${join(run, "report.html")}`);
+  expect(existsSync(join(run, "report.html"))).toBe(true);
 });

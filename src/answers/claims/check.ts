@@ -45,7 +45,9 @@ export function verdictOf(claim: Claim, facts: ImageFacts): boolean | null {
     }
     case "count": {
       if (isOpen(concept, facts)) return null;
-      const here = named(concept, facts).filter((finding) => agrees(finding, side));
+      const here = named(concept, facts).filter(
+        (finding) => isInPlace(finding, claim.place, facts) && agrees(finding, side),
+      );
       return claim.count === "many" ? here.length > 1 : here.length === claim.count;
     }
     case "size": {
@@ -83,15 +85,17 @@ const SEQUENCES: ReadonlySet<string> = new Set(["t1", "t2", "flair", "dwi"]);
 
 /** Whether a finding of that name is there, on the claim's side and in its organ where it names them. */
 function isThere({ concept, side, place }: Claim, facts: ImageFacts): boolean | null {
-  const inPlace = (finding: FindingFacts) => {
-    if (place === undefined) return true;
-    const { organs } = meaningOf(finding.finding);
-    return organs.includes(place) || finding.place === PLACES.get(place) || place === facts.organ;
-  };
-  const here = facts.findings.filter((finding) => inPlace(finding) && agrees(finding, side));
+  const here = facts.findings.filter((finding) => isInPlace(finding, place, facts) && agrees(finding, side));
   if (concept === "abnormality") return here.length > 0;
   if (here.some(({ finding }) => meaningOf(finding).is.includes(concept))) return true;
   return here.some(({ finding }) => meaningOf(finding).open.includes(concept)) ? null : false;
+}
+
+function isInPlace(finding: FindingFacts, place: string | undefined, facts: ImageFacts): boolean {
+  if (place === undefined) return true;
+  return (
+    meaningOf(finding.finding).organs.includes(place) || finding.place === PLACES.get(place) || place === facts.organ
+  );
 }
 
 function named(concept: string, { findings }: ImageFacts): readonly FindingFacts[] {

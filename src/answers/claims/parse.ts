@@ -23,7 +23,7 @@ export interface Claim {
   readonly concept: string;
   /** Of sides, locations, counts and denials with a side; of sizes the side of the larger one. */
   readonly side?: Side;
-  /** Of locations: the place as the vocabulary or, for anterior and posterior, the text names it; of denials an organ. */
+  /** Of locations: the place as the vocabulary or, for anterior and posterior, the text names it; of denials and counts an organ. */
   readonly place?: string;
   /** Of counts: the number, or "many" for two or more. */
   readonly count?: number | "many";
@@ -99,16 +99,15 @@ function findingClaims(sentence: Sentence, mention: Mention, before?: Mention, a
   const span = { concept, start, end };
   const oneSide = sides.length === 1 ? { side: sides[0]! } : {};
   const places = placesOf(sentence, organs, mention, before, after);
-  if (assertion === "absent") {
-    const place = places[0]?.place;
-    return [{ kind: "negation", ...span, ...oneSide, ...(place === undefined ? {} : { place }) }];
-  }
+  const [first] = places;
+  const onePlace = first === undefined ? {} : { place: first.place };
+  if (assertion === "absent") return [{ kind: "negation", ...span, ...oneSide, ...onePlace }];
   const count = countOf(sentence, mention);
   return [
     { kind: "finding", ...span },
     ...sides.map((side): Claim => ({ kind: "side", ...span, side })),
     ...places.map((place): Claim => ({ kind: "location", concept, ...oneSide, ...place })),
-    ...(count === null ? [] : [{ kind: "count", ...span, count, ...oneSide } as const]),
+    ...(count === null ? [] : [{ kind: "count", ...span, count, ...oneSide, ...onePlace } as const]),
   ];
 }
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { UserError } from "../../core/errors.ts";
 import type { EncodeOptions, Processor } from "../../core/processor.ts";
 import type { ImageFeatures, ImageRef, Message, Prompt } from "../../core/records.ts";
-import { renderChat, transcriptTemplate } from "../../io/chat-template.ts";
+import { promptTemplate, renderChat } from "../../io/chat-template.ts";
 import { readJson } from "../../io/files.ts";
 import { decodeImage } from "../../io/images.ts";
 import { loadTokenizer, type Tokenizer } from "../../io/tokenizer.ts";
@@ -36,7 +36,7 @@ const DEFAULT_TEMPLATE = `{{ bos_token }}{% for message in messages %}{{ message
 {{ 'Assistant:' if add_generation_prompt else '' }}`;
 
 /** For models that know no chat; these families begin every text with their first token. */
-const TRANSCRIPT = `{{ bos_token }}${transcriptTemplate(IMAGE)}`;
+const PLAIN = { image: IMAGE, begin: "{{ bos_token }}" };
 
 /**
  * Reads tokenizer.json, preprocessor_config.json, processor_config.json, the chat template and generation_config.json of a
@@ -77,8 +77,8 @@ export const loadProcessor: ModelFamily["loadProcessor"] = async (folder, limits
     for (const message of messages) refuseSpecialTokens(tokenizer, textRuns(message), `the ${message.role} message`);
     refuseSpecialTokens(tokenizer, [assistantPrefix], "the assistant's prefix");
 
-    const begin = kind === "transcript" || assistantPrefix === "" ? "" : lead;
-    const rendered = renderChat(kind === "transcript" ? TRANSCRIPT : template, messages, {
+    const begin = kind !== "chat" || assistantPrefix === "" ? "" : lead;
+    const rendered = renderChat(promptTemplate(kind, template, PLAIN), messages, {
       addGenerationPrompt,
       variables,
     });

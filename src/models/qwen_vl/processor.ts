@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { messageOf, UserError } from "../../core/errors.ts";
 import type { EncodeOptions, Processor } from "../../core/processor.ts";
 import type { ImageFeatures, ImageRef, Message, Prompt } from "../../core/records.ts";
-import { renderChat, transcriptTemplate } from "../../io/chat-template.ts";
+import { promptTemplate, renderChat } from "../../io/chat-template.ts";
 import { readJson } from "../../io/files.ts";
 import { decodeImage } from "../../io/images.ts";
 import { loadTokenizer, type Tokenizer } from "../../io/tokenizer.ts";
@@ -49,14 +49,14 @@ async function loadProcessor(
 
   /** The prompt with one token for each image. */
   const render = (messages: readonly Message[], o: EncodeOptions) => {
-    const { addGenerationPrompt = true, assistantPrefix = "" } = o;
-    const rendered = o.template === "transcript" ? transcriptTemplate(IMAGE_TEXT) : template;
+    const { addGenerationPrompt = true, assistantPrefix = "", template: kind = "chat" } = o;
     if (assistantPrefix !== "" && !addGenerationPrompt) {
       throw new Error("encode: assistantPrefix needs the generation prompt, got addGenerationPrompt: false");
     }
     for (const message of messages) refuseSpecialTokens(tokenizer, textRuns(message), `the ${message.role} message`);
     refuseSpecialTokens(tokenizer, [assistantPrefix], "the assistant's prefix");
 
+    const rendered = promptTemplate(kind, template, { image: IMAGE_TEXT });
     const text =
       renderChat(rendered, messages, { addGenerationPrompt, variables: tokenizer.namedTokens }) + assistantPrefix;
     const ids = tokenizer.encode(text);

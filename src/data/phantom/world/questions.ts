@@ -78,7 +78,8 @@ function presence(): Cell[] {
     [`Is there ${article(kind)}?`, `Does this image show ${article(kind)}?`].flatMap((text) =>
       YES_NO.map((answer): Cell => {
         const wanted = answer === "yes" ? [{ kind }] : [];
-        const excluded = answer === "yes" ? [] : [kind.name];
+        const denied = view.findings.filter(({ name, kindOf }) => name === kind.name || kindOf === kind.name);
+        const excluded = answer === "yes" ? [] : denied.map(({ name }) => name);
         return () => question(text, answer, YES_NO, { views: [view.name], wanted, excluded, about: kind.name });
       }),
     ),

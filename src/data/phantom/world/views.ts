@@ -33,6 +33,8 @@ export interface FindingKind {
   readonly countable: boolean;
   /** Easily taken for each other. */
   readonly resembles: readonly string[];
+  /** Of a finding that is a kind of another: where it is, the other cannot be denied. */
+  readonly kindOf?: string;
 }
 
 export interface View {
@@ -168,13 +170,16 @@ export const views: Readonly<Record<ViewName, View>> = {
     kind("ring-enhancing lesion", "ring-enhancing lesions", [0.12, 0.18], lobes, ["hemorrhage", "infarct"], true),
     kind("hemorrhage", "hemorrhages", [0.12, 0.18], lobes, ["ring-enhancing lesion", "infarct"]),
     kind("infarct", "infarcts", [0.17, 0.23], lobes, ["hemorrhage"]),
-    kind(
-      "subdural hematoma",
-      "subdural hematomas",
-      [0.09, 0.15],
-      pair(null, 0.62, 0, [0, 0], ["convexity", "parietal"]),
-      ["infarct", "midline shift"],
-    ),
+    {
+      ...kind(
+        "subdural hematoma",
+        "subdural hematomas",
+        [0.09, 0.15],
+        pair(null, 0.62, 0, [0, 0], ["convexity", "parietal"]),
+        ["infarct", "midline shift"],
+      ),
+      kindOf: "hemorrhage",
+    },
     kind("midline shift", "", [0.07, 0.12], pair(null, 0, 0, [0, 0], ["midline"]).map(onMidline), ["hydrocephalus"]),
     kind("hydrocephalus", "", [1.6, 2], [single(null, 0, 0, 0, "midline")], ["midline shift"]),
   ]),

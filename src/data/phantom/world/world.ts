@@ -5,7 +5,7 @@
 import { UserError } from "../../../core/errors.ts";
 import { fold, integer, type RandomKey, randomKey, uniform } from "../../../core/random.ts";
 import type { Example, Facts } from "../../../core/records.ts";
-import { type Dataset, splitName } from "../../dataset.ts";
+import { type Dataset, type LoadOptions, splitName } from "../../dataset.ts";
 import { imagePoint } from "./canvas.ts";
 import { drawScene, poseOf } from "./draw.ts";
 import { QUESTION_KINDS, type Question, questionAt } from "./questions.ts";
@@ -33,25 +33,30 @@ export const phantomWorld: Dataset = {
   licence: "Apache-2.0 (generated; shows no person)",
   obtain: "nothing to get: it is generated from the seed",
 
-  load({ split, limit, seed = 0, difficulty = DEFAULT_DIFFICULTY, imageSize = IMAGE_SIZES[0] }) {
-    const name = splitName(split);
-    const size = limit ?? sizes[name];
-    if (sizes[name] === undefined || size === undefined) return refuse(`no split "${name}"; the splits are ${known()}`);
-    if (!(difficulty >= 0 && difficulty <= 1)) return refuse(`difficulty must be from 0 to 1, got ${difficulty}`);
-    if (!IMAGE_SIZES.some((side) => side === imageSize)) {
-      return refuse(`image_size must be ${IMAGE_SIZES.join(" or ")}, got ${imageSize}`);
-    }
-    const options = { difficulty, imageSize };
-    return Promise.resolve(Array.from({ length: size }, (_, index) => worldExample(seed, name, index, options)));
-  },
+  load: (options) => loadWorld("phantom_world", options, worldExample),
 };
+
+/** The examples that `exampleAt` makes; throws UserError for a split or an option that is not there. */
+export function loadWorld(
+  dataset: string,
+  o: LoadOptions,
+  exampleAt: (seed: number, split: string, index: number, options: WorldOptions) => Example,
+): Promise<readonly Example[]> {
+  const { split, limit, seed = 0, difficulty = DEFAULT_DIFFICULTY, imageSize = IMAGE_SIZES[0] } = o;
+  const refuse = (what: string) => Promise.reject(new UserError(`dataset "${dataset}": ${what}`));
+  const name = splitName(split);
+  const size = limit ?? sizes[name];
+  if (sizes[name] === undefined || size === undefined) return refuse(`no split "${name}"; the splits are ${known()}`);
+  if (!(difficulty >= 0 && difficulty <= 1)) return refuse(`difficulty must be from 0 to 1, got ${difficulty}`);
+  if (!IMAGE_SIZES.some((side) => side === imageSize)) {
+    return refuse(`image_size must be ${IMAGE_SIZES.join(" or ")}, got ${imageSize}`);
+  }
+  const options = { difficulty, imageSize };
+  return Promise.resolve(Array.from({ length: size }, (_, index) => exampleAt(seed, name, index, options)));
+}
 
 function known(): string {
   return Object.keys(sizes).join(", ");
-}
-
-function refuse(what: string): Promise<never> {
-  return Promise.reject(new UserError(`dataset "phantom_world": ${what}`));
 }
 
 /** The example at an index of a split; any index from 0 on. */

@@ -1,0 +1,57 @@
+/** Trains in a child process, so that a run which crashes or runs out of memory takes nothing with it. */
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import type { RunOutcome, TrainRun } from "../recipes/study/execute.ts";
+import type { Reporter, StepInfo } from "../runs/reporter.ts";
+
+/** Of what a child writes to stderr, the last so many characters are kept. */
+const KEPT = 4000;
+
+/** `viva train` in a process of its own; an abort asks it to stop at the next step and waits for it. */
+export function trainInChild(onStep: Reporter["step"], signal: AbortSignal): TrainRun {
+  return (folder, recipeFile) => {
+    const what = recipeFile === null ? ["--resume"] : [recipeFile];
+    const viva = [...process.execArgv, process.argv[1]!];
+    const child = spawn(process.execPath, [...viva, "train", ...what, "--run", folder, "--json", "--no-report"], {
+      stdio: ["ignore", "pipe", "pipe"],
+      // A group of its own: Ctrl-C on the terminal reaches it once, through this process.
+      detached: process.platform !== "win32",
+    });
+    const stop = () => void child.kill("SIGINT");
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    let errors = "";
+    child.stderr.setEncoding("utf8").on("data", (chunk: string) => (errors = (errors + chunk).slice(-KEPT)));
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const record = parsed(line);
+      if (record?.type === "step") onStep(record);
+    });
+    return new Promise<RunOutcome>((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (code, killed) => {
+        signal.removeEventListener("abort", stop);
+        resolve(code === 0 ? { ok: true } : { ok: false, message: reasonOf(errors, code, killed) });
+      });
+    });
+  };
+}
+
+function parsed(line: string): (StepInfo & { readonly type: string }) | null {
+  try {
+    return JSON.parse(line) as StepInfo & { readonly type: string };
+  } catch {
+    return null;
+  }
+}
+
+/** The child's own sentence, else how it ended. */
+function reasonOf(errors: string, code: number | null, signal: NodeJS.Signals | null): string {
+  const own = errors.split("\n").findLast((line) => line.startsWith("error: "));
+  if (own !== undefined) return own.slice("error: ".length);
+  const last = errors.trim().split("\n").at(-1) ?? "";
+  const how =
+    signal === null
+      ? `exit code ${code}`
+      : `ended by ${signal}${signal === "SIGKILL" ? ", perhaps out of memory" : ""}`;
+  return last === "" ? how : `${how}: ${last}`;
+}

@@ -1,0 +1,125 @@
+/** A study's plan and results as text and as JSON. */
+import type { Study } from "../recipes/study/load.ts";
+import type { PlannedRun } from "../recipes/study/plan.ts";
+import { sharedRuns } from "../recipes/study/results.ts";
+import type { StudyArm, StudyResults } from "../runs/study-results.ts";
+
+export interface Plan {
+  readonly study: Study;
+  readonly runs: readonly PlannedRun[];
+  /** Seconds by run folder. */
+  readonly estimates: ReadonlyMap<string, number>;
+  readonly finished: ReadonlyMap<string, number>;
+  /** Seconds. */
+  readonly left: number;
+}
+
+/** "48 s", "3.1 min", "2.1 h". */
+export function clock(seconds: number): string {
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  return seconds < 3600 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+/** The plan as a table of arms, with what is shared and the time it takes. */
+export function planText({ study, runs, estimates, finished, left }: Plan): string {
+  const arms = study.arms.filter(({ name }) => runs.some(({ arm }) => arm === name));
+  const seeds = new Set(runs.map(({ seed }) => seed));
+  const rows = arms.map((arm) => {
+    const own = runs.filter((run) => run.arm === arm.name);
+    const run = own[0]!;
+    const stages = run.recipe.stages.map(
+      ({ kind, steps }, i) => `${kind} ${steps ?? "epochs"}${i < run.inherited ? "*" : ""}`,
+    );
+    const seconds = own.reduce((total, { folder }) => total + estimates.get(folder)!, 0) / own.length;
+    return [arm.name, arm.dimensions.join(", "), stages.join(" → "), clock(seconds)];
+  });
+  const starts = sharedRuns(runs).map(({ folder, stages, used_by }) => {
+    return `  ${folder} (${stages.join(" → ")}, ${clock(estimates.get(folder)!)}): ${used_by.length} runs go on from it`;
+  });
+  const prefixes = runs.filter(({ arm }) => arm === null).length;
+  const counts = [
+    `${runs.length - prefixes} runs`,
+    ...(prefixes > 0 ? [`${prefixes} shared starts that are no arm`] : []),
+  ];
+  const done = finished.size > 0 ? `${finished.size} of ${runs.length} are finished; ` : "";
+  return [
+    `${study.name}: ${arms.length} arms, ${seeds.size} seeds: ${counts.join(" and ")}`,
+    table(["arm", "dimensions", "stages (* shared)", "time a run"], rows),
+    ...(starts.length > 0 ? ["trained once and shared:", ...starts] : []),
+    `${done}estimated time: ${clock(left)}`,
+  ].join("\n");
+}
+
+/** The plan for machines. */
+export function planRecord({ study, runs, estimates, finished, left }: Plan) {
+  return {
+    name: study.name,
+    seconds_left: left,
+    runs: runs.map(({ folder, arm, seed, parent, weights, recipe, inherited }) => ({
+      ...{ folder, arm, seed, parent, weights, inherited },
+      stages: recipe.stages.map(({ kind, steps }) => ({ kind, steps })),
+      estimated_seconds: estimates.get(folder)!,
+      finished: finished.has(folder),
+    })),
+    shared: sharedRuns(runs),
+  };
+}
+
+/** A table for each dimension, then the ranking. */
+export function resultText(results: StudyResults): string {
+  const byName = new Map(results.arms.map((arm) => [arm.name, arm]));
+  const ofNone = results.arms.some(({ name, dimensions }) => dimensions.length === 0 && name !== results.reference);
+  const dimensions = [...new Set(results.arms.flatMap((arm) => arm.dimensions))];
+  const parts = dimensions.map((dimension) => {
+    const arms = results.arms.filter((arm) => arm.name === results.reference || arm.dimensions.includes(dimension));
+    return `${dimension}\n${armTable(arms, results)}`;
+  });
+  const others = results.arms.filter(({ dimensions }) => dimensions.length === 0);
+  const rest = ofNone ? [`other arms\n${armTable(others, results)}`] : [];
+  const ranked = results.ranking.map((name, i) => `${i + 1}. ${name} ${percent(byName.get(name)!.accuracy!.estimate)}`);
+  const troubles = results.arms.flatMap(({ runs }) =>
+    runs.flatMap(({ folder, status, message }) => (status === "failed" ? [`failed: ${folder}: ${message}`] : [])),
+  );
+  return [...parts, ...rest, `ranking, accuracy %: ${ranked.join("  ")}`, ...troubles].join("\n\n");
+}
+
+function armTable(arms: readonly StudyArm[], { reference }: StudyResults): string {
+  const rows = arms.map(({ name, accuracy, difference, cost, runs }) => [
+    name,
+    accuracy === null ? "–" : `${percent(accuracy.estimate)} [${percent(accuracy.low)}, ${percent(accuracy.high)}]`,
+    accuracy?.seed_sd == null ? "–" : percent(accuracy.seed_sd),
+    name === reference
+      ? "reference"
+      : difference === null
+        ? "–"
+        : `${points(difference.estimate)} [${points(difference.low)}, ${points(difference.high)}]`,
+    difference === null ? "" : difference.p_holm.toFixed(3),
+    cost === null ? "–" : clock(cost.seconds),
+    cost?.ratio == null ? "–" : cost.ratio.toFixed(2),
+    `${runs.filter(({ status }) => status === "finished").length}/${runs.length}`,
+  ]);
+  return table(
+    ["arm", "accuracy % [95 %]", "seed sd", `against ${reference}`, "p Holm", "time", "× ref.", "runs"],
+    rows,
+  );
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, i) => Math.max(...[head, ...rows].map((row) => row[i]!.length), title.length));
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+function percent(share: number): string {
+  return (100 * share).toFixed(1);
+}
+
+function points(share: number): string {
+  return `${share < 0 ? "" : "+"}${percent(share)}`;
+}

@@ -1,0 +1,78 @@
+/** Means over questions answered by several trained models: subjects and seeds are both drawn anew, for both are a sample. */
+import { randomKey, uint32 } from "../core/random.ts";
+import { type BootstrapOptions, draw, type Interval, quantile } from "./bootstrap.ts";
+
+/** A value with the subject it is about and the seed of the model it comes from. */
+export interface CrossedValue {
+  readonly subject: string;
+  readonly seed: number;
+  readonly value: number;
+}
+
+/** An interval with a two-sided p for a mean of 0. */
+export interface CrossedInterval extends Interval {
+  /** Twice the share of resamples on the other side of 0, at least 2 / (resamples + 1). */
+  readonly p: number;
+}
+
+/**
+ * The mean with its percentile interval of the crossed ("pigeonhole") bootstrap (Owen 2007, arXiv 0712.1111): a resample
+ * draws as many subjects and, independently, as many seeds as there are, with replacement, and weighs each value by how
+ * often both were drawn. With one seed only subjects are drawn. Null for no values.
+ */
+export function crossedBootstrap(
+  values: readonly CrossedValue[],
+  options: BootstrapOptions = {},
+): CrossedInterval | null {
+  if (values.length === 0) return null;
+  const { resamples = 4000, seed = 0, level = 0.95 } = options;
+  const subjects = indexOf(values.map(({ subject }) => subject));
+  const seeds = indexOf(values.map((value) => value.seed));
+  const sums = new Float64Array(subjects.size * seeds.size); // [subjects, seeds]
+  const counts = new Float64Array(sums.length);
+  for (const { subject, seed: of, value } of values) {
+    const at = subjects.get(subject)! * seeds.size + seeds.get(of)!;
+    sums[at] = sums[at]! + value;
+    counts[at] = counts[at]! + 1;
+  }
+  const means: number[] = [];
+  const [ofSubject, everySubject] = places(subjects.size);
+  const [ofSeed, everySeed] = places(seeds.size);
+  for (let b = 0; b < resamples; b++) {
+    draw(ofSubject, everySubject, uint32(randomKey(seed, "crossed", "subject", b), 0));
+    draw(ofSeed, everySeed, uint32(randomKey(seed, "crossed", "seed", b), 0));
+    let [sum, count] = [0, 0];
+    for (let s = 0; s < subjects.size; s++) {
+      if (ofSubject[s] === 0) continue;
+      for (let r = 0; r < seeds.size; r++) {
+        const weight = ofSubject[s]! * ofSeed[r]!;
+        sum += weight * sums[s * seeds.size + r]!;
+        count += weight * counts[s * seeds.size + r]!;
+      }
+    }
+    if (count > 0) means.push(sum / count); // where seeds share no subject, a draw can miss all values
+  }
+  const sorted = Float64Array.from(means).sort();
+  const tail = (1 - level) / 2;
+  const below = (sorted.filter((mean) => mean <= 0).length + 1) / (sorted.length + 1);
+  const above = (sorted.filter((mean) => mean >= 0).length + 1) / (sorted.length + 1);
+  return {
+    estimate: values.reduce((total, { value }) => total + value, 0) / values.length,
+    low: quantile(sorted, tail),
+    high: quantile(sorted, 1 - tail),
+    n: values.length,
+    subjects: subjects.size,
+    p: Math.min(1, 2 * Math.min(below, above)),
+  };
+}
+
+function indexOf<T>(values: readonly T[]): ReadonlyMap<T, number> {
+  const index = new Map<T, number>();
+  for (const value of values) if (!index.has(value)) index.set(value, index.size);
+  return index;
+}
+
+/** Room to count how often each of `n` is drawn, and all of them. */
+function places(n: number): readonly [times: Uint32Array, all: Uint32Array] {
+  return [new Uint32Array(n), Uint32Array.from({ length: n }, (_, i) => i)];
+}

@@ -1,0 +1,55 @@
+/** Reads a YAML file that a user wrote, and knows the line of each key: a mistake names file and line. */
+import { readFileSync } from "node:fs";
+import { isNode, LineCounter, parseDocument } from "yaml";
+import { messageOf, UserError } from "../core/errors.ts";
+import type { KeyPath } from "./problems.ts";
+
+export interface YamlFile {
+  readonly file: string;
+  /** As plain data. */
+  readonly value: unknown;
+  /** "a.yaml, line 3": where the nearest key that exists was written. */
+  origin(path: KeyPath): string;
+  has(path: KeyPath): boolean;
+}
+
+/** Reads the file; `what` is what it should be, as "recipe". Throws UserError. */
+export function readYamlFile(file: string, what: string): YamlFile {
+  const lines = new LineCounter();
+  const document = parseDocument(readText(file, what), { lineCounter: lines, prettyErrors: false });
+  const error = document.errors[0];
+  if (error !== undefined) {
+    const { line, col } = lines.linePos(error.pos[0]);
+    throw new UserError(`${file}, line ${line}, column ${col}: not valid YAML: ${error.message}`);
+  }
+  if (document.contents === null) throw new UserError(`${file}: the ${what} is empty`);
+  return {
+    file,
+    value: toPlain(() => document.toJS(), file),
+    has: (path) => document.hasIn(path),
+    origin(path) {
+      for (let length = path.length; length > 0; length--) {
+        const node = document.getIn(path.slice(0, length), true);
+        if (isNode(node) && node.range) return `${file}, line ${lines.linePos(node.range[0]).line}`;
+      }
+      return file;
+    },
+  };
+}
+
+function readText(file: string, what: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw new UserError(isMissing ? `${file}: no such ${what}` : `${file}: cannot be read: ${messageOf(error)}`);
+  }
+}
+
+function toPlain(read: () => unknown, file: string): unknown {
+  try {
+    return read();
+  } catch (error) {
+    throw new UserError(`${file}: not valid YAML: ${messageOf(error)}`); // aliases that multiply without end
+  }
+}

@@ -1,0 +1,67 @@
+/** The report of a study: one HTML file, a section for each dimension, read from study.json's content and the runs' metrics. */
+import { join } from "node:path";
+import { replaceFile } from "../runs/durable.ts";
+import { isRun } from "../runs/run-folder.ts";
+import type { StudyArm, StudyResults } from "../runs/study-results.ts";
+import { capital } from "./format.ts";
+import { type Html, html } from "./html.ts";
+import { renderPage } from "./page.ts";
+import { type RunRecord, readRun } from "./read-run.ts";
+import { dimensionSection } from "./sections/study-dimension.ts";
+import { costSection, figureSection, overviewSection, runSection } from "./sections/study-tables.ts";
+
+/** An arm with the records of its finished runs. */
+export interface ArmRecords {
+  readonly arm: StudyArm;
+  readonly records: readonly RunRecord[];
+}
+
+/** Writes the report to `file`; `folder` is the study's. Returns its size in bytes. */
+export function writeStudyReport(results: StudyResults, folder: string, file: string): number {
+  const arms = results.arms.map((arm): ArmRecords => {
+    const finished = arm.runs.filter(({ status }) => status === "finished").map((run) => join(folder, run.folder));
+    return { arm, records: finished.filter(isRun).map(readRun) };
+  });
+  const page = render(results, arms);
+  replaceFile(file, page);
+  return Buffer.byteLength(page);
+}
+
+function render(results: StudyResults, arms: readonly ArmRecords[]): string {
+  const { reference } = results;
+  const dimensions = [...new Set(results.arms.flatMap((arm) => arm.dimensions))];
+  const sections = dimensions.map((dimension, i) => {
+    const own = arms.filter(({ arm }) => arm.name === reference || arm.dimensions.includes(dimension));
+    return dimensionSection({ id: `dimension-${i}`, dimension, arms: referenceFirst(own, reference), reference });
+  });
+  return renderPage({
+    title: results.name,
+    heading: heading(results),
+    names: {
+      overview: "Ranking",
+      ...Object.fromEntries(dimensions.map((dimension, i) => [`dimension-${i}`, capital(dimension)])),
+      costs: "Costs",
+      figures: "Further figures",
+      runs: "Runs",
+    },
+    sections: [
+      overviewSection(results),
+      ...sections,
+      costSection(results),
+      figureSection(results),
+      runSection(results),
+    ],
+    footer: "Made by viva study. viva is a research tool; what it trains is no medical device.",
+  });
+}
+
+function referenceFirst(arms: readonly ArmRecords[], reference: string): readonly ArmRecords[] {
+  return [...arms.filter(({ arm }) => arm.name === reference), ...arms.filter(({ arm }) => arm.name !== reference)];
+}
+
+function heading({ about, seeds, arms, created }: StudyResults): Html {
+  const runs = arms.flatMap((arm) => arm.runs);
+  const finished = runs.filter(({ status }) => status === "finished").length;
+  const kind = finished === runs.length ? "good" : runs.some(({ status }) => status === "failed") ? "bad" : "open";
+  return html`<p class="sub"><span class="badge ${kind}">${finished} of ${runs.length} runs finished</span> ${arms.length} arms, seeds ${seeds.join(", ")} · ${created.slice(0, 16).replace("T", " ")} UTC</p>${about && html`<p class="lead">${about}</p>`}`;
+}
