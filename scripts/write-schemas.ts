@@ -1,7 +1,10 @@
 /** Writes the JSON Schemas of viva's output files to docs/schemas. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { resultsJsonSchema } from "../src/evaluate/index.ts";
+import { comparisonJsonSchema, resultsJsonSchema } from "../src/evaluate/index.ts";
 
 const folder = new URL("../docs/schemas/", import.meta.url);
 mkdirSync(folder, { recursive: true });
-writeFileSync(new URL("evaluation-results.json", folder), `${JSON.stringify(resultsJsonSchema(), null, 2)}\n`);
+const schemas = { "evaluation-results": resultsJsonSchema(), comparison: comparisonJsonSchema() };
+for (const [name, schema] of Object.entries(schemas)) {
+  writeFileSync(new URL(`${name}.json`, folder), `${JSON.stringify(schema, null, 2)}\n`);
+}

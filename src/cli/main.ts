@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { createInterruption, runMain } from "./arguments.ts";
 import { benchCommand } from "./bench.ts";
+import { compareCommand } from "./compare.ts";
 import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -23,6 +24,7 @@ const program = new Command("viva")
   .addCommand(demoCommand(interruption))
   .addCommand(trainCommand(interruption))
   .addCommand(evalCommand(interruption))
+  .addCommand(compareCommand())
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
   .addCommand(exportCommand(interruption))

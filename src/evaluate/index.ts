@@ -8,6 +8,8 @@ export {
 export { type BaselineAnswers, type Baselines, baselineAnswers, questionType, trainBaselines } from "./baselines.ts";
 export { bootstrapMean, bootstrapMeans, type Interval, pairedBootstrap } from "./bootstrap.ts";
 export { type CollectOptions, collectAnswers } from "./collect.ts";
+export { type Arm, type Comparison, compareEvaluations, comparisonJsonSchema } from "./compare.ts";
+export { formatComparison } from "./comparison-table.ts";
 export {
   CONDITIONS,
   type ConditionName,
@@ -33,6 +35,7 @@ export { type PairedComparison, paired, verdictOf } from "./paired.ts";
 export { type Asked, openPartial, type PartialAnswers } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";
 export { findProtocol, type Protocol, type ProtocolName, protocols } from "./protocols/index.ts";
+export { readEvaluation } from "./read-evaluation.ts";
 export { type EvaluationResults, evaluationResults, resultsJsonSchema, resultsSchema } from "./results.ts";
 export { sampleRecords } from "./samples.ts";
 export { type EvalItem, type Prediction, type ScoreOptions, scoreBaselines, scoreItems } from "./score.ts";
