@@ -17,8 +17,10 @@ import statsmodels.api as sm
 from nltk.translate.bleu_score import sentence_bleu
 from rouge_score.rouge_scorer import RougeScorer
 from scipy.stats import bootstrap, norm
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import f1_score, recall_score
-from sklearn.preprocessing import MultiLabelBinarizer
+from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.preprocessing import MultiLabelBinarizer, normalize
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import NormalIndPower
@@ -128,12 +130,51 @@ def tests():
     }
 
 
+def comparison():
+    """Three arms of 120 questions about 40 subjects, the first the reference."""
+    subjects = [f"s{i // 3}" for i in range(120)]
+    arms = [[int(rng.random() < chance) for _ in subjects] for chance in (0.5, 0.55, 0.75)]
+    def flips(arm):
+        won = sum(a > b for a, b in zip(arm, arms[0]))
+        lost = sum(a < b for a, b in zip(arm, arms[0]))
+        return won, lost
+    tables = [flips(arm) for arm in arms[1:]]
+    p = [float(mcnemar([[0, won], [lost, 0]], exact=True).pvalue) for won, lost in tables]
+    rows = []
+    for arm, (won, lost), value, corrected in zip(arms[1:], tables, p, multipletests(p, method="holm")[1]):
+        difference = np.array(arm, dtype=float) - np.array(arms[0])
+        groups = np.unique(subjects, return_inverse=True)[1]
+        fit = sm.OLS(difference, np.ones(len(difference))).fit(cov_type="cluster", cov_kwds={"groups": groups})
+        rows.append({
+            "difference": float(difference.mean()), "won": won, "lost": lost, "mcnemar_p": value,
+            "holm_p": float(corrected), "standard_error": float(fit.bse[0]),
+        })
+    return {"subjects": subjects, "arms": arms, "compared": rows}
+
+
+def nearest():
+    """TF-IDF cosines, and for each question the training question with the largest sum of text and image similarity."""
+    texts = [" ".join(rng.choice(WORDS) for _ in range(rng.randint(1, 7))) for _ in range(60)]
+    train, asked = texts[:45], texts[45:] + ["unknown words", "left left lung"]
+    vectorizer = TfidfVectorizer(token_pattern=r"\S+")
+    similarity = cosine_similarity(vectorizer.fit_transform(train), vectorizer.transform(asked)).T
+    units = [normalize(generator.normal(size=(len(rows), 8))) for rows in (train, asked)]
+    images = [unit.astype(np.float32) for unit in units]
+    total = similarity + images[1].astype(float) @ images[0].astype(float).T
+    return {
+        "train": train, "asked": asked, "similarity": similarity.tolist(),
+        "train_images": np.round(images[0], 6).tolist(), "asked_images": np.round(images[1], 6).tolist(),
+        "nearest": total.argmax(axis=1).tolist(), "nearest_text": similarity.argmax(axis=1).tolist(),
+    }
+
+
 golden = {
     "versions": {
         name: importlib.metadata.version(name)
         for name in ("nltk", "rouge-score", "scikit-learn", "scipy", "statsmodels", "numpy")
     },
     "overlap": overlap(), "sampled": sampled(), "intervals": intervals(), "tests": tests(),
+    "comparison": comparison(), "nearest": nearest(),
 }
 with open(sys.argv[1], "w", encoding="utf-8") as file:
     json.dump(golden, file)

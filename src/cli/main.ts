@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { createInterruption, runMain } from "./arguments.ts";
 import { benchCommand } from "./bench.ts";
+import { compareCommand } from "./compare.ts";
 import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -26,6 +27,7 @@ const program = new Command("viva")
   .addCommand(trainCommand(interruption))
   .addCommand(studyCommand(interruption))
   .addCommand(evalCommand(interruption))
+  .addCommand(compareCommand())
   .addCommand(probeCommand(interruption))
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))

@@ -8,6 +8,8 @@ export {
 export { type BaselineAnswers, type Baselines, baselineAnswers, questionType, trainBaselines } from "./baselines.ts";
 export { bootstrapMean, bootstrapMeans, type Interval, pairedBootstrap } from "./bootstrap.ts";
 export { type CollectOptions, collectAnswers } from "./collect.ts";
+export { type Arm, type Comparison, compareEvaluations, comparisonJsonSchema } from "./compare.ts";
+export { formatComparison } from "./comparison-table.ts";
 export {
   CONDITIONS,
   type ConditionName,
@@ -41,6 +43,7 @@ export { type ProbeResults, probeResults, probesJsonSchema, probesSchema } from 
 export { findProbes, runProbes } from "./probes/run.ts";
 export { formatProbes, probeRows } from "./probes/table.ts";
 export { findProtocol, type Protocol, type ProtocolName, protocols } from "./protocols/index.ts";
+export { readEvaluation } from "./read-evaluation.ts";
 export { type EvaluationResults, evaluationResults, resultsJsonSchema, resultsSchema } from "./results.ts";
 export { sampleRecords } from "./samples.ts";
 export { type EvalItem, type Prediction, type ScoreOptions, scoreBaselines, scoreItems } from "./score.ts";

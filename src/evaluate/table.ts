@@ -16,7 +16,14 @@ export function formatSummary(summary: EvalSummary): string {
     names.length > 0
       ? "Baselines: their accuracy, then the paired difference; + or - where its interval excludes 0."
       : "";
-  return [title, ...align([header, ...rows]), ...textMetrics(summary), ...sampledLines(summary), legend]
+  return [
+    title,
+    ...alignColumns([header, ...rows]),
+    ...textMetrics(summary),
+    ...sampledLines(summary),
+    ...factLines(summary),
+    legend,
+  ]
     .filter((line) => line !== "")
     .join("\n");
 }
@@ -32,6 +39,21 @@ function textMetrics({ subsets: { open, overall } }: EvalSummary): string[] {
   const least = overall?.detectable_difference ?? null;
   if (least !== null)
     lines.push(`two models of unrelated errors must differ by ${percent(least)} points to be told apart`);
+  return lines;
+}
+
+/** Whether reasoning is true to the images, and what was not answered at all. */
+function factLines({ facts, unanswered }: EvalSummary): string[] {
+  const lines: string[] = [];
+  if (facts !== undefined) {
+    const { claims, right, wrong, completions, precision, recall, hallucination_rate } = facts;
+    const shown = Object.entries({ precision, recall, "hallucination rate": hallucination_rate }).flatMap(
+      ([name, one]) => (one === null ? [] : [`${name} ${percent(one.estimate)} ${bounds(one)}`]),
+    );
+    const counts = `${claims} claims in ${completions} completions, ${right} true, ${wrong} false`;
+    lines.push(`facts: ${[...shown, counts].join(", ")}`);
+  }
+  for (const [reason, n] of Object.entries(unanswered ?? {})) lines.push(`not answered: ${n} × ${reason}`);
   return lines;
 }
 
@@ -63,11 +85,13 @@ function bounds({ low, high }: Interval): string {
   return `[${percent(low)}, ${percent(high)}]`;
 }
 
-function percent(share: number): string {
+/** A share in per cent with one digit. */
+export function percent(share: number): string {
   return (100 * share).toFixed(1);
 }
 
-function align(rows: readonly (readonly string[])[]): string[] {
+/** Rows as lines: the first column to the left, the others to the right. */
+export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
   const pad = (cell: string, i: number) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!));
   return rows.map((row) => row.map(pad).join("  ").trimEnd());

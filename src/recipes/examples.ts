@@ -15,8 +15,8 @@ export interface LoadedExamples<T> {
 
 /** A data set without the examples whose image file is missing, where the recipe wants them skipped. */
 export async function loadExamples(spec: DatasetSpec, recipe: Recipe): Promise<LoadedExamples<readonly Example[]>> {
-  const { on_bad_image } = recipe.data;
-  const options = datasetOptions(spec, recipe.seed, on_bad_image);
+  const { on_bad_image, image_disjoint } = recipe.data;
+  const options = { ...datasetOptions(spec, recipe.seed, on_bad_image), imageDisjoint: image_disjoint };
   const bad = on_bad_image === "skip" ? await checkImages(await findDataset(spec.name).load(options)) : [];
   const skipped = bad.map(({ exampleId, path, reason }) => {
     return { example_id: exampleId, reason: `image ${path}: ${reason}` };

@@ -125,6 +125,7 @@ describe("a good recipe", () => {
         difficulty: null,
         image_size: null,
       },
+      image_disjoint: false,
       on_bad_image: "error",
       on_too_long: "error",
     });

@@ -143,7 +143,7 @@ function resultsSection({ evaluations }: RunFacts): string {
     "n",
     "accuracy % [95 % interval]",
     "token F1 %",
-    ...names.map((name) => `${name} %, without the image`),
+    ...names.map((name) => `${name.replaceAll("_", " ")} %`),
   ];
   const rows = subsets.map(([name, { n, accuracy, token_f1, baselines }]) => [
     name,

@@ -86,6 +86,9 @@ const dataset = (split: string) =>
 const data = mapping({
   train: dataset("train"),
   eval: dataset("test").nullable().default(null),
+  image_disjoint: flag()
+    .default(false)
+    .describe("Split train and eval anew so that no image, nor one that looks the same, is in two splits."),
   on_bad_image: oneOf("error", "skip")
     .default("error")
     .describe("What an unreadable image does: stop the run, or leave the example out and report it."),

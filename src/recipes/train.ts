@@ -16,8 +16,9 @@ import { type RolloutRecord, rolloutRecord, tokenRecord } from "../train/rollout
 import { sftStep } from "../train/sft.ts";
 import { describePreflight } from "./preflight.ts";
 import { openStageAlarms, reportAlarms } from "./run-alarms.ts";
+import { type Standing, standingOf, untunedAnswers } from "./run-evaluation.ts";
 import type { Recipe, Stage } from "./schema.ts";
-import { evaluationLength, type Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import { isPreference, isSupervised, needsOf, stepsOf } from "./stage-kinds.ts";
 
 /** The evaluations of a run in order: before training, between, and at the end of each stage. */
@@ -65,9 +66,11 @@ export async function trainRecipe(
   let step = checkpoint?.step ?? 0;
   const earlierUpdates = updatesUntil(stages, step);
 
+  const standing = standingOf(recipe, session);
   const evaluate = async (stage: string) => {
     if (session.evaluation === null || recipe.evaluate === null) return;
-    const summary = await recorded(run, step, stage, () => evaluateStep(recipe, session, run, step, stage, o));
+    const work = async () => evaluateStep(session, run, step, stage, { ...o, ...(await standing()) });
+    const summary = await recorded(run, step, stage, work);
     evaluations.push({ step, stage, summary });
   };
   if (checkpoint === null) reportData(session, run, o.reporter);
@@ -233,25 +236,27 @@ function recordStep(
 }
 
 async function evaluateStep(
-  recipe: Recipe,
   session: Session,
   run: Run,
   step: number,
   stage: string,
-  o: { readonly reporter: Reporter; readonly signal?: AbortSignal },
+  o: Standing & { readonly reporter: Reporter; readonly signal?: AbortSignal },
 ): Promise<EvalSummary> {
-  const checkpoint = stepName(step);
+  const { reporter, conditions, beside, vocabulary } = o;
   const { items, summary } = await evaluatePolicy(session.engine.policy, session.evaluation!, {
     processor: session.processor,
     prompt: session.prompt,
-    maxCompletionLength: evaluationLength(recipe),
-    checkpoint,
+    maxCompletionLength: conditions.decoding!.max_completion_length,
+    checkpoint: stepName(step),
     train: session.train,
+    conditions,
+    beside: { ...beside, ...untunedAnswers(session, run, step) },
+    ...(vocabulary === undefined ? {} : { vocabulary }),
     ...(o.signal === undefined ? {} : { signal: o.signal }),
   });
   for (const item of items) run.evals.append({ kind: "item", step, ...item });
   run.evals.append({ kind: "summary", step, stage, ...summary });
-  o.reporter.message(`step ${step} (${stage}): ${accuracies(summary)}`);
+  reporter.message(`step ${step} (${stage}): ${accuracies(summary)}`);
   return summary;
 }
 

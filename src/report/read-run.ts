@@ -25,6 +25,13 @@ export interface SubsetLine {
   readonly baselines?: Readonly<Record<string, { readonly accuracy: number; readonly difference: Interval }>>;
 }
 
+/** The baseline that is hardest to beat, by a name to show; the untuned model is the run's own first evaluation, and none. */
+export function bestBaseline(baselines: NonNullable<SubsetLine["baselines"]>) {
+  const others = Object.entries(baselines).filter(([name]) => name !== "untuned");
+  const best = others.sort(([, a], [, b]) => b.accuracy - a.accuracy)[0];
+  return best === undefined ? null : { name: best[0].replaceAll("_", "-"), ...best[1] };
+}
+
 /** What the small files of a run say; rollouts are sampled on their own (see `rollout-sample.ts`). */
 export interface RunRecord {
   readonly paths: RunPaths;

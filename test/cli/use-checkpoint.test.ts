@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { datasets } from "../../src/data/index.ts";
-import { jsonLines, temporaryFolder, vivaOk } from "./command-line.ts";
+import { interrupted, jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
 import { tinyRecipe, writeFilms, writeRecipe, writeRows, writeTinyModel } from "./tiny-run.ts";
 
 const folder = temporaryFolder();
@@ -136,6 +136,11 @@ describe("viva eval", () => {
     expect(written.map(({ kind }) => kind)).toEqual(["item", "item", "item", "item", "summary"]);
     const plain = (lines: readonly object[]) =>
       lines.map((line) => ({ ...line, step: undefined, stage: undefined, checkpoint: undefined }));
+    expect(own.at(-1).subsets.overall.baselines).toHaveProperty("untuned");
+    for (const subset of Object.values<{ baselines: object }>(own.at(-1).subsets)) {
+      const { untuned: _, ...baselines } = subset.baselines as Record<string, unknown>; // a run's own first evaluation
+      subset.baselines = baselines;
+    }
     expect(plain(written)).toEqual(plain(own));
     const summary = JSON.parse(stdout);
     expect({ kind: "summary", ...summary }).toEqual(written[4]);
@@ -163,6 +168,96 @@ describe("viva eval", () => {
     expect(stdout.trim().split("\n").at(-1)).toBe("items: two.jsonl");
     expect(jsonLines(folder, "two.jsonl")).toHaveLength(3);
     expect(jsonLines(folder, "two.jsonl")[0].checkpoint).toMatch(/step-000006$/);
+  });
+});
+
+describe("viva eval of drawn answers, beside the untuned model, and after an interruption", () => {
+  const common = ["--data", "jsonl", "--path", data, "--split", "train"];
+
+  it("draws the same answers for the same seed, and counts pass@k", async () => {
+    const draw = async (out: string, seed: string) => {
+      const drawn = ["--num-generations", "4", "--temperature", "1.2", "--top-k", "50", "--seed", seed];
+      await vivaOk(folder, "eval", "run", ...common, ...drawn, "--max-completion-length", "4", "--out", out);
+      return readFileSync(at(out), "utf8");
+    };
+    const first = await draw("drawn.jsonl", "3");
+    expect(await draw("drawn-again.jsonl", "3")).toBe(first);
+    expect(await draw("drawn-other.jsonl", "4")).not.toBe(first);
+    const lines = jsonLines(folder, "drawn.jsonl");
+    expect(lines[0].predictions).toHaveLength(4);
+    expect(lines.at(-1).sampled.at_k["4"].pass.estimate).toBeGreaterThanOrEqual(
+      lines.at(-1).sampled.at_k["1"].pass.estimate,
+    );
+    expect(lines.at(-1).conditions.decoding).toEqual({
+      ...{ num_generations: 4, temperature: 1.2, top_p: 1, top_k: 50, seed: 3, max_completion_length: 4 },
+    });
+  });
+
+  it("stands an untuned model beside the tuned one, asked in the same way", async () => {
+    const args = ["eval", "run", ...common, "--max-completion-length", "4", "--out", "beside.jsonl", "--json"];
+    const { stdout } = await vivaOk(folder, ...args, "--baseline-model", "run/checkpoints/step-000006");
+    await vivaOk(folder, "eval", "run", ...common, ...args.slice(8, 10), "--step", "6", "--out", "six.jsonl");
+    const { untuned } = JSON.parse(stdout).subsets.overall.baselines;
+    const six = jsonLines(folder, "six.jsonl").at(-1);
+    expect(untuned.accuracy).toBe(six.subsets.overall.accuracy.estimate);
+    const compared = await vivaOk(folder, "compare", "six.jsonl", "beside.jsonl", "--json");
+    const { accuracy: _, ...paired } = untuned;
+    expect(JSON.parse(compared.stdout).subsets[0].arms[0]).toMatchObject(paired);
+    const own = await viva(folder, ...args, "--baseline-model", "own");
+    expect([own.code, own.stderr]).toEqual([2, expect.stringContaining("run was trained from random weights")]);
+  });
+
+  it("goes on after kill -9 and ends like an evaluation never stopped", async () => {
+    const rows = jsonLines(data, "train.jsonl");
+    const many = Array.from({ length: 600 }, (_, i) => ({
+      ...rows[i % 12],
+      id: `many-${i}`,
+      image: rows[i % 12].image,
+    }));
+    writeRows(at("films", "validation.jsonl"), many);
+    const command = (out: string) => [
+      ...["eval", "run", "--data", "jsonl", "--path", data, "--split", "validation", "--no-nearest-neighbour"],
+      ...["--max-completion-length", "4", "--out", out],
+    ];
+    const partial = at("long.partial.jsonl");
+    const kept = () => (existsSync(partial) ? readFileSync(partial, "utf8").split("\n").length - 2 : 0);
+    const { signal } = await interrupted(folder, command("long.jsonl"), {
+      signal: "SIGKILL",
+      when: () => kept() >= 40,
+    });
+    expect(signal).toBe("SIGKILL");
+    const before = kept();
+    expect(before).toBeLessThan(600);
+    const { stderr } = await vivaOk(folder, ...command("long.jsonl"));
+    expect(stderr).toMatch(/going on with \d+ of 600 questions answered/);
+    await vivaOk(folder, ...command("whole.jsonl"));
+    expect(readFileSync(at("long.jsonl"), "utf8")).toBe(readFileSync(at("whole.jsonl"), "utf8"));
+    expect(existsSync(partial)).toBe(false);
+  });
+});
+
+describe("viva compare of runs", () => {
+  it("compares a run's evaluation with a file of the same questions, and refuses other conditions", async () => {
+    await vivaOk(folder, "eval", "run", "--data", "jsonl", "--path", data, "--out", "last.jsonl");
+    const { stdout } = await vivaOk(folder, "compare", "run", "last.jsonl");
+    expect(stdout).toContain("protocol viva, 4 questions about 4 subjects");
+    expect(stdout).toContain("last and run are not told apart by these questions");
+    const step = await viva(folder, "compare", "run", "last.jsonl", "--step", "0");
+    expect([step.code, step.stderr]).toEqual([2, expect.stringContaining("last.jsonl is no run: --step chooses")]);
+    await vivaOk(
+      folder,
+      "eval",
+      "run",
+      ...["--data", "jsonl", "--path", data, "--out", "short.jsonl"],
+      ...["--max-completion-length", "2"],
+    );
+    const refused = await viva(folder, "compare", "run", "short.jsonl");
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringMatching(/run and short differ in decoding \(max_completion_length 4 against 2\): --allow decoding/),
+    ]);
+    const allowed = await vivaOk(folder, "compare", "run", "short.jsonl", "--allow", "decoding");
+    expect(allowed.stdout).toContain("not the same: decoding of short (max_completion_length 4 against 2)");
   });
 });
 

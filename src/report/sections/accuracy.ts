@@ -6,7 +6,7 @@ import { forestPlot } from "../charts/forest-plot.ts";
 import { type Line, lineChart } from "../charts/line-chart.ts";
 import { differenceText, intervalText, percent, pValue } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
-import type { EvaluationLine, RunRecord } from "../read-run.ts";
+import { bestBaseline, type EvaluationLine, type RunRecord } from "../read-run.ts";
 import type { LabelledRun } from "../report.ts";
 import { legend, marksOf } from "./training.ts";
 
@@ -60,8 +60,9 @@ function accuracyLine(name: string, colour: number, evaluations: readonly Evalua
 
 function baselineLevels({ evaluations }: RunRecord) {
   const baselines = evaluations.at(-1)?.subsets["overall"]?.baselines ?? {};
-  const best = Object.entries(baselines).sort(([, a], [, b]) => b.accuracy - a.accuracy)[0];
-  return best === undefined ? [] : [{ name: `without the image: ${percent(best[1].accuracy)} %`, y: best[1].accuracy }];
+  const best = bestBaseline(baselines);
+  if (best === null) return [];
+  return [{ name: `${best.name}: ${percent(best.accuracy)} %`, y: best.accuracy }];
 }
 
 function subsetFigure({ evaluations }: RunRecord): Content {

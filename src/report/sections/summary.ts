@@ -1,7 +1,7 @@
 /** The top of the page: what came out of a run, in figures that can be read in ten seconds. */
 import { differenceText, duration, percent, points, pValue, short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
-import { asRecord, isRollout, metricPoints, type RunRecord } from "../read-run.ts";
+import { asRecord, bestBaseline, isRollout, metricPoints, type RunRecord } from "../read-run.ts";
 import type { LabelledRun } from "../report.ts";
 
 /** How a run stands: at its end, stopped by an error, or without an end in its record. */
@@ -80,12 +80,12 @@ function changeTile({ changes }: LabelledRun["statistics"]): Content {
 
 function baselineTile({ evaluations }: RunRecord): Content {
   const baselines = evaluations.at(-1)?.subsets["overall"]?.baselines ?? {};
-  const best = Object.entries(baselines).sort(([, a], [, b]) => b.accuracy - a.accuracy)[0];
-  if (best === undefined) return null;
-  const [name, { accuracy, difference }] = best;
+  const best = bestBaseline(baselines);
+  if (best === null) return null;
+  const { name, accuracy, difference } = best;
   const kind = difference.low > 0 ? "good" : difference.high < 0 ? "bad" : "";
-  const about = `${differenceText(difference)}; guessing without the image (${name.replace("_", "-")}) reaches ${percent(accuracy)} %`;
-  return tile("Over guessing", html`${points(difference.estimate)}<small> points</small>`, about, kind);
+  const about = `${differenceText(difference)}; the best baseline (${name}) reaches ${percent(accuracy)} %`;
+  return tile("Over baselines", html`${points(difference.estimate)}<small> points</small>`, about, kind);
 }
 
 function rewardTile(record: RunRecord): Content {

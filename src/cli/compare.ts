@@ -1,0 +1,54 @@
+/** viva compare: evaluations of the same questions, each against the first, question by question. */
+import { basename } from "node:path";
+import { Command, Option } from "commander";
+import { UserError } from "../core/errors.ts";
+import {
+  CONDITIONS,
+  type ConditionName,
+  compareEvaluations,
+  formatComparison,
+  readEvaluation,
+} from "../evaluate/index.ts";
+import { collect, wholeNumber } from "./arguments.ts";
+import { outputOption, writeJson } from "./options.ts";
+
+interface CompareOptions {
+  readonly protocol?: string;
+  readonly step?: number;
+  readonly allow: readonly string[];
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+export function compareCommand(): Command {
+  const allowed = CONDITIONS.filter((condition) => condition !== "questions");
+  return new Command("compare")
+    .description("compare evaluations of the same questions, each with the first, question by question")
+    .argument("<evaluations...>", "files that viva eval --out wrote, or run folders; the first is the reference")
+    .option("--protocol <name>", "where files have several (default: the first in the file)")
+    .option("--step <n>", "of runs, the evaluation after this step (default: the last)", wholeNumber(0))
+    .addOption(
+      new Option("--allow <condition>", `compare although this differs, repeatable: ${allowed.join(", ")}`)
+        .argParser((text: string, earlier: readonly string[]) => collect(text, earlier))
+        .default([], "none"),
+    )
+    .addOption(outputOption("--out <file>", "the comparison as one JSON object (schema: docs/schemas)"))
+    .option("--json", "print it as JSON in place of the tables")
+    .action((paths: readonly string[], o: CompareOptions) => {
+      const wrong = o.allow.find((name) => !allowed.some((condition) => condition === name));
+      if (wrong !== undefined) throw new UserError(`--allow ${wrong}: one of ${allowed.join(", ")}`);
+      const labels = labelsOf(paths);
+      const arms = paths.map((path, i) => readEvaluation(path, labels[i]!, o));
+      const comparison = compareEvaluations(arms, { allow: o.allow as readonly ConditionName[] });
+      if (o.out !== undefined) writeJson(o.out, comparison);
+      console.log(o.json ? JSON.stringify(comparison) : formatComparison(comparison));
+    });
+}
+
+/** Names without folders and ending, where these tell the arms apart. */
+function labelsOf(paths: readonly string[]): readonly string[] {
+  const repeated = paths.find((path, i) => paths.indexOf(path) < i);
+  if (repeated !== undefined) throw new UserError(`${repeated}: named twice; an evaluation is compared with others`);
+  const names = paths.map((path) => basename(path).replace(/\.jsonl$/, ""));
+  return new Set(names).size === names.length ? names : paths;
+}

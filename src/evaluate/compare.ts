@@ -1,0 +1,185 @@
+/** Several evaluations of the same questions, each compared with the first, question by question. */
+import * as z from "zod";
+import { UserError } from "../core/errors.ts";
+import { bootstrapMean, type Interval, pairedBootstrap } from "./bootstrap.ts";
+import {
+  CONDITIONS,
+  type ConditionDifference,
+  type ConditionName,
+  type Conditions,
+  conditionDifferences,
+} from "./conditions.ts";
+import { paired, verdictOf } from "./paired.ts";
+import { conditionsSchema, interval, pairedFields, share } from "./results.ts";
+import type { EvalItem } from "./score.ts";
+import { holm } from "./statistics.ts";
+import { SUBSETS } from "./summary.ts";
+
+/** One evaluation as it was recorded. */
+export interface Arm {
+  readonly label: string;
+  readonly protocol: string;
+  readonly items: readonly EvalItem[];
+  /** Null in records that have none. */
+  readonly conditions: Conditions | null;
+}
+
+const metricSchema = z.strictObject({ difference: interval, verdict: pairedFields.verdict });
+const comparedSchema = z.strictObject({
+  arm: z.string(),
+  accuracy: interval,
+  ...pairedFields,
+  holm_p: share.describe("mcnemar_p corrected for the number of arms compared on these questions"),
+  lenient_accuracy: metricSchema,
+  token_f1: metricSchema,
+});
+const subsetSchema = z.strictObject({
+  stratum: z.string().describe("overall, answer_type, or a field of the questions such as content_type"),
+  value: z.string(),
+  n: z.int(),
+  subjects: z.int(),
+  reference_accuracy: interval,
+  arms: z.array(comparedSchema),
+});
+
+export const comparisonSchema = z.strictObject({
+  schema: z.literal("viva.comparison/1"),
+  protocol: z.string(),
+  reference: z.string(),
+  arms: z.array(z.string()),
+  conditions: conditionsSchema.nullable().describe("of the reference; null: not recorded"),
+  allowed_differences: z.array(z.strictObject({ arm: z.string(), condition: z.enum(CONDITIONS), what: z.string() })),
+  bootstrap: z.strictObject({ resamples: z.int(), seed: z.int(), level: share }),
+  subsets: z.array(subsetSchema),
+});
+
+export type Comparison = z.output<typeof comparisonSchema>;
+export type ComparedSubset = z.output<typeof subsetSchema>;
+
+/** JSON Schema (draft 2020-12) of what `viva compare --json` prints. */
+export function comparisonJsonSchema(): Readonly<Record<string, unknown>> {
+  return { ...z.toJSONSchema(comparisonSchema, { reused: "ref" }), title: "viva comparison" };
+}
+
+/** A stratum of more values, such as a file name, is no break-down. */
+const MOST_VALUES = 16;
+const STRATA = ["content_type", "question_type", "modality"] as const;
+
+/**
+ * Compares every later arm with the first. Throws UserError where arms answered other questions, were scored under another
+ * protocol, or were asked under other conditions than `allow` names.
+ */
+export function compareEvaluations(
+  arms: readonly Arm[],
+  o: { readonly allow?: readonly ConditionName[]; readonly resamples?: number } = {},
+): Comparison {
+  const { allow = [], resamples = 2000 } = o;
+  const [reference, ...others] = arms;
+  if (reference === undefined || others.length === 0) throw new UserError("viva compare needs two evaluations or more");
+  const differences = others.flatMap((arm) => checkedDifferences(reference, arm, allow));
+  const aligned = others.map((arm) => ({ label: arm.label, items: inOrder(reference, arm) }));
+  const subsets = subsetsOf(reference.items).map(({ stratum, value, chosen }) => {
+    const subject = chosen.map((i) => reference.items[i]!.subject_id);
+    const of = (items: readonly EvalItem[], metric: "strict" | "lenient" | "token_f1") =>
+      chosen.map((i) => items[i]![metric]);
+    const theirs = {
+      strict: of(reference.items, "strict"),
+      lenient: of(reference.items, "lenient"),
+      token_f1: of(reference.items, "token_f1"),
+    };
+    const mean = (values: readonly number[]) => bootstrapMean(values, subject, { resamples })!;
+    const metric = (ours: readonly number[], other: readonly number[]) => {
+      const difference = pairedBootstrap(ours, other, subject, { resamples })!;
+      return { difference, verdict: verdictOf(difference) };
+    };
+    const compared = aligned.map(({ label, items }) => {
+      const ours = of(items, "strict");
+      return {
+        arm: label,
+        accuracy: mean(ours),
+        ...paired(ours, theirs.strict, subject, { resamples }),
+        lenient_accuracy: metric(of(items, "lenient"), theirs.lenient),
+        token_f1: metric(of(items, "token_f1"), theirs.token_f1),
+      };
+    });
+    const corrected = holm(compared.map(({ mcnemar_p }) => mcnemar_p));
+    const accuracy: Interval = mean(theirs.strict);
+    return {
+      ...{ stratum, value, n: chosen.length, subjects: accuracy.subjects, reference_accuracy: accuracy },
+      arms: compared.map((one, i) => ({ ...one, holm_p: corrected[i]! })),
+    };
+  });
+  return comparisonSchema.parse({
+    schema: "viva.comparison/1",
+    protocol: reference.protocol,
+    reference: reference.label,
+    arms: others.map(({ label }) => label),
+    conditions: reference.conditions,
+    allowed_differences: differences,
+    bootstrap: { resamples, seed: 0, level: 0.95 },
+    subsets,
+  });
+}
+
+/** The differences that are allowed; throws for any other. */
+function checkedDifferences(reference: Arm, arm: Arm, allow: readonly ConditionName[]) {
+  const both = `${reference.label} and ${arm.label}`;
+  if (reference.protocol !== arm.protocol) {
+    throw new UserError(`${both} were scored under other protocols: ${reference.protocol} and ${arm.protocol}`);
+  }
+  const differences = differencesOf(reference, arm);
+  const refused = differences.find(({ condition }) => !allow.includes(condition));
+  if (refused !== undefined) {
+    const { condition, what } = refused;
+    const remedy =
+      condition === "questions" ? "evaluate both on the same data" : `--allow ${condition} compares them all the same`;
+    throw new UserError(`${both} differ in ${condition} (${what}): ${remedy}`);
+  }
+  return differences.map((difference) => ({ arm: arm.label, ...difference }));
+}
+
+/** Records without conditions, of earlier versions, may differ in everything but the questions, which the items show. */
+function differencesOf(a: Arm, b: Arm): readonly ConditionDifference[] {
+  if (a.conditions !== null && b.conditions !== null) return conditionDifferences(a.conditions, b.conditions);
+  const without = a.conditions === null ? a.label : b.label;
+  const what = `${without} does not tell: evaluate it again`;
+  return (["prompt", "decoding", "images"] as const).map((condition) => ({ condition, what }));
+}
+
+/** The arm's items in the reference's order. */
+function inOrder(reference: Arm, arm: Arm): readonly EvalItem[] {
+  const byId = new Map(arm.items.map((item) => [item.example_id, item]));
+  const missing = reference.items.filter(({ example_id }) => !byId.has(example_id));
+  if (missing.length > 0 || byId.size !== reference.items.length) {
+    const first = missing[0] === undefined ? "" : `, the first "${missing[0].example_id}"`;
+    throw new UserError(
+      `${arm.label} answers ${byId.size} questions and lacks ${missing.length} of the ${reference.items.length} of ${reference.label}${first}: evaluate both on the same data`,
+    );
+  }
+  return reference.items.map((item) => {
+    const own = byId.get(item.example_id)!;
+    if (own.question === item.question && own.answer === item.answer) return own;
+    throw new UserError(
+      `${reference.label} and ${arm.label} ask or expect something else in "${item.example_id}": evaluate both on the same data`,
+    );
+  });
+}
+
+/** All questions, then by answer type, then by the question's type where the data has one; each as indices. */
+function subsetsOf(items: readonly EvalItem[]) {
+  const all = items.map((_, i) => i);
+  const kinds = SUBSETS.slice(1).map((value) => {
+    const chosen = all.filter((i) => items[i]!.answer_type === value);
+    return { stratum: "answer_type", value: value as string, chosen };
+  });
+  const strata = STRATA.flatMap((stratum) => {
+    const values = [...new Set(items.map(({ strata }) => strata[stratum] ?? ""))].filter((value) => value !== "");
+    if (values.length < 2 || values.length > MOST_VALUES) return [];
+    const found = values.map((value) => {
+      return { stratum: stratum as string, value, chosen: all.filter((i) => items[i]!.strata[stratum] === value) };
+    });
+    return found.sort((a, b) => b.chosen.length - a.chosen.length);
+  });
+  const overall = { stratum: "overall", value: "overall", chosen: all };
+  return [overall, ...[...kinds, ...strata].filter(({ chosen }) => chosen.length > 0)];
+}

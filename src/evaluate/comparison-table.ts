@@ -1,0 +1,89 @@
+/** A comparison as aligned tables for a terminal. */
+import type { Interval } from "./bootstrap.ts";
+import type { ComparedSubset, Comparison } from "./compare.ts";
+import { alignColumns, percent } from "./table.ts";
+
+/** One table per arm: a row for each subset of the questions, with the difference from the reference and what it says. */
+export function formatComparison(comparison: Comparison): string {
+  const { protocol, reference, arms, subsets, allowed_differences: allowed } = comparison;
+  const overall = subsets[0]!;
+  const tables = arms.flatMap((arm, i) => [
+    "",
+    `${arm} less ${reference}`,
+    ...alignColumns([header, ...rows(subsets, i)]),
+  ]);
+  const notes = allowed.map(({ arm, condition, what }) => `not the same: ${condition} of ${arm} (${what})`);
+  return [
+    `protocol ${protocol}, ${overall.n} questions about ${overall.subjects} subjects`,
+    ...notes,
+    ...tables,
+    "",
+    ...arms.map((arm, i) => sentence(arm, reference, overall, i)),
+    "Differences are paired, in points; + or - where the 95 % interval over subjects excludes 0. p: McNemar's exact test;",
+    "Holm: corrected for the number of arms. Token F1 and lenient accuracy: their differences.",
+  ].join("\n");
+}
+
+const header = [
+  "",
+  "n",
+  "reference",
+  "arm",
+  "difference [95 %]",
+  "",
+  "won",
+  "lost",
+  "p",
+  "Holm",
+  "detectable",
+  "lenient",
+  "token F1",
+];
+
+function rows(subsets: readonly ComparedSubset[], i: number): readonly (readonly string[])[] {
+  return subsets.map(({ stratum, value, n, reference_accuracy, arms }) => {
+    const arm = arms[i]!;
+    const { difference, verdict, won, lost, mcnemar_p, holm_p, detectable_difference: least } = arm;
+    const metric = (one: typeof arm.token_f1) => `${signed(one.difference.estimate)} ${marks[one.verdict]}`;
+    return [
+      stratum === "overall" || stratum === "answer_type" ? value : `${stratum} ${value}`,
+      String(n),
+      percent(reference_accuracy.estimate),
+      percent(arm.accuracy.estimate),
+      withBounds(difference),
+      marks[verdict],
+      String(won),
+      String(lost),
+      pText(mcnemar_p),
+      pText(holm_p),
+      least === null ? "" : percent(least),
+      metric(arm.lenient_accuracy),
+      metric(arm.token_f1),
+    ];
+  });
+}
+
+const marks = { better: "+", worse: "-", open: "~" } as const;
+
+function sentence(arm: string, reference: string, overall: ComparedSubset, i: number): string {
+  const { difference, verdict, detectable_difference: least } = overall.arms[i]!;
+  const by = `${percent(Math.abs(difference.estimate))} points`;
+  if (verdict === "better") return `${arm} improved on ${reference} by ${by}.`;
+  if (verdict === "worse") return `${arm} is worse than ${reference} by ${by}.`;
+  const could =
+    least === null ? "" : `; a true difference of ${percent(least)} points would show in four of five trials`;
+  return `${arm} and ${reference} are not told apart by these questions${could}.`;
+}
+
+function withBounds({ estimate, low, high }: Interval): string {
+  return `${signed(estimate)} [${signed(low)}, ${signed(high)}]`;
+}
+
+function signed(share: number): string {
+  const text = percent(share);
+  return share > 0 && text !== "0.0" ? `+${text}` : text.replace(/^-(0\.0)$/, "$1");
+}
+
+function pText(p: number): string {
+  return p < 0.001 ? "<0.001" : p.toFixed(3);
+}
