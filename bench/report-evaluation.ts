@@ -7,7 +7,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { probesSchema, resultsSchema } from "../src/evaluate/index.ts";
@@ -60,6 +60,7 @@ const page = evaluationPage(
     commands: [evaluation, probing].map((args) => `viva ${args.map(quoted).join(" ")}`),
   },
 );
+mkdirSync(dirname(o.out), { recursive: true });
 writeFileSync(o.out, page);
 console.log(`page: ${o.out}`);
 
