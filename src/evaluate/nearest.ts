@@ -36,23 +36,30 @@ export function nearestIndices(
   const texts = numbered(train.map(({ question }) => question));
   const images = numbered(train.map(({ images }) => images[0]?.path ?? ""));
   const similarity = textSimilarity(texts.distinct.map(normalisedTokens));
-  const types = new Set(train.map(({ answerType }) => answerType));
-  const wordsOf = remembered((question: string) => similarity(normalisedTokens(question)));
+  const all = Int32Array.from(train, (_, i) => i);
+  const ofType = remembered((type: string) => {
+    const same = all.filter((i) => train[i]!.answerType === type);
+    return same.length > 0 ? same : all;
+  });
   const looksOf = remembered((path: string) => {
     const own = vectors.get(path);
-    return images.distinct.map((other) => dot(own, vectors.get(other)));
+    return Float64Array.from(images.distinct, (other) => dot(own, vectors.get(other)));
   });
-  return examples.map(({ question, images: [image], answerType }) => {
-    const [words, looks] = [wordsOf(question), looksOf(image?.path ?? "")];
-    let best = -1;
-    let highest = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < train.length; i++) {
-      if (types.has(answerType) && train[i]!.answerType !== answerType) continue;
-      const score = words[texts.numbers[i]!]! + looks[images.numbers[i]!]!;
-      if (score > highest) [best, highest] = [i, score];
+  const nearest = new Array<number>(examples.length).fill(-1);
+  // Question by question: all similarities of words at once would be too many to hold.
+  for (const asking of grouped(examples.map(({ question }) => question))) {
+    const words = similarity(normalisedTokens(examples[asking[0]!]!.question));
+    for (const e of asking) {
+      const { images: own, answerType } = examples[e]!;
+      const looks = looksOf(own[0]?.path ?? "");
+      let highest = Number.NEGATIVE_INFINITY;
+      for (const i of ofType(answerType)) {
+        const score = words[texts.numbers[i]!]! + looks[images.numbers[i]!]!;
+        if (score > highest) [nearest[e], highest] = [i, score];
+      }
     }
-    return best;
-  });
+  }
+  return nearest;
 }
 
 function withFewImages(train: readonly Example[]): readonly Example[] {
@@ -68,7 +75,18 @@ function withFewImages(train: readonly Example[]): readonly Example[] {
 function numbered(texts: readonly string[]) {
   const index = new Map<string, number>();
   for (const text of texts) if (!index.has(text)) index.set(text, index.size);
-  return { distinct: [...index.keys()], numbers: texts.map((text) => index.get(text)!) };
+  return { distinct: [...index.keys()], numbers: Int32Array.from(texts, (text) => index.get(text)!) };
+}
+
+/** The places of equal texts. */
+function grouped(texts: readonly string[]): Iterable<readonly number[]> {
+  const groups = new Map<string, number[]>();
+  for (const [i, text] of texts.entries()) {
+    const group = groups.get(text);
+    if (group === undefined) groups.set(text, [i]);
+    else group.push(i);
+  }
+  return groups.values();
 }
 
 function remembered<T>(compute: (key: string) => T): (key: string) => T {

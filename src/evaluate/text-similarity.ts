@@ -19,19 +19,21 @@ export function textSimilarity(texts: readonly (readonly string[])[]): (tokens: 
     const length = Math.sqrt(weights.reduce((sum, [, weight]) => sum + weight * weight, 0));
     return weights.map(([token, weight]) => [token, weight / length]);
   };
-  /** By word: the texts that have it, with its weight there. */
-  const postings = new Map<string, (readonly [text: number, weight: number])[]>();
+  /** By word: the texts that have it, and its weight in each. */
+  const postings = new Map<string, { readonly texts: number[]; readonly weights: number[] }>();
   for (const [i, tokens] of texts.entries()) {
     for (const [token, weight] of weigh(tokens)) {
-      const found = postings.get(token) ?? [];
-      found.push([i, weight]);
+      const found = postings.get(token) ?? { texts: [], weights: [] };
+      found.texts.push(i);
+      found.weights.push(weight);
       postings.set(token, found);
     }
   }
   return (tokens) => {
     const similarities = new Float64Array(texts.length);
     for (const [token, weight] of weigh(tokens)) {
-      for (const [text, theirs] of postings.get(token)!) similarities[text]! += weight * theirs;
+      const { texts: having, weights } = postings.get(token)!;
+      for (let i = 0; i < having.length; i++) similarities[having[i]!]! += weight * weights[i]!;
     }
     return similarities;
   };

@@ -109,8 +109,8 @@ function shownMetrics(line: Line): Readonly<Record<string, number>> {
   return numbersOf(Object.entries(line).filter(([key]) => shown.test(key)));
 }
 
-/** Every figure of a summary that is a number or has an estimate, by its path; of subsets the overall one. */
-function figuresOf({ subsets, step: _, ...rest }: Line): Readonly<Record<string, number>> {
+/** Every figure of a summary that is a number or has an estimate, by its path; of subsets the overall one. Conditions are no figures. */
+function figuresOf({ subsets, step: _, conditions: _____, ...rest }: Line): Readonly<Record<string, number>> {
   const found: [string, unknown][] = [];
   const walk = (value: unknown, path: string) => {
     if (typeof value === "number") found.push([path, value]);
