@@ -1,13 +1,14 @@
 /** Writes the JSON Schemas of study files and of viva's output files to docs/schemas. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { comparisonJsonSchema, resultsJsonSchema } from "../src/evaluate/index.ts";
+import { comparisonJsonSchema, probesJsonSchema, resultsJsonSchema } from "../src/evaluate/index.ts";
 import { studyJsonSchema } from "../src/recipes/study/schema.ts";
 import { studyResultsJsonSchema } from "../src/runs/study-results.ts";
 
 const folder = new URL("../docs/schemas/", import.meta.url);
 const schemas = {
-  comparison: comparisonJsonSchema(),
   "evaluation-results": resultsJsonSchema(),
+  comparison: comparisonJsonSchema(),
+  "probe-results": probesJsonSchema(),
   study: studyJsonSchema(),
   "study-results": studyResultsJsonSchema(),
 };

@@ -54,7 +54,7 @@ function lastTagged(text: string, from: number): ParsedAnswer | null {
 }
 
 /** The last "answer is …" or "answer: …" with anything after it, without quotes or emphasis around it. */
-function lastStated(text: string, from: number): ParsedAnswer | null {
+export function lastStated(text: string, from = 0): ParsedAnswer | null {
   const starts = [...text.slice(from).matchAll(/\banswer(?:\s{1,3}is\b|\s{0,3}:)[:*"'`“”]*/gi)];
   let end = text.length;
   for (const match of starts.reverse()) {

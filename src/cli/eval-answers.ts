@@ -9,21 +9,18 @@ import {
   decodingOf,
   hashImages,
   hashQuestions,
+  type ImageBaselineName,
   nearestNeighbour,
   openPartial,
   readPredictions,
+  withBaselineImages,
 } from "../evaluate/index.ts";
 import { type PromptName, questionsAskedBy, untunedModel } from "../recipes/checkpoint.ts";
 import { type EvaluationSource, openCheckpointSource, openEndpointSource } from "../recipes/evaluation-sources.ts";
 import { downloadReporter } from "./options.ts";
+import type { QuestionOptions } from "./questions.ts";
 
-export interface EvalOptions {
-  readonly data: string;
-  readonly path?: string;
-  readonly split: string;
-  readonly limit?: number;
-  readonly seed: number;
-  readonly imageDisjoint?: boolean;
+export interface EvalOptions extends QuestionOptions {
   readonly protocol?: readonly string[];
   readonly predictions?: string;
   readonly endpoint?: string;
@@ -33,6 +30,7 @@ export interface EvalOptions {
   readonly timeout: number;
   readonly maxRetries: number;
   readonly countUnanswered?: boolean;
+  readonly baseline?: readonly ImageBaselineName[];
   readonly baselineModel?: string;
   readonly nearestNeighbour: boolean;
   readonly numGenerations: number;
@@ -65,18 +63,26 @@ export async function answered(
   o: EvalOptions,
   signal: AbortSignal,
 ): Promise<Answered> {
-  const { predictions, endpoint, prompt = "plain" } = o;
+  const { predictions, prompt = "plain" } = o;
   if (predictions !== undefined) {
     const style = prompt === "base" ? "think_answer" : prompt;
     const questions = { n: examples.length, sha256: hashQuestions(examples) };
     const conditions = { questions, prompt: null, decoding: null, images: null };
     return { answers: readPredictions(predictions, examples, style), subject: predictions, conditions, done() {} };
   }
-  const opened =
-    endpoint === undefined
-      ? await openCheckpointSource(checkpoint!, { ...checkpointOptions(o, signal), ...givenStep(o) })
-      : openEndpointSource({ ...o, endpoint, model: o.model!, timeoutSeconds: o.timeout, decoding: decodingFor(o) });
-  return ask(opened, examples, partialFile(o.out, ""), o, signal);
+  return ask(await openAsked(checkpoint, o, signal), examples, partialFile(o.out, ""), o, signal);
+}
+
+/** The checkpoint or the endpoint that the command line names. */
+async function openAsked(
+  checkpoint: string | undefined,
+  o: EvalOptions,
+  signal: AbortSignal,
+): Promise<EvaluationSource> {
+  const { endpoint } = o;
+  return endpoint === undefined
+    ? await openCheckpointSource(checkpoint!, { ...checkpointOptions(o, signal), ...givenStep(o) })
+    : openEndpointSource({ ...o, endpoint, model: o.model!, timeoutSeconds: o.timeout, decoding: decodingFor(o) });
 }
 
 /** Asks and closes what was opened; answers are kept in a file beside --out until they are written there. */
@@ -116,7 +122,7 @@ async function ask(
   }
 }
 
-/** Baselines beyond the counted ones: the nearest neighbour, and the untuned model where one is named. */
+/** Baselines beyond the counted ones: the nearest neighbour, the model itself with other images, the untuned model. */
 export async function baselinesBeside(
   checkpoint: string | undefined,
   examples: readonly Example[],
@@ -125,15 +131,30 @@ export async function baselinesBeside(
   signal: AbortSignal,
 ): Promise<{ readonly answers: BaselineAnswers; done(): void }> {
   const near = train === null || !o.nearestNeighbour ? {} : await nearestNeighbour(examples, train);
-  if (o.baselineModel === undefined) return { answers: near, done() {} };
+  const asked: [name: string, Answered][] = [];
+  for (const name of o.baseline ?? []) {
+    const changed = await withBaselineImages(name, examples, o.seed);
+    const opened = await openAsked(checkpoint, o, signal);
+    asked.push([name, await ask(opened, changed, partialFile(o.out, `.${name}`), o, signal)]);
+  }
+  if (o.baselineModel !== undefined) {
+    const opened = await openUntuned(checkpoint, o.baselineModel, o, signal);
+    asked.push(["untuned", await ask(opened, examples, partialFile(o.out, ".untuned"), o, signal)]);
+  }
+  return {
+    answers: { ...near, ...Object.fromEntries(asked.map(([name, { answers }]) => [name, answers] as const)) },
+    done: () => {
+      for (const [, { done }] of asked) done();
+    },
+  };
+}
+
+/** The untuned model, asked as the model beside it is: with the run's prompt, length and image limits. */
+async function openUntuned(checkpoint: string | undefined, named: string, o: EvalOptions, signal: AbortSignal) {
   const sources = { reporter: downloadReporter(), signal };
-  const isOwn = o.baselineModel === "own";
-  const model = isOwn ? await untunedModel(checkpoint!, { ...sources, ...givenStep(o) }) : o.baselineModel;
-  // It is asked as the model beside it is: the run's prompt, length and image limits.
+  const model = named === "own" ? await untunedModel(checkpoint!, { ...sources, ...givenStep(o) }) : named;
   const asked = checkpoint === undefined ? {} : questionsAskedBy(checkpoint);
-  const opened = await openCheckpointSource(model, { ...asked, ...checkpointOptions(o, signal, asked.length) });
-  const { answers, done } = await ask(opened, examples, partialFile(o.out, ".untuned"), o, signal);
-  return { answers: { ...near, untuned: answers }, done };
+  return openCheckpointSource(model, { ...asked, ...checkpointOptions(o, signal, asked.length) });
 }
 
 function checkpointOptions(o: EvalOptions, signal: AbortSignal, ownLength?: number) {

@@ -1,35 +1,25 @@
 /** viva eval: accuracy of a checkpoint, an endpoint or a file of predictions on a data set, with intervals, beside the baselines. */
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
-import { loadDataset } from "../data/index.ts";
 import {
   breakdown,
   type EvalItem,
   evaluateAnswers,
   evaluationResults,
+  findImageBaselines,
   findProtocol,
   formatSummary,
   type ProtocolName,
-  protocols,
   sampleRecords,
 } from "../evaluate/index.ts";
-import { evaluationSubset } from "../recipes/examples.ts";
 import { openVocabulary } from "../recipes/reward-services.ts";
-import { locateDataset } from "../recipes/sources.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { answered, baselinesBeside, type EvalOptions } from "./eval-answers.ts";
-import {
-  deviceOption,
-  downloadReporter,
-  outOption,
-  outputOption,
-  promptOption,
-  writeJson,
-  writeJsonLines,
-} from "./options.ts";
+import { deviceOption, outOption, outputOption, promptOption, writeJson, writeJsonLines } from "./options.ts";
+import { addQuestionOptions, describeQuestions, loadQuestions, protocolOption } from "./questions.ts";
 
 export function evalCommand(interruption: Interruption): Command {
-  return new Command("eval")
+  const command = new Command("eval")
     .description("measure a checkpoint, a run, a model behind an endpoint or a file of predictions on a data set")
     .argument("[checkpoint]", "model folder, run folder, a run's checkpoint, or org/name[@revision] on the Hub")
     .option("--predictions <file>", "in place of a checkpoint: JSONL rows {example_id, prediction} made elsewhere")
@@ -39,15 +29,10 @@ export function evalCommand(interruption: Interruption): Command {
     .option("--concurrency <n>", "requests under way at the same time", wholeNumber(1, 1024), 16)
     .option("--timeout <seconds>", "of one request", decimalNumber(0.001, 86_400), 120)
     .option("--max-retries <n>", "attempts after the first, when the endpoint fails", wholeNumber(0, 100), 5)
-    .option("--count-unanswered", "score questions without an answer as wrong in place of ending")
-    .requiredOption("--data <name>", "data set (viva data list)")
-    .option("--path <folder>", "where its files are: a folder, a file, or org/name on the Hub")
-    .option("--split <name>", "split to evaluate on", "test")
-    .option("--limit <n>", "a random subset of this many questions", wholeNumber(1))
-    .option("--seed <n>", "chooses the subset; of sampled answers; of generated data", wholeNumber(0), 42)
-    .option("--image-disjoint", "split anew so that no image is in two splits")
+    .option("--count-unanswered", "score questions without an answer as wrong in place of ending");
+  return addQuestionOptions(command)
     .addOption(
-      new Option("--protocol <name>", `how answers are scored, repeatable: ${Object.keys(protocols).join(", ")}`)
+      protocolOption(", repeatable")
         .argParser((text: string, earlier: readonly string[] | undefined) => collect(text, earlier ?? []))
         .default(undefined, "viva"),
     )
@@ -64,6 +49,11 @@ export function evalCommand(interruption: Interruption): Command {
     )
     .option("--top-p <p>", "keep the likeliest tokens up to this probability", decimalNumber(0, 1), 1)
     .option("--top-k <k>", "keep the k likeliest tokens; 0 keeps all", wholeNumber(0), 0)
+    .option(
+      "--baseline <names>",
+      "the same model with other images: blank_image, wrong_image, both by a comma",
+      findImageBaselines,
+    )
     .option("--baseline-model <model>", "an untuned model to stand beside; own: what the run or adapter began from")
     .option("--no-nearest-neighbour", "leave out the baseline that reads the training images")
     .addOption(outOption("JSONL: one line per question, then the summary"))
@@ -93,9 +83,8 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
     { kind: "summary", ...summary },
   ]);
   writeJsonLines(o.out, lines);
-  const data = { name: o.data, split: o.split, questions: examples.length, limit: o.limit ?? null, seed: o.seed };
   const about = {
-    data: { ...data, image_disjoint: o.imageDisjoint ?? false },
+    data: describeQuestions(o, examples.length),
     subject,
     prompt: conditions.prompt?.style ?? null,
   };
@@ -123,26 +112,12 @@ function checkOptions(checkpoint: string | undefined, o: EvalOptions): void {
   if (o.numGenerations > 1 && o.temperature === 0) {
     throw new UserError("--num-generations above 1 needs a --temperature above 0: all answers would be the same");
   }
+  if (o.baseline !== undefined && o.predictions !== undefined) {
+    throw new UserError("--baseline asks the model again, and --predictions has none to ask");
+  }
   if (o.baselineModel === "own" && checkpoint === undefined) {
     throw new UserError("--baseline-model own needs a run or an adapter; name a model in place of own");
   }
-}
-
-async function loadQuestions(o: EvalOptions, signal: AbortSignal) {
-  const where = { key: "--path", reporter: downloadReporter(), signal };
-  const source = {
-    name: o.data,
-    seed: o.seed,
-    imageDisjoint: o.imageDisjoint ?? false,
-    ...(o.path === undefined ? {} : { path: (await locateDataset(o.path, where)).folder }),
-  };
-  const examples = evaluationSubset(await loadDataset({ ...source, split: o.split }), o.limit ?? null, o.seed);
-  const train = await loadDataset({ ...source, split: "train" }).catch((error: unknown) => {
-    if (!(error instanceof UserError)) throw error;
-    console.error(`no baselines, the training split cannot be read: ${error.message}`);
-    return null;
-  });
-  return { examples, train };
 }
 
 function strataLines(items: readonly EvalItem[]): readonly string[] {

@@ -12,6 +12,7 @@ import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
 import { generateCommand } from "./generate.ts";
 import { logprobsCommand } from "./logprobs.ts";
+import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
 import { studyCommand } from "./study.ts";
 import { trainCommand } from "./train.ts";
@@ -27,6 +28,7 @@ const program = new Command("viva")
   .addCommand(studyCommand(interruption))
   .addCommand(evalCommand(interruption))
   .addCommand(compareCommand())
+  .addCommand(probeCommand(interruption))
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
   .addCommand(exportCommand(interruption))

@@ -81,6 +81,38 @@ export function pairedBootstrap(
   return bootstrapMean(differences, subjects, options);
 }
 
+/**
+ * Any statistic of the rows with its percentile bootstrap interval over subjects. The statistic is handed how often each
+ * row counts: once for the estimate, in a resample as often as its subject was drawn. Resamples in which it is no number
+ * are left out; null where the estimate is none. The same seed and number of subjects draw what `bootstrapMeans` draws.
+ */
+export function bootstrapStatistic(
+  subjects: readonly string[],
+  statistic: (times: Float64Array) => number,
+  options: BootstrapOptions = {},
+): Interval | null {
+  const { resamples = 2000, seed = 0, level = 0.95 } = options;
+  const n = subjects.length;
+  const names = [...new Set(subjects)];
+  const place = new Map(names.map((name, i) => [name, i] as const));
+  const subjectOf = Uint32Array.from(subjects, (subject) => place.get(subject)!);
+  const estimate = n === 0 ? Number.NaN : statistic(new Float64Array(n).fill(1));
+  if (!Number.isFinite(estimate)) return null;
+  const each = Uint32Array.from(names, (_, i) => i);
+  const drawn = new Uint32Array(names.length);
+  const times = new Float64Array(n);
+  const values: number[] = [];
+  for (let b = 0; b < resamples; b++) {
+    draw(drawn, each, uint32(randomKey(seed, "bootstrap", b), 0));
+    for (let i = 0; i < n; i++) times[i] = drawn[subjectOf[i]!]!;
+    const value = statistic(times);
+    if (Number.isFinite(value)) values.push(value);
+  }
+  const sorted = Float64Array.from(values.length > 0 ? values : [estimate]).sort();
+  const tail = (1 - level) / 2;
+  return { estimate, low: quantile(sorted, tail), high: quantile(sorted, 1 - tail), n, subjects: names.length };
+}
+
 /** Quantile of sorted values, linear between ranks. */
 export function quantile(sorted: Float64Array, share: number): number {
   const rank = share * (sorted.length - 1);

@@ -31,10 +31,17 @@ export {
   evaluatePolicy,
 } from "./evaluate.ts";
 export { type FactSummary, factScore, summariseFacts } from "./facts.ts";
+export { findImageBaselines, type ImageBaselineName, withBaselineImages } from "./image-baselines.ts";
 export { nearestNeighbour } from "./nearest.ts";
 export { type PairedComparison, paired, verdictOf } from "./paired.ts";
 export { type Asked, openPartial, type PartialAnswers } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";
+export { readCalibration } from "./probes/calibration.ts";
+export { type ProbeName, probes } from "./probes/index.ts";
+export type { ProbeTools } from "./probes/probe.ts";
+export { type ProbeResults, probeResults, probesJsonSchema, probesSchema } from "./probes/results.ts";
+export { findProbes, runProbes } from "./probes/run.ts";
+export { formatProbes, probeRows } from "./probes/table.ts";
 export { findProtocol, type Protocol, type ProtocolName, protocols } from "./protocols/index.ts";
 export { readEvaluation } from "./read-evaluation.ts";
 export { type EvaluationResults, evaluationResults, resultsJsonSchema, resultsSchema } from "./results.ts";

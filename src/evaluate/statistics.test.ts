@@ -1,10 +1,34 @@
 import { describe, expect, it } from "vitest";
 import { normal, randomKey } from "../core/random.ts";
-import { bootstrapMean, bootstrapMeans, pairedBootstrap, quantile } from "./bootstrap.ts";
+import { bootstrapMean, bootstrapMeans, bootstrapStatistic, pairedBootstrap, quantile } from "./bootstrap.ts";
 import { mcnemarExact, wilson } from "./statistics.ts";
 
 const key = randomKey(11, "test");
 const names = (n: number, rowsEach = 1) => Array.from({ length: n }, (_, i) => `s${Math.floor(i / rowsEach)}`);
+
+describe("bootstrapStatistic", () => {
+  const values = Array.from({ length: 60 }, (_, i) => (i * 7) % 11);
+  const subjects = values.map((_, i) => `${Math.floor(i / 3)}`);
+  const weighted = (times: Float64Array) => {
+    const total = times.reduce((sum, count) => sum + count, 0);
+    return values.reduce((sum, value, i) => sum + value * times[i]!, 0) / total;
+  };
+
+  it("gives of a mean what bootstrapMean gives", () => {
+    const mean = bootstrapMean(values, subjects)!;
+    const same = bootstrapStatistic(subjects, weighted)!;
+    for (const part of ["estimate", "low", "high", "n", "subjects"] as const) {
+      expect(same[part]).toBeCloseTo(mean[part], 10);
+    }
+  });
+
+  it("leaves out resamples in which it is no number, and has no interval where it is never one", () => {
+    const rare = bootstrapStatistic(["a", "b"], (times) => (times[0]! > 0 ? 1 : Number.NaN))!;
+    expect(rare).toEqual({ estimate: 1, low: 1, high: 1, n: 2, subjects: 2 });
+    expect(bootstrapStatistic(["a"], () => Number.NaN)).toBeNull();
+    expect(bootstrapStatistic([], () => 1)).toBeNull();
+  });
+});
 
 describe("bootstrapMean", () => {
   it("agrees with the normal interval on independent rows", () => {

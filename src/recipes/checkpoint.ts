@@ -5,7 +5,7 @@ import { type PromptName, type PromptStyle, promptStyle } from "../answers/promp
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
-import type { ImageLimits } from "../engine/local/local-core.ts";
+import { type ImageLimits, type QuantizedKind, quantizedBits } from "../engine/local/local-core.ts";
 import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
 import { type AdapterConfig, isAdapterFolder, readAdapterConfig } from "../models/adapter-files.ts";
 import { openProcessor } from "../models/index.ts";
@@ -25,6 +25,8 @@ export interface OpenCheckpointOptions extends SourceOptions {
   readonly threads?: number;
   /** The CPU by default, whatever a run was trained on. */
   readonly device?: Device;
+  /** Rounds the matrices to integers; what is opened can be sampled and scored, not trained. */
+  readonly quantize?: QuantizedKind;
   /** In place of the run's limits on image size; the model's own for a folder that belongs to no run. */
   readonly imageLimits?: ImageLimits;
 }
@@ -66,6 +68,7 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
       seed: 0,
       freeze: [],
       lora: adapter,
+      quantizeFrozen: quantizedBits(o.quantize ?? null),
       adapterFolder: adapter === null ? null : folder,
       threads: o.threads ?? 0,
       ...(o.device === undefined ? {} : { device: o.device }),

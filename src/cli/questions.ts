@@ -1,0 +1,60 @@
+/** The options that say which questions are asked, for all commands that ask a data set, and loading those questions. */
+import { type Command, Option } from "commander";
+import { UserError } from "../core/errors.ts";
+import { loadDataset } from "../data/index.ts";
+import { protocols } from "../evaluate/index.ts";
+import { evaluationSubset } from "../recipes/examples.ts";
+import { locateDataset } from "../recipes/sources.ts";
+import { wholeNumber } from "./arguments.ts";
+import { downloadReporter } from "./options.ts";
+
+export interface QuestionOptions {
+  readonly data: string;
+  readonly path?: string;
+  readonly split: string;
+  readonly limit?: number;
+  readonly seed: number;
+  readonly imageDisjoint?: boolean;
+}
+
+/** Adds --data, --path, --split, --limit, --seed and --image-disjoint to a command. */
+export function addQuestionOptions(command: Command): Command {
+  return command
+    .requiredOption("--data <name>", "data set (viva data list)")
+    .option("--path <folder>", "where its files are: a folder, a file, or org/name on the Hub")
+    .option("--split <name>", "split to evaluate on", "test")
+    .option("--limit <n>", "a random subset of this many questions", wholeNumber(1))
+    .option("--seed <n>", "chooses the subset; of sampled answers; of generated data", wholeNumber(0), 42)
+    .option("--image-disjoint", "split anew so that no image is in two splits");
+}
+
+/** --protocol, without a parser: a command takes one or collects several. */
+export function protocolOption(more = ""): Option {
+  const names = Object.keys(protocols).join(", ");
+  return new Option("--protocol <name>", `how answers are scored${more}: ${names}`);
+}
+
+/** The questions, and where `withTrain` the training split that baselines count; null, with a word on stderr, for none. */
+export async function loadQuestions(o: QuestionOptions, signal: AbortSignal, withTrain = true) {
+  const where = { key: "--path", reporter: downloadReporter(), signal };
+  const source = {
+    name: o.data,
+    seed: o.seed,
+    imageDisjoint: o.imageDisjoint ?? false,
+    ...(o.path === undefined ? {} : { path: (await locateDataset(o.path, where)).folder }),
+  };
+  const examples = evaluationSubset(await loadDataset({ ...source, split: o.split }), o.limit ?? null, o.seed);
+  if (!withTrain) return { examples, train: null };
+  const train = await loadDataset({ ...source, split: "train" }).catch((error: unknown) => {
+    if (!(error instanceof UserError)) throw error;
+    console.error(`no baselines, the training split cannot be read: ${error.message}`);
+    return null;
+  });
+  return { examples, train };
+}
+
+/** What a results file says of the questions. */
+export function describeQuestions(o: QuestionOptions, questions: number) {
+  const { data: name, split, limit = null, seed, imageDisjoint = false } = o;
+  return { name, split, questions, limit, seed, image_disjoint: imageDisjoint };
+}

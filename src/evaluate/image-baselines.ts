@@ -1,0 +1,60 @@
+/** Baselines that ask the model itself, with an image that tells it nothing: what it answers from the question alone. */
+import { UserError } from "../core/errors.ts";
+import type { Example, ImageRef } from "../core/records.ts";
+import { nearest } from "../core/suggest.ts";
+import { blankImage } from "../data/changed-images.ts";
+import { lacksImages, wrongImage } from "./probes/image-variants.ts";
+
+/** The examples as they are asked; equal images are changed once. */
+type ImageBaseline = (examples: readonly Example[], seed: number) => Promise<readonly Example[]>;
+
+async function blanked(examples: readonly Example[]): Promise<readonly Example[]> {
+  const known = new Map<string, Promise<ImageRef>>();
+  const blank = (image: ImageRef) => {
+    const made = known.get(image.path) ?? blankImage(image);
+    known.set(image.path, made);
+    return made;
+  };
+  const changed: Example[] = [];
+  for (const example of examples) {
+    changed.push({ ...example, images: await Promise.all(example.images.map(blank)) }); // one at a time: bounds memory
+  }
+  return changed;
+}
+
+/** A question for which no other subject has an image gets a blank one. */
+async function wrong(examples: readonly Example[], seed: number): Promise<readonly Example[]> {
+  const { rows, change } = wrongImage(examples, seed);
+  const others = new Set(rows);
+  const alone = await blanked(examples.filter((_, i) => !others.has(i)));
+  let next = 0;
+  return Promise.all(examples.map((example, i) => (others.has(i) ? change!(example, i) : alone[next++]!)));
+}
+
+export const imageBaselines = { blank_image: blanked, wrong_image: wrong } as const satisfies Readonly<
+  Record<string, ImageBaseline>
+>;
+
+export type ImageBaselineName = keyof typeof imageBaselines;
+
+/** The baselines of a list as the command line writes it, "blank_image,wrong_image"; a UserError names the nearest. */
+export function findImageBaselines(list: string): readonly ImageBaselineName[] {
+  const known = Object.keys(imageBaselines);
+  return [...new Set(list.split(",").map((name) => name.trim()))].map((name) => {
+    if (Object.hasOwn(imageBaselines, name)) return name as ImageBaselineName;
+    const near = nearest(name, known);
+    const hint = near === null ? "" : ` (did you mean "${near}"?)`;
+    throw new UserError(`--baseline: unknown baseline "${name}"${hint}; known: ${known.join(", ")}`);
+  });
+}
+
+/** The examples as a baseline asks them; throws UserError where none has an image. */
+export async function withBaselineImages(
+  name: ImageBaselineName,
+  examples: readonly Example[],
+  seed: number,
+): Promise<readonly Example[]> {
+  const none = lacksImages(examples);
+  if (none !== null) throw new UserError(`--baseline ${name}: ${none}`);
+  return imageBaselines[name](examples, seed);
+}

@@ -1,0 +1,78 @@
+/** Does a judge find the reasoning sound, and does that judge agree with people; asks nothing more of the policy. */
+import { bootstrapStatistic } from "../bootstrap.ts";
+import type { CalibrationRow } from "./calibration.ts";
+import { type Measure, mean } from "./measure.ts";
+import type { Probe } from "./probe.ts";
+import { reasoned } from "./reasoned.ts";
+import { completionOf, rewardValues } from "./reward-values.ts";
+
+export const judge: Probe = {
+  title: "a judge's verdict on the reasoning, with the judge's agreement with people",
+  about: "reasoning",
+  plan(context) {
+    const { judge: asked, calibration } = context.tools;
+    if (asked === null) return "no judge is given (--judge-url, --judge-model)";
+    const rows = reasoned(context);
+    if (typeof rows === "string") return rows;
+    return {
+      variants: [],
+      async measure() {
+        const values = await rewardValues(asked, rows);
+        const verdicts = calibration === null ? [] : await Promise.all(calibration.map((row) => verdictOf(row, asked)));
+        return [mean("sound", "share", values), ...(calibration === null ? [] : agreement(calibration, verdicts))];
+      },
+    };
+  },
+};
+
+async function verdictOf(
+  { example, completion }: CalibrationRow,
+  asked: NonNullable<Parameters<typeof rewardValues>[0]>,
+): Promise<number | null> {
+  const [verdict] = await asked.score(example, [completionOf(completion)]);
+  return verdict ?? null;
+}
+
+/** On the calibration set: verdicts that could be read, agreement, Cohen's kappa, and how often each says yes. */
+function agreement(calibration: readonly CalibrationRow[], verdicts: readonly (number | null)[]): readonly Measure[] {
+  const pairs = calibration.flatMap(({ sound, example }, i) => {
+    const verdict = verdicts[i] ?? null;
+    return verdict === null ? [] : [{ subject: example.subjectId, theirs: sound ? 1 : 0, own: verdict }];
+  });
+  const on = "calibration set";
+  const all = calibration.map(({ example }, i) => ({
+    subject: example.subjectId,
+    value: verdicts[i] === null ? 0 : 1,
+  }));
+  const kappa = bootstrapStatistic(
+    pairs.map(({ subject }) => subject),
+    (times) => {
+      let [n, agree, own, theirs] = [0, 0, 0, 0];
+      for (const [i, count] of times.entries()) {
+        const pair = pairs[i]!;
+        n += count;
+        agree += pair.own === pair.theirs ? count : 0;
+        own += count * pair.own;
+        theirs += count * pair.theirs;
+      }
+      const chance = (own * theirs + (n - own) * (n - theirs)) / (n * n);
+      return (agree / n - chance) / (1 - chance);
+    },
+  );
+  return [
+    mean("judge_readable", "share", all, on),
+    mean(
+      "judge_agreement",
+      "share",
+      pairs.map(({ subject, own, theirs }) => ({ subject, value: own === theirs ? 1 : 0 })),
+      on,
+    ),
+    { name: "judge_kappa", condition: on, unit: "correlation", interval: kappa },
+    mean(
+      "judge_leniency",
+      "difference",
+      pairs.map(({ subject, own, theirs }) => ({ subject, value: own - theirs })),
+      on,
+    ),
+  ];
+}

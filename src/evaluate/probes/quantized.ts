@@ -1,0 +1,17 @@
+/** Do rounded weights decide: the same model with its matrices in 8 and 4 bits. */
+import { compare } from "./measure.ts";
+import type { Probe, Variant } from "./probe.ts";
+
+const variants = (["int8", "int4"] as const).map((weights): Variant => ({ name: `${weights} weights`, weights }));
+
+export const quantized: Probe = {
+  title: "weights rounded to 8 and 4 bits",
+  about: "bias",
+  plan({ plain, tools }) {
+    if (!tools.canQuantize) return "the weights are not at hand";
+    return {
+      variants,
+      measure: (answers) => answers.flatMap((asked, v) => compare(plain, asked, variants[v]!.name)),
+    };
+  },
+};

@@ -1,0 +1,21 @@
+/** Values that a reward gives to plain answers, for probes that measure what rewards measure. */
+import type { Completion } from "../../core/records.ts";
+import type { Reward } from "../../rewards/index.ts";
+import type { Value } from "./measure.ts";
+import type { Asked } from "./probe.ts";
+
+/** One value for each answer that has one. */
+export async function rewardValues(reward: Reward, asked: readonly Asked[]): Promise<readonly Value[]> {
+  const scored = await Promise.all(
+    asked.map(async ({ example, item }) => {
+      const [value] = await reward.score(example, [completionOf(item.prediction)]);
+      return { subject: item.subject_id, value };
+    }),
+  );
+  return scored.flatMap(({ subject, value }) => (typeof value === "number" ? [{ subject, value }] : []));
+}
+
+/** A text as rewards take it; those that are asked here read no tokens. */
+export function completionOf(text: string): Completion {
+  return { text, tokenIds: new Int32Array(0), logProbs: new Float32Array(0), finishReason: "stop", policyVersion: 0 };
+}

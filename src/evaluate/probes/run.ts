@@ -1,0 +1,98 @@
+/** Runs probes: asks the plain questions and every variant once, then lets each probe measure. */
+import { UserError } from "../../core/errors.ts";
+import type { Example } from "../../core/records.ts";
+import { nearest } from "../../core/suggest.ts";
+import type { Policy } from "../../engine/engine.ts";
+import { type AskOptions, askVariant } from "./ask.ts";
+import { type ProbeName, probes } from "./index.ts";
+import type { Measure } from "./measure.ts";
+import type { Asked, Probe, ProbeContext, ProbePlan, ProbeTools, Variant } from "./probe.ts";
+
+/** What one probe found, or why it does not apply. */
+export interface ProbeResult {
+  readonly probe: ProbeName;
+  readonly about: Probe["about"];
+  readonly title: string;
+  readonly skipped: string | null;
+  readonly measures: readonly Measure[];
+}
+
+export interface ProbeRun {
+  readonly results: readonly ProbeResult[];
+  /** Every answer by variant, the plain one first. */
+  readonly answers: ReadonlyMap<string, readonly Asked[]>;
+}
+
+export interface RunProbesOptions
+  extends Omit<AskOptions, "onAnswer">,
+    Omit<ProbeContext, "examples" | "plain" | "style" | "tools"> {
+  readonly tools: Omit<ProbeTools, "canQuantize">;
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Opens the same policy with integer weights; null where that cannot be had. */
+  readonly openQuantized: ((kind: "int8" | "int4") => Promise<QuantizedPolicy>) | null;
+}
+
+export interface QuantizedPolicy {
+  readonly policy: Pick<Policy, "sample">;
+  close(): Promise<void>;
+}
+
+/** The plain questions as a variant. */
+export const PLAIN = "plain";
+
+/** All probes of the names, in that order. */
+export async function runProbes(
+  policy: Pick<Policy, "sample">,
+  examples: readonly Example[],
+  names: readonly ProbeName[],
+  o: RunProbesOptions,
+): Promise<ProbeRun> {
+  let done = 0;
+  let total = examples.length;
+  const asking = { ...o, onAnswer: () => o.onProgress?.(++done, total) };
+  const plain = await askVariant(policy, examples, { name: PLAIN }, asking);
+  const tools = { ...o.tools, canQuantize: o.openQuantized !== null };
+  const context: ProbeContext = { ...o, tools, examples, plain, style: o.prompt.style };
+  const plans = names.map((name) => ({ name, plan: probes[name].plan(context) }));
+  const wanted = new Map<string, Variant>();
+  for (const { plan } of plans) if (typeof plan !== "string") for (const v of plan.variants) wanted.set(v.name, v);
+  for (const { rows } of wanted.values()) total += (rows ?? examples).length;
+
+  const answers = new Map<string, readonly Asked[]>([[PLAIN, plain]]);
+  for (const kind of [undefined, "int8", "int4"] as const) {
+    const variants = [...wanted.values()].filter(({ weights }) => weights === kind);
+    if (variants.length === 0) continue;
+    const opened = kind === undefined ? null : await o.openQuantized!(kind);
+    try {
+      for (const variant of variants) {
+        answers.set(variant.name, await askVariant(opened?.policy ?? policy, examples, variant, asking));
+      }
+    } finally {
+      await opened?.close();
+    }
+  }
+  const results: ProbeResult[] = [];
+  for (const { name, plan } of plans) results.push(await resultOf(name, plan, answers));
+  return { results, answers };
+}
+
+async function resultOf(
+  name: ProbeName,
+  plan: ProbePlan | string,
+  answers: ReadonlyMap<string, readonly Asked[]>,
+): Promise<ProbeResult> {
+  const { about, title } = probes[name];
+  if (typeof plan === "string") return { probe: name, about, title, skipped: plan, measures: [] };
+  const measures = await plan.measure(plan.variants.map((variant) => answers.get(variant.name)!));
+  return { probe: name, about, title, skipped: null, measures };
+}
+
+/** The probes of these names, all for none; a UserError names the nearest. */
+export function findProbes(names: readonly string[]): readonly ProbeName[] {
+  const known = Object.keys(probes) as ProbeName[];
+  const unknown = names.find((name) => !Object.hasOwn(probes, name));
+  if (unknown === undefined) return names.length === 0 ? known : ([...new Set(names)] as ProbeName[]);
+  const near = nearest(unknown, known);
+  const hint = near === null ? "" : ` (did you mean "${near}"?)`;
+  throw new UserError(`unknown probe "${unknown}"${hint}; known probes: ${known.join(", ")}`);
+}
