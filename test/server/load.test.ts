@@ -96,8 +96,8 @@ describe("64 clients at once", () => {
   test("each gets what he gets alone, whatever others do", async () => {
     let compared = 0;
     const one = async (c: number) => {
-      for (let k = 0; k < 4; k++) {
-        const i = 4 * c + k;
+      for (let k = 0; k < 2; k++) {
+        const i = 2 * c + k;
         if (i % 3 === 1) {
           await mischief[Math.floor(i / 3) % mischief.length]!(i);
           continue;
@@ -108,7 +108,7 @@ describe("64 clients at once", () => {
       }
     };
     await Promise.all(Array.from({ length: 64 }, (_, c) => one(c)));
-    expect(compared).toBeGreaterThan(150);
+    expect(compared).toBeGreaterThan(80);
     await until(() => served.server.load.queue === 0 && served.server.load.rows === 0);
     expect(served.failures).toEqual([]);
   });
@@ -124,18 +124,20 @@ describe("limits", () => {
 
   test("a full queue answers 429 and when to come again; the rest is served", async () => {
     const { server, client, failures } = await serveEngine(engine, { limits: { maxQueue: 6 } });
+    const hog = client.chat.completions.create({ ...long(), n: 64 }); // four times the rows
+    await until(() => server.load.rows > 0);
     const requests = Array.from({ length: 20 }, () =>
       client.chat.completions.create({ ...long(), n: 1 }).catch((error: unknown) => error),
     );
     const results = await Promise.all(requests);
     const refused = results.filter((result) => result instanceof OpenAI.RateLimitError);
     expect(refused.length).toBeGreaterThan(0);
-    expect(refused.length).toBeLessThanOrEqual(14);
     for (const { code, headers } of refused) {
       expect([code, headers!.get("retry-after")]).toEqual(["queue_full", "2"]);
     }
     const answered = results.filter((result) => !(result instanceof Error)) as OpenAI.ChatCompletion[];
     expect(answered.length + refused.length).toBe(20);
+    expect((await hog).choices.length).toBe(64);
     expect(new Set(answered.map(({ choices }) => choices[0]!.message.content)).size).toBe(1);
     expect(server.load).toEqual({ queue: 0, rows: 0 });
     expect(failures).toEqual([]);
