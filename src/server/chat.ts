@@ -59,6 +59,8 @@ export async function startChat(
     topP: chat.topP,
     seed: chat.seed ?? randomInt(2 ** 48 - 1),
   });
+  // From here on, whether or not anybody comes to read the deltas.
+  request.signal.addEventListener("abort", () => live.giveUp());
   let completionTokens = 0;
   const count = () => completionTokens++;
   return {
@@ -98,8 +100,6 @@ async function* readDeltas(
   const choices = Array.from({ length: n }, () => openChoice(decode, chat));
   const started = new Set<number>();
   const ended = new Set<number>();
-  const giveUp = () => live.giveUp();
-  request.signal.addEventListener("abort", giveUp);
   try {
     request.signal.throwIfAborted();
     for await (const token of live.tokens) {
@@ -120,8 +120,7 @@ async function* readDeltas(
     }
     request.signal.throwIfAborted();
   } finally {
-    request.signal.removeEventListener("abort", giveUp);
-    if (ended.size < n) giveUp();
+    if (ended.size < n) live.giveUp();
   }
 }
 
