@@ -52,5 +52,7 @@ function readBytes(incoming: IncomingMessage, maxBytes: number, signal: AbortSig
 }
 
 function tooLarge(maxBytes: number): ApiError {
-  return new ApiError(413, `the body is larger than ${maxBytes} bytes (--max-body-mb)`, { code: "body_too_large" });
+  const message = `the body is larger than ${maxBytes} bytes (--max-body-mb)`;
+  // What is still on its way is not waited for, so the connection is of no further use.
+  return new ApiError(413, message, { code: "body_too_large", headers: { connection: "close" } });
 }

@@ -22,6 +22,8 @@ export interface RunningServer {
   close(graceSeconds: number): Promise<void>;
 }
 
+/** An idle connection stays open longer than clients keep theirs, so that none is closed while it is taken up again. */
+const KEEP_ALIVE_SECONDS = 75;
 /** For a request's headers and body to arrive. */
 const ARRIVAL_SECONDS = 120;
 
@@ -36,6 +38,7 @@ export async function startServer(o: ServeOptions): Promise<RunningServer> {
   const app = createApp({ ...o, pool });
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
   server.requestTimeout = ARRIVAL_SECONDS * 1000;
+  server.keepAliveTimeout = KEEP_ALIVE_SECONDS * 1000;
   const { port } = await listen(server, o.host, o.port);
   const host = o.host.includes(":") ? `[${o.host.replace(/^\[|\]$/g, "")}]` : o.host;
   return {
