@@ -70,8 +70,8 @@ async function serve(
 ): Promise<void> {
   const apiKey = readApiKey(options.apiKeyFile, process.env["VIVA_API_KEY"]);
   const { step, device, threads, rows } = options;
-  const decoding = { rows, cacheBytes: options.cacheGb * 1e9 };
-  const opening = { device, threads, decoding, reporter: downloadReporter(), signal };
+  const live = { rows, cacheBytes: options.cacheGb * 1e9 };
+  const opening = { device, threads, live, reporter: downloadReporter(), signal };
   const opened = await openCheckpoint(checkpoint, { ...opening, ...(step === undefined ? {} : { step }) });
   try {
     await serveOpened(opened, checkpoint, { ...options, apiKey, version }, signal);

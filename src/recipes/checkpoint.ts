@@ -30,7 +30,7 @@ export interface OpenCheckpointOptions extends SourceOptions {
   /** In place of the run's limits on image size; the model's own for a folder that belongs to no run. */
   readonly imageLimits?: ImageLimits;
   /** Completions decoded at the same time, and the bytes of keys and values that live decoding may take. */
-  readonly decoding?: { readonly rows: number; readonly cacheBytes: number };
+  readonly live?: { readonly rows: number; readonly cacheBytes: number };
 }
 
 export type { PromptName } from "../answers/prompts.ts";
@@ -75,7 +75,7 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
       threads: o.threads ?? 0,
       ...(o.device === undefined ? {} : { device: o.device }),
       microBatchTokens: MICRO_BATCH_TOKENS,
-      ...(o.decoding ?? { rows: ROWS }),
+      ...(o.live ?? { rows: ROWS }),
     },
     processor,
   );

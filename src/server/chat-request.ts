@@ -81,6 +81,7 @@ const REFUSED: Readonly<Record<string, (value: unknown) => boolean>> = {
   response_format: (value) => (value as { readonly type?: unknown }).type === "text",
   tool_choice: (value) => value === "none",
   tools: isEmpty,
+  top_k: (value) => value === 0 || value === -1, // of other servers, which keep all tokens with these
   verbosity: () => false,
   web_search_options: () => false,
 };

@@ -240,7 +240,8 @@ describe("what is refused", () => {
     ["a logit bias", { logit_bias: { 5: 1 } }, "logit_bias", "unsupported_parameter"],
     ["a penalty", { presence_penalty: 0.5 }, "presence_penalty", "unsupported_parameter"],
     ["other likely tokens", { logprobs: true, top_logprobs: 3 }, "top_logprobs", "unsupported_value"],
-    ["an unknown field", { top_k: 5 }, "top_k", "unknown_parameter"],
+    ["a top-k", { top_k: 5 }, "top_k", "unsupported_parameter"],
+    ["an unknown field", { beam_width: 5 }, "beam_width", "unknown_parameter"],
     ["an address", user(image(remote)), url, "invalid_image_url"],
     ["a path", user(image("/etc/passwd")), url, "invalid_image_url"],
     ["a file address", user(image("file:///etc/passwd")), url, "invalid_image_url"],
@@ -363,9 +364,6 @@ test("training's judge client asks it", async () => {
     timeoutSeconds: 30,
     maxRetries: 0,
     maxConcurrency: 4,
-    maxTokens: 12,
-    temperature: 0,
-    cache: null,
   });
   const pixels = { width: 28, height: 28, channels: 3, data: new Uint8Array(28 * 28 * 3).fill(90) } as const;
   const messages: readonly Message[] = [
@@ -379,5 +377,10 @@ test("training's judge client asks it", async () => {
     },
   ];
   const [expected] = (await direct(messages, { temperature: 0, maxCompletionLength: 12 })).completions;
-  expect(await judge.complete(messages)).toBe(expected!.text);
+  const reply = await judge.send(await judge.body(messages, { maxTokens: 12, temperature: 0 }));
+  expect(reply).toEqual({
+    text: expected!.text,
+    finishReason: expected!.finishReason,
+    tokens: expected!.tokenIds.length,
+  });
 });
