@@ -22,7 +22,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   evaluate: ["core", "runs", "data", "answers", "rewards", "engine"],
   recipes: ["core", "io", "runs", "models", "algorithms", "answers", "rewards", "data", "engine", "train", "evaluate"],
   report: ["core", "runs"],
-  server: ["core", "runs", "engine"],
+  server: ["core", "io", "engine"],
   cli: ["recipes", "train", "evaluate", "report", "server", "data", "runs", "core"],
 };
 

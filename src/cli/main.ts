@@ -14,6 +14,7 @@ import { generateCommand } from "./generate.ts";
 import { logprobsCommand } from "./logprobs.ts";
 import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
+import { serveCommand } from "./serve.ts";
 import { studyCommand } from "./study.ts";
 import { trainCommand } from "./train.ts";
 
@@ -31,6 +32,7 @@ const program = new Command("viva")
   .addCommand(probeCommand(interruption))
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
+  .addCommand(serveCommand(interruption, version))
   .addCommand(exportCommand(interruption))
   .addCommand(reportCommand())
   .addCommand(benchCommand(interruption))

@@ -14,10 +14,14 @@ export interface ImageSize {
   readonly height: number;
 }
 
-/** An image by file path, or by pixels for generated images (then `path` is a name such as "phantom:chest/7/12"). */
+/**
+ * An image by file path; or by pixels for generated images, or by a file's content for what came over a connection (then
+ * `path` is a name such as "phantom:chest/7/12").
+ */
 export interface ImageRef {
   readonly path: string;
   readonly pixels?: RawImage;
+  readonly bytes?: Uint8Array;
 }
 
 export type AnswerType = "closed" | "open" | "choice";

@@ -76,6 +76,34 @@ export interface Policy {
   logProbs(groups: readonly TrainingGroup[], o: ScoringOptions): Promise<TokenScores>;
 }
 
+/** A token of one of a prompt's completions, as soon as it is there. */
+export interface LiveToken {
+  readonly completion: number;
+  readonly tokenId: number;
+  /** Natural logarithm, under the distribution it was drawn from. */
+  readonly logProb: number;
+  /** Of the completion's last token, which is the stop token where one was drawn. */
+  readonly finishReason: "stop" | "length" | null;
+}
+
+/** Sampling of one prompt; equal to `sample` of this prompt alone at step 0. */
+export type LiveOptions = Pick<
+  SamplingOptions,
+  "numGenerations" | "maxCompletionLength" | "temperature" | "topP" | "seed"
+>;
+
+export interface LiveCompletions {
+  /** The tokens of all completions as they come; ends when each has ended or was given up. */
+  readonly tokens: AsyncIterable<LiveToken>;
+  /** Gives up one completion, or all: its row falls free for others. Tokens that were under way may still come. */
+  giveUp(completion?: number): void;
+}
+
+/** Completions for many callers at once: prompts join and leave while others are decoded, and change nothing for them. */
+export interface LivePolicy {
+  decode(prompt: Prompt, o: LiveOptions): LiveCompletions;
+}
+
 export interface TrainingEngine {
   /** Most tokens that a prompt and its completion may have together. */
   readonly contextLength: number;

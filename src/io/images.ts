@@ -26,11 +26,14 @@ export interface DecodedImage {
   readonly height: number;
 }
 
-/** Decodes a file (relative paths count from `baseFolder`) or takes `ref.pixels`. Throws UserError naming the path. */
+/**
+ * Decodes a file (relative paths count from `baseFolder`) or `ref.bytes`, its content, or takes `ref.pixels`. Throws
+ * UserError naming the path.
+ */
 export async function decodeImage(ref: ImageRef, baseFolder = "."): Promise<DecodedImage> {
   if (ref.pixels !== undefined) return fromPixels(ref.path, ref.pixels);
-  const path = resolve(baseFolder, ref.path);
-  const bytes = await readImageFile(path);
+  const path = ref.bytes === undefined ? resolve(baseFolder, ref.path) : ref.path;
+  const bytes = ref.bytes ?? (await readImageFile(path));
   const metadata = await readMetadata(path, bytes);
   const image = await decode(path, bytes, metadata);
   return { image, sha256: sha256(bytes), width: image.width, height: image.height };
@@ -42,6 +45,7 @@ export async function decodeImage(ref: ImageRef, baseFolder = "."): Promise<Deco
  */
 export async function imageSize(ref: ImageRef, baseFolder = "."): Promise<ImageSize> {
   if (ref.pixels !== undefined) return ref.pixels;
+  if (ref.bytes !== undefined) return (await readMetadata(ref.path, ref.bytes)).autoOrient;
   const path = resolve(baseFolder, ref.path);
   const header = await sharp(path, { ...options, limitInputPixels: false })
     .metadata()

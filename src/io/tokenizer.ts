@@ -5,7 +5,7 @@ import { Tokenizer as Backend } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { messageOf, UserError } from "../core/errors.ts";
 import { readJson, readText } from "./files.ts";
-import { createTimeLimit } from "./time-limit.ts";
+import { createTimeLimit, type TimeLimit } from "./time-limit.ts";
 
 export interface Tokenizer {
   /** Special tokens spelled out in the text become their single ids; none is added. */
@@ -67,6 +67,8 @@ export function loadTokenizer(folder: string): Tokenizer {
 
   checkIds(json.model, path);
   const limit = createTimeLimit();
+  // Only a pattern can run for ever, and a limit costs more than the decoding of a token (it starts a thread).
+  const decodeLimit: TimeLimit = /"Regex"/.test(JSON.stringify(json["decoder"] ?? null)) ? limit : (_, work) => work();
   const backend = limit(`reading ${path}`, () => build(json, path));
   const ids = new Map<string, number>();
   limit(`reading ${path}`, () => {
@@ -90,7 +92,7 @@ export function loadTokenizer(folder: string): Tokenizer {
       );
       if (kept.length === 0) return "";
       const spaces = { clean_up_tokenization_spaces: config.clean_up_tokenization_spaces ?? false };
-      return limit(`turning tokens into text with ${path}`, () => decode(backend, kept, spaces, path));
+      return decodeLimit(`turning tokens into text with ${path}`, () => decode(backend, kept, spaces, path));
     },
     idOf: (token) => ids.get(token),
     vocabSize,

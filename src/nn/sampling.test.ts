@@ -224,6 +224,48 @@ describe("equal values at the edge", () => {
   });
 });
 
+test("lines of their own temperature and top-p, some greedy, give to the bit what they give apart", async () => {
+  const logits = Array.from({ length: 30 }, (_, i) => logitsOf("mixed", i));
+  const uniforms = logits.map((_, i) => uniform(randomKey(6), i));
+  const kinds = [
+    { variant: { ...plain, greedy: true }, temperature: 1, topP: 1 },
+    { variant: plain, temperature: 4, topP: 1 },
+    { variant: { ...plain, topP: true }, temperature: 3, topP: 0.8 },
+  ] as const;
+  const apart = await Promise.all(kinds.map((kind) => run({ ...kind, logits, uniforms })));
+  const column = (of: (kind: (typeof kinds)[number]) => number) =>
+    float32(
+      [logits.length, 1],
+      Float32Array.from(logits, (_, i) => of(kinds[i % 3]!)),
+    );
+  const inputs = {
+    logits: input("logits", "float32", ["n", V]),
+    temperature: input("temperature", "float32", ["n", 1]),
+    topP: input("topP", "float32", ["n", 1]),
+    banned: input("banned", "float32", [V]),
+    uniform: input("uniform", "float32", ["n"]),
+  };
+  const variant = { greedy: "some", topK: 0, topP: true } as const;
+  const outputs = sampleToken(samplingLogProbs(inputs.logits, variant, inputs), variant, inputs.uniform);
+  const session = await Session.compile({ inputs, outputs }, { threads: 1 });
+  const found = await session.run({
+    logits: float32([logits.length, V], Float32Array.from(logits.flat())),
+    temperature: column(({ temperature }) => temperature),
+    topP: column(({ topP }) => (topP < 1 ? topP : 2)),
+    banned: float32([V], new Float32Array(V)),
+    uniform: float32(
+      [logits.length],
+      Float32Array.from(uniforms, (u, i) => (i % 3 === 0 ? -1 : u)),
+    ),
+  });
+  await session.release();
+  for (const name of ["token", "logProb"]) {
+    expect([...found[name]!.data], name).toEqual(logits.map((_, i) => apart[i % 3]![name]!.data[i]));
+  }
+  // The likeliest token is not what is drawn everywhere.
+  expect([...found.token!.data]).not.toEqual([...apart[0]!.token!.data]);
+});
+
 describe("targets", () => {
   const logits = [logitsOf("targets")];
   const order = Array.from(logits[0]!.keys()).sort((a, b) => logits[0]![b]! - logits[0]![a]!);

@@ -25,16 +25,17 @@ import { scalar, type Tensor } from "../compiler/tensor.ts";
 
 /** What of the sampling options changes the graph; temperature and top-p themselves are inputs. */
 export interface SamplingVariant {
-  readonly greedy: boolean;
+  /** "some": lines whose uniform number is negative take the likeliest token, the others draw theirs. */
+  readonly greedy: boolean | "some";
   /** 0 keeps all. */
   readonly topK: number;
   readonly topP: boolean;
 }
 
 export interface SamplingInputs {
-  /** Scalar; greedy decoding reports log-probs at 1. */
+  /** Scalar, or [n, 1] for a temperature per line; greedy decoding reports log-probs at 1. */
   readonly temperature: Tensor;
-  /** Scalar in (0, 1]; read when the variant says so. */
+  /** Scalar in (0, 1], or [n, 1]; 2 keeps all. Read when the variant says so. */
   readonly topP: Tensor;
   /** [vocabulary]: 0, or a large negative number for tokens that must never be sampled. */
   readonly banned: Tensor;
@@ -53,7 +54,7 @@ export function samplingLogProbs(
   t: SamplingInputs,
   targets: Tensor | null = null,
 ): Tensor {
-  const scaled = add(variant.greedy ? logits : div(logits, t.temperature), t.banned);
+  const scaled = add(variant.greedy === true ? logits : div(logits, t.temperature), t.banned);
   let kept = scaled;
   if (variant.topK > 0) kept = keepAtLeast(kept, kthLargest(scaled, variant.topK));
   if (variant.topP) kept = keepAtLeast(kept, nucleusThreshold(kept, t.topP));
@@ -67,8 +68,14 @@ export function sampleToken(
   variant: SamplingVariant,
   uniform: Tensor,
 ): { readonly token: Tensor; readonly logProb: Tensor } {
-  const token = variant.greedy ? argmax(logProbs) : invertCumulative(logProbs, uniform);
+  const token = chooseToken(logProbs, variant.greedy, uniform);
   return { token, logProb: pick(logProbs, token) };
+}
+
+function chooseToken(logProbs: Tensor, greedy: SamplingVariant["greedy"], uniform: Tensor): Tensor {
+  if (greedy === true) return argmax(logProbs);
+  const drawn = invertCumulative(logProbs, uniform);
+  return greedy === "some" ? where(lessOrEqual(scalar(0), uniform), drawn, argmax(logProbs)) : drawn;
 }
 
 /** −Σ p log p per line, in nats. */

@@ -29,6 +29,8 @@ export interface OpenCheckpointOptions extends SourceOptions {
   readonly quantize?: QuantizedKind;
   /** In place of the run's limits on image size; the model's own for a folder that belongs to no run. */
   readonly imageLimits?: ImageLimits;
+  /** Completions decoded at the same time, and the bytes of keys and values that live decoding may take. */
+  readonly live?: { readonly rows: number; readonly cacheBytes: number };
 }
 
 export type { PromptName } from "../answers/prompts.ts";
@@ -73,7 +75,7 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
       threads: o.threads ?? 0,
       ...(o.device === undefined ? {} : { device: o.device }),
       microBatchTokens: MICRO_BATCH_TOKENS,
-      rows: ROWS,
+      ...(o.live ?? { rows: ROWS }),
     },
     processor,
   );

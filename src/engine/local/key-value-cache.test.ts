@@ -48,6 +48,23 @@ test("load puts a shorter cache's row at the front of every head", () => {
   }
 });
 
+test("load takes any row of a cache of another capacity, as far as is asked", () => {
+  const cache = new KeyValueCache(stack, 2, 3);
+  const larger = new KeyValueCache(stack, 3, 7);
+  fill(cache, 0.5);
+  fill(larger, 0);
+  cache.load(0, larger, 2, 2);
+  for (const name of names) {
+    for (const head of [0, 1]) {
+      for (const position of [0, 1]) {
+        expect(at(cache, name, 0, head, position)).toEqual(at(larger, name, 2, head, position));
+      }
+      expect(at(cache, name, 0, head, 2)[0]! % 1).toBe(0.5);
+      expect(at(cache, name, 1, head, 0)[0]! % 1).toBe(0.5);
+    }
+  }
+});
+
 test("copyRow copies so many positions of a row and no more", () => {
   const cache = new KeyValueCache(stack, 3, 4);
   fill(cache, 0);

@@ -20,6 +20,11 @@ export class KeyValueCache {
     this.#buffers = new Map(names.map((name) => [name, new Float32Array(size)]));
   }
 
+  /** Bytes of one row. */
+  static rowBytes({ depth, keyValueHeads, headDim }: LanguageStack, capacity: number): number {
+    return 2 * depth * keyValueHeads * capacity * headDim * Float32Array.BYTES_PER_ELEMENT;
+  }
+
   /** The first rows of every buffer, to be fed and fetched in place; the same views for the same count. */
   firstRows(count: number): Readonly<Record<string, TensorData>> {
     const known = this.#views.get(count);
@@ -33,14 +38,14 @@ export class KeyValueCache {
     return views;
   }
 
-  /** Copies the only row of a filled cache, of smaller capacity, into a row of this one. */
-  load(row: number, from: KeyValueCache): void {
-    const length = from.capacity * this.#headDim;
+  /** Copies the first `length` positions of a row of another cache into a row of this one. */
+  load(row: number, from: KeyValueCache, fromRow = 0, length = from.capacity): void {
     for (const [name, target] of this.#buffers) {
       const source = from.#buffers.get(name)!;
       for (let head = 0; head < this.#heads; head++) {
+        const start = fromRow * from.#rowSize + head * from.capacity * this.#headDim;
         const at = row * this.#rowSize + head * this.capacity * this.#headDim;
-        target.set(source.subarray(head * length, (head + 1) * length), at);
+        target.set(source.subarray(start, start + length * this.#headDim), at);
       }
     }
   }

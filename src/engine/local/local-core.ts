@@ -5,6 +5,7 @@ import type { QuantizedBits } from "../../compiler/ops/quantized.ts";
 import type { Params } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
 import { UserError } from "../../core/errors.ts";
+import { randomKey } from "../../core/random.ts";
 import type { Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import { readJson, writeFileAtomic } from "../../io/files.ts";
@@ -16,11 +17,13 @@ import { openModel } from "../../models/index.ts";
 import { isAdapterWeight, type LoraOptions, withLora } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
 import { withQuantizedBase } from "../../models/quantize.ts";
-import type { OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
+import type { LiveOptions, OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
 import { Compute } from "./compute.ts";
+import { type DecodeJob, Decoder } from "./decoder.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { type DecodeOptions, type SampledGroup, sampleCompletions } from "./sampler.ts";
 import { forwardBackward, scoreCompletions } from "./trainer.ts";
+import { encodeEach } from "./vision-runner.ts";
 import { randomWeights, readWeights, trainableNames, visionNames, WeightStore } from "./weight-store.ts";
 
 /** Limits on an image's area that replace the checkpoint's own; they go into every checkpoint saved. */
@@ -61,6 +64,8 @@ export interface LocalEngineOptions {
   readonly activationBytes?: number;
   /** Completions decoded at the same time. */
   readonly rows: number;
+  /** Bytes of keys and values that live decoding may take; by default as many as its rows need. */
+  readonly cacheBytes?: number;
 }
 
 const OPTIMIZER = "optimizer.safetensors";
@@ -74,6 +79,8 @@ export class LocalCore {
   readonly #features = new FeatureCache();
   #store: WeightStore;
   #reference: Params<TensorData> | null = null;
+  /** Decodes under the present weights for callers that come and go; null until the first comes. */
+  #live: Decoder | null = null;
 
   constructor(options: LocalEngineOptions) {
     this.#options = options;
@@ -119,6 +126,28 @@ export class LocalCore {
     );
   }
 
+  /** Adds a prompt to those that `advance` decodes; the function that is returned gives up one completion, or all. */
+  decode(
+    prompt: Prompt,
+    o: LiveOptions & Pick<DecodeOptions, "stopTokenIds">,
+    { onToken, onEnd }: Pick<DecodeJob, "onToken" | "onEnd">,
+  ): (completion?: number) => void {
+    this.#checkContext(prompt.tokenIds.length, o.maxCompletionLength);
+    this.#live ??= this.#newDecoder(o.stopTokenIds);
+    const key = randomKey(o.seed, "sample", 0, 0);
+    return this.#live.add({ ...o, prompt, distribution: { ...o, topK: 0 }, key, onToken, onEnd });
+  }
+
+  /** One more token for all that is decoded; whether anything is left to do. An error ends all completions. */
+  async advance(): Promise<boolean> {
+    try {
+      await this.#live?.advance();
+    } catch (error) {
+      this.#live?.fail(error as Error);
+    }
+    return this.#live?.idle === false;
+  }
+
   async logProbs(groups: readonly TrainingGroup[], o: ScoringOptions, which: "policy" | "reference") {
     const values = which === "policy" ? this.#store.values : this.#reference;
     if (values === null) throw new Error("internal: no reference was frozen");
@@ -132,6 +161,7 @@ export class LocalCore {
   }
 
   optimStep(o: OptimStep) {
+    this.#live = null;
     return this.#store.step(o);
   }
 
@@ -178,6 +208,7 @@ export class LocalCore {
   }
 
   load(folder: string): void {
+    this.#live = null;
     if (!existsSync(join(folder, ENGINE_STATE)))
       throw new UserError(`${folder} holds no training state to resume from`);
     const { steps } = readJson(join(folder, ENGINE_STATE), "engine state") as { steps: number };
@@ -210,6 +241,17 @@ export class LocalCore {
   /** What a tower that training leaves alone made of images, for policy and reference alike. */
   get #knownFeatures(): FeatureCache | null {
     return visionNames(this.#model).some((name) => this.#store.trainable.has(name)) ? null : this.#features;
+  }
+
+  #newDecoder(stopTokenIds: readonly number[]): Decoder {
+    const { values } = this.#store;
+    const cache = new FeatureCache();
+    return new Decoder(this.#compute, values, {
+      rows: this.#options.rows,
+      cacheBytes: this.#options.cacheBytes ?? Infinity,
+      stopTokenIds,
+      encode: ({ images }) => encodeEach(this.#compute, values, images, cache),
+    });
   }
 
   /** What adapters add to the model's weights, scales included. */

@@ -2,7 +2,7 @@
 import { Worker } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
 import type { Completion, RolloutResult, SamplingOptions } from "../../core/records.ts";
-import type { Policy, TokenScores, TrainingEngine } from "../engine.ts";
+import type { LivePolicy, LiveToken, Policy, TokenScores, TrainingEngine } from "../engine.ts";
 import { requireDevice } from "./devices.ts";
 import type { LocalEngineOptions } from "./local-core.ts";
 import type { Call, Reply } from "./protocol.ts";
@@ -14,7 +14,7 @@ export interface CompletionDecoder {
   readonly stopTokenIds: readonly number[];
 }
 
-export interface LocalEngine extends TrainingEngine {
+export interface LocalEngine extends TrainingEngine, LivePolicy {
   /** Number of weights. */
   readonly parameters: number;
 }
@@ -34,7 +34,7 @@ export async function openLocalEngine(options: LocalEngineOptions, decoder: Comp
       prompts,
       options: { ...o, rows: o.rows ?? options.rows, stopTokenIds: decoder.stopTokenIds },
     };
-    return mapGroups(channel.stream<SampledGroup>(call), ({ index, completions }) => ({
+    return mapGroups(channel.stream<SampledGroup>(call).events, ({ index, completions }) => ({
       index,
       completions: completions.map((completion): Completion => {
         return { ...completion, text: decoder.decode(completion.tokenIds), policyVersion: version };
@@ -46,6 +46,15 @@ export async function openLocalEngine(options: LocalEngineOptions, decoder: Comp
     return {
       ...opened,
       policy: { sample, logProbs: logProbs("policy") },
+      decode: (prompt, o) => {
+        const { stopTokenIds } = decoder;
+        const { id, events } = channel.stream<LiveToken>({ call: "decode", prompt, options: { ...o, stopTokenIds } });
+        const giveUp = (completion?: number) => {
+          const call = channel.call({ call: "giveUp", of: id, completion: completion ?? null });
+          call.catch(() => {}); // a dead worker decodes nothing
+        };
+        return { tokens: events, giveUp };
+      },
       get reference() {
         return hasReference ? { logProbs: logProbs("reference") } : null;
       },
@@ -92,38 +101,47 @@ class Channel {
   }
 
   call<T>(call: Call, onEvent: (event: unknown) => void = () => {}): Promise<T> {
-    if (this.#failure !== null) return Promise.reject(this.#failure);
-    const id = this.#next++;
-    return new Promise<T>((resolve, reject) => {
-      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, onEvent });
-      this.#worker.postMessage({ ...call, id });
-    });
+    return this.#send<T>(call, onEvent).result;
   }
 
-  /** Events of a call as they come; ends, or fails, with the call. */
-  async *stream<T>(call: Call): AsyncGenerator<T> {
-    const events: T[] = [];
+  /** A call's id, and its events as they come, which end, or fail, with the call. */
+  stream<T>(call: Call): { readonly id: number; readonly events: AsyncGenerator<T> } {
+    const waiting: T[] = [];
     let wake = () => {};
     let ended = false;
-    const result = this.call(call, (event) => {
-      events.push(event as T);
+    const { id, result } = this.#send(call, (event) => {
+      waiting.push(event as T);
       wake();
-    }).finally(() => {
+    });
+    const whole = result.finally(() => {
       ended = true;
       wake();
     });
-    result.catch(() => {}); // awaited below
-    while (!ended || events.length > 0) {
-      const event = events.shift();
-      if (event !== undefined) yield event;
-      else {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          if (ended) resolve();
-        });
+    whole.catch(() => {}); // awaited below
+    async function* events() {
+      while (!ended || waiting.length > 0) {
+        const event = waiting.shift();
+        if (event !== undefined) yield event;
+        else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+            if (ended) resolve();
+          });
+        }
       }
+      await whole;
     }
-    await result;
+    return { id, events: events() };
+  }
+
+  #send<T>(call: Call, onEvent: (event: unknown) => void): { readonly id: number; readonly result: Promise<T> } {
+    const id = this.#next++;
+    if (this.#failure !== null) return { id, result: Promise.reject(this.#failure) };
+    const result = new Promise<T>((resolve, reject) => {
+      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, onEvent });
+      this.#worker.postMessage({ ...call, id });
+    });
+    return { id, result };
   }
 
   async close(): Promise<void> {

@@ -238,10 +238,11 @@ function stemInputs(model: Model) {
   };
 }
 
-function samplingInputs(model: Model) {
+/** Temperature and top-p are the same for all lines, or columns with a value for each. */
+function samplingInputs(model: Model, ...perLine: readonly (string | number)[]) {
   return {
-    temperature: float("temperature"),
-    topP: float("topP"),
+    temperature: float("temperature", ...perLine),
+    topP: float("topP", ...perLine),
     banned: float("banned", model.language.vocabularySize),
   };
 }
@@ -336,7 +337,7 @@ export function generateProgram(model: Model, sampling: SamplingVariant): Progra
   const length = ints("length");
   const last = ints("last", "samples");
   const uniform = float("uniform", "samples");
-  const t = samplingInputs(model);
+  const t = samplingInputs(model, "samples", 1);
   const caches: Record<string, Tensor> = {};
   const extended: Record<string, Tensor> = {};
   let x = language.stem(weights, stem);

@@ -1,11 +1,18 @@
 /** Messages between a local engine's two halves. */
 import type { Prompt } from "../../core/records.ts";
-import type { OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
+import type { LiveOptions, OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
 import type { DecodeOptions } from "./sampler.ts";
 
 export type Call =
   | { readonly call: "open" }
   | { readonly call: "sample"; readonly prompts: readonly Prompt[]; readonly options: DecodeOptions }
+  | {
+      readonly call: "decode";
+      readonly prompt: Prompt;
+      readonly options: LiveOptions & Pick<DecodeOptions, "stopTokenIds">;
+    }
+  /** Of the decode call `of`: one completion, or all. */
+  | { readonly call: "giveUp"; readonly of: number; readonly completion: number | null }
   | {
       readonly call: "logProbs";
       readonly groups: readonly TrainingGroup[];

@@ -270,14 +270,19 @@ function sequenceLogRatios({ predictions }: MicroBatch, { logProbs }: TokenScore
 }
 
 /** Scalars and the mask of never-sampled tokens, for any program that samples or scores. */
-export function samplingFeeds(model: Model, o: ScoringOptions): Params<TensorData> {
-  const banned = new Float32Array(model.language.vocabularySize);
-  if (!o.allowVisionTokens) for (const id of model.visionTokenIds) banned[id] = EXCLUDED;
+function samplingFeeds(model: Model, o: ScoringOptions): Params<TensorData> {
   return {
     temperature: float32([], [o.temperature]),
     topP: float32([], [o.topP]),
-    banned: float32([banned.length], banned),
+    banned: bannedTokens(model, o.allowVisionTokens),
   };
+}
+
+/** [vocabulary]: what is added to logits so that image placeholders are never drawn, unless they are allowed. */
+export function bannedTokens(model: Model, allowVisionTokens = false): TensorData {
+  const banned = new Float32Array(model.language.vocabularySize);
+  if (!allowVisionTokens) for (const id of model.visionTokenIds) banned[id] = EXCLUDED;
+  return float32([banned.length], banned);
 }
 
 export function variantOf(o: ScoringOptions): SamplingVariant {

@@ -70,6 +70,21 @@ export async function encodeImages(
   return { features, runs };
 }
 
+/** Features of images by content hash, each encoded alone: the same to the last bit whatever is encoded beside it. */
+export async function encodeEach(
+  compute: Compute,
+  values: Params<TensorData>,
+  images: readonly ImageFeatures[],
+  cache: FeatureCache,
+): Promise<ReadonlyMap<string, Float32Array>> {
+  const all = new Map<string, Float32Array>();
+  for (const image of images) {
+    const { features } = await encodeImages(compute, values, [image], { cache });
+    all.set(image.sha256, features.get(image.sha256)!);
+  }
+  return all;
+}
+
 /** What the tower's parts need of a batch of frames. */
 export interface VisionFeeds {
   readonly stem: Params<TensorData>;

@@ -1,6 +1,10 @@
-/** The worker thread that a local engine lives in: answers one request after another. */
+/**
+ * The worker thread that a local engine lives in: answers one request after another, except that prompts to decode join
+ * those that are being decoded.
+ */
 import { parentPort, workerData } from "node:worker_threads";
 import { UserError } from "../../core/errors.ts";
+import type { LiveToken } from "../engine.ts";
 import { LocalCore, type LocalEngineOptions } from "./local-core.ts";
 import type { Reply, Request } from "./protocol.ts";
 
@@ -9,21 +13,58 @@ let core: LocalCore | null = null;
 let queue: Promise<void> = Promise.resolve();
 
 port.on("message", (request: Request) => {
-  queue = queue.then(() => answer(request));
+  if (request.call === "decode") join(request);
+  else if (request.call === "giveUp") giveUp(request);
+  else queue = queue.then(() => answer(request));
 });
 
-async function answer(request: Request): Promise<void> {
+/** What gives up the completions of each decode call that has not ended. */
+const decoding = new Map<number, (completion?: number) => void>();
+
+function join({ id, prompt, options }: Extract<Request, { readonly call: "decode" }>): void {
+  const end = (error: Error | null) => {
+    decoding.delete(id);
+    if (error === null) port.postMessage({ id, kind: "done", value: null } satisfies Reply);
+    else port.postMessage(failure(id, error));
+  };
+  try {
+    if (core === null) throw new Error("internal: the engine is not open");
+    const onToken = (event: LiveToken) => port.postMessage({ id, kind: "event", event } satisfies Reply);
+    decoding.set(id, core.decode(prompt, options, { onToken, onEnd: end }));
+  } catch (error) {
+    end(error as Error);
+    return;
+  }
+  if (decoding.size === 1) queue = queue.then(decodeAll);
+}
+
+function giveUp({ id, of, completion }: Extract<Request, { readonly call: "giveUp" }>): void {
+  decoding.get(of)?.(completion ?? undefined);
+  port.postMessage({ id, kind: "done", value: null } satisfies Reply);
+}
+
+/** Decodes until no completion is left; between tokens, messages come in. */
+async function decodeAll(): Promise<void> {
+  while (await core?.advance()) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+async function answer(request: Queued): Promise<void> {
   const { id } = request;
   const reply = (message: Reply) => port.postMessage(message);
   try {
     reply({ id, kind: "done", value: await perform(request, (event) => reply({ id, kind: "event", event })) });
   } catch (error) {
-    const { message, stack } = error as Error;
-    reply({ id, kind: "error", message, user: error instanceof UserError, stack: stack ?? "" });
+    reply(failure(id, error as Error));
   }
 }
 
-async function perform(request: Request, emit: (event: unknown) => void): Promise<unknown> {
+function failure(id: number, error: Error): Reply {
+  return { id, kind: "error", message: error.message, user: error instanceof UserError, stack: error.stack ?? "" };
+}
+
+type Queued = Exclude<Request, { readonly call: "decode" | "giveUp" }>;
+
+async function perform(request: Queued, emit: (event: unknown) => void): Promise<unknown> {
   if (request.call === "open") {
     core = new LocalCore(workerData as LocalEngineOptions);
     return { parameters: core.parameters, contextLength: core.contextLength };

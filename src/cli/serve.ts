@@ -1,0 +1,156 @@
+/** viva serve: a model behind an OpenAI-compatible API. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { Command } from "commander";
+import type { Device } from "../core/device.ts";
+import { messageOf, RunError, UserError } from "../core/errors.ts";
+import { type OpenedCheckpoint, openCheckpoint } from "../recipes/checkpoint.ts";
+import { hashModel } from "../recipes/model-hash.ts";
+import { startServer } from "../server/server.ts";
+import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
+import { checkpointArgument, deviceOption, downloadReporter } from "./options.ts";
+
+interface ServeCommandOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly apiKeyFile?: string;
+  readonly modelName?: string;
+  readonly step?: number;
+  readonly device: Device;
+  readonly threads: number;
+  readonly rows: number;
+  readonly cacheGb: number;
+  readonly maxQueue: number;
+  readonly maxBodyMb: number;
+  readonly maxImageMegapixels: number;
+  readonly maxPromptTokens: number;
+  readonly maxCompletionLength: number;
+  readonly requestTimeoutS: number;
+  readonly shutdownTimeoutS: number;
+  readonly json?: boolean;
+}
+
+export function serveCommand(interruption: Interruption, version: string): Command {
+  return new Command("serve")
+    .description("answer chat requests over an OpenAI-compatible API")
+    .addArgument(checkpointArgument())
+    .option("--host <address>", "address to listen on; one that others can reach needs an API key", "127.0.0.1")
+    .option("--port <n>", "port; 0 takes a free one", wholeNumber(0, 65535), 8000)
+    .option("--api-key-file <file>", "file with the key that clients must send (or set VIVA_API_KEY)")
+    .option("--model-name <name>", "what requests call the model (default: the last part of the checkpoint's path)")
+    .option("--step <n>", "a run's checkpoint of this step (default: the newest)", wholeNumber(0))
+    .addOption(deviceOption())
+    .option("--threads <n>", "threads of the engine; 0 lets it choose", wholeNumber(0), 0)
+    .option("--rows <n>", "completions decoded at the same time", wholeNumber(1), 32)
+    .option(
+      "--cache-gb <n>",
+      "memory for keys and values; long requests then share it in fewer rows",
+      decimalNumber(0),
+      2,
+    )
+    .option("--max-queue <n>", "requests that may wait; further ones get 429", wholeNumber(1), 128)
+    .option("--max-body-mb <n>", "largest request", decimalNumber(0.001), 20)
+    .option("--max-image-megapixels <n>", "largest image", decimalNumber(0.001), 32)
+    .option("--max-prompt-tokens <n>", "longest prompt, image tokens counted", wholeNumber(1), 8192)
+    .option("--max-completion-length <n>", "most tokens of a choice, and its default", wholeNumber(1), 1024)
+    .option("--request-timeout-s <n>", "time from a request to the end of its answer", decimalNumber(0.001), 600)
+    .option("--shutdown-timeout-s <n>", "time that running requests have when the server stops", decimalNumber(0), 30)
+    .option("--json", "print where it listens as JSON")
+    .action((checkpoint: string, options: ServeCommandOptions) =>
+      interruption.during((signal) => serve(checkpoint, options, version, signal)),
+    );
+}
+
+async function serve(
+  checkpoint: string,
+  options: ServeCommandOptions,
+  version: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const apiKey = readApiKey(options.apiKeyFile, process.env["VIVA_API_KEY"]);
+  const { step, device, threads, rows } = options;
+  const live = { rows, cacheBytes: options.cacheGb * 1e9 };
+  const opening = { device, threads, live, reporter: downloadReporter(), signal };
+  const opened = await openCheckpoint(checkpoint, { ...opening, ...(step === undefined ? {} : { step }) });
+  try {
+    await serveOpened(opened, checkpoint, { ...options, apiKey, version }, signal);
+  } finally {
+    await opened.engine.close();
+  }
+}
+
+async function serveOpened(
+  opened: OpenedCheckpoint,
+  checkpoint: string,
+  o: ServeCommandOptions & { readonly apiKey: string | null; readonly version: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const { engine, processor } = opened;
+  const name = o.modelName ?? basename(resolve(checkpoint.replace(/@[^@/]*$/, "")));
+  const ended = new AbortController();
+  let fatal: unknown = null;
+  const server = await startServer({
+    host: o.host,
+    port: o.port,
+    apiKey: o.apiKey,
+    model: {
+      name,
+      created: Math.floor(Date.now() / 1000),
+      fingerprint: await fingerprintOf(opened, [o.device, o.version]),
+      contextLength: engine.contextLength,
+      processor,
+      engine,
+    },
+    limits: {
+      maxQueue: o.maxQueue,
+      maxBodyBytes: Math.ceil(o.maxBodyMb * 1e6),
+      maxImagePixels: o.maxImageMegapixels * 1e6,
+      maxPromptTokens: o.maxPromptTokens,
+      maxCompletionLength: o.maxCompletionLength,
+      requestTimeoutSeconds: o.requestTimeoutS,
+    },
+    onFailure: (error, isFatal) => {
+      console.error(`error: ${messageOf(error)}`);
+      if (!isFatal) return;
+      fatal ??= error;
+      ended.abort();
+    },
+  });
+  const { baseUrl } = server;
+  if (o.json) console.log(JSON.stringify({ base_url: baseUrl, model: name, api_key: o.apiKey !== null }));
+  else console.log(`serving ${name} at ${baseUrl}${o.apiKey === null ? "" : ", with an API key"}; Ctrl-C stops`);
+  await aborted(AbortSignal.any([signal, ended.signal]));
+  await server.close(fatal === null ? o.shutdownTimeoutS : 0);
+  if (fatal !== null) throw new RunError(`the server stopped: ${messageOf(fatal)}`, { cause: fatal });
+}
+
+/** The key of a file, or of the environment; null for none. Neither it nor a part of it is in any message. */
+function readApiKey(file: string | undefined, fromEnvironment: string | undefined): string | null {
+  const where = file === undefined ? "VIVA_API_KEY" : `--api-key-file ${file}`;
+  const key = file === undefined ? fromEnvironment?.trim() : readKeyFile(file).trim();
+  if (key === undefined) return null;
+  if (/^[\x21-\x7e]+$/.test(key)) return key;
+  throw new UserError(
+    `${where}: ${key === "" ? "the key is empty" : "a key is one word of printable ASCII characters"}`,
+  );
+}
+
+function readKeyFile(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new UserError(`--api-key-file ${file} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Tells apart whatever changes answers: the weights, the processor's files, viva's version, the device. */
+async function fingerprintOf({ folder, base }: OpenedCheckpoint, more: readonly string[]): Promise<string> {
+  const parts = [...(folder === base ? [] : [await hashModel(base)]), await hashModel(folder), ...more];
+  return `fp_${createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 12)}`;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

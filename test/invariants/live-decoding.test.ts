@@ -1,0 +1,163 @@
+/** Prompts that join and leave while others are decoded: each gets what it gets alone. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { randomKey } from "../../src/core/random.ts";
+import type { Prompt, SamplingOptions } from "../../src/core/records.ts";
+import type { LiveToken } from "../../src/engine/engine.ts";
+import { Decoder } from "../../src/engine/local/decoder.ts";
+import { FeatureCache } from "../../src/engine/local/feature-cache.ts";
+import { KeyValueCache } from "../../src/engine/local/key-value-cache.ts";
+import { encodeEach } from "../../src/engine/local/vision-runner.ts";
+import { greedy, type Opened, openGolden, sampleAll, textPrompt } from "./setup.ts";
+
+const stopTokenIds = Array.from({ length: 40 }, (_, i) => 10 * i);
+
+let on: Opened;
+beforeAll(() => {
+  on = openGolden("grouped_tied");
+});
+afterAll(() => on.compute.close());
+
+type Asked = Partial<SamplingOptions> & { readonly prompt: Prompt };
+
+function openDecoder(o: { readonly rows: number; readonly cacheBytes?: number }): Decoder {
+  const cache = new FeatureCache();
+  const { compute, values } = on;
+  const encode = ({ images }: Prompt) => encodeEach(compute, values, images, cache);
+  return new Decoder(compute, values, { cacheBytes: Infinity, ...o, stopTokenIds, encode });
+}
+
+/** Adds a job; what came of it, and what gives it up. */
+function ask(decoder: Decoder, { prompt, ...o }: Asked) {
+  const all = { ...greedy, ...o };
+  const tokens: LiveToken[] = [];
+  const ends: (Error | null)[] = [];
+  const giveUp = decoder.add({
+    ...all,
+    prompt,
+    distribution: all,
+    key: randomKey(all.seed, "sample", 0, 0),
+    onToken: (token) => tokens.push(token),
+    onEnd: (error) => ends.push(error),
+  });
+  return { tokens, ends, giveUp };
+}
+
+const completionsOf = (tokens: readonly LiveToken[], count: number) =>
+  Array.from({ length: count }, (_, i) => {
+    const own = tokens.filter(({ completion }) => completion === i);
+    const finishReason = own.at(-1)?.finishReason;
+    return { tokenIds: own.map(({ tokenId }) => tokenId), logProbs: own.map(({ logProb }) => logProb), finishReason };
+  });
+
+/** What a job gives by itself, from the sampler of training. */
+async function alone({ prompt, ...o }: Asked) {
+  const [group] = await sampleAll(on, [prompt], { ...greedy, ...o, stopTokenIds });
+  return group!.completions.map(({ tokenIds, logProbs, finishReason }) => {
+    return { tokenIds: [...tokenIds], logProbs: [...logProbs], finishReason };
+  });
+}
+
+async function finish(decoder: Decoder): Promise<void> {
+  while (!decoder.idle) await decoder.advance();
+}
+
+/** Short and long, greedy and drawn, with and without top-p and images. */
+function mixed(): Asked[] {
+  const prompts = [on.golden.prompt, textPrompt(on, 9), textPrompt(on)];
+  const distributions = [
+    { temperature: 0 },
+    { temperature: 1 },
+    { temperature: 1.4, topP: 0.7 },
+    { temperature: 0.6, numGenerations: 3 },
+  ];
+  return Array.from({ length: 24 }, (_, i) => ({
+    prompt: prompts[i % 3]!,
+    ...distributions[i % 4]!,
+    seed: i,
+    maxCompletionLength: 3 + ((5 * i) % 17),
+  }));
+}
+
+describe("live decoding", () => {
+  test("what joins a running batch gets the tokens that it gets alone", async () => {
+    const jobs = mixed();
+    const expected = [];
+    for (const job of jobs) expected.push(await alone(job));
+    expect(new Set(expected.flat().map(({ finishReason }) => finishReason))).toEqual(new Set(["stop", "length"]));
+    const rowBytes = KeyValueCache.rowBytes(on.model.language, 256);
+    for (const o of [{ rows: 64 }, { rows: 5 }, { rows: 64, cacheBytes: 3 * rowBytes }, { rows: 4, cacheBytes: 1 }]) {
+      const decoder = openDecoder(o);
+      const asked = [];
+      for (const [i, job] of jobs.entries()) {
+        asked.push(ask(decoder, job));
+        if (i % 3 === 2) await decoder.advance();
+      }
+      await finish(decoder);
+      for (const [i, { tokens, ends }] of asked.entries()) {
+        const found = completionsOf(tokens, jobs[i]!.numGenerations ?? 1);
+        const bare = (completions: typeof found) => completions.map(({ logProbs: _, ...rest }) => rest);
+        expect(bare(found), `job ${i}, ${JSON.stringify(o)}`).toEqual(bare(expected[i]!));
+        for (const [c, { logProbs }] of found.entries()) {
+          for (const [t, logProb] of logProbs.entries()) {
+            expect(Math.abs(logProb - expected[i]![c]!.logProbs[t]!)).toBeLessThan(1e-4);
+          }
+        }
+        expect(ends).toEqual([null]);
+      }
+    }
+  });
+
+  test("a cache that has become too small is replaced, and one too large for more rows too", async () => {
+    const { language } = on.model;
+    const decoder = openDecoder({ rows: 8, cacheBytes: 4 * KeyValueCache.rowBytes(language, 256) });
+    const long: Asked = { prompt: textPrompt(on, 9), maxCompletionLength: 500, temperature: 1, seed: 3 };
+    const short: Asked = { ...long, maxCompletionLength: 6, seed: 4 };
+    const expected = [await alone(long), await alone(short)];
+    const first = ask(decoder, short);
+    await decoder.advance();
+    const second = ask(decoder, long); // fits in two rows of 512 positions
+    await decoder.advance();
+    const third = ask(decoder, short);
+    await finish(decoder);
+    const tokensOf = ({ tokens }: typeof first) => tokens.map(({ tokenId }) => tokenId);
+    expect(tokensOf(first)).toEqual(expected[1]![0]!.tokenIds);
+    expect(tokensOf(second)).toEqual(expected[0]![0]!.tokenIds);
+    expect(tokensOf(third)).toEqual(expected[1]![0]!.tokenIds);
+  });
+
+  test("what is given up makes room at once, and changes nothing for the rest", async () => {
+    const decoder = openDecoder({ rows: 2 });
+    const job = (seed: number): Asked => {
+      const prompt = textPrompt(on, 9);
+      return { prompt, maxCompletionLength: 12, temperature: 1.2, seed: 10 * seed, numGenerations: 2 };
+    };
+    const [kept, dropped, never] = [ask(decoder, job(1)), ask(decoder, job(2)), ask(decoder, job(3))];
+    const expected = [await alone(job(1)), await alone(job(2))];
+    await decoder.advance();
+    kept.giveUp(0);
+    never.giveUp();
+    await decoder.advance();
+    dropped.giveUp(1);
+    await finish(decoder);
+    expect(completionsOf(kept.tokens, 2)[1]).toMatchObject({ tokenIds: expected[0]![1]!.tokenIds });
+    expect(completionsOf(dropped.tokens, 2)[0]).toMatchObject({ tokenIds: expected[1]![0]!.tokenIds });
+    expect(expected[0]![0]!.tokenIds.length).toBeGreaterThan(2);
+    expect(completionsOf(kept.tokens, 2)[0]!.tokenIds.length).toBeLessThanOrEqual(2);
+    expect(never.tokens).toEqual([]);
+    expect([kept, dropped, never].map(({ ends }) => ends)).toEqual([[null], [null], [null]]);
+  });
+
+  test("a prompt that cannot be computed fails alone", async () => {
+    const decoder = openDecoder({ rows: 4 });
+    const good: Asked = { prompt: textPrompt(on, 9), maxCompletionLength: 6, temperature: 1 };
+    const one = ask(decoder, good);
+    const { prompt } = on.golden;
+    const bad = ask(decoder, { prompt: { ...prompt, images: [] } });
+    const other = ask(decoder, good);
+    await finish(decoder);
+    expect(bad.ends[0]).toBeInstanceOf(Error);
+    expect(completionsOf(one.tokens, 1)).toEqual(completionsOf(other.tokens, 1));
+    expect([one.ends, other.ends]).toEqual([[null], [null]]);
+    expect(one.tokens.length).toBeGreaterThan(0);
+  });
+});
