@@ -18,7 +18,7 @@ export interface WeightSpec {
   readonly quantized?: QuantizedBits;
 }
 
-/** cos and sin of the rotary angles: one line of `width` numbers per token. */
+/** cos and sin of the rotary angles: one line of headDim / 2 numbers per token. */
 export interface RotaryTable {
   readonly cos: Float32Array;
   readonly sin: Float32Array;
@@ -28,7 +28,7 @@ export interface RotaryTable {
 export type Attend = (query: Tensor, key: Tensor, value: Tensor) => Tensor;
 
 export interface BlockContext {
-  /** [rows, tokens, headDim] */
+  /** [rows, tokens, headDim / 2] */
   readonly cos: Tensor;
   readonly sin: Tensor;
   /** Returns [rows, tokens, heads x headDim]. */

@@ -10,7 +10,6 @@ import { tokenLossOf } from "../../algorithms/token-loss.ts";
 import { grad, vjp } from "../../compiler/grad.ts";
 import {
   add,
-  cachedAttention,
   dequantize,
   gather,
   lessOrEqual,
@@ -37,6 +36,7 @@ import {
 import { type DType, int32 } from "../../core/tensor-data.ts";
 import type { Attend, BlockContext, Model, Stack } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
+import { cachedAttention } from "../../nn/cached-attention.ts";
 import { attention, windowAttention } from "../../nn/layers.ts";
 import { packedAttention } from "../../nn/packed-attention.ts";
 import { entropy, type SamplingVariant, sampleToken, samplingLogProbs } from "../../nn/sampling.ts";
@@ -192,8 +192,8 @@ function layoutInputs() {
 
 function rotaryInputs(stack: Stack, rows: Dim, tokens: Dim): Pick<BlockContext, "cos" | "sin"> {
   return {
-    cos: float("cos", rows, tokens, stack.headDim),
-    sin: float("sin", rows, tokens, stack.headDim),
+    cos: float("cos", rows, tokens, stack.headDim / 2),
+    sin: float("sin", rows, tokens, stack.headDim / 2),
   };
 }
 
@@ -320,40 +320,47 @@ export function logitsProgram(model: Model): Program {
 }
 
 /**
- * The whole language model over a key-value cache: a prompt at once into an empty cache, or one token for each of many
- * rows; then one sampled token for each line of "last" (indices into the flat tokens). Layer i's weights are inputs under
- * their whole names, its cache "keys.i" and "values.i" [rows, keyValueHeads, capacity, headDim], which "next.keys.i" and "next.values.i" extend.
+ * The whole language model over key-value caches: a prompt at once over empty caches, or one token for each of many rows;
+ * then one sampled token for each line of "last" (indices into the flat tokens). Layer i's weights are inputs under their
+ * whole names. Its caches are "prompt.keys.i" and "prompt.values.i" [groups, keyValueHeads, prompt, headDim] and
+ * "past.keys.i" and "past.values.i" [rows, keyValueHeads, past, headDim]; "keys.i" and "values.i" are the new tokens' own.
+ * Caches are never outputs: whatever a program returns is copied on its way to JavaScript.
  */
 export function generateProgram(model: Model, sampling: SamplingVariant): Program {
   const { language } = model;
-  const { depth, heads, keyValueHeads, headDim } = language;
+  const { depth, keyValueHeads, headDim } = language;
   const { weights, inputs: weightsFed } = weightInputs(model, [
     ...new Set([...language.stemWeights, ...language.headWeights, ...layerWeights(language)]),
   ]);
   const stem = stemInputs(model);
   const context = rotaryInputs(language, "rows", "tokens");
-  const lastPosition = ints("lastPosition", "rows");
-  const length = ints("length");
+  const layout = {
+    rowAt: ints("rowAt", "groupPlaces"),
+    placeOf: ints("placeOf", "rows"),
+    promptBias: float("promptBias", "groups", "prompt"),
+    pastBias: float("pastBias", "rows", "past"),
+    causal: float("causal", "tokens", "tokens"),
+  };
   const last = ints("last", "samples");
   const uniform = float("uniform", "samples");
   const t = samplingInputs(model);
   const caches: Record<string, Tensor> = {};
-  const extended: Record<string, Tensor> = {};
+  const added: Record<string, Tensor> = {};
+  const cache = (name: string, ...shape: Dim[]) => {
+    caches[name] = float(name, ...shape, headDim);
+    return caches[name];
+  };
   let x = language.stem(weights, stem);
   for (let i = 0; i < depth; i++) {
-    const cache = (kind: string) => float(`${kind}.${i}`, "rows", keyValueHeads, "capacity", headDim);
-    const [pastKeys, pastValues] = [cache("keys"), cache("values")];
+    const cached = (kind: "keys" | "values") => ({
+      prompt: cache(`prompt.${kind}.${i}`, "groups", keyValueHeads, "prompt"),
+      past: cache(`past.${kind}.${i}`, "rows", keyValueHeads, "past"),
+    });
+    const held = { keys: cached("keys"), values: cached("values") };
     const attend: Attend = (query, key, value) => {
-      const merge = (part: Tensor) =>
-        reshape(part, [part.shape[0]!, part.shape[1]!, (part.shape[2] as number) * headDim]);
-      const result = cachedAttention(
-        { query: merge(query), key: merge(key), value: merge(value), pastKeys, pastValues, lastPosition, length },
-        { heads, keyValueHeads },
-      );
-      caches[`keys.${i}`] = pastKeys;
-      caches[`values.${i}`] = pastValues;
-      extended[`next.keys.${i}`] = result.keys;
-      extended[`next.values.${i}`] = result.values;
+      const result = cachedAttention(query, key, value, held, layout);
+      added[`keys.${i}`] = result.keys;
+      added[`values.${i}`] = result.values;
       return result.output;
     };
     x = language.block(localWeights(language, weights, i), x, { ...context, attend });
@@ -364,8 +371,8 @@ export function generateProgram(model: Model, sampling: SamplingVariant): Progra
   const logProbs = samplingLogProbs(language.head(weights, gather(x, last)), sampling, t);
   const { token, logProb } = sampleToken(logProbs, sampling, uniform);
   return {
-    inputs: { ...stem, ...context, lastPosition, length, last, uniform, ...t, ...caches, ...weightsFed },
-    outputs: { token, logProb, ...extended },
+    inputs: { ...stem, ...context, ...layout, last, uniform, ...t, ...caches, ...weightsFed },
+    outputs: { token, logProb, ...added },
   };
 }
 

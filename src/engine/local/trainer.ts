@@ -196,7 +196,7 @@ function stemFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages) {
 
 function rowFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatch): Params<TensorData> {
   const { cos, sin } = language.rotary(positions);
-  const table = [1, tokenIds.length, language.headDim];
+  const table = [1, tokenIds.length, language.headDim / 2];
   const { rows, prompt, group, completion, promptTokens, completionTokens, placeOf, promptBias } = grids;
   return {
     cos: float32(table, cos),
@@ -212,7 +212,7 @@ function rowFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatc
 }
 
 /** [size, size]: 0 for what a token sees, itself and its forerunners. */
-function causalMask(size: number): TensorData {
+export function causalMask(size: number): TensorData {
   const mask = new Float32Array(size * size);
   for (let t = 0; t < size; t++) mask.fill(EXCLUDED, t * size + t + 1, (t + 1) * size);
   return float32([size, size], mask);

@@ -81,7 +81,7 @@ export function visionFeeds(vision: VisionStack, batch: readonly Frame[]): Visio
   const count = patchCount(batch[0]!);
   const flat = batch.length * count;
   const tables = batch.map(({ grid }) => vision.rotary(grid));
-  const shape = [batch.length, count, vision.headDim];
+  const shape = [batch.length, count, vision.headDim / 2];
   const rotary = {
     cos: float32(shape, concatenated(tables.map((table) => table.cos))),
     sin: float32(shape, concatenated(tables.map((table) => table.sin))),
