@@ -124,6 +124,8 @@ export interface Model {
   readonly weights: Readonly<Record<string, WeightSpec>>;
   /** The layers with an adapter, by their weights' common name; absent without adapters. */
   readonly adapters?: ReadonlyMap<string, AdapterLayer>;
+  /** Share of the numbers of an adapter's input that training drops; absent: none. */
+  readonly adapterDropout?: number;
   readonly vision: VisionStack;
   readonly language: LanguageStack;
   readonly imageTokenId: number;

@@ -22,6 +22,11 @@ const model = mapping({
   lora: mapping({
     r: whole({ min: 1 }).default(16).describe("Rank of the adapters."),
     lora_alpha: number({ above: 0 }).default(32).describe("The adapter's output is scaled by lora_alpha / r."),
+    lora_dropout: number({ min: 0, below: 1 })
+      .default(0)
+      .describe(
+        "Share of the numbers of an adapter's input that training drops; the rest is scaled by 1 / (1 − share).",
+      ),
     target_modules: z
       .union([text(), z.array(text()).min(1)], { error: "a list of layer names, a regular expression or all-linear" })
       .default("all-linear")

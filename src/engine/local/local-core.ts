@@ -5,6 +5,7 @@ import type { QuantizedBits } from "../../compiler/ops/quantized.ts";
 import type { Params } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
 import { UserError } from "../../core/errors.ts";
+import { randomKey } from "../../core/random.ts";
 import type { Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import { readJson, writeFileAtomic } from "../../io/files.ts";
@@ -18,6 +19,7 @@ import type { Model } from "../../models/model.ts";
 import { withQuantizedBase } from "../../models/quantize.ts";
 import type { OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
 import { Compute } from "./compute.ts";
+import type { Dropout } from "./dropout.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { type DecodeOptions, type SampledGroup, sampleCompletions } from "./sampler.ts";
 import { forwardBackward, scoreCompletions } from "./trainer.ts";
@@ -74,6 +76,8 @@ export class LocalCore {
   readonly #features = new FeatureCache();
   #store: WeightStore;
   #reference: Params<TensorData> | null = null;
+  /** Forward and backward passes since the last update. */
+  #passes = 0;
 
   constructor(options: LocalEngineOptions) {
     this.#options = options;
@@ -128,10 +132,13 @@ export class LocalCore {
 
   async forwardBackward(batch: TokenBatch) {
     this.#checkGroups(batch.groups);
-    return forwardBackward(this.#compute, this.#store, batch, { ...this.#options, features: this.#knownFeatures });
+    const dropout = this.#nextDropout();
+    const o = { ...this.#options, features: this.#knownFeatures, dropout };
+    return forwardBackward(this.#compute, this.#store, batch, o);
   }
 
   optimStep(o: OptimStep) {
+    this.#passes = 0;
     return this.#store.step(o);
   }
 
@@ -188,6 +195,7 @@ export class LocalCore {
       throw new UserError(`${folder}: ${OPTIMIZER} is missing, so training cannot go on exactly`);
     }
     this.#store.restoreOptimizer(steps);
+    this.#passes = 0;
     readInto(join(folder, OPTIMIZER), (name, data) => {
       const [, kind, weight] = /^(first|second)\.(.*)$/.exec(name)!;
       this.#store.moments(weight!)[kind as "first" | "second"].set(data);
@@ -205,6 +213,14 @@ export class LocalCore {
 
   async close(): Promise<void> {
     await this.#compute.close();
+  }
+
+  /** Every pass of every update drops other numbers; those of a resumed run are the same. */
+  #nextDropout(): Dropout | null {
+    const rate = this.#model.adapterDropout ?? 0;
+    if (rate === 0) return null;
+    const key = randomKey(this.#options.seed, "lora_dropout", this.#store.optimizer.steps, this.#passes++);
+    return { rate, key };
   }
 
   /** What a tower that training leaves alone made of images, for policy and reference alike. */

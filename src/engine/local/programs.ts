@@ -10,6 +10,7 @@ import { tokenLossOf } from "../../algorithms/token-loss.ts";
 import { grad, vjp } from "../../compiler/grad.ts";
 import {
   add,
+  cast,
   dequantize,
   gather,
   lessOrEqual,
@@ -34,10 +35,12 @@ import {
   type Tensor,
 } from "../../compiler/tensor.ts";
 import { type DType, int32 } from "../../core/tensor-data.ts";
+import { adaptedLayers } from "../../models/lora.ts";
 import type { Attend, BlockContext, Model, Stack } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
 import { cachedAttention } from "../../nn/cached-attention.ts";
 import { attention, windowAttention } from "../../nn/layers.ts";
+import { LORA_A, LORA_MASK } from "../../nn/lora.ts";
 import { packedAttention } from "../../nn/packed-attention.ts";
 import { entropy, type SamplingVariant, sampleToken, samplingLogProbs } from "../../nn/sampling.ts";
 
@@ -134,6 +137,8 @@ export interface BlockKind {
   readonly windowed: boolean;
   /** Line "line" of the image tokens' features (inputs as in the stem) is added to what the block leaves. */
   readonly featured: boolean;
+  /** Masks "<layer>.lora_mask" [flat, in] of its adapters' inputs. */
+  readonly dropout: boolean;
 }
 
 /** One block of a stack; `trained` are the local names of the weights that the backward program differentiates. */
@@ -142,13 +147,28 @@ export function blockPrograms(model: Model, stack: Stack, kind: BlockKind, train
   const context = kind.packed ? rotaryInputs(stack, 1, "flat") : rotaryInputs(stack, "rows", "tokens");
   const x = float("x", "flat", stack.width);
   const mixing = mixingInputs(kind);
-  const inputs = { x, ...context, ...mixing.inputs, ...weightsFed };
-  const y = stack.block(weights, x, { ...context, attend: mixing.attend });
+  const dropout = kind.dropout ? maskInputs(model, stack.blockWeights, stack.blockPrefix(0), "flat") : noMasks;
+  const inputs = { x, ...context, ...mixing.inputs, ...weightsFed, ...dropout.inputs };
+  const y = stack.block({ ...weights, ...dropout.factors }, x, { ...context, attend: mixing.attend });
   if (!kind.featured) return blockPair(inputs, y, ["x", ...trained]);
   const { features, imageIndex } = stemInputs(model);
   const line = ints("line");
   const added = addFeatures(y, features, imageIndex, line);
   return blockPair({ ...inputs, features, imageIndex, line }, added, ["x", "features", ...trained]);
+}
+
+const noMasks = { inputs: {}, factors: {} };
+
+/** Masks of the adapters among a part's weights, and the factors that they stand for: 0 and 1 / (1 − rate). */
+function maskInputs(model: Model, names: readonly string[], prefix: string, lines: string) {
+  const masks = adaptedLayers(names).map((layer) => {
+    const width = model.weights[`${prefix}${layer}.${LORA_A}`]!.shape[1]!;
+    const name = `${layer}.${LORA_MASK}`;
+    return [name, input(name, "uint8", [lines, width])] as const;
+  });
+  const scale = scalar(1 / (1 - (model.adapterDropout ?? 0)));
+  const factors = masks.map(([name, mask]) => [name, mul(cast(mask, "float32"), scale)] as const);
+  return { inputs: Object.fromEntries(masks), factors: Object.fromEntries(factors) };
 }
 
 /** How a block of this kind mixes tokens, and the inputs that this needs. */
@@ -211,12 +231,14 @@ export function visionStemPrograms(model: Model, trained: readonly string[]): Pr
   return pair(inputs, vision.stem(weights, patches, { lines, weights: shares }), trained);
 }
 
-export function visionHeadPrograms(model: Model, trained: readonly string[]): ProgramPair {
+export function visionHeadPrograms(model: Model, trained: readonly string[], withDropout = false): ProgramPair {
   const { vision } = model;
   const { weights, inputs: weightsFed } = weightInputs(model, vision.headWeights);
   const outputs = vision.headBlocks.map((block) => float(blockOutput(block), "flat", vision.width));
   const inputs = Object.fromEntries(vision.headBlocks.map((block, i) => [blockOutput(block), outputs[i]!]));
-  return pair({ ...inputs, ...weightsFed }, vision.head(weights, outputs), [...Object.keys(inputs), ...trained]);
+  const dropout = withDropout ? maskInputs(model, vision.headWeights, "", "features") : noMasks;
+  const y = vision.head({ ...weights, ...dropout.factors }, outputs);
+  return pair({ ...inputs, ...weightsFed, ...dropout.inputs }, y, [...Object.keys(inputs), ...trained]);
 }
 
 /** The vision head's input for what a block leaves. */

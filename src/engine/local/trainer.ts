@@ -9,6 +9,7 @@ import type { SamplingVariant } from "../../nn/sampling.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 import type { ForwardBackwardResult, ScoringOptions, TokenBatch, TokenScores, TrainingGroup } from "../engine.ts";
 import type { BlockFeeds, BlockStates, Compute, Keeping } from "./compute.ts";
+import { type Dropout, dropoutMasks, lineKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import { layOut, type MicroBatch, type Prediction, packRows, splitRows } from "./packing.ts";
 import { languageStemPrograms, lossProgram, scoreProgram } from "./programs.ts";
@@ -26,6 +27,8 @@ export interface MicroBatchOptions {
   readonly activationBytes?: number;
   /** Features of images under the weights that are used. */
   readonly features?: FeatureCache | null;
+  /** What the adapters of a model with dropout drop in a forward and backward pass. */
+  readonly dropout?: Dropout | null;
 }
 
 /** Log-probs and entropies of every completion token under `values`. */
@@ -74,11 +77,12 @@ export async function forwardBackward(
   const result = emptyScores(groups);
   const trainVision = visionNames(model).some((name) => store.trainable.has(name));
   const keeping: Keeping = { trainable: store.trainable, budget: { bytes: o.activationBytes ?? 2e9 } };
+  const dropout = o.dropout ?? null;
   const encoded = await encodeImages(
     compute,
     store.values,
     imagesOf(groups),
-    trainVision ? { keeping } : { cache: o.features ?? null },
+    trainVision ? { keeping, dropout } : { cache: o.features ?? null },
   );
   const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
   const variant = variantOf(scoring);
@@ -90,7 +94,7 @@ export async function forwardBackward(
   );
   let total = 0;
   for (const micro of microBatches(model, groups, o)) {
-    const feeds = languageFeeds(model, micro, encoded);
+    const feeds = languageFeeds(model, micro, encoded, dropout);
     const forward = await runLanguage(compute, store.values, micro, encoded, keeping, feeds);
     const hidden = forward.states.at(-1)!;
     const dHidden = new Float32Array(hidden.data.length);
@@ -123,8 +127,8 @@ export async function forwardBackward(
     );
     await stemBackward(compute, store, feeds, dx, trainVision ? addFeatures : null);
   }
-  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, keeping.budget);
-  return { ...result, loss: total };
+  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, keeping.budget, dropout);
+  return { ...result, loss: total, dropout: dropout !== null };
 }
 
 /** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first; without `keeping` the last only. */
@@ -173,13 +177,24 @@ interface LanguageFeeds {
   readonly block: BlockFeeds;
 }
 
-function languageFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages): LanguageFeeds {
+function languageFeeds(
+  model: Model,
+  micro: MicroBatch,
+  encoded: EncodedImages,
+  dropout: Dropout | null = null,
+): LanguageFeeds {
   const stem = stemFeeds(model, micro, encoded);
   const { features, imageIndex } = stem;
   const rows = rowFeeds(model, micro);
-  const { featureLines } = model.language;
-  const block: BlockFeeds = (index) =>
-    index + 1 < featureLines ? { ...rows, features, imageIndex, line: int32([], [index + 1]) } : rows;
+  const { featureLines, blockWeights, blockPrefix } = model.language;
+  const lines = dropout === null ? [] : lineKeys(dropout.key, micro.owners);
+  const masks = (index: number) =>
+    dropout === null ? {} : dropoutMasks(model, dropout.rate, blockWeights, blockPrefix(index), lines);
+  const block: BlockFeeds = (index) => ({
+    ...rows,
+    ...masks(index),
+    ...(index + 1 < featureLines ? { features, imageIndex, line: int32([], [index + 1]) } : {}),
+  });
   return { stem, block };
 }
 
