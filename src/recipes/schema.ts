@@ -68,6 +68,10 @@ const engine = mapping({
   activation_memory_gb: number({ min: 0 })
     .default(2)
     .describe("Memory for results kept from the forward pass; what does not fit is computed again."),
+  dry_step: z
+    .union([z.literal("auto"), z.boolean()], { error: "auto, true or false" })
+    .default("auto")
+    .describe("Try the longest sample before the first step, so that memory fails at once; auto: from 20 steps on."),
 });
 
 const dataset = (split: string) =>

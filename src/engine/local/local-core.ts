@@ -65,6 +65,22 @@ export interface LocalEngineOptions {
   readonly rows: number;
 }
 
+/** The model that a local engine runs: its base as it is held, with adapters where the options name them. */
+export function modelOf(o: LocalEngineOptions): Model {
+  const base = baseOf(o);
+  return o.lora ? withLora(base, o.lora) : base;
+}
+
+function baseOf({ modelFolder, quantizeFrozen = null }: LocalEngineOptions): Model {
+  const whole = openModel(modelFolder);
+  return quantizeFrozen === null ? whole : withQuantizedBase(whole, quantizeFrozen);
+}
+
+/** Names of the weights that are trained. */
+export function trainableOf(model: Model, { lora, freeze }: LocalEngineOptions): ReadonlySet<string> {
+  return lora ? new Set(Object.keys(model.weights).filter(isAdapterWeight)) : trainableNames(model, freeze);
+}
+
 const OPTIMIZER = "optimizer.safetensors";
 const REFERENCE = "reference.safetensors";
 const ENGINE_STATE = "engine.json";
@@ -82,19 +98,16 @@ export class LocalCore {
   constructor(options: LocalEngineOptions) {
     this.#options = options;
     const { lora = null, adapterFolder = null, modelFolder, seed } = options;
-    const { quantizeFrozen = null } = options;
-    const whole = openModel(modelFolder);
-    const base = quantizeFrozen === null ? whole : withQuantizedBase(whole, quantizeFrozen);
-    this.#model = lora === null ? base : withLora(base, lora);
-    this.#compute = new Compute(this.#model, options.threads, options.device, quantizeFrozen !== null);
+    const base = baseOf(options);
+    this.#model = modelOf(options);
+    const lean = (options.quantizeFrozen ?? null) !== null;
+    this.#compute = new Compute(this.#model, options.threads, options.device, lean);
     const baseValues =
       options.initialise === "random" ? randomWeights(base.weights, seed) : readWeights(base, modelFolder);
     this.#store = new WeightStore(
       this.#model,
       lora === null ? baseValues : { ...baseValues, ...this.#freshAdapters(base) },
-      lora === null
-        ? trainableNames(base, options.freeze)
-        : new Set(Object.keys(this.#model.weights).filter(isAdapterWeight)),
+      trainableOf(this.#model, options),
     );
     if (adapterFolder !== null) this.#loadAdapter(adapterFolder);
   }
@@ -147,6 +160,7 @@ export class LocalCore {
   }
 
   resetOptimizer(): void {
+    this.#passes = 0;
     this.#store.restoreOptimizer(0);
   }
 

@@ -20,6 +20,8 @@ import { visionNames, type WeightStore } from "./weight-store.ts";
 const HEAD_NUMBERS = 1 << 22;
 const HEAD_LINES = 128;
 
+export const DEFAULT_ACTIVATION_BYTES = 2e9;
+
 export interface MicroBatchOptions {
   /** Tokens of one micro-batch, padding included. */
   readonly microBatchTokens: number;
@@ -76,7 +78,10 @@ export async function forwardBackward(
   const { groups, loss, scoring } = batch;
   const result = emptyScores(groups);
   const trainVision = visionNames(model).some((name) => store.trainable.has(name));
-  const keeping: Keeping = { trainable: store.trainable, budget: { bytes: o.activationBytes ?? 2e9 } };
+  const keeping: Keeping = {
+    trainable: store.trainable,
+    budget: { bytes: o.activationBytes ?? DEFAULT_ACTIVATION_BYTES },
+  };
   const dropout = o.dropout ?? null;
   const encoded = await encodeImages(
     compute,
@@ -241,8 +246,13 @@ function* microBatches(model: Model, groups: readonly TrainingGroup[], o: MicroB
   }
 }
 
-function* headChunks({ predictions }: MicroBatch, { language }: Model): Generator<readonly Prediction[]> {
-  const lines = Math.max(HEAD_LINES, Math.floor(HEAD_NUMBERS / language.vocabularySize));
+/** Positions that meet the vocabulary together. */
+export function headLines({ language }: Model): number {
+  return Math.max(HEAD_LINES, Math.floor(HEAD_NUMBERS / language.vocabularySize));
+}
+
+function* headChunks({ predictions }: MicroBatch, model: Model): Generator<readonly Prediction[]> {
+  const lines = headLines(model);
   for (let i = 0; i < predictions.length; i += lines) yield predictions.slice(i, i + lines);
 }
 

@@ -12,7 +12,7 @@ import type { WeightStore } from "./weight-store.ts";
 import { windowFeeds } from "./window-feeds.ts";
 
 /** Patches that one run of the tower takes at most, unless a single frame has more. */
-const MAX_PATCHES = 4096;
+export const MAX_PATCHES = 4096;
 
 /** Encoded images by content hash, and what the backward pass needs. */
 export interface EncodedImages {
