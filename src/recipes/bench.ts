@@ -9,6 +9,7 @@ import type { TrainingEngine } from "../engine/engine.ts";
 import { type QuantizedKind, quantizedBits } from "../engine/local/local-core.ts";
 import { openLocalEngine } from "../engine/local/local-engine.ts";
 import { matmulPeak } from "../engine/local/matmul-peak.ts";
+import { type LargestStep, planMemory } from "../engine/local/memory-plan.ts";
 import { openModel, openProcessor } from "../models/index.ts";
 import type { LoraOptions } from "../models/lora.ts";
 import type { Model, Stack } from "../models/model.ts";
@@ -36,6 +37,8 @@ export interface StepBench {
   readonly sample_seconds: readonly number[];
   readonly train_seconds: readonly number[];
   readonly max_rss_gb: number;
+  /** What was foretold of it, from the model's configuration and the longest prompt. */
+  readonly planned_gb: number;
   /** Completion tokens per second of sampling, median over the steps. */
   readonly tokens_per_second: number;
   readonly matmul_peak_gflops: number;
@@ -70,10 +73,13 @@ export async function benchSteps(
   try {
     const peak = await matmulPeak(o.threads, o.device);
     const times: StepTimes[] = [];
+    const prompts: Prompt[] = [];
     for (let step = 0; step < o.steps; step++) {
       const first = step * o.promptsPerStep;
       const chosen = Array.from({ length: o.promptsPerStep }, (_, i) => rows[(first + i) % rows.length]!);
-      times.push(await timeStep(engine, openModel(folder), await Promise.all(chosen.map(encode)), o, step));
+      const encoded = await Promise.all(chosen.map(encode));
+      prompts.push(...encoded);
+      times.push(await timeStep(engine, openModel(folder), encoded, o, step));
     }
     const rest = times.length > 1 ? times.slice(1) : times;
     const tokens = o.promptsPerStep * o.numGenerations * o.maxCompletionLength;
@@ -83,6 +89,7 @@ export async function benchSteps(
       sample_seconds: times.map(({ sample }) => sample),
       train_seconds: times.map(({ train }) => train),
       max_rss_gb: process.resourceUsage().maxRSS / 1e6,
+      planned_gb: planMemory(options, largestOf(openModel(folder), prompts, o)).total / 1e9,
       tokens_per_second: tokens / median(rest.map(({ sample }) => sample)),
       matmul_peak_gflops: peak,
       train_gflops: median(rest.map(({ operations, train }) => operations / train)) / 1e9,
@@ -90,6 +97,18 @@ export async function benchSteps(
   } finally {
     await engine.close();
   }
+}
+
+function largestOf({ vision }: Model, prompts: readonly Prompt[], o: BenchOptions): LargestStep {
+  const patches = ({ images }: Prompt) => images.reduce((total, { grid: [t, h, w] }) => total + t * h * w, 0);
+  return {
+    prompts: o.promptsPerStep,
+    promptTokens: Math.max(...prompts.map(({ tokenIds }) => tokenIds.length)),
+    imageTokens: Math.max(...prompts.map(patches)) / vision.patchesPerToken,
+    numGenerations: o.numGenerations,
+    completionTokens: o.maxCompletionLength,
+    reference: false,
+  };
 }
 
 interface StepTimes {

@@ -132,6 +132,7 @@ describe("a good recipe", () => {
     expect(recipe.engine).toEqual({
       backend: "local",
       device: "cpu",
+      dry_step: "auto",
       threads: "auto",
       rows: 64,
       micro_batch_tokens: 2048,

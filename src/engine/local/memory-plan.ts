@@ -46,7 +46,7 @@ export type MemoryPart =
 const NODE_BYTES = 230e6;
 /** What ONNX Runtime's arenas hold for each byte that is alive in them; measured. */
 const ARENA_SHARE = 1.4;
-/** V8 collects arrays that came out of programs when so many bytes are new. */
+/** V8 collects arrays that came out of programs when so many bytes are new, or a step is over. */
 const GARBAGE_BYTES = 64e6;
 
 /** The plan of a run with these options, whose steps are at most `step`. */
@@ -71,6 +71,8 @@ export function planMemory(o: LocalEngineOptions, step: LargestStep): MemoryPlan
   }
   // An adapter's base in integers is read with sessions that keep nothing between runs; others keep what they once took.
   const lean = (o.quantizeFrozen ?? null) !== null;
+  const activations = vision.held + language.held;
+  const gradients = vision.gradients + language.gradients;
   const parts = {
     node: NODE_BYTES,
     // The program that samples holds the integers a second time, laid out for its products.
@@ -78,10 +80,10 @@ export function planMemory(o: LocalEngineOptions, step: LargestStep): MemoryPlan
     gradients: trainedBytes,
     moments: 2 * trainedBytes,
     reference: step.reference ? trainedBytes : 0,
-    activations: vision.held + language.held,
+    activations,
     programs: ARENA_SHARE * (lean ? Math.max(...runs) : sum(runs)),
     "key-value cache": cacheBytes(model, step, o.rows),
-    outputs: vision.gradients + language.gradients + GARBAGE_BYTES,
+    outputs: gradients + Math.min(GARBAGE_BYTES, activations + gradients),
   };
   return { parts, total: sum(Object.values(parts)) };
 }
