@@ -21,6 +21,7 @@ interface StepBench {
   readonly step_seconds: readonly number[];
   readonly sample_seconds: readonly number[];
   readonly train_seconds: readonly number[];
+  readonly cpu_seconds: readonly number[];
   readonly max_rss_gb: number;
 }
 
@@ -36,8 +37,10 @@ const [rows, ...checkpoints] = process.argv.slice(2);
 if (rows === undefined || checkpoints.length === 0) throw new Error("usage: bench/curves.ts ROWS.jsonl CHECKPOINT...");
 const scratch = mkdtempSync(join(tmpdir(), "viva-curves-"));
 try {
-  console.log("| parameters | varied | group | question x | completion | step s | sampling | training | peak GB |");
-  console.log("|---|---|---|---|---|---|---|---|---|");
+  console.log(
+    "| parameters | varied | group | question x | completion | processor s | step s | sampling | training | peak GB |",
+  );
+  console.log("|---|---|---|---|---|---|---|---|---|---|");
   for (const [i, checkpoint] of checkpoints.entries()) {
     for (const setting of i === 0 ? settings : [usual]) console.log(line(setting, time(checkpoint, setting)));
   }
@@ -67,6 +70,6 @@ function line({ what, generations, completion, question }: Setting, found: StepB
   // The first step compiles the programs.
   const best = (seconds: readonly number[]) => Math.min(...seconds.slice(1)).toFixed(2);
   const million = `${(found.parameters / 1e6).toFixed(1)} M`;
-  const times = [found.step_seconds, found.sample_seconds, found.train_seconds].map(best);
+  const times = [found.cpu_seconds, found.step_seconds, found.sample_seconds, found.train_seconds].map(best);
   return `| ${[million, what, generations, question, completion, ...times, found.max_rss_gb.toFixed(2)].join(" | ")} |`;
 }

@@ -36,6 +36,8 @@ export interface StepBench {
   /** Per step, in the order of `step_seconds`. */
   readonly sample_seconds: readonly number[];
   readonly train_seconds: readonly number[];
+  /** Processor time of a step, all threads together: what a busy machine changes least. */
+  readonly cpu_seconds: readonly number[];
   readonly max_rss_gb: number;
   /** What was foretold of it, from the model's configuration and the longest prompt. */
   readonly planned_gb: number;
@@ -88,6 +90,7 @@ export async function benchSteps(
       step_seconds: times.map(({ sample, train }) => sample + train),
       sample_seconds: times.map(({ sample }) => sample),
       train_seconds: times.map(({ train }) => train),
+      cpu_seconds: times.map(({ cpu }) => cpu),
       max_rss_gb: process.resourceUsage().maxRSS / 1e6,
       planned_gb: planMemory(options, largestOf(openModel(folder), prompts, o)).total / 1e9,
       tokens_per_second: tokens / median(rest.map(({ sample }) => sample)),
@@ -115,6 +118,7 @@ interface StepTimes {
   /** Seconds. */
   readonly sample: number;
   readonly train: number;
+  readonly cpu: number;
   readonly operations: number;
 }
 
@@ -126,6 +130,7 @@ async function timeStep(
   step: number,
 ): Promise<StepTimes> {
   const started = performance.now();
+  const before = process.cpuUsage();
   const sampling = { numGenerations, maxCompletionLength, temperature: 1, topP: 1, topK: 0, seed: 0, step };
   const groups: (readonly Completion[])[] = [];
   for await (const { index, completions } of engine.policy.sample(prompts, sampling)) groups[index] = completions;
@@ -155,8 +160,14 @@ async function timeStep(
     maxGradNorm: 1,
   });
   const ended = performance.now();
+  const { user, system } = process.cpuUsage(before);
   const operations = weightOperations(model, prompts, numGenerations * maxCompletionLength);
-  return { sample: (sampled - started) / 1000, train: (ended - sampled) / 1000, operations };
+  return {
+    sample: (sampled - started) / 1000,
+    train: (ended - sampled) / 1000,
+    cpu: (user + system) / 1e6,
+    operations,
+  };
 }
 
 /** Operations of all weights' products, forward and both backward ones: 6 for each weight and token it meets. */
