@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { messageOf, UserError } from "../core/errors.ts";
 import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
+import { describePlan } from "../recipes/plan-memory.ts";
 import { describePreflight } from "../recipes/preflight.ts";
 import { openData, openSession } from "../recipes/session.ts";
 import { pinnedLike } from "../recipes/sources.ts";
@@ -75,6 +76,7 @@ async function lookOver(recipeFile: string | undefined, options: TrainOptions, s
     if (options.json) console.log(JSON.stringify(found));
     else for (const line of describePreflight(found)) console.log(line);
   }
+  console.log(options.json ? JSON.stringify({ memory: data.memory }) : describePlan(data.memory));
 }
 
 function checkDryRun({ dryRun, prompts, checkpoint, run, resume, preflightOnly }: TrainCommandOptions): void {

@@ -1,5 +1,4 @@
 /** The graph: a tensor is an immutable node (an op applied to tensors), a program is its named outputs. */
-import type { Device } from "../core/device.ts";
 import type { DType, TensorData } from "../core/tensor-data.ts";
 import type { OnnxGraph } from "./onnx/graph.ts";
 
@@ -30,8 +29,6 @@ export interface Op<A = any> {
   readonly vjp: ((y: Tensor<A>, cotangent: Tensor) => readonly (Tensor | null)[]) | null;
   /** Adds ONNX nodes and returns the value's name. */
   lower(y: Tensor<A>, inputs: readonly string[], onnx: OnnxGraph): string;
-  /** Devices on which ONNX Runtime's own kernel gives wrong results; there the node that `lower` names runs on the CPU. */
-  readonly onCpuFor?: readonly Device[];
 }
 
 /** Run-time values of named sizes. */

@@ -52,6 +52,8 @@ export interface TokenScores {
 export interface ForwardBackwardResult extends TokenScores {
   /** Σ weight x token loss − Σ entropyWeight x entropy. */
   readonly loss: number;
+  /** The forward pass dropped numbers at random, so that its log-probs are not the sampler's. */
+  readonly dropout?: boolean;
 }
 
 export interface OptimStep {

@@ -35,6 +35,7 @@ export function withLora(model: Model, o: LoraOptions): Model {
   return {
     ...model,
     adapters: chosen,
+    adapterDropout: o.lora_dropout ?? 0,
     weights: { ...model.weights, ...weights },
     vision: {
       ...adapt(vision, inBlocks[0]!),
@@ -47,6 +48,11 @@ export function withLora(model: Model, o: LoraOptions): Model {
 /** Whether a weight belongs to an adapter and is trained. */
 export function isAdapterWeight(name: string): boolean {
   return name.endsWith(LORA_A) || name.endsWith(LORA_B);
+}
+
+/** The layers that have an adapter among a part's weights, by their weights' common name. */
+export function adaptedLayers(weights: readonly string[]): string[] {
+  return weights.flatMap((name) => (name.endsWith(`.${LORA_A}`) ? [name.slice(0, -LORA_A.length - 1)] : []));
 }
 
 /** Local names of a stack's adapted layers, with the largest rank that any block gives them. */

@@ -18,7 +18,7 @@ export interface WeightSpec {
   readonly quantized?: QuantizedBits;
 }
 
-/** cos and sin of the rotary angles: one line of `width` numbers per token. */
+/** cos and sin of the rotary angles: one line of headDim / 2 numbers per token. */
 export interface RotaryTable {
   readonly cos: Float32Array;
   readonly sin: Float32Array;
@@ -28,7 +28,7 @@ export interface RotaryTable {
 export type Attend = (query: Tensor, key: Tensor, value: Tensor) => Tensor;
 
 export interface BlockContext {
-  /** [rows, tokens, headDim] */
+  /** [rows, tokens, headDim / 2] */
   readonly cos: Tensor;
   readonly sin: Tensor;
   /** Returns [rows, tokens, heads x headDim]. */
@@ -124,6 +124,8 @@ export interface Model {
   readonly weights: Readonly<Record<string, WeightSpec>>;
   /** The layers with an adapter, by their weights' common name; absent without adapters. */
   readonly adapters?: ReadonlyMap<string, AdapterLayer>;
+  /** Share of the numbers of an adapter's input that training drops; absent: none. */
+  readonly adapterDropout?: number;
   readonly vision: VisionStack;
   readonly language: LanguageStack;
   readonly imageTokenId: number;

@@ -52,10 +52,10 @@ test("activations at points whose values are known", () => {
 
 describe("rotate", () => {
   const angles = (position: number) => [position * 1, position * 0.1];
-  /** cos and sin [1, 1, 4] in the half-split layout. */
+  /** cos and sin [1, 1, 2]. */
   const table = (position: number) => {
-    const own = [...angles(position), ...angles(position)];
-    return [t([1, 1, 4], own.map(Math.cos)), t([1, 1, 4], own.map(Math.sin))] as const;
+    const own = angles(position);
+    return [t([1, 1, 2], own.map(Math.cos)), t([1, 1, 2], own.map(Math.sin))] as const;
   };
 
   test("turns element d with element d + half, by each pair's own angle", () => {

@@ -1,15 +1,12 @@
 /** Layers as pure functions over graph nodes; activations are flat, [flat, width], one line per token or patch. */
 import {
   add,
-  concat,
   div,
   erf,
   matmul,
   mul,
-  neg,
   reshape,
   sigmoid,
-  slice,
   softmax,
   sqrt,
   sub,
@@ -20,6 +17,8 @@ import {
 } from "../compiler/ops/index.ts";
 import { type Dim, type Params, scalar, type Tensor } from "../compiler/tensor.ts";
 import { loraUpdate } from "./lora.ts";
+
+export { rmsNorm, rotate } from "../compiler/ops/index.ts";
 
 /** x Wᵀ + b with W [out, in] as PyTorch stores it. */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
@@ -48,11 +47,6 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: numb
   return add(mul(div(centred, sqrt(add(variance, scalar(epsilon)))), weight), bias);
 }
 
-/** x / sqrt(mean(x²) + epsilon) · weight over the last axis (arXiv 1910.07467). */
-export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
-  return mul(div(x, sqrt(add(lastMean(mul(x, x)), scalar(epsilon)))), weight);
-}
-
 export function silu(x: Tensor): Tensor {
   return mul(x, sigmoid(x));
 }
@@ -72,18 +66,6 @@ export function geluTanh(x: Tensor): Tensor {
   const cubed = mul(scalar(0.044715), mul(x, mul(x, x)));
   const inner = tanh(mul(scalar(Math.sqrt(2 / Math.PI)), add(x, cubed)));
   return mul(mul(scalar(0.5), x), add(scalar(1), inner));
-}
-
-/**
- * Rotary positions (arXiv 2104.09864) in the half-split layout: x [rows, tokens, heads, headDim],
- * cos and sin [rows, tokens, headDim].
- */
-export function rotate(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
-  const headDim = x.shape[3] as number;
-  const perHead = (t: Tensor) => reshape(t, [t.shape[0]!, t.shape[1]!, 1, headDim]);
-  const first = slice(x, 3, 0, headDim / 2);
-  const second = slice(x, 3, headDim / 2, headDim);
-  return add(mul(x, perHead(cos)), mul(concat([neg(second), first], 3), perHead(sin)));
 }
 
 /**

@@ -5,6 +5,8 @@ import type { Params, Tensor } from "../compiler/tensor.ts";
 /** Suffixes of an adapter's two matrices, after the adapted layer's name. */
 export const LORA_A = "lora_A.weight";
 export const LORA_B = "lora_B.weight";
+/** Suffix of the factors [lines, in] of an adapter's input, where a program has dropout; no weight of the model. */
+export const LORA_MASK = "lora_mask";
 /** Suffix of an adapter's scale s, a number that is never trained. */
 export const LORA_SCALING = "lora_scaling";
 
@@ -13,6 +15,10 @@ export function loraUpdate(weights: Params<Tensor>, name: string, x: Tensor): Te
   const a = weights[`${name}.${LORA_A}`];
   const b = weights[`${name}.${LORA_B}`];
   if (a === undefined || b === undefined) return null;
-  const inner = mul(matmul(x, a, { transposeB: true }), weights[`${name}.${LORA_SCALING}`]!);
+  const mask = weights[`${name}.${LORA_MASK}`];
+  const inner = mul(
+    matmul(mask === undefined ? x : mul(x, mask), a, { transposeB: true }),
+    weights[`${name}.${LORA_SCALING}`]!,
+  );
   return matmul(inner, b, { transposeB: true });
 }

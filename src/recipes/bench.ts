@@ -9,6 +9,7 @@ import type { TrainingEngine } from "../engine/engine.ts";
 import { type QuantizedKind, quantizedBits } from "../engine/local/local-core.ts";
 import { openLocalEngine } from "../engine/local/local-engine.ts";
 import { matmulPeak } from "../engine/local/matmul-peak.ts";
+import { type LargestStep, planMemory } from "../engine/local/memory-plan.ts";
 import { openModel, openProcessor } from "../models/index.ts";
 import type { LoraOptions } from "../models/lora.ts";
 import type { Model, Stack } from "../models/model.ts";
@@ -35,7 +36,11 @@ export interface StepBench {
   /** Per step, in the order of `step_seconds`. */
   readonly sample_seconds: readonly number[];
   readonly train_seconds: readonly number[];
+  /** Processor time of a step, all threads together: what a busy machine changes least. */
+  readonly cpu_seconds: readonly number[];
   readonly max_rss_gb: number;
+  /** What was foretold of it, from the model's configuration and the longest prompt. */
+  readonly planned_gb: number;
   /** Completion tokens per second of sampling, median over the steps. */
   readonly tokens_per_second: number;
   readonly matmul_peak_gflops: number;
@@ -70,10 +75,13 @@ export async function benchSteps(
   try {
     const peak = await matmulPeak(o.threads, o.device);
     const times: StepTimes[] = [];
+    const prompts: Prompt[] = [];
     for (let step = 0; step < o.steps; step++) {
       const first = step * o.promptsPerStep;
       const chosen = Array.from({ length: o.promptsPerStep }, (_, i) => rows[(first + i) % rows.length]!);
-      times.push(await timeStep(engine, openModel(folder), await Promise.all(chosen.map(encode)), o, step));
+      const encoded = await Promise.all(chosen.map(encode));
+      prompts.push(...encoded);
+      times.push(await timeStep(engine, openModel(folder), encoded, o, step));
     }
     const rest = times.length > 1 ? times.slice(1) : times;
     const tokens = o.promptsPerStep * o.numGenerations * o.maxCompletionLength;
@@ -82,7 +90,9 @@ export async function benchSteps(
       step_seconds: times.map(({ sample, train }) => sample + train),
       sample_seconds: times.map(({ sample }) => sample),
       train_seconds: times.map(({ train }) => train),
+      cpu_seconds: times.map(({ cpu }) => cpu),
       max_rss_gb: process.resourceUsage().maxRSS / 1e6,
+      planned_gb: planMemory(options, largestOf(openModel(folder), prompts, o)).total / 1e9,
       tokens_per_second: tokens / median(rest.map(({ sample }) => sample)),
       matmul_peak_gflops: peak,
       train_gflops: median(rest.map(({ operations, train }) => operations / train)) / 1e9,
@@ -92,10 +102,23 @@ export async function benchSteps(
   }
 }
 
+function largestOf({ vision }: Model, prompts: readonly Prompt[], o: BenchOptions): LargestStep {
+  const patches = ({ images }: Prompt) => images.reduce((total, { grid: [t, h, w] }) => total + t * h * w, 0);
+  return {
+    prompts: o.promptsPerStep,
+    promptTokens: Math.max(...prompts.map(({ tokenIds }) => tokenIds.length)),
+    imageTokens: Math.max(...prompts.map(patches)) / vision.patchesPerToken,
+    numGenerations: o.numGenerations,
+    completionTokens: o.maxCompletionLength,
+    reference: false,
+  };
+}
+
 interface StepTimes {
   /** Seconds. */
   readonly sample: number;
   readonly train: number;
+  readonly cpu: number;
   readonly operations: number;
 }
 
@@ -107,6 +130,7 @@ async function timeStep(
   step: number,
 ): Promise<StepTimes> {
   const started = performance.now();
+  const before = process.cpuUsage();
   const sampling = { numGenerations, maxCompletionLength, temperature: 1, topP: 1, topK: 0, seed: 0, step };
   const groups: (readonly Completion[])[] = [];
   for await (const { index, completions } of engine.policy.sample(prompts, sampling)) groups[index] = completions;
@@ -136,8 +160,14 @@ async function timeStep(
     maxGradNorm: 1,
   });
   const ended = performance.now();
+  const { user, system } = process.cpuUsage(before);
   const operations = weightOperations(model, prompts, numGenerations * maxCompletionLength);
-  return { sample: (sampled - started) / 1000, train: (ended - sampled) / 1000, operations };
+  return {
+    sample: (sampled - started) / 1000,
+    train: (ended - sampled) / 1000,
+    cpu: (user + system) / 1e6,
+    operations,
+  };
 }
 
 /** Operations of all weights' products, forward and both backward ones: 6 for each weight and token it meets. */

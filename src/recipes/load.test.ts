@@ -132,6 +132,7 @@ describe("a good recipe", () => {
     expect(recipe.engine).toEqual({
       backend: "local",
       device: "cpu",
+      dry_step: "auto",
       threads: "auto",
       rows: 64,
       micro_batch_tokens: 2048,
@@ -221,7 +222,7 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     [
       "lora: null",
       "lora: { rank: 8 }",
-      "a.yaml, line 3: unknown key model.lora.rank; known here: r, lora_alpha, target_modules, exclude_modules, layers_to_transform, layers_pattern, rank_pattern, alpha_pattern, use_rslora",
+      "a.yaml, line 3: unknown key model.lora.rank; known here: r, lora_alpha, lora_dropout, target_modules, exclude_modules, layers_to_transform, layers_pattern, rank_pattern, alpha_pattern, use_rslora",
     ],
     ["quantize_frozen: null", "quantize_frozen: int2", /model\.quantize_frozen must be .*int8.*int4/],
     ["beta: 0.0", "entropy_coef: -1", "a.yaml, line 10: stages.1.entropy_coef must be a number of at least 0, got -1"],

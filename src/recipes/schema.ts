@@ -22,6 +22,11 @@ const model = mapping({
   lora: mapping({
     r: whole({ min: 1 }).default(16).describe("Rank of the adapters."),
     lora_alpha: number({ above: 0 }).default(32).describe("The adapter's output is scaled by lora_alpha / r."),
+    lora_dropout: number({ min: 0, below: 1 })
+      .default(0)
+      .describe(
+        "Share of the numbers of an adapter's input that training drops; the rest is scaled by 1 / (1 − share).",
+      ),
     target_modules: z
       .union([text(), z.array(text()).min(1)], { error: "a list of layer names, a regular expression or all-linear" })
       .default("all-linear")
@@ -63,6 +68,10 @@ const engine = mapping({
   activation_memory_gb: number({ min: 0 })
     .default(2)
     .describe("Memory for results kept from the forward pass; what does not fit is computed again."),
+  dry_step: z
+    .union([z.literal("auto"), z.boolean()], { error: "auto, true or false" })
+    .default("auto")
+    .describe("Try the longest sample before the first step, so that memory fails at once; auto: from 20 steps on."),
 });
 
 const dataset = (split: string) =>

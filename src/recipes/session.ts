@@ -7,9 +7,10 @@ import { encodeOptions, opensThought, type PromptStyle, promptStyle } from "../a
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
-import type { ImageLimits } from "../engine/local/local-core.ts";
+import type { ImageLimits, LocalEngineOptions } from "../engine/local/local-core.ts";
 import { quantizedBits } from "../engine/local/local-core.ts";
 import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
+import type { MemoryPlan } from "../engine/local/memory-plan.ts";
 import { openModel, openProcessor } from "../models/index.ts";
 import { unusedPatterns } from "../models/lora-targets.ts";
 import type { ScheduledReward } from "../rewards/index.ts";
@@ -19,6 +20,7 @@ import { checkData } from "./check-data.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
 import { hashModel } from "./model-hash.ts";
 import { loadPairs } from "./pairs.ts";
+import { planRun } from "./plan-memory.ts";
 import type { PreflightReport } from "./preflight.ts";
 import { openRewards } from "./reward-services.ts";
 import type { Recipe } from "./schema.ts";
@@ -36,6 +38,8 @@ export interface RunData {
   readonly skipped: readonly SkippedExample[];
   /** What was found in the data, a report for each set. */
   readonly preflight: readonly PreflightReport[];
+  /** What the run's largest step will take. */
+  readonly memory: MemoryPlan;
   /** By stage; empty for stages that sample nothing. */
   readonly rewards: readonly (readonly ScheduledReward[])[];
   /** By stage; empty for stages that read no file of pairs. */
@@ -67,7 +71,7 @@ export async function openSession(asked: Recipe, runFolder: string, o: SourceOpt
   const { local: recipe, pinned } = await locateRecipe(asked, o);
   const data = await openLocalData(recipe, runFolder);
   try {
-    const engine = await openEngine(recipe, data.processor);
+    const engine = await openLocalEngine(engineOptions(recipe), data.processor);
     const close = async () => {
       await engine.close();
       await data.close();
@@ -103,33 +107,31 @@ async function openLocalData(recipe: Recipe, runFolder: string): Promise<RunData
   try {
     const loaded = { train, evaluation, pairs, evaluationLength: evaluationLength(recipe) };
     const checked = await checkData(recipe, { processor, prompt, thinkOpened, ...loaded });
-    return { processor, prompt, rewards, ...checked, close };
+    const memory = planRun(recipe, engineOptions(recipe), checked.preflight[0]!);
+    return { processor, prompt, rewards, ...checked, memory, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-function openEngine(recipe: Recipe, processor: Processor): Promise<LocalEngine> {
+function engineOptions(recipe: Recipe): LocalEngineOptions {
   const { model, engine } = recipe;
-  return openLocalEngine(
-    {
-      modelFolder: model.path,
-      initialise: model.init,
-      seed: recipe.seed,
-      freeze: model.freeze,
-      lora: model.lora,
-      quantizeFrozen: quantizedBits(model.quantize_frozen),
-      adapterFolder: null,
-      imageLimits: imageLimits(recipe),
-      device: engine.device,
-      threads: engine.threads === "auto" ? 0 : engine.threads,
-      microBatchTokens: engine.micro_batch_tokens,
-      activationBytes: engine.activation_memory_gb * 1e9,
-      rows: engine.rows,
-    },
-    processor,
-  );
+  return {
+    modelFolder: model.path,
+    initialise: model.init,
+    seed: recipe.seed,
+    freeze: model.freeze,
+    lora: model.lora,
+    quantizeFrozen: quantizedBits(model.quantize_frozen),
+    adapterFolder: null,
+    imageLimits: imageLimits(recipe),
+    device: engine.device,
+    threads: engine.threads === "auto" ? 0 : engine.threads,
+    microBatchTokens: engine.micro_batch_tokens,
+    activationBytes: engine.activation_memory_gb * 1e9,
+    rows: engine.rows,
+  };
 }
 
 /** Hashes of everything whose content decides a run. */

@@ -14,6 +14,8 @@ import { dpoStep } from "../train/dpo.ts";
 import { rolloutStep } from "../train/rollout.ts";
 import { type RolloutRecord, rolloutRecord, tokenRecord } from "../train/rollout-records.ts";
 import { sftStep } from "../train/sft.ts";
+import { dryStep, dryStepWanted } from "./dry-step.ts";
+import { describePlan } from "./plan-memory.ts";
 import { describePreflight } from "./preflight.ts";
 import { openStageAlarms, reportAlarms } from "./run-alarms.ts";
 import { type Standing, standingOf, untunedAnswers } from "./run-evaluation.ts";
@@ -62,6 +64,7 @@ export async function trainRecipe(
   const stages = planStages(recipe, session);
   const total = stages.reduce((sum, { steps }) => sum + steps, 0);
   const evaluations: StepEvaluation[] = [];
+  if (dryStepWanted(recipe, total)) await dryStep(session, recipe);
   const checkpoint = o.resume ? await restore(session, run, o.reporter) : null;
   let step = checkpoint?.step ?? 0;
   const earlierUpdates = updatesUntil(stages, step);
@@ -108,7 +111,7 @@ export async function trainRecipe(
 }
 
 /** What was found in the data, and what was left out before the run began, belong to its record. */
-function reportData({ skipped, preflight }: Session, run: Run, reporter: Reporter): void {
+function reportData({ skipped, preflight, memory }: Session, run: Run, reporter: Reporter): void {
   for (const example of skipped) run.events.append({ event: "example_skipped", step: 0, stage: "start", ...example });
   for (const report of preflight) {
     run.events.append({ event: "preflight", step: 0, stage: "start", ...report });
@@ -116,6 +119,7 @@ function reportData({ skipped, preflight }: Session, run: Run, reporter: Reporte
     reporter.message(found!);
     for (const line of dropped) reporter.warn(line);
   }
+  reporter.message(describePlan(memory));
 }
 
 /** Work whose failure is an event of the run; being asked to stop is none. */

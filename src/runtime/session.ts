@@ -1,6 +1,6 @@
 /** A compiled program: an ONNX Runtime session that is fed and fetched by name, over plain typed arrays. */
 import * as ort from "onnxruntime-node";
-import { lowerFor, usedInputs } from "../compiler/onnx/lower.ts";
+import { lower, usedInputs } from "../compiler/onnx/lower.ts";
 import type { Params, Program } from "../compiler/tensor.ts";
 import type { Device } from "../core/device.ts";
 import type { DType, TensorArray, TensorData } from "../core/tensor-data.ts";
@@ -32,10 +32,10 @@ export class Session {
 
   static async compile(program: Program, o: SessionOptions = {}): Promise<Session> {
     const { threads = 0, device = "cpu", spinning = false, lean = false } = o;
-    const { model, external, cpuNodes } = lowerFor(program, device);
+    const { model, external } = lower(program);
     const session = await ort.InferenceSession.create(model, {
       externalData: [...external],
-      executionProviders: [provider(device, cpuNodes)],
+      executionProviders: [device],
       graphOptimizationLevel: "all",
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
@@ -83,11 +83,6 @@ export class Session {
 /** Names of ONNX Runtime's backends on this platform, and whether each comes with the installed package. */
 export function supportedBackends(): readonly { readonly name: string; readonly bundled: boolean }[] {
   return ort.listSupportedBackends();
-}
-
-function provider(device: Device, cpuNodes: readonly string[]): ort.InferenceSession.ExecutionProviderConfig {
-  if (device !== "webgpu" || cpuNodes.length === 0) return device;
-  return { name: device, forceCpuNodeNames: cpuNodes };
 }
 
 function toOrt(value: TensorData): ort.Tensor {

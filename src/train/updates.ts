@@ -29,7 +29,7 @@ export async function learn(
   const first = index * updatesPerStep(settings);
   const updates = context.steps * updatesPerStep(settings);
   let metrics: Metrics = {};
-  let samplerDifference = 0;
+  let samplerDifference: number | null = null;
   for (let iteration = 0; iteration < settings.num_iterations; iteration++) {
     const losses: number[] = [];
     const gradNorms: number[] = [];
@@ -39,7 +39,7 @@ export async function learn(
       const optimiser = optimiserAt(settings, first + iteration * batches.length + i, updates);
       const forward = await engine.forwardBackward({ groups: batch, scoring: sampling, loss });
       const { gradNorm } = await engine.optimStep(optimiser);
-      if (iteration === 0 && i === 0) samplerDifference = largestDifference(batch, forward);
+      if (iteration === 0 && i === 0 && !forward.dropout) samplerDifference = largestDifference(batch, forward);
       losses.push(forward.loss);
       gradNorms.push(gradNorm);
       sums.push(sumPolicy(batch, forward, { bounds, level: settings.importance_sampling_level }));
@@ -53,7 +53,7 @@ export async function learn(
     };
     if (nonFinite(metrics) !== null) break; // a later pass might hide it
   }
-  return { ...metrics, "sampler/logprob_diff_max": samplerDifference };
+  return samplerDifference === null ? metrics : { ...metrics, "sampler/logprob_diff_max": samplerDifference };
 }
 
 /** Whole groups in the rollout's order, as equal in number as they divide, each with the weights of its own update. */

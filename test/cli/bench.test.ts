@@ -21,6 +21,9 @@ it.each([[], ["--lora"]])("times steps %s", async (...flags) => {
     expect(seconds).toBeCloseTo(result.sample_seconds[i] + result.train_seconds[i], 9);
     expect(result.sample_seconds[i]).toBeGreaterThan(0);
   }
+  // A small run is mostly Node; from source Node also holds the TypeScript loader.
+  expect(result.planned_gb / result.max_rss_gb).toBeGreaterThan(0.4);
+  expect(result.planned_gb / result.max_rss_gb).toBeLessThan(1.3);
   for (const key of ["max_rss_gb", "tokens_per_second", "matmul_peak_gflops", "train_gflops"]) {
     expect(result[key], key).toBeGreaterThan(0);
   }

@@ -31,6 +31,11 @@ it("gives the same record for the same recipe and seed", async () => {
   expect(record("second")).toEqual(record("first"));
 });
 
+it("gives the same record when the longest sample was tried before the first step", async () => {
+  await vivaOk(folder, "train", "seven.yaml", "--set", "engine.dry_step=true", "--run", "tried");
+  expect(record("tried")).toEqual(record("first"));
+});
+
 it("gives another record for another seed", async () => {
   await vivaOk(folder, "train", "seven.yaml", "--set", "seed=8", "--run", "third");
   const [first, third] = [record("first"), record("third")];

@@ -89,7 +89,8 @@ describe("images of extreme shapes, several to a question", () => {
     expect(report.prompt_tokens_max).toBe(longest.prompt_tokens);
     const { stdout } = await vivaOk(folder, "train", "tiny.yaml", "--preflight-only");
     expect(stdout).toMatch(/^data\.train: 8 of 8 examples, 6 images; .*the longest is "pair", \d+ tokens/);
-    expect(stdout.trim().split("\n")).toHaveLength(2);
+    expect(stdout.trim().split("\n")).toHaveLength(3);
+    expect(stdout).toMatch(/\nmemory: at most about \d\.?\d+ GB \(.*weights \d/);
   });
 });
 

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { randomKey } from "../../src/core/random.ts";
 import type { Prompt, SamplingOptions } from "../../src/core/records.ts";
 import type { LiveToken } from "../../src/engine/engine.ts";
-import { Decoder } from "../../src/engine/local/decoder.ts";
+import { Decoder, type DecoderOptions } from "../../src/engine/local/decoder.ts";
 import { FeatureCache } from "../../src/engine/local/feature-cache.ts";
 import { KeyValueCache } from "../../src/engine/local/key-value-cache.ts";
 import { encodeEach } from "../../src/engine/local/vision-runner.ts";
-import { greedy, type Opened, openGolden, sampleAll, textPrompt } from "./setup.ts";
+import { greedy, listDifference, type Opened, openGolden, sampleAll, textPrompt } from "./setup.ts";
 
 const stopTokenIds = Array.from({ length: 40 }, (_, i) => 10 * i);
 
@@ -19,11 +19,11 @@ afterAll(() => on.compute.close());
 
 type Asked = Partial<SamplingOptions> & { readonly prompt: Prompt };
 
-function openDecoder(o: { readonly rows: number; readonly cacheBytes?: number }): Decoder {
+function openDecoder(o: Partial<DecoderOptions> & { readonly rows: number }): Decoder {
   const cache = new FeatureCache();
   const { compute, values } = on;
   const encode = ({ images }: Prompt) => encodeEach(compute, values, images, cache);
-  return new Decoder(compute, values, { cacheBytes: Infinity, ...o, stopTokenIds, encode });
+  return new Decoder(compute, values, { cacheBytes: Infinity, stopTokenIds, encode, ...o });
 }
 
 /** Adds a job; what came of it, and what gives it up. */
@@ -50,8 +50,8 @@ const completionsOf = (tokens: readonly LiveToken[], count: number) =>
   });
 
 /** What a job gives by itself, from the sampler of training. */
-async function alone({ prompt, ...o }: Asked) {
-  const [group] = await sampleAll(on, [prompt], { ...greedy, ...o, stopTokenIds });
+async function alone({ prompt, ...o }: Asked, stops: readonly number[] = stopTokenIds) {
+  const [group] = await sampleAll(on, [prompt], { ...greedy, ...o, stopTokenIds: stops });
   return group!.completions.map(({ tokenIds, logProbs, finishReason }) => {
     return { tokenIds: [...tokenIds], logProbs: [...logProbs], finishReason };
   });
@@ -84,7 +84,10 @@ describe("live decoding", () => {
     const expected = [];
     for (const job of jobs) expected.push(await alone(job));
     expect(new Set(expected.flat().map(({ finishReason }) => finishReason))).toEqual(new Set(["stop", "length"]));
-    const rowBytes = KeyValueCache.rowBytes(on.model.language, 256);
+    const longest = Math.max(
+      ...jobs.map(({ prompt, maxCompletionLength }) => prompt.tokenIds.length + maxCompletionLength!),
+    );
+    const rowBytes = KeyValueCache.lineBytes(on.model.language, longest);
     for (const o of [{ rows: 64 }, { rows: 5 }, { rows: 64, cacheBytes: 3 * rowBytes }, { rows: 4, cacheBytes: 1 }]) {
       const decoder = openDecoder(o);
       const asked = [];
@@ -107,22 +110,35 @@ describe("live decoding", () => {
     }
   });
 
-  test("a cache that has become too small is replaced, and one too large for more rows too", async () => {
-    const { language } = on.model;
-    const decoder = openDecoder({ rows: 8, cacheBytes: 4 * KeyValueCache.rowBytes(language, 256) });
-    const long: Asked = { prompt: textPrompt(on, 9), maxCompletionLength: 500, temperature: 1, seed: 3 };
-    const short: Asked = { ...long, maxCompletionLength: 6, seed: 4 };
-    const expected = [await alone(long), await alone(short)];
-    const first = ask(decoder, short);
-    await decoder.advance();
-    const second = ask(decoder, long); // fits in two rows of 512 positions
-    await decoder.advance();
-    const third = ask(decoder, short);
+  test("caches that have become too small or too large are replaced while rows go on", async () => {
+    const longPrompt = {
+      ...textPrompt(on, 9),
+      tokenIds: Int32Array.from({ length: 400 }, (_, i) => 1 + ((7 * i) % 300)),
+    };
+    const wide: Asked = { prompt: longPrompt, maxCompletionLength: 4, temperature: 1, seed: 3 };
+    const long: Asked = { prompt: textPrompt(on, 9), maxCompletionLength: 400, temperature: 1, seed: 4 };
+    const short: Asked = { ...long, maxCompletionLength: 6, seed: 5 };
+    const middle: Asked = { ...long, maxCompletionLength: 30, seed: 6 };
+    // Eight rows of short jobs, two of the others.
+    const cacheBytes = 2 * KeyValueCache.lineBytes(on.model.language, 409);
+    const decoder = openDecoder({ rows: 8, cacheBytes, stopTokenIds: [] });
+    const schedule = [[short, short], [wide, middle], [short, long, short], [middle, short, short], [wide]];
+    const asked = [];
+    for (const jobs of schedule) {
+      for (const job of jobs) asked.push({ job, ...ask(decoder, job) });
+      for (let i = 0; i < 3; i++) await decoder.advance();
+    }
     await finish(decoder);
-    const tokensOf = ({ tokens }: typeof first) => tokens.map(({ tokenId }) => tokenId);
-    expect(tokensOf(first)).toEqual(expected[1]![0]!.tokenIds);
-    expect(tokensOf(second)).toEqual(expected[0]![0]!.tokenIds);
-    expect(tokensOf(third)).toEqual(expected[1]![0]!.tokenIds);
+    const again = [middle, short].map((job) => ({ job, ...ask(decoder, job) }));
+    await finish(decoder);
+    for (const { job, tokens, ends } of [...asked, ...again]) {
+      const [expected] = await alone(job, []);
+      expect(tokens.map(({ tokenId }) => tokenId)).toEqual(expected!.tokenIds);
+      expect(
+        listDifference([Float32Array.from(tokens, ({ logProb }) => logProb)], [Float32Array.from(expected!.logProbs)]),
+      ).toBeLessThan(1e-4);
+      expect(ends).toEqual([null]);
+    }
   });
 
   test("what is given up makes room at once, and changes nothing for the rest", async () => {

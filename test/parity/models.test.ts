@@ -27,7 +27,7 @@ describe.each(cases)("%s", (name) => {
   test("vision tower", async () => {
     const found: Float32Array[][] = [];
     for (const image of golden.prompt.images) {
-      const { states } = await runVision(compute, values, visionFeeds(vision, framesOf(image)), keeping);
+      const { states } = await runVision(compute, values, visionFeeds(model, framesOf(image)), keeping);
       const head = { ...headFeeds(vision, states), ...values };
       const y = await compute.forward("vision.head", (trained) => visionHeadPrograms(model, trained), head);
       found.push([...states, y].map(({ data }) => data as Float32Array));

@@ -23,7 +23,9 @@ export interface ExternalData {
 
 export class OnnxGraph {
   readonly external: ExternalData[] = [];
-  readonly #nodes: MessageWriter[] = [];
+  readonly #nodes: OnnxNode[] = [];
+  /** Names that values have in the finished model in place of those they were made under. */
+  readonly #renamed = new Map<string, string>();
   readonly #initializers = new Map<string, MessageWriter>();
   readonly #inputs: MessageWriter[] = [];
   readonly #outputs: MessageWriter[] = [];
@@ -43,8 +45,12 @@ export class OnnxGraph {
     }
   }
 
-  output(name: string, spec: TensorSpec): void {
+  /** Gives a value out under a name. A node's result takes that name itself: an Identity for it would copy the result. */
+  output(name: string, spec: TensorSpec, value: string): void {
     this.#outputs.push(valueInfo(name, spec));
+    const made = this.#nodes.some(({ outputs }) => outputs.includes(value));
+    if (made && !this.#renamed.has(value)) this.#renamed.set(value, name);
+    else this.namedNode("Identity", [value], [name]);
   }
 
   /** Adds a node and returns the name of its first output. */
@@ -67,14 +73,7 @@ export class OnnxGraph {
     attributes: Readonly<Record<string, OnnxAttribute>> = {},
     domain = "",
   ): void {
-    const node = new MessageWriter();
-    for (const name of inputs) node.string(1, name);
-    for (const name of outputs) node.string(2, name);
-    node.string(3, outputs[0]!);
-    node.string(4, opType);
-    for (const [name, value] of Object.entries(attributes)) node.message(5, attributeProto(name, value));
-    if (domain !== "") node.string(7, domain);
-    this.#nodes.push(node);
+    this.#nodes.push({ opType, inputs, outputs, attributes, domain });
   }
 
   fresh(hint: string): string {
@@ -135,7 +134,8 @@ export class OnnxGraph {
   /** The serialised ModelProto. */
   finish(): Uint8Array {
     const graph = new MessageWriter();
-    for (const node of this.#nodes) graph.message(1, node);
+    const finalName = (value: string) => this.#renamed.get(value) ?? value;
+    for (const node of this.#nodes) graph.message(1, nodeProto(node, finalName));
     graph.string(2, "viva");
     for (const initializer of this.#initializers.values()) graph.message(5, initializer);
     for (const value of this.#inputs) graph.message(11, value);
@@ -168,6 +168,26 @@ export class OnnxGraph {
     }
     return name;
   }
+}
+
+interface OnnxNode {
+  readonly opType: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, OnnxAttribute>>;
+  readonly domain: string;
+}
+
+/** NodeProto: inputs 1, outputs 2, name 3, operator 4, attributes 5, domain 7. */
+function nodeProto({ opType, inputs, outputs, attributes, domain }: OnnxNode, finalName: (value: string) => string) {
+  const node = new MessageWriter();
+  for (const name of inputs) node.string(1, finalName(name));
+  for (const name of outputs) node.string(2, finalName(name));
+  node.string(3, outputs[0]!);
+  node.string(4, opType);
+  for (const [name, value] of Object.entries(attributes)) node.message(5, attributeProto(name, value));
+  if (domain !== "") node.string(7, domain);
+  return node;
 }
 
 function valueInfo(name: string, spec: TensorSpec): MessageWriter {

@@ -1,11 +1,10 @@
 /** Lowers a program to a serialised ONNX model; equal nodes are merged, unused ones never written. */
-import type { Device } from "../../core/device.ts";
 import { constantOp, inputOp, type Program, type Tensor, topologicalOrder } from "../tensor.ts";
 import { type ExternalData, OnnxGraph } from "./graph.ts";
 
 /** The ONNX model of a program without large constants; input and output names are the program's own. */
 export function toOnnx(program: Program): Uint8Array {
-  const { model, external } = lowerFor(program, "cpu");
+  const { model, external } = lower(program);
   if (external.length > 0) throw new Error("internal: the program's large constants are not part of its model");
   return model;
 }
@@ -15,11 +14,10 @@ export interface LoweredProgram {
   readonly model: Uint8Array;
   /** Large constants, which the model names only. */
   readonly external: readonly ExternalData[];
-  readonly cpuNodes: readonly string[];
 }
 
-/** The ONNX model of a program, and the names of its nodes that a device has to leave to the CPU. */
-export function lowerFor(program: Program, device: Device): LoweredProgram {
+/** The ONNX model of a program. */
+export function lower(program: Program): LoweredProgram {
   const onnx = new OnnxGraph();
   const order = topologicalOrder(Object.values(program.outputs));
   const fed = new Set(usedInputs(program));
@@ -29,7 +27,6 @@ export function lowerFor(program: Program, device: Device): LoweredProgram {
   }
   const values = new Map<Tensor, string>();
   const merged = new Map<string, string>();
-  const cpuNodes: string[] = [];
   for (const tensor of order) {
     if (tensor.op === inputOp && program.inputs[tensor.attrs.name] !== tensor) {
       throw new Error(`internal: the program uses the input "${tensor.attrs.name}" but does not declare it`);
@@ -39,15 +36,13 @@ export function lowerFor(program: Program, device: Device): LoweredProgram {
     const known = key === null ? undefined : merged.get(key);
     const name = known ?? tensor.op.lower(tensor, inputs, onnx);
     if (key !== null) merged.set(key, name);
-    if (tensor.op.onCpuFor?.includes(device)) cpuNodes.push(name);
     values.set(tensor, name);
     onnx.learnSizes(name, tensor.shape);
   }
   for (const [name, tensor] of Object.entries(program.outputs)) {
-    onnx.namedNode("Identity", [values.get(tensor)!], [name]);
-    onnx.output(name, tensor);
+    onnx.output(name, tensor, values.get(tensor)!);
   }
-  return { model: onnx.finish(), external: onnx.external, cpuNodes };
+  return { model: onnx.finish(), external: onnx.external };
 }
 
 /** Names of the declared inputs that the outputs depend on, by value or for a named size that only they hold. */

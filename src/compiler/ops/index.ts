@@ -1,6 +1,6 @@
 /** Every operation: builders for graphs, and the op objects as one table for tests. */
-import { cachedAttentionOp, extendedKeysOp, extendedValuesOp } from "./attention.ts";
 import * as elementwise from "./elementwise.ts";
+import { rmsNormOp, rotateOp } from "./fused.ts";
 import { gatherOp, pickOp, scatterAddOp } from "./gather.ts";
 import { joinedPartOp, joinOp } from "./join.ts";
 import { takeLinesOp } from "./lines.ts";
@@ -9,7 +9,6 @@ import { dequantizeOp, quantizedMatmulOp } from "./quantized.ts";
 import { argmaxOp, cumulativeSumOp, largestOp, logSoftmaxOp, maxOp, softmaxOp, sumOp } from "./reduce.ts";
 import { broadcastToOp, concatOp, reshapeOp, sliceOp, transposeOp } from "./shape.ts";
 
-export { type CachedAttention, cachedAttention } from "./attention.ts";
 export {
   add,
   cast,
@@ -32,6 +31,7 @@ export {
   where,
   zerosLike,
 } from "./elementwise.ts";
+export { rmsNorm, rotate } from "./fused.ts";
 export { gather, isPicked, pick, scatterAdd } from "./gather.ts";
 export { join, joinedPart } from "./join.ts";
 export { takeLines } from "./lines.ts";
@@ -80,7 +80,6 @@ export const ops = {
   joinedPart: joinedPartOp,
   dequantize: dequantizeOp,
   quantizedMatmul: quantizedMatmulOp,
-  cachedAttention: cachedAttentionOp,
-  extendedKeys: extendedKeysOp,
-  extendedValues: extendedValuesOp,
+  rmsNorm: rmsNormOp,
+  rotate: rotateOp,
 } as const;

@@ -4,6 +4,7 @@ import type { Params, Program } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
+import { LORA_MASK } from "../../nn/lora.ts";
 import { Session } from "../../runtime/session.ts";
 import { type BlockKind, type BlockPrograms, blockPrograms, localWeights, type ProgramPair } from "./programs.ts";
 import type { WeightStore } from "./weight-store.ts";
@@ -202,5 +203,6 @@ function kindOf(feeds: Params<TensorData>): BlockKind {
     packed: feeds["placeOf"] !== undefined,
     windowed: feeds["windowIndex"] !== undefined,
     featured: feeds["line"] !== undefined,
+    dropout: Object.keys(feeds).some((name) => name.endsWith(LORA_MASK)),
   };
 }

@@ -10,8 +10,8 @@ import type { TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 import type { LiveToken } from "../engine.ts";
 import type { Compute } from "./compute.ts";
-import { type Generation, type GenerationRow, lengthOf, openGeneration } from "./generation.ts";
-import { KeyValueCache } from "./key-value-cache.ts";
+import { type CacheOptions, DecodingCaches } from "./decoding-caches.ts";
+import { type CachedPrompt, type Generation, type GenerationRow, openGeneration } from "./generation.ts";
 
 /** A prompt whose completions are asked for, and who hears of them. */
 export interface DecodeJob {
@@ -26,35 +26,29 @@ export interface DecodeJob {
   onEnd(error: Error | null): void;
 }
 
-export interface DecoderOptions {
-  /** Completions decoded at the same time. */
-  readonly rows: number;
-  /** Bytes that keys and values of all rows may take, though one row is always decoded; fewer rows fit where jobs are long. */
-  readonly cacheBytes: number;
-  /** Positions that the first cache has at least. */
-  readonly capacity?: number;
+export interface DecoderOptions extends CacheOptions {
   readonly stopTokenIds: readonly number[];
   /** Features of a prompt's images by content hash. */
   readonly encode: (prompt: Prompt) => Promise<ReadonlyMap<string, Float32Array>>;
 }
 
-/** One completion while it grows. */
-interface Row extends GenerationRow {
-  readonly job: Job;
-  readonly completion: number;
-  readonly tokenIds: number[];
-}
-
 interface Job {
   readonly asked: DecodeJob;
-  /** Tokens that a row of it may come to. */
-  readonly most: number;
   /** Completions that have neither ended nor been given up. */
   readonly open: Set<number>;
 }
 
-/** Caches grow by this many positions at least, so that they are seldom copied. */
-const CAPACITY_STEP = 256;
+/** A prompt that was computed. */
+interface Computed extends CachedPrompt {
+  readonly job: Job;
+}
+
+/** One completion while it grows. */
+interface Row extends GenerationRow {
+  readonly prompt: Computed;
+  readonly completion: number;
+  readonly tokenIds: number[];
+}
 
 export class Decoder {
   readonly #generation: Generation;
@@ -63,11 +57,13 @@ export class Decoder {
   readonly #stops: ReadonlySet<number>;
   /** Jobs whose prompts were not computed yet. */
   readonly #waiting: Job[] = [];
-  /** Rows of a computed prompt that wait for a place. */
-  #ready: { readonly row: Row; readonly cache: KeyValueCache }[] = [];
-  /** Row i lies at i in the cache. */
+  /** Rows of computed prompts that wait for a place. */
+  #ready: Row[] = [];
+  /** Row i lies at line i of the rows' cache. */
   readonly #active: Row[] = [];
-  #cache: KeyValueCache | null = null;
+  /** Prompts of active and ready rows; prompt i lies at line i of the prompts' cache. */
+  readonly #prompts: Computed[] = [];
+  #caches: DecodingCaches | null = null;
 
   constructor(compute: Compute, values: Params<TensorData>, o: DecoderOptions) {
     this.#generation = openGeneration(compute, values);
@@ -79,8 +75,7 @@ export class Decoder {
   /** Adds a job to the end of the queue; the function that is returned gives up one of its completions, or all. */
   add(asked: DecodeJob): (completion?: number) => void {
     const all = Array.from({ length: asked.numGenerations }, (_, completion) => completion);
-    const most = asked.prompt.tokenIds.length + asked.maxCompletionLength;
-    const job: Job = { asked, most, open: new Set(all) };
+    const job: Job = { asked, open: new Set(all) };
     this.#waiting.push(job);
     return (completion) => {
       for (const one of completion === undefined ? all : [completion]) this.#close(job, one);
@@ -95,29 +90,23 @@ export class Decoder {
   async advance(): Promise<void> {
     this.#removeClosed();
     await this.#fill();
-    if (this.#active.length > 0) {
-      const { token, logProb } = await this.#generation.step(this.#cache!, this.#active);
-      for (const [i, row] of this.#active.entries()) this.#extend(row, token[i]!, logProb[i]!);
-      this.#removeClosed();
-    }
-    if (this.idle) this.#cache = null;
+    if (this.#active.length > 0) await this.#step();
+    if (this.idle) this.#caches = null;
   }
 
   /** Ends every job with an error. */
   fail(error: Error): void {
-    const jobs = new Set([...this.#active, ...this.#ready.map(({ row }) => row)].map(({ job }) => job));
-    for (const job of [...jobs, ...this.#waiting]) this.#end(job, error);
+    const jobs = [...this.#prompts.map(({ job }) => job), ...this.#waiting];
+    for (const job of jobs) this.#end(job, error);
     this.#removeClosed();
-    this.#cache = null;
+    this.#caches = null;
   }
 
   /** Computes prompts in order and puts their completions into free rows. */
   async #fill(): Promise<void> {
     for (;;) {
-      while (this.#ready.length > 0 && this.#makeRoom(this.#ready[0]!.row.job)) {
-        const { row, cache } = this.#ready.shift()!;
-        this.#cache!.load(this.#active.length, cache);
-        this.#active.push(row);
+      while (this.#ready.length > 0 && this.#makeRoom(this.#ready[0]!.prompt.job)) {
+        this.#active.push(this.#ready.shift()!);
       }
       const next = this.#waiting[0];
       if (next === undefined || this.#ready.length > 0 || !this.#makeRoom(next)) return;
@@ -129,27 +118,44 @@ export class Decoder {
   async #start(job: Job): Promise<void> {
     if (job.open.size === 0) return;
     const { prompt, key, distribution } = job.asked;
-    const promptLength = prompt.tokenIds.length;
     try {
       const grids = prompt.images.map((image) => image.grid);
       const { positions, next } = this.#language.positions(prompt.tokenIds, grids);
+      const computed: Computed = { job, length: prompt.tokenIds.length, next };
       const rows = [...job.open].map((completion): Row => {
         const own = randomKey(key.hi, key.lo, completion);
-        return { job, completion, key: own, distribution, promptLength, next, tokenIds: [] };
+        return { prompt: computed, completion, key: own, distribution, tokenIds: [] };
       });
       const features = await this.#o.encode(prompt);
-      const { token, logProb, cache } = await this.#generation.prefill(prompt, positions, features, rows);
-      for (const [i, row] of rows.entries()) {
-        if (this.#extend(row, token[i]!, logProb[i]!)) this.#ready.push({ row, cache });
-      }
+      const { token, logProb, added } = await this.#generation.prefill(prompt, positions, features, rows);
+      const going = rows.filter((row, i) => this.#extend(row, token[i]!, logProb[i]!));
+      if (going.length === 0) return;
+      this.#caches!.prompts.write(this.#prompts.length, 0, added, 0);
+      this.#prompts.push(computed);
+      this.#ready.push(...going);
     } catch (error) {
       this.#end(job, error as Error);
     }
   }
 
+  /** Adds a token to every active row. */
+  async #step(): Promise<void> {
+    const [active, caches] = [this.#active, this.#caches!];
+    const most = Math.max(...active.map(({ tokenIds }) => tokenIds.length));
+    const limit = Math.max(...this.#prompts.map(({ job }) => job.asked.maxCompletionLength));
+    caches.fitRows(active.length, most, limit);
+    const { token, logProb, added } = await this.#generation.step(caches, this.#prompts, active);
+    for (const [i, row] of active.entries()) {
+      caches.rows.write(i, row.tokenIds.length - 1, added, i);
+      this.#extend(row, token[i]!, logProb[i]!);
+    }
+    this.#removeClosed();
+  }
+
   /** Adds a token; returns whether the row goes on. */
   #extend(row: Row, tokenId: number, logProb: number): boolean {
-    const { job, completion, tokenIds } = row;
+    const { completion, tokenIds } = row;
+    const { job } = row.prompt;
     if (!job.open.has(completion)) return false;
     tokenIds.push(tokenId);
     const isFull = tokenIds.length >= job.asked.maxCompletionLength;
@@ -171,38 +177,43 @@ export class Decoder {
 
   /** Takes out what was closed; the last active row moves to a place that falls free. */
   #removeClosed(): void {
-    const isOpen = ({ job, completion }: Row) => job.open.has(completion);
+    const isOpen = ({ prompt, completion }: Row) => prompt.job.open.has(completion);
     const active = this.#active;
     for (let i = active.length - 1; i >= 0; i--) {
       if (isOpen(active[i]!)) continue;
-      const last = active.length - 1;
-      if (i < last) this.#cache!.copyRow(last, i, lengthOf(active[last]!) - 1);
-      active[i] = active[last]!;
-      active.pop();
+      const last = active.pop()!;
+      if (i === active.length) continue;
+      this.#caches!.rows.copy(active.length, i, last.tokenIds.length - 1);
+      active[i] = last;
     }
-    this.#ready = this.#ready.filter(({ row }) => isOpen(row));
+    this.#ready = this.#ready.filter(isOpen);
     const waiting = this.#waiting.filter(({ open }) => open.size > 0);
     this.#waiting.splice(0, Infinity, ...waiting);
+    this.#removeClosedPrompts();
   }
 
-  /** Whether the cache has a free row that a completion of the job fits in; makes another cache where that gives one. */
+  /** Takes out prompts without rows; the last prompt moves to a place that falls free. */
+  #removeClosedPrompts(): void {
+    const prompts = this.#prompts;
+    for (let i = prompts.length - 1; i >= 0; i--) {
+      if (prompts[i]!.job.open.size > 0) continue;
+      const last = prompts.pop()!;
+      if (i === prompts.length) continue;
+      this.#caches!.prompts.copy(prompts.length, i, last.length);
+      prompts[i] = last;
+    }
+  }
+
+  /** Whether one more row of a job can be decoded; makes room for it where it can. */
   #makeRoom(job: Job): boolean {
-    const active = this.#active;
-    if (active.length >= this.#o.rows) return false;
-    const old = this.#cache;
-    if (old !== null && old.rows > active.length && old.capacity >= job.most) return true;
-    const needed = active.reduce((most, row) => Math.max(most, row.job.most), job.most);
-    const capacity = old === null && needed <= (this.#o.capacity ?? 0) ? this.#o.capacity! : roundUp(needed);
-    const rows = Math.min(
-      this.#o.rows,
-      Math.floor(this.#o.cacheBytes / KeyValueCache.rowBytes(this.#language, capacity)),
+    this.#caches ??= new DecodingCaches(this.#language, this.#o);
+    const asked = [...this.#prompts.map((prompt) => prompt.job), job].map((one) => one.asked);
+    return this.#caches.makeRoom(
+      { prompts: this.#prompts.length, rows: this.#active.length },
+      {
+        prompt: Math.max(...asked.map(({ prompt }) => prompt.tokenIds.length)),
+        completion: Math.max(...asked.map(({ maxCompletionLength }) => maxCompletionLength)),
+      },
     );
-    if (Math.max(1, rows) <= active.length) return false;
-    const cache = new KeyValueCache(this.#language, Math.max(1, rows), capacity);
-    for (const [i, row] of active.entries()) cache.load(i, old!, i, lengthOf(row) - 1);
-    this.#cache = cache;
-    return true;
   }
 }
-
-const roundUp = (positions: number) => Math.ceil(positions / CAPACITY_STEP) * CAPACITY_STEP;

@@ -1,6 +1,6 @@
 /**
- * Runs the generation program: a prompt at once into a cache of its own, or one more token for every row of a cache. Each
- * row brings the distribution and the random numbers it draws with, so rows of different requests run together.
+ * Runs the generation program: a prompt at once, or one more token for every row over the caches. Each row brings the
+ * distribution and the random numbers it draws with, so rows of different requests run together.
  */
 import { forFewLines, withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Params } from "../../compiler/tensor.ts";
@@ -9,74 +9,72 @@ import type { Prompt, SamplingOptions } from "../../core/records.ts";
 import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
-import type { SamplingVariant } from "../../nn/sampling.ts";
-import type { Session } from "../../runtime/session.ts";
+import { EXCLUDED, type SamplingVariant } from "../../nn/sampling.ts";
 import type { Compute } from "./compute.ts";
-import { KeyValueCache } from "./key-value-cache.ts";
+import type { DecodingCaches } from "./decoding-caches.ts";
+import { KeyValueCache, type NewTokens } from "./key-value-cache.ts";
 import { placeImages } from "./packing.ts";
 import { generateProgram } from "./programs.ts";
-import { bannedTokens } from "./trainer.ts";
+import { bannedTokens, causalMask } from "./trainer.ts";
 import { concatenated } from "./vision-runner.ts";
+
+/** A prompt whose keys and values are cached; its rows are known by being of this very object. */
+export interface CachedPrompt {
+  /** Tokens. */
+  readonly length: number;
+  /** The position after it. */
+  readonly next: number;
+}
 
 /** What the program is told of a completion that grows. */
 export interface GenerationRow {
+  readonly prompt: CachedPrompt;
   readonly key: RandomKey;
   readonly distribution: Pick<SamplingOptions, "temperature" | "topP" | "topK">;
-  /** Tokens of the prompt. */
-  readonly promptLength: number;
-  /** The position after the prompt. */
-  readonly next: number;
   readonly tokenIds: readonly number[];
 }
 
-/** A token for each row, and its log-prob under the row's distribution. */
+/** A token for each row, its log-prob under the row's distribution, and keys and values of what was read for it. */
 export interface GeneratedTokens {
   readonly token: Int32Array;
   readonly logProb: Float32Array;
+  readonly added: NewTokens;
 }
 
 export interface Generation {
-  /** The whole prompt, at positions [axes x tokens], into a new cache of one row, and the first token of each row. */
+  /** The first token of each row after the whole prompt, whose tokens stand at positions [axes x tokens]. */
   prefill(
     prompt: Prompt,
     positions: Int32Array,
     features: ReadonlyMap<string, Float32Array>,
     rows: readonly GenerationRow[],
-  ): Promise<GeneratedTokens & { readonly cache: KeyValueCache }>;
-  /** One more token for each row; row i lies at i in the cache. All of one top-k. */
-  step(cache: KeyValueCache, rows: readonly GenerationRow[]): Promise<GeneratedTokens>;
+  ): Promise<GeneratedTokens>;
+  /** One more token for each row. Prompt i and row i lie at line i of their caches. All rows of one top-k. */
+  step(
+    caches: DecodingCaches,
+    prompts: readonly CachedPrompt[],
+    rows: readonly GenerationRow[],
+  ): Promise<GeneratedTokens>;
 }
-
-/** Tokens of a row so far, prompt included. */
-export const lengthOf = ({ promptLength, tokenIds }: GenerationRow) => promptLength + tokenIds.length;
 
 export function openGeneration(compute: Compute, values: Params<TensorData>): Generation {
   const { model } = compute;
   const { language } = model;
   const banned = bannedTokens(model);
-  const program = (variant: SamplingVariant): Promise<Session> =>
-    compute.session(`generate.${JSON.stringify(variant)}`, () =>
+  const nothingCached = emptyCaches(language);
+  const run = async (rows: readonly GenerationRow[], feeds: Params<TensorData>): Promise<GeneratedTokens> => {
+    const variant = variantOf(rows);
+    const session = await compute.session(`generate.${JSON.stringify(variant)}`, () =>
       forFewLines(withQuantizedWeights(generateProgram(model, variant), quantizedOnly(values))),
     );
-  const run = async (
-    cache: KeyValueCache,
-    rows: number,
-    lines: readonly GenerationRow[],
-    feeds: Params<TensorData>,
-  ) => {
-    const variant = variantOf(lines);
-    const caches = cache.firstRows(rows);
-    const extended = Object.fromEntries(Object.entries(caches).map(([name, cache]) => [`next.${name}`, cache]));
-    const session = await program(variant);
-    const all = { ...feeds, ...distributionFeeds(variant, lines), ...caches, banned, ...values };
-    const outputs = await session.run(all, extended);
-    return { token: outputs["token"]!.data as Int32Array, logProb: outputs["logProb"]!.data as Float32Array };
+    const outputs = await session.run({ ...feeds, ...distributionFeeds(variant, rows), banned, ...values });
+    const { token, logProb, ...added } = outputs;
+    return { token: token!.data as Int32Array, logProb: logProb!.data as Float32Array, added };
   };
 
   return {
-    async prefill(prompt, positions, features, rows) {
+    prefill(prompt, positions, features, rows) {
       const tokens = prompt.tokenIds.length;
-      const cache = new KeyValueCache(language, 1, tokens);
       const { imageIndex, images } = placeImages(
         [prompt],
         [0],
@@ -85,7 +83,7 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
         model.vision.patchesPerToken,
         language.featureLines,
       );
-      const result = await run(cache, 1, rows, {
+      return run(rows, {
         tokenIds: int32([tokens], prompt.tokenIds),
         imageIndex: int32([tokens], imageIndex),
         features: featureTable(
@@ -93,30 +91,34 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
           language.width,
         ),
         ...rotaryFeeds(language, positions, [1, tokens]),
-        lastPosition: int32([1], [tokens - 1]),
-        length: int32([], [tokens]),
+        ...nothingCached,
+        causal: causalMask(tokens),
         last: int32([rows.length], new Int32Array(rows.length).fill(tokens - 1)),
       });
-      return { ...result, cache };
     },
 
-    step(cache, rows) {
+    step(caches, prompts, rows) {
       const count = rows.length;
       const positions = new Int32Array(language.positionAxes * count);
       for (let axis = 0; axis < language.positionAxes; axis++) {
-        for (const [i, { next, tokenIds }] of rows.entries()) positions[axis * count + i] = next + tokenIds.length - 1;
+        for (const [i, { prompt, tokenIds }] of rows.entries()) {
+          positions[axis * count + i] = prompt.next + tokenIds.length - 1;
+        }
       }
       const newest = rows.map(({ tokenIds }) => tokenIds.at(-1)!);
-      return run(cache, count, rows, {
+      const promptLengths = prompts.map(({ length }) => length);
+      const pastLengths = rows.map(({ tokenIds }) => tokenIds.length - 1);
+      return run(rows, {
         tokenIds: int32([count], newest),
         imageIndex: int32([count], new Int32Array(count).fill(-1)),
         features: featureTable([], language.width),
         ...rotaryFeeds(language, positions, [count, 1]),
-        lastPosition: int32(
-          [count],
-          rows.map((row) => lengthOf(row) - 1),
-        ),
-        length: int32([], [Math.max(...rows.map(lengthOf))]),
+        ...caches.prompts.first(prompts.length),
+        ...caches.rows.first(count),
+        ...placeRows(prompts, rows),
+        promptBias: biasOf(promptLengths, caches.prompts.capacity),
+        pastBias: biasOf(pastLengths, caches.rows.capacity),
+        causal: causalMask(1),
         last: int32(
           [count],
           Int32Array.from({ length: count }, (_, i) => i),
@@ -124,6 +126,36 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
       });
     },
   };
+}
+
+/** Which rows belong to each prompt: as many places for every prompt as the one with the most rows needs. */
+function placeRows(prompts: readonly CachedPrompt[], rows: readonly GenerationRow[]): Params<TensorData> {
+  const own = prompts.map((prompt) => rows.flatMap((row, i) => (row.prompt === prompt ? [i] : [])));
+  const places = Math.max(...own.map(({ length }) => length));
+  const rowAt = new Int32Array(prompts.length * places);
+  const placeOf = new Int32Array(rows.length);
+  for (const [g, members] of own.entries()) {
+    for (const [k, row] of members.entries()) {
+      rowAt[g * places + k] = row;
+      placeOf[row] = g * places + k;
+    }
+  }
+  return { rowAt: int32([rowAt.length], rowAt), placeOf: int32([placeOf.length], placeOf) };
+}
+
+/** [lines, capacity]: hides what lies beyond each line's length. */
+function biasOf(lengths: readonly number[], capacity: number): TensorData {
+  const bias = new Float32Array(lengths.length * capacity);
+  for (const [i, length] of lengths.entries()) bias.fill(EXCLUDED, i * capacity + length, (i + 1) * capacity);
+  return float32([lengths.length, capacity], bias);
+}
+
+/** A prompt and a past of one hidden position each, for a row that has neither yet. */
+function emptyCaches(language: LanguageStack): Params<TensorData> {
+  const empty = (prefix: string) => new KeyValueCache(language, { prefix, lines: 1, capacity: 1 }).first(1);
+  const first = int32([1], [0]);
+  const bias = biasOf([0], 1);
+  return { ...empty("prompt."), ...empty("past."), rowAt: first, placeOf: first, promptBias: bias, pastBias: bias };
 }
 
 /** The least program that serves all rows. */
@@ -169,7 +201,7 @@ function quantizedOnly(values: Params<TensorData>): Params<TensorData> {
 
 function rotaryFeeds(language: LanguageStack, positions: Int32Array, [rows, tokens]: readonly [number, number]) {
   const { cos, sin } = language.rotary(positions);
-  const shape = [rows, tokens, language.headDim];
+  const shape = [rows, tokens, language.headDim / 2];
   return { cos: float32(shape, cos), sin: float32(shape, sin) };
 }
 

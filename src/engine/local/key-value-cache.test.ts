@@ -1,82 +1,123 @@
 import { expect, test } from "vitest";
+import { float32 } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 import { KeyValueCache } from "./key-value-cache.ts";
 
-const stack = { depth: 2, keyValueHeads: 2, headDim: 3 } as LanguageStack;
-
-/** Every number tells its buffer, row, head, position and component. */
-function fill(cache: KeyValueCache, salt: number): void {
-  for (const [b, [, { data, shape }]] of Object.entries(cache.firstRows(cache.rows)).entries()) {
-    const [, heads, capacity, headDim] = shape as [number, number, number, number];
-    for (let i = 0; i < data.length; i++) {
-      const [d, p, h] = [i % headDim, Math.floor(i / headDim) % capacity, Math.floor(i / headDim / capacity) % heads];
-      const row = Math.floor(i / headDim / capacity / heads);
-      data[i] = salt + 10_000 * b + 1000 * row + 100 * h + 10 * p + d;
-    }
-  }
-}
-const at = (cache: KeyValueCache, name: string, row: number, head: number, position: number) => {
-  const { data } = cache.firstRows(cache.rows)[name]!;
-  const start = ((row * 2 + head) * cache.capacity + position) * 3;
-  return [...data.subarray(start, start + 3)];
-};
+const HEADS = 2;
+const HEAD_DIM = 3;
+const stack = { depth: 2, keyValueHeads: HEADS, headDim: HEAD_DIM } as LanguageStack;
 const names = ["keys.0", "values.0", "keys.1", "values.1"];
+const open = (lines: number, capacity: number) => new KeyValueCache(stack, { prefix: "past.", lines, capacity });
 
-test("firstRows are views of the first rows, one pair per layer", () => {
-  const cache = new KeyValueCache(stack, 3, 5);
-  const rows = cache.firstRows(2);
-  expect(Object.keys(rows)).toEqual(names);
-  expect(rows["keys.1"]!.shape).toEqual([2, 2, 5, 3]);
-  rows["keys.1"]!.data[7] = 42;
-  expect(cache.firstRows(3)["keys.1"]!.data[7]).toBe(42);
+/** What a program returns of new tokens; every number tells its buffer, line, head, token and component. */
+function newTokens(lines: number, tokens: number) {
+  const shape = [lines, HEADS, tokens, HEAD_DIM];
+  return Object.fromEntries(
+    names.map((name, b) => [
+      name,
+      float32(
+        shape,
+        Float32Array.from({ length: lines * HEADS * tokens * HEAD_DIM }, (_, i) => 1000 * (b + 1) + i),
+      ),
+    ]),
+  );
+}
+
+/** The components that stand at a position. */
+function at(cache: KeyValueCache, name: string, line: number, head: number, position: number): number[] {
+  const start = ((line * HEADS + head) * cache.capacity + position) * HEAD_DIM;
+  return [...cache.first(cache.lines)[`past.${name}`]!.data.subarray(start, start + HEAD_DIM)];
+}
+
+/** The components of a token as a program returned it. */
+function given(
+  tokens: ReturnType<typeof newTokens>,
+  name: string,
+  line: number,
+  head: number,
+  token: number,
+): number[] {
+  const { data, shape } = tokens[name]!;
+  const start = ((line * HEADS + head) * shape[2]! + token) * HEAD_DIM;
+  return [...data.subarray(start, start + HEAD_DIM)];
+}
+
+const everywhere = names.flatMap((name) => [0, 1].map((head) => [name, head] as const));
+
+test("first gives views of the first lines, one pair per layer, the same ones for the same count", () => {
+  const cache = open(3, 5);
+  const lines = cache.first(2);
+  expect(Object.keys(lines)).toEqual(names.map((name) => `past.${name}`));
+  expect(lines["past.keys.1"]!.shape).toEqual([2, HEADS, 5, HEAD_DIM]);
+  lines["past.keys.1"]!.data[7] = 42;
+  expect(cache.first(3)["past.keys.1"]!.data[7]).toBe(42);
+  expect(cache.first(2)).toBe(lines);
 });
 
-test("load puts a shorter cache's row at the front of every head", () => {
-  const cache = new KeyValueCache(stack, 2, 5);
-  const prompt = new KeyValueCache(stack, 1, 2);
-  fill(cache, 0.5);
-  fill(prompt, 0);
-  cache.load(1, prompt);
-  for (const name of names) {
-    for (const head of [0, 1]) {
+test("write puts one line of new tokens at a position of a line and nowhere else", () => {
+  const cache = open(3, 5);
+  const tokens = newTokens(2, 2);
+  cache.write(1, 3, tokens, 0);
+  for (const [name, head] of everywhere) {
+    expect(at(cache, name, 1, head, 3)).toEqual(given(tokens, name, 0, head, 0));
+    expect(at(cache, name, 1, head, 4)).toEqual(given(tokens, name, 0, head, 1));
+    expect(at(cache, name, 1, head, 2)).toEqual([0, 0, 0]);
+    expect(at(cache, name, 2, head, 0)).toEqual([0, 0, 0]);
+  }
+});
+
+test("copy copies so many positions of a line and no more", () => {
+  const cache = open(3, 4);
+  const tokens = newTokens(3, 4);
+  for (const line of [0, 1, 2]) cache.write(line, 0, tokens, line);
+  cache.copy(2, 0, 3);
+  for (const [name, head] of everywhere) {
+    for (const position of [0, 1, 2]) {
+      expect(at(cache, name, 0, head, position)).toEqual(given(tokens, name, 2, head, position));
+    }
+    expect(at(cache, name, 0, head, 3)).toEqual(given(tokens, name, 0, head, 3));
+    expect(at(cache, name, 1, head, 0)).toEqual(given(tokens, name, 1, head, 0));
+  }
+});
+
+test("resize makes room behind what the used lines hold", () => {
+  const cache = open(2, 2);
+  const tokens = newTokens(2, 2);
+  for (const line of [0, 1]) cache.write(line, 0, tokens, line);
+  const before = cache.first(2);
+  cache.resize({ lines: 4, capacity: 5 }, 2);
+  expect([cache.lines, cache.capacity]).toEqual([4, 5]);
+  expect(cache.first(2)).not.toBe(before);
+  expect(cache.first(4)["past.keys.0"]!.shape).toEqual([4, HEADS, 5, HEAD_DIM]);
+  for (const [name, head] of everywhere) {
+    for (const line of [0, 1]) {
       for (const position of [0, 1]) {
-        expect(at(cache, name, 1, head, position)).toEqual(at(prompt, name, 0, head, position));
+        expect(at(cache, name, line, head, position)).toEqual(given(tokens, name, line, head, position));
       }
-      expect(at(cache, name, 1, head, 2)[0]! % 1).toBe(0.5);
-      expect(at(cache, name, 0, head, 0)[0]! % 1).toBe(0.5);
+      expect(at(cache, name, line, head, 2)).toEqual([0, 0, 0]);
     }
+    expect(at(cache, name, 3, head, 0)).toEqual([0, 0, 0]);
+  }
+  const views = cache.first(2);
+  cache.resize({ lines: 4, capacity: 5 }, 2);
+  expect(cache.first(2)).toBe(views);
+});
+
+test("resize to less keeps what fits of the used lines", () => {
+  const cache = open(3, 4);
+  const tokens = newTokens(3, 4);
+  for (const line of [0, 1, 2]) cache.write(line, 0, tokens, line);
+  cache.resize({ lines: 2, capacity: 3 }, 1);
+  expect(cache.first(2)["past.values.1"]!.shape).toEqual([2, HEADS, 3, HEAD_DIM]);
+  for (const [name, head] of everywhere) {
+    for (const position of [0, 1, 2]) {
+      expect(at(cache, name, 0, head, position)).toEqual(given(tokens, name, 0, head, position));
+    }
+    expect(at(cache, name, 1, head, 0)).toEqual([0, 0, 0]);
   }
 });
 
-test("load takes any row of a cache of another capacity, as far as is asked", () => {
-  const cache = new KeyValueCache(stack, 2, 3);
-  const larger = new KeyValueCache(stack, 3, 7);
-  fill(cache, 0.5);
-  fill(larger, 0);
-  cache.load(0, larger, 2, 2);
-  for (const name of names) {
-    for (const head of [0, 1]) {
-      for (const position of [0, 1]) {
-        expect(at(cache, name, 0, head, position)).toEqual(at(larger, name, 2, head, position));
-      }
-      expect(at(cache, name, 0, head, 2)[0]! % 1).toBe(0.5);
-      expect(at(cache, name, 1, head, 0)[0]! % 1).toBe(0.5);
-    }
-  }
-});
-
-test("copyRow copies so many positions of a row and no more", () => {
-  const cache = new KeyValueCache(stack, 3, 4);
-  fill(cache, 0);
-  const before = names.map((name) => [0, 1].map((head) => at(cache, name, 0, head, 3)));
-  cache.copyRow(2, 0, 3);
-  for (const [n, name] of names.entries()) {
-    for (const head of [0, 1]) {
-      for (const position of [0, 1, 2]) {
-        expect(at(cache, name, 0, head, position)).toEqual(at(cache, name, 2, head, position));
-      }
-      expect(at(cache, name, 0, head, 3)).toEqual(before[n]![head]);
-      expect(at(cache, name, 1, head, 0)).not.toEqual(at(cache, name, 2, head, 0));
-    }
-  }
+test("lineBytes are those of a line's buffers", () => {
+  const views = Object.values(open(1, 7).first(1));
+  expect(KeyValueCache.lineBytes(stack, 7)).toBe(views.reduce((total, { data }) => total + data.byteLength, 0));
 });

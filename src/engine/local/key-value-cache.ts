@@ -1,67 +1,117 @@
-/** Keys and values of many rows in fixed buffers [rows, keyValueHeads, capacity, headDim], one pair per layer. */
+/**
+ * Keys and values of many lines (prompts, or rows of own tokens) in buffers [lines, keyValueHeads, capacity, headDim], one
+ * pair per layer. Programs read them in place; what they return of new tokens is written here.
+ */
 import { float32, type TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 
+/** Keys and values of new tokens, "keys.i" and "values.i" [lines, keyValueHeads, tokens, headDim], as programs return them. */
+export type NewTokens = Readonly<Record<string, TensorData>>;
+
 export class KeyValueCache {
-  readonly rows: number;
-  readonly capacity: number;
+  #lines: number;
+  #capacity: number;
+  readonly #prefix: string;
   readonly #heads: number;
   readonly #headDim: number;
-  readonly #buffers: ReadonlyMap<string, Float32Array>;
+  readonly #names: readonly string[];
+  #buffers: ReadonlyMap<string, Float32Array>;
   readonly #views = new Map<number, Readonly<Record<string, TensorData>>>();
 
-  constructor({ depth, keyValueHeads, headDim }: LanguageStack, rows: number, capacity: number) {
-    this.rows = rows;
-    this.capacity = capacity;
+  /** The prefix stands before "keys.i" in the names of the views. */
+  constructor(
+    { depth, keyValueHeads, headDim }: LanguageStack,
+    o: { readonly prefix: string; readonly lines: number; readonly capacity: number },
+  ) {
+    this.#lines = o.lines;
+    this.#capacity = o.capacity;
+    this.#prefix = o.prefix;
     this.#heads = keyValueHeads;
     this.#headDim = headDim;
-    const size = rows * keyValueHeads * capacity * headDim;
-    const names = Array.from({ length: depth }, (_, i) => [`keys.${i}`, `values.${i}`]).flat();
-    this.#buffers = new Map(names.map((name) => [name, new Float32Array(size)]));
+    this.#names = Array.from({ length: depth }, (_, i) => [`keys.${i}`, `values.${i}`]).flat();
+    this.#buffers = this.#allocate();
   }
 
-  /** Bytes of one row. */
-  static rowBytes({ depth, keyValueHeads, headDim }: LanguageStack, capacity: number): number {
+  /** Bytes of one line. */
+  static lineBytes({ depth, keyValueHeads, headDim }: LanguageStack, capacity: number): number {
     return 2 * depth * keyValueHeads * capacity * headDim * Float32Array.BYTES_PER_ELEMENT;
   }
 
-  /** The first rows of every buffer, to be fed and fetched in place; the same views for the same count. */
-  firstRows(count: number): Readonly<Record<string, TensorData>> {
+  get lines(): number {
+    return this.#lines;
+  }
+
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** The first lines of every buffer; the same views for the same count until the cache is resized. */
+  first(count: number): Readonly<Record<string, TensorData>> {
     const known = this.#views.get(count);
     if (known !== undefined) return known;
-    const shape = [count, this.#heads, this.capacity, this.#headDim];
-    const size = count * this.#rowSize;
+    const shape = [count, this.#heads, this.#capacity, this.#headDim];
     const views = Object.fromEntries(
-      [...this.#buffers].map(([name, data]) => [name, float32(shape, data.subarray(0, size))]),
+      [...this.#buffers].map(([name, data]) => {
+        return [this.#prefix + name, float32(shape, data.subarray(0, count * this.#lineSize))];
+      }),
     );
     this.#views.set(count, views);
     return views;
   }
 
-  /** Copies the first `length` positions of a row of another cache into a row of this one. */
-  load(row: number, from: KeyValueCache, fromRow = 0, length = from.capacity): void {
+  /** Writes line `from` of new tokens into a line, from a position on. */
+  write(line: number, position: number, tokens: NewTokens, from: number): void {
     for (const [name, target] of this.#buffers) {
-      const source = from.#buffers.get(name)!;
+      const { shape, data } = tokens[name]!;
+      const added = shape[2]! * this.#headDim;
       for (let head = 0; head < this.#heads; head++) {
-        const start = fromRow * from.#rowSize + head * from.capacity * this.#headDim;
-        const at = row * this.#rowSize + head * this.capacity * this.#headDim;
-        target.set(source.subarray(start, start + length * this.#headDim), at);
+        const source = (from * this.#heads + head) * added;
+        const at = line * this.#lineSize + (head * this.#capacity + position) * this.#headDim;
+        for (let i = 0; i < added; i++) target[at + i] = data[source + i]!;
       }
     }
   }
 
-  /** Copies the first `length` positions of a row over another row. */
-  copyRow(from: number, to: number, length: number): void {
-    for (const buffer of this.#buffers.values()) {
-      for (let head = 0; head < this.#heads; head++) {
-        const offset = head * this.capacity * this.#headDim;
-        const start = from * this.#rowSize + offset;
-        buffer.copyWithin(to * this.#rowSize + offset, start, start + length * this.#headDim);
-      }
+  /** Copies the first `length` positions of a line over another line. */
+  copy(from: number, to: number, length: number): void {
+    for (const buffer of this.#buffers.values()) this.#copyLine(buffer, this.#capacity, from, buffer, to, length);
+  }
+
+  /** Changes the number of lines and of positions; what fits of the first `used` lines stays. */
+  resize({ lines, capacity }: { readonly lines: number; readonly capacity: number }, used: number): void {
+    if (lines === this.#lines && capacity === this.#capacity) return;
+    const [old, before] = [this.#buffers, this.#capacity];
+    this.#lines = lines;
+    this.#capacity = capacity;
+    this.#buffers = this.#allocate();
+    this.#views.clear();
+    const length = Math.min(before, capacity);
+    for (const [name, source] of old) {
+      const target = this.#buffers.get(name)!;
+      for (let line = 0; line < used; line++) this.#copyLine(source, before, line, target, line, length);
     }
   }
 
-  get #rowSize(): number {
-    return this.#heads * this.capacity * this.#headDim;
+  #allocate(): ReadonlyMap<string, Float32Array> {
+    return new Map(this.#names.map((name) => [name, new Float32Array(this.#lines * this.#lineSize)]));
+  }
+
+  #copyLine(
+    source: Float32Array,
+    sourceCapacity: number,
+    from: number,
+    target: Float32Array,
+    to: number,
+    length: number,
+  ): void {
+    for (let head = 0; head < this.#heads; head++) {
+      const start = (from * this.#heads + head) * sourceCapacity * this.#headDim;
+      const at = (to * this.#heads + head) * this.#capacity * this.#headDim;
+      target.set(source.subarray(start, start + length * this.#headDim), at);
+    }
+  }
+
+  get #lineSize(): number {
+    return this.#heads * this.#capacity * this.#headDim;
   }
 }

@@ -20,6 +20,7 @@ import { withQuantizedBase } from "../../models/quantize.ts";
 import type { LiveOptions, OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
 import { Compute } from "./compute.ts";
 import { type DecodeJob, Decoder } from "./decoder.ts";
+import type { Dropout } from "./dropout.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { type DecodeOptions, type SampledGroup, sampleCompletions } from "./sampler.ts";
 import { forwardBackward, scoreCompletions } from "./trainer.ts";
@@ -68,6 +69,22 @@ export interface LocalEngineOptions {
   readonly cacheBytes?: number;
 }
 
+/** The model that a local engine runs: its base as it is held, with adapters where the options name them. */
+export function modelOf(o: LocalEngineOptions): Model {
+  const base = baseOf(o);
+  return o.lora ? withLora(base, o.lora) : base;
+}
+
+function baseOf({ modelFolder, quantizeFrozen = null }: LocalEngineOptions): Model {
+  const whole = openModel(modelFolder);
+  return quantizeFrozen === null ? whole : withQuantizedBase(whole, quantizeFrozen);
+}
+
+/** Names of the weights that are trained. */
+export function trainableOf(model: Model, { lora, freeze }: LocalEngineOptions): ReadonlySet<string> {
+  return lora ? new Set(Object.keys(model.weights).filter(isAdapterWeight)) : trainableNames(model, freeze);
+}
+
 const OPTIMIZER = "optimizer.safetensors";
 const REFERENCE = "reference.safetensors";
 const ENGINE_STATE = "engine.json";
@@ -81,23 +98,22 @@ export class LocalCore {
   #reference: Params<TensorData> | null = null;
   /** Decodes under the present weights for callers that come and go; null until the first comes. */
   #live: Decoder | null = null;
+  /** Forward and backward passes since the last update. */
+  #passes = 0;
 
   constructor(options: LocalEngineOptions) {
     this.#options = options;
     const { lora = null, adapterFolder = null, modelFolder, seed } = options;
-    const { quantizeFrozen = null } = options;
-    const whole = openModel(modelFolder);
-    const base = quantizeFrozen === null ? whole : withQuantizedBase(whole, quantizeFrozen);
-    this.#model = lora === null ? base : withLora(base, lora);
-    this.#compute = new Compute(this.#model, options.threads, options.device, quantizeFrozen !== null);
+    const base = baseOf(options);
+    this.#model = modelOf(options);
+    const lean = (options.quantizeFrozen ?? null) !== null;
+    this.#compute = new Compute(this.#model, options.threads, options.device, lean);
     const baseValues =
       options.initialise === "random" ? randomWeights(base.weights, seed) : readWeights(base, modelFolder);
     this.#store = new WeightStore(
       this.#model,
       lora === null ? baseValues : { ...baseValues, ...this.#freshAdapters(base) },
-      lora === null
-        ? trainableNames(base, options.freeze)
-        : new Set(Object.keys(this.#model.weights).filter(isAdapterWeight)),
+      trainableOf(this.#model, options),
     );
     if (adapterFolder !== null) this.#loadAdapter(adapterFolder);
   }
@@ -157,11 +173,14 @@ export class LocalCore {
 
   async forwardBackward(batch: TokenBatch) {
     this.#checkGroups(batch.groups);
-    return forwardBackward(this.#compute, this.#store, batch, { ...this.#options, features: this.#knownFeatures });
+    const dropout = this.#nextDropout();
+    const o = { ...this.#options, features: this.#knownFeatures, dropout };
+    return forwardBackward(this.#compute, this.#store, batch, o);
   }
 
   optimStep(o: OptimStep) {
     this.#live = null;
+    this.#passes = 0;
     return this.#store.step(o);
   }
 
@@ -170,6 +189,7 @@ export class LocalCore {
   }
 
   resetOptimizer(): void {
+    this.#passes = 0;
     this.#store.restoreOptimizer(0);
   }
 
@@ -219,6 +239,7 @@ export class LocalCore {
       throw new UserError(`${folder}: ${OPTIMIZER} is missing, so training cannot go on exactly`);
     }
     this.#store.restoreOptimizer(steps);
+    this.#passes = 0;
     readInto(join(folder, OPTIMIZER), (name, data) => {
       const [, kind, weight] = /^(first|second)\.(.*)$/.exec(name)!;
       this.#store.moments(weight!)[kind as "first" | "second"].set(data);
@@ -236,6 +257,14 @@ export class LocalCore {
 
   async close(): Promise<void> {
     await this.#compute.close();
+  }
+
+  /** Every pass of every update drops other numbers; those of a resumed run are the same. */
+  #nextDropout(): Dropout | null {
+    const rate = this.#model.adapterDropout ?? 0;
+    if (rate === 0) return null;
+    const key = randomKey(this.#options.seed, "lora_dropout", this.#store.optimizer.steps, this.#passes++);
+    return { rate, key };
   }
 
   /** What a tower that training leaves alone made of images, for policy and reference alike. */

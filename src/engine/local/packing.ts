@@ -14,6 +14,8 @@ export interface PackedCompletion extends TrainingCompletion {
 
 export interface PackedRow {
   readonly prompt: Prompt;
+  /** The group's index in the batch. */
+  readonly group: number;
   readonly completions: readonly PackedCompletion[];
   readonly length: number;
 }
@@ -36,6 +38,8 @@ export interface MicroBatch {
   /** Distinct images in the order of their features. */
   readonly images: readonly ImageFeatures[];
   readonly predictions: readonly Prediction[];
+  /** [flat]: what a token belongs to, and its place there: the same however the batch is cut into rows. */
+  readonly owners: readonly (readonly [owner: string, place: number])[];
   readonly grids: PackedGrids;
 }
 
@@ -55,11 +59,11 @@ export interface PackedGrids {
 export function packRows(groups: readonly TrainingGroup[], budget: number): PackedRow[] {
   const rows: PackedRow[] = [];
   let index = 0;
-  for (const { prompt, completions } of groups) {
+  for (const [group, { prompt, completions }] of groups.entries()) {
     let open: PackedCompletion[] = [];
     let length = prompt.tokenIds.length;
     const close = () => {
-      if (open.length > 0) rows.push({ prompt, completions: open, length });
+      if (open.length > 0) rows.push({ prompt, group, completions: open, length });
       open = [];
       length = prompt.tokenIds.length;
     };
@@ -103,7 +107,8 @@ export function layOut(
   const tokenIds = new Int32Array(flat);
   const positions = new Int32Array(axes * flat);
   const predictions: Prediction[] = [];
-  for (const [r, { prompt, completions }] of rows.entries()) {
+  const owners: (readonly [string, number])[] = [];
+  for (const [r, { prompt, group, completions }] of rows.entries()) {
     const start = starts[r]!;
     const promptLength = prompt.tokenIds.length;
     tokenIds.set(prompt.tokenIds, start);
@@ -114,6 +119,7 @@ export function layOut(
     for (let axis = 0; axis < axes; axis++) {
       positions.set(own.positions.subarray(axis * promptLength, (axis + 1) * promptLength), axis * flat + start);
     }
+    for (let place = 0; place < promptLength; place++) owners.push([`prompt ${group}`, place]);
     let at = start + promptLength;
     for (const completion of completions) {
       const inputs = inputsOf(completion);
@@ -125,12 +131,13 @@ export function layOut(
         const source = offset === 0 ? start + promptLength - 1 : at + offset - 1;
         predictions.push({ source, completion, offset });
       }
+      for (let place = 0; place < inputs; place++) owners.push([`completion ${completion.index}`, place]);
       at += inputs;
     }
   }
   const prompts = rows.map(({ prompt }) => prompt);
   const placed = placeImages(prompts, starts, flat, imageTokenId, patchesPerToken, language.featureLines);
-  return { tokenIds, positions, predictions, grids: placeInGrids(rows, starts, flat), ...placed };
+  return { tokenIds, positions, predictions, owners, grids: placeInGrids(rows, starts, flat), ...placed };
 }
 
 /** Tokens of a completion that are read: all but the last. */

@@ -10,7 +10,7 @@ import { tokenLossOf } from "../../algorithms/token-loss.ts";
 import { grad, vjp } from "../../compiler/grad.ts";
 import {
   add,
-  cachedAttention,
+  cast,
   dequantize,
   gather,
   lessOrEqual,
@@ -35,9 +35,12 @@ import {
   type Tensor,
 } from "../../compiler/tensor.ts";
 import { type DType, int32 } from "../../core/tensor-data.ts";
+import { adaptedLayers } from "../../models/lora.ts";
 import type { Attend, BlockContext, Model, Stack } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
+import { cachedAttention } from "../../nn/cached-attention.ts";
 import { attention, windowAttention } from "../../nn/layers.ts";
+import { LORA_A, LORA_MASK } from "../../nn/lora.ts";
 import { packedAttention } from "../../nn/packed-attention.ts";
 import { entropy, type SamplingVariant, sampleToken, samplingLogProbs } from "../../nn/sampling.ts";
 
@@ -134,6 +137,8 @@ export interface BlockKind {
   readonly windowed: boolean;
   /** Line "line" of the image tokens' features (inputs as in the stem) is added to what the block leaves. */
   readonly featured: boolean;
+  /** Masks "<layer>.lora_mask" [flat, in] of its adapters' inputs. */
+  readonly dropout: boolean;
 }
 
 /** One block of a stack; `trained` are the local names of the weights that the backward program differentiates. */
@@ -142,13 +147,28 @@ export function blockPrograms(model: Model, stack: Stack, kind: BlockKind, train
   const context = kind.packed ? rotaryInputs(stack, 1, "flat") : rotaryInputs(stack, "rows", "tokens");
   const x = float("x", "flat", stack.width);
   const mixing = mixingInputs(kind);
-  const inputs = { x, ...context, ...mixing.inputs, ...weightsFed };
-  const y = stack.block(weights, x, { ...context, attend: mixing.attend });
+  const dropout = kind.dropout ? maskInputs(model, stack.blockWeights, stack.blockPrefix(0), "flat") : noMasks;
+  const inputs = { x, ...context, ...mixing.inputs, ...weightsFed, ...dropout.inputs };
+  const y = stack.block({ ...weights, ...dropout.factors }, x, { ...context, attend: mixing.attend });
   if (!kind.featured) return blockPair(inputs, y, ["x", ...trained]);
   const { features, imageIndex } = stemInputs(model);
   const line = ints("line");
   const added = addFeatures(y, features, imageIndex, line);
   return blockPair({ ...inputs, features, imageIndex, line }, added, ["x", "features", ...trained]);
+}
+
+const noMasks = { inputs: {}, factors: {} };
+
+/** Masks of the adapters among a part's weights, and the factors that they stand for: 0 and 1 / (1 − rate). */
+function maskInputs(model: Model, names: readonly string[], prefix: string, lines: string) {
+  const masks = adaptedLayers(names).map((layer) => {
+    const width = model.weights[`${prefix}${layer}.${LORA_A}`]!.shape[1]!;
+    const name = `${layer}.${LORA_MASK}`;
+    return [name, input(name, "uint8", [lines, width])] as const;
+  });
+  const scale = scalar(1 / (1 - (model.adapterDropout ?? 0)));
+  const factors = masks.map(([name, mask]) => [name, mul(cast(mask, "float32"), scale)] as const);
+  return { inputs: Object.fromEntries(masks), factors: Object.fromEntries(factors) };
 }
 
 /** How a block of this kind mixes tokens, and the inputs that this needs. */
@@ -192,8 +212,8 @@ function layoutInputs() {
 
 function rotaryInputs(stack: Stack, rows: Dim, tokens: Dim): Pick<BlockContext, "cos" | "sin"> {
   return {
-    cos: float("cos", rows, tokens, stack.headDim),
-    sin: float("sin", rows, tokens, stack.headDim),
+    cos: float("cos", rows, tokens, stack.headDim / 2),
+    sin: float("sin", rows, tokens, stack.headDim / 2),
   };
 }
 
@@ -211,12 +231,14 @@ export function visionStemPrograms(model: Model, trained: readonly string[]): Pr
   return pair(inputs, vision.stem(weights, patches, { lines, weights: shares }), trained);
 }
 
-export function visionHeadPrograms(model: Model, trained: readonly string[]): ProgramPair {
+export function visionHeadPrograms(model: Model, trained: readonly string[], withDropout = false): ProgramPair {
   const { vision } = model;
   const { weights, inputs: weightsFed } = weightInputs(model, vision.headWeights);
   const outputs = vision.headBlocks.map((block) => float(blockOutput(block), "flat", vision.width));
   const inputs = Object.fromEntries(vision.headBlocks.map((block, i) => [blockOutput(block), outputs[i]!]));
-  return pair({ ...inputs, ...weightsFed }, vision.head(weights, outputs), [...Object.keys(inputs), ...trained]);
+  const dropout = withDropout ? maskInputs(model, vision.headWeights, "", "features") : noMasks;
+  const y = vision.head({ ...weights, ...dropout.factors }, outputs);
+  return pair({ ...inputs, ...weightsFed, ...dropout.inputs }, y, [...Object.keys(inputs), ...trained]);
 }
 
 /** The vision head's input for what a block leaves. */
@@ -321,40 +343,47 @@ export function logitsProgram(model: Model): Program {
 }
 
 /**
- * The whole language model over a key-value cache: a prompt at once into an empty cache, or one token for each of many
- * rows; then one sampled token for each line of "last" (indices into the flat tokens). Layer i's weights are inputs under
- * their whole names, its cache "keys.i" and "values.i" [rows, keyValueHeads, capacity, headDim], which "next.keys.i" and "next.values.i" extend.
+ * The whole language model over key-value caches: a prompt at once over empty caches, or one token for each of many rows;
+ * then one sampled token for each line of "last" (indices into the flat tokens). Layer i's weights are inputs under their
+ * whole names. Its caches are "prompt.keys.i" and "prompt.values.i" [groups, keyValueHeads, prompt, headDim] and
+ * "past.keys.i" and "past.values.i" [rows, keyValueHeads, past, headDim]; "keys.i" and "values.i" are the new tokens' own.
+ * Caches are never outputs: whatever a program returns is copied on its way to JavaScript.
  */
 export function generateProgram(model: Model, sampling: SamplingVariant): Program {
   const { language } = model;
-  const { depth, heads, keyValueHeads, headDim } = language;
+  const { depth, keyValueHeads, headDim } = language;
   const { weights, inputs: weightsFed } = weightInputs(model, [
     ...new Set([...language.stemWeights, ...language.headWeights, ...layerWeights(language)]),
   ]);
   const stem = stemInputs(model);
   const context = rotaryInputs(language, "rows", "tokens");
-  const lastPosition = ints("lastPosition", "rows");
-  const length = ints("length");
+  const layout = {
+    rowAt: ints("rowAt", "groupPlaces"),
+    placeOf: ints("placeOf", "rows"),
+    promptBias: float("promptBias", "groups", "prompt"),
+    pastBias: float("pastBias", "rows", "past"),
+    causal: float("causal", "tokens", "tokens"),
+  };
   const last = ints("last", "samples");
   const uniform = float("uniform", "samples");
   const t = samplingInputs(model, "samples", 1);
   const caches: Record<string, Tensor> = {};
-  const extended: Record<string, Tensor> = {};
+  const added: Record<string, Tensor> = {};
+  const cache = (name: string, ...shape: Dim[]) => {
+    caches[name] = float(name, ...shape, headDim);
+    return caches[name];
+  };
   let x = language.stem(weights, stem);
   for (let i = 0; i < depth; i++) {
-    const cache = (kind: string) => float(`${kind}.${i}`, "rows", keyValueHeads, "capacity", headDim);
-    const [pastKeys, pastValues] = [cache("keys"), cache("values")];
+    const cached = (kind: "keys" | "values") => ({
+      prompt: cache(`prompt.${kind}.${i}`, "groups", keyValueHeads, "prompt"),
+      past: cache(`past.${kind}.${i}`, "rows", keyValueHeads, "past"),
+    });
+    const held = { keys: cached("keys"), values: cached("values") };
     const attend: Attend = (query, key, value) => {
-      const merge = (part: Tensor) =>
-        reshape(part, [part.shape[0]!, part.shape[1]!, (part.shape[2] as number) * headDim]);
-      const result = cachedAttention(
-        { query: merge(query), key: merge(key), value: merge(value), pastKeys, pastValues, lastPosition, length },
-        { heads, keyValueHeads },
-      );
-      caches[`keys.${i}`] = pastKeys;
-      caches[`values.${i}`] = pastValues;
-      extended[`next.keys.${i}`] = result.keys;
-      extended[`next.values.${i}`] = result.values;
+      const result = cachedAttention(query, key, value, held, layout);
+      added[`keys.${i}`] = result.keys;
+      added[`values.${i}`] = result.values;
       return result.output;
     };
     x = language.block(localWeights(language, weights, i), x, { ...context, attend });
@@ -365,8 +394,8 @@ export function generateProgram(model: Model, sampling: SamplingVariant): Progra
   const logProbs = samplingLogProbs(language.head(weights, gather(x, last)), sampling, t);
   const { token, logProb } = sampleToken(logProbs, sampling, uniform);
   return {
-    inputs: { ...stem, ...context, lastPosition, length, last, uniform, ...t, ...caches, ...weightsFed },
-    outputs: { token, logProb, ...extended },
+    inputs: { ...stem, ...context, ...layout, last, uniform, ...t, ...caches, ...weightsFed },
+    outputs: { token, logProb, ...added },
   };
 }
 

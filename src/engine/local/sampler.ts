@@ -42,7 +42,8 @@ export async function sampleCompletions(
   const decoder = new Decoder(compute, values, {
     rows: Math.min(o.rows, prompts.length * o.numGenerations),
     cacheBytes: Infinity,
-    capacity: longest + o.maxCompletionLength,
+    prompts: prompts.length,
+    promptCapacity: longest,
     stopTokenIds: o.stopTokenIds,
     encode: async () => features,
   });

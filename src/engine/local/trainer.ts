@@ -9,6 +9,7 @@ import type { SamplingVariant } from "../../nn/sampling.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 import type { ForwardBackwardResult, ScoringOptions, TokenBatch, TokenScores, TrainingGroup } from "../engine.ts";
 import type { BlockFeeds, BlockStates, Compute, Keeping } from "./compute.ts";
+import { type Dropout, dropoutMasks, lineKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import { layOut, type MicroBatch, type Prediction, packRows, splitRows } from "./packing.ts";
 import { languageStemPrograms, lossProgram, scoreProgram } from "./programs.ts";
@@ -19,6 +20,8 @@ import { visionNames, type WeightStore } from "./weight-store.ts";
 const HEAD_NUMBERS = 1 << 22;
 const HEAD_LINES = 128;
 
+export const DEFAULT_ACTIVATION_BYTES = 2e9;
+
 export interface MicroBatchOptions {
   /** Tokens of one micro-batch, padding included. */
   readonly microBatchTokens: number;
@@ -26,6 +29,8 @@ export interface MicroBatchOptions {
   readonly activationBytes?: number;
   /** Features of images under the weights that are used. */
   readonly features?: FeatureCache | null;
+  /** What the adapters of a model with dropout drop in a forward and backward pass. */
+  readonly dropout?: Dropout | null;
 }
 
 /** Log-probs and entropies of every completion token under `values`. */
@@ -73,12 +78,16 @@ export async function forwardBackward(
   const { groups, loss, scoring } = batch;
   const result = emptyScores(groups);
   const trainVision = visionNames(model).some((name) => store.trainable.has(name));
-  const keeping: Keeping = { trainable: store.trainable, budget: { bytes: o.activationBytes ?? 2e9 } };
+  const keeping: Keeping = {
+    trainable: store.trainable,
+    budget: { bytes: o.activationBytes ?? DEFAULT_ACTIVATION_BYTES },
+  };
+  const dropout = o.dropout ?? null;
   const encoded = await encodeImages(
     compute,
     store.values,
     imagesOf(groups),
-    trainVision ? { keeping } : { cache: o.features ?? null },
+    trainVision ? { keeping, dropout } : { cache: o.features ?? null },
   );
   const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
   const variant = variantOf(scoring);
@@ -90,7 +99,7 @@ export async function forwardBackward(
   );
   let total = 0;
   for (const micro of microBatches(model, groups, o)) {
-    const feeds = languageFeeds(model, micro, encoded);
+    const feeds = languageFeeds(model, micro, encoded, dropout);
     const forward = await runLanguage(compute, store.values, micro, encoded, keeping, feeds);
     const hidden = forward.states.at(-1)!;
     const dHidden = new Float32Array(hidden.data.length);
@@ -123,8 +132,8 @@ export async function forwardBackward(
     );
     await stemBackward(compute, store, feeds, dx, trainVision ? addFeatures : null);
   }
-  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, keeping.budget);
-  return { ...result, loss: total };
+  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, keeping.budget, dropout);
+  return { ...result, loss: total, dropout: dropout !== null };
 }
 
 /** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first; without `keeping` the last only. */
@@ -173,13 +182,24 @@ interface LanguageFeeds {
   readonly block: BlockFeeds;
 }
 
-function languageFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages): LanguageFeeds {
+function languageFeeds(
+  model: Model,
+  micro: MicroBatch,
+  encoded: EncodedImages,
+  dropout: Dropout | null = null,
+): LanguageFeeds {
   const stem = stemFeeds(model, micro, encoded);
   const { features, imageIndex } = stem;
   const rows = rowFeeds(model, micro);
-  const { featureLines } = model.language;
-  const block: BlockFeeds = (index) =>
-    index + 1 < featureLines ? { ...rows, features, imageIndex, line: int32([], [index + 1]) } : rows;
+  const { featureLines, blockWeights, blockPrefix } = model.language;
+  const lines = dropout === null ? [] : lineKeys(dropout.key, micro.owners);
+  const masks = (index: number) =>
+    dropout === null ? {} : dropoutMasks(model, dropout.rate, blockWeights, blockPrefix(index), lines);
+  const block: BlockFeeds = (index) => ({
+    ...rows,
+    ...masks(index),
+    ...(index + 1 < featureLines ? { features, imageIndex, line: int32([], [index + 1]) } : {}),
+  });
   return { stem, block };
 }
 
@@ -196,7 +216,7 @@ function stemFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages) {
 
 function rowFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatch): Params<TensorData> {
   const { cos, sin } = language.rotary(positions);
-  const table = [1, tokenIds.length, language.headDim];
+  const table = [1, tokenIds.length, language.headDim / 2];
   const { rows, prompt, group, completion, promptTokens, completionTokens, placeOf, promptBias } = grids;
   return {
     cos: float32(table, cos),
@@ -212,7 +232,7 @@ function rowFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatc
 }
 
 /** [size, size]: 0 for what a token sees, itself and its forerunners. */
-function causalMask(size: number): TensorData {
+export function causalMask(size: number): TensorData {
   const mask = new Float32Array(size * size);
   for (let t = 0; t < size; t++) mask.fill(EXCLUDED, t * size + t + 1, (t + 1) * size);
   return float32([size, size], mask);
@@ -226,8 +246,13 @@ function* microBatches(model: Model, groups: readonly TrainingGroup[], o: MicroB
   }
 }
 
-function* headChunks({ predictions }: MicroBatch, { language }: Model): Generator<readonly Prediction[]> {
-  const lines = Math.max(HEAD_LINES, Math.floor(HEAD_NUMBERS / language.vocabularySize));
+/** Positions that meet the vocabulary together. */
+export function headLines({ language }: Model): number {
+  return Math.max(HEAD_LINES, Math.floor(HEAD_NUMBERS / language.vocabularySize));
+}
+
+function* headChunks({ predictions }: MicroBatch, model: Model): Generator<readonly Prediction[]> {
+  const lines = headLines(model);
   for (let i = 0; i < predictions.length; i += lines) yield predictions.slice(i, i + lines);
 }
 

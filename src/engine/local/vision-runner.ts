@@ -3,15 +3,16 @@
 import type { Params } from "../../compiler/tensor.ts";
 import type { ImageFeatures } from "../../core/records.ts";
 import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
-import type { LearnedPositions, VisionStack } from "../../models/model.ts";
+import type { LearnedPositions, Model, VisionStack } from "../../models/model.ts";
 import type { BlockFeeds, BlockStates, Compute, Keeping } from "./compute.ts";
+import { type Dropout, dropoutMasks, lineKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import { blockOutput, visionHeadPrograms, visionStemPrograms } from "./programs.ts";
 import type { WeightStore } from "./weight-store.ts";
 import { windowFeeds } from "./window-feeds.ts";
 
 /** Patches that one run of the tower takes at most, unless a single frame has more. */
-const MAX_PATCHES = 4096;
+export const MAX_PATCHES = 4096;
 
 /** Encoded images by content hash, and what the backward pass needs. */
 export interface EncodedImages {
@@ -40,11 +41,15 @@ export async function encodeImages(
   compute: Compute,
   values: Params<TensorData>,
   images: Iterable<ImageFeatures>,
-  o: { readonly keeping?: Keeping | null; readonly cache?: FeatureCache | null } = {},
+  o: {
+    readonly keeping?: Keeping | null;
+    readonly cache?: FeatureCache | null;
+    readonly dropout?: Dropout | null;
+  } = {},
 ): Promise<EncodedImages> {
   const { model } = compute;
   const { vision } = model;
-  const { keeping = null, cache = null } = o;
+  const { keeping = null, cache = null, dropout = null } = o;
   const features = new Map<string, Float32Array>();
   const runs: VisionRun[] = [];
   const missing: ImageFeatures[] = [];
@@ -54,10 +59,14 @@ export async function encodeImages(
     else features.set(image.sha256, known);
   }
   for (const frames of batchBySize(missing)) {
-    const feeds = visionFeeds(vision, frames);
+    const feeds = visionFeeds(model, frames, dropout);
     const forward = await runVision(compute, values, feeds, keeping ?? headInputs(vision));
-    const head = { ...headFeeds(vision, forward.states), ...values };
-    const y = await compute.forward("vision.head", (trained) => visionHeadPrograms(model, trained), head);
+    const head = { ...headFeeds(vision, forward.states), ...feeds.head, ...values };
+    const y = await compute.forward(
+      headKey(dropout),
+      (trained) => visionHeadPrograms(model, trained, dropout !== null),
+      head,
+    );
     const size = y.data.length / frames.length;
     for (const [i, { image, index }] of frames.entries()) {
       const own = features.get(image.sha256) ?? new Float32Array(image.grid[0] * size);
@@ -89,14 +98,19 @@ export async function encodeEach(
 export interface VisionFeeds {
   readonly stem: Params<TensorData>;
   readonly block: BlockFeeds;
+  /** Masks of the head's adapters. */
+  readonly head: Params<TensorData>;
 }
 
+const headKey = (dropout: Dropout | null) => (dropout === null ? "vision.head" : "vision.head.dropout");
+
 /** Feeds of frames of equal patch count. */
-export function visionFeeds(vision: VisionStack, batch: readonly Frame[]): VisionFeeds {
+export function visionFeeds(model: Model, batch: readonly Frame[], dropout: Dropout | null = null): VisionFeeds {
+  const { vision } = model;
   const count = patchCount(batch[0]!);
   const flat = batch.length * count;
   const tables = batch.map(({ grid }) => vision.rotary(grid));
-  const shape = [batch.length, count, vision.headDim];
+  const shape = [batch.length, count, vision.headDim / 2];
   const rotary = {
     cos: float32(shape, concatenated(tables.map((table) => table.cos))),
     sin: float32(shape, concatenated(tables.map((table) => table.sin))),
@@ -107,7 +121,22 @@ export function visionFeeds(vision: VisionStack, batch: readonly Frame[]): Visio
     patches: float32([flat, vision.patchSize], concatenated(batch.map(({ patches }) => patches))),
     ...(learnedPositions === null ? {} : positionFeeds(learnedPositions, batch)),
   };
-  return { stem, block: (index) => (windows?.hasWindows(index) ? within : rotary) };
+  const plain: BlockFeeds = (index) => (windows?.hasWindows(index) ? within : rotary);
+  if (dropout === null) return { stem, block: plain, head: {} };
+  const linesOf = (perFrame: number) =>
+    lineKeys(
+      dropout.key,
+      batch.flatMap(({ image, index }) =>
+        Array.from({ length: perFrame }, (_, i) => [image.sha256, index * perFrame + i] as const),
+      ),
+    );
+  const masks = (names: readonly string[], prefix: string, perFrame: number) =>
+    dropoutMasks(model, dropout.rate, names, prefix, linesOf(perFrame));
+  return {
+    stem,
+    block: (index) => ({ ...plain(index), ...masks(vision.blockWeights, vision.blockPrefix(index), count) }),
+    head: masks(vision.headWeights, "", count / vision.patchesPerToken),
+  };
 }
 
 function positionFeeds({ taps, of }: LearnedPositions, batch: readonly Frame[]): Params<TensorData> {
@@ -146,6 +175,7 @@ export async function backwardImages(
   encoded: EncodedImages,
   cotangents: ReadonlyMap<string, Float32Array>,
   budget: Keeping["budget"],
+  dropout: Dropout | null,
 ): Promise<void> {
   const { model } = compute;
   const { vision, language } = model;
@@ -155,11 +185,12 @@ export async function backwardImages(
     const head = {
       ...headFeeds(vision, forward.states),
       "d.y": float32([dy.length / width, width], dy),
+      ...feeds.head,
       ...store.values,
     };
-    const headPrograms = (trained: readonly string[]) => visionHeadPrograms(model, trained);
+    const headPrograms = (trained: readonly string[]) => visionHeadPrograms(model, trained, dropout !== null);
     const headOptions = { store, weights: vision.headWeights, wrt: vision.headBlocks.map(blockOutput) };
-    const dHead = await compute.backward("vision.head", headPrograms, head, headOptions);
+    const dHead = await compute.backward(headKey(dropout), headPrograms, head, headOptions);
     const dOutputs = new Map(vision.headBlocks.map((block) => [block, dHead[blockOutput(block)]!]));
     const dx = await compute.blocksBackward("vision.block", vision, store, forward, dOutputs, feeds.block, { budget });
     const stem = { ...feeds.stem, "d.y": dx, ...store.values };

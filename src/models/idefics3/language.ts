@@ -34,13 +34,12 @@ function rotaryFrequencies({ theta, stretch }: Rope, headDim: number): readonly 
 
 function rotaryTable(positions: Int32Array, frequencies: readonly number[]): RotaryTable {
   const half = frequencies.length;
-  const cos = new Float32Array(positions.length * 2 * half);
+  const cos = new Float32Array(positions.length * half);
   const sin = new Float32Array(cos.length);
   for (const [t, position] of positions.entries()) {
     for (const [d, frequency] of frequencies.entries()) {
-      const at = t * 2 * half + d;
-      cos[at] = cos[at + half] = Math.cos(position * frequency);
-      sin[at] = sin[at + half] = Math.sin(position * frequency);
+      cos[t * half + d] = Math.cos(position * frequency);
+      sin[t * half + d] = Math.sin(position * frequency);
     }
   }
   return { cos, sin };

@@ -55,7 +55,7 @@ export function visionStack(config: Idefics3Config): VisionStack {
     },
     // Nothing is rotated: of these a block reads the shape alone.
     rotary: ([, rows, columns]) => {
-      const unread = new Float32Array(rows * columns * headDim);
+      const unread = new Float32Array((rows * columns * headDim) / 2);
       return { cos: unread, sin: unread };
     },
   };

@@ -68,20 +68,19 @@ function languageBlock(weights: Params<Tensor>, x: Tensor, context: BlockContext
   return add(attended, linear("mlp.down_proj", gated));
 }
 
-/** Each frequency turns with one of the position's axes (time, height, width); halves repeat. */
+/** Each frequency turns with one of the position's axes (time, height, width). */
 function languageRotary(positions: Int32Array, config: TextConfig): RotaryTable {
   const { headDim, ropeTheta, ropeAxes } = config;
   const tokens = positions.length / 3;
   const half = headDim / 2;
   const frequency = Array.from({ length: half }, (_, d) => 1 / ropeTheta ** ((2 * d) / headDim));
-  const cos = new Float32Array(tokens * headDim);
-  const sin = new Float32Array(tokens * headDim);
+  const cos = new Float32Array(tokens * half);
+  const sin = new Float32Array(tokens * half);
   for (let t = 0; t < tokens; t++) {
     for (let d = 0; d < half; d++) {
       const angle = positions[ropeAxes[d]! * tokens + t]! * frequency[d]!;
-      const at = t * headDim + d;
-      cos[at] = cos[at + half] = Math.cos(angle);
-      sin[at] = sin[at + half] = Math.sin(angle);
+      cos[t * half + d] = Math.cos(angle);
+      sin[t * half + d] = Math.sin(angle);
     }
   }
   return { cos, sin };

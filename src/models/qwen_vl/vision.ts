@@ -110,19 +110,20 @@ function patchSize({ channels, temporalPatch, patch }: VisionConfig): number {
   return channels * temporalPatch * patch ** 2;
 }
 
-/** Angles of (row, column): a quarter of the head's width each, the two quarters then repeated. */
+/** Angles of (row, column): a quarter of the head's width each. */
 function visionRotary(grid: Grid, { merge, ropeTheta }: VisionConfig, headDim: number): RotaryTable {
   const positions = visionPositions(grid, merge);
   const patches = positions.length / 2;
   const quarter = headDim / 4;
-  const cos = new Float32Array(patches * headDim);
-  const sin = new Float32Array(patches * headDim);
+  const half = headDim / 2;
+  const cos = new Float32Array(patches * half);
+  const sin = new Float32Array(patches * half);
   for (let i = 0; i < patches; i++) {
-    for (let d = 0; d < headDim; d++) {
-      const axis = Math.floor(d / quarter) % 2;
-      const angle = positions[2 * i + axis]! / ropeTheta ** ((2 * (d % quarter)) / (headDim / 2));
-      cos[i * headDim + d] = Math.cos(angle);
-      sin[i * headDim + d] = Math.sin(angle);
+    for (let d = 0; d < half; d++) {
+      const axis = Math.floor(d / quarter);
+      const angle = positions[2 * i + axis]! / ropeTheta ** ((2 * (d % quarter)) / half);
+      cos[i * half + d] = Math.cos(angle);
+      sin[i * half + d] = Math.sin(angle);
     }
   }
   return { cos, sin };

@@ -3,7 +3,6 @@ import {
   add,
   argmax,
   broadcastTo,
-  cachedAttention,
   concat,
   cumulativeSum,
   dequantize,
@@ -28,6 +27,8 @@ import {
   pick,
   quantizedMatmul,
   reshape,
+  rmsNorm,
+  rotate,
   scatterAdd,
   sigmoid,
   slice,
@@ -51,22 +52,6 @@ const floats = (...shape: Dim[]) => input("floats", "float32", shape);
 const ints = (...shape: Dim[]) => input("ints", "int32", shape);
 const bytes = (...shape: Dim[]) => input("bytes", "uint8", shape);
 const bools = (...shape: Dim[]) => input("bools", "bool", shape);
-
-const attention = () =>
-  cachedAttention(
-    {
-      query: floats(1, 2, 24),
-      key: floats(1, 2, 8),
-      value: floats(1, 2, 8),
-      pastKeys: floats(1, 1, 4, 8),
-      pastValues: floats(1, 1, 4, 8),
-      lastPosition: ints(1),
-      length: ints(),
-    },
-    { heads: 2, keyValueHeads: 1 },
-  ).output;
-const attentionMessage =
-  "cachedAttention: 2 heads over 1 do not fit [1, 2, 24] [1, 2, 8] [1, 2, 8] [1, 1, 4, 8] [1, 1, 4, 8]";
 
 /** Null where the op takes any tensor. */
 export const badCalls: Record<keyof typeof ops, BadCall | null> = {
@@ -128,6 +113,15 @@ export const badCalls: Record<keyof typeof ops, BadCall | null> = {
     call: () => quantizedMatmul(floats(2, 32), bytes(4, 32), floats(4, 2), 4),
     message: "quantizedMatmul: expected lines of 64 numbers, got [2, 32]",
   },
+  rmsNorm: {
+    call: () => rmsNorm(floats(2, 3), floats(2), 1e-6),
+    message: "rmsNorm: expected one weight for each number of a known last axis, got [2, 3] and [2]",
+  },
+  rotate: {
+    call: () => rotate(floats(1, 2, 3, 4), floats(1, 2, 4), floats(1, 2, 4)),
+    message:
+      "rotate: expected [rows, tokens, heads, headDim] and two [rows, tokens, headDim / 2], got [1, 2, 3, 4] [1, 2, 4] [1, 2, 4]",
+  },
   takeLines: {
     call: () => takeLines(floats(4, 3), ints(2), ints(3)),
     message:
@@ -149,7 +143,4 @@ export const badCalls: Record<keyof typeof ops, BadCall | null> = {
     call: () => pick(floats(2, 3), ints(3)),
     message: "pick: expected one int32 index per vector of [2, 3], got [3]",
   },
-  cachedAttention: { call: attention, message: attentionMessage },
-  extendedKeys: { call: attention, message: attentionMessage },
-  extendedValues: { call: attention, message: attentionMessage },
 };

@@ -1,8 +1,8 @@
 /** Every op's conformance cases; an op without any is a compile error. */
 import type { ops } from "../../../src/compiler/ops/index.ts";
-import { attentionCases } from "./attention-cases.ts";
 import type { Case } from "./case.ts";
 import { binaryCases, unaryCases } from "./elementwise-cases.ts";
+import { fusedCases } from "./fused-cases.ts";
 import { layoutCases } from "./layout-cases.ts";
 import { productCases } from "./product-cases.ts";
 import { quantizedCases } from "./quantized-cases.ts";
@@ -19,5 +19,5 @@ export const cases: Record<keyof typeof ops, readonly Case[]> = {
   ...productCases,
   ...layoutCases,
   ...quantizedCases,
-  ...attentionCases,
+  ...fusedCases,
 };

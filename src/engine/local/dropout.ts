@@ -1,0 +1,66 @@
+/**
+ * Dropout on the input of adapters (PEFT's lora_dropout): masks are drawn from seed, update, layer and token alone, so that
+ * a block that is computed again, another split into micro-batches and a resumed run meet the same ones.
+ */
+import type { Params } from "../../compiler/tensor.ts";
+import { fold, type RandomKey, randomKey, uint32 } from "../../core/random.ts";
+import { type TensorData, tensorData } from "../../core/tensor-data.ts";
+import { adaptedLayers } from "../../models/lora.ts";
+import type { Model } from "../../models/model.ts";
+import { LORA_A, LORA_MASK } from "../../nn/lora.ts";
+
+/** What is dropped in one forward and backward pass. */
+export interface Dropout {
+  /** Share of the numbers that are set to zero. */
+  readonly rate: number;
+  readonly key: RandomKey;
+}
+
+/** A key for each line: who it belongs to and its place there, whatever else is computed beside it. */
+export function lineKeys(
+  key: RandomKey,
+  lines: Iterable<readonly [owner: number | string, place: number]>,
+): RandomKey[] {
+  const owners = new Map<number | string, RandomKey>();
+  return Array.from(lines, ([owner, place]) => {
+    let own = owners.get(owner);
+    if (own === undefined) {
+      own = fold(key, owner);
+      owners.set(owner, own);
+    }
+    return fold(own, place);
+  });
+}
+
+/** Masks [lines, in] (1 keeps, 0 drops) of all adapters among a part's weights; `prefix` makes their names whole. */
+export function dropoutMasks(
+  model: Model,
+  rate: number,
+  weights: readonly string[],
+  prefix: string,
+  lines: readonly RandomKey[],
+): Params<TensorData> {
+  return Object.fromEntries(
+    adaptedLayers(weights).map((layer) => {
+      const width = model.weights[`${prefix}${layer}.${LORA_A}`]!.shape[1]!;
+      const salt = uint32(randomKey(0, prefix + layer), 0);
+      return [`${layer}.${LORA_MASK}`, maskOf(rate, width, lines, salt)];
+    }),
+  );
+}
+
+/** Goes from one dropped number of a line to the next: the gaps between them are distributed geometrically. */
+function maskOf(rate: number, width: number, lines: readonly RandomKey[], salt: number): TensorData {
+  const mask = new Uint8Array(lines.length * width).fill(1);
+  const scale = 1 / Math.log1p(-rate);
+  for (const [i, line] of lines.entries()) {
+    const key = fold(line, salt);
+    let at = -1;
+    for (let draw = 0; ; draw++) {
+      at += 1 + Math.floor(Math.log((uint32(key, draw) + 0.5) / 0x100000000) * scale);
+      if (at >= width) break;
+      mask[i * width + at] = 0;
+    }
+  }
+  return tensorData("uint8", [lines.length, width], mask);
+}

@@ -1,0 +1,200 @@
+/** Predicts a run's peak memory from the model's configuration and its largest step: no weight is read, nothing allocated. */
+
+import { defaultLossNumbers, plainVariant } from "../../algorithms/algorithm.ts";
+import { programMemory } from "../../compiler/program-memory.ts";
+import { withQuantizedWeights } from "../../compiler/rewrite.ts";
+import type { Program, Sizes } from "../../compiler/tensor.ts";
+import { sizeOf } from "../../core/tensor-data.ts";
+import type { Model, Stack } from "../../models/model.ts";
+import { type LocalEngineOptions, modelOf, trainableOf } from "./local-core.ts";
+import { type PackedRow, packRows, splitRows } from "./packing.ts";
+import { type BlockKind, blockPrograms, generateProgram, lossProgram, visionHeadPrograms } from "./programs.ts";
+import { DEFAULT_ACTIVATION_BYTES, headLines } from "./trainer.ts";
+import { MAX_PATCHES } from "./vision-runner.ts";
+import { visionNames } from "./weight-store.ts";
+
+/** The largest step that a run may meet. */
+export interface LargestStep {
+  readonly prompts: number;
+  readonly promptTokens: number;
+  /** Of these, tokens that stand for the prompt's image; 0 without one. */
+  readonly imageTokens: number;
+  readonly numGenerations: number;
+  readonly completionTokens: number;
+  /** A frozen copy of what is trained is kept. */
+  readonly reference: boolean;
+}
+
+/** Bytes, by what they are for. */
+export interface MemoryPlan {
+  readonly parts: Readonly<Record<MemoryPart, number>>;
+  readonly total: number;
+}
+
+export type MemoryPart =
+  | "node"
+  | "weights"
+  | "gradients"
+  | "moments"
+  | "reference"
+  | "activations"
+  | "programs"
+  | "key-value cache"
+  | "outputs";
+
+/** Node, ONNX Runtime's libraries and compiled sessions, tokenizer and images of a small run; measured. */
+const NODE_BYTES = 230e6;
+/** What ONNX Runtime's arenas hold for each byte that is alive in them; measured. */
+const ARENA_SHARE = 1.4;
+/** V8 collects arrays that came out of programs when so many bytes are new, or a step is over. */
+const GARBAGE_BYTES = 64e6;
+
+/** The plan of a run with these options, whose steps are at most `step`. */
+export function planMemory(o: LocalEngineOptions, step: LargestStep): MemoryPlan {
+  const model = modelOf(o);
+  const trainable = trainableOf(model, o);
+  const trainedBytes = sum([...trainable].map((name) => 4 * sizeOf(model.weights[name]!.shape)));
+  const trainsVision = visionNames(model).some((name) => trainable.has(name));
+  const budget = { bytes: o.activationBytes ?? DEFAULT_ACTIVATION_BYTES };
+  const quantized = sum(Object.values(model.weights).map(quantizedBytes));
+
+  const runs: number[] = [];
+  const vision = stackMemory(model, model.vision, trainable, visionSizes(model, step), plainKind, {
+    ...{ budget, backward: trainsVision, runs },
+  });
+  const micro = largestMicroBatch(step, o.microBatchTokens);
+  const sizes = packedSizes(model, micro, step);
+  const language = stackMemory(model, model.language, trainable, sizes, packedKind, { budget, backward: true, runs });
+  runs.push(lossMemory(model, trainable), generateMemory(modelOf({ ...o, quantizeFrozen: null }), step, o.rows));
+  if (step.imageTokens > 0) {
+    runs.push(programMemory(visionHeadPrograms(model, []).forward, visionSizes(model, step)).peak);
+  }
+  // An adapter's base in integers is read with sessions that keep nothing between runs; others keep what they once took.
+  const lean = (o.quantizeFrozen ?? null) !== null;
+  const activations = vision.held + language.held;
+  const gradients = vision.gradients + language.gradients;
+  const parts = {
+    node: NODE_BYTES,
+    // The program that samples holds the integers a second time, laid out for its products.
+    weights: sum(Object.values(model.weights).map(storedBytes)) + quantized,
+    gradients: trainedBytes,
+    moments: 2 * trainedBytes,
+    reference: step.reference ? trainedBytes : 0,
+    activations,
+    programs: ARENA_SHARE * (lean ? Math.max(...runs) : sum(runs)),
+    "key-value cache": cacheBytes(model, step, o.rows),
+    outputs: gradients + Math.min(GARBAGE_BYTES, activations + gradients),
+  };
+  return { parts, total: sum(Object.values(parts)) };
+}
+
+const plainKind: BlockKind = { packed: false, windowed: false, featured: false, dropout: false };
+const packedKind: BlockKind = { ...plainKind, packed: true };
+
+/** What a stack's passes hold, and what its programs take while they run (added to `runs`). */
+function stackMemory(
+  model: Model,
+  stack: Stack,
+  trainable: ReadonlySet<string>,
+  sizes: Sizes,
+  kind: BlockKind,
+  o: { readonly budget: { bytes: number }; readonly backward: boolean; readonly runs: number[] },
+): { readonly held: number; readonly gradients: number } {
+  const flat = sizes["flat"]!;
+  if (flat === 0) return { held: 0, gradients: 0 };
+  const trained = stack.blockWeights.filter((name) => trainable.has(stack.blockPrefix(0) + name));
+  const programs = blockPrograms(model, stack, kind, trained);
+  const memory = (program: Program, known = sizes) => programMemory(withQuantizedWeights(program), known);
+  const state = 4 * flat * stack.width;
+  if (!o.backward) {
+    o.runs.push(memory(programs.forward).peak);
+    return { held: 2 * state, gradients: 0 };
+  }
+  const keeping = memory(programs.keeping.forward);
+  const { y, ...kept } = keeping.outputs;
+  const keptBytes = sum(Object.values(kept));
+  let layers = 0;
+  for (; layers < stack.depth && o.budget.bytes > 0 && o.budget.bytes >= (layers > 0 ? keptBytes : 0); layers++) {
+    o.budget.bytes -= keptBytes;
+  }
+  if (layers > 0) o.runs.push(keeping.peak, memory(programs.keeping.backward, keeping.sizes).peak);
+  if (layers < stack.depth) o.runs.push(memory(programs.forward).peak, memory(programs.backward).peak);
+  const gradients = sum(trained.map((name) => 4 * sizeOf(model.weights[stack.blockPrefix(0) + name]!.shape)));
+  return { held: (stack.depth + 1) * state + layers * keptBytes, gradients: 2 * gradients };
+}
+
+/** The rows of the micro-batch with the most tokens. */
+function largestMicroBatch(step: LargestStep, budget: number): readonly PackedRow[] {
+  const completion = { tokenIds: new Int32Array(step.completionTokens), weight: 0, advantage: 0 };
+  const prompt = { text: "", tokenIds: new Int32Array(step.promptTokens), images: [] };
+  const group = { prompt, completions: new Array(step.numGenerations).fill(completion) };
+  const batches = splitRows(packRows(new Array(step.prompts).fill(group), budget), budget);
+  const tokens = (rows: readonly PackedRow[]) => sum(rows.map(({ length }) => length));
+  return batches.reduce((a, b) => (tokens(b) > tokens(a) ? b : a));
+}
+
+function packedSizes(model: Model, rows: readonly PackedRow[], step: LargestStep): Sizes {
+  const group = Math.max(...rows.map(({ completions }) => completions.length));
+  const completion = Math.max(1, step.completionTokens - 1);
+  return {
+    flat: sum(rows.map(({ length }) => length)),
+    packedRows: rows.length,
+    prompt: step.promptTokens,
+    promptPlaces: rows.length * step.promptTokens,
+    completion,
+    completionPlaces: rows.length * group * completion,
+    group,
+    lines: Math.max(1, rows.length * step.imageTokens * model.language.featureLines),
+  };
+}
+
+/** One image as one frame; images run together as far as a run's patches go. */
+function visionSizes({ vision }: Model, { imageTokens, prompts }: LargestStep): Sizes {
+  const tokens = imageTokens * vision.patchesPerToken;
+  const rows = tokens === 0 ? 0 : Math.min(prompts, Math.max(1, Math.floor(MAX_PATCHES / tokens)));
+  return { flat: rows * tokens, rows, tokens, features: rows * imageTokens };
+}
+
+function lossMemory(model: Model, trainable: ReadonlySet<string>): number {
+  const trained = model.language.headWeights.filter((name) => trainable.has(name));
+  const sampling = { greedy: false, topK: 0, topP: false };
+  const program = lossProgram(model, sampling, "clip", plainVariant, trained);
+  const scalars = Object.keys(defaultLossNumbers).length; // their bytes do not count
+  return programMemory(withQuantizedWeights(program), { chunk: headLines(model) }).peak + 4 * scalars;
+}
+
+/** The larger of a prompt at once and a token for every row. */
+function generateMemory(model: Model, step: LargestStep, limit: number): number {
+  const program = generateProgram(model, { greedy: false, topK: 0, topP: false });
+  const rows = Math.min(limit, step.prompts * step.numGenerations);
+  const groups = Math.min(step.prompts, rows);
+  const past = Math.max(1, step.completionTokens - 1);
+  const decoding = { flat: rows, tokens: 1, rows, samples: rows, lines: 1, past, groups, prompt: step.promptTokens };
+  const tokens = step.promptTokens;
+  const prefill = { flat: tokens, tokens, rows: 1, samples: step.numGenerations, past: 1, groups: 1, prompt: 1 };
+  const lines = Math.max(1, step.imageTokens * model.language.featureLines);
+  return Math.max(
+    programMemory(program, { ...decoding, groupPlaces: groups * Math.ceil(rows / groups) }).peak,
+    programMemory(program, { ...prefill, groupPlaces: 1, lines }).peak,
+  );
+}
+
+/** Prompts once each, rows of full length. */
+function cacheBytes({ language }: Model, step: LargestStep, limit: number): number {
+  const rows = Math.min(limit, step.prompts * step.numGenerations);
+  const positions = Math.min(step.prompts, rows) * step.promptTokens + rows * step.completionTokens;
+  return 8 * positions * language.depth * language.keyValueHeads * language.headDim;
+}
+
+function storedBytes(weight: Model["weights"][string]): number {
+  return weight.quantized === undefined ? 4 * sizeOf(weight.shape) : quantizedBytes(weight);
+}
+
+/** Integers and a float32 scale for every 32 of them. */
+function quantizedBytes({ shape, quantized }: Model["weights"][string]): number {
+  return quantized === undefined ? 0 : sizeOf(shape) * (quantized / 8 + 4 / 32);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
+}
