@@ -48,7 +48,7 @@ const arm = z.strictObject({
   cost: z
     .strictObject({ seconds: z.number(), ratio: z.number().nullable() })
     .nullable()
-    .describe("Mean seconds of a run's steps, and their ratio to the reference's."),
+    .describe("Median over seeds of the seconds of a run's steps, and its ratio to the reference's."),
 });
 
 export const studyResultsSchema = z.strictObject({

@@ -38,11 +38,11 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
   const compared = chosen.map(({ name }) => (name === study.reference ? null : difference(of(name), reference)));
   const adjusted = holm(compared.flatMap((found) => (found === null ? [] : [found.p])));
   let next = 0;
-  const baseSeconds = meanOf(reference.flatMap(({ seconds }) => seconds ?? []));
+  const baseSeconds = medianOf(reference.flatMap(({ seconds }) => seconds ?? []));
   const arms = chosen.map((arm, i): StudyArm => {
     const own = of(arm.name);
     const found = compared[i] ?? null;
-    const seconds = meanOf(own.flatMap((run) => run.seconds ?? []));
+    const seconds = medianOf(own.flatMap((run) => run.seconds ?? []));
     return {
       name: arm.name,
       about: arm.about,
@@ -175,6 +175,11 @@ function meansOf(records: readonly Readonly<Record<string, number>>[]): Record<s
 
 function meanOf(values: readonly number[]): number | null {
   return values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
+}
+
+/** Of times, which a busy or sleeping machine draws out. */
+function medianOf(values: readonly number[]): number | null {
+  return values.length === 0 ? null : [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)]!;
 }
 
 /** Standard deviation of a sample; null for fewer than two. */
