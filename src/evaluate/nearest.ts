@@ -49,17 +49,39 @@ export function nearestIndices(
   // Question by question: all similarities of words at once would be too many to hold.
   for (const asking of grouped(examples.map(({ question }) => question))) {
     const words = similarity(normalisedTokens(examples[asking[0]!]!.question));
+    const bestOf = remembered((type: string) => {
+      const of = (i: number) => words[texts.numbers[i]!]!;
+      return bestByImage(ofType(type), images.numbers, images.distinct.length, of);
+    });
     for (const e of asking) {
       const { images: own, answerType } = examples[e]!;
       const looks = looksOf(own[0]?.path ?? "");
       let highest = Number.NEGATIVE_INFINITY;
-      for (const i of ofType(answerType)) {
-        const score = words[texts.numbers[i]!]! + looks[images.numbers[i]!]!;
-        if (score > highest) [nearest[e], highest] = [i, score];
+      for (const [i, alike] of bestOf(answerType)) {
+        const score = alike + looks[images.numbers[i]!]!;
+        if (score > highest || (score === highest && i < nearest[e]!)) [nearest[e], highest] = [i, score];
       }
     }
   }
   return nearest;
+}
+
+/** For each image the first of its questions whose words are most alike, so that many askers of one question share the search. */
+function bestByImage(
+  candidates: Int32Array,
+  imageOf: Int32Array,
+  images: number,
+  alike: (i: number) => number,
+): readonly (readonly [index: number, alike: number])[] {
+  const best = new Int32Array(images).fill(-1);
+  for (const i of candidates) {
+    const known = best[imageOf[i]!]!;
+    if (known < 0 || alike(i) > alike(known)) best[imageOf[i]!] = i;
+  }
+  return Array.from(
+    best.filter((i) => i >= 0),
+    (i) => [i, alike(i)] as const,
+  );
 }
 
 function withFewImages(train: readonly Example[]): readonly Example[] {
