@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../core/errors.ts";
 import type { Message } from "../core/records.ts";
-import { promptTemplate, renderChat } from "./chat-template.ts";
+import { chatRenderer, promptTemplate } from "./chat-template.ts";
+
+const renderChat = chatRenderer();
 
 const templates = "../shared/models/chat_templates";
 const text = (words: string) => ({ type: "text", text: words }) as const;

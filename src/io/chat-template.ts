@@ -12,34 +12,46 @@ export interface ChatTemplateOptions {
   readonly variables?: Readonly<Record<string, string>>;
 }
 
+/** Renders messages by a template to a prompt's text; throws UserError where the template cannot. */
+export type RenderChat = (template: string, messages: readonly Message[], options?: ChatTemplateOptions) => string;
+
 /**
- * A template that mentions images gets every message's content as a list of parts; one that does not is written for
- * strings and gets the texts joined, and an image is then a UserError.
+ * A renderer that keeps the templates it has read. One that mentions images gets every message's content as a list of parts;
+ * one that does not is written for strings and gets the texts joined, and an image is then a UserError.
  */
-export function renderChat(template: string, messages: readonly Message[], options: ChatTemplateOptions = {}): string {
-  const takesParts = /image/.test(template);
-  if (!takesParts && messages.some((message) => message.content.some((part) => part.type === "image"))) {
-    throw new UserError(
-      "the model's chat template has no place for images: use the template of a vision-language model",
-    );
-  }
-  const plain = messages.map(({ role, content }) => ({
-    role,
-    content: takesParts
-      ? content.map((part) => (part.type === "image" ? { type: "image" } : { type: "text", text: part.text }))
-      : content.map((part) => (part.type === "text" ? part.text : "")).join(""),
-  }));
-  try {
-    return createTimeLimit()("rendering it", () =>
-      new Template(template).render({
-        ...options.variables,
-        messages: plain,
-        add_generation_prompt: options.addGenerationPrompt ?? false,
-      }),
-    );
-  } catch (error) {
-    throw new UserError(`the model's chat template cannot be rendered: ${messageOf(error)}`, { cause: error });
-  }
+export function chatRenderer(): RenderChat {
+  const limit = createTimeLimit();
+  const known = new Map<string, Template>();
+  const read = (template: string) => {
+    const found = known.get(template) ?? new Template(template);
+    known.set(template, found);
+    return found;
+  };
+  return (template, messages, options = {}) => {
+    const takesParts = /image/.test(template);
+    if (!takesParts && messages.some((message) => message.content.some((part) => part.type === "image"))) {
+      throw new UserError(
+        "the model's chat template has no place for images: use the template of a vision-language model",
+      );
+    }
+    const plain = messages.map(({ role, content }) => ({
+      role,
+      content: takesParts
+        ? content.map((part) => (part.type === "image" ? { type: "image" } : { type: "text", text: part.text }))
+        : content.map((part) => (part.type === "text" ? part.text : "")).join(""),
+    }));
+    try {
+      return limit("rendering it", () =>
+        read(template).render({
+          ...options.variables,
+          messages: plain,
+          add_generation_prompt: options.addGenerationPrompt ?? false,
+        }),
+      );
+    } catch (error) {
+      throw new UserError(`the model's chat template cannot be rendered: ${messageOf(error)}`, { cause: error });
+    }
+  };
 }
 
 /** How a family writes what no chat template says. */

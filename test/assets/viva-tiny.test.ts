@@ -4,9 +4,11 @@ import { describe, expect, it } from "vitest";
 import { promptStyle, questionMessages, targetText } from "../../src/answers/prompts.ts";
 import type { Example, Message, RawImage } from "../../src/core/records.ts";
 import { loadDataset } from "../../src/data/index.ts";
-import { renderChat } from "../../src/io/chat-template.ts";
+import { chatRenderer } from "../../src/io/chat-template.ts";
 import { loadTokenizer } from "../../src/io/tokenizer.ts";
 import { openModel, openProcessor } from "../../src/models/index.ts";
+
+const renderChat = chatRenderer();
 
 const folder = fileURLToPath(new URL("../../assets/viva-tiny", import.meta.url));
 const shared = fileURLToPath(new URL("../../../shared", import.meta.url));

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { UserError } from "../../core/errors.ts";
 import type { EncodeOptions, Processor } from "../../core/processor.ts";
 import type { ImageFeatures, ImageRef, Message, Prompt } from "../../core/records.ts";
-import { promptTemplate, renderChat } from "../../io/chat-template.ts";
+import { chatRenderer, promptTemplate } from "../../io/chat-template.ts";
 import { readJson } from "../../io/files.ts";
 import { decodeImage } from "../../io/images.ts";
 import { loadTokenizer, type Tokenizer } from "../../io/tokenizer.ts";
@@ -64,6 +64,7 @@ export const loadProcessor: ModelFamily["loadProcessor"] = async (folder, limits
     );
   }
   const variables = tokenizer.namedTokens;
+  const renderChat = chatRenderer();
   const lead = leadOfAnswers((messages, addGenerationPrompt) =>
     renderChat(template, messages, { addGenerationPrompt, variables }),
   );

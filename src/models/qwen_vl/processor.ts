@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { messageOf, UserError } from "../../core/errors.ts";
 import type { EncodeOptions, Processor } from "../../core/processor.ts";
 import type { ImageFeatures, ImageRef, Message, Prompt } from "../../core/records.ts";
-import { promptTemplate, renderChat } from "../../io/chat-template.ts";
+import { chatRenderer, promptTemplate } from "../../io/chat-template.ts";
 import { readJson } from "../../io/files.ts";
 import { decodeImage } from "../../io/images.ts";
 import { loadTokenizer, type Tokenizer } from "../../io/tokenizer.ts";
@@ -46,6 +46,8 @@ async function loadProcessor(
   const imageTokenId = requireToken(tokenizer, folder, IMAGE_TOKEN);
   const endOfTurn = requireToken(tokenizer, folder, END_OF_TURN);
   checkImageToken(folder, imageTokenId);
+
+  const renderChat = chatRenderer();
 
   /** The prompt with one token for each image. */
   const render = (messages: readonly Message[], o: EncodeOptions) => {
