@@ -4,31 +4,30 @@
  */
 import { fold, type RandomKey, uniform } from "../../../core/random.ts";
 import type { Example } from "../../../core/records.ts";
-import type { Dataset } from "../../dataset.ts";
 import type { Question } from "./questions.ts";
 import { rationaleOf } from "./rationale.ts";
 import { pickKinds, type Scene } from "./scene.ts";
-import { loadWorld, type WorldOptions, worldCase, worldExample } from "./world.ts";
+import { exampleOf, type WorldCase, type WorldOptions, worldDataset } from "./world.ts";
 
 /** Share of texts that ask and answer; enough to have met the form, too few to be good at it. */
 const TEACHING_SHARE = 0.1;
 
-export const phantomReports: Dataset = {
-  name: "phantom_reports",
-  description:
-    "Phantom reports: generated images with report texts, to pre-train on (question is empty, answer the text)",
-  licence: "Apache-2.0 (generated; shows no person)",
-  obtain: "nothing to get: it is generated from the seed",
-  load: (options) => loadWorld("phantom_reports", options, reportExample),
-};
+export const phantomReports = worldDataset(
+  {
+    name: "phantom_reports",
+    stream: "reports",
+    description:
+      "Phantom reports: generated images with report texts, to pre-train on (question is empty, answer the text)",
+  },
+  reportExample,
+);
 
-/** The text at an index of a split, as the answer to nothing; its images are in no split of the questions. */
-function reportExample(seed: number, split: string, index: number, options: WorldOptions): Example {
-  const own = `${split} reports`;
-  const { asked, scene, key } = worldCase(seed, own, index, options.difficulty);
-  const { choices: _, rationale: __, ...example } = worldExample(seed, own, index, options);
+/** The text, as the answer to nothing. */
+function reportExample(drawn: WorldCase, options: WorldOptions): Example {
+  const { asked, scene, key } = drawn;
+  const { rationale: _, ...example } = exampleOf(drawn, options);
   const text = uniform(fold(key, "text"), 0) < TEACHING_SHARE ? teachingPage(asked, scene) : report(scene, key);
-  return { ...example, question: "", answer: text, answerType: "open", choices: [], meta: { ...example.meta, split } };
+  return { ...example, question: "", answer: text, answerType: "open", choices: [] };
 }
 
 /** What the image is, what it shows and where, up to two things that it does not show, and what that comes to. */

@@ -5,10 +5,10 @@
 import { UserError } from "../../../core/errors.ts";
 import { fold, integer, type RandomKey, randomKey, uniform } from "../../../core/random.ts";
 import type { Example, Facts } from "../../../core/records.ts";
-import { type Dataset, type LoadOptions, splitName } from "../../dataset.ts";
+import { type Dataset, splitName } from "../../dataset.ts";
 import { imagePoint } from "./canvas.ts";
 import { drawScene, poseOf } from "./draw.ts";
-import { QUESTION_KINDS, type Question, questionAt } from "./questions.ts";
+import { type Question, questionAt } from "./questions.ts";
 import { rationaleOf } from "./rationale.ts";
 import { pickKinds, placeFindings, type Scene } from "./scene.ts";
 import { SEQUENCES, views } from "./views.ts";
@@ -26,33 +26,51 @@ export interface WorldOptions {
 export const IMAGE_SIZES = [112, 224] as const;
 export const DEFAULT_DIFFICULTY = 0.4;
 
-export const phantomWorld: Dataset = {
-  name: "phantom_world",
-  description:
-    "Phantom world: generated chest films, chest and abdominal CT, brain MR; 13 kinds of question, exact facts",
-  licence: "Apache-2.0 (generated; shows no person)",
-  obtain: "nothing to get: it is generated from the seed",
+/** A case: what is asked at an index of a split, of which scene, and the key of everything drawn. */
+export type WorldCase = ReturnType<typeof worldCase>;
 
-  load: (options) => loadWorld("phantom_world", options, worldExample),
-};
+export const phantomWorld = worldDataset(
+  {
+    name: "phantom_world",
+    stream: null,
+    description:
+      "Phantom world: generated chest films, chest and abdominal CT, brain MR; 13 kinds of question, exact facts",
+  },
+  exampleOf,
+);
 
-/** The examples that `exampleAt` makes; throws UserError for a split or an option that is not there. */
-export function loadWorld(
-  dataset: string,
-  o: LoadOptions,
-  exampleAt: (seed: number, split: string, index: number, options: WorldOptions) => Example,
-): Promise<readonly Example[]> {
-  const { split, limit, seed = 0, difficulty = DEFAULT_DIFFICULTY, imageSize = IMAGE_SIZES[0] } = o;
-  const refuse = (what: string) => Promise.reject(new UserError(`dataset "${dataset}": ${what}`));
-  const name = splitName(split);
-  const size = limit ?? sizes[name];
-  if (sizes[name] === undefined || size === undefined) return refuse(`no split "${name}"; the splits are ${known()}`);
-  if (!(difficulty >= 0 && difficulty <= 1)) return refuse(`difficulty must be from 0 to 1, got ${difficulty}`);
-  if (!IMAGE_SIZES.some((side) => side === imageSize)) {
-    return refuse(`image_size must be ${IMAGE_SIZES.join(" or ")}, got ${imageSize}`);
-  }
-  const options = { difficulty, imageSize };
-  return Promise.resolve(Array.from({ length: size }, (_, index) => exampleAt(seed, name, index, options)));
+/**
+ * A data set of the world's cases, made into examples by `make`. Sets with a stream of their own share no image with those
+ * of another, or of none.
+ */
+export function worldDataset(
+  { name, stream, description }: Pick<Dataset, "name" | "description"> & { readonly stream: string | null },
+  make: (drawn: WorldCase, options: WorldOptions) => Example,
+): Dataset {
+  return {
+    name,
+    description,
+    licence: "Apache-2.0 (generated; shows no person)",
+    obtain: "nothing to get: it is generated from the seed",
+    load(o) {
+      const { limit, seed = 0, difficulty = DEFAULT_DIFFICULTY, imageSize = IMAGE_SIZES[0] } = o;
+      const refuse = (what: string) => Promise.reject(new UserError(`dataset "${name}": ${what}`));
+      const split = splitName(o.split);
+      const size = limit ?? sizes[split];
+      if (sizes[split] === undefined || size === undefined)
+        return refuse(`no split "${split}"; the splits are ${known()}`);
+      if (!(difficulty >= 0 && difficulty <= 1)) return refuse(`difficulty must be from 0 to 1, got ${difficulty}`);
+      if (!IMAGE_SIZES.some((side) => side === imageSize)) {
+        return refuse(`image_size must be ${IMAGE_SIZES.join(" or ")}, got ${imageSize}`);
+      }
+      const cases = stream === null ? split : `${split} ${stream}`;
+      const examples = Array.from({ length: size }, (_, index) => {
+        const example = make(worldCase(seed, cases, index, difficulty), { difficulty, imageSize });
+        return { ...example, meta: { ...example.meta, split } };
+      });
+      return Promise.resolve(examples);
+    },
+  };
 }
 
 function known(): string {
@@ -61,8 +79,12 @@ function known(): string {
 
 /** The example at an index of a split; any index from 0 on. */
 export function worldExample(seed: number, split: string, index: number, options: WorldOptions): Example {
-  const { difficulty, imageSize } = options;
-  const { kind, asked, scene, key } = worldCase(seed, split, index, difficulty);
+  return exampleOf(worldCase(seed, split, index, options.difficulty), options);
+}
+
+/** A case with its image drawn. */
+export function exampleOf(drawn: WorldCase, { difficulty, imageSize }: WorldOptions): Example {
+  const { seed, split, index, kind, asked, scene, key } = drawn;
   const path = `phantom_world:${scene.view.name}/${seed}/${split}/${index}/${difficulty}/${imageSize}`;
   return {
     id: path,
@@ -83,7 +105,7 @@ export function worldCase(seed: number, split: string, index: number, difficulty
   const splitKey = randomKey(seed, "phantom_world", split);
   const key = fold(splitKey, index);
   const { kind, asked } = questionAt(splitKey, index);
-  return { kind, asked, scene: sceneOf(asked, difficulty, key), key };
+  return { seed, split, index, kind, asked, scene: sceneOf(asked, difficulty, key), key };
 }
 
 /** The view and all findings; the more difficult, the more of them that were not asked for. */
@@ -121,6 +143,3 @@ function factsOf({ view, sequence, findings }: Scene, difficulty: number, key: R
     })),
   };
 }
-
-/** How many kinds of question there are; a split goes through them in turns. */
-export const TURN = QUESTION_KINDS.length;
