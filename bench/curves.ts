@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { StepBench } from "../src/recipes/bench.ts";
 
 interface Setting {
   readonly what: string;
@@ -14,15 +15,6 @@ interface Setting {
   readonly completion: number;
   /** The question this many times over. */
   readonly question: number;
-}
-
-interface StepBench {
-  readonly parameters: number;
-  readonly step_seconds: readonly number[];
-  readonly sample_seconds: readonly number[];
-  readonly train_seconds: readonly number[];
-  readonly cpu_seconds: readonly number[];
-  readonly max_rss_gb: number;
 }
 
 const usual: Setting = { what: "usual", generations: 8, completion: 64, question: 1 };

@@ -1,15 +1,8 @@
 /** Bootstrap intervals over subjects, never over rows: rows of one image are not independent. */
 import { randomKey, uint32 } from "../core/random.ts";
+import type { Interval } from "../runs/run-statistics.ts";
 
-/** A mean with its bootstrap interval. */
-export interface Interval {
-  readonly estimate: number;
-  readonly low: number;
-  readonly high: number;
-  /** Rows. */
-  readonly n: number;
-  readonly subjects: number;
-}
+export type { Interval } from "../runs/run-statistics.ts";
 
 export interface BootstrapOptions {
   /** 2,000 unless said otherwise. */

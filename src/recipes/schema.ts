@@ -205,5 +205,3 @@ export type RolloutStage = Extract<Stage, { kind: RolloutAlgorithmName }>;
 export type DatasetSpec = Recipe["data"]["train"];
 /** A reward's weight and options; keys beyond `weight` are the reward's own. */
 export type RewardSpec = RolloutStage["rewards"][string];
-/** How questions are put. */
-export type PromptSpec = Recipe["prompt"];

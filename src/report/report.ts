@@ -32,8 +32,7 @@ export interface LabelledRun {
   readonly statistics: RunStatistics;
 }
 
-/** A report stays below this many bytes: it should travel by mail. */
-export const MOST_BYTES = 5_000_000;
+/** Bytes for rollouts and for images: a report stays below 5 MB, so that it can travel by mail. */
 const rolloutBudget = 2_600_000;
 const imageBudget = 1_400_000;
 /** Steps whose rollouts are shown, and groups for each superlative, of a single run; several runs share them. */

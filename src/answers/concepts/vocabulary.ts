@@ -51,8 +51,6 @@ export const vocabularySchema = z.strictObject({
   triggers: z.strictObject(Object.fromEntries(triggerKinds.map((kind) => [kind, phrases]))),
 });
 
-export type VocabularyFile = z.input<typeof vocabularySchema>;
-
 /** Builds the vocabulary of a file's JSON; throws UserError that names the file, and the term that two concepts claim. */
 export function parseVocabulary(json: unknown, file: string): Vocabulary {
   const checked = vocabularySchema.safeParse(json);

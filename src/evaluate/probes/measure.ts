@@ -107,14 +107,15 @@ export function compare(
   const pairs = pairsOf(plain, asked);
   return [
     share("accuracy", pairs, ({ item }) => item.strict === 1, condition),
-    mean(
-      "accuracy_change",
-      "difference",
-      valuesOf(pairs, (p) => p.item.strict - p.before.item.strict),
-      condition,
-    ),
+    accuracyChange(pairs, condition),
     share("flip_rate", pairs, (pair) => keyOf(pair) !== keyOf(pair.before), condition),
   ];
+}
+
+/** Accuracy less that of the plain asking; negative: worse. */
+export function accuracyChange(pairs: readonly Pair[], condition: string | null): Measure {
+  const values = valuesOf(pairs, (p) => p.item.strict - p.before.item.strict);
+  return mean("accuracy_change", "difference", values, condition);
 }
 
 /** What an answer says, null where it cannot be read; two unreadable answers are the same. */

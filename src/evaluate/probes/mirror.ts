@@ -10,7 +10,7 @@ import { namedSides, swapSides } from "../../answers/mirror.ts";
 import type { Example } from "../../core/records.ts";
 import { mirroredImage } from "../../data/changed-images.ts";
 import { lacksImages } from "./image-variants.ts";
-import { keyOf, mean, type Pair, pairsOf, share, valuesOf } from "./measure.ts";
+import { accuracyChange, keyOf, type Pair, pairsOf, share } from "./measure.ts";
 import type { Asked, Probe, Variant } from "./probe.ts";
 
 export const mirror: Probe = {
@@ -99,12 +99,7 @@ function accuracies(pairs: readonly Pair[], condition: string) {
   return [
     share("accuracy_before", pairs, ({ before }) => before.item.strict === 1, condition),
     share("accuracy", pairs, ({ item }) => item.strict === 1, condition),
-    mean(
-      "accuracy_change",
-      "difference",
-      valuesOf(pairs, (p) => p.item.strict - p.before.item.strict),
-      condition,
-    ),
+    accuracyChange(pairs, condition),
   ];
 }
 
