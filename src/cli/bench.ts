@@ -44,7 +44,7 @@ export function benchCommand(interruption: Interruption): Command {
       ]),
     )
     .option("--activation-memory-gb <n>", "memory for results kept from the forward pass", decimalNumber(0), 2)
-    .option("--micro-batch-tokens <n>", "tokens of one forward and backward pass", wholeNumber(1), 2048)
+    .option("--micro-batch-tokens <n>", "tokens of one forward and backward pass", wholeNumber(1), 4096)
     .action((checkpoint: string, options: StepOptions) =>
       interruption.during(async (signal) => {
         const rows = readRows(options.rows);

@@ -1,8 +1,10 @@
 /** Rewrites graphs: the same outputs with some nodes replaced; what no replacement touches stays the same node. */
 import type { TensorData } from "../core/tensor-data.ts";
+import { addOp } from "./ops/elementwise.ts";
 import { gather, gatherOp } from "./ops/gather.ts";
 import { fitsFewLines, matmulOp, withFewLines } from "./ops/matmul.ts";
 import { dequantize, dequantizeOp, quantizedMatmul } from "./ops/quantized.ts";
+import { reshapeOp } from "./ops/shape.ts";
 import {
   apply,
   constant,
@@ -59,20 +61,31 @@ const isConstant = (t: Tensor) => t.op === constantOp;
 
 /**
  * Nodes of the forward graph of `y` that its gradients need and that are worth keeping: those of `kept` ops, met first on
- * the way from the gradients. What else the gradients need of the forward graph is cheap to compute again from these.
+ * the way from the gradients, and in place of several that are added up only their sum. What else the gradients need of the
+ * forward graph is cheap to compute again from these.
  */
 export function worthKeeping(y: Tensor, gradients: readonly Tensor[], kept: ReadonlySet<Op>): Tensor[] {
   const forward = new Set(topologicalOrder([y]));
+  const isKept = (node: Tensor) => kept.has(node.op) || isSumOf(node, kept);
   const found = new Set<Tensor>();
   const seen = new Set<Tensor>();
   const stack = [...gradients];
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     if (seen.has(node)) continue;
     seen.add(node);
-    if (forward.has(node) && kept.has(node.op)) found.add(node);
+    if (forward.has(node) && isKept(node)) found.add(node);
     else stack.push(...node.inputs);
   }
   return [...forward].filter((node) => found.has(node));
+}
+
+/** Whether it adds up results of several of the ops, in their own or another shape. */
+function isSumOf(node: Tensor, ops: ReadonlySet<Op>): boolean {
+  return node.op === addOp && summands(node).filter(({ op }) => ops.has(op)).length > 1;
+}
+
+function summands(node: Tensor): readonly Tensor[] {
+  return node.op === addOp || node.op === reshapeOp ? node.inputs.flatMap(summands) : [node];
 }
 
 /** The program for inputs of few lines: products with a fed weight pack the lines, not the weight, at every run. */

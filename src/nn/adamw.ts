@@ -1,4 +1,5 @@
 /** AdamW (arXiv 1711.05101) on plain arrays, in place, as torch.optim.AdamW computes it. */
+import { compileAdamWKernel } from "./adamw-kernel.ts";
 
 export interface AdamWOptions {
   readonly learningRate: number;
@@ -14,6 +15,8 @@ export interface AdamWState {
   readonly second: Float32Array;
 }
 
+const kernel = compileAdamWKernel();
+
 /** One update; `step` counts from 1, `gradientScale` multiplies the gradient (clipping). */
 export function adamWStep(
   parameter: Float32Array,
@@ -24,26 +27,34 @@ export function adamWStep(
   gradientScale: number,
 ): void {
   const { learningRate, beta1, beta2, epsilon } = o;
-  const keep = 1 - learningRate * o.weightDecay;
-  const stepSize = learningRate / (1 - beta1 ** step);
-  const inverseCorrection = 1 / Math.sqrt(1 - beta2 ** step);
-  for (let i = 0; i < parameter.length; i++) {
-    const g = gradient[i]! * gradientScale;
-    const m = beta1 * first[i]! + (1 - beta1) * g;
-    const v = beta2 * second[i]! + (1 - beta2) * g * g;
-    first[i] = m;
-    second[i] = v;
-    parameter[i] = parameter[i]! * keep - (stepSize * m) / (Math.sqrt(v) * inverseCorrection + epsilon);
-  }
+  kernel([parameter, gradient, first, second], {
+    gradientScale,
+    beta1,
+    oneLessBeta1: 1 - beta1,
+    beta2,
+    oneLessBeta2: 1 - beta2,
+    keep: 1 - learningRate * o.weightDecay,
+    stepSize: learningRate / (1 - beta1 ** step),
+    inverseCorrection: 1 / Math.sqrt(1 - beta2 ** step),
+    epsilon,
+  });
 }
 
 /** Euclidean norm of all gradients together. */
 export function globalNorm(gradients: Iterable<Float32Array>): number {
   let total = 0;
   for (const gradient of gradients) {
-    let own = 0;
-    for (let i = 0; i < gradient.length; i++) own += gradient[i]! * gradient[i]!;
-    total += own;
+    // Four sums, since one alone waits for each addition.
+    let [a, b, c, d] = [0, 0, 0, 0];
+    const even = gradient.length - (gradient.length % 4);
+    for (let i = 0; i < even; i += 4) {
+      a += gradient[i]! * gradient[i]!;
+      b += gradient[i + 1]! * gradient[i + 1]!;
+      c += gradient[i + 2]! * gradient[i + 2]!;
+      d += gradient[i + 3]! * gradient[i + 3]!;
+    }
+    for (let i = even; i < gradient.length; i++) a += gradient[i]! * gradient[i]!;
+    total += a + b + (c + d);
   }
   return Math.sqrt(total);
 }

@@ -49,7 +49,7 @@ export interface OpenedCheckpoint {
 }
 
 /** Tokens of one scoring pass. */
-const MICRO_BATCH_TOKENS = 2048;
+const MICRO_BATCH_TOKENS = 4096;
 /** Completions decoded at the same time. */
 const ROWS = 64;
 

@@ -135,7 +135,7 @@ describe("a good recipe", () => {
       dry_step: "auto",
       threads: "auto",
       rows: 64,
-      micro_batch_tokens: 2048,
+      micro_batch_tokens: 4096,
       activation_memory_gb: 2,
     });
     expect(recipe.evaluate).toEqual({ every: 50, limit: 200, at_start: true, max_completion_length: null });

@@ -64,7 +64,7 @@ const engine = mapping({
     .union([z.literal("auto"), whole({ min: 1 })], { error: "auto, or a whole number of at least 1" })
     .default("auto"),
   rows: whole({ min: 1 }).default(64).describe("Most completions decoded at the same time."),
-  micro_batch_tokens: whole({ min: 1 }).default(2048).describe("Most tokens in one forward and backward pass."),
+  micro_batch_tokens: whole({ min: 1 }).default(4096).describe("Most tokens in one forward and backward pass."),
   activation_memory_gb: number({ min: 0 })
     .default(2)
     .describe("Memory for results kept from the forward pass; what does not fit is computed again."),

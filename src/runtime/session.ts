@@ -50,20 +50,18 @@ export class Session {
   }
 
   /**
-   * Runs the program. Arrays given in `into` receive their outputs in place (a cache may be fed and fetched as the
-   * same array); the other outputs are new. Inputs that the program does not use are ignored.
+   * Runs the program on `feeds`, and where these lack an input on `weights`, which may hold many more. Its outputs are new
+   * arrays. Inputs that the program does not use are ignored.
    */
-  async run(feeds: Params<TensorData>, into: Params<TensorData> = {}): Promise<Record<string, TensorData>> {
+  async run(feeds: Params<TensorData>, weights: Params<TensorData> = {}): Promise<Record<string, TensorData>> {
     const fed: Record<string, ort.Tensor> = {};
     for (const name of this.#inputs) {
-      const value = feeds[name];
+      const value = feeds[name] ?? weights[name];
       if (value === undefined) throw new Error(`internal: the program input "${name}" was not fed`);
       fed[name] = this.#tensorOf(value);
     }
-    const fetched: Record<string, ort.Tensor | null> = {};
-    for (const name of this.outputs) fetched[name] = into[name] === undefined ? null : this.#tensorOf(into[name]);
-    const results = await this.#session.run(fed, fetched);
-    return Object.fromEntries(this.outputs.map((name) => [name, into[name] ?? fromOrt(results[name]!)]));
+    const results = await this.#session.run(fed, this.outputs);
+    return Object.fromEntries(this.outputs.map((name) => [name, fromOrt(results[name]!)]));
   }
 
   #tensorOf(value: TensorData): ort.Tensor {

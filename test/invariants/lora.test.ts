@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { defaultLossNumbers, plainVariant } from "../../src/algorithms/algorithm.ts";
 import { plainScoring } from "../../src/engine/engine.ts";
 import { LocalCore, type LocalEngineOptions } from "../../src/engine/local/local-core.ts";
+import type { SampledCompletion } from "../../src/engine/local/sampler.ts";
 import { readAdapterConfig } from "../../src/models/adapter-files.ts";
 import { openModel } from "../../src/models/index.ts";
 import { type LoraOptions, withLora } from "../../src/models/lora.ts";
@@ -76,6 +77,24 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
     const { loss: after } = await core.forwardBackward(batch);
     expect(after).toBeLessThan(before - 0.1);
     expect(maxDifference(await score(core, "reference"), base)).toBeLessThan(1e-6);
+  });
+
+  test("completions are drawn from what is trained, before and after the adapters moved", async () => {
+    const core = open();
+    const sampling = { temperature: 1, topP: 1, topK: 0, numGenerations: 3, maxCompletionLength: 6, seed: 5, step: 1 };
+    const differences: number[] = [];
+    for (let update = 0; update < 2; update++) {
+      const completions: SampledCompletion[] = [];
+      await core.sample([golden.prompt], { ...sampling, rows: 3, stopTokenIds: [] }, (sampled) => {
+        completions.push(...sampled.completions);
+      });
+      const drawn = completions.map(({ tokenIds }) => ({ tokenIds, weight: 0, advantage: 0 }));
+      const { logProbs } = await core.logProbs([{ prompt: golden.prompt, completions: drawn }], sampling, "policy");
+      differences.push(...logProbs.map((own, i) => maxDifference(own, completions[i]!.logProbs)));
+      await core.forwardBackward(batch);
+      core.optimStep({ ...optimiser, learningRate: 0.05 });
+    }
+    expect(Math.max(...differences)).toBeLessThan(1e-5);
   });
 
   test("an adapter saved in PEFT's layout loads to the same policy and resumes exactly", async () => {

@@ -2,7 +2,7 @@
 import { withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Params, Program } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
-import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
+import type { TensorData } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
 import { LORA_MASK } from "../../nn/lora.ts";
 import { Session } from "../../runtime/session.ts";
@@ -36,7 +36,6 @@ export class Compute {
   readonly #device: Device;
   readonly #lean: boolean;
   readonly #sessions = new Map<string, Promise<Session>>();
-  readonly #scratch = new Map<string, TensorData>();
 
   /** `lean` sessions keep no memory between runs. */
   constructor(model: Model, threads: number, device: Device = "cpu", lean = false) {
@@ -82,14 +81,8 @@ export class Compute {
     if (trained.length === 0 && o.wrt.length === 0) return {};
     const which = trained.length === o.weights.length ? "all" : trained.join();
     const session = await this.session(`${key}.backward.${which}`, () => programs(trained).backward);
-    const into = Object.fromEntries(
-      trained.map((name) => [
-        `d.${name}`,
-        this.#scratchFor(`${key}.${name}`, this.model.weights[prefix + name]!.shape),
-      ]),
-    );
-    const results = await session.run(feeds, into);
-    for (const name of trained) o.store.accumulate(prefix + name, into[`d.${name}`]!);
+    const results = await session.run(feeds);
+    for (const name of trained) o.store.accumulate(prefix + name, results[`d.${name}`]!);
     return Object.fromEntries(o.wrt.map((name) => [name, results[`d.${name}`]!]));
   }
 
@@ -176,16 +169,6 @@ export class Compute {
   async close(): Promise<void> {
     for (const session of this.#sessions.values()) await (await session).release();
     this.#sessions.clear();
-  }
-
-  /** A buffer that receives a gradient before it is added up; shared by the layers of a stack. */
-  #scratchFor(key: string, shape: readonly number[]): TensorData {
-    let buffer = this.#scratch.get(key);
-    if (buffer === undefined) {
-      buffer = { dtype: "float32", shape, data: new Float32Array(sizeOf(shape)) };
-      this.#scratch.set(key, buffer);
-    }
-    return buffer;
   }
 }
 

@@ -67,7 +67,7 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
     const session = await compute.session(`generate.${JSON.stringify(variant)}`, () =>
       forFewLines(withQuantizedWeights(generateProgram(model, variant), quantizedOnly(values))),
     );
-    const outputs = await session.run({ ...feeds, ...distributionFeeds(variant, rows), banned, ...values });
+    const outputs = await session.run({ ...feeds, ...distributionFeeds(variant, rows), banned }, values);
     const { token, logProb, ...added } = outputs;
     return { token: token!.data as Int32Array, logProb: logProb!.data as Float32Array, added };
   };

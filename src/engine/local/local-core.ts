@@ -22,6 +22,7 @@ import { Compute } from "./compute.ts";
 import { type DecodeJob, Decoder } from "./decoder.ts";
 import type { Dropout } from "./dropout.ts";
 import { FeatureCache } from "./feature-cache.ts";
+import { MergedModel, mergedBytes } from "./merged-model.ts";
 import { type DecodeOptions, type SampledGroup, sampleCompletions } from "./sampler.ts";
 import { forwardBackward, scoreCompletions } from "./trainer.ts";
 import { encodeEach } from "./vision-runner.ts";
@@ -94,6 +95,8 @@ export class LocalCore {
   readonly #model: Model;
   readonly #compute: Compute;
   readonly #features = new FeatureCache();
+  /** What completions are sampled with in place of adapters beside their weights; null where those stay. */
+  readonly #merged: MergedModel | null;
   #store: WeightStore;
   #reference: Params<TensorData> | null = null;
   /** Decodes under the present weights for callers that come and go; null until the first comes. */
@@ -108,6 +111,10 @@ export class LocalCore {
     this.#model = modelOf(options);
     const lean = (options.quantizeFrozen ?? null) !== null;
     this.#compute = new Compute(this.#model, options.threads, options.device, lean);
+    this.#merged =
+      lora !== null && mergedBytes(this.#model) > 0
+        ? new MergedModel(new Compute(base, options.threads, options.device))
+        : null;
     const baseValues =
       options.initialise === "random" ? randomWeights(base.weights, seed) : readWeights(base, modelFolder);
     this.#store = new WeightStore(
@@ -133,9 +140,10 @@ export class LocalCore {
 
   async sample(prompts: readonly Prompt[], o: DecodeOptions, onGroup: (group: SampledGroup) => void): Promise<void> {
     this.#checkContext(Math.max(0, ...prompts.map((prompt) => prompt.tokenIds.length)), o.maxCompletionLength);
+    const { values } = this.#store;
     await sampleCompletions(
-      this.#compute,
-      this.#store.values,
+      this.#merged?.compute ?? this.#compute,
+      (await this.#merged?.values(values)) ?? values,
       prompts,
       { ...o, features: this.#knownFeatures },
       onGroup,
@@ -180,6 +188,7 @@ export class LocalCore {
 
   optimStep(o: OptimStep) {
     this.#live = null;
+    this.#merged?.forget();
     this.#passes = 0;
     return this.#store.step(o);
   }
@@ -229,6 +238,7 @@ export class LocalCore {
 
   load(folder: string): void {
     this.#live = null;
+    this.#merged?.forget();
     if (!existsSync(join(folder, ENGINE_STATE)))
       throw new UserError(`${folder} holds no training state to resume from`);
     const { steps } = readJson(join(folder, ENGINE_STATE), "engine state") as { steps: number };
@@ -257,6 +267,7 @@ export class LocalCore {
 
   async close(): Promise<void> {
     await this.#compute.close();
+    await this.#merged?.compute.close();
   }
 
   /** Every pass of every update drops other numbers; those of a resumed run are the same. */

@@ -7,6 +7,7 @@ import type { Program, Sizes } from "../../compiler/tensor.ts";
 import { sizeOf } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
 import { type LocalEngineOptions, modelOf, trainableOf } from "./local-core.ts";
+import { mergedBytes } from "./merged-model.ts";
 import { type PackedRow, packRows, splitRows } from "./packing.ts";
 import { type BlockKind, blockPrograms, generateProgram, lossProgram, visionHeadPrograms } from "./programs.ts";
 import { DEFAULT_ACTIVATION_BYTES, headLines } from "./trainer.ts";
@@ -65,7 +66,9 @@ export function planMemory(o: LocalEngineOptions, step: LargestStep): MemoryPlan
   const micro = largestMicroBatch(step, o.microBatchTokens);
   const sizes = packedSizes(model, micro, step);
   const language = stackMemory(model, model.language, trainable, sizes, packedKind, { budget, backward: true, runs });
-  runs.push(lossMemory(model, trainable), generateMemory(modelOf({ ...o, quantizeFrozen: null }), step, o.rows));
+  const merged = mergedBytes(model);
+  const sampled = modelOf({ ...o, quantizeFrozen: null, lora: merged > 0 ? null : (o.lora ?? null) });
+  runs.push(lossMemory(model, trainable), generateMemory(sampled, step, o.rows));
   if (step.imageTokens > 0) {
     runs.push(programMemory(visionHeadPrograms(model, []).forward, visionSizes(model, step)).peak);
   }
@@ -75,8 +78,8 @@ export function planMemory(o: LocalEngineOptions, step: LargestStep): MemoryPlan
   const gradients = vision.gradients + language.gradients;
   const parts = {
     node: NODE_BYTES,
-    // The program that samples holds the integers a second time, laid out for its products.
-    weights: sum(Object.values(model.weights).map(storedBytes)) + quantized,
+    // What samples holds a second copy: integers laid out for its products, or weights with their adapters added.
+    weights: sum(Object.values(model.weights).map(storedBytes)) + quantized + merged,
     gradients: trainedBytes,
     moments: 2 * trainedBytes,
     reference: step.reference ? trainedBytes : 0,

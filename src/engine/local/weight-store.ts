@@ -27,12 +27,12 @@ export class WeightStore {
     this.trainable = trainable;
   }
 
-  /** Adds to the accumulated gradient of a weight; ignored for frozen ones. */
+  /** Adds to the accumulated gradient of a weight, whose array it takes over where it is the first; ignored for frozen ones. */
   accumulate(name: string, gradient: TensorData): void {
     if (!this.trainable.has(name)) return;
     const total = this.#gradients.get(name);
     if (total === undefined) {
-      this.#gradients.set(name, Float32Array.from(gradient.data));
+      this.#gradients.set(name, gradient.data as Float32Array);
       return;
     }
     const added = gradient.data;
