@@ -186,7 +186,8 @@ function cacheBytes({ language }: Model, step: LargestStep, limit: number): numb
   return 8 * positions * language.depth * language.keyValueHeads * language.headDim;
 }
 
-function storedBytes(weight: Model["weights"][string]): number {
+/** Bytes of a weight as it is held. */
+export function storedBytes(weight: Model["weights"][string]): number {
   return weight.quantized === undefined ? 4 * sizeOf(weight.shape) : quantizedBytes(weight);
 }
 
