@@ -3,7 +3,8 @@
 needs: torch (a CPU build), transformers>=5, trl>=1.13, peft, accelerate, datasets, pillow
 usage: python bench/trl_step.py {tiny,small} FOLDER [--lora] [--steps 4] [--prompts 4] [--group 8] [--completion 64]
 
-Writes FOLDER/checkpoint, FOLDER/rows.jsonl with its images, and prints one JSON object: step_seconds, max_rss_gb.
+Writes FOLDER/checkpoint, FOLDER/rows.jsonl with its images, and prints one JSON object: parameters, step_seconds, max_rss_gb,
+versions.
 Special tokens are suppressed while TRL samples, so that every completion has its full length and no image token appears.
 """
 
@@ -13,6 +14,7 @@ import os
 import random
 import resource
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -132,7 +134,8 @@ def main():
                 reward_funcs=lambda completions, **_: [random.random() for _ in completions],
                 processing_class=processor, callbacks=[clock], peft_config=peft).train()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(json.dumps({"parameters": sum(p.numel() for p in model.parameters()), "step_seconds": clock.seconds, "max_rss_gb": peak}))
+    print(json.dumps({"parameters": sum(p.numel() for p in model.parameters()), "step_seconds": clock.seconds,
+                      "max_rss_gb": peak, "versions": {name: version(name) for name in ("torch", "transformers", "trl")}}))
 
 
 if __name__ == "__main__":

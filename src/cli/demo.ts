@@ -20,6 +20,9 @@ interface DemoOptions {
 /** What is compared, in the order in which it is trained; the first also measures the model as it ships. */
 const arms = { sft: "supervised on the answers", grpo: "GRPO" } as const;
 
+/** The same as what is done. */
+const ways = { sft: "supervised on the answers", grpo: "by GRPO" } as const satisfies Record<keyof typeof arms, string>;
+
 export function demoCommand(interruption: Interruption): Command {
   return new Command("demo")
     .description(
@@ -37,6 +40,7 @@ export function demoCommand(interruption: Interruption): Command {
         try {
           const results: EvalSummary[] = [];
           for (const [i, name] of names.entries()) {
+            reporter.message(`half ${i + 1} of ${names.length}: the model as it ships, tuned ${ways[name]}`);
             const recipe = fileURLToPath(new URL(`../../recipes/demo-${name}.yaml`, import.meta.url));
             const { evaluations } = await train(recipe, { ...options, run: folders[i]! }, reporter, signal);
             results.push(...evaluations.map(({ summary }) => summary));

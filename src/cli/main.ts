@@ -37,7 +37,7 @@ const program = new Command("viva")
   .addCommand(reportCommand())
   .addCommand(benchCommand(interruption))
   .addCommand(dataCommand(interruption))
-  .addCommand(doctorCommand());
+  .addCommand(doctorCommand(interruption));
 
 for (const command of program.commands) command.showHelpAfterError("(--help shows what is known)");
 

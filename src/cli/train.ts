@@ -76,7 +76,7 @@ async function lookOver(recipeFile: string | undefined, options: TrainOptions, s
     if (options.json) console.log(JSON.stringify(found));
     else for (const line of describePreflight(found)) console.log(line);
   }
-  console.log(options.json ? JSON.stringify({ memory: data.memory }) : describePlan(data.memory));
+  console.log(options.json ? JSON.stringify({ memory: data.memory.plan }) : describePlan(data.memory));
 }
 
 function checkDryRun({ dryRun, prompts, checkpoint, run, resume, preflightOnly }: TrainCommandOptions): void {

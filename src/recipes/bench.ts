@@ -6,13 +6,15 @@ import type { Device } from "../core/device.ts";
 import { normal, randomKey } from "../core/random.ts";
 import type { Completion, Prompt } from "../core/records.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
-import { type QuantizedKind, quantizedBits } from "../engine/local/local-core.ts";
+import { modelOf, type QuantizedKind, quantizedBits, trainableOf } from "../engine/local/local-core.ts";
 import { openLocalEngine } from "../engine/local/local-engine.ts";
+import { memorySpeed } from "../engine/local/machine-speed.ts";
 import { matmulPeak } from "../engine/local/matmul-peak.ts";
 import { type LargestStep, planMemory } from "../engine/local/memory-plan.ts";
-import { openModel, openProcessor } from "../models/index.ts";
+import { openProcessor } from "../models/index.ts";
 import type { LoraOptions } from "../models/lora.ts";
-import type { Model, Stack } from "../models/model.ts";
+import type { Model } from "../models/model.ts";
+import { type SamplingWork, samplingWork, trainingOperations } from "./model-work.ts";
 import { type Row, rowPrompt } from "./rows.ts";
 
 export interface BenchOptions {
@@ -43,9 +45,22 @@ export interface StepBench {
   readonly planned_gb: number;
   /** Completion tokens per second of sampling, median over the steps. */
   readonly tokens_per_second: number;
+  /** The best product of this machine before or after the steps (`matmulPeak`). */
   readonly matmul_peak_gflops: number;
   /** Products of the weights in one forward and one backward pass, over the median training time; recomputation not counted. */
   readonly train_gflops: number;
+  /** Products of the language model's weights while sampling, prompts included, over sampling time, median over the steps. */
+  readonly decode_gflops: number;
+  /** Weights and caches that sampling reads (`SamplingWork`), over sampling time, median over the steps. */
+  readonly decode_gb_per_second: number;
+  /** What this machine reads from memory, the best run after the steps (`memorySpeed`). */
+  readonly memory_gb_per_second: number;
+  /**
+   * The time that the binding limit alone, reading at that speed or computing at the MatMul peak, would take for sampling,
+   * over the sampling time. All of sampling counts as time: encoding the images, choosing tokens, JavaScript. With weights in
+   * integers reading alone is the limit, since float32's peak does not bind products of 8 bits.
+   */
+  readonly decode_limit_fraction: number;
 }
 
 /** Runs the steps; the first one compiles the programs and counts in no median. */
@@ -73,33 +88,66 @@ export async function benchSteps(
   // Without stop tokens every completion has its full length, so that runs compare.
   const engine = await openLocalEngine(options, { decode: () => "", stopTokenIds: [] });
   try {
+    const model = modelOf({ ...options, lora: null });
+    const trained = trainableOf(modelOf(options), options);
     const peak = await matmulPeak(o.threads, o.device);
     const times: StepTimes[] = [];
+    const work: StepWork[] = [];
     const prompts: Prompt[] = [];
     for (let step = 0; step < o.steps; step++) {
       const first = step * o.promptsPerStep;
       const chosen = Array.from({ length: o.promptsPerStep }, (_, i) => rows[(first + i) % rows.length]!);
       const encoded = await Promise.all(chosen.map(encode));
       prompts.push(...encoded);
-      times.push(await timeStep(engine, openModel(folder), encoded, o, step));
+      work.push({
+        training: trainingOperations(model, trained, encoded, o),
+        sampling: samplingWork(model, encoded, o),
+      });
+      times.push(await timeStep(engine, encoded, o, step));
     }
-    const rest = times.length > 1 ? times.slice(1) : times;
-    const tokens = o.promptsPerStep * o.numGenerations * o.maxCompletionLength;
+    // Before the memory is measured, which takes some itself.
+    const maxRssGb = process.resourceUsage().maxRSS / 1e6;
+    const limits: Limits = {
+      gflops: Math.max(peak, await matmulPeak(o.threads, o.device)),
+      gbPerSecond: (await memorySpeed(o.threads, o.device)).best,
+    };
     return {
       parameters: engine.parameters,
       step_seconds: times.map(({ sample, train }) => sample + train),
       sample_seconds: times.map(({ sample }) => sample),
       train_seconds: times.map(({ train }) => train),
       cpu_seconds: times.map(({ cpu }) => cpu),
-      max_rss_gb: process.resourceUsage().maxRSS / 1e6,
-      planned_gb: planMemory(options, largestOf(openModel(folder), prompts, o)).total / 1e9,
-      tokens_per_second: tokens / median(rest.map(({ sample }) => sample)),
-      matmul_peak_gflops: peak,
-      train_gflops: median(rest.map(({ operations, train }) => operations / train)) / 1e9,
+      max_rss_gb: maxRssGb,
+      planned_gb: planMemory(options, largestOf(model, prompts, o)).total / 1e9,
+      ...speedsOf(times, work, limits, o),
     };
   } finally {
     await engine.close();
   }
+}
+
+interface Limits {
+  readonly gflops: number;
+  readonly gbPerSecond: number;
+}
+
+/** Speeds of the steps beside the machine's; the first step does not count where there are others. */
+function speedsOf(times: readonly StepTimes[], work: readonly StepWork[], limits: Limits, o: BenchOptions) {
+  const counted = times.map((_, i) => i).slice(times.length > 1 ? 1 : 0);
+  const medianOf = (of: (time: StepTimes, work: StepWork) => number) =>
+    median(counted.map((i) => of(times[i]!, work[i]!)));
+  const computed = medianOf(({ sample }, { sampling }) => sampling.operations / sample) / 1e9;
+  const read = medianOf(({ sample }, { sampling }) => sampling.bytes / sample) / 1e9;
+  const tokens = o.promptsPerStep * o.numGenerations * o.maxCompletionLength;
+  return {
+    tokens_per_second: tokens / medianOf(({ sample }) => sample),
+    matmul_peak_gflops: limits.gflops,
+    train_gflops: medianOf(({ train }, { training }) => training / train) / 1e9,
+    decode_gflops: computed,
+    decode_gb_per_second: read,
+    memory_gb_per_second: limits.gbPerSecond,
+    decode_limit_fraction: Math.max(read / limits.gbPerSecond, o.quantize === null ? computed / limits.gflops : 0),
+  };
 }
 
 function largestOf({ vision }: Model, prompts: readonly Prompt[], o: BenchOptions): LargestStep {
@@ -119,12 +167,16 @@ interface StepTimes {
   readonly sample: number;
   readonly train: number;
   readonly cpu: number;
-  readonly operations: number;
+}
+
+interface StepWork {
+  /** Operations. */
+  readonly training: number;
+  readonly sampling: SamplingWork;
 }
 
 async function timeStep(
   engine: TrainingEngine,
-  model: Model,
   prompts: readonly Prompt[],
   { numGenerations, maxCompletionLength }: BenchOptions,
   step: number,
@@ -161,28 +213,11 @@ async function timeStep(
   });
   const ended = performance.now();
   const { user, system } = process.cpuUsage(before);
-  const operations = weightOperations(model, prompts, numGenerations * maxCompletionLength);
   return {
     sample: (sampled - started) / 1000,
     train: (ended - sampled) / 1000,
     cpu: (user + system) / 1e6,
-    operations,
   };
-}
-
-/** Operations of all weights' products, forward and both backward ones: 6 for each weight and token it meets. */
-function weightOperations({ weights, vision, language }: Model, prompts: readonly Prompt[], completionTokens: number) {
-  const size = (name: string) => {
-    const { shape } = weights[name]!;
-    return shape.length < 2 ? 0 : shape.reduce((a, b) => a * b, 1);
-  };
-  const blocks = (stack: Stack) =>
-    stack.depth * stack.blockWeights.reduce((total, name) => total + size(stack.blockPrefix(0) + name), 0);
-  const tokens = prompts.reduce((total, { tokenIds }) => total + tokenIds.length + completionTokens, 0);
-  const grids = prompts.flatMap(({ images }) => images.map(({ grid }) => grid));
-  const patches = grids.reduce((total, [t, h, w]) => total + t * h * w, 0);
-  const head = language.vocabularySize * language.width * completionTokens * prompts.length;
-  return 6 * (blocks(language) * tokens + blocks(vision) * patches + head);
 }
 
 function median(values: readonly number[]): number {

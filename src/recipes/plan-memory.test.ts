@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { UserError } from "../core/errors.ts";
 import type { LocalEngineOptions } from "../engine/local/local-core.ts";
 import { planMemory } from "../engine/local/memory-plan.ts";
-import { planRun } from "./plan-memory.ts";
+import { planRun, requireMemory } from "./plan-memory.ts";
 import type { PreflightReport } from "./preflight.ts";
 import type { Recipe } from "./schema.ts";
 
@@ -34,16 +34,26 @@ test("a run that does not fit is refused with what would help, before anything i
   const recipe = {
     model: { lora: null, quantize_frozen: null },
     engine: { activation_memory_gb: 2, micro_batch_tokens: 2048, rows: 64 },
-    stages: [{ kind: "grpo", prompts_per_step: 8, num_generations: 8, max_completion_length: 64, beta: 0 }],
+    stages: [
+      { kind: "sft", batch_size: 1 },
+      { kind: "grpo", prompts_per_step: 8, num_generations: 8, max_completion_length: 64, beta: 0 },
+    ],
   } as unknown as Recipe;
   const data = {
     ...{ prompt_tokens_max: 80, image_tokens_max: 16, longest: { example_id: "a", tokens: 144 } },
   } as PreflightReport;
-  const { total } = planRun(recipe, options, data, 1e12);
-  expect(planRun(recipe, options, data, total).total).toBe(total);
-  const refused = () => planRun(recipe, options, data, 0.9 * total);
+  const { total } = planRun(recipe, options, data, 1e12).plan;
+  const fitting = planRun(recipe, options, data, total);
+  expect(fitting).toMatchObject({ fits: true, changes: [], together: null, stage: "stages.1 (grpo)" });
+  expect(() => requireMemory(fitting)).not.toThrow();
+  const { fits, plan, changes, together } = planRun(recipe, options, data, 0.9 * total);
+  expect([fits, plan.total]).toEqual([false, total]);
+  const totals = changes.map((change) => change.total);
+  expect(totals).toEqual([...totals].sort((a, b) => a - b));
+  expect(together).toBeLessThan(totals[0]!);
+  const refused = () => requireMemory(planRun(recipe, options, data, 0.9 * total));
   expect(refused).toThrow(UserError);
   expect(refused).toThrow(
-    /would take about \d.*GB of memory \(.*weights .*\), and .* are there; alone would bring it down: .*engine\.micro_batch_tokens: 1024 \(/,
+    /would take about \d.*GB of memory \(.*weights .*\), and .* are there; alone would bring it down: .*engine\.micro_batch_tokens: 1024 \(.*; together: \d/,
   );
 });

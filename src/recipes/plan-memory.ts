@@ -7,38 +7,86 @@ import type { PreflightReport } from "./preflight.ts";
 import type { Recipe, Stage } from "./schema.ts";
 import { isPreference, isSupervised, needsOf } from "./stage-kinds.ts";
 
-/** The plan of the stage that needs most. UserError, with what to change, where it is more than `available` bytes. */
+/** What a run will take at the most, and what there is. */
+export interface RunMemory {
+  /** The stage that needs most, and its largest step. */
+  readonly stage: string;
+  readonly step: LargestStep;
+  readonly plan: MemoryPlan;
+  /** Bytes that a run may have here. */
+  readonly available: number;
+  readonly fits: boolean;
+  /** Where it does not fit, what would bring it down, each alone, the most first; empty too when nothing would. */
+  readonly changes: readonly MemoryChange[];
+  /** Bytes with all changes at once; null without any. */
+  readonly together: number | null;
+}
+
+/** A change of the recipe, such as "engine.activation_memory_gb: 0", and the bytes that the run takes with it. */
+export interface MemoryChange {
+  readonly change: string;
+  readonly total: number;
+}
+
+/** The plan of the stage that needs most. */
 export function planRun(
   recipe: Recipe,
   options: LocalEngineOptions,
   data: PreflightReport,
   available = availableBytes(),
-): MemoryPlan {
-  const steps = recipe.stages.map((stage) => largestStep(stage, data));
+): RunMemory {
+  const steps = recipe.stages.map((stage, i) => ({
+    stage: `stages.${i} (${stage.kind})`,
+    step: largestStep(stage, data),
+  }));
   const planWith = (o: Partial<LocalEngineOptions>) => {
-    const plans = steps.map((step) => planMemory({ ...options, ...o }, step));
-    return plans.reduce((a, b) => (b.total > a.total ? b : a));
+    const plans = steps.map((at) => ({ ...at, plan: planMemory({ ...options, ...o }, at.step) }));
+    return plans.reduce((a, b) => (b.plan.total > a.plan.total ? b : a));
   };
-  const plan = planWith({});
-  if (plan.total <= available) return plan;
-  const { model, engine } = recipe;
+  const largest = planWith({});
+  const { total } = largest.plan;
+  if (total <= available) return { ...largest, available, fits: true, changes: [], together: null };
+  const helpful = possibleChanges(recipe)
+    .map(({ change, o }) => ({ change, o, total: planWith(o).plan.total }))
+    .filter((changed) => changed.total < 0.98 * total)
+    .sort((a, b) => a.total - b.total);
+  const all = Object.assign({}, ...helpful.map(({ o }) => o));
+  return {
+    ...{ ...largest, available, fits: false },
+    changes: helpful.map(({ change, total: changed }) => ({ change, total: changed })),
+    together: helpful.length === 0 ? null : planWith(all).plan.total,
+  };
+}
+
+function possibleChanges({ model, engine }: Recipe): readonly { change: string; o: Partial<LocalEngineOptions> }[] {
   const halved = Math.max(1, Math.floor(engine.micro_batch_tokens / 2));
-  const changes: readonly (readonly [string, Partial<LocalEngineOptions>])[] = [
-    ["engine.activation_memory_gb: 0", { activationBytes: 0 }],
-    [`engine.micro_batch_tokens: ${halved}`, { microBatchTokens: halved }],
-    [`engine.rows: ${Math.ceil(engine.rows / 4)}`, { rows: Math.ceil(engine.rows / 4) }],
-    ...(model.lora === null ? [["model.lora: {}", { lora: fewAdapters, freeze: [] }] as const] : []),
+  const rows = Math.ceil(engine.rows / 4);
+  const lora = { lora: fewAdapters, freeze: [] };
+  const integers = { quantizeFrozen: 8 } as const;
+  return [
+    { change: "engine.activation_memory_gb: 0", o: { activationBytes: 0 } },
+    { change: `engine.micro_batch_tokens: ${halved}`, o: { microBatchTokens: halved } },
+    { change: `engine.rows: ${rows}`, o: { rows } },
+    ...(model.lora === null
+      ? [
+          { change: "model.lora: {}", o: lora },
+          { change: "model.lora: {} with model.quantize_frozen: int8", o: { ...lora, ...integers } },
+        ]
+      : []),
     ...(model.lora !== null && model.quantize_frozen === null
-      ? [["model.quantize_frozen: int8", { quantizeFrozen: 8 }] as const]
+      ? [{ change: "model.quantize_frozen: int8", o: integers }]
       : []),
   ];
-  const helpful = changes
-    .map(([change, o]) => ({ change, total: planWith(o).total }))
-    .filter(({ total }) => total < 0.98 * plan.total)
-    .sort((a, b) => a.total - b.total)
-    .map(({ change, total }) => `${change} (${gb(total)})`);
+}
+
+/** UserError, with what to change, where a run does not fit. */
+export function requireMemory({ plan, available, fits, changes, together }: RunMemory): void {
+  if (fits) return;
+  const alone = changes.map(({ change, total }) => `${change} (${gb(total)})`).join(", ");
+  const both = changes.length > 1 ? `; together: ${gb(together!)}` : "";
+  const advice = changes.length > 0 ? `alone would bring it down: ${alone}${both}` : "a smaller model is needed";
   throw new UserError(
-    `this run would take about ${gb(plan.total)} of memory (${describeParts(plan)}), and ${gb(available)} are there; alone would bring it down: ${helpful.join(", ")}`,
+    `this run would take about ${gb(plan.total)} of memory (${describeParts(plan)}), and ${gb(available)} are there; ${advice}`,
   );
 }
 
@@ -49,7 +97,7 @@ export function longestStep(recipe: Recipe, data: PreflightReport): LargestStep 
 }
 
 /** "memory: at most about 2.4 GB (activations 0.9 GB, …)" */
-export function describePlan(plan: MemoryPlan): string {
+export function describePlan({ plan }: RunMemory): string {
   return `memory: at most about ${gb(plan.total)} (${describeParts(plan)})`;
 }
 

@@ -10,7 +10,6 @@ import type { Example } from "../core/records.ts";
 import type { ImageLimits, LocalEngineOptions } from "../engine/local/local-core.ts";
 import { quantizedBits } from "../engine/local/local-core.ts";
 import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
-import type { MemoryPlan } from "../engine/local/memory-plan.ts";
 import { openModel, openProcessor } from "../models/index.ts";
 import { unusedPatterns } from "../models/lora-targets.ts";
 import type { ScheduledReward } from "../rewards/index.ts";
@@ -20,7 +19,7 @@ import { checkData } from "./check-data.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
 import { hashModel } from "./model-hash.ts";
 import { loadPairs } from "./pairs.ts";
-import { planRun } from "./plan-memory.ts";
+import { planRun, type RunMemory, requireMemory } from "./plan-memory.ts";
 import type { PreflightReport } from "./preflight.ts";
 import { openRewards } from "./reward-services.ts";
 import type { Recipe } from "./schema.ts";
@@ -39,7 +38,7 @@ export interface RunData {
   /** What was found in the data, a report for each set. */
   readonly preflight: readonly PreflightReport[];
   /** What the run's largest step will take. */
-  readonly memory: MemoryPlan;
+  readonly memory: RunMemory;
   /** By stage; empty for stages that sample nothing. */
   readonly rewards: readonly (readonly ScheduledReward[])[];
   /** By stage; empty for stages that read no file of pairs. */
@@ -63,13 +62,21 @@ export interface Session extends RunData {
  */
 export async function openData(recipe: Recipe, runFolder: string, o: SourceOptions = {}): Promise<RunData> {
   const { local } = await locateRecipe(recipe, o);
-  return openLocalData(local, runFolder);
+  return openFittingData(local, runFolder);
+}
+
+/** The memory that a recipe's largest step will take, whether or not it is there; reads what `openData` reads. */
+export async function foretellMemory(recipe: Recipe, runFolder: string, o: SourceOptions = {}): Promise<RunMemory> {
+  const { local } = await locateRecipe(recipe, o);
+  const data = await openLocalData(local, runFolder);
+  await data.close();
+  return data.memory;
 }
 
 /** Opens all that the recipe names, as `openData` does, and the engine. */
 export async function openSession(asked: Recipe, runFolder: string, o: SourceOptions = {}): Promise<Session> {
   const { local: recipe, pinned } = await locateRecipe(asked, o);
-  const data = await openLocalData(recipe, runFolder);
+  const data = await openFittingData(recipe, runFolder);
   try {
     const engine = await openLocalEngine(engineOptions(recipe), data.processor);
     const close = async () => {
@@ -82,6 +89,17 @@ export async function openSession(asked: Recipe, runFolder: string, o: SourceOpt
       await engine.close();
       throw error;
     }
+  } catch (error) {
+    await data.close();
+    throw error;
+  }
+}
+
+async function openFittingData(recipe: Recipe, runFolder: string): Promise<RunData> {
+  const data = await openLocalData(recipe, runFolder);
+  try {
+    requireMemory(data.memory);
+    return data;
   } catch (error) {
     await data.close();
     throw error;

@@ -24,7 +24,15 @@ it.each([[], ["--lora"]])("times steps %s", async (...flags) => {
   // A small run is mostly Node; from source Node also holds the TypeScript loader.
   expect(result.planned_gb / result.max_rss_gb).toBeGreaterThan(0.4);
   expect(result.planned_gb - result.max_rss_gb).toBeLessThan(0.12);
-  for (const key of ["max_rss_gb", "tokens_per_second", "matmul_peak_gflops", "train_gflops"]) {
+  const speeds = ["tokens_per_second", "matmul_peak_gflops", "train_gflops", "memory_gb_per_second"];
+  for (const key of ["max_rss_gb", ...speeds, "decode_gflops", "decode_gb_per_second"]) {
     expect(result[key], key).toBeGreaterThan(0);
   }
+  expect(result.train_gflops).toBeLessThan(result.matmul_peak_gflops);
+  const shares = [
+    result.decode_gflops / result.matmul_peak_gflops,
+    result.decode_gb_per_second / result.memory_gb_per_second,
+  ];
+  expect(result.decode_limit_fraction).toBeCloseTo(Math.max(...shares), 9);
+  expect(result.decode_limit_fraction).toBeLessThan(1);
 });

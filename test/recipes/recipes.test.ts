@@ -239,6 +239,15 @@ it("viva demo trains both ways and says what GRPO changed against each", async (
     .map((line) => JSON.parse(line));
   expect(lines.filter(({ type }) => type === "step")).toHaveLength(4);
   const messages = lines.flatMap(({ type, text }) => (type === "message" ? [text as string] : []));
+  // Each half is announced before its first step.
+  const halves = [
+    "half 1 of 2: the model as it ships, tuned supervised",
+    "half 2 of 2: the model as it ships, tuned by GRPO",
+  ];
+  const told = lines.map(({ type, stage, text }) =>
+    type === "step" ? stage : halves.findIndex((half) => text.startsWith(half)),
+  );
+  expect(told.filter((what) => what !== -1)).toEqual([0, "sft", "sft", 1, "grpo", "grpo"]);
   for (const title of [
     "Accuracy on 6 questions",
     "as it ships",

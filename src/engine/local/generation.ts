@@ -12,9 +12,9 @@ import { packedName, scalesName } from "../../models/quantize.ts";
 import { EXCLUDED, type SamplingVariant } from "../../nn/sampling.ts";
 import type { Compute } from "./compute.ts";
 import type { DecodingCaches } from "./decoding-caches.ts";
+import { generateProgram } from "./generate-program.ts";
 import { KeyValueCache, type NewTokens } from "./key-value-cache.ts";
 import { placeImages } from "./packing.ts";
-import { generateProgram } from "./programs.ts";
 import { bannedTokens, causalMask } from "./trainer.ts";
 import { concatenated } from "./vision-runner.ts";
 

@@ -1,6 +1,7 @@
 /** What this machine's CPU can do in ONNX Runtime: products, reading memory, and whether idle threads had better sleep. */
 import { add, matmul, mul, softmax, sum } from "../../compiler/ops/index.ts";
 import { apply, input, type Op, type Program } from "../../compiler/tensor.ts";
+import type { Device } from "../../core/device.ts";
 import { float32 } from "../../core/tensor-data.ts";
 import { matmulSpeed } from "./matmul-peak.ts";
 import { type Spread, speeds, type TimingOptions, timeProgram } from "./time-program.ts";
@@ -24,7 +25,7 @@ export interface MachineSpeed {
 }
 
 /** For the most runs, and milliseconds, of one measurement. */
-const TIMING = { runs: 25, limit: 1500, threads: 0 } satisfies TimingOptions;
+const TIMING = { runs: 200, limit: 1000, threads: 0 } satisfies TimingOptions;
 
 /** Takes about five seconds; other programs that compute meanwhile lower every figure. */
 export async function measureSpeed(): Promise<MachineSpeed> {
@@ -32,17 +33,21 @@ export async function measureSpeed(): Promise<MachineSpeed> {
     matmul: await matmulSpeed({ ...TIMING, packed: false }),
     matmulPacked: await matmulSpeed({ ...TIMING, packed: true }),
     matmulInt8: await int8Speed(),
-    memory: await memorySpeed(),
+    memory: await memorySpeed(TIMING.threads),
     threads: await threadTimes(),
   };
 }
 
-/** A sum reads each number once and computes next to nothing; rows spread over the threads. */
-async function memorySpeed(): Promise<Spread> {
+/**
+ * GB/s read from memory by up to 200 runs in a second. A sum reads each number once and computes next to nothing; rows
+ * spread over the threads. Takes 268 MB meanwhile.
+ */
+export async function memorySpeed(threads: number, device: Device = "cpu"): Promise<Spread> {
   const [rows, columns] = [256, 1 << 18];
   const x = input("x", "float32", [rows, columns]);
   const values = float32([rows, columns], new Float32Array(rows * columns).fill(1));
-  const times = await timeProgram({ inputs: { x }, outputs: { y: sum(x, [1]) } }, { x: values }, TIMING);
+  const program = { inputs: { x }, outputs: { y: sum(x, [1]) } };
+  const times = await timeProgram(program, { x: values }, { ...TIMING, threads, device });
   return speeds(times, 4 * rows * columns);
 }
 

@@ -6,10 +6,11 @@ import { withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Program, Sizes } from "../../compiler/tensor.ts";
 import { sizeOf } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
+import { generateProgram } from "./generate-program.ts";
 import { type LocalEngineOptions, modelOf, trainableOf } from "./local-core.ts";
 import { mergedBytes } from "./merged-model.ts";
 import { type PackedRow, packRows, splitRows } from "./packing.ts";
-import { type BlockKind, blockPrograms, generateProgram, lossProgram, visionHeadPrograms } from "./programs.ts";
+import { type BlockKind, blockPrograms, lossProgram, visionHeadPrograms } from "./programs.ts";
 import { DEFAULT_ACTIVATION_BYTES, headLines } from "./trainer.ts";
 import { MAX_PATCHES } from "./vision-runner.ts";
 import { visionNames } from "./weight-store.ts";
@@ -189,7 +190,8 @@ function cacheBytes({ language }: Model, step: LargestStep, limit: number): numb
   return 8 * positions * language.depth * language.keyValueHeads * language.headDim;
 }
 
-function storedBytes(weight: Model["weights"][string]): number {
+/** Bytes of a weight as it is held. */
+export function storedBytes(weight: Model["weights"][string]): number {
   return weight.quantized === undefined ? 4 * sizeOf(weight.shape) : quantizedBytes(weight);
 }
 

@@ -1,4 +1,4 @@
-/** The graph programs of a model, one per block kind and direction; weights are inputs, so one program serves all layers. */
+/** The graph programs that train and score, one per block kind and direction; weights are inputs, so one serves all layers. */
 import {
   defaultLossNumbers,
   type TokenLossVariant,
@@ -8,41 +8,17 @@ import {
 import { type TokenLossName, tokenLosses } from "../../algorithms/index.ts";
 import { tokenLossOf } from "../../algorithms/token-loss.ts";
 import { grad, vjp } from "../../compiler/grad.ts";
-import {
-  add,
-  cast,
-  dequantize,
-  gather,
-  lessOrEqual,
-  mul,
-  ops,
-  pick,
-  reshape,
-  sub,
-  sum,
-  where,
-} from "../../compiler/ops/index.ts";
-import { QUANTIZED_BLOCK } from "../../compiler/ops/quantized.ts";
+import { cast, mul, ops, pick, sub, sum } from "../../compiler/ops/index.ts";
 import { rewrite, worthKeeping } from "../../compiler/rewrite.ts";
-import {
-  constant,
-  type Dim,
-  input,
-  type Op,
-  type Params,
-  type Program,
-  scalar,
-  type Tensor,
-} from "../../compiler/tensor.ts";
-import { type DType, int32 } from "../../core/tensor-data.ts";
+import { input, type Op, type Params, type Program, scalar, type Tensor } from "../../compiler/tensor.ts";
 import { adaptedLayers } from "../../models/lora.ts";
-import type { Attend, BlockContext, Model, Stack } from "../../models/model.ts";
+import type { Attend, Model, Stack } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
-import { cachedAttention } from "../../nn/cached-attention.ts";
 import { attention, windowAttention } from "../../nn/layers.ts";
 import { LORA_A, LORA_MASK } from "../../nn/lora.ts";
 import { packedAttention } from "../../nn/packed-attention.ts";
-import { entropy, type SamplingVariant, sampleToken, samplingLogProbs } from "../../nn/sampling.ts";
+import { entropy, type SamplingVariant, samplingLogProbs } from "../../nn/sampling.ts";
+import { addFeatures, float, ints, rotaryInputs, samplingInputs, stemInputs, weightInputs } from "./program-inputs.ts";
 
 /** A forward program and the one that differentiates it: inputs "d.y" to outputs "d.<input or weight>". */
 export interface ProgramPair {
@@ -54,38 +30,6 @@ export interface ProgramPair {
 /** A pair, and one that keeps what is costly: "kept.<i>" are outputs of the one program and inputs of the other. */
 export interface BlockPrograms extends ProgramPair {
   readonly keeping: ProgramPair;
-}
-
-function float(name: string, ...shape: Dim[]): Tensor {
-  return input(name, "float32", shape);
-}
-
-function ints(name: string, ...shape: Dim[]): Tensor {
-  return input(name, "int32", shape);
-}
-
-/** Weights of a part of the model under local names, and the program inputs that they are made from. */
-interface WeightInputs {
-  readonly weights: Params<Tensor>;
-  readonly inputs: Params<Tensor>;
-}
-
-function weightInputs(model: Model, names: readonly string[], prefix = ""): WeightInputs {
-  const inputs: Record<string, Tensor> = {};
-  const declare = (name: string, dtype: DType, shape: readonly Dim[]): Tensor => {
-    inputs[name] = input(name, dtype, shape);
-    return inputs[name];
-  };
-  const read = (name: string): Tensor => {
-    const { shape, quantized } = model.weights[prefix + name]!;
-    if (quantized === undefined) return declare(name, "float32", shape);
-    const [out, into] = shape as [number, number];
-    const packed = declare(packedName(name), "uint8", [out, (into * quantized) / 8]);
-    const scales = declare(scalesName(name), "float32", [out, into / QUANTIZED_BLOCK]);
-    return dequantize(packed, scales, quantized);
-  };
-  const weights = Object.fromEntries(names.map((name) => [name, read(name)]));
-  return { weights, inputs };
 }
 
 function pair(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]): ProgramPair {
@@ -190,14 +134,6 @@ function mixingInputs(kind: BlockKind): { readonly inputs: Params<Tensor>; reado
   return { inputs: {}, attend: (query, key, value) => attention(query, key, value, null) };
 }
 
-/** x [flat, width] with a line of each image token's features added. */
-function addFeatures(x: Tensor, features: Tensor, imageIndex: Tensor, line: Tensor): Tensor {
-  const zero = constant(int32([], [0]));
-  const isImage = lessOrEqual(zero, imageIndex);
-  const found = gather(features, where(isImage, add(imageIndex, line), zero));
-  return add(x, where(reshape(isImage, [...imageIndex.shape, 1]), found, scalar(0)));
-}
-
 function layoutInputs() {
   return {
     promptTokens: ints("promptTokens", "promptPlaces"),
@@ -207,13 +143,6 @@ function layoutInputs() {
     promptMask: float("promptMask", "prompt", "prompt"),
     completionMask: float("completionMask", "completion", "completion"),
     group: float("group", "group"),
-  };
-}
-
-function rotaryInputs(stack: Stack, rows: Dim, tokens: Dim): Pick<BlockContext, "cos" | "sin"> {
-  return {
-    cos: float("cos", rows, tokens, stack.headDim / 2),
-    sin: float("sin", rows, tokens, stack.headDim / 2),
   };
 }
 
@@ -250,23 +179,6 @@ export function languageStemPrograms(model: Model, trained: readonly string[]): 
   const inputs = stemInputs(model);
   const y = language.stem(weights, inputs);
   return pair({ ...inputs, ...weightsFed }, y, ["features", ...trained]);
-}
-
-function stemInputs(model: Model) {
-  return {
-    tokenIds: ints("tokenIds", "flat"),
-    features: float("features", "lines", model.language.width),
-    imageIndex: ints("imageIndex", "flat"),
-  };
-}
-
-/** Temperature and top-p are the same for all lines, or columns with a value for each. */
-function samplingInputs(model: Model, ...perLine: readonly (string | number)[]) {
-  return {
-    temperature: float("temperature", ...perLine),
-    topP: float("topP", ...perLine),
-    banned: float("banned", model.language.vocabularySize),
-  };
 }
 
 /** Log-probs and entropies of targets, without a loss. */
@@ -340,69 +252,6 @@ function headInputs(model: Model) {
 export function logitsProgram(model: Model): Program {
   const { x, weights, weightsFed } = headInputs(model);
   return { inputs: { x, ...weightsFed }, outputs: { logits: model.language.head(weights, x) } };
-}
-
-/**
- * The whole language model over key-value caches: a prompt at once over empty caches, or one token for each of many rows;
- * then one sampled token for each line of "last" (indices into the flat tokens). Layer i's weights are inputs under their
- * whole names. Its caches are "prompt.keys.i" and "prompt.values.i" [groups, keyValueHeads, prompt, headDim] and
- * "past.keys.i" and "past.values.i" [rows, keyValueHeads, past, headDim]; "keys.i" and "values.i" are the new tokens' own.
- * Caches are never outputs: whatever a program returns is copied on its way to JavaScript.
- */
-export function generateProgram(model: Model, sampling: SamplingVariant): Program {
-  const { language } = model;
-  const { depth, keyValueHeads, headDim } = language;
-  const { weights, inputs: weightsFed } = weightInputs(model, [
-    ...new Set([...language.stemWeights, ...language.headWeights, ...layerWeights(language)]),
-  ]);
-  const stem = stemInputs(model);
-  const context = rotaryInputs(language, "rows", "tokens");
-  const layout = {
-    rowAt: ints("rowAt", "groupPlaces"),
-    placeOf: ints("placeOf", "rows"),
-    promptBias: float("promptBias", "groups", "prompt"),
-    pastBias: float("pastBias", "rows", "past"),
-    causal: float("causal", "tokens", "tokens"),
-  };
-  const last = ints("last", "samples");
-  const uniform = float("uniform", "samples");
-  const t = samplingInputs(model, "samples", 1);
-  const caches: Record<string, Tensor> = {};
-  const added: Record<string, Tensor> = {};
-  const cache = (name: string, ...shape: Dim[]) => {
-    caches[name] = float(name, ...shape, headDim);
-    return caches[name];
-  };
-  let x = language.stem(weights, stem);
-  for (let i = 0; i < depth; i++) {
-    const cached = (kind: "keys" | "values") => ({
-      prompt: cache(`prompt.${kind}.${i}`, "groups", keyValueHeads, "prompt"),
-      past: cache(`past.${kind}.${i}`, "rows", keyValueHeads, "past"),
-    });
-    const held = { keys: cached("keys"), values: cached("values") };
-    const attend: Attend = (query, key, value) => {
-      const result = cachedAttention(query, key, value, held, layout);
-      added[`keys.${i}`] = result.keys;
-      added[`values.${i}`] = result.values;
-      return result.output;
-    };
-    x = language.block(localWeights(language, weights, i), x, { ...context, attend });
-    if (i + 1 < language.featureLines) {
-      x = addFeatures(x, stem.features, stem.imageIndex, constant(int32([], [i + 1])));
-    }
-  }
-  const logProbs = samplingLogProbs(language.head(weights, gather(x, last)), sampling, t);
-  const { token, logProb } = sampleToken(logProbs, sampling, uniform);
-  return {
-    inputs: { ...stem, ...context, ...layout, last, uniform, ...t, ...caches, ...weightsFed },
-    outputs: { token, logProb, ...added },
-  };
-}
-
-function layerWeights(stack: Stack): string[] {
-  return Array.from({ length: stack.depth }, (_, i) =>
-    stack.blockWeights.map((name) => stack.blockPrefix(i) + name),
-  ).flat();
 }
 
 /** A block's view of weights held under whole names. */

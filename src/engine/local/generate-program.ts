@@ -1,0 +1,72 @@
+/** The program that samples: a prompt at once or one token for each of many rows, over key-value caches that it only reads. */
+import { gather } from "../../compiler/ops/index.ts";
+import { constant, type Dim, type Program, type Tensor } from "../../compiler/tensor.ts";
+import { int32 } from "../../core/tensor-data.ts";
+import type { Attend, Model, Stack } from "../../models/model.ts";
+import { cachedAttention } from "../../nn/cached-attention.ts";
+import { type SamplingVariant, sampleToken, samplingLogProbs } from "../../nn/sampling.ts";
+import { addFeatures, float, ints, rotaryInputs, samplingInputs, stemInputs, weightInputs } from "./program-inputs.ts";
+import { localWeights } from "./programs.ts";
+
+/**
+ * The whole language model over key-value caches: a prompt at once over empty caches, or one token for each of many rows;
+ * then one sampled token for each line of "last" (indices into the flat tokens). Layer i's weights are inputs under their
+ * whole names. Its caches are "prompt.keys.i" and "prompt.values.i" [groups, keyValueHeads, prompt, headDim] and
+ * "past.keys.i" and "past.values.i" [rows, keyValueHeads, past, headDim]; "keys.i" and "values.i" are the new tokens' own.
+ * Caches are never outputs: whatever a program returns is copied on its way to JavaScript.
+ */
+export function generateProgram(model: Model, sampling: SamplingVariant): Program {
+  const { language } = model;
+  const { depth, keyValueHeads, headDim } = language;
+  const { weights, inputs: weightsFed } = weightInputs(model, [
+    ...new Set([...language.stemWeights, ...language.headWeights, ...layerWeights(language)]),
+  ]);
+  const stem = stemInputs(model);
+  const context = rotaryInputs(language, "rows", "tokens");
+  const layout = {
+    rowAt: ints("rowAt", "groupPlaces"),
+    placeOf: ints("placeOf", "rows"),
+    promptBias: float("promptBias", "groups", "prompt"),
+    pastBias: float("pastBias", "rows", "past"),
+    causal: float("causal", "tokens", "tokens"),
+  };
+  const last = ints("last", "samples");
+  const uniform = float("uniform", "samples");
+  const t = samplingInputs(model, "samples", 1);
+  const caches: Record<string, Tensor> = {};
+  const added: Record<string, Tensor> = {};
+  const cache = (name: string, ...shape: Dim[]) => {
+    caches[name] = float(name, ...shape, headDim);
+    return caches[name];
+  };
+  let x = language.stem(weights, stem);
+  for (let i = 0; i < depth; i++) {
+    const cached = (kind: "keys" | "values") => ({
+      prompt: cache(`prompt.${kind}.${i}`, "groups", keyValueHeads, "prompt"),
+      past: cache(`past.${kind}.${i}`, "rows", keyValueHeads, "past"),
+    });
+    const held = { keys: cached("keys"), values: cached("values") };
+    const attend: Attend = (query, key, value) => {
+      const result = cachedAttention(query, key, value, held, layout);
+      added[`keys.${i}`] = result.keys;
+      added[`values.${i}`] = result.values;
+      return result.output;
+    };
+    x = language.block(localWeights(language, weights, i), x, { ...context, attend });
+    if (i + 1 < language.featureLines) {
+      x = addFeatures(x, stem.features, stem.imageIndex, constant(int32([], [i + 1])));
+    }
+  }
+  const logProbs = samplingLogProbs(language.head(weights, gather(x, last)), sampling, t);
+  const { token, logProb } = sampleToken(logProbs, sampling, uniform);
+  return {
+    inputs: { ...stem, ...context, ...layout, last, uniform, ...t, ...caches, ...weightsFed },
+    outputs: { token, logProb, ...added },
+  };
+}
+
+function layerWeights(stack: Stack): string[] {
+  return Array.from({ length: stack.depth }, (_, i) =>
+    stack.blockWeights.map((name) => stack.blockPrefix(i) + name),
+  ).flat();
+}

@@ -1,0 +1,76 @@
+/** The inputs that programs have in common: weights, rotary tables, tokens with image features, a distribution's numbers. */
+import { add, dequantize, gather, lessOrEqual, reshape, where } from "../../compiler/ops/index.ts";
+import { QUANTIZED_BLOCK } from "../../compiler/ops/quantized.ts";
+import { constant, type Dim, input, type Params, scalar, type Tensor } from "../../compiler/tensor.ts";
+import { type DType, int32 } from "../../core/tensor-data.ts";
+import type { BlockContext, Model, Stack } from "../../models/model.ts";
+import { packedName, scalesName } from "../../models/quantize.ts";
+
+/** A float32 input. */
+export function float(name: string, ...shape: Dim[]): Tensor {
+  return input(name, "float32", shape);
+}
+
+/** An int32 input. */
+export function ints(name: string, ...shape: Dim[]): Tensor {
+  return input(name, "int32", shape);
+}
+
+/** Weights of a part of the model under local names, and the program inputs that they are made from. */
+export interface WeightInputs {
+  readonly weights: Params<Tensor>;
+  readonly inputs: Params<Tensor>;
+}
+
+/** The weights `prefix + name`, as the model holds them: float32, or integers with scales. */
+export function weightInputs(model: Model, names: readonly string[], prefix = ""): WeightInputs {
+  const inputs: Record<string, Tensor> = {};
+  const declare = (name: string, dtype: DType, shape: readonly Dim[]): Tensor => {
+    inputs[name] = input(name, dtype, shape);
+    return inputs[name];
+  };
+  const read = (name: string): Tensor => {
+    const { shape, quantized } = model.weights[prefix + name]!;
+    if (quantized === undefined) return declare(name, "float32", shape);
+    const [out, into] = shape as [number, number];
+    const packed = declare(packedName(name), "uint8", [out, (into * quantized) / 8]);
+    const scales = declare(scalesName(name), "float32", [out, into / QUANTIZED_BLOCK]);
+    return dequantize(packed, scales, quantized);
+  };
+  const weights = Object.fromEntries(names.map((name) => [name, read(name)]));
+  return { weights, inputs };
+}
+
+/** A stack's rotary table, [rows, tokens, headDim / 2] each. */
+export function rotaryInputs(stack: Stack, rows: Dim, tokens: Dim): Pick<BlockContext, "cos" | "sin"> {
+  return {
+    cos: float("cos", rows, tokens, stack.headDim / 2),
+    sin: float("sin", rows, tokens, stack.headDim / 2),
+  };
+}
+
+/** Tokens [flat], the features of the images' tokens, and for each token its line among these, or −1. */
+export function stemInputs(model: Model) {
+  return {
+    tokenIds: ints("tokenIds", "flat"),
+    features: float("features", "lines", model.language.width),
+    imageIndex: ints("imageIndex", "flat"),
+  };
+}
+
+/** Temperature and top-p are the same for all lines, or columns with a value for each. */
+export function samplingInputs(model: Model, ...perLine: readonly (string | number)[]) {
+  return {
+    temperature: float("temperature", ...perLine),
+    topP: float("topP", ...perLine),
+    banned: float("banned", model.language.vocabularySize),
+  };
+}
+
+/** x [flat, width] with a line of each image token's features added. */
+export function addFeatures(x: Tensor, features: Tensor, imageIndex: Tensor, line: Tensor): Tensor {
+  const zero = constant(int32([], [0]));
+  const isImage = lessOrEqual(zero, imageIndex);
+  const found = gather(features, where(isImage, add(imageIndex, line), zero));
+  return add(x, where(reshape(isImage, [...imageIndex.shape, 1]), found, scalar(0)));
+}

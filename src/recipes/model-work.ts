@@ -1,0 +1,86 @@
+/**
+ * What a step of a model has to compute and to read, from its shapes alone: what measured times are held against. Only
+ * products with weights count, so that every figure is a lower bound; attention, norms and adapters come on top.
+ */
+import type { Prompt } from "../core/records.ts";
+import { storedBytes } from "../engine/local/memory-plan.ts";
+import type { Model, Stack } from "../models/model.ts";
+
+/** Completions of each prompt, all of full length. */
+export interface Completions {
+  readonly numGenerations: number;
+  readonly maxCompletionLength: number;
+}
+
+/**
+ * Operations of forward and backward pass, recomputation not counted: for each weight and token that meets it 2 forward, 2
+ * for the gradient of the tokens, and 2 for its own where it is trained. `trained` are names of the model with adapters. A
+ * tower of which nothing is trained does not count: its features are kept from sampling.
+ */
+export function trainingOperations(
+  model: Model,
+  trained: ReadonlySet<string>,
+  prompts: readonly Prompt[],
+  { numGenerations, maxCompletionLength }: Completions,
+): number {
+  const { vision, language } = model;
+  const completionTokens = numGenerations * maxCompletionLength;
+  const operations = (name: string) => (trained.has(name) ? 6 : 4) * productSize(model, name);
+  const tokens = sum(prompts.map(({ tokenIds }) => tokenIds.length + completionTokens));
+  const grids = prompts.flatMap(({ images }) => images.map(({ grid: [t, h, w] }) => t * h * w));
+  const inTower = [...trained].some((name) => name.startsWith(vision.blockPrefix(0)));
+  return (
+    sum(blockNames(language).map(operations)) * tokens +
+    (inTower ? sum(blockNames(vision).map(operations)) * sum(grids) : 0) +
+    sum(language.headWeights.map(operations)) * completionTokens * prompts.length
+  );
+}
+
+export interface SamplingWork {
+  /** 2 for each weight of the language model and token that meets it, those of the prompts included. */
+  readonly operations: number;
+  /**
+   * Read from memory: the language model's blocks and head once for every prompt and once for every further token of all
+   * rows together; at each such token the keys and values of all prompts, once each, and of every row.
+   */
+  readonly bytes: number;
+}
+
+/** Sampling when all rows are decoded together. Encoding the images and looking up embeddings are not counted. */
+export function samplingWork(model: Model, prompts: readonly Prompt[], completions: Completions): SamplingWork {
+  const { language, weights } = model;
+  const { numGenerations, maxCompletionLength } = completions;
+  const rows = prompts.length * numGenerations;
+  const steps = maxCompletionLength - 1; // a row's first token comes with its prompt
+  const promptTokens = sum(prompts.map(({ tokenIds }) => tokenIds.length));
+  const blocks = blockNames(language);
+  const size = (names: readonly string[]) => sum(names.map((name) => productSize(model, name)));
+  const weightBytes = sum([...blocks, ...language.headWeights].map((name) => storedBytes(weights[name]!)));
+  const positions = steps * promptTokens + (rows * steps * (steps - 1)) / 2;
+  return {
+    operations:
+      2 * size(blocks) * (promptTokens + rows * steps) +
+      2 * size(language.headWeights) * (prompts.length + rows * steps),
+    bytes: weightBytes * (prompts.length + steps) + positionBytes(language) * positions,
+  };
+}
+
+function positionBytes({ depth, keyValueHeads, headDim }: Stack): number {
+  return 2 * Float32Array.BYTES_PER_ELEMENT * depth * keyValueHeads * headDim;
+}
+
+function blockNames(stack: Stack): readonly string[] {
+  return Array.from({ length: stack.depth }, (_, i) =>
+    stack.blockWeights.map((name) => stack.blockPrefix(i) + name),
+  ).flat();
+}
+
+/** Numbers of a matrix; biases and norms are no products. */
+function productSize({ weights }: Model, name: string): number {
+  const { shape } = weights[name]!;
+  return shape.length < 2 ? 0 : shape.reduce((a, b) => a * b, 1);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
+}
