@@ -97,12 +97,12 @@ export function formatRecipeDoctor(found: RecipeDoctor): string {
 /** Two digits of a plan that is right to about a tenth. */
 const size = (value: number) => `${value < 10 ? value.toPrecision(2) : value.toFixed(0)} GB`;
 
-function threadAdvice({ one, sleeping, spinning }: Doctor["speed"]["threads_ms"]): string {
-  const figures = `one ${one.toFixed(2)} ms, all asleep while they wait ${sleeping.toFixed(2)} ms, all spinning ${spinning.toFixed(2)} ms`;
-  const best = Math.min(one, sleeping, spinning);
-  if (sleeping <= CLEAR * best) return `${figures}: viva's setting (asleep) is as good as any here`;
+function threadAdvice({ one, short, spinning }: Doctor["speed"]["threads_ms"]): string {
+  const figures = `one ${one.toFixed(2)} ms, all asleep after 25 µs of waiting ${short.toFixed(2)} ms, all spinning ${spinning.toFixed(2)} ms`;
+  const best = Math.min(one, short, spinning);
+  if (short <= CLEAR * best) return `${figures}: viva's setting (asleep after 25 µs) is as good as any here`;
   if (one === best) return `${figures}: one thread is faster for small models (engine.threads: 1)`;
-  return `${figures}: spinning threads would be faster here; viva lets them sleep`;
+  return `${figures}: spinning threads would be faster here; viva lets them sleep after 25 µs`;
 }
 
 const gb = (value: number) => `${value.toFixed(1)} GB`;

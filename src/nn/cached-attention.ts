@@ -2,7 +2,7 @@
  * Causal attention of new tokens over what is cached: a group's prompt, which lies in memory once for all its rows, and a
  * row's own earlier tokens. Caches are read only; the new tokens' keys and values come back for whoever keeps them.
  */
-import { add, gather, join, joinedPart, matmul, mul, reshape, softmax, transpose } from "../compiler/ops/index.ts";
+import { add, gather, join, joinedPart, matmul, mul, reshape, softmax, sum, transpose } from "../compiler/ops/index.ts";
 import { type Dim, scalar, type Tensor } from "../compiler/tensor.ts";
 
 /** Which rows share a prompt, and what of the caches counts. */
@@ -64,14 +64,21 @@ export function cachedAttention(
   const visiblePrompt = intoRows(add(ofPrompt, reshape(layout.promptBias, [groups, 1, 1, prompt])), prompt);
   const ofPast = matmul(queries, cached.keys.past, { transposeB: true });
   const visiblePast = add(ofPast, reshape(layout.pastBias, [rows, 1, 1, past]));
-  const ofNew = reshape(matmul(queries, keys, { transposeB: true }), [rows, keyValueHeads, share, tokens, tokens]);
-  const visibleNew = reshape(add(ofNew, layout.causal), [rows, keyValueHeads, "queries", tokens]);
+  const visibleNew = scoresOfNew();
+
+  /** [rows, keyValueHeads, queries, tokens]; one token's products are numbers, which need no product of matrices. */
+  function scoresOfNew(): Tensor {
+    if (tokens === 1) return sum(mul(queries, keys), [3], true);
+    const scores = reshape(matmul(queries, keys, { transposeB: true }), [rows, keyValueHeads, share, tokens, tokens]);
+    return reshape(add(scores, layout.causal), [rows, keyValueHeads, "queries", tokens]);
+  }
 
   const weights = softmax(join(join(visiblePrompt, visiblePast, 3, "cached"), visibleNew, 3, "visible"));
   const overCached = joinedPart(weights, 3, ["cached", tokens], 0);
   const fromPrompt = matmul(intoGroups(joinedPart(overCached, 3, [prompt, past], 0), prompt), cached.values.prompt);
   const fromPast = matmul(joinedPart(overCached, 3, [prompt, past], 1), cached.values.past);
-  const fromNew = matmul(joinedPart(weights, 3, ["cached", tokens], 1), values);
+  const ofNew = joinedPart(weights, 3, ["cached", tokens], 1);
+  const fromNew = tokens === 1 ? mul(ofNew, values) : matmul(ofNew, values);
   const mixed = add(add(intoRows(fromPrompt, headDim), fromPast), fromNew);
   const back = transpose(reshape(mixed, [rows, keyValueHeads, share, tokens, headDim]), [0, 3, 1, 2, 4]);
   return { output: reshape(back, [rows, tokens, heads * headDim]), keys, values };

@@ -187,6 +187,37 @@ describe.each(variants)("%s", (_, variant, o) => {
   });
 });
 
+test.each([256, 512, 4096])(
+  "of %d tokens, summed up in blocks, the right one is drawn and never a banned one",
+  async (size) => {
+    const key = randomKey(9, size);
+    // Only every third token can be drawn; the others stand at the edges of blocks, too.
+    const weights = Array.from({ length: size }, (_, i) => (i % 3 === 1 ? 1 + uniform(key, i) : 0));
+    const total = weights.reduce((a, b) => a + b, 0);
+    const uniforms = Array.from({ length: 200 }, (_, i) =>
+      i === 0 ? 0 : i === 1 ? 1 - 2 ** -24 : uniform(key, size + i),
+    );
+    const inputs = {
+      logProbs: input("logProbs", "float32", ["n", size]),
+      uniform: input("uniform", "float32", ["n"]),
+    };
+    const { token } = sampleToken(inputs.logProbs, plain, inputs.uniform);
+    const logProbs = weights.map((weight) => (weight > 0 ? Math.log(weight / total) : EXCLUDED));
+    const session = await Session.compile({ inputs, outputs: { token } }, { threads: 1 });
+    const found = await session.run({
+      logProbs: float32([200, size], Float32Array.from(uniforms.flatMap(() => logProbs))),
+      uniform: float32([200], Float32Array.from(uniforms)),
+    });
+    await session.release();
+    const upTo = (end: number) => weights.slice(0, end).reduce((a, b) => a + b, 0) / total;
+    for (const [i, id] of [...found.token!.data].entries()) {
+      expect(weights[id]).toBeGreaterThan(0);
+      expect(upTo(id)).toBeLessThanOrEqual(uniforms[i]! + 1e-6);
+      expect(upTo(id + 1)).toBeGreaterThanOrEqual(uniforms[i]! - 1e-6);
+    }
+  },
+);
+
 describe("greedy", () => {
   const variant = { greedy: true, topK: 0, topP: false };
 

@@ -36,8 +36,8 @@ export interface Doctor {
     readonly matmul_packed_gflops: Spread;
     readonly matmul_int8_gops: Spread;
     readonly memory_gb_per_second: Spread;
-    /** Medians of a small model's operators with one thread, and with all of them asleep or spinning while they wait. */
-    readonly threads_ms: { readonly one: number; readonly sleeping: number; readonly spinning: number };
+    /** Medians of a small model's operators with one thread, and with all of them asleep after a short wait or spinning while they wait. */
+    readonly threads_ms: { readonly one: number; readonly short: number; readonly spinning: number };
   };
 }
 

@@ -64,7 +64,14 @@ export const transposeOp: Op<{ readonly permutation: readonly number[] }> = {
     for (const [i, axis] of y.attrs.permutation.entries()) inverse[axis] = i;
     return [transpose(g, inverse)];
   },
-  lower: (y, inputs, onnx) => onnx.node("Transpose", inputs, { perm: y.attrs.permutation }),
+  lower: (y, inputs, onnx) => {
+    const { permutation } = y.attrs;
+    const moved = permutation.filter((axis) => y.inputs[0]!.shape[axis] !== 1);
+    const inOrder = moved.every((axis, i) => i === 0 || axis > moved[i - 1]!);
+    // Where only axes of size 1 change places, no number does: a Reshape copies nothing.
+    if (inOrder) return onnx.node("Reshape", [inputs[0]!, onnx.shape(y.shape)]);
+    return onnx.node("Transpose", inputs, { perm: permutation });
+  },
 };
 
 /** Axis i of the result is axis `permutation[i]` of x. */

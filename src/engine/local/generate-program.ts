@@ -13,22 +13,23 @@ import { localWeights } from "./programs.ts";
  * then one sampled token for each line of "last" (indices into the flat tokens). Layer i's weights are inputs under their
  * whole names. Its caches are "prompt.keys.i" and "prompt.values.i" [groups, keyValueHeads, prompt, headDim] and
  * "past.keys.i" and "past.values.i" [rows, keyValueHeads, past, headDim]; "keys.i" and "values.i" are the new tokens' own.
- * Caches are never outputs: whatever a program returns is copied on its way to JavaScript.
+ * Caches are never outputs: whatever a program returns is copied on its way to JavaScript. With `tokens` 1 the program is
+ * for one token of each row alone, and has a third less to do beside the products of its weights.
  */
-export function generateProgram(model: Model, sampling: SamplingVariant): Program {
+export function generateProgram(model: Model, sampling: SamplingVariant, tokens: "tokens" | 1 = "tokens"): Program {
   const { language } = model;
   const { depth, keyValueHeads, headDim } = language;
   const { weights, inputs: weightsFed } = weightInputs(model, [
     ...new Set([...language.stemWeights, ...language.headWeights, ...layerWeights(language)]),
   ]);
   const stem = stemInputs(model);
-  const context = rotaryInputs(language, "rows", "tokens");
+  const context = rotaryInputs(language, "rows", tokens);
   const layout = {
     rowAt: ints("rowAt", "groupPlaces"),
     placeOf: ints("placeOf", "rows"),
     promptBias: float("promptBias", "groups", "prompt"),
     pastBias: float("pastBias", "rows", "past"),
-    causal: float("causal", "tokens", "tokens"),
+    causal: float("causal", tokens, tokens),
   };
   const last = ints("last", "samples");
   const uniform = float("uniform", "samples");

@@ -62,10 +62,17 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
   const { language } = model;
   const banned = bannedTokens(model);
   const nothingCached = emptyCaches(language);
-  const run = async (rows: readonly GenerationRow[], feeds: Params<TensorData>): Promise<GeneratedTokens> => {
+  const integers = quantizedOnly(values);
+  // A program holds the integers of a quantised base, so one serves prompts and single tokens alike.
+  const single = Object.keys(integers).length === 0 ? 1 : "tokens";
+  const run = async (
+    rows: readonly GenerationRow[],
+    tokens: "tokens" | 1,
+    feeds: Params<TensorData>,
+  ): Promise<GeneratedTokens> => {
     const variant = variantOf(rows);
-    const session = await compute.session(`generate.${JSON.stringify(variant)}`, () =>
-      forFewLines(withQuantizedWeights(generateProgram(model, variant), quantizedOnly(values))),
+    const session = await compute.session(`generate.${tokens}.${JSON.stringify(variant)}`, () =>
+      forFewLines(withQuantizedWeights(generateProgram(model, variant, tokens), integers)),
     );
     const outputs = await session.run({ ...feeds, ...distributionFeeds(variant, rows), banned }, values);
     const { token, logProb, ...added } = outputs;
@@ -83,7 +90,7 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
         model.vision.patchesPerToken,
         language.featureLines,
       );
-      return run(rows, {
+      return run(rows, "tokens", {
         tokenIds: int32([tokens], prompt.tokenIds),
         imageIndex: int32([tokens], imageIndex),
         features: featureTable(
@@ -108,7 +115,7 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
       const newest = rows.map(({ tokenIds }) => tokenIds.at(-1)!);
       const promptLengths = prompts.map(({ length }) => length);
       const pastLengths = rows.map(({ tokenIds }) => tokenIds.length - 1);
-      return run(rows, {
+      return run(rows, single, {
         tokenIds: int32([count], newest),
         imageIndex: int32([count], new Int32Array(count).fill(-1)),
         features: featureTable([], language.width),

@@ -9,7 +9,7 @@ import { type Spread, speeds, type TimingOptions, timeProgram } from "./time-pro
 /** Milliseconds of the threads program, median, by how its threads wait. */
 export interface ThreadTimes {
   readonly one: number;
-  readonly sleeping: number;
+  readonly short: number;
   readonly spinning: number;
 }
 
@@ -100,10 +100,10 @@ async function threadTimes(): Promise<ThreadTimes> {
   let y = x;
   for (let i = 0; i < 8; i++) y = add(softmax(mul(matmul(y, w), x)), x);
   const values = float32(shape, new Float32Array(256 * 256).fill(0.01));
-  const times = { one: [] as number[], sleeping: [] as number[], spinning: [] as number[] };
+  const times = { one: [] as number[], short: [] as number[], spinning: [] as number[] };
   const ways = [
     ["one", { threads: 1 }],
-    ["sleeping", { threads: 0 }],
+    ["short", { threads: 0 }],
     ["spinning", { threads: 0, spinning: true }],
   ] as const;
   for (let round = 0; round < ROUNDS; round++) {
@@ -113,5 +113,5 @@ async function threadTimes(): Promise<ThreadTimes> {
     }
   }
   const median = (list: number[]) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)]!;
-  return { one: median(times.one), sleeping: median(times.sleeping), spinning: median(times.spinning) };
+  return { one: median(times.one), short: median(times.short), spinning: median(times.spinning) };
 }

@@ -67,14 +67,14 @@ export function planMemory(o: LocalEngineOptions, step: LargestStep): MemoryPlan
   const micro = largestMicroBatch(step, o.microBatchTokens);
   const sizes = packedSizes(model, micro, step);
   const language = stackMemory(model, model.language, trainable, sizes, packedKind, { budget, backward: true, runs });
+  // An adapter's base in integers is read with sessions that keep nothing between runs; others keep what they once took.
+  const lean = (o.quantizeFrozen ?? null) !== null;
   const merged = mergedBytes(model);
   const sampled = modelOf({ ...o, quantizeFrozen: null, lora: merged > 0 ? null : (o.lora ?? null) });
-  runs.push(lossMemory(model, trainable), generateMemory(sampled, step, o.rows));
+  runs.push(lossMemory(model, trainable), generateMemory(sampled, step, o.rows, lean));
   if (step.imageTokens > 0) {
     runs.push(programMemory(visionHeadPrograms(model, []).forward, visionSizes(model, step)).peak);
   }
-  // An adapter's base in integers is read with sessions that keep nothing between runs; others keep what they once took.
-  const lean = (o.quantizeFrozen ?? null) !== null;
   const activations = vision.held + language.held;
   const gradients = vision.gradients + language.gradients;
   const parts = {
@@ -167,9 +167,9 @@ function lossMemory(model: Model, trainable: ReadonlySet<string>): number {
   return programMemory(withQuantizedWeights(program), { chunk: headLines(model) }).peak + 4 * scalars;
 }
 
-/** The larger of a prompt at once and a token for every row. */
-function generateMemory(model: Model, step: LargestStep, limit: number): number {
-  const program = generateProgram(model, { greedy: false, topK: 0, topP: false });
+/** A prompt at once and a token for every row: a program each, or the same one where it holds integers. */
+function generateMemory(model: Model, step: LargestStep, limit: number, lean: boolean): number {
+  const sampling = { greedy: false, topK: 0, topP: false };
   const rows = Math.min(limit, step.prompts * step.numGenerations);
   const groups = Math.min(step.prompts, rows);
   const past = Math.max(1, step.completionTokens - 1);
@@ -177,10 +177,14 @@ function generateMemory(model: Model, step: LargestStep, limit: number): number 
   const tokens = step.promptTokens;
   const prefill = { flat: tokens, tokens, rows: 1, samples: step.numGenerations, past: 1, groups: 1, prompt: 1 };
   const lines = Math.max(1, step.imageTokens * model.language.featureLines);
-  return Math.max(
-    programMemory(program, { ...decoding, groupPlaces: groups * Math.ceil(rows / groups) }).peak,
-    programMemory(program, { ...prefill, groupPlaces: 1, lines }).peak,
-  );
+  const peaks = [
+    programMemory(generateProgram(model, sampling, lean ? "tokens" : 1), {
+      ...decoding,
+      groupPlaces: groups * Math.ceil(rows / groups),
+    }).peak,
+    programMemory(generateProgram(model, sampling), { ...prefill, groupPlaces: 1, lines }).peak,
+  ];
+  return lean ? Math.max(...peaks) : sum(peaks);
 }
 
 /** Prompts once each, rows of full length. */
