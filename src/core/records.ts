@@ -126,6 +126,8 @@ export interface SamplingOptions {
   readonly step: number;
   /** Completions decoded at the same time. */
   readonly rows?: number;
+  /** The completions are trained on before the weights move: what encoding their images leaves is kept for that. */
+  readonly trainsNext?: boolean;
 }
 
 /** The completions of the prompt at `index` of the call. */

@@ -183,7 +183,8 @@ async function timeStep(
 ): Promise<StepTimes> {
   const started = performance.now();
   const before = process.cpuUsage();
-  const sampling = { numGenerations, maxCompletionLength, temperature: 1, topP: 1, topK: 0, seed: 0, step };
+  const distribution = { temperature: 1, topP: 1, topK: 0 };
+  const sampling = { numGenerations, maxCompletionLength, ...distribution, seed: 0, step, trainsNext: true };
   const groups: (readonly Completion[])[] = [];
   for await (const { index, completions } of engine.policy.sample(prompts, sampling)) groups[index] = completions;
   const sampled = performance.now();

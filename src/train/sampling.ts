@@ -19,6 +19,7 @@ export function samplingOptions(settings: GenerationSettings, seed: number, step
     topK: settings.top_k,
     seed,
     step,
+    trainsNext: true,
   };
 }
 

@@ -16,6 +16,7 @@ import {
 import { Compute } from "../../src/engine/local/compute.ts";
 import { type DecodeOptions, type SampledGroup, sampleCompletions } from "../../src/engine/local/sampler.ts";
 import { forwardBackward } from "../../src/engine/local/trainer.ts";
+import { encodeImages } from "../../src/engine/local/vision-runner.ts";
 import { readWeights, trainableNames, WeightStore } from "../../src/engine/local/weight-store.ts";
 import { openModel } from "../../src/models/index.ts";
 import type { Model } from "../../src/models/model.ts";
@@ -59,7 +60,12 @@ export async function sampleAll(
   o: DecodeOptions,
 ): Promise<readonly SampledGroup[]> {
   const groups: SampledGroup[] = [];
-  await sampleCompletions(compute, values, prompts, o, (group) => {
+  const { features } = await encodeImages(
+    compute,
+    values,
+    prompts.flatMap(({ images }) => images),
+  );
+  await sampleCompletions(compute, values, prompts, features, o, (group) => {
     if (groups[group.index] !== undefined) throw new Error(`prompt ${group.index} was answered twice`);
     groups[group.index] = group;
   });

@@ -24,8 +24,8 @@ import type { Dropout } from "./dropout.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
 import { type DecodeOptions, type SampledGroup, sampleCompletions } from "./sampler.ts";
-import { forwardBackward, scoreCompletions } from "./trainer.ts";
-import { encodeEach } from "./vision-runner.ts";
+import { type EncodedForTraining, encodeForTraining, forwardBackward, imagesOf, scoreCompletions } from "./trainer.ts";
+import { encodeEach, encodeImages } from "./vision-runner.ts";
 import { randomWeights, readWeights, trainableNames, visionNames, WeightStore } from "./weight-store.ts";
 
 /** Limits on an image's area that replace the checkpoint's own; they go into every checkpoint saved. */
@@ -101,6 +101,8 @@ export class LocalCore {
   #reference: Params<TensorData> | null = null;
   /** Decodes under the present weights for callers that come and go; null until the first comes. */
   #live: Decoder | null = null;
+  /** Images of completions that are trained on next; null once they were, or the weights have moved. */
+  #encoded: EncodedForTraining | null = null;
   /** Forward and backward passes since the last update. */
   #passes = 0;
 
@@ -140,14 +142,14 @@ export class LocalCore {
 
   async sample(prompts: readonly Prompt[], o: DecodeOptions, onGroup: (group: SampledGroup) => void): Promise<void> {
     this.#checkContext(Math.max(0, ...prompts.map((prompt) => prompt.tokenIds.length)), o.maxCompletionLength);
-    const { values } = this.#store;
-    await sampleCompletions(
-      this.#merged?.compute ?? this.#compute,
-      (await this.#merged?.values(values)) ?? values,
-      prompts,
-      { ...o, features: this.#knownFeatures },
-      onGroup,
-    );
+    const compute = this.#merged?.compute ?? this.#compute;
+    const values = (await this.#merged?.values(this.#store.values)) ?? this.#store.values;
+    const images = imagesOf(prompts.map((prompt) => ({ prompt })));
+    const cache = this.#knownFeatures;
+    const isKept = o.trainsNext === true && cache === null && this.#options.lora == null;
+    this.#encoded = isKept ? await encodeForTraining(compute, this.#store, images, this.#options) : null;
+    const { features } = this.#encoded?.images ?? (await encodeImages(compute, values, images, { cache }));
+    await sampleCompletions(compute, values, prompts, features, o, onGroup);
   }
 
   /** Adds a prompt to those that `advance` decodes; the function that is returned gives up one completion, or all. */
@@ -182,12 +184,14 @@ export class LocalCore {
   async forwardBackward(batch: TokenBatch) {
     this.#checkGroups(batch.groups);
     const dropout = this.#nextDropout();
-    const o = { ...this.#options, features: this.#knownFeatures, dropout };
+    const encoded = this.#takeEncoded(batch.groups);
+    const o = { ...this.#options, features: this.#knownFeatures, dropout, encoded };
     return forwardBackward(this.#compute, this.#store, batch, o);
   }
 
   optimStep(o: OptimStep) {
     this.#live = null;
+    this.#encoded = null;
     this.#merged?.forget();
     this.#passes = 0;
     return this.#store.step(o);
@@ -238,6 +242,7 @@ export class LocalCore {
 
   load(folder: string): void {
     this.#live = null;
+    this.#encoded = null;
     this.#merged?.forget();
     if (!existsSync(join(folder, ENGINE_STATE)))
       throw new UserError(`${folder} holds no training state to resume from`);
@@ -276,6 +281,16 @@ export class LocalCore {
     if (rate === 0) return null;
     const key = randomKey(this.#options.seed, "lora_dropout", this.#store.optimizer.steps, this.#passes++);
     return { rate, key };
+  }
+
+  /** What sampling kept of the images, if the groups have these and no others; it serves once. */
+  #takeEncoded(groups: readonly TrainingGroup[]): EncodedForTraining | null {
+    const kept = this.#encoded;
+    this.#encoded = null;
+    const asked = new Set(imagesOf(groups).map(({ sha256 }) => sha256));
+    const isSame =
+      kept?.images.features.size === asked.size && [...asked].every((sha) => kept.images.features.has(sha));
+    return isSame ? kept : null;
   }
 
   /** What a tower that training leaves alone made of images, for policy and reference alike. */

@@ -6,8 +6,7 @@ import type { TensorData } from "../../core/tensor-data.ts";
 import type { LiveToken } from "../engine.ts";
 import type { Compute } from "./compute.ts";
 import { Decoder } from "./decoder.ts";
-import type { FeatureCache } from "./feature-cache.ts";
-import { encodeImages } from "./vision-runner.ts";
+import type { EncodedImages } from "./vision-runner.ts";
 
 export interface SampledCompletion {
   readonly tokenIds: Int32Array;
@@ -23,21 +22,18 @@ export interface SampledGroup {
 export interface DecodeOptions extends SamplingOptions {
   readonly rows: number;
   readonly stopTokenIds: readonly number[];
-  /** Features of images under the weights that are sampled from. */
-  readonly features?: FeatureCache | null;
 }
 
-/** Samples all prompts; calls `onGroup` as soon as a prompt's completions are whole. */
+/** Samples all prompts, whose images have these features; calls `onGroup` as soon as a prompt's completions are whole. */
 export async function sampleCompletions(
   compute: Compute,
   values: Params<TensorData>,
   prompts: readonly Prompt[],
+  features: EncodedImages["features"],
   o: DecodeOptions,
   onGroup: (group: SampledGroup) => void,
 ): Promise<void> {
   if (prompts.length === 0) return;
-  const images = prompts.flatMap((prompt) => prompt.images);
-  const { features } = await encodeImages(compute, values, images, { cache: o.features ?? null });
   const longest = Math.max(...prompts.map((prompt) => prompt.tokenIds.length));
   const decoder = new Decoder(compute, values, {
     rows: Math.min(o.rows, prompts.length * o.numGenerations),

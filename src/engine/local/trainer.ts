@@ -3,6 +3,7 @@
 import type { TokenColumn, TokenLossVariant } from "../../algorithms/algorithm.ts";
 import { sequenceLogRatio } from "../../algorithms/gspo.ts";
 import type { Params } from "../../compiler/tensor.ts";
+import type { ImageFeatures } from "../../core/records.ts";
 import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { SamplingVariant } from "../../nn/sampling.ts";
@@ -29,8 +30,31 @@ export interface MicroBatchOptions {
   readonly activationBytes?: number;
   /** Features of images under the weights that are used. */
   readonly features?: FeatureCache | null;
+  /** The batch's images encoded already, under the weights that are trained. */
+  readonly encoded?: EncodedForTraining | null;
   /** What the adapters of a model with dropout drop in a forward and backward pass. */
   readonly dropout?: Dropout | null;
+}
+
+/** Images as a trained tower left them, what its backward pass needs kept within the budget. */
+export interface EncodedForTraining {
+  readonly images: EncodedImages;
+  readonly keeping: Keeping;
+}
+
+/** Encodes the images of a batch that is trained on, with whatever keeps the tower's results for its backward pass. */
+export async function encodeForTraining(
+  compute: Compute,
+  store: WeightStore,
+  images: Iterable<ImageFeatures>,
+  { activationBytes, dropout = null }: Pick<MicroBatchOptions, "activationBytes" | "dropout">,
+): Promise<EncodedForTraining> {
+  const keeping = newKeeping(store, activationBytes);
+  return { images: await encodeImages(compute, store.values, images, { keeping, dropout }), keeping };
+}
+
+function newKeeping({ trainable }: WeightStore, activationBytes = DEFAULT_ACTIVATION_BYTES): Keeping {
+  return { trainable, budget: { bytes: activationBytes } };
 }
 
 /** Log-probs and entropies of every completion token under `values`. */
@@ -78,17 +102,13 @@ export async function forwardBackward(
   const { groups, loss, scoring } = batch;
   const result = emptyScores(groups);
   const trainVision = visionNames(model).some((name) => store.trainable.has(name));
-  const keeping: Keeping = {
-    trainable: store.trainable,
-    budget: { bytes: o.activationBytes ?? DEFAULT_ACTIVATION_BYTES },
-  };
   const dropout = o.dropout ?? null;
-  const encoded = await encodeImages(
-    compute,
-    store.values,
-    imagesOf(groups),
-    trainVision ? { keeping, dropout } : { cache: o.features ?? null },
-  );
+  const { images: encoded, keeping } = trainVision
+    ? (o.encoded ?? (await encodeForTraining(compute, store, imagesOf(groups), o)))
+    : {
+        images: await encodeImages(compute, store.values, imagesOf(groups), { cache: o.features ?? null }),
+        keeping: newKeeping(store, o.activationBytes),
+      };
   const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
   const variant = variantOf(scoring);
   const trainedHead = model.language.headWeights.filter((name) => store.trainable.has(name));
@@ -334,6 +354,7 @@ function addLines(into: Float32Array, lines: Float32Array, predictions: readonly
   }
 }
 
-function imagesOf(groups: readonly TrainingGroup[]) {
+/** The images of all prompts, those of several more than once. */
+export function imagesOf(groups: readonly Pick<TrainingGroup, "prompt">[]): readonly ImageFeatures[] {
   return groups.flatMap(({ prompt }) => prompt.images);
 }

@@ -1,0 +1,69 @@
+/** An image whose tower is trained is encoded once for sampling and training; what does not fit together is encoded anew. */
+import { describe, expect, test } from "vitest";
+import type { Prompt } from "../../src/core/records.ts";
+import { LocalCore } from "../../src/engine/local/local-core.ts";
+import { caseOfEachFamily, goldenCase } from "../parity/golden.ts";
+import { batchOf, gradientDifference, madeCompletions } from "./setup.ts";
+
+const sampling = { numGenerations: 2, maxCompletionLength: 3, temperature: 1, topP: 1, topK: 0, seed: 1, step: 1 };
+const optimiser = { learningRate: 0.05, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 };
+
+/** The prompt with its images in memory of their own, under other names where one is given. */
+function copyOf(prompt: Prompt, name = ""): Prompt {
+  const images = prompt.images.map((image) => {
+    return { ...image, sha256: image.sha256 + name, patches: Float32Array.from(image.patches) };
+  });
+  return { ...prompt, images };
+}
+
+function erase({ images }: Prompt): void {
+  for (const { patches } of images) patches.fill(0);
+}
+
+describe.each(caseOfEachFamily)("%s", (name) => {
+  const golden = goldenCase(name);
+  const open = () =>
+    new LocalCore({
+      ...{ modelFolder: golden.checkpoint, initialise: "pretrained", seed: 3, freeze: [] },
+      ...{ threads: 1, microBatchTokens: 4096, rows: 8 },
+    });
+  const sample = (core: LocalCore, prompt: Prompt, trainsNext: boolean) =>
+    core.sample([prompt], { ...sampling, rows: 2, stopTokenIds: [], trainsNext }, () => {});
+  const batch = (prompt: Prompt) => batchOf([{ prompt, completions: madeCompletions([5, 3, 4], "once", 300) }], "clip");
+  const gradients = async (core: LocalCore, prompt: Prompt) => {
+    await core.forwardBackward(batch(prompt));
+    return new Map(
+      [...core.store.trainable].map((weight) => [weight, Float32Array.from(core.store.gradient(weight)!)]),
+    );
+  };
+
+  test("gradients are those of encoding it twice, and the pixels are not read again", async () => {
+    const expected = await gradients(open(), copyOf(golden.prompt));
+    const core = open();
+    const prompt = copyOf(golden.prompt);
+    await sample(core, prompt, true);
+    erase(prompt);
+    expect(gradientDifference(await gradients(core, prompt), expected).difference).toBeLessThan(1e-5);
+  });
+
+  test.each([
+    [
+      "a second pass",
+      (core: LocalCore, prompt: Prompt) => sample(core, prompt, true).then(() => gradients(core, prompt)),
+    ],
+    ["other images", (core: LocalCore, prompt: Prompt) => sample(core, copyOf(prompt, "2"), true)],
+    [
+      "weights that moved",
+      (core: LocalCore, prompt: Prompt) => sample(core, prompt, true).then(() => void core.optimStep(optimiser)),
+    ],
+    ["sampling that nothing is trained on", (core: LocalCore, prompt: Prompt) => sample(core, prompt, false)],
+  ] as const)("after %s the pixels are read again", async (_, before) => {
+    const prompt = copyOf(golden.prompt);
+    const expected = await gradients(open(), prompt);
+    const core = open();
+    await before(core, prompt);
+    core.resetOptimizer(); // and with it what was accumulated
+    erase(prompt);
+    expect(gradientDifference(await gradients(core, prompt), expected).difference).toBeGreaterThan(0.01);
+  });
+});
