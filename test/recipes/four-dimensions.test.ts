@@ -45,6 +45,10 @@ it("crosses averaging, scaling and the KL term", () => {
   expect([...cells].sort()).toEqual([...crossed].sort());
 });
 
+it("lets a reward of length count by its weight alone: no deviation divides it where a group is all right", () => {
+  for (const { name } of of("length")) expect(last(name), name).toMatchObject({ kind: "grpo", scale_rewards: "none" });
+});
+
 it("combines Dr. GRPO with the semantic reward, and changes nothing else", () => {
   const rewards = { ...rewardsOf("grpo"), semantic: rewardsOf("semantic_concepts")["semantic"] };
   expect(last("dr_grpo_semantic")).toEqual({ ...last("dr_grpo_none"), rewards });
