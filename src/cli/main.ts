@@ -16,6 +16,7 @@ import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
 import { serveCommand } from "./serve.ts";
 import { studyCommand } from "./study.ts";
+import { studyTimingCommand } from "./study-timing.ts";
 import { trainCommand } from "./train.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
@@ -37,7 +38,8 @@ const program = new Command("viva")
   .addCommand(reportCommand())
   .addCommand(benchCommand(interruption))
   .addCommand(dataCommand(interruption))
-  .addCommand(doctorCommand(interruption));
+  .addCommand(doctorCommand(interruption))
+  .addCommand(studyTimingCommand(interruption), { hidden: true });
 
 for (const command of program.commands) command.showHelpAfterError("(--help shows what is known)");
 

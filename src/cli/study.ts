@@ -25,7 +25,8 @@ import { defaultRunFolder } from "../runs/run-folder.ts";
 import type { StudyResults } from "../runs/study-results.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
 import { trainInChild } from "./study-child.ts";
-import { clock, planRecord, planText, resultText } from "./study-text.ts";
+import { clock, type Plan, planRecord, planText, resultText } from "./study-text.ts";
+import { timeInChild } from "./study-timing.ts";
 
 interface StudyOptions {
   readonly run?: string;
@@ -60,6 +61,16 @@ export function studyCommand(interruption: Interruption): Command {
     );
 }
 
+/** A study with what of it is to be run, where, and how. */
+interface AskedStudy {
+  readonly study: Study;
+  readonly runs: readonly PlannedRun[];
+  readonly paths: StudyPaths;
+  readonly options: StudyOptions;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+}
+
 /** Seconds that a process of viva takes to begin: this one's own, when it was read. */
 const processStart = performance.now() / 1000;
 
@@ -70,11 +81,12 @@ async function study(file: string | undefined, o: StudyOptions, signal: AbortSig
   const runs = selected(opened, o);
   const reporter = createReporter({ ...(o.json ? { json: true } : {}) });
   try {
-    if (o.plan) return await printPlan(opened, runs, studyPaths(folder), o, reporter, signal);
-    const paths = o.resume ? studyPaths(folder) : createStudy(folder, opened);
-    const lock = acquireLock(paths.lock);
+    const asked = { study: opened, runs, paths: studyPaths(folder), options: o, reporter, signal };
+    if (o.plan) return await printPlan(asked);
+    if (!o.resume) createStudy(folder, opened);
+    const lock = acquireLock(asked.paths.lock);
     try {
-      await runStudy(opened, runs, paths, o, reporter, signal);
+      await runStudy(asked);
     } finally {
       lock.release();
     }
@@ -111,21 +123,16 @@ function selected(study: Study, { arms, seeds }: StudyOptions): readonly Planned
 }
 
 /** Seconds that each run takes, by steps timed now or before. */
-async function estimate(
-  runs: readonly PlannedRun[],
-  paths: StudyPaths,
-  keep: boolean,
-  reporter: Reporter,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, number>> {
+async function estimate({ runs, paths, options, reporter, signal }: AskedStudy): Promise<ReadonlyMap<string, number>> {
   const open = runs.filter(({ folder }) => !isFinished(join(paths.folder, folder)));
   const known = readTimings(paths);
   const onProbe = (done: number, of: number) => {
+    if (options.plan && options.json) return;
     if (done === 0) reporter.message(`timing ${of} kinds of stage for the plan…`);
     reporter.step({ stage: "timing", step: done + 1, total: of, metrics: {} });
   };
-  const timings = await timeStages(open, known, { signal, onProbe });
-  if (keep && timings !== known) writeTimings(paths, timings);
+  const timings = await timeStages(open, known, { time: timeInChild(signal), signal, onProbe });
+  if (!options.plan && timings !== known) writeTimings(paths, timings);
   return new Map(runs.map((run) => [run.folder, processStart + estimateRun(run, timings)]));
 }
 
@@ -136,35 +143,25 @@ function finishedSeconds(runs: readonly PlannedRun[], paths: StudyPaths): Map<st
   return new Map(done.map(({ folder }) => [folder, seconds.get(folder) ?? 0]));
 }
 
-async function printPlan(
-  study: Study,
-  runs: readonly PlannedRun[],
-  paths: StudyPaths,
-  o: StudyOptions,
-  reporter: Reporter,
-  signal: AbortSignal,
-): Promise<void> {
-  const quiet: Reporter = { ...reporter, message() {}, step() {} };
-  const estimates = await estimate(runs, paths, false, o.json ? quiet : reporter, signal);
+/** What is to be run and how long it will take. */
+async function planOf(asked: AskedStudy): Promise<Plan> {
+  const { study, runs, paths, options } = asked;
+  const estimates = await estimate(asked);
   const finished = finishedSeconds(runs, paths);
-  const left = remainingSeconds(runs, estimates, finished) / o.jobs;
-  const plan = { study, runs, estimates, finished, left };
-  console.log(o.json ? JSON.stringify(planRecord(plan)) : planText(plan));
+  return { study, runs, estimates, finished, left: remainingSeconds(runs, estimates, finished) / options.jobs };
 }
 
-async function runStudy(
-  study: Study,
-  runs: readonly PlannedRun[],
-  paths: StudyPaths,
-  o: StudyOptions,
-  reporter: Reporter,
-  signal: AbortSignal,
-): Promise<void> {
-  const estimates = await estimate(runs, paths, true, reporter, signal);
-  const finished = finishedSeconds(runs, paths);
-  reporter.message(
-    planText({ study, runs, estimates, finished, left: remainingSeconds(runs, estimates, finished) / o.jobs }),
-  );
+async function printPlan(asked: AskedStudy): Promise<void> {
+  const plan = await planOf(asked);
+  console.log(asked.options.json ? JSON.stringify(planRecord(plan)) : planText(plan));
+}
+
+async function runStudy(asked: AskedStudy): Promise<void> {
+  const { runs, paths, options: o, reporter, signal } = asked;
+  const plan = await planOf(asked);
+  const { estimates } = plan;
+  const finished = new Map(plan.finished);
+  reporter.message(planText(plan));
   reporter.message(`study folder: ${paths.folder}`);
   const failed: string[] = [];
   const number = ({ folder }: PlannedRun) => `[${runs.findIndex((run) => run.folder === folder) + 1}/${runs.length}]`;
@@ -192,7 +189,7 @@ async function runStudy(
       },
     });
   } finally {
-    if (finished.size > 0) await writeResults(study, runs, paths, o, reporter);
+    if (finished.size > 0) writeResults(asked);
   }
   if (failed.length === 0) return;
   throw new RunError(
@@ -200,13 +197,7 @@ async function runStudy(
   );
 }
 
-async function writeResults(
-  study: Study,
-  runs: readonly PlannedRun[],
-  paths: StudyPaths,
-  o: StudyOptions,
-  reporter: Reporter,
-): Promise<void> {
+function writeResults({ study, runs, paths, options: o, reporter }: AskedStudy): void {
   const results: StudyResults = studyResults(study, shownRuns(study, runs, paths), paths);
   replaceFile(paths.results, `${JSON.stringify(results, null, 2)}\n`);
   writeStudyReport(results, paths.folder, paths.report);

@@ -23,7 +23,8 @@ export async function openRewards(
   prompt: Pick<RewardContext, "style" | "thinkOpened">,
   runFolder: string,
 ): Promise<{ readonly rewards: readonly (readonly ScheduledReward[])[]; close(): Promise<void> }> {
-  const services = openRewardServices(runFolder);
+  const { threads } = recipe.engine;
+  const services = openRewardServices(runFolder, { threads: threads === "auto" ? 0 : threads });
   const needs = recipe.stages.map((stage) => needsOf(stage).generation);
   if (needs.every((generation) => generation === null)) return { rewards: needs.map(() => []), close: services.close };
   const vocabulary = openVocabulary(recipe.vocabulary);
@@ -35,13 +36,18 @@ export async function openRewards(
   return { rewards: await Promise.all(rewards), close: services.close };
 }
 
+interface ServiceOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly threads?: number;
+}
+
 /**
  * Services for a run in a folder: replies of judges are kept there, in `replies/`, unless a reward names another place.
- * An encoder is opened once per folder, however many rewards name it.
+ * An encoder is opened once per folder, however many rewards name it, and computes with `threads`; 0 lets ONNX Runtime choose.
  */
 export function openRewardServices(
   runFolder: string,
-  env: Readonly<Record<string, string | undefined>> = process.env,
+  { env = process.env, threads = 0 }: ServiceOptions = {},
 ): RunRewardServices {
   const encoders = new Map<string, Promise<SentenceEncoder>>();
   return {
@@ -52,7 +58,7 @@ export function openRewardServices(
     },
     openEncoder(folder) {
       const place = resolve(folder);
-      const opened = encoders.get(place) ?? openSentenceEncoder(place);
+      const opened = encoders.get(place) ?? openSentenceEncoder(place, threads);
       encoders.set(place, opened);
       return opened;
     },

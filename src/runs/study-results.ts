@@ -18,7 +18,9 @@ const run = z.strictObject({
   reward: z
     .strictObject({ first: z.number(), last: z.number() })
     .nullable()
-    .describe("Mean reward of the first and of the last fifth of the steps that sampled; null where none did."),
+    .describe(
+      "Mean reward of all that was sampled in the first and in the last fifth of the steps that sampled, groups that a filter replaced included; null where none did.",
+    ),
   seconds: z.number().nullable().describe("Of all its steps, those of a shared start included; no evaluations."),
 });
 

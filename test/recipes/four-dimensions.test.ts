@@ -19,21 +19,23 @@ copyFileSync(new URL("../../studies/four-dimensions.yaml", import.meta.url), fil
 const study = loadStudy(file, { quick: false });
 const of = (dimension: string) => study.arms.filter(({ dimensions }) => dimensions.includes(dimension));
 const last = (name: string) => study.arms.find((arm) => arm.name === name)!.recipe.stages.at(-1)!;
+const rewardsOf = (name: string) => (last(name) as { readonly rewards: Readonly<Record<string, unknown>> }).rewards;
 
 it("has three seeds and the arms of the four dimensions and of the baselines", () => {
   expect(study.seeds).toHaveLength(3);
   const names = (dimension: string) => of(dimension).map(({ name }) => name);
   expect(names("initialisation")).toEqual(["init_base", "init_sft", "init_sft_cot", "init_lora"]);
-  expect(names("semantic")).toEqual(["semantic_concepts", "semantic_facts"]);
+  expect(names("semantic")).toEqual(["semantic_concepts", "semantic_facts", "dr_grpo_semantic"]);
   const lengths = ["ecr", "cwr", "cosine", "kimi", "soft_overlong"].map((reward) => `length_${reward}`);
   expect(names("length")).toEqual(lengths);
   expect(names("baselines")).toEqual(["untuned", "sft", "sft_lora", "sft_cot", "dpo"]);
   const kinds = of("algorithm").map(({ recipe }) => recipe.stages[0]!.kind);
-  expect(["grpo", ...kinds].sort()).toEqual(Object.keys(rolloutAlgorithms).sort());
+  expect([...kinds].sort()).toEqual(Object.keys(rolloutAlgorithms).sort());
 });
 
 it("crosses averaging, scaling and the KL term", () => {
-  const cells = ["grpo", ...of("bias").map(({ name }) => name)].map((name) => {
+  const names = of("bias").flatMap(({ name, dimensions }) => (dimensions.includes("semantic") ? [] : [name]));
+  const cells = ["grpo", ...names].map((name) => {
     const stage = last(name);
     return "loss_type" in stage ? `${stage.loss_type} ${stage.scale_rewards} ${stage.beta}` : stage.kind;
   });
@@ -41,6 +43,25 @@ it("crosses averaging, scaling and the KL term", () => {
     ["grpo", "dr_grpo"].flatMap((loss) => ["group", "none"].map((scale) => `${loss} ${scale} ${beta}`)),
   );
   expect([...cells].sort()).toEqual([...crossed].sort());
+});
+
+it("lets a reward of length count by its weight alone: no deviation divides it where a group is all right", () => {
+  for (const { name } of of("length")) expect(last(name), name).toMatchObject({ kind: "grpo", scale_rewards: "none" });
+});
+
+it("combines Dr. GRPO with the semantic reward, and changes nothing else", () => {
+  const rewards = { ...rewardsOf("grpo"), semantic: rewardsOf("semantic_concepts")["semantic"] };
+  expect(last("dr_grpo_semantic")).toEqual({ ...last("dr_grpo_none"), rewards });
+});
+
+it("updates several times on a rollout where a ratio is bounded in a way of its own, and in one plain arm", () => {
+  const several = study.arms.filter(({ recipe }) => {
+    const stage = recipe.stages.at(-1)!;
+    return "num_iterations" in stage && stage.num_iterations * stage.steps_per_generation > 1;
+  });
+  expect(several.map(({ name }) => name)).toEqual(["grpo_iterations", "gspo", "cispo", "sapo"]);
+  const [plain] = several;
+  expect(plain!.recipe.stages[0]).toEqual({ ...last("grpo"), num_iterations: 2 });
 });
 
 it("changes nothing of the data, and answers the same questions with every seed", () => {

@@ -46,12 +46,17 @@ export function timingKey({ model, engine, data, prompt, image }: Recipe, stage:
   return JSON.stringify([model, engine, data, prompt, image, reference, sizes]);
 }
 
+/** Times one stage of a recipe, as `timeStage` does here or in another process. */
+export type TimeStage = (recipe: Recipe, stage: Stage) => Promise<StageTiming>;
+
+export interface TimingOptions {
+  readonly time: TimeStage;
+  readonly signal: AbortSignal;
+  readonly onProbe: (done: number, of: number) => void;
+}
+
 /** Times what `known` lacks; the runs themselves are not touched. A stage that fails is left out: its run will say why. */
-export async function timeStages(
-  runs: readonly PlannedRun[],
-  known: Timings,
-  o: { readonly signal: AbortSignal; readonly onProbe: (done: number, of: number) => void },
-): Promise<Timings> {
+export async function timeStages(runs: readonly PlannedRun[], known: Timings, o: TimingOptions): Promise<Timings> {
   const missing = new Map<string, (readonly [Recipe, Stage])[]>();
   for (const { recipe, inherited } of runs) {
     for (const stage of recipe.stages.slice(inherited)) {
@@ -65,7 +70,7 @@ export async function timeStages(
     for (const [recipe, stage] of alike.slice(0, TRIES)) {
       o.signal.throwIfAborted();
       try {
-        found[key] = await timeStage(recipe, stage, o.signal);
+        found[key] = await o.time(recipe, stage);
         break;
       } catch {
         o.signal.throwIfAborted();
@@ -118,7 +123,8 @@ export function remainingSeconds(
     }, 0);
 }
 
-async function timeStage(whole: Recipe, stage: Stage, signal: AbortSignal): Promise<StageTiming> {
+/** A few steps and answers of a stage, in this process and a folder of their own. */
+export async function timeStage(whole: Recipe, stage: Stage, signal: AbortSignal): Promise<StageTiming> {
   const steps = TIMED_STEPS + 1;
   const short = ("epochs" in stage ? { ...stage, epochs: null, steps } : { ...stage, steps }) as Stage;
   const { model } = whole;

@@ -94,7 +94,8 @@ function readRun(planned: PlannedRun, folder: string, failure: string | null): R
   const sampled = metrics.filter((line) => line["reward/mean"] !== undefined);
   const fifth = Math.max(1, Math.floor(sampled.length / 5));
   const late = sampled.slice(-fifth);
-  const rewards = sampled.map((line) => Number(line["reward/mean"]));
+  // Where groups are filtered, reward/mean is of those that are kept, which are never all right: of what was sampled instead.
+  const rewards = sampled.map((line) => Number(line["reward/sampled_mean"] ?? line["reward/mean"]));
   const [first, last] = [meanOf(rewards.slice(0, fifth)), meanOf(rewards.slice(-fifth))];
   return {
     ...state,

@@ -5,8 +5,10 @@ import { afterAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { studyResultsJsonSchema } from "../../runs/study-results.ts";
 import { estimateRun, remainingSeconds, timingKey } from "./estimate.ts";
+import { studyPaths } from "./folder.ts";
 import { loadStudy } from "./load.ts";
 import { planRuns } from "./plan.ts";
+import { studyResults } from "./results.ts";
 import { studyJsonSchema } from "./schema.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "viva-study-"));
@@ -119,6 +121,25 @@ describe("the plan", () => {
     // Twice as slow as thought: plain of seed 2 as plain of seed 1 was, all others twice their estimate.
     expect(remainingSeconds(runs, estimates, new Map([["runs/plain-seed1", 20]]))).toBe(20 + 14 * 20);
   });
+});
+
+test("the reward of an arm is that of all it sampled, also where a filter keeps only some groups", () => {
+  const { arms, ...rest } = load(study);
+  const one = { ...rest, seeds: [1], arms: arms.slice(0, 1) };
+  const run = planRuns(one).find(({ arm }) => arm === "plain")!;
+  const place = join(folder, "done", run.folder);
+  const lines = (values: readonly object[]) => values.map((value) => `${JSON.stringify(value)}\n`).join("");
+  const rewardOf = (metrics: readonly object[]) => {
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, "recipe.yaml"), "");
+    writeFileSync(join(place, "events.jsonl"), lines([{ event: "run_end" }]));
+    writeFileSync(join(place, "metrics.jsonl"), lines(metrics));
+    return studyResults(one, [run], studyPaths(join(folder, "done"))).arms[0]!.runs[0]!.reward;
+  };
+  const kept = [0.5, 0.5, 0.5, 0.5, 0.5].map((value, i) => ({ step: i + 1, "reward/mean": value }));
+  expect(rewardOf(kept)).toEqual({ first: 0.5, last: 0.5 });
+  const sampled = kept.map((line, i) => ({ ...line, "reward/sampled_mean": (i + 1) / 10 }));
+  expect(rewardOf(sampled)).toEqual({ first: 0.1, last: 0.5 });
 });
 
 test.each([

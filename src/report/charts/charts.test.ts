@@ -125,6 +125,14 @@ describe("a forest plot", () => {
     expect(x).toBeLessThan(388);
   });
 
+  it("keeps the figures right of the axis, where neither the line of no effect nor an interval reaches", () => {
+    const near = [{ label: "dr_grpo", interval: interval(-0.105, -0.151, 0.012) }];
+    const svg = forestPlot({ title: "arms", rows: near, sides: ["worse", "better"] })!.markup;
+    const lines = [...svg.matchAll(/x[12]="([\d.]+)"/g)].map(([, x]) => Number(x));
+    const [, end, text] = /class="row-value" x="([\d.]+)"[^>]*>([^<]*)</.exec(svg)!;
+    expect(Math.max(...lines)).toBeLessThan(Number(end) - text!.length * 6.5);
+  });
+
   it("is none without rows", () => {
     expect(forestPlot({ title: "", rows: [], sides: ["", ""] })).toBeNull();
   });

@@ -1,4 +1,7 @@
-/** A forest plot as SVG: estimates with intervals on one axis, a line at no effect. Each row's text stands above it, so that it fits a phone. */
+/**
+ * A forest plot as SVG: estimates with intervals on one axis, a line at no effect. A row's name stands above it, so that it
+ * fits a phone, and its figures to the right of the axis, where no line crosses them.
+ */
 import type { Interval } from "../../runs/run-statistics.ts";
 import { differenceText, points } from "../format.ts";
 import { type Html, html } from "../html.ts";
@@ -21,20 +24,22 @@ export interface ForestPlot {
 
 const width = 400;
 const rowHeight = 36;
-const plot = { left: 12, right: 388, top: 22 };
+const plot = { left: 12, right: 258, top: 22 };
+/** Where the column of figures ends. */
+const figures = 392;
 
 /** The plot; without rows, null. */
 export function forestPlot({ title, rows, sides }: ForestPlot): Html | null {
   if (rows.length === 0) return null;
   const bottom = plot.top + rows.length * rowHeight;
   const values = rows.flatMap(({ interval }) => [interval.low, interval.high]);
-  const scale: Scale = { domain: niceDomain([0, ...values], 6), range: [plot.left, plot.right] };
+  const scale: Scale = { domain: niceDomain([0, ...values], 5), range: [plot.left, plot.right] };
   const zero = at(scale, 0);
   const about = rows.map(({ label, interval }) => `${label}: ${differenceText(interval)} points`);
   return html`<svg class="chart forest" viewBox="0 0 ${width} ${bottom + 24}" role="img" aria-label="${[`Forest plot: ${title}`, ...about].join(". ")}">
 ${zero - plot.left > 60 && html`<text class="axis" x="${zero - 6}" y="12" text-anchor="end">← ${sides[0]}</text>`}
-${plot.right - zero > 60 && html`<text class="axis" x="${zero + 6}" y="12">${sides[1]} →</text>`}
-${niceTicks(scale.domain, 6).map((tick) => tickAt(tick, at(scale, tick), bottom))}
+${figures - zero > 60 && html`<text class="axis" x="${zero + 6}" y="12">${sides[1]} →</text>`}
+${niceTicks(scale.domain, 5).map((tick) => tickAt(tick, at(scale, tick), bottom))}
 <line class="zero" x1="${zero}" x2="${zero}" y1="${plot.top - 6}" y2="${bottom + 2}"/>
 ${rows.map((row, i) => drawRow(row, plot.top + i * rowHeight, scale))}
 </svg>`;
@@ -52,7 +57,7 @@ function drawRow({ label, interval, main = false }: ForestRow, top: number, scal
   const shape = main
     ? html`<polygon points="${middle - 6},${y} ${middle},${y - 6} ${middle + 6},${y} ${middle},${y + 6}"/>`
     : html`<rect x="${middle - 4}" y="${y - 4}" width="8" height="8"/>`;
-  return html`<g class="row ${verdict}"><text class="row-label" x="${plot.left}" y="${top + 13}">${clipped(label, 34)}</text><text class="row-value" x="${plot.right}" y="${top + 13}" text-anchor="end">${differenceText(interval)}</text><line x1="${at(scale, interval.low)}" x2="${at(scale, interval.high)}" y1="${y}" y2="${y}"/>${shape}</g>`;
+  return html`<g class="row ${verdict}"><text class="row-label" x="${plot.left}" y="${top + 13}">${clipped(label, 34)}</text><text class="row-value" x="${figures}" y="${y + 4}" text-anchor="end">${differenceText(interval)}</text><line x1="${at(scale, interval.low)}" x2="${at(scale, interval.high)}" y1="${y}" y2="${y}"/>${shape}</g>`;
 }
 
 /** Labels come from data and recipes, and must not run into the figures. */

@@ -5,7 +5,7 @@ import type { Completion, Example } from "../../core/records.ts";
 import { openRewardServices, openVocabulary } from "../../recipes/reward-services.ts";
 import { semantic } from "./index.ts";
 
-const services = openRewardServices("nowhere", { JUDGE_KEY: "" });
+const services = openRewardServices("nowhere", { env: { JUDGE_KEY: "" } });
 afterAll(() => services.close());
 const vocabulary = openVocabulary(null);
 
