@@ -1,43 +1,141 @@
-/** Prints what a study found as Markdown tables, one for each dimension: `npx tsx scripts/study-tables.ts FOLDER/study.json`. */
+/**
+ * Writes what the study of four dimensions found into the documentation: the tables of docs/study.md, the paragraphs "On the
+ * phantom world" of docs/algorithms/ and the table of README.md. Without --write it prints the tables alone.
+ * usage: npx tsx scripts/study-tables.ts FOLDER/study.json [--write]
+ */
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { replaceFile } from "../src/runs/durable.ts";
 import { type StudyArm, type StudyResults, studyResultsSchema } from "../src/runs/study-results.ts";
 
-const [file = "runs/study/study.json"] = process.argv.slice(2);
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { write: { type: "boolean" } } });
+const [file = "runs/study/study.json"] = positionals;
 const results: StudyResults = studyResultsSchema.parse(JSON.parse(readFileSync(file, "utf8")));
-const dimensions = [...new Set(results.arms.flatMap((arm) => arm.dimensions))];
+const armOf = new Map(results.arms.map((arm) => [arm.name, arm]));
 
-for (const dimension of dimensions) {
-  const arms = results.arms.filter((arm) => arm.name === results.reference || arm.dimensions.includes(dimension));
-  const ranked = [...arms].sort((a, b) => (b.accuracy?.estimate ?? 0) - (a.accuracy?.estimate ?? 0));
-  console.log(`\n#### ${dimension[0]!.toUpperCase()}${dimension.slice(1)}\n`);
-  console.log(
-    `| arm | accuracy % [95 %] | by seed | less \`${results.reference}\` | p (Holm) | reward, first → last fifth | length | time |`,
-  );
-  console.log("|---|---|---|---|---|---|---|---|");
-  for (const arm of ranked) console.log(`| ${cells(arm).join(" | ")} |`);
+/** The arms of the README's table, and what they are called there. */
+const shown = {
+  untuned: "as it ships",
+  sft: "supervised on answers",
+  grpo: "GRPO",
+  dr_grpo_none: "Dr. GRPO",
+  semantic_concepts: "GRPO, semantic reward (concepts)",
+  dr_grpo_semantic: "Dr. GRPO, semantic reward",
+  length_cwr: "GRPO, correctness-weighted length (CWR)",
+  length_ecr: "GRPO, length for every answer (ECR)",
+  init_sft: "supervised on answers, then GRPO",
+  init_base: "GRPO from the base model",
+} as const;
+
+/** Pages of algorithms, by the arm that shows them. */
+const pages = {
+  ...{ sft: "sft", dpo: "dpo", grpo: "grpo", dr_grpo: "dr_grpo_none", dapo: "dapo", gspo: "gspo", cispo: "cispo" },
+  ...{ sapo: "sapo", rloo: "rloo", opo: "opo", reinforce: "reinforce", gdpo: "gdpo" },
+} as const;
+/** Arms that pass twice over each rollout, beside this one. */
+const TWICE = "grpo_iterations";
+const twice: readonly string[] = ["gspo", "cispo", "sapo"];
+
+const tables = tablesByDimension();
+if (values.write) {
+  replaceBetween("docs/study.md", "<!-- tables -->\n", "<!-- /tables -->", `${tables}\n`);
+  replaceBetween("README.md", "less GRPO, points |\n|---|---|---|\n", "<!-- /study -->", readmeRows());
+  for (const [page, name] of Object.entries(pages)) {
+    replaceBetween(`docs/algorithms/${page}.md`, "## On the phantom world\n\n", "\n", paragraph(needed(name)));
+  }
+} else console.log(tables);
+
+/** Replaces what stands between two texts of a page of the repository, the second being the first after the first. */
+function replaceBetween(page: string, start: string, end: string, text: string): void {
+  const path = fileURLToPath(new URL(`../${page}`, import.meta.url));
+  const old = readFileSync(path, "utf8");
+  const from = old.indexOf(start) + start.length;
+  const to = old.indexOf(end, from);
+  if (from < start.length || to < 0) throw new Error(`${page}: "${start.trim()}" … "${end.trim()}" is not there`);
+  replaceFile(path, old.slice(0, from) + text + old.slice(to));
 }
 
-function cells({ name, about, accuracy, difference, runs, training, cost }: StudyArm): readonly string[] {
-  const rewards = runs.flatMap(({ reward }) =>
-    reward === null ? [] : [`${fixed(reward.first)} → ${fixed(reward.last)}`],
-  );
+function needed(name: string): StudyArm {
+  const arm = armOf.get(name);
+  if (arm === undefined) throw new Error(`${file}: the arm "${name}" is missing`);
+  return arm;
+}
+
+function readmeRows(): string {
+  return Object.entries(shown)
+    .map(([name, label]) => {
+      const { accuracy, difference } = needed(name);
+      return `| ${label} | ${interval(accuracy)} | ${difference === null ? "" : interval(difference, signed)} |\n`;
+    })
+    .join("");
+}
+
+function paragraph(arm: StudyArm): string {
+  const { name, accuracy, difference, cost } = arm;
+  const ships = percent(needed("untuned").accuracy!.estimate);
+  const answers = accuracy === null ? "" : `, ${accuracy.n} answers`;
+  const beside = twice.includes(name)
+    ? `; GRPO with as many passes ${interval(needed(TWICE).accuracy, percent, "%")}`
+    : "";
+  const rewards = rewardsOf(arm, 3).join(", ");
+  return [
+    `Arm \`${name}\` of [the study](../study.md#results), ${results.seeds.length} seeds${answers}:`,
+    `accuracy ${interval(accuracy, percent, "%")}; the model as it ships ${ships} %${beside}`,
+    difference === null ? "" : `; less plain GRPO ${interval(difference, signed, "points")}`,
+    ".",
+    rewards === "" ? "" : ` Mean reward of the first and of the last fifth of its steps: ${rewards}.`,
+    cost === null
+      ? ""
+      : ` ${cost.seconds.toFixed(0)} s of steps${cost.ratio === null || name === results.reference ? "" : `, ${cost.ratio.toFixed(2)} times plain GRPO's`}.`,
+  ]
+    .join(" ")
+    .replaceAll(/ +([;.])/g, "$1")
+    .replaceAll("  ", " ");
+}
+
+function tablesByDimension(): string {
+  const dimensions = [...new Set(results.arms.flatMap((arm) => arm.dimensions))];
+  return dimensions.map(tableOf).join("\n");
+}
+
+function tableOf(dimension: string): string {
+  const arms = results.arms.filter((arm) => arm.name === results.reference || arm.dimensions.includes(dimension));
+  const ranked = [...arms].sort((a, b) => (b.accuracy?.estimate ?? 0) - (a.accuracy?.estimate ?? 0));
+  return [
+    `\n#### ${dimension[0]!.toUpperCase()}${dimension.slice(1)}\n`,
+    `| arm | accuracy % [95 %] | by seed | less \`${results.reference}\` | p (Holm) | reward, first → last fifth | length | time |`,
+    "|---|---|---|---|---|---|---|---|",
+    ...ranked.map((arm) => `| ${cells(arm).join(" | ")} |`),
+  ].join("\n");
+}
+
+function cells(arm: StudyArm): readonly string[] {
+  const { name, about, accuracy, difference, runs, training, cost } = arm;
   const length = training["completion/length_mean"];
   return [
     `\`${name}\`${about === null ? "" : `: ${about}`}`,
-    accuracy === null
-      ? "failed"
-      : `${percent(accuracy.estimate)} [${percent(accuracy.low)}, ${percent(accuracy.high)}]`,
+    interval(accuracy),
     runs.map((run) => (run.accuracy === null ? "–" : percent(run.accuracy))).join(", "),
-    difference === null ? "" : `${signed(difference.estimate)} [${signed(difference.low)}, ${signed(difference.high)}]`,
+    difference === null ? "" : interval(difference, signed),
     difference === null ? "" : difference.p_holm.toFixed(3),
-    rewards.join("; "),
+    rewardsOf(arm, 2).join("; "),
     length === undefined ? "" : length.toFixed(0),
     cost === null ? "" : `${cost.seconds.toFixed(0)} s${cost.ratio === null ? "" : ` (× ${cost.ratio.toFixed(2)})`}`,
   ];
 }
 
-function fixed(value: number): string {
-  return value.toFixed(2);
+function rewardsOf({ runs }: StudyArm, digits: number): readonly string[] {
+  return runs.flatMap(({ reward }) =>
+    reward === null ? [] : [`${reward.first.toFixed(digits)} → ${reward.last.toFixed(digits)}`],
+  );
+}
+
+type Estimate = { readonly estimate: number; readonly low: number; readonly high: number };
+
+function interval(value: Estimate | null, format = percent, unit = ""): string {
+  if (value === null) return "failed";
+  return `${format(value.estimate)}${unit === "" ? "" : ` ${unit}`} [${format(value.low)}, ${format(value.high)}]`;
 }
 
 function percent(share: number): string {
@@ -45,5 +143,5 @@ function percent(share: number): string {
 }
 
 function signed(share: number): string {
-  return `${share < 0 ? "" : "+"}${percent(share)}`;
+  return `${share < 0 ? "−" : "+"}${percent(Math.abs(share))}`;
 }
