@@ -61,7 +61,7 @@ it("updates several times on a rollout where a ratio is bounded in a way of its 
   });
   expect(several.map(({ name }) => name)).toEqual(["grpo_iterations", "gspo", "cispo", "sapo"]);
   const [plain] = several;
-  expect(plain!.recipe.stages[0]).toEqual({ ...last("grpo"), num_iterations: 2 });
+  expect(plain!.recipe.stages[0]).toEqual({ ...last("grpo"), num_iterations: 2, learning_rate: 5e-5 });
 });
 
 it("changes nothing of the data, and answers the same questions with every seed", () => {
