@@ -91,7 +91,7 @@ function paragraph(arm: StudyArm): string {
   ]
     .join(" ")
     .replaceAll(/ +([;.])/g, "$1")
-    .replaceAll("  ", " ");
+    .replaceAll(/ {2,}/g, " ");
 }
 
 function tablesByDimension(): string {
