@@ -14,7 +14,7 @@ import { localWeights } from "./programs.ts";
  * whole names. Its caches are "prompt.keys.i" and "prompt.values.i" [groups, keyValueHeads, prompt, headDim] and
  * "past.keys.i" and "past.values.i" [rows, keyValueHeads, past, headDim]; "keys.i" and "values.i" are the new tokens' own.
  * Caches are never outputs: whatever a program returns is copied on its way to JavaScript. With `tokens` 1 the program is
- * for one token of each row alone, and has a third less to do beside the products of its weights.
+ * for one token of each row alone, whose products with itself are numbers and whose transposes move nothing.
  */
 export function generateProgram(model: Model, sampling: SamplingVariant, tokens: "tokens" | 1 = "tokens"): Program {
   const { language } = model;
