@@ -1,16 +1,17 @@
 /** Rewrites graphs: the same outputs with some nodes replaced; what no replacement touches stays the same node. */
 import type { TensorData } from "../core/tensor-data.ts";
-import { addOp } from "./ops/elementwise.ts";
+import { addOp, elementwiseOps } from "./ops/elementwise.ts";
 import { gather, gatherOp } from "./ops/gather.ts";
+import { joinedPartOp } from "./ops/join.ts";
 import { fitsFewLines, matmulOp, withFewLines } from "./ops/matmul.ts";
 import { dequantize, dequantizeOp, quantizedMatmul } from "./ops/quantized.ts";
-import { reshapeOp } from "./ops/shape.ts";
+import { reshapeOp, transpose, transposeOp } from "./ops/shape.ts";
 import {
   apply,
   constant,
   constantOp,
   inputOp,
-  type Op,
+  isScalarConstant,
   type Params,
   type Program,
   type Tensor,
@@ -60,38 +61,67 @@ export function withQuantizedWeights(program: Program, constants: Params<TensorD
 const isConstant = (t: Tensor) => t.op === constantOp;
 
 /**
- * Nodes of the forward graph of `y` that its gradients need and that are worth keeping: those of `kept` ops, met first on
- * the way from the gradients, and in place of several that are added up only their sum. What else the gradients need of the
- * forward graph is cheap to compute again from these.
+ * Nodes of the forward graph of `y` that its gradients need and that are worth keeping: products of which each number costs
+ * more to compute again than to keep, met first on the way from the gradients, and in place of such a product and what is
+ * added to it only their sum. What else the gradients need of the forward graph is cheap to compute again from these.
  */
-export function worthKeeping(y: Tensor, gradients: readonly Tensor[], kept: ReadonlySet<Op>): Tensor[] {
+export function worthKeeping(y: Tensor, gradients: readonly Tensor[]): Tensor[] {
   const forward = new Set(topologicalOrder([y]));
-  const isKept = (node: Tensor) => kept.has(node.op) || isSumOf(node, kept);
   const found = new Set<Tensor>();
   const seen = new Set<Tensor>();
   const stack = [...gradients];
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     if (seen.has(node)) continue;
     seen.add(node);
-    if (forward.has(node) && isKept(node)) found.add(node);
+    if (forward.has(node) && (isCostly(node) || isCostlySum(node))) found.add(node);
     else stack.push(...node.inputs);
   }
   return [...forward].filter((node) => found.has(node));
 }
 
-/** Whether it adds up results of several of the ops, in their own or another shape. */
-function isSumOf(node: Tensor, ops: ReadonlySet<Op>): boolean {
-  return node.op === addOp && summands(node).filter(({ op }) => ops.has(op)).length > 1;
+/**
+ * A number of a product of this inner size takes as long to compute as to keep; measured with all weights trained (LOG.md,
+ * 2026-11-28).
+ */
+const COSTLY_INNER_SIZE = 256;
+
+function isCostly({ op, inputs, attrs }: Tensor): boolean {
+  if (op !== matmulOp) return false;
+  const inner = inputs[0]!.shape.at(attrs.transposeA ? -2 : -1);
+  return typeof inner === "number" && inner >= COSTLY_INNER_SIZE;
+}
+
+/** Whether it adds up products, in their own or another shape, one of them costly. */
+function isCostlySum(node: Tensor): boolean {
+  const parts = node.op === addOp ? summands(node) : [];
+  return parts.some(isCostly) && parts.filter(({ op }) => op === matmulOp).length > 1;
 }
 
 function summands(node: Tensor): readonly Tensor[] {
   return node.op === addOp || node.op === reshapeOp ? node.inputs.flatMap(summands) : [node];
 }
 
-/** The program for inputs of few lines: products with a fed weight pack the lines, not the weight, at every run. */
+/**
+ * The program for inputs of few lines: a product with a fed weight packs the lines, not the weight, and leaves a column for
+ * every line. What is then computed number by number stays in columns, up to the next product or whatever needs lines.
+ */
 export function forFewLines(program: Program): Program {
-  const outputs = rewrite(program.outputs, (_, node) =>
-    node.op === matmulOp && node.inputs[1]!.op === inputOp ? withFewLines(node) : node,
-  );
+  const outputs = rewrite(program.outputs, (_, node) => {
+    if (node.op === matmulOp && node.inputs[1]!.op === inputOp) return withFewLines(node);
+    return inColumns(node);
+  });
   return { inputs: program.inputs, outputs };
+}
+
+/** A node that works number by number on transposed matrices, or parts one by columns, before the transposition. */
+function inColumns(node: Tensor): Tensor {
+  const isColumns = (t: Tensor) => t.op === transposeOp && t.shape.length === 2;
+  const { op, inputs, attrs } = node;
+  if (op === joinedPartOp && isColumns(inputs[0]!)) {
+    return transpose(apply(joinedPartOp, inputs[0]!.inputs, { ...attrs, axis: 1 - attrs.axis }), [1, 0]);
+  }
+  if (!elementwiseOps.has(op) || !inputs.every((t) => isColumns(t) || isScalarConstant(t))) return node;
+  if (!inputs.some(isColumns)) return node;
+  const before = inputs.map((t) => (isColumns(t) ? t.inputs[0]! : t));
+  return transpose(apply(op, before, attrs), [1, 0]);
 }

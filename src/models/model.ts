@@ -96,6 +96,8 @@ export interface LanguageStack extends Stack {
   readonly positionAxes: number;
   /** Lines of image features that an image token has: the first stands for its embedding, line k is added after block k − 1. */
   readonly featureLines: number;
+  /** Layers of a block that read the same numbers, by local names: a program may give their weights joined (`joinedName`). */
+  readonly siblings: readonly (readonly string[])[];
   /** Token embeddings [flat, width]; where `imageIndex` [flat] is not negative, that line of `features` [lines, width]. */
   stem(weights: Params<Tensor>, t: { tokenIds: Tensor; features: Tensor; imageIndex: Tensor }): Tensor;
   /** Final norm and projection: x [flat, width] to logits [flat, vocabulary]. */

@@ -73,12 +73,11 @@ export function cachedAttention(
     return reshape(add(scores, layout.causal), [rows, keyValueHeads, "queries", tokens]);
   }
 
-  const weights = softmax(join(join(visiblePrompt, visiblePast, 3, "cached"), visibleNew, 3, "visible"));
-  const overCached = joinedPart(weights, 3, ["cached", tokens], 0);
-  const fromPrompt = matmul(intoGroups(joinedPart(overCached, 3, [prompt, past], 0), prompt), cached.values.prompt);
-  const fromPast = matmul(joinedPart(overCached, 3, [prompt, past], 1), cached.values.past);
-  const ofNew = joinedPart(weights, 3, ["cached", tokens], 1);
-  const fromNew = tokens === 1 ? mul(ofNew, values) : matmul(ofNew, values);
+  const weights = softmax(join([visiblePrompt, visiblePast, visibleNew], 3, "visible"));
+  const part = (index: number) => joinedPart(weights, 3, [prompt, past, tokens], index);
+  const fromPrompt = matmul(intoGroups(part(0), prompt), cached.values.prompt);
+  const fromPast = matmul(part(1), cached.values.past);
+  const fromNew = tokens === 1 ? mul(part(2), values) : matmul(part(2), values);
   const mixed = add(add(intoRows(fromPrompt, headDim), fromPast), fromNew);
   const back = transpose(reshape(mixed, [rows, keyValueHeads, share, tokens, headDim]), [0, 3, 1, 2, 4]);
   return { output: reshape(back, [rows, tokens, heads * headDim]), keys, values };

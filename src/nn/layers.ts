@@ -3,14 +3,15 @@ import {
   add,
   div,
   erf,
+  joinedPart,
   matmul,
   mul,
   reshape,
-  sigmoid,
   softmax,
   sqrt,
   sub,
   sum,
+  swish,
   takeLines,
   tanh,
   transpose,
@@ -28,7 +29,23 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 
 /** The linear layer called `name` among the weights, with its adapter where it has one. */
 export function project(weights: Params<Tensor>, name: string, x: Tensor): Tensor {
-  const y = linear(x, weights[`${name}.weight`]!, weights[`${name}.bias`]);
+  return withUpdate(weights, name, x, linear(x, weights[`${name}.weight`]!, weights[`${name}.bias`]));
+}
+
+/** The name under which layers have one weight, the lines of all of theirs one after another, and one bias. */
+export const joinedName = (names: readonly string[]) => names.join("+");
+
+/** Several linear layers of the same x: one product where the weights hold them joined. */
+export function projectAll(weights: Params<Tensor>, names: readonly string[], x: Tensor): Tensor[] {
+  const joined = joinedName(names);
+  const weight = weights[`${joined}.weight`];
+  if (weight === undefined) return names.map((name) => project(weights, name, x));
+  const y = linear(x, weight, weights[`${joined}.bias`]);
+  const sizes = names.map((name) => weights[`${name}.weight`]!.shape[0]!);
+  return names.map((name, i) => withUpdate(weights, name, x, joinedPart(y, 1, sizes, i)));
+}
+
+function withUpdate(weights: Params<Tensor>, name: string, x: Tensor, y: Tensor): Tensor {
   const update = loraUpdate(weights, name, x);
   return update === null ? y : add(y, update);
 }
@@ -48,12 +65,12 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: numb
 }
 
 export function silu(x: Tensor): Tensor {
-  return mul(x, sigmoid(x));
+  return swish(x, 1);
 }
 
 /** x · sigmoid(1.702 x), the GELU of CLIP's vision towers. */
 export function quickGelu(x: Tensor): Tensor {
-  return mul(x, sigmoid(mul(scalar(1.702), x)));
+  return swish(x, 1.702);
 }
 
 /** Exact GELU, ½ x (1 + erf(x / √2)). */

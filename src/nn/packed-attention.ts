@@ -32,7 +32,7 @@ export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layou
   const [completion] = layout.completionMask.shape as [Dim, Dim];
   const [group] = layout.group.shape as [Dim];
   const places = [layout.promptTokens.shape[0]!, layout.completionTokens.shape[0]!] as const;
-  const tokenAt = join(layout.promptTokens, layout.completionTokens, 0, "places");
+  const tokenAt = join([layout.promptTokens, layout.completionTokens], 0, "places");
 
   /** Both grids of flat lines: [rows, keyValueHeads, n, prompt, headDim] and [rows, keyValueHeads, group, n, completion, headDim]. */
   const grids = (x: Tensor, n: number) => {
@@ -59,7 +59,7 @@ export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layou
   const ofPrompt = matmul(queries, oneHead(k.prompts, prompt, headDim), { transposeB: true });
   const visiblePrompt = add(ofPrompt, reshape(layout.promptBias, [rows, 1, 1, prompt]));
   const ofItself = add(matmul(q.completions, k.completions, { transposeB: true }), layout.completionMask);
-  const weights = softmax(join(visiblePrompt, oneHead(ofItself, "queries", completion), 3, "visible"));
+  const weights = softmax(join([visiblePrompt, oneHead(ofItself, "queries", completion)], 3, "visible"));
   const sizes = [prompt, completion] as const;
   const fromPrompt = matmul(joinedPart(weights, 3, sizes, 0), oneHead(v.prompts, prompt, headDim));
   const ownShape = [rows, keyValueHeads, group, share, completion];
@@ -68,8 +68,10 @@ export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layou
 
   const width = heads * headDim;
   const lines = join(
-    reshape(transpose(promptMixed, [0, 3, 1, 2, 4]), [places[0], width]),
-    reshape(transpose(completionMixed, [0, 2, 4, 1, 3, 5]), [places[1], width]),
+    [
+      reshape(transpose(promptMixed, [0, 3, 1, 2, 4]), [places[0], width]),
+      reshape(transpose(completionMixed, [0, 2, 4, 1, 3, 5]), [places[1], width]),
+    ],
     0,
     "places",
   );

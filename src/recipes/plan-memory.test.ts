@@ -1,3 +1,6 @@
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { UserError } from "../core/errors.ts";
@@ -7,7 +10,14 @@ import { planRun, requireMemory } from "./plan-memory.ts";
 import type { PreflightReport } from "./preflight.ts";
 import type { Recipe } from "./schema.ts";
 
-const modelFolder = fileURLToPath(new URL("../../assets/viva-tiny", import.meta.url));
+/** viva-tiny twice as wide: wide enough that results of its layers are worth keeping. A plan needs no weights. */
+const modelFolder = mkdtempSync(join(tmpdir(), "viva-plan-"));
+cpSync(fileURLToPath(new URL("../../assets/viva-tiny", import.meta.url)), modelFolder, { recursive: true });
+const config = JSON.parse(readFileSync(join(modelFolder, "config.json"), "utf8"));
+Object.assign(config, { hidden_size: 384, num_attention_heads: 6, num_key_value_heads: 2 });
+config.vision_config.hidden_size = 384;
+writeFileSync(join(modelFolder, "config.json"), JSON.stringify(config));
+
 const options: LocalEngineOptions = {
   ...{ modelFolder, initialise: "random", seed: 1, freeze: [], threads: 1, microBatchTokens: 2048, rows: 64 },
 };

@@ -24,6 +24,12 @@ export interface ExternalData {
 export class OnnxGraph {
   readonly external: ExternalData[] = [];
   readonly #nodes: OnnxNode[] = [];
+  /** Values that are given out, by the names they were made under. */
+  readonly #results = new Set<string>();
+  /** What a reshaped value holds the elements of. */
+  readonly #reshaped = new Map<string, string>();
+  readonly #parts = new Map<string, readonly string[]>();
+  readonly #shapes = new Map<string, string>();
   /** Names that values have in the finished model in place of those they were made under. */
   readonly #renamed = new Map<string, string>();
   readonly #initializers = new Map<string, MessageWriter>();
@@ -48,9 +54,10 @@ export class OnnxGraph {
   /** Gives a value out under a name. A node's result takes that name itself: an Identity for it would copy the result. */
   output(name: string, spec: TensorSpec, value: string): void {
     this.#outputs.push(valueInfo(name, spec));
+    this.#results.add(value).add(name);
     const made = this.#nodes.some(({ outputs }) => outputs.includes(value));
     if (made && !this.#renamed.has(value)) this.#renamed.set(value, name);
-    else this.namedNode("Identity", [value], [name]);
+    else this.#nodes.push({ opType: "Identity", inputs: [value], outputs: [name], attributes: {}, domain: "" });
   }
 
   /** Adds a node and returns the name of its first output. */
@@ -60,20 +67,29 @@ export class OnnxGraph {
     attributes: Readonly<Record<string, OnnxAttribute>> = {},
     o: { readonly domain?: string; readonly outputs?: number } = {},
   ): string {
-    const names = Array.from({ length: o.outputs ?? 1 }, () => this.fresh(opType));
-    this.namedNode(opType, inputs, names, attributes, o.domain ?? "");
-    return names[0]!;
+    const outputs = Array.from({ length: o.outputs ?? 1 }, () => this.fresh(opType));
+    this.#nodes.push({ opType, inputs, outputs, attributes, domain: o.domain ?? "" });
+    return outputs[0]!;
   }
 
-  /** Adds a node whose outputs have given names; the first is the node's own name too. */
-  namedNode(
-    opType: string,
-    inputs: readonly string[],
-    outputs: readonly string[],
-    attributes: Readonly<Record<string, OnnxAttribute>> = {},
-    domain = "",
-  ): void {
-    this.#nodes.push({ opType, inputs, outputs, attributes, domain });
+  /** The same elements in another shape; of a chain of reshapes only the last is left, for each costs time at every run. */
+  reshape(value: string, target: string): string {
+    const source = this.#reshaped.get(value) ?? value;
+    const name = this.node("Reshape", [source, target], { allowzero: 1 });
+    this.#reshaped.set(name, source);
+    return name;
+  }
+
+  /** Parts of a value along an axis, whose sizes are an int64 vector of `count` numbers: one node makes all. */
+  parts(value: string, axis: number, sizes: string, count: number): readonly string[] {
+    const key = `${value} ${axis} ${sizes}`;
+    let names = this.#parts.get(key);
+    if (names === undefined) {
+      names = Array.from({ length: count }, () => this.fresh("Part"));
+      this.#nodes.push({ opType: "Split", inputs: [value, sizes], outputs: names, attributes: { axis }, domain: "" });
+      this.#parts.set(key, names);
+    }
+    return names;
   }
 
   fresh(hint: string): string {
@@ -97,11 +113,14 @@ export class OnnxGraph {
   /** int64 vector of a shape whose named sizes are read from the program's inputs or from values before. */
   shape(shape: readonly Dim[]): string {
     if (shape.every((dim) => typeof dim === "number")) return this.ints(shape);
-    return this.node(
-      "Concat",
-      shape.map((dim) => (typeof dim === "number" ? this.ints([dim]) : this.size(dim))),
-      { axis: 0 },
-    );
+    const key = shape.join();
+    let known = this.#shapes.get(key);
+    if (known === undefined) {
+      const values = shape.map((dim) => (typeof dim === "number" ? this.ints([dim]) : this.size(dim)));
+      known = this.node("Concat", values, { axis: 0 });
+      this.#shapes.set(key, known);
+    }
+    return known;
   }
 
   /** Like `shape`, but one named size that is not known may be found by ONNX's -1. */
@@ -109,11 +128,7 @@ export class OnnxGraph {
     const named = shape.filter((dim) => typeof dim === "string");
     const inferred =
       named.length === 1 && !shape.includes(0) ? named[0] : named.find((dim) => !this.#sizeSources.has(dim));
-    if (inferred === undefined) return this.shape(shape);
-    const parts = shape.map((dim) => (dim === inferred ? -1 : dim));
-    if (parts.every((dim) => typeof dim === "number")) return this.ints(parts);
-    const values = parts.map((dim) => (typeof dim === "number" ? this.ints([dim]) : this.size(dim)));
-    return this.node("Concat", values, { axis: 0 });
+    return this.shape(inferred === undefined ? shape : shape.map((dim) => (dim === inferred ? -1 : dim)));
   }
 
   /** int64 vector of length 1 with the run-time value of a named size. */
@@ -135,7 +150,7 @@ export class OnnxGraph {
   finish(): Uint8Array {
     const graph = new MessageWriter();
     const finalName = (value: string) => this.#renamed.get(value) ?? value;
-    for (const node of this.#nodes) graph.message(1, nodeProto(node, finalName));
+    for (const node of this.#usedNodes()) graph.message(1, nodeProto(node, finalName));
     graph.string(2, "viva");
     for (const initializer of this.#initializers.values()) graph.message(5, initializer);
     for (const value of this.#inputs) graph.message(11, value);
@@ -148,6 +163,17 @@ export class OnnxGraph {
       .message(8, opset("", OPSET))
       .message(8, opset("com.microsoft", 1))
       .finish();
+  }
+
+  /** The nodes that what is given out depends on. */
+  #usedNodes(): OnnxNode[] {
+    const used = new Set(this.#results);
+    const reversed = this.#nodes.toReversed().filter(({ inputs, outputs }) => {
+      if (!outputs.some((name) => used.has(name))) return false;
+      for (const name of inputs) used.add(name);
+      return true;
+    });
+    return reversed.toReversed();
   }
 
   #initializer(type: number, shape: readonly number[], bytes: Uint8Array): string {

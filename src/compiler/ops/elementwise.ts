@@ -68,6 +68,25 @@ export const sigmoidOp = unary(
 );
 export const erfOp = unary("erf", "Erf", erfNumber, (_, x) => mul(scalar(2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x)))));
 
+export const swishOp: Op<{ readonly beta: number }> = {
+  name: "swish",
+  infer: ([x]) => ({ dtype: requireFloat("swish", x!.dtype), shape: x!.shape }),
+  evaluate: ([x], { beta }) => {
+    const data = floatLike([x!], x!.data.length);
+    for (let i = 0; i < data.length; i++) data[i] = x!.data[i]! / (1 + Math.exp(-beta * x!.data[i]!));
+    return { dtype: x!.dtype, shape: x!.shape, data };
+  },
+  vjp: (y, g) => {
+    const beta = scalar(y.attrs.beta);
+    const gate = sigmoid(mul(beta, y.inputs[0]!));
+    return [mul(g, add(gate, mul(beta, sub(y, mul(y, gate)))))];
+  },
+  lower: (y, inputs, onnx) =>
+    onnx.node("QuickGelu", inputs, { alpha: { float: y.attrs.beta } }, { domain: "com.microsoft" }),
+};
+
+/** x · sigmoid(beta x) (arXiv 1710.05941). */
+export const swish = (x: Tensor, beta: number) => apply(swishOp, [x], { beta });
 export const neg = (x: Tensor) => apply(negOp, [x], null);
 export const exp = (x: Tensor) => apply(expOp, [x], null);
 export const log = (x: Tensor) => apply(logOp, [x], null);
@@ -162,6 +181,12 @@ export const maximum = (a: Tensor, b: Tensor) => applyBroadcast(maximumOp, a, b)
 
 const isOne = (t: Tensor, other: Tensor) =>
   isScalarConstant(t) && t.attrs.data[0] === 1 && t.dtype === other.dtype && t.dtype !== "bool";
+
+/** Ops whose every number depends on the numbers at its own place alone. */
+export const elementwiseOps: ReadonlySet<Op> = new Set<Op>([
+  ...[negOp, expOp, logOp, sqrtOp, tanhOp, sigmoidOp, erfOp, swishOp],
+  ...[addOp, subOp, mulOp, divOp, minimumOp, maximumOp],
+]);
 
 /** Operands broadcast by themselves: an explicit broadcast is dropped where the other operand implies it. */
 function applyBroadcast(op: Op<null>, a: Tensor, b: Tensor): Tensor {

@@ -1,7 +1,7 @@
 /** Operations of several steps that ONNX Runtime has as one kernel: the norm and the rotation of language models. */
 import { sizeOf } from "../../core/tensor-data.ts";
 import { floatLike } from "../interpret.ts";
-import { apply, formatShape, type Op, scalar, type Tensor } from "../tensor.ts";
+import { apply, type Dim, formatShape, type Op, scalar, type Tensor } from "../tensor.ts";
 import { sumTo } from "./broadcast.ts";
 import { add, div, mul, neg, requireFloat, sqrt, sub } from "./elementwise.ts";
 import { sum } from "./reduce.ts";
@@ -86,7 +86,7 @@ export const rotateOp: Op<null> = {
     return [rotate(g, cos, neg(sin)), dCos, dSin];
   },
   lower: (y, [x, cos, sin], onnx) => {
-    const [, , heads, headDim] = y.shape as readonly [unknown, unknown, number, number];
+    const [rows, tokens, heads, headDim] = y.shape as readonly [Dim, Dim, number, number];
     // Every token has a line of its own in the tables: its position there is its place among all tokens.
     const lines = [cos!, sin!].map((table) => onnx.node("Reshape", [table, onnx.ints([-1, headDim / 2])]));
     const shape = onnx.node("Shape", [cos!], { start: 0, end: 2 });
@@ -94,11 +94,11 @@ export const rotateOp: Op<null> = {
     const scalarInt = (value: number) => onnx.node("Squeeze", [onnx.ints([value])]);
     const range = onnx.node("Range", [scalarInt(0), count, scalarInt(1)]);
     const positions = onnx.node("Reshape", [range, shape]);
-    const flat = onnx.node("Reshape", [x!, onnx.ints([0, 0, heads * headDim])]);
+    const flat = onnx.reshape(x!, onnx.reshapeTarget([rows, tokens, heads * headDim]));
     const attributes = { num_heads: heads, rotary_embedding_dim: headDim };
     const o = { domain: "com.microsoft" };
     const turned = onnx.node("RotaryEmbedding", [flat, positions, lines[0]!, lines[1]!], attributes, o);
-    return onnx.node("Reshape", [turned, onnx.ints([0, 0, heads, headDim])]);
+    return onnx.reshape(turned, onnx.reshapeTarget(y.shape));
   },
 };
 

@@ -4,12 +4,13 @@ import { floatLike } from "../interpret.ts";
 import { apply, type Dim, formatShape, type Op, type Tensor, type TensorSpec } from "../tensor.ts";
 import { broadcastShapes, sumTo, walkBroadcast } from "./broadcast.ts";
 import { requireFloat } from "./elementwise.ts";
+import { transpose, transposeOp } from "./shape.ts";
 
 export interface MatmulAttrs {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
-  /** Same meaning, another kernel: x Wᵀ of few lines is computed as (W xᵀ)ᵀ, which packs x in place of the large W. */
-  readonly fewLines?: boolean;
+  /** Same meaning: a form that ONNX Runtime does not merge with a transposition of the product. */
+  readonly unmerged?: boolean;
 }
 
 interface MatrixSizes {
@@ -56,13 +57,9 @@ export const matmulOp: Op<MatmulAttrs> = {
     return [sumTo(da, a), sumTo(db, b)];
   },
   lower: (y, inputs, onnx) => {
-    const { transposeA, transposeB } = y.attrs;
-    if (y.attrs.fewLines) {
-      const swapped = onnx.node("FusedMatMul", [inputs[1]!, inputs[0]!], { transB: 1 }, { domain: "com.microsoft" });
-      return onnx.node("Transpose", [swapped], { perm: [1, 0] });
-    }
-    if (!transposeA && !transposeB) return onnx.node("MatMul", inputs);
-    if (y.inputs.every((t) => t.shape.length === 2)) {
+    const { transposeA, transposeB, unmerged = false } = y.attrs;
+    if (!transposeA && !transposeB && !unmerged) return onnx.node("MatMul", inputs);
+    if (y.inputs.every((t) => t.shape.length === 2) && !unmerged) {
       return onnx.node("Gemm", inputs, { transA: Number(transposeA), transB: Number(transposeB) });
     }
     const attributes = { transA: Number(transposeA), transB: Number(transposeB) };
@@ -70,9 +67,16 @@ export const matmulOp: Op<MatmulAttrs> = {
   },
 };
 
-/** The same product x Wᵀ by the kernel for an x of few lines; other products stay as they are. */
-export function withFewLines(y: Tensor<MatmulAttrs>): Tensor<MatmulAttrs> {
-  return fitsFewLines(y) ? apply(matmulOp, y.inputs, { ...y.attrs, fewLines: true }) : y;
+/**
+ * The same product x Wᵀ computed as (W xᵀ)ᵀ: ONNX Runtime packs the second operand, and x of few lines is far smaller than W.
+ * Other products stay as they are.
+ */
+export function withFewLines(y: Tensor<MatmulAttrs>): Tensor {
+  if (!fitsFewLines(y)) return y;
+  const [x, weight] = y.inputs as readonly [Tensor, Tensor];
+  const columns = x.op === transposeOp ? x.inputs[0]! : null;
+  const attrs = { transposeA: false, transposeB: columns === null, unmerged: true };
+  return transpose(apply(matmulOp, [weight, columns ?? x], attrs), [1, 0]);
 }
 
 /** Whether it is x Wᵀ of lines and a matrix. */

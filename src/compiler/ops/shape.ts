@@ -30,7 +30,7 @@ export const reshapeOp: Op<ShapeAttrs> = {
     return { dtype: x!.dtype, shape: actual, data: x!.data };
   },
   vjp: (y, g) => [reshape(g, y.inputs[0]!.shape)],
-  lower: (y, [x], onnx) => onnx.node("Reshape", [x!, onnx.reshapeTarget(y.attrs.shape)], { allowzero: 1 }),
+  lower: (y, [x], onnx) => onnx.reshape(x!, onnx.reshapeTarget(y.attrs.shape)),
 };
 
 /** Same elements in another shape; one named size may be new, ONNX's -1 finds it. */
@@ -69,7 +69,7 @@ export const transposeOp: Op<{ readonly permutation: readonly number[] }> = {
     const moved = permutation.filter((axis) => y.inputs[0]!.shape[axis] !== 1);
     const inOrder = moved.every((axis, i) => i === 0 || axis > moved[i - 1]!);
     // Where only axes of size 1 change places, no number does: a Reshape copies nothing.
-    if (inOrder) return onnx.node("Reshape", [inputs[0]!, onnx.shape(y.shape)]);
+    if (inOrder) return onnx.reshape(inputs[0]!, onnx.reshapeTarget(y.shape));
     return onnx.node("Transpose", inputs, { perm: permutation });
   },
 };

@@ -7,14 +7,15 @@ import { cachedAttention } from "../../nn/cached-attention.ts";
 import { type SamplingVariant, sampleToken, samplingLogProbs } from "../../nn/sampling.ts";
 import { addFeatures, float, ints, rotaryInputs, samplingInputs, stemInputs, weightInputs } from "./program-inputs.ts";
 import { localWeights } from "./programs.ts";
+import { siblingsOf } from "./sibling-weights.ts";
 
 /**
  * The whole language model over key-value caches: a prompt at once over empty caches, or one token for each of many rows;
  * then one sampled token for each line of "last" (indices into the flat tokens). Layer i's weights are inputs under their
- * whole names. Its caches are "prompt.keys.i" and "prompt.values.i" [groups, keyValueHeads, prompt, headDim] and
- * "past.keys.i" and "past.values.i" [rows, keyValueHeads, past, headDim]; "keys.i" and "values.i" are the new tokens' own.
- * Caches are never outputs: whatever a program returns is copied on its way to JavaScript. With `tokens` 1 the program is
- * for one token of each row alone, whose products with itself are numbers and whose transposes move nothing.
+ * whole names, those of siblings joined. Its caches are "prompt.keys.i" and "prompt.values.i" [groups, keyValueHeads, prompt,
+ * headDim], and "past.keys.i" and "past.values.i" [rows, keyValueHeads, past, headDim]; "keys.i" and "values.i" are the new
+ * tokens' own. Caches are never outputs: whatever a program returns is copied on its way to JavaScript. With `tokens` 1 the
+ * program is for one token of each row alone, whose products with itself are numbers and whose transposes move nothing.
  */
 export function generateProgram(model: Model, sampling: SamplingVariant, tokens: "tokens" | 1 = "tokens"): Program {
   const { language } = model;
@@ -40,6 +41,16 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
     caches[name] = float(name, ...shape, headDim);
     return caches[name];
   };
+  const joined: Record<string, Tensor> = {};
+  const weightsOf = (block: number) => {
+    const own = localWeights(language, weights, block);
+    for (const [local, { shape }] of siblingsOf(model, block)) {
+      const name = language.blockPrefix(block) + local;
+      joined[name] = float(name, ...shape);
+      own[local] = joined[name];
+    }
+    return own;
+  };
   let x = language.stem(weights, stem);
   for (let i = 0; i < depth; i++) {
     const cached = (kind: "keys" | "values") => ({
@@ -53,7 +64,7 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
       added[`values.${i}`] = result.values;
       return result.output;
     };
-    x = language.block(localWeights(language, weights, i), x, { ...context, attend });
+    x = language.block(weightsOf(i), x, { ...context, attend });
     if (i + 1 < language.featureLines) {
       x = addFeatures(x, stem.features, stem.imageIndex, constant(int32([], [i + 1])));
     }
@@ -61,7 +72,7 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
   const logProbs = samplingLogProbs(language.head(weights, gather(x, last)), sampling, t);
   const { token, logProb } = sampleToken(logProbs, sampling, uniform);
   return {
-    inputs: { ...stem, ...context, ...layout, last, uniform, ...t, ...caches, ...weightsFed },
+    inputs: { ...stem, ...context, ...layout, last, uniform, ...t, ...caches, ...weightsFed, ...joined },
     outputs: { token, logProb, ...added },
   };
 }

@@ -15,6 +15,7 @@ import type { DecodingCaches } from "./decoding-caches.ts";
 import { generateProgram } from "./generate-program.ts";
 import { KeyValueCache, type NewTokens } from "./key-value-cache.ts";
 import { placeImages } from "./packing.ts";
+import { joinedValues } from "./sibling-weights.ts";
 import { bannedTokens, causalMask } from "./trainer.ts";
 import { concatenated } from "./vision-runner.ts";
 
@@ -63,6 +64,7 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
   const banned = bannedTokens(model);
   const nothingCached = emptyCaches(language);
   const integers = quantizedOnly(values);
+  const weights = { ...values, ...joinedValues(model, values) };
   // A program holds the integers of a quantised base, so one serves prompts and single tokens alike.
   const single = Object.keys(integers).length === 0 ? 1 : "tokens";
   const run = async (
@@ -74,7 +76,7 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
     const session = await compute.session(`generate.${tokens}.${JSON.stringify(variant)}`, () =>
       forFewLines(withQuantizedWeights(generateProgram(model, variant, tokens), integers)),
     );
-    const outputs = await session.run({ ...feeds, ...distributionFeeds(variant, rows), banned }, values);
+    const outputs = await session.run({ ...feeds, ...distributionFeeds(variant, rows), banned }, weights);
     const { token, logProb, ...added } = outputs;
     return { token: token!.data as Int32Array, logProb: logProb!.data as Float32Array, added };
   };

@@ -24,6 +24,7 @@ import type { Dropout } from "./dropout.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
 import { type DecodeOptions, type SampledGroup, sampleCompletions } from "./sampler.ts";
+import { besideSiblings } from "./sibling-weights.ts";
 import { type EncodedForTraining, encodeForTraining, forwardBackward, imagesOf, scoreCompletions } from "./trainer.ts";
 import { encodeEach, encodeImages } from "./vision-runner.ts";
 import { randomWeights, readWeights, trainableNames, visionNames, WeightStore } from "./weight-store.ts";
@@ -118,7 +119,9 @@ export class LocalCore {
         ? new MergedModel(new Compute(base, options.threads, options.device))
         : null;
     const baseValues =
-      options.initialise === "random" ? randomWeights(base.weights, seed) : readWeights(base, modelFolder);
+      options.initialise === "random"
+        ? besideSiblings(base, randomWeights(base.weights, seed))
+        : readWeights(base, modelFolder);
     this.#store = new WeightStore(
       this.#model,
       lora === null ? baseValues : { ...baseValues, ...this.#freshAdapters(base) },

@@ -9,13 +9,23 @@ import { adaptedLayers } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
 import { LORA_A, LORA_B, LORA_SCALING } from "../../nn/lora.ts";
 import type { Compute } from "./compute.ts";
+import { allSiblings, siblingPlaces } from "./sibling-weights.ts";
 
 /** Sums larger than this are not made: a large model's adapters stay beside its weights. */
 const MOST_BYTES = 1e9;
 
+/** Names of the weights that adapters are added into, and of those that lie beside one of these. */
+function mergedNames(model: Model, adapted: ReadonlySet<string>): string[] {
+  const names = [...adapted].map((layer) => `${layer}.weight`);
+  const known = new Set(names);
+  const groups = [...allSiblings(model).values()].filter(({ parts }) => parts.some((part) => known.has(part)));
+  return [...new Set([...names, ...groups.flatMap(({ parts }) => parts)])];
+}
+
 /** Bytes of the sums; 0 where there are none, or the base is integers, or they would take too much memory. */
 export function mergedBytes(adapted: Model): number {
-  const weights = adaptedLayers(Object.keys(adapted.weights)).map((layer) => adapted.weights[`${layer}.weight`]!);
+  const layers = new Set(adaptedLayers(Object.keys(adapted.weights)));
+  const weights = mergedNames(adapted, layers).map((name) => adapted.weights[name]!);
   if (weights.some(({ quantized }) => quantized !== undefined)) return 0;
   const bytes = weights.reduce((total, { shape }) => total + 4 * sizeOf(shape), 0);
   return bytes > MOST_BYTES ? 0 : bytes;
@@ -43,18 +53,26 @@ export class MergedModel {
 
   async #merge(values: Params<TensorData>): Promise<Params<TensorData>> {
     const session = await this.compute.session("merge", mergeProgram);
-    const sums: Record<string, TensorData> = {};
-    for (const layer of adaptedLayers(Object.keys(values))) {
-      const { y } = await session.run({
-        weight: values[`${layer}.weight`]!,
-        a: values[`${layer}.${LORA_A}`]!,
-        b: values[`${layer}.${LORA_B}`]!,
-        scale: values[`${layer}.${LORA_SCALING}`]!,
-      });
-      sums[`${layer}.weight`] = y!;
+    const adapted = new Set(adaptedLayers(Object.keys(values)));
+    const place = siblingPlaces(this.compute.model);
+    const merged: Record<string, TensorData> = {};
+    for (const name of mergedNames(this.compute.model, adapted)) {
+      const layer = name.slice(0, -".weight".length);
+      const weight = values[name]!;
+      const { y = weight } = adapted.has(layer) ? await session.run(mergeInputs(values, layer)) : {};
+      merged[name] = { ...weight, data: place(name, y.data as Float32Array) };
     }
-    return { ...values, ...sums };
+    return { ...values, ...merged };
   }
+}
+
+function mergeInputs(values: Params<TensorData>, layer: string): Params<TensorData> {
+  return {
+    weight: values[`${layer}.weight`]!,
+    a: values[`${layer}.${LORA_A}`]!,
+    b: values[`${layer}.${LORA_B}`]!,
+    scale: values[`${layer}.${LORA_SCALING}`]!,
+  };
 }
 
 function mergeProgram(): Program {

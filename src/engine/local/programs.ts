@@ -8,9 +8,9 @@ import {
 import { type TokenLossName, tokenLosses } from "../../algorithms/index.ts";
 import { tokenLossOf } from "../../algorithms/token-loss.ts";
 import { grad, vjp } from "../../compiler/grad.ts";
-import { cast, mul, ops, pick, sub, sum } from "../../compiler/ops/index.ts";
+import { cast, mul, pick, sub, sum } from "../../compiler/ops/index.ts";
 import { rewrite, worthKeeping } from "../../compiler/rewrite.ts";
-import { input, type Op, type Params, type Program, scalar, type Tensor } from "../../compiler/tensor.ts";
+import { input, type Params, type Program, scalar, type Tensor } from "../../compiler/tensor.ts";
 import { adaptedLayers } from "../../models/lora.ts";
 import type { Attend, Model, Stack } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
@@ -50,12 +50,9 @@ function gradientsOf(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]) 
   return { cotangent, gradients: Object.fromEntries(wrt.map((name, i) => [`d.${name}`, found[i]!])) };
 }
 
-/** Ops whose results are kept for the backward pass where memory allows it. */
-const keptOps: ReadonlySet<Op> = new Set<Op>([ops.matmul, ops.softmax]);
-
 function blockPair(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]): BlockPrograms {
   const { cotangent, gradients } = gradientsOf(inputs, y, wrt);
-  const kept = worthKeeping(y, Object.values(gradients), keptOps);
+  const kept = worthKeeping(y, Object.values(gradients));
   const keptInputs = kept.map((node, i) => input(`kept.${i}`, node.dtype, node.shape));
   const read = new Map(kept.map((node, i) => [node, keptInputs[i]!]));
   const named = <T>(all: readonly T[]) => Object.fromEntries(all.map((item, i) => [`kept.${i}`, item]));

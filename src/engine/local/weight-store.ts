@@ -11,6 +11,7 @@ import { openStoredWeights } from "../../models/stored-weights.ts";
 import { type AdamWState, adamWStep, clipScale, globalNorm } from "../../nn/adamw.ts";
 import { quantize } from "../../nn/quantize.ts";
 import type { OptimResult, OptimStep } from "../engine.ts";
+import { siblingPlaces } from "./sibling-weights.ts";
 
 export class WeightStore {
   readonly model: Model;
@@ -121,8 +122,9 @@ export function randomWeights(weights: Model["weights"], seed: number): Params<T
 /** Reads a checkpoint's weights; missing, unexpected and misshapen ones are one clear error. */
 export function readWeights(model: Model, folder: string): Params<TensorData> {
   const weights = openStoredWeights(model, folder);
+  const place = siblingPlaces(model);
   try {
-    return mapWeights(model.weights, (name) => weights.read(name));
+    return mapWeights(model.weights, (name) => place(name, weights.read(name)));
   } finally {
     weights.close();
   }

@@ -2,12 +2,15 @@
 import { add, gather, lessOrEqual, maximum, mul, reshape, where } from "../../compiler/ops/index.ts";
 import { constant, type Params, type Tensor } from "../../compiler/tensor.ts";
 import { int32 } from "../../core/tensor-data.ts";
-import { linear, project, rmsNorm, rotate, silu } from "../../nn/layers.ts";
+import { linear, project, projectAll, rmsNorm, rotate, silu } from "../../nn/layers.ts";
 import type { BlockContext, LanguageStack, RotaryTable, WeightSpec } from "../model.ts";
 import type { TextConfig } from "./config.ts";
 import { ropePositions } from "./positions.ts";
 
 const HEAD = "lm_head.weight";
+/** Layers that read the same numbers. */
+const READ_BY_ATTENTION = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"];
+const READ_BY_MLP = ["mlp.gate_proj", "mlp.up_proj"];
 
 export interface LanguageOptions {
   /** Begins the names of all weights but the head's. */
@@ -34,6 +37,7 @@ export function languageStack(config: TextConfig, o: LanguageOptions): LanguageS
     stemWeights: [embedding],
     blockWeights: Object.keys(blockSpecs(config)),
     headWeights: [finalNorm, head],
+    siblings: [READ_BY_ATTENTION, READ_BY_MLP],
     stem: (weights, { tokenIds, features, imageIndex }) => {
       const zero = constant(int32([], [0]));
       const isImage = reshape(lessOrEqual(zero, imageIndex), [...imageIndex.shape, 1]);
@@ -52,20 +56,18 @@ function languageBlock(weights: Params<Tensor>, x: Tensor, context: BlockContext
   const p = (name: string) => weights[name]!;
   const [rows, tokens] = context.cos.shape;
   const normed = rmsNorm(x, p("input_layernorm.weight"), normEpsilon);
-  const linear = (name: string, input: Tensor) => project(weights, name, input);
-  const perHead = (name: string, count: number) =>
-    reshape(linear(`self_attn.${name}`, normed), [rows!, tokens!, count, headDim]);
-  const turned = (name: string, count: number) => {
-    const projected = perHead(`${name}_proj`, count);
-    const own = headNorms ? rmsNorm(projected, p(`self_attn.${name}_norm.weight`), normEpsilon) : projected;
+  const perHead = (t: Tensor, count: number) => reshape(t, [rows!, tokens!, count, headDim]);
+  const turned = (t: Tensor, norm: string) => {
+    const own = headNorms ? rmsNorm(t, p(`self_attn.${norm}.weight`), normEpsilon) : t;
     return rotate(own, context.cos, context.sin);
   };
-  const [query, key] = [turned("q", heads), turned("k", keyValueHeads)];
-  const mixed = reshape(context.attend(query, key, perHead("v_proj", keyValueHeads)), [x.shape[0]!, heads * headDim]);
-  const attended = add(x, linear("self_attn.o_proj", mixed));
+  const [q, k, v] = projectAll(weights, READ_BY_ATTENTION, normed) as [Tensor, Tensor, Tensor];
+  const [query, key] = [turned(perHead(q, heads), "q_norm"), turned(perHead(k, keyValueHeads), "k_norm")];
+  const mixed = reshape(context.attend(query, key, perHead(v, keyValueHeads)), [x.shape[0]!, heads * headDim]);
+  const attended = add(x, project(weights, "self_attn.o_proj", mixed));
   const inner = rmsNorm(attended, p("post_attention_layernorm.weight"), normEpsilon);
-  const gated = mul(silu(linear("mlp.gate_proj", inner)), linear("mlp.up_proj", inner));
-  return add(attended, linear("mlp.down_proj", gated));
+  const [gate, up] = projectAll(weights, READ_BY_MLP, inner) as [Tensor, Tensor];
+  return add(attended, project(weights, "mlp.down_proj", mul(silu(gate), up)));
 }
 
 /** Each frequency turns with one of the position's axes (time, height, width). */

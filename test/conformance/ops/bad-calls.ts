@@ -36,6 +36,7 @@ import {
   sqrt,
   sub,
   sum,
+  swish,
   takeLines,
   tanh,
   transpose,
@@ -60,6 +61,7 @@ export const badCalls: Record<keyof typeof ops, BadCall | null> = {
   log: { call: () => log(ints(2)), message: "log: expected floats, got int32" },
   sqrt: { call: () => sqrt(ints(2)), message: "sqrt: expected floats, got int32" },
   tanh: { call: () => tanh(ints(2)), message: "tanh: expected floats, got int32" },
+  swish: { call: () => swish(ints(2), 1), message: "swish: expected floats, got int32" },
   sigmoid: { call: () => sigmoid(ints(2)), message: "sigmoid: expected floats, got int32" },
   erf: { call: () => erf(ints(2)), message: "erf: expected floats, got int32" },
   add: { call: () => add(floats(2, 3), floats(2)), message: "add: shapes do not broadcast: [2, 3] and [2]" },
@@ -128,7 +130,7 @@ export const badCalls: Record<keyof typeof ops, BadCall | null> = {
       "takeLines: expected lines, an int32 vector and an int32 vector of one index a line, got float32 [4, 3], int32 [2], int32 [3]",
   },
   join: {
-    call: () => join(floats("a", 3), floats("b", 4), 0, "both"),
+    call: () => join([floats("a", 3), floats("b", 4)], 0, "both"),
     message: "join: shapes and dtypes must match but for axis 0, got [a, 3] and [b, 4]",
   },
   joinedPart: {

@@ -13,6 +13,7 @@ import {
   sigmoid,
   sqrt,
   sub,
+  swish,
   tanh,
 } from "../../../src/compiler/ops/index.ts";
 import type { Dim, Tensor } from "../../../src/compiler/tensor.ts";
@@ -49,6 +50,11 @@ export const unaryCases = {
     },
   ],
   tanh: [...unary(tanh), { name: "zero and saturated", inputs: [vector(0, -1e4, 1e4, -20, 20)], build: tanh }],
+  swish: [
+    ...unary((x) => swish(x, 1)),
+    ...unary((x) => swish(x, 1.702)).map((known) => ({ ...known, name: `beta 1.702, ${known.name}` })),
+    { name: "zero and saturated", inputs: [vector(0, -1e4, 1e4, -30, 30)], build: (x) => swish(x, 1) },
+  ],
   sigmoid: [...unary(sigmoid), { name: "zero and saturated", inputs: [vector(0, -1e4, 1e4, -30, 30)], build: sigmoid }],
   erf: [
     ...unary(erf),

@@ -34,47 +34,63 @@ export const layoutCases = {
     },
   ],
   join: [
-    { name: "rows", inputs: [floats(["a", 2]), floats(["b", 2])], build: (a, b) => join(a, b, 0, "both"), sizes },
+    { name: "rows", inputs: [floats(["a", 2]), floats(["b", 2])], build: (a, b) => join([a, b], 0, "both"), sizes },
     {
       name: "the last axis",
       inputs: [floats([2, 2, "a"]), floats([2, 2, "b"])],
-      build: (a, b) => join(a, b, 2, "both"),
+      build: (a, b) => join([a, b], 2, "both"),
       sizes,
     },
     {
       name: "integers, a middle axis",
       inputs: [integers([2, "a", 2]), integers([2, "b", 2])],
-      build: (a, b) => join(a, b, 1, "both"),
+      build: (a, b) => join([a, b], 1, "both"),
       sizes,
     },
     {
       name: "a tensor with itself",
       inputs: [floats(["a", 2])],
-      build: (a) => join(a, a, 0, "both"),
+      build: (a) => join([a, a], 0, "both"),
       sizes: [{ a: 2, both: 4 }],
     },
+    {
+      name: "three tensors",
+      inputs: [floats([2, "a"]), floats([2, 1]), floats([2, "b"])],
+      build: (a, one, b) => join([a, one, b], 1, "all"),
+      sizes: sizes.map((known) => ({ ...known, all: known.both + 1 })),
+    },
   ],
-  joinedPart: ([0, 1] as const).flatMap((part): Case[] => [
-    {
-      name: `part ${part} of rows`,
-      inputs: [floats(["a", 2]), floats(["b", 2]), floats(["both", 2])],
-      build: (a, b, x) => join(joinedPart(x, 0, ["a", "b"], part), part === 0 ? b : a, 0, "again"),
-      sizes: sizes.map((all) => ({ ...all, again: all.both })),
-    },
-    {
-      name: `part ${part} of the last axis, joined before`,
-      inputs: [floats([2, "a"]), floats([2, "b"])],
-      build: (a, b) => joinedPart(join(a, b, 1, "both"), 1, ["a", "b"], part),
-      sizes,
-    },
-    {
-      name: `part ${part}, the other size a number`,
-      inputs: [floats(["a", 2]), floats(["both", 2])],
-      build: (a, x) => join(a, joinedPart(x, 0, ["a", 3], part), 0, "again"),
-      sizes: [
-        { a: 2, both: 5, again: part === 0 ? 4 : 5 },
-        { a: 1, both: 4, again: part === 0 ? 2 : 4 },
-      ],
-    },
-  ]),
+  joinedPart: [
+    ...([0, 1, 2] as const).map(
+      (part): Case => ({
+        name: `part ${part} of three`,
+        inputs: [floats(["a", 2]), floats(["b", 2]), floats(["all", 2])],
+        build: (a, b, x) => join([a, b, joinedPart(x, 0, ["a", "b", 1], part)], 0, "again"),
+        sizes: sizes.map(({ a, b, both }) => ({ a, b, all: both + 1, again: both + [a, b, 1][part]! })),
+      }),
+    ),
+    ...([0, 1] as const).flatMap((part): Case[] => [
+      {
+        name: `part ${part} of rows`,
+        inputs: [floats(["a", 2]), floats(["b", 2]), floats(["both", 2])],
+        build: (a, b, x) => join([joinedPart(x, 0, ["a", "b"], part), part === 0 ? b : a], 0, "again"),
+        sizes: sizes.map((all) => ({ ...all, again: all.both })),
+      },
+      {
+        name: `part ${part} of the last axis, joined before`,
+        inputs: [floats([2, "a"]), floats([2, "b"])],
+        build: (a, b) => joinedPart(join([a, b], 1, "both"), 1, ["a", "b"], part),
+        sizes,
+      },
+      {
+        name: `part ${part}, the other size a number`,
+        inputs: [floats(["a", 2]), floats(["both", 2])],
+        build: (a, x) => join([a, joinedPart(x, 0, ["a", 3], part)], 0, "again"),
+        sizes: [
+          { a: 2, both: 5, again: part === 0 ? 4 : 5 },
+          { a: 1, both: 4, again: part === 0 ? 2 : 4 },
+        ],
+      },
+    ]),
+  ],
 } satisfies Record<string, readonly Case[]>;
