@@ -1,5 +1,6 @@
 /** Rewrites graphs: the same outputs with some nodes replaced; what no replacement touches stays the same node. */
 import type { TensorData } from "../core/tensor-data.ts";
+import { adaptedMatmulOp } from "./ops/adapted.ts";
 import { addOp, elementwiseOps } from "./ops/elementwise.ts";
 import { gather, gatherOp } from "./ops/gather.ts";
 import { joinedPartOp } from "./ops/join.ts";
@@ -12,6 +13,7 @@ import {
   constantOp,
   inputOp,
   isScalarConstant,
+  type Op,
   type Params,
   type Program,
   type Tensor,
@@ -84,17 +86,18 @@ export function worthKeeping(y: Tensor, gradients: readonly Tensor[]): Tensor[] 
  * 2026-11-28).
  */
 const COSTLY_INNER_SIZE = 256;
+const productOps: ReadonlySet<Op> = new Set<Op>([matmulOp, adaptedMatmulOp]);
 
 function isCostly({ op, inputs, attrs }: Tensor): boolean {
-  if (op !== matmulOp) return false;
-  const inner = inputs[0]!.shape.at(attrs.transposeA ? -2 : -1);
+  if (!productOps.has(op)) return false;
+  const inner = inputs[0]!.shape.at(attrs?.transposeA ? -2 : -1);
   return typeof inner === "number" && inner >= COSTLY_INNER_SIZE;
 }
 
 /** Whether it adds up products, in their own or another shape, one of them costly. */
 function isCostlySum(node: Tensor): boolean {
   const parts = node.op === addOp ? summands(node) : [];
-  return parts.some(isCostly) && parts.filter(({ op }) => op === matmulOp).length > 1;
+  return parts.some(isCostly) && parts.filter(({ op }) => productOps.has(op)).length > 1;
 }
 
 function summands(node: Tensor): readonly Tensor[] {

@@ -17,7 +17,7 @@ import {
   transpose,
 } from "../compiler/ops/index.ts";
 import { type Dim, type Params, scalar, type Tensor } from "../compiler/tensor.ts";
-import { loraUpdate } from "./lora.ts";
+import { loraUpdate, summedProduct } from "./lora.ts";
 
 export { rmsNorm, rotate } from "../compiler/ops/index.ts";
 
@@ -29,7 +29,10 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 
 /** The linear layer called `name` among the weights, with its adapter where it has one. */
 export function project(weights: Params<Tensor>, name: string, x: Tensor): Tensor {
-  return withUpdate(weights, name, x, linear(x, weights[`${name}.weight`]!, weights[`${name}.bias`]));
+  const bias = weights[`${name}.bias`];
+  const summed = summedProduct(weights, name, x);
+  if (summed !== null) return bias === undefined ? summed : add(summed, bias);
+  return withUpdate(weights, name, x, linear(x, weights[`${name}.weight`]!, bias));
 }
 
 /** The name under which layers have one weight, the lines of all of theirs one after another, and one bias. */

@@ -11,6 +11,7 @@ import { readAdapterConfig } from "../../src/models/adapter-files.ts";
 import { openModel } from "../../src/models/index.ts";
 import { type LoraOptions, withLora } from "../../src/models/lora.ts";
 import { type CaseName, caseOfEachFamily, goldenCase, maxDifference } from "../parity/golden.ts";
+import { gradientDifference } from "./setup.ts";
 
 const lora: LoraOptions = { r: 4, lora_alpha: 8, target_modules: "all-linear" };
 const folders: string[] = [];
@@ -95,6 +96,23 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
       core.optimStep({ ...optimiser, learningRate: 0.05 });
     }
     expect(Math.max(...differences)).toBeLessThan(1e-5);
+  });
+
+  test("adapters that sampling has added into their weights train as they do beside them", async () => {
+    const [beside, summed] = [open(), open()];
+    for (const core of [beside, summed]) {
+      await core.forwardBackward(batch);
+      core.optimStep({ ...optimiser, learningRate: 0.05 });
+    }
+    const sampling = { temperature: 1, topP: 1, topK: 0, numGenerations: 1, maxCompletionLength: 2, seed: 5, step: 1 };
+    const o = { ...sampling, rows: 1, stopTokenIds: [], trainsNext: true };
+    await summed.sample([golden.prompt], o, () => {});
+    expect(maxDifference(await score(summed), await score(beside))).toBeLessThan(1e-5);
+    const losses = await Promise.all([beside, summed].map(async (core) => (await core.forwardBackward(batch)).loss));
+    expect(losses[1]).toBeCloseTo(losses[0]!, 5);
+    const gradients = ({ store }: LocalCore) =>
+      new Map([...store.trainable].map((name) => [name, store.gradient(name)!]));
+    expect(gradientDifference(gradients(summed), gradients(beside)).difference).toBeLessThan(1e-5);
   });
 
   test("an adapter saved in PEFT's layout loads to the same policy and resumes exactly", async () => {

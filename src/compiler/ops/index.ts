@@ -1,4 +1,6 @@
 /** Every operation: builders for graphs, and the op objects as one table for tests. */
+
+import { adaptedMatmulOp } from "./adapted.ts";
 import * as elementwise from "./elementwise.ts";
 import { rmsNormOp, rotateOp } from "./fused.ts";
 import { gatherOp, pickOp, scatterAddOp } from "./gather.ts";
@@ -9,6 +11,7 @@ import { dequantizeOp, quantizedMatmulOp } from "./quantized.ts";
 import { argmaxOp, cumulativeSumOp, largestOp, logSoftmaxOp, maxOp, softmaxOp, sumOp } from "./reduce.ts";
 import { broadcastToOp, concatOp, reshapeOp, sliceOp, transposeOp } from "./shape.ts";
 
+export { adaptedMatmul } from "./adapted.ts";
 export {
   add,
   cast,
@@ -79,6 +82,7 @@ export const ops = {
   pick: pickOp,
   takeLines: takeLinesOp,
   join: joinOp,
+  adaptedMatmul: adaptedMatmulOp,
   joinedPart: joinedPartOp,
   dequantize: dequantizeOp,
   quantizedMatmul: quantizedMatmulOp,

@@ -4,9 +4,16 @@ import type { Params, Program } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
 import type { TensorData } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
-import { LORA_MASK } from "../../nn/lora.ts";
+import { LORA_MASK, LORA_SUM } from "../../nn/lora.ts";
 import { Session } from "../../runtime/session.ts";
-import { type BlockKind, type BlockPrograms, blockPrograms, localWeights, type ProgramPair } from "./programs.ts";
+import {
+  type AdapterMode,
+  type BlockKind,
+  type BlockPrograms,
+  blockPrograms,
+  localWeights,
+  type ProgramPair,
+} from "./programs.ts";
 import type { WeightStore } from "./weight-store.ts";
 
 /** What each block needs besides its input and weights: cos, sin and the inputs of its kind. */
@@ -162,7 +169,7 @@ export class Compute {
     feeds: Params<TensorData>,
   ): [string, (trained: readonly string[]) => BlockPrograms] {
     const kind = kindOf(feeds);
-    const names = Object.entries(kind).flatMap(([name, has]) => (has ? [name] : []));
+    const names = Object.entries(kind).flatMap(([name, value]) => (value === true ? [name] : value || []));
     return [[key, ...names].join("."), (trained) => blockPrograms(this.model, stack, kind, trained)];
   }
 
@@ -181,11 +188,17 @@ function bytesOf(tensors: Params<TensorData>): number {
   return Object.values(tensors).reduce((total, { data }) => total + data.byteLength, 0);
 }
 
+/** What these feeds bring for adapters. */
+export function adapterModeOf(feeds: Params<TensorData>): AdapterMode | null {
+  const has = (suffix: string) => Object.keys(feeds).some((name) => name.endsWith(`.${suffix}`));
+  return has(LORA_MASK) ? "masks" : has(LORA_SUM) ? "sums" : null;
+}
+
 function kindOf(feeds: Params<TensorData>): BlockKind {
   return {
     packed: feeds["placeOf"] !== undefined,
     windowed: feeds["windowIndex"] !== undefined,
     featured: feeds["line"] !== undefined,
-    dropout: Object.keys(feeds).some((name) => name.endsWith(LORA_MASK)),
+    adapters: adapterModeOf(feeds),
   };
 }

@@ -18,6 +18,7 @@ import { isAdapterWeight, type LoraOptions, withLora } from "../../models/lora.t
 import type { Model } from "../../models/model.ts";
 import { withQuantizedBase } from "../../models/quantize.ts";
 import type { LiveOptions, OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
+import type { AdapterPass } from "./adapter-feeds.ts";
 import { Compute } from "./compute.ts";
 import { type DecodeJob, Decoder } from "./decoder.ts";
 import type { Dropout } from "./dropout.ts";
@@ -104,6 +105,8 @@ export class LocalCore {
   #live: Decoder | null = null;
   /** Images of completions that are trained on next; null once they were, or the weights have moved. */
   #encoded: EncodedForTraining | null = null;
+  /** What sampling for training made of the present adapters; training reads it too. */
+  #sums: AdapterPass | null = null;
   /** Forward and backward passes since the last update. */
   #passes = 0;
 
@@ -149,8 +152,10 @@ export class LocalCore {
     const values = (await this.#merged?.values(this.#store.values)) ?? this.#store.values;
     const images = imagesOf(prompts.map((prompt) => ({ prompt })));
     const cache = this.#knownFeatures;
-    const isKept = o.trainsNext === true && cache === null && this.#options.lora == null;
-    this.#encoded = isKept ? await encodeForTraining(compute, this.#store, images, this.#options) : null;
+    if (o.trainsNext === true && this.#merged !== null) this.#sums = { mode: "sums", sums: values };
+    const isKept = o.trainsNext === true && cache === null && (this.#model.adapterDropout ?? 0) === 0;
+    const forTraining = { ...this.#options, adapters: this.#sums };
+    this.#encoded = isKept ? await encodeForTraining(this.#compute, this.#store, images, forTraining) : null;
     const { features } = this.#encoded?.images ?? (await encodeImages(compute, values, images, { cache }));
     await sampleCompletions(compute, values, prompts, features, o, onGroup);
   }
@@ -181,20 +186,24 @@ export class LocalCore {
     const values = which === "policy" ? this.#store.values : this.#reference;
     if (values === null) throw new Error("internal: no reference was frozen");
     this.#checkGroups(groups);
-    return scoreCompletions(this.#compute, values, groups, o, { ...this.#options, features: this.#knownFeatures });
+    const adapters = which === "policy" ? this.#sums : null;
+    const options = { ...this.#options, features: this.#knownFeatures, adapters };
+    return scoreCompletions(this.#compute, values, groups, o, options);
   }
 
   async forwardBackward(batch: TokenBatch) {
     this.#checkGroups(batch.groups);
     const dropout = this.#nextDropout();
+    const adapters = dropout === null ? this.#sums : ({ mode: "masks", dropout } as const);
     const encoded = this.#takeEncoded(batch.groups);
-    const o = { ...this.#options, features: this.#knownFeatures, dropout, encoded };
+    const o = { ...this.#options, features: this.#knownFeatures, adapters, encoded };
     return forwardBackward(this.#compute, this.#store, batch, o);
   }
 
   optimStep(o: OptimStep) {
     this.#live = null;
     this.#encoded = null;
+    this.#sums = null;
     this.#merged?.forget();
     this.#passes = 0;
     return this.#store.step(o);
@@ -246,6 +255,7 @@ export class LocalCore {
   load(folder: string): void {
     this.#live = null;
     this.#encoded = null;
+    this.#sums = null;
     this.#merged?.forget();
     if (!existsSync(join(folder, ENGINE_STATE)))
       throw new UserError(`${folder} holds no training state to resume from`);

@@ -92,7 +92,7 @@ export function planMemory(o: LocalEngineOptions, step: LargestStep): MemoryPlan
   return { parts, total: sum(Object.values(parts)) };
 }
 
-const plainKind: BlockKind = { packed: false, windowed: false, featured: false, dropout: false };
+const plainKind: BlockKind = { packed: false, windowed: false, featured: false, adapters: null };
 const packedKind: BlockKind = { ...plainKind, packed: true };
 
 /** What a stack's passes hold, and what its programs take while they run (added to `runs`). */

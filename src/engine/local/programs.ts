@@ -15,7 +15,7 @@ import { adaptedLayers } from "../../models/lora.ts";
 import type { Attend, Model, Stack } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
 import { attention, windowAttention } from "../../nn/layers.ts";
-import { LORA_A, LORA_MASK } from "../../nn/lora.ts";
+import { LORA_MASK, LORA_SUM } from "../../nn/lora.ts";
 import { packedAttention } from "../../nn/packed-attention.ts";
 import { entropy, type SamplingVariant, samplingLogProbs } from "../../nn/sampling.ts";
 import { addFeatures, float, ints, rotaryInputs, samplingInputs, stemInputs, weightInputs } from "./program-inputs.ts";
@@ -78,9 +78,15 @@ export interface BlockKind {
   readonly windowed: boolean;
   /** Line "line" of the image tokens' features (inputs as in the stem) is added to what the block leaves. */
   readonly featured: boolean;
-  /** Masks "<layer>.lora_mask" [flat, in] of its adapters' inputs. */
-  readonly dropout: boolean;
+  /** What its adapters are fed besides their matrices; null: nothing. */
+  readonly adapters: AdapterMode | null;
 }
+
+/**
+ * "masks": inputs "<layer>.lora_mask" [flat, in], 0 where dropout drops a number of the adapter's input; "sums": inputs
+ * "<layer>.lora_sum" [out, in], adapters added into their layers' weights, which are then not read.
+ */
+export type AdapterMode = "masks" | "sums";
 
 /** One block of a stack; `trained` are the local names of the weights that the backward program differentiates. */
 export function blockPrograms(model: Model, stack: Stack, kind: BlockKind, trained: readonly string[]): BlockPrograms {
@@ -88,9 +94,9 @@ export function blockPrograms(model: Model, stack: Stack, kind: BlockKind, train
   const context = kind.packed ? rotaryInputs(stack, 1, "flat") : rotaryInputs(stack, "rows", "tokens");
   const x = float("x", "flat", stack.width);
   const mixing = mixingInputs(kind);
-  const dropout = kind.dropout ? maskInputs(model, stack.blockWeights, stack.blockPrefix(0), "flat") : noMasks;
-  const inputs = { x, ...context, ...mixing.inputs, ...weightsFed, ...dropout.inputs };
-  const y = stack.block({ ...weights, ...dropout.factors }, x, { ...context, attend: mixing.attend });
+  const adapters = adapterInputs(model, kind.adapters, stack.blockWeights, stack.blockPrefix(0), "flat");
+  const inputs = { x, ...context, ...mixing.inputs, ...weightsFed, ...adapters.inputs };
+  const y = stack.block({ ...weights, ...adapters.weights }, x, { ...context, attend: mixing.attend });
   if (!kind.featured) return blockPair(inputs, y, ["x", ...trained]);
   const { features, imageIndex } = stemInputs(model);
   const line = ints("line");
@@ -98,18 +104,25 @@ export function blockPrograms(model: Model, stack: Stack, kind: BlockKind, train
   return blockPair({ ...inputs, features, imageIndex, line }, added, ["x", "features", ...trained]);
 }
 
-const noMasks = { inputs: {}, factors: {} };
-
-/** Masks of the adapters among a part's weights, and the factors that they stand for: 0 and 1 / (1 − rate). */
-function maskInputs(model: Model, names: readonly string[], prefix: string, lines: string) {
-  const masks = adaptedLayers(names).map((layer) => {
-    const width = model.weights[`${prefix}${layer}.${LORA_A}`]!.shape[1]!;
-    const name = `${layer}.${LORA_MASK}`;
-    return [name, input(name, "uint8", [lines, width])] as const;
-  });
+/** What the adapters among a part's weights are fed besides their matrices, and what stands for it among the weights. */
+function adapterInputs(
+  model: Model,
+  mode: AdapterMode | null,
+  names: readonly string[],
+  prefix: string,
+  lines: string,
+) {
+  const layers = mode === null ? [] : adaptedLayers(names);
   const scale = scalar(1 / (1 - (model.adapterDropout ?? 0)));
-  const factors = masks.map(([name, mask]) => [name, mul(cast(mask, "float32"), scale)] as const);
-  return { inputs: Object.fromEntries(masks), factors: Object.fromEntries(factors) };
+  const fed = layers.map((layer) => {
+    const shape = model.weights[`${prefix}${layer}.weight`]!.shape;
+    if (mode === "masks") return input(`${layer}.${LORA_MASK}`, "uint8", [lines, shape[1]!]);
+    return input(`${layer}.${LORA_SUM}`, "float32", shape);
+  });
+  return {
+    inputs: Object.fromEntries(fed.map((t) => [t.attrs.name, t])),
+    weights: Object.fromEntries(fed.map((t) => [t.attrs.name, mode === "masks" ? mul(cast(t, "float32"), scale) : t])),
+  };
 }
 
 /** How a block of this kind mixes tokens, and the inputs that this needs. */
@@ -157,14 +170,18 @@ export function visionStemPrograms(model: Model, trained: readonly string[]): Pr
   return pair(inputs, vision.stem(weights, patches, { lines, weights: shares }), trained);
 }
 
-export function visionHeadPrograms(model: Model, trained: readonly string[], withDropout = false): ProgramPair {
+export function visionHeadPrograms(
+  model: Model,
+  trained: readonly string[],
+  mode: AdapterMode | null = null,
+): ProgramPair {
   const { vision } = model;
   const { weights, inputs: weightsFed } = weightInputs(model, vision.headWeights);
   const outputs = vision.headBlocks.map((block) => float(blockOutput(block), "flat", vision.width));
   const inputs = Object.fromEntries(vision.headBlocks.map((block, i) => [blockOutput(block), outputs[i]!]));
-  const dropout = withDropout ? maskInputs(model, vision.headWeights, "", "features") : noMasks;
-  const y = vision.head({ ...weights, ...dropout.factors }, outputs);
-  return pair({ ...inputs, ...weightsFed, ...dropout.inputs }, y, [...Object.keys(inputs), ...trained]);
+  const adapters = adapterInputs(model, mode, vision.headWeights, "", "features");
+  const y = vision.head({ ...weights, ...adapters.weights }, outputs);
+  return pair({ ...inputs, ...weightsFed, ...adapters.inputs }, y, [...Object.keys(inputs), ...trained]);
 }
 
 /** The vision head's input for what a block leaves. */

@@ -9,8 +9,9 @@ import type { Model } from "../../models/model.ts";
 import type { SamplingVariant } from "../../nn/sampling.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 import type { ForwardBackwardResult, ScoringOptions, TokenBatch, TokenScores, TrainingGroup } from "../engine.ts";
+import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
 import type { BlockFeeds, BlockStates, Compute, Keeping } from "./compute.ts";
-import { type Dropout, dropoutMasks, lineKeys } from "./dropout.ts";
+import { lineKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import { layOut, type MicroBatch, type Prediction, packRows, splitRows } from "./packing.ts";
 import { languageStemPrograms, lossProgram, scoreProgram } from "./programs.ts";
@@ -32,8 +33,8 @@ export interface MicroBatchOptions {
   readonly features?: FeatureCache | null;
   /** The batch's images encoded already, under the weights that are trained. */
   readonly encoded?: EncodedForTraining | null;
-  /** What the adapters of a model with dropout drop in a forward and backward pass. */
-  readonly dropout?: Dropout | null;
+  /** What adapters are fed besides their matrices. */
+  readonly adapters?: AdapterPass | null;
 }
 
 /** Images as a trained tower left them, what its backward pass needs kept within the budget. */
@@ -47,10 +48,10 @@ export async function encodeForTraining(
   compute: Compute,
   store: WeightStore,
   images: Iterable<ImageFeatures>,
-  { activationBytes, dropout = null }: Pick<MicroBatchOptions, "activationBytes" | "dropout">,
+  { activationBytes, adapters = null }: Pick<MicroBatchOptions, "activationBytes" | "adapters">,
 ): Promise<EncodedForTraining> {
   const keeping = newKeeping(store, activationBytes);
-  return { images: await encodeImages(compute, store.values, images, { keeping, dropout }), keeping };
+  return { images: await encodeImages(compute, store.values, images, { keeping, adapters }), keeping };
 }
 
 function newKeeping({ trainable }: WeightStore, activationBytes = DEFAULT_ACTIVATION_BYTES): Keeping {
@@ -66,9 +67,11 @@ export async function scoreCompletions(
   o: MicroBatchOptions,
 ): Promise<TokenScores> {
   const result = emptyScores(groups);
-  const encoded = await encodeImages(compute, values, imagesOf(groups), { cache: o.features ?? null });
+  const adapters = o.adapters ?? null;
+  const encoded = await encodeImages(compute, values, imagesOf(groups), { cache: o.features ?? null, adapters });
   for (const micro of microBatches(compute.model, groups, o)) {
-    const { states } = await runLanguage(compute, values, micro, encoded, null);
+    const feeds = languageFeeds(compute.model, micro, encoded, adapters);
+    const { states } = await runLanguage(compute, values, micro, encoded, null, feeds);
     await scoreLines(compute, values, micro, states.at(-1)!, scoring, result);
   }
   return result;
@@ -102,11 +105,11 @@ export async function forwardBackward(
   const { groups, loss, scoring } = batch;
   const result = emptyScores(groups);
   const trainVision = visionNames(model).some((name) => store.trainable.has(name));
-  const dropout = o.dropout ?? null;
+  const adapters = o.adapters ?? null;
   const { images: encoded, keeping } = trainVision
     ? (o.encoded ?? (await encodeForTraining(compute, store, imagesOf(groups), o)))
     : {
-        images: await encodeImages(compute, store.values, imagesOf(groups), { cache: o.features ?? null }),
+        images: await encodeImages(compute, store.values, imagesOf(groups), { cache: o.features ?? null, adapters }),
         keeping: newKeeping(store, o.activationBytes),
       };
   const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
@@ -119,7 +122,7 @@ export async function forwardBackward(
   );
   let total = 0;
   for (const micro of microBatches(model, groups, o)) {
-    const feeds = languageFeeds(model, micro, encoded, dropout);
+    const feeds = languageFeeds(model, micro, encoded, adapters);
     const forward = await runLanguage(compute, store.values, micro, encoded, keeping, feeds);
     const hidden = forward.states.at(-1)!;
     const dHidden = new Float32Array(hidden.data.length);
@@ -152,8 +155,8 @@ export async function forwardBackward(
     );
     await stemBackward(compute, store, feeds, dx, trainVision ? addFeatures : null);
   }
-  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, keeping.budget, dropout);
-  return { ...result, loss: total, dropout: dropout !== null };
+  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, keeping.budget);
+  return { ...result, loss: total, dropout: adapters?.mode === "masks" };
 }
 
 /** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first; without `keeping` the last only. */
@@ -206,18 +209,16 @@ function languageFeeds(
   model: Model,
   micro: MicroBatch,
   encoded: EncodedImages,
-  dropout: Dropout | null = null,
+  adapters: AdapterPass | null = null,
 ): LanguageFeeds {
   const stem = stemFeeds(model, micro, encoded);
   const { features, imageIndex } = stem;
   const rows = rowFeeds(model, micro);
   const { featureLines, blockWeights, blockPrefix } = model.language;
-  const lines = dropout === null ? [] : lineKeys(dropout.key, micro.owners);
-  const masks = (index: number) =>
-    dropout === null ? {} : dropoutMasks(model, dropout.rate, blockWeights, blockPrefix(index), lines);
+  const lines = adapters?.mode === "masks" ? lineKeys(adapters.dropout.key, micro.owners) : [];
   const block: BlockFeeds = (index) => ({
     ...rows,
-    ...masks(index),
+    ...adapterFeeds(model, adapters, blockWeights, blockPrefix(index), lines),
     ...(index + 1 < featureLines ? { features, imageIndex, line: int32([], [index + 1]) } : {}),
   });
   return { stem, block };

@@ -4,10 +4,11 @@ import type { Params } from "../../compiler/tensor.ts";
 import type { ImageFeatures } from "../../core/records.ts";
 import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { LearnedPositions, Model, VisionStack } from "../../models/model.ts";
-import type { BlockFeeds, BlockStates, Compute, Keeping } from "./compute.ts";
-import { type Dropout, dropoutMasks, lineKeys } from "./dropout.ts";
+import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
+import { adapterModeOf, type BlockFeeds, type BlockStates, type Compute, type Keeping } from "./compute.ts";
+import { type Dropout, lineKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
-import { blockOutput, visionHeadPrograms, visionStemPrograms } from "./programs.ts";
+import { blockOutput, type ProgramPair, visionHeadPrograms, visionStemPrograms } from "./programs.ts";
 import type { WeightStore } from "./weight-store.ts";
 import { windowFeeds } from "./window-feeds.ts";
 
@@ -44,12 +45,12 @@ export async function encodeImages(
   o: {
     readonly keeping?: Keeping | null;
     readonly cache?: FeatureCache | null;
-    readonly dropout?: Dropout | null;
+    readonly adapters?: AdapterPass | null;
   } = {},
 ): Promise<EncodedImages> {
   const { model } = compute;
   const { vision } = model;
-  const { keeping = null, cache = null, dropout = null } = o;
+  const { keeping = null, cache = null, adapters = null } = o;
   const features = new Map<string, Float32Array>();
   const runs: VisionRun[] = [];
   const missing: ImageFeatures[] = [];
@@ -59,14 +60,11 @@ export async function encodeImages(
     else features.set(image.sha256, known);
   }
   for (const frames of batchBySize(missing)) {
-    const feeds = visionFeeds(model, frames, dropout);
+    const feeds = visionFeeds(model, frames, adapters);
     const forward = await runVision(compute, values, feeds, keeping ?? headInputs(vision));
     const head = { ...headFeeds(vision, forward.states), ...feeds.head, ...values };
-    const y = await compute.forward(
-      headKey(dropout),
-      (trained) => visionHeadPrograms(model, trained, dropout !== null),
-      head,
-    );
+    const [key, programs] = headPrograms(model, feeds);
+    const y = await compute.forward(key, programs, head);
     const size = y.data.length / frames.length;
     for (const [i, { image, index }] of frames.entries()) {
       const own = features.get(image.sha256) ?? new Float32Array(image.grid[0] * size);
@@ -98,14 +96,19 @@ export async function encodeEach(
 export interface VisionFeeds {
   readonly stem: Params<TensorData>;
   readonly block: BlockFeeds;
-  /** Masks of the head's adapters. */
+  /** Of the head's adapters. */
   readonly head: Params<TensorData>;
 }
 
-const headKey = (dropout: Dropout | null) => (dropout === null ? "vision.head" : "vision.head.dropout");
+/** The head's programs for these feeds, and their key. */
+function headPrograms(model: Model, feeds: VisionFeeds): [string, (trained: readonly string[]) => ProgramPair] {
+  const mode = adapterModeOf(feeds.head);
+  const key = mode === null ? "vision.head" : `vision.head.${mode}`;
+  return [key, (trained) => visionHeadPrograms(model, trained, mode)];
+}
 
 /** Feeds of frames of equal patch count. */
-export function visionFeeds(model: Model, batch: readonly Frame[], dropout: Dropout | null = null): VisionFeeds {
+export function visionFeeds(model: Model, batch: readonly Frame[], adapters: AdapterPass | null = null): VisionFeeds {
   const { vision } = model;
   const count = patchCount(batch[0]!);
   const flat = batch.length * count;
@@ -122,20 +125,19 @@ export function visionFeeds(model: Model, batch: readonly Frame[], dropout: Drop
     ...(learnedPositions === null ? {} : positionFeeds(learnedPositions, batch)),
   };
   const plain: BlockFeeds = (index) => (windows?.hasWindows(index) ? within : rotary);
-  if (dropout === null) return { stem, block: plain, head: {} };
-  const linesOf = (perFrame: number) =>
+  const linesOf = ({ key }: Dropout, perFrame: number) =>
     lineKeys(
-      dropout.key,
+      key,
       batch.flatMap(({ image, index }) =>
         Array.from({ length: perFrame }, (_, i) => [image.sha256, index * perFrame + i] as const),
       ),
     );
-  const masks = (names: readonly string[], prefix: string, perFrame: number) =>
-    dropoutMasks(model, dropout.rate, names, prefix, linesOf(perFrame));
+  const adapted = (names: readonly string[], prefix: string, perFrame: number) =>
+    adapterFeeds(model, adapters, names, prefix, adapters?.mode === "masks" ? linesOf(adapters.dropout, perFrame) : []);
   return {
     stem,
-    block: (index) => ({ ...plain(index), ...masks(vision.blockWeights, vision.blockPrefix(index), count) }),
-    head: masks(vision.headWeights, "", count / vision.patchesPerToken),
+    block: (index) => ({ ...plain(index), ...adapted(vision.blockWeights, vision.blockPrefix(index), count) }),
+    head: adapted(vision.headWeights, "", count / vision.patchesPerToken),
   };
 }
 
@@ -175,7 +177,6 @@ export async function backwardImages(
   encoded: EncodedImages,
   cotangents: ReadonlyMap<string, Float32Array>,
   budget: Keeping["budget"],
-  dropout: Dropout | null,
 ): Promise<void> {
   const { model } = compute;
   const { vision, language } = model;
@@ -188,9 +189,9 @@ export async function backwardImages(
       ...feeds.head,
       ...store.values,
     };
-    const headPrograms = (trained: readonly string[]) => visionHeadPrograms(model, trained, dropout !== null);
+    const [key, programs] = headPrograms(model, feeds);
     const headOptions = { store, weights: vision.headWeights, wrt: vision.headBlocks.map(blockOutput) };
-    const dHead = await compute.backward(headKey(dropout), headPrograms, head, headOptions);
+    const dHead = await compute.backward(key, programs, head, headOptions);
     const dOutputs = new Map(vision.headBlocks.map((block) => [block, dHead[blockOutput(block)]!]));
     const dx = await compute.blocksBackward("vision.block", vision, store, forward, dOutputs, feeds.block, { budget });
     const stem = { ...feeds.stem, "d.y": dx, ...store.values };

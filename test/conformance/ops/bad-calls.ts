@@ -1,5 +1,6 @@
 /** One call per op that its shape rule must refuse, with the words of the refusal. */
 import {
+  adaptedMatmul,
   add,
   argmax,
   broadcastTo,
@@ -56,6 +57,10 @@ const bools = (...shape: Dim[]) => input("bools", "bool", shape);
 
 /** Null where the op takes any tensor. */
 export const badCalls: Record<keyof typeof ops, BadCall | null> = {
+  adaptedMatmul: {
+    call: () => adaptedMatmul(floats(2, 3), floats(4, 3), floats(2, 3), floats(4, 1), floats()),
+    message: "adaptedMatmul: expected [out, in], [rank, in], [out, rank] and a number, got [4, 3] [2, 3] [4, 1] []",
+  },
   neg: { call: () => neg(ints(2)), message: "neg: expected floats, got int32" },
   exp: { call: () => exp(bools(2)), message: "exp: expected floats, got bool" },
   log: { call: () => log(ints(2)), message: "log: expected floats, got int32" },

@@ -1,7 +1,8 @@
-/** Conformance cases of matmul, gather, scatterAdd and pick. */
-import { gather, matmul, pick, scatterAdd } from "../../../src/compiler/ops/index.ts";
+/** Conformance cases of matmul, adaptedMatmul, gather, scatterAdd and pick. */
+import { adaptedMatmul, add, gather, matmul, mul, pick, scatterAdd } from "../../../src/compiler/ops/index.ts";
 import { withFewLines } from "../../../src/compiler/ops/matmul.ts";
-import type { Dim, Sizes } from "../../../src/compiler/tensor.ts";
+import { constant, type Dim, type Sizes, scalar, type Tensor } from "../../../src/compiler/tensor.ts";
+import { float32 } from "../../../src/core/tensor-data.ts";
 import { bools, type Case, floats, indices, integers, listed } from "./case.ts";
 
 /** One case per way of transposing; a and b are given as they stand without. */
@@ -31,7 +32,30 @@ const emptyRowsOrTokens = [
   { rows: 2, tokens: 0 },
 ];
 
+/** The sum is made in the graph, so that its slope by both small matrices is there to be found. */
+const adapted = (x: Tensor, a: Tensor, b: Tensor) => {
+  const [out, into] = [b.shape[0] as number, a.shape[1] as number];
+  const weight = constant(
+    float32(
+      [out, into],
+      Array.from({ length: out * into }, (_, i) => Math.sin(i)),
+    ),
+  );
+  const scale = scalar(0.5);
+  return adaptedMatmul(x, add(weight, matmul(mul(b, scale), a)), a, b, scale);
+};
+
 export const productCases = {
+  adaptedMatmul: [
+    { name: "rank 2", inputs: [floats([4, 3]), floats([2, 3]), floats([5, 2])], build: adapted },
+    { name: "rank 1", inputs: [floats([1, 2]), floats([1, 2]), floats([1, 1])], build: adapted },
+    {
+      name: "named sizes",
+      inputs: [floats(["lines", 3]), floats([2, 3]), floats([4, 2])],
+      build: adapted,
+      sizes: [{ lines: 3 }, { lines: 1 }],
+    },
+  ],
   matmul: [
     ...matmuls("2-D", [2, 3], [3, 4]),
     ...matmuls("1 by 1", [1, 1], [1, 1]),

@@ -1,0 +1,28 @@
+/** What a forward and backward pass feeds adapters besides their matrices. */
+import type { Params } from "../../compiler/tensor.ts";
+import type { RandomKey } from "../../core/random.ts";
+import type { TensorData } from "../../core/tensor-data.ts";
+import { adaptedLayers } from "../../models/lora.ts";
+import type { Model } from "../../models/model.ts";
+import { LORA_SUM } from "../../nn/lora.ts";
+import { type Dropout, dropoutMasks } from "./dropout.ts";
+
+/** Masks of their inputs, or the adapted weights W + s·B A by the names of W. */
+export type AdapterPass =
+  | { readonly mode: "masks"; readonly dropout: Dropout }
+  | { readonly mode: "sums"; readonly sums: Params<TensorData> };
+
+/** Feeds of a part's adapters; `prefix` makes its weights' names whole, `lines` are the keys of the lines that it reads. */
+export function adapterFeeds(
+  model: Model,
+  pass: AdapterPass | null,
+  names: readonly string[],
+  prefix: string,
+  lines: readonly RandomKey[],
+): Params<TensorData> {
+  if (pass === null) return {};
+  if (pass.mode === "masks") return dropoutMasks(model, pass.dropout.rate, names, prefix, lines);
+  return Object.fromEntries(
+    adaptedLayers(names).map((layer) => [`${layer}.${LORA_SUM}`, pass.sums[`${prefix}${layer}.weight`]!]),
+  );
+}
