@@ -63,9 +63,9 @@ async function trainStep(core: LocalCore, step: number) {
   return { loss, logProbs, reference: reference?.logProbs ?? null, ...core.optimStep(optimiser) };
 }
 
-async function sample(core: LocalCore): Promise<SampledGroup[]> {
+async function sample(core: LocalCore, trainsNext = false): Promise<SampledGroup[]> {
   const groups: SampledGroup[] = [];
-  const o = { ...greedy, numGenerations: 3, temperature: 1, maxCompletionLength: 5 };
+  const o = { ...greedy, numGenerations: 3, temperature: 1, maxCompletionLength: 5, trainsNext };
   await core.sample([golden.prompt], o, (group) => groups.push(group));
   return groups;
 }
@@ -120,6 +120,22 @@ describe.each([
     expect(found[0]).toEqual(expected[0]);
     expect(found[1]!.loss).not.toBe(expected[1]!.loss);
   });
+});
+
+test.each([
+  ["its rollouts", true],
+  ["nothing", false],
+])("with adapters, a step after %s is the same to the last bit with an evaluation before it", async (_, samples) => {
+  const lora = { r: 4, lora_alpha: 8, target_modules: "all-linear" };
+  const [evaluated, plain] = [open({ lora }), open({ lora })];
+  for (const core of [evaluated, plain]) await trainStep(core, 0);
+  await sample(evaluated);
+  const steps = [evaluated, plain].map(async (core) => [
+    samples && (await sample(core, true)),
+    await trainStep(core, 1),
+  ]);
+  const [first, second] = await Promise.all(steps);
+  expect(first).toEqual(second);
 });
 
 describe("what a checkpoint holds", () => {
