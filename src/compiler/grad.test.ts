@@ -2,7 +2,21 @@ import { describe, expect, test } from "vitest";
 import { float32, type TensorData } from "../core/tensor-data.ts";
 import { grad, vjp } from "./grad.ts";
 import { interpret } from "./interpret.ts";
-import { add, argmax, cast, cumulativeSum, exp, log, mul, onesLike, stopGradient, sum } from "./ops/index.ts";
+import {
+  add,
+  argmax,
+  cast,
+  cumulativeSum,
+  exp,
+  join,
+  joinedPart,
+  log,
+  mul,
+  onesLike,
+  ops,
+  stopGradient,
+  sum,
+} from "./ops/index.ts";
 import { input, scalar, type Tensor } from "./tensor.ts";
 
 const x = input("x", "float32", [3]);
@@ -46,6 +60,20 @@ describe("grad", () => {
     const [dx] = grad(sum(mul(x, stopGradient(exp(x)))), [x]);
     expectValues(dx!, [0.5, -1, 2].map(Math.exp));
     expectValues(grad(sum(stopGradient(x)), [x])[0]!, [0, 0, 0]);
+  });
+
+  test("gradients of all parts of a joined tensor are joined, not added", () => {
+    const joined = join([z, exp(z)], 0, "both");
+    const [first, second] = [0, 1].map((part) => joinedPart(joined, 0, ["n", "n"], part)) as [Tensor, Tensor];
+    const [dJoined, dz] = grad(sum(add(mul(first, first), second)), [joined, z]);
+    expectValues(dJoined!, [14, 16, 1, 1]);
+    expectValues(
+      dz!,
+      [7, 8].map((v) => 2 * v + Math.exp(v)),
+    );
+    expect(dJoined!.op).toBe(ops.join);
+    const [twice] = grad(sum(add(first, mul(first, first))), [joined]);
+    expectValues(twice!, [15, 17, 0, 0]);
   });
 
   test("a loss that does not depend on a tensor gives zeros of its shape", () => {

@@ -1,5 +1,6 @@
 /** Reverse-mode differentiation: adds the nodes of a scalar's (or a cotangent's) gradient to the graph. */
-import { add, onesLike, zerosLike } from "./ops/index.ts";
+import { onesLike, zerosLike } from "./ops/index.ts";
+import { addJoined } from "./ops/join.ts";
 import { formatShape, sameShape, type Tensor, topologicalOrder } from "./tensor.ts";
 
 /** Gradients of a scalar loss with respect to each tensor of `wrt`; zeros where the loss does not depend on it. */
@@ -21,7 +22,7 @@ export function vjp(outputs: readonly Tensor[], cotangents: readonly Tensor[], w
       );
     }
     const sum = accumulated.get(node);
-    accumulated.set(node, sum === undefined ? cotangent : add(sum, cotangent));
+    accumulated.set(node, sum === undefined ? cotangent : addJoined(sum, cotangent));
   };
   for (const [i, output] of outputs.entries()) accumulate(output, cotangents[i]!);
   for (const node of order.reverse()) {

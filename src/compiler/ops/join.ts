@@ -1,8 +1,9 @@
 /** Joining tensors along an axis whose sizes are known only at run time, and taking a joined tensor apart. */
 import { allocate, sizeOf } from "../../core/tensor-data.ts";
 import { concreteShape } from "../interpret.ts";
-import { apply, type Dim, formatShape, type Op, scalar, type Tensor } from "../tensor.ts";
-import { broadcastTo, copyAlongAxis } from "./shape.ts";
+import { apply, type Dim, formatShape, isScalarConstant, type Op, scalar, type Tensor } from "../tensor.ts";
+import { add } from "./elementwise.ts";
+import { broadcastTo, broadcastToOp, copyAlongAxis } from "./shape.ts";
 
 export interface JoinAttrs {
   readonly axis: number;
@@ -95,6 +96,20 @@ export const joinedPartOp: Op<JoinedPartAttrs> = {
 /** One of the parts that `join` made x of; they have these sizes along the axis. */
 export function joinedPart(x: Tensor, axis: number, sizes: readonly Dim[], part: number): Tensor {
   return apply(joinedPartOp, [x], { axis, sizes, part });
+}
+
+/** a + b. Where each is joined of zeros and what the other has zeros for, as gradients of parts are, nothing is added. */
+export function addJoined(a: Tensor, b: Tensor): Tensor {
+  if (a.op !== joinOp || b.op !== joinOp) return add(a, b);
+  const { axis, size } = a.attrs as JoinAttrs;
+  const sizesOf = (t: Tensor) => t.inputs.map((part) => part.shape[axis]).join();
+  if (b.attrs.axis !== axis || sizesOf(a) !== sizesOf(b)) return add(a, b);
+  const parts = a.inputs.map((part, i) => (isZeros(part) ? b.inputs[i]! : isZeros(b.inputs[i]!) ? part : null));
+  return parts.every((part) => part !== null) ? join(parts, axis, size) : add(a, b);
+}
+
+function isZeros({ op, inputs: [x] }: Tensor): boolean {
+  return op === broadcastToOp && isScalarConstant(x!) && x!.attrs.data[0] === 0;
 }
 
 function withSize<D extends Dim>(shape: readonly D[], axis: number, size: D): D[] {
