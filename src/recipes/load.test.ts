@@ -175,7 +175,7 @@ describe("a good recipe", () => {
     expect(beside("src/core")).toBe(resolve("src/core"));
     expect(beside(relative(process.cwd(), folder))).toBe(folder);
     expect(beside("Qwen/Qwen2-VL-2B-Instruct")).toBe("Qwen/Qwen2-VL-2B-Instruct");
-    expect(() => beside("../no/such/model")).toThrow(/a\.yaml: model\.path: nothing at .* nor at /);
+    expect(() => beside("./no/such/model")).toThrow(/a\.yaml: model\.path: nothing at .* nor at /);
     expect(loadRecipe(file, ["data.train.path=models"]).recipe.data.train.path).toBe(join(folder, "models"));
     expect(() => loadRecipe(file, ["data.eval.path=/no/such"])).toThrow(/data\.eval\.path: nothing at \/no\/such$/);
   });
