@@ -9,14 +9,13 @@ import { jsonLines, root, temporaryFolder, vivaOk } from "../cli/command-line.ts
 import { writeTinyModel } from "../cli/tiny-run.ts";
 
 interface PlainRecipe {
-  readonly model: { readonly lora?: object };
   readonly stages: readonly { readonly kind: string; readonly rewards?: Readonly<Record<string, unknown>> }[];
 }
 
 const folder = temporaryFolder();
 const arms = readdirSync(join(root, "recipes/arms"));
-/** What `start` left: the model with weights that adapters need. */
-const weights = join(folder, "runs/start.yaml/checkpoints/step-000002");
+/** A shrunken model that was trained for two steps. */
+const weights = join(folder, "runs/start/checkpoints/step-000002");
 let judge: Server;
 let baseUrl = "";
 
@@ -29,7 +28,7 @@ beforeAll(async () => {
   });
   await new Promise<void>((ready) => judge.listen(0, "127.0.0.1", ready));
   baseUrl = `http://127.0.0.1:${(judge.address() as AddressInfo).port}/v1`;
-  await train("start.yaml");
+  await train("sft.yaml", "start", [`model.path=${join(folder, "model")}`, "model.init=random"]);
 });
 afterAll(() => {
   judge.closeAllConnections();
@@ -38,31 +37,31 @@ afterAll(() => {
 
 const recipeOf = (file: string) => parse(readFileSync(join(root, "recipes/arms", file), "utf8")) as PlainRecipe;
 
-async function train(file: string): Promise<string> {
-  const { model, stages } = recipeOf(file);
+async function train(file: string, name = file, model = [`model.path=${weights}`]): Promise<string> {
+  const { stages } = recipeOf(file);
   const sizes: Readonly<Record<string, readonly string[]>> = {
     sft: ["batch_size=2"],
     dpo: ["batch_size=2", "rollouts.num_generations=2", "rollouts.max_completion_length=4"],
   };
   const services: Readonly<Record<string, readonly string[]>> = {
-    "semantic-judge.yaml": [`base_url=${baseUrl}`],
-    "semantic-embedding.yaml": [`encoder=${join(root, "test/golden/sentence_encoder/mean")}`],
+    "semantic_judge.yaml": [`base_url=${baseUrl}`],
+    "semantic_embedding.yaml": [`encoder=${join(root, "test/golden/sentence_encoder/mean")}`],
   };
   const changes = [
-    `model.path=${model.lora === undefined ? join(folder, "model") : weights}`,
+    ...model,
     ...["data.train.limit=8", "data.eval.limit=4", "evaluate.max_completion_length=4"],
     ...stages.flatMap(({ kind }, i) => {
       const rollout = ["prompts_per_step=2", "num_generations=2", "max_completion_length=4"];
       return ["steps=2", ...(sizes[kind] ?? rollout)].map((change) => `stages.${i}.${change}`);
     }),
-    ...(services[file] ?? []).map((change) => `stages.1.rewards.semantic.${change}`),
+    ...(services[file] ?? []).map((change) => `stages.0.rewards.semantic.${change}`),
   ];
-  const run = join(folder, "runs", file);
+  const run = join(folder, "runs", name);
   await vivaOk(root, "train", `recipes/arms/${file}`, "--run", run, "--quiet", ...changes.flatMap((c) => ["--set", c]));
   return run;
 }
 
-it.each(arms.filter((file) => file !== "start.yaml"))("%s", async (file) => {
+it.each(arms)("%s", async (file) => {
   const run = await train(file);
   const { stages } = recipeOf(file);
   const metrics = jsonLines(run, "metrics.jsonl");
