@@ -7,14 +7,16 @@ import {
   cumulativeSum,
   div,
   exp,
+  gather,
   isPicked,
   largest,
   lessOrEqual,
   logSoftmax,
-  matmul,
   max,
+  minimum,
   mul,
   neg,
+  onesLike,
   pick,
   reshape,
   slice,
@@ -23,8 +25,7 @@ import {
   sum,
   where,
 } from "../compiler/ops/index.ts";
-import { constant, type Dim, scalar, type Tensor } from "../compiler/tensor.ts";
-import { float32, type TensorData } from "../core/tensor-data.ts";
+import { type Dim, scalar, type Tensor } from "../compiler/tensor.ts";
 
 /** What of the sampling options changes the graph; temperature and top-p themselves are inputs. */
 export interface SamplingVariant {
@@ -86,35 +87,48 @@ export function entropy(logProbs: Tensor): Tensor {
   return neg(sum(mul(exp(logProbs), logProbs), [1]));
 }
 
+/** The first token of each line at which the running sum of the probabilities is above `uniform` times their total. */
 function invertCumulative(logProbs: Tensor, uniform: Tensor): Tensor {
-  const cumulative = runningSum(exp(logProbs));
-  const size = logProbs.shape[1] as number;
-  const total = slice(cumulative, 1, size - 1, size);
-  const mark = mul(reshape(uniform, [...uniform.shape, 1]), total);
-  return cast(sum(cast(lessOrEqual(cumulative, mark), "float32"), [1]), "int32");
+  const probs = exp(logProbs);
+  const [lines, size] = probs.shape as [Dim, number];
+  const mark = reshape(uniform, [lines, 1]);
+  const block = [128, 64, 32].find((n) => size % n === 0 && size > 2 * n);
+  if (block === undefined) {
+    const upTo = cumulativeSum(probs);
+    return cast(reached(upTo, mul(mark, lastColumn(upTo))), "int32");
+  }
+  return invertInBlocks(probs, mark, block);
 }
 
 /**
- * The running sum of lines [n, size], exactly level where a number is 0. ONNX Runtime's own is slow, so long lines are summed
- * within blocks by a product with a triangle of ones, to which the sum of all earlier blocks is added.
+ * The same for long lines, whose running sum ONNX Runtime adds up number by number: first the block is found, then the token
+ * in it. Where a block's own running sum comes out below what the sums of blocks say, its last token is drawn.
  */
-function runningSum(x: Tensor): Tensor {
-  const [lines, size] = x.shape as [Dim, number];
-  const block = [128, 64, 32].find((n) => size % n === 0 && size > 2 * n);
-  if (block === undefined) return cumulativeSum(x);
+function invertInBlocks(probs: Tensor, uniform: Tensor, block: number): Tensor {
+  const [lines, size] = probs.shape as [Dim, number];
   const count = size / block;
-  const within = matmul(reshape(x, [lines, count, block]), constant(triangle(block)));
-  const upTo = cumulativeSum(reshape(slice(within, 2, block - 1, block), [lines, count]));
+  const upTo = cumulativeSum(sum(reshape(probs, [lines, count, block]), [2]));
+  const mark = mul(uniform, lastColumn(upTo));
+  const chosen = reached(upTo, mark);
   const first = slice(upTo, 1, 0, 1);
-  const before = concat([sub(first, first), slice(upTo, 1, 0, count - 1)], 1);
-  return reshape(add(within, reshape(before, [lines, count, 1])), [lines, size]);
+  const before = pick(concat([sub(first, first), slice(upTo, 1, 0, count - 1)], 1), cast(chosen, "int32"));
+  const line = sub(cumulativeSum(onesLike(reshape(uniform, [1, lines]))), scalar(1));
+  const blockAt = add(mul(reshape(line, [lines]), scalar(count)), chosen);
+  const all = typeof lines === "number" ? lines * count : "blocks";
+  const within = cumulativeSum(gather(reshape(probs, [all, block]), cast(blockAt, "int32")));
+  const belowAll = mul(lastColumn(within), scalar(1 - 2 ** -23));
+  const rest = minimum(sub(mark, reshape(before, [lines, 1])), belowAll);
+  return cast(add(mul(chosen, scalar(block)), reached(within, rest)), "int32");
 }
 
-/** [size, size], ones on and above the diagonal. */
-function triangle(size: number): TensorData {
-  const ones = new Float32Array(size * size);
-  for (let row = 0; row < size; row++) ones.fill(1, row * size + row, (row + 1) * size);
-  return float32([size, size], ones);
+/** How many numbers of each line are not above its mark [lines, 1]. */
+function reached(lines: Tensor, mark: Tensor): Tensor {
+  return sum(cast(lessOrEqual(lines, mark), "float32"), [1]);
+}
+
+function lastColumn(x: Tensor): Tensor {
+  const size = x.shape[1] as number;
+  return slice(x, 1, size - 1, size);
 }
 
 function kthLargest(x: Tensor, k: number): Tensor {
