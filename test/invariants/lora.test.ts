@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { defaultLossNumbers, plainVariant } from "../../src/algorithms/algorithm.ts";
-import { plainScoring } from "../../src/engine/engine.ts";
+import { type LiveToken, plainScoring } from "../../src/engine/engine.ts";
 import { LocalCore, type LocalEngineOptions } from "../../src/engine/local/local-core.ts";
 import type { SampledCompletion } from "../../src/engine/local/sampler.ts";
 import { readAdapterConfig } from "../../src/models/adapter-files.ts";
@@ -96,6 +96,30 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
       core.optimStep({ ...optimiser, learningRate: 0.05 });
     }
     expect(Math.max(...differences)).toBeLessThan(1e-5);
+  });
+
+  test("live decoding, with adapters beside their layers, gives what sampling gives", async () => {
+    const core = open();
+    await core.forwardBackward(batch);
+    core.optimStep({ ...optimiser, learningRate: 0.05 });
+    const o = { temperature: 0, topP: 1, maxCompletionLength: 6, numGenerations: 1, seed: 5, stopTokenIds: [] };
+    const sampled: SampledCompletion[] = [];
+    await core.sample([golden.prompt], { ...o, topK: 0, step: 1, rows: 1 }, ({ completions }) => {
+      sampled.push(...completions);
+    });
+    const live: LiveToken[] = [];
+    let ended: Error | null | undefined;
+    core.decode(golden.prompt, o, {
+      onToken: (token) => live.push(token),
+      onEnd: (error) => {
+        ended = error;
+      },
+    });
+    while (await core.advance());
+    expect(ended).toBeNull();
+    expect(live.map(({ tokenId }) => tokenId)).toEqual([...sampled[0]!.tokenIds]);
+    const logProbs = Float32Array.from(live, ({ logProb }) => logProb);
+    expect(maxDifference(logProbs, sampled[0]!.logProbs)).toBeLessThan(1e-5);
   });
 
   test("adapters that sampling has added into their weights train as they do beside them", async () => {
