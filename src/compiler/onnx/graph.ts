@@ -57,7 +57,7 @@ export class OnnxGraph {
     this.#results.add(value).add(name);
     const made = this.#nodes.some(({ outputs }) => outputs.includes(value));
     if (made && !this.#renamed.has(value)) this.#renamed.set(value, name);
-    else this.#nodes.push({ opType: "Identity", inputs: [value], outputs: [name], attributes: {}, domain: "" });
+    else this.#add("Identity", [value], [name]);
   }
 
   /** Adds a node and returns the name of its first output. */
@@ -67,8 +67,8 @@ export class OnnxGraph {
     attributes: Readonly<Record<string, OnnxAttribute>> = {},
     o: { readonly domain?: string; readonly outputs?: number } = {},
   ): string {
-    const outputs = Array.from({ length: o.outputs ?? 1 }, () => this.fresh(opType));
-    this.#nodes.push({ opType, inputs, outputs, attributes, domain: o.domain ?? "" });
+    const outputs = this.#freshNames(opType, o.outputs ?? 1);
+    this.#add(opType, inputs, outputs, attributes, o.domain);
     return outputs[0]!;
   }
 
@@ -85,15 +85,11 @@ export class OnnxGraph {
     const key = `${value} ${axis} ${sizes}`;
     let names = this.#parts.get(key);
     if (names === undefined) {
-      names = Array.from({ length: count }, () => this.fresh("Part"));
-      this.#nodes.push({ opType: "Split", inputs: [value, sizes], outputs: names, attributes: { axis }, domain: "" });
+      names = this.#freshNames("Part", count);
+      this.#add("Split", [value, sizes], names, { axis });
       this.#parts.set(key, names);
     }
     return names;
-  }
-
-  fresh(hint: string): string {
-    return `${hint}_${this.#counter++}`;
   }
 
   constant(data: TensorData): string {
@@ -165,6 +161,20 @@ export class OnnxGraph {
       .finish();
   }
 
+  #add(
+    opType: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>> = {},
+    domain = "",
+  ): void {
+    this.#nodes.push({ opType, inputs, outputs, attributes, domain });
+  }
+
+  #freshNames(hint: string, count: number): string[] {
+    return Array.from({ length: count }, () => `${hint}_${this.#counter++}`);
+  }
+
   /** The nodes that what is given out depends on. */
   #usedNodes(): OnnxNode[] {
     const used = new Set(this.#results);
@@ -178,7 +188,7 @@ export class OnnxGraph {
 
   #initializer(type: number, shape: readonly number[], bytes: Uint8Array): string {
     const key = bytes.byteLength <= 1024 ? `${type}:${shape.join(",")}:${Buffer.from(bytes).toString("base64")}` : null;
-    const name = key === null ? this.fresh("constant") : `constant_${key}`;
+    const name = key === null ? this.#freshNames("constant", 1)[0]! : `constant_${key}`;
     if (!this.#initializers.has(name)) {
       const tensor = new MessageWriter().packedInts(1, shape).varint(2, type).string(8, name);
       if (bytes.byteLength < EXTERNAL_BYTES) tensor.bytes(9, bytes);

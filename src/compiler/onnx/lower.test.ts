@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { float32 } from "../../core/tensor-data.ts";
 import { grad } from "../grad.ts";
-import { add, broadcastTo, exp, mul, neg, reshape, sum, zerosLike } from "../ops/index.ts";
+import { add, broadcastTo, exp, joinedPart, mul, neg, reshape, sum, zerosLike } from "../ops/index.ts";
 import { constant, input, type Program, type Tensor } from "../tensor.ts";
 import { toOnnx, usedInputs } from "./lower.ts";
 
@@ -20,6 +20,17 @@ describe("toOnnx", () => {
     expect(read({ inputs: { x, y }, outputs: { t } }).nodes).toEqual(["Exp", "Exp", "Add", "Add", "Add"]);
     const sums = { a: sum(x, [0]), b: sum(x, [1]), c: sum(x, [0], true) };
     expect(read({ inputs: { x }, outputs: sums }).nodes.filter((op) => op === "ReduceSum")).toHaveLength(3);
+  });
+
+  test("of a chain of reshapes the last is left", () => {
+    const t = reshape(reshape(exp(x), ["n", 2, 1]), ["n", 1, 2]);
+    expect(read({ inputs: { x }, outputs: { t } }).nodes).toEqual(["Exp", "Reshape"]);
+  });
+
+  test("one node makes all parts of a joined axis", () => {
+    const parts = [0, 1, 2].map((part) => neg(joinedPart(x, 1, [1, 1, 0], part)));
+    const outputs = Object.fromEntries(parts.map((t, i) => [`t${i}`, t]));
+    expect(read({ inputs: { x }, outputs }).nodes).toEqual(["Split", "Neg", "Neg", "Neg"]);
   });
 
   test("equal small constants are stored once, other types and shapes apart", () => {

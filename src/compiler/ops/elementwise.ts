@@ -85,8 +85,6 @@ export const swishOp: Op<{ readonly beta: number }> = {
     onnx.node("QuickGelu", inputs, { alpha: { float: y.attrs.beta } }, { domain: "com.microsoft" }),
 };
 
-/** x · sigmoid(beta x) (arXiv 1710.05941). */
-export const swish = (x: Tensor, beta: number) => apply(swishOp, [x], { beta });
 export const neg = (x: Tensor) => apply(negOp, [x], null);
 export const exp = (x: Tensor) => apply(expOp, [x], null);
 export const log = (x: Tensor) => apply(logOp, [x], null);
@@ -94,6 +92,8 @@ export const sqrt = (x: Tensor) => apply(sqrtOp, [x], null);
 export const tanh = (x: Tensor) => apply(tanhOp, [x], null);
 export const sigmoid = (x: Tensor) => apply(sigmoidOp, [x], null);
 export const erf = (x: Tensor) => apply(erfOp, [x], null);
+/** x · sigmoid(beta x) (arXiv 1710.05941). */
+export const swish = (x: Tensor, beta: number) => apply(swishOp, [x], { beta });
 
 type BinaryGradient = (g: Tensor, a: Tensor, b: Tensor, y: Tensor) => readonly [Tensor, Tensor];
 

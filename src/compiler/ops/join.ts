@@ -1,9 +1,8 @@
 /** Joining tensors along an axis whose sizes are known only at run time, and taking a joined tensor apart. */
-import { allocate, sizeOf } from "../../core/tensor-data.ts";
 import { concreteShape } from "../interpret.ts";
 import { apply, type Dim, formatShape, isScalarConstant, type Op, scalar, type Tensor } from "../tensor.ts";
 import { add } from "./elementwise.ts";
-import { broadcastTo, broadcastToOp, copyAlongAxis } from "./shape.ts";
+import { broadcastTo, broadcastToOp, concatOp, sliceOp } from "./shape.ts";
 
 export interface JoinAttrs {
   readonly axis: number;
@@ -25,18 +24,7 @@ export const joinOp: Op<JoinAttrs> = {
     }
     return { dtype: first.dtype, shape: withSize(first.shape, axis, size) };
   },
-  evaluate: (parts, { axis }) => {
-    const [{ dtype, shape: like }] = parts as [(typeof parts)[number]];
-    const total = parts.reduce((sum, { shape }) => sum + shape[axis]!, 0);
-    const shape = withSize(like, axis, total);
-    const data = allocate(dtype, sizeOf(shape));
-    let offset = 0;
-    for (const part of parts) {
-      copyAlongAxis(part, axis, 0, { shape, data }, offset, part.shape[axis]!);
-      offset += part.shape[axis]!;
-    }
-    return { dtype, shape, data };
-  },
+  evaluate: (parts, { axis }, sizes) => concatOp.evaluate(parts, { axis }, sizes),
   vjp: (y, g) => {
     const { axis } = y.attrs;
     const sizes = y.inputs.map((t) => t.shape[axis]!);
@@ -69,10 +57,8 @@ export const joinedPartOp: Op<JoinedPartAttrs> = {
     if (sum(counts) !== x!.shape[axis]) {
       throw new Error(`joinedPart: ${counts.join(" and ")} do not make ${x!.shape[axis]}`);
     }
-    const shape = withSize(x!.shape, axis, counts[part]!);
-    const data = allocate(x!.dtype, sizeOf(shape));
-    copyAlongAxis(x!, axis, sum(counts.slice(0, part)), { shape, data }, 0, counts[part]!);
-    return { dtype: x!.dtype, shape, data };
+    const start = sum(counts.slice(0, part));
+    return sliceOp.evaluate([x!], { axis, start, end: start + counts[part]! }, known);
   },
   vjp: (y, g) => {
     const { axis, sizes, part } = y.attrs;

@@ -59,8 +59,8 @@ export class MergedModel {
     for (const name of mergedNames(this.compute.model, adapted)) {
       const layer = name.slice(0, -".weight".length);
       const weight = values[name]!;
-      const { y = weight } = adapted.has(layer) ? await session.run(mergeInputs(values, layer)) : {};
-      merged[name] = { ...weight, data: place(name, y.data as Float32Array) };
+      const sum = adapted.has(layer) ? (await session.run(mergeInputs(values, layer)))["y"]! : weight;
+      merged[name] = { ...weight, data: place(name, sum.data as Float32Array) };
     }
     return { ...values, ...merged };
   }

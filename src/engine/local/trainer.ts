@@ -109,7 +109,7 @@ export async function forwardBackward(
   const { images: encoded, keeping } = trainVision
     ? (o.encoded ?? (await encodeForTraining(compute, store, imagesOf(groups), o)))
     : {
-        images: await encodeImages(compute, store.values, imagesOf(groups), { cache: o.features ?? null, adapters }),
+        images: await encodeImages(compute, store.values, imagesOf(groups), { cache: o.features ?? null }),
         keeping: newKeeping(store, o.activationBytes),
       };
   const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
