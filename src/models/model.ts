@@ -24,7 +24,10 @@ export interface RotaryTable {
   readonly sin: Float32Array;
 }
 
-/** Mixes tokens of a row: query [rows, tokens, heads, headDim], key and value [rows, tokens, keyValueHeads, headDim]. */
+/**
+ * Mixes tokens of a row: query [rows, tokens, heads, headDim], divided by √headDim; key and value [rows, tokens,
+ * keyValueHeads, headDim].
+ */
 export type Attend = (query: Tensor, key: Tensor, value: Tensor) => Tensor;
 
 export interface BlockContext {

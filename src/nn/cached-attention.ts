@@ -2,30 +2,37 @@
  * Causal attention of new tokens over what is cached: a group's prompt, which lies in memory once for all its rows, and a
  * row's own earlier tokens. Caches are read only; the new tokens' keys and values come back for whoever keeps them.
  */
-import { add, gather, join, joinedPart, matmul, mul, reshape, softmax, sum, transpose } from "../compiler/ops/index.ts";
-import { type Dim, scalar, type Tensor } from "../compiler/tensor.ts";
+import {
+  add,
+  broadcastTo,
+  gather,
+  join,
+  joinedPart,
+  matmul,
+  mul,
+  reshape,
+  softmax,
+  transpose,
+} from "../compiler/ops/index.ts";
+import type { Dim, Tensor } from "../compiler/tensor.ts";
 
-/** Which rows share a prompt, and what of the caches counts. */
+/** Which rows share a prompt, and what of the caches counts. Row heads are rows x keyValueHeads, group heads groups x keyValueHeads. */
 export interface CacheLayout {
-  /** [groups x places]: the row at each place of a group, any row at an unused one */
-  readonly rowAt: Tensor;
-  /** [rows]: the place of each row among all groups' places */
+  /** [groupHeads x places]: the row head at each place of a group head, any row head at an unused one */
+  readonly rowHeadAt: Tensor;
+  /** [rowHeads]: the place of each row head among all places */
   readonly placeOf: Tensor;
-  /** [groups, prompt]: 0, or a large negative number beyond a group's prompt */
-  readonly promptBias: Tensor;
-  /** [rows, past]: 0, or a large negative number beyond a row's own tokens */
-  readonly pastBias: Tensor;
-  /** [tokens, tokens]: causal among the new tokens */
-  readonly causal: Tensor;
+  /** [rows, tokens, visible]: 0, or a large negative number for what a new token may not see of prompt, past and new tokens */
+  readonly bias: Tensor;
 }
 
-/** Keys or values: of prompts [groups, keyValueHeads, prompt, headDim], of rows [rows, keyValueHeads, past, headDim]. */
+/** Keys or values: of prompts [groupHeads, 1, prompt, headDim], of rows [rowHeads, 1, past, headDim]. */
 export interface Cached {
   readonly prompt: Tensor;
   readonly past: Tensor;
 }
 
-/** Query [rows, tokens, heads, headDim], key and value [rows, tokens, keyValueHeads, headDim]. */
+/** Query [rows, tokens, heads, headDim], divided by √headDim; key and value [rows, tokens, keyValueHeads, headDim]. */
 export function cachedAttention(
   query: Tensor,
   key: Tensor,
@@ -35,50 +42,55 @@ export function cachedAttention(
 ): {
   /** [rows, tokens, heads x headDim] */
   readonly output: Tensor;
-  /** [rows, keyValueHeads, tokens, headDim] */
+  /** [rowHeads, 1, tokens, headDim] */
   readonly keys: Tensor;
   readonly values: Tensor;
 } {
   const [rows, tokens, heads, headDim] = query.shape as [Dim, Dim, number, number];
   const keyValueHeads = key.shape[2] as number;
   const share = heads / keyValueHeads;
-  const [groups, prompt] = layout.promptBias.shape as [Dim, Dim];
-  const [, past] = layout.pastBias.shape as [Dim, Dim];
-  const [places] = layout.rowAt.shape as [Dim];
-  const keys = transpose(key, [0, 2, 1, 3]);
-  const values = transpose(value, [0, 2, 1, 3]);
+  const [groupHeads, , prompt] = cached.keys.prompt.shape as [Dim, 1, Dim];
+  const [rowHeads, , past] = cached.keys.past.shape as [Dim, 1, Dim];
+  const [places] = layout.rowHeadAt.shape as [Dim];
+  const visible = layout.bias.shape[2]!;
+  // What a row head asks, one query for each token and each head that shares it. ONNX Runtime packs a right operand but for
+  // products of one line: queries of one token ask their row one by one.
+  const asked: readonly [Dim, Dim] = tokens === 1 ? [share, 1] : [1, "asked"];
 
-  /** [rows, keyValueHeads, queries, n] to [groups, keyValueHeads, queries of the group, n], and back. */
-  const intoGroups = (x: Tensor, n: Dim) => {
-    const lines = reshape(gather(x, layout.rowAt), [groups, "places", keyValueHeads, "queries", n]);
-    return reshape(transpose(lines, [0, 2, 1, 3, 4]), [groups, keyValueHeads, "groupQueries", n]);
-  };
-  const intoRows = (x: Tensor, n: Dim) => {
-    const lines = transpose(reshape(x, [groups, keyValueHeads, "places", "queries", n]), [0, 2, 1, 3, 4]);
-    return gather(reshape(lines, [places, keyValueHeads, "queries", n]), layout.placeOf);
-  };
+  /** [rowHeads, …asked, n] to [groupHeads, 1, groupAsked, n], and back. */
+  const intoGroups = (x: Tensor, n: Dim) => reshape(gather(x, layout.rowHeadAt), [groupHeads, 1, "groupAsked", n]);
+  const intoRows = (x: Tensor, n: Dim) => gather(reshape(x, [places, ...asked, n]), layout.placeOf);
 
-  const perHead = reshape(mul(query, scalar(1 / Math.sqrt(headDim))), [rows, tokens, keyValueHeads, share, headDim]);
-  const queries = reshape(transpose(perHead, [0, 2, 3, 1, 4]), [rows, keyValueHeads, "queries", headDim]);
-  const ofPrompt = matmul(intoGroups(queries, headDim), cached.keys.prompt, { transposeB: true });
-  const visiblePrompt = intoRows(add(ofPrompt, reshape(layout.promptBias, [groups, 1, 1, prompt])), prompt);
-  const ofPast = matmul(queries, cached.keys.past, { transposeB: true });
-  const visiblePast = add(ofPast, reshape(layout.pastBias, [rows, 1, 1, past]));
-  const visibleNew = scoresOfNew();
-
-  /** [rows, keyValueHeads, queries, tokens]; one token's products are numbers, which need no product of matrices. */
-  function scoresOfNew(): Tensor {
-    if (tokens === 1) return sum(mul(queries, keys), [3], true);
-    const scores = reshape(matmul(queries, keys, { transposeB: true }), [rows, keyValueHeads, share, tokens, tokens]);
-    return reshape(add(scores, layout.causal), [rows, keyValueHeads, "queries", tokens]);
-  }
-
-  const weights = softmax(join([visiblePrompt, visiblePast, visibleNew], 3, "visible"));
+  const perHead = reshape(query, [rows, tokens, keyValueHeads, share, headDim]);
+  const queries = reshape(transpose(perHead, [0, 2, 3, 1, 4]), [rowHeads, ...asked, headDim]);
+  const keys = reshape(transpose(key, [0, 2, 1, 3]), [rowHeads, 1, tokens, headDim]);
+  const values = reshape(transpose(value, [0, 2, 1, 3]), [rowHeads, 1, tokens, headDim]);
+  const scores = join(
+    [
+      intoRows(matmul(intoGroups(queries, headDim), cached.keys.prompt, { transposeB: true }), prompt),
+      matmul(queries, cached.keys.past, { transposeB: true }),
+      matmul(queries, keys, { transposeB: true }),
+    ],
+    3,
+    visible as string,
+  );
+  const weights = softmax(masked());
   const part = (index: number) => joinedPart(weights, 3, [prompt, past, tokens], index);
-  const fromPrompt = matmul(intoGroups(part(0), prompt), cached.values.prompt);
+  const fromPrompt = intoRows(matmul(intoGroups(part(0), prompt), cached.values.prompt), headDim);
   const fromPast = matmul(part(1), cached.values.past);
   const fromNew = tokens === 1 ? mul(part(2), values) : matmul(part(2), values);
-  const mixed = add(add(intoRows(fromPrompt, headDim), fromPast), fromNew);
-  const back = transpose(reshape(mixed, [rows, keyValueHeads, share, tokens, headDim]), [0, 3, 1, 2, 4]);
-  return { output: reshape(back, [rows, tokens, heads * headDim]), keys, values };
+  const mixed = reshape(add(add(fromPrompt, fromPast), fromNew), [rows, keyValueHeads, share, tokens, headDim]);
+  const output = reshape(transpose(mixed, [0, 3, 1, 2, 4]), [rows, tokens, heads * headDim]);
+  return { output, keys, values };
+
+  /** Where a row has one token, every head adds the same: it is laid out for all of them once, not in every layer. */
+  function masked(): Tensor {
+    const { bias } = layout;
+    if (tokens === 1) {
+      const all = broadcastTo(reshape(bias, [rows, 1, 1, visible]), [rows, keyValueHeads, 1, visible]);
+      return add(scores, reshape(all, [rowHeads, 1, 1, visible]));
+    }
+    const perToken = reshape(scores, [rows, heads, tokens, visible]);
+    return reshape(add(perToken, reshape(bias, [rows, 1, tokens, visible])), [rowHeads, ...asked, visible]);
+  }
 }

@@ -120,7 +120,10 @@ describe("attention", () => {
   }
 
   const tensors = [
-    t([rows, tokens, heads, headDim], query),
+    t(
+      [rows, tokens, heads, headDim],
+      query.map((v) => v / Math.sqrt(headDim)),
+    ),
     t([rows, tokens, keyValueHeads, headDim], key),
     t([rows, tokens, keyValueHeads, headDim], value),
   ] as const;

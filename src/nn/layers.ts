@@ -7,6 +7,7 @@ import {
   matmul,
   mul,
   reshape,
+  rotate,
   softmax,
   sqrt,
   sub,
@@ -20,6 +21,12 @@ import { type Dim, type Params, scalar, type Tensor } from "../compiler/tensor.t
 import { loraUpdate, summedProduct } from "./lora.ts";
 
 export { rmsNorm, rotate } from "../compiler/ops/index.ts";
+
+/** `rotate` for queries, which attention wants divided by √headDim: the factor is laid on the tables, which all heads share. */
+export function rotateQuery(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
+  const factor = scalar(1 / Math.sqrt(x.shape[3] as number));
+  return rotate(x, mul(cos, factor), mul(sin, factor));
+}
 
 /** x Wᵀ + b with W [out, in] as PyTorch stores it. */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
@@ -89,8 +96,8 @@ export function geluTanh(x: Tensor): Tensor {
 }
 
 /**
- * Softmax attention. Queries [rows, tokens, heads, headDim]; keys and values [rows, tokens, keyValueHeads, headDim],
- * each shared by heads / keyValueHeads query heads; `bias` [rows, tokens, tokens] is added to the scores (null: every
+ * Softmax attention. Queries [rows, tokens, heads, headDim], divided by √headDim; keys and values [rows, tokens,
+ * keyValueHeads, headDim], each shared by heads / keyValueHeads query heads; `bias` [rows, tokens, tokens] is added to the scores (null: every
  * token sees its whole row). Returns [rows, tokens, heads x headDim].
  */
 export function attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | null): Tensor {
@@ -99,8 +106,7 @@ export function attention(query: Tensor, key: Tensor, value: Tensor, bias: Tenso
   const share = heads / keyValueHeads;
   const grouped = (t: Tensor, perGroup: number) =>
     transpose(reshape(t, [rows, tokens, keyValueHeads, perGroup, headDim]), [0, 2, 3, 1, 4]);
-  const q = mul(grouped(query, share), scalar(1 / Math.sqrt(headDim))); // [rows, keyValueHeads, share, tokens, headDim]
-  const scores = matmul(q, grouped(key, 1), { transposeB: true });
+  const scores = matmul(grouped(query, share), grouped(key, 1), { transposeB: true }); // [rows, keyValueHeads, share, tokens, tokens]
   const visible = bias === null ? scores : add(scores, reshape(bias, [rows, 1, 1, tokens, tokens]));
   const mixed = matmul(softmax(visible), grouped(value, 1));
   return reshape(transpose(mixed, [0, 3, 1, 2, 4]), [rows, tokens, heads * headDim]);

@@ -2,8 +2,8 @@
  * Causal attention over packed rows [prompt | c1 | … | cG]: a completion sees its prompt and itself. Tokens come as flat
  * lines without padding; only here they are laid out in grids, so that no score between two completions is ever computed.
  */
-import { add, join, joinedPart, matmul, mul, reshape, softmax, takeLines, transpose } from "../compiler/ops/index.ts";
-import { type Dim, scalar, type Tensor } from "../compiler/tensor.ts";
+import { add, join, joinedPart, matmul, reshape, softmax, takeLines, transpose } from "../compiler/ops/index.ts";
+import type { Dim, Tensor } from "../compiler/tensor.ts";
 
 /** Where flat tokens stand in two grids: prompts [rows, prompt] and, after them, completions [rows, group, completion]. */
 export interface PackedLayout {
@@ -23,7 +23,7 @@ export interface PackedLayout {
   readonly group: Tensor;
 }
 
-/** Query [1, flat, heads, headDim], key and value [1, flat, keyValueHeads, headDim] to [1, flat, heads x headDim]. */
+/** Query [1, flat, heads, headDim], divided by √headDim, key and value [1, flat, keyValueHeads, headDim] to [1, flat, heads x headDim]. */
 export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layout: PackedLayout): Tensor {
   const [, flat, heads, headDim] = query.shape as [Dim, Dim, number, number];
   const keyValueHeads = key.shape[2] as number;
@@ -47,7 +47,7 @@ export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layou
       ),
     };
   };
-  const q = grids(mul(query, scalar(1 / Math.sqrt(headDim))), share);
+  const q = grids(query, share);
   const k = grids(key, 1);
   const v = grids(value, 1);
 

@@ -12,25 +12,23 @@ import { siblingsOf } from "./sibling-weights.ts";
 /**
  * The whole language model over key-value caches: a prompt at once over empty caches, or one token for each of many rows;
  * then one sampled token for each line of "last" (indices into the flat tokens). Layer i's weights are inputs under their
- * whole names, those of siblings joined. Its caches are "prompt.keys.i" and "prompt.values.i" [groups, keyValueHeads, prompt,
- * headDim], and "past.keys.i" and "past.values.i" [rows, keyValueHeads, past, headDim]; "keys.i" and "values.i" are the new
- * tokens' own. Caches are never outputs: whatever a program returns is copied on its way to JavaScript. With `tokens` 1 the
+ * whole names, those of siblings joined. Its caches are "prompt.keys.i" and "prompt.values.i" [groups x keyValueHeads, 1, prompt,
+ * headDim], and "past.keys.i" and "past.values.i" [rows x keyValueHeads, 1, past, headDim]; "keys.i" and "values.i" are the
+ * new tokens' own, in the latter's shape. Caches are never outputs: whatever a program returns is copied on its way to JavaScript. With `tokens` 1 the
  * program is for one token of each row alone, whose products with itself are numbers and whose transposes move nothing.
  */
 export function generateProgram(model: Model, sampling: SamplingVariant, tokens: "tokens" | 1 = "tokens"): Program {
   const { language } = model;
-  const { depth, keyValueHeads, headDim } = language;
+  const { depth, headDim } = language;
   const { weights, inputs: weightsFed } = weightInputs(model, [
     ...new Set([...language.stemWeights, ...language.headWeights, ...layerWeights(language)]),
   ]);
   const stem = stemInputs(model);
   const context = rotaryInputs(language, "rows", tokens);
   const layout = {
-    rowAt: ints("rowAt", "groupPlaces"),
-    placeOf: ints("placeOf", "rows"),
-    promptBias: float("promptBias", "groups", "prompt"),
-    pastBias: float("pastBias", "rows", "past"),
-    causal: float("causal", tokens, tokens),
+    rowHeadAt: ints("rowHeadAt", "places"),
+    placeOf: ints("placeOf", "rowHeads"),
+    bias: float("bias", "rows", tokens, "visible"),
   };
   const last = ints("last", "samples");
   const uniform = float("uniform", "samples");
@@ -54,8 +52,8 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
   let x = language.stem(weights, stem);
   for (let i = 0; i < depth; i++) {
     const cached = (kind: "keys" | "values") => ({
-      prompt: cache(`prompt.${kind}.${i}`, "groups", keyValueHeads, "prompt"),
-      past: cache(`past.${kind}.${i}`, "rows", keyValueHeads, "past"),
+      prompt: cache(`prompt.${kind}.${i}`, "groupHeads", 1, "prompt"),
+      past: cache(`past.${kind}.${i}`, "rowHeads", 1, "past"),
     });
     const held = { keys: cached("keys"), values: cached("values") };
     const attend: Attend = (query, key, value) => {

@@ -16,7 +16,7 @@ import { generateProgram } from "./generate-program.ts";
 import { KeyValueCache, type NewTokens } from "./key-value-cache.ts";
 import { placeImages } from "./packing.ts";
 import { joinedValues } from "./sibling-weights.ts";
-import { bannedTokens, causalMask } from "./trainer.ts";
+import { bannedTokens } from "./trainer.ts";
 import { concatenated } from "./vision-runner.ts";
 
 /** A prompt whose keys and values are cached; its rows are known by being of this very object. */
@@ -101,7 +101,7 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
         ),
         ...rotaryFeeds(language, positions, [1, tokens]),
         ...nothingCached,
-        causal: causalMask(tokens),
+        bias: biasOf([{ prompt: 0, past: 0 }], { prompt: 1, past: 1, tokens }),
         last: int32([rows.length], new Int32Array(rows.length).fill(tokens - 1)),
       });
     },
@@ -115,8 +115,7 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
         }
       }
       const newest = rows.map(({ tokenIds }) => tokenIds.at(-1)!);
-      const promptLengths = prompts.map(({ length }) => length);
-      const pastLengths = rows.map(({ tokenIds }) => tokenIds.length - 1);
+      const lengths = rows.map(({ prompt, tokenIds }) => ({ prompt: prompt.length, past: tokenIds.length - 1 }));
       return run(rows, single, {
         tokenIds: int32([count], newest),
         imageIndex: int32([count], new Int32Array(count).fill(-1)),
@@ -124,10 +123,8 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
         ...rotaryFeeds(language, positions, [count, 1]),
         ...caches.prompts.first(prompts.length),
         ...caches.rows.first(count),
-        ...placeRows(prompts, rows),
-        promptBias: biasOf(promptLengths, caches.prompts.capacity),
-        pastBias: biasOf(pastLengths, caches.rows.capacity),
-        causal: causalMask(1),
+        ...placeRows(prompts, rows, language.keyValueHeads),
+        bias: biasOf(lengths, { prompt: caches.prompts.capacity, past: caches.rows.capacity, tokens: 1 }),
         last: int32(
           [count],
           Int32Array.from({ length: count }, (_, i) => i),
@@ -137,34 +134,60 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
   };
 }
 
-/** Which rows belong to each prompt: as many places for every prompt as the one with the most rows needs. */
-function placeRows(prompts: readonly CachedPrompt[], rows: readonly GenerationRow[]): Params<TensorData> {
+/**
+ * Which rows belong to each prompt, head by head: as many places for every prompt as the one with the most rows needs.
+ * src/nn/cached-attention.ts defines the two tables.
+ */
+function placeRows(
+  prompts: readonly CachedPrompt[],
+  rows: readonly GenerationRow[],
+  heads: number,
+): Params<TensorData> {
   const own = prompts.map((prompt) => rows.flatMap((row, i) => (row.prompt === prompt ? [i] : [])));
   const places = Math.max(...own.map(({ length }) => length));
-  const rowAt = new Int32Array(prompts.length * places);
-  const placeOf = new Int32Array(rows.length);
+  const rowHeadAt = new Int32Array(prompts.length * heads * places);
+  const placeOf = new Int32Array(rows.length * heads);
   for (const [g, members] of own.entries()) {
     for (const [k, row] of members.entries()) {
-      rowAt[g * places + k] = row;
-      placeOf[row] = g * places + k;
+      for (let head = 0; head < heads; head++) {
+        const place = (g * heads + head) * places + k;
+        rowHeadAt[place] = row * heads + head;
+        placeOf[row * heads + head] = place;
+      }
     }
   }
-  return { rowAt: int32([rowAt.length], rowAt), placeOf: int32([placeOf.length], placeOf) };
+  return { rowHeadAt: int32([rowHeadAt.length], rowHeadAt), placeOf: int32([placeOf.length], placeOf) };
 }
 
-/** [lines, capacity]: hides what lies beyond each line's length. */
-function biasOf(lengths: readonly number[], capacity: number): TensorData {
-  const bias = new Float32Array(lengths.length * capacity);
-  for (const [i, length] of lengths.entries()) bias.fill(EXCLUDED, i * capacity + length, (i + 1) * capacity);
-  return float32([lengths.length, capacity], bias);
+/**
+ * [rows, tokens, prompt + past + tokens]: hides what of the caches lies beyond each row's lengths, and from each new token
+ * those that come after it.
+ */
+function biasOf(
+  lengths: readonly { readonly prompt: number; readonly past: number }[],
+  { prompt, past, tokens }: { readonly prompt: number; readonly past: number; readonly tokens: number },
+): TensorData {
+  const visible = prompt + past + tokens;
+  const bias = new Float32Array(lengths.length * tokens * visible);
+  for (const [i, length] of lengths.entries()) {
+    for (let t = 0; t < tokens; t++) {
+      const line = bias.subarray((i * tokens + t) * visible, (i * tokens + t + 1) * visible);
+      line.fill(EXCLUDED, length.prompt, prompt);
+      line.fill(EXCLUDED, prompt + length.past, prompt + past);
+      line.fill(EXCLUDED, prompt + past + t + 1);
+    }
+  }
+  return float32([lengths.length, tokens, visible], bias);
 }
 
-/** A prompt and a past of one hidden position each, for a row that has neither yet. */
+/** A prompt and a past of one position each, which is hidden, for a row that has neither yet. */
 function emptyCaches(language: LanguageStack): Params<TensorData> {
   const empty = (prefix: string) => new KeyValueCache(language, { prefix, lines: 1, capacity: 1 }).first(1);
-  const first = int32([1], [0]);
-  const bias = biasOf([0], 1);
-  return { ...empty("prompt."), ...empty("past."), rowAt: first, placeOf: first, promptBias: bias, pastBias: bias };
+  const heads = int32(
+    [language.keyValueHeads],
+    Int32Array.from({ length: language.keyValueHeads }, (_, i) => i),
+  );
+  return { ...empty("prompt."), ...empty("past."), rowHeadAt: heads, placeOf: heads };
 }
 
 /** The least program that serves all rows. */

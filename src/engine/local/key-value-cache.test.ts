@@ -11,7 +11,7 @@ const open = (lines: number, capacity: number) => new KeyValueCache(stack, { pre
 
 /** What a program returns of new tokens; every number tells its buffer, line, head, token and component. */
 function newTokens(lines: number, tokens: number) {
-  const shape = [lines, HEADS, tokens, HEAD_DIM];
+  const shape = [lines * HEADS, 1, tokens, HEAD_DIM];
   return Object.fromEntries(
     names.map((name, b) => [
       name,
@@ -48,7 +48,7 @@ test("first gives views of the first lines, one pair per layer, the same ones fo
   const cache = open(3, 5);
   const lines = cache.first(2);
   expect(Object.keys(lines)).toEqual(names.map((name) => `past.${name}`));
-  expect(lines["past.keys.1"]!.shape).toEqual([2, HEADS, 5, HEAD_DIM]);
+  expect(lines["past.keys.1"]!.shape).toEqual([2 * HEADS, 1, 5, HEAD_DIM]);
   lines["past.keys.1"]!.data[7] = 42;
   expect(cache.first(3)["past.keys.1"]!.data[7]).toBe(42);
   expect(cache.first(2)).toBe(lines);
@@ -88,7 +88,7 @@ test("resize makes room behind what the used lines hold", () => {
   cache.resize({ lines: 4, capacity: 5 }, 2);
   expect([cache.lines, cache.capacity]).toEqual([4, 5]);
   expect(cache.first(2)).not.toBe(before);
-  expect(cache.first(4)["past.keys.0"]!.shape).toEqual([4, HEADS, 5, HEAD_DIM]);
+  expect(cache.first(4)["past.keys.0"]!.shape).toEqual([4 * HEADS, 1, 5, HEAD_DIM]);
   for (const [name, head] of everywhere) {
     for (const line of [0, 1]) {
       for (const position of [0, 1]) {
@@ -108,7 +108,7 @@ test("resize to less keeps what fits of the used lines", () => {
   const tokens = newTokens(3, 4);
   for (const line of [0, 1, 2]) cache.write(line, 0, tokens, line);
   cache.resize({ lines: 2, capacity: 3 }, 1);
-  expect(cache.first(2)["past.values.1"]!.shape).toEqual([2, HEADS, 3, HEAD_DIM]);
+  expect(cache.first(2)["past.values.1"]!.shape).toEqual([2 * HEADS, 1, 3, HEAD_DIM]);
   for (const [name, head] of everywhere) {
     for (const position of [0, 1, 2]) {
       expect(at(cache, name, 0, head, position)).toEqual(given(tokens, name, 0, head, position));

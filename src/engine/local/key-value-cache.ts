@@ -1,11 +1,11 @@
 /**
- * Keys and values of many lines (prompts, or rows of own tokens) in buffers [lines, keyValueHeads, capacity, headDim], one
+ * Keys and values of many lines (prompts, or rows of own tokens) in buffers [lines x keyValueHeads, 1, capacity, headDim], one
  * pair per layer. Programs read them in place; what they return of new tokens is written here.
  */
 import { float32, type TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 
-/** Keys and values of new tokens, "keys.i" and "values.i" [lines, keyValueHeads, tokens, headDim], as programs return them. */
+/** Keys and values of new tokens, "keys.i" and "values.i" [lines x keyValueHeads, 1, tokens, headDim], as programs return them. */
 export type NewTokens = Readonly<Record<string, TensorData>>;
 
 export class KeyValueCache {
@@ -49,7 +49,7 @@ export class KeyValueCache {
   first(count: number): Readonly<Record<string, TensorData>> {
     const known = this.#views.get(count);
     if (known !== undefined) return known;
-    const shape = [count, this.#heads, this.#capacity, this.#headDim];
+    const shape = [count * this.#heads, 1, this.#capacity, this.#headDim];
     const views = Object.fromEntries(
       [...this.#buffers].map(([name, data]) => {
         return [this.#prefix + name, float32(shape, data.subarray(0, count * this.#lineSize))];

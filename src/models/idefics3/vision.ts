@@ -2,8 +2,8 @@
  * The vision tower of Idefics3 and SmolVLM: SigLIP (arXiv 2303.15343) with learned positions by fractional coordinates,
  * full attention within a tile, then pixel shuffle and a projection to the language model's width.
  */
-import { add, gather, reshape } from "../../compiler/ops/index.ts";
-import type { Params, Tensor } from "../../compiler/tensor.ts";
+import { add, gather, mul, reshape } from "../../compiler/ops/index.ts";
+import { type Params, scalar, type Tensor } from "../../compiler/tensor.ts";
 import { geluTanh, layerNorm, linear, project } from "../../nn/layers.ts";
 import type { BlockContext, VisionStack, WeightSpec } from "../model.ts";
 import type { Idefics3Config } from "./config.ts";
@@ -72,7 +72,8 @@ function visionBlock(
   const normed = layerNorm(x, p("layer_norm1.weight"), p("layer_norm1.bias"), normEpsilon);
   const perHead = (name: string) =>
     reshape(project(weights, `self_attn.${name}`, normed), [rows!, tokens!, heads, width / heads]);
-  const mixed = reshape(context.attend(perHead("q_proj"), perHead("k_proj"), perHead("v_proj")), x.shape);
+  const query = mul(perHead("q_proj"), scalar(1 / Math.sqrt(width / heads)));
+  const mixed = reshape(context.attend(query, perHead("k_proj"), perHead("v_proj")), x.shape);
   const attended = add(x, project(weights, "self_attn.out_proj", mixed));
   const inner = layerNorm(attended, p("layer_norm2.weight"), p("layer_norm2.bias"), normEpsilon);
   return add(attended, project(weights, "mlp.fc2", geluTanh(project(weights, "mlp.fc1", inner))));

@@ -2,7 +2,7 @@
 import { add, gather, lessOrEqual, maximum, mul, reshape, where } from "../../compiler/ops/index.ts";
 import { constant, type Params, type Tensor } from "../../compiler/tensor.ts";
 import { int32 } from "../../core/tensor-data.ts";
-import { linear, project, projectAll, rmsNorm, rotate, silu } from "../../nn/layers.ts";
+import { linear, project, projectAll, rmsNorm, rotate, rotateQuery, silu } from "../../nn/layers.ts";
 import type { BlockContext, LanguageStack, RotaryTable, WeightSpec } from "../model.ts";
 import type { TextConfig } from "./config.ts";
 import { ropePositions } from "./positions.ts";
@@ -54,16 +54,15 @@ export function languageStack(config: TextConfig, o: LanguageOptions): LanguageS
 function languageBlock(weights: Params<Tensor>, x: Tensor, context: BlockContext, config: TextConfig): Tensor {
   const { heads, keyValueHeads, headDim, normEpsilon, headNorms } = config;
   const p = (name: string) => weights[name]!;
-  const [rows, tokens] = context.cos.shape;
+  const { cos, sin, attend } = context;
+  const [rows, tokens] = cos.shape;
   const normed = rmsNorm(x, p("input_layernorm.weight"), normEpsilon);
   const perHead = (t: Tensor, count: number) => reshape(t, [rows!, tokens!, count, headDim]);
-  const turned = (t: Tensor, norm: string) => {
-    const own = headNorms ? rmsNorm(t, p(`self_attn.${norm}.weight`), normEpsilon) : t;
-    return rotate(own, context.cos, context.sin);
-  };
+  const ownNorm = (t: Tensor, name: string) => (headNorms ? rmsNorm(t, p(`self_attn.${name}.weight`), normEpsilon) : t);
   const [q, k, v] = projectAll(weights, READ_BY_ATTENTION, normed) as [Tensor, Tensor, Tensor];
-  const [query, key] = [turned(perHead(q, heads), "q_norm"), turned(perHead(k, keyValueHeads), "k_norm")];
-  const mixed = reshape(context.attend(query, key, perHead(v, keyValueHeads)), [x.shape[0]!, heads * headDim]);
+  const query = rotateQuery(ownNorm(perHead(q, heads), "q_norm"), cos, sin);
+  const key = rotate(ownNorm(perHead(k, keyValueHeads), "k_norm"), cos, sin);
+  const mixed = reshape(attend(query, key, perHead(v, keyValueHeads)), [x.shape[0]!, heads * headDim]);
   const attended = add(x, project(weights, "self_attn.o_proj", mixed));
   const inner = rmsNorm(attended, p("post_attention_layernorm.weight"), normEpsilon);
   const [gate, up] = projectAll(weights, READ_BY_MLP, inner) as [Tensor, Tensor];

@@ -1,7 +1,7 @@
 /** What the vision towers of the Qwen-VL families share: linear patches, fused attention, 2-D rotary positions, weight tables. */
 import { reshape, slice } from "../../compiler/ops/index.ts";
 import type { Params, Tensor } from "../../compiler/tensor.ts";
-import { linear, project, rotate } from "../../nn/layers.ts";
+import { linear, project, rotate, rotateQuery } from "../../nn/layers.ts";
 import type { BlockContext, RotaryTable, VisionStack, WeightSpec } from "../model.ts";
 import type { VisionConfig } from "./config.ts";
 import { type Grid, visionPositions } from "./positions.ts";
@@ -73,12 +73,12 @@ export function patchSpec({ width, channels, temporalPatch, patch, std }: Vision
 /** Attention with fused qkv and output projection over a normed x [flat, width]. */
 export function towerAttention(weights: Params<Tensor>, normed: Tensor, context: BlockContext, heads: number): Tensor {
   const width = normed.shape[1] as number;
-  const [rows, tokens] = context.cos.shape;
+  const { cos, sin, attend } = context;
+  const [rows, tokens] = cos.shape;
   const qkv = project(weights, "attn.qkv", normed);
   const part = (i: number) =>
     reshape(slice(qkv, 1, i * width, (i + 1) * width), [rows!, tokens!, heads, width / heads]);
-  const turned = (t: Tensor) => rotate(t, context.cos, context.sin);
-  const mixed = context.attend(turned(part(0)), turned(part(1)), part(2));
+  const mixed = attend(rotateQuery(part(0), cos, sin), rotate(part(1), cos, sin), part(2));
   return project(weights, "attn.proj", reshape(mixed, normed.shape));
 }
 
