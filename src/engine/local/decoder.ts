@@ -130,7 +130,7 @@ export class Decoder {
       const { token, logProb, added } = await this.#generation.prefill(prompt, positions, features, rows);
       const going = rows.filter((row, i) => this.#extend(row, token[i]!, logProb[i]!));
       if (going.length === 0) return;
-      this.#caches!.prompts.write(this.#prompts.length, 0, added, 0);
+      this.#caches!.prompts.write(added, [{ line: this.#prompts.length, position: 0 }]);
       this.#prompts.push(computed);
       this.#ready.push(...going);
     } catch (error) {
@@ -145,10 +145,9 @@ export class Decoder {
     const limit = Math.max(...this.#prompts.map(({ job }) => job.asked.maxCompletionLength));
     caches.fitRows(active.length, most, limit);
     const { token, logProb, added } = await this.#generation.step(caches, this.#prompts, active);
-    for (const [i, row] of active.entries()) {
-      caches.rows.write(i, row.tokenIds.length - 1, added, i);
-      this.#extend(row, token[i]!, logProb[i]!);
-    }
+    const places = active.map(({ tokenIds }, line) => ({ line, position: tokenIds.length - 1 }));
+    caches.rows.write(added, places);
+    for (const [i, row] of active.entries()) this.#extend(row, token[i]!, logProb[i]!);
     this.#removeClosed();
   }
 

@@ -1,5 +1,5 @@
 /** The program that samples: a prompt at once or one token for each of many rows, over key-value caches that it only reads. */
-import { gather } from "../../compiler/ops/index.ts";
+import { gather, join } from "../../compiler/ops/index.ts";
 import { constant, type Dim, type Program, type Tensor } from "../../compiler/tensor.ts";
 import { int32 } from "../../core/tensor-data.ts";
 import type { Attend, Model, Stack } from "../../models/model.ts";
@@ -13,8 +13,9 @@ import { siblingsOf } from "./sibling-weights.ts";
  * The whole language model over key-value caches: a prompt at once over empty caches, or one token for each of many rows;
  * then one sampled token for each line of "last" (indices into the flat tokens). Layer i's weights are inputs under their
  * whole names, those of siblings joined. Its caches are "prompt.keys.i" and "prompt.values.i" [groups x keyValueHeads, 1, prompt,
- * headDim], and "past.keys.i" and "past.values.i" [rows x keyValueHeads, 1, past, headDim]; "keys.i" and "values.i" are the
- * new tokens' own, in the latter's shape. Caches are never outputs: whatever a program returns is copied on its way to JavaScript. With `tokens` 1 the
+ * headDim], and "past.keys.i" and "past.values.i" [rows x keyValueHeads, 1, past, headDim]; "added" are the
+ * new tokens' own, keys and values layer by layer, in one piece. Caches are never outputs: whatever a program returns is
+ * copied on its way to JavaScript, and costs time by itself. With `tokens` 1 the
  * program is for one token of each row alone, whose products with itself are numbers and whose transposes move nothing.
  */
 export function generateProgram(model: Model, sampling: SamplingVariant, tokens: "tokens" | 1 = "tokens"): Program {
@@ -34,7 +35,7 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
   const uniform = float("uniform", "samples");
   const t = samplingInputs(model, "samples", 1);
   const caches: Record<string, Tensor> = {};
-  const added: Record<string, Tensor> = {};
+  const added: Tensor[] = [];
   const cache = (name: string, ...shape: Dim[]) => {
     caches[name] = float(name, ...shape, headDim);
     return caches[name];
@@ -58,8 +59,7 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
     const held = { keys: cached("keys"), values: cached("values") };
     const attend: Attend = (query, key, value) => {
       const result = cachedAttention(query, key, value, held, layout);
-      added[`keys.${i}`] = result.keys;
-      added[`values.${i}`] = result.values;
+      added.push(result.keys, result.values);
       return result.output;
     };
     x = language.block(weightsOf(i), x, { ...context, attend });
@@ -71,7 +71,7 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
   const { token, logProb } = sampleToken(logProbs, sampling, uniform);
   return {
     inputs: { ...stem, ...context, ...layout, last, uniform, ...t, ...caches, ...weightsFed, ...joined },
-    outputs: { token, logProb, ...added },
+    outputs: { token, logProb, added: join(added, 0, "added") },
   };
 }
 

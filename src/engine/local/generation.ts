@@ -77,8 +77,8 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
       forFewLines(withQuantizedWeights(generateProgram(model, variant, tokens), integers)),
     );
     const outputs = await session.run({ ...feeds, ...distributionFeeds(variant, rows), banned }, weights);
-    const { token, logProb, ...added } = outputs;
-    return { token: token!.data as Int32Array, logProb: logProb!.data as Float32Array, added };
+    const { token, logProb, added } = outputs as Record<"token" | "logProb" | "added", TensorData>;
+    return { token: token.data as Int32Array, logProb: logProb.data as Float32Array, added };
   };
 
   return {

@@ -11,17 +11,13 @@ const open = (lines: number, capacity: number) => new KeyValueCache(stack, { pre
 
 /** What a program returns of new tokens; every number tells its buffer, line, head, token and component. */
 function newTokens(lines: number, tokens: number) {
-  const shape = [lines * HEADS, 1, tokens, HEAD_DIM];
-  return Object.fromEntries(
-    names.map((name, b) => [
-      name,
-      float32(
-        shape,
-        Float32Array.from({ length: lines * HEADS * tokens * HEAD_DIM }, (_, i) => 1000 * (b + 1) + i),
-      ),
-    ]),
-  );
+  const size = lines * HEADS * tokens * HEAD_DIM;
+  const data = names.flatMap((_, b) => Array.from({ length: size }, (_, i) => 1000 * (b + 1) + i));
+  return float32([names.length * lines * HEADS, 1, tokens, HEAD_DIM], data);
 }
+
+/** The first positions of lines, from line 0 on. */
+const firstOf = (lines: number) => Array.from({ length: lines }, (_, line) => ({ line, position: 0 }));
 
 /** The components that stand at a position. */
 function at(cache: KeyValueCache, name: string, line: number, head: number, position: number): number[] {
@@ -31,14 +27,14 @@ function at(cache: KeyValueCache, name: string, line: number, head: number, posi
 
 /** The components of a token as a program returned it. */
 function given(
-  tokens: ReturnType<typeof newTokens>,
+  { data, shape }: ReturnType<typeof newTokens>,
   name: string,
   line: number,
   head: number,
   token: number,
 ): number[] {
-  const { data, shape } = tokens[name]!;
-  const start = ((line * HEADS + head) * shape[2]! + token) * HEAD_DIM;
+  const lines = shape[0]! / (names.length * HEADS);
+  const start = (((names.indexOf(name) * lines + line) * HEADS + head) * shape[2]! + token) * HEAD_DIM;
   return [...data.subarray(start, start + HEAD_DIM)];
 }
 
@@ -54,14 +50,20 @@ test("first gives views of the first lines, one pair per layer, the same ones fo
   expect(cache.first(2)).toBe(lines);
 });
 
-test("write puts one line of new tokens at a position of a line and nowhere else", () => {
+test("write puts lines of new tokens at their places and nowhere else", () => {
   const cache = open(3, 5);
   const tokens = newTokens(2, 2);
-  cache.write(1, 3, tokens, 0);
+  cache.write(tokens, [
+    { line: 1, position: 3 },
+    { line: 0, position: 1 },
+  ]);
   for (const [name, head] of everywhere) {
     expect(at(cache, name, 1, head, 3)).toEqual(given(tokens, name, 0, head, 0));
     expect(at(cache, name, 1, head, 4)).toEqual(given(tokens, name, 0, head, 1));
     expect(at(cache, name, 1, head, 2)).toEqual([0, 0, 0]);
+    expect(at(cache, name, 0, head, 1)).toEqual(given(tokens, name, 1, head, 0));
+    expect(at(cache, name, 0, head, 2)).toEqual(given(tokens, name, 1, head, 1));
+    for (const position of [0, 3]) expect(at(cache, name, 0, head, position)).toEqual([0, 0, 0]);
     expect(at(cache, name, 2, head, 0)).toEqual([0, 0, 0]);
   }
 });
@@ -69,7 +71,7 @@ test("write puts one line of new tokens at a position of a line and nowhere else
 test("copy copies so many positions of a line and no more", () => {
   const cache = open(3, 4);
   const tokens = newTokens(3, 4);
-  for (const line of [0, 1, 2]) cache.write(line, 0, tokens, line);
+  cache.write(tokens, firstOf(3));
   cache.copy(2, 0, 3);
   for (const [name, head] of everywhere) {
     for (const position of [0, 1, 2]) {
@@ -83,7 +85,7 @@ test("copy copies so many positions of a line and no more", () => {
 test("resize makes room behind what the used lines hold", () => {
   const cache = open(2, 2);
   const tokens = newTokens(2, 2);
-  for (const line of [0, 1]) cache.write(line, 0, tokens, line);
+  cache.write(tokens, firstOf(2));
   const before = cache.first(2);
   cache.resize({ lines: 4, capacity: 5 }, 2);
   expect([cache.lines, cache.capacity]).toEqual([4, 5]);
@@ -106,7 +108,7 @@ test("resize makes room behind what the used lines hold", () => {
 test("resize to less keeps what fits of the used lines", () => {
   const cache = open(3, 4);
   const tokens = newTokens(3, 4);
-  for (const line of [0, 1, 2]) cache.write(line, 0, tokens, line);
+  cache.write(tokens, firstOf(3));
   cache.resize({ lines: 2, capacity: 3 }, 1);
   expect(cache.first(2)["past.values.1"]!.shape).toEqual([2 * HEADS, 1, 3, HEAD_DIM]);
   for (const [name, head] of everywhere) {

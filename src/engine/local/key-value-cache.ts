@@ -5,8 +5,17 @@
 import { float32, type TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 
-/** Keys and values of new tokens, "keys.i" and "values.i" [lines x keyValueHeads, 1, tokens, headDim], as programs return them. */
-export type NewTokens = Readonly<Record<string, TensorData>>;
+/**
+ * Keys and values of new tokens as programs return them: [2 x depth x lines x keyValueHeads, 1, tokens, headDim], of every
+ * layer its keys and then its values.
+ */
+export type NewTokens = TensorData;
+
+/** A position of a line. */
+export interface Place {
+  readonly line: number;
+  readonly position: number;
+}
 
 export class KeyValueCache {
   #lines: number;
@@ -59,15 +68,17 @@ export class KeyValueCache {
     return views;
   }
 
-  /** Writes line `from` of new tokens into a line, from a position on. */
-  write(line: number, position: number, tokens: NewTokens, from: number): void {
-    for (const [name, target] of this.#buffers) {
-      const { shape, data } = tokens[name]!;
-      const added = shape[2]! * this.#headDim;
-      for (let head = 0; head < this.#heads; head++) {
-        const source = (from * this.#heads + head) * added;
-        const at = line * this.#lineSize + (head * this.#capacity + position) * this.#headDim;
-        for (let i = 0; i < added; i++) target[at + i] = data[source + i]!;
+  /** Writes each line of new tokens where its place says, from that position on. */
+  write({ shape, data }: NewTokens, places: readonly Place[]): void {
+    const added = shape[2]! * this.#headDim;
+    let source = 0;
+    for (const target of this.#buffers.values()) {
+      for (const { line, position } of places) {
+        for (let head = 0; head < this.#heads; head++) {
+          const at = line * this.#lineSize + (head * this.#capacity + position) * this.#headDim;
+          for (let i = 0; i < added; i++) target[at + i] = data[source + i]!;
+          source += added;
+        }
       }
     }
   }
