@@ -170,19 +170,26 @@ function lossMemory(model: Model, trainable: ReadonlySet<string>): number {
 /** A prompt at once and a token for every row: a program each, or the same one where it holds integers. */
 function generateMemory(model: Model, step: LargestStep, limit: number, lean: boolean): number {
   const sampling = { greedy: false, topK: 0, topP: false };
+  const heads = model.language.keyValueHeads;
+  const sizesOf = (
+    o: Record<"groups" | "rows" | "tokens" | "prompt" | "past" | "samples" | "lines", number>,
+  ): Sizes => ({
+    ...o,
+    flat: o.rows * o.tokens,
+    rowHeads: o.rows * heads,
+    groupHeads: o.groups * heads,
+    places: o.groups * Math.ceil(o.rows / o.groups) * heads,
+    visible: o.prompt + o.past + o.tokens,
+  });
   const rows = Math.min(limit, step.prompts * step.numGenerations);
   const groups = Math.min(step.prompts, rows);
   const past = Math.max(1, step.completionTokens - 1);
-  const decoding = { flat: rows, tokens: 1, rows, samples: rows, lines: 1, past, groups, prompt: step.promptTokens };
-  const tokens = step.promptTokens;
-  const prefill = { flat: tokens, tokens, rows: 1, samples: step.numGenerations, past: 1, groups: 1, prompt: 1 };
   const lines = Math.max(1, step.imageTokens * model.language.featureLines);
+  const decoding = sizesOf({ groups, rows, tokens: 1, prompt: step.promptTokens, past, samples: rows, lines: 1 });
+  const prefill = { groups: 1, rows: 1, tokens: step.promptTokens, prompt: 1, past: 1, samples: step.numGenerations };
   const peaks = [
-    programMemory(generateProgram(model, sampling, lean ? "tokens" : 1), {
-      ...decoding,
-      groupPlaces: groups * Math.ceil(rows / groups),
-    }).peak,
-    programMemory(generateProgram(model, sampling), { ...prefill, groupPlaces: 1, lines }).peak,
+    programMemory(generateProgram(model, sampling, lean ? "tokens" : 1), decoding).peak,
+    programMemory(generateProgram(model, sampling), sizesOf({ ...prefill, lines })).peak,
   ];
   return lean ? Math.max(...peaks) : sum(peaks);
 }
