@@ -5,16 +5,15 @@ import { promptStyle } from "../answers/prompts.ts";
 import type { Device } from "../core/device.ts";
 import { normal, randomKey } from "../core/random.ts";
 import type { Completion, Prompt } from "../core/records.ts";
-import type { TrainingEngine } from "../engine/engine.ts";
 import { modelOf, type QuantizedKind, quantizedBits, trainableOf } from "../engine/local/local-core.ts";
-import { openLocalEngine } from "../engine/local/local-engine.ts";
+import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
 import { memorySpeed } from "../engine/local/machine-speed.ts";
 import { matmulPeak } from "../engine/local/matmul-peak.ts";
 import { type LargestStep, planMemory } from "../engine/local/memory-plan.ts";
 import { openProcessor } from "../models/index.ts";
 import type { LoraOptions } from "../models/lora.ts";
 import type { Model } from "../models/model.ts";
-import { type SamplingWork, samplingWork, trainingOperations } from "./model-work.ts";
+import { type DecodingWork, decodingWork, trainingOperations } from "./model-work.ts";
 import { type Row, rowPrompt } from "./rows.ts";
 
 export interface BenchOptions {
@@ -38,6 +37,8 @@ export interface StepBench {
   /** Per step, in the order of `step_seconds`. */
   readonly sample_seconds: readonly number[];
   readonly train_seconds: readonly number[];
+  /** Of `sample_seconds`, the tokens after each completion's first: the rest are images and prompts. */
+  readonly decode_seconds: readonly number[];
   /** Processor time of a step, all threads together: what a busy machine changes least. */
   readonly cpu_seconds: readonly number[];
   readonly max_rss_gb: number;
@@ -49,16 +50,16 @@ export interface StepBench {
   readonly matmul_peak_gflops: number;
   /** Products of the weights in one forward and one backward pass, over the median training time; recomputation not counted. */
   readonly train_gflops: number;
-  /** Products of the language model's weights while sampling, prompts included, over sampling time, median over the steps. */
+  /** Products of the language model's weights in decoding (`DecodingWork`), over its time, median over the steps. */
   readonly decode_gflops: number;
-  /** Weights and caches that sampling reads (`SamplingWork`), over sampling time, median over the steps. */
+  /** Weights and caches that decoding reads (`DecodingWork`), over its time, median over the steps. */
   readonly decode_gb_per_second: number;
   /** What this machine reads from memory, the best run after the steps (`memorySpeed`). */
   readonly memory_gb_per_second: number;
   /**
-   * The time that the binding limit alone, reading at that speed or computing at the MatMul peak, would take for sampling,
-   * over the sampling time. All of sampling counts as time: encoding the images, choosing tokens, JavaScript. With weights in
-   * integers reading alone is the limit, since float32's peak does not bind products of 8 bits.
+   * The time that the binding limit alone, reading at that speed or computing at the MatMul peak, would take for decoding,
+   * over its time, in which choosing tokens and JavaScript are. With weights in integers reading alone is the limit, since
+   * float32's peak does not bind products of 8 bits.
    */
   readonly decode_limit_fraction: number;
 }
@@ -101,7 +102,7 @@ export async function benchSteps(
       prompts.push(...encoded);
       work.push({
         training: trainingOperations(model, trained, encoded, o),
-        sampling: samplingWork(model, encoded, o),
+        decoding: decodingWork(model, encoded, o),
       });
       times.push(await timeStep(engine, encoded, o, step));
     }
@@ -116,6 +117,7 @@ export async function benchSteps(
       step_seconds: times.map(({ sample, train }) => sample + train),
       sample_seconds: times.map(({ sample }) => sample),
       train_seconds: times.map(({ train }) => train),
+      decode_seconds: times.map(({ decode }) => decode),
       cpu_seconds: times.map(({ cpu }) => cpu),
       max_rss_gb: maxRssGb,
       planned_gb: planMemory(options, largestOf(model, prompts, o)).total / 1e9,
@@ -136,8 +138,10 @@ function speedsOf(times: readonly StepTimes[], work: readonly StepWork[], limits
   const counted = times.map((_, i) => i).slice(times.length > 1 ? 1 : 0);
   const medianOf = (of: (time: StepTimes, work: StepWork) => number) =>
     median(counted.map((i) => of(times[i]!, work[i]!)));
-  const computed = medianOf(({ sample }, { sampling }) => sampling.operations / sample) / 1e9;
-  const read = medianOf(({ sample }, { sampling }) => sampling.bytes / sample) / 1e9;
+  // Completions of one token leave nothing to decode.
+  const perSecond = (amount: number, seconds: number) => (seconds > 0 ? amount / seconds : 0);
+  const computed = medianOf(({ decode }, { decoding }) => perSecond(decoding.operations, decode)) / 1e9;
+  const read = medianOf(({ decode }, { decoding }) => perSecond(decoding.bytes, decode)) / 1e9;
   const tokens = o.promptsPerStep * o.numGenerations * o.maxCompletionLength;
   return {
     tokens_per_second: tokens / medianOf(({ sample }) => sample),
@@ -166,17 +170,18 @@ interface StepTimes {
   /** Seconds. */
   readonly sample: number;
   readonly train: number;
+  readonly decode: number;
   readonly cpu: number;
 }
 
 interface StepWork {
   /** Operations. */
   readonly training: number;
-  readonly sampling: SamplingWork;
+  readonly decoding: DecodingWork;
 }
 
 async function timeStep(
-  engine: TrainingEngine,
+  engine: LocalEngine,
   prompts: readonly Prompt[],
   { numGenerations, maxCompletionLength }: BenchOptions,
   step: number,
@@ -217,6 +222,7 @@ async function timeStep(
   return {
     sample: (sampled - started) / 1000,
     train: (ended - sampled) / 1000,
+    decode: engine.samplingSeconds!.tokens,
     cpu: (user + system) / 1e6,
   };
 }

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { Prompt } from "../core/records.ts";
 import { modelOf } from "../engine/local/local-core.ts";
 import { openModel } from "../models/index.ts";
-import { samplingWork, trainingOperations } from "./model-work.ts";
+import { decodingWork, trainingOperations } from "./model-work.ts";
 
 const modelFolder = fileURLToPath(new URL("../../assets/viva-tiny", import.meta.url));
 const model = openModel(modelFolder);
@@ -23,23 +23,23 @@ const vectors = Object.entries(model.weights)
   .filter(([name, { shape }]) => (name.startsWith("model.layers.") || name === "model.norm.weight") && shape.length < 2)
   .reduce((total, [, { shape }]) => total + shape[0]!, 0);
 
-test("sampling reads the weights for each prompt and each further token, and the caches as they grow", () => {
-  const { operations, bytes } = samplingWork(model, [prompt(10), prompt(20)], sizes);
+test("decoding reads the weights for each token of all rows, and the caches as they grow", () => {
+  const { operations, bytes } = decodingWork(model, [prompt(10), prompt(20)], sizes);
   // Six rows, four tokens each after the first; own tokens cached before them: 0, 1, 2, 3.
-  expect(operations).toBe(2 * blocks * (30 + 6 * 4) + 2 * head * (2 + 6 * 4));
+  expect(operations).toBe(2 * (blocks + head) * 6 * 4);
   const position = 2 * 4 * language.depth * language.keyValueHeads * language.headDim;
-  expect(bytes).toBe(4 * (blocks + head + vectors) * (2 + 4) + position * (4 * 30 + 6 * (0 + 1 + 2 + 3)));
+  expect(bytes).toBe(4 * (blocks + head + vectors) * 4 + position * (4 * 30 + 6 * (0 + 1 + 2 + 3)));
 });
 
-test("a single token each is a prompt's own work", () => {
-  const { operations } = samplingWork(model, [prompt(10)], { ...sizes, maxCompletionLength: 1 });
-  expect(operations).toBe(2 * blocks * 10 + 2 * head);
+test("a single token each comes with its prompt and leaves nothing to decode", () => {
+  const { operations, bytes } = decodingWork(model, [prompt(10)], { ...sizes, maxCompletionLength: 1 });
+  expect([operations, bytes]).toEqual([0, 0]);
 });
 
 test("a base in integers is a fraction of the bytes and as many operations", () => {
   const options = { modelFolder, initialise: "random", seed: 1, freeze: [], threads: 1 } as const;
   const quantised = modelOf({ ...options, microBatchTokens: 1, rows: 1, quantizeFrozen: 8 });
-  const [whole, small] = [model, quantised].map((each) => samplingWork(each, [prompt(10)], sizes));
+  const [whole, small] = [model, quantised].map((each) => decodingWork(each, [prompt(10)], sizes));
   expect(small!.operations).toBe(whole!.operations);
   expect(small!.bytes).toBeLessThan(0.6 * whole!.bytes);
 });

@@ -36,32 +36,29 @@ export function trainingOperations(
   );
 }
 
-export interface SamplingWork {
-  /** 2 for each weight of the language model and token that meets it, those of the prompts included. */
+export interface DecodingWork {
+  /** 2 for each weight of the language model and token that meets it. */
   readonly operations: number;
   /**
-   * Read from memory: the language model's blocks and head once for every prompt and once for every further token of all
-   * rows together; at each such token the keys and values of all prompts, once each, and of every row.
+   * Read from memory: at each token of all rows together the language model's blocks and head once, the keys and values of
+   * all prompts, once each, and those of every row.
    */
   readonly bytes: number;
 }
 
-/** Sampling when all rows are decoded together. Encoding the images and looking up embeddings are not counted. */
-export function samplingWork(model: Model, prompts: readonly Prompt[], completions: Completions): SamplingWork {
+/** Decoding of all rows together, the tokens after each row's first, which comes with its prompt. */
+export function decodingWork(model: Model, prompts: readonly Prompt[], completions: Completions): DecodingWork {
   const { language, weights } = model;
   const { numGenerations, maxCompletionLength } = completions;
   const rows = prompts.length * numGenerations;
-  const steps = maxCompletionLength - 1; // a row's first token comes with its prompt
+  const steps = maxCompletionLength - 1;
   const promptTokens = sum(prompts.map(({ tokenIds }) => tokenIds.length));
-  const blocks = blockNames(language);
-  const size = (names: readonly string[]) => sum(names.map((name) => productSize(model, name)));
-  const weightBytes = sum([...blocks, ...language.headWeights].map((name) => storedBytes(weights[name]!)));
+  const names = [...blockNames(language), ...language.headWeights];
+  const weightBytes = sum(names.map((name) => storedBytes(weights[name]!)));
   const positions = steps * promptTokens + (rows * steps * (steps - 1)) / 2;
   return {
-    operations:
-      2 * size(blocks) * (promptTokens + rows * steps) +
-      2 * size(language.headWeights) * (prompts.length + rows * steps),
-    bytes: weightBytes * (prompts.length + steps) + positionBytes(language) * positions,
+    operations: 2 * sum(names.map((name) => productSize(model, name))) * rows * steps,
+    bytes: weightBytes * steps + positionBytes(language) * positions,
   };
 }
 

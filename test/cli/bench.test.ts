@@ -19,7 +19,8 @@ it.each([[], ["--lora"]])("times steps %s", async (...flags) => {
   expect(result.step_seconds).toHaveLength(2);
   for (const [i, seconds] of result.step_seconds.entries()) {
     expect(seconds).toBeCloseTo(result.sample_seconds[i] + result.train_seconds[i], 9);
-    expect(result.sample_seconds[i]).toBeGreaterThan(0);
+    expect(result.decode_seconds[i]).toBeGreaterThan(0);
+    expect(result.sample_seconds[i]).toBeGreaterThan(result.decode_seconds[i]);
   }
   // A small run is mostly Node; from source Node also holds the TypeScript loader.
   expect(result.planned_gb / result.max_rss_gb).toBeGreaterThan(0.4);

@@ -64,6 +64,8 @@ export class Decoder {
   /** Prompts of active and ready rows; prompt i lies at line i of the prompts' cache. */
   readonly #prompts: Computed[] = [];
   #caches: DecodingCaches | null = null;
+  /** What computing prompts and adding tokens to rows have taken so far. */
+  readonly seconds = { prompts: 0, tokens: 0 };
 
   constructor(compute: Compute, values: Params<TensorData>, o: DecoderOptions) {
     this.#generation = openGeneration(compute, values);
@@ -90,7 +92,7 @@ export class Decoder {
   async advance(): Promise<void> {
     this.#removeClosed();
     await this.#fill();
-    if (this.#active.length > 0) await this.#step();
+    if (this.#active.length > 0) await this.#timed("tokens", () => this.#step());
     if (this.idle) this.#caches = null;
   }
 
@@ -127,7 +129,9 @@ export class Decoder {
         return { prompt: computed, completion, key: own, distribution, tokenIds: [] };
       });
       const features = await this.#o.encode(prompt);
-      const { token, logProb, added } = await this.#generation.prefill(prompt, positions, features, rows);
+      const { token, logProb, added } = await this.#timed("prompts", () =>
+        this.#generation.prefill(prompt, positions, features, rows),
+      );
       const going = rows.filter((row, i) => this.#extend(row, token[i]!, logProb[i]!));
       if (going.length === 0) return;
       this.#caches!.prompts.write(added, [{ line: this.#prompts.length, position: 0 }]);
@@ -136,6 +140,13 @@ export class Decoder {
     } catch (error) {
       this.#end(job, error as Error);
     }
+  }
+
+  async #timed<T>(part: keyof Decoder["seconds"], work: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    const result = await work();
+    this.seconds[part] += (performance.now() - start) / 1000;
+    return result;
   }
 
   /** Adds a token to every active row. */

@@ -24,7 +24,7 @@ import { type DecodeJob, Decoder } from "./decoder.ts";
 import type { Dropout } from "./dropout.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
-import { type DecodeOptions, type SampledGroup, sampleCompletions } from "./sampler.ts";
+import { type DecodeOptions, type SampledGroup, type SamplingSeconds, sampleCompletions } from "./sampler.ts";
 import { besideSiblings } from "./sibling-weights.ts";
 import { type EncodedForTraining, encodeForTraining, forwardBackward, imagesOf, scoreCompletions } from "./trainer.ts";
 import { encodeEach, encodeImages } from "./vision-runner.ts";
@@ -146,18 +146,24 @@ export class LocalCore {
     return this.#model.language.maxPositions;
   }
 
-  async sample(prompts: readonly Prompt[], o: DecodeOptions, onGroup: (group: SampledGroup) => void): Promise<void> {
+  async sample(
+    prompts: readonly Prompt[],
+    o: DecodeOptions,
+    onGroup: (group: SampledGroup) => void,
+  ): Promise<SamplingSeconds> {
     this.#checkContext(Math.max(0, ...prompts.map((prompt) => prompt.tokenIds.length)), o.maxCompletionLength);
     const compute = this.#merged?.compute ?? this.#compute;
     const values = (await this.#merged?.values(this.#store.values)) ?? this.#store.values;
     const images = imagesOf(prompts.map((prompt) => ({ prompt })));
     const cache = this.#knownFeatures;
     if (o.trainsNext === true && this.#merged !== null) this.#sums = { mode: "sums", sums: values };
+    const start = performance.now();
     const isKept = o.trainsNext === true && cache === null && (this.#model.adapterDropout ?? 0) === 0;
     const forTraining = { ...this.#options, adapters: this.#sums };
     this.#encoded = isKept ? await encodeForTraining(this.#compute, this.#store, images, forTraining) : null;
     const { features } = this.#encoded?.images ?? (await encodeImages(compute, values, images, { cache }));
-    await sampleCompletions(compute, values, prompts, features, o, onGroup);
+    const seconds = (performance.now() - start) / 1000;
+    return { images: seconds, ...(await sampleCompletions(compute, values, prompts, features, o, onGroup)) };
   }
 
   /** Adds a prompt to those that `advance` decodes; the function that is returned gives up one completion, or all. */

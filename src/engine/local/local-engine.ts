@@ -6,7 +6,7 @@ import type { LivePolicy, LiveToken, Policy, TokenScores, TrainingEngine } from 
 import { requireDevice } from "./devices.ts";
 import type { LocalEngineOptions } from "./local-core.ts";
 import type { Call, Reply } from "./protocol.ts";
-import type { SampledGroup } from "./sampler.ts";
+import type { SampledGroup, SamplingSeconds } from "./sampler.ts";
 
 /** What the engine needs of the processor to turn tokens into completions. */
 export interface CompletionDecoder {
@@ -17,6 +17,8 @@ export interface CompletionDecoder {
 export interface LocalEngine extends TrainingEngine, LivePolicy {
   /** Number of weights. */
   readonly parameters: number;
+  /** Where the time of the last finished `sample` went; null before it. */
+  readonly samplingSeconds: SamplingSeconds | null;
 }
 
 /** Starts a worker and loads or initialises the model in it. A device that does not work is a UserError. */
@@ -25,6 +27,7 @@ export async function openLocalEngine(options: LocalEngineOptions, decoder: Comp
   const channel = new Channel(options);
   let version = 0;
   let hasReference = false;
+  let samplingSeconds: SamplingSeconds | null = null;
   const logProbs = (which: "policy" | "reference"): Policy["logProbs"] => {
     return (groups, scoring) => channel.call<TokenScores>({ call: "logProbs", groups, scoring, which });
   };
@@ -34,7 +37,10 @@ export async function openLocalEngine(options: LocalEngineOptions, decoder: Comp
       prompts,
       options: { ...o, rows: o.rows ?? options.rows, stopTokenIds: decoder.stopTokenIds },
     };
-    return mapGroups(channel.stream<SampledGroup>(call).events, ({ index, completions }) => ({
+    const { events } = channel.stream<SampledGroup, SamplingSeconds>(call, (seconds) => {
+      samplingSeconds = seconds;
+    });
+    return mapGroups(events, ({ index, completions }) => ({
       index,
       completions: completions.map((completion): Completion => {
         return { ...completion, text: decoder.decode(completion.tokenIds), policyVersion: version };
@@ -45,6 +51,9 @@ export async function openLocalEngine(options: LocalEngineOptions, decoder: Comp
     const opened = await channel.call<{ parameters: number; contextLength: number }>({ call: "open" });
     return {
       ...opened,
+      get samplingSeconds() {
+        return samplingSeconds;
+      },
       policy: { sample, logProbs: logProbs("policy") },
       decode: (prompt, o) => {
         const { stopTokenIds } = decoder;
@@ -104,16 +113,19 @@ class Channel {
     return this.#send<T>(call, onEvent).result;
   }
 
-  /** A call's id, and its events as they come, which end, or fail, with the call. */
-  stream<T>(call: Call): { readonly id: number; readonly events: AsyncGenerator<T> } {
+  /** A call's id, and its events as they come, which end, or fail, with the call; `onResult` hears of its result before. */
+  stream<T, R = unknown>(
+    call: Call,
+    onResult: (result: R) => void = () => {},
+  ): { readonly id: number; readonly events: AsyncGenerator<T> } {
     const waiting: T[] = [];
     let wake = () => {};
     let ended = false;
-    const { id, result } = this.#send(call, (event) => {
+    const { id, result } = this.#send<R>(call, (event) => {
       waiting.push(event as T);
       wake();
     });
-    const whole = result.finally(() => {
+    const whole = result.then(onResult).finally(() => {
       ended = true;
       wake();
     });

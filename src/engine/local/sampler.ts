@@ -24,7 +24,17 @@ export interface DecodeOptions extends SamplingOptions {
   readonly stopTokenIds: readonly number[];
 }
 
-/** Samples all prompts, whose images have these features; calls `onGroup` as soon as a prompt's completions are whole. */
+/** Where the time of sampling went. */
+export interface SamplingSeconds {
+  /** Making features of the images. */
+  readonly images: number;
+  /** Computing the prompts, a first token for every completion included. */
+  readonly prompts: number;
+  /** All further tokens: decoding itself. */
+  readonly tokens: number;
+}
+
+/** Samples all prompts, whose images have these features; calls `onGroup` as soon as a prompt's completions are whole. Returns the seconds it took. */
 export async function sampleCompletions(
   compute: Compute,
   values: Params<TensorData>,
@@ -32,8 +42,8 @@ export async function sampleCompletions(
   features: EncodedImages["features"],
   o: DecodeOptions,
   onGroup: (group: SampledGroup) => void,
-): Promise<void> {
-  if (prompts.length === 0) return;
+): Promise<Omit<SamplingSeconds, "images">> {
+  if (prompts.length === 0) return { prompts: 0, tokens: 0 };
   const longest = Math.max(...prompts.map((prompt) => prompt.tokenIds.length));
   const decoder = new Decoder(compute, values, {
     rows: Math.min(o.rows, prompts.length * o.numGenerations),
@@ -60,6 +70,7 @@ export async function sampleCompletions(
   }
   while (!decoder.idle && failure === null) await decoder.advance();
   if (failure !== null) throw failure;
+  return { ...decoder.seconds };
 }
 
 function asCompletion(tokens: readonly LiveToken[]): SampledCompletion {
