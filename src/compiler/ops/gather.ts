@@ -1,9 +1,9 @@
 /** Looking rows up by index, adding rows back, and picking one element of each vector. */
 import { allocate, sizeOf } from "../../core/tensor-data.ts";
 import { concreteShape } from "../interpret.ts";
-import { apply, constant, type Dim, formatShape, type Op, scalar, type Tensor } from "../tensor.ts";
-import { equal, requireNumber, where } from "./elementwise.ts";
-import { broadcastTo, reshape } from "./shape.ts";
+import { apply, constant, type Dim, formatShape, type Op, type Tensor } from "../tensor.ts";
+import { cast, equal, mul, requireNumber } from "./elementwise.ts";
+import { reshape } from "./shape.ts";
 
 export const gatherOp: Op<null> = {
   name: "gather",
@@ -100,7 +100,8 @@ export const pickOp: Op<null> = {
   vjp: (y, g) => {
     const [x, index] = y.inputs as readonly [Tensor, Tensor];
     const column = [...index.shape, 1];
-    return [where(isPicked(x, index), broadcastTo(reshape(g, column), x.shape), scalar(0)), null];
+    // ONNX Runtime's Where takes three times as long as a product with ones and zeros.
+    return [mul(cast(isPicked(x, index), x.dtype), reshape(g, column)), null];
   },
   lower: (y, [x, index], onnx) => {
     const axis = y.shape.length;
