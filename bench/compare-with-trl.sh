@@ -12,7 +12,7 @@ trap 'rm -rf "$folder"' EXIT
 for round in $(seq "${ROUNDS:-3}"); do
   "${PYTHON:-python3}" bench/trl_step.py "$size" "$folder" "${@:2}" 2>"$folder/trl.err" | tail -n 1 >>"$folder/trl.jsonl" ||
     { cat "$folder/trl.err" >&2; exit 1; }
-  node dist/cli/main.js bench step "$folder/checkpoint" --rows "$folder/rows.jsonl" "${@:2}" >>"$folder/viva.jsonl"
+  node --single-threaded-gc dist/cli/main.js bench step "$folder/checkpoint" --rows "$folder/rows.jsonl" "${@:2}" >>"$folder/viva.jsonl"
   echo "round $round of ${ROUNDS:-3} is done" >&2
 done
 node -e '

@@ -53,6 +53,7 @@ function time(checkpoint: string, { generations, completion, question }: Setting
   writeFileSync(file, longer.join("\n"));
   const sizes = ["--num-generations", String(generations), "--max-completion-length", String(completion)];
   const told = execFileSync(process.execPath, [
+    "--single-threaded-gc", // as the command itself starts
     ...[command, "bench", "step", checkpoint, "--rows", file, "--steps", "3", ...sizes],
   ]);
   return JSON.parse(told.toString()) as StepBench;

@@ -28,7 +28,9 @@ for (const { name, ships } of models) {
 }
 
 function viva(...args: readonly string[]): void {
-  execFileSync(process.execPath, [join(root, "dist/cli/main.js"), ...args], { stdio: "inherit" });
+  execFileSync(process.execPath, ["--single-threaded-gc", join(root, "dist/cli/main.js"), ...args], {
+    stdio: "inherit",
+  });
 }
 
 /** Every 25th step: its loss, gradient norm and learning rate. */

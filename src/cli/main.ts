@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --single-threaded-gc
 /** The command `viva`. */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
