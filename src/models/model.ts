@@ -36,6 +36,8 @@ export interface BlockContext {
   readonly sin: Tensor;
   /** Returns [rows, tokens, heads x headDim]. */
   readonly attend: Attend;
+  /** Picks the lines that go on after attention, in the language model; absent: all. */
+  readonly onward?: (lines: Tensor) => Tensor;
 }
 
 /**

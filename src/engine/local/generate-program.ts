@@ -50,6 +50,9 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
     }
     return own;
   };
+  const sampledFrom = (lines: Tensor) => gather(lines, last);
+  // Of a prompt's tokens the last block's MLP sees only those that are sampled from; features would still come for all.
+  const endsEarly = tokens !== 1 && depth >= language.featureLines;
   let x = language.stem(weights, stem);
   for (let i = 0; i < depth; i++) {
     const cached = (kind: "keys" | "values") => ({
@@ -62,12 +65,13 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
       added.push(result.keys, result.values);
       return result.output;
     };
-    x = language.block(weightsOf(i), x, { ...context, attend });
+    const onward = endsEarly && i === depth - 1 ? { onward: sampledFrom } : {};
+    x = language.block(weightsOf(i), x, { ...context, ...onward, attend });
     if (i + 1 < language.featureLines) {
       x = addFeatures(x, stem.features, stem.imageIndex, constant(int32([], [i + 1])));
     }
   }
-  const logProbs = samplingLogProbs(language.head(weights, gather(x, last)), sampling, t);
+  const logProbs = samplingLogProbs(language.head(weights, endsEarly ? x : sampledFrom(x)), sampling, t);
   const { token, logProb } = sampleToken(logProbs, sampling, uniform);
   return {
     inputs: { ...stem, ...context, ...layout, last, uniform, ...t, ...caches, ...weightsFed, ...joined },

@@ -54,7 +54,7 @@ export function languageStack(config: TextConfig, o: LanguageOptions): LanguageS
 function languageBlock(weights: Params<Tensor>, x: Tensor, context: BlockContext, config: TextConfig): Tensor {
   const { heads, keyValueHeads, headDim, normEpsilon, headNorms } = config;
   const p = (name: string) => weights[name]!;
-  const { cos, sin, attend } = context;
+  const { cos, sin, attend, onward = (lines: Tensor) => lines } = context;
   const [rows, tokens] = cos.shape;
   const normed = rmsNorm(x, p("input_layernorm.weight"), normEpsilon);
   const perHead = (t: Tensor, count: number) => reshape(t, [rows!, tokens!, count, headDim]);
@@ -63,7 +63,7 @@ function languageBlock(weights: Params<Tensor>, x: Tensor, context: BlockContext
   const query = rotateQuery(ownNorm(perHead(q, heads), "q_norm"), cos, sin);
   const key = rotate(ownNorm(perHead(k, keyValueHeads), "k_norm"), cos, sin);
   const mixed = reshape(attend(query, key, perHead(v, keyValueHeads)), [x.shape[0]!, heads * headDim]);
-  const attended = add(x, project(weights, "self_attn.o_proj", mixed));
+  const attended = add(onward(x), project(weights, "self_attn.o_proj", onward(mixed)));
   const inner = rmsNorm(attended, p("post_attention_layernorm.weight"), normEpsilon);
   const [gate, up] = projectAll(weights, READ_BY_MLP, inner) as [Tensor, Tensor];
   return add(attended, project(weights, "mlp.down_proj", mul(silu(gate), up)));
