@@ -187,12 +187,12 @@ export function visionHeadPrograms(
 /** The vision head's input for what a block leaves. */
 export const blockOutput = (block: number) => `block.${block}`;
 
-export function languageStemPrograms(model: Model, trained: readonly string[]): ProgramPair {
+/** Tokens to the first block's input; its gradient needs no program. */
+export function languageStemProgram(model: Model): Program {
   const { language } = model;
   const { weights, inputs: weightsFed } = weightInputs(model, language.stemWeights);
   const inputs = stemInputs(model);
-  const y = language.stem(weights, inputs);
-  return pair({ ...inputs, ...weightsFed }, y, ["features", ...trained]);
+  return { inputs: { ...inputs, ...weightsFed }, outputs: { y: language.stem(weights, inputs) } };
 }
 
 /** Log-probs and entropies of targets, without a loss. */

@@ -14,9 +14,9 @@ import type { BlockFeeds, BlockStates, Compute, Keeping } from "./compute.ts";
 import { lineKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import { layOut, type MicroBatch, type Prediction, packRows, splitRows } from "./packing.ts";
-import { languageStemPrograms, lossProgram, scoreProgram } from "./programs.ts";
+import { languageStemProgram, lossProgram, scoreProgram } from "./programs.ts";
 import { backwardImages, concatenated, type EncodedImages, encodeImages } from "./vision-runner.ts";
-import { visionNames, type WeightStore } from "./weight-store.ts";
+import { addAt, visionNames, type WeightStore } from "./weight-store.ts";
 
 /** [lines, vocabulary] is never held larger than this many numbers, or 128 lines: a weight is read once for all of them. */
 const HEAD_NUMBERS = 1 << 22;
@@ -153,7 +153,7 @@ export async function forwardBackward(
       feeds.block,
       { budget: keeping.budget, onFeatures: addFeatures },
     );
-    await stemBackward(compute, store, feeds, dx, trainVision ? addFeatures : null);
+    stemBackward(model, store, micro, feeds.stem, dx, trainVision ? addFeatures : null);
   }
   if (trainVision) await backwardImages(compute, store, encoded, dFeatures, keeping.budget);
   return { ...result, loss: total, dropout: adapters?.mode === "masks" };
@@ -170,23 +170,35 @@ export async function runLanguage(
 ): Promise<BlockStates> {
   const { model } = compute;
   const stem = { ...feeds.stem, ...values };
-  const x = await compute.forward("language.stem", (trained) => languageStemPrograms(model, trained), stem);
+  const session = await compute.session("language.stem", () => languageStemProgram(model));
+  const { y: x } = (await session.run(stem)) as { readonly y: TensorData };
   return compute.blocks("language.block", model.language, values, x, feeds.block, keeping ?? []);
 }
 
-async function stemBackward(
-  compute: Compute,
+/**
+ * The stem only looks lines up (`LanguageStack.stem`): each token's gradient is added where its line came from, in the
+ * embedding table or, where they ask for it, among the image features.
+ */
+function stemBackward(
+  { language }: Model,
   store: WeightStore,
-  feeds: LanguageFeeds,
+  micro: MicroBatch,
+  { features }: LanguageFeeds["stem"],
   dx: TensorData,
   addFeatures: ((gradient: TensorData) => void) | null,
-): Promise<void> {
-  const { model } = compute;
-  const all = { ...feeds.stem, "d.y": dx, ...store.values };
-  const programs = (trained: readonly string[]) => languageStemPrograms(model, trained);
-  const o = { store, weights: model.language.stemWeights, wrt: addFeatures === null ? [] : ["features"] };
-  const gradients = await compute.backward("language.stem", programs, all, o);
-  addFeatures?.(gradients["features"]!);
+): void {
+  const [table] = language.stemWeights;
+  const { tokenIds, imageIndex } = micro;
+  const data = dx.data as Float32Array;
+  store.accumulateLines(
+    table!,
+    tokenIds.map((id, t) => (imageIndex[t]! < 0 ? id : -1)),
+    data,
+  );
+  if (addFeatures === null) return;
+  const gradient = new Float32Array(features.data.length);
+  addAt(gradient, imageIndex, data, language.width);
+  addFeatures(float32(features.shape, gradient));
 }
 
 /** Adds a gradient by the micro-batch's image features to what each image has so far. */
@@ -201,7 +213,7 @@ function addToImages(totals: ReadonlyMap<string, Float32Array>, micro: MicroBatc
 
 /** What the parts of the language model need of a micro-batch. */
 interface LanguageFeeds {
-  readonly stem: Params<TensorData>;
+  readonly stem: Readonly<Record<"tokenIds" | "imageIndex" | "features", TensorData>>;
   readonly block: BlockFeeds;
 }
 

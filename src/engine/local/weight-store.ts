@@ -40,6 +40,18 @@ export class WeightStore {
     for (let i = 0; i < total.length; i++) total[i]! += added[i]!;
   }
 
+  /** Adds lines [n, …] of a gradient to those lines of a weight's that are named; −1 names none. Ignored for frozen ones. */
+  accumulateLines(name: string, lines: Int32Array, gradient: Float32Array): void {
+    if (!this.trainable.has(name)) return;
+    const { shape } = this.values[name]!;
+    let total = this.#gradients.get(name);
+    if (total === undefined) {
+      total = new Float32Array(sizeOf(shape));
+      this.#gradients.set(name, total);
+    }
+    addAt(total, lines, gradient, sizeOf(shape.slice(1)));
+  }
+
   /** The accumulated gradient, or null when no `accumulate` came since the last step. */
   gradient(name: string): Float32Array | null {
     return this.#gradients.get(name) ?? null;
@@ -90,6 +102,14 @@ export class WeightStore {
     return Object.fromEntries(
       Object.entries(this.values).map(([name, t]) => [name, this.trainable.has(name) ? copy(t) : t]),
     );
+  }
+}
+
+/** Adds each line of `added` to the line of `total` that is named for it; −1 names none. */
+export function addAt(total: Float32Array, lines: Int32Array, added: Float32Array, width: number): void {
+  for (const [i, line] of lines.entries()) {
+    if (line < 0) continue;
+    for (let k = 0; k < width; k++) total[line * width + k]! += added[i * width + k]!;
   }
 }
 
