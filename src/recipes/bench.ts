@@ -50,7 +50,7 @@ export interface StepBench {
   readonly matmul_peak_gflops: number;
   /** Products of the weights in one forward and one backward pass, over the median training time; recomputation not counted. */
   readonly train_gflops: number;
-  /** Products of the language model's weights in decoding (`DecodingWork`), over its time, median over the steps. */
+  /** The language model's products in decoding (`DecodingWork`), over its time, median over the steps. */
   readonly decode_gflops: number;
   /** Weights and caches that decoding reads (`DecodingWork`), over its time, median over the steps. */
   readonly decode_gb_per_second: number;

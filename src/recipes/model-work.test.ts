@@ -26,7 +26,8 @@ const vectors = Object.entries(model.weights)
 test("decoding reads the weights for each token of all rows, and the caches as they grow", () => {
   const { operations, bytes } = decodingWork(model, [prompt(10), prompt(20)], sizes);
   // Six rows, four tokens each after the first; own tokens cached before them: 0, 1, 2, 3.
-  expect(operations).toBe(2 * (blocks + head) * 6 * 4);
+  const seen = 4 * 3 * (10 + 20) + 6 * (1 + 2 + 3 + 4);
+  expect(operations).toBe(2 * (blocks + head) * 6 * 4 + 4 * language.depth * language.heads * language.headDim * seen);
   const position = 2 * 4 * language.depth * language.keyValueHeads * language.headDim;
   expect(bytes).toBe(4 * (blocks + head + vectors) * 4 + position * (4 * 30 + 6 * (0 + 1 + 2 + 3)));
 });

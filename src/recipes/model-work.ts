@@ -1,6 +1,7 @@
 /**
  * What a step of a model has to compute and to read, from its shapes alone: what measured times are held against. Only
- * products with weights count, so that every figure is a lower bound; attention, norms and adapters come on top.
+ * products of matrices count, in training those with weights alone, so that every figure is a lower bound; norms, adapters
+ * and training's attention come on top.
  */
 import type { Prompt } from "../core/records.ts";
 import { storedBytes } from "../engine/local/memory-plan.ts";
@@ -37,7 +38,7 @@ export function trainingOperations(
 }
 
 export interface DecodingWork {
-  /** 2 for each weight of the language model and token that meets it. */
+  /** 2 for each weight of the language model and token that meets it, and 4 for each number of a query and token it sees. */
   readonly operations: number;
   /**
    * Read from memory: at each token of all rows together the language model's blocks and head once, the keys and values of
@@ -55,10 +56,12 @@ export function decodingWork(model: Model, prompts: readonly Prompt[], completio
   const promptTokens = sum(prompts.map(({ tokenIds }) => tokenIds.length));
   const names = [...blockNames(language), ...language.headWeights];
   const weightBytes = sum(names.map((name) => storedBytes(weights[name]!)));
-  const positions = steps * promptTokens + (rows * steps * (steps - 1)) / 2;
+  const earlier = (rows * steps * (steps - 1)) / 2; // own tokens that lie in the rows' caches, over all steps
+  const seen = numGenerations * steps * promptTokens + earlier + rows * steps;
+  const queryNumbers = language.depth * language.heads * language.headDim;
   return {
-    operations: 2 * sum(names.map((name) => productSize(model, name))) * rows * steps,
-    bytes: weightBytes * steps + positionBytes(language) * positions,
+    operations: 2 * sum(names.map((name) => productSize(model, name))) * rows * steps + 4 * queryNumbers * seen,
+    bytes: weightBytes * steps + positionBytes(language) * (steps * promptTokens + earlier),
   };
 }
 
