@@ -17,6 +17,7 @@ beforeAll(async () => {
     {
       ...grpo,
       steps: 1,
+      learning_rate: 1e-5, // what the supervised steps have taught is still there after it
       max_completion_length: 48,
       num_iterations: 1,
       rewards: { format: 1, accuracy: { weight: 1, gate_by_format: true } },
