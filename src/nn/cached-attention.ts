@@ -16,7 +16,10 @@ import {
 } from "../compiler/ops/index.ts";
 import type { Dim, Tensor } from "../compiler/tensor.ts";
 
-/** Which rows share a prompt, and what of the caches counts. Row heads are rows x keyValueHeads, group heads groups x keyValueHeads. */
+/**
+ * Which rows share a prompt, and what of the caches counts. Row heads are rows x keyValueHeads, group heads are groups x
+ * keyValueHeads.
+ */
 export interface CacheLayout {
   /** [groupHeads x places]: the row head at each place of a group head, any row head at an unused one */
   readonly rowHeadAt: Tensor;

@@ -12,11 +12,11 @@ import { siblingsOf } from "./sibling-weights.ts";
 /**
  * The whole language model over key-value caches: a prompt at once over empty caches, or one token for each of many rows;
  * then one sampled token for each line of "last" (indices into the flat tokens). Layer i's weights are inputs under their
- * whole names, those of siblings joined. Its caches are "prompt.keys.i" and "prompt.values.i" [groups x keyValueHeads, 1, prompt,
- * headDim], and "past.keys.i" and "past.values.i" [rows x keyValueHeads, 1, past, headDim]; "added" are the
- * new tokens' own, keys and values layer by layer, in one piece. Caches are never outputs: whatever a program returns is
- * copied on its way to JavaScript, and costs time by itself. With `tokens` 1 the
- * program is for one token of each row alone, whose products with itself are numbers and whose transposes move nothing.
+ * whole names, those of siblings joined. Its caches are "prompt.keys.i" and "prompt.values.i" [groups x keyValueHeads, 1,
+ * prompt, headDim], and "past.keys.i" and "past.values.i" [rows x keyValueHeads, 1, past, headDim]; "added" are the new
+ * tokens' own, keys and values layer by layer, in one piece. Caches are never outputs: whatever a program returns is copied
+ * on its way to JavaScript, and costs time by itself. With `tokens` 1 the program is for one token of each row alone, whose
+ * products with itself are numbers and whose transposes move nothing.
  */
 export function generateProgram(model: Model, sampling: SamplingVariant, tokens: "tokens" | 1 = "tokens"): Program {
   const { language } = model;
