@@ -97,8 +97,8 @@ export function geluTanh(x: Tensor): Tensor {
 
 /**
  * Softmax attention. Queries [rows, tokens, heads, headDim], divided by √headDim; keys and values [rows, tokens,
- * keyValueHeads, headDim], each shared by heads / keyValueHeads query heads; `bias` [rows, tokens, tokens] is added to the scores (null: every
- * token sees its whole row). Returns [rows, tokens, heads x headDim].
+ * keyValueHeads, headDim], each shared by heads / keyValueHeads query heads; `bias` [rows, tokens, tokens] is added to the
+ * scores (null: every token sees its whole row). Returns [rows, tokens, heads x headDim].
  */
 export function attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | null): Tensor {
   const [rows, tokens, heads, headDim] = query.shape as [Dim, Dim, number, number];
@@ -106,7 +106,8 @@ export function attention(query: Tensor, key: Tensor, value: Tensor, bias: Tenso
   const share = heads / keyValueHeads;
   const grouped = (t: Tensor, perGroup: number) =>
     transpose(reshape(t, [rows, tokens, keyValueHeads, perGroup, headDim]), [0, 2, 3, 1, 4]);
-  const scores = matmul(grouped(query, share), grouped(key, 1), { transposeB: true }); // [rows, keyValueHeads, share, tokens, tokens]
+  // [rows, keyValueHeads, share, tokens, tokens]
+  const scores = matmul(grouped(query, share), grouped(key, 1), { transposeB: true });
   const visible = bias === null ? scores : add(scores, reshape(bias, [rows, 1, 1, tokens, tokens]));
   const mixed = matmul(softmax(visible), grouped(value, 1));
   return reshape(transpose(mixed, [0, 3, 1, 2, 4]), [rows, tokens, heads * headDim]);

@@ -34,7 +34,10 @@ export interface SamplingSeconds {
   readonly tokens: number;
 }
 
-/** Samples all prompts, whose images have these features; calls `onGroup` as soon as a prompt's completions are whole. Returns the seconds it took. */
+/**
+ * Samples all prompts, whose images have these features; calls `onGroup` as soon as a prompt's completions are whole. Returns
+ * the seconds it took.
+ */
 export async function sampleCompletions(
   compute: Compute,
   values: Params<TensorData>,

@@ -141,7 +141,8 @@ export async function forwardBackward(
       total += outputs["loss"]!.data[0]!;
       record(lines, outputs, result);
       for (const name of trainedHead) store.accumulate(name, outputs[`d.${name}`]!);
-      addLines(dHidden, outputs["d.x"]!.data as Float32Array, lines, model.language.width);
+      const sources = Int32Array.from(lines, ({ source }) => source);
+      addAt(dHidden, sources, outputs["d.x"]!.data as Float32Array, model.language.width);
     }
     const addFeatures = (gradient: TensorData) => addToImages(dFeatures, micro, gradient);
     const dx = await compute.blocksBackward(
@@ -265,7 +266,7 @@ function rowFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatc
 }
 
 /** [size, size]: 0 for what a token sees, itself and its forerunners. */
-export function causalMask(size: number): TensorData {
+function causalMask(size: number): TensorData {
   const mask = new Float32Array(size * size);
   for (let t = 0; t < size; t++) mask.fill(EXCLUDED, t * size + t + 1, (t + 1) * size);
   return float32([size, size], mask);
@@ -358,12 +359,6 @@ function record(lines: readonly Prediction[], outputs: Params<TensorData>, resul
   for (const [i, { completion, offset }] of lines.entries()) {
     result.logProbs[completion.index]![offset] = outputs["logProb"]!.data[i]!;
     result.entropies[completion.index]![offset] = outputs["entropy"]!.data[i]!;
-  }
-}
-
-function addLines(into: Float32Array, lines: Float32Array, predictions: readonly Prediction[], width: number): void {
-  for (const [i, { source }] of predictions.entries()) {
-    for (let d = 0; d < width; d++) into[source * width + d]! += lines[i * width + d]!;
   }
 }
 
