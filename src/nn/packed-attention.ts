@@ -2,7 +2,17 @@
  * Causal attention over packed rows [prompt | c1 | … | cG]: a completion sees its prompt and itself. Tokens come as flat
  * lines without padding; only here they are laid out in grids, so that no score between two completions is ever computed.
  */
-import { add, join, joinedPart, matmul, reshape, softmax, takeLines, transpose } from "../compiler/ops/index.ts";
+import {
+  add,
+  broadcastTo,
+  join,
+  joinedPart,
+  matmul,
+  reshape,
+  softmax,
+  takeLines,
+  transpose,
+} from "../compiler/ops/index.ts";
 import type { Dim, Tensor } from "../compiler/tensor.ts";
 
 /** Where flat tokens stand in two grids: prompts [rows, prompt] and, after them, completions [rows, group, completion]. */
@@ -54,17 +64,26 @@ export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layou
   const promptScores = add(matmul(q.prompts, k.prompts, { transposeB: true }), layout.promptMask);
   const promptMixed = matmul(softmax(promptScores), v.prompts); // [rows, keyValueHeads, share, prompt, headDim]
 
-  const oneHead = (t: Tensor, lines: Dim, width: Dim) => reshape(t, [rows, keyValueHeads, lines, width]);
-  const queries = oneHead(q.completions, "queries", headDim);
-  const ofPrompt = matmul(queries, oneHead(k.prompts, prompt, headDim), { transposeB: true });
-  const visiblePrompt = add(ofPrompt, reshape(layout.promptBias, [rows, 1, 1, prompt]));
-  const ofItself = add(matmul(q.completions, k.completions, { transposeB: true }), layout.completionMask);
-  const weights = softmax(join([visiblePrompt, oneHead(ofItself, "queries", completion)], 3, "visible"));
-  const sizes = [prompt, completion] as const;
-  const fromPrompt = matmul(joinedPart(weights, 3, sizes, 0), oneHead(v.prompts, prompt, headDim));
-  const ownShape = [rows, keyValueHeads, group, share, completion];
-  const fromItself = matmul(reshape(joinedPart(weights, 3, sizes, 1), [...ownShape, completion]), v.completions);
-  const completionMixed = add(reshape(fromPrompt, [...ownShape, headDim]), fromItself);
+  // Every completion's keys and values after a copy of its prompt's: one product and one softmax for all that it sees.
+  const seen = (t: { readonly prompts: Tensor; readonly completions: Tensor }) => {
+    const shared = reshape(t.prompts, [rows, keyValueHeads, 1, prompt, headDim]);
+    const copied = broadcastTo(shared, [rows, keyValueHeads, group, prompt, headDim]);
+    const own = reshape(t.completions, [rows, keyValueHeads, group, completion, headDim]);
+    return join([copied, own], 3, "seen");
+  };
+  const placed = [rows, keyValueHeads, group, share, completion] as const;
+  const queries = reshape(q.completions, [rows, keyValueHeads, group, "asked", headDim]);
+  const scores = reshape(matmul(queries, seen(k), { transposeB: true }), [...placed, "seen"]);
+  const visible = join(
+    [
+      broadcastTo(reshape(layout.promptBias, [rows, 1, 1, 1, 1, prompt]), [rows, 1, 1, 1, completion, prompt]),
+      broadcastTo(layout.completionMask, [rows, 1, 1, 1, completion, completion]),
+    ],
+    5,
+    "seen",
+  );
+  const weights = reshape(softmax(add(scores, visible)), [rows, keyValueHeads, group, "asked", "seen"]);
+  const completionMixed = reshape(matmul(weights, seen(v)), [...placed, headDim]);
 
   const width = heads * headDim;
   const lines = join(
