@@ -1,5 +1,5 @@
 /** AdamW (arXiv 1711.05101) on plain arrays, in place, as torch.optim.AdamW computes it. */
-import { compileAdamWKernel } from "./adamw-kernel.ts";
+import { sumOfSquares, updateAdamW } from "./vector-kernels.ts";
 
 export interface AdamWOptions {
   readonly learningRate: number;
@@ -15,8 +15,6 @@ export interface AdamWState {
   readonly second: Float32Array;
 }
 
-const kernel = compileAdamWKernel();
-
 /** One update; `step` counts from 1, `gradientScale` multiplies the gradient (clipping). */
 export function adamWStep(
   parameter: Float32Array,
@@ -27,7 +25,7 @@ export function adamWStep(
   gradientScale: number,
 ): void {
   const { learningRate, beta1, beta2, epsilon } = o;
-  kernel([parameter, gradient, first, second], {
+  updateAdamW([parameter, gradient, first, second], {
     gradientScale,
     beta1,
     oneLessBeta1: 1 - beta1,
@@ -43,19 +41,7 @@ export function adamWStep(
 /** Euclidean norm of all gradients together. */
 export function globalNorm(gradients: Iterable<Float32Array>): number {
   let total = 0;
-  for (const gradient of gradients) {
-    // Four sums, since one alone waits for each addition.
-    let [a, b, c, d] = [0, 0, 0, 0];
-    const even = gradient.length - (gradient.length % 4);
-    for (let i = 0; i < even; i += 4) {
-      a += gradient[i]! * gradient[i]!;
-      b += gradient[i + 1]! * gradient[i + 1]!;
-      c += gradient[i + 2]! * gradient[i + 2]!;
-      d += gradient[i + 3]! * gradient[i + 3]!;
-    }
-    for (let i = even; i < gradient.length; i++) a += gradient[i]! * gradient[i]!;
-    total += a + b + (c + d);
-  }
+  for (const gradient of gradients) total += sumOfSquares(gradient);
   return Math.sqrt(total);
 }
 

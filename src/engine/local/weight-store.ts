@@ -10,6 +10,7 @@ import { packedName, scalesName } from "../../models/quantize.ts";
 import { openStoredWeights } from "../../models/stored-weights.ts";
 import { type AdamWState, adamWStep, clipScale, globalNorm } from "../../nn/adamw.ts";
 import { quantize } from "../../nn/quantize.ts";
+import { addInPlace } from "../../nn/vector-kernels.ts";
 import type { OptimResult, OptimStep } from "../engine.ts";
 import { siblingPlaces } from "./sibling-weights.ts";
 
@@ -36,8 +37,7 @@ export class WeightStore {
       this.#gradients.set(name, gradient.data as Float32Array);
       return;
     }
-    const added = gradient.data;
-    for (let i = 0; i < total.length; i++) total[i]! += added[i]!;
+    addInPlace(total, gradient.data as Float32Array);
   }
 
   /** Adds lines [n, …] of a gradient to those lines of a weight's that are named; −1 names none. Ignored for frozen ones. */
@@ -98,7 +98,7 @@ export class WeightStore {
 
   /** The present values, frozen: what training moves is copied, the rest is shared. */
   copyValues(): Params<TensorData> {
-    const copy = (t: TensorData): TensorData => ({ ...t, data: Float32Array.from(t.data) });
+    const copy = (t: TensorData): TensorData => ({ ...t, data: t.data.slice() });
     return Object.fromEntries(
       Object.entries(this.values).map(([name, t]) => [name, this.trainable.has(name) ? copy(t) : t]),
     );
