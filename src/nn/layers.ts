@@ -1,6 +1,7 @@
 /** Layers as pure functions over graph nodes; activations are flat, [flat, width], one line per token or patch. */
 import {
   add,
+  collectLines,
   div,
   erf,
   joinedPart,
@@ -9,11 +10,11 @@ import {
   reshape,
   rotate,
   softmax,
+  spreadLines,
   sqrt,
   sub,
   sum,
   swish,
-  takeLines,
   tanh,
   transpose,
 } from "../compiler/ops/index.ts";
@@ -129,10 +130,10 @@ export function windowAttention(query: Tensor, key: Tensor, value: Tensor, windo
   const [rows, tokens, , headDim] = query.shape as [Dim, Dim, number, number];
   const intoWindows = (t: Tensor) => {
     const heads = t.shape[2] as number;
-    const lines = takeLines(reshape(t, [place.shape[0]!, heads * headDim]), index, place);
+    const lines = spreadLines(reshape(t, [place.shape[0]!, heads * headDim]), index, place);
     return reshape(lines, [bias.shape[0]!, bias.shape[1]!, heads, headDim]);
   };
   const mixed = attention(intoWindows(query), intoWindows(key), intoWindows(value), bias);
   const width = mixed.shape[2]!;
-  return reshape(takeLines(reshape(mixed, [index.shape[0]!, width]), place, index), [rows, tokens, width]);
+  return reshape(collectLines(reshape(mixed, [index.shape[0]!, width]), place, index), [rows, tokens, width]);
 }

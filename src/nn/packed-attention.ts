@@ -5,12 +5,13 @@
 import {
   add,
   broadcastTo,
+  collectLines,
   join,
   joinedPart,
   matmul,
   reshape,
   softmax,
-  takeLines,
+  spreadLines,
   transpose,
 } from "../compiler/ops/index.ts";
 import type { Dim, Tensor } from "../compiler/tensor.ts";
@@ -46,7 +47,7 @@ export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layou
 
   /** Both grids of flat lines: [rows, keyValueHeads, n, prompt, headDim] and [rows, keyValueHeads, group, n, completion, headDim]. */
   const grids = (x: Tensor, n: number) => {
-    const lines = takeLines(reshape(x, [flat, keyValueHeads, n, headDim]), tokenAt, layout.placeOf);
+    const lines = spreadLines(reshape(x, [flat, keyValueHeads, n, headDim]), tokenAt, layout.placeOf);
     const prompts = reshape(joinedPart(lines, 0, places, 0), [rows, prompt, keyValueHeads, n, headDim]);
     const completions = joinedPart(lines, 0, places, 1);
     return {
@@ -94,5 +95,5 @@ export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layou
     0,
     "places",
   );
-  return reshape(takeLines(lines, layout.placeOf, tokenAt), [1, flat, width]);
+  return reshape(collectLines(lines, layout.placeOf, tokenAt), [1, flat, width]);
 }

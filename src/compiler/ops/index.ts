@@ -5,7 +5,7 @@ import * as elementwise from "./elementwise.ts";
 import { rmsNormOp, rotateOp } from "./fused.ts";
 import { gatherOp, pickOp, scatterAddOp } from "./gather.ts";
 import { joinedPartOp, joinOp } from "./join.ts";
-import { takeLinesOp } from "./lines.ts";
+import { collectLinesOp, spreadLinesOp } from "./lines.ts";
 import { matmulOp } from "./matmul.ts";
 import { dequantizeOp, quantizedMatmulOp } from "./quantized.ts";
 import { argmaxOp, cumulativeSumOp, largestOp, logSoftmaxOp, maxOp, softmaxOp, sumOp } from "./reduce.ts";
@@ -38,7 +38,7 @@ export {
 export { rmsNorm, rotate } from "./fused.ts";
 export { gather, isPicked, pick, scatterAdd } from "./gather.ts";
 export { join, joinedPart } from "./join.ts";
-export { takeLines } from "./lines.ts";
+export { collectLines, spreadLines } from "./lines.ts";
 export { matmul } from "./matmul.ts";
 export { dequantize, quantizedMatmul } from "./quantized.ts";
 export { argmax, cumulativeSum, largest, logSoftmax, max, softmax, sum } from "./reduce.ts";
@@ -80,7 +80,8 @@ export const ops = {
   gather: gatherOp,
   scatterAdd: scatterAddOp,
   pick: pickOp,
-  takeLines: takeLinesOp,
+  spreadLines: spreadLinesOp,
+  collectLines: collectLinesOp,
   join: joinOp,
   adaptedMatmul: adaptedMatmulOp,
   joinedPart: joinedPartOp,

@@ -4,6 +4,7 @@ import {
   add,
   argmax,
   broadcastTo,
+  collectLines,
   concat,
   cumulativeSum,
   dequantize,
@@ -34,11 +35,11 @@ import {
   sigmoid,
   slice,
   softmax,
+  spreadLines,
   sqrt,
   sub,
   sum,
   swish,
-  takeLines,
   tanh,
   transpose,
   where,
@@ -129,10 +130,15 @@ export const badCalls: Record<keyof typeof ops, BadCall | null> = {
     message:
       "rotate: expected [rows, tokens, heads, headDim] and two [rows, tokens, headDim / 2], got [1, 2, 3, 4] [1, 2, 4] [1, 2, 4]",
   },
-  takeLines: {
-    call: () => takeLines(floats(4, 3), ints(2), ints(3)),
+  spreadLines: {
+    call: () => spreadLines(floats(4, 3), ints(2), ints(3)),
     message:
-      "takeLines: expected lines, an int32 vector and an int32 vector of one index a line, got float32 [4, 3], int32 [2], int32 [3]",
+      "spreadLines: expected lines, an int32 vector and an int32 vector of one index a line, got float32 [4, 3], int32 [2], int32 [3]",
+  },
+  collectLines: {
+    call: () => collectLines(floats(4, 3), ints(2), ints(3)),
+    message:
+      "collectLines: expected lines, an int32 vector and an int32 vector of one index a line, got float32 [4, 3], int32 [2], int32 [3]",
   },
   join: {
     call: () => join([floats("a", 3), floats("b", 4)], 0, "both"),

@@ -1,5 +1,5 @@
-/** Conformance cases of takeLines, join and joinedPart. */
-import { join, joinedPart, takeLines } from "../../../src/compiler/ops/index.ts";
+/** Conformance cases of spreadLines, collectLines, join and joinedPart. */
+import { collectLines, join, joinedPart, spreadLines } from "../../../src/compiler/ops/index.ts";
 import { type Case, floats, integers, listed } from "./case.ts";
 
 const ints = (...values: readonly number[]) => listed([values.length], values, "int32");
@@ -12,24 +12,33 @@ const sizes = [
 ];
 
 export const layoutCases = {
-  takeLines: [
-    { name: "a permutation", inputs: [floats([3, 2]), ints(2, 0, 1), ints(1, 2, 0)], build: takeLines },
-    { name: "places without a line", inputs: [floats([2, 3]), ints(-1, 1, -1, 0), ints(3, 1)], build: takeLines },
-    { name: "lines without a place", inputs: [floats([4, 2]), ints(3, 1), ints(-1, 1, -1, 0)], build: takeLines },
-    { name: "both", inputs: [floats([3, 2]), ints(-1, 2, 0), ints(2, -1, 1)], build: takeLines },
-    { name: "numbers", inputs: [floats([3]), ints(1, -1, 2), ints(-1, 0, 2)], build: takeLines },
-    { name: "lines of matrices", inputs: [floats([2, 2, 2]), ints(1, -1, 0), ints(2, 0)], build: takeLines },
+  spreadLines: [
+    { name: "a permutation", inputs: [floats([3, 2]), ints(2, 0, 1), ints(1, 2, 0)], build: spreadLines },
+    { name: "places to spare", inputs: [floats([2, 3]), ints(-1, 1, -1, 0), ints(3, 1)], build: spreadLines },
+    { name: "numbers", inputs: [floats([2]), ints(1, -1, 0), ints(2, 0)], build: spreadLines },
+    { name: "lines of matrices", inputs: [floats([2, 2, 2]), ints(1, -1, 0), ints(2, 0)], build: spreadLines },
     {
       name: "named sizes",
-      inputs: [
-        floats(["lines", 2]),
-        listed(["places"], [1, -1, 0, -1], "int32"),
-        listed(["lines"], [2, 0, -1], "int32"),
-      ],
-      build: takeLines,
+      inputs: [floats(["lines", 2]), listed(["places"], [1, -1, 0, -1], "int32"), listed(["lines"], [2, 0], "int32")],
+      build: spreadLines,
       sizes: [
         { lines: 2, places: 3 },
-        { lines: 3, places: 4 },
+        { lines: 2, places: 4 },
+      ],
+    },
+  ],
+  collectLines: [
+    { name: "a permutation", inputs: [floats([3, 2]), ints(2, 0, 1), ints(1, 2, 0)], build: collectLines },
+    { name: "places to spare", inputs: [floats([4, 2]), ints(3, 1), ints(-1, 1, -1, 0)], build: collectLines },
+    { name: "numbers", inputs: [floats([3]), ints(2, 0), ints(1, -1, 0)], build: collectLines },
+    { name: "lines of matrices", inputs: [floats([3, 2, 2]), ints(2, 0), ints(1, -1, 0)], build: collectLines },
+    {
+      name: "named sizes",
+      inputs: [floats(["places", 2]), listed(["lines"], [2, 0], "int32"), listed(["places"], [1, -1, 0, -1], "int32")],
+      build: collectLines,
+      sizes: [
+        { lines: 2, places: 3 },
+        { lines: 2, places: 4 },
       ],
     },
   ],
