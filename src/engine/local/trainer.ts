@@ -8,6 +8,7 @@ import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { SamplingVariant } from "../../nn/sampling.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
+import { addInPlace } from "../../nn/vector-kernels.ts";
 import type { ForwardBackwardResult, ScoringOptions, TokenBatch, TokenScores, TrainingGroup } from "../engine.ts";
 import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
 import type { BlockFeeds, BlockStates, Compute, Keeping } from "./compute.ts";
@@ -204,10 +205,11 @@ function stemBackward(
 
 /** Adds a gradient by the micro-batch's image features to what each image has so far. */
 function addToImages(totals: ReadonlyMap<string, Float32Array>, micro: MicroBatch, gradient: TensorData): void {
+  const data = gradient.data as Float32Array;
   let offset = 0;
   for (const image of micro.images) {
     const total = totals.get(image.sha256)!;
-    for (let i = 0; i < total.length; i++) total[i]! += gradient.data[offset + i]!;
+    addInPlace(total, data.subarray(offset, offset + total.length));
     offset += total.length;
   }
 }

@@ -19,10 +19,10 @@ export const layoutCases = {
     { name: "lines of matrices", inputs: [floats([2, 2, 2]), ints(1, -1, 0), ints(2, 0)], build: spreadLines },
     {
       name: "named sizes",
-      inputs: [floats(["lines", 2]), listed(["places"], [1, -1, 0, -1], "int32"), listed(["lines"], [2, 0], "int32")],
+      inputs: [floats(["lines", 2]), listed(["places"], [0, -1, 1, -1], "int32"), listed(["lines"], [0, 2], "int32")],
       build: spreadLines,
       sizes: [
-        { lines: 2, places: 3 },
+        { lines: 1, places: 2 },
         { lines: 2, places: 4 },
       ],
     },
@@ -34,10 +34,10 @@ export const layoutCases = {
     { name: "lines of matrices", inputs: [floats([3, 2, 2]), ints(2, 0), ints(1, -1, 0)], build: collectLines },
     {
       name: "named sizes",
-      inputs: [floats(["places", 2]), listed(["lines"], [2, 0], "int32"), listed(["places"], [1, -1, 0, -1], "int32")],
+      inputs: [floats(["places", 2]), listed(["lines"], [0, 2], "int32"), listed(["places"], [0, -1, 1, -1], "int32")],
       build: collectLines,
       sizes: [
-        { lines: 2, places: 3 },
+        { lines: 1, places: 2 },
         { lines: 2, places: 4 },
       ],
     },
