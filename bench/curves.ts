@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { StepBench } from "../src/recipes/bench.ts";
+import type { StepBench } from "../src/diagnostics/step-bench.ts";
 
 interface Setting {
   readonly what: string;

@@ -8,10 +8,10 @@ import { concreteShape } from "../src/compiler/interpret.ts";
 import { type MatmulAttrs, matmulOp } from "../src/compiler/ops/matmul.ts";
 import { apply, input, type Program, type Sizes, type Tensor, topologicalOrder } from "../src/compiler/tensor.ts";
 import { float32, sizeOf } from "../src/core/tensor-data.ts";
+import { headChunkRows } from "../src/engine/local/forward-backward.ts";
 import { matmulPeak } from "../src/engine/local/matmul-peak.ts";
 import { blockPrograms, lossProgram } from "../src/engine/local/programs.ts";
 import { timeProgram } from "../src/engine/local/time-program.ts";
-import { headLines } from "../src/engine/local/trainer.ts";
 import { openModel } from "../src/models/index.ts";
 
 const [checkpoint, ...numbers] = process.argv.slice(2);
@@ -21,12 +21,12 @@ const [prompts = 4, promptTokens = 147, completions = 8, completionTokens = 64] 
 const model = openModel(checkpoint);
 const { language } = model;
 const flat = prompts * (promptTokens + completions * (completionTokens - 1));
-const sizes: Sizes = { flat, chunk: headLines(model) };
+const sizes: Sizes = { flat, chunk: headChunkRows(model) };
 const kind = { packed: true, windowed: false, featured: false, adapters: null };
 const block = blockPrograms(model, language, kind, language.blockWeights);
 const sampling = { greedy: false, topK: 0, topP: false };
 const loss = lossProgram(model, sampling, "clip", plainVariant, language.headWeights);
-const chunks = (prompts * completions * completionTokens) / headLines(model);
+const chunks = (prompts * completions * completionTokens) / headChunkRows(model);
 
 interface Timed {
   readonly what: string;

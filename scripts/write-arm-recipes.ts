@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
 import { writeFileAtomic } from "../src/io/files.ts";
 import { applyOverride, parseOverride } from "../src/recipes/overrides.ts";
-import { type ArmFile, studySchema } from "../src/recipes/study/schema.ts";
+import { type ArmFile, studySchema } from "../src/study/schema.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const study = studySchema.parse(parse(readFileSync(join(root, "studies/four-dimensions.yaml"), "utf8")));

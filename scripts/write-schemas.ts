@@ -1,8 +1,8 @@
 /** Writes the JSON Schemas of study files and of viva's output files to docs/schemas. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { comparisonJsonSchema, probesJsonSchema, resultsJsonSchema } from "../src/evaluate/index.ts";
-import { studyJsonSchema } from "../src/recipes/study/schema.ts";
 import { studyResultsJsonSchema } from "../src/runs/study-results.ts";
+import { studyJsonSchema } from "../src/study/schema.ts";
 
 const folder = new URL("../docs/schemas/", import.meta.url);
 const schemas = {

@@ -5,7 +5,7 @@ import { interpret } from "../compiler/interpret.ts";
 import { sum } from "../compiler/ops/index.ts";
 import { input, type Params, type Program } from "../compiler/tensor.ts";
 import type { TensorData } from "../core/tensor-data.ts";
-import { Session } from "../runtime/session.ts";
+import { CompiledProgram } from "../runtime/session.ts";
 import {
   defaultLossNumbers,
   type KlEstimator,
@@ -121,9 +121,9 @@ const variants: readonly TokenLossVariant[] = [true, false].flatMap((onPolicy) =
   [null, ...klEstimators].map((klEstimator) => ({ ...plainVariant, onPolicy, klEstimator })),
 );
 
-const sessions = new Map<TokenLossVariant, Promise<Session>>();
+const sessions = new Map<TokenLossVariant, Promise<CompiledProgram>>();
 const sessionOf = (variant: TokenLossVariant) => {
-  const session = sessions.get(variant) ?? Session.compile(program("clip", variant), { threads: 1 });
+  const session = sessions.get(variant) ?? CompiledProgram.compile(program("clip", variant), { threads: 1 });
   sessions.set(variant, session);
   return session;
 };

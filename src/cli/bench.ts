@@ -2,9 +2,9 @@
 import { Command, Option } from "commander";
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
-import { benchSteps } from "../recipes/bench.ts";
-import { readRows } from "../recipes/rows.ts";
-import { locateModel } from "../recipes/sources.ts";
+import { benchSteps } from "../diagnostics/step-bench.ts";
+import { readPromptRows } from "../session/prompt-rows.ts";
+import { locateModel } from "../session/sources.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { deviceOption, downloadReporter } from "./options.ts";
 
@@ -47,7 +47,7 @@ export function benchCommand(interruption: Interruption): Command {
     .option("--micro-batch-tokens <n>", "tokens of one forward and backward pass", wholeNumber(1), 4096)
     .action((checkpoint: string, options: StepOptions) =>
       interruption.during(async (signal) => {
-        const rows = readRows(options.rows);
+        const rows = readPromptRows(options.rows);
         const lora = options.lora ? LORA : null;
         if (options.quantize !== undefined && lora === null) {
           throw new UserError("--quantize holds the frozen base in integers, which needs --lora to train anything");

@@ -13,7 +13,7 @@ import {
   leaksBetween,
   loadSplits,
 } from "../data/index.ts";
-import { locateDataset } from "../recipes/sources.ts";
+import { locateDataset } from "../session/sources.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
 import { downloadReporter } from "./options.ts";
 

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import type { EvalSummary } from "../evaluate/index.ts";
-import { type MilestoneItems, milestones, pairedChange } from "../recipes/run-statistics.ts";
+import { type MilestoneItems, milestones, pairedChange } from "../evaluate/run-statistics.ts";
 import { readJsonl } from "../runs/jsonl.ts";
 import { createReporter } from "../runs/reporter.ts";
 import { defaultRunFolder, runPaths } from "../runs/run-folder.ts";

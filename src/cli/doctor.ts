@@ -1,8 +1,8 @@
 /** viva doctor: what this machine has, which devices work, and how fast it is; or whether a recipe fits into its memory. */
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
-import { type Doctor, examine } from "../recipes/doctor.ts";
-import { examineRecipe, type RecipeDoctor } from "../recipes/doctor-recipe.ts";
+import { type Doctor, examine } from "../diagnostics/machine.ts";
+import { examineRecipe, type RecipeDoctor } from "../diagnostics/recipe-memory.ts";
 import { loadRecipe } from "../recipes/load.ts";
 import { collect, type Interruption } from "./arguments.ts";
 import { downloadReporter } from "./options.ts";

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../core/errors.ts";
-import { type DryRun, type DryStage, dryRun, type RewardSummary } from "../recipes/dry-run.ts";
+import { type DryRun, type DryStage, dryRun, type RewardSummary } from "../pipeline/dry-run.ts";
 import { loadRecipe } from "../recipes/load.ts";
-import { openSession } from "../recipes/session.ts";
+import { openSession } from "../session/session.ts";
 import { downloadReporter } from "./options.ts";
 
 export interface DryRunOptions {

@@ -15,8 +15,8 @@ import {
   readPredictions,
   withBaselineImages,
 } from "../evaluate/index.ts";
-import { type PromptName, questionsAskedBy, untunedModel } from "../recipes/checkpoint.ts";
-import { type EvaluationSource, openCheckpointSource, openEndpointSource } from "../recipes/evaluation-sources.ts";
+import { type PromptName, questionsAskedBy, untunedModel } from "../session/checkpoint.ts";
+import { type EvaluationSource, openCheckpointSource, openEndpointSource } from "../session/evaluation-sources.ts";
 import { downloadReporter } from "./options.ts";
 import type { QuestionOptions } from "./questions.ts";
 

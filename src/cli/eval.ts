@@ -12,7 +12,7 @@ import {
   type ProtocolName,
   sampleRecords,
 } from "../evaluate/index.ts";
-import { openVocabulary } from "../recipes/reward-services.ts";
+import { openVocabulary } from "../session/reward-services.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { answered, baselinesBeside, type EvalOptions } from "./eval-answers.ts";
 import { deviceOption, outOption, outputOption, promptOption, writeJson, writeJsonLines } from "./options.ts";

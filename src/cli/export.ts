@@ -1,6 +1,6 @@
 /** viva export: a checkpoint as an adapter or a whole model that other tools load. */
 import { Command, Option } from "commander";
-import { exportCheckpoint } from "../recipes/export.ts";
+import { exportCheckpoint } from "../export/export.ts";
 import { byteSize, type Interruption, wholeNumber } from "./arguments.ts";
 import { checkpointArgument, downloadReporter } from "./options.ts";
 

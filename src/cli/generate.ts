@@ -2,8 +2,8 @@
 import { Command } from "commander";
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
-import { openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
-import { type GeneratedRow, generateRows, readRows } from "../recipes/rows.ts";
+import { openCheckpoint, type PromptName } from "../session/checkpoint.ts";
+import { type GeneratedRow, generateRows, readPromptRows } from "../session/prompt-rows.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import {
   checkpointArgument,
@@ -53,7 +53,7 @@ export function generateCommand(interruption: Interruption): Command {
 async function generate(checkpoint: string, options: GenerateOptions, signal: AbortSignal): Promise<void> {
   const { numGenerations, maxCompletionLength, topP, topK, seed } = options;
   if (topP === 0) throw new UserError("--top-p must be above 0");
-  const rows = readRows(options.rows);
+  const rows = readPromptRows(options.rows);
   const temperature = options.temperature ?? (numGenerations === 1 ? 0 : 1);
   const opened = await openCheckpoint(checkpoint, { ...options, reporter: downloadReporter(), signal });
   try {

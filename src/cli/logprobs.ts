@@ -1,8 +1,8 @@
 /** viva logprobs: per-token log-probs of given completions. */
 import { Command } from "commander";
 import type { Device } from "../core/device.ts";
-import { openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
-import { readRows, type ScoredRow, scoreRows } from "../recipes/rows.ts";
+import { openCheckpoint, type PromptName } from "../session/checkpoint.ts";
+import { readPromptRows, type ScoredRow, scoreRows } from "../session/prompt-rows.ts";
 import type { Interruption } from "./arguments.ts";
 import {
   checkpointArgument,
@@ -30,7 +30,7 @@ export function logprobsCommand(interruption: Interruption): Command {
     .addOption(deviceOption())
     .action((checkpoint: string, options: LogprobsOptions) =>
       interruption.during(async (signal) => {
-        const rows = readRows(options.rows);
+        const rows = readPromptRows(options.rows);
         const opened = await openCheckpoint(checkpoint, { ...options, reporter: downloadReporter(), signal });
         try {
           const scored: ScoredRow[] = [];

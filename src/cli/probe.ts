@@ -14,10 +14,10 @@ import {
   readCalibration,
   runProbes,
 } from "../evaluate/index.ts";
-import { openCheckpoint, type PromptName } from "../recipes/checkpoint.ts";
-import { openProbeTools, type ProbeToolOptions } from "../recipes/probe-tools.ts";
-import { openVocabulary } from "../recipes/reward-services.ts";
-import { evaluationLength } from "../recipes/session.ts";
+import { evaluationLength } from "../recipes/stage-kinds.ts";
+import { openCheckpoint, type PromptName } from "../session/checkpoint.ts";
+import { openProbeTools, type ProbeToolOptions } from "../session/probe-tools.ts";
+import { openVocabulary } from "../session/reward-services.ts";
 import { collect, type Interruption, wholeNumber } from "./arguments.ts";
 import {
   checkpointArgument,

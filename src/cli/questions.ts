@@ -3,8 +3,8 @@ import { type Command, Option } from "commander";
 import { UserError } from "../core/errors.ts";
 import { loadDataset } from "../data/index.ts";
 import { protocols } from "../evaluate/index.ts";
-import { evaluationSubset } from "../recipes/examples.ts";
-import { locateDataset } from "../recipes/sources.ts";
+import { evaluationSubset } from "../session/examples.ts";
+import { locateDataset } from "../session/sources.ts";
 import { wholeNumber } from "./arguments.ts";
 import { downloadReporter } from "./options.ts";
 

@@ -3,10 +3,10 @@ import { existsSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
-import { runImages } from "../recipes/run-images.ts";
-import { compareArms, milestones, runStatistics } from "../recipes/run-statistics.ts";
+import { compareArms, milestones, runStatistics } from "../evaluate/run-statistics.ts";
 import { writeReport } from "../report/index.ts";
 import { isRun, runPaths } from "../runs/run-folder.ts";
+import { runImages } from "../session/run-images.ts";
 
 interface ReportOptions {
   readonly out?: string;

@@ -5,9 +5,9 @@ import { basename, resolve } from "node:path";
 import { Command } from "commander";
 import type { Device } from "../core/device.ts";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
-import { type OpenedCheckpoint, openCheckpoint } from "../recipes/checkpoint.ts";
-import { hashModel } from "../recipes/model-hash.ts";
 import { startServer } from "../server/server.ts";
+import { type OpenedCheckpoint, openCheckpoint } from "../session/checkpoint.ts";
+import { hashModel } from "../session/content-hashes.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { checkpointArgument, deviceOption, downloadReporter } from "./options.ts";
 

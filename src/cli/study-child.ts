@@ -1,8 +1,8 @@
 /** Trains in a child process, so that a run which crashes or runs out of memory takes nothing with it. */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import type { RunOutcome, TrainRun } from "../recipes/study/execute.ts";
 import type { StepInfo } from "../runs/reporter.ts";
+import type { RunOutcome, TrainRun } from "../study/execute.ts";
 
 /** Of what a child writes to stderr, the last so many characters are kept. */
 const KEPT = 4000;

@@ -1,8 +1,9 @@
 /** A study's plan and results as text and as JSON. */
-import type { Study } from "../recipes/study/load.ts";
-import type { PlannedRun } from "../recipes/study/plan.ts";
-import { sharedRuns } from "../recipes/study/results.ts";
+
 import type { StudyArm, StudyResults } from "../runs/study-results.ts";
+import type { Study } from "../study/load.ts";
+import type { PlannedRun } from "../study/plan.ts";
+import { sharedRuns } from "../study/results.ts";
 
 export interface Plan {
   readonly study: Study;

@@ -5,10 +5,10 @@
 import { fork } from "node:child_process";
 import { Command } from "commander";
 import { messageOf, RunError } from "../core/errors.ts";
-import { type StageTiming, type TimeStage, timeStage } from "../recipes/study/estimate.ts";
+import { type StageTiming, type TimeStage, timeStage } from "../study/estimate.ts";
 import type { Interruption } from "./arguments.ts";
 
-type Asked = Parameters<TimeStage>;
+type StageToTime = Parameters<TimeStage>;
 type Answer = { readonly timing: StageTiming } | { readonly message: string };
 
 const NAME = "study-timing";
@@ -33,7 +33,7 @@ export function timeInChild(signal: AbortSignal): TimeStage {
         if ("timing" in answer) resolve(answer.timing);
         else reject(new RunError(answer.message));
       });
-      child.send(asked satisfies Asked);
+      child.send(asked satisfies StageToTime);
     });
 }
 
@@ -44,7 +44,7 @@ export function studyTimingCommand(interruption: Interruption): Command {
       if (process.send === undefined) throw new RunError(`${NAME}: started by viva study alone`);
       // Nobody waits for the answer any more.
       process.once("disconnect", () => process.exit(1));
-      const [recipe, stage] = await new Promise<Asked>((resolve) => process.once("message", resolve as never));
+      const [recipe, stage] = await new Promise<StageToTime>((resolve) => process.once("message", resolve as never));
       const answer: Answer = await timeStage(recipe, stage, signal).then(
         (timing) => ({ timing }),
         (error: unknown) => ({ message: messageOf(error) }),

@@ -2,8 +2,14 @@
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { RunError, UserError } from "../core/errors.ts";
-import { estimateRun, remainingSeconds, timeStages } from "../recipes/study/estimate.ts";
-import { executeRuns } from "../recipes/study/execute.ts";
+import { writeStudyReport } from "../report/index.ts";
+import { replaceFile } from "../runs/durable.ts";
+import { acquireLock } from "../runs/lock.ts";
+import { createReporter, type Reporter, type StepInfo } from "../runs/reporter.ts";
+import { defaultRunFolder } from "../runs/run-folder.ts";
+import type { StudyResults } from "../runs/study-results.ts";
+import { estimateRun, remainingSeconds, timeStages } from "../study/estimate.ts";
+import { executeRuns } from "../study/execute.ts";
 import {
   createStudy,
   isFinished,
@@ -13,16 +19,10 @@ import {
   type StudyPaths,
   studyPaths,
   writeTimings,
-} from "../recipes/study/folder.ts";
-import { loadStudy, type Study, withNeeded } from "../recipes/study/load.ts";
-import { type PlannedRun, planRuns } from "../recipes/study/plan.ts";
-import { studyResults } from "../recipes/study/results.ts";
-import { writeStudyReport } from "../report/index.ts";
-import { replaceFile } from "../runs/durable.ts";
-import { acquireLock } from "../runs/lock.ts";
-import { createReporter, type Reporter, type StepInfo } from "../runs/reporter.ts";
-import { defaultRunFolder } from "../runs/run-folder.ts";
-import type { StudyResults } from "../runs/study-results.ts";
+} from "../study/folder.ts";
+import { loadStudy, type Study, withNeeded } from "../study/load.ts";
+import { type PlannedRun, planRuns } from "../study/plan.ts";
+import { studyResults } from "../study/results.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
 import { trainInChild } from "./study-child.ts";
 import { clock, type Plan, planRecord, planText, resultText } from "./study-text.ts";

@@ -6,14 +6,14 @@ import {
   add,
   argmax,
   cast,
+  concatDynamic,
   cumulativeSum,
   exp,
-  join,
-  joinedPart,
   log,
   mul,
   onesLike,
   ops,
+  splitPart,
   stopGradient,
   sum,
 } from "./ops/index.ts";
@@ -63,15 +63,15 @@ describe("grad", () => {
   });
 
   test("gradients of all parts of a joined tensor are joined, not added", () => {
-    const joined = join([z, exp(z)], 0, "both");
-    const [first, second] = [0, 1].map((part) => joinedPart(joined, 0, ["n", "n"], part)) as [Tensor, Tensor];
+    const joined = concatDynamic([z, exp(z)], 0, "both");
+    const [first, second] = [0, 1].map((part) => splitPart(joined, 0, ["n", "n"], part)) as [Tensor, Tensor];
     const [dJoined, dz] = grad(sum(add(mul(first, first), second)), [joined, z]);
     expectValues(dJoined!, [14, 16, 1, 1]);
     expectValues(
       dz!,
       [7, 8].map((v) => 2 * v + Math.exp(v)),
     );
-    expect(dJoined!.op).toBe(ops.join);
+    expect(dJoined!.op).toBe(ops.concatDynamic);
     const [twice] = grad(sum(add(first, mul(first, first))), [joined]);
     expectValues(twice!, [15, 17, 0, 0]);
   });

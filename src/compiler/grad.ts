@@ -1,7 +1,9 @@
 /** Reverse-mode differentiation: adds the nodes of a scalar's (or a cotangent's) gradient to the graph. */
+
+import { addConcatenated } from "./ops/concat-dynamic.ts";
 import { onesLike, zerosLike } from "./ops/index.ts";
-import { addJoined } from "./ops/join.ts";
-import { formatShape, sameShape, type Tensor, topologicalOrder } from "./tensor.ts";
+import { formatShape, sameShape } from "./spec.ts";
+import { type Tensor, topologicalOrder } from "./tensor.ts";
 
 /** Gradients of a scalar loss with respect to each tensor of `wrt`; zeros where the loss does not depend on it. */
 export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
@@ -22,7 +24,7 @@ export function vjp(outputs: readonly Tensor[], cotangents: readonly Tensor[], w
       );
     }
     const sum = accumulated.get(node);
-    accumulated.set(node, sum === undefined ? cotangent : addJoined(sum, cotangent));
+    accumulated.set(node, sum === undefined ? cotangent : addConcatenated(sum, cotangent));
   };
   for (const [i, output] of outputs.entries()) accumulate(output, cotangents[i]!);
   for (const node of order.reverse()) {

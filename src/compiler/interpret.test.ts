@@ -1,7 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { float32, int32, type TensorData, tensorData } from "../core/tensor-data.ts";
 import { bindSizes, concreteShape, interpret } from "./interpret.ts";
-import { add, argmax, broadcastTo, gather, max, mul, pick, reshape, scatterAdd, zerosLike } from "./ops/index.ts";
+import {
+  add,
+  argmax,
+  broadcastTo,
+  gather,
+  max,
+  mul,
+  reshape,
+  scatterAdd,
+  takeAlongLastAxis,
+  zerosLike,
+} from "./ops/index.ts";
 import { constant, input, scalar, type Tensor } from "./tensor.ts";
 
 const rows = input("rows", "float32", ["n", 2]);
@@ -52,7 +63,7 @@ describe("interpret", () => {
       const at = (t: Tensor) => () => interpret({ inputs: { values, vectors, index }, outputs: { t } }, feeds);
       expect(at(gather(values, index))).toThrow(`gather: index ${i} is not in [0, 1)`);
       expect(at(scatterAdd(index, values, [1]))).toThrow(`scatterAdd: index ${i} is not in [0, 1)`);
-      expect(at(pick(vectors, index))).toThrow(`pick: index ${i} is not in [0, 1)`);
+      expect(at(takeAlongLastAxis(vectors, index))).toThrow(`takeAlongLastAxis: index ${i} is not in [0, 1)`);
     }
   });
 

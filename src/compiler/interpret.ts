@@ -1,6 +1,7 @@
 /** The reference interpreter: evaluates a program node by node, in float64 when asked. */
 import { allocate, type TensorData } from "../core/tensor-data.ts";
-import { type Dim, formatShape, inputOp, type Params, type Program, type Tensor, topologicalOrder } from "./tensor.ts";
+import { type Dim, formatShape } from "./spec.ts";
+import { inputOp, type Params, type Program, type Tensor, topologicalOrder } from "./tensor.ts";
 
 /** Evaluates all outputs; `precision: "float64"` widens every float input and constant first. */
 export function interpret(

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { add, exp, join, matmul, mul, reshape } from "./ops/index.ts";
+import { add, concatDynamic, exp, matmul, mul, reshape } from "./ops/index.ts";
 import { programMemory } from "./program-memory.ts";
 import { input } from "./tensor.ts";
 
@@ -24,7 +24,7 @@ test("outputs live to the end, equal nodes run once, reshapes are no copies", ()
 });
 
 test("sizes that reshapes and joins make are found, others must be given", () => {
-  const y = join([reshape(x, ["m", 2]), reshape(x, ["m", 2])], 0, "both");
+  const y = concatDynamic([reshape(x, ["m", 2]), reshape(x, ["m", 2])], 0, "both");
   expect(programMemory({ inputs, outputs: { y } }, { n: 10 }).sizes).toEqual({ n: 10, m: 20, both: 40 });
   expect(() => programMemory({ inputs, outputs: { y: exp(x) } }, {})).toThrow(
     'internal: the size "n" of input is not known',

@@ -1,5 +1,5 @@
 /** What a run of a program takes in memory, from its graph and its run-time sizes alone: nothing is computed. */
-import { joinOp } from "./ops/join.ts";
+import { concatDynamicOp } from "./ops/concat-dynamic.ts";
 import { reshapeOp } from "./ops/shape.ts";
 import { constantOp, inputOp, type Program, type Sizes, type Tensor, topologicalOrder } from "./tensor.ts";
 
@@ -74,7 +74,7 @@ function learnSize({ op, shape, inputs, attrs }: Tensor, sizes: Record<string, n
   if (unknown.length === 0) return;
   const dims = (t: { readonly shape: Tensor["shape"] }) =>
     t.shape.map((dim) => (typeof dim === "number" ? dim : sizes[dim]!));
-  if (op === joinOp) {
+  if (op === concatDynamicOp) {
     sizes[unknown[0]!] = inputs.reduce((sum, t) => sum + dims(t)[attrs.axis]!, 0);
   } else if (op === reshapeOp && unknown.length === 1) {
     const rest = dims({ shape: shape.filter((dim) => dim !== unknown[0]) }).reduce((a, b) => a * b, 1);

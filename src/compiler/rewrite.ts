@@ -1,10 +1,10 @@
 /** Rewrites graphs: the same outputs with some nodes replaced; what no replacement touches stays the same node. */
 import type { TensorData } from "../core/tensor-data.ts";
-import { adaptedMatmulOp } from "./ops/adapted.ts";
+import { splitPartOp } from "./ops/concat-dynamic.ts";
 import { addOp, elementwiseOps } from "./ops/elementwise.ts";
 import { gather, gatherOp } from "./ops/gather.ts";
-import { joinedPartOp } from "./ops/join.ts";
-import { fitsFewLines, matmulOp, withFewLines } from "./ops/matmul.ts";
+import { loraMatmulOp } from "./ops/lora-matmul.ts";
+import { fitsSmallBatch, matmulOp, withSmallBatch } from "./ops/matmul.ts";
 import { dequantize, dequantizeOp, quantizedMatmul } from "./ops/quantized.ts";
 import { reshapeOp, transpose, transposeOp } from "./ops/shape.ts";
 import {
@@ -51,7 +51,7 @@ export function withQuantizedWeights(program: Program, constants: Params<TensorD
       const [packed, scales] = x!.inputs as [Tensor, Tensor];
       return dequantize(gather(packed, weight!), gather(scales, weight!), x!.attrs.bits);
     }
-    if (node.op === matmulOp && weight!.op === dequantizeOp && isConstant(weight!.inputs[0]!) && fitsFewLines(node)) {
+    if (node.op === matmulOp && weight!.op === dequantizeOp && isConstant(weight!.inputs[0]!) && fitsSmallBatch(node)) {
       return quantizedMatmul(x!, weight!.inputs[0]!, weight!.inputs[1]!, weight!.attrs.bits);
     }
     return held.get(original) ?? node;
@@ -67,7 +67,7 @@ const isConstant = (t: Tensor) => t.op === constantOp;
  * more to compute again than to keep, met first on the way from the gradients, and in place of such a product and what is
  * added to it only their sum. What else the gradients need of the forward graph is cheap to compute again from these.
  */
-export function worthKeeping(y: Tensor, gradients: readonly Tensor[]): Tensor[] {
+export function selectSavedActivations(y: Tensor, gradients: readonly Tensor[]): Tensor[] {
   const forward = new Set(topologicalOrder([y]));
   const found = new Set<Tensor>();
   const seen = new Set<Tensor>();
@@ -86,7 +86,7 @@ export function worthKeeping(y: Tensor, gradients: readonly Tensor[]): Tensor[] 
  * 2026-11-28).
  */
 const COSTLY_INNER_SIZE = 256;
-const productOps: ReadonlySet<Op> = new Set<Op>([matmulOp, adaptedMatmulOp]);
+const productOps: ReadonlySet<Op> = new Set<Op>([matmulOp, loraMatmulOp]);
 
 function isCostly({ op, inputs, attrs }: Tensor): boolean {
   if (!productOps.has(op)) return false;
@@ -105,12 +105,12 @@ function summands(node: Tensor): readonly Tensor[] {
 }
 
 /**
- * The program for inputs of few lines: a product with a fed weight packs the lines, not the weight, and leaves a column for
- * every line. What is then computed number by number stays in columns, up to the next product or whatever needs lines.
+ * The program for inputs of few rows: a product with a fed weight packs the rows, not the weight, and leaves a column for
+ * every row. What is then computed number by number stays in columns, up to the next product or whatever needs rows.
  */
-export function forFewLines(program: Program): Program {
+export function forSmallBatch(program: Program): Program {
   const outputs = rewrite(program.outputs, (_, node) => {
-    if (node.op === matmulOp && node.inputs[1]!.op === inputOp) return withFewLines(node);
+    if (node.op === matmulOp && node.inputs[1]!.op === inputOp) return withSmallBatch(node);
     return inColumns(node);
   });
   return { inputs: program.inputs, outputs };
@@ -120,8 +120,8 @@ export function forFewLines(program: Program): Program {
 function inColumns(node: Tensor): Tensor {
   const isColumns = (t: Tensor) => t.op === transposeOp && t.shape.length === 2;
   const { op, inputs, attrs } = node;
-  if (op === joinedPartOp && isColumns(inputs[0]!)) {
-    return transpose(apply(joinedPartOp, inputs[0]!.inputs, { ...attrs, axis: 1 - attrs.axis }), [1, 0]);
+  if (op === splitPartOp && isColumns(inputs[0]!)) {
+    return transpose(apply(splitPartOp, inputs[0]!.inputs, { ...attrs, axis: 1 - attrs.axis }), [1, 0]);
   }
   if (!elementwiseOps.has(op) || !inputs.every((t) => isColumns(t) || isScalarConstant(t))) return node;
   if (!inputs.some(isColumns)) return node;

@@ -1,14 +1,7 @@
 /** The graph: a tensor is an immutable node (an op applied to tensors), a program is its named outputs. */
 import type { DType, TensorData } from "../core/tensor-data.ts";
 import type { OnnxGraph } from "./onnx/graph.ts";
-
-/** A size: a number, or the name of one known only at run time ("tokens"). */
-export type Dim = number | string;
-
-export interface TensorSpec {
-  readonly dtype: DType;
-  readonly shape: readonly Dim[];
-}
+import type { Dim, TensorSpec } from "./spec.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: attrs are erased where nodes of different ops meet
 export interface Tensor<A = any> extends TensorSpec {
@@ -115,13 +108,4 @@ export function topologicalOrder(outputs: readonly Tensor[]): Tensor[] {
     }
   }
   return order;
-}
-
-/** "[tokens, 256]" */
-export function formatShape(shape: readonly Dim[]): string {
-  return `[${shape.join(", ")}]`;
-}
-
-export function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
-  return a.length === b.length && a.every((dim, i) => dim === b[i]);
 }

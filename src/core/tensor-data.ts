@@ -56,3 +56,14 @@ export function broadcastStrides(shape: readonly number[]): number[] {
   }
   return strides;
 }
+
+/** All arrays after another. */
+export function concatenated(arrays: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(arrays.reduce((total, array) => total + array.length, 0));
+  let offset = 0;
+  for (const array of arrays) {
+    all.set(array, offset);
+    offset += array.length;
+  }
+  return all;
+}

@@ -5,13 +5,13 @@ import type { TokenLossName } from "../algorithms/index.ts";
 import type { Prompt, RolloutResult, SamplingOptions } from "../core/records.ts";
 
 /** The distribution that completions are scored under: for rollouts, the one they were sampled from. */
-export interface ScoringOptions extends Pick<SamplingOptions, "temperature" | "topP" | "topK"> {
+export interface LogProbOptions extends Pick<SamplingOptions, "temperature" | "topP" | "topK"> {
   /** Sampling never gives image placeholders; the plain softmax of other tools, and of supervised targets, counts them. */
   readonly allowVisionTokens?: boolean;
 }
 
 /** The model's own softmax. */
-export const plainScoring: ScoringOptions = { temperature: 1, topP: 1, topK: 0, allowVisionTokens: true };
+export const plainScoring: LogProbOptions = { temperature: 1, topP: 1, topK: 0, allowVisionTokens: true };
 
 export interface TrainingCompletion {
   readonly tokenIds: Int32Array;
@@ -34,7 +34,7 @@ export interface TrainingGroup {
 
 export interface TokenBatch {
   readonly groups: readonly TrainingGroup[];
-  readonly scoring: ScoringOptions;
+  readonly scoring: LogProbOptions;
   readonly loss: {
     readonly name: TokenLossName;
     readonly variant: TokenLossVariant;
@@ -75,7 +75,7 @@ export interface OptimResult {
 export interface Policy {
   sample(prompts: readonly Prompt[], o: SamplingOptions): AsyncIterable<RolloutResult>;
   /** Log-probs of given completions; weights and advantages are not read. */
-  logProbs(groups: readonly TrainingGroup[], o: ScoringOptions): Promise<TokenScores>;
+  logProbs(groups: readonly TrainingGroup[], o: LogProbOptions): Promise<TokenScores>;
 }
 
 /** A token of one of a prompt's completions, as soon as it is there. */

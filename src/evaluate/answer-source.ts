@@ -4,8 +4,8 @@ import type { AnswerStyle } from "../answers/tags.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import type { Policy } from "../engine/engine.ts";
+import type { Prediction } from "./answers.ts";
 import type { Decoding } from "./conditions.ts";
-import type { Prediction } from "./score.ts";
 
 /** Answers still wanted: of the example at `index` those with these numbers, counted from 0. */
 export interface Wanted {

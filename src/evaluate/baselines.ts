@@ -2,10 +2,7 @@
 import { optionLetter, referenceOption } from "../answers/choice.ts";
 import { normalise } from "../answers/normalise.ts";
 import type { Example } from "../core/records.ts";
-import type { Answers } from "./evaluate.ts";
-
-/** Answers that a model's stand beside, by baseline name. */
-export type BaselineAnswers = Readonly<Record<string, Answers>>;
+import type { BaselineAnswers } from "./answers.ts";
 
 /** Gives an answer to a question. */
 export type Baseline = (example: Example) => string;

@@ -1,8 +1,8 @@
 /** Bootstrap intervals over subjects, never over rows: rows of one image are not independent. */
 import { randomKey, uint32 } from "../core/random.ts";
-import type { Interval } from "../runs/run-statistics.ts";
+import type { Interval } from "../runs/statistics-records.ts";
 
-export type { Interval } from "../runs/run-statistics.ts";
+export type { Interval } from "../runs/statistics-records.ts";
 
 export interface BootstrapOptions {
   /** 2,000 unless said otherwise. */

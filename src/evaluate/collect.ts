@@ -2,9 +2,8 @@
 import { messageOf, RunError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import type { AnswerSource } from "./answer-source.ts";
-import type { Answers } from "./evaluate.ts";
+import type { Answers, Prediction } from "./answers.ts";
 import type { PartialAnswers } from "./partial.ts";
-import type { Prediction } from "./score.ts";
 
 export interface CollectOptions {
   /** Where answers are kept as they come; without it an interruption loses them. */

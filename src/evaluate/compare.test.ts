@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { Arm } from "./compare.ts";
+import type { ComparedRun } from "./compare.ts";
 import {
   type Conditions,
   compareEvaluations,
@@ -20,7 +20,7 @@ const conditions: Conditions = {
 };
 
 /** An arm that answers the golden's questions right where `right` says so. */
-function arm(label: string, right: readonly number[], more: Partial<Arm> = {}): Arm {
+function arm(label: string, right: readonly number[], more: Partial<ComparedRun> = {}): ComparedRun {
   const examples = right.map((_, i) => ({
     id: `q${i}`,
     subjectId: golden.subjects[i] as string,
@@ -35,7 +35,7 @@ function arm(label: string, right: readonly number[], more: Partial<Arm> = {}): 
   return { label, protocol: "viva", items: scoreItems(examples, answers, { style: "plain" }), conditions, ...more };
 }
 
-const arms: readonly Arm[] = golden.arms.map((right: number[], i: number) => arm(`arm-${i}`, right));
+const arms: readonly ComparedRun[] = golden.arms.map((right: number[], i: number) => arm(`arm-${i}`, right));
 
 describe("compareEvaluations", () => {
   it("gives what statsmodels gives for differences, McNemar's test, Holm's correction and clustered errors", () => {
@@ -80,7 +80,7 @@ describe("compareEvaluations", () => {
 
   const other = (changes: Partial<Conditions>) => ({ ...arms[1]!, conditions: { ...conditions, ...changes } });
   const items = arms[1]!.items;
-  it.each<[string, Arm, RegExp]>([
+  it.each<[string, ComparedRun, RegExp]>([
     ["fewer questions", { ...arms[1]!, items: items.slice(1) }, /arm-1 answers 119 .* lacks 1 of the 120 .* "q0"/],
     [
       "other answers",

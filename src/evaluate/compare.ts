@@ -16,7 +16,7 @@ import { holm } from "./statistics.ts";
 import { SUBSETS } from "./summary.ts";
 
 /** One evaluation as it was recorded. */
-export interface Arm {
+export interface ComparedRun {
   readonly label: string;
   readonly protocol: string;
   readonly items: readonly EvalItem[];
@@ -70,7 +70,7 @@ const STRATA = ["content_type", "question_type", "modality"] as const;
  * protocol, or were asked under other conditions than `allow` names.
  */
 export function compareEvaluations(
-  arms: readonly Arm[],
+  arms: readonly ComparedRun[],
   o: { readonly allow?: readonly ConditionName[]; readonly resamples?: number } = {},
 ): Comparison {
   const { allow = [], resamples = 2000 } = o;
@@ -122,7 +122,7 @@ export function compareEvaluations(
 }
 
 /** The differences that are allowed; throws for any other. */
-function checkedDifferences(reference: Arm, arm: Arm, allow: readonly ConditionName[]) {
+function checkedDifferences(reference: ComparedRun, arm: ComparedRun, allow: readonly ConditionName[]) {
   const both = `${reference.label} and ${arm.label}`;
   if (reference.protocol !== arm.protocol) {
     throw new UserError(`${both} were scored under other protocols: ${reference.protocol} and ${arm.protocol}`);
@@ -139,7 +139,7 @@ function checkedDifferences(reference: Arm, arm: Arm, allow: readonly ConditionN
 }
 
 /** Records without conditions, of earlier versions, may differ in everything but the questions, which the items show. */
-function differencesOf(a: Arm, b: Arm): readonly ConditionDifference[] {
+function differencesOf(a: ComparedRun, b: ComparedRun): readonly ConditionDifference[] {
   if (a.conditions !== null && b.conditions !== null) return conditionDifferences(a.conditions, b.conditions);
   const without = a.conditions === null ? a.label : b.label;
   const what = `${without} does not tell: evaluate it again`;
@@ -147,7 +147,7 @@ function differencesOf(a: Arm, b: Arm): readonly ConditionDifference[] {
 }
 
 /** The arm's items in the reference's order. */
-function inOrder(reference: Arm, arm: Arm): readonly EvalItem[] {
+function inOrder(reference: ComparedRun, arm: ComparedRun): readonly EvalItem[] {
   const byId = new Map(arm.items.map((item) => [item.example_id, item]));
   const missing = reference.items.filter(({ example_id }) => !byId.has(example_id));
   if (missing.length > 0 || byId.size !== reference.items.length) {

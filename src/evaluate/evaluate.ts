@@ -1,18 +1,18 @@
 /** Evaluates a policy on examples: their answers, scored item by item, beside the baselines. */
 import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
 import type { PromptStyle } from "../answers/prompts.ts";
-import type { AnswerStyle } from "../answers/tags.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import type { Policy } from "../engine/engine.ts";
 import { policySource } from "./answer-source.ts";
-import { type BaselineAnswers, baselineAnswers, trainBaselines } from "./baselines.ts";
+import type { Answers, BaselineAnswers } from "./answers.ts";
+import { baselineAnswers, trainBaselines } from "./baselines.ts";
 import { type CollectOptions, collectAnswers, countBy } from "./collect.ts";
 import { type Conditions, type Decoding, decodingOf } from "./conditions.ts";
 import { summariseFacts } from "./facts.ts";
 import type { ProtocolName } from "./protocols/index.ts";
 import { summariseSampled } from "./sampled.ts";
-import { type EvalItem, type Prediction, scoreBaselines, scoreItems } from "./score.ts";
+import { type EvalItem, scoreBaselines, scoreItems } from "./score.ts";
 import { type EvalSummary, summarise } from "./summary.ts";
 
 /** What is known of answers, whoever gave them. */
@@ -40,13 +40,6 @@ export interface AnsweringOptions extends CollectOptions {
 }
 
 export type EvaluationOptions = ScoringOptions & AnsweringOptions;
-
-/** One or more predictions for each example, in the examples' order, and the form they were asked for. */
-export interface Answers {
-  readonly predictions: readonly (readonly Prediction[])[];
-  readonly style: AnswerStyle;
-  readonly thinkOpened: boolean;
-}
 
 export interface Evaluation {
   readonly items: readonly EvalItem[];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Example } from "../core/records.ts";
-import { openVocabulary } from "../recipes/reward-services.ts";
+import { openVocabulary } from "../session/reward-services.ts";
 import { factScore, summariseFacts } from "./index.ts";
 
 const example: Example = {

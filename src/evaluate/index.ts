@@ -5,10 +5,11 @@ export {
   policySource,
   type Wanted,
 } from "./answer-source.ts";
-export { type BaselineAnswers, type Baselines, baselineAnswers, questionType, trainBaselines } from "./baselines.ts";
+export type { Answers, BaselineAnswers, Prediction } from "./answers.ts";
+export { type Baselines, baselineAnswers, questionType, trainBaselines } from "./baselines.ts";
 export { bootstrapMean, bootstrapMeans, type Interval, pairedBootstrap } from "./bootstrap.ts";
 export { type CollectOptions, collectAnswers } from "./collect.ts";
-export { type Arm, type Comparison, compareEvaluations, comparisonJsonSchema } from "./compare.ts";
+export { type ComparedRun, type Comparison, compareEvaluations, comparisonJsonSchema } from "./compare.ts";
 export { formatComparison } from "./comparison-table.ts";
 export {
   CONDITIONS,
@@ -23,7 +24,6 @@ export {
 } from "./conditions.ts";
 export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
 export {
-  type Answers,
   answerQuestions,
   type Evaluation,
   type EvaluationOptions,
@@ -34,7 +34,7 @@ export { type FactSummary, factScore, summariseFacts } from "./facts.ts";
 export { findImageBaselines, type ImageBaselineName, withBaselineImages } from "./image-baselines.ts";
 export { nearestNeighbour } from "./nearest.ts";
 export { type PairedComparison, paired, verdictOf } from "./paired.ts";
-export { type Asked, openPartial, type PartialAnswers } from "./partial.ts";
+export { openPartial, type PartialAnswers, type PartialHeader } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";
 export { readCalibration } from "./probes/calibration.ts";
 export { type ProbeName, probes } from "./probes/index.ts";
@@ -46,7 +46,7 @@ export { findProtocol, type Protocol, type ProtocolName, protocols } from "./pro
 export { readEvaluation } from "./read-evaluation.ts";
 export { type EvaluationResults, evaluationResults, resultsJsonSchema, resultsSchema } from "./results.ts";
 export { sampleRecords } from "./samples.ts";
-export { type EvalItem, type Prediction, type ScoreOptions, scoreBaselines, scoreItems } from "./score.ts";
+export { type EvalItem, type ScoreOptions, scoreBaselines, scoreItems } from "./score.ts";
 export { holm, mcnemarExact, minimalDetectableDifference, wilson } from "./statistics.ts";
 export { breakdown, type EvalSummary, type SubsetSummary, summarise } from "./summary.ts";
 export { formatSummary } from "./table.ts";

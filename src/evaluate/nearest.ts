@@ -3,7 +3,8 @@ import { normalisedTokens } from "../answers/normalise.ts";
 import { permutation, randomKey } from "../core/random.ts";
 import type { Example, ImageRef } from "../core/records.ts";
 import { imageVectors } from "../data/index.ts";
-import { amongOptions, type BaselineAnswers, baselineAnswers, rightPositions } from "./baselines.ts";
+import type { BaselineAnswers } from "./answers.ts";
+import { amongOptions, baselineAnswers, rightPositions } from "./baselines.ts";
 import { textSimilarity } from "./text-similarity.ts";
 
 /** Training images that are looked at; of more a fixed random choice with their questions, so that time stays bounded. */

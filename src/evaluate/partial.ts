@@ -4,10 +4,10 @@ import { isDeepStrictEqual } from "node:util";
 import { UserError } from "../core/errors.ts";
 import { openJsonl, readJsonl } from "../runs/jsonl.ts";
 import { acquireLock } from "../runs/lock.ts";
-import type { Prediction } from "./score.ts";
+import type { Prediction } from "./answers.ts";
 
 /** All that decides the answers: who answered (by content), the questions, the prompt, the decoding, the images. */
-export type Asked = Readonly<Record<string, unknown>>;
+export type PartialHeader = Readonly<Record<string, unknown>>;
 
 /** A file of answers, held by one process until it is closed. */
 export interface PartialAnswers {
@@ -34,7 +34,7 @@ interface AnswerLine {
  * Opens or makes the file. Throws UserError where it holds answers to something else, naming what differs, and where
  * another process is writing it. A last line that a kill cut short is dropped.
  */
-export function openPartial(path: string, asked: Asked): PartialAnswers {
+export function openPartial(path: string, asked: PartialHeader): PartialAnswers {
   const lock = acquireLock(`${path}.lock`);
   try {
     const lines = existsSync(path) ? readJsonl(path) : [];
@@ -74,7 +74,7 @@ export function openPartial(path: string, asked: Asked): PartialAnswers {
   }
 }
 
-function checkSame(path: string, first: Readonly<Record<string, unknown>>, asked: Asked): void {
+function checkSame(path: string, first: Readonly<Record<string, unknown>>, asked: PartialHeader): void {
   const remedy = "delete it to start anew, or name another --out";
   const before = first["asked"];
   if (first["kind"] !== "asked" || typeof before !== "object" || before === null) {

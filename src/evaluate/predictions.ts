@@ -5,7 +5,7 @@ import type { AnswerStyle } from "../answers/tags.ts";
 import { messageOf, UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import { nearest } from "../core/suggest.ts";
-import type { Answers } from "./evaluate.ts";
+import type { Answers } from "./answers.ts";
 
 const rowSchema = z.looseObject({
   kind: z.string().optional(),

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { UserError } from "../core/errors.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import { isRun, runPaths } from "../runs/run-folder.ts";
-import type { Arm } from "./compare.ts";
+import type { ComparedRun } from "./compare.ts";
 import type { EvalItem } from "./score.ts";
 import type { EvalSummary } from "./summary.ts";
 
@@ -17,7 +17,7 @@ export interface ReadOptions {
 type Line = Readonly<Record<string, unknown>> & { readonly kind?: string; readonly step?: number };
 
 /** The evaluation in a file or a run folder; throws UserError where there is none, or none of that protocol or step. */
-export function readEvaluation(path: string, label: string, o: ReadOptions = {}): Arm {
+export function readEvaluation(path: string, label: string, o: ReadOptions = {}): ComparedRun {
   const file = isRun(path) ? runPaths(path).evals : path;
   if (!existsSync(file)) {
     throw new UserError(

@@ -2,10 +2,10 @@
 import { normalise } from "../answers/normalise.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import type { Example } from "../core/records.ts";
+import type { Prediction } from "./answers.ts";
 import { bootstrapMeans, type Interval } from "./bootstrap.ts";
 import { majorityIndex, passAtK } from "./metrics.ts";
 import { type ProtocolName, protocols } from "./protocols/index.ts";
-import type { Prediction } from "./score.ts";
 
 export interface SampledSummary {
   /** Answers to each question. */

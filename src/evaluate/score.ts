@@ -5,21 +5,9 @@ import { exactMatch, tokenF1 } from "../answers/open.ts";
 import type { ParsedAnswer } from "../answers/parse.ts";
 import { type AnswerStyle, followsStyle } from "../answers/tags.ts";
 import type { AnswerType, Example } from "../core/records.ts";
-import type { BaselineAnswers } from "./baselines.ts";
+import type { BaselineAnswers, Prediction } from "./answers.ts";
 import { bleu1, rougeL, tokenRecall } from "./metrics.ts";
 import { type ProtocolName, protocols } from "./protocols/index.ts";
-
-/** What a model said to an example. */
-export interface Prediction {
-  readonly text: string;
-  /** Completion tokens, where known. */
-  readonly tokens?: number;
-  readonly finishReason?: "stop" | "length";
-  /** Of the prompt, where known. */
-  readonly imageTokens?: number;
-  /** Why there is no answer: the text is empty. */
-  readonly error?: string;
-}
 
 /** One item of an evaluation, as a line of evals.jsonl. */
 export interface EvalItem {

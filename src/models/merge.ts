@@ -45,13 +45,13 @@ export function plainWeights(model: Model, weights: StoredWeights): readonly Nam
 /** values [out, in] += scale · b [out, rank] a [rank, in]; the product is summed in float64 and added in float32. */
 function addProduct(values: Float32Array, b: Float32Array, a: Float32Array, rank: number, scale: number): void {
   const width = a.length / rank;
-  const line = new Float64Array(width);
+  const sums = new Float64Array(width);
   for (let row = 0; row * width < values.length; row++) {
-    line.fill(0);
+    sums.fill(0);
     for (let k = 0; k < rank; k++) {
       const factor = scale * b[row * rank + k]!;
-      for (let column = 0; column < width; column++) line[column]! += factor * a[k * width + column]!;
+      for (let column = 0; column < width; column++) sums[column]! += factor * a[k * width + column]!;
     }
-    for (let column = 0; column < width; column++) values[row * width + column]! += line[column]!;
+    for (let column = 0; column < width; column++) values[row * width + column]! += sums[column]!;
   }
 }

@@ -18,7 +18,7 @@ export interface WeightSpec {
   readonly quantized?: QuantizedBits;
 }
 
-/** cos and sin of the rotary angles: one line of headDim / 2 numbers per token. */
+/** cos and sin of the rotary angles: one row of headDim / 2 numbers per token. */
 export interface RotaryTable {
   readonly cos: Float32Array;
   readonly sin: Float32Array;
@@ -36,8 +36,8 @@ export interface BlockContext {
   readonly sin: Tensor;
   /** Returns [rows, tokens, heads x headDim]. */
   readonly attend: Attend;
-  /** Picks the lines that go on after attention, in the language model; absent: all. */
-  readonly onward?: (lines: Tensor) => Tensor;
+  /** Picks the rows that go on after attention, in the language model; absent: all. */
+  readonly onward?: (rows: Tensor) => Tensor;
 }
 
 /**
@@ -59,11 +59,11 @@ export interface Stack {
   block(weights: Params<Tensor>, x: Tensor, context: BlockContext): Tensor;
 }
 
-/** Learned positions: a patch's is the weighted sum of `taps` lines of a table among the stem's weights. */
+/** Learned positions: a patch's is the weighted sum of `taps` rows of a table among the stem's weights. */
 export interface LearnedPositions {
   readonly taps: number;
-  /** Lines and their weights, [patches x taps] each, of one frame in the tower's order. */
-  of(grid: readonly [number, number, number]): { readonly lines: Int32Array; readonly weights: Float32Array };
+  /** Rows and their weights, [patches x taps] each, of one frame in the tower's order. */
+  of(grid: readonly [number, number, number]): { readonly rows: Int32Array; readonly weights: Float32Array };
 }
 
 /** Attention within windows of an image, in some blocks. */
@@ -83,13 +83,13 @@ export interface VisionStack extends Stack {
   readonly windows: WindowAttention | null;
   /** Blocks whose outputs the head reads, ascending, the last one among them. */
   readonly headBlocks: readonly number[];
-  /** patches [flat, patchSize] to [flat, width]; lines and weights [flat, taps] of the learned positions, where there are any. */
+  /** patches [flat, patchSize] to [flat, width]; rows and weights [flat, taps] of the learned positions, where there are any. */
   stem(
     weights: Params<Tensor>,
     patches: Tensor,
-    positions: { readonly lines: Tensor; readonly weights: Tensor } | null,
+    positions: { readonly rows: Tensor; readonly weights: Tensor } | null,
   ): Tensor;
-  /** Outputs [flat, width] of `headBlocks` to image tokens [features, featureLines x language width]. */
+  /** Outputs [flat, width] of `headBlocks` to image tokens [features, featureLevels x language width]. */
   head(weights: Params<Tensor>, outputs: readonly Tensor[]): Tensor;
   /** Rotary table of one frame's patches in the tower's order. */
   rotary(grid: readonly [number, number, number]): RotaryTable;
@@ -99,11 +99,11 @@ export interface LanguageStack extends Stack {
   readonly vocabularySize: number;
   readonly maxPositions: number;
   readonly positionAxes: number;
-  /** Lines of image features that an image token has: the first stands for its embedding, line k is added after block k − 1. */
-  readonly featureLines: number;
+  /** Levels of image features that an image token has: the first stands for its embedding, level k is added after block k − 1. */
+  readonly featureLevels: number;
   /** Layers of a block that read the same numbers, by local names: a program may give their weights joined (`joinedName`). */
-  readonly siblings: readonly (readonly string[])[];
-  /** Token embeddings [flat, width]; where `imageIndex` [flat] is not negative, that line of `features` [lines, width]. */
+  readonly fusedProjections: readonly (readonly string[])[];
+  /** Token embeddings [flat, width]; where `imageIndex` [flat] is not negative, that row of `features` [rows, width]. */
   stem(weights: Params<Tensor>, t: { tokenIds: Tensor; features: Tensor; imageIndex: Tensor }): Tensor;
   /** Final norm and projection: x [flat, width] to logits [flat, vocabulary]. */
   head(weights: Params<Tensor>, x: Tensor): Tensor;

@@ -5,16 +5,17 @@
 import {
   add,
   broadcastTo,
+  concatDynamic,
   gather,
-  join,
-  joinedPart,
   matmul,
   mul,
   reshape,
   softmax,
+  splitPart,
   transpose,
 } from "../compiler/ops/index.ts";
-import type { Dim, Tensor } from "../compiler/tensor.ts";
+import type { Dim } from "../compiler/spec.ts";
+import type { Tensor } from "../compiler/tensor.ts";
 
 /**
  * Which rows share a prompt, and what of the caches counts. Row heads are rows x keyValueHeads, group heads are groups x
@@ -57,7 +58,7 @@ export function cachedAttention(
   const [places] = layout.rowHeadAt.shape as [Dim];
   const visible = layout.bias.shape[2]!;
   // What a row head asks, one query for each token and each head that shares it. ONNX Runtime packs a right operand but for
-  // products of one line: queries of one token ask their row one by one.
+  // products of one row: queries of one token ask their row one by one.
   const asked: readonly [Dim, Dim] = tokens === 1 ? [share, 1] : [1, "asked"];
 
   /** [rowHeads, …asked, n] to [groupHeads, 1, groupAsked, n], and back. */
@@ -68,7 +69,7 @@ export function cachedAttention(
   const queries = reshape(transpose(perHead, [0, 2, 3, 1, 4]), [rowHeads, ...asked, headDim]);
   const keys = reshape(transpose(key, [0, 2, 1, 3]), [rowHeads, 1, tokens, headDim]);
   const values = reshape(transpose(value, [0, 2, 1, 3]), [rowHeads, 1, tokens, headDim]);
-  const scores = join(
+  const scores = concatDynamic(
     [
       intoRows(matmul(intoGroups(queries, headDim), cached.keys.prompt, { transposeB: true }), prompt),
       matmul(queries, cached.keys.past, { transposeB: true }),
@@ -78,7 +79,7 @@ export function cachedAttention(
     visible as string,
   );
   const weights = softmax(masked());
-  const part = (index: number) => joinedPart(weights, 3, [prompt, past, tokens], index);
+  const part = (index: number) => splitPart(weights, 3, [prompt, past, tokens], index);
   const fromPrompt = intoRows(matmul(intoGroups(part(0), prompt), cached.values.prompt), headDim);
   const fromPast = matmul(part(1), cached.values.past);
   const fromNew = tokens === 1 ? mul(part(2), values) : matmul(part(2), values);

@@ -3,7 +3,7 @@ import { interpret } from "../compiler/interpret.ts";
 import { constant, type Tensor } from "../compiler/tensor.ts";
 import { normal, randomKey } from "../core/random.ts";
 import { float32 } from "../core/tensor-data.ts";
-import { attention, gelu, geluTanh, layerNorm, linear, quickGelu, rmsNorm, rotate, silu } from "./layers.ts";
+import { applyRotary, attention, gelu, geluTanh, layerNorm, linear, quickGelu, rmsNorm, silu } from "./layers.ts";
 import { EXCLUDED } from "./sampling.ts";
 
 const t = (shape: readonly number[], values: readonly number[]): Tensor => constant(float32(shape, values));
@@ -50,7 +50,7 @@ test("activations at points whose values are known", () => {
   expectValues(geluTanh(x), [-0.158808, 0, 0.841192]);
 });
 
-describe("rotate", () => {
+describe("applyRotary", () => {
   const angles = (position: number) => [position * 1, position * 0.1];
   /** cos and sin [1, 1, 2]. */
   const table = (position: number) => {
@@ -62,7 +62,7 @@ describe("rotate", () => {
     const [cos, sin] = table(2);
     const [a, b, c, d] = [1, 2, 3, 4];
     const [p, q] = angles(2) as [number, number];
-    expectValues(rotate(t([1, 1, 1, 4], [a, b, c, d]), cos, sin), [
+    expectValues(applyRotary(t([1, 1, 1, 4], [a, b, c, d]), cos, sin), [
       a * Math.cos(p) - c * Math.sin(p),
       b * Math.cos(q) - d * Math.sin(q),
       c * Math.cos(p) + a * Math.sin(p),
@@ -76,12 +76,12 @@ describe("rotate", () => {
       const [q, k] = [
         [query, m],
         [key, n],
-      ].map(([v, position]) => values(rotate(t([1, 1, 1, 4], v as number[]), ...table(position as number))));
+      ].map(([v, position]) => values(applyRotary(t([1, 1, 1, 4], v as number[]), ...table(position as number))));
       return q!.reduce((total, value, i) => total + value * k![i]!, 0);
     };
     expect(score(7, 4)).toBeCloseTo(score(3, 0), 5);
     expect(score(7, 4)).not.toBeCloseTo(score(4, 7), 2);
-    expectValues(rotate(t([1, 1, 1, 4], query), ...table(0)), query);
+    expectValues(applyRotary(t([1, 1, 1, 4], query), ...table(0)), query);
   });
 });
 

@@ -1,16 +1,16 @@
-/** Layers as pure functions over graph nodes; activations are flat, [flat, width], one line per token or patch. */
+/** Layers as pure functions over graph nodes; activations are flat, [flat, width], one row per token or patch. */
 import {
   add,
-  collectLines,
+  applyRotary,
   div,
   erf,
-  joinedPart,
+  gatherRows,
   matmul,
   mul,
   reshape,
-  rotate,
+  scatterRows,
   softmax,
-  spreadLines,
+  splitPart,
   sqrt,
   sub,
   sum,
@@ -18,15 +18,16 @@ import {
   tanh,
   transpose,
 } from "../compiler/ops/index.ts";
-import { type Dim, type Params, scalar, type Tensor } from "../compiler/tensor.ts";
+import type { Dim } from "../compiler/spec.ts";
+import { type Params, scalar, type Tensor } from "../compiler/tensor.ts";
 import { loraUpdate, summedProduct } from "./lora.ts";
 
-export { rmsNorm, rotate } from "../compiler/ops/index.ts";
+export { applyRotary, rmsNorm } from "../compiler/ops/index.ts";
 
 /** `rotate` for queries, which attention wants divided by √headDim: the factor is laid on the tables, which all heads share. */
 export function rotateQuery(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
   const factor = scalar(1 / Math.sqrt(x.shape[3] as number));
-  return rotate(x, mul(cos, factor), mul(sin, factor));
+  return applyRotary(x, mul(cos, factor), mul(sin, factor));
 }
 
 /** x Wᵀ + b with W [out, in] as PyTorch stores it. */
@@ -43,17 +44,17 @@ export function project(weights: Params<Tensor>, name: string, x: Tensor): Tenso
   return withUpdate(weights, name, x, linear(x, weights[`${name}.weight`]!, bias));
 }
 
-/** The name under which layers have one weight, the lines of all of theirs one after another, and one bias. */
-export const joinedName = (names: readonly string[]) => names.join("+");
+/** The name under which layers have one weight, the rows of all of theirs one after another, and one bias. */
+export const fusedName = (names: readonly string[]) => names.join("+");
 
 /** Several linear layers of the same x: one product where the weights hold them joined. */
 export function projectAll(weights: Params<Tensor>, names: readonly string[], x: Tensor): Tensor[] {
-  const joined = joinedName(names);
+  const joined = fusedName(names);
   const weight = weights[`${joined}.weight`];
   if (weight === undefined) return names.map((name) => project(weights, name, x));
   const y = linear(x, weight, weights[`${joined}.bias`]);
   const sizes = names.map((name) => weights[`${name}.weight`]!.shape[0]!);
-  return names.map((name, i) => withUpdate(weights, name, x, joinedPart(y, 1, sizes, i)));
+  return names.map((name, i) => withUpdate(weights, name, x, splitPart(y, 1, sizes, i)));
 }
 
 function withUpdate(weights: Params<Tensor>, name: string, x: Tensor, y: Tensor): Tensor {
@@ -130,10 +131,10 @@ export function windowAttention(query: Tensor, key: Tensor, value: Tensor, windo
   const [rows, tokens, , headDim] = query.shape as [Dim, Dim, number, number];
   const intoWindows = (t: Tensor) => {
     const heads = t.shape[2] as number;
-    const lines = spreadLines(reshape(t, [place.shape[0]!, heads * headDim]), index, place);
-    return reshape(lines, [bias.shape[0]!, bias.shape[1]!, heads, headDim]);
+    const scattered = scatterRows(reshape(t, [place.shape[0]!, heads * headDim]), index, place);
+    return reshape(scattered, [bias.shape[0]!, bias.shape[1]!, heads, headDim]);
   };
   const mixed = attention(intoWindows(query), intoWindows(key), intoWindows(value), bias);
   const width = mixed.shape[2]!;
-  return reshape(collectLines(reshape(mixed, [index.shape[0]!, width]), place, index), [rows, tokens, width]);
+  return reshape(gatherRows(reshape(mixed, [index.shape[0]!, width]), place, index), [rows, tokens, width]);
 }

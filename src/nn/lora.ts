@@ -1,11 +1,11 @@
 /** Low-rank adapters (LoRA, arXiv 2106.09685): y = W x + s·B(A x), with A [rank, in] and B [out, rank] as PEFT stores them. */
-import { adaptedMatmul, matmul, mul } from "../compiler/ops/index.ts";
+import { loraMatmul, matmul, mul } from "../compiler/ops/index.ts";
 import type { Params, Tensor } from "../compiler/tensor.ts";
 
 /** Suffixes of an adapter's two matrices, after the adapted layer's name. */
 export const LORA_A = "lora_A.weight";
 export const LORA_B = "lora_B.weight";
-/** Suffix of the factors [lines, in] of an adapter's input, where a program has dropout; no weight of the model. */
+/** Suffix of the factors [rows, in] of an adapter's input, where a program has dropout; no weight of the model. */
 export const LORA_MASK = "lora_mask";
 /** Suffix of the sum W + s·B A, where a program is given it in place of W; no weight of the model. */
 export const LORA_SUM = "lora_sum";
@@ -30,5 +30,5 @@ export function summedProduct(weights: Params<Tensor>, name: string, x: Tensor):
   const sum = weights[`${name}.${LORA_SUM}`];
   if (sum === undefined) return null;
   const [a, b, scale] = [LORA_A, LORA_B, LORA_SCALING].map((suffix) => weights[`${name}.${suffix}`]!);
-  return adaptedMatmul(x, sum, a!, b!, scale!);
+  return loraMatmul(x, sum, a!, b!, scale!);
 }

@@ -1,20 +1,21 @@
 /**
  * Causal attention over packed rows [prompt | c1 | … | cG]: a completion sees its prompt and itself. Tokens come as flat
- * lines without padding; only here they are laid out in grids, so that no score between two completions is ever computed.
+ * rows without padding; only here they are laid out in grids, so that no score between two completions is ever computed.
  */
 import {
   add,
   broadcastTo,
-  collectLines,
-  join,
-  joinedPart,
+  concatDynamic,
+  gatherRows,
   matmul,
   reshape,
+  scatterRows,
   softmax,
-  spreadLines,
+  splitPart,
   transpose,
 } from "../compiler/ops/index.ts";
-import type { Dim, Tensor } from "../compiler/tensor.ts";
+import type { Dim } from "../compiler/spec.ts";
+import type { Tensor } from "../compiler/tensor.ts";
 
 /** Where flat tokens stand in two grids: prompts [rows, prompt] and, after them, completions [rows, group, completion]. */
 export interface PackedLayout {
@@ -43,13 +44,13 @@ export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layou
   const [completion] = layout.completionMask.shape as [Dim, Dim];
   const [group] = layout.group.shape as [Dim];
   const places = [layout.promptTokens.shape[0]!, layout.completionTokens.shape[0]!] as const;
-  const tokenAt = join([layout.promptTokens, layout.completionTokens], 0, "places");
+  const tokenAt = concatDynamic([layout.promptTokens, layout.completionTokens], 0, "places");
 
-  /** Both grids of flat lines: [rows, keyValueHeads, n, prompt, headDim] and [rows, keyValueHeads, group, n, completion, headDim]. */
+  /** Both grids of flat rows: [rows, keyValueHeads, n, prompt, headDim] and [rows, keyValueHeads, group, n, completion, headDim]. */
   const grids = (x: Tensor, n: number) => {
-    const lines = spreadLines(reshape(x, [flat, keyValueHeads, n, headDim]), tokenAt, layout.placeOf);
-    const prompts = reshape(joinedPart(lines, 0, places, 0), [rows, prompt, keyValueHeads, n, headDim]);
-    const completions = joinedPart(lines, 0, places, 1);
+    const scattered = scatterRows(reshape(x, [flat, keyValueHeads, n, headDim]), tokenAt, layout.placeOf);
+    const prompts = reshape(splitPart(scattered, 0, places, 0), [rows, prompt, keyValueHeads, n, headDim]);
+    const completions = splitPart(scattered, 0, places, 1);
     return {
       prompts: transpose(prompts, [0, 2, 3, 1, 4]),
       completions: transpose(
@@ -70,12 +71,12 @@ export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layou
     const shared = reshape(t.prompts, [rows, keyValueHeads, 1, prompt, headDim]);
     const copied = broadcastTo(shared, [rows, keyValueHeads, group, prompt, headDim]);
     const own = reshape(t.completions, [rows, keyValueHeads, group, completion, headDim]);
-    return join([copied, own], 3, "seen");
+    return concatDynamic([copied, own], 3, "seen");
   };
   const placed = [rows, keyValueHeads, group, share, completion] as const;
   const queries = reshape(q.completions, [rows, keyValueHeads, group, "asked", headDim]);
   const scores = reshape(matmul(queries, seen(k), { transposeB: true }), [...placed, "seen"]);
-  const visible = join(
+  const visible = concatDynamic(
     [
       broadcastTo(reshape(layout.promptBias, [rows, 1, 1, 1, 1, prompt]), [rows, 1, 1, 1, completion, prompt]),
       broadcastTo(layout.completionMask, [rows, 1, 1, 1, completion, completion]),
@@ -87,7 +88,7 @@ export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layou
   const completionMixed = reshape(matmul(weights, seen(v)), [...placed, headDim]);
 
   const width = heads * headDim;
-  const lines = join(
+  const mixed = concatDynamic(
     [
       reshape(transpose(promptMixed, [0, 3, 1, 2, 4]), [places[0], width]),
       reshape(transpose(completionMixed, [0, 2, 4, 1, 3, 5]), [places[1], width]),
@@ -95,5 +96,5 @@ export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layou
     0,
     "places",
   );
-  return reshape(collectLines(lines, layout.placeOf, tokenAt), [1, flat, width]);
+  return reshape(gatherRows(mixed, layout.placeOf, tokenAt), [1, flat, width]);
 }

@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { grad } from "../compiler/grad.ts";
 import { interpret } from "../compiler/interpret.ts";
-import { pick, sum } from "../compiler/ops/index.ts";
+import { sum, takeAlongLastAxis } from "../compiler/ops/index.ts";
 import { input, type Params, type Program } from "../compiler/tensor.ts";
 import { normal, randomKey, uniform } from "../core/random.ts";
 import { float32, int32, type TensorData } from "../core/tensor-data.ts";
-import { Session } from "../runtime/session.ts";
+import { CompiledProgram } from "../runtime/session.ts";
 import { EXCLUDED, entropy, type SamplingVariant, sampleToken, samplingLogProbs } from "./sampling.ts";
 
 const V = 12;
@@ -23,7 +23,7 @@ function program(variant: SamplingVariant): Program {
   };
   const logProbs = samplingLogProbs(logits, variant, inputs);
   const scored = samplingLogProbs(logits, variant, inputs, inputs.targets);
-  const target = pick(scored, inputs.targets);
+  const target = takeAlongLastAxis(scored, inputs.targets);
   return {
     inputs,
     outputs: {
@@ -47,12 +47,12 @@ interface Case {
 }
 
 type Outputs = Params<TensorData>;
-const sessions = new Map<string, Promise<Session>>();
+const sessions = new Map<string, Promise<CompiledProgram>>();
 
 /** Runs a case in ONNX Runtime, which is what trains and samples. */
 async function run(c: Case): Promise<Outputs> {
   const key = JSON.stringify(c.variant);
-  const session = sessions.get(key) ?? Session.compile(program(c.variant), { threads: 1 });
+  const session = sessions.get(key) ?? CompiledProgram.compile(program(c.variant), { threads: 1 });
   sessions.set(key, session);
   return (await session).run(feedsOf(c));
 }
@@ -74,7 +74,7 @@ function feedsOf(c: Case): Params<TensorData> {
   };
 }
 
-const line = (logProbs: TensorData, i: number) => Array.from(logProbs.data.subarray(i * V, (i + 1) * V));
+const row = (logProbs: TensorData, i: number) => Array.from(logProbs.data.subarray(i * V, (i + 1) * V));
 const logitsOf = (name: string | number, scale = 1.5) =>
   Array.from({ length: V }, (_, i) => Math.fround(scale * normal(randomKey(11, name), i)));
 
@@ -131,10 +131,10 @@ describe.each(variants)("%s", (_, variant, o) => {
     const found = await run({ variant, logits, temperature, topP, banned });
     for (const [i, own] of logits.entries()) {
       const expected = reference(own, temperature, o);
-      for (const [id, logProb] of line(found.logProbs!, i).entries()) {
+      for (const [id, logProb] of row(found.logProbs!, i).entries()) {
         const p = expected[id]!;
-        if (p === 0) expect(Math.exp(logProb), `line ${i}, token ${id}`).toBe(0);
-        else expect(logProb, `line ${i}, token ${id}`).toBeCloseTo(Math.log(p), 4);
+        if (p === 0) expect(Math.exp(logProb), `row ${i}, token ${id}`).toBe(0);
+        else expect(logProb, `row ${i}, token ${id}`).toBeCloseTo(Math.log(p), 4);
       }
       const bits = expected.reduce((total, p) => (p === 0 ? total : total - p * Math.log(p)), 0);
       expect(found.entropy!.data[i]).toBeCloseTo(bits, 4);
@@ -203,7 +203,7 @@ test.each([256, 512, 4096])(
     };
     const { token } = sampleToken(inputs.logProbs, plain, inputs.uniform);
     const logProbs = weights.map((weight) => (weight > 0 ? Math.log(weight / total) : EXCLUDED));
-    const session = await Session.compile({ inputs, outputs: { token } }, { threads: 1 });
+    const session = await CompiledProgram.compile({ inputs, outputs: { token } }, { threads: 1 });
     const found = await session.run({
       logProbs: float32([200, size], Float32Array.from(uniforms.flatMap(() => logProbs))),
       uniform: float32([200], Float32Array.from(uniforms)),
@@ -249,13 +249,13 @@ describe("equal values at the edge", () => {
     ["top-p 0.3", { ...plain, topP: true }, 0.3],
   ] as const)("%s keeps all of them", async (_, variant, topP) => {
     const { logProbs } = await run({ variant, logits: [tied], topP });
-    for (const [id, logProb] of line(logProbs!, 0).entries()) {
+    for (const [id, logProb] of row(logProbs!, 0).entries()) {
       expect(Math.exp(logProb)).toBeCloseTo(tied[id] === 3 ? 0.25 : 0, 6);
     }
   });
 });
 
-test("lines of their own temperature and top-p, some greedy, give to the bit what they give apart", async () => {
+test("rows of their own temperature and top-p, some greedy, give to the bit what they give apart", async () => {
   const logits = Array.from({ length: 30 }, (_, i) => logitsOf("mixed", i));
   const uniforms = logits.map((_, i) => uniform(randomKey(6), i));
   const kinds = [
@@ -278,7 +278,7 @@ test("lines of their own temperature and top-p, some greedy, give to the bit wha
   };
   const variant = { greedy: "some", topK: 0, topP: true } as const;
   const outputs = sampleToken(samplingLogProbs(inputs.logits, variant, inputs), variant, inputs.uniform);
-  const session = await Session.compile({ inputs, outputs }, { threads: 1 });
+  const session = await CompiledProgram.compile({ inputs, outputs }, { threads: 1 });
   const found = await session.run({
     logits: float32([logits.length, V], Float32Array.from(logits.flat())),
     temperature: column(({ temperature }) => temperature),
@@ -314,19 +314,19 @@ describe("targets", () => {
       const found = await run({ variant, logits, topP, targets: [outside] });
       expect(found.target!.data[0]).toBeCloseTo(softmaxOver([...kept, outside], outside), 5);
       const p = Math.exp(found.target!.data[0]!);
-      const gradient = line(found.gradient!, 0);
+      const gradient = row(found.gradient!, 0);
       expect(gradient[outside]).toBeCloseTo(1 - p, 5);
       for (const id of kept) expect(gradient[id]).toBeCloseTo(-Math.exp(softmaxOver([...kept, outside], id)), 5);
       for (const id of order.slice(kept.length + 1)) expect(gradient[id]).toBeCloseTo(0, 9);
       // What is sampled from is not widened by it.
-      expect(Math.exp(line(found.logProbs!, 0)[outside]!)).toBe(0);
+      expect(Math.exp(row(found.logProbs!, 0)[outside]!)).toBe(0);
     },
   );
 
   test("one in the set has the very probability it was sampled with", async () => {
     for (const variant of [plain, { ...plain, topK: 3 }, { ...plain, topK: 5, topP: true }]) {
       const found = await run({ variant, logits, topP: 0.6, targets: [order[0]!] });
-      expect(found.target!.data[0]).toBe(line(found.logProbs!, 0)[order[0]!]);
+      expect(found.target!.data[0]).toBe(row(found.logProbs!, 0)[order[0]!]);
     }
   });
 });

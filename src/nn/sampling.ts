@@ -9,7 +9,6 @@ import {
   exp,
   gather,
   isPicked,
-  largest,
   lessOrEqual,
   logSoftmax,
   max,
@@ -17,19 +16,21 @@ import {
   mul,
   neg,
   onesLike,
-  pick,
   reshape,
   slice,
   softmax,
   sub,
   sum,
+  takeAlongLastAxis,
+  topK,
   where,
 } from "../compiler/ops/index.ts";
-import { type Dim, scalar, type Tensor } from "../compiler/tensor.ts";
+import type { Dim } from "../compiler/spec.ts";
+import { scalar, type Tensor } from "../compiler/tensor.ts";
 
 /** What of the sampling options changes the graph; temperature and top-p themselves are inputs. */
 export interface SamplingVariant {
-  /** "some": lines whose uniform number is negative take the likeliest token, the others draw theirs. */
+  /** "some": rows whose uniform number is negative take the likeliest token, the others draw theirs. */
   readonly greedy: boolean | "some";
   /** 0 keeps all. */
   readonly topK: number;
@@ -37,7 +38,7 @@ export interface SamplingVariant {
 }
 
 export interface SamplingInputs {
-  /** Scalar, or [n, 1] for a temperature per line; greedy decoding reports log-probs at 1. */
+  /** Scalar, or [n, 1] for a temperature per row; greedy decoding reports log-probs at 1. */
   readonly temperature: Tensor;
   /** Scalar in (0, 1], or [n, 1]; 2 keeps all. Read when the variant says so. */
   readonly topP: Tensor;
@@ -66,14 +67,14 @@ export function samplingLogProbs(
   return logSoftmax(filtered);
 }
 
-/** One token per line by inverting the cumulative distribution at `uniform` [n] in [0, 1), or the most likely one. */
+/** One token per row by inverting the cumulative distribution at `uniform` [n] in [0, 1), or the most likely one. */
 export function sampleToken(
   logProbs: Tensor,
   variant: SamplingVariant,
   uniform: Tensor,
 ): { readonly token: Tensor; readonly logProb: Tensor } {
   const token = chooseToken(logProbs, variant.greedy, uniform);
-  return { token, logProb: pick(logProbs, token) };
+  return { token, logProb: takeAlongLastAxis(logProbs, token) };
 }
 
 function chooseToken(logProbs: Tensor, greedy: SamplingVariant["greedy"], uniform: Tensor): Tensor {
@@ -82,16 +83,16 @@ function chooseToken(logProbs: Tensor, greedy: SamplingVariant["greedy"], unifor
   return greedy === "some" ? where(lessOrEqual(scalar(0), uniform), drawn, argmax(logProbs)) : drawn;
 }
 
-/** −Σ p log p per line, in nats. */
+/** −Σ p log p per row, in nats. */
 export function entropy(logProbs: Tensor): Tensor {
   return neg(sum(mul(exp(logProbs), logProbs), [1]));
 }
 
-/** The first token of each line at which the running sum of the probabilities is above `uniform` times their total. */
+/** The first token of each row at which the running sum of the probabilities is above `uniform` times their total. */
 function invertCumulative(logProbs: Tensor, uniform: Tensor): Tensor {
   const probs = exp(logProbs);
-  const [lines, size] = probs.shape as [Dim, number];
-  const mark = reshape(uniform, [lines, 1]);
+  const [rows, size] = probs.shape as [Dim, number];
+  const mark = reshape(uniform, [rows, 1]);
   const block = [128, 64, 32].find((n) => size % n === 0 && size > 2 * n);
   if (block === undefined) {
     const upTo = cumulativeSum(probs);
@@ -101,29 +102,29 @@ function invertCumulative(logProbs: Tensor, uniform: Tensor): Tensor {
 }
 
 /**
- * The same for long lines, whose running sum ONNX Runtime adds up number by number: first the block is found, then the token
+ * The same for long rows, whose running sum ONNX Runtime adds up number by number: first the block is found, then the token
  * in it. Where a block's own running sum comes out below what the sums of blocks say, its last token is drawn.
  */
 function invertInBlocks(probs: Tensor, uniform: Tensor, block: number): Tensor {
-  const [lines, size] = probs.shape as [Dim, number];
+  const [rows, size] = probs.shape as [Dim, number];
   const count = size / block;
-  const upTo = cumulativeSum(sum(reshape(probs, [lines, count, block]), [2]));
+  const upTo = cumulativeSum(sum(reshape(probs, [rows, count, block]), [2]));
   const mark = mul(uniform, lastColumn(upTo));
   const chosen = reached(upTo, mark);
   const first = slice(upTo, 1, 0, 1);
-  const before = pick(concat([sub(first, first), slice(upTo, 1, 0, count - 1)], 1), cast(chosen, "int32"));
-  const line = sub(cumulativeSum(onesLike(reshape(uniform, [1, lines]))), scalar(1));
-  const blockAt = add(mul(reshape(line, [lines]), scalar(count)), chosen);
-  const all = typeof lines === "number" ? lines * count : "blocks";
+  const before = takeAlongLastAxis(concat([sub(first, first), slice(upTo, 1, 0, count - 1)], 1), cast(chosen, "int32"));
+  const row = sub(cumulativeSum(onesLike(reshape(uniform, [1, rows]))), scalar(1));
+  const blockAt = add(mul(reshape(row, [rows]), scalar(count)), chosen);
+  const all = typeof rows === "number" ? rows * count : "blocks";
   const within = cumulativeSum(gather(reshape(probs, [all, block]), cast(blockAt, "int32")));
   const belowAll = mul(lastColumn(within), scalar(1 - 2 ** -23));
-  const rest = minimum(sub(mark, reshape(before, [lines, 1])), belowAll);
+  const rest = minimum(sub(mark, reshape(before, [rows, 1])), belowAll);
   return cast(add(mul(chosen, scalar(block)), reached(within, rest)), "int32");
 }
 
-/** How many numbers of each line are not above its mark [lines, 1]. */
-function reached(lines: Tensor, mark: Tensor): Tensor {
-  return sum(cast(lessOrEqual(lines, mark), "float32"), [1]);
+/** How many numbers of each row are not above its mark [rows, 1]. */
+function reached(rows: Tensor, mark: Tensor): Tensor {
+  return sum(cast(lessOrEqual(rows, mark), "float32"), [1]);
 }
 
 function lastColumn(x: Tensor): Tensor {
@@ -133,12 +134,12 @@ function lastColumn(x: Tensor): Tensor {
 
 function kthLargest(x: Tensor, k: number): Tensor {
   const count = Math.min(k, x.shape[1] as number);
-  return slice(largest(x, count), 1, count - 1, count);
+  return slice(topK(x, count), 1, count - 1, count);
 }
 
 /** The smallest kept value when the most likely tokens are kept until their probabilities reach topP (arXiv 1904.09751). */
 function nucleusThreshold(x: Tensor, topP: Tensor): Tensor {
-  const sorted = largest(x, x.shape[1] as number);
+  const sorted = topK(x, x.shape[1] as number);
   const probs = softmax(sorted);
   const before = sub(cumulativeSum(probs), probs);
   return neg(max(neg(where(lessOrEqual(topP, before), scalar(-EXCLUDED), sorted))));

@@ -5,7 +5,7 @@ import { stringify } from "yaml";
 import { UserError } from "../core/errors.ts";
 import { applyOverride, type Override, parseOverride } from "./overrides.ts";
 import { describeProblem, type KeyPath } from "./problems.ts";
-import { type Recipe, type RewardSpec, recipeSchema, type Stage } from "./schema.ts";
+import { type Recipe, recipeSchema, type Stage, type StageReward } from "./schema.ts";
 import { readYamlFile, type YamlFile } from "./yaml-file.ts";
 
 /** A recipe ready to run, and the YAML that reloads to it. */
@@ -86,10 +86,10 @@ function locateStage(stage: Stage, locate: Locate): Stage {
 
 /** The files and folders that options of rewards name: they are found from the recipe, as all its paths are. */
 function locateRewards(
-  rewards: Readonly<Record<string, RewardSpec>>,
+  rewards: Readonly<Record<string, StageReward>>,
   key: string,
   locate: Locate,
-): Record<string, RewardSpec> {
+): Record<string, StageReward> {
   const located = Object.entries(rewards).map(([name, reward]) => {
     const paths = ["module", "encoder"].flatMap((option) => {
       const path = reward[option];

@@ -4,7 +4,7 @@ import type { RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
 import { devices } from "../core/device.ts";
 import { nearest } from "../core/suggest.ts";
-import { alarmsSchema } from "./alarm-schema.ts";
+import { alarmsSchema } from "./alarms.ts";
 import { flag, mapping, number, oneOf, text, whole } from "./fields.ts";
 import { stageSchema } from "./stages.ts";
 
@@ -204,4 +204,4 @@ export type RolloutStage = Extract<Stage, { kind: RolloutAlgorithmName }>;
 /** A data set with its options; keys beyond the named ones are the data set's own. */
 export type DatasetSpec = Recipe["data"]["train"];
 /** A reward's weight and options; keys beyond `weight` are the reward's own. */
-export type RewardSpec = RolloutStage["rewards"][string];
+export type StageReward = RolloutStage["rewards"][string];

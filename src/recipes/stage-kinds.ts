@@ -1,6 +1,6 @@
 /** What a run has to know about a stage of any kind; the only place that tells kinds apart by name. */
 import { type GenerationSettings, updatesPerStep } from "../train/settings.ts";
-import type { DpoStage, RolloutStage, SftStage, Stage } from "./schema.ts";
+import type { DpoStage, Recipe, RolloutStage, SftStage, Stage } from "./schema.ts";
 
 /** Keys of a stage that samples completions and rewards them. */
 export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards">;
@@ -38,4 +38,10 @@ export function isSupervised(stage: Stage): stage is SftStage {
 
 export function isPreference(stage: Stage): stage is DpoStage {
   return stage.kind === "dpo";
+}
+
+/** Long enough for what any stage teaches: the recipe's word, else the longest rollout, else 64 tokens. */
+export function evaluationLength(recipe: Recipe): number {
+  const lengths = recipe.stages.flatMap((stage) => needsOf(stage).generation?.max_completion_length ?? []);
+  return recipe.evaluate?.max_completion_length ?? (lengths.length > 0 ? Math.max(...lengths) : 64);
 }

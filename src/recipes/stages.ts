@@ -11,7 +11,7 @@ import {
 import { advantageEstimators, type RolloutAlgorithmName, rolloutAlgorithms, tokenLosses } from "../algorithms/index.ts";
 import { schedules } from "../train/schedule.ts";
 import { flag, mapping, number, oneOf, text, whole } from "./fields.ts";
-import { rewardsSchema } from "./reward-schema.ts";
+import { rewardsSchema } from "./rewards.ts";
 
 const optimiser = {
   lr_scheduler_type: oneOf(...schedules)

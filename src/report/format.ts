@@ -1,5 +1,5 @@
 /** Numbers as a reader wants them: few digits, shares in per cent, differences with their sign. */
-import type { Interval } from "../runs/run-statistics.ts";
+import type { Interval } from "../runs/statistics-records.ts";
 
 /** Three significant digits at most, no exponent for everyday sizes; "–" for what is no number. */
 export function short(value: number): string {

@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import { messageOf, UserError } from "../core/errors.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import { isRun, type RunPaths, runPaths } from "../runs/run-folder.ts";
-import type { Interval } from "../runs/run-statistics.ts";
+import type { Interval } from "../runs/statistics-records.ts";
 import type { Point } from "./charts/series.ts";
 
 /** A line of metrics.jsonl or events.jsonl. */

@@ -1,8 +1,9 @@
 /** The report of one run, or of several side by side: one HTML file that needs nothing else, of 5 MB at most. */
 import { UserError } from "../core/errors.ts";
 import { replaceFile } from "../runs/durable.ts";
-import type { ArmComparison, RunStatistics } from "../runs/run-statistics.ts";
+import type { ArmComparison, RunStatistics } from "../runs/statistics-records.ts";
 import { type Content, html } from "./html.ts";
+import type { LabelledRun } from "./labelled-run.ts";
 import { renderPage } from "./page.ts";
 import { type RunRecord, readableLines, readRun } from "./read-run.ts";
 import { type RolloutSample, sampleRollouts } from "./rollout-sample.ts";
@@ -23,13 +24,6 @@ export interface ReportedRun {
   readonly statistics: RunStatistics;
   /** The images of its rollouts. */
   readonly images: ImageSource;
-}
-
-/** A run as the sections take it. */
-export interface LabelledRun {
-  readonly label: string;
-  readonly record: RunRecord;
-  readonly statistics: RunStatistics;
 }
 
 /** Bytes for rollouts and for images: a report stays below 5 MB, so that it can travel by mail. */

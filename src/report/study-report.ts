@@ -2,19 +2,14 @@
 import { join } from "node:path";
 import { replaceFile } from "../runs/durable.ts";
 import { isRun } from "../runs/run-folder.ts";
-import type { StudyArm, StudyResults } from "../runs/study-results.ts";
+import type { StudyResults } from "../runs/study-results.ts";
 import { capital } from "./format.ts";
 import { type Html, html } from "./html.ts";
+import type { ArmRecords } from "./labelled-run.ts";
 import { renderPage } from "./page.ts";
-import { type RunRecord, readRun } from "./read-run.ts";
+import { readRun } from "./read-run.ts";
 import { dimensionSection } from "./sections/study-dimension.ts";
 import { costSection, figureSection, overviewSection, runSection } from "./sections/study-tables.ts";
-
-/** An arm with the records of its finished runs. */
-export interface ArmRecords {
-  readonly arm: StudyArm;
-  readonly records: readonly RunRecord[];
-}
 
 /** Writes the report to `file`; `folder` is the study's. Returns its size in bytes. */
 export function writeStudyReport(results: StudyResults, folder: string, file: string): number {

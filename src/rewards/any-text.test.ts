@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { integer, pick, randomKey } from "../core/random.ts";
 import type { Completion, Example } from "../core/records.ts";
-import { openVocabulary } from "../recipes/reward-services.ts";
+import { openVocabulary } from "../session/reward-services.ts";
 import { type RewardContext, type RewardServices, rewards } from "./index.ts";
 import type { Reward } from "./reward.ts";
 

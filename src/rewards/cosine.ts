@@ -23,7 +23,7 @@ export function cosine(options: z.input<typeof cosineOptions> = {}, context: Rew
   const ends = [o.min_value_correct, o.max_value_correct, o.min_value_wrong, o.max_value_wrong];
   return {
     name: "cosine",
-    ofLength: true,
+    measuresLength: true,
     range: [Math.min(...ends), Math.max(...ends)],
     score: (example, completions) =>
       completions.map(({ text, tokenIds }) =>

@@ -14,7 +14,7 @@ export function cwr(options: z.input<typeof cwrOptions> = {}, context: RewardCon
   const isRight = correctness(judging, context);
   return {
     name: "cwr",
-    ofLength: true,
+    measuresLength: true,
     range: [0, alpha * cap],
     score: (example, completions) =>
       completions.map((completion) => (isRight(example, completion.text) ? chainReward(completion, alpha, cap) : 0)),

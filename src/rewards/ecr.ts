@@ -17,7 +17,7 @@ export function ecr(options: z.input<typeof ecrOptions> = {}, context: RewardCon
   const cap = lengthLimit("ecr", "cap", given.cap, context);
   return {
     name: "ecr",
-    ofLength: true,
+    measuresLength: true,
     range: [0, alpha * cap],
     score: (_, completions) => completions.map((completion) => chainReward(completion, alpha, cap)),
   };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Completion, Example } from "../core/records.ts";
-import { openVocabulary } from "../recipes/reward-services.ts";
+import { openVocabulary } from "../session/reward-services.ts";
 import { facts } from "./facts.ts";
 
 const example: Example = {

@@ -11,7 +11,7 @@ export function kimi(options: z.input<typeof kimiOptions> = {}, context: RewardC
   const isRight = correctness(readOptions("kimi", kimiOptions, options), context);
   return {
     name: "kimi",
-    ofLength: true,
+    measuresLength: true,
     range: [-0.5, 0.5],
     score: (example, completions) => {
       const lengths = completions.map(({ tokenIds }) => tokenIds.length);

@@ -14,7 +14,7 @@ export interface Reward {
   /** What values it gives, nulls aside; a value outside stops the run. Absent: any finite number. */
   readonly range?: ScoreRange;
   /** Length is what it is about: nobody need be warned that it goes with length. */
-  readonly ofLength?: true;
+  readonly measuresLength?: true;
   score(example: Example, completions: readonly Completion[], log?: RewardLog): Scores | Promise<Scores>;
   /** Where in each completion the reward saw what it judged; for the rollout record and the dashboard. */
   evidence?(example: Example, completions: readonly Completion[]): readonly (readonly Evidence[])[];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { UserError } from "../core/errors.ts";
 import type { Completion, Example } from "../core/records.ts";
-import { openVocabulary } from "../recipes/reward-services.ts";
+import { openVocabulary } from "../session/reward-services.ts";
 import { accuracy } from "./accuracy.ts";
 import { format } from "./format.ts";
 import { buildRewards, combineRewards, type Reward, rewardsAt, scoreGroup } from "./index.ts";

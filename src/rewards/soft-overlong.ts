@@ -21,7 +21,7 @@ export function softOverlong(options: z.input<typeof softOverlongOptions> = {}, 
   }
   return {
     name: "soft_overlong",
-    ofLength: true,
+    measuresLength: true,
     range: [-1, 0],
     score: (_, completions) =>
       completions.map(({ tokenIds: { length } }) => {

@@ -23,7 +23,7 @@ export interface SessionOptions {
 const SHORT_WAITS = { force_spinning_stop: "1", intra_op: { allow_spinning: "1", spin_duration_us: "25" } };
 
 /** Owns one native session; `release` frees it. */
-export class Session {
+export class CompiledProgram {
   readonly #session: ort.InferenceSession;
   readonly #inputs: readonly string[];
   /** Weights are fed again at every run: what stands for them on the other side is made once. */
@@ -36,7 +36,7 @@ export class Session {
     this.outputs = outputs;
   }
 
-  static async compile(program: Program, o: SessionOptions = {}): Promise<Session> {
+  static async compile(program: Program, o: SessionOptions = {}): Promise<CompiledProgram> {
     const { threads = 0, device = "cpu", spinning = false, lean = false } = o;
     const { model, external } = lower(program);
     const session = await ort.InferenceSession.create(model, {
@@ -51,7 +51,7 @@ export class Session {
       extra: { session: spinning ? { intra_op: { allow_spinning: "1" } } : SHORT_WAITS },
       enableCpuMemArena: !lean,
     });
-    return new Session(session, usedInputs(program), Object.keys(program.outputs));
+    return new CompiledProgram(session, usedInputs(program), Object.keys(program.outputs));
   }
 
   /**

@@ -57,7 +57,7 @@ export async function dpoStep(
     "pairs" in source
       ? await givenPairs(context, settings, source.pairs, position)
       : await sampledPairs(context, settings, source.rewards, position);
-  const { value, seconds } = await timed(() => learn(context, settings, batch.pairs, position));
+  const { value, seconds } = await timed(() => updateOnPairs(context, settings, batch.pairs, position));
   return { ...batch, metrics: { ...value, ...batch.metrics(started, seconds) } };
 }
 
@@ -136,7 +136,7 @@ function bestAndWorst({ reward }: ScoredSample): readonly number[] {
  * The loss is no sum over tokens, but its gradient is one: of −A·logp with A = ±1 and the weight βσ(−margin)/B, which a pass
  * without gradients gives first.
  */
-async function learn(
+async function updateOnPairs(
   { engine, steps }: TrainingContext,
   settings: DpoSettings,
   pairs: readonly TokenPair[],

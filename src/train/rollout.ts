@@ -7,7 +7,7 @@ import type { Metrics } from "../runs/metrics.ts";
 import { mean, type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { type Sampling, type ScoredSample, sampleGroups, samplingOptions } from "./sampling.ts";
 import type { RolloutSettings } from "./settings.ts";
-import { learn, maskOf } from "./updates.ts";
+import { maskOf, updatePolicy } from "./updates.ts";
 
 export interface RolloutStepResult {
   readonly metrics: Metrics;
@@ -29,7 +29,7 @@ export async function rolloutStep(
   const weighted = rewardsAt(rewards, position.index);
   const sampled = await sampleGroups(context, plan, weighted, position);
   const groups = withAdvantages(sampled.groups, weighted, settings, position);
-  const trained = await timed(() => learn(context, settings, groups, sampling, position));
+  const trained = await timed(() => updatePolicy(context, settings, groups, sampling, position));
   const metrics = {
     ...trained.value,
     ...rewardMetrics(groups),

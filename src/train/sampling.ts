@@ -73,7 +73,7 @@ export async function sampleGroups(
   let groups = await sample(examples, sampling);
   const filtered: ScoredSample[] = [];
   for (let round = 1; filter !== null && round <= filter.max_resample; round++) {
-    const idle = groups.filter((group) => teachesNothing(group, filter.metric));
+    const idle = groups.filter((group) => isDegenerate(group, filter.metric));
     if (idle.length === 0) break;
     const fresh = freshExamples(context.examples, { ...context, step: index, round, count: idle.length, used });
     if (fresh.length === 0) break;
@@ -89,7 +89,7 @@ export async function sampleGroups(
 }
 
 /** By the weighted sum ("reward") or by one reward. */
-function teachesNothing({ reward, rewards }: ScoredSample, metric: string): boolean {
+function isDegenerate({ reward, rewards }: ScoredSample, metric: string): boolean {
   return hasZeroSpread(metric === "reward" ? reward : rewards[metric]!);
 }
 

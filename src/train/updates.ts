@@ -14,7 +14,7 @@ import { optimiserAt, type RolloutSettings, updatesPerStep } from "./settings.ts
  * the updates before it. The metrics are the last pass's, but for the sampler check: of the first update, which is the only
  * one whose weights the sampler had.
  */
-export async function learn(
+export async function updatePolicy(
   context: TrainingContext,
   settings: RolloutSettings,
   groups: readonly RolloutGroup[],

@@ -3,7 +3,7 @@
  * entropies, loss, gradients, and completions drawn greedily and at temperature 1. Arguments: the device, then the models.
  */
 import type { Device } from "../../src/core/device.ts";
-import { scoreCompletions } from "../../src/engine/local/trainer.ts";
+import { scoreCompletions } from "../../src/engine/local/forward-backward.ts";
 import {
   batchOf,
   differentiate,

@@ -8,7 +8,7 @@ import type { Params, Program } from "../../src/compiler/tensor.ts";
 import type { Device } from "../../src/core/device.ts";
 import { messageOf } from "../../src/core/errors.ts";
 import type { TensorData } from "../../src/core/tensor-data.ts";
-import { Session } from "../../src/runtime/session.ts";
+import { CompiledProgram } from "../../src/runtime/session.ts";
 import type { Case } from "../conformance/ops/case.ts";
 import { cases } from "../conformance/ops/cases.ts";
 import { backwardOf, FLOAT32, feed, forwardOf, isClose, isFloat } from "../conformance/ops/programs.ts";
@@ -38,7 +38,7 @@ function isEmpty({ data }: TensorData): boolean {
 async function attempt(name: string, program: Program, runs: readonly Params<TensorData>[]): Promise<void> {
   programs++;
   try {
-    const session = await Session.compile(program, { threads: 1, device });
+    const session = await CompiledProgram.compile(program, { threads: 1, device });
     try {
       for (const feeds of runs) compare(interpret(program, feeds), await session.run(feeds));
     } finally {

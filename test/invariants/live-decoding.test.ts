@@ -87,7 +87,7 @@ describe("live decoding", () => {
     const longest = Math.max(
       ...jobs.map(({ prompt, maxCompletionLength }) => prompt.tokenIds.length + maxCompletionLength!),
     );
-    const rowBytes = KeyValueCache.lineBytes(on.model.language, longest);
+    const rowBytes = KeyValueCache.slotBytes(on.model.language, longest);
     for (const o of [{ rows: 64 }, { rows: 5 }, { rows: 64, cacheBytes: 3 * rowBytes }, { rows: 4, cacheBytes: 1 }]) {
       const decoder = openDecoder(o);
       const asked = [];
@@ -120,7 +120,7 @@ describe("live decoding", () => {
     const short: Asked = { ...long, maxCompletionLength: 6, seed: 5 };
     const middle: Asked = { ...long, maxCompletionLength: 30, seed: 6 };
     // Eight rows of short jobs, two of the others.
-    const cacheBytes = 2 * KeyValueCache.lineBytes(on.model.language, 409);
+    const cacheBytes = 2 * KeyValueCache.slotBytes(on.model.language, 409);
     const decoder = openDecoder({ rows: 8, cacheBytes, stopTokenIds: [] });
     const schedule = [[short, short], [wide, middle], [short, long, short], [middle, short, short], [wide]];
     const asked = [];

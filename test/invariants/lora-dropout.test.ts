@@ -9,7 +9,7 @@ import { constant } from "../../src/compiler/tensor.ts";
 import { randomKey } from "../../src/core/random.ts";
 import { float32 } from "../../src/core/tensor-data.ts";
 import { plainScoring } from "../../src/engine/engine.ts";
-import { dropoutMasks, lineKeys } from "../../src/engine/local/dropout.ts";
+import { dropoutMasks, rowKeys } from "../../src/engine/local/dropout.ts";
 import { LocalCore, type LocalEngineOptions } from "../../src/engine/local/local-core.ts";
 import { openModel } from "../../src/models/index.ts";
 import { type LoraOptions, withLora } from "../../src/models/lora.ts";
@@ -65,7 +65,7 @@ describe("masks", () => {
   const model = withLora(openModel(goldenCase("grouped_tied").checkpoint), lora);
   const { blockWeights, blockPrefix } = model.language;
   const lines = (owner: string, count: number) =>
-    lineKeys(
+    rowKeys(
       randomKey(5),
       Array.from({ length: count }, (_, i) => [owner, i] as const),
     );

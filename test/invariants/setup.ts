@@ -7,15 +7,15 @@ import { integer, normal, randomKey } from "../../src/core/random.ts";
 import type { Prompt } from "../../src/core/records.ts";
 import type { TensorData } from "../../src/core/tensor-data.ts";
 import {
+  type LogProbOptions,
   plainScoring,
-  type ScoringOptions,
   type TokenBatch,
   type TrainingCompletion,
   type TrainingGroup,
 } from "../../src/engine/engine.ts";
 import { Compute } from "../../src/engine/local/compute.ts";
+import { forwardBackward } from "../../src/engine/local/forward-backward.ts";
 import { type DecodeOptions, type SampledGroup, sampleCompletions } from "../../src/engine/local/sampler.ts";
-import { forwardBackward } from "../../src/engine/local/trainer.ts";
 import { encodeImages } from "../../src/engine/local/vision-runner.ts";
 import { readWeights, trainableNames, WeightStore } from "../../src/engine/local/weight-store.ts";
 import { openModel } from "../../src/models/index.ts";
@@ -99,7 +99,7 @@ export function madeCompletions(lengths: readonly number[], name: string, vocabu
   });
 }
 
-export const sampledScoring: ScoringOptions = { temperature: 0.9, topP: 1, topK: 0 };
+export const sampledScoring: LogProbOptions = { temperature: 0.9, topP: 1, topK: 0 };
 
 /** A batch under a loss of every part: off-policy ratio, clipping and KL. */
 export function batchOf(groups: readonly TrainingGroup[], name: TokenLossName = "clip"): TokenBatch {

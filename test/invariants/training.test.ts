@@ -13,7 +13,7 @@ import { UserError } from "../../src/core/errors.ts";
 import type { TensorData } from "../../src/core/tensor-data.ts";
 import type { TokenBatch, TrainingGroup } from "../../src/engine/engine.ts";
 import { Compute } from "../../src/engine/local/compute.ts";
-import { forwardBackward, scoreCompletions } from "../../src/engine/local/trainer.ts";
+import { forwardBackward, scoreCompletions } from "../../src/engine/local/forward-backward.ts";
 import { trainableNames, visionNames, WeightStore } from "../../src/engine/local/weight-store.ts";
 import { caseOfEachFamily, cases, maxDifference } from "../parity/golden.ts";
 import {

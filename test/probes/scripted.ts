@@ -5,7 +5,7 @@ import type { Example, ImageRef, Prompt, RolloutResult, SamplingOptions } from "
 import type { Policy } from "../../src/engine/engine.ts";
 import type { Measure } from "../../src/evaluate/probes/measure.ts";
 import { findProbes, type RunProbesOptions, runProbes } from "../../src/evaluate/probes/run.ts";
-import { openVocabulary } from "../../src/recipes/reward-services.ts";
+import { openVocabulary } from "../../src/session/reward-services.ts";
 
 /** What the policy sees of one prompt. */
 export interface Shown {

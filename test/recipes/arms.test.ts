@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { loadRecipe } from "../../src/recipes/load.ts";
-import { loadStudy } from "../../src/recipes/study/load.ts";
+import { loadStudy } from "../../src/study/load.ts";
 import { root } from "../cli/command-line.ts";
 
 const folder = join(root, "recipes/arms");

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { rolloutAlgorithms } from "../../src/algorithms/index.ts";
-import { loadStudy } from "../../src/recipes/study/load.ts";
-import { planRuns } from "../../src/recipes/study/plan.ts";
+import { loadStudy } from "../../src/study/load.ts";
+import { planRuns } from "../../src/study/plan.ts";
 
 // Only the models' folders are looked for here, so they need no weights.
 const folder = mkdtempSync(join(tmpdir(), "viva-four-dimensions-"));

@@ -2,8 +2,8 @@
 import { afterAll, expect, it } from "vitest";
 import { serveStandInJudge, standInReply } from "../../bench/stand-in-judge.ts";
 import type { Completion, Example } from "../../src/core/records.ts";
-import { openRewardServices } from "../../src/recipes/reward-services.ts";
 import { judge } from "../../src/rewards/semantic/judge.ts";
+import { openRewardServices } from "../../src/session/reward-services.ts";
 import { temporaryFolder } from "../cli/command-line.ts";
 
 const { url, server } = await serveStandInJudge(0);

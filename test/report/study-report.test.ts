@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Recipe } from "../../src/recipes/schema.ts";
-import { studyPaths } from "../../src/recipes/study/folder.ts";
-import type { PlannedRun } from "../../src/recipes/study/plan.ts";
-import { studyResults } from "../../src/recipes/study/results.ts";
 import { writeStudyReport } from "../../src/report/index.ts";
 import { type StudyResults, studyResultsSchema } from "../../src/runs/study-results.ts";
+import { studyPaths } from "../../src/study/folder.ts";
+import type { PlannedRun } from "../../src/study/plan.ts";
+import { studyResults } from "../../src/study/results.ts";
 import { findChromium, openBrowser } from "./chromium.ts";
 import { hostile, writeRun } from "./run-folders.ts";
 

@@ -1,6 +1,6 @@
 /** Builds one ONNX graph: nodes, constants, and the run-time values of named sizes. */
 import type { DType, TensorData } from "../../core/tensor-data.ts";
-import type { Dim, TensorSpec } from "../tensor.ts";
+import type { Dim, TensorSpec } from "../spec.ts";
 import { MessageWriter } from "./protobuf.ts";
 
 /** ONNX operator-set version; com.microsoft operators are those of ONNX Runtime. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { float32 } from "../../core/tensor-data.ts";
 import { grad } from "../grad.ts";
-import { add, broadcastTo, exp, joinedPart, mul, neg, reshape, sum, zerosLike } from "../ops/index.ts";
+import { add, broadcastTo, exp, mul, neg, reshape, splitPart, sum, zerosLike } from "../ops/index.ts";
 import { constant, input, type Program, type Tensor } from "../tensor.ts";
 import { toOnnx, usedInputs } from "./lower.ts";
 
@@ -28,7 +28,7 @@ describe("toOnnx", () => {
   });
 
   test("one node makes all parts of a joined axis", () => {
-    const parts = [0, 1, 2].map((part) => neg(joinedPart(x, 1, [1, 1, 0], part)));
+    const parts = [0, 1, 2].map((part) => neg(splitPart(x, 1, [1, 1, 0], part)));
     const outputs = Object.fromEntries(parts.map((t, i) => [`t${i}`, t]));
     expect(read({ inputs: { x }, outputs }).nodes).toEqual(["Split", "Neg", "Neg", "Neg"]);
   });

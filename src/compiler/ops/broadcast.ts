@@ -1,8 +1,6 @@
 /** NumPy broadcasting: shapes of results, walking operands, and summing a cotangent back to an operand's shape. */
 import { broadcastStrides, sizeOf } from "../../core/tensor-data.ts";
-import { type Dim, formatShape, sameShape, type Tensor, type TensorSpec } from "../tensor.ts";
-import { sum } from "./reduce.ts";
-import { reshape } from "./shape.ts";
+import { type Dim, formatShape } from "../spec.ts";
 
 /** The common shape of operands; `D` is a number at run time, or a named size in the graph. */
 export function broadcastShapes<D extends Dim>(what: string, shapes: readonly (readonly D[])[]): D[] {
@@ -43,15 +41,4 @@ export function walkBroadcast(
       index[axis] = 0;
     }
   }
-}
-
-/** Sums a broadcast cotangent over the axes that `target` lacks or holds as 1. */
-export function sumTo(cotangent: Tensor, target: TensorSpec): Tensor {
-  if (sameShape(cotangent.shape, target.shape)) return cotangent;
-  const extra = cotangent.shape.length - target.shape.length;
-  const axes = cotangent.shape
-    .map((dim, axis) => (axis < extra || (target.shape[axis - extra] === 1 && dim !== 1) ? axis : -1))
-    .filter((axis) => axis >= 0);
-  const summed = axes.length === 0 ? cotangent : sum(cotangent, axes, true);
-  return sameShape(summed.shape, target.shape) ? summed : reshape(summed, target.shape);
 }

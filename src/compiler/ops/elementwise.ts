@@ -2,7 +2,8 @@
 import { allocate, type DType, type TensorData } from "../../core/tensor-data.ts";
 import { floatLike } from "../interpret.ts";
 import { apply, isScalarConstant, type Op, scalar, type Tensor } from "../tensor.ts";
-import { broadcastShapes, sumTo, walkBroadcast } from "./broadcast.ts";
+import { broadcastShapes, walkBroadcast } from "./broadcast.ts";
+import { sumTo } from "./reduce.ts";
 import { broadcastTo, broadcastToOp } from "./shape.ts";
 
 type Unary = Op<null>;

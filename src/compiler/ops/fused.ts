@@ -1,10 +1,10 @@
 /** Operations of several steps that ONNX Runtime has as one kernel: the norm and the rotation of language models. */
 import { sizeOf } from "../../core/tensor-data.ts";
 import { floatLike } from "../interpret.ts";
-import { apply, type Dim, formatShape, type Op, scalar, type Tensor } from "../tensor.ts";
-import { sumTo } from "./broadcast.ts";
+import { type Dim, formatShape } from "../spec.ts";
+import { apply, type Op, scalar, type Tensor } from "../tensor.ts";
 import { add, div, mul, neg, requireFloat, sqrt, sub } from "./elementwise.ts";
-import { sum } from "./reduce.ts";
+import { sum, sumTo } from "./reduce.ts";
 import { reshape, slice } from "./shape.ts";
 
 export const rmsNormOp: Op<{ readonly epsilon: number }> = {
@@ -46,8 +46,8 @@ export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
   return apply(rmsNormOp, [x, weight], { epsilon });
 }
 
-export const rotateOp: Op<null> = {
-  name: "rotate",
+export const applyRotaryOp: Op<null> = {
+  name: "applyRotary",
   infer: ([x, cos, sin]) => {
     const [rows, tokens, , headDim] = x!.shape;
     const table = formatShape([rows!, tokens!, (headDim as number) / 2]);
@@ -55,21 +55,21 @@ export const rotateOp: Op<null> = {
     if (!fits) {
       const shapes = [x!, cos!, sin!].map((t) => formatShape(t.shape)).join(" ");
       throw new Error(
-        `rotate: expected [rows, tokens, heads, headDim] and two [rows, tokens, headDim / 2], got ${shapes}`,
+        `applyRotary: expected [rows, tokens, heads, headDim] and two [rows, tokens, headDim / 2], got ${shapes}`,
       );
     }
-    return { dtype: requireFloat("rotate", x!.dtype), shape: x!.shape };
+    return { dtype: requireFloat("applyRotary", x!.dtype), shape: x!.shape };
   },
   evaluate: ([x, cos, sin]) => {
     const [rows, tokens, heads, headDim] = x!.shape as [number, number, number, number];
     const half = headDim / 2;
     const data = floatLike([x!, cos!, sin!], sizeOf(x!.shape));
     for (let vector = 0; vector < rows * tokens * heads; vector++) {
-      const line = Math.floor(vector / heads) * half;
+      const row = Math.floor(vector / heads) * half;
       for (let d = 0; d < half; d++) {
         const at = vector * headDim + d;
         const [a, b] = [x!.data[at]!, x!.data[at + half]!];
-        const [c, s] = [cos!.data[line + d]!, sin!.data[line + d]!];
+        const [c, s] = [cos!.data[row + d]!, sin!.data[row + d]!];
         data[at] = a * c - b * s;
         data[at + half] = b * c + a * s;
       }
@@ -83,12 +83,12 @@ export const rotateOp: Op<null> = {
     const [[a, b], [ga, gb]] = [halves(x), halves(g)];
     const dCos = reshape(sum(add(mul(ga, a), mul(gb, b)), [2]), cos.shape);
     const dSin = reshape(sum(sub(mul(gb, a), mul(ga, b)), [2]), sin.shape);
-    return [rotate(g, cos, neg(sin)), dCos, dSin];
+    return [applyRotary(g, cos, neg(sin)), dCos, dSin];
   },
   lower: (y, [x, cos, sin], onnx) => {
     const [rows, tokens, heads, headDim] = y.shape as readonly [Dim, Dim, number, number];
-    // Every token has a line of its own in the tables: its position there is its place among all tokens.
-    const lines = [cos!, sin!].map((table) => onnx.node("Reshape", [table, onnx.ints([-1, headDim / 2])]));
+    // Every token has a row of its own in the tables: its position there is its place among all tokens.
+    const tables = [cos!, sin!].map((table) => onnx.node("Reshape", [table, onnx.ints([-1, headDim / 2])]));
     const shape = onnx.node("Shape", [cos!], { start: 0, end: 2 });
     const count = onnx.node("ReduceProd", [shape], { keepdims: 0 });
     const scalarInt = (value: number) => onnx.node("Squeeze", [onnx.ints([value])]);
@@ -97,7 +97,7 @@ export const rotateOp: Op<null> = {
     const flat = onnx.reshape(x!, onnx.reshapeTarget([rows, tokens, heads * headDim]));
     const attributes = { num_heads: heads, rotary_embedding_dim: headDim };
     const o = { domain: "com.microsoft" };
-    const turned = onnx.node("RotaryEmbedding", [flat, positions, lines[0]!, lines[1]!], attributes, o);
+    const turned = onnx.node("RotaryEmbedding", [flat, positions, tables[0]!, tables[1]!], attributes, o);
     return onnx.reshape(turned, onnx.reshapeTarget(y.shape));
   },
 };
@@ -106,6 +106,6 @@ export const rotateOp: Op<null> = {
  * Rotary positions (arXiv 2104.09864) in the half-split layout: x [rows, tokens, heads, headDim]; cos and sin
  * [rows, tokens, headDim / 2] turn component d with component d + headDim / 2.
  */
-export function rotate(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
-  return apply(rotateOp, [x, cos, sin], null);
+export function applyRotary(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
+  return apply(applyRotaryOp, [x, cos, sin], null);
 }

@@ -1,7 +1,8 @@
 /** Looking rows up by index, adding rows back, and picking one element of each vector. */
 import { allocate, sizeOf } from "../../core/tensor-data.ts";
 import { concreteShape } from "../interpret.ts";
-import { apply, constant, type Dim, formatShape, type Op, type Tensor } from "../tensor.ts";
+import { type Dim, formatShape } from "../spec.ts";
+import { apply, constant, type Op, type Tensor } from "../tensor.ts";
 import { cast, equal, mul, requireNumber } from "./elementwise.ts";
 import { reshape } from "./shape.ts";
 
@@ -80,13 +81,13 @@ export function scatterAdd(index: Tensor, rows: Tensor, shape: readonly Dim[]): 
   return apply(scatterAddOp, [index, rows], { shape });
 }
 
-export const pickOp: Op<null> = {
-  name: "pick",
+export const takeAlongLastAxisOp: Op<null> = {
+  name: "takeAlongLastAxis",
   infer: ([x, index]) => {
     const vectors = x!.shape.length === 0 ? null : x!.shape.slice(0, -1).join();
     if (index!.dtype !== "int32" || vectors !== index!.shape.join()) {
       throw new Error(
-        `pick: expected one int32 index per vector of ${formatShape(x!.shape)}, got ${formatShape(index!.shape)}`,
+        `takeAlongLastAxis: expected one int32 index per vector of ${formatShape(x!.shape)}, got ${formatShape(index!.shape)}`,
       );
     }
     return { dtype: x!.dtype, shape: index!.shape };
@@ -94,7 +95,8 @@ export const pickOp: Op<null> = {
   evaluate: ([x, index]) => {
     const size = x!.shape.at(-1)!;
     const data = allocate(x!.dtype, index!.data.length);
-    for (let i = 0; i < data.length; i++) data[i] = x!.data[i * size + requireIndex("pick", index!.data[i]!, size)]!;
+    for (let i = 0; i < data.length; i++)
+      data[i] = x!.data[i * size + requireIndex("takeAlongLastAxis", index!.data[i]!, size)]!;
     return { dtype: x!.dtype, shape: index!.shape, data };
   },
   vjp: (y, g) => {
@@ -111,12 +113,13 @@ export const pickOp: Op<null> = {
 };
 
 /** Element `index[i]` of each vector of the last axis. */
-export const pick = (x: Tensor, index: Tensor) => apply(pickOp, [x, index], null);
+export const takeAlongLastAxis = (x: Tensor, index: Tensor) => apply(takeAlongLastAxisOp, [x, index], null);
 
 /** True where the last axis of x is at the vector's index. */
 export function isPicked(x: Tensor, index: Tensor): Tensor {
   const size = x.shape.at(-1);
-  if (typeof size !== "number") throw new Error(`pick: the last axis must be known, got ${formatShape(x.shape)}`);
+  if (typeof size !== "number")
+    throw new Error(`takeAlongLastAxis: the last axis must be known, got ${formatShape(x.shape)}`);
   const positions = constant({ dtype: "int32", shape: [size], data: Int32Array.from({ length: size }, (_, i) => i) });
   return equal(reshape(index, [...index.shape, 1]), positions);
 }

@@ -1,17 +1,17 @@
 /** Every operation: builders for graphs, and the op objects as one table for tests. */
 
-import { adaptedMatmulOp } from "./adapted.ts";
+import { concatDynamicOp, splitPartOp } from "./concat-dynamic.ts";
 import * as elementwise from "./elementwise.ts";
-import { rmsNormOp, rotateOp } from "./fused.ts";
-import { gatherOp, pickOp, scatterAddOp } from "./gather.ts";
-import { joinedPartOp, joinOp } from "./join.ts";
-import { collectLinesOp, spreadLinesOp } from "./lines.ts";
+import { applyRotaryOp, rmsNormOp } from "./fused.ts";
+import { gatherOp, scatterAddOp, takeAlongLastAxisOp } from "./gather.ts";
+import { loraMatmulOp } from "./lora-matmul.ts";
 import { matmulOp } from "./matmul.ts";
 import { dequantizeOp, quantizedMatmulOp } from "./quantized.ts";
-import { argmaxOp, cumulativeSumOp, largestOp, logSoftmaxOp, maxOp, softmaxOp, sumOp } from "./reduce.ts";
+import { argmaxOp, cumulativeSumOp, logSoftmaxOp, maxOp, softmaxOp, sumOp, topKOp } from "./reduce.ts";
+import { gatherRowsOp, scatterRowsOp } from "./rows.ts";
 import { broadcastToOp, concatOp, reshapeOp, sliceOp, transposeOp } from "./shape.ts";
 
-export { adaptedMatmul } from "./adapted.ts";
+export { concatDynamic, splitPart } from "./concat-dynamic.ts";
 export {
   add,
   cast,
@@ -35,13 +35,13 @@ export {
   where,
   zerosLike,
 } from "./elementwise.ts";
-export { rmsNorm, rotate } from "./fused.ts";
-export { gather, isPicked, pick, scatterAdd } from "./gather.ts";
-export { join, joinedPart } from "./join.ts";
-export { collectLines, spreadLines } from "./lines.ts";
+export { applyRotary, rmsNorm } from "./fused.ts";
+export { gather, isPicked, scatterAdd, takeAlongLastAxis } from "./gather.ts";
+export { loraMatmul } from "./lora-matmul.ts";
 export { matmul } from "./matmul.ts";
 export { dequantize, quantizedMatmul } from "./quantized.ts";
-export { argmax, cumulativeSum, largest, logSoftmax, max, softmax, sum } from "./reduce.ts";
+export { argmax, cumulativeSum, logSoftmax, max, softmax, sum, topK } from "./reduce.ts";
+export { gatherRows, scatterRows } from "./rows.ts";
 export { broadcastTo, concat, reshape, slice, transpose } from "./shape.ts";
 
 export const ops = {
@@ -69,7 +69,7 @@ export const ops = {
   logSoftmax: logSoftmaxOp,
   cumulativeSum: cumulativeSumOp,
   max: maxOp,
-  largest: largestOp,
+  topK: topKOp,
   argmax: argmaxOp,
   reshape: reshapeOp,
   transpose: transposeOp,
@@ -79,14 +79,14 @@ export const ops = {
   matmul: matmulOp,
   gather: gatherOp,
   scatterAdd: scatterAddOp,
-  pick: pickOp,
-  spreadLines: spreadLinesOp,
-  collectLines: collectLinesOp,
-  join: joinOp,
-  adaptedMatmul: adaptedMatmulOp,
-  joinedPart: joinedPartOp,
+  takeAlongLastAxis: takeAlongLastAxisOp,
+  scatterRows: scatterRowsOp,
+  gatherRows: gatherRowsOp,
+  concatDynamic: concatDynamicOp,
+  loraMatmul: loraMatmulOp,
+  splitPart: splitPartOp,
   dequantize: dequantizeOp,
   quantizedMatmul: quantizedMatmulOp,
   rmsNorm: rmsNormOp,
-  rotate: rotateOp,
+  applyRotary: applyRotaryOp,
 } as const;

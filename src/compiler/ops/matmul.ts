@@ -1,9 +1,11 @@
 /** Batched matrix multiplication with either operand transposed. */
 import { sizeOf } from "../../core/tensor-data.ts";
 import { floatLike } from "../interpret.ts";
-import { apply, type Dim, formatShape, type Op, type Tensor, type TensorSpec } from "../tensor.ts";
-import { broadcastShapes, sumTo, walkBroadcast } from "./broadcast.ts";
+import { type Dim, formatShape, type TensorSpec } from "../spec.ts";
+import { apply, type Op, type Tensor } from "../tensor.ts";
+import { broadcastShapes, walkBroadcast } from "./broadcast.ts";
 import { requireFloat } from "./elementwise.ts";
+import { sumTo } from "./reduce.ts";
 import { transpose, transposeOp } from "./shape.ts";
 
 export interface MatmulAttrs {
@@ -68,19 +70,19 @@ export const matmulOp: Op<MatmulAttrs> = {
 };
 
 /**
- * The same product x Wᵀ computed as (W xᵀ)ᵀ: ONNX Runtime packs the second operand, and x of few lines is far smaller than W.
+ * The same product x Wᵀ computed as (W xᵀ)ᵀ: ONNX Runtime packs the second operand, and x of few rows is far smaller than W.
  * Other products stay as they are.
  */
-export function withFewLines(y: Tensor<MatmulAttrs>): Tensor {
-  if (!fitsFewLines(y)) return y;
+export function withSmallBatch(y: Tensor<MatmulAttrs>): Tensor {
+  if (!fitsSmallBatch(y)) return y;
   const [x, weight] = y.inputs as readonly [Tensor, Tensor];
   const columns = x.op === transposeOp ? x.inputs[0]! : null;
   const attrs = { transposeA: false, transposeB: columns === null, unmerged: true };
   return transpose(apply(matmulOp, [weight, columns ?? x], attrs), [1, 0]);
 }
 
-/** Whether it is x Wᵀ of lines and a matrix. */
-export function fitsFewLines({ inputs, attrs }: Tensor<MatmulAttrs>): boolean {
+/** Whether it is x Wᵀ of rows and a matrix. */
+export function fitsSmallBatch({ inputs, attrs }: Tensor<MatmulAttrs>): boolean {
   return attrs.transposeB && !attrs.transposeA && inputs.every((t) => t.shape.length === 2);
 }
 

@@ -4,7 +4,8 @@
  */
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import { floatLike } from "../interpret.ts";
-import { apply, type Dim, formatShape, type Op, type Tensor, type TensorSpec } from "../tensor.ts";
+import { type Dim, formatShape, type TensorSpec } from "../spec.ts";
+import { apply, type Op, type Tensor } from "../tensor.ts";
 
 export const QUANTIZED_BLOCK = 32;
 export type QuantizedBits = 4 | 8;
@@ -97,23 +98,23 @@ export const quantizedMatmulOp: Op<DequantizeAttrs> = {
   infer: ([x, packed, scales], { bits }) => {
     const inner = checkQuantized("quantizedMatmul", packed!, scales!, bits);
     if (x!.shape.length !== 2 || x!.shape[1] !== inner) {
-      throw new Error(`quantizedMatmul: expected lines of ${inner} numbers, got ${formatShape(x!.shape)}`);
+      throw new Error(`quantizedMatmul: expected rows of ${inner} numbers, got ${formatShape(x!.shape)}`);
     }
     return { dtype: x!.dtype, shape: [x!.shape[0] as Dim, packed!.shape[0]!] };
   },
   evaluate: ([x, packed, scales], attrs, sizes) => {
     const weight = dequantizeOp.evaluate([packed!, scales!], attrs, sizes);
-    const [lines, inner] = x!.shape as [number, number];
+    const [rows, inner] = x!.shape as [number, number];
     const out = packed!.shape[0]!;
-    const data = floatLike([x!], lines * out);
-    for (let i = 0; i < lines; i++) {
+    const data = floatLike([x!], rows * out);
+    for (let i = 0; i < rows; i++) {
       for (let o = 0; o < out; o++) {
         let total = 0;
         for (let k = 0; k < inner; k++) total += x!.data[i * inner + k]! * weight.data[o * inner + k]!;
         data[i * out + o] = total;
       }
     }
-    return { dtype: x!.dtype, shape: [lines, out], data };
+    return { dtype: x!.dtype, shape: [rows, out], data };
   },
   vjp: null,
   lower: (y, [x, packed, scales], onnx) => {

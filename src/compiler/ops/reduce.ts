@@ -1,6 +1,7 @@
 /** Sums over axes, and operations along the last axis: softmax, maximum, cumulative sum, largest values. */
 import { allocate, type DType, sizeOf, type TensorArray, type TensorData } from "../../core/tensor-data.ts";
-import { apply, type Dim, formatShape, type Op, type Tensor, type TensorSpec } from "../tensor.ts";
+import { type Dim, formatShape, sameShape, type TensorSpec } from "../spec.ts";
+import { apply, type Op, type Tensor } from "../tensor.ts";
 import { equal, exp, mul, requireFloat, requireNumber, sub, where, zerosLike } from "./elementwise.ts";
 import { broadcastTo, reshape } from "./shape.ts";
 
@@ -150,14 +151,14 @@ export const maxOp: Op<null> = {
 /** Maximum of the last axis, kept as size 1; every tied maximum receives the gradient. */
 export const max = (x: Tensor) => apply(maxOp, [x], null);
 
-export const largestOp: Op<{ readonly count: number }> = {
-  name: "largest",
+export const topKOp: Op<{ readonly count: number }> = {
+  name: "topK",
   infer: ([x], { count }) => {
     const size = x!.shape.at(-1);
     if (typeof size !== "number" || count < 1 || count > size) {
-      throw new Error(`largest: count ${count} does not fit the last axis of ${formatShape(x!.shape)}`);
+      throw new Error(`topK: count ${count} does not fit the last axis of ${formatShape(x!.shape)}`);
     }
-    return { dtype: requireNumber("largest", x!.dtype), shape: [...x!.shape.slice(0, -1), count] };
+    return { dtype: requireNumber("topK", x!.dtype), shape: [...x!.shape.slice(0, -1), count] };
   },
   evaluate: ([x], { count }) => {
     const size = x!.shape.at(-1)!;
@@ -175,7 +176,7 @@ export const largestOp: Op<{ readonly count: number }> = {
 };
 
 /** The `count` largest values of the last axis in falling order (no gradient). */
-export const largest = (x: Tensor, count: number) => apply(largestOp, [x], { count });
+export const topK = (x: Tensor, count: number) => apply(topKOp, [x], { count });
 
 export const argmaxOp: Op<null> = {
   name: "argmax",
@@ -212,4 +213,15 @@ function sumOfExp(x: TensorArray, start: number, end: number, shift: number): nu
   let total = 0;
   for (let i = start; i < end; i++) total += Math.exp(x[i]! - shift);
   return total;
+}
+
+/** Sums a broadcast cotangent over the axes that `target` lacks or holds as 1. */
+export function sumTo(cotangent: Tensor, target: TensorSpec): Tensor {
+  if (sameShape(cotangent.shape, target.shape)) return cotangent;
+  const extra = cotangent.shape.length - target.shape.length;
+  const axes = cotangent.shape
+    .map((dim, axis) => (axis < extra || (target.shape[axis - extra] === 1 && dim !== 1) ? axis : -1))
+    .filter((axis) => axis >= 0);
+  const summed = axes.length === 0 ? cotangent : sum(cotangent, axes, true);
+  return sameShape(summed.shape, target.shape) ? summed : reshape(summed, target.shape);
 }

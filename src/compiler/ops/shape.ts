@@ -1,8 +1,10 @@
 /** Operations that move elements without computing: reshape, transpose, broadcast, slice, concatenate. */
 import { allocate, sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import { concreteShape } from "../interpret.ts";
-import { apply, constantOp, type Dim, formatShape, type Op, sameShape, type Tensor } from "../tensor.ts";
-import { broadcastShapes, sumTo, walkBroadcast } from "./broadcast.ts";
+import { type Dim, formatShape, sameShape } from "../spec.ts";
+import { apply, constantOp, type Op, type Tensor } from "../tensor.ts";
+import { broadcastShapes, walkBroadcast } from "./broadcast.ts";
+import { sumTo } from "./reduce.ts";
 
 export interface ShapeAttrs {
   readonly shape: readonly Dim[];

@@ -12,16 +12,16 @@ export type AdapterPass =
   | { readonly mode: "masks"; readonly dropout: Dropout }
   | { readonly mode: "sums"; readonly sums: Params<TensorData> };
 
-/** Feeds of a part's adapters; `prefix` makes its weights' names whole, `lines` are the keys of the lines that it reads. */
+/** Feeds of a part's adapters; `prefix` makes its weights' names whole, `rows` are the keys of the rows that it reads. */
 export function adapterFeeds(
   model: Model,
   pass: AdapterPass | null,
   names: readonly string[],
   prefix: string,
-  lines: readonly RandomKey[],
+  rows: readonly RandomKey[],
 ): Params<TensorData> {
   if (pass === null) return {};
-  if (pass.mode === "masks") return dropoutMasks(model, pass.dropout.rate, names, prefix, lines);
+  if (pass.mode === "masks") return dropoutMasks(model, pass.dropout.rate, names, prefix, rows);
   return Object.fromEntries(
     adaptedLayers(names).map((layer) => [`${layer}.${LORA_SUM}`, pass.sums[`${prefix}${layer}.weight`]!]),
   );

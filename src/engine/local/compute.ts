@@ -6,7 +6,7 @@ import type { TensorData } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
 import { LORA_MASK, LORA_SUM } from "../../nn/lora.ts";
 import { addInPlace } from "../../nn/vector-kernels.ts";
-import { Session } from "../../runtime/session.ts";
+import { CompiledProgram } from "../../runtime/session.ts";
 import {
   type AdapterMode,
   type BlockKind,
@@ -24,7 +24,7 @@ export type BlockFeeds = (index: number) => Params<TensorData>;
 type PartPrograms = (trained: readonly string[]) => ProgramPair;
 
 /** What blocks leave for their backward pass: memory is taken from the budget and given back layer by layer. */
-export interface Keeping {
+export interface ActivationBudget {
   readonly trainable: ReadonlySet<string>;
   /** Bytes that may still be kept; where they end, the backward pass computes a block again. */
   readonly budget: { bytes: number };
@@ -43,7 +43,7 @@ export class Compute {
   readonly #threads: number;
   readonly #device: Device;
   readonly #lean: boolean;
-  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #sessions = new Map<string, Promise<CompiledProgram>>();
 
   /** `lean` sessions keep no memory between runs. */
   constructor(model: Model, threads: number, device: Device = "cpu", lean = false) {
@@ -53,11 +53,11 @@ export class Compute {
     this.#lean = lean;
   }
 
-  session(key: string, program: () => Program): Promise<Session> {
+  session(key: string, program: () => Program): Promise<CompiledProgram> {
     let session = this.#sessions.get(key);
     if (session === undefined) {
       const options = { threads: this.#threads, device: this.#device, lean: this.#lean };
-      session = Session.compile(withQuantizedWeights(program()), options);
+      session = CompiledProgram.compile(withQuantizedWeights(program()), options);
       this.#sessions.set(key, session);
     }
     return session;
@@ -101,7 +101,7 @@ export class Compute {
     values: Params<TensorData>,
     x: TensorData,
     feeds: BlockFeeds,
-    keep: Keeping | readonly number[],
+    keep: ActivationBudget | readonly number[],
   ): Promise<BlockStates> {
     const states: TensorData[] = new Array(stack.depth + 1);
     const kept: Params<TensorData>[] = new Array(stack.depth);
@@ -199,7 +199,7 @@ function kindOf(feeds: Params<TensorData>): BlockKind {
   return {
     packed: feeds["placeOf"] !== undefined,
     windowed: feeds["windowIndex"] !== undefined,
-    featured: feeds["line"] !== undefined,
+    featured: feeds["level"] !== undefined,
     adapters: adapterModeOf(feeds),
   };
 }

@@ -59,9 +59,9 @@ export class Decoder {
   readonly #waiting: Job[] = [];
   /** Rows of computed prompts that wait for a place. */
   #ready: Row[] = [];
-  /** Row i lies at line i of the rows' cache. */
+  /** Row i lies at slot i of the rows' cache. */
   readonly #active: Row[] = [];
-  /** Prompts of active and ready rows; prompt i lies at line i of the prompts' cache. */
+  /** Prompts of active and ready rows; prompt i lies at slot i of the prompts' cache. */
   readonly #prompts: Computed[] = [];
   #caches: DecodingCaches | null = null;
   /** What computing prompts and adding tokens to rows have taken so far. */
@@ -134,7 +134,7 @@ export class Decoder {
       );
       const going = rows.filter((row, i) => this.#extend(row, token[i]!, logProb[i]!));
       if (going.length === 0) return;
-      this.#caches!.prompts.write(added, [{ line: this.#prompts.length, position: 0 }]);
+      this.#caches!.prompts.write(added, [{ slot: this.#prompts.length, position: 0 }]);
       this.#prompts.push(computed);
       this.#ready.push(...going);
     } catch (error) {
@@ -156,7 +156,7 @@ export class Decoder {
     const limit = Math.max(...this.#prompts.map(({ job }) => job.asked.maxCompletionLength));
     caches.fitRows(active.length, most, limit);
     const { token, logProb, added } = await this.#generation.step(caches, this.#prompts, active);
-    const places = active.map(({ tokenIds }, line) => ({ line, position: tokenIds.length - 1 }));
+    const places = active.map(({ tokenIds }, slot) => ({ slot, position: tokenIds.length - 1 }));
     caches.rows.write(added, places);
     for (const [i, row] of active.entries()) this.#extend(row, token[i]!, logProb[i]!);
     this.#removeClosed();

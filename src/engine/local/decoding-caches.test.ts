@@ -5,9 +5,9 @@ import { DecodingCaches } from "./decoding-caches.ts";
 import { KeyValueCache } from "./key-value-cache.ts";
 
 const stack = { depth: 1, keyValueHeads: 1, headDim: 2 } as LanguageStack;
-const bytesOf = (positions: number) => KeyValueCache.lineBytes(stack, positions);
-const sizes = ({ prompts, rows }: DecodingCaches) => [prompts.lines, prompts.capacity, rows.lines, rows.capacity];
-/** Of one line and one token, the key and then the value. */
+const bytesOf = (positions: number) => KeyValueCache.slotBytes(stack, positions);
+const sizes = ({ prompts, rows }: DecodingCaches) => [prompts.slots, prompts.capacity, rows.slots, rows.capacity];
+/** Of one slot and one token, the key and then the value. */
 const tokens = (value: number) => float32([2, 1, 1, 2], [value, value, value, value]);
 
 test("there is room for as many rows as fit with a prompt each, and for one always", () => {
@@ -41,8 +41,8 @@ test("a longer job takes the place of rows, and what is in use stays", () => {
   const used = { prompts: 1, rows: 1 };
   caches.makeRoom({ prompts: 0, rows: 0 }, { prompt: 10, completion: 20 });
   expect(sizes(caches)).toEqual([8, 10, 8, 1]);
-  caches.prompts.write(tokens(5), [{ line: 0, position: 9 }]);
-  caches.rows.write(tokens(6), [{ line: 0, position: 0 }]);
+  caches.prompts.write(tokens(5), [{ slot: 0, position: 9 }]);
+  caches.rows.write(tokens(6), [{ slot: 0, position: 0 }]);
   expect(caches.makeRoom(used, { prompt: 50, completion: 20 })).toBe(true);
   expect(sizes(caches)).toEqual([3, 50, 3, 1]);
   expect([...caches.prompts.first(1)["prompt.keys.0"]!.data.subarray(18, 20)]).toEqual([5, 5]);

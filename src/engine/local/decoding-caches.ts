@@ -16,13 +16,13 @@ export interface CacheOptions {
   readonly cacheBytes: number;
 }
 
-/** Lines that are in use, those of `prompts` and those of `rows`. */
+/** Slots that are in use, those of `prompts` and those of `rows`. */
 export interface CacheUse {
   readonly prompts: number;
   readonly rows: number;
 }
 
-/** Room for so many positions more than needed is given back rarely, since every line is copied for it. */
+/** Room for so many positions more than needed is given back rarely, since every slot is copied for it. */
 const SPARE_POSITIONS = 256;
 
 export class DecodingCaches {
@@ -34,8 +34,8 @@ export class DecodingCaches {
   constructor(language: LanguageStack, o: CacheOptions) {
     this.#language = language;
     this.#o = o;
-    this.prompts = new KeyValueCache(language, { prefix: "prompt.", lines: 0, capacity: 1 });
-    this.rows = new KeyValueCache(language, { prefix: "past.", lines: 0, capacity: 1 });
+    this.prompts = new KeyValueCache(language, { prefix: "prompt.", slots: 0, capacity: 1 });
+    this.rows = new KeyValueCache(language, { prefix: "past.", slots: 0, capacity: 1 });
   }
 
   /**
@@ -44,28 +44,28 @@ export class DecodingCaches {
    */
   makeRoom(used: CacheUse, longest: { readonly prompt: number; readonly completion: number }): boolean {
     const { prompts, rows } = this;
-    const bytesOf = (positions: number) => KeyValueCache.lineBytes(this.#language, positions);
+    const bytesOf = (positions: number) => KeyValueCache.slotBytes(this.#language, positions);
     const fitting = Math.floor(this.#o.cacheBytes / bytesOf(longest.prompt + longest.completion));
     const most = Math.max(1, Math.min(this.#o.rows, fitting));
     if (used.rows >= most) return false;
-    const lines = Math.min(most, this.#o.prompts ?? most);
+    const slots = Math.min(most, this.#o.prompts ?? most);
     const capacity = Math.max(longest.prompt, this.#o.promptCapacity ?? 0);
-    const isTooSmall = prompts.lines <= used.prompts || rows.lines <= used.rows || prompts.capacity < capacity;
-    const bytes = rows.lines * bytesOf(prompts.capacity + Math.max(rows.capacity, longest.completion));
+    const isTooSmall = prompts.slots <= used.prompts || rows.slots <= used.rows || prompts.capacity < capacity;
+    const bytes = rows.slots * bytesOf(prompts.capacity + Math.max(rows.capacity, longest.completion));
     const isTooLarge = bytes > this.#o.cacheBytes || prompts.capacity > 2 * capacity + SPARE_POSITIONS;
     if (isTooSmall || isTooLarge) {
-      rows.resize({ lines: most, capacity: Math.min(rows.capacity, longest.completion) }, used.rows);
-      prompts.resize({ lines, capacity }, used.prompts);
+      rows.resize({ slots: most, capacity: Math.min(rows.capacity, longest.completion) }, used.rows);
+      prompts.resize({ slots, capacity }, used.prompts);
     }
     return true;
   }
 
   /** Makes every row as long as the longest needs, with room to grow to `limit` positions. */
   fitRows(used: number, needed: number, limit: number): void {
-    const { lines, capacity } = this.rows;
+    const { slots, capacity } = this.rows;
     const wanted = Math.min(2 * needed + 14, limit);
     if (needed > capacity || capacity > 2 * wanted + SPARE_POSITIONS) {
-      this.rows.resize({ lines, capacity: wanted }, used);
+      this.rows.resize({ slots, capacity: wanted }, used);
     }
   }
 }

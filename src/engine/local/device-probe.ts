@@ -4,19 +4,22 @@ import { input } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
 import { messageOf } from "../../core/errors.ts";
 import { float32 } from "../../core/tensor-data.ts";
-import { Session } from "../../runtime/session.ts";
-import type { ProbeResult } from "./devices.ts";
+import { CompiledProgram } from "../../runtime/session.ts";
+import type { DeviceProblem } from "./devices.ts";
 
 const SIZE = 16;
 
 console.log(JSON.stringify(await tryProduct(process.argv[2] as Device)));
 
-async function tryProduct(device: Device): Promise<ProbeResult> {
+async function tryProduct(device: Device): Promise<DeviceProblem> {
   const shape = [SIZE, SIZE];
   const [a, b] = [input("a", "float32", shape), input("b", "float32", shape)];
   const values = Array.from({ length: SIZE * SIZE }, (_, i) => (i % 7) - 3);
   try {
-    const session = await Session.compile({ inputs: { a, b }, outputs: { y: matmul(a, b) } }, { device, threads: 1 });
+    const session = await CompiledProgram.compile(
+      { inputs: { a, b }, outputs: { y: matmul(a, b) } },
+      { device, threads: 1 },
+    );
     const { y } = await session.run({ a: float32(shape, values), b: float32(shape, values) });
     await session.release();
     // Small whole numbers: every device that computes at all gets them exactly.

@@ -15,7 +15,7 @@ export interface DeviceReport {
 }
 
 /** What the probe prints, as JSON: null, or what went wrong. */
-export type ProbeResult = string | null;
+export type DeviceProblem = string | null;
 
 /** A driver that hangs is given up after this long. */
 const TIMEOUT_MS = 30_000;
@@ -52,7 +52,7 @@ export async function requireDevice(device: Device, env: NodeJS.ProcessEnv = pro
   throw new UserError(`the device ${device} does not work here: ${reason}. Devices that work: ${working.join(", ")}`);
 }
 
-function probe(device: Device, env: NodeJS.ProcessEnv): Promise<ProbeResult> {
+function probe(device: Device, env: NodeJS.ProcessEnv): Promise<DeviceProblem> {
   const fromSource = import.meta.url.endsWith(".ts");
   const script = fileURLToPath(new URL(fromSource ? "./device-probe.ts" : "./device-probe.js", import.meta.url));
   const loader = fromSource ? ["--import", import.meta.resolve("tsx")] : [];
@@ -64,7 +64,7 @@ function probe(device: Device, env: NodeJS.ProcessEnv): Promise<ProbeResult> {
       (error, stdout) => {
         if (error?.killed) resolve(`it gave no answer within ${TIMEOUT_MS / 1000} s`);
         else if (error) resolve(`its driver ended the process (${error.signal ?? `exit code ${error.code}`})`);
-        else resolve(JSON.parse(stdout.trim().split("\n").at(-1)!) as ProbeResult);
+        else resolve(JSON.parse(stdout.trim().split("\n").at(-1)!) as DeviceProblem);
       },
     );
   });

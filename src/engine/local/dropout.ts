@@ -16,13 +16,10 @@ export interface Dropout {
   readonly key: RandomKey;
 }
 
-/** A key for each line: who it belongs to and its place there, whatever else is computed beside it. */
-export function lineKeys(
-  key: RandomKey,
-  lines: Iterable<readonly [owner: number | string, place: number]>,
-): RandomKey[] {
+/** A key for each row: who it belongs to and its place there, whatever else is computed beside it. */
+export function rowKeys(key: RandomKey, rows: Iterable<readonly [owner: number | string, place: number]>): RandomKey[] {
   const owners = new Map<number | string, RandomKey>();
-  return Array.from(lines, ([owner, place]) => {
+  return Array.from(rows, ([owner, place]) => {
     let own = owners.get(owner);
     if (own === undefined) {
       own = fold(key, owner);
@@ -32,29 +29,29 @@ export function lineKeys(
   });
 }
 
-/** Masks [lines, in] (1 keeps, 0 drops) of all adapters among a part's weights; `prefix` makes their names whole. */
+/** Masks [rows, in] (1 keeps, 0 drops) of all adapters among a part's weights; `prefix` makes their names whole. */
 export function dropoutMasks(
   model: Model,
   rate: number,
   weights: readonly string[],
   prefix: string,
-  lines: readonly RandomKey[],
+  rows: readonly RandomKey[],
 ): Params<TensorData> {
   return Object.fromEntries(
     adaptedLayers(weights).map((layer) => {
       const width = model.weights[`${prefix}${layer}.${LORA_A}`]!.shape[1]!;
       const salt = uint32(randomKey(0, prefix + layer), 0);
-      return [`${layer}.${LORA_MASK}`, maskOf(rate, width, lines, salt)];
+      return [`${layer}.${LORA_MASK}`, maskOf(rate, width, rows, salt)];
     }),
   );
 }
 
-/** Goes from one dropped number of a line to the next: the gaps between them are distributed geometrically. */
-function maskOf(rate: number, width: number, lines: readonly RandomKey[], salt: number): TensorData {
-  const mask = new Uint8Array(lines.length * width).fill(1);
+/** Goes from one dropped number of a row to the next: the gaps between them are distributed geometrically. */
+function maskOf(rate: number, width: number, rows: readonly RandomKey[], salt: number): TensorData {
+  const mask = new Uint8Array(rows.length * width).fill(1);
   const scale = 1 / Math.log1p(-rate);
-  for (const [i, line] of lines.entries()) {
-    const key = fold(line, salt);
+  for (const [i, row] of rows.entries()) {
+    const key = fold(row, salt);
     let at = -1;
     for (let draw = 0; ; draw++) {
       at += 1 + Math.floor(Math.log((uint32(key, draw) + 0.5) / 0x100000000) * scale);
@@ -62,5 +59,5 @@ function maskOf(rate: number, width: number, lines: readonly RandomKey[], salt: 
       mask[i * width + at] = 0;
     }
   }
-  return tensorData("uint8", [lines.length, width], mask);
+  return tensorData("uint8", [rows.length, width], mask);
 }

@@ -1,18 +1,19 @@
 /** The program that samples: a prompt at once or one token for each of many rows, over key-value caches that it only reads. */
-import { gather, join } from "../../compiler/ops/index.ts";
-import { constant, type Dim, type Program, type Tensor } from "../../compiler/tensor.ts";
+import { concatDynamic, gather } from "../../compiler/ops/index.ts";
+import type { Dim } from "../../compiler/spec.ts";
+import { constant, type Program, type Tensor } from "../../compiler/tensor.ts";
 import { int32 } from "../../core/tensor-data.ts";
 import type { Attend, Model, Stack } from "../../models/model.ts";
 import { cachedAttention } from "../../nn/cached-attention.ts";
 import { type SamplingVariant, sampleToken, samplingLogProbs } from "../../nn/sampling.ts";
+import { fusedWeightsOf } from "./fused-weights.ts";
 import { addFeatures, float, ints, rotaryInputs, samplingInputs, stemInputs, weightInputs } from "./program-inputs.ts";
 import { localWeights } from "./programs.ts";
-import { siblingsOf } from "./sibling-weights.ts";
 
 /**
  * The whole language model over key-value caches: a prompt at once over empty caches, or one token for each of many rows;
- * then one sampled token for each line of "last" (indices into the flat tokens). Layer i's weights are inputs under their
- * whole names, those of siblings joined. Its caches are "prompt.keys.i" and "prompt.values.i" [groups x keyValueHeads, 1,
+ * then one sampled token for each row of "last" (indices into the flat tokens). Layer i's weights are inputs under their
+ * whole names, those of fused projections joined. Its caches are "prompt.keys.i" and "prompt.values.i" [groups x keyValueHeads, 1,
  * prompt, headDim], and "past.keys.i" and "past.values.i" [rows x keyValueHeads, 1, past, headDim]; "added" are the new
  * tokens' own, keys and values layer by layer, in one piece. Caches are never outputs: whatever a program returns is copied
  * on its way to JavaScript, and costs time by itself. With `tokens` 1 the program is for one token of each row alone, whose
@@ -43,16 +44,16 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
   const joined: Record<string, Tensor> = {};
   const weightsOf = (block: number) => {
     const own = localWeights(language, weights, block);
-    for (const [local, { shape }] of siblingsOf(model, block)) {
+    for (const [local, { shape }] of fusedWeightsOf(model, block)) {
       const name = language.blockPrefix(block) + local;
       joined[name] = float(name, ...shape);
       own[local] = joined[name];
     }
     return own;
   };
-  const sampledFrom = (lines: Tensor) => gather(lines, last);
+  const sampledFrom = (rows: Tensor) => gather(rows, last);
   // Of a prompt's tokens the last block's MLP sees only those that are sampled from; features would still come for all.
-  const endsEarly = tokens !== 1 && depth >= language.featureLines;
+  const endsEarly = tokens !== 1 && depth >= language.featureLevels;
   let x = language.stem(weights, stem);
   for (let i = 0; i < depth; i++) {
     const cached = (kind: "keys" | "values") => ({
@@ -67,7 +68,7 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
     };
     const onward = endsEarly && i === depth - 1 ? { onward: sampledFrom } : {};
     x = language.block(weightsOf(i), x, { ...context, ...onward, attend });
-    if (i + 1 < language.featureLines) {
+    if (i + 1 < language.featureLevels) {
       x = addFeatures(x, stem.features, stem.imageIndex, constant(int32([], [i + 1])));
     }
   }
@@ -75,7 +76,7 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
   const { token, logProb } = sampleToken(logProbs, sampling, uniform);
   return {
     inputs: { ...stem, ...context, ...layout, last, uniform, ...t, ...caches, ...weightsFed, ...joined },
-    outputs: { token, logProb, added: join(added, 0, "added") },
+    outputs: { token, logProb, added: concatDynamic(added, 0, "added") },
   };
 }
 

@@ -2,22 +2,21 @@
  * Runs the generation program: a prompt at once, or one more token for every row over the caches. Each row brings the
  * distribution and the random numbers it draws with, so rows of different requests run together.
  */
-import { forFewLines, withQuantizedWeights } from "../../compiler/rewrite.ts";
+import { forSmallBatch, withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Params } from "../../compiler/tensor.ts";
 import { type RandomKey, uniform } from "../../core/random.ts";
 import type { Prompt, SamplingOptions } from "../../core/records.ts";
-import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
+import { concatenated, float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
 import { EXCLUDED, type SamplingVariant } from "../../nn/sampling.ts";
 import type { Compute } from "./compute.ts";
 import type { DecodingCaches } from "./decoding-caches.ts";
+import { bannedTokens } from "./forward-backward.ts";
+import { fusedValues } from "./fused-weights.ts";
 import { generateProgram } from "./generate-program.ts";
 import { KeyValueCache, type NewTokens } from "./key-value-cache.ts";
 import { placeImages } from "./packing.ts";
-import { joinedValues } from "./sibling-weights.ts";
-import { bannedTokens } from "./trainer.ts";
-import { concatenated } from "./vision-runner.ts";
 
 /** A prompt whose keys and values are cached; its rows are known by being of this very object. */
 export interface CachedPrompt {
@@ -50,7 +49,7 @@ export interface Generation {
     features: ReadonlyMap<string, Float32Array>,
     rows: readonly GenerationRow[],
   ): Promise<GeneratedTokens>;
-  /** One more token for each row. Prompt i and row i lie at line i of their caches. All rows of one top-k. */
+  /** One more token for each row. Prompt i and row i lie in slot i of their caches. All rows of one top-k. */
   step(
     caches: DecodingCaches,
     prompts: readonly CachedPrompt[],
@@ -64,7 +63,7 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
   const banned = bannedTokens(model);
   const nothingCached = emptyCaches(language);
   const integers = quantizedOnly(values);
-  const weights = { ...values, ...joinedValues(model, values) };
+  const weights = { ...values, ...fusedValues(model, values) };
   // A program holds the integers of a quantised base, so one serves prompts and single tokens alike.
   const single = Object.keys(integers).length === 0 ? 1 : "tokens";
   const run = async (
@@ -74,7 +73,7 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
   ): Promise<GeneratedTokens> => {
     const variant = variantOf(rows);
     const session = await compute.session(`generate.${tokens}.${JSON.stringify(variant)}`, () =>
-      forFewLines(withQuantizedWeights(generateProgram(model, variant, tokens), integers)),
+      forSmallBatch(withQuantizedWeights(generateProgram(model, variant, tokens), integers)),
     );
     const outputs = await session.run({ ...feeds, ...distributionFeeds(variant, rows), banned }, weights);
     const { token, logProb, added } = outputs as Record<"token" | "logProb" | "added", TensorData>;
@@ -90,7 +89,7 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
         tokens,
         model.imageTokenId,
         model.vision.patchesPerToken,
-        language.featureLines,
+        language.featureLevels,
       );
       return run(rows, "tokens", {
         tokenIds: int32([tokens], prompt.tokenIds),
@@ -171,10 +170,10 @@ function biasOf(
   const bias = new Float32Array(lengths.length * tokens * visible);
   for (const [i, length] of lengths.entries()) {
     for (let t = 0; t < tokens; t++) {
-      const line = bias.subarray((i * tokens + t) * visible, (i * tokens + t + 1) * visible);
-      line.fill(EXCLUDED, length.prompt, prompt);
-      line.fill(EXCLUDED, prompt + length.past, prompt + past);
-      line.fill(EXCLUDED, prompt + past + t + 1);
+      const row = bias.subarray((i * tokens + t) * visible, (i * tokens + t + 1) * visible);
+      row.fill(EXCLUDED, length.prompt, prompt);
+      row.fill(EXCLUDED, prompt + length.past, prompt + past);
+      row.fill(EXCLUDED, prompt + past + t + 1);
     }
   }
   return float32([lengths.length, tokens, visible], bias);
@@ -182,7 +181,7 @@ function biasOf(
 
 /** A prompt and a past of one position each, which is hidden, for a row that has neither yet. */
 function emptyCaches(language: LanguageStack): Params<TensorData> {
-  const empty = (prefix: string) => new KeyValueCache(language, { prefix, lines: 1, capacity: 1 }).first(1);
+  const empty = (prefix: string) => new KeyValueCache(language, { prefix, slots: 1, capacity: 1 }).first(1);
   const heads = int32(
     [language.keyValueHeads],
     Int32Array.from({ length: language.keyValueHeads }, (_, i) => i),
@@ -201,7 +200,7 @@ function variantOf(rows: readonly GenerationRow[]): SamplingVariant {
   };
 }
 
-/** A line per row, by the conventions of src/nn/sampling.ts for rows that are greedy or keep all tokens. */
+/** One entry per row, by the conventions of src/nn/sampling.ts for rows that are greedy or keep all tokens. */
 function distributionFeeds({ topP }: SamplingVariant, rows: readonly GenerationRow[]): Params<TensorData> {
   const column = (values: readonly number[]) => float32([rows.length, 1], values);
   const isGreedy = ({ distribution }: GenerationRow) => distribution.temperature === 0;

@@ -1,24 +1,24 @@
 /**
- * Keys and values of many lines (prompts, or rows of own tokens) in buffers [lines x keyValueHeads, 1, capacity, headDim], one
+ * Keys and values of many slots (prompts, or rows of own tokens) in buffers [slots x keyValueHeads, 1, capacity, headDim], one
  * pair per layer. Programs read them in place; what they return of new tokens is written here.
  */
 import { float32, type TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 
 /**
- * Keys and values of new tokens as programs return them: [2 x depth x lines x keyValueHeads, 1, tokens, headDim], of every
+ * Keys and values of new tokens as programs return them: [2 x depth x slots x keyValueHeads, 1, tokens, headDim], of every
  * layer its keys and then its values.
  */
 export type NewTokens = TensorData;
 
-/** A position of a line. */
+/** A position of a slot. */
 export interface Place {
-  readonly line: number;
+  readonly slot: number;
   readonly position: number;
 }
 
 export class KeyValueCache {
-  #lines: number;
+  #slots: number;
   #capacity: number;
   readonly #prefix: string;
   readonly #heads: number;
@@ -30,9 +30,9 @@ export class KeyValueCache {
   /** The prefix stands before "keys.i" in the names of the views. */
   constructor(
     { depth, keyValueHeads, headDim }: LanguageStack,
-    o: { readonly prefix: string; readonly lines: number; readonly capacity: number },
+    o: { readonly prefix: string; readonly slots: number; readonly capacity: number },
   ) {
-    this.#lines = o.lines;
+    this.#slots = o.slots;
     this.#capacity = o.capacity;
     this.#prefix = o.prefix;
     this.#heads = keyValueHeads;
@@ -41,41 +41,41 @@ export class KeyValueCache {
     this.#buffers = this.#allocate();
   }
 
-  /** Bytes of one line. */
-  static lineBytes({ depth, keyValueHeads, headDim }: LanguageStack, capacity: number): number {
+  /** Bytes of one slot. */
+  static slotBytes({ depth, keyValueHeads, headDim }: LanguageStack, capacity: number): number {
     return 2 * depth * keyValueHeads * capacity * headDim * Float32Array.BYTES_PER_ELEMENT;
   }
 
-  get lines(): number {
-    return this.#lines;
+  get slots(): number {
+    return this.#slots;
   }
 
   get capacity(): number {
     return this.#capacity;
   }
 
-  /** The first lines of every buffer; the same views for the same count until the cache is resized. */
+  /** The first slots of every buffer; the same views for the same count until the cache is resized. */
   first(count: number): Readonly<Record<string, TensorData>> {
     const known = this.#views.get(count);
     if (known !== undefined) return known;
     const shape = [count * this.#heads, 1, this.#capacity, this.#headDim];
     const views = Object.fromEntries(
       [...this.#buffers].map(([name, data]) => {
-        return [this.#prefix + name, float32(shape, data.subarray(0, count * this.#lineSize))];
+        return [this.#prefix + name, float32(shape, data.subarray(0, count * this.#slotSize))];
       }),
     );
     this.#views.set(count, views);
     return views;
   }
 
-  /** Writes each line of new tokens where its place says, from that position on. */
+  /** Writes each slot of new tokens where its place says, from that position on. */
   write({ shape, data }: NewTokens, places: readonly Place[]): void {
     const added = shape[2]! * this.#headDim;
     let source = 0;
     for (const target of this.#buffers.values()) {
-      for (const { line, position } of places) {
+      for (const { slot, position } of places) {
         for (let head = 0; head < this.#heads; head++) {
-          const at = line * this.#lineSize + (head * this.#capacity + position) * this.#headDim;
+          const at = slot * this.#slotSize + (head * this.#capacity + position) * this.#headDim;
           for (let i = 0; i < added; i++) target[at + i] = data[source + i]!;
           source += added;
         }
@@ -83,31 +83,31 @@ export class KeyValueCache {
     }
   }
 
-  /** Copies the first `length` positions of a line over another line. */
+  /** Copies the first `length` positions of a slot over another slot. */
   copy(from: number, to: number, length: number): void {
-    for (const buffer of this.#buffers.values()) this.#copyLine(buffer, this.#capacity, from, buffer, to, length);
+    for (const buffer of this.#buffers.values()) this.#copySlot(buffer, this.#capacity, from, buffer, to, length);
   }
 
-  /** Changes the number of lines and of positions; what fits of the first `used` lines stays. */
-  resize({ lines, capacity }: { readonly lines: number; readonly capacity: number }, used: number): void {
-    if (lines === this.#lines && capacity === this.#capacity) return;
+  /** Changes the number of slots and of positions; what fits of the first `used` slots stays. */
+  resize({ slots, capacity }: { readonly slots: number; readonly capacity: number }, used: number): void {
+    if (slots === this.#slots && capacity === this.#capacity) return;
     const [old, before] = [this.#buffers, this.#capacity];
-    this.#lines = lines;
+    this.#slots = slots;
     this.#capacity = capacity;
     this.#buffers = this.#allocate();
     this.#views.clear();
     const length = Math.min(before, capacity);
     for (const [name, source] of old) {
       const target = this.#buffers.get(name)!;
-      for (let line = 0; line < used; line++) this.#copyLine(source, before, line, target, line, length);
+      for (let slot = 0; slot < used; slot++) this.#copySlot(source, before, slot, target, slot, length);
     }
   }
 
   #allocate(): ReadonlyMap<string, Float32Array> {
-    return new Map(this.#names.map((name) => [name, new Float32Array(this.#lines * this.#lineSize)]));
+    return new Map(this.#names.map((name) => [name, new Float32Array(this.#slots * this.#slotSize)]));
   }
 
-  #copyLine(
+  #copySlot(
     source: Float32Array,
     sourceCapacity: number,
     from: number,
@@ -122,7 +122,7 @@ export class KeyValueCache {
     }
   }
 
-  get #lineSize(): number {
+  get #slotSize(): number {
     return this.#heads * this.#capacity * this.#headDim;
   }
 }

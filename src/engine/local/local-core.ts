@@ -17,16 +17,22 @@ import { openModel } from "../../models/index.ts";
 import { isAdapterWeight, type LoraOptions, withLora } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
 import { withQuantizedBase } from "../../models/quantize.ts";
-import type { LiveOptions, OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
+import type { LiveOptions, LogProbOptions, OptimStep, TokenBatch, TrainingGroup } from "../engine.ts";
 import type { AdapterPass } from "./adapter-feeds.ts";
 import { Compute } from "./compute.ts";
 import { type DecodeJob, Decoder } from "./decoder.ts";
 import type { Dropout } from "./dropout.ts";
 import { FeatureCache } from "./feature-cache.ts";
+import {
+  type EncodedForTraining,
+  encodeForTraining,
+  forwardBackward,
+  imagesOf,
+  scoreCompletions,
+} from "./forward-backward.ts";
+import { inContiguousMemory } from "./fused-weights.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
 import { type DecodeOptions, type SampledGroup, type SamplingSeconds, sampleCompletions } from "./sampler.ts";
-import { besideSiblings } from "./sibling-weights.ts";
-import { type EncodedForTraining, encodeForTraining, forwardBackward, imagesOf, scoreCompletions } from "./trainer.ts";
 import { encodeEach, encodeImages } from "./vision-runner.ts";
 import { randomWeights, readWeights, trainableNames, visionNames, WeightStore } from "./weight-store.ts";
 
@@ -123,7 +129,7 @@ export class LocalCore {
         : null;
     const baseValues =
       options.initialise === "random"
-        ? besideSiblings(base, randomWeights(base.weights, seed))
+        ? inContiguousMemory(base, randomWeights(base.weights, seed))
         : readWeights(base, modelFolder);
     this.#store = new WeightStore(
       this.#model,
@@ -188,7 +194,7 @@ export class LocalCore {
     return this.#live?.idle === false;
   }
 
-  async logProbs(groups: readonly TrainingGroup[], o: ScoringOptions, which: "policy" | "reference") {
+  async logProbs(groups: readonly TrainingGroup[], o: LogProbOptions, which: "policy" | "reference") {
     const values = which === "policy" ? this.#store.values : this.#reference;
     if (values === null) throw new Error("internal: no reference was frozen");
     this.#checkGroups(groups);

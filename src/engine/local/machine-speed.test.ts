@@ -2,14 +2,14 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../compiler/interpret.ts";
 import { float32 } from "../../core/tensor-data.ts";
-import { Session } from "../../runtime/session.ts";
+import { CompiledProgram } from "../../runtime/session.ts";
 import { int8Program } from "./machine-speed.ts";
 import { speeds } from "./time-program.ts";
 
 test("the 8-bit product = its definition", async () => {
   const x = float32([1024, 1024], new Float32Array(1024 * 1024).fill(0));
   for (let row = 0; row < 1024; row++) x.data[row * 1024 + (row % 7)] = row % 5;
-  const session = await Session.compile(int8Program(), { threads: 1 });
+  const session = await CompiledProgram.compile(int8Program(), { threads: 1 });
   const { y } = await session.run({ x });
   await session.release();
   const expected = interpret(int8Program(), { x })["y"]!;

@@ -6,12 +6,12 @@ import { withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Program, Sizes } from "../../compiler/tensor.ts";
 import { sizeOf } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
+import { DEFAULT_ACTIVATION_BYTES, headChunkRows } from "./forward-backward.ts";
 import { generateProgram } from "./generate-program.ts";
 import { type LocalEngineOptions, modelOf, trainableOf } from "./local-core.ts";
 import { mergedBytes } from "./merged-model.ts";
 import { type PackedRow, packRows, splitRows } from "./packing.ts";
 import { type BlockKind, blockPrograms, lossProgram, visionHeadPrograms } from "./programs.ts";
-import { DEFAULT_ACTIVATION_BYTES, headLines } from "./trainer.ts";
 import { MAX_PATCHES } from "./vision-runner.ts";
 import { visionNames } from "./weight-store.ts";
 
@@ -148,7 +148,7 @@ function packedSizes(model: Model, rows: readonly PackedRow[], step: LargestStep
     completion,
     completionPlaces: rows.length * group * completion,
     group,
-    lines: Math.max(1, rows.length * step.imageTokens * model.language.featureLines),
+    featureRows: Math.max(1, rows.length * step.imageTokens * model.language.featureLevels),
   };
 }
 
@@ -164,7 +164,7 @@ function lossMemory(model: Model, trainable: ReadonlySet<string>): number {
   const sampling = { greedy: false, topK: 0, topP: false };
   const program = lossProgram(model, sampling, "clip", plainVariant, trained);
   const scalars = Object.keys(defaultLossNumbers).length; // their bytes do not count
-  return programMemory(withQuantizedWeights(program), { chunk: headLines(model) }).peak + 4 * scalars;
+  return programMemory(withQuantizedWeights(program), { chunk: headChunkRows(model) }).peak + 4 * scalars;
 }
 
 /** A prompt at once and a token for every row: a program each, or the same one where it holds integers. */
@@ -172,7 +172,7 @@ function generateMemory(model: Model, step: LargestStep, limit: number, lean: bo
   const sampling = { greedy: false, topK: 0, topP: false };
   const heads = model.language.keyValueHeads;
   const sizesOf = (
-    o: Record<"groups" | "rows" | "tokens" | "prompt" | "past" | "samples" | "lines", number>,
+    o: Record<"groups" | "rows" | "tokens" | "prompt" | "past" | "samples" | "featureRows", number>,
   ): Sizes => ({
     ...o,
     flat: o.rows * o.tokens,
@@ -184,12 +184,12 @@ function generateMemory(model: Model, step: LargestStep, limit: number, lean: bo
   const rows = Math.min(limit, step.prompts * step.numGenerations);
   const groups = Math.min(step.prompts, rows);
   const past = Math.max(1, step.completionTokens - 1);
-  const lines = Math.max(1, step.imageTokens * model.language.featureLines);
-  const decoding = sizesOf({ groups, rows, tokens: 1, prompt: step.promptTokens, past, samples: rows, lines: 1 });
+  const featureRows = Math.max(1, step.imageTokens * model.language.featureLevels);
+  const decoding = sizesOf({ groups, rows, tokens: 1, prompt: step.promptTokens, past, samples: rows, featureRows: 1 });
   const prefill = { groups: 1, rows: 1, tokens: step.promptTokens, prompt: 1, past: 1, samples: step.numGenerations };
   const peaks = [
     programMemory(generateProgram(model, sampling, lean ? "tokens" : 1), decoding).peak,
-    programMemory(generateProgram(model, sampling), sizesOf({ ...prefill, lines })).peak,
+    programMemory(generateProgram(model, sampling), sizesOf({ ...prefill, featureRows })).peak,
   ];
   return lean ? Math.max(...peaks) : sum(peaks);
 }

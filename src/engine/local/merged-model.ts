@@ -9,7 +9,7 @@ import { adaptedLayers } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
 import { LORA_A, LORA_B, LORA_SCALING } from "../../nn/lora.ts";
 import type { Compute } from "./compute.ts";
-import { allSiblings, siblingPlaces } from "./sibling-weights.ts";
+import { allFusedWeights, contiguousPlaces } from "./fused-weights.ts";
 
 /** Sums larger than this are not made: a large model's adapters stay beside its weights. */
 const MOST_BYTES = 1e9;
@@ -18,7 +18,7 @@ const MOST_BYTES = 1e9;
 function mergedNames(model: Model, adapted: ReadonlySet<string>): string[] {
   const names = [...adapted].map((layer) => `${layer}.weight`);
   const known = new Set(names);
-  const groups = [...allSiblings(model).values()].filter(({ parts }) => parts.some((part) => known.has(part)));
+  const groups = [...allFusedWeights(model).values()].filter(({ parts }) => parts.some((part) => known.has(part)));
   return [...new Set([...names, ...groups.flatMap(({ parts }) => parts)])];
 }
 
@@ -54,7 +54,7 @@ export class MergedModel {
   async #merge(values: Params<TensorData>): Promise<Params<TensorData>> {
     const session = await this.compute.session("merge", mergeProgram);
     const adapted = new Set(adaptedLayers(Object.keys(values)));
-    const place = siblingPlaces(this.compute.model);
+    const place = contiguousPlaces(this.compute.model);
     const merged: Record<string, TensorData> = {};
     for (const name of mergedNames(this.compute.model, adapted)) {
       const layer = name.slice(0, -".weight".length);

@@ -9,7 +9,7 @@ const IMAGE = 9;
 
 /** All that packing asks of a language model. */
 const language = {
-  featureLines: 1,
+  featureLevels: 1,
   positionAxes: 3,
   positions: (tokenIds: Int32Array, grids: readonly (readonly [number, number, number])[]) =>
     ropePositions(tokenIds, grids, { imageTokenId: IMAGE, mergeSize: 2 }),
@@ -93,7 +93,7 @@ describe("layOut", () => {
     expect([...positions.subarray(14, 21)]).toEqual([0, 1, 2, 3, 4, 5, 4]);
   });
 
-  test("every token has one place: its prompt's line, or its completion's", () => {
+  test("every token has one place: its prompt's row, or its completion's", () => {
     const { grids } = micro;
     expect([grids.rows, grids.prompt, grids.group, grids.completion]).toEqual([2, 5, 3, 2]);
     expect([...grids.promptTokens]).toEqual([0, 1, 2, 3, 4, 7, 8, -1, -1, -1]);
@@ -114,7 +114,7 @@ describe("layOut", () => {
 describe("placeImages", () => {
   const [a, b] = [image("a", [1, 2, 4]), image("b", [1, 2, 2])];
 
-  test("a token with several lines of features points at its first", () => {
+  test("a token with several levels of features points at its first", () => {
     const { imageIndex } = placeImages([prompt([IMAGE, 1, IMAGE, IMAGE], [b, a])], [0], 4, IMAGE, 4, 3);
     expect([...imageIndex]).toEqual([0, -1, 3, 6]);
   });

@@ -21,7 +21,7 @@ export interface PackedRow {
 }
 
 /** Tokens that predict: token `target` of completion `index`'s token `offset` stands after flat token `source`. */
-export interface Prediction {
+export interface TargetToken {
   readonly source: number;
   readonly completion: PackedCompletion;
   readonly offset: number;
@@ -33,11 +33,11 @@ export interface MicroBatch {
   readonly tokenIds: Int32Array;
   /** [positionAxes x flat] */
   readonly positions: Int32Array;
-  /** [flat]: first line of the token's features among the micro-batch's, or −1 */
+  /** [flat]: first row of the token's features among the micro-batch's, or −1 */
   readonly imageIndex: Int32Array;
   /** Distinct images in the order of their features. */
   readonly images: readonly ImageFeatures[];
-  readonly predictions: readonly Prediction[];
+  readonly predictions: readonly TargetToken[];
   /** [flat]: what a token belongs to, and its place there: the same however the batch is cut into rows. */
   readonly owners: readonly (readonly [owner: string, place: number])[];
   readonly grids: PackedGrids;
@@ -97,7 +97,7 @@ export function splitRows(rows: readonly PackedRow[], budget: number): PackedRow
 /** Lays rows out one after another. */
 export function layOut(
   rows: readonly PackedRow[],
-  language: Pick<LanguageStack, "positionAxes" | "positions" | "featureLines">,
+  language: Pick<LanguageStack, "positionAxes" | "positions" | "featureLevels">,
   imageTokenId: number,
   patchesPerToken: number,
 ): MicroBatch {
@@ -106,7 +106,7 @@ export function layOut(
   const axes = language.positionAxes;
   const tokenIds = new Int32Array(flat);
   const positions = new Int32Array(axes * flat);
-  const predictions: Prediction[] = [];
+  const predictions: TargetToken[] = [];
   const owners: (readonly [string, number])[] = [];
   for (const [r, { prompt, group, completions }] of rows.entries()) {
     const start = starts[r]!;
@@ -136,7 +136,7 @@ export function layOut(
     }
   }
   const prompts = rows.map(({ prompt }) => prompt);
-  const placed = placeImages(prompts, starts, flat, imageTokenId, patchesPerToken, language.featureLines);
+  const placed = placeImages(prompts, starts, flat, imageTokenId, patchesPerToken, language.featureLevels);
   return { tokenIds, positions, predictions, owners, grids: placeInGrids(rows, starts, flat), ...placed };
 }
 
@@ -186,7 +186,7 @@ export function placeImages(
   flat: number,
   imageTokenId: number,
   patchesPerToken: number,
-  featureLines: number,
+  featureLevels: number,
 ): Pick<MicroBatch, "imageIndex" | "images"> {
   const imageIndex = new Int32Array(flat).fill(-1);
   const images: ImageFeatures[] = [];
@@ -205,7 +205,7 @@ export function placeImages(
     });
     let seen = 0;
     for (const [t, id] of prompt.tokenIds.entries())
-      if (id === imageTokenId) imageIndex[starts[row]! + t] = featureLines * order[seen++]!;
+      if (id === imageTokenId) imageIndex[starts[row]! + t] = featureLevels * order[seen++]!;
     if (seen !== order.length) {
       throw new Error(`internal: the prompt has ${seen} image tokens, its images give ${order.length} features`);
     }

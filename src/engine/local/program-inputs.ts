@@ -1,7 +1,8 @@
 /** The inputs that programs have in common: weights, rotary tables, tokens with image features, a distribution's numbers. */
 import { add, dequantize, gather, lessOrEqual, reshape, where } from "../../compiler/ops/index.ts";
 import { QUANTIZED_BLOCK } from "../../compiler/ops/quantized.ts";
-import { constant, type Dim, input, type Params, scalar, type Tensor } from "../../compiler/tensor.ts";
+import type { Dim } from "../../compiler/spec.ts";
+import { constant, input, type Params, scalar, type Tensor } from "../../compiler/tensor.ts";
 import { type DType, int32 } from "../../core/tensor-data.ts";
 import type { BlockContext, Model, Stack } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
@@ -49,28 +50,28 @@ export function rotaryInputs(stack: Stack, rows: Dim, tokens: Dim): Pick<BlockCo
   };
 }
 
-/** Tokens [flat], the features of the images' tokens, and for each token its line among these, or −1. */
+/** Tokens [flat], the features of the images' tokens, and for each token its row among these, or −1. */
 export function stemInputs(model: Model) {
   return {
     tokenIds: ints("tokenIds", "flat"),
-    features: float("features", "lines", model.language.width),
+    features: float("features", "featureRows", model.language.width),
     imageIndex: ints("imageIndex", "flat"),
   };
 }
 
-/** Temperature and top-p are the same for all lines, or columns with a value for each. */
-export function samplingInputs(model: Model, ...perLine: readonly (string | number)[]) {
+/** Temperature and top-p are the same for all rows, or columns with a value for each. */
+export function samplingInputs(model: Model, ...perRow: readonly (string | number)[]) {
   return {
-    temperature: float("temperature", ...perLine),
-    topP: float("topP", ...perLine),
+    temperature: float("temperature", ...perRow),
+    topP: float("topP", ...perRow),
     banned: float("banned", model.language.vocabularySize),
   };
 }
 
-/** x [flat, width] with a line of each image token's features added. */
-export function addFeatures(x: Tensor, features: Tensor, imageIndex: Tensor, line: Tensor): Tensor {
+/** x [flat, width] with one level of each image token's features added. */
+export function addFeatures(x: Tensor, features: Tensor, imageIndex: Tensor, level: Tensor): Tensor {
   const zero = constant(int32([], [0]));
   const isImage = lessOrEqual(zero, imageIndex);
-  const found = gather(features, where(isImage, add(imageIndex, line), zero));
+  const found = gather(features, where(isImage, add(imageIndex, level), zero));
   return add(x, where(reshape(isImage, [...imageIndex.shape, 1]), found, scalar(0)));
 }

@@ -8,8 +8,8 @@ import {
 import { type TokenLossName, tokenLosses } from "../../algorithms/index.ts";
 import { tokenLossOf } from "../../algorithms/token-loss.ts";
 import { grad, vjp } from "../../compiler/grad.ts";
-import { cast, mul, pick, sub, sum } from "../../compiler/ops/index.ts";
-import { rewrite, worthKeeping } from "../../compiler/rewrite.ts";
+import { cast, mul, sub, sum, takeAlongLastAxis } from "../../compiler/ops/index.ts";
+import { rewrite, selectSavedActivations } from "../../compiler/rewrite.ts";
 import { input, type Params, type Program, scalar, type Tensor } from "../../compiler/tensor.ts";
 import { adaptedLayers } from "../../models/lora.ts";
 import type { Attend, Model, Stack } from "../../models/model.ts";
@@ -52,7 +52,7 @@ function gradientsOf(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]) 
 
 function blockPair(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]): BlockPrograms {
   const { cotangent, gradients } = gradientsOf(inputs, y, wrt);
-  const kept = worthKeeping(y, Object.values(gradients));
+  const kept = selectSavedActivations(y, Object.values(gradients));
   const keptInputs = kept.map((node, i) => input(`kept.${i}`, node.dtype, node.shape));
   const read = new Map(kept.map((node, i) => [node, keptInputs[i]!]));
   const named = <T>(all: readonly T[]) => Object.fromEntries(all.map((item, i) => [`kept.${i}`, item]));
@@ -76,7 +76,7 @@ export interface BlockKind {
   readonly packed: boolean;
   /** Attention within windows: the inputs "windowIndex", "windowBias" and "windowPlace" are its tables. */
   readonly windowed: boolean;
-  /** Line "line" of the image tokens' features (inputs as in the stem) is added to what the block leaves. */
+  /** Level "level" of the image tokens' features (inputs as in the stem) is added to what the block leaves. */
   readonly featured: boolean;
   /** What its adapters are fed besides their matrices; null: nothing. */
   readonly adapters: AdapterMode | null;
@@ -99,9 +99,9 @@ export function blockPrograms(model: Model, stack: Stack, kind: BlockKind, train
   const y = stack.block({ ...weights, ...adapters.weights }, x, { ...context, attend: mixing.attend });
   if (!kind.featured) return blockPair(inputs, y, ["x", ...trained]);
   const { features, imageIndex } = stemInputs(model);
-  const line = ints("line");
-  const added = addFeatures(y, features, imageIndex, line);
-  return blockPair({ ...inputs, features, imageIndex, line }, added, ["x", "features", ...trained]);
+  const level = ints("level");
+  const added = addFeatures(y, features, imageIndex, level);
+  return blockPair({ ...inputs, features, imageIndex, level }, added, ["x", "features", ...trained]);
 }
 
 /** What the adapters among a part's weights are fed besides their matrices, and what stands for it among the weights. */
@@ -110,13 +110,13 @@ function adapterInputs(
   mode: AdapterMode | null,
   names: readonly string[],
   prefix: string,
-  lines: string,
+  rowCount: string,
 ) {
   const layers = mode === null ? [] : adaptedLayers(names);
   const scale = scalar(1 / (1 - (model.adapterDropout ?? 0)));
   const fed = layers.map((layer) => {
     const shape = model.weights[`${prefix}${layer}.weight`]!.shape;
-    if (mode === "masks") return input(`${layer}.${LORA_MASK}`, "uint8", [lines, shape[1]!]);
+    if (mode === "masks") return input(`${layer}.${LORA_MASK}`, "uint8", [rowCount, shape[1]!]);
     return input(`${layer}.${LORA_SUM}`, "float32", shape);
   });
   return {
@@ -164,10 +164,10 @@ export function visionStemPrograms(model: Model, trained: readonly string[]): Pr
     return pair({ patches, ...weightsFed }, vision.stem(weights, patches, null), trained);
   }
   const { taps } = vision.learnedPositions;
-  const lines = ints("positionLines", "flat", taps);
+  const rows = ints("positionRows", "flat", taps);
   const shares = float("positionWeights", "flat", taps);
-  const inputs = { patches, positionLines: lines, positionWeights: shares, ...weightsFed };
-  return pair(inputs, vision.stem(weights, patches, { lines, weights: shares }), trained);
+  const inputs = { patches, positionRows: rows, positionWeights: shares, ...weightsFed };
+  return pair(inputs, vision.stem(weights, patches, { rows, weights: shares }), trained);
 }
 
 export function visionHeadPrograms(
@@ -199,7 +199,7 @@ export function languageStemProgram(model: Model): Program {
 export function scoreProgram(model: Model, sampling: SamplingVariant): Program {
   const t = headInputs(model);
   const logProbs = samplingLogProbs(model.language.head(t.weights, t.x), sampling, t.sampling, t.targets);
-  const picked = pick(logProbs, t.targets);
+  const picked = takeAlongLastAxis(logProbs, t.targets);
   return {
     inputs: { x: t.x, targets: t.targets, ...t.sampling, ...t.weightsFed },
     outputs: { logProb: picked, entropy: entropy(logProbs) },
@@ -216,7 +216,7 @@ export function lossProgram(
 ): Program {
   const t = headInputs(model);
   const logProbs = samplingLogProbs(model.language.head(t.weights, t.x), sampling, t.sampling, t.targets);
-  const logProb = pick(logProbs, t.targets);
+  const logProb = takeAlongLastAxis(logProbs, t.targets);
   const entropies = entropy(logProbs);
   const columns = Object.fromEntries(tokenColumns.map((column) => [column, float(column, "chunk")]));
   const numbers = Object.fromEntries(Object.keys(defaultLossNumbers).map((key) => [key, float(key)]));

@@ -1,6 +1,6 @@
 /** Messages between a local engine's two halves. */
 import type { Prompt } from "../../core/records.ts";
-import type { LiveOptions, OptimStep, ScoringOptions, TokenBatch, TrainingGroup } from "../engine.ts";
+import type { LiveOptions, LogProbOptions, OptimStep, TokenBatch, TrainingGroup } from "../engine.ts";
 import type { DecodeOptions } from "./sampler.ts";
 
 export type Call =
@@ -16,7 +16,7 @@ export type Call =
   | {
       readonly call: "logProbs";
       readonly groups: readonly TrainingGroup[];
-      readonly scoring: ScoringOptions;
+      readonly scoring: LogProbOptions;
       readonly which: "policy" | "reference";
     }
   | { readonly call: "forwardBackward"; readonly batch: TokenBatch }

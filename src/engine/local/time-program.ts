@@ -1,7 +1,7 @@
 /** Times a program's runs in one session; what speed measurements have in common. */
 import type { Params, Program } from "../../compiler/tensor.ts";
 import type { TensorData } from "../../core/tensor-data.ts";
-import { Session, type SessionOptions } from "../../runtime/session.ts";
+import { CompiledProgram, type SessionOptions } from "../../runtime/session.ts";
 
 export interface TimingOptions extends SessionOptions {
   readonly runs: number;
@@ -24,7 +24,7 @@ export async function timeProgram(
   feeds: Params<TensorData>,
   { runs, limit = Number.POSITIVE_INFINITY, ...o }: TimingOptions,
 ): Promise<readonly number[]> {
-  const session = await Session.compile(program, o);
+  const session = await CompiledProgram.compile(program, o);
   try {
     await session.run(feeds);
     const times: number[] = [];

@@ -2,11 +2,11 @@
 
 import type { Params } from "../../compiler/tensor.ts";
 import type { ImageFeatures } from "../../core/records.ts";
-import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
+import { concatenated, float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { LearnedPositions, Model, VisionStack } from "../../models/model.ts";
 import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
-import { adapterModeOf, type BlockFeeds, type BlockStates, type Compute, type Keeping } from "./compute.ts";
-import { type Dropout, lineKeys } from "./dropout.ts";
+import { type ActivationBudget, adapterModeOf, type BlockFeeds, type BlockStates, type Compute } from "./compute.ts";
+import { type Dropout, rowKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import { blockOutput, type ProgramPair, visionHeadPrograms, visionStemPrograms } from "./programs.ts";
 import type { WeightStore } from "./weight-store.ts";
@@ -17,7 +17,7 @@ export const MAX_PATCHES = 4096;
 
 /** Encoded images by content hash, and what the backward pass needs. */
 export interface EncodedImages {
-  /** [tokens of the image x feature lines, language width] */
+  /** [tokens of the image x feature levels, language width] */
   readonly features: ReadonlyMap<string, Float32Array>;
   readonly runs: readonly VisionRun[];
 }
@@ -43,7 +43,7 @@ export async function encodeImages(
   values: Params<TensorData>,
   images: Iterable<ImageFeatures>,
   o: {
-    readonly keeping?: Keeping | null;
+    readonly keeping?: ActivationBudget | null;
     readonly cache?: FeatureCache | null;
     readonly adapters?: AdapterPass | null;
   } = {},
@@ -125,15 +125,15 @@ export function visionFeeds(model: Model, batch: readonly Frame[], adapters: Ada
     ...(learnedPositions === null ? {} : positionFeeds(learnedPositions, batch)),
   };
   const plain: BlockFeeds = (index) => (windows?.hasWindows(index) ? within : rotary);
-  const linesOf = ({ key }: Dropout, perFrame: number) =>
-    lineKeys(
+  const rowsOf = ({ key }: Dropout, perFrame: number) =>
+    rowKeys(
       key,
       batch.flatMap(({ image, index }) =>
         Array.from({ length: perFrame }, (_, i) => [image.sha256, index * perFrame + i] as const),
       ),
     );
   const adapted = (names: readonly string[], prefix: string, perFrame: number) =>
-    adapterFeeds(model, adapters, names, prefix, adapters?.mode === "masks" ? linesOf(adapters.dropout, perFrame) : []);
+    adapterFeeds(model, adapters, names, prefix, adapters?.mode === "masks" ? rowsOf(adapters.dropout, perFrame) : []);
   return {
     stem,
     block: (index) => ({ ...plain(index), ...adapted(vision.blockWeights, vision.blockPrefix(index), count) }),
@@ -144,9 +144,9 @@ export function visionFeeds(model: Model, batch: readonly Frame[], adapters: Ada
 function positionFeeds({ taps, of }: LearnedPositions, batch: readonly Frame[]): Params<TensorData> {
   const positions = batch.map(({ grid }) => of(grid));
   const weights = concatenated(positions.map((own) => own.weights));
-  const lines = positions.flatMap((own) => Array.from(own.lines));
+  const rows = positions.flatMap((own) => Array.from(own.rows));
   const shape = [weights.length / taps, taps];
-  return { positionLines: int32(shape, lines), positionWeights: float32(shape, weights) };
+  return { positionRows: int32(shape, rows), positionWeights: float32(shape, weights) };
 }
 
 /** The stem's output and what each block leaves, as `Compute.blocks` gives them. */
@@ -154,7 +154,7 @@ export async function runVision(
   compute: Compute,
   values: Params<TensorData>,
   feeds: VisionFeeds,
-  keep: Keeping | readonly number[],
+  keep: ActivationBudget | readonly number[],
 ): Promise<BlockStates> {
   const { model } = compute;
   const stem = { ...feeds.stem, ...values };
@@ -176,11 +176,11 @@ export async function backwardImages(
   store: WeightStore,
   encoded: EncodedImages,
   cotangents: ReadonlyMap<string, Float32Array>,
-  budget: Keeping["budget"],
+  budget: ActivationBudget["budget"],
 ): Promise<void> {
   const { model } = compute;
   const { vision, language } = model;
-  const width = language.featureLines * language.width;
+  const width = language.featureLevels * language.width;
   for (const { frames, feeds, forward } of encoded.runs) {
     const dy = concatenated(frames.map(({ image, index }) => partOf(cotangents.get(image.sha256)!, image, index)));
     const head = {
@@ -233,14 +233,3 @@ function partOf(numbers: Float32Array, { grid: [frames] }: ImageFeatures, index:
 }
 
 const patchCount = ({ grid }: Frame) => grid[0] * grid[1] * grid[2];
-
-/** All arrays after another. */
-export function concatenated(arrays: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(arrays.reduce((total, array) => total + array.length, 0));
-  let offset = 0;
-  for (const array of arrays) {
-    all.set(array, offset);
-    offset += array.length;
-  }
-  return all;
-}

@@ -24,16 +24,16 @@ describe("accumulate", () => {
   });
 });
 
-describe("accumulateLines", () => {
-  test("adds lines where they are named, twice where they are named twice, and none at −1", () => {
+describe("accumulateRows", () => {
+  test("adds rows where they are named, twice where they are named twice, and none at −1", () => {
     const values = { table: float32([3, 2], [0, 0, 0, 0, 0, 0]), frozen: float32([1, 1], [0]) };
     const own = new WeightStore({} as Model, values, new Set(["table"]));
-    own.accumulateLines("table", Int32Array.of(2, -1, 0, 2), Float32Array.of(1, 2, 100, 100, 3, 4, 10, 20));
+    own.accumulateRows("table", Int32Array.of(2, -1, 0, 2), Float32Array.of(1, 2, 100, 100, 3, 4, 10, 20));
     expect([...own.gradient("table")!]).toEqual([3, 4, 0, 0, 11, 22]);
     own.accumulate("table", float32([3, 2], [1, 1, 1, 1, 1, 1]));
-    own.accumulateLines("table", Int32Array.of(1), Float32Array.of(5, 5));
+    own.accumulateRows("table", Int32Array.of(1), Float32Array.of(5, 5));
     expect([...own.gradient("table")!]).toEqual([4, 5, 6, 6, 12, 23]);
-    own.accumulateLines("frozen", Int32Array.of(0), Float32Array.of(1));
+    own.accumulateRows("frozen", Int32Array.of(0), Float32Array.of(1));
     expect(own.gradient("frozen")).toBeNull();
   });
 });

@@ -12,7 +12,7 @@ import { type AdamWState, adamWStep, clipScale, globalNorm } from "../../nn/adam
 import { quantize } from "../../nn/quantize.ts";
 import { addInPlace } from "../../nn/vector-kernels.ts";
 import type { OptimResult, OptimStep } from "../engine.ts";
-import { siblingPlaces } from "./sibling-weights.ts";
+import { contiguousPlaces } from "./fused-weights.ts";
 
 export class WeightStore {
   readonly model: Model;
@@ -40,8 +40,8 @@ export class WeightStore {
     addInPlace(total, gradient.data as Float32Array);
   }
 
-  /** Adds lines [n, …] of a gradient to those lines of a weight's that are named; −1 names none. Ignored for frozen ones. */
-  accumulateLines(name: string, lines: Int32Array, gradient: Float32Array): void {
+  /** Adds rows [n, …] of a gradient to those rows of a weight's that are named; −1 names none. Ignored for frozen ones. */
+  accumulateRows(name: string, rows: Int32Array, gradient: Float32Array): void {
     if (!this.trainable.has(name)) return;
     const { shape } = this.values[name]!;
     let total = this.#gradients.get(name);
@@ -49,7 +49,7 @@ export class WeightStore {
       total = new Float32Array(sizeOf(shape));
       this.#gradients.set(name, total);
     }
-    addAt(total, lines, gradient, sizeOf(shape.slice(1)));
+    addAt(total, rows, gradient, sizeOf(shape.slice(1)));
   }
 
   /** The accumulated gradient, or null when no `accumulate` came since the last step. */
@@ -105,11 +105,11 @@ export class WeightStore {
   }
 }
 
-/** Adds each line of `added` to the line of `total` that is named for it; −1 names none. */
-export function addAt(total: Float32Array, lines: Int32Array, added: Float32Array, width: number): void {
-  for (const [i, line] of lines.entries()) {
-    if (line < 0) continue;
-    for (let k = 0; k < width; k++) total[line * width + k]! += added[i * width + k]!;
+/** Adds each row of `added` to the row of `total` that is named for it; −1 names none. */
+export function addAt(total: Float32Array, rows: Int32Array, added: Float32Array, width: number): void {
+  for (const [i, row] of rows.entries()) {
+    if (row < 0) continue;
+    for (let k = 0; k < width; k++) total[row * width + k]! += added[i * width + k]!;
   }
 }
 
@@ -142,7 +142,7 @@ export function randomWeights(weights: Model["weights"], seed: number): Params<T
 /** Reads a checkpoint's weights; missing, unexpected and misshapen ones are one clear error. */
 export function readWeights(model: Model, folder: string): Params<TensorData> {
   const weights = openStoredWeights(model, folder);
-  const place = siblingPlaces(model);
+  const place = contiguousPlaces(model);
   try {
     return mapWeights(model.weights, (name) => place(name, weights.read(name)));
   } finally {

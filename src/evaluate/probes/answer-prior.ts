@@ -1,7 +1,8 @@
 /** Does the model lean to yes: how often it says yes against how often yes is true; asks nothing more. */
 import { referencePolarity } from "../../answers/closed.ts";
+import type { Asked } from "./asked.ts";
 import { keyOf, mean, share, valuesOf } from "./measure.ts";
-import type { Asked, Probe } from "./probe.ts";
+import type { Probe } from "./probe.ts";
 
 export const answerPrior: Probe = {
   title: "yes-rate against truth in yes/no questions",

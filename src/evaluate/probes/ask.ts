@@ -5,7 +5,8 @@ import type { Example, Prompt } from "../../core/records.ts";
 import type { Policy } from "../../engine/engine.ts";
 import type { ProtocolName } from "../protocols/index.ts";
 import { scoreItems } from "../score.ts";
-import type { Asked, Variant } from "./probe.ts";
+import type { Asked } from "./asked.ts";
+import type { Variant } from "./probe.ts";
 
 export interface AskOptions {
   readonly processor: Processor;

@@ -1,8 +1,9 @@
 /** Does the model keep to the form: format rate, lengths, repetition, truncation; asks nothing more. */
 import { normalisedTokens } from "../../answers/normalise.ts";
 import { TAGS } from "../../answers/tags.ts";
+import type { Asked } from "./asked.ts";
 import { mean, quantile, share, valuesOf } from "./measure.ts";
-import type { Asked, Probe } from "./probe.ts";
+import type { Probe } from "./probe.ts";
 
 export const form: Probe = {
   title: "format rate, lengths, repetition, truncated completions",

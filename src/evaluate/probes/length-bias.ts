@@ -1,7 +1,9 @@
 /** Do longer completions score better or worse: correlation of score with length; asks nothing more. */
+
+import type { Asked } from "./asked.ts";
 import { lengthOf } from "./form.ts";
 import { correlation } from "./measure.ts";
-import type { Asked, Probe } from "./probe.ts";
+import type { Probe } from "./probe.ts";
 
 export const lengthBias: Probe = {
   title: "correlation of scores with the completion's length",

@@ -1,7 +1,7 @@
 /** What a probe finds: named numbers, each with n and a 95 % interval over subjects, paired where there is a pair. */
 import { answerKey } from "../../answers/answer-key.ts";
 import { bootstrapMean, bootstrapStatistic, type Interval } from "../bootstrap.ts";
-import type { Asked } from "./probe.ts";
+import type { Asked } from "./asked.ts";
 
 /** `share`: in [0, 1], shown in percent; `difference` of two shares, in points; `correlation`; any other `number`. */
 export const UNITS = ["share", "difference", "correlation", "number"] as const;

@@ -9,9 +9,10 @@ import type { Vocabulary } from "../../answers/concepts/vocabulary.ts";
 import { namedSides, swapSides } from "../../answers/mirror.ts";
 import type { Example } from "../../core/records.ts";
 import { mirroredImage } from "../../data/changed-images.ts";
+import type { Asked } from "./asked.ts";
 import { lacksImages } from "./image-variants.ts";
 import { accuracyChange, keyOf, type Pair, pairsOf, share } from "./measure.ts";
-import type { Asked, Probe, Variant } from "./probe.ts";
+import type { Probe, Variant } from "./probe.ts";
 
 export const mirror: Probe = {
   title: "mirrored images: answers about the side must flip, all others must not",

@@ -2,8 +2,9 @@
 import { chosenOption, optionLetter, referenceOption } from "../../answers/choice.ts";
 import { permutation, randomKey } from "../../core/random.ts";
 import type { Example } from "../../core/records.ts";
+import type { Asked } from "./asked.ts";
 import { keyOf, mean, share, valuesOf } from "./measure.ts";
-import type { Asked, Probe, Variant } from "./probe.ts";
+import type { Probe, Variant } from "./probe.ts";
 
 export const optionPosition: Probe = {
   title: "options in other orders: accuracy by the right option's letter, consistency",

@@ -6,18 +6,9 @@ import type { Processor } from "../../core/processor.ts";
 import type { Example } from "../../core/records.ts";
 import type { Policy } from "../../engine/engine.ts";
 import type { Reward } from "../../rewards/index.ts";
-import type { EvalItem } from "../score.ts";
+import type { Asked } from "./asked.ts";
 import type { CalibrationRow } from "./calibration.ts";
 import type { Measure } from "./measure.ts";
-
-/** A question as it was asked, and the scored answer. */
-export interface Asked {
-  /** Of the question in the examples. */
-  readonly index: number;
-  /** As changed by the variant, without its images. */
-  readonly example: Example;
-  readonly item: EvalItem;
-}
 
 /** One way of asking that differs from the plain one, in whatever is set. */
 export interface Variant {

@@ -1,6 +1,7 @@
 /** The plain answers that reason: those whose completion has a rationale beside its answer. */
 import { parseRationale, type Rationale } from "../../answers/rationale.ts";
-import type { Asked, ProbeContext } from "./probe.ts";
+import type { Asked } from "./asked.ts";
+import type { ProbeContext } from "./probe.ts";
 
 export interface Reasoned extends Asked {
   readonly rationale: Rationale;

@@ -1,8 +1,8 @@
 /** Values that a reward gives to plain answers, for probes that measure what rewards measure. */
 import type { Completion } from "../../core/records.ts";
 import type { Reward } from "../../rewards/index.ts";
+import type { Asked } from "./asked.ts";
 import type { Value } from "./measure.ts";
-import type { Asked } from "./probe.ts";
 
 /** One value for each answer that has one. */
 export async function rewardValues(reward: Reward, asked: readonly Asked[]): Promise<readonly Value[]> {

@@ -4,9 +4,10 @@ import type { Example } from "../../core/records.ts";
 import { nearest } from "../../core/suggest.ts";
 import type { Policy } from "../../engine/engine.ts";
 import { type AskOptions, askVariant } from "./ask.ts";
+import type { Asked } from "./asked.ts";
 import { type ProbeName, probes } from "./index.ts";
 import type { Measure } from "./measure.ts";
-import type { Asked, Probe, ProbeContext, ProbePlan, ProbeTools, Variant } from "./probe.ts";
+import type { Probe, ProbeContext, ProbePlan, ProbeTools, Variant } from "./probe.ts";
 
 /** What one probe found, or why it does not apply. */
 export interface ProbeResult {

@@ -8,7 +8,7 @@ const PREFIX = "model.text_model.";
 export function languageStack({ text, rope, vision }: Idefics3Config): LanguageStack {
   const frequencies = rotaryFrequencies(rope, text.headDim);
   return {
-    ...decoder(text, { prefix: PREFIX, merge: vision.merge, featureLines: 1 }),
+    ...decoder(text, { prefix: PREFIX, merge: vision.merge, featureLevels: 1 }),
     positionAxes: 1,
     positions: (tokenIds) => ({ positions: tokenIds.map((_, i) => i), next: tokenIds.length }),
     rotary: (positions) => rotaryTable(positions, frequencies),

@@ -36,8 +36,8 @@ export function visionStack(config: Idefics3Config): VisionStack {
     learnedPositions: {
       taps: 1,
       of: ([, rows, columns]) => {
-        const lines = learnedPositions(rows, columns, merge, vision.positionsPerSide);
-        return { lines, weights: new Float32Array(lines.length).fill(1) };
+        const tableRows = learnedPositions(rows, columns, merge, vision.positionsPerSide);
+        return { rows: tableRows, weights: new Float32Array(tableRows.length).fill(1) };
       },
     },
     windows: null,
@@ -45,7 +45,7 @@ export function visionStack(config: Idefics3Config): VisionStack {
     stem: (weights, patches, positions) => {
       const kernel = reshape(weights[`${PATCHES}.weight`]!, [width, patchSize]);
       const embedded = linear(patches, kernel, weights[`${PATCHES}.bias`]);
-      return add(embedded, gather(weights[POSITIONS]!, reshape(positions!.lines, ["flat"])));
+      return add(embedded, gather(weights[POSITIONS]!, reshape(positions!.rows, ["flat"])));
     },
     block: (weights, x, context) => visionBlock(weights, x, context, vision),
     // Patches come in merge order, so that pixel shuffle is no more than reading those of one token as one.

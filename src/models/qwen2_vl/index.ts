@@ -12,5 +12,5 @@ export const qwen2Vl = qwenVlFamily({
   parseConfig,
   visionStack,
   visionSpecs,
-  featureLines: () => 1,
+  featureLevels: () => 1,
 });

@@ -38,9 +38,9 @@ const visionSchema = z.object({
 });
 
 export interface DeepstackVision extends VisionConfig {
-  /** Lines of the table of learned positions. */
+  /** Rows of the table of learned positions. */
   readonly positions: number;
-  /** Lines along a side of the square that the table covers. */
+  /** Rows along a side of the square that the table covers. */
   readonly positionSide: number;
   /** Blocks whose outputs go to language layers too, in the order of their mergers. */
   readonly deepstackBlocks: readonly number[];

@@ -12,5 +12,5 @@ export const qwen3Vl = qwenVlFamily({
   parseConfig,
   visionStack,
   visionSpecs,
-  featureLines: (vision) => 1 + vision.deepstackBlocks.length,
+  featureLevels: (vision) => 1 + vision.deepstackBlocks.length,
 });

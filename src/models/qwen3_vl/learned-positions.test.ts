@@ -3,14 +3,14 @@ import { visionPositions } from "../qwen_vl/positions.ts";
 import { interleavedAxes } from "./config.ts";
 import { bilinearPositions } from "./learned-positions.ts";
 
-/** Where each patch falls in the table, [row, column]: the mean of its lines under their weights. */
+/** Where each patch falls in the table, [row, column]: the mean of its rows under their weights. */
 function places(side: number, grid: readonly [number, number, number]): number[][] {
-  const { lines, weights } = bilinearPositions(side, 2).of(grid);
-  return Array.from({ length: lines.length / 4 }, (_, i) => {
+  const { rows, weights } = bilinearPositions(side, 2).of(grid);
+  return Array.from({ length: rows.length / 4 }, (_, i) => {
     const taps = [0, 1, 2, 3].map((t) => 4 * i + t);
     expect(taps.reduce((sum, t) => sum + weights[t]!, 0)).toBeCloseTo(1, 6);
-    const mean = (of: (line: number) => number) => taps.reduce((sum, t) => sum + weights[t]! * of(lines[t]!), 0);
-    return [mean((line) => Math.floor(line / side)), mean((line) => line % side)];
+    const mean = (of: (row: number) => number) => taps.reduce((sum, t) => sum + weights[t]! * of(rows[t]!), 0);
+    return [mean((row) => Math.floor(row / side)), mean((row) => row % side)];
   });
 }
 
@@ -25,12 +25,12 @@ test("the image's edges fall on the table's, and patches between them are evenly
   }
 });
 
-test("an image of the table's own size takes each line by itself", () => {
-  const { lines, weights } = bilinearPositions(4, 2).of([1, 4, 4]);
+test("an image of the table's own size takes each row by itself", () => {
+  const { rows, weights } = bilinearPositions(4, 2).of([1, 4, 4]);
   const positions = visionPositions([1, 4, 4], 2);
   for (let i = 0; i < 16; i++) {
     expect([...weights.subarray(4 * i, 4 * i + 4)]).toEqual([1, 0, 0, 0]);
-    expect(lines[4 * i]).toBe(4 * positions[2 * i]! + positions[2 * i + 1]!);
+    expect(rows[4 * i]).toBe(4 * positions[2 * i]! + positions[2 * i + 1]!);
   }
 });
 

@@ -31,8 +31,8 @@ export function visionStack(vision: DeepstackVision, outWidth: number, prefix: s
     windows: null,
     headBlocks,
     stem: (weights, patches, positions) => {
-      const { lines, weights: shares } = positions!;
-      const found = gather(weights[`${prefix}pos_embed.weight`]!, lines); // [flat, taps, width]
+      const { rows, weights: shares } = positions!;
+      const found = gather(weights[`${prefix}pos_embed.weight`]!, rows); // [flat, taps, width]
       const learned = sum(mul(found, reshape(shares, [...shares.shape, 1])), [1]);
       return add(embedPatches(weights, prefix, patches, vision), learned);
     },

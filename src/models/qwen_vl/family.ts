@@ -14,8 +14,8 @@ export interface FamilyParts<V extends VisionConfig> {
   parseConfig(json: unknown, source: string): { readonly text: TextConfig; readonly vision: V };
   visionStack(vision: V, outWidth: number, prefix: string): VisionStack;
   visionSpecs(vision: V, outWidth: number): TowerSpecs;
-  /** Lines of image features per image token; see LanguageStack. */
-  featureLines(vision: V): number;
+  /** Rows of image features per image token; see LanguageStack. */
+  featureLevels(vision: V): number;
 }
 
 export function qwenVlFamily<V extends VisionConfig>(parts: FamilyParts<V>): ModelFamily {
@@ -28,7 +28,7 @@ export function qwenVlFamily<V extends VisionConfig>(parts: FamilyParts<V>): Mod
       const language = {
         prefix: prefixes.language,
         merge: vision.merge,
-        featureLines: parts.featureLines(vision),
+        featureLevels: parts.featureLevels(vision),
       };
       return {
         modelType,

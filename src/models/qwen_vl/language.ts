@@ -2,7 +2,7 @@
 import { add, gather, lessOrEqual, maximum, mul, reshape, where } from "../../compiler/ops/index.ts";
 import { constant, type Params, type Tensor } from "../../compiler/tensor.ts";
 import { int32 } from "../../core/tensor-data.ts";
-import { linear, project, projectAll, rmsNorm, rotate, rotateQuery, silu } from "../../nn/layers.ts";
+import { applyRotary, linear, project, projectAll, rmsNorm, rotateQuery, silu } from "../../nn/layers.ts";
 import type { BlockContext, LanguageStack, RotaryTable, WeightSpec } from "../model.ts";
 import type { TextConfig } from "./config.ts";
 import { ropePositions } from "./positions.ts";
@@ -17,7 +17,7 @@ export interface LanguageOptions {
   readonly prefix: string;
   /** Patches per side that become one image token. */
   readonly merge: number;
-  readonly featureLines: number;
+  readonly featureLevels: number;
 }
 
 export function languageStack(config: TextConfig, o: LanguageOptions): LanguageStack {
@@ -32,12 +32,12 @@ export function languageStack(config: TextConfig, o: LanguageOptions): LanguageS
     vocabularySize: config.vocabularySize,
     maxPositions: config.maxPositions,
     positionAxes: 3,
-    featureLines: o.featureLines,
+    featureLevels: o.featureLevels,
     blockPrefix,
     stemWeights: [embedding],
     blockWeights: Object.keys(blockSpecs(config)),
     headWeights: [finalNorm, head],
-    siblings: [READ_BY_ATTENTION, READ_BY_MLP],
+    fusedProjections: [READ_BY_ATTENTION, READ_BY_MLP],
     stem: (weights, { tokenIds, features, imageIndex }) => {
       const zero = constant(int32([], [0]));
       const isImage = reshape(lessOrEqual(zero, imageIndex), [...imageIndex.shape, 1]);
@@ -54,14 +54,14 @@ export function languageStack(config: TextConfig, o: LanguageOptions): LanguageS
 function languageBlock(weights: Params<Tensor>, x: Tensor, context: BlockContext, config: TextConfig): Tensor {
   const { heads, keyValueHeads, headDim, normEpsilon, headNorms } = config;
   const p = (name: string) => weights[name]!;
-  const { cos, sin, attend, onward = (lines: Tensor) => lines } = context;
+  const { cos, sin, attend, onward = (rows: Tensor) => rows } = context;
   const [rows, tokens] = cos.shape;
   const normed = rmsNorm(x, p("input_layernorm.weight"), normEpsilon);
   const perHead = (t: Tensor, count: number) => reshape(t, [rows!, tokens!, count, headDim]);
   const ownNorm = (t: Tensor, name: string) => (headNorms ? rmsNorm(t, p(`self_attn.${name}.weight`), normEpsilon) : t);
   const [q, k, v] = projectAll(weights, READ_BY_ATTENTION, normed) as [Tensor, Tensor, Tensor];
   const query = rotateQuery(ownNorm(perHead(q, heads), "q_norm"), cos, sin);
-  const key = rotate(ownNorm(perHead(k, keyValueHeads), "k_norm"), cos, sin);
+  const key = applyRotary(ownNorm(perHead(k, keyValueHeads), "k_norm"), cos, sin);
   const mixed = reshape(attend(query, key, perHead(v, keyValueHeads)), [x.shape[0]!, heads * headDim]);
   const attended = add(onward(x), project(weights, "self_attn.o_proj", onward(mixed)));
   const inner = rmsNorm(attended, p("post_attention_layernorm.weight"), normEpsilon);

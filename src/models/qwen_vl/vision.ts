@@ -1,7 +1,7 @@
 /** What the vision towers of the Qwen-VL families share: linear patches, fused attention, 2-D rotary positions, weight tables. */
 import { reshape, slice } from "../../compiler/ops/index.ts";
 import type { Params, Tensor } from "../../compiler/tensor.ts";
-import { linear, project, rotate, rotateQuery } from "../../nn/layers.ts";
+import { applyRotary, linear, project, rotateQuery } from "../../nn/layers.ts";
 import type { BlockContext, RotaryTable, VisionStack, WeightSpec } from "../model.ts";
 import type { VisionConfig } from "./config.ts";
 import { type Grid, visionPositions } from "./positions.ts";
@@ -78,7 +78,7 @@ export function towerAttention(weights: Params<Tensor>, normed: Tensor, context:
   const qkv = project(weights, "attn.qkv", normed);
   const part = (i: number) =>
     reshape(slice(qkv, 1, i * width, (i + 1) * width), [rows!, tokens!, heads, width / heads]);
-  const mixed = attend(rotateQuery(part(0), cos, sin), rotate(part(1), cos, sin), part(2));
+  const mixed = attend(rotateQuery(part(0), cos, sin), applyRotary(part(1), cos, sin), part(2));
   return project(weights, "attn.proj", reshape(mixed, normed.shape));
 }
 

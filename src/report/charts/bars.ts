@@ -1,5 +1,5 @@
 /** Small bars for the cells of tables, as SVG: shares with their intervals, and values that reach to either side of 0. */
-import type { Interval } from "../../runs/run-statistics.ts";
+import type { Interval } from "../../runs/statistics-records.ts";
 import { type Html, html } from "../html.ts";
 import { at, type Scale } from "./scale.ts";
 

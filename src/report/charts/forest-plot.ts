@@ -2,7 +2,7 @@
  * A forest plot as SVG: estimates with intervals on one axis, a line at no effect. A row's name stands above it, so that it
  * fits a phone, and its figures to the right of the axis, where no line crosses them.
  */
-import type { Interval } from "../../runs/run-statistics.ts";
+import type { Interval } from "../../runs/statistics-records.ts";
 import { differenceText, points } from "../format.ts";
 import { type Html, html } from "../html.ts";
 import { at, niceDomain, niceTicks, type Scale } from "./scale.ts";

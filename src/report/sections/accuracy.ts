@@ -1,13 +1,13 @@
 /** Accuracy over the evaluations, with intervals and baselines, and what changed between them, question by question. */
 
-import type { Flip, Milestone } from "../../runs/run-statistics.ts";
+import type { Flip, Milestone } from "../../runs/statistics-records.ts";
 import { shareBar } from "../charts/bars.ts";
 import { forestPlot } from "../charts/forest-plot.ts";
 import { type Line, lineChart } from "../charts/line-chart.ts";
 import { differenceText, intervalText, percent, pValue } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
+import type { LabelledRun } from "../labelled-run.ts";
 import { bestBaseline, type EvaluationLine, type RunRecord } from "../read-run.ts";
-import type { LabelledRun } from "../report.ts";
 import { legend, marksOf } from "./training.ts";
 
 const asPercent = (value: number) => `${Math.round(100 * value)} %`;

@@ -1,11 +1,11 @@
 /** Several runs side by side: where each ended, the paired differences from the first as a forest plot, and how their recipes differ. */
-import type { ArmComparison } from "../../runs/run-statistics.ts";
+import type { ArmComparison } from "../../runs/statistics-records.ts";
 import { shareBar } from "../charts/bars.ts";
 import { forestPlot } from "../charts/forest-plot.ts";
 import { differenceText, intervalText, pValue } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
+import type { LabelledRun } from "../labelled-run.ts";
 import type { RunRecord } from "../read-run.ts";
-import type { LabelledRun } from "../report.ts";
 import { notices, statusOf } from "./summary.ts";
 
 export function comparisonSection(runs: readonly LabelledRun[], arms: readonly ArmComparison[]): Html {

@@ -1,8 +1,8 @@
 /** What made the run: the resolved recipe and the machine. */
 import { basename } from "node:path";
 import { type Content, type Html, html } from "../html.ts";
+import type { LabelledRun } from "../labelled-run.ts";
 import { asRecord, type RunRecord } from "../read-run.ts";
-import type { LabelledRun } from "../report.ts";
 
 export function configurationSection(runs: readonly LabelledRun[]): Html {
   return html`<section id="configuration"><h2>Configuration</h2>${runs.map(({ label, record }) => {

@@ -1,8 +1,8 @@
 /** Alarms with their advice, and the log of everything else that happened. */
 import { short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
+import type { LabelledRun } from "../labelled-run.ts";
 import type { RecordLine } from "../read-run.ts";
-import type { LabelledRun } from "../report.ts";
 
 /** More lines of a log are not read; the first and the last stay. */
 const mostShown = 200;

@@ -5,8 +5,8 @@ import { type Line, lineChart } from "../charts/line-chart.ts";
 import { MOST_POINTS, type Point, runningMean, trendWindow } from "../charts/series.ts";
 import { capital, differenceText, intervalText, percent, short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
+import type { ArmRecords } from "../labelled-run.ts";
 import { isRollout, metricPoints, type RunRecord } from "../read-run.ts";
-import type { ArmRecords } from "../study-report.ts";
 import { legend } from "./training.ts";
 
 export interface Dimension {

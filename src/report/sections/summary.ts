@@ -1,8 +1,8 @@
 /** The top of the page: what came out of a run, in figures that can be read in ten seconds. */
 import { differenceText, duration, percent, points, pValue, short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
+import type { LabelledRun } from "../labelled-run.ts";
 import { asRecord, bestBaseline, isRollout, metricPoints, type RunRecord } from "../read-run.ts";
-import type { LabelledRun } from "../report.ts";
 
 /** How a run stands: at its end, stopped by an error, or without an end in its record. */
 export function statusOf({ events, metrics, recipe }: RunRecord): {

@@ -3,8 +3,8 @@ import { type Line, lineChart } from "../charts/line-chart.ts";
 import { MOST_POINTS, runningMean, thin, trendWindow } from "../charts/series.ts";
 import { short } from "../format.ts";
 import { type Html, html } from "../html.ts";
+import type { LabelledRun } from "../labelled-run.ts";
 import { isRollout, metricPoints, type RecordLine, type RunRecord } from "../read-run.ts";
-import type { LabelledRun } from "../report.ts";
 
 /** A metric with what a reader should know of it. */
 interface Curve {

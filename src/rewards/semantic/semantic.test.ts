@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { UserError } from "../../core/errors.ts";
 import type { Completion, Example } from "../../core/records.ts";
-import { openRewardServices, openVocabulary } from "../../recipes/reward-services.ts";
+import { openRewardServices, openVocabulary } from "../../session/reward-services.ts";
 import { semantic } from "./index.ts";
 
 const services = openRewardServices("nowhere", { env: { JUDGE_KEY: "" } });

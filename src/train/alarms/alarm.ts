@@ -26,7 +26,7 @@ export interface WatchedReward {
   /** The value that cannot be bettered; null where the reward declares no range. */
   readonly best: number | null;
   /** Length is what it is about. */
-  readonly ofLength: boolean;
+  readonly measuresLength: boolean;
 }
 
 /** When a rule rings. */
@@ -61,8 +61,8 @@ export interface AlarmRule {
 
 /** The rewards as rules see them; where a weight moves, its end decides which values are good. */
 export function watchedRewards(rewards: readonly ScheduledReward[]): readonly WatchedReward[] {
-  return rewards.map(({ reward: { name, range, ofLength = false }, weight }) => {
+  return rewards.map(({ reward: { name, range, measuresLength = false }, weight }) => {
     const sign = typeof weight === "number" ? weight : weight.to;
-    return { name, best: range?.[sign < 0 ? 0 : 1] ?? null, ofLength };
+    return { name, best: range?.[sign < 0 ? 0 : 1] ?? null, measuresLength };
   });
 }

@@ -8,7 +8,7 @@ import { openAlarms } from "./watch.ts";
 const rewards = watchedRewards([
   { reward: { name: "accuracy", range: [0, 1], score: () => [] }, weight: 1 },
   { reward: { name: "format", range: [0, 1], score: () => [] }, weight: 0.5 },
-  { reward: { name: "ecr", range: [0, 1], ofLength: true, score: () => [] }, weight: 0.1 },
+  { reward: { name: "ecr", range: [0, 1], measuresLength: true, score: () => [] }, weight: 0.1 },
 ]);
 
 /** A small generator: made-up data must be the same each time, and have no pattern. */

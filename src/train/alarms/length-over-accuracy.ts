@@ -41,7 +41,7 @@ export const lengthOverAccuracy: AlarmRule = {
         },
       ];
     };
-    const judged = rewards.filter(({ ofLength }) => !ofLength);
+    const judged = rewards.filter(({ measuresLength }) => !measuresLength);
     return [
       ...compare(null, ({ reward }) => reward),
       ...judged.flatMap(({ name }) => compare(name, ({ rewards: given }) => given[name] ?? null)),

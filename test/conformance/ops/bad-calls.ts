@@ -1,11 +1,11 @@
 /** One call per op that its shape rule must refuse, with the words of the refusal. */
 import {
-  adaptedMatmul,
   add,
+  applyRotary,
   argmax,
   broadcastTo,
-  collectLines,
   concat,
+  concatDynamic,
   cumulativeSum,
   dequantize,
   div,
@@ -13,12 +13,11 @@ import {
   erf,
   exp,
   gather,
-  join,
-  joinedPart,
-  largest,
+  gatherRows,
   lessOrEqual,
   log,
   logSoftmax,
+  loraMatmul,
   matmul,
   max,
   maximum,
@@ -26,25 +25,27 @@ import {
   mul,
   neg,
   type ops,
-  pick,
   quantizedMatmul,
   reshape,
   rmsNorm,
-  rotate,
   scatterAdd,
+  scatterRows,
   sigmoid,
   slice,
   softmax,
-  spreadLines,
+  splitPart,
   sqrt,
   sub,
   sum,
   swish,
+  takeAlongLastAxis,
   tanh,
+  topK,
   transpose,
   where,
 } from "../../../src/compiler/ops/index.ts";
-import { type Dim, input, type Tensor } from "../../../src/compiler/tensor.ts";
+import type { Dim } from "../../../src/compiler/spec.ts";
+import { input, type Tensor } from "../../../src/compiler/tensor.ts";
 
 interface BadCall {
   readonly call: () => Tensor;
@@ -58,9 +59,9 @@ const bools = (...shape: Dim[]) => input("bools", "bool", shape);
 
 /** Null where the op takes any tensor. */
 export const badCalls: Record<keyof typeof ops, BadCall | null> = {
-  adaptedMatmul: {
-    call: () => adaptedMatmul(floats(2, 3), floats(4, 3), floats(2, 3), floats(4, 1), floats()),
-    message: "adaptedMatmul: expected [out, in], [rank, in], [out, rank] and a number, got [4, 3] [2, 3] [4, 1] []",
+  loraMatmul: {
+    call: () => loraMatmul(floats(2, 3), floats(4, 3), floats(2, 3), floats(4, 1), floats()),
+    message: "loraMatmul: expected [out, in], [rank, in], [out, rank] and a number, got [4, 3] [2, 3] [4, 1] []",
   },
   neg: { call: () => neg(ints(2)), message: "neg: expected floats, got int32" },
   exp: { call: () => exp(bools(2)), message: "exp: expected floats, got bool" },
@@ -89,7 +90,7 @@ export const badCalls: Record<keyof typeof ops, BadCall | null> = {
   logSoftmax: { call: () => logSoftmax(ints(2)), message: "logSoftmax: expected floats, got int32" },
   cumulativeSum: { call: () => cumulativeSum(bools(2)), message: "cumulativeSum: expected numbers, got bool" },
   max: { call: () => max(floats()), message: "max: expected at least one axis, got a scalar" },
-  largest: { call: () => largest(floats(2, 3), 4), message: "largest: count 4 does not fit the last axis of [2, 3]" },
+  topK: { call: () => topK(floats(2, 3), 4), message: "topK: count 4 does not fit the last axis of [2, 3]" },
   argmax: { call: () => argmax(floats()), message: "argmax: expected at least one axis, got a scalar" },
   reshape: { call: () => reshape(floats(2, 3), [4]), message: "reshape: sizes must match, got [2, 3] to [4]" },
   transpose: {
@@ -119,41 +120,41 @@ export const badCalls: Record<keyof typeof ops, BadCall | null> = {
   },
   quantizedMatmul: {
     call: () => quantizedMatmul(floats(2, 32), bytes(4, 32), floats(4, 2), 4),
-    message: "quantizedMatmul: expected lines of 64 numbers, got [2, 32]",
+    message: "quantizedMatmul: expected rows of 64 numbers, got [2, 32]",
   },
   rmsNorm: {
     call: () => rmsNorm(floats(2, 3), floats(2), 1e-6),
     message: "rmsNorm: expected one weight for each number of a known last axis, got [2, 3] and [2]",
   },
-  rotate: {
-    call: () => rotate(floats(1, 2, 3, 4), floats(1, 2, 4), floats(1, 2, 4)),
+  applyRotary: {
+    call: () => applyRotary(floats(1, 2, 3, 4), floats(1, 2, 4), floats(1, 2, 4)),
     message:
-      "rotate: expected [rows, tokens, heads, headDim] and two [rows, tokens, headDim / 2], got [1, 2, 3, 4] [1, 2, 4] [1, 2, 4]",
+      "applyRotary: expected [rows, tokens, heads, headDim] and two [rows, tokens, headDim / 2], got [1, 2, 3, 4] [1, 2, 4] [1, 2, 4]",
   },
-  spreadLines: {
-    call: () => spreadLines(floats(4, 3), ints(2), ints(3)),
+  scatterRows: {
+    call: () => scatterRows(floats(4, 3), ints(2), ints(3)),
     message:
-      "spreadLines: expected lines, an int32 vector and an int32 vector of one index a line, got float32 [4, 3], int32 [2], int32 [3]",
+      "scatterRows: expected rows, an int32 vector and an int32 vector of one index a row, got float32 [4, 3], int32 [2], int32 [3]",
   },
-  collectLines: {
-    call: () => collectLines(floats(4, 3), ints(2), ints(3)),
+  gatherRows: {
+    call: () => gatherRows(floats(4, 3), ints(2), ints(3)),
     message:
-      "collectLines: expected lines, an int32 vector and an int32 vector of one index a line, got float32 [4, 3], int32 [2], int32 [3]",
+      "gatherRows: expected rows, an int32 vector and an int32 vector of one index a row, got float32 [4, 3], int32 [2], int32 [3]",
   },
-  join: {
-    call: () => join([floats("a", 3), floats("b", 4)], 0, "both"),
-    message: "join: shapes and dtypes must match but for axis 0, got [a, 3] and [b, 4]",
+  concatDynamic: {
+    call: () => concatDynamic([floats("a", 3), floats("b", 4)], 0, "both"),
+    message: "concatDynamic: shapes and dtypes must match but for axis 0, got [a, 3] and [b, 4]",
   },
-  joinedPart: {
-    call: () => joinedPart(floats(4, 3), 2, [1, 2], 0),
-    message: "joinedPart: [4, 3] has no axis 2",
+  splitPart: {
+    call: () => splitPart(floats(4, 3), 2, [1, 2], 0),
+    message: "splitPart: [4, 3] has no axis 2",
   },
   scatterAdd: {
     call: () => scatterAdd(ints(2), floats(3, 4), [5, 4]),
     message: "scatterAdd: expected int32 indices and rows [2, 4], got [3, 4]",
   },
-  pick: {
-    call: () => pick(floats(2, 3), ints(3)),
-    message: "pick: expected one int32 index per vector of [2, 3], got [3]",
+  takeAlongLastAxis: {
+    call: () => takeAlongLastAxis(floats(2, 3), ints(3)),
+    message: "takeAlongLastAxis: expected one int32 index per vector of [2, 3], got [3]",
   },
 };

@@ -1,7 +1,8 @@
 /** What a conformance case is, and ways to fill its inputs; every value is a function of the case's name and position. */
 
 import { concreteShape } from "../../../src/compiler/interpret.ts";
-import type { Dim, Sizes, Tensor } from "../../../src/compiler/tensor.ts";
+import type { Dim } from "../../../src/compiler/spec.ts";
+import type { Sizes, Tensor } from "../../../src/compiler/tensor.ts";
 import { normal, integer as randomInteger, randomKey } from "../../../src/core/random.ts";
 import { allocate, type DType, sizeOf, type TensorData } from "../../../src/core/tensor-data.ts";
 

@@ -4,7 +4,7 @@ import { concreteShape, interpret } from "../../../src/compiler/interpret.ts";
 import { ops } from "../../../src/compiler/ops/index.ts";
 import { type Op, type Params, type Program, topologicalOrder } from "../../../src/compiler/tensor.ts";
 import { allocate, sizeOf, type TensorData } from "../../../src/core/tensor-data.ts";
-import { Session } from "../../../src/runtime/session.ts";
+import { CompiledProgram } from "../../../src/runtime/session.ts";
 import { badCalls } from "./bad-calls.ts";
 import { cases } from "./cases.ts";
 import {
@@ -112,7 +112,7 @@ function centralDifferences(program: Program, feeds: Params<TensorData>, name: s
 /** Runs all feeds through one session and compares every output with the interpreter's. */
 async function compareWithRuntime(program: Program, runs: readonly Params<TensorData>[], refused?: RegExp) {
   const attempt = async () => {
-    const session = await Session.compile(program, { threads: 1 });
+    const session = await CompiledProgram.compile(program, { threads: 1 });
     try {
       for (const feeds of runs) {
         const expected = interpret(program, feeds);

@@ -16,7 +16,8 @@ import {
   swish,
   tanh,
 } from "../../../src/compiler/ops/index.ts";
-import type { Dim, Tensor } from "../../../src/compiler/tensor.ts";
+import type { Dim } from "../../../src/compiler/spec.ts";
+import type { Tensor } from "../../../src/compiler/tensor.ts";
 import { type Case, type CaseInput, floats, integers, listed, positive, vector } from "./case.ts";
 
 const INF = Number.POSITIVE_INFINITY;

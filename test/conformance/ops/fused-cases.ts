@@ -1,6 +1,7 @@
 /** Conformance cases of the norm and the rotation that run as one kernel each. */
-import { rmsNorm, rotate } from "../../../src/compiler/ops/index.ts";
-import type { Dim, Tensor } from "../../../src/compiler/tensor.ts";
+import { applyRotary, rmsNorm } from "../../../src/compiler/ops/index.ts";
+import type { Dim } from "../../../src/compiler/spec.ts";
+import type { Tensor } from "../../../src/compiler/tensor.ts";
 import { floats, listed } from "./case.ts";
 
 const normed =
@@ -17,26 +18,26 @@ const turned = (rows: Dim, tokens: Dim, heads: number, headDim: number) => [
 
 export const fusedCases = {
   rmsNorm: [
-    { name: "lines", inputs: [floats([3, 5]), floats([5])], build: normed(1e-6) },
+    { name: "rows", inputs: [floats([3, 5]), floats([5])], build: normed(1e-6) },
     { name: "a large epsilon", inputs: [floats([2, 4]), floats([4])], build: normed(0.5) },
-    { name: "a line of zeros", inputs: [listed([2, 3], [0, 0, 0, 1, 2, 3]), floats([3])], build: normed(0.1) },
-    { name: "one number a line", inputs: [floats([4, 1]), floats([1])], build: normed(1e-5) },
+    { name: "a row of zeros", inputs: [listed([2, 3], [0, 0, 0, 1, 2, 3]), floats([3])], build: normed(0.1) },
+    { name: "one number a row", inputs: [floats([4, 1]), floats([1])], build: normed(1e-5) },
     { name: "heads of tokens", inputs: [floats([1, 2, 3, 4]), floats([4])], build: normed(1e-6) },
     {
       name: "named sizes",
-      inputs: [floats(["lines", 6]), floats([6])],
+      inputs: [floats(["rows", 6]), floats([6])],
       build: normed(1e-6),
-      sizes: [{ lines: 1 }, { lines: 7 }],
+      sizes: [{ rows: 1 }, { rows: 7 }],
     },
   ],
-  rotate: [
-    { name: "one token", inputs: turned(1, 1, 1, 2), build: rotate },
-    { name: "rows, tokens and heads", inputs: turned(2, 3, 2, 4), build: rotate },
-    { name: "half sizes of 3", inputs: turned(1, 2, 3, 6), build: rotate },
+  applyRotary: [
+    { name: "one token", inputs: turned(1, 1, 1, 2), build: applyRotary },
+    { name: "rows, tokens and heads", inputs: turned(2, 3, 2, 4), build: applyRotary },
+    { name: "half sizes of 3", inputs: turned(1, 2, 3, 6), build: applyRotary },
     {
       name: "named sizes",
       inputs: turned("rows", "tokens", 2, 8),
-      build: rotate,
+      build: applyRotary,
       sizes: [
         { rows: 1, tokens: 5 },
         { rows: 3, tokens: 1 },

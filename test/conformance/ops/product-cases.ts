@@ -1,7 +1,16 @@
-/** Conformance cases of matmul, adaptedMatmul, gather, scatterAdd and pick. */
-import { adaptedMatmul, add, gather, matmul, mul, pick, scatterAdd } from "../../../src/compiler/ops/index.ts";
-import { withFewLines } from "../../../src/compiler/ops/matmul.ts";
-import { constant, type Dim, type Sizes, scalar, type Tensor } from "../../../src/compiler/tensor.ts";
+/** Conformance cases of matmul, loraMatmul, gather, scatterAdd and takeAlongLastAxis. */
+import {
+  add,
+  gather,
+  loraMatmul,
+  matmul,
+  mul,
+  scatterAdd,
+  takeAlongLastAxis,
+} from "../../../src/compiler/ops/index.ts";
+import { withSmallBatch } from "../../../src/compiler/ops/matmul.ts";
+import type { Dim } from "../../../src/compiler/spec.ts";
+import { constant, type Sizes, scalar, type Tensor } from "../../../src/compiler/tensor.ts";
 import { float32 } from "../../../src/core/tensor-data.ts";
 import { bools, type Case, floats, indices, integers, listed } from "./case.ts";
 
@@ -42,18 +51,18 @@ const adapted = (x: Tensor, a: Tensor, b: Tensor) => {
     ),
   );
   const scale = scalar(0.5);
-  return adaptedMatmul(x, add(weight, matmul(mul(b, scale), a)), a, b, scale);
+  return loraMatmul(x, add(weight, matmul(mul(b, scale), a)), a, b, scale);
 };
 
 export const productCases = {
-  adaptedMatmul: [
+  loraMatmul: [
     { name: "rank 2", inputs: [floats([4, 3]), floats([2, 3]), floats([5, 2])], build: adapted },
     { name: "rank 1", inputs: [floats([1, 2]), floats([1, 2]), floats([1, 1])], build: adapted },
     {
       name: "named sizes",
-      inputs: [floats(["lines", 3]), floats([2, 3]), floats([4, 2])],
+      inputs: [floats(["rows", 3]), floats([2, 3]), floats([4, 2])],
       build: adapted,
-      sizes: [{ lines: 3 }, { lines: 1 }],
+      sizes: [{ rows: 3 }, { rows: 1 }],
     },
   ],
   matmul: [
@@ -77,9 +86,9 @@ export const productCases = {
     ...matmuls("named on both sides", ["rows", "tokens", 2], ["rows", 2, "tokens"], rowsAndTokens),
     ...matmuls("named empty batch", ["rows", 2, 3], ["rows", 3, 2], [{ rows: 2 }, { rows: 0 }]),
     {
-      name: "few lines",
+      name: "few rows",
       inputs: [floats(["n", 3]), floats([4, 3])],
-      build: (x, weight) => withFewLines(matmul(x, weight, { transposeB: true })),
+      build: (x, weight) => withSmallBatch(matmul(x, weight, { transposeB: true })),
       sizes: [{ n: 2 }, { n: 1 }, { n: 0 }],
     },
     {
@@ -192,18 +201,18 @@ export const productCases = {
       sizes: [{ n: 2 }, { n: 4 }],
     },
   ],
-  pick: [
-    { name: "of a vector", inputs: [floats([4]), indices([], 4)], build: pick },
-    { name: "of a matrix", inputs: [floats([3, 4]), indices([3], 4)], build: pick },
-    { name: "of rank 3", inputs: [floats([2, 3, 4]), indices([2, 3], 4)], build: pick },
-    { name: "borders", inputs: [floats([2, 4]), listed([2], [0, 3], "int32")], build: pick },
-    { name: "integers", inputs: [integers([3, 4]), indices([3], 4)], build: pick },
-    { name: "bools", inputs: [bools([3, 4]), indices([3], 4)], build: pick },
-    { name: "no vectors", inputs: [floats([0, 4]), indices([0], 4)], build: pick },
+  takeAlongLastAxis: [
+    { name: "of a vector", inputs: [floats([4]), indices([], 4)], build: takeAlongLastAxis },
+    { name: "of a matrix", inputs: [floats([3, 4]), indices([3], 4)], build: takeAlongLastAxis },
+    { name: "of rank 3", inputs: [floats([2, 3, 4]), indices([2, 3], 4)], build: takeAlongLastAxis },
+    { name: "borders", inputs: [floats([2, 4]), listed([2], [0, 3], "int32")], build: takeAlongLastAxis },
+    { name: "integers", inputs: [integers([3, 4]), indices([3], 4)], build: takeAlongLastAxis },
+    { name: "bools", inputs: [bools([3, 4]), indices([3], 4)], build: takeAlongLastAxis },
+    { name: "no vectors", inputs: [floats([0, 4]), indices([0], 4)], build: takeAlongLastAxis },
     {
       name: "named sizes",
       inputs: [floats(["rows", "tokens", 4]), indices(["rows", "tokens"], 4)],
-      build: pick,
+      build: takeAlongLastAxis,
       sizes: [...rowsAndTokens, ...emptyRowsOrTokens],
     },
   ],

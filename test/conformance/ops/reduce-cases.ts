@@ -1,5 +1,5 @@
 /** Conformance cases of sums and of operations along the last axis. */
-import { argmax, cumulativeSum, largest, logSoftmax, max, softmax, sum } from "../../../src/compiler/ops/index.ts";
+import { argmax, cumulativeSum, logSoftmax, max, softmax, sum, topK } from "../../../src/compiler/ops/index.ts";
 import type { Tensor } from "../../../src/compiler/tensor.ts";
 import { type Case, floats, integers, listed, vector } from "./case.ts";
 
@@ -113,22 +113,22 @@ export const reduceCases = {
       sizes: [...rowsAndTokens, { rows: 2, tokens: 0 }],
     },
   ],
-  largest: [
-    { name: "rank 1", inputs: [floats([6])], build: (x) => largest(x, 2) },
-    { name: "rank 3", inputs: [floats([2, 3, 4])], build: (x) => largest(x, 3) },
-    { name: "all of them", inputs: [floats([2, 4])], build: (x) => largest(x, 4) },
-    { name: "ties", inputs: [listed([2, 4], [1, 3, 3, 2, 0, 0, 0, -1])], build: (x) => largest(x, 3) },
-    { name: "integers", inputs: [integers([3, 5])], build: (x) => largest(x, 2) },
+  topK: [
+    { name: "rank 1", inputs: [floats([6])], build: (x) => topK(x, 2) },
+    { name: "rank 3", inputs: [floats([2, 3, 4])], build: (x) => topK(x, 3) },
+    { name: "all of them", inputs: [floats([2, 4])], build: (x) => topK(x, 4) },
+    { name: "ties", inputs: [listed([2, 4], [1, 3, 3, 2, 0, 0, 0, -1])], build: (x) => topK(x, 3) },
+    { name: "integers", inputs: [integers([3, 5])], build: (x) => topK(x, 2) },
     {
       name: "named rows",
       inputs: [floats(["rows", 4])],
-      build: (x) => largest(x, 2),
+      build: (x) => topK(x, 2),
       sizes: [{ rows: 2 }, { rows: 3 }],
     },
     {
       name: "no rows",
       inputs: [floats([0, 4])],
-      build: (x) => largest(x, 2),
+      build: (x) => topK(x, 2),
       untried: "TopK divides by the number of rows: the process dies",
     },
   ],

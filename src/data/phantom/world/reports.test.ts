@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { checkClaims } from "../../../answers/claims/check.ts";
 import { readFacts } from "../../../answers/claims/facts.ts";
 
-import { openVocabulary } from "../../../recipes/reward-services.ts";
+import { openVocabulary } from "../../../session/reward-services.ts";
 import { phantomReports } from "./reports.ts";
 import { phantomWorld } from "./world.ts";
 

@@ -1,0 +1,19 @@
+/** What is known of a tensor before it is computed: dtype and shape. */
+import type { DType } from "../core/tensor-data.ts";
+
+/** A size: a number, or the name of one known only at run time ("tokens"). */
+export type Dim = number | string;
+
+export interface TensorSpec {
+  readonly dtype: DType;
+  readonly shape: readonly Dim[];
+}
+
+/** "[tokens, 256]" */
+export function formatShape(shape: readonly Dim[]): string {
+  return `[${shape.join(", ")}]`;
+}
+
+export function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
+  return a.length === b.length && a.every((dim, i) => dim === b[i]);
+}

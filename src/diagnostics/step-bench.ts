@@ -1,0 +1,233 @@
+/** Times GRPO steps of a checkpoint on given rows: random rewards, completions of full length, nothing written. */
+
+import { defaultLossNumbers, plainVariant } from "../algorithms/algorithm.ts";
+import { promptStyle } from "../answers/prompts.ts";
+import type { Device } from "../core/device.ts";
+import { normal, randomKey } from "../core/random.ts";
+import type { Completion, Prompt } from "../core/records.ts";
+import { modelOf, type QuantizedKind, quantizedBits, trainableOf } from "../engine/local/local-core.ts";
+import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
+import { memorySpeed } from "../engine/local/machine-speed.ts";
+import { matmulPeak } from "../engine/local/matmul-peak.ts";
+import { type LargestStep, planMemory } from "../engine/local/memory-plan.ts";
+import { openProcessor } from "../models/index.ts";
+import type { LoraOptions } from "../models/lora.ts";
+import type { Model } from "../models/model.ts";
+import { type Row, rowPrompt } from "../session/prompt-rows.ts";
+import { type DecodingWork, decodingWork, trainingOperations } from "./model-work.ts";
+
+export interface BenchOptions {
+  readonly numGenerations: number;
+  readonly maxCompletionLength: number;
+  readonly promptsPerStep: number;
+  readonly steps: number;
+  readonly lora: LoraOptions | null;
+  readonly quantize: QuantizedKind | null;
+  readonly activationMemoryGb: number;
+  /** Tokens of one forward and backward pass. */
+  readonly microBatchTokens: number;
+  readonly threads: number;
+  readonly device: Device;
+}
+
+/** What `viva bench step` prints. */
+export interface StepBench {
+  readonly parameters: number;
+  readonly step_seconds: readonly number[];
+  /** Per step, in the order of `step_seconds`. */
+  readonly sample_seconds: readonly number[];
+  readonly train_seconds: readonly number[];
+  /** Of `sample_seconds`, the tokens after each completion's first: the rest are images and prompts. */
+  readonly decode_seconds: readonly number[];
+  /** Processor time of a step, all threads together: what a busy machine changes least. */
+  readonly cpu_seconds: readonly number[];
+  readonly max_rss_gb: number;
+  /** What was foretold of it, from the model's configuration and the longest prompt. */
+  readonly planned_gb: number;
+  /** Completion tokens per second of sampling, median over the steps. */
+  readonly tokens_per_second: number;
+  /** The best product of this machine before or after the steps (`matmulPeak`). */
+  readonly matmul_peak_gflops: number;
+  /** Products of the weights in one forward and one backward pass, over the median training time; recomputation not counted. */
+  readonly train_gflops: number;
+  /** The language model's products in decoding (`DecodingWork`), over its time, median over the steps. */
+  readonly decode_gflops: number;
+  /** Weights and caches that decoding reads (`DecodingWork`), over its time, median over the steps. */
+  readonly decode_gb_per_second: number;
+  /** What this machine reads from memory, the best run after the steps (`memorySpeed`). */
+  readonly memory_gb_per_second: number;
+  /**
+   * The time that the binding limit alone, reading at that speed or computing at the MatMul peak, would take for decoding,
+   * over its time, in which choosing tokens and JavaScript are. With weights in integers reading alone is the limit, since
+   * float32's peak does not bind products of 8 bits.
+   */
+  readonly decode_limit_fraction: number;
+}
+
+/** Runs the steps; the first one compiles the programs and counts in no median. */
+export async function benchSteps(
+  folder: string,
+  file: string,
+  rows: readonly Row[],
+  o: BenchOptions,
+): Promise<StepBench> {
+  const processor = await openProcessor(folder);
+  const encode = (row: Row) => rowPrompt({ processor, prompt: promptStyle("plain") }, file, row);
+  const options = {
+    modelFolder: folder,
+    initialise: "pretrained",
+    seed: 0,
+    freeze: [],
+    lora: o.lora,
+    quantizeFrozen: quantizedBits(o.quantize),
+    activationBytes: o.activationMemoryGb * 1e9,
+    threads: o.threads,
+    device: o.device,
+    microBatchTokens: o.microBatchTokens,
+    rows: o.promptsPerStep * o.numGenerations,
+  } as const;
+  // Without stop tokens every completion has its full length, so that runs compare.
+  const engine = await openLocalEngine(options, { decode: () => "", stopTokenIds: [] });
+  try {
+    const model = modelOf({ ...options, lora: null });
+    const trained = trainableOf(modelOf(options), options);
+    const peak = await matmulPeak(o.threads, o.device);
+    const times: StepTimes[] = [];
+    const work: StepWork[] = [];
+    const prompts: Prompt[] = [];
+    for (let step = 0; step < o.steps; step++) {
+      const first = step * o.promptsPerStep;
+      const chosen = Array.from({ length: o.promptsPerStep }, (_, i) => rows[(first + i) % rows.length]!);
+      const encoded = await Promise.all(chosen.map(encode));
+      prompts.push(...encoded);
+      work.push({
+        training: trainingOperations(model, trained, encoded, o),
+        decoding: decodingWork(model, encoded, o),
+      });
+      times.push(await timeStep(engine, encoded, o, step));
+    }
+    // Before the memory is measured, which takes some itself.
+    const maxRssGb = process.resourceUsage().maxRSS / 1e6;
+    const limits: Limits = {
+      gflops: Math.max(peak, await matmulPeak(o.threads, o.device)),
+      gbPerSecond: (await memorySpeed(o.threads, o.device)).best,
+    };
+    return {
+      parameters: engine.parameters,
+      step_seconds: times.map(({ sample, train }) => sample + train),
+      sample_seconds: times.map(({ sample }) => sample),
+      train_seconds: times.map(({ train }) => train),
+      decode_seconds: times.map(({ decode }) => decode),
+      cpu_seconds: times.map(({ cpu }) => cpu),
+      max_rss_gb: maxRssGb,
+      planned_gb: planMemory(options, largestOf(model, prompts, o)).total / 1e9,
+      ...speedsOf(times, work, limits, o),
+    };
+  } finally {
+    await engine.close();
+  }
+}
+
+interface Limits {
+  readonly gflops: number;
+  readonly gbPerSecond: number;
+}
+
+/** Speeds of the steps beside the machine's; the first step does not count where there are others. */
+function speedsOf(times: readonly StepTimes[], work: readonly StepWork[], limits: Limits, o: BenchOptions) {
+  const counted = times.map((_, i) => i).slice(times.length > 1 ? 1 : 0);
+  const medianOf = (of: (time: StepTimes, work: StepWork) => number) =>
+    median(counted.map((i) => of(times[i]!, work[i]!)));
+  // Completions of one token leave nothing to decode.
+  const perSecond = (amount: number, seconds: number) => (seconds > 0 ? amount / seconds : 0);
+  const computed = medianOf(({ decode }, { decoding }) => perSecond(decoding.operations, decode)) / 1e9;
+  const read = medianOf(({ decode }, { decoding }) => perSecond(decoding.bytes, decode)) / 1e9;
+  const tokens = o.promptsPerStep * o.numGenerations * o.maxCompletionLength;
+  return {
+    tokens_per_second: tokens / medianOf(({ sample }) => sample),
+    matmul_peak_gflops: limits.gflops,
+    train_gflops: medianOf(({ train }, { training }) => training / train) / 1e9,
+    decode_gflops: computed,
+    decode_gb_per_second: read,
+    memory_gb_per_second: limits.gbPerSecond,
+    decode_limit_fraction: Math.max(read / limits.gbPerSecond, o.quantize === null ? computed / limits.gflops : 0),
+  };
+}
+
+function largestOf({ vision }: Model, prompts: readonly Prompt[], o: BenchOptions): LargestStep {
+  const patches = ({ images }: Prompt) => images.reduce((total, { grid: [t, h, w] }) => total + t * h * w, 0);
+  return {
+    prompts: o.promptsPerStep,
+    promptTokens: Math.max(...prompts.map(({ tokenIds }) => tokenIds.length)),
+    imageTokens: Math.max(...prompts.map(patches)) / vision.patchesPerToken,
+    numGenerations: o.numGenerations,
+    completionTokens: o.maxCompletionLength,
+    reference: false,
+  };
+}
+
+interface StepTimes {
+  /** Seconds. */
+  readonly sample: number;
+  readonly train: number;
+  readonly decode: number;
+  readonly cpu: number;
+}
+
+interface StepWork {
+  /** Operations. */
+  readonly training: number;
+  readonly decoding: DecodingWork;
+}
+
+async function timeStep(
+  engine: LocalEngine,
+  prompts: readonly Prompt[],
+  { numGenerations, maxCompletionLength }: BenchOptions,
+  step: number,
+): Promise<StepTimes> {
+  const started = performance.now();
+  const before = process.cpuUsage();
+  const distribution = { temperature: 1, topP: 1, topK: 0 };
+  const sampling = { numGenerations, maxCompletionLength, ...distribution, seed: 0, step, trainsNext: true };
+  const groups: (readonly Completion[])[] = [];
+  for await (const { index, completions } of engine.policy.sample(prompts, sampling)) groups[index] = completions;
+  const sampled = performance.now();
+  const key = randomKey(0, "advantage", step);
+  const weight = 1 / (prompts.length * numGenerations * maxCompletionLength);
+  await engine.forwardBackward({
+    groups: prompts.map((prompt, g) => ({
+      prompt,
+      completions: groups[g]!.map(({ tokenIds, logProbs }, i) => {
+        return { tokenIds, oldLogProbs: logProbs, weight, advantage: normal(key, g * numGenerations + i) };
+      }),
+    })),
+    scoring: sampling,
+    loss: {
+      name: "clip",
+      variant: plainVariant,
+      numbers: defaultLossNumbers,
+    },
+  });
+  await engine.optimStep({
+    learningRate: 1e-6,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    weightDecay: 0,
+    maxGradNorm: 1,
+  });
+  const ended = performance.now();
+  const { user, system } = process.cpuUsage(before);
+  return {
+    sample: (sampled - started) / 1000,
+    train: (ended - sampled) / 1000,
+    decode: engine.samplingSeconds!.tokens,
+    cpu: (user + system) / 1e6,
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)]!;
+}

@@ -1,0 +1,370 @@
+/** Scores completions and differentiates their loss, micro-batch by micro-batch; splitting changes no result. */
+
+import type { TokenColumn, TokenLossVariant } from "../../algorithms/algorithm.ts";
+import { sequenceLogRatio } from "../../algorithms/gspo.ts";
+import type { Params } from "../../compiler/tensor.ts";
+import type { ImageFeatures } from "../../core/records.ts";
+import { concatenated, float32, int32, type TensorData } from "../../core/tensor-data.ts";
+import type { Model } from "../../models/model.ts";
+import type { SamplingVariant } from "../../nn/sampling.ts";
+import { EXCLUDED } from "../../nn/sampling.ts";
+import { addInPlace } from "../../nn/vector-kernels.ts";
+import type { ForwardBackwardResult, LogProbOptions, TokenBatch, TokenScores, TrainingGroup } from "../engine.ts";
+import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
+import type { ActivationBudget, BlockFeeds, BlockStates, Compute } from "./compute.ts";
+import { rowKeys } from "./dropout.ts";
+import type { FeatureCache } from "./feature-cache.ts";
+import { layOut, type MicroBatch, packRows, splitRows, type TargetToken } from "./packing.ts";
+import { languageStemProgram, lossProgram, scoreProgram } from "./programs.ts";
+import { backwardImages, type EncodedImages, encodeImages } from "./vision-runner.ts";
+import { addAt, visionNames, type WeightStore } from "./weight-store.ts";
+
+/** [rows, vocabulary] is never held larger than this many numbers, or 128 rows: a weight is read once for all of them. */
+const HEAD_NUMBERS = 1 << 22;
+const HEAD_LINES = 128;
+
+export const DEFAULT_ACTIVATION_BYTES = 2e9;
+
+export interface MicroBatchOptions {
+  /** Tokens of one micro-batch, padding included. */
+  readonly microBatchTokens: number;
+  /** Bytes of results that the backward pass may find kept (default 2 GB); what does not fit is computed again. */
+  readonly activationBytes?: number;
+  /** Features of images under the weights that are used. */
+  readonly features?: FeatureCache | null;
+  /** The batch's images encoded already, under the weights that are trained. */
+  readonly encoded?: EncodedForTraining | null;
+  /** What adapters are fed besides their matrices. */
+  readonly adapters?: AdapterPass | null;
+}
+
+/** Images as a trained tower left them, what its backward pass needs kept within the budget. */
+export interface EncodedForTraining {
+  readonly images: EncodedImages;
+  readonly keeping: ActivationBudget;
+}
+
+/** Encodes the images of a batch that is trained on, with whatever keeps the tower's results for its backward pass. */
+export async function encodeForTraining(
+  compute: Compute,
+  store: WeightStore,
+  images: Iterable<ImageFeatures>,
+  { activationBytes, adapters = null }: Pick<MicroBatchOptions, "activationBytes" | "adapters">,
+): Promise<EncodedForTraining> {
+  const keeping = newActivationBudget(store, activationBytes);
+  return { images: await encodeImages(compute, store.values, images, { keeping, adapters }), keeping };
+}
+
+function newActivationBudget({ trainable }: WeightStore, activationBytes = DEFAULT_ACTIVATION_BYTES): ActivationBudget {
+  return { trainable, budget: { bytes: activationBytes } };
+}
+
+/** Log-probs and entropies of every completion token under `values`. */
+export async function scoreCompletions(
+  compute: Compute,
+  values: Params<TensorData>,
+  groups: readonly TrainingGroup[],
+  scoring: LogProbOptions,
+  o: MicroBatchOptions,
+): Promise<TokenScores> {
+  const result = emptyScores(groups);
+  const adapters = o.adapters ?? null;
+  const encoded = await encodeImages(compute, values, imagesOf(groups), { cache: o.features ?? null, adapters });
+  for (const micro of microBatches(compute.model, groups, o)) {
+    const feeds = languageFeeds(compute.model, micro, encoded, adapters);
+    const { states } = await runLanguage(compute, values, micro, encoded, null, feeds);
+    await scoreRows(compute, values, micro, states.at(-1)!, scoring, result);
+  }
+  return result;
+}
+
+/** Writes log-probs and entropies of a micro-batch's tokens, from the last hidden states, into `result`. */
+async function scoreRows(
+  compute: Compute,
+  values: Params<TensorData>,
+  micro: MicroBatch,
+  hidden: TensorData,
+  scoring: LogProbOptions,
+  result: TokenScores,
+): Promise<void> {
+  const variant = variantOf(scoring);
+  const session = await compute.session(`score.${JSON.stringify(variant)}`, () => scoreProgram(compute.model, variant));
+  for (const rows of headChunks(micro, compute.model)) {
+    const feeds = { ...headFeeds(rows, hidden), ...samplingFeeds(compute.model, scoring), ...values };
+    record(rows, await session.run(feeds), result);
+  }
+}
+
+/** Adds the gradient of the batch's loss to the store. */
+export async function forwardBackward(
+  compute: Compute,
+  store: WeightStore,
+  batch: TokenBatch,
+  o: MicroBatchOptions,
+): Promise<ForwardBackwardResult> {
+  const { model } = compute;
+  const { groups, loss, scoring } = batch;
+  const result = emptyScores(groups);
+  const trainVision = visionNames(model).some((name) => store.trainable.has(name));
+  const adapters = o.adapters ?? null;
+  const { images: encoded, keeping } = trainVision
+    ? (o.encoded ?? (await encodeForTraining(compute, store, imagesOf(groups), o)))
+    : {
+        images: await encodeImages(compute, store.values, imagesOf(groups), { cache: o.features ?? null }),
+        keeping: newActivationBudget(store, o.activationBytes),
+      };
+  const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
+  const variant = variantOf(scoring);
+  const trainedHead = model.language.headWeights.filter((name) => store.trainable.has(name));
+  const key = `loss.${loss.name}.${JSON.stringify([variant, loss.variant, trainedHead])}`;
+  const session = await compute.session(key, () => lossProgram(model, variant, loss.name, loss.variant, trainedHead));
+  const scalars = Object.fromEntries(
+    Object.entries(loss.numbers).map(([name, value]) => [name, float32([], [Math.min(value, 3e38)])]),
+  );
+  let total = 0;
+  for (const micro of microBatches(model, groups, o)) {
+    const feeds = languageFeeds(model, micro, encoded, adapters);
+    const forward = await runLanguage(compute, store.values, micro, encoded, keeping, feeds);
+    const hidden = forward.states.at(-1)!;
+    const dHidden = new Float32Array(hidden.data.length);
+    const whole = readsWholeCompletions(loss.variant);
+    if (whole) await scoreRows(compute, store.values, micro, hidden, scoring, result);
+    const logRatios = whole ? sequenceLogRatios(micro, result) : null;
+    for (const rows of headChunks(micro, model)) {
+      const feeds = {
+        ...headFeeds(rows, hidden),
+        ...lossFeeds(rows, logRatios),
+        ...samplingFeeds(model, scoring),
+        ...scalars,
+        ...store.values,
+      };
+      const outputs = await session.run(feeds);
+      total += outputs["loss"]!.data[0]!;
+      record(rows, outputs, result);
+      for (const name of trainedHead) store.accumulate(name, outputs[`d.${name}`]!);
+      const sources = Int32Array.from(rows, ({ source }) => source);
+      addAt(dHidden, sources, outputs["d.x"]!.data as Float32Array, model.language.width);
+    }
+    const addFeatures = (gradient: TensorData) => addToImages(dFeatures, micro, gradient);
+    const dx = await compute.blocksBackward(
+      "language.block",
+      model.language,
+      store,
+      forward,
+      new Map([[model.language.depth - 1, float32(hidden.shape, dHidden)]]),
+      feeds.block,
+      { budget: keeping.budget, onFeatures: addFeatures },
+    );
+    stemBackward(model, store, micro, feeds.stem, dx, trainVision ? addFeatures : null);
+  }
+  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, keeping.budget);
+  return { ...result, loss: total, dropout: adapters?.mode === "masks" };
+}
+
+/** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first; without `keeping` the last only. */
+export async function runLanguage(
+  compute: Compute,
+  values: Params<TensorData>,
+  micro: MicroBatch,
+  encoded: EncodedImages,
+  keeping: ActivationBudget | null,
+  feeds = languageFeeds(compute.model, micro, encoded),
+): Promise<BlockStates> {
+  const { model } = compute;
+  const stem = { ...feeds.stem, ...values };
+  const session = await compute.session("language.stem", () => languageStemProgram(model));
+  const { y: x } = (await session.run(stem)) as { readonly y: TensorData };
+  return compute.blocks("language.block", model.language, values, x, feeds.block, keeping ?? []);
+}
+
+/**
+ * The stem only looks rows up (`LanguageStack.stem`): each token's gradient is added where its row came from, in the
+ * embedding table or, where they ask for it, among the image features.
+ */
+function stemBackward(
+  { language }: Model,
+  store: WeightStore,
+  micro: MicroBatch,
+  { features }: LanguageFeeds["stem"],
+  dx: TensorData,
+  addFeatures: ((gradient: TensorData) => void) | null,
+): void {
+  const [table] = language.stemWeights;
+  const { tokenIds, imageIndex } = micro;
+  const data = dx.data as Float32Array;
+  store.accumulateRows(
+    table!,
+    tokenIds.map((id, t) => (imageIndex[t]! < 0 ? id : -1)),
+    data,
+  );
+  if (addFeatures === null) return;
+  const gradient = new Float32Array(features.data.length);
+  addAt(gradient, imageIndex, data, language.width);
+  addFeatures(float32(features.shape, gradient));
+}
+
+/** Adds a gradient by the micro-batch's image features to what each image has so far. */
+function addToImages(totals: ReadonlyMap<string, Float32Array>, micro: MicroBatch, gradient: TensorData): void {
+  const data = gradient.data as Float32Array;
+  let offset = 0;
+  for (const image of micro.images) {
+    const total = totals.get(image.sha256)!;
+    addInPlace(total, data.subarray(offset, offset + total.length));
+    offset += total.length;
+  }
+}
+
+/** What the parts of the language model need of a micro-batch. */
+interface LanguageFeeds {
+  readonly stem: Readonly<Record<"tokenIds" | "imageIndex" | "features", TensorData>>;
+  readonly block: BlockFeeds;
+}
+
+function languageFeeds(
+  model: Model,
+  micro: MicroBatch,
+  encoded: EncodedImages,
+  adapters: AdapterPass | null = null,
+): LanguageFeeds {
+  const stem = stemFeeds(model, micro, encoded);
+  const { features, imageIndex } = stem;
+  const rows = rowFeeds(model, micro);
+  const { featureLevels, blockWeights, blockPrefix } = model.language;
+  const keys = adapters?.mode === "masks" ? rowKeys(adapters.dropout.key, micro.owners) : [];
+  const block: BlockFeeds = (index) => ({
+    ...rows,
+    ...adapterFeeds(model, adapters, blockWeights, blockPrefix(index), keys),
+    ...(index + 1 < featureLevels ? { features, imageIndex, level: int32([], [index + 1]) } : {}),
+  });
+  return { stem, block };
+}
+
+function stemFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages) {
+  const { width } = model.language;
+  const parts = micro.images.map((image) => encoded.features.get(image.sha256)!);
+  const features = parts.length > 0 ? concatenated(parts) : new Float32Array(width);
+  return {
+    tokenIds: int32([micro.tokenIds.length], micro.tokenIds),
+    imageIndex: int32([micro.imageIndex.length], micro.imageIndex),
+    features: float32([features.length / width, width], features),
+  };
+}
+
+function rowFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatch): Params<TensorData> {
+  const { cos, sin } = language.rotary(positions);
+  const table = [1, tokenIds.length, language.headDim / 2];
+  const { rows, prompt, group, completion, promptTokens, completionTokens, placeOf, promptBias } = grids;
+  return {
+    cos: float32(table, cos),
+    sin: float32(table, sin),
+    promptTokens: int32([promptTokens.length], promptTokens),
+    completionTokens: int32([completionTokens.length], completionTokens),
+    placeOf: int32([placeOf.length], placeOf),
+    promptBias: float32([rows, prompt], promptBias),
+    promptMask: causalMask(prompt),
+    completionMask: causalMask(completion),
+    group: float32([group], new Float32Array(group)),
+  };
+}
+
+/** [size, size]: 0 for what a token sees, itself and its forerunners. */
+function causalMask(size: number): TensorData {
+  const mask = new Float32Array(size * size);
+  for (let t = 0; t < size; t++) mask.fill(EXCLUDED, t * size + t + 1, (t + 1) * size);
+  return float32([size, size], mask);
+}
+
+function* microBatches(model: Model, groups: readonly TrainingGroup[], o: MicroBatchOptions): Generator<MicroBatch> {
+  const budget = o.microBatchTokens;
+  const { patchesPerToken } = model.vision;
+  for (const rows of splitRows(packRows(groups, budget), budget)) {
+    yield layOut(rows, model.language, model.imageTokenId, patchesPerToken);
+  }
+}
+
+/** Positions that meet the vocabulary together. */
+export function headChunkRows({ language }: Model): number {
+  return Math.max(HEAD_LINES, Math.floor(HEAD_NUMBERS / language.vocabularySize));
+}
+
+function* headChunks({ predictions }: MicroBatch, model: Model): Generator<readonly TargetToken[]> {
+  const rows = headChunkRows(model);
+  for (let i = 0; i < predictions.length; i += rows) yield predictions.slice(i, i + rows);
+}
+
+function headFeeds(rows: readonly TargetToken[], hidden: TensorData): Params<TensorData> {
+  const width = hidden.shape[1]!;
+  const x = new Float32Array(rows.length * width);
+  for (const [i, { source }] of rows.entries()) {
+    x.set((hidden.data as Float32Array).subarray(source * width, (source + 1) * width), i * width);
+  }
+  const targets = Int32Array.from(rows, ({ completion, offset }) => completion.tokenIds[offset]!);
+  return { x: float32([rows.length, width], x), targets: int32([rows.length], targets) };
+}
+
+function lossFeeds(
+  rows: readonly TargetToken[],
+  logRatios: ReadonlyMap<number, number> | null,
+): Record<TokenColumn | "weight" | "entropyWeight", TensorData> {
+  const column = (value: (row: TargetToken) => number) => float32([rows.length], Float32Array.from(rows, value));
+  return {
+    weight: column(({ completion }) => completion.weight),
+    entropyWeight: column(({ completion }) => completion.entropyWeight ?? 0),
+    advantage: column(({ completion }) => completion.advantage),
+    oldLogProb: column(({ completion, offset }) => completion.oldLogProbs?.[offset] ?? 0),
+    refLogProb: column(({ completion, offset }) => completion.refLogProbs?.[offset] ?? 0),
+    sequenceLogRatio: column(({ completion }) => logRatios?.get(completion.index) ?? 0),
+  };
+}
+
+/** The ratio of a token needs the log-probs of its whole completion, which the head's pieces may cut: they come first. */
+function readsWholeCompletions({ onPolicy, level }: TokenLossVariant): boolean {
+  return !onPolicy && level === "sequence";
+}
+
+/** By index of the micro-batch's completions, which are scored already. */
+function sequenceLogRatios({ predictions }: MicroBatch, { logProbs }: TokenScores): ReadonlyMap<number, number> {
+  const completions = new Set(predictions.map(({ completion }) => completion));
+  return new Map(
+    [...completions].map(({ index, oldLogProbs }) => [index, sequenceLogRatio(logProbs[index]!, oldLogProbs!)]),
+  );
+}
+
+/** Scalars and the mask of never-sampled tokens, for any program that samples or scores. */
+function samplingFeeds(model: Model, o: LogProbOptions): Params<TensorData> {
+  return {
+    temperature: float32([], [o.temperature]),
+    topP: float32([], [o.topP]),
+    banned: bannedTokens(model, o.allowVisionTokens),
+  };
+}
+
+/** [vocabulary]: what is added to logits so that image placeholders are never drawn, unless they are allowed. */
+export function bannedTokens(model: Model, allowVisionTokens = false): TensorData {
+  const banned = new Float32Array(model.language.vocabularySize);
+  if (!allowVisionTokens) for (const id of model.visionTokenIds) banned[id] = EXCLUDED;
+  return float32([banned.length], banned);
+}
+
+export function variantOf(o: LogProbOptions): SamplingVariant {
+  const greedy = o.temperature === 0;
+  return { greedy, topK: greedy ? 0 : o.topK, topP: !greedy && o.topP < 1 };
+}
+
+function emptyScores(groups: readonly TrainingGroup[]) {
+  const zeros = () =>
+    groups.flatMap(({ completions }) => completions.map(({ tokenIds }) => new Float32Array(tokenIds.length)));
+  return { logProbs: zeros(), entropies: zeros() };
+}
+
+function record(rows: readonly TargetToken[], outputs: Params<TensorData>, result: TokenScores): void {
+  for (const [i, { completion, offset }] of rows.entries()) {
+    result.logProbs[completion.index]![offset] = outputs["logProb"]!.data[i]!;
+    result.entropies[completion.index]![offset] = outputs["entropy"]!.data[i]!;
+  }
+}
+
+/** The images of all prompts, those of several more than once. */
+export function imagesOf(groups: readonly Pick<TrainingGroup, "prompt">[]): readonly ImageFeatures[] {
+  return groups.flatMap(({ prompt }) => prompt.images);
+}

@@ -1,0 +1,190 @@
+/**
+ * Exports a checkpoint for other tools: PEFT's adapter, a whole model in Hugging Face layout, or both, each with a model
+ * card. Everything is written beside and renamed, so that the folder named is whole or not there.
+ */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { UserError } from "../core/errors.ts";
+import { writeFileAtomic } from "../io/files.ts";
+import type { NamedTensor } from "../io/safetensors.ts";
+import { saveWeights } from "../io/weights.ts";
+import { type AdapterConfig, openAdapter, writeAdapterConfig } from "../models/adapter-files.ts";
+import { copyCompanions, isCompanion } from "../models/companions.ts";
+import { openModel } from "../models/index.ts";
+import { withLora } from "../models/lora.ts";
+import { mergedWeights, plainWeights } from "../models/merge.ts";
+import { openStoredWeights } from "../models/stored-weights.ts";
+import { adapterOf, modelFolder, runOf } from "../session/checkpoint.ts";
+import type { SourceOptions } from "../session/sources.ts";
+import { type BaseModel, baseModel, modelCard, type RunFacts, runFacts } from "./model-card.ts";
+
+export interface ExportOptions extends SourceOptions {
+  readonly out: string;
+  readonly what: "adapter" | "merged" | "both";
+  /** Of merged weights; an adapter stays float32. */
+  readonly dtype: "float32" | "bfloat16";
+  readonly maxShardBytes: number;
+  /** A run's checkpoint of this step; the newest by default. */
+  readonly step?: number;
+  /** The base model's name on the Hub, for the card and the adapter's configuration; else what its folder tells. */
+  readonly baseModel?: string;
+  /** Replaces an earlier export. */
+  readonly overwrite: boolean;
+}
+
+export interface Exported {
+  readonly out: string;
+  /** What was exported. */
+  readonly checkpoint: string;
+  readonly base: string | null;
+  /** By path from `out`, in bytes. */
+  readonly files: Readonly<Record<string, number>>;
+}
+
+/** What is exported and what is known of it. */
+interface Source {
+  readonly folder: string;
+  readonly adapter: AdapterConfig | null;
+  /** The model that is trained or adapted; null where it started from random weights or nothing is known. */
+  readonly base: BaseModel | null;
+  readonly run: RunFacts | null;
+}
+
+/** Exports a model folder, an adapter folder, a run or a run's checkpoint; throws UserError before anything is written. */
+export async function exportCheckpoint(path: string, o: ExportOptions): Promise<Exported> {
+  const folder = await modelFolder(path, o);
+  const adapter = await adapterOf(folder, o);
+  if (adapter === null && o.what !== "merged") {
+    throw new UserError(`${folder} holds a whole model and no adapter: export it with --what merged`);
+  }
+  const out = resolve(o.out);
+  refuseOutput(out, [folder, ...(adapter === null ? [] : [adapter.base])], o.overwrite);
+  const runFolder = runOf(path);
+  const run = runFolder === null ? null : runFacts(runFolder, folder);
+  const origin = adapter?.base ?? (run === null || run.recipe.model.init === "random" ? null : run.recipe.model.path);
+  const base = origin === null ? null : baseModel(origin, o.baseModel);
+  const source: Source = { folder, adapter, base, run };
+  const draft = join(dirname(out), `.${basename(out)}.${process.pid}.tmp`);
+  rmSync(draft, { recursive: true, force: true });
+  mkdirSync(draft, { recursive: true });
+  try {
+    const parts = o.what === "both" ? (["adapter", "merged"] as const) : [o.what];
+    for (const part of parts) {
+      const target = parts.length === 1 ? draft : join(draft, part);
+      mkdirSync(target, { recursive: true });
+      if (part === "adapter") writeAdapterPart(target, source);
+      else writeMergedPart(target, source, o);
+      writeFileAtomic(join(target, "README.md"), modelCard({ ...source, what: part, name: basename(out) }));
+    }
+    replaceFolder(draft, out);
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+  return { out, checkpoint: folder, base: base?.name ?? origin, files: sizesBelow(out) };
+}
+
+/** The adapter as it is, checked against its model and naming it as others can find it. */
+function writeAdapterPart(target: string, { folder, adapter, base }: Source): void {
+  const adapted = withLora(openModel(adapter!.base), adapter!);
+  openAdapter(adapted, folder).close();
+  copyFileSync(join(folder, "adapter_model.safetensors"), join(target, "adapter_model.safetensors"));
+  writeAdapterConfig(adapted, target, { ...adapter!, base: base?.hubName ?? resolve(adapter!.base) });
+  copyCompanions(companionFolder(folder, adapter!.base), target);
+}
+
+/** The whole model, one weight in memory at a time, and a configuration that names the dtype of its weights. */
+function writeMergedPart(target: string, { folder, adapter }: Source, o: ExportOptions): void {
+  const modelOf = adapter?.base ?? folder;
+  const model = openModel(modelOf);
+  const save = (tensors: readonly NamedTensor[]) => {
+    const dtype = o.dtype === "bfloat16" ? "BF16" : "F32";
+    saveWeights(target, tensors, { dtype, maxShardBytes: o.maxShardBytes });
+  };
+  const weights = openStoredWeights(model, modelOf);
+  try {
+    if (adapter === null) save(plainWeights(model, weights));
+    else {
+      const adapted = withLora(model, adapter);
+      const reader = openAdapter(adapted, folder);
+      try {
+        save(mergedWeights(model, weights, adapted, reader));
+      } finally {
+        reader.close();
+      }
+    }
+  } finally {
+    weights.close();
+  }
+  writeFileAtomic(join(target, "config.json"), `${JSON.stringify(withDtype(model.config, o.dtype), null, 2)}\n`);
+  copyCompanions(companionFolder(folder, modelOf), target);
+}
+
+/** transformers loads weights in the dtype that config.json names: under "dtype" (5) or "torch_dtype" (4), at each level. */
+function withDtype(config: Readonly<Record<string, unknown>>, dtype: string): Record<string, unknown> {
+  const set = (level: Readonly<Record<string, unknown>>) => {
+    const present = ["dtype", "torch_dtype"].filter((key) => Object.hasOwn(level, key));
+    return { ...level, ...Object.fromEntries(present.map((key) => [key, dtype])) };
+  };
+  const parts = Object.entries(config).map(([key, value]) => {
+    return [key, key.endsWith("_config") && value !== null ? set(value as Record<string, unknown>) : value] as const;
+  });
+  return { ...set(Object.fromEntries(parts)), torch_dtype: dtype };
+}
+
+/** A run's adapter folder has the tokenizer and processor files as training used them; one made elsewhere may not. */
+function companionFolder(folder: string, base: string): string {
+  return existsSync(join(folder, "tokenizer.json")) ? folder : base;
+}
+
+/** Nothing is overwritten but an earlier export, and that only when told; sources are never touched. */
+function refuseOutput(out: string, sources: readonly string[], overwrite: boolean): void {
+  const clash = sources
+    .map((folder) => realpathSync(folder))
+    .find((folder) => within(folder, out) || within(out, folder));
+  if (clash !== undefined)
+    throw new UserError(`--out ${out}: ${clash} is what is exported; name a folder apart from it`);
+  if (!existsSync(out)) return;
+  if (!statSync(out).isDirectory()) throw new UserError(`--out ${out}: a file stands there; name a folder`);
+  const files = readdirSync(out);
+  if (files.length === 0) return;
+  if (!overwrite)
+    throw new UserError(`--out ${out}: the folder is not empty; name another, or replace it with --overwrite`);
+  const foreign = files.find((file) => !isExported(file));
+  if (foreign !== undefined) {
+    throw new UserError(
+      `--out ${out}: --overwrite replaces exports only, and ${foreign} belongs to none; name another folder`,
+    );
+  }
+}
+
+function within(inner: string, outer: string): boolean {
+  return inner === outer || inner.startsWith(outer + sep);
+}
+
+function isExported(file: string): boolean {
+  return (
+    isCompanion(file) ||
+    /^(README\.md|config\.json|adapter_config\.json|adapter|merged)$|\.safetensors(\.index\.json)?$/.test(file)
+  );
+}
+
+function replaceFolder(draft: string, out: string): void {
+  const former = existsSync(out) ? `${draft}.former` : null;
+  if (former !== null) renameSync(out, former);
+  renameSync(draft, out);
+  if (former !== null) rmSync(former, { recursive: true });
+}
+
+function sizesBelow(folder: string): Record<string, number> {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = entries.map((entry) => join(entry.parentPath, entry.name)).sort();
+  return Object.fromEntries(
+    paths.map((path) => [
+      path
+        .slice(folder.length + 1)
+        .split(sep)
+        .join("/"),
+      statSync(path).size,
+    ]),
+  );
+}

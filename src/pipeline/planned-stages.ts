@@ -1,0 +1,33 @@
+/** The stages of a run with their steps. */
+import type { Recipe, Stage } from "../recipes/schema.ts";
+import { needsOf, stepsOf } from "../recipes/stage-kinds.ts";
+import type { Session } from "../session/session.ts";
+
+/** A stage and where it lies on the run's one step count. */
+export interface PlannedStage {
+  readonly stage: Stage;
+  readonly index: number;
+  readonly name: string;
+  /** Global steps before the stage. */
+  readonly start: number;
+  readonly steps: number;
+}
+
+/** Every stage with its steps; epochs are turned into steps of the training data. */
+export function planStages(recipe: Recipe, session: Session): PlannedStage[] {
+  let start = 0;
+  return recipe.stages.map((stage, index) => {
+    const steps = stepsOf(stage, { examples: session.train.length, pairs: session.pairs[index]!.length });
+    const planned = { stage, index, name: stage.kind, start, steps };
+    start += steps;
+    return planned;
+  });
+}
+
+/** Optimiser steps up to a step of the run: an engine counts from its own start, which is later when resumed. */
+export function updatesUntil(stages: readonly PlannedStage[], step: number): number {
+  return stages.reduce((total, { stage, start, steps }) => {
+    const done = Math.min(Math.max(step - start, 0), steps);
+    return total + done * needsOf(stage).updates;
+  }, 0);
+}

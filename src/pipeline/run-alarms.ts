@@ -1,0 +1,70 @@
+/** The alarms of a run's stage: fed with the lines of the record, so that a resumed run rings as an unbroken one does. */
+
+import type { Recipe } from "../recipes/schema.ts";
+import type { ScheduledReward } from "../rewards/index.ts";
+import { scanJsonl } from "../runs/jsonl.ts";
+import type { Metrics } from "../runs/metrics.ts";
+import type { Reporter } from "../runs/reporter.ts";
+import type { Run } from "../runs/run-folder.ts";
+import {
+  type Alarm,
+  type AlarmName,
+  type AlarmWatch,
+  alarmRules,
+  type ObservedStep,
+  openAlarms,
+  watchedRewards,
+} from "../train/alarms/index.ts";
+import type { RolloutRecord } from "../train/rollout-records.ts";
+
+/** A watch that has seen the stage's steps up to `step`; null where nothing is watched: no alarms, or no rewards. */
+export function openStageAlarms(
+  { alarms }: Pick<Recipe, "alarms">,
+  rewards: readonly ScheduledReward[],
+  run: Run,
+  { start, step }: { readonly start: number; readonly step: number },
+): AlarmWatch | null {
+  if (alarms === null || rewards.length === 0) return null;
+  const { on_alarm: _, ...settings } = alarms;
+  const rules = Object.entries(settings).flatMap(([name, of]) =>
+    of === null ? [] : [{ name, rule: alarmRules[name as AlarmName], settings: of }],
+  );
+  const watch = openAlarms(rules, watchedRewards(rewards));
+  if (step > start) for (const seen of recordedSteps(run, start, step)) watch.see(seen);
+  return watch;
+}
+
+/** Steps after `start` up to `end`, as the run's files have them. */
+function* recordedSteps(run: Run, start: number, end: number): Generator<ObservedStep> {
+  const rollouts = scanJsonl<RolloutRecord>(run.paths.rollouts);
+  let next = rollouts.next();
+  for (const { step, ...metrics } of scanJsonl<Metrics & { readonly step: number }>(run.paths.metrics)) {
+    if (step > end) return;
+    const groups: RolloutRecord[] = [];
+    for (; !next.done && next.value.step <= step; next = rollouts.next()) {
+      if (next.value.step === step) groups.push(next.value);
+    }
+    if (step > start) yield { step, metrics: metrics as Metrics, groups };
+  }
+}
+
+/** Writes what began or ceased to ring into the record, and tells it. */
+export function reportAlarms(
+  alarms: readonly Alarm[],
+  run: Run,
+  reporter: Reporter,
+  at: { readonly step: number; readonly stage: string },
+): void {
+  for (const { event, rule, subject, value, settings, evidence, message, advice } of alarms) {
+    const about = subject === null ? {} : { subject };
+    const name = subject === null ? rule : `${rule} (${subject})`;
+    if (event === "alarm_cleared") {
+      run.events.append({ event, ...at, rule, ...about, value, clear: settings.clear });
+      reporter.message(`step ${at.step}: alarm ${name} cleared`);
+      continue;
+    }
+    const { threshold, window } = settings;
+    run.events.append({ event, ...at, rule, ...about, threshold, value, window, evidence, message, advice });
+    reporter.warn(`step ${at.step}: alarm ${name}: ${message}. ${advice}`);
+  }
+}

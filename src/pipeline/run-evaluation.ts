@@ -1,0 +1,64 @@
+/** What all evaluations of a run share: the conditions they are made under, and the answers that stand beside the model's. */
+import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
+import type { AnswerStyle } from "../answers/tags.ts";
+import {
+  type BaselineAnswers,
+  type Conditions,
+  decodingOf,
+  type EvalItem,
+  hashImages,
+  hashQuestions,
+  nearestNeighbour,
+} from "../evaluate/index.ts";
+import type { Recipe } from "../recipes/schema.ts";
+import { evaluationLength } from "../recipes/stage-kinds.ts";
+import { scanJsonl } from "../runs/jsonl.ts";
+import type { Run } from "../runs/run-folder.ts";
+import { openVocabulary } from "../session/reward-services.ts";
+import { imageLimits, type Session } from "../session/session.ts";
+
+export interface EvaluationSetup {
+  readonly conditions: Conditions;
+  /** Baselines whose answers are the same at every step. */
+  readonly beside: BaselineAnswers;
+  /** Given where images have known facts. */
+  readonly vocabulary?: Vocabulary;
+}
+
+/** Found at the first evaluation and then kept. */
+export function evaluationSetup(recipe: Recipe, session: Session): () => Promise<EvaluationSetup> {
+  let found: Promise<EvaluationSetup> | null = null;
+  return () => {
+    found ??= find(recipe, session);
+    return found;
+  };
+}
+
+async function find(recipe: Recipe, { evaluation, train, prompt }: Session): Promise<EvaluationSetup> {
+  const examples = evaluation!;
+  const { minPixels = null, maxPixels = null } = imageLimits(recipe);
+  const hasFacts = examples.some(({ facts }) => facts !== undefined);
+  return {
+    conditions: {
+      questions: { n: examples.length, sha256: hashQuestions(examples) },
+      prompt,
+      decoding: decodingOf({ maxCompletionLength: evaluationLength(recipe) }),
+      images: { sha256: await hashImages(examples), min_pixels: minPixels, max_pixels: maxPixels, tokens: null },
+    },
+    beside: await nearestNeighbour(examples, train),
+    ...(hasFacts ? { vocabulary: openVocabulary(recipe.vocabulary) } : {}),
+  };
+}
+
+/** What the model said before training, from the run's own record; nothing at its first step or where it was not asked. */
+export function untunedAnswers({ evaluation, prompt }: Session, run: Run, step: number): BaselineAnswers {
+  if (step === 0) return {};
+  const said = new Map<string, string>();
+  for (const line of scanJsonl<Partial<EvalItem> & { readonly step?: number }>(run.paths.evals)) {
+    if (line.step !== 0) break;
+    if (line.example_id !== undefined) said.set(line.example_id, line.prediction ?? "");
+  }
+  if (evaluation!.some(({ id }) => !said.has(id))) return {};
+  const predictions = evaluation!.map(({ id }) => [{ text: said.get(id)! }]);
+  return { untuned: { predictions, style: prompt.style satisfies AnswerStyle, thinkOpened: false } };
+}

@@ -1,0 +1,100 @@
+/** Opens what an evaluation asks: a checkpoint, a run or an adapter on this machine, or a model behind an endpoint. */
+import { type PromptName, type PromptStyle, promptStyle } from "../answers/prompts.ts";
+import { UserError } from "../core/errors.ts";
+import { endpointSource } from "../evaluate/endpoint-source.ts";
+import { type AnswerSource, type Decoding, policySource } from "../evaluate/index.ts";
+import { openChatClient } from "../io/chat-client.ts";
+import { evaluationLength } from "../recipes/stage-kinds.ts";
+import { type OpenCheckpointOptions, openCheckpoint } from "./checkpoint.ts";
+import { hashCheckpoint } from "./content-hashes.ts";
+
+/** Something opened that answers. */
+export interface EvaluationSource {
+  readonly source: AnswerSource;
+  /** Names it in the results. */
+  readonly subject: string;
+  readonly prompt: PromptStyle;
+  readonly images: { readonly min_pixels: number | null; readonly max_pixels: number | null };
+  /** Who answers, by content: answers of another are not mixed with its own. */
+  readonly identity: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+/** Gives the decoding when the number of tokens that fits the source is known. */
+export type DecodingFor = (ownLength: number) => Decoding;
+
+/** Tokens of an answer where no run says otherwise. */
+const PLAIN_LENGTH = 64;
+
+export async function openCheckpointSource(
+  path: string,
+  o: OpenCheckpointOptions & { readonly decoding: DecodingFor },
+): Promise<EvaluationSource> {
+  const { engine, processor, prompt, folder, base, imageLimits, recipe } = await openCheckpoint(path, o);
+  const close = () => engine.close();
+  try {
+    const decoding = o.decoding(recipe === null ? PLAIN_LENGTH : evaluationLength(recipe));
+    const sha256 = await hashCheckpoint(folder);
+    return {
+      source: policySource(engine.policy, { processor, prompt, decoding }),
+      subject: folder,
+      prompt,
+      images: { min_pixels: imageLimits.minPixels ?? null, max_pixels: imageLimits.maxPixels ?? null },
+      identity: {
+        checkpoint_sha256: sha256,
+        ...(base === folder ? {} : { base_sha256: await hashCheckpoint(base) }),
+        device: o.device ?? "cpu",
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+export interface EndpointOptions {
+  /** The address before /chat/completions. */
+  readonly endpoint: string;
+  readonly model: string;
+  /** Name of the environment variable that holds the key. */
+  readonly apiKeyEnv?: string | undefined;
+  readonly concurrency: number;
+  /** For one attempt. */
+  readonly timeoutSeconds: number;
+  /** Attempts after the first. */
+  readonly maxRetries: number;
+  readonly maxPixels?: number | undefined;
+  readonly prompt?: PromptName | undefined;
+  readonly decoding: DecodingFor;
+  /** In place of the process's environment. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Throws UserError for an address or a key that cannot be used; nothing is sent yet. */
+export function openEndpointSource(o: EndpointOptions): EvaluationSource {
+  const { endpoint, model, apiKeyEnv, concurrency, maxPixels, env = process.env } = o;
+  const apiKey = apiKeyEnv === undefined ? null : (env[apiKeyEnv] ?? "");
+  if (apiKey === "") throw new UserError(`--api-key-env: the environment variable ${apiKeyEnv} is not set`);
+  const client = openChatClient({
+    baseUrl: endpoint,
+    addressKey: "--endpoint",
+    model,
+    apiKey,
+    timeoutSeconds: o.timeoutSeconds,
+    maxRetries: o.maxRetries,
+    maxConcurrency: concurrency,
+    ...(maxPixels === undefined ? {} : { maxPixels }),
+  });
+  const prompt = promptStyle(o.prompt ?? "plain");
+  const { origin, pathname } = new URL(endpoint);
+  const address = `${origin}${pathname}`.replace(/\/+$/, "");
+  return {
+    source: endpointSource(client, { prompt, decoding: o.decoding(PLAIN_LENGTH), concurrency }),
+    subject: `${model} at ${address}`,
+    prompt,
+    images: { min_pixels: null, max_pixels: maxPixels ?? null },
+    identity: { model, endpoint: address },
+    close: async () => {},
+  };
+}

@@ -1,0 +1,77 @@
+/** The examples that a recipe names, and those left out because their image cannot be used. */
+import { messageOf, UserError } from "../core/errors.ts";
+import { permutation, randomKey } from "../core/random.ts";
+import type { Example } from "../core/records.ts";
+import { checkImages, findDataset, loadDataset } from "../data/index.ts";
+import { decodeImage } from "../io/images.ts";
+import type { DatasetSpec, Recipe } from "../recipes/schema.ts";
+import type { SkippedExample } from "../train/batches.ts";
+
+/** Examples, and those left out. */
+export interface LoadedExamples<T> {
+  readonly examples: T;
+  readonly skipped: readonly SkippedExample[];
+}
+
+/** A data set without the examples whose image file is missing, where the recipe wants them skipped. */
+export async function loadExamples(spec: DatasetSpec, recipe: Recipe): Promise<LoadedExamples<readonly Example[]>> {
+  const { on_bad_image, image_disjoint } = recipe.data;
+  const options = { ...datasetOptions(spec, recipe.seed, on_bad_image), imageDisjoint: image_disjoint };
+  const bad = on_bad_image === "skip" ? await checkImages(await findDataset(spec.name).load(options)) : [];
+  const skipped = bad.map(({ exampleId, path, reason }) => {
+    return { example_id: exampleId, reason: `image ${path}: ${reason}` };
+  });
+  return { examples: await loadDataset(options), skipped };
+}
+
+/** What is evaluated, each image decoded once: one that is damaged must not stop the run at its first evaluation. */
+export async function loadEvaluation(recipe: Recipe): Promise<LoadedExamples<readonly Example[] | null>> {
+  const { eval: spec, on_bad_image } = recipe.data;
+  if (spec === null) return { examples: null, skipped: [] };
+  const loaded = await loadExamples(spec, recipe);
+  const chosen = evaluationSubset(loaded.examples, recipe.evaluate?.limit ?? null, recipe.seed);
+  if (recipe.evaluate === null) return { ...loaded, examples: chosen };
+  const problems = new Map<string, string | null>();
+  const problemOf = async (path: string) => {
+    if (!problems.has(path)) problems.set(path, await decodeImage({ path }).then(() => null, sentenceOf));
+    return problems.get(path)!;
+  };
+  const examples: Example[] = [];
+  const skipped: SkippedExample[] = [];
+  for (const example of chosen) {
+    let reason: string | null = null;
+    for (const { path, pixels } of example.images) if (pixels === undefined) reason ??= await problemOf(path);
+    if (reason === null) examples.push(example);
+    else if (on_bad_image === "skip") skipped.push({ example_id: example.id, reason });
+    else throw new UserError(`example "${example.id}": ${reason}`);
+  }
+  if (examples.length === 0) throw new UserError(`data.eval: "${spec.name}" has no examples to evaluate on`);
+  return { examples, skipped: [...loaded.skipped, ...skipped] };
+}
+
+/** The sentence of a user's mistake; any other error is thrown on. */
+function sentenceOf(error: unknown): string {
+  if (error instanceof UserError) return messageOf(error);
+  throw error;
+}
+
+/** A recipe's data set as the data layer takes it: absent keys are absent. */
+function datasetOptions(spec: DatasetSpec, seed: number, onBadImage: "error" | "skip") {
+  const { path, limit, difficulty, image_size, revision: _, ...rest } = spec;
+  return {
+    ...rest,
+    seed: spec.seed ?? seed,
+    onBadImage,
+    ...(path === null ? {} : { path }),
+    ...(limit === null ? {} : { limit }),
+    ...(difficulty === null ? {} : { difficulty }),
+    ...(image_size === null ? {} : { imageSize: image_size }),
+  };
+}
+
+/** A fixed random subset, so that a small evaluation is not the first patients only. */
+export function evaluationSubset(examples: readonly Example[], limit: number | null, seed: number): readonly Example[] {
+  if (limit === null || limit >= examples.length) return examples;
+  const chosen = permutation(randomKey(seed, "evaluation"), examples.length).slice(0, limit).sort();
+  return Array.from(chosen, (i) => examples[i]!);
+}

@@ -1,0 +1,85 @@
+/** What rewards need beyond texts: the medical vocabulary, sentence encoders, language models behind endpoints. */
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseVocabulary, type Vocabulary } from "../answers/concepts/vocabulary.ts";
+import { UserError } from "../core/errors.ts";
+import { openSentenceEncoder, type SentenceEncoder } from "../engine/sentence-encoder.ts";
+import { cachedChat } from "../io/cached-chat.ts";
+import { openChatClient } from "../io/chat-client.ts";
+import { readJson } from "../io/files.ts";
+import { openReplyCache } from "../io/reply-cache.ts";
+import type { Recipe } from "../recipes/schema.ts";
+import { needsOf } from "../recipes/stage-kinds.ts";
+import { buildRewards, type RewardContext, type RewardServices, type ScheduledReward } from "../rewards/index.ts";
+
+/** The services of a run; `close` frees what they opened. */
+export interface RunRewardServices extends RewardServices {
+  close(): Promise<void>;
+}
+
+/** The rewards of every stage, none for stages that sample nothing; throws UserError for what they name and cannot have. */
+export async function openRewards(
+  recipe: Recipe,
+  prompt: Pick<RewardContext, "style" | "thinkOpened">,
+  runFolder: string,
+): Promise<{ readonly rewards: readonly (readonly ScheduledReward[])[]; close(): Promise<void> }> {
+  const { threads } = recipe.engine;
+  const services = openRewardServices(runFolder, { threads: threads === "auto" ? 0 : threads });
+  const needs = recipe.stages.map((stage) => needsOf(stage).generation);
+  if (needs.every((generation) => generation === null)) return { rewards: needs.map(() => []), close: services.close };
+  const vocabulary = openVocabulary(recipe.vocabulary);
+  const rewards = needs.map(async (generation) => {
+    if (generation === null) return [];
+    const maxCompletionLength = generation.max_completion_length;
+    return buildRewards(generation.rewards, { ...prompt, maxCompletionLength, vocabulary, services });
+  });
+  return { rewards: await Promise.all(rewards), close: services.close };
+}
+
+interface ServiceOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly threads?: number;
+}
+
+/**
+ * Services for a run in a folder: replies of judges are kept there, in `replies/`, unless a reward names another place.
+ * An encoder is opened once per folder, however many rewards name it, and computes with `threads`; 0 lets ONNX Runtime choose.
+ */
+export function openRewardServices(
+  runFolder: string,
+  { env = process.env, threads = 0 }: ServiceOptions = {},
+): RunRewardServices {
+  const encoders = new Map<string, Promise<SentenceEncoder>>();
+  return {
+    openChat(o) {
+      const apiKey = o.apiKeyEnv === null ? null : readKey(o.apiKeyEnv, env);
+      const cache = openReplyCache(o.cache === null ? join(runFolder, "replies") : resolve(o.cache));
+      return cachedChat(openChatClient({ ...o, apiKey }), o, cache);
+    },
+    openEncoder(folder) {
+      const place = resolve(folder);
+      const opened = encoders.get(place) ?? openSentenceEncoder(place, threads);
+      encoders.set(place, opened);
+      return opened;
+    },
+    async close() {
+      for (const opened of await Promise.allSettled(encoders.values())) {
+        if (opened.status === "fulfilled") await opened.value.close();
+      }
+    },
+  };
+}
+
+/** The vocabulary of a file; null is the one that ships. */
+export function openVocabulary(path: string | null): Vocabulary {
+  const file = path ?? fileURLToPath(new URL("../../assets/vocabulary.json", import.meta.url));
+  return parseVocabulary(readJson(file, "vocabulary"), file);
+}
+
+function readKey(name: string, env: Readonly<Record<string, string | undefined>>): string {
+  const key = env[name];
+  if (key === undefined || key === "") {
+    throw new UserError(`reward "semantic": the environment variable ${name} (api_key_env) is not set`);
+  }
+  return key;
+}

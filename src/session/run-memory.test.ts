@@ -1,0 +1,69 @@
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { UserError } from "../core/errors.ts";
+import type { LocalEngineOptions } from "../engine/local/local-core.ts";
+import { planMemory } from "../engine/local/memory-plan.ts";
+import type { Recipe } from "../recipes/schema.ts";
+import type { PreflightReport } from "./preflight.ts";
+import { planRun, requireMemory } from "./run-memory.ts";
+
+/** viva-tiny twice as wide: wide enough that results of its layers are worth keeping. A plan needs no weights. */
+const modelFolder = mkdtempSync(join(tmpdir(), "viva-plan-"));
+cpSync(fileURLToPath(new URL("../../assets/viva-tiny", import.meta.url)), modelFolder, { recursive: true });
+const config = JSON.parse(readFileSync(join(modelFolder, "config.json"), "utf8"));
+Object.assign(config, { hidden_size: 384, num_attention_heads: 6, num_key_value_heads: 2 });
+config.vision_config.hidden_size = 384;
+writeFileSync(join(modelFolder, "config.json"), JSON.stringify(config));
+
+const options: LocalEngineOptions = {
+  ...{ modelFolder, initialise: "random", seed: 1, freeze: [], threads: 1, microBatchTokens: 2048, rows: 64 },
+};
+const step = {
+  ...{ prompts: 4, promptTokens: 60, imageTokens: 16, numGenerations: 8, completionTokens: 32, reference: false },
+};
+const lora = { r: 8, lora_alpha: 16, target_modules: "all-linear" };
+
+test("every option moves the part that it is about, in the right direction", () => {
+  const plan = (o: Partial<LocalEngineOptions> = {}, change: Partial<typeof step> = {}) =>
+    planMemory({ ...options, ...o }, { ...step, ...change });
+  const whole = plan();
+  expect(whole.total).toBe(Object.values(whole.parts).reduce((a, b) => a + b));
+  expect(whole.parts.moments).toBe(2 * whole.parts.gradients);
+  expect(plan({}, { reference: true }).parts.reference).toBe(whole.parts.gradients);
+  expect(plan({ lora }).parts.gradients).toBeLessThan(whole.parts.gradients / 5);
+  expect(plan({ lora, quantizeFrozen: 8 }).parts.weights).toBeLessThan(plan({ lora }).parts.weights);
+  expect(plan({ activationBytes: 0 }).parts.activations).toBeLessThan(whole.parts.activations / 3);
+  expect(plan({ microBatchTokens: 400 }).parts.programs).toBeLessThan(whole.parts.programs);
+  expect(plan({ rows: 8 }).parts["key-value cache"]).toBeLessThan(whole.parts["key-value cache"] / 2);
+});
+
+test("a run that does not fit is refused with what would help, before anything is allocated", () => {
+  const recipe = {
+    model: { lora: null, quantize_frozen: null },
+    engine: { activation_memory_gb: 2, micro_batch_tokens: 2048, rows: 64 },
+    stages: [
+      { kind: "sft", batch_size: 1 },
+      { kind: "grpo", prompts_per_step: 8, num_generations: 8, max_completion_length: 64, beta: 0 },
+    ],
+  } as unknown as Recipe;
+  const data = {
+    ...{ prompt_tokens_max: 80, image_tokens_max: 16, longest: { example_id: "a", tokens: 144 } },
+  } as PreflightReport;
+  const { total } = planRun(recipe, options, data, 1e12).plan;
+  const fitting = planRun(recipe, options, data, total);
+  expect(fitting).toMatchObject({ fits: true, changes: [], together: null, stage: "stages.1 (grpo)" });
+  expect(() => requireMemory(fitting)).not.toThrow();
+  const { fits, plan, changes, together } = planRun(recipe, options, data, 0.9 * total);
+  expect([fits, plan.total]).toEqual([false, total]);
+  const totals = changes.map((change) => change.total);
+  expect(totals).toEqual([...totals].sort((a, b) => a - b));
+  expect(together).toBeLessThan(totals[0]!);
+  const refused = () => requireMemory(planRun(recipe, options, data, 0.9 * total));
+  expect(refused).toThrow(UserError);
+  expect(refused).toThrow(
+    /would take about \d.*GB of memory \(.*weights .*\), and .* are there; alone would bring it down: .*engine\.micro_batch_tokens: 1024 \(.*; together: \d/,
+  );
+});

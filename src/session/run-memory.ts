@@ -1,0 +1,141 @@
+/** The memory that a recipe's largest step will take, told and checked before anything is allocated. */
+import { totalmem } from "node:os";
+import { UserError } from "../core/errors.ts";
+import type { LocalEngineOptions } from "../engine/local/local-core.ts";
+import { type LargestStep, type MemoryPlan, planMemory } from "../engine/local/memory-plan.ts";
+import type { Recipe, Stage } from "../recipes/schema.ts";
+import { isPreference, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
+import type { PreflightReport } from "./preflight.ts";
+
+/** What a run will take at the most, and what there is. */
+export interface RunMemory {
+  /** The stage that needs most, and its largest step. */
+  readonly stage: string;
+  readonly step: LargestStep;
+  readonly plan: MemoryPlan;
+  /** Bytes that a run may have here. */
+  readonly available: number;
+  readonly fits: boolean;
+  /** Where it does not fit, what would bring it down, each alone, the most first; empty too when nothing would. */
+  readonly changes: readonly MemoryChange[];
+  /** Bytes with all changes at once; null without any. */
+  readonly together: number | null;
+}
+
+/** A change of the recipe, such as "engine.activation_memory_gb: 0", and the bytes that the run takes with it. */
+export interface MemoryChange {
+  readonly change: string;
+  readonly total: number;
+}
+
+/** The plan of the stage that needs most. */
+export function planRun(
+  recipe: Recipe,
+  options: LocalEngineOptions,
+  data: PreflightReport,
+  available = availableBytes(),
+): RunMemory {
+  const steps = recipe.stages.map((stage, i) => ({
+    stage: `stages.${i} (${stage.kind})`,
+    step: largestStep(stage, data),
+  }));
+  const planWith = (o: Partial<LocalEngineOptions>) => {
+    const plans = steps.map((at) => ({ ...at, plan: planMemory({ ...options, ...o }, at.step) }));
+    return plans.reduce((a, b) => (b.plan.total > a.plan.total ? b : a));
+  };
+  const largest = planWith({});
+  const { total } = largest.plan;
+  if (total <= available) return { ...largest, available, fits: true, changes: [], together: null };
+  const helpful = possibleChanges(recipe)
+    .map(({ change, o }) => ({ change, o, total: planWith(o).plan.total }))
+    .filter((changed) => changed.total < 0.98 * total)
+    .sort((a, b) => a.total - b.total);
+  const all = Object.assign({}, ...helpful.map(({ o }) => o));
+  return {
+    ...{ ...largest, available, fits: false },
+    changes: helpful.map(({ change, total: changed }) => ({ change, total: changed })),
+    together: helpful.length === 0 ? null : planWith(all).plan.total,
+  };
+}
+
+function possibleChanges({ model, engine }: Recipe): readonly { change: string; o: Partial<LocalEngineOptions> }[] {
+  const halved = Math.max(1, Math.floor(engine.micro_batch_tokens / 2));
+  const rows = Math.ceil(engine.rows / 4);
+  const lora = { lora: fewAdapters, freeze: [] };
+  const integers = { quantizeFrozen: 8 } as const;
+  return [
+    { change: "engine.activation_memory_gb: 0", o: { activationBytes: 0 } },
+    { change: `engine.micro_batch_tokens: ${halved}`, o: { microBatchTokens: halved } },
+    { change: `engine.rows: ${rows}`, o: { rows } },
+    ...(model.lora === null
+      ? [
+          { change: "model.lora: {}", o: lora },
+          { change: "model.lora: {} with model.quantize_frozen: int8", o: { ...lora, ...integers } },
+        ]
+      : []),
+    ...(model.lora !== null && model.quantize_frozen === null
+      ? [{ change: "model.quantize_frozen: int8", o: integers }]
+      : []),
+  ];
+}
+
+/** UserError, with what to change, where a run does not fit. */
+export function requireMemory({ plan, available, fits, changes, together }: RunMemory): void {
+  if (fits) return;
+  const alone = changes.map(({ change, total }) => `${change} (${gb(total)})`).join(", ");
+  const both = changes.length > 1 ? `; together: ${gb(together!)}` : "";
+  const advice = changes.length > 0 ? `alone would bring it down: ${alone}${both}` : "a smaller model is needed";
+  throw new UserError(
+    `this run would take about ${gb(plan.total)} of memory (${describeParts(plan)}), and ${gb(available)} are there; ${advice}`,
+  );
+}
+
+/** The step with the longest rows of all stages. */
+export function longestStep(recipe: Recipe, data: PreflightReport): LargestStep {
+  const tokens = (step: LargestStep) => step.numGenerations * step.completionTokens;
+  return recipe.stages.map((stage) => largestStep(stage, data)).reduce((a, b) => (tokens(b) > tokens(a) ? b : a));
+}
+
+/** "memory: at most about 2.4 GB (activations 0.9 GB, …)" */
+export function describePlan({ plan }: RunMemory): string {
+  return `memory: at most about ${gb(plan.total)} (${describeParts(plan)})`;
+}
+
+/** The recipe's defaults for model.lora. */
+const fewAdapters = { r: 16, lora_alpha: 32, target_modules: "all-linear" } as const;
+
+function largestStep(stage: Stage, data: PreflightReport): LargestStep {
+  const { generation, reference } = needsOf(stage);
+  const prompts = { promptTokens: data.prompt_tokens_max, imageTokens: data.image_tokens_max, reference };
+  const own = Math.max(1, data.longest.tokens - data.prompt_tokens_max);
+  if (isSupervised(stage)) {
+    return { ...prompts, prompts: stage.batch_size, numGenerations: 1, completionTokens: own };
+  }
+  if (isPreference(stage)) {
+    const completionTokens = generation?.max_completion_length ?? own;
+    return { ...prompts, prompts: stage.batch_size, numGenerations: 2, completionTokens };
+  }
+  const { prompts_per_step, num_generations, max_completion_length } = stage;
+  return {
+    ...prompts,
+    prompts: prompts_per_step,
+    numGenerations: num_generations,
+    completionTokens: max_completion_length,
+  };
+}
+
+/** The machine's memory, or what a container may have of it. */
+function availableBytes(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
+
+function describeParts({ parts }: MemoryPlan): string {
+  return Object.entries(parts)
+    .filter(([, bytes]) => bytes > 0)
+    .sort(([, a], [, b]) => b - a)
+    .map(([part, bytes]) => `${part} ${gb(bytes)}`)
+    .join(", ");
+}
+
+const gb = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;

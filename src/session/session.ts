@@ -1,0 +1,173 @@
+import { encodeOptions, opensThought, type PromptStyle, promptStyle } from "../answers/prompts.ts";
+import { UserError } from "../core/errors.ts";
+import type { Processor } from "../core/processor.ts";
+import type { Example } from "../core/records.ts";
+import type { ImageLimits, LocalEngineOptions } from "../engine/local/local-core.ts";
+import { quantizedBits } from "../engine/local/local-core.ts";
+import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
+import { openProcessor } from "../models/index.ts";
+import type { Recipe } from "../recipes/schema.ts";
+import { evaluationLength, isPreference } from "../recipes/stage-kinds.ts";
+import type { ScheduledReward } from "../rewards/index.ts";
+import type { SkippedExample } from "../train/batches.ts";
+import type { PreferencePair } from "../train/dpo.ts";
+import { checkData } from "./check-data.ts";
+import { checkRationales, checkStops, requireModelFolder } from "./checks.ts";
+import { hashExamples, hashModel, hashPairs } from "./content-hashes.ts";
+import { loadEvaluation, loadExamples } from "./examples.ts";
+import { loadPairs } from "./pairs.ts";
+import type { PreflightReport } from "./preflight.ts";
+import { openRewards } from "./reward-services.ts";
+import { planRun, type RunMemory, requireMemory } from "./run-memory.ts";
+import { locateRecipe, type SourceOptions } from "./sources.ts";
+
+/** What a run is made of besides its engine. */
+export interface RunData {
+  readonly processor: Processor;
+  readonly prompt: PromptStyle;
+  readonly train: readonly Example[];
+  /** What `evaluate` scores; null when the recipe names no evaluation data. */
+  readonly evaluation: readonly Example[] | null;
+  /** Left out by data.on_bad_image and data.on_too_long before the run began. */
+  readonly skipped: readonly SkippedExample[];
+  /** What was found in the data, a report for each set. */
+  readonly preflight: readonly PreflightReport[];
+  /** What the run's largest step will take. */
+  readonly memory: RunMemory;
+  /** By stage; empty for stages that sample nothing. */
+  readonly rewards: readonly (readonly ScheduledReward[])[];
+  /** By stage; empty for stages that read no file of pairs. */
+  readonly pairs: readonly (readonly PreferencePair[])[];
+  /** Frees what was opened: the rewards, and a session's engine. */
+  close(): Promise<void>;
+}
+
+/** Everything a run works with. */
+export interface Session extends RunData {
+  /** The recipe that was opened, with what it takes from the Hub pinned to commits. */
+  readonly recipe: Recipe;
+  readonly engine: LocalEngine;
+  /** Content hashes for the run's recipe.yaml. */
+  readonly notes: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads and checks the data of a recipe and opens its rewards, without an engine. Downloads what is not here; `o` is told
+ * of it. `runFolder` is where the run will be, and need not exist yet.
+ */
+export async function openData(recipe: Recipe, runFolder: string, o: SourceOptions = {}): Promise<RunData> {
+  const { local } = await locateRecipe(recipe, o);
+  return openFittingData(local, runFolder);
+}
+
+/** The memory that a recipe's largest step will take, whether or not it is there; reads what `openData` reads. */
+export async function estimateMemory(recipe: Recipe, runFolder: string, o: SourceOptions = {}): Promise<RunMemory> {
+  const { local } = await locateRecipe(recipe, o);
+  const data = await openLocalData(local, runFolder);
+  await data.close();
+  return data.memory;
+}
+
+/** Opens all that the recipe names, as `openData` does, and the engine. */
+export async function openSession(asked: Recipe, runFolder: string, o: SourceOptions = {}): Promise<Session> {
+  const { local: recipe, pinned } = await locateRecipe(asked, o);
+  const data = await openFittingData(recipe, runFolder);
+  try {
+    const engine = await openLocalEngine(engineOptions(recipe), data.processor);
+    const close = async () => {
+      await engine.close();
+      await data.close();
+    };
+    try {
+      return { ...data, recipe: pinned, engine, notes: await hashAll(recipe, data), close };
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  } catch (error) {
+    await data.close();
+    throw error;
+  }
+}
+
+async function openFittingData(recipe: Recipe, runFolder: string): Promise<RunData> {
+  const data = await openLocalData(recipe, runFolder);
+  try {
+    requireMemory(data.memory);
+    return data;
+  } catch (error) {
+    await data.close();
+    throw error;
+  }
+}
+
+/** The data of a recipe whose model and data are folders here. */
+async function openLocalData(recipe: Recipe, runFolder: string): Promise<RunData> {
+  const { model, data } = recipe;
+  requireModelFolder(model);
+  const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
+  const train = await loadExamples(data.train, recipe);
+  if (train.examples.length === 0) throw new UserError(`data.train: "${data.train.name}" has no examples to train on`);
+  const evaluation = await loadEvaluation(recipe);
+  checkRationales(recipe, prompt, train.examples);
+  const pairs = await Promise.all(
+    recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs) : [])),
+  );
+  const processor = await openProcessor(model.path, imageLimits(recipe));
+  checkStops(processor, model.path);
+  const thinkOpened = await opensThoughts(processor, prompt);
+  const { rewards, close } = await openRewards(recipe, { style: prompt.style, thinkOpened }, runFolder);
+  try {
+    const loaded = { train, evaluation, pairs, evaluationLength: evaluationLength(recipe) };
+    const checked = await checkData(recipe, { processor, prompt, thinkOpened, ...loaded });
+    const memory = planRun(recipe, engineOptions(recipe), checked.preflight[0]!);
+    return { processor, prompt, rewards, ...checked, memory, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function engineOptions(recipe: Recipe): LocalEngineOptions {
+  const { model, engine } = recipe;
+  return {
+    modelFolder: model.path,
+    initialise: model.init,
+    seed: recipe.seed,
+    freeze: model.freeze,
+    lora: model.lora,
+    quantizeFrozen: quantizedBits(model.quantize_frozen),
+    adapterFolder: null,
+    imageLimits: imageLimits(recipe),
+    device: engine.device,
+    threads: engine.threads === "auto" ? 0 : engine.threads,
+    microBatchTokens: engine.micro_batch_tokens,
+    activationBytes: engine.activation_memory_gb * 1e9,
+    rows: engine.rows,
+  };
+}
+
+/** Hashes of everything whose content decides a run. */
+async function hashAll({ model }: Recipe, data: RunData): Promise<Readonly<Record<string, string>>> {
+  const chosen = data.pairs.flat();
+  return {
+    model_sha256: await hashModel(model.path),
+    train_sha256: await hashExamples(data.train),
+    ...(chosen.length === 0 ? {} : { pairs_sha256: await hashPairs(chosen) }),
+    ...(data.evaluation === null ? {} : { eval_sha256: await hashExamples(data.evaluation) }),
+  };
+}
+
+/** The recipe's limits on image size; absent keys leave the model's own. */
+export function imageLimits({ image }: Recipe): ImageLimits {
+  return {
+    ...(image?.min_pixels ? { minPixels: image.min_pixels } : {}),
+    ...(image?.max_pixels ? { maxPixels: image.max_pixels } : {}),
+  };
+}
+
+/** Whether prompts of this style end in an opened thought, by the chat template or by the style's own prefix. */
+async function opensThoughts(processor: Processor, prompt: PromptStyle): Promise<boolean> {
+  const probe = [{ role: "user", content: [{ type: "text", text: "?" }] }] as const;
+  return opensThought((await processor.encode(probe, encodeOptions(prompt))).text);
+}

@@ -1,0 +1,68 @@
+/** Begins a run where another ended: the new folder holds the other's record and last checkpoint, ready to be resumed. */
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { join } from "node:path";
+import { RunError } from "../core/errors.ts";
+import { resolvedYaml } from "../recipes/load.ts";
+import type { Recipe } from "../recipes/schema.ts";
+import { findCheckpoint } from "../runs/checkpoints.ts";
+import { replaceFile } from "../runs/durable.ts";
+import { type RunPaths, runPaths } from "../runs/run-folder.ts";
+
+/**
+ * Makes `folder` a run of `recipe` that has done all that the finished run in `parent` did; appears whole or not at all.
+ * Checkpoint files are written once and never changed, so they are linked where the disk can.
+ */
+export async function branchRun(parent: string, folder: string, recipe: Recipe): Promise<void> {
+  const from = runPaths(parent);
+  const { checkpoint } = await findCheckpoint(from);
+  if (checkpoint === null) throw new RunError(`${parent}: holds no whole checkpoint to go on from`);
+  const draft = `${folder}.tmp`;
+  rmSync(draft, { recursive: true, force: true });
+  mkdirSync(draft, { recursive: true });
+  const to = runPaths(draft);
+  for (const stream of ["metrics", "rollouts", "evals", "events", "environment"] as const) {
+    if (existsSync(from[stream])) copyFileSync(from[stream], to[stream]);
+  }
+  if (existsSync(from.sidecars)) cpSync(from.sidecars, to.sidecars, { recursive: true });
+  linkFolder(checkpoint.folder, join(to.checkpoints, checkpoint.folder.slice(from.checkpoints.length + 1)));
+  replaceFile(to.recipe, notesOf(from) + resolvedYaml(recipe));
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(draft, folder);
+}
+
+/** The comment lines at the top, which hold content hashes: model and data are the parent's. */
+function notesOf({ recipe }: RunPaths): string {
+  const lines = readFileSync(recipe, "utf8").split("\n");
+  const end = lines.findIndex((line) => !line.startsWith("#"));
+  return lines
+    .slice(0, end)
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+function linkFolder(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) linkFolder(source, target);
+    else linkOrCopy(source, target);
+  }
+}
+
+function linkOrCopy(source: string, target: string): void {
+  try {
+    linkSync(source, target);
+  } catch {
+    copyFileSync(source, target); // another disk, or one without links
+  }
+}

@@ -1,0 +1,90 @@
+/** Runs what is planned, one or several at a time: a run that fails is noted, those that need it are passed over, the rest goes on. */
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { messageOf } from "../core/errors.ts";
+import { resolvedYaml } from "../recipes/load.ts";
+import type { Recipe } from "../recipes/schema.ts";
+import { findCheckpoint } from "../runs/checkpoints.ts";
+import { replaceFile } from "../runs/durable.ts";
+import { openJsonl } from "../runs/jsonl.ts";
+import { isRun, runPaths } from "../runs/run-folder.ts";
+import { branchRun } from "./branch.ts";
+import { isFinished, type JournalLine, type StudyPaths } from "./folder.ts";
+import type { PlannedRun } from "./plan.ts";
+
+/** Trains in a folder, in a process of its own: a new run of the recipe file, or with null the one that is there. */
+export type TrainRun = (folder: string, recipeFile: string | null) => Promise<RunOutcome>;
+
+export type RunOutcome = { readonly ok: true } | { readonly ok: false; readonly message: string };
+
+export interface ExecuteOptions {
+  readonly train: TrainRun;
+  /** Runs at the same time. */
+  readonly jobs: number;
+  readonly signal: AbortSignal;
+  /** After a run that ended or failed; `message` is why it failed. */
+  readonly onEnd: (run: PlannedRun, seconds: number, message: string | null) => void;
+}
+
+/**
+ * Runs all that is not finished, so many at a time, each after those it needs. Throws the signal's reason when asked to
+ * stop, once the runs under way have stopped.
+ */
+export async function executeRuns(runs: readonly PlannedRun[], paths: StudyPaths, o: ExecuteOptions): Promise<void> {
+  const journal = openJsonl(paths.journal);
+  const note = (line: JournalLine) => journal.append(line);
+  const execute = async (run: PlannedRun) => {
+    if (o.signal.aborted || isFinished(join(paths.folder, run.folder))) return;
+    note({ event: "run_start", run: run.folder, time: new Date().toISOString() });
+    const started = performance.now();
+    const outcome = await trainPlanned(run, paths, o.train);
+    const seconds = (performance.now() - started) / 1000;
+    if (outcome.ok) note({ event: "run_end", run: run.folder, seconds });
+    else if (o.signal.aborted) return note({ event: "run_stopped", run: run.folder, seconds });
+    else note({ event: "run_failed", run: run.folder, seconds, message: outcome.message });
+    o.onEnd(run, seconds, outcome.ok ? null : outcome.message);
+  };
+  const ended = new Map<string, Promise<void>>();
+  const jobs = Array.from({ length: o.jobs }, () => Promise.resolve());
+  try {
+    for (const run of runs) {
+      const free = await Promise.race(jobs.map((job, i) => job.then(() => i)));
+      const needed = [run.parent, run.weights].map((folder) => (folder === null ? undefined : ended.get(folder)));
+      jobs[free] = Promise.all(needed).then(() => execute(run));
+      ended.set(run.folder, jobs[free]);
+    }
+  } finally {
+    await Promise.allSettled(jobs);
+    journal.close();
+  }
+  await Promise.all(jobs);
+  o.signal.throwIfAborted();
+}
+
+async function trainPlanned(run: PlannedRun, paths: StudyPaths, train: TrainRun): Promise<RunOutcome> {
+  const at = (folder: string) => join(paths.folder, folder);
+  const missing = [run.parent, run.weights].find((needed) => needed !== null && !isFinished(at(needed)));
+  if (missing !== undefined) return { ok: false, message: `needs ${missing}, which is not finished` };
+  try {
+    const folder = at(run.folder);
+    if (isRun(folder)) return await train(folder, null);
+    const recipe = run.weights === null ? run.recipe : await startingFrom(run.recipe, at(run.weights));
+    mkdirSync(dirname(folder), { recursive: true });
+    if (run.parent !== null) {
+      await branchRun(at(run.parent), folder, recipe);
+      return await train(folder, null);
+    }
+    const file = join(paths.recipes, `${run.folder.replace("/", "-")}.yaml`);
+    replaceFile(file, resolvedYaml(recipe));
+    return await train(folder, file);
+  } catch (error) {
+    return { ok: false, message: messageOf(error) };
+  }
+}
+
+/** The recipe with the last weights of a finished run as its model. */
+async function startingFrom(recipe: Recipe, folder: string): Promise<Recipe> {
+  const { checkpoint } = await findCheckpoint(runPaths(folder));
+  if (checkpoint === null) throw new Error(`${folder}: holds no whole checkpoint to start from`);
+  return { ...recipe, model: { ...recipe.model, path: checkpoint.folder, init: "pretrained" } };
+}

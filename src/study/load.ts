@@ -1,0 +1,149 @@
+/** Reads a study file into arms with a whole recipe each; every mistake is a UserError of one sentence. */
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { UserError } from "../core/errors.ts";
+import { nearest } from "../core/suggest.ts";
+import { loadRecipe, locatedRecipe } from "../recipes/load.ts";
+import { applyOverride, type Override, parseOverride } from "../recipes/overrides.ts";
+import { describeProblem } from "../recipes/problems.ts";
+import type { Recipe, Stage } from "../recipes/schema.ts";
+import { evaluationLength } from "../recipes/stage-kinds.ts";
+import { readYamlFile, type YamlFile } from "../recipes/yaml-file.ts";
+import { type ArmFile, type StudyFile, studyJsonSchema, studySchema } from "./schema.ts";
+
+/** An arm, its recipe whole; the recipe's name and seed are set when a run is planned. */
+export interface StudyArmSpec {
+  readonly name: string;
+  readonly dimensions: readonly string[];
+  readonly about: string | null;
+  /** The arm of the same seed whose last weights it starts from. */
+  readonly weights: string | null;
+  readonly recipe: Recipe;
+}
+
+/** A study ready to be planned. */
+export interface Study {
+  readonly name: string;
+  readonly about: string | null;
+  readonly seeds: readonly number[];
+  readonly reference: string;
+  readonly arms: readonly StudyArmSpec[];
+}
+
+/** Loads a study; `quick` applies the file's own shortening. */
+export function loadStudy(file: string, o: { readonly quick: boolean }): Study {
+  const yaml = readYamlFile(file, "study");
+  const parsed = studySchema.safeParse(yaml.value);
+  if (!parsed.success) {
+    const sentence = describeProblem(parsed.error.issues, yaml.value, yaml.origin, studyJsonSchema());
+    throw new UserError(sentence.replace("the recipe must", "the study must"));
+  }
+  const study = parsed.data;
+  checkArms(study, yaml);
+  const base = readBase(study.base, file);
+  const kept = o.quick && study.quick.arms !== null ? withNeeded(study, study.quick.arms) : study.arms;
+  return {
+    name: study.name,
+    about: study.about,
+    seeds: [...new Set((o.quick ? study.quick.seeds : null) ?? study.seeds)],
+    reference: study.reference,
+    arms: kept.map((arm) => ({
+      name: arm.name,
+      dimensions: arm.dimensions,
+      about: arm.about,
+      weights: arm.weights,
+      recipe: armRecipe(study, arm, base, yaml, o.quick),
+    })),
+  };
+}
+
+/** The named arms, the reference, and those whose weights they start from, in the study's order. */
+export function withNeeded<T extends { readonly name: string; readonly weights: string | null }>(
+  study: { readonly reference: string; readonly arms: readonly T[] },
+  names: readonly string[],
+): readonly T[] {
+  const wanted = new Set<string>();
+  const add = (name: string) => {
+    const arm = study.arms.find((one) => one.name === name);
+    if (arm === undefined) throw new UserError(unknownArm(name, study.arms, "--arms"));
+    wanted.add(name);
+    if (arm.weights !== null) add(arm.weights);
+  };
+  for (const name of [study.reference, ...names]) add(name);
+  return study.arms.filter(({ name }) => wanted.has(name));
+}
+
+function checkArms({ arms, reference, quick }: StudyFile, yaml: YamlFile): void {
+  for (const [i, { name, from, weights }] of arms.entries()) {
+    const twin = arms.findIndex((arm) => arm.name.toLowerCase() === name.toLowerCase()); // names become folders
+    if (twin < i) throw new UserError(`${yaml.origin(["arms", i, "name"])}: arms.${i}.name: ${name} is taken`);
+    for (const [key, other] of Object.entries({ from, weights })) {
+      if (other === null) continue;
+      const at = arms.findIndex((arm) => arm.name === other);
+      const where = `${yaml.origin(["arms", i, key])}: `;
+      if (at < 0) throw new UserError(where + unknownArm(other, arms, `arms.${i}.${key}`));
+      if (at >= i) throw new UserError(`${where}arms.${i}.${key}: ${other} must stand before ${name}`);
+    }
+  }
+  const named = [["reference", reference] as const, ...(quick.arms ?? []).map((arm) => ["quick.arms", arm] as const)];
+  for (const [key, name] of named) {
+    if (arms.some((arm) => arm.name === name)) continue;
+    throw new UserError(`${yaml.origin(key.split("."))}: ${unknownArm(name, arms, key)}`);
+  }
+}
+
+function unknownArm(name: string, arms: readonly { readonly name: string }[], key: string): string {
+  const names = arms.map((arm) => arm.name);
+  const near = nearest(name, names);
+  return `${key}: there is no arm ${name}; ${near === null ? `there are ${names.join(", ")}` : `did you mean ${near}?`}`;
+}
+
+/** The base as plain data: what an arm changes of it decides defaults, so none is filled in yet. */
+function readBase(base: StudyFile["base"], file: string): unknown {
+  if (typeof base !== "string") return base;
+  const found = [resolve(dirname(file), base), resolve(base)].find((path) => existsSync(path));
+  if (found === undefined) throw new UserError(`${file}: base: nothing at ${resolve(dirname(file), base)}`);
+  const { model, data } = loadRecipe(found).recipe; // whole by itself, and its paths are found from its own folder
+  const located = { "model.path": model.path, "data.train.path": data.train.path, "data.eval.path": data.eval?.path };
+  const set = Object.entries(located).filter(([, path]) => typeof path === "string");
+  return changed(readYamlFile(found, "recipe").value, Object.fromEntries(set), found);
+}
+
+/** The base with the changes of the arms it builds on, its own, and those of `--quick`. */
+function armRecipe(study: StudyFile, arm: ArmFile, base: unknown, yaml: YamlFile, quick: boolean): Recipe {
+  const lineage: ArmFile[] = [];
+  for (let at: ArmFile | undefined = arm; at !== undefined; ) {
+    lineage.unshift(at);
+    const { from }: ArmFile = at;
+    at = study.arms.find(({ name }) => name === from);
+  }
+  const origin = `${yaml.origin(["arms", study.arms.indexOf(arm)])}, arm ${arm.name}`;
+  const own = lineage.reduce((recipe, { set }) => changed(recipe, set, origin), base);
+  const input = changed({ ...(own as object), name: arm.name }, quick ? study.quick.set : {}, `${origin}, --quick`);
+  const recipe = locatedRecipe(input, yaml.file, () => origin);
+  const { evaluate } = recipe;
+  return {
+    ...recipe,
+    stages: quick ? recipe.stages.map((stage) => scaled(stage, study.quick.scale_steps)) : recipe.stages,
+    // Written out, so that arms whose later stages differ evaluate shared stages alike.
+    evaluate: evaluate && { ...evaluate, max_completion_length: evaluationLength(recipe) },
+  };
+}
+
+function changed(recipe: unknown, set: StudyFile["quick"]["set"], origin: string): unknown {
+  try {
+    return Object.entries(set).reduce((value, [key, to]) => applyOverride(value, changeOf(key, to)), recipe);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${origin}: ${error.message.replace(/^--set /, "")}`, { cause: error });
+  }
+}
+
+function changeOf(key: string, value: unknown): Override {
+  return { ...parseOverride(`${key}=`), text: key, value };
+}
+
+function scaled(stage: Stage, factor: number): Stage {
+  if (stage.steps !== null) return { ...stage, steps: Math.max(1, Math.round(factor * stage.steps)) };
+  return "epochs" in stage ? { ...stage, epochs: factor * stage.epochs! } : stage;
+}

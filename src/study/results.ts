@@ -1,0 +1,203 @@
+/** What a study found, computed from the files of its runs: differences are paired by question and pooled over seeds. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../core/errors.ts";
+import { type CrossedValue, crossedBootstrap, holm } from "../evaluate/index.ts";
+import { milestones, type ScoredItem } from "../evaluate/run-statistics.ts";
+import { scanJsonl } from "../runs/jsonl.ts";
+import { runPaths } from "../runs/run-folder.ts";
+import type { StudyArm, StudyResults } from "../runs/study-results.ts";
+import { isFinished, readJournal, type StudyPaths } from "./folder.ts";
+import type { Study } from "./load.ts";
+import type { PlannedRun } from "./plan.ts";
+
+const method =
+  "Difference: strict accuracy of an arm less the reference's, question by question within a seed. Interval: 95 %, percentile bootstrap of 4,000 resamples that draws subjects and seeds independently with replacement; of one seed only subjects are drawn, and the interval then says nothing of other seeds. p: two-sided from the same resamples, corrected by Holm over all arms compared. Few seeds make the part of the interval that comes from seeds rough.";
+
+interface ReadRun {
+  readonly planned: PlannedRun;
+  readonly status: "finished" | "failed" | "unfinished";
+  readonly message: string | null;
+  readonly items: readonly ScoredItem[];
+  readonly figures: Readonly<Record<string, number>>;
+  readonly training: Readonly<Record<string, number>>;
+  readonly reward: { readonly first: number; readonly last: number } | null;
+  readonly seconds: number | null;
+}
+
+type Line = Readonly<Record<string, unknown>>;
+
+/** Reads the runs that are planned; arms without one are left out, those that have not ended have empty places. */
+export function studyResults(study: Study, runs: readonly PlannedRun[], paths: StudyPaths): StudyResults {
+  const { failures } = readJournal(paths);
+  const planned = runs.filter(({ arm }) => arm !== null);
+  const read = planned.map((run) => readRun(run, join(paths.folder, run.folder), failures.get(run.folder) ?? null));
+  const of = (name: string) => read.filter(({ planned }) => planned.arm === name);
+  const reference = of(study.reference);
+  const chosen = study.arms.filter(({ name }) => of(name).length > 0);
+  const compared = chosen.map(({ name }) => (name === study.reference ? null : difference(of(name), reference)));
+  const adjusted = holm(compared.flatMap((found) => (found === null ? [] : [found.p])));
+  let next = 0;
+  const baseSeconds = medianOf(reference.flatMap(({ seconds }) => seconds ?? []));
+  const arms = chosen.map((arm, i): StudyArm => {
+    const own = of(arm.name);
+    const found = compared[i] ?? null;
+    const seconds = medianOf(own.flatMap((run) => run.seconds ?? []));
+    return {
+      name: arm.name,
+      about: arm.about,
+      dimensions: [...arm.dimensions],
+      runs: own.map(({ planned: { seed, folder }, status, message, items, reward, seconds }) => {
+        return { seed, folder, status, message, accuracy: meanOf(items.map(({ strict }) => strict)), reward, seconds };
+      }),
+      accuracy: accuracyOf(own),
+      difference: found === null ? null : { ...found, p_holm: adjusted[next++]! },
+      figures: meansOf(own.map(({ figures }) => figures)),
+      training: meansOf(own.map(({ training }) => training)),
+      cost: seconds === null ? null : { seconds, ratio: baseSeconds === null ? null : seconds / baseSeconds },
+    };
+  });
+  const ranked = arms.filter(({ accuracy }) => accuracy !== null);
+  return {
+    version: 1,
+    name: study.name,
+    about: study.about,
+    created: new Date().toISOString(),
+    method,
+    seeds: [...study.seeds],
+    reference: study.reference,
+    arms,
+    ranking: ranked.sort((a, b) => b.accuracy!.estimate - a.accuracy!.estimate).map(({ name }) => name),
+    shared: sharedRuns(runs),
+  };
+}
+
+/** Runs that others go on from, and by whom they are used. */
+export function sharedRuns(runs: readonly PlannedRun[]): StudyResults["shared"] {
+  return runs.flatMap(({ folder, recipe }) => {
+    const users = runs.filter(({ parent }) => parent === folder).map((run) => run.folder);
+    if (users.length === 0) return [];
+    return [
+      { folder, stages: recipe.stages.map(({ kind, steps }) => `${kind} ${steps ?? ""}`.trim()), used_by: users },
+    ];
+  });
+}
+
+function readRun(planned: PlannedRun, folder: string, failure: string | null): ReadRun {
+  const finished = isFinished(folder);
+  const empty = { items: [], figures: {}, training: {}, reward: null, seconds: null };
+  const state = { planned, status: finished ? "finished" : failure === null ? "unfinished" : "failed" } as const;
+  // A run that has not ended has no last evaluation to compare.
+  if (!finished) return { ...state, message: failure, ...empty };
+  const paths = runPaths(folder);
+  const metrics = readLines(paths.metrics);
+  const sampled = metrics.filter((line) => line["reward/mean"] !== undefined);
+  const fifth = Math.max(1, Math.floor(sampled.length / 5));
+  const late = sampled.slice(-fifth);
+  // Where groups are filtered, reward/mean is of those that are kept, which are never all right: of what was sampled instead.
+  const rewards = sampled.map((line) => Number(line["reward/sampled_mean"] ?? line["reward/mean"]));
+  const [first, last] = [meanOf(rewards.slice(0, fifth)), meanOf(rewards.slice(-fifth))];
+  return {
+    ...state,
+    message: null,
+    items: milestones(folder).at(-1)?.items ?? [],
+    figures: figuresOf(readLines(paths.evals).findLast(({ kind }) => kind === "summary") ?? {}),
+    training: meansOf(late.map(shownMetrics)),
+    reward: first === null || last === null ? null : { first, last },
+    seconds: metrics.reduce((total, line) => total + Number(line["time/step_s"] ?? 0), 0),
+  };
+}
+
+/** Metrics a reader compares between arms. */
+function shownMetrics(line: Line): Readonly<Record<string, number>> {
+  const shown =
+    /^(reward\/(.+\/)?mean|completion\/(length_mean|truncated_fraction)|policy\/(kl|entropy)|group\/zero_std_fraction)$/;
+  return numbersOf(Object.entries(line).filter(([key]) => shown.test(key)));
+}
+
+/** Every figure of a summary that is a number or has an estimate, by its path; of subsets the overall one. Conditions are no figures. */
+function figuresOf({ subsets, step: _, conditions: _____, ...rest }: Line): Readonly<Record<string, number>> {
+  const found: [string, unknown][] = [];
+  const walk = (value: unknown, path: string) => {
+    if (typeof value === "number") found.push([path, value]);
+    if (typeof value !== "object" || value === null) return;
+    if ("estimate" in value) return walk(value.estimate, path);
+    for (const [key, inner] of Object.entries(value)) walk(inner, path === "" ? key : `${path}.${key}`);
+  };
+  const overall = (subsets as Line | undefined)?.["overall"] as Line | undefined;
+  const { accuracy: __, n: ___, subjects: ____, baselines, ...others } = overall ?? {};
+  walk(others, "");
+  for (const [name, line] of Object.entries((baselines ?? {}) as Record<string, Line>)) {
+    found.push([`baseline ${name}`, line["accuracy"]]);
+  }
+  walk(rest, "");
+  return numbersOf(found);
+}
+
+function numbersOf(entries: readonly (readonly [string, unknown])[]): Readonly<Record<string, number>> {
+  return Object.fromEntries(entries.filter(([, value]) => Number.isFinite(value))) as Record<string, number>;
+}
+
+function accuracyOf(runs: readonly ReadRun[]): StudyArm["accuracy"] {
+  const pooled = crossedBootstrap(runs.flatMap(({ planned, items }) => valuesOf(planned.seed, items)));
+  if (pooled === null) return null;
+  const { p: _, ...interval } = pooled;
+  const bySeed = runs.flatMap(({ items }) => meanOf(items.map(({ strict }) => strict)) ?? []);
+  return { ...interval, seed_sd: deviation(bySeed) };
+}
+
+function valuesOf(seed: number, items: readonly ScoredItem[]): readonly CrossedValue[] {
+  return items.map(({ subject_id, strict }) => ({ subject: subject_id, seed, value: strict }));
+}
+
+/** Arm less reference on the questions that both answered with the same seed; null where there are none. */
+function difference(arm: readonly ReadRun[], reference: readonly ReadRun[]) {
+  const bySeed = arm.flatMap(({ planned: { seed }, items }) => {
+    const base = new Map(
+      reference.find((run) => run.planned.seed === seed)?.items.map((item) => [item.example_id, item]),
+    );
+    const pairs = items.flatMap((item): CrossedValue[] => {
+      const other = base.get(item.example_id);
+      return other === undefined ? [] : [{ subject: item.subject_id, seed, value: item.strict - other.strict }];
+    });
+    return pairs.length === 0 ? [] : [{ seed, pairs }];
+  });
+  const pooled = crossedBootstrap(bySeed.flatMap(({ pairs }) => pairs));
+  if (pooled === null) return null;
+  const seeds = bySeed.map(({ seed, pairs }) => ({ seed, difference: meanOf(pairs.map(({ value }) => value))! }));
+  return { ...pooled, by_seed: seeds };
+}
+
+function meansOf(records: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const keys = [...new Set(records.flatMap((record) => Object.keys(record)))];
+  const entries = keys.map((key) => [key, meanOf(records.flatMap((record) => record[key] ?? []))!] as const);
+  return Object.fromEntries(entries);
+}
+
+function meanOf(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
+}
+
+/** Of times, which a busy or sleeping machine draws out. */
+function medianOf(values: readonly number[]): number | null {
+  return values.length === 0 ? null : [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)]!;
+}
+
+/** Standard deviation of a sample; null for fewer than two. */
+function deviation(values: readonly number[]): number | null {
+  if (values.length < 2) return null;
+  const mean = meanOf(values)!;
+  return Math.sqrt(values.reduce((total, value) => total + (value - mean) ** 2, 0) / (values.length - 1));
+}
+
+/** The lines of a file up to the first that is damaged. */
+function readLines(file: string): readonly Line[] {
+  const lines: Line[] = [];
+  if (!existsSync(file)) return lines;
+  try {
+    for (const line of scanJsonl<Line>(file)) if (line["kind"] !== "item") lines.push(line);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+  }
+  return lines;
+}

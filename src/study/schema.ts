@@ -1,0 +1,55 @@
+/** The schema of a study file: a grid of arms and seeds, each arm a recipe with something changed. */
+import * as z from "zod";
+import { mapping, number, text, whole } from "../recipes/fields.ts";
+import type { Schema } from "../recipes/json-schema.ts";
+
+const armName = () =>
+  z
+    .string({ error: "a name of letters, digits, dots, dashes and underscores" })
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, { error: "a name of letters, digits, dots, dashes and underscores" });
+
+const changes = () =>
+  z.record(text(), z.unknown(), { error: "a mapping of recipe keys, such as stages.0.steps, to values" });
+
+const seeds = () => z.array(whole({ min: 0 }), { error: "a list of seeds" }).min(1, { error: "a list of seeds" });
+
+const arm = mapping({
+  name: armName(),
+  dimensions: z
+    .array(text("the name of a dimension"), { error: "a list of dimensions" })
+    .default([])
+    .describe("The comparisons the arm belongs to; the reference belongs to all."),
+  from: armName().nullable().default(null).describe("The arm whose recipe this one changes; null is the base."),
+  weights: armName()
+    .nullable()
+    .default(null)
+    .describe("The arm whose trained weights, of the same seed, this one starts from."),
+  set: changes().default({}).describe("Dotted recipe keys, as train --set takes them, and their values."),
+  about: text().nullable().default(null).describe("What the arm is, for the report."),
+});
+
+const quick = mapping({
+  seeds: seeds().nullable().default(null),
+  arms: z.array(armName(), { error: "a list of arms" }).nullable().default(null).describe("Only these; null is all."),
+  scale_steps: number({ above: 0, max: 1 }).default(1).describe("The steps of all stages are multiplied by this."),
+  set: changes().default({}).describe("Changes of every arm's recipe."),
+});
+
+/** The schema of a study. */
+export const studySchema = mapping({
+  name: armName(),
+  about: text().nullable().default(null).describe("What is asked, for the report."),
+  seeds: seeds().default([1, 2, 3]),
+  base: z.union([text(), z.record(z.string(), z.unknown())], { error: "a recipe, or the path of one" }),
+  reference: armName().describe("The arm that the others are compared with."),
+  arms: z.array(arm, { error: "a list of arms" }).min(1, { error: "a list of at least one arm" }),
+  quick: quick.prefault({}).describe("What viva study --quick changes."),
+});
+
+export type StudyFile = z.output<typeof studySchema>;
+export type ArmFile = StudyFile["arms"][number];
+
+/** JSON Schema (draft 2020-12) of what a user may write. */
+export function studyJsonSchema(): Schema {
+  return { ...z.toJSONSchema(studySchema, { io: "input" }), title: "viva study" };
+}
