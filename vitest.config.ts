@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    globalSetup: "test/build.ts",
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: process.env["VIVA_SLOW"] ? [] : ["test/slow/**"],
     testTimeout: 60_000,

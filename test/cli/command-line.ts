@@ -1,27 +1,15 @@
 /** Runs the command `viva` as its users do: built, in a child process; kills only children it started. */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, expect } from "vitest";
+import { afterAll, expect, inject } from "vitest";
 
 /** The checkout. */
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
-const main = join(build(), "dist/cli/main.js");
-
-/** The present source, built without type checks into a folder of its own: it starts twice as fast as the source. */
-function build(): string {
-  const folder = temporaryFolder();
-  for (const name of ["package.json", "node_modules", "recipes", "assets"]) {
-    symlinkSync(join(root, name), join(folder, name));
-  }
-  const compiler = join(root, "node_modules/typescript/bin/tsc");
-  const options = ["--noCheck", "--sourceMap", "false", "--outDir", join(folder, "dist")];
-  execFileSync(process.execPath, [compiler, "-p", join(root, "tsconfig.build.json"), ...options], { stdio: "inherit" });
-  return folder;
-}
+const main = join(inject("built"), "dist/cli/main.js");
 
 /** How a command ended. */
 export interface Finished {

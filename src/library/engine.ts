@@ -1,0 +1,86 @@
+/** viva-rl/engine: a model behind the four verbs (sample, forwardBackward, optimStep, save). */
+
+import type { Device } from "../core/device.ts";
+import type { Processor } from "../core/processor.ts";
+import type { TrainingEngine } from "../engine/engine.ts";
+import { openLocalEngine } from "../engine/local/local-engine.ts";
+import { openProcessor } from "../models/index.ts";
+import type { LoraOptions } from "../models/lora.ts";
+import { locateModel, type SourceOptions } from "../session/sources.ts";
+
+export {
+  encodeOptions,
+  encodeQuestion,
+  type PromptName,
+  type PromptStyle,
+  promptStyle,
+  targetText,
+} from "../answers/prompts.ts";
+export type { Processor } from "../core/processor.ts";
+export type { Completion, ImageRef, Message, Prompt, RolloutResult, SamplingOptions } from "../core/records.ts";
+export {
+  type ForwardBackwardResult,
+  type LogProbOptions,
+  type OptimResult,
+  type OptimStep,
+  type Policy,
+  plainScoring,
+  type TokenBatch,
+  type TokenScores,
+  type TrainingCompletion,
+  type TrainingEngine,
+  type TrainingGroup,
+} from "../engine/engine.ts";
+export type { LoraOptions } from "../models/lora.ts";
+
+export interface OpenEngineOptions extends SourceOptions {
+  /** Of random weights, adapters and dropout; 0 by default. */
+  readonly seed?: number;
+  /** Random weights from config.json in place of the folder's. */
+  readonly init?: "pretrained" | "random";
+  /** Trains adapters on the frozen model; all weights are trained by default. */
+  readonly lora?: LoraOptions;
+  /** Patterns of weight names that are not trained; "vision" is the vision tower. */
+  readonly freeze?: readonly string[];
+  /** The CPU by default. */
+  readonly device?: Device;
+  /** 0, the default: as many as ONNX Runtime chooses. */
+  readonly threads?: number;
+  /** Completions decoded at the same time; 64 by default. */
+  readonly rows?: number;
+  /** Most tokens of one forward and backward pass, padding included; 4,096 by default. */
+  readonly microBatchTokens?: number;
+  /** Memory for results kept between forward and backward pass; 2 by default. */
+  readonly activationMemoryGb?: number;
+}
+
+export interface OpenedEngine {
+  readonly engine: TrainingEngine;
+  readonly processor: Processor;
+}
+
+/**
+ * Opens a model folder in Hugging Face layout (or a model of the Hub) for training: its processor, and the engine in a
+ * worker thread. Throws UserError where the folder, a pattern or the device does not fit. Close the engine when done.
+ */
+export async function openEngine(model: string, o: OpenEngineOptions = {}): Promise<OpenedEngine> {
+  const { init = "pretrained" } = o;
+  const { folder } = await locateModel(model, { ...o, key: "model", weights: init === "pretrained" });
+  const processor = await openProcessor(folder);
+  const engine = await openLocalEngine(
+    {
+      modelFolder: folder,
+      initialise: init,
+      seed: o.seed ?? 0,
+      freeze: o.freeze ?? [],
+      lora: o.lora ?? null,
+      device: o.device ?? "cpu",
+      threads: o.threads ?? 0,
+      rows: o.rows ?? 64,
+      microBatchTokens: o.microBatchTokens ?? 4096,
+      activationBytes: (o.activationMemoryGb ?? 2) * 1e9,
+    },
+    processor,
+  );
+  return { engine, processor };
+}
