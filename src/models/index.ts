@@ -11,13 +11,13 @@ import { qwen2Vl } from "./qwen2_vl/index.ts";
 import { qwen3Vl } from "./qwen3_vl/index.ts";
 
 /** Every family by its model_type. */
-export const families: Readonly<Record<string, ModelFamily>> = {
+export const families = {
   qwen2_vl: qwen2Vl,
   qwen2_5_vl: qwen25Vl,
   qwen3_vl: qwen3Vl,
   idefics3,
   smolvlm,
-};
+} as const satisfies Readonly<Record<string, ModelFamily>>;
 
 /** The model that a folder's config.json describes. */
 export function openModel(folder: string): Model {
@@ -49,5 +49,6 @@ function readConfig(folder: string) {
     );
   }
   checkConfigSizes(config, source);
-  return { family: families[modelType]!, config: config as Record<string, unknown>, source };
+  const family: ModelFamily = families[modelType as keyof typeof families];
+  return { family, config: config as Record<string, unknown>, source };
 }

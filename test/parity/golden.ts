@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ImageFeatures, Message, Prompt } from "../../src/core/records.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
+import type { families } from "../../src/models/index.ts";
 
 /** The folder of test/golden/ that each case lies in. */
 const folderOf = {
@@ -24,14 +25,16 @@ export type CaseName = keyof typeof folderOf;
 
 export const cases = Object.keys(folderOf) as CaseName[];
 
-/** One case of each family, the smallest that has all the family's parts. */
-export const caseOfEachFamily = [
-  "grouped_tied",
-  "windows_tied",
-  "deepstack_tied",
-  "idefics3_split",
-  "smolvlm_several",
-] as const satisfies CaseName[];
+/** One case of each family, the smallest that has all the family's parts; a family without any is a type error. */
+const caseOf = {
+  qwen2_vl: "grouped_tied",
+  qwen2_5_vl: "windows_tied",
+  qwen3_vl: "deepstack_tied",
+  idefics3: "idefics3_split",
+  smolvlm: "smolvlm_several",
+} as const satisfies Readonly<Record<keyof typeof families, CaseName>>;
+
+export const caseOfEachFamily = Object.values(caseOf);
 
 export interface GoldenCase {
   readonly folder: string;

@@ -36,7 +36,7 @@ describe.each(Object.entries(models))("%s", (name, { model_type, config, weights
   const path = join(configs, name, "config.json");
   test.skipIf(config === null && !existsSync(path))(`all weights, by name and shape (own config.json: ${path})`, () => {
     const json = config ?? JSON.parse(readFileSync(path, "utf8"));
-    const model = families[model_type]!.create(json, path);
+    const model = families[model_type as keyof typeof families].create(json, path);
     expect(compact(model)).toEqual(weights);
   });
 });

@@ -39,6 +39,11 @@ export class OnnxGraph {
   readonly #sizeValues = new Map<string, string>();
   #counter = 0;
 
+  /** All nodes so far, under the names that values are made with; `usedNodes` are those that the model will hold. */
+  get nodes(): readonly OnnxNode[] {
+    return this.#nodes;
+  }
+
   input(name: string, spec: TensorSpec): void {
     this.#inputs.push(valueInfo(name, spec));
     this.learnSizes(name, spec.shape);
@@ -146,7 +151,7 @@ export class OnnxGraph {
   finish(): Uint8Array {
     const graph = new MessageWriter();
     const finalName = (value: string) => this.#renamed.get(value) ?? value;
-    for (const node of this.#usedNodes()) graph.message(1, nodeProto(node, finalName));
+    for (const node of this.usedNodes()) graph.message(1, nodeProto(node, finalName));
     graph.string(2, "viva");
     for (const initializer of this.#initializers.values()) graph.message(5, initializer);
     for (const value of this.#inputs) graph.message(11, value);
@@ -176,7 +181,7 @@ export class OnnxGraph {
   }
 
   /** The nodes that what is given out depends on. */
-  #usedNodes(): OnnxNode[] {
+  usedNodes(): readonly OnnxNode[] {
     const used = new Set(this.#results);
     const reversed = this.#nodes.toReversed().filter(({ inputs, outputs }) => {
       if (!outputs.some((name) => used.has(name))) return false;
@@ -206,7 +211,7 @@ export class OnnxGraph {
   }
 }
 
-interface OnnxNode {
+export interface OnnxNode {
   readonly opType: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];

@@ -18,6 +18,20 @@ export interface LoweredProgram {
 
 /** The ONNX model of a program. */
 export function lower(program: Program): LoweredProgram {
+  const { onnx } = writeGraph(program);
+  return { model: onnx.finish(), external: onnx.external };
+}
+
+export interface WrittenGraph {
+  readonly onnx: OnnxGraph;
+  /** Names that the values of the program's nodes have in the graph; equal nodes have one. */
+  readonly values: ReadonlyMap<Tensor, string>;
+  /** The program's node that an ONNX node was added for, by the names of the values it makes. */
+  readonly makers: ReadonlyMap<string, Tensor>;
+}
+
+/** Writes a program into a graph. */
+export function writeGraph(program: Program): WrittenGraph {
   const onnx = new OnnxGraph();
   const order = topologicalOrder(Object.values(program.outputs));
   const fed = new Set(usedInputs(program));
@@ -27,6 +41,7 @@ export function lower(program: Program): LoweredProgram {
   }
   const values = new Map<Tensor, string>();
   const merged = new Map<string, string>();
+  const makers = new Map<string, Tensor>();
   for (const tensor of order) {
     if (tensor.op === inputOp && program.inputs[tensor.attrs.name] !== tensor) {
       throw new Error(`internal: the program uses the input "${tensor.attrs.name}" but does not declare it`);
@@ -34,7 +49,9 @@ export function lower(program: Program): LoweredProgram {
     const inputs = tensor.inputs.map((t) => values.get(t)!);
     const key = tensor.op === constantOp ? null : `${tensor.op.name}(${inputs.join()})${JSON.stringify(tensor.attrs)}`;
     const known = key === null ? undefined : merged.get(key);
+    const before = onnx.nodes.length;
     const name = known ?? tensor.op.lower(tensor, inputs, onnx);
+    for (const { outputs } of onnx.nodes.slice(before)) for (const output of outputs) makers.set(output, tensor);
     if (key !== null) merged.set(key, name);
     values.set(tensor, name);
     onnx.learnSizes(name, tensor.shape);
@@ -42,7 +59,7 @@ export function lower(program: Program): LoweredProgram {
   for (const [name, tensor] of Object.entries(program.outputs)) {
     onnx.output(name, tensor, values.get(tensor)!);
   }
-  return { model: onnx.finish(), external: onnx.external };
+  return { onnx, values, makers };
 }
 
 /** Names of the declared inputs that the outputs depend on, by value or for a named size that only they hold. */

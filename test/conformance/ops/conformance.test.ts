@@ -16,6 +16,7 @@ import {
   inputName,
   isClose,
   isFloat,
+  showing,
   type Tolerance,
 } from "./programs.ts";
 
@@ -43,20 +44,22 @@ describe.each(Object.keys(ops) as (keyof typeof ops)[])("%s", (name) => {
     const sizesToRun = c.sizes ?? [{}];
     const feeds = () => sizesToRun.map((sizes) => feed(c, sizes));
 
-    test("shape rule = evaluation", () => {
+    test("shape rule = evaluation", async () => {
       const program = forwardOf(c);
       const y = program.outputs.y!;
-      expect(topologicalOrder([y]).map((t) => t.op)).toContain(op);
-      for (const [run, fed] of feeds().entries()) {
-        for (const precision of ["float32", "float64"] as const) {
-          const value = interpret(program, fed, { precision }).y!;
-          const dtype = y.dtype === "float32" ? precision : y.dtype;
-          expect(value.dtype).toBe(dtype);
-          expect(value.shape).toEqual(concreteShape(y.shape, sizesToRun[run]!));
-          expect(value.data.length).toBe(sizeOf(value.shape));
-          expect(value.data.constructor).toBe(allocate(dtype, 0).constructor);
+      await showing(program, () => {
+        expect(topologicalOrder([y]).map((t) => t.op)).toContain(op);
+        for (const [run, fed] of feeds().entries()) {
+          for (const precision of ["float32", "float64"] as const) {
+            const value = interpret(program, fed, { precision }).y!;
+            const dtype = y.dtype === "float32" ? precision : y.dtype;
+            expect(value.dtype).toBe(dtype);
+            expect(value.shape).toEqual(concreteShape(y.shape, sizesToRun[run]!));
+            expect(value.data.length).toBe(sizeOf(value.shape));
+            expect(value.data.constructor).toBe(allocate(dtype, 0).constructor);
+          }
         }
-      }
+      });
     });
 
     test("ONNX Runtime = interpreter", async ({ skip }) => {
@@ -73,18 +76,21 @@ describe.each(Object.keys(ops) as (keyof typeof ops)[])("%s", (name) => {
       return;
     }
 
-    test(c.gradient ? "gradient = the documented one" : "gradient = central differences", () => {
-      for (const fed of feeds()) {
-        const actual = interpret(backwardOf(c), fed, { precision: "float64" });
-        const weights = Array.from(fed.cotangent!.data);
-        const expected = c.gradient
-          ? c.gradient(weights, ...floatInputs.map((x) => Array.from(fed[x]!.data)))
-          : floatInputs.map((x) => centralDifferences(forwardOf(c), fed, x, weights));
-        for (const [k, x] of floatInputs.entries()) {
-          expect(actual[gradientName(x)]!.shape).toEqual(fed[x]!.shape);
-          expectClose(actual[gradientName(x)]!.data, expected[k]!, DIFFERENCES, x);
+    test(c.gradient ? "gradient = the documented one" : "gradient = central differences", async () => {
+      const program = backwardOf(c);
+      await showing(program, () => {
+        for (const fed of feeds()) {
+          const actual = interpret(program, fed, { precision: "float64" });
+          const weights = Array.from(fed.cotangent!.data);
+          const expected = c.gradient
+            ? c.gradient(weights, ...floatInputs.map((x) => Array.from(fed[x]!.data)))
+            : floatInputs.map((x) => centralDifferences(forwardOf(c), fed, x, weights));
+          for (const [k, x] of floatInputs.entries()) {
+            expect(actual[gradientName(x)]!.shape).toEqual(fed[x]!.shape);
+            expectClose(actual[gradientName(x)]!.data, expected[k]!, DIFFERENCES, x);
+          }
         }
-      }
+      });
     });
 
     test("gradient in ONNX Runtime = interpreter", async ({ skip }) => {
@@ -92,6 +98,12 @@ describe.each(Object.keys(ops) as (keyof typeof ops)[])("%s", (name) => {
       await compareWithRuntime(backwardOf(c), feeds(), c.gradientRefused);
     });
   });
+});
+
+test("a failure shows the program", async () => {
+  const program = forwardOf(cases.add[0]!);
+  const failing = showing(program, () => expect("this").toBe("that"));
+  await expect(failing).rejects.toThrow(/expected 'this' to be 'that'.*= add\(input0, input1\) : float32/s);
 });
 
 /** d(sum of weights × y) / d(each element of one input), in float64. */
@@ -127,8 +139,10 @@ async function compareWithRuntime(program: Program, runs: readonly Params<Tensor
       await session.release();
     }
   };
-  if (refused === undefined) await attempt();
-  else await expect(attempt()).rejects.toThrow(refused);
+  await showing(program, async () => {
+    if (refused === undefined) await attempt();
+    else await expect(attempt()).rejects.toThrow(refused);
+  });
 }
 
 function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: Tolerance, what: string): void {

@@ -1,4 +1,5 @@
-/** The programs of a conformance case, what they are fed, and when two results count as equal. */
+/** The programs of a conformance case, what they are fed, when two results count as equal, and how a failure reads. */
+import { formatProgram } from "../../../src/compiler/format.ts";
 import { vjp } from "../../../src/compiler/grad.ts";
 import { input, type Program, type Sizes } from "../../../src/compiler/tensor.ts";
 import type { TensorData } from "../../../src/core/tensor-data.ts";
@@ -50,4 +51,14 @@ export function backwardOf(c: Case): Program {
 export function feed(c: Case, sizes: Sizes): Record<string, TensorData> {
   const feeds = Object.fromEntries(c.inputs.map((x, i) => [inputName(i), fill(x, sizes, `${c.name}/${i}`)]));
   return { ...feeds, cotangent: fill(floats(forwardOf(c).outputs.y!.shape), sizes, `${c.name}/cotangent`) };
+}
+
+/** Does something with a program; what goes wrong says how the program reads. */
+export async function showing<T>(program: Program, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Error) error.message += `\n\nThe program:\n\n${formatProgram(program)}\n`;
+    throw error;
+  }
 }
