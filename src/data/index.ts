@@ -1,7 +1,7 @@
 /** The datasets a recipe can name, and the one way to load them. */
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
-import { nearest } from "../core/suggest.ts";
+import { requireNamed } from "../core/suggest.ts";
 import type { Dataset, LoadOptions } from "./dataset.ts";
 import { disjointSplit } from "./disjoint.ts";
 import { checkImages, describeBadImages } from "./images.ts";
@@ -67,9 +67,5 @@ export async function loadDataset(spec: DataSpec): Promise<readonly Example[]> {
 
 /** The dataset of that name; a UserError names the nearest. */
 export function findDataset(name: string): Dataset {
-  if (Object.hasOwn(datasets, name)) return datasets[name as keyof typeof datasets];
-  const names = Object.keys(datasets);
-  const near = nearest(name, names);
-  const hint = near === null ? "" : ` (did you mean "${near}"?)`;
-  throw new UserError(`unknown dataset "${name}"${hint}; known datasets: ${names.join(", ")}`);
+  return datasets[requireNamed("dataset", name, datasets)];
 }

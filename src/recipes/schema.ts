@@ -3,9 +3,9 @@ import * as z from "zod";
 import type { RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
 import { devices } from "../core/device.ts";
+import { flag, mapping, number, oneOf, text, whole } from "../core/fields.ts";
 import { nearest } from "../core/suggest.ts";
 import { alarmsSchema } from "./alarms.ts";
-import { flag, mapping, number, oneOf, text, whole } from "./fields.ts";
 import { stageSchema } from "./stages.ts";
 
 const layerNames = () =>

@@ -9,8 +9,8 @@ import {
   rewardScalings,
 } from "../algorithms/algorithm.ts";
 import { advantageEstimators, type RolloutAlgorithmName, rolloutAlgorithms, tokenLosses } from "../algorithms/index.ts";
+import { flag, mapping, number, oneOf, text, whole } from "../core/fields.ts";
 import { schedules } from "../train/schedule.ts";
-import { flag, mapping, number, oneOf, text, whole } from "./fields.ts";
 import { rewardsSchema } from "./rewards.ts";
 
 const optimiser = {
