@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { groupRelativeAdvantages, hasZeroSpread, standardDeviation } from "./advantages.ts";
-import { rewardScalings } from "./algorithm.ts";
+import { groupRelativeAdvantages, hasZeroSpread, rewardScalings, standardDeviation } from "./advantages.ts";
 
 /** r of ALGORITHMS.md, section 7. */
 const golden = [1, 0, 0, 1, 0, 0, 0, 0];

@@ -1,17 +1,25 @@
 /** Group-relative advantages (arXiv 2402.03300) and their scalings; standard deviations are unbiased. */
-import type { AdvantageEstimator, GroupRewards, RewardScaling } from "./algorithm.ts";
+import { oneOf } from "../core/fields.ts";
+import { defineAdvantage, type GroupRewards } from "./algorithm.ts";
+
+export const rewardScalings = ["group", "batch", "none"] as const;
+export type RewardScaling = (typeof rewardScalings)[number];
 
 /** Keeps a group of almost equal rewards from exploding; TRL's value. */
 export const EPSILON = 1e-4;
 
-export const groupRelative: AdvantageEstimator = {
-  scales: true,
-  advantages: (groups, o) =>
-    groupRelativeAdvantages(
-      groups.map(({ reward }) => reward),
-      o,
-    ),
-};
+export const groupRelative = defineAdvantage({
+  options: {
+    scale_rewards: oneOf(...rewardScalings)
+      .default("group")
+      .describe("Which standard deviation divides a group_relative advantage."),
+  },
+  idle: { scale_rewards: { value: "none", error: "must be none: only advantage group_relative is scaled" } },
+  advantages(groups, { scale_rewards: scaleRewards }) {
+    const rewards = groups.map(({ reward }) => reward);
+    return groupRelativeAdvantages(rewards, { scaleRewards });
+  },
+});
 
 /** r − mean of the group, over the standard deviation of the group, of the batch, or of nothing (Dr. GRPO). */
 export function groupRelativeAdvantages(

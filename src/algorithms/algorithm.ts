@@ -1,18 +1,10 @@
-/** What an algorithm is: a choice of advantage, token loss, ratio and average; and what each of those is. */
+/** What the parts of an algorithm are, advantage estimators and token losses, each beside the options that are its own. */
+import type * as z from "zod";
 import type { Tensor } from "../compiler/tensor.ts";
+import type { KlEstimator } from "./kl.ts";
 
-export const lossTypes = ["grpo", "bnpo", "dapo", "dr_grpo"] as const;
-export type LossType = (typeof lossTypes)[number];
-export const rewardScalings = ["group", "batch", "none"] as const;
-export type RewardScaling = (typeof rewardScalings)[number];
-export const klEstimators = ["k1", "k2", "k3"] as const;
-export type KlEstimator = (typeof klEstimators)[number];
 export const importanceSamplingLevels = ["token", "sequence"] as const;
 export type ImportanceSamplingLevel = (typeof importanceSamplingLevels)[number];
-export const policyLossNames = ["clip", "cispo", "sapo", "reinforce"] as const;
-export type PolicyLossName = (typeof policyLossNames)[number];
-export const advantageNames = ["group_relative", "rloo", "opo", "multi_objective"] as const;
-export type AdvantageName = (typeof advantageNames)[number];
 
 /** What of the options changes the graph of the token loss. */
 export interface TokenLossVariant {
@@ -34,67 +26,58 @@ export const plainVariant: TokenLossVariant = {
   entropyBonus: false,
 };
 
-/** Numbers of the token loss, fed as scalars: changing them compiles nothing. */
-export interface TokenLossNumbers {
-  readonly beta: number;
-  /** clip: the ratio is clipped to [1 − epsilonLow, 1 + epsilonHigh]; cispo: epsilonHigh is the ratio's cap. */
-  readonly epsilonLow: number;
-  readonly epsilonHigh: number;
-  /** clip: cap of the unclipped ratio; Infinity for none. */
-  readonly delta: number;
-  /** sapo: temperatures of the gate for positive and for other advantages. */
-  readonly temperaturePositive: number;
-  readonly temperatureNegative: number;
-}
-
-export const defaultLossNumbers: TokenLossNumbers = {
-  beta: 0,
-  epsilonLow: 0.2,
-  epsilonHigh: 0.2,
-  delta: Number.POSITIVE_INFINITY,
-  temperaturePositive: 1,
-  temperatureNegative: 1.05,
-};
-
 /** Per-token tensors [tokens] that a token loss may read. */
 export const tokenColumns = ["oldLogProb", "refLogProb", "sequenceLogRatio", "advantage"] as const;
 export type TokenColumn = (typeof tokenColumns)[number];
 
 /**
- * Per-token tensors and scalars of the loss. `sequenceLogRatio`, the completion's mean of logProb − oldLogProb, comes as
- * numbers: one graph sees only some of a completion's tokens.
+ * Per-token tensors, beta, and the numbers of all token losses as scalars. `sequenceLogRatio`, the completion's mean of
+ * logProb − oldLogProb, comes as numbers: one graph sees only some of a completion's tokens.
  */
-export type TokenTerms = Readonly<Record<TokenColumn | "logProb" | keyof TokenLossNumbers, Tensor>>;
+export type TokenTerms = Readonly<Record<TokenColumn | "logProb" | "beta", Tensor>> & Readonly<Record<string, Tensor>>;
 
-/** What a policy loss is made of; the ratio carries its gradient. */
-export type PolicyTerms = Omit<TokenTerms, TokenColumn> & { readonly ratio: Tensor; readonly advantage: Tensor };
+/** What a policy loss is made of, its own numbers among it; the ratio carries its gradient. */
+export type PolicyTerms<Numbers extends string> = Readonly<Record<"logProb" | "ratio" | "advantage" | Numbers, Tensor>>;
 
-export interface RatioOptions {
-  readonly epsilon: number;
-  /** null: the loss's own default. */
-  readonly epsilonHigh: number | null;
+/** The values of options. */
+export type OptionValues<Options extends z.ZodRawShape> = { readonly [Key in keyof Options]: z.output<Options[Key]> };
+
+/** A part of an algorithm that a stage names, and the keys of the stage that are this part's own. */
+export interface StagePart<Options extends z.ZodRawShape> {
+  /** As recipes spell them, with defaults. A key that two parts share is one schema. */
+  readonly options: Options;
+  /** Own options that must keep a value where the part is not chosen, lest they seem to act, and what a user is told. */
+  readonly idle?: { readonly [Key in keyof Options]?: { readonly value: unknown; readonly error: string } };
+  /** What is wrong with options that are right one by one. */
+  check?(o: OptionValues<Options>): { readonly key: keyof Options & string; readonly error: string } | null;
 }
 
-/** The epsilons a loss is fed, and the ratios below (A < 0) or above (A > 0) which a token is clipped. */
+/** The ratios below (A < 0) or above (A > 0) which a token is clipped. */
 export interface RatioBounds {
-  readonly epsilonLow: number;
-  readonly epsilonHigh: number;
   readonly low: number;
   readonly high: number;
 }
 
-/** A loss per token that the engine can compile, KL term and entropy bonus aside. */
-export interface TokenLoss {
-  policyLoss(t: PolicyTerms): Tensor;
-  bounds(o: RatioOptions): RatioBounds;
-}
-
 /** Of losses that clip nothing. */
 export function unbounded(): RatioBounds {
-  return { epsilonLow: 0, epsilonHigh: 0, low: 0, high: Number.POSITIVE_INFINITY };
+  return { low: 0, high: Number.POSITIVE_INFINITY };
 }
 
-export type TokenLossName = "supervised" | PolicyLossName;
+/** A loss per token that the engine can compile, KL term and entropy bonus aside. */
+export interface TokenLoss<Options extends z.ZodRawShape = z.ZodRawShape, Numbers extends string = string>
+  extends StagePart<Options> {
+  /** What its graph is fed as scalars: changing them compiles nothing. */
+  numbers(o: OptionValues<Options>): Readonly<Record<Numbers, number>>;
+  policyLoss(t: PolicyTerms<Numbers>): Tensor;
+  bounds(o: OptionValues<Options>): RatioBounds;
+}
+
+/** A token loss, whose types follow from its options and numbers. */
+export function defineTokenLoss<Options extends z.ZodRawShape, Numbers extends string>(
+  loss: TokenLoss<Options, Numbers>,
+): TokenLoss<Options, Numbers> {
+  return loss;
+}
 
 /** Rewards of a group's completions, null where none applies. */
 export type GroupRewards = readonly (number | null)[];
@@ -109,31 +92,21 @@ export interface ScoredGroup {
   readonly lengths: readonly number[];
 }
 
-export interface AdvantageOptions {
-  readonly scaleRewards: RewardScaling;
-  /** By reward name. */
-  readonly rewardWeights: Readonly<Record<string, number>>;
+export interface AdvantageEstimator<Options extends z.ZodRawShape = z.ZodRawShape> extends StagePart<Options> {
+  /**
+   * One advantage per completion of every group, the whole batch in view; rewards of null get 0 and count in no statistic.
+   * `weights` are those of the rewards, by name.
+   */
+  advantages(
+    groups: readonly ScoredGroup[],
+    o: OptionValues<Options>,
+    weights: Readonly<Record<string, number>>,
+  ): readonly (readonly number[])[];
 }
 
-export interface AdvantageEstimator {
-  /** Whether it reads `scaleRewards`. */
-  readonly scales: boolean;
-  /** One advantage per completion of every group, the whole batch in view; rewards of null get 0 and count in no statistic. */
-  advantages(groups: readonly ScoredGroup[], o: AdvantageOptions): readonly (readonly number[])[];
-}
-
-/** A method that learns from its own completions: what a recipe's stage of that kind has for defaults. */
-export interface RolloutAlgorithm {
-  readonly name: string;
-  readonly defaults: {
-    readonly advantage: AdvantageName;
-    readonly scaleRewards: RewardScaling;
-    readonly tokenLoss: PolicyLossName;
-    readonly lossType: LossType;
-    readonly importanceSamplingLevel: ImportanceSamplingLevel;
-    readonly epsilon: number;
-    readonly epsilonHigh: number | null;
-    /** Replaces groups of equal rewards by fresh prompts (dynamic sampling). */
-    readonly filterGroups: boolean;
-  };
+/** An advantage estimator, whose types follow from its options. */
+export function defineAdvantage<Options extends z.ZodRawShape>(
+  estimator: AdvantageEstimator<Options>,
+): AdvantageEstimator<Options> {
+  return estimator;
 }

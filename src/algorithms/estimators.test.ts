@@ -1,16 +1,9 @@
 /** What every advantage estimator keeps, and each one's numbers by hand. */
 import { describe, expect, test } from "vitest";
 import { permutation, randomKey, uniform } from "../core/random.ts";
-import {
-  type AdvantageName,
-  advantageNames,
-  type GroupRewards,
-  rewardScalings,
-  type ScoredGroup,
-} from "./algorithm.ts";
-import { advantageEstimators } from "./index.ts";
-
-const rewardWeights = { reward: 1 };
+import { rewardScalings } from "./advantages.ts";
+import type { GroupRewards, ScoredGroup } from "./algorithm.ts";
+import { type AdvantageName, advantageEstimators } from "./index.ts";
 
 /** A group with one reward of weight 1. */
 function group(reward: GroupRewards, lengths: readonly number[] = reward.map((_, i) => 1 + i)): ScoredGroup {
@@ -18,9 +11,9 @@ function group(reward: GroupRewards, lengths: readonly number[] = reward.map((_,
 }
 
 const estimate = (name: AdvantageName, groups: readonly ScoredGroup[], scaleRewards = rewardScalings[2]) =>
-  advantageEstimators[name].advantages(groups, { scaleRewards, rewardWeights });
+  advantageEstimators[name].advantages(groups, { scale_rewards: scaleRewards }, { reward: 1 });
 
-describe.each(advantageNames)("%s", (name) => {
+describe.each(Object.keys(advantageEstimators) as AdvantageName[])("%s", (name) => {
   const random = (seed: number) => group(Array.from({ length: 6 }, (_, i) => uniform(randomKey(seed), i)));
 
   test("null rewards get 0 and count in no statistic", () => {
@@ -91,10 +84,11 @@ test("multi_objective gives a rare small reward the voice of a large one", () =>
   const rewards = { accuracy: [1, 1, 0, 0], format: [0.01, 0, 0.01, 0] };
   const weights = { accuracy: 1, format: 1 };
   const sum = rewards.accuracy.map((a, i) => a + rewards.format[i]!);
-  const [found] = advantageEstimators.multi_objective.advantages([{ reward: sum, rewards, lengths: [1, 1, 1, 1] }], {
-    scaleRewards: "none",
-    rewardWeights: weights,
-  });
+  const [found] = advantageEstimators.multi_objective.advantages(
+    [{ reward: sum, rewards, lengths: [1, 1, 1, 1] }],
+    {},
+    weights,
+  );
   // Each reward alone is ±0.5/(0.57735 + 1e-4) and ±0.005/(0.0057735 + 1e-4); the sum is then a z-score of four.
   const [a, f] = [0.5 / (Math.sqrt(1 / 3) + 1e-4), 0.005 / (0.01 * Math.sqrt(1 / 3) + 1e-4)];
   const deviation = Math.sqrt((2 * (a + f) ** 2 + 2 * (a - f) ** 2) / 3) + 1e-4;

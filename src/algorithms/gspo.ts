@@ -1,11 +1,6 @@
 /** GSPO (arXiv 2507.18071): one ratio for a whole completion, the geometric mean of its tokens' ratios. */
-import type { RolloutAlgorithm } from "./algorithm.ts";
-import { grpo } from "./grpo.ts";
 
-export const gspo: RolloutAlgorithm = {
-  name: "gspo",
-  defaults: { ...grpo.defaults, importanceSamplingLevel: "sequence", epsilon: 3e-4, epsilonHigh: 4e-4 },
-};
+export const gspo = { importance_sampling_level: "sequence", epsilon: 3e-4, epsilon_high: 4e-4 } as const;
 
 /** A completion's mean of logProb − oldLogProb; 0 for one without tokens. */
 export function sequenceLogRatio(logProbs: ArrayLike<number>, oldLogProbs: ArrayLike<number>): number {

@@ -1,17 +1,27 @@
-/** The algorithms, and what they are made of, by name. */
-import { groupRelative } from "./advantages.ts";
-import type { AdvantageEstimator, AdvantageName, TokenLoss, TokenLossName } from "./algorithm.ts";
-import { cispo, cispoLoss } from "./cispo.ts";
+/** The algorithms by name, and what they are made of: a new algorithm is a set of defaults in a file, and a line here. */
+import { cispo } from "./cispo.ts";
 import { dapo } from "./dapo.ts";
 import { drGrpo } from "./dr_grpo.ts";
-import { clip, grpo } from "./grpo.ts";
+import { grpo } from "./grpo.ts";
 import { gspo } from "./gspo.ts";
-import { gdpo, multiObjective } from "./multi_objective.ts";
-import { opo, optimalBaseline } from "./opo.ts";
-import { reinforce, reinforceLoss } from "./reinforce.ts";
-import { leaveOneOut, rloo } from "./rloo.ts";
-import { sapo, sapoLoss } from "./sapo.ts";
-import { supervisedLoss } from "./sft.ts";
+import { gdpo } from "./multi_objective.ts";
+import { opo } from "./opo.ts";
+import { reinforce } from "./reinforce.ts";
+import { rloo } from "./rloo.ts";
+import { sapo } from "./sapo.ts";
+import type { AlgorithmDefaults } from "./settings.ts";
+
+export {
+  type AdvantageName,
+  advantageEstimators,
+  defaultLossNumbers,
+  type PolicyLossName,
+  policyLosses,
+  type TokenLossName,
+  type TokenLossNumbers,
+  tokenLosses,
+} from "./parts.ts";
+export { type AlgorithmDefaults, algorithmSettings, partProblems } from "./settings.ts";
 
 /** Stage kinds that learn from their own completions. */
 export const rolloutAlgorithms = {
@@ -25,22 +35,5 @@ export const rolloutAlgorithms = {
   opo,
   reinforce,
   gdpo,
-} as const;
+} as const satisfies Readonly<Record<string, AlgorithmDefaults>>;
 export type RolloutAlgorithmName = keyof typeof rolloutAlgorithms;
-
-export const tokenLosses: Readonly<Record<TokenLossName, TokenLoss>> = {
-  supervised: supervisedLoss,
-  clip,
-  cispo: cispoLoss,
-  sapo: sapoLoss,
-  reinforce: reinforceLoss,
-};
-
-export const advantageEstimators: Readonly<Record<AdvantageName, AdvantageEstimator>> = {
-  group_relative: groupRelative,
-  rloo: leaveOneOut,
-  opo: optimalBaseline,
-  multi_objective: multiObjective,
-};
-
-export type { TokenLossName } from "./algorithm.ts";

@@ -1,18 +1,14 @@
 /** GDPO (arXiv 2601.05242): each reward is normalised in its group before the sum, so that none drowns another. */
 import { EPSILON, groupRelativeAdvantages, hasZeroSpread, meanOf, present, standardDeviation } from "./advantages.ts";
-import type { AdvantageEstimator, GroupRewards, RolloutAlgorithm, ScoredGroup } from "./algorithm.ts";
-import { grpo } from "./grpo.ts";
+import { defineAdvantage, type GroupRewards, type ScoredGroup } from "./algorithm.ts";
 
-export const gdpo: RolloutAlgorithm = {
-  name: "gdpo",
-  defaults: { ...grpo.defaults, advantage: "multi_objective", scaleRewards: "none" },
-};
+export const gdpo = { advantage: "multi_objective", scale_rewards: "none" } as const;
 
 /** Σ_k w_k·(r_k − mean_k)/(std_k + 1e-4) in the group, then a z-score over the batch. */
-export const multiObjective: AdvantageEstimator = {
-  scales: false,
-  advantages(groups, { rewardWeights }) {
-    const sums = groups.map((group) => weightedSum(group, rewardWeights));
+export const multiObjective = defineAdvantage({
+  options: {},
+  advantages(groups, _, weights) {
+    const sums = groups.map((group) => weightedSum(group, weights));
     const known = present(sums.flat());
     // What teaches nothing anywhere must be 0, not a rounding divided by a rounding.
     if (hasZeroSpread(known)) return sums.map((group) => group.map(() => 0));
@@ -20,7 +16,7 @@ export const multiObjective: AdvantageEstimator = {
     const deviation = standardDeviation(known);
     return sums.map((group) => group.map((sum) => (sum === null ? 0 : (sum - mean) / (deviation + EPSILON))));
   },
-};
+});
 
 function weightedSum({ rewards }: ScoredGroup, weights: Readonly<Record<string, number>>): GroupRewards {
   const names = Object.keys(rewards);

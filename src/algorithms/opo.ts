@@ -1,22 +1,12 @@
 /** OPO (arXiv 2505.23585): the baseline of least variance where a completion's gradient grows with its length. */
 import { hasZeroSpread } from "./advantages.ts";
-import type { AdvantageEstimator, RolloutAlgorithm } from "./algorithm.ts";
-import { grpo } from "./grpo.ts";
+import { defineAdvantage } from "./algorithm.ts";
 
-export const opo: RolloutAlgorithm = {
-  name: "opo",
-  defaults: {
-    ...grpo.defaults,
-    advantage: "opo",
-    scaleRewards: "none",
-    tokenLoss: "reinforce",
-    lossType: "dr_grpo",
-  },
-};
+export const opo = { advantage: "opo", scale_rewards: "none", token_loss: "reinforce", loss_type: "dr_grpo" } as const;
 
 /** r − Σ(L·r)/ΣL over the group's completions with a reward. */
-export const optimalBaseline: AdvantageEstimator = {
-  scales: false,
+export const optimalBaseline = defineAdvantage({
+  options: {},
   advantages: (groups) =>
     groups.map(({ reward, lengths }) => {
       if (hasZeroSpread(reward)) return reward.map(() => 0);
@@ -24,4 +14,4 @@ export const optimalBaseline: AdvantageEstimator = {
       const baseline = reward.reduce<number>((sum, r, i) => sum + (r ?? 0) * lengths[i]!, 0) / Math.max(1, total);
       return reward.map((r) => (r === null ? 0 : r - baseline));
     }),
-};
+});

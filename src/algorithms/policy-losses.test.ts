@@ -5,16 +5,9 @@ import { interpret } from "../compiler/interpret.ts";
 import { sum } from "../compiler/ops/index.ts";
 import { input, type Params } from "../compiler/tensor.ts";
 import type { TensorData } from "../core/tensor-data.ts";
-import {
-  defaultLossNumbers,
-  type PolicyLossName,
-  plainVariant,
-  type TokenLossVariant,
-  type TokenTerms,
-  tokenColumns,
-} from "./algorithm.ts";
+import { plainVariant, type TokenLossVariant, type TokenTerms, tokenColumns } from "./algorithm.ts";
 import { preferenceLoss } from "./dpo.ts";
-import { tokenLosses } from "./index.ts";
+import { defaultLossNumbers, type PolicyLossName, tokenLosses } from "./index.ts";
 import { tokenLossOf } from "./token-loss.ts";
 
 const offPolicy: TokenLossVariant = { ...plainVariant, onPolicy: false };
@@ -79,8 +72,9 @@ describe("sapo", () => {
 
 describe("cispo", () => {
   test.each([0.3, 1, 4, 9])("−min(ρ, 5)·A·logp at ρ %f: no token's gradient is dropped", (ratio) => {
-    const cap = tokenLosses.cispo.bounds({ epsilon: 0.2, epsilonHigh: null });
-    expect(cap).toEqual({ epsilonLow: 0, epsilonHigh: 5, low: 0, high: 5 });
+    const cap = tokenLosses.cispo.numbers({ epsilon_high: null });
+    expect(cap).toEqual({ epsilonHigh: 5 });
+    expect(tokenLosses.cispo.bounds({ epsilon_high: null })).toEqual({ low: 0, high: 5 });
     for (const advantage of [1.5, -1.5]) {
       const [loss, gradient] = evaluate("cispo", { ratio, advantage }, offPolicy, cap);
       expect(loss).toBeCloseTo(Math.min(ratio, 5) * advantage * 0.7, 12);

@@ -1,16 +1,12 @@
 /** RLOO (arXiv 2402.14740): each completion against the mean of the others of its group. */
 import { hasZeroSpread, meanOf, present } from "./advantages.ts";
-import type { AdvantageEstimator, RolloutAlgorithm } from "./algorithm.ts";
-import { grpo } from "./grpo.ts";
+import { defineAdvantage } from "./algorithm.ts";
 
-export const rloo: RolloutAlgorithm = {
-  name: "rloo",
-  defaults: { ...grpo.defaults, advantage: "rloo", scaleRewards: "none", lossType: "dr_grpo" },
-};
+export const rloo = { advantage: "rloo", scale_rewards: "none", loss_type: "dr_grpo" } as const;
 
 /** G/(G − 1)·(r − mean), which is r − mean of the others; G counts the known rewards. */
-export const leaveOneOut: AdvantageEstimator = {
-  scales: false,
+export const leaveOneOut = defineAdvantage({
+  options: {},
   advantages: (groups) =>
     groups.map(({ reward }) => {
       if (hasZeroSpread(reward)) return reward.map(() => 0);
@@ -19,4 +15,4 @@ export const leaveOneOut: AdvantageEstimator = {
       const mean = meanOf(known);
       return reward.map((r) => (r === null ? 0 : scale * (r - mean)));
     }),
-};
+});

@@ -6,18 +6,9 @@ import { sum } from "../compiler/ops/index.ts";
 import { input, type Params, type Program } from "../compiler/tensor.ts";
 import type { TensorData } from "../core/tensor-data.ts";
 import { CompiledProgram } from "../runtime/session.ts";
-import {
-  defaultLossNumbers,
-  type KlEstimator,
-  klEstimators,
-  plainVariant,
-  type TokenColumn,
-  type TokenLossNumbers,
-  type TokenLossVariant,
-  type TokenTerms,
-  tokenColumns,
-} from "./algorithm.ts";
-import { type TokenLossName, tokenLosses } from "./index.ts";
+import { plainVariant, type TokenColumn, type TokenLossVariant, type TokenTerms, tokenColumns } from "./algorithm.ts";
+import { defaultLossNumbers, type TokenLossName, type TokenLossNumbers, tokenLosses } from "./index.ts";
+import { type KlEstimator, klEstimators } from "./kl.ts";
 import { tokenLossOf } from "./token-loss.ts";
 
 type Token = Readonly<Record<TokenColumn | "logProb", number>>;

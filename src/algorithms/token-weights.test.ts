@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { permutation, randomKey, uniform } from "../core/random.ts";
-import { type LossType, lossTypes } from "./algorithm.ts";
-import { tokenWeights } from "./token-weights.ts";
+import { type LossType, lossTypes, tokenWeights } from "./token-weights.ts";
 
 const maxCompletionLength = 12;
 

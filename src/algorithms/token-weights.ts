@@ -1,5 +1,23 @@
 /** How token losses add up to the batch's loss (`loss_type`), as one weight per completion for each of its tokens. */
-import type { LossType } from "./algorithm.ts";
+
+/** What a token weighs by the length of its completion and by sums over the batch. */
+const weightings = {
+  grpo: (length, { batch }) => 1 / (batch * length),
+  bnpo: (_, { total }) => 1 / total,
+  dapo: (_, { tokensPerStep }) => 1 / tokensPerStep,
+  dr_grpo: (_, { batch, maxCompletionLength }) => 1 / (batch * maxCompletionLength),
+} satisfies Readonly<Record<string, (length: number, of: BatchSums) => number>>;
+
+/** Completions, counted tokens of the step, and of the rollout per step. */
+interface BatchSums {
+  readonly batch: number;
+  readonly total: number;
+  readonly tokensPerStep: number;
+  readonly maxCompletionLength: number;
+}
+
+export type LossType = keyof typeof weightings;
+export const lossTypes = Object.keys(weightings) as [LossType, ...LossType[]];
 
 export interface TokenWeightOptions {
   readonly lossType: LossType;
@@ -23,11 +41,6 @@ export function tokenWeights(
     1,
     counted.reduce((a, b) => a + b, 0),
   );
-  const weightOf: Readonly<Record<LossType, (length: number) => number>> = {
-    grpo: (length) => 1 / (batch * length),
-    bnpo: () => 1 / total,
-    dapo: () => 1 / (tokensPerStep ?? total),
-    dr_grpo: () => 1 / (batch * maxCompletionLength),
-  };
-  return counted.map((length) => (length === 0 ? 0 : weightOf[lossType](length)));
+  const sums = { batch, total, tokensPerStep: tokensPerStep ?? total, maxCompletionLength };
+  return counted.map((length) => (length === 0 ? 0 : weightings[lossType](length, sums)));
 }

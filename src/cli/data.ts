@@ -66,7 +66,7 @@ async function get(name: string, options: GetOptions, signal: AbortSignal): Prom
 
 async function show(name: string, options: ShowOptions, signal: AbortSignal): Promise<void> {
   const dataset = findDataset(name);
-  const counted = options.path !== undefined || name.startsWith("phantom");
+  const counted = options.path !== undefined || dataset.generated === true;
   const { description, licence, obtain } = dataset;
   if (!options.json) console.log(`${name}: ${description}\nlicence: ${licence}\nhow to get it: ${obtain}`);
   if (!counted && options.json) console.log(JSON.stringify({ name, description, licence, obtain }));

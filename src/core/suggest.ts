@@ -1,4 +1,23 @@
-/** "Did you mean …": the known name nearest to a mistyped one, by edit distance. */
+/** "Did you mean …": names looked up in tables, and the known name nearest to a mistyped one, by edit distance. */
+import { UserError } from "./errors.ts";
+
+/**
+ * The name as one of the table's. Otherwise a UserError, `unknown dataset "slke" (did you mean "slake"?); known datasets: …`;
+ * `more` goes on from there.
+ */
+export function requireNamed<T extends object>(what: string, name: string, table: T, more = ""): keyof T & string {
+  if (Object.hasOwn(table, name)) return name as keyof T & string;
+  const known = Object.keys(table);
+  throw new UserError(
+    `unknown ${what} "${name}"${didYouMean(name, known)}; known ${what}s: ${known.join(", ")}${more}`,
+  );
+}
+
+/** ` (did you mean "slake"?)` to go on with after a wrong name; `otherwise` where no known name is near. */
+export function didYouMean(name: string, known: readonly string[], otherwise = ""): string {
+  const near = nearest(name, known);
+  return near === null ? otherwise : ` (did you mean "${near}"?)`;
+}
 
 /** The candidate with the smallest edit distance to `name`, or null when none is within half its length (at least 2). */
 export function nearest(name: string, candidates: readonly string[]): string | null {

@@ -38,6 +38,9 @@ describe("loadDataset", () => {
     expect(await failure(loadDataset({ name: "slakes" }))).toMatch(
       /unknown dataset "slakes" \(did you mean "slake"\?\)/,
     );
+    expect(await failure(loadDataset({ name: "phantom", own: { difficulty: 0 } }))).toMatch(
+      /unknown option "difficulty"; it has none of its own/,
+    );
     expect(await failure(loadDataset({ name: "slake" }))).toMatch(/needs a path. To get the data: download Slake1.0/);
     expect(await failure(loadDataset({ name: "vqa_rad", path: "/no/where" }))).toMatch(
       /\/no\/where does not exist. To get the data: download/,

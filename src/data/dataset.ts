@@ -1,8 +1,10 @@
 /** What a dataset is, and what all of them need: reading files with errors that say what to do, splits, subsets. */
 import { readdir, stat } from "node:fs/promises";
+import * as z from "zod";
 import { UserError } from "../core/errors.ts";
 import { permutation, randomKey } from "../core/random.ts";
 import type { Example } from "../core/records.ts";
+import { didYouMean } from "../core/suggest.ts";
 
 export interface LoadOptions {
   /** Folder or file; generated sets need none. */
@@ -13,10 +15,8 @@ export interface LoadOptions {
   readonly limit?: number;
   /** For the subset; for a generated set the seed of the generator. */
   readonly seed?: number;
-  /** Of generated sets that have a dial: 0 is easiest, 1 hardest. */
-  readonly difficulty?: number;
-  /** Of generated sets that draw in several sizes: side of the image in pixels. */
-  readonly imageSize?: number;
+  /** The data set's own options, by their names in recipes. */
+  readonly own?: Readonly<Record<string, unknown>>;
 }
 
 export interface Dataset {
@@ -29,8 +29,44 @@ export interface Dataset {
   readonly downloadable?: true;
   /** How a user gets the data. */
   readonly obtain: string;
+  /** Made when asked for: needs no path. */
+  readonly generated?: true;
+  /** Its own options, each with a default: keys of a recipe's data set beside those that all sets have. */
+  readonly options?: z.ZodRawShape;
   /** The split's examples, `meta.split` set; throws UserError for a path, split or row that is wrong. */
   load(options: LoadOptions): Promise<readonly Example[]>;
+}
+
+/** A data set with options of its own, which reach `load` checked; throws UserError for one that is wrong or unknown. */
+export function withOptions<Options extends z.ZodRawShape>(
+  options: Options,
+  {
+    load,
+    ...about
+  }: Omit<Dataset, "options" | "load"> & {
+    load(o: LoadOptions, own: z.output<z.ZodObject<Options>>): Promise<readonly Example[]>;
+  },
+): Dataset {
+  return { ...about, options, load: async (o) => load(o, readOwn(about.name, options, o.own)) };
+}
+
+/** Options of a data set's own, checked, with defaults. */
+export function readOwn<Options extends z.ZodRawShape>(
+  name: string,
+  options: Options,
+  given: LoadOptions["own"] = {},
+): z.output<z.ZodObject<Options>> {
+  const unknown = Object.keys(given).find((key) => !Object.hasOwn(options, key));
+  if (unknown !== undefined) {
+    const known = Object.keys(options);
+    const rest = known.length === 0 ? "it has none of its own" : `its own are ${known.join(", ")}`;
+    throw new UserError(`dataset "${name}": unknown option "${unknown}"${didYouMean(unknown, known)}; ${rest}`);
+  }
+  const checked = z.object(options).safeParse(given);
+  if (checked.success) return checked.data;
+  const { path, message } = checked.error.issues[0]!;
+  const key = path.map(String).join(".");
+  throw new UserError(`dataset "${name}": ${key} must be ${message}, got ${JSON.stringify(given[key])}`);
 }
 
 /** The canonical name of a split. */

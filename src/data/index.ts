@@ -1,8 +1,8 @@
-/** The datasets a recipe can name, and the one way to load them. */
+/** The datasets a recipe can name, and the one way to load them: a new one is a file and a line here. */
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
-import { nearest } from "../core/suggest.ts";
-import type { Dataset, LoadOptions } from "./dataset.ts";
+import { requireNamed } from "../core/suggest.ts";
+import { type Dataset, type LoadOptions, readOwn } from "./dataset.ts";
 import { disjointSplit } from "./disjoint.ts";
 import { checkImages, describeBadImages } from "./images.ts";
 import { jsonl } from "./jsonl.ts";
@@ -38,7 +38,7 @@ export const datasets = {
   phantom_world: phantomWorld,
   phantom_reports: phantomReports,
   phantom_lessons: phantomLessons,
-} as const;
+} as const satisfies Readonly<Record<string, Dataset>>;
 
 /** As a recipe names data: `{ name: slake, path: …, split: train }`. */
 export interface DataSpec extends LoadOptions {
@@ -56,6 +56,7 @@ export async function loadDataset(spec: DataSpec): Promise<readonly Example[]> {
     throw new UserError(`dataset "${spec.name}": limit must be a whole number above 0, got ${limit}`);
   }
   const dataset = findDataset(spec.name);
+  readOwn(spec.name, dataset.options ?? {}, spec.own);
   const examples = spec.imageDisjoint ? await disjointSplit(dataset, spec) : await dataset.load(spec);
   const bad = await checkImages(examples);
   if (bad.length === 0) return examples;
@@ -67,9 +68,5 @@ export async function loadDataset(spec: DataSpec): Promise<readonly Example[]> {
 
 /** The dataset of that name; a UserError names the nearest. */
 export function findDataset(name: string): Dataset {
-  if (Object.hasOwn(datasets, name)) return datasets[name as keyof typeof datasets];
-  const names = Object.keys(datasets);
-  const near = nearest(name, names);
-  const hint = near === null ? "" : ` (did you mean "${near}"?)`;
-  throw new UserError(`unknown dataset "${name}"${hint}; known datasets: ${names.join(", ")}`);
+  return datasets[requireNamed("dataset", name, datasets)];
 }

@@ -1,6 +1,7 @@
 /** Times GRPO steps of a checkpoint on given rows: random rewards, completions of full length, nothing written. */
 
-import { defaultLossNumbers, plainVariant } from "../algorithms/algorithm.ts";
+import { plainVariant } from "../algorithms/algorithm.ts";
+import { defaultLossNumbers } from "../algorithms/index.ts";
 import { promptStyle } from "../answers/prompts.ts";
 import type { Device } from "../core/device.ts";
 import { normal, randomKey } from "../core/random.ts";

@@ -1,7 +1,7 @@
 /** The four verbs that training needs (sample, forwardBackward, optimStep, save); loops know nothing else of an engine. */
 
-import type { TokenLossNumbers, TokenLossVariant } from "../algorithms/algorithm.ts";
-import type { TokenLossName } from "../algorithms/index.ts";
+import type { TokenLossVariant } from "../algorithms/algorithm.ts";
+import type { TokenLossName, TokenLossNumbers } from "../algorithms/index.ts";
 import type { Prompt, RolloutResult, SamplingOptions } from "../core/records.ts";
 
 /** The distribution that completions are scored under: for rollouts, the one they were sampled from. */

@@ -1,7 +1,7 @@
 /** Baselines that ask the model itself, with an image that tells it nothing: what it answers from the question alone. */
 import { UserError } from "../core/errors.ts";
 import type { Example, ImageRef } from "../core/records.ts";
-import { nearest } from "../core/suggest.ts";
+import { requireNamed } from "../core/suggest.ts";
 import { blankImage } from "../data/changed-images.ts";
 import { lacksImages, wrongImage } from "./probes/image-variants.ts";
 
@@ -39,13 +39,8 @@ export type ImageBaselineName = keyof typeof imageBaselines;
 
 /** The baselines of a list as the command line writes it, "blank_image,wrong_image"; a UserError names the nearest. */
 export function findImageBaselines(list: string): readonly ImageBaselineName[] {
-  const known = Object.keys(imageBaselines);
-  return [...new Set(list.split(",").map((name) => name.trim()))].map((name) => {
-    if (Object.hasOwn(imageBaselines, name)) return name as ImageBaselineName;
-    const near = nearest(name, known);
-    const hint = near === null ? "" : ` (did you mean "${near}"?)`;
-    throw new UserError(`--baseline: unknown baseline "${name}"${hint}; known: ${known.join(", ")}`);
-  });
+  const names = [...new Set(list.split(",").map((name) => name.trim()))];
+  return names.map((name) => requireNamed("baseline", name, imageBaselines));
 }
 
 /** The examples as a baseline asks them; throws UserError where none has an image. */

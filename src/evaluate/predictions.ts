@@ -4,7 +4,7 @@ import * as z from "zod";
 import type { AnswerStyle } from "../answers/tags.ts";
 import { messageOf, UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
-import { nearest } from "../core/suggest.ts";
+import { didYouMean } from "../core/suggest.ts";
 import type { Answers } from "./answers.ts";
 
 const rowSchema = z.looseObject({
@@ -76,10 +76,7 @@ function readLine(line: string, where: string): z.output<typeof rowSchema> | nul
 }
 
 function unknownExample(where: string, id: string, examples: readonly Example[]): UserError {
-  const near = nearest(
-    id,
-    examples.slice(0, 2000).map((example) => example.id),
-  );
-  const hint = near === null ? `; ids look like "${examples[0]?.id}"` : ` (did you mean "${near}"?)`;
+  const ids = examples.slice(0, 2000).map((example) => example.id);
+  const hint = didYouMean(id, ids, `; ids look like "${examples[0]?.id}"`);
   return new UserError(`${where}: the data has no question with the example_id "${id}"${hint}`);
 }

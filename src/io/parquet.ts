@@ -2,7 +2,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { AsyncBuffer, FileMetaData } from "hyparquet";
 import { messageOf, UserError } from "../core/errors.ts";
-import { nearest } from "../core/suggest.ts";
+import { didYouMean } from "../core/suggest.ts";
 import { fileError } from "./files.ts";
 
 /** A cell: whole numbers as numbers (beyond 2^53 as texts), times as ISO texts, binary as bytes, groups as objects. */
@@ -100,8 +100,7 @@ function rowGroups(metadata: FileMetaData): readonly (readonly [number, number])
 
 function requireColumn(path: string, name: string, columns: readonly string[]): void {
   if (columns.includes(name)) return;
-  const near = nearest(name, columns);
-  const hint = near === null ? "" : ` (did you mean "${near}"?)`;
+  const hint = didYouMean(name, columns);
   throw new UserError(`${path} has no column "${name}"${hint}; its columns are ${columns.join(", ")}`);
 }
 

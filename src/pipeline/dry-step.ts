@@ -1,5 +1,7 @@
 /** The longest sample forward and backward once, before the first step: a run that lacks memory fails at once, not at night. */
-import { defaultLossNumbers, plainVariant } from "../algorithms/algorithm.ts";
+
+import { plainVariant } from "../algorithms/algorithm.ts";
+import { defaultLossNumbers } from "../algorithms/index.ts";
 import { encodeQuestion } from "../answers/prompts.ts";
 import { plainScoring } from "../engine/engine.ts";
 import type { Recipe } from "../recipes/schema.ts";

@@ -1,6 +1,7 @@
 /** The alarms of a run as a recipe writes them: each rule with window and thresholds, or null to switch it off. */
+
+import { mapping, number, oneOf, whole } from "../core/fields.ts";
 import { type AlarmName, alarmRules } from "../train/alarms/index.ts";
-import { mapping, number, oneOf, whole } from "./fields.ts";
 
 function rule(name: AlarmName) {
   const { defaults, rings } = alarmRules[name];

@@ -10,7 +10,7 @@ export function recipeJsonSchema(): Schema {
   return { ...schema, title: "viva recipe" };
 }
 
-/** The keys known at a place of a recipe; `value` is the recipe there, whose `kind` picks among alternatives. */
+/** The keys known at a place of a recipe, whose values pick among alternatives: a stage's kind, a data set's name. */
 export function knownKeys(
   path: readonly PropertyKey[],
   recipe: unknown,
@@ -25,14 +25,24 @@ export function knownKeys(
   return alternatives(here, value).flatMap(({ properties }) => Object.keys(properties ?? {}));
 }
 
-/** The plain schemas a place may follow, less those whose `kind` the value does not have. */
+/** The plain schemas a place may follow, less those that require a text which the value does not have. */
 function alternatives(schemas: readonly Schema[], value: unknown): readonly Schema[] {
-  const kind = (value as { kind?: unknown } | null | undefined)?.kind;
   return schemas.flatMap((schema): readonly Schema[] => {
     const inner = (schema.anyOf ?? schema.oneOf) as readonly Schema[] | undefined;
     if (inner !== undefined) return alternatives(inner, value);
-    const wanted = (schema.properties as Record<string, Schema> | undefined)?.kind?.const;
-    return wanted === undefined || wanted === kind ? [schema] : [];
+    return isFor(schema, value) ? [schema] : [];
+  });
+}
+
+function isFor(schema: Schema, value: unknown): boolean {
+  const { properties = {}, required = [] } = schema as {
+    readonly properties?: Readonly<Record<string, Schema>>;
+    readonly required?: readonly string[];
+  };
+  return required.every((key) => {
+    const { const: only, enum: several = only === undefined ? undefined : [only] } = properties[key] ?? {};
+    const given = (value as Readonly<Record<string, unknown>> | null | undefined)?.[key];
+    return several === undefined || (several as readonly unknown[]).includes(given);
   });
 }
 

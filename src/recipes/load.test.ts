@@ -112,8 +112,6 @@ describe("a good recipe", () => {
         split: "train",
         limit: null,
         seed: null,
-        difficulty: null,
-        image_size: null,
       },
       eval: {
         name: "phantom",
@@ -122,8 +120,6 @@ describe("a good recipe", () => {
         split: "test",
         limit: null,
         seed: null,
-        difficulty: null,
-        image_size: null,
       },
       image_disjoint: false,
       on_bad_image: "error",
@@ -140,6 +136,15 @@ describe("a good recipe", () => {
     });
     expect(recipe.evaluate).toEqual({ every: 50, limit: 200, at_start: true, max_completion_length: null });
     expect(recipe.checkpoint).toEqual({ every: 50, keep: 2 });
+  });
+
+  test("a data set's own options are written out where it has some, and reload", () => {
+    const { recipe, yaml } = loadRecipe(file, ["data.train={ name: phantom_reports, difficulty: 0.2 }"]);
+    expect(recipe.data.train).toMatchObject({ seed: null, difficulty: 0.2, image_size: null });
+    expect(recipe.data.eval).not.toHaveProperty("difficulty");
+    const again = join(folder, "recipe.yaml");
+    writeFileSync(again, yaml);
+    expect(loadRecipe(again)).toEqual({ recipe, yaml });
   });
 
   test("grpo alone is GRPO: per-completion mean, divided by the group's standard deviation", () => {
@@ -333,6 +338,22 @@ describe("--set", () => {
   });
 
   test.each([
+    [
+      "data.train.difficulty=0.2",
+      "--set data.train.difficulty=0.2: unknown key data.train.difficulty; known here: name, path, revision, split, limit, seed",
+    ],
+    [
+      "data.train={ name: phantom_world, dificulty: 0.2 }",
+      "--set data.train={ name: phantom_world, dificulty: 0.2 }: unknown key data.train.dificulty; did you mean difficulty?",
+    ],
+    [
+      "data.train={ name: phantom_world, image_size: 100 }",
+      "--set data.train={ name: phantom_world, image_size: 100 }: data.train.image_size must be 112 or 224, got 100",
+    ],
+    [
+      "data.eval.name=phantm",
+      /^--set .*: data\.eval\.name must be one of vqa_rad, .*, got "phantm"; did you mean phantom\?$/,
+    ],
     ["data.train.limt=2", "--set data.train.limt=2: unknown key data.train.limt; did you mean limit?"],
     ["engine.treads=2", "--set engine.treads=2: unknown key engine.treads; did you mean threads?"],
     ["evaluat.every=2", "--set evaluat.every=2: unknown key evaluat; did you mean evaluate?"],
@@ -358,6 +379,12 @@ describe("the JSON Schema", () => {
     expect(schema.required).toEqual(["name", "model", "data", "stages"]);
     expect(schema.additionalProperties).toBe(false);
     expect(JSON.stringify(schema)).toContain('"dr_grpo"');
+  });
+
+  test("keys at a place follow the data set's name", () => {
+    const recipe = { data: { train: { name: "slake" }, eval: { name: "phantom_world" } } };
+    expect(knownKeys(["data", "train"], recipe)).toEqual(["name", "path", "revision", "split", "limit", "seed"]);
+    expect(knownKeys(["data", "eval"], recipe)).toContain("difficulty");
   });
 
   test("keys at a place follow the stage's kind", () => {

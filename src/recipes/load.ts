@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { stringify } from "yaml";
 import { UserError } from "../core/errors.ts";
+import { type RewardFactory, rewards } from "../rewards/index.ts";
 import { applyOverride, type Override, parseOverride } from "./overrides.ts";
 import { describeProblem, type KeyPath } from "./problems.ts";
 import { type Recipe, recipeSchema, type Stage, type StageReward } from "./schema.ts";
@@ -84,14 +85,17 @@ function locateStage(stage: Stage, locate: Locate): Stage {
   };
 }
 
+/** Options of rewards that name files or folders; a module may have those of viva's own. */
+const rewardPaths = ["module", ...Object.values<RewardFactory>(rewards).flatMap(({ paths }) => paths ?? [])];
+
 /** The files and folders that options of rewards name: they are found from the recipe, as all its paths are. */
 function locateRewards(
-  rewards: Readonly<Record<string, StageReward>>,
+  spec: Readonly<Record<string, StageReward>>,
   key: string,
   locate: Locate,
 ): Record<string, StageReward> {
-  const located = Object.entries(rewards).map(([name, reward]) => {
-    const paths = ["module", "encoder"].flatMap((option) => {
+  const located = Object.entries(spec).map(([name, reward]) => {
+    const paths = rewardPaths.flatMap((option) => {
       const path = reward[option];
       return typeof path === "string" ? [[option, locate(path, `${key}.${name}.${option}`)] as const] : [];
     });

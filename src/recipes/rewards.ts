@@ -1,7 +1,7 @@
 /** The rewards of a stage as a recipe writes them: names to weights or to options; options are checked by the reward itself. */
 import * as z from "zod";
-import { rewardOptions } from "../rewards/index.ts";
-import { mapping, number, openMapping, text, whole } from "./fields.ts";
+import { mapping, number, openMapping, text, whole } from "../core/fields.ts";
+import { rewards } from "../rewards/index.ts";
 
 const weight = z
   .union(
@@ -34,7 +34,7 @@ const reward = z
 
 /** For editors: each known reward with its options. Other names are allowed, for modules and second uses. */
 const known = Object.fromEntries(
-  Object.entries(rewardOptions).map(([name, options]) => {
+  Object.entries(rewards).map(([name, { options }]) => {
     const { properties } = z.toJSONSchema(options, { io: "input" }) as { readonly properties?: object };
     const weightSchema = z.toJSONSchema(weight, { io: "input" });
     const { $schema: _, ...plainWeight } = weightSchema;

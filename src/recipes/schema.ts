@@ -3,9 +3,10 @@ import * as z from "zod";
 import type { RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
 import { devices } from "../core/device.ts";
+import { flag, mapping, number, oneOf, text, whole } from "../core/fields.ts";
 import { nearest } from "../core/suggest.ts";
 import { alarmsSchema } from "./alarms.ts";
-import { flag, mapping, number, oneOf, text, whole } from "./fields.ts";
+import { datasetSchema } from "./datasets.ts";
 import { stageSchema } from "./stages.ts";
 
 const layerNames = () =>
@@ -74,27 +75,9 @@ const engine = mapping({
     .describe("Try the longest sample before the first step, so that memory fails at once; auto: from 20 steps on."),
 });
 
-const dataset = (split: string) =>
-  mapping({
-    name: text("the name of a data set").describe("Name of a data set; viva data list shows them."),
-    path: text("a folder, a file or an id of the Hub")
-      .nullable()
-      .default(null)
-      .describe("Where its files are, if any."),
-    revision: text("a branch, tag or commit").nullable().default(null).describe("Of a data set on the Hub."),
-    split: text("the name of a split").default(split),
-    limit: whole({ min: 1 }).nullable().default(null).describe("Use this many examples; null uses all."),
-    seed: whole({ min: 0 }).nullable().default(null).describe("Chooses or generates examples; null is the recipe's."),
-    difficulty: number({ min: 0, max: 1 })
-      .nullable()
-      .default(null)
-      .describe("Of phantom_world: 0 is easiest, 1 hardest."),
-    image_size: whole({ min: 1 }).nullable().default(null).describe("Of phantom_world: 112 or 224 pixels a side."),
-  });
-
 const data = mapping({
-  train: dataset("train"),
-  eval: dataset("test").nullable().default(null),
+  train: datasetSchema("train"),
+  eval: datasetSchema("test").nullable().default(null),
   image_disjoint: flag()
     .default(false)
     .describe("Split train and eval anew so that no image, nor one that looks the same, is in two splits."),

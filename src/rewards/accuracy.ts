@@ -4,10 +4,10 @@ import { type AnswerMatch, matchAnswer } from "../answers/match.ts";
 import { type ParsedAnswer, parseAnswer } from "../answers/parse.ts";
 import { followsStyle } from "../answers/tags.ts";
 import type { Completion, Evidence, Example } from "../core/records.ts";
-import { readOptions } from "./options.ts";
-import type { Reward, RewardContext } from "./reward.ts";
+import { defineReward } from "./options.ts";
+import type { Reward } from "./reward.ts";
 
-export const accuracyOptions = z.object({
+const accuracyOptions = z.object({
   /** How open answers are compared. */
   open: z.enum(["exact", "f1", "contains"]).default("exact"),
   /** Also looks for an answer outside its tag. */
@@ -22,14 +22,8 @@ export const accuracyOptions = z.object({
   think_opened: z.boolean().optional(),
 });
 
-export type AccuracyOptions = z.input<typeof accuracyOptions>;
-
-export function accuracy(options: AccuracyOptions = {}, context: RewardContext = {}): Reward {
-  const { open, lenient, graded, synonyms, gate_by_format, ...given } = readOptions(
-    "accuracy",
-    accuracyOptions,
-    options,
-  );
+export const accuracy = defineReward("accuracy", accuracyOptions, (options, context): Reward => {
+  const { open, lenient, graded, synonyms, gate_by_format, ...given } = options;
   const style = given.style ?? context.style ?? "think_answer";
   const known = synonyms ? context.vocabulary : undefined;
   const thinkOpened = given.think_opened ?? context.thinkOpened ?? false;
@@ -56,4 +50,4 @@ export function accuracy(options: AccuracyOptions = {}, context: RewardContext =
     score: (example, completions) => completions.map((completion) => score(example, completion)),
     evidence: (example, completions) => completions.map((completion) => evidence(example, completion)),
   };
-}
+});

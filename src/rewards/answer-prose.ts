@@ -7,13 +7,12 @@ import { containsReference } from "../answers/open.ts";
 import { parseAnswer } from "../answers/parse.ts";
 import { followsStyle } from "../answers/tags.ts";
 import type { Example } from "../core/records.ts";
-import { readOptions } from "./options.ts";
-import type { Reward, RewardContext } from "./reward.ts";
+import { defineReward } from "./options.ts";
+import type { Reward } from "./reward.ts";
 
-export const answerProseOptions = z.object({ think_opened: z.boolean().optional() });
+const answerProseOptions = z.object({ think_opened: z.boolean().optional() });
 
-export function answerProse(options: z.input<typeof answerProseOptions> = {}, context: RewardContext = {}): Reward {
-  const given = readOptions("answer_prose", answerProseOptions, options);
+export const answerProse = defineReward("answer_prose", answerProseOptions, (given, context): Reward => {
   const style = context.style ?? "think_answer";
   const thinkOpened = given.think_opened ?? context.thinkOpened ?? false;
   const judge = (example: Example, text: string) => {
@@ -25,7 +24,7 @@ export function answerProse(options: z.input<typeof answerProseOptions> = {}, co
     range: [0, 1],
     score: (example, completions) => completions.map(({ text }) => judge(example, text)),
   };
-}
+});
 
 /** An option's text and letter, a yes or no, or the reference are the bare answer; prose is any word besides. */
 function hasProse({ answerType, answer, choices }: Example, text: string): boolean {

@@ -1,40 +1,30 @@
-/** Rewards that are weighted sums of others, as papers define them: plain data, one reward to the recipe and the record. */
+/** Rewards that are weighted sums of others, as papers define them: one reward to the recipe and the record. */
+import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import type { Evidence } from "../core/records.ts";
+import type { RewardFactory } from "./options.ts";
 import type { Reward, RewardContext } from "./reward.ts";
-import { singleRewards } from "./table.ts";
 
 export interface CompositePart {
-  readonly reward: keyof typeof singleRewards;
+  readonly reward: RewardFactory;
   readonly weight: number;
 }
 
-/** By name. `crpo`: 10 for the answer, 1 for the form and 0.5 more for prose beside the answer, 0.5 for English; 12 at most. */
-export const composites = {
-  crpo: [
-    { reward: "accuracy", weight: 10 },
-    { reward: "format", weight: 1 },
-    { reward: "answer_prose", weight: 0.5 },
-    { reward: "english", weight: 0.5 },
-  ],
-} as const satisfies Readonly<Record<string, readonly CompositePart[]>>;
-
 /**
- * A factory for the sum; its options are its parts' options by part (`crpo: { weight: 1, accuracy: { lenient: true } }`).
+ * A factory for the sum of parts; its options are its parts' options by part (`crpo: { weight: 1, accuracy: { lenient: true } }`).
  * A part that is null is left out of the sum.
  */
-export function composite(name: string, parts: readonly CompositePart[]) {
-  return async (options: object = {}, context: RewardContext = {}): Promise<Reward> => {
+export function composite(name: string, parts: Readonly<Record<string, CompositePart>>) {
+  const factory = async (options: object = {}, context: RewardContext = {}): Promise<Reward> => {
     const given = options as Readonly<Record<string, unknown>>;
-    const unknown = Object.keys(given).find((key) => !parts.some(({ reward }) => reward === key));
+    const unknown = Object.keys(given).find((key) => !Object.hasOwn(parts, key));
     if (unknown !== undefined) {
-      const known = parts.map(({ reward }) => reward).join(", ");
+      const known = Object.keys(parts).join(", ");
       throw new UserError(`reward "${name}": unknown option "${unknown}"; it takes the options of its parts ${known}`);
     }
     const made = await Promise.all(
-      parts.map(async (part) => {
-        const reward = await singleRewards[part.reward]((given[part.reward] ?? {}) as never, context);
-        return { ...part, made: reward };
+      Object.entries(parts).map(async ([key, { reward, weight }]) => {
+        return { weight, made: await reward((given[key] ?? {}) as never, context) };
       }),
     );
     const bound = (side: 0 | 1) =>
@@ -52,4 +42,6 @@ export function composite(name: string, parts: readonly CompositePart[]) {
       },
     };
   };
+  const options = z.object(Object.fromEntries(Object.keys(parts).map((key) => [key, z.looseObject({}).optional()])));
+  return Object.assign(factory, { options });
 }

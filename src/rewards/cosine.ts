@@ -1,10 +1,10 @@
 /** Cosine-scaled length reward (arXiv 2502.03373): right answers earn more when short, wrong ones lose less when long. */
 import { z } from "zod";
 import { correctness, correctnessOptions } from "./correct.ts";
-import { lengthLimit, readOptions } from "./options.ts";
-import type { Reward, RewardContext } from "./reward.ts";
+import { defineReward, lengthLimit } from "./options.ts";
+import type { Reward } from "./reward.ts";
 
-export const cosineOptions = z.object({
+const cosineOptions = z.object({
   /** A right answer of full length, and one of no length. */
   min_value_correct: z.number().default(0.5),
   max_value_correct: z.number().default(1),
@@ -16,8 +16,7 @@ export const cosineOptions = z.object({
   ...correctnessOptions,
 });
 
-export function cosine(options: z.input<typeof cosineOptions> = {}, context: RewardContext = {}): Reward {
-  const o = readOptions("cosine", cosineOptions, options);
+export const cosine = defineReward("cosine", cosineOptions, (o, context): Reward => {
   const limit = lengthLimit("cosine", "max_length", o.max_length, context);
   const isRight = correctness(o, context);
   const ends = [o.min_value_correct, o.max_value_correct, o.min_value_wrong, o.max_value_wrong];
@@ -32,7 +31,7 @@ export function cosine(options: z.input<typeof cosineOptions> = {}, context: Rew
           : fall(o.min_value_wrong, o.max_value_wrong, tokenIds.length / limit),
       ),
   };
-}
+});
 
 /** From one value to another along half a cosine; `share` beyond 1 counts as 1. */
 function fall(from: number, to: number, share: number): number {

@@ -1,15 +1,13 @@
 /** Correctness-weighted chain reward: `ecr` for a right answer, 0 for a wrong one. */
-import type { z } from "zod";
 import { correctness, correctnessOptions } from "./correct.ts";
-import { chainReward, ecrOptions } from "./ecr.ts";
-import { lengthLimit, readOptions } from "./options.ts";
-import type { Reward, RewardContext } from "./reward.ts";
+import { chainReward, ecr } from "./ecr.ts";
+import { defineReward, lengthLimit } from "./options.ts";
+import type { Reward } from "./reward.ts";
 
-export const cwrOptions = ecrOptions.extend(correctnessOptions);
+const cwrOptions = ecr.options.extend(correctnessOptions);
 
 /** In [0, α·cap]. */
-export function cwr(options: z.input<typeof cwrOptions> = {}, context: RewardContext = {}): Reward {
-  const { alpha, cap: given, ...judging } = readOptions("cwr", cwrOptions, options);
+export const cwr = defineReward("cwr", cwrOptions, ({ alpha, cap: given, ...judging }, context): Reward => {
   const cap = lengthLimit("cwr", "cap", given, context);
   const isRight = correctness(judging, context);
   return {
@@ -19,4 +17,4 @@ export function cwr(options: z.input<typeof cwrOptions> = {}, context: RewardCon
     score: (example, completions) =>
       completions.map((completion) => (isRight(example, completion.text) ? chainReward(completion, alpha, cap) : 0)),
   };
-}
+});

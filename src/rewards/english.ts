@@ -1,18 +1,15 @@
 /** The share of letters that are of the English alphabet, in [0, 1]; against completions that change the language. */
 import { z } from "zod";
-import { readOptions } from "./options.ts";
+import { defineReward } from "./options.ts";
 import type { Reward } from "./reward.ts";
 
-export const englishOptions = z.object({});
-
-export function english(options: z.input<typeof englishOptions> = {}): Reward {
-  readOptions("english", englishOptions, options);
+export const english = defineReward("english", z.object({}), (): Reward => {
   return {
     name: "english",
     range: [0, 1],
     score: (_, completions) => completions.map(({ text }) => englishShare(text)),
   };
-}
+});
 
 /** 0 for a text without a letter. */
 function englishShare(text: string): number {

@@ -5,16 +5,15 @@ import { readFacts } from "../answers/claims/facts.ts";
 import { parseRationale } from "../answers/rationale.ts";
 import { UserError } from "../core/errors.ts";
 import type { Completion, Evidence, Example } from "../core/records.ts";
-import { readOptions } from "./options.ts";
-import type { Reward, RewardContext } from "./reward.ts";
+import { defineReward } from "./options.ts";
+import type { Reward } from "./reward.ts";
 
-export const factsOptions = z.object({
+const factsOptions = z.object({
   style: z.enum(["think_answer", "answer_only", "plain"]).optional(),
 });
 
 /** In [-1, 1]; null where the example has no facts, 0 where the reasoning claims nothing that can be checked. */
-export function facts(options: z.input<typeof factsOptions> = {}, context: RewardContext = {}): Reward {
-  const given = readOptions("facts", factsOptions, options);
+export const facts = defineReward("facts", factsOptions, (given, context): Reward => {
   const style = given.style ?? context.style ?? "think_answer";
   const { vocabulary } = context;
   if (vocabulary === undefined) throw new UserError('reward "facts": needs a vocabulary');
@@ -41,7 +40,7 @@ export function facts(options: z.input<typeof factsOptions> = {}, context: Rewar
     evidence: (example, completions) =>
       completions.map((completion) => (checkedClaims(example, completion) ?? []).map(evidenceOf)),
   };
-}
+});
 
 /** Each claim counts once, however often it is said. */
 function shareTrueLessFalse(checked: readonly CheckedClaim[]): number {

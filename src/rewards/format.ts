@@ -2,19 +2,16 @@
 import { z } from "zod";
 import { followsStyle, tagShare } from "../answers/tags.ts";
 import { UserError } from "../core/errors.ts";
-import { readOptions } from "./options.ts";
-import type { Reward, RewardContext } from "./reward.ts";
+import { defineReward } from "./options.ts";
+import type { Reward } from "./reward.ts";
 
-export const formatOptions = z.object({
+const formatOptions = z.object({
   style: z.enum(["think_answer", "answer_only", "tags"]).optional(),
   think_opened: z.boolean().optional(),
 });
 
-export type FormatOptions = z.input<typeof formatOptions>;
-
 /** Throws UserError where the prompt's style is plain and no style is given: there is no format to keep to. */
-export function format(options: FormatOptions = {}, context: RewardContext = {}): Reward {
-  const given = readOptions("format", formatOptions, options);
+export const format = defineReward("format", formatOptions, (given, context): Reward => {
   const style = given.style ?? context.style ?? "think_answer";
   const thinkOpened = given.think_opened ?? context.thinkOpened ?? false;
   if (style === "plain") {
@@ -23,4 +20,4 @@ export function format(options: FormatOptions = {}, context: RewardContext = {})
   const judge = (text: string) =>
     style === "tags" ? tagShare(text, thinkOpened) : Number(followsStyle(text, style, thinkOpened));
   return { name: "format", range: [0, 1], score: (_, completions) => completions.map(({ text }) => judge(text)) };
-}
+});

@@ -1,28 +1,13 @@
 /** The rewards a recipe can name, and how a group's values become one number per completion. */
-
-import { z } from "zod";
 import { RunError, UserError } from "../core/errors.ts";
 import type { Completion, Example } from "../core/records.ts";
-import { nearest } from "../core/suggest.ts";
-import { accuracyOptions } from "./accuracy.ts";
-import { answerProseOptions } from "./answer-prose.ts";
-import { composite, composites } from "./composite.ts";
-import { cosineOptions } from "./cosine.ts";
+import { requireNamed } from "../core/suggest.ts";
 import { customReward } from "./custom.ts";
-import { cwrOptions } from "./cwr.ts";
-import { ecrOptions } from "./ecr.ts";
-import { englishOptions } from "./english.ts";
-import { factsOptions } from "./facts.ts";
-import { formatOptions } from "./format.ts";
-import { kimiOptions } from "./kimi.ts";
-import { repetitionOptions } from "./repetition.ts";
 import type { Reward, RewardContext, RewardLog, Scores } from "./reward.ts";
-import { embeddingOptions } from "./semantic/embedding.ts";
-import { judgeOptions } from "./semantic/judge.ts";
-import { softOverlongOptions } from "./soft-overlong.ts";
-import { type RewardFactory, singleRewards } from "./table.ts";
+import { rewards } from "./table.ts";
 import { readWeight, type ScheduledReward, type Weight, type WeightedReward } from "./weights.ts";
 
+export type { RewardFactory } from "./options.ts";
 export type {
   Chat,
   ChatSettings,
@@ -33,31 +18,8 @@ export type {
   Scores,
   SentenceEncoder,
 } from "./reward.ts";
+export { rewards } from "./table.ts";
 export { rewardsAt, type ScheduledReward, type Weight, type WeightedReward, weightAt } from "./weights.ts";
-
-/** By name: factories that take the options of the recipe and what the run knows. */
-export const rewards = { ...singleRewards, crpo: composite("crpo", composites.crpo) } as const;
-
-/** The options of every reward, for editors of recipes; `readOptions` checks them when the reward is made. */
-export const rewardOptions = {
-  accuracy: accuracyOptions,
-  answer_prose: answerProseOptions,
-  cosine: cosineOptions,
-  crpo: z.object(Object.fromEntries(composites.crpo.map(({ reward }) => [reward, z.looseObject({}).optional()]))),
-  cwr: cwrOptions,
-  ecr: ecrOptions,
-  english: englishOptions,
-  facts: factsOptions,
-  format: formatOptions,
-  kimi: kimiOptions,
-  repetition: repetitionOptions,
-  semantic: z.object({
-    scorer: z.enum(["judge", "embedding", "concepts"]),
-    ...judgeOptions.partial().shape,
-    ...embeddingOptions.partial().shape,
-  }),
-  soft_overlong: softOverlongOptions,
-} as const satisfies Readonly<Record<keyof typeof rewards, z.ZodObject>>;
 
 /**
  * As a recipe writes it: `{ accuracy: 1.0, format: { weight: 0.5, style: tags } }`. A weight of 0 records without training.
@@ -122,7 +84,8 @@ async function buildReward(name: string, given: object, context: RewardContext):
   if (reward !== undefined && typeof reward !== "string") {
     throw new UserError(`reward "${name}": reward must be the name of a reward`);
   }
-  return renamed(await factory(reward ?? name)(options as never, context), name);
+  const known = requireNamed("reward", reward ?? name, rewards, "; one of your own needs module, its path");
+  return renamed(await rewards[known](options as never, context), name);
 }
 
 /** The same reward under the recipe's name for it, in its evidence too. */
@@ -135,16 +98,6 @@ function renamed(reward: Reward, name: string): Reward {
     evidence: (example, completions) =>
       evidence(example, completions).map((found) => found.map((item) => ({ ...item, reward: name }))),
   };
-}
-
-function factory(name: string): RewardFactory {
-  if (Object.hasOwn(rewards, name)) return rewards[name as keyof typeof rewards];
-  const names = Object.keys(rewards);
-  const near = nearest(name, names);
-  const hint = near === null ? "" : ` (did you mean "${near}"?)`;
-  throw new UserError(
-    `unknown reward "${name}"${hint}; known rewards: ${names.join(", ")}; one of your own needs module, its path`,
-  );
 }
 
 /** Sums of floating-point numbers may leave a range by their rounding. */

@@ -1,14 +1,12 @@
 /** Kimi k1.5's length reward (arXiv 2501.12599, section 2.3.3): lengths compared within the group. */
 import { z } from "zod";
 import { correctness, correctnessOptions } from "./correct.ts";
-import { readOptions } from "./options.ts";
-import type { Reward, RewardContext } from "./reward.ts";
-
-export const kimiOptions = z.object(correctnessOptions);
+import { defineReward } from "./options.ts";
+import type { Reward } from "./reward.ts";
 
 /** λ = 0.5 − (L − shortest)/(longest − shortest); right answers λ, wrong ones min(0, λ), all 0 in groups of one length. */
-export function kimi(options: z.input<typeof kimiOptions> = {}, context: RewardContext = {}): Reward {
-  const isRight = correctness(readOptions("kimi", kimiOptions, options), context);
+export const kimi = defineReward("kimi", z.object(correctnessOptions), (o, context): Reward => {
+  const isRight = correctness(o, context);
   return {
     name: "kimi",
     measuresLength: true,
@@ -24,4 +22,4 @@ export function kimi(options: z.input<typeof kimiOptions> = {}, context: RewardC
       });
     },
   };
-}
+});

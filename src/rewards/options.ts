@@ -1,15 +1,36 @@
-/** Checks the options of a reward as a recipe gives them; every mistake is one sentence that names reward and option. */
+/** A reward beside the schema of its options; every mistake in them is one sentence that names reward and option. */
 import type { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import { nearest } from "../core/suggest.ts";
-import type { RewardContext } from "./reward.ts";
+import type { Reward, RewardContext } from "./reward.ts";
+
+/** Makes a reward of a recipe's options, which it checks; throws UserError for options it cannot use. */
+export interface RewardFactory {
+  (options: never, context?: RewardContext): Reward | Promise<Reward>;
+  /** What a recipe may give it besides its weight, with defaults. */
+  readonly options: z.ZodObject;
+  /** Options that name files or folders: a recipe's are found from the recipe. */
+  readonly paths?: readonly string[];
+}
+
+/** A reward's factory: `options` is all that recipes and editors know of its options, `make` is handed them checked. */
+export function defineReward<Options extends z.ZodObject, Made extends Reward | Promise<Reward>>(
+  name: string,
+  options: Options,
+  make: (options: z.output<Options>, context: RewardContext) => Made,
+  paths: readonly (keyof z.output<Options> & string)[] = [],
+) {
+  const factory = (given = {} as z.input<Options>, context: RewardContext = {}) =>
+    make(readOptions(name, options, given), context);
+  return Object.assign(factory, { options, paths });
+}
 
 /** The options, checked; throws UserError for an unknown option (with the nearest known one) or a wrong value. */
-export function readOptions<Shape extends z.ZodRawShape>(
+function readOptions<Options extends z.ZodObject>(
   reward: string,
-  schema: z.ZodObject<Shape>,
+  schema: Options,
   options: unknown,
-): z.output<z.ZodObject<Shape>> {
+): z.output<Options> {
   const known = Object.keys(schema.shape);
   const given = typeof options === "object" && options !== null ? Object.keys(options) : [];
   for (const key of given) {

@@ -1,10 +1,10 @@
 /** Soft overlong punishment (DAPO, arXiv 2503.14476, equation 13): completions near the limit lose up to 1. */
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
-import { lengthLimit, readOptions } from "./options.ts";
-import type { Reward, RewardContext } from "./reward.ts";
+import { defineReward, lengthLimit } from "./options.ts";
+import type { Reward } from "./reward.ts";
 
-export const softOverlongOptions = z.object({
+const softOverlongOptions = z.object({
   /** Lmax in tokens; the stage's max_completion_length unless given. */
   max_length: z.int().positive().optional(),
   /** C in tokens: where the punishment begins, before Lmax. A fifth of Lmax unless given, as in DAPO. */
@@ -12,8 +12,7 @@ export const softOverlongOptions = z.object({
 });
 
 /** 0 up to Lmax − C, then (Lmax − C − L)/C, and −1 beyond Lmax. */
-export function softOverlong(options: z.input<typeof softOverlongOptions> = {}, context: RewardContext = {}): Reward {
-  const given = readOptions("soft_overlong", softOverlongOptions, options);
+export const softOverlong = defineReward("soft_overlong", softOverlongOptions, (given, context): Reward => {
   const limit = lengthLimit("soft_overlong", "max_length", given.max_length, context);
   const cache = given.soft_punish_cache ?? Math.max(1, Math.round(limit / 5));
   if (cache > limit) {
@@ -29,4 +28,4 @@ export function softOverlong(options: z.input<typeof softOverlongOptions> = {}, 
         return length > limit ? -1 : (limit - cache - length) / cache;
       }),
   };
-}
+});

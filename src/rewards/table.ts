@@ -1,25 +1,24 @@
-/** The rewards that are no sums of others, by the name a recipe gives them. */
+/** The rewards by the name a recipe gives them: a new one is a file and a line here. */
 import { accuracy } from "./accuracy.ts";
 import { answerProse } from "./answer-prose.ts";
 import { cosine } from "./cosine.ts";
+import { crpo } from "./crpo.ts";
 import { cwr } from "./cwr.ts";
 import { ecr } from "./ecr.ts";
 import { english } from "./english.ts";
 import { facts } from "./facts.ts";
 import { format } from "./format.ts";
 import { kimi } from "./kimi.ts";
+import type { RewardFactory } from "./options.ts";
 import { repetition } from "./repetition.ts";
-import type { Reward, RewardContext } from "./reward.ts";
 import { semantic } from "./semantic/index.ts";
 import { softOverlong } from "./soft-overlong.ts";
 
-/** Makes a reward of a recipe's options; throws UserError for options it cannot use. */
-export type RewardFactory = (options: never, context: RewardContext) => Reward | Promise<Reward>;
-
-export const singleRewards = {
+export const rewards = {
   accuracy,
   answer_prose: answerProse,
   cosine,
+  crpo,
   cwr,
   ecr,
   english,

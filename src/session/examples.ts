@@ -57,15 +57,15 @@ function sentenceOf(error: unknown): string {
 
 /** A recipe's data set as the data layer takes it: absent keys are absent. */
 function datasetOptions(spec: DatasetSpec, seed: number, onBadImage: "error" | "skip") {
-  const { path, limit, difficulty, image_size, revision: _, ...rest } = spec;
+  const { name, path, revision: _, split, limit, seed: given, ...own } = spec;
   return {
-    ...rest,
-    seed: spec.seed ?? seed,
+    name,
+    split,
+    seed: given ?? seed,
     onBadImage,
+    own,
     ...(path === null ? {} : { path }),
     ...(limit === null ? {} : { limit }),
-    ...(difficulty === null ? {} : { difficulty }),
-    ...(image_size === null ? {} : { imageSize: image_size }),
   };
 }
 

@@ -1,6 +1,6 @@
 /** The schema of a study file: a grid of arms and seeds, each arm a recipe with something changed. */
 import * as z from "zod";
-import { mapping, number, text, whole } from "../recipes/fields.ts";
+import { mapping, number, text, whole } from "../core/fields.ts";
 import type { Schema } from "../recipes/json-schema.ts";
 
 const armName = () =>

@@ -1,7 +1,8 @@
 /** Direct preference optimisation (arXiv 2305.18290), one step: chosen completions gain on rejected ones, against a reference. */
 import { hasZeroSpread } from "../algorithms/advantages.ts";
-import { defaultLossNumbers, plainVariant } from "../algorithms/algorithm.ts";
+import { plainVariant } from "../algorithms/algorithm.ts";
 import { type PairScores, preferenceLoss } from "../algorithms/dpo.ts";
+import { defaultLossNumbers } from "../algorithms/index.ts";
 import { encodeQuestion } from "../answers/prompts.ts";
 import type { Example, Prompt, RolloutGroup } from "../core/records.ts";
 import { plainScoring, type TokenScores, type TrainingGroup } from "../engine/engine.ts";

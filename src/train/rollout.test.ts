@@ -1,13 +1,14 @@
 /** What one step asks of an engine, seen by an engine that only takes notes. */
 import { describe, expect, test } from "vitest";
-import { defaultLossNumbers, plainVariant } from "../algorithms/algorithm.ts";
+import { plainVariant } from "../algorithms/algorithm.ts";
+import { defaultLossNumbers } from "../algorithms/index.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Completion, Example, Prompt } from "../core/records.ts";
 import type { OptimStep, TokenBatch, TrainingEngine, TrainingGroup } from "../engine/engine.ts";
 import type { Reward } from "../rewards/index.ts";
 import type { TrainingContext } from "./context.ts";
 import { rolloutStep } from "./rollout.ts";
-import type { RolloutSettings } from "./settings.ts";
+import { type RolloutSettings, rolloutSettings } from "./settings.ts";
 import { sftStep } from "./sft.ts";
 
 const examples = ["a", "b"].map((id): Example => {
@@ -93,40 +94,17 @@ function contextOf(engine: TrainingEngine): TrainingContext {
   };
 }
 
-const settings: RolloutSettings = {
-  kind: "grpo",
+const settings = rolloutSettings("grpo", {
   prompts_per_step: 2,
   num_generations: 3,
   max_completion_length: 4,
   temperature: 0.8,
   top_p: 0.9,
   top_k: 7,
-  advantage: "group_relative",
   scale_rewards: "none",
-  filter_groups: null,
-  token_loss: "clip",
-  loss_type: "grpo",
-  importance_sampling_level: "token",
-  beta: 0,
   kl_estimator: "k2",
-  epsilon: 0.2,
-  epsilon_high: null,
-  delta: null,
-  sapo_temperature_pos: 1,
-  sapo_temperature_neg: 1.05,
-  num_iterations: 1,
-  steps_per_generation: 1,
-  mask_truncated_completions: false,
-  entropy_coef: 0,
   learning_rate: 0.1,
-  lr_scheduler_type: "linear",
-  warmup_steps: 0,
-  weight_decay: 0,
-  adam_beta1: 0.9,
-  adam_beta2: 0.999,
-  adam_epsilon: 1e-8,
-  max_grad_norm: 1,
-};
+});
 
 /** The share of the longest possible completion; the second group's last one has none. */
 const lengthReward: Reward = {

@@ -53,10 +53,8 @@ export function withAdvantages(
   const scored = samples.map((sample) => {
     return { ...sample, lengths: sample.completions.map(({ tokenIds }) => tokenIds.length) };
   });
-  const advantages = advantageEstimators[settings.advantage].advantages(scored, {
-    scaleRewards: settings.scale_rewards,
-    rewardWeights: Object.fromEntries(rewards.map(({ reward, weight }) => [reward.name, weight])),
-  });
+  const weights = Object.fromEntries(rewards.map(({ reward, weight }) => [reward.name, weight]));
+  const advantages = advantageEstimators[settings.advantage].advantages(scored, settings, weights);
   return samples.map((sample, i) => ({ id: `${step}/${i}`, ...sample, advantages: advantages[i]! }));
 }
 

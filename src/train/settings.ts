@@ -1,71 +1,93 @@
-/** What a stage's loop is told; keys are spelled as recipes spell them, so a recipe's stage is one of these. */
-import type {
-  AdvantageName,
-  ImportanceSamplingLevel,
-  KlEstimator,
-  LossType,
-  PolicyLossName,
-  RewardScaling,
-} from "../algorithms/algorithm.ts";
-import type { RolloutAlgorithmName } from "../algorithms/index.ts";
+/** What the loop of a stage is told: the schemas that a recipe's stages are made of, and the types that follow from them. */
+import * as z from "zod";
+import { algorithmSettings, type RolloutAlgorithmName, rolloutAlgorithms } from "../algorithms/index.ts";
+import { flag, number, oneOf, whole } from "../core/fields.ts";
 import type { OptimStep } from "../engine/engine.ts";
-import { type Schedule, scheduleAt } from "./schedule.ts";
+import { scheduleAt, schedules } from "./schedule.ts";
 
-export interface OptimizerSettings {
-  readonly learning_rate: number;
-  readonly lr_scheduler_type: Schedule;
-  readonly warmup_steps: number;
-  readonly weight_decay: number;
-  readonly adam_beta1: number;
-  readonly adam_beta2: number;
-  readonly adam_epsilon: number;
-  readonly max_grad_norm: number;
+type Values<Shape extends z.ZodRawShape> = Readonly<z.output<z.ZodObject<Shape>>>;
+
+/** The optimiser's settings by the stage's default rate. */
+function optimiserFields(learningRate: number) {
+  return {
+    learning_rate: number({ min: 0 }).default(learningRate),
+    lr_scheduler_type: oneOf(...schedules)
+      .default("linear")
+      .describe("How the learning rate moves over the stage; linear and cosine fall to 0 after the warm-up."),
+    warmup_steps: whole({ min: 0 }).default(0).describe("Steps over which the learning rate rises from 0."),
+    weight_decay: number({ min: 0 }).default(0).describe("AdamW's decoupled weight decay."),
+    adam_beta1: number({ min: 0, below: 1 }).default(0.9),
+    adam_beta2: number({ min: 0, below: 1 }).default(0.999),
+    adam_epsilon: number({ above: 0 }).default(1e-8),
+    max_grad_norm: number({ min: 0 }).default(1).describe("Gradients are scaled down to this norm; 0 never clips."),
+  };
 }
 
-export interface SftSettings extends OptimizerSettings {
-  readonly kind: "sft";
-  readonly batch_size: number;
-  readonly target: "answer" | "rationale_answer";
-}
+export type OptimizerSettings = Values<ReturnType<typeof optimiserFields>>;
 
-export interface DpoSettings extends OptimizerSettings {
+export const sftFields = {
+  batch_size: whole({ min: 1 }).default(8).describe("Examples per optimiser step."),
+  target: oneOf("answer", "rationale_answer")
+    .default("answer")
+    .describe("What is taught: the answer, or the reference reasoning followed by the answer."),
+  ...optimiserFields(2e-5),
+};
+
+export type SftSettings = { readonly kind: "sft" } & Values<typeof sftFields>;
+
+/** How completions are sampled. */
+export const generationFields = {
+  num_generations: whole({ min: 2 }).default(8).describe("Completions per question: the group's size."),
+  max_completion_length: whole({ min: 1 }).default(256).describe("Tokens after which a completion is cut."),
+  temperature: number({ above: 0 }).default(1),
+  top_p: number({ above: 0, max: 1 }).default(1),
+  top_k: whole({ min: 0 }).default(0).describe("Sample from the k likeliest tokens; 0 is all."),
+};
+
+export type GenerationSettings = Values<typeof generationFields>;
+
+export const dpoFields = {
+  batch_size: whole({ min: 1 }).default(8).describe("Pairs per optimiser step; from rollouts: questions per step."),
+  beta: number({ above: 0 }).default(0.1).describe("How strongly the policy is held to the reference."),
+};
+
+export const dpoOptimiser = optimiserFields(1e-6);
+
+export interface DpoSettings extends Values<typeof dpoFields>, OptimizerSettings {
   readonly kind: "dpo";
-  readonly batch_size: number;
-  readonly beta: number;
   /** How to sample, where pairs come from the policy's own completions. */
   readonly rollouts: GenerationSettings | null;
 }
 
-/** How completions are sampled. */
-export interface GenerationSettings {
-  readonly num_generations: number;
-  readonly max_completion_length: number;
-  readonly temperature: number;
-  readonly top_p: number;
-  readonly top_k: number;
+/** What a rollout is. */
+export const rolloutFields = {
+  prompts_per_step: whole({ min: 1 }).default(8).describe("Questions per rollout step."),
+  ...generationFields,
+};
+
+/** What is learned from a rollout, with the defaults of the algorithm. */
+export function learningFields(kind: RolloutAlgorithmName) {
+  return {
+    ...algorithmSettings(rolloutAlgorithms[kind]),
+    num_iterations: whole({ min: 1 }).default(1).describe("Passes over each rollout."),
+    steps_per_generation: whole({ min: 1 })
+      .default(1)
+      .describe("Mini-batches that a rollout is cut into, an optimiser step each; divides prompts_per_step."),
+    mask_truncated_completions: flag()
+      .default(false)
+      .describe("Leave completions that ended by length out of the loss."),
+    entropy_coef: number({ min: 0 }).default(0).describe("Weight of the mean entropy per token, which is rewarded."),
+    ...optimiserFields(1e-6),
+  };
 }
 
-export interface RolloutSettings extends OptimizerSettings, GenerationSettings {
-  readonly kind: RolloutAlgorithmName;
-  readonly prompts_per_step: number;
-  readonly advantage: AdvantageName;
-  readonly scale_rewards: RewardScaling;
-  /** Replaces groups whose `metric` is the same for all completions by fresh prompts, at most `max_resample` times a step. */
-  readonly filter_groups: { readonly metric: string; readonly max_resample: number } | null;
-  readonly token_loss: PolicyLossName;
-  readonly loss_type: LossType;
-  readonly importance_sampling_level: ImportanceSamplingLevel;
-  readonly beta: number;
-  readonly kl_estimator: KlEstimator;
-  readonly epsilon: number;
-  readonly epsilon_high: number | null;
-  readonly delta: number | null;
-  readonly sapo_temperature_pos: number;
-  readonly sapo_temperature_neg: number;
-  readonly num_iterations: number;
-  readonly steps_per_generation: number;
-  readonly mask_truncated_completions: boolean;
-  readonly entropy_coef: number;
+export type RolloutSettings = { readonly kind: RolloutAlgorithmName } & Values<
+  typeof rolloutFields & ReturnType<typeof learningFields>
+>;
+
+/** The settings of a stage of this kind, with defaults for what is not given. */
+export function rolloutSettings(kind: RolloutAlgorithmName, given: Partial<RolloutSettings> = {}): RolloutSettings {
+  return { ...z.object({ ...rolloutFields, ...learningFields(kind) }).parse(given), kind };
 }
 
 /** Optimiser steps on one rollout. */

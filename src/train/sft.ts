@@ -1,5 +1,7 @@
 /** Supervised fine-tuning, one step: the mean negative log-prob of the batch's target tokens. */
-import { defaultLossNumbers, plainVariant } from "../algorithms/algorithm.ts";
+
+import { plainVariant } from "../algorithms/algorithm.ts";
+import { defaultLossNumbers } from "../algorithms/index.ts";
 import { encodeQuestion, opensThought, targetText } from "../answers/prompts.ts";
 import { plainScoring, type TokenBatch } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";

@@ -1,6 +1,6 @@
 /** The optimiser steps on one rollout: `num_iterations` passes over its mini-batches (`steps_per_generation`). */
 import type { RatioBounds } from "../algorithms/algorithm.ts";
-import { tokenLosses } from "../algorithms/index.ts";
+import { defaultLossNumbers, policyLosses } from "../algorithms/index.ts";
 import { tokenWeights } from "../algorithms/token-weights.ts";
 import type { RolloutGroup, SamplingOptions } from "../core/records.ts";
 import type { ForwardBackwardResult, TokenBatch, TokenScores, TrainingGroup } from "../engine/engine.ts";
@@ -100,26 +100,19 @@ function toTrainingGroups(
 }
 
 function lossOf(settings: RolloutSettings): { readonly bounds: RatioBounds; readonly loss: TokenBatch["loss"] } {
-  const { epsilon, epsilon_high, delta, beta } = settings;
-  const bounds = tokenLosses[settings.token_loss].bounds({ epsilon, epsilonHigh: epsilon_high });
+  const { beta, token_loss } = settings;
+  const loss = policyLosses[token_loss];
   return {
-    bounds,
+    bounds: loss.bounds(settings),
     loss: {
-      name: settings.token_loss,
+      name: token_loss,
       variant: {
         onPolicy: updatesPerStep(settings) === 1,
         level: settings.importance_sampling_level,
         klEstimator: beta > 0 ? settings.kl_estimator : null,
         entropyBonus: settings.entropy_coef > 0,
       },
-      numbers: {
-        beta,
-        epsilonLow: bounds.epsilonLow,
-        epsilonHigh: bounds.epsilonHigh,
-        delta: delta ?? Number.POSITIVE_INFINITY,
-        temperaturePositive: settings.sapo_temperature_pos,
-        temperatureNegative: settings.sapo_temperature_neg,
-      },
+      numbers: { ...defaultLossNumbers, ...loss.numbers(settings), beta },
     },
   };
 }

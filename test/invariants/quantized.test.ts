@@ -1,6 +1,7 @@
 /** A base held in integers: how far it is from the floats, and that training through it is the gradient of what it computes. */
 import { afterAll, describe, expect, test } from "vitest";
-import { defaultLossNumbers, plainVariant } from "../../src/algorithms/algorithm.ts";
+import { plainVariant } from "../../src/algorithms/algorithm.ts";
+import { defaultLossNumbers } from "../../src/algorithms/index.ts";
 import { interpret } from "../../src/compiler/interpret.ts";
 import { dequantize } from "../../src/compiler/ops/index.ts";
 import { constant } from "../../src/compiler/tensor.ts";

@@ -1,6 +1,7 @@
 /** A golden checkpoint opened for tests of the engine's parts, and what those tests compare. */
-import { defaultLossNumbers, plainVariant } from "../../src/algorithms/algorithm.ts";
-import type { TokenLossName } from "../../src/algorithms/index.ts";
+
+import { plainVariant } from "../../src/algorithms/algorithm.ts";
+import { defaultLossNumbers, type TokenLossName } from "../../src/algorithms/index.ts";
 import type { Params } from "../../src/compiler/tensor.ts";
 import type { Device } from "../../src/core/device.ts";
 import { integer, normal, randomKey } from "../../src/core/random.ts";

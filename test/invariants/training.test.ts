@@ -1,11 +1,11 @@
 /** Loss and gradients do not depend on how a batch is packed, split or ordered; images are shared; frozen is frozen. */
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
-import { defaultLossNumbers } from "../../src/algorithms/algorithm.ts";
 import {
   advantageEstimators,
+  defaultLossNumbers,
+  policyLosses,
   type RolloutAlgorithmName,
   rolloutAlgorithms,
-  tokenLosses,
 } from "../../src/algorithms/index.ts";
 import { tokenWeights } from "../../src/algorithms/token-weights.ts";
 import type { Params } from "../../src/compiler/tensor.ts";
@@ -15,6 +15,7 @@ import type { TokenBatch, TrainingGroup } from "../../src/engine/engine.ts";
 import { Compute } from "../../src/engine/local/compute.ts";
 import { forwardBackward, scoreCompletions } from "../../src/engine/local/forward-backward.ts";
 import { trainableNames, visionNames, WeightStore } from "../../src/engine/local/weight-store.ts";
+import { rolloutSettings } from "../../src/train/settings.ts";
 import { caseOfEachFamily, cases, maxDifference } from "../parity/golden.ts";
 import {
   batchOf,
@@ -91,15 +92,14 @@ describe("splitting the batch", () => {
 
   /** The batch with the weights, advantages and loss that an algorithm gives it, off policy, with every term there is. */
   function algorithmBatch(name: RolloutAlgorithmName): TokenBatch {
-    const { defaults } = rolloutAlgorithms[name];
+    const settings = rolloutSettings(name);
     const rewards = lengths.map((group) => group.map((length) => length % 4));
     const scored = rewards.map((reward, g) => ({ reward, rewards: { length: reward }, lengths: lengths[g]! }));
-    const o = { scaleRewards: defaults.scaleRewards, rewardWeights: { length: 1 } };
-    const A = advantageEstimators[defaults.advantage].advantages(scored, o);
+    const A = advantageEstimators[settings.advantage].advantages(scored, settings, { length: 1 });
     const masked = lengths.flat().map((length) => length === 9);
-    const weights = tokenWeights(lengths.flat(), masked, { lossType: defaults.lossType, maxCompletionLength: 9 });
-    const { epsilonLow, epsilonHigh } = tokenLosses[defaults.tokenLoss].bounds(defaults);
-    const level = defaults.importanceSamplingLevel;
+    const weights = tokenWeights(lengths.flat(), masked, { lossType: settings.loss_type, maxCompletionLength: 9 });
+    const numbers = policyLosses[settings.token_loss].numbers(settings);
+    const level = settings.importance_sampling_level;
     let next = 0;
     return {
       groups: made.map(({ prompt, completions }, g) => ({
@@ -111,9 +111,9 @@ describe("splitting the batch", () => {
       })),
       scoring: sampledScoring,
       loss: {
-        name: defaults.tokenLoss,
+        name: settings.token_loss,
         variant: { onPolicy: false, level, klEstimator: "k3", entropyBonus: true },
-        numbers: { ...defaultLossNumbers, beta: 0.1, epsilonLow, epsilonHigh, delta: 4 },
+        numbers: { ...defaultLossNumbers, ...numbers, beta: 0.1, delta: 4 },
       },
     };
   }

@@ -1,6 +1,7 @@
 /** Every family against transformers: hidden states of every layer, logits, loss and the gradient of every weight. */
 import { describe, expect, test } from "vitest";
-import { defaultLossNumbers, plainVariant } from "../../src/algorithms/algorithm.ts";
+import { plainVariant } from "../../src/algorithms/algorithm.ts";
+import { defaultLossNumbers } from "../../src/algorithms/index.ts";
 import { plainScoring } from "../../src/engine/engine.ts";
 import { Compute } from "../../src/engine/local/compute.ts";
 import { forwardBackward, runLanguage } from "../../src/engine/local/forward-backward.ts";

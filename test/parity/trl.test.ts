@@ -2,19 +2,18 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import {
-  type AdvantageName,
-  defaultLossNumbers,
-  type ImportanceSamplingLevel,
-  type LossType,
-  type PolicyLossName,
-  plainVariant,
-  type RewardScaling,
-} from "../../src/algorithms/algorithm.ts";
+import type { RewardScaling } from "../../src/algorithms/advantages.ts";
+import { type ImportanceSamplingLevel, plainVariant } from "../../src/algorithms/algorithm.ts";
 import { preferenceLoss } from "../../src/algorithms/dpo.ts";
 import { sequenceLogRatio } from "../../src/algorithms/gspo.ts";
-import { advantageEstimators, tokenLosses } from "../../src/algorithms/index.ts";
-import { tokenWeights } from "../../src/algorithms/token-weights.ts";
+import {
+  type AdvantageName,
+  advantageEstimators,
+  defaultLossNumbers,
+  type PolicyLossName,
+  policyLosses,
+} from "../../src/algorithms/index.ts";
+import { type LossType, tokenWeights } from "../../src/algorithms/token-weights.ts";
 import { interpret } from "../../src/compiler/interpret.ts";
 import type { Params } from "../../src/compiler/tensor.ts";
 import type { TensorData } from "../../src/core/tensor-data.ts";
@@ -135,19 +134,7 @@ function evaluate(o: Options, { tokenLoss, lossType }: LossChoice): Evaluated {
   const entropyWeights = tokenWeights(lengths, masked, { ...weightOptions, lossType: "bnpo" }).map(
     (weight) => o.entropy_coef * weight,
   );
-  const { epsilonLow, epsilonHigh } = tokenLosses[tokenLoss].bounds({
-    epsilon: o.epsilon,
-    epsilonHigh: o.epsilon_high,
-  });
-  const numbers = {
-    ...defaultLossNumbers,
-    beta: o.beta,
-    epsilonLow,
-    epsilonHigh,
-    delta: o.delta ?? Number.POSITIVE_INFINITY,
-    temperaturePositive: o.sapo_temperature_pos,
-    temperatureNegative: o.sapo_temperature_neg,
-  };
+  const numbers = { ...defaultLossNumbers, ...policyLosses[tokenLoss].numbers(o), beta: o.beta };
   const variant = {
     ...plainVariant,
     onPolicy: o.on_policy,
@@ -219,7 +206,7 @@ describe("losses", () => {
     expect(beyond.every((value) => value === 0)).toBe(true);
 
     const { tokenLoss } = choiceOf(options.loss_type);
-    const bounds = tokenLosses[tokenLoss].bounds({ epsilon: options.epsilon, epsilonHigh: options.epsilon_high });
+    const bounds = policyLosses[tokenLoss].bounds(options);
     const groups = [{ prompt: { text: "", tokenIds: new Int32Array(0), images: [] }, completions: found.completions }];
     const sums = sumPolicy(groups, found, { bounds, level: options.importance_sampling_level });
     const ours = policyMetrics([sums], options.beta > 0);
@@ -282,7 +269,7 @@ describe("advantages", () => {
   ];
 
   test.each(cases)("%s: %s, scaled by %s", (key, name, scaleRewards) => {
-    const advantages = advantageEstimators[name].advantages(groups, { scaleRewards, rewardWeights });
+    const advantages = advantageEstimators[name].advantages(groups, { scale_rewards: scaleRewards }, rewardWeights);
     expectClose(advantages.flat(), found[key], key);
   });
 });

@@ -1,6 +1,6 @@
 /** The real training loops over a LocalCore in this thread, on a golden checkpoint, with made-up questions and rewards. */
 
-import { type RolloutAlgorithmName, rolloutAlgorithms } from "../../src/algorithms/index.ts";
+import type { RolloutAlgorithmName } from "../../src/algorithms/index.ts";
 import type { Processor } from "../../src/core/processor.ts";
 import { integer, randomKey } from "../../src/core/random.ts";
 import type { Completion, Example, Prompt, RolloutResult, SamplingOptions } from "../../src/core/records.ts";
@@ -11,7 +11,13 @@ import type { Reward, WeightedReward } from "../../src/rewards/index.ts";
 import type { StepPosition, TrainingContext } from "../../src/train/context.ts";
 import { dpoStep } from "../../src/train/dpo.ts";
 import { rolloutStep } from "../../src/train/rollout.ts";
-import type { DpoSettings, OptimizerSettings, RolloutSettings, SftSettings } from "../../src/train/settings.ts";
+import {
+  type DpoSettings,
+  type OptimizerSettings,
+  type RolloutSettings,
+  rolloutSettings,
+  type SftSettings,
+} from "../../src/train/settings.ts";
 import { sftStep } from "../../src/train/sft.ts";
 import { goldenCase } from "../parity/golden.ts";
 
@@ -48,51 +54,22 @@ const optimiser: OptimizerSettings = {
 
 export const sft: SftSettings = { ...optimiser, kind: "sft", batch_size: 3, target: "answer" };
 
-export const grpo: RolloutSettings = {
+const rollout: Partial<RolloutSettings> = {
   ...optimiser,
-  kind: "grpo",
   prompts_per_step: 2,
   num_generations: 4,
   max_completion_length: 6,
   temperature: 0.9,
-  top_p: 1,
-  top_k: 0,
-  advantage: "group_relative",
-  scale_rewards: "group",
-  filter_groups: null,
-  token_loss: "clip",
-  loss_type: "grpo",
-  importance_sampling_level: "token",
-  beta: 0,
-  kl_estimator: "k3",
-  epsilon: 0.2,
-  epsilon_high: null,
-  delta: null,
-  sapo_temperature_pos: 1,
-  sapo_temperature_neg: 1.05,
-  num_iterations: 1,
-  steps_per_generation: 1,
-  mask_truncated_completions: false,
-  entropy_coef: 0,
 };
 
 /** The settings that make a kind of stage what it is, on the numbers above. */
 export function settingsOf(kind: RolloutAlgorithmName): RolloutSettings {
-  const { defaults } = rolloutAlgorithms[kind];
-  return {
-    ...grpo,
-    kind,
-    advantage: defaults.advantage,
-    scale_rewards: defaults.scaleRewards,
-    filter_groups: defaults.filterGroups ? { metric: "reward", max_resample: 2 } : null,
-    token_loss: defaults.tokenLoss,
-    loss_type: defaults.lossType,
-    importance_sampling_level: defaults.importanceSamplingLevel,
-    epsilon: defaults.epsilon,
-    epsilon_high: defaults.epsilonHigh,
-  };
+  const settings = rolloutSettings(kind, rollout);
+  const { filter_groups } = settings;
+  return { ...settings, filter_groups: filter_groups && { ...filter_groups, max_resample: 2 } };
 }
 
+export const grpo = settingsOf("grpo");
 export const drGrpo = settingsOf("dr_grpo");
 
 export const dpo: DpoSettings = { ...optimiser, kind: "dpo", batch_size: 3, beta: 0.1, rollouts: grpo };

@@ -27,6 +27,7 @@ export const phantom: Dataset = {
   description: "Phantom: generated 112x112 chest films with or without an opacity; every answer can be checked",
   licence: "Apache-2.0 (generated; shows no person)",
   obtain: "nothing to get: it is generated from the seed",
+  generated: true,
 
   load({ split, limit, seed = 0 }) {
     const name = splitName(split);

@@ -1,6 +1,7 @@
 /** Predicts a run's peak memory from the model's configuration and its largest step: no weight is read, nothing allocated. */
 
-import { defaultLossNumbers, plainVariant } from "../../algorithms/algorithm.ts";
+import { plainVariant } from "../../algorithms/algorithm.ts";
+import { defaultLossNumbers } from "../../algorithms/index.ts";
 import { programMemory } from "../../compiler/program-memory.ts";
 import { withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Program, Sizes } from "../../compiler/tensor.ts";

@@ -1,11 +1,7 @@
 /** The graph programs that train and score, one per block kind and direction; weights are inputs, so one serves all layers. */
-import {
-  defaultLossNumbers,
-  type TokenLossVariant,
-  type TokenTerms,
-  tokenColumns,
-} from "../../algorithms/algorithm.ts";
-import { type TokenLossName, tokenLosses } from "../../algorithms/index.ts";
+
+import { type TokenLossVariant, type TokenTerms, tokenColumns } from "../../algorithms/algorithm.ts";
+import { defaultLossNumbers, type TokenLossName, tokenLosses } from "../../algorithms/index.ts";
 import { tokenLossOf } from "../../algorithms/token-loss.ts";
 import { grad, vjp } from "../../compiler/grad.ts";
 import { cast, mul, sub, sum, takeAlongLastAxis } from "../../compiler/ops/index.ts";

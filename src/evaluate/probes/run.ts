@@ -1,7 +1,6 @@
 /** Runs probes: asks the plain questions and every variant once, then lets each probe measure. */
-import { UserError } from "../../core/errors.ts";
 import type { Example } from "../../core/records.ts";
-import { nearest } from "../../core/suggest.ts";
+import { requireNamed } from "../../core/suggest.ts";
 import type { Policy } from "../../engine/engine.ts";
 import { type AskOptions, askVariant } from "./ask.ts";
 import type { Asked } from "./asked.ts";
@@ -90,10 +89,6 @@ async function resultOf(
 
 /** The probes of these names, all for none; a UserError names the nearest. */
 export function findProbes(names: readonly string[]): readonly ProbeName[] {
-  const known = Object.keys(probes) as ProbeName[];
-  const unknown = names.find((name) => !Object.hasOwn(probes, name));
-  if (unknown === undefined) return names.length === 0 ? known : ([...new Set(names)] as ProbeName[]);
-  const near = nearest(unknown, known);
-  const hint = near === null ? "" : ` (did you mean "${near}"?)`;
-  throw new UserError(`unknown probe "${unknown}"${hint}; known probes: ${known.join(", ")}`);
+  const found = names.map((name) => requireNamed("probe", name, probes));
+  return found.length === 0 ? (Object.keys(probes) as ProbeName[]) : [...new Set(found)];
 }

@@ -1,6 +1,5 @@
 /** The protocols by name. */
-import { UserError } from "../../core/errors.ts";
-import { nearest } from "../../core/suggest.ts";
+import { requireNamed } from "../../core/suggest.ts";
 import { lmms } from "./lmms.ts";
 import { medevalkit } from "./medevalkit.ts";
 import { medvlthinker } from "./medvlthinker.ts";
@@ -15,8 +14,5 @@ export type ProtocolName = keyof typeof protocols;
 
 /** The protocol of that name; a UserError names the nearest. */
 export function findProtocol(name: string): Protocol {
-  if (Object.hasOwn(protocols, name)) return protocols[name as ProtocolName];
-  const near = nearest(name, Object.keys(protocols));
-  const hint = near === null ? "" : ` (did you mean "${near}"?)`;
-  throw new UserError(`unknown protocol "${name}"${hint}; known protocols: ${Object.keys(protocols).join(", ")}`);
+  return protocols[requireNamed("protocol", name, protocols)];
 }

@@ -4,15 +4,12 @@ import { findConcepts, type Mention } from "../../answers/concepts/find.ts";
 import { agreement, assertedConcepts, conceptF1, elements } from "../../answers/concepts/match.ts";
 import { UserError } from "../../core/errors.ts";
 import type { Completion, Evidence, Example } from "../../core/records.ts";
-import { readOptions } from "../options.ts";
-import type { Reward, RewardContext } from "../reward.ts";
+import { defineReward } from "../options.ts";
+import type { Reward } from "../reward.ts";
 import { givenText, referenceText, textOptions } from "./texts.ts";
 
-export const conceptsOptions = z.object(textOptions);
-
 /** In [0, 1]; null where the reference asserts no concept, 0 where the completion has no reasoning. */
-export function concepts(options: z.input<typeof conceptsOptions> = {}, context: RewardContext = {}): Reward {
-  const { of, reference } = readOptions("semantic", conceptsOptions, options);
+export const concepts = defineReward("semantic", z.object(textOptions), ({ of, reference }, context): Reward => {
   const { vocabulary, style = "think_answer" } = context;
   if (vocabulary === undefined) throw new UserError('reward "semantic": the scorer concepts needs a vocabulary');
 
@@ -47,7 +44,7 @@ export function concepts(options: z.input<typeof conceptsOptions> = {}, context:
       );
     },
   };
-}
+});
 
 function shifted(mention: Mention, by: number): Mention {
   return { ...mention, start: mention.start + by, end: mention.end + by };

@@ -1,22 +1,21 @@
 /** Semantic alignment by meaning: cosine between the reasoning and the reference under a sentence encoder. */
 import { z } from "zod";
 import { UserError } from "../../core/errors.ts";
-import { readOptions } from "../options.ts";
+import { defineReward } from "../options.ts";
 import type { Reward, RewardContext } from "../reward.ts";
 import { givenText, referenceText, textOptions } from "./texts.ts";
 
-export const embeddingOptions = z.object({
+const embeddingOptions = z.object({
   /** Folder of the encoder, as sentence-transformers exports it to ONNX. */
   encoder: z.string().min(1),
   ...textOptions,
 });
 
 /** In [-1, 1]; null where the example has no reference, 0 where the completion has no such text. */
-export async function embedding(
-  options: z.input<typeof embeddingOptions>,
-  context: RewardContext = {},
-): Promise<Reward> {
-  const { encoder: folder, of, reference } = readOptions("semantic", embeddingOptions, options);
+export const embedding = defineReward("semantic", embeddingOptions, make, ["encoder"]);
+
+async function make(options: z.output<typeof embeddingOptions>, context: RewardContext): Promise<Reward> {
+  const { encoder: folder, of, reference } = options;
   const { services, style = "think_answer" } = context;
   if (services === undefined) throw new UserError('reward "semantic": the scorer embedding needs an encoder to run');
   const encoder = await services.openEncoder(folder);

@@ -1,5 +1,7 @@
 /** Medical semantic alignment of the reasoning, by one of three scorers that can stand for each other. */
+import { z } from "zod";
 import { UserError } from "../../core/errors.ts";
+import { nameIn } from "../../core/fields.ts";
 import type { Reward, RewardContext } from "../reward.ts";
 import { concepts } from "./concepts.ts";
 import { embedding } from "./embedding.ts";
@@ -7,8 +9,14 @@ import { judge } from "./judge.ts";
 
 const scorers = { judge, embedding, concepts } as const;
 
+/** The options of all scorers, none of which every scorer has; each checks its own. */
+const options = z.object({
+  scorer: nameIn(scorers),
+  ...Object.assign({}, ...Object.values(scorers).map(({ options }) => options.partial().shape)),
+});
+
 /** Throws UserError where no scorer is named: none is a default, for each needs something else. */
-export async function semantic(options: object = {}, context: RewardContext = {}): Promise<Reward> {
+async function scored(options: object = {}, context: RewardContext = {}): Promise<Reward> {
   const { scorer, ...own } = options as { readonly scorer?: unknown };
   if (typeof scorer !== "string" || !Object.hasOwn(scorers, scorer)) {
     const names = Object.keys(scorers).join(", ");
@@ -18,3 +26,7 @@ export async function semantic(options: object = {}, context: RewardContext = {}
   }
   return scorers[scorer as keyof typeof scorers](own as never, context);
 }
+
+const paths = Object.values(scorers).flatMap((scorer) => scorer.paths);
+
+export const semantic = Object.assign(scored, { options, paths });

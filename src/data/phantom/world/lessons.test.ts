@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { phantomLessons } from "./lessons.ts";
 
-const lessons = await phantomLessons.load({ split: "train", limit: 2600, seed: 5, difficulty: 0.2 });
+const lessons = await phantomLessons.load({ split: "train", limit: 2600, seed: 5, own: { difficulty: 0.2 } });
 const by = (annotator: string) => lessons.filter(({ meta }) => meta["annotator"] === annotator);
 const sentences = (text = "") => text.split(/(?<=\.) /).length;
 

@@ -6,7 +6,7 @@ import { openVocabulary } from "../../../session/reward-services.ts";
 import { phantomReports } from "./reports.ts";
 import { phantomWorld } from "./world.ts";
 
-const options = { split: "train", limit: 400, seed: 3, difficulty: 0.2 };
+const options = { split: "train", limit: 400, seed: 3, own: { difficulty: 0.2 } };
 
 describe("phantom_reports", async () => {
   const texts = await phantomReports.load(options);

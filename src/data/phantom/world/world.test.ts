@@ -207,8 +207,9 @@ describe("the data set", () => {
 
   it.each([
     [{ split: "dev2" }, 'no split "dev2"; the splits are train, validation, test'],
-    [{ difficulty: 1.5 }, "difficulty must be from 0 to 1, got 1.5"],
-    [{ imageSize: 128 }, "image_size must be 112 or 224, got 128"],
+    [{ own: { difficulty: 1.5 } }, "difficulty must be a number of at least 0 and at most 1, got 1.5"],
+    [{ own: { image_size: 128 } }, "image_size must be 112 or 224, got 128"],
+    [{ own: { size: 128 } }, 'unknown option "size"; its own are difficulty, image_size'],
   ])("refuses %j", async (options, message) => {
     const failure = await phantomWorld.load({ limit: 1, ...options }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(UserError);

@@ -2,10 +2,12 @@
  * The phantom world as a data set: generated radiographs, CT and MR slices whose every fact is known. Seed, split and index
  * are the key of everything in an example, so no image and no subject is ever in two splits.
  */
+import * as z from "zod";
 import { UserError } from "../../../core/errors.ts";
+import { number } from "../../../core/fields.ts";
 import { fold, integer, type RandomKey, randomKey, uniform } from "../../../core/random.ts";
 import type { Example, Facts } from "../../../core/records.ts";
-import { type Dataset, splitName } from "../../dataset.ts";
+import { type Dataset, splitName, withOptions } from "../../dataset.ts";
 import { imagePoint } from "./canvas.ts";
 import { drawScene, poseOf } from "./draw.ts";
 import { type Question, questionAt } from "./questions.ts";
@@ -23,8 +25,18 @@ export interface WorldOptions {
   readonly imageSize: number;
 }
 
-export const IMAGE_SIZES = [112, 224] as const;
-export const DEFAULT_DIFFICULTY = 0.4;
+const IMAGE_SIZES = [112, 224] as const;
+const DEFAULT_DIFFICULTY = 0.4;
+
+/** What all data sets of the world may be told of their images; null is 0.4, and 112. */
+const options = {
+  difficulty: number({ min: 0, max: 1 }).nullable().default(null).describe("0 is easiest, 1 hardest; null is 0.4."),
+  image_size: z
+    .literal(IMAGE_SIZES, { error: IMAGE_SIZES.join(" or ") })
+    .nullable()
+    .default(null)
+    .describe("112 or 224 pixels a side; null is 112."),
+};
 
 /** A case: what is asked at an index of a split, of which scene, and the key of everything drawn. */
 export type WorldCase = ReturnType<typeof worldCase>;
@@ -47,34 +59,29 @@ export function worldDataset(
   { name, stream, description }: Pick<Dataset, "name" | "description"> & { readonly stream: string | null },
   make: (drawn: WorldCase, options: WorldOptions) => Example,
 ): Dataset {
-  return {
+  return withOptions(options, {
     name,
     description,
     licence: "Apache-2.0 (generated; shows no person)",
     obtain: "nothing to get: it is generated from the seed",
-    load(o) {
-      const { limit, seed = 0, difficulty = DEFAULT_DIFFICULTY, imageSize = IMAGE_SIZES[0] } = o;
-      const refuse = (what: string) => Promise.reject(new UserError(`dataset "${name}": ${what}`));
+    generated: true,
+    async load(o, own) {
+      const { limit, seed = 0 } = o;
+      const difficulty = own.difficulty ?? DEFAULT_DIFFICULTY;
+      const imageSize = own.image_size ?? IMAGE_SIZES[0];
       const split = splitName(o.split);
       const size = limit ?? sizes[split];
-      if (sizes[split] === undefined || size === undefined)
-        return refuse(`no split "${split}"; the splits are ${known()}`);
-      if (!(difficulty >= 0 && difficulty <= 1)) return refuse(`difficulty must be from 0 to 1, got ${difficulty}`);
-      if (!IMAGE_SIZES.some((side) => side === imageSize)) {
-        return refuse(`image_size must be ${IMAGE_SIZES.join(" or ")}, got ${imageSize}`);
+      if (sizes[split] === undefined || size === undefined) {
+        const known = Object.keys(sizes).join(", ");
+        throw new UserError(`dataset "${name}": no split "${split}"; the splits are ${known}`);
       }
       const cases = stream === null ? split : `${split} ${stream}`;
-      const examples = Array.from({ length: size }, (_, index) => {
+      return Array.from({ length: size }, (_, index) => {
         const example = make(worldCase(seed, cases, index, difficulty), { difficulty, imageSize });
         return { ...example, meta: { ...example.meta, split } };
       });
-      return Promise.resolve(examples);
     },
-  };
-}
-
-function known(): string {
-  return Object.keys(sizes).join(", ");
+  });
 }
 
 /** The example at an index of a split; any index from 0 on. */

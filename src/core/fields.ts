@@ -1,4 +1,4 @@
-/** Building blocks of recipe schemas: each says in words what it expects, which is what a user reads after "must be". */
+/** Building blocks of schemas that users write for: each says in words what it expects, which is what they read after "must be". */
 import * as z from "zod";
 
 interface Range {
@@ -28,6 +28,11 @@ export function text(what = "a text") {
 /** One of a few fixed texts. */
 export function oneOf<const T extends readonly [string, ...string[]]>(...values: T) {
   return z.enum(values, { error: values.length === 1 ? values[0] : `one of ${values.join(", ")}` });
+}
+
+/** One of the names of a table. */
+export function nameIn<const T extends object>(table: T) {
+  return oneOf(...(Object.keys(table) as [keyof T & string, ...(keyof T & string)[]]));
 }
 
 /** true or false. */

@@ -1,0 +1,34 @@
+/** A data set as a recipe names it: keys that all data sets have, then those of the set's own, which follow from the table. */
+import * as z from "zod";
+import { mapping, oneOf, text, whole } from "../core/fields.ts";
+import { type Dataset, datasets } from "../data/index.ts";
+
+const common = (split: string, ...names: readonly string[]) => ({
+  name: oneOf(...(names as [string, ...string[]])).describe("Name of a data set; viva data list shows them."),
+  path: text("a folder, a file or an id of the Hub").nullable().default(null).describe("Where its files are, if any."),
+  revision: text("a branch, tag or commit").nullable().default(null).describe("Of a data set on the Hub."),
+  split: text("the name of a split").default(split),
+  limit: whole({ min: 1 }).nullable().default(null).describe("Use this many examples; null uses all."),
+  seed: whole({ min: 0 }).nullable().default(null).describe("Chooses or generates examples; null is the recipe's."),
+});
+
+type Common = ReturnType<typeof mapping<ReturnType<typeof common>>>;
+
+/** Told apart by the name; `split` is the default. */
+export function datasetSchema(split: string) {
+  const [first, ...others] = [...namesByOptions()].map(
+    ([own, names]) => mapping({ ...common(split, ...names), ...own }) as unknown as Common,
+  );
+  return z.discriminatedUnion("name", [first!, ...others]);
+}
+
+const none: z.ZodRawShape = {};
+
+/** Data sets that share their options share an alternative. */
+function namesByOptions(): ReadonlyMap<z.ZodRawShape, readonly string[]> {
+  const names = new Map<z.ZodRawShape, string[]>();
+  for (const [name, { options = none }] of Object.entries<Dataset>(datasets)) {
+    names.set(options, [...(names.get(options) ?? []), name]);
+  }
+  return names;
+}
