@@ -76,7 +76,9 @@ async function lookOver(recipeFile: string | undefined, options: TrainOptions, s
     if (options.json) console.log(JSON.stringify(found));
     else for (const line of describePreflight(found)) console.log(line);
   }
-  console.log(options.json ? JSON.stringify({ memory: data.memory.plan }) : describePlan(data.memory));
+  const { memory } = data;
+  if (memory === null) return;
+  console.log(options.json ? JSON.stringify({ memory: memory.plan }) : describePlan(memory));
 }
 
 function checkDryRun({ dryRun, prompts, checkpoint, run, resume, preflightOnly }: TrainCommandOptions): void {

@@ -55,7 +55,7 @@ export async function trainRecipe(
   const stages = planStages(recipe, session);
   const total = stages.reduce((sum, { steps }) => sum + steps, 0);
   const evaluations: StepEvaluation[] = [];
-  if (dryStepWanted(recipe, total)) await dryStep(session, recipe);
+  if (dryStepWanted(recipe, session, total)) await dryStep(session, recipe);
   const checkpoint = o.resume ? await restore(session, run, o.reporter) : null;
   let step = checkpoint?.step ?? 0;
   const earlierUpdates = updatesUntil(stages, step);
@@ -110,7 +110,7 @@ function reportData({ skipped, preflight, memory }: Session, run: Run, reporter:
     reporter.message(found!);
     for (const line of dropped) reporter.warn(line);
   }
-  reporter.message(describePlan(memory));
+  if (memory !== null) reporter.message(describePlan(memory));
 }
 
 /** Work whose failure is an event of the run; being asked to stop is none. */

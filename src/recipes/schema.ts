@@ -4,6 +4,7 @@ import type { RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
 import { devices } from "../core/device.ts";
 import { nearest } from "../core/suggest.ts";
+import { engineNames } from "../engine/index.ts";
 import { alarmsSchema } from "./alarms.ts";
 import { flag, mapping, number, oneOf, text, whole } from "./fields.ts";
 import { stageSchema } from "./stages.ts";
@@ -56,7 +57,7 @@ const model = mapping({
 });
 
 const engine = mapping({
-  backend: oneOf("local").default("local"),
+  backend: oneOf(...engineNames).default("local"),
   device: oneOf(...devices)
     .default("cpu")
     .describe("Where the model is computed; viva doctor shows which devices work."),
