@@ -14,11 +14,14 @@ import { describePreflight } from "../session/preflight.ts";
 import { describePlan } from "../session/run-memory.ts";
 import type { Session } from "../session/session.ts";
 import type { Alarm } from "../train/alarms/index.ts";
+import type { SkippedExample } from "../train/batches.ts";
 import { nonFinite, type TrainingContext } from "../train/context.ts";
 import { dpoStep } from "../train/dpo.ts";
+import type { RewardEvent } from "../train/reward-log.ts";
 import { rolloutStep } from "../train/rollout.ts";
 import { type RolloutRecord, rolloutRecord, tokenRecord } from "../train/rollout-records.ts";
 import { sftStep } from "../train/sft.ts";
+import { singleTurn } from "../train/single-turn.ts";
 import { dryStep, dryStepWanted } from "./dry-step.ts";
 import { type PlannedStage, planStages, updatesUntil } from "./planned-stages.ts";
 import { openStageAlarms, reportAlarms } from "./run-alarms.ts";
@@ -146,7 +149,7 @@ function stageContext(
   reporter: Reporter,
   step: () => number,
 ): TrainingContext {
-  return {
+  const shared = {
     engine: session.engine,
     processor: session.processor,
     examples: session.train,
@@ -155,15 +158,16 @@ function stageContext(
     stage: index,
     steps,
     onBadImage: recipe.data.on_bad_image,
-    onSkip: (skipped) => {
+    onSkip: (skipped: SkippedExample) => {
       run.events.append({ event: "example_skipped", step: step(), stage: name, ...skipped });
       reporter.warn(`example "${skipped.example_id}" skipped: ${skipped.reason}`);
     },
-    onRewardEvent: ({ event, ...record }) => {
+    onRewardEvent: ({ event, ...record }: RewardEvent) => {
       run.events.append({ event, step: step(), stage: name, ...record });
       reporter.warn([event, ...Object.values(record)].join(" "));
     },
   };
+  return { ...shared, collect: singleTurn(shared) };
 }
 
 async function trainStep(

@@ -13,6 +13,7 @@ import { dpoStep } from "../../src/train/dpo.ts";
 import { rolloutStep } from "../../src/train/rollout.ts";
 import type { DpoSettings, OptimizerSettings, RolloutSettings, SftSettings } from "../../src/train/settings.ts";
 import { sftStep } from "../../src/train/sft.ts";
+import { singleTurn } from "../../src/train/single-turn.ts";
 import { goldenCase } from "../parity/golden.ts";
 
 const golden = goldenCase("grouped_tied");
@@ -157,7 +158,7 @@ export async function trajectory({
   });
   try {
     core.freezeReference(settings.kind !== "sft" && settings.beta > 0);
-    const context: TrainingContext = {
+    const shared = {
       engine: engineOver(core, answers, stopTokenIds),
       processor,
       examples,
@@ -167,7 +168,8 @@ export async function trajectory({
       steps,
       onBadImage: "error",
       onSkip: () => {},
-    };
+    } as const;
+    const context: TrainingContext = { ...shared, collect: singleTurn(shared) };
     const even = { reward: evenTokens, weight: 1 };
     const rewards = weight === 0 ? [even] : [even, { reward: rises, weight }];
     const points: Point[] = [];
