@@ -87,6 +87,9 @@ async function serveOpened(
   signal: AbortSignal,
 ): Promise<void> {
   const { engine, processor } = opened;
+  const { decode } = engine;
+  if (decode === undefined)
+    throw new UserError("serve: this engine answers whole batches alone, so it cannot be served");
   const name = o.modelName ?? basename(resolve(checkpoint.replace(/@[^@/]*$/, "")));
   const ended = new AbortController();
   let fatal: unknown = null;
@@ -100,7 +103,7 @@ async function serveOpened(
       fingerprint: await fingerprintOf(opened, [o.device, o.version]),
       contextLength: engine.contextLength,
       processor,
-      engine,
+      engine: { decode },
     },
     limits: {
       maxQueue: o.maxQueue,

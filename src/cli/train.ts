@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { messageOf, UserError } from "../core/errors.ts";
+import { openObservers } from "../pipeline/observers/index.ts";
 import { type TrainResult, trainRecipe } from "../pipeline/train-recipe.ts";
 import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
 import { environment } from "../runs/environment.ts";
@@ -76,7 +77,9 @@ async function lookOver(recipeFile: string | undefined, options: TrainOptions, s
     if (options.json) console.log(JSON.stringify(found));
     else for (const line of describePreflight(found)) console.log(line);
   }
-  console.log(options.json ? JSON.stringify({ memory: data.memory.plan }) : describePlan(data.memory));
+  const { memory } = data;
+  if (memory === null) return;
+  console.log(options.json ? JSON.stringify({ memory: memory.plan }) : describePlan(memory));
 }
 
 function checkDryRun({ dryRun, prompts, checkpoint, run, resume, preflightOnly }: TrainCommandOptions): void {
@@ -125,7 +128,8 @@ async function trainIn(
     const content = { recipeYaml: resolvedYaml(session.recipe, session.notes), environment: environment(files) };
     const run = o.resume ? openRun(folder) : createRun(folder, content);
     try {
-      return await trainRecipe(session.recipe, session, run, o);
+      const observers = openObservers({ run, reporter: o.reporter });
+      return await trainRecipe(session.recipe, session, run, { ...o, observers });
     } finally {
       run.close();
     }

@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import type { Prompt } from "../core/records.ts";
-import { modelOf } from "../engine/local/local-core.ts";
+import { modelOf } from "../engine/local/local-model.ts";
 import { openModel } from "../models/index.ts";
 import { decodingWork, trainingOperations } from "./model-work.ts";
 

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { freemem, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { MemoryPart } from "../engine/local/memory-plan.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { estimateMemory } from "../session/session.ts";
 import type { SourceOptions } from "../session/sources.ts";
@@ -21,7 +20,7 @@ export interface RecipeDoctor {
     readonly num_generations: number;
     readonly completion_tokens: number;
   };
-  readonly parts_gb: Readonly<Record<MemoryPart, number>>;
+  readonly parts_gb: Readonly<Record<string, number>>;
   readonly total_gb: number;
   /** What the machine has, or the container allows; and what no program uses now. */
   readonly available_gb: number;
@@ -50,7 +49,7 @@ export async function examineRecipe(recipe: Recipe, o: SourceOptions = {}): Prom
         num_generations: step.numGenerations,
         completion_tokens: step.completionTokens,
       },
-      parts_gb: Object.fromEntries(parts) as Record<MemoryPart, number>,
+      parts_gb: Object.fromEntries(parts),
       total_gb: plan.total / 1e9,
       available_gb: available / 1e9,
       free_gb: freemem() / 1e9,

@@ -13,13 +13,16 @@ export interface LogProbOptions extends Pick<SamplingOptions, "temperature" | "t
 /** The model's own softmax. */
 export const plainScoring: LogProbOptions = { temperature: 1, topP: 1, topK: 0, allowVisionTokens: true };
 
+/** One number for every token of a completion, or as many as it has tokens, in their order. */
+export type TokenValues = number | Float32Array;
+
 export interface TrainingCompletion {
   readonly tokenIds: Int32Array;
-  /** Weight of each token's loss. */
-  readonly weight: number;
-  readonly advantage: number;
+  /** Weight of each token's loss; 0 where a token is given and not learned from. */
+  readonly weight: TokenValues;
+  readonly advantage: TokenValues;
   /** Weight of each token's entropy, which a loss with an entropy bonus subtracts; absent: 0. */
-  readonly entropyWeight?: number;
+  readonly entropyWeight?: TokenValues;
   /** Needed unless the batch is on-policy. */
   readonly oldLogProbs?: Float32Array;
   /** Needed when the loss has a KL term. */
@@ -110,6 +113,8 @@ export interface TrainingEngine {
   /** Most tokens that a prompt and its completion may have together. */
   readonly contextLength: number;
   readonly policy: Policy;
+  /** Completions for callers that come and go, as a server has them; absent where the engine samples whole batches alone. */
+  readonly decode?: LivePolicy["decode"];
   /** The frozen copy that KL terms compare with; null until `freezeReference`. */
   readonly reference: Pick<Policy, "logProbs"> | null;
   /** Adds the batch's gradient to what earlier calls left since the last `optimStep`. */
@@ -117,11 +122,11 @@ export interface TrainingEngine {
   optimStep(o: OptimStep): Promise<OptimResult>;
   /** Makes the current weights the reference, or drops it. */
   freezeReference(keep: boolean): Promise<void>;
-  /** Forgets the optimiser's moments: a new stage starts fresh. */
+  /** Forgets the optimiser's moments and gradients that were left: a new stage starts fresh. */
   resetOptimizer(): Promise<void>;
   /** Writes weights in Hugging Face layout, and with `training` what an exact resume needs besides. */
   save(folder: string, o: { readonly training: boolean }): Promise<void>;
-  /** Restores what `save` with `training` wrote. */
+  /** Restores what `save` with `training` wrote; gradients that were left are forgotten. */
   load(folder: string): Promise<void>;
   close(): Promise<void>;
 }

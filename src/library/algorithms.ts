@@ -1,15 +1,19 @@
 /** viva-rl/algorithms: advantages, token weights and the named sets of defaults; plain functions over numbers. */
-export { groupRelativeAdvantages, hasZeroSpread } from "../algorithms/advantages.ts";
+export { groupRelativeAdvantages, hasZeroSpread, type RewardScaling } from "../algorithms/advantages.ts";
 export {
   type AdvantageEstimator,
-  type AdvantageOptions,
-  defaultLossNumbers,
+  defineAdvantage,
+  defineTokenLoss,
   type GroupRewards,
-  type LossType,
   plainVariant,
-  type RewardScaling,
-  type RolloutAlgorithm,
   type ScoredGroup,
+  type TokenLossVariant,
 } from "../algorithms/algorithm.ts";
-export { advantageEstimators, rolloutAlgorithms, tokenLosses } from "../algorithms/index.ts";
-export { type TokenWeightOptions, tokenWeights } from "../algorithms/token-weights.ts";
+export {
+  advantageEstimators,
+  defaultLossNumbers,
+  rolloutAlgorithms,
+  type TokenLossNumbers,
+  tokenLosses,
+} from "../algorithms/index.ts";
+export { type LossType, type TokenWeightOptions, tokenWeights } from "../algorithms/token-weights.ts";

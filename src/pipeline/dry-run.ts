@@ -14,6 +14,7 @@ import { withRanks } from "../train/dpo.ts";
 import { withAdvantages } from "../train/rollout.ts";
 import { type RolloutRecord, rolloutRecord } from "../train/rollout-records.ts";
 import { sampleGroups, samplingOptions } from "../train/sampling.ts";
+import { singleTurn } from "../train/single-turn.ts";
 import { type PlannedStage, planStages } from "./planned-stages.ts";
 
 export interface DryRun {
@@ -111,7 +112,7 @@ async function sampleStage(
   const position = { index: 0, step: start + 1 };
   const weighted = rewardsAt(rewards, 0);
   const told: DryWarning[] = [];
-  const context = {
+  const shared = {
     ...{ engine, processor, prompt, steps, stage: index, seed: recipe.seed, examples: session.train },
     onBadImage: recipe.data.on_bad_image,
     onSkip: (skipped: { readonly example_id: string; readonly reason: string }) => {
@@ -121,6 +122,7 @@ async function sampleStage(
       told.push({ reward, message: event, hint: Object.values(record).join(" ") });
     },
   };
+  const context = { ...shared, collect: singleTurn(shared) };
   const plan = { sampling: samplingOptions(generation, recipe.seed, position.step), count: prompts, filter: null };
   const { groups: samples } = await sampleGroups(context, plan, weighted, position);
   const learnsFromPairs = isPreference(stage) || isSupervised(stage);

@@ -11,8 +11,9 @@ import type { Session } from "../session/session.ts";
 /** From so many steps on one more micro-batch costs next to nothing. */
 const CHEAP_FROM_STEPS = 20;
 
-export function dryStepWanted({ engine: { dry_step } }: Recipe, steps: number): boolean {
-  return dry_step === "auto" ? steps >= CHEAP_FROM_STEPS : dry_step;
+/** Of itself only where the run takes memory of this machine. */
+export function dryStepWanted({ engine: { dry_step } }: Recipe, { memory }: Session, steps: number): boolean {
+  return dry_step === "auto" ? memory !== null && steps >= CHEAP_FROM_STEPS : dry_step;
 }
 
 /**

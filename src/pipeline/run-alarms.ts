@@ -4,7 +4,6 @@ import type { Recipe } from "../recipes/schema.ts";
 import type { ScheduledReward } from "../rewards/index.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import type { Metrics } from "../runs/metrics.ts";
-import type { Reporter } from "../runs/reporter.ts";
 import type { Run } from "../runs/run-folder.ts";
 import {
   type Alarm,
@@ -16,6 +15,7 @@ import {
   watchedRewards,
 } from "../train/alarms/index.ts";
 import type { RolloutRecord } from "../train/rollout-records.ts";
+import type { At, RunEvent } from "./observers/observer.ts";
 
 /** A watch that has seen the stage's steps up to `step`; null where nothing is watched: no alarms, or no rewards. */
 export function openStageAlarms(
@@ -48,23 +48,12 @@ function* recordedSteps(run: Run, start: number, end: number): Generator<Observe
   }
 }
 
-/** Writes what began or ceased to ring into the record, and tells it. */
-export function reportAlarms(
-  alarms: readonly Alarm[],
-  run: Run,
-  reporter: Reporter,
-  at: { readonly step: number; readonly stage: string },
-): void {
-  for (const { event, rule, subject, value, settings, evidence, message, advice } of alarms) {
+/** What began or ceased to ring, as events of the run. */
+export function alarmEvents(alarms: readonly Alarm[], at: At): readonly RunEvent[] {
+  return alarms.map(({ event, rule, subject, value, settings, evidence, message, advice }) => {
     const about = subject === null ? {} : { subject };
-    const name = subject === null ? rule : `${rule} (${subject})`;
-    if (event === "alarm_cleared") {
-      run.events.append({ event, ...at, rule, ...about, value, clear: settings.clear });
-      reporter.message(`step ${at.step}: alarm ${name} cleared`);
-      continue;
-    }
+    if (event === "alarm_cleared") return { event, ...at, rule, ...about, value, clear: settings.clear };
     const { threshold, window } = settings;
-    run.events.append({ event, ...at, rule, ...about, threshold, value, window, evidence, message, advice });
-    reporter.warn(`step ${at.step}: alarm ${name}: ${message}. ${advice}`);
-  }
+    return { event, ...at, rule, ...about, threshold, value, window, evidence, message, advice };
+  });
 }

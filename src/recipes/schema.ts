@@ -5,6 +5,7 @@ import type { PromptName } from "../answers/prompts.ts";
 import { devices } from "../core/device.ts";
 import { flag, mapping, number, oneOf, text, whole } from "../core/fields.ts";
 import { nearest } from "../core/suggest.ts";
+import { engineNames } from "../engine/index.ts";
 import { alarmsSchema } from "./alarms.ts";
 import { datasetSchema } from "./datasets.ts";
 import { stageSchema } from "./stages.ts";
@@ -57,7 +58,7 @@ const model = mapping({
 });
 
 const engine = mapping({
-  backend: oneOf("local").default("local"),
+  backend: oneOf(...engineNames).default("local"),
   device: oneOf(...devices)
     .default("cpu")
     .describe("Where the model is computed; viva doctor shows which devices work."),

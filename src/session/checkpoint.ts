@@ -5,8 +5,9 @@ import { type PromptName, type PromptStyle, promptStyle } from "../answers/promp
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
-import { type ImageLimits, type QuantizedKind, quantizedBits } from "../engine/local/local-core.ts";
-import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
+import { type ImageLimits, type QuantizedKind, quantizedBits } from "../engine/backend.ts";
+import type { TrainingEngine } from "../engine/engine.ts";
+import { engines } from "../engine/index.ts";
 import { type AdapterConfig, isAdapterFolder, readAdapterConfig } from "../models/adapter-files.ts";
 import { openProcessor } from "../models/index.ts";
 import { loadRecipe } from "../recipes/load.ts";
@@ -37,7 +38,7 @@ export interface OpenCheckpointOptions extends SourceOptions {
 export type { PromptName } from "../answers/prompts.ts";
 
 export interface OpenedCheckpoint {
-  readonly engine: LocalEngine;
+  readonly engine: TrainingEngine;
   readonly processor: Processor;
   readonly prompt: PromptStyle;
   /** The model or adapter folder that was opened. */
@@ -64,7 +65,7 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
   const files = existsSync(join(folder, "tokenizer.json")) ? folder : base;
   const limits = o.imageLimits ?? (recipe === null ? {} : imageLimits(recipe));
   const processor = await openProcessor(base, limits, files);
-  const engine = await openLocalEngine(
+  const engine = await engines.local.open(
     {
       modelFolder: base,
       initialise: "pretrained",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { UserError } from "../core/errors.ts";
-import type { LocalEngineOptions } from "../engine/local/local-core.ts";
+import type { EngineOptions } from "../engine/backend.ts";
 import { planMemory } from "../engine/local/memory-plan.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import type { PreflightReport } from "./preflight.ts";
@@ -18,7 +18,7 @@ Object.assign(config, { hidden_size: 384, num_attention_heads: 6, num_key_value_
 config.vision_config.hidden_size = 384;
 writeFileSync(join(modelFolder, "config.json"), JSON.stringify(config));
 
-const options: LocalEngineOptions = {
+const options: EngineOptions = {
   ...{ modelFolder, initialise: "random", seed: 1, freeze: [], threads: 1, microBatchTokens: 2048, rows: 64 },
 };
 const step = {
@@ -27,7 +27,7 @@ const step = {
 const lora = { r: 8, lora_alpha: 16, target_modules: "all-linear" };
 
 test("every option moves the part that it is about, in the right direction", () => {
-  const plan = (o: Partial<LocalEngineOptions> = {}, change: Partial<typeof step> = {}) =>
+  const plan = (o: Partial<EngineOptions> = {}, change: Partial<typeof step> = {}) =>
     planMemory({ ...options, ...o }, { ...step, ...change });
   const whole = plan();
   expect(whole.total).toBe(Object.values(whole.parts).reduce((a, b) => a + b));
@@ -52,16 +52,16 @@ test("a run that does not fit is refused with what would help, before anything i
   const data = {
     ...{ prompt_tokens_max: 80, image_tokens_max: 16, longest: { example_id: "a", tokens: 144 } },
   } as PreflightReport;
-  const { total } = planRun(recipe, options, data, 1e12).plan;
-  const fitting = planRun(recipe, options, data, total);
+  const { total } = planRun(recipe, planMemory, options, data, 1e12).plan;
+  const fitting = planRun(recipe, planMemory, options, data, total);
   expect(fitting).toMatchObject({ fits: true, changes: [], together: null, stage: "stages.1 (grpo)" });
   expect(() => requireMemory(fitting)).not.toThrow();
-  const { fits, plan, changes, together } = planRun(recipe, options, data, 0.9 * total);
+  const { fits, plan, changes, together } = planRun(recipe, planMemory, options, data, 0.9 * total);
   expect([fits, plan.total]).toEqual([false, total]);
   const totals = changes.map((change) => change.total);
   expect(totals).toEqual([...totals].sort((a, b) => a - b));
   expect(together).toBeLessThan(totals[0]!);
-  const refused = () => requireMemory(planRun(recipe, options, data, 0.9 * total));
+  const refused = () => requireMemory(planRun(recipe, planMemory, options, data, 0.9 * total));
   expect(refused).toThrow(UserError);
   expect(refused).toThrow(
     /would take about \d.*GB of memory \(.*weights .*\), and .* are there; alone would bring it down: .*engine\.micro_batch_tokens: 1024 \(.*; together: \d/,

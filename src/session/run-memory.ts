@@ -1,8 +1,7 @@
 /** The memory that a recipe's largest step will take, told and checked before anything is allocated. */
 import { totalmem } from "node:os";
 import { UserError } from "../core/errors.ts";
-import type { LocalEngineOptions } from "../engine/local/local-core.ts";
-import { type LargestStep, type MemoryPlan, planMemory } from "../engine/local/memory-plan.ts";
+import type { EngineBackend, EngineOptions, LargestStep, MemoryPlan } from "../engine/backend.ts";
 import type { Recipe, Stage } from "../recipes/schema.ts";
 import { isPreference, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
 import type { PreflightReport } from "./preflight.ts";
@@ -28,10 +27,11 @@ export interface MemoryChange {
   readonly total: number;
 }
 
-/** The plan of the stage that needs most. */
+/** The plan of the stage that needs most, by the engine's own reckoning. */
 export function planRun(
   recipe: Recipe,
-  options: LocalEngineOptions,
+  planMemory: NonNullable<EngineBackend["planMemory"]>,
+  options: EngineOptions,
   data: PreflightReport,
   available = availableBytes(),
 ): RunMemory {
@@ -39,7 +39,7 @@ export function planRun(
     stage: `stages.${i} (${stage.kind})`,
     step: largestStep(stage, data),
   }));
-  const planWith = (o: Partial<LocalEngineOptions>) => {
+  const planWith = (o: Partial<EngineOptions>) => {
     const plans = steps.map((at) => ({ ...at, plan: planMemory({ ...options, ...o }, at.step) }));
     return plans.reduce((a, b) => (b.plan.total > a.plan.total ? b : a));
   };
@@ -58,7 +58,7 @@ export function planRun(
   };
 }
 
-function possibleChanges({ model, engine }: Recipe): readonly { change: string; o: Partial<LocalEngineOptions> }[] {
+function possibleChanges({ model, engine }: Recipe): readonly { change: string; o: Partial<EngineOptions> }[] {
   const halved = Math.max(1, Math.floor(engine.micro_batch_tokens / 2));
   const rows = Math.ceil(engine.rows / 4);
   const lora = { lora: fewAdapters, freeze: [] };

@@ -2,9 +2,9 @@ import { encodeOptions, opensThought, type PromptStyle, promptStyle } from "../a
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
-import type { ImageLimits, LocalEngineOptions } from "../engine/local/local-core.ts";
-import { quantizedBits } from "../engine/local/local-core.ts";
-import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
+import { type EngineOptions, type ImageLimits, quantizedBits } from "../engine/backend.ts";
+import type { TrainingEngine } from "../engine/engine.ts";
+import { engines } from "../engine/index.ts";
 import { openProcessor } from "../models/index.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength, isPreference } from "../recipes/stage-kinds.ts";
@@ -32,8 +32,8 @@ export interface RunData {
   readonly skipped: readonly SkippedExample[];
   /** What was found in the data, a report for each set. */
   readonly preflight: readonly PreflightReport[];
-  /** What the run's largest step will take. */
-  readonly memory: RunMemory;
+  /** What the run's largest step will take of this machine; null where the engine computes elsewhere. */
+  readonly memory: RunMemory | null;
   /** By stage; empty for stages that sample nothing. */
   readonly rewards: readonly (readonly ScheduledReward[])[];
   /** By stage; empty for stages that read no file of pairs. */
@@ -46,7 +46,7 @@ export interface RunData {
 export interface Session extends RunData {
   /** The recipe that was opened, with what it takes from the Hub pinned to commits. */
   readonly recipe: Recipe;
-  readonly engine: LocalEngine;
+  readonly engine: TrainingEngine;
   /** Content hashes for the run's recipe.yaml. */
   readonly notes: Readonly<Record<string, string>>;
 }
@@ -60,12 +60,18 @@ export async function openData(recipe: Recipe, runFolder: string, o: SourceOptio
   return openFittingData(local, runFolder);
 }
 
-/** The memory that a recipe's largest step will take, whether or not it is there; reads what `openData` reads. */
+/**
+ * The memory that a recipe's largest step will take, whether or not it is there; reads what `openData` reads. UserError
+ * where the recipe's engine computes elsewhere.
+ */
 export async function estimateMemory(recipe: Recipe, runFolder: string, o: SourceOptions = {}): Promise<RunMemory> {
   const { local } = await locateRecipe(recipe, o);
   const data = await openLocalData(local, runFolder);
   await data.close();
-  return data.memory;
+  if (data.memory !== null) return data.memory;
+  throw new UserError(
+    `engine.backend: ${recipe.engine.backend} computes elsewhere, so this machine's memory has no plan`,
+  );
 }
 
 /** Opens all that the recipe names, as `openData` does, and the engine. */
@@ -73,7 +79,7 @@ export async function openSession(asked: Recipe, runFolder: string, o: SourceOpt
   const { local: recipe, pinned } = await locateRecipe(asked, o);
   const data = await openFittingData(recipe, runFolder);
   try {
-    const engine = await openLocalEngine(engineOptions(recipe), data.processor);
+    const engine = await engines[recipe.engine.backend].open(engineOptions(recipe), data.processor);
     const close = async () => {
       await engine.close();
       await data.close();
@@ -93,7 +99,7 @@ export async function openSession(asked: Recipe, runFolder: string, o: SourceOpt
 async function openFittingData(recipe: Recipe, runFolder: string): Promise<RunData> {
   const data = await openLocalData(recipe, runFolder);
   try {
-    requireMemory(data.memory);
+    if (data.memory !== null) requireMemory(data.memory);
     return data;
   } catch (error) {
     await data.close();
@@ -120,7 +126,9 @@ async function openLocalData(recipe: Recipe, runFolder: string): Promise<RunData
   try {
     const loaded = { train, evaluation, pairs, evaluationLength: evaluationLength(recipe) };
     const checked = await checkData(recipe, { processor, prompt, thinkOpened, ...loaded });
-    const memory = planRun(recipe, engineOptions(recipe), checked.preflight[0]!);
+    const { planMemory } = engines[recipe.engine.backend];
+    const memory =
+      planMemory === undefined ? null : planRun(recipe, planMemory, engineOptions(recipe), checked.preflight[0]!);
     return { processor, prompt, rewards, ...checked, memory, close };
   } catch (error) {
     await close();
@@ -128,7 +136,7 @@ async function openLocalData(recipe: Recipe, runFolder: string): Promise<RunData
   }
 }
 
-function engineOptions(recipe: Recipe): LocalEngineOptions {
+function engineOptions(recipe: Recipe): EngineOptions {
   const { model, engine } = recipe;
   return {
     modelFolder: model.path,

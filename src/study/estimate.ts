@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { evaluatePolicy } from "../evaluate/index.ts";
+import type { RunObserver } from "../pipeline/observers/observer.ts";
 import { trainRecipe } from "../pipeline/train-recipe.ts";
 import { resolvedYaml } from "../recipes/load.ts";
 import type { Recipe, Stage } from "../recipes/schema.ts";
 import { evaluationLength, needsOf, stepsOf } from "../recipes/stage-kinds.ts";
 import { environment } from "../runs/environment.ts";
-import type { Reporter } from "../runs/reporter.ts";
 import { createRun } from "../runs/run-folder.ts";
 import { openSession, type Session } from "../session/session.ts";
 import type { PlannedRun } from "./plan.ts";
@@ -140,13 +140,13 @@ export async function timeStage(whole: Recipe, stage: Stage, signal: AbortSignal
   };
   const folder = mkdtempSync(join(tmpdir(), "viva-timing-"));
   const clock: number[] = [performance.now()];
-  const reporter: Reporter = { step: () => clock.push(performance.now()), message() {}, warn() {}, close() {} };
+  const stopwatch: RunObserver = { step: () => void clock.push(performance.now()) };
   try {
     const session = await openSession(recipe, folder);
     try {
       const run = createRun(folder, { recipeYaml: resolvedYaml(recipe), environment: environment([]) });
       try {
-        await trainRecipe(recipe, session, run, { reporter, resume: false, signal });
+        await trainRecipe(recipe, session, run, { observers: [stopwatch], resume: false, signal });
       } finally {
         run.close();
       }

@@ -5,6 +5,7 @@ import type { Example } from "../core/records.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import type { SkippedExample } from "./batches.ts";
+import type { CollectRollouts } from "./collect.ts";
 import type { RewardEvent } from "./reward-log.ts";
 
 export interface TrainingContext {
@@ -19,6 +20,8 @@ export interface TrainingContext {
   readonly steps: number;
   readonly onBadImage: "error" | "skip";
   readonly onSkip: (skipped: SkippedExample) => void;
+  /** Where the rollouts of stages that sample come from. */
+  readonly collect: CollectRollouts;
   /** A line for events.jsonl that a reward wants kept, such as a scorer that failed. */
   readonly onRewardEvent?: (record: RewardEvent) => void;
 }

@@ -9,9 +9,10 @@ import { plainScoring, type TokenScores, type TrainingGroup } from "../engine/en
 import { rewardsAt, type ScheduledReward } from "../rewards/index.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { batchAt, encodeExamples } from "./batches.ts";
+import type { ScoredSample } from "./collect.ts";
 import { mean, type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { completionMetrics, rewardMetrics, timeMetrics, weightMetrics } from "./rollout.ts";
-import { type ScoredSample, sampleGroups, samplingOptions } from "./sampling.ts";
+import { sampleGroups, samplingOptions } from "./sampling.ts";
 import { type DpoSettings, optimiserAt } from "./settings.ts";
 
 /** Two whole assistant turns, without the end-of-turn token, and which is better. */

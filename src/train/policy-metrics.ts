@@ -2,6 +2,7 @@
 import type { ImportanceSamplingLevel, RatioBounds } from "../algorithms/algorithm.ts";
 import { sequenceLogRatio } from "../algorithms/gspo.ts";
 import type { ForwardBackwardResult, TrainingGroup } from "../engine/engine.ts";
+import { atToken } from "../engine/token-values.ts";
 import type { Metrics } from "../runs/metrics.ts";
 
 /** Sums over the tokens that count (weight above 0), so that the mini-batches of a pass add up. */
@@ -30,6 +31,8 @@ export function sumPolicy(
     const own = logProbs[i]!;
     const shared = o.level === "sequence" ? sequenceLogRatio(own, oldLogProbs!) : null;
     for (let t = 0; t < own.length; t++) {
+      if (atToken(weight, t) === 0) continue;
+      const direction = atToken(advantage, t);
       const ratio = Math.exp(shared ?? own[t]! - oldLogProbs![t]!);
       const difference = refLogProbs === undefined ? 0 : refLogProbs[t]! - own[t]!;
       sums.tokens++;
@@ -38,8 +41,8 @@ export function sumPolicy(
       sums.ratio += ratio;
       sums.ratioMin = Math.min(sums.ratioMin, ratio);
       sums.ratioMax = Math.max(sums.ratioMax, ratio);
-      if (advantage < 0 && ratio < o.bounds.low) sums.clippedLow++;
-      if (advantage > 0 && ratio > o.bounds.high) sums.clippedHigh++;
+      if (direction < 0 && ratio < o.bounds.low) sums.clippedLow++;
+      if (direction > 0 && ratio > o.bounds.high) sums.clippedHigh++;
     }
   }
   return sums;

@@ -89,7 +89,14 @@ export function rolloutRecord(
 }
 
 /** One line of the sidecar. */
-export function tokenRecord(group: RolloutGroup): object {
+export interface TokenRecord {
+  /** "step/group". */
+  readonly id: string;
+  /** Log-probs are natural, under the distribution that was sampled from. */
+  readonly completions: readonly { readonly token_ids: readonly number[]; readonly log_probs: readonly number[] }[];
+}
+
+export function tokenRecord(group: RolloutGroup): TokenRecord {
   return {
     id: group.id,
     completions: group.completions.map(({ tokenIds, logProbs }) => {

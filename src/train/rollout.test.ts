@@ -10,6 +10,7 @@ import type { TrainingContext } from "./context.ts";
 import { rolloutStep } from "./rollout.ts";
 import { type RolloutSettings, rolloutSettings } from "./settings.ts";
 import { sftStep } from "./sft.ts";
+import { singleTurn } from "./single-turn.ts";
 
 const examples = ["a", "b"].map((id): Example => {
   return { id, subjectId: id, question: id, images: [], answer: id, answerType: "open", choices: [], meta: {} };
@@ -81,7 +82,7 @@ const processor = {
 } as unknown as Processor;
 
 function contextOf(engine: TrainingEngine): TrainingContext {
-  return {
+  const context = {
     engine,
     processor,
     examples,
@@ -91,7 +92,8 @@ function contextOf(engine: TrainingEngine): TrainingContext {
     steps: 4,
     onBadImage: "error",
     onSkip: () => {},
-  };
+  } as const;
+  return { ...context, collect: singleTurn(context) };
 }
 
 const settings = rolloutSettings("grpo", {

@@ -4,8 +4,9 @@ import { advantageEstimators } from "../algorithms/index.ts";
 import type { RolloutGroup } from "../core/records.ts";
 import { rewardsAt, type ScheduledReward, type WeightedReward } from "../rewards/index.ts";
 import type { Metrics } from "../runs/metrics.ts";
+import type { ScoredSample } from "./collect.ts";
 import { mean, type StepPosition, type TrainingContext, timed } from "./context.ts";
-import { type Sampling, type ScoredSample, sampleGroups, samplingOptions } from "./sampling.ts";
+import { type Sampling, sampleGroups, samplingOptions } from "./sampling.ts";
 import type { RolloutSettings } from "./settings.ts";
 import { maskOf, updatePolicy } from "./updates.ts";
 

@@ -4,8 +4,10 @@ import type { Processor } from "../core/processor.ts";
 import type { Example, Prompt, SamplingOptions } from "../core/records.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import type { Reward } from "../rewards/index.ts";
+import type { CollectRequest } from "./collect.ts";
 import type { TrainingContext } from "./context.ts";
 import { sampleGroups, samplingOptions } from "./sampling.ts";
+import { singleTurn } from "./single-turn.ts";
 
 const examples = Array.from({ length: 12 }, (_, i): Example => {
   const id = `e${i}`;
@@ -43,7 +45,7 @@ async function sampled(o: {
       },
     },
   } as unknown as TrainingEngine;
-  const context: TrainingContext = {
+  const context = {
     engine,
     processor,
     examples: o.of ?? examples,
@@ -53,7 +55,7 @@ async function sampled(o: {
     steps: 1,
     onBadImage: "error",
     onSkip: () => {},
-  };
+  } as const;
   const settings = { num_generations: 2, max_completion_length: 1, temperature: 1, top_p: 1, top_k: 0 };
   const filter = o.max === undefined ? null : { metric: o.metric ?? "reward", max_resample: o.max };
   const plan = { sampling: samplingOptions(settings, 3, 1), count: o.count ?? 6, filter };
@@ -61,7 +63,7 @@ async function sampled(o: {
     { reward: reward("thirds", idle), weight: 1 },
     { reward: reward("never", () => true), weight: 1 },
   ];
-  const result = await sampleGroups(context, plan, rewards, { index: 0, step: 1 });
+  const result = await sampleGroups({ ...context, collect: singleTurn(context) }, plan, rewards, { index: 0, step: 1 });
   return { ...result, calls, ids: result.groups.map(({ example }) => example.id) };
 }
 
@@ -100,5 +102,30 @@ describe("sampleGroups", () => {
 
   test("the metric may be one reward", async () => {
     expect((await sampled({ max: 9, metric: "thirds" })).ids).toEqual((await sampled({ max: 9 })).ids);
+  });
+
+  test("whatever the context collects with is where rollouts come from, replacements too", async () => {
+    const asked: CollectRequest["sampling"][] = [];
+    const context = {
+      examples,
+      seed: 3,
+      stage: 0,
+      collect: async (of: readonly Example[], { sampling }: CollectRequest) => {
+        asked.push(sampling);
+        const samples = of.map((example) => {
+          const reward = idle(example.id) ? [0, 0] : [0, 1];
+          const prompt = { text: "two turns", tokenIds: Int32Array.of(1), images: [] };
+          return { example, prompt, completions: [], rewards: { turns: reward }, reward };
+        });
+        return { samples, seconds: { sample: 2, reward: 1 } };
+      },
+    } as unknown as TrainingContext; // no engine, no processor: nothing else may be asked
+    const settings = { num_generations: 2, max_completion_length: 1, temperature: 1, top_p: 1, top_k: 0 };
+    const plan = { sampling: samplingOptions(settings, 3, 1), count: 6, filter: { metric: "turns", max_resample: 1 } };
+    const { groups, filtered, seconds } = await sampleGroups(context, plan, [], { index: 0, step: 1 });
+    expect(groups.map(({ prompt }) => prompt.text)).toEqual(Array(6).fill("two turns"));
+    expect(filtered.length).toBeGreaterThan(0);
+    expect(asked.map(({ seed }) => seed === 3)).toEqual([true, false]);
+    expect(seconds).toEqual({ sample: 4, reward: 2 });
   });
 });

@@ -1,12 +1,12 @@
-/** Samples and scores groups; with `filter_groups`, fresh prompts take the place of groups that teach nothing. */
+/** Collects the groups of a step; with `filter_groups`, fresh prompts take the place of groups that teach nothing. */
 import { hasZeroSpread } from "../algorithms/advantages.ts";
-import { encodeQuestion } from "../answers/prompts.ts";
 import { randomKey, uint32 } from "../core/random.ts";
-import type { Completion, Example, Prompt, SamplingOptions } from "../core/records.ts";
-import { type GroupScores, scoreGroup, type WeightedReward } from "../rewards/index.ts";
+import type { Example, SamplingOptions } from "../core/records.ts";
+import type { WeightedReward } from "../rewards/index.ts";
 import type { Metrics } from "../runs/metrics.ts";
-import { batchAt, encodeExamples, freshExamples } from "./batches.ts";
-import { type StepPosition, type TrainingContext, timed } from "./context.ts";
+import { batchAt, freshExamples } from "./batches.ts";
+import type { ScoredSample } from "./collect.ts";
+import type { StepPosition, TrainingContext } from "./context.ts";
 import { openRewardLog } from "./reward-log.ts";
 import type { GenerationSettings, RolloutSettings } from "./settings.ts";
 
@@ -21,13 +21,6 @@ export function samplingOptions(settings: GenerationSettings, seed: number, step
     step,
     trainsNext: true,
   };
-}
-
-/** A group before it has advantages. */
-export interface ScoredSample extends GroupScores {
-  readonly example: Example;
-  readonly prompt: Prompt;
-  readonly completions: readonly Completion[];
 }
 
 export interface Sampling {
@@ -60,13 +53,10 @@ export async function sampleGroups(
   const seconds = { sample: 0, reward: 0 };
   const log = openRewardLog();
   const sample = async (examples: readonly Example[], o: SamplingOptions): Promise<readonly ScoredSample[]> => {
-    const sampled = await timed(() => complete(context, examples, o));
-    const scored = await timed(() =>
-      Promise.all(sampled.value.map((item) => scoreGroup(rewards, item.example, item.completions, log.of))),
-    );
-    seconds.sample += sampled.seconds;
-    seconds.reward += scored.seconds;
-    return sampled.value.map((item, i) => ({ ...item, ...scored.value[i]! }));
+    const collected = await context.collect(examples, { sampling: o, rewards, log });
+    seconds.sample += collected.seconds.sample;
+    seconds.reward += collected.seconds.reward;
+    return collected.samples;
   };
   const examples = batchAt(context.examples, { ...context, step: index, count });
   const used = new Set(examples.map(({ id }) => id));
@@ -91,14 +81,4 @@ export async function sampleGroups(
 /** By the weighted sum ("reward") or by one reward. */
 function isDegenerate({ reward, rewards }: ScoredSample, metric: string): boolean {
   return hasZeroSpread(metric === "reward" ? reward : rewards[metric]!);
-}
-
-async function complete(context: TrainingContext, examples: readonly Example[], o: SamplingOptions) {
-  const { engine, processor, prompt } = context;
-  const encode = (example: Example) => encodeQuestion(processor, example, prompt);
-  const encoded = await encodeExamples(examples, encode, context.onBadImage, context.onSkip);
-  const completions = new Map<number, readonly Completion[]>();
-  const prompts = encoded.map((item) => item.prompt);
-  for await (const result of engine.policy.sample(prompts, o)) completions.set(result.index, result.completions);
-  return encoded.map((item, i) => ({ ...item, completions: completions.get(i)! }));
 }

@@ -8,9 +8,10 @@ import { interpret } from "../../src/compiler/interpret.ts";
 import { constant } from "../../src/compiler/tensor.ts";
 import { randomKey } from "../../src/core/random.ts";
 import { float32 } from "../../src/core/tensor-data.ts";
+import type { EngineOptions } from "../../src/engine/backend.ts";
 import { plainScoring } from "../../src/engine/engine.ts";
 import { dropoutMasks, rowKeys } from "../../src/engine/local/dropout.ts";
-import { LocalCore, type LocalEngineOptions } from "../../src/engine/local/local-core.ts";
+import { LocalCore } from "../../src/engine/local/local-core.ts";
 import { openModel } from "../../src/models/index.ts";
 import { type LoraOptions, withLora } from "../../src/models/lora.ts";
 import { loraUpdate } from "../../src/nn/lora.ts";
@@ -22,7 +23,7 @@ const optimiser = { learningRate: 0.05, beta1: 0.9, beta2: 0.999, epsilon: 1e-8,
 const folder = mkdtempSync(join(tmpdir(), "viva-dropout-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function open(name: (typeof caseOfEachFamily)[number], o: Partial<LocalEngineOptions> = {}): LocalCore {
+function open(name: (typeof caseOfEachFamily)[number], o: Partial<EngineOptions> = {}): LocalCore {
   const { checkpoint } = goldenCase(name);
   const own = { modelFolder: checkpoint, initialise: "pretrained", seed: 3, freeze: [], lora } as const;
   return new LocalCore({ ...own, threads: 1, microBatchTokens: 4096, rows: 8, ...o });
@@ -41,7 +42,7 @@ function gradientsOf({ store }: LocalCore): ReadonlyMap<string, Float32Array> {
 }
 
 /** A core away from B = 0, where A has no gradient, after one pass more. */
-async function trained(name: (typeof caseOfEachFamily)[number], o: Partial<LocalEngineOptions> = {}) {
+async function trained(name: (typeof caseOfEachFamily)[number], o: Partial<EngineOptions> = {}) {
   const core = open(name, o);
   await core.forwardBackward(batchFor(name));
   core.optimStep(optimiser);
@@ -172,7 +173,7 @@ describe.each(caseOfEachFamily)("dropout on %s", (name) => {
     }
   }, 60_000);
 
-  async function atState(o: Partial<LocalEngineOptions>, state: string) {
+  async function atState(o: Partial<EngineOptions>, state: string) {
     const core = open(name, o);
     core.load(state);
     await core.forwardBackward(batchFor(name, "supervised"));

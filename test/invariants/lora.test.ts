@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { plainVariant } from "../../src/algorithms/algorithm.ts";
 import { defaultLossNumbers } from "../../src/algorithms/index.ts";
+import type { EngineOptions } from "../../src/engine/backend.ts";
 import { type LiveToken, plainScoring } from "../../src/engine/engine.ts";
-import { LocalCore, type LocalEngineOptions } from "../../src/engine/local/local-core.ts";
+import { LocalCore } from "../../src/engine/local/local-core.ts";
 import type { SampledCompletion } from "../../src/engine/local/sampler.ts";
 import { readAdapterConfig } from "../../src/models/adapter-files.ts";
 import { openModel } from "../../src/models/index.ts";
@@ -49,7 +50,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
       numbers: defaultLossNumbers,
     },
   } as const;
-  const open = (o: Partial<LocalEngineOptions> = {}): LocalCore =>
+  const open = (o: Partial<EngineOptions> = {}): LocalCore =>
     new LocalCore({
       modelFolder: golden.checkpoint,
       initialise: "pretrained",

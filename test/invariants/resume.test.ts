@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { UserError } from "../../src/core/errors.ts";
+import type { EngineOptions } from "../../src/engine/backend.ts";
 import type { OptimStep, TrainingGroup } from "../../src/engine/engine.ts";
-import { LocalCore, type LocalEngineOptions } from "../../src/engine/local/local-core.ts";
+import { LocalCore } from "../../src/engine/local/local-core.ts";
 import type { SampledGroup } from "../../src/engine/local/sampler.ts";
 import { openWeights } from "../../src/io/weights.ts";
 import { caseOfEachFamily, goldenCase } from "../parity/golden.ts";
@@ -19,7 +20,7 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true });
 });
 
-const options: LocalEngineOptions = {
+const options: EngineOptions = {
   modelFolder: golden.checkpoint,
   initialise: "pretrained",
   seed: 1,
@@ -29,7 +30,7 @@ const options: LocalEngineOptions = {
   rows: 8,
 };
 
-function open(change: Partial<LocalEngineOptions> = {}): LocalCore {
+function open(change: Partial<EngineOptions> = {}): LocalCore {
   const core = new LocalCore({ ...options, ...change });
   cores.push(core);
   return core;

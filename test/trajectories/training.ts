@@ -19,6 +19,7 @@ import {
   type SftSettings,
 } from "../../src/train/settings.ts";
 import { sftStep } from "../../src/train/sft.ts";
+import { singleTurn } from "../../src/train/single-turn.ts";
 import { goldenCase } from "../parity/golden.ts";
 
 const golden = goldenCase("grouped_tied");
@@ -134,7 +135,7 @@ export async function trajectory({
   });
   try {
     core.freezeReference(settings.kind !== "sft" && settings.beta > 0);
-    const context: TrainingContext = {
+    const shared = {
       engine: engineOver(core, answers, stopTokenIds),
       processor,
       examples,
@@ -144,7 +145,8 @@ export async function trajectory({
       steps,
       onBadImage: "error",
       onSkip: () => {},
-    };
+    } as const;
+    const context: TrainingContext = { ...shared, collect: singleTurn(shared) };
     const even = { reward: evenTokens, weight: 1 };
     const rewards = weight === 0 ? [even] : [even, { reward: rises, weight }];
     const points: Point[] = [];

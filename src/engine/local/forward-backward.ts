@@ -10,6 +10,7 @@ import type { SamplingVariant } from "../../nn/sampling.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 import { addInPlace } from "../../nn/vector-kernels.ts";
 import type { ForwardBackwardResult, LogProbOptions, TokenBatch, TokenScores, TrainingGroup } from "../engine.ts";
+import { atToken } from "../token-values.ts";
 import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
 import type { ActivationBudget, BlockFeeds, BlockStates, Compute } from "./compute.ts";
 import { rowKeys } from "./dropout.ts";
@@ -308,9 +309,9 @@ function lossFeeds(
 ): Record<TokenColumn | "weight" | "entropyWeight", TensorData> {
   const column = (value: (row: TargetToken) => number) => float32([rows.length], Float32Array.from(rows, value));
   return {
-    weight: column(({ completion }) => completion.weight),
-    entropyWeight: column(({ completion }) => completion.entropyWeight ?? 0),
-    advantage: column(({ completion }) => completion.advantage),
+    weight: column(({ completion, offset }) => atToken(completion.weight, offset)),
+    entropyWeight: column(({ completion, offset }) => atToken(completion.entropyWeight ?? 0, offset)),
+    advantage: column(({ completion, offset }) => atToken(completion.advantage, offset)),
     oldLogProb: column(({ completion, offset }) => completion.oldLogProbs?.[offset] ?? 0),
     refLogProb: column(({ completion, offset }) => completion.refLogProbs?.[offset] ?? 0),
     sequenceLogRatio: column(({ completion }) => logRatios?.get(completion.index) ?? 0),

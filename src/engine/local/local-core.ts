@@ -1,23 +1,13 @@
 /** The local engine itself, as it lives in its worker: weights, programs, optimiser. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import type { QuantizedBits } from "../../compiler/ops/quantized.ts";
 import type { Params } from "../../compiler/tensor.ts";
-import type { Device } from "../../core/device.ts";
 import { UserError } from "../../core/errors.ts";
 import { randomKey } from "../../core/random.ts";
 import type { Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
-import { readJson, writeFileAtomic } from "../../io/files.ts";
-import { openSafetensors, writeSafetensors } from "../../io/safetensors.ts";
-import { saveWeights } from "../../io/weights.ts";
-import { readAdapter, writeAdapter } from "../../models/adapter-files.ts";
-import { copyCompanions } from "../../models/companions.ts";
-import { openModel } from "../../models/index.ts";
-import { isAdapterWeight, type LoraOptions, withLora } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
-import { withQuantizedBase } from "../../models/quantize.ts";
+import type { EngineOptions } from "../backend.ts";
 import type { LiveOptions, LogProbOptions, OptimStep, TokenBatch, TrainingGroup } from "../engine.ts";
+import { requireTokenValues } from "../token-values.ts";
 import type { AdapterPass } from "./adapter-feeds.ts";
 import { Compute } from "./compute.ts";
 import { type DecodeJob, Decoder } from "./decoder.ts";
@@ -31,75 +21,15 @@ import {
   scoreCompletions,
 } from "./forward-backward.ts";
 import { inContiguousMemory } from "./fused-weights.ts";
+import { baseOf, modelOf, trainableOf } from "./local-model.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
+import { loadAdapter, loadTrainingState, loadWeights, saveModel, saveTrainingState } from "./persistence.ts";
 import { type DecodeOptions, type SampledGroup, type SamplingSeconds, sampleCompletions } from "./sampler.ts";
 import { encodeEach, encodeImages } from "./vision-runner.ts";
-import { randomWeights, readWeights, trainableNames, visionNames, WeightStore } from "./weight-store.ts";
-
-/** Limits on an image's area that replace the checkpoint's own; they go into every checkpoint saved. */
-export interface ImageLimits {
-  readonly minPixels?: number;
-  readonly maxPixels?: number;
-}
-
-/** How a frozen base is held, as recipes and commands call it. */
-export type QuantizedKind = "int8" | "int4";
-
-export function quantizedBits(kind: QuantizedKind | null): QuantizedBits | null {
-  return kind === null ? null : kind === "int8" ? 8 : 4;
-}
-
-/** What a local engine is started with; plain data, it crosses to the worker. */
-export interface LocalEngineOptions {
-  /** Folder in Hugging Face layout. */
-  readonly modelFolder: string;
-  /** Random weights from config.json, or those of the folder. */
-  readonly initialise: "pretrained" | "random";
-  readonly seed: number;
-  readonly freeze: readonly string[];
-  /** Trains adapters on the frozen model in place of the model itself. */
-  readonly lora?: LoraOptions | null;
-  /** Holds the frozen base's matrices as integers of so many bits; with adapters only. */
-  readonly quantizeFrozen?: QuantizedBits | null;
-  /** Adapter weights to start from, in PEFT's layout; null: fresh ones. */
-  readonly adapterFolder?: string | null;
-  /** 0: as many as ONNX Runtime chooses. */
-  readonly threads: number;
-  /** Where programs run; the CPU by default. */
-  readonly device?: Device;
-  readonly imageLimits?: ImageLimits;
-  /** Most tokens of one forward and backward pass, padding included. */
-  readonly microBatchTokens: number;
-  /** Bytes of results kept between the two passes; the rest is computed again. */
-  readonly activationBytes?: number;
-  /** Completions decoded at the same time. */
-  readonly rows: number;
-  /** Bytes of keys and values that live decoding may take; by default as many as its rows need. */
-  readonly cacheBytes?: number;
-}
-
-/** The model that a local engine runs: its base as it is held, with adapters where the options name them. */
-export function modelOf(o: LocalEngineOptions): Model {
-  const base = baseOf(o);
-  return o.lora ? withLora(base, o.lora) : base;
-}
-
-function baseOf({ modelFolder, quantizeFrozen = null }: LocalEngineOptions): Model {
-  const whole = openModel(modelFolder);
-  return quantizeFrozen === null ? whole : withQuantizedBase(whole, quantizeFrozen);
-}
-
-/** Names of the weights that are trained. */
-export function trainableOf(model: Model, { lora, freeze }: LocalEngineOptions): ReadonlySet<string> {
-  return lora ? new Set(Object.keys(model.weights).filter(isAdapterWeight)) : trainableNames(model, freeze);
-}
-
-const OPTIMIZER = "optimizer.safetensors";
-const REFERENCE = "reference.safetensors";
-const ENGINE_STATE = "engine.json";
+import { randomWeights, readWeights, visionNames, WeightStore } from "./weight-store.ts";
 
 export class LocalCore {
-  readonly #options: LocalEngineOptions;
+  readonly #options: EngineOptions;
   readonly #model: Model;
   readonly #compute: Compute;
   readonly #features = new FeatureCache();
@@ -116,7 +46,7 @@ export class LocalCore {
   /** Forward and backward passes since the last update. */
   #passes = 0;
 
-  constructor(options: LocalEngineOptions) {
+  constructor(options: EngineOptions) {
     this.#options = options;
     const { lora = null, adapterFolder = null, modelFolder, seed } = options;
     const base = baseOf(options);
@@ -136,7 +66,7 @@ export class LocalCore {
       lora === null ? baseValues : { ...baseValues, ...this.#freshAdapters(base) },
       trainableOf(this.#model, options),
     );
-    if (adapterFolder !== null) this.#loadAdapter(adapterFolder);
+    if (adapterFolder !== null) loadAdapter(adapterFolder, this.#model, this.#store);
   }
 
   /** The weights in memory, for tests and tools. */
@@ -205,6 +135,7 @@ export class LocalCore {
 
   async forwardBackward(batch: TokenBatch) {
     this.#checkGroups(batch.groups);
+    requireTokenValues(batch.groups);
     const dropout = this.#nextDropout();
     const adapters = dropout === null ? this.#sums : ({ mode: "masks", dropout } as const);
     const encoded = this.#takeEncoded(batch.groups);
@@ -213,11 +144,7 @@ export class LocalCore {
   }
 
   optimStep(o: OptimStep) {
-    this.#live = null;
-    this.#encoded = null;
-    this.#sums = null;
-    this.#merged?.forget();
-    this.#passes = 0;
+    this.#forgetPass();
     return this.#store.step(o);
   }
 
@@ -230,65 +157,17 @@ export class LocalCore {
     this.#store.restoreOptimizer(0);
   }
 
-  /** Writes config, weights and tokenizer files; with `training`, optimiser moments and the reference too. */
+  /** Writes the model; with `training`, optimiser moments and the reference too. */
   save(folder: string, training: boolean): void {
-    const { values } = this.#store;
-    mkdirSync(folder, { recursive: true });
-    copyCompanions(this.#options.modelFolder, folder);
-    writeImageLimits(folder, this.#options.imageLimits ?? {});
-    const { lora = null } = this.#options;
-    if (lora === null) {
-      writeFileSync(join(folder, "config.json"), `${JSON.stringify(this.#model.config, null, 2)}\n`);
-      saveWeights(folder, named(values));
-    } else {
-      const config = { ...lora, base: resolve(this.#options.modelFolder) };
-      writeAdapter(this.#model, folder, config, (name) => values[name]!.data as Float32Array);
-    }
-    if (!training) return;
-    const { steps, names } = this.#store.optimizer;
-    const moments = names.flatMap((name) => {
-      const { first, second } = this.#store.moments(name);
-      const { shape } = values[name]!;
-      return [
-        { name: `first.${name}`, shape, data: first },
-        { name: `second.${name}`, shape, data: second },
-      ];
-    });
-    if (moments.length > 0) writeSafetensors(join(folder, OPTIMIZER), moments, "F32");
-    if (this.#reference !== null) {
-      const moved = Object.fromEntries(
-        Object.entries(this.#reference).filter(([name]) => this.#store.trainable.has(name)),
-      );
-      writeSafetensors(join(folder, REFERENCE), named(moved), "F32");
-    }
-    writeFileSync(join(folder, ENGINE_STATE), JSON.stringify({ steps }));
+    saveModel(folder, this.#model, this.#store.values, this.#options);
+    if (training) saveTrainingState(folder, this.#store, this.#reference);
   }
 
+  /** Restores what `save` with `training` wrote. */
   load(folder: string): void {
-    this.#live = null;
-    this.#encoded = null;
-    this.#sums = null;
-    this.#merged?.forget();
-    if (!existsSync(join(folder, ENGINE_STATE)))
-      throw new UserError(`${folder} holds no training state to resume from`);
-    const { steps } = readJson(join(folder, ENGINE_STATE), "engine state") as { steps: number };
-    if (!this.#options.lora) {
-      this.#store = new WeightStore(this.#model, readWeights(this.#model, folder), this.#store.trainable);
-    } else this.#loadAdapter(folder);
-    if (steps > 0 && !existsSync(join(folder, OPTIMIZER))) {
-      throw new UserError(`${folder}: ${OPTIMIZER} is missing, so training cannot go on exactly`);
-    }
-    this.#store.restoreOptimizer(steps);
-    this.#passes = 0;
-    readInto(join(folder, OPTIMIZER), (name, data) => {
-      const [, kind, weight] = /^(first|second)\.(.*)$/.exec(name)!;
-      this.#store.moments(weight!)[kind as "first" | "second"].set(data);
-    });
-    const reference: Record<string, TensorData> = {};
-    readInto(join(folder, REFERENCE), (name, data) => {
-      reference[name] = { dtype: "float32", shape: this.#model.weights[name]!.shape, data };
-    });
-    this.#reference = Object.keys(reference).length > 0 ? { ...this.#store.values, ...reference } : null;
+    this.#forgetPass();
+    this.#store = loadWeights(folder, this.#model, this.#store, this.#options);
+    this.#reference = loadTrainingState(folder, this.#model, this.#store);
   }
 
   get hasReference(): boolean {
@@ -340,10 +219,13 @@ export class LocalCore {
     return randomWeights(Object.fromEntries(added), this.#options.seed);
   }
 
-  #loadAdapter(folder: string): void {
-    for (const [name, data] of Object.entries(readAdapter(this.#model, folder))) {
-      (this.#store.values[name]!.data as Float32Array).set(data);
-    }
+  /** Drops what was made of weights that are about to change. */
+  #forgetPass(): void {
+    this.#live = null;
+    this.#encoded = null;
+    this.#sums = null;
+    this.#merged?.forget();
+    this.#passes = 0;
   }
 
   #checkGroups(groups: readonly TrainingGroup[]): void {
@@ -359,37 +241,5 @@ export class LocalCore {
         `a prompt of ${promptLength} tokens and a completion of ${completionLength} do not fit the model's context of ${maxPositions} tokens; lower max_completion_length or the image size`,
       );
     }
-  }
-}
-
-/** Puts the limits that training used where every tool looks for them. */
-function writeImageLimits(folder: string, { minPixels, maxPixels }: ImageLimits): void {
-  const path = join(folder, "preprocessor_config.json");
-  if ((minPixels === undefined && maxPixels === undefined) || !existsSync(path)) return;
-  const config = readJson(path, "image processor configuration") as Record<string, unknown>;
-  const limits = {
-    ...(minPixels === undefined ? {} : { min_pixels: minPixels }),
-    ...(maxPixels === undefined ? {} : { max_pixels: maxPixels }),
-  };
-  const size = {
-    ...(config["size"] as object | undefined),
-    ...(minPixels === undefined ? {} : { shortest_edge: minPixels }),
-    ...(maxPixels === undefined ? {} : { longest_edge: maxPixels }),
-  };
-  const own = config["size"] === undefined ? limits : { ...("min_pixels" in config ? limits : {}), size };
-  writeFileAtomic(path, `${JSON.stringify({ ...config, ...own }, null, 2)}\n`);
-}
-
-function named(values: Params<TensorData>) {
-  return Object.entries(values).map(([name, { shape, data }]) => ({ name, shape, data: data as Float32Array }));
-}
-
-function readInto(path: string, set: (name: string, data: Float32Array) => void): void {
-  if (!existsSync(path)) return;
-  const file = openSafetensors(path);
-  try {
-    for (const name of file.names) set(name, file.readFloat32(name));
-  } finally {
-    file.close();
   }
 }

@@ -2,19 +2,14 @@
 import { Worker } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
 import type { Completion, RolloutResult, SamplingOptions } from "../../core/records.ts";
+import type { CompletionDecoder, EngineOptions } from "../backend.ts";
 import type { LivePolicy, LiveToken, Policy, TokenScores, TrainingEngine } from "../engine.ts";
 import { requireDevice } from "./devices.ts";
-import type { LocalEngineOptions } from "./local-core.ts";
 import type { Call, Reply } from "./protocol.ts";
 import type { SampledGroup, SamplingSeconds } from "./sampler.ts";
 
-/** What the engine needs of the processor to turn tokens into completions. */
-export interface CompletionDecoder {
-  decode(ids: Int32Array): string;
-  readonly stopTokenIds: readonly number[];
-}
-
-export interface LocalEngine extends TrainingEngine, LivePolicy {
+export interface LocalEngine extends TrainingEngine {
+  readonly decode: LivePolicy["decode"];
   /** Number of weights. */
   readonly parameters: number;
   /** Where the time of the last finished `sample` went; null before it. */
@@ -22,7 +17,7 @@ export interface LocalEngine extends TrainingEngine, LivePolicy {
 }
 
 /** Starts a worker and loads or initialises the model in it. A device that does not work is a UserError. */
-export async function openLocalEngine(options: LocalEngineOptions, decoder: CompletionDecoder): Promise<LocalEngine> {
+export async function openLocalEngine(options: EngineOptions, decoder: CompletionDecoder): Promise<LocalEngine> {
   await requireDevice(options.device ?? "cpu");
   const channel = new Channel(options);
   let version = 0;
@@ -102,7 +97,7 @@ class Channel {
   #next = 0;
   #failure: Error | null = null;
 
-  constructor(options: LocalEngineOptions) {
+  constructor(options: EngineOptions) {
     this.#worker = startWorker(options);
     this.#worker.on("message", (reply: Reply) => this.#receive(reply));
     this.#worker.on("error", (error) => this.#fail(new RunError(`the engine's worker failed: ${error.message}`)));
@@ -187,7 +182,7 @@ class Channel {
 }
 
 /** From source (tests, development) the worker has to install the TypeScript loader for itself. */
-function startWorker(workerData: LocalEngineOptions): Worker {
+function startWorker(workerData: EngineOptions): Worker {
   if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./worker.js", import.meta.url), { workerData });
   const loader = JSON.stringify(import.meta.resolve("tsx/esm/api"));
   const worker = JSON.stringify(new URL("./worker.ts", import.meta.url).href);

@@ -7,31 +7,19 @@ import { withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Program, Sizes } from "../../compiler/tensor.ts";
 import { sizeOf } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
+import type { EngineOptions, LargestStep, MemoryPlan } from "../backend.ts";
 import { DEFAULT_ACTIVATION_BYTES, headChunkRows } from "./forward-backward.ts";
 import { generateProgram } from "./generate-program.ts";
-import { type LocalEngineOptions, modelOf, trainableOf } from "./local-core.ts";
+import { modelOf, trainableOf } from "./local-model.ts";
 import { mergedBytes } from "./merged-model.ts";
 import { type PackedRow, packRows, splitRows } from "./packing.ts";
 import { type BlockKind, blockPrograms, lossProgram, visionHeadPrograms } from "./programs.ts";
 import { MAX_PATCHES } from "./vision-runner.ts";
 import { visionNames } from "./weight-store.ts";
 
-/** The largest step that a run may meet. */
-export interface LargestStep {
-  readonly prompts: number;
-  readonly promptTokens: number;
-  /** Of these, tokens that stand for the prompt's image; 0 without one. */
-  readonly imageTokens: number;
-  readonly numGenerations: number;
-  readonly completionTokens: number;
-  /** A frozen copy of what is trained is kept. */
-  readonly reference: boolean;
-}
-
-/** Bytes, by what they are for. */
-export interface MemoryPlan {
+/** The parts that a local engine's memory goes to. */
+export interface LocalMemoryPlan extends MemoryPlan {
   readonly parts: Readonly<Record<MemoryPart, number>>;
-  readonly total: number;
 }
 
 export type MemoryPart =
@@ -53,7 +41,7 @@ const ARENA_SHARE = 1.4;
 const GARBAGE_BYTES = 64e6;
 
 /** The plan of a run with these options, whose steps are at most `step`. */
-export function planMemory(o: LocalEngineOptions, step: LargestStep): MemoryPlan {
+export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan {
   const model = modelOf(o);
   const trainable = trainableOf(model, o);
   const trainedBytes = sum([...trainable].map((name) => 4 * sizeOf(model.weights[name]!.shape)));

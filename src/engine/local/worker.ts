@@ -4,8 +4,9 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { UserError } from "../../core/errors.ts";
+import type { EngineOptions } from "../backend.ts";
 import type { LiveToken } from "../engine.ts";
-import { LocalCore, type LocalEngineOptions } from "./local-core.ts";
+import { LocalCore } from "./local-core.ts";
 import type { Reply, Request } from "./protocol.ts";
 
 const port = parentPort!;
@@ -66,7 +67,7 @@ type Queued = Exclude<Request, { readonly call: "decode" | "giveUp" }>;
 
 async function perform(request: Queued, emit: (event: unknown) => void): Promise<unknown> {
   if (request.call === "open") {
-    core = new LocalCore(workerData as LocalEngineOptions);
+    core = new LocalCore(workerData as EngineOptions);
     return { parameters: core.parameters, contextLength: core.contextLength };
   }
   if (core === null) throw new Error("internal: the engine is not open");

@@ -1,0 +1,25 @@
+/** The model that a local engine's options describe, and which of its weights are trained. */
+
+import { openModel } from "../../models/index.ts";
+import { isAdapterWeight, withLora } from "../../models/lora.ts";
+import type { Model } from "../../models/model.ts";
+import { withQuantizedBase } from "../../models/quantize.ts";
+import type { EngineOptions } from "../backend.ts";
+import { trainableNames } from "./weight-store.ts";
+
+/** The model that a local engine runs: its base as it is held, with adapters where the options name them. */
+export function modelOf(o: EngineOptions): Model {
+  const base = baseOf(o);
+  return o.lora ? withLora(base, o.lora) : base;
+}
+
+/** The model without adapters, as it is held. */
+export function baseOf({ modelFolder, quantizeFrozen = null }: EngineOptions): Model {
+  const whole = openModel(modelFolder);
+  return quantizeFrozen === null ? whole : withQuantizedBase(whole, quantizeFrozen);
+}
+
+/** Names of the weights that are trained. */
+export function trainableOf(model: Model, { lora, freeze }: EngineOptions): ReadonlySet<string> {
+  return lora ? new Set(Object.keys(model.weights).filter(isAdapterWeight)) : trainableNames(model, freeze);
+}

@@ -1,0 +1,124 @@
+/**
+ * A local engine's state in a folder: the model, or its adapter, where every tool finds it, and beside it what an exact
+ * resume needs: the optimiser's moments (optimizer.safetensors), the KL reference as far as it differs from frozen weights
+ * (reference.safetensors), and the count of updates (engine.json).
+ */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Params } from "../../compiler/tensor.ts";
+import { UserError } from "../../core/errors.ts";
+import type { TensorData } from "../../core/tensor-data.ts";
+import { readJson, writeFileAtomic } from "../../io/files.ts";
+import { openSafetensors, writeSafetensors } from "../../io/safetensors.ts";
+import { saveWeights } from "../../io/weights.ts";
+import { readAdapter, writeAdapter } from "../../models/adapter-files.ts";
+import { copyCompanions } from "../../models/companions.ts";
+import type { Model } from "../../models/model.ts";
+import type { EngineOptions, ImageLimits } from "../backend.ts";
+import { readWeights, WeightStore } from "./weight-store.ts";
+
+const OPTIMIZER = "optimizer.safetensors";
+const REFERENCE = "reference.safetensors";
+const ENGINE_STATE = "engine.json";
+
+/** Writes config, weights and tokenizer files; with an adapter, its configuration and weights in place of the model's. */
+export function saveModel(folder: string, model: Model, values: Params<TensorData>, o: EngineOptions): void {
+  mkdirSync(folder, { recursive: true });
+  copyCompanions(o.modelFolder, folder);
+  writeImageLimits(folder, o.imageLimits ?? {});
+  const { lora = null } = o;
+  if (lora === null) {
+    writeFileSync(join(folder, "config.json"), `${JSON.stringify(model.config, null, 2)}\n`);
+    saveWeights(folder, named(values));
+  } else {
+    const config = { ...lora, base: resolve(o.modelFolder) };
+    writeAdapter(model, folder, config, (name) => values[name]!.data as Float32Array);
+  }
+}
+
+/** Writes optimiser moments and the reference beside a saved model. */
+export function saveTrainingState(folder: string, store: WeightStore, reference: Params<TensorData> | null): void {
+  const { steps, names } = store.optimizer;
+  const moments = names.flatMap((name) => {
+    const { first, second } = store.moments(name);
+    const { shape } = store.values[name]!;
+    return [
+      { name: `first.${name}`, shape, data: first },
+      { name: `second.${name}`, shape, data: second },
+    ];
+  });
+  if (moments.length > 0) writeSafetensors(join(folder, OPTIMIZER), moments, "F32");
+  if (reference !== null) {
+    const moved = Object.fromEntries(Object.entries(reference).filter(([name]) => store.trainable.has(name)));
+    writeSafetensors(join(folder, REFERENCE), named(moved), "F32");
+  }
+  writeFileSync(join(folder, ENGINE_STATE), JSON.stringify({ steps }));
+}
+
+/**
+ * The weights of a folder that was saved for resuming: with an adapter its weights in `store`, whose frozen ones stay, else
+ * a new store. Throws UserError where the folder holds no training state.
+ */
+export function loadWeights(folder: string, model: Model, store: WeightStore, { lora }: EngineOptions): WeightStore {
+  if (!existsSync(join(folder, ENGINE_STATE))) throw new UserError(`${folder} holds no training state to resume from`);
+  if (!lora) return new WeightStore(model, readWeights(model, folder), store.trainable);
+  loadAdapter(folder, model, store);
+  return store;
+}
+
+/** Puts the saved moments into the store and drops its gradients; returns the reference, null where there was none. */
+export function loadTrainingState(folder: string, model: Model, store: WeightStore): Params<TensorData> | null {
+  const { steps } = readJson(join(folder, ENGINE_STATE), "engine state") as { steps: number };
+  if (steps > 0 && !existsSync(join(folder, OPTIMIZER))) {
+    throw new UserError(`${folder}: ${OPTIMIZER} is missing, so training cannot go on exactly`);
+  }
+  store.restoreOptimizer(steps);
+  readInto(join(folder, OPTIMIZER), (name, data) => {
+    const [, kind, weight] = /^(first|second)\.(.*)$/.exec(name)!;
+    store.moments(weight!)[kind as "first" | "second"].set(data);
+  });
+  const reference: Record<string, TensorData> = {};
+  readInto(join(folder, REFERENCE), (name, data) => {
+    reference[name] = { dtype: "float32", shape: model.weights[name]!.shape, data };
+  });
+  return Object.keys(reference).length > 0 ? { ...store.values, ...reference } : null;
+}
+
+/** Puts the weights of an adapter folder into the store. */
+export function loadAdapter(folder: string, model: Model, store: WeightStore): void {
+  for (const [name, data] of Object.entries(readAdapter(model, folder))) {
+    (store.values[name]!.data as Float32Array).set(data);
+  }
+}
+
+/** Puts the limits that training used where every tool looks for them. */
+function writeImageLimits(folder: string, { minPixels, maxPixels }: ImageLimits): void {
+  const path = join(folder, "preprocessor_config.json");
+  if ((minPixels === undefined && maxPixels === undefined) || !existsSync(path)) return;
+  const config = readJson(path, "image processor configuration") as Record<string, unknown>;
+  const limits = {
+    ...(minPixels === undefined ? {} : { min_pixels: minPixels }),
+    ...(maxPixels === undefined ? {} : { max_pixels: maxPixels }),
+  };
+  const size = {
+    ...(config["size"] as object | undefined),
+    ...(minPixels === undefined ? {} : { shortest_edge: minPixels }),
+    ...(maxPixels === undefined ? {} : { longest_edge: maxPixels }),
+  };
+  const own = config["size"] === undefined ? limits : { ...("min_pixels" in config ? limits : {}), size };
+  writeFileAtomic(path, `${JSON.stringify({ ...config, ...own }, null, 2)}\n`);
+}
+
+function named(values: Params<TensorData>) {
+  return Object.entries(values).map(([name, { shape, data }]) => ({ name, shape, data: data as Float32Array }));
+}
+
+function readInto(path: string, set: (name: string, data: Float32Array) => void): void {
+  if (!existsSync(path)) return;
+  const file = openSafetensors(path);
+  try {
+    for (const name of file.names) set(name, file.readFloat32(name));
+  } finally {
+    file.close();
+  }
+}
