@@ -44,7 +44,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 /** The derivative of a broadcast is a sum and that of a sum a broadcast: these define one another. */
 const circular = /^compiler\/ops\/(elementwise|broadcast|reduce|shape)\.ts$/;
 
-const isSource = (file: string) => file.endsWith(".ts") && !file.endsWith(".test.ts");
+const isSource = (file: string) => /^(?!\.\.).*(?<!\.test)\.ts$/.test(file);
 const tree = await parseDependencyTree("**/*.ts", { context: src, cwd: src, transform: false, tsconfig: undefined });
 const sources: DependencyTree = Object.fromEntries(Object.entries(tree).filter(([file]) => isSource(file)));
 
