@@ -1,7 +1,6 @@
 /** viva train: runs a recipe, or goes on with a run. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { messageOf, UserError } from "../core/errors.ts";
 import { type TrainResult, trainRecipe } from "../pipeline/train-recipe.ts";
@@ -78,9 +77,8 @@ async function trainIn(
 ): Promise<TrainResult> {
   const session = await openSession(loaded.recipe, folder, o);
   try {
-    const packages = ["../../package.json", "../../node_modules/onnxruntime-node/package.json"];
-    const files = packages.map((path) => fileURLToPath(new URL(path, import.meta.url)));
-    const content = { recipeYaml: resolvedYaml(session.recipe, session.notes), environment: environment(files) };
+    const recipeYaml = resolvedYaml(session.recipe, session.notes);
+    const content = { recipeYaml, environment: environment(["onnxruntime-node"]) };
     const run = o.resume ? openRun(folder) : createRun(folder, content);
     try {
       return await trainRecipe(session.recipe, session, run, o);
