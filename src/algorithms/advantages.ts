@@ -1,4 +1,5 @@
 /** Group-relative advantages (arXiv 2402.03300) and their scalings; standard deviations are unbiased. */
+import { meanOf } from "../core/mean.ts";
 import type { AdvantageEstimator, GroupRewards, RewardScaling } from "./algorithm.ts";
 
 /** Keeps a group of almost equal rewards from exploding; TRL's value. */
@@ -28,10 +29,6 @@ export function groupRelativeAdvantages(
     const mean = meanOf(known);
     return group.map((reward) => (reward === null ? 0 : (reward - mean) * scale));
   });
-}
-
-export function meanOf(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((a, b) => a + b, 0) / values.length;
 }
 
 /** Unbiased (n − 1); 0 for fewer than two values. */

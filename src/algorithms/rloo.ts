@@ -1,5 +1,6 @@
 /** RLOO (arXiv 2402.14740): each completion against the mean of the others of its group. */
-import { hasZeroSpread, meanOf, present } from "./advantages.ts";
+import { meanOf } from "../core/mean.ts";
+import { hasZeroSpread, present } from "./advantages.ts";
 import type { AdvantageEstimator, RolloutAlgorithm } from "./algorithm.ts";
 import { grpo } from "./grpo.ts";
 

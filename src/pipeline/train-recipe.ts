@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
+import { percent } from "../core/percent.ts";
 import type { RolloutGroup } from "../core/records.ts";
 import { type EvalSummary, evaluatePolicy } from "../evaluate/index.ts";
 import type { Recipe } from "../recipes/schema.ts";
@@ -238,7 +239,6 @@ async function evaluateStep(
 
 /** "accuracy 54.2 [51.0, 57.3] (closed 60.1, open 48.9), question-only 54.9". */
 export function accuracies({ subsets }: EvalSummary): string {
-  const percent = (value: number) => (100 * value).toFixed(1);
   const { overall } = subsets;
   if (overall === undefined) return "no items";
   const parts = (["closed", "open", "choice"] as const).flatMap((name) => {

@@ -4,6 +4,7 @@
  */
 import { encodeOptions, encodeQuestion, type PromptStyle, questionMessages } from "../answers/prompts.ts";
 import { messageOf, UserError } from "../core/errors.ts";
+import { meanOf } from "../core/mean.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example, ImageRef, ImageSize } from "../core/records.ts";
 import { imageSize } from "../io/images.ts";
@@ -94,7 +95,7 @@ export async function preflight(examples: readonly Example[], o: PreflightOption
       examples: examples.length + o.missing.length,
       kept: good.length,
       images: sizes.size,
-      prompt_tokens_mean: Math.round(good.reduce((sum, { prompt }) => sum + prompt, 0) / good.length),
+      prompt_tokens_mean: Math.round(meanOf(good.map(({ prompt }) => prompt))),
       prompt_tokens_max: good.reduce((most, { prompt }) => Math.max(most, prompt), 0),
       image_tokens_max: good.reduce((most, { image }) => Math.max(most, image), 0),
       longest: { example_id: longest.example.id, tokens: longest.total },
