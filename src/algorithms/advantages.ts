@@ -1,5 +1,6 @@
 /** Group-relative advantages (arXiv 2402.03300) and their scalings; standard deviations are unbiased. */
 import { oneOf } from "../core/fields.ts";
+import { meanOf } from "../core/mean.ts";
 import { defineAdvantage, type GroupRewards } from "./algorithm.ts";
 
 export const rewardScalings = ["group", "batch", "none"] as const;
@@ -36,10 +37,6 @@ export function groupRelativeAdvantages(
     const mean = meanOf(known);
     return group.map((reward) => (reward === null ? 0 : (reward - mean) * scale));
   });
-}
-
-export function meanOf(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((a, b) => a + b, 0) / values.length;
 }
 
 /** Unbiased (n − 1); 0 for fewer than two values. */

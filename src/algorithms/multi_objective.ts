@@ -1,5 +1,6 @@
 /** GDPO (arXiv 2601.05242): each reward is normalised in its group before the sum, so that none drowns another. */
-import { EPSILON, groupRelativeAdvantages, hasZeroSpread, meanOf, present, standardDeviation } from "./advantages.ts";
+import { meanOf } from "../core/mean.ts";
+import { EPSILON, groupRelativeAdvantages, hasZeroSpread, present, standardDeviation } from "./advantages.ts";
 import { defineAdvantage, type GroupRewards, type ScoredGroup } from "./algorithm.ts";
 
 export const gdpo = { advantage: "multi_objective", scale_rewards: "none" } as const;

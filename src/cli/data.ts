@@ -1,6 +1,7 @@
 /** viva data: what data sets are known, how to get them, what is in them. */
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
+import { alignColumns } from "../core/text-table.ts";
 import {
   datasetSummary,
   datasets,
@@ -32,9 +33,8 @@ interface GetOptions {
 
 export function dataCommand(interruption: Interruption): Command {
   const list = new Command("list").description("the known data sets").action(() => {
-    for (const { name, description, licence } of Object.values(datasets)) {
-      console.log(`${name.padEnd(10)} ${description} (${licence})`);
-    }
+    const rows = Object.values(datasets).map(({ name, description, licence }) => [name, `${description} (${licence})`]);
+    console.log(alignColumns(rows).join("\n"));
   });
   const showing = new Command("show")
     .description("what a data set is, how to get it, and with --path what is in it")

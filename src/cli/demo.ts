@@ -2,6 +2,7 @@
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { percent, points } from "../core/percent.ts";
 import type { EvalSummary } from "../evaluate/index.ts";
 import { type MilestoneItems, milestones, pairedChange } from "../evaluate/run-statistics.ts";
 import { readJsonl } from "../runs/jsonl.ts";
@@ -79,9 +80,8 @@ function verdict([untuned, ...tuned]: readonly EvalSummary[], folders: readonly 
 
 function difference(name: string, before: MilestoneItems, after: MilestoneItems): string {
   const { difference: found, won, lost, p } = pairedChange(before.items, after.items)!;
-  const signed = (share: number) => `${share >= 0 ? "+" : ""}${percent(share)}`;
-  const interval = `[${signed(found.low)}, ${signed(found.high)}]`;
-  return `${name.padEnd(WIDTH)}${signed(found.estimate)} ${interval}   ${won} questions won, ${lost} lost, p ${p.toExponential(0)}`;
+  const interval = `[${points(found.low)}, ${points(found.high)}]`;
+  return `${name.padEnd(WIDTH)}${points(found.estimate)} ${interval}   ${won} questions won, ${lost} lost, p ${p.toExponential(0)}`;
 }
 
 /** Time of a run's steps, without evaluations. */
@@ -91,7 +91,3 @@ function trainingSeconds(folder: string): number {
 }
 
 const WIDTH = 38;
-
-function percent(share: number): string {
-  return (100 * share).toFixed(1);
-}

@@ -1,6 +1,7 @@
 /** viva eval: accuracy of a checkpoint, an endpoint or a file of predictions on a data set, with intervals, beside the baselines. */
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
+import { percent } from "../core/percent.ts";
 import {
   breakdown,
   type EvalItem,
@@ -123,7 +124,7 @@ function checkOptions(checkpoint: string | undefined, o: EvalOptions): void {
 function strataLines(items: readonly EvalItem[]): readonly string[] {
   return ["content_type", "modality", "question_type"].flatMap((stratum) => {
     const rows = breakdown(items, stratum);
-    const parts = rows.map(({ value, accuracy }) => `${value} ${(100 * accuracy.estimate).toFixed(1)} (${accuracy.n})`);
+    const parts = rows.map(({ value, accuracy }) => `${value} ${percent(accuracy.estimate)} (${accuracy.n})`);
     return rows.length > 1 ? [`${stratum}: ${parts.join(", ")}`] : [];
   });
 }

@@ -2,6 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, isAbsolute, join } from "node:path";
 import { parse, stringify } from "yaml";
+import { meanOf } from "../core/mean.ts";
+import { percent } from "../core/percent.ts";
 import { findDataset } from "../data/index.ts";
 import type { EvalSummary } from "../evaluate/index.ts";
 import { parseRepositoryId } from "../io/hub/index.ts";
@@ -134,7 +136,6 @@ function dataSection({ recipe, notes }: RunFacts): string {
 function resultsSection({ evaluations }: RunFacts): string {
   const last = evaluations.at(-1);
   if (last === undefined) return "## Results\n\nThe run has measured nothing up to this checkpoint.";
-  const percent = (share: number) => (100 * share).toFixed(1);
   const subsets = Object.entries(last.subsets);
   const names = Object.keys(last.subsets.overall?.baselines ?? {});
   const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
@@ -176,7 +177,7 @@ function trainingSection({ recipe, metrics }: RunFacts): string {
     const values = own.map((line) => line[key]).filter((value) => typeof value === "number");
     if (values.length === 0) return [];
     const fifth = Math.max(1, Math.floor(values.length / 5));
-    const mean = (part: readonly number[]) => (part.reduce((sum, x) => sum + x, 0) / part.length).toFixed(3);
+    const mean = (part: readonly number[]) => meanOf(part).toFixed(3);
     return [
       `- ${kind}: ${values.length} steps, ${key} ${mean(values.slice(0, fifth))} in the first fifth, ${mean(values.slice(-fifth))} in the last`,
     ];

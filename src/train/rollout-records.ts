@@ -1,9 +1,9 @@
 /** Rollout groups as lines of rollouts.jsonl (one per group) and of the step's sidecar (token ids and log-probs). */
 import { type ParsedAnswer, parseAnswer } from "../answers/parse.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
+import { meanOf } from "../core/mean.ts";
 import type { AnswerType, Completion, Evidence, RolloutGroup } from "../core/records.ts";
 import type { Reward } from "../rewards/index.ts";
-import { mean } from "./context.ts";
 
 /** One line of rollouts.jsonl. */
 export interface RolloutRecord {
@@ -83,7 +83,7 @@ export function rolloutRecord(
       evidence: evidence.flatMap((byCompletion) => byCompletion[i] ?? []),
       reward: group.reward[i]!,
       advantage: group.advantages[i]!,
-      mean_log_prob: mean(logProbs),
+      mean_log_prob: meanOf(logProbs),
     })),
   };
 }

@@ -1,4 +1,5 @@
 /** A run for who watches it: progress, evaluations, and what went wrong, through a reporter. */
+import { percent } from "../../core/percent.ts";
 import type { EvalSummary } from "../../evaluate/index.ts";
 import type { Reporter } from "../../runs/reporter.ts";
 import { describePreflight } from "../../session/preflight.ts";
@@ -50,7 +51,6 @@ function showNotice(record: RunNotice, reporter: Reporter): void {
 
 /** "accuracy 54.2 [51.0, 57.3] (closed 60.1, open 48.9), question-only 54.9". */
 function accuracies({ subsets }: EvalSummary): string {
-  const percent = (value: number) => (100 * value).toFixed(1);
   const { overall } = subsets;
   if (overall === undefined) return "no items";
   const parts = (["closed", "open", "choice"] as const).flatMap((name) => {

@@ -1,4 +1,5 @@
 /** Rollouts as cards: the image, the question, and what the policy said to it, each completion with what it earned. */
+import { meanOf } from "../../core/mean.ts";
 import { signedBar } from "../charts/bars.ts";
 import { short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
@@ -45,7 +46,7 @@ const reasonLabels = { best: "among the best", worst: "among the worst", divided
 function card({ group, reasons }: ChosenGroup, images: ReadonlyMap<string, Thumbnail>, run: string): Html {
   const { completions, question, choices, answer, prompt } = group;
   const known = completions.map(({ reward }) => reward).filter((reward) => typeof reward === "number");
-  const mean = known.reduce((sum, reward) => sum + reward, 0) / known.length;
+  const mean = known.length === 0 ? Number.NaN : meanOf(known);
   const isFlat = known.length > 1 && known.every((reward) => reward === known[0]);
   const type = questionType(group);
   const search = [question, answer, ...completions.map(({ text }) => text.slice(0, 300))].join(" ").toLowerCase();

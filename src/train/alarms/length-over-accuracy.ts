@@ -1,6 +1,6 @@
 /** A reward that follows the length of completions more than their being right pays for the wrong thing. */
 import { matchAnswer } from "../../answers/match.ts";
-import { mean } from "../context.ts";
+import { meanOf } from "../../core/mean.ts";
 import type { AlarmRule, Measurement, ObservedCompletion, ObservedGroup } from "./alarm.ts";
 import { commonestValue } from "./reward-stuck.ts";
 import { evidence, lastSteps, short } from "./window.ts";
@@ -71,7 +71,7 @@ function deviations(groups: readonly JudgedGroup[], read: (completion: ObservedC
     });
     all.given.push(...rows.map(({ reward }) => reward));
     for (const key of ["reward", "length", "correct"] as const) {
-      const center = mean(rows.map((row) => row[key]));
+      const center = meanOf(rows.map((row) => row[key]));
       all[key].push(...rows.map((row) => row[key] - center));
     }
   }
