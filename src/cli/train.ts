@@ -3,13 +3,11 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { messageOf, UserError } from "../core/errors.ts";
-import { openObservers } from "../pipeline/observers/index.ts";
-import { type TrainResult, trainRecipe } from "../pipeline/train-recipe.ts";
+import { runRecipe } from "../pipeline/run-recipe.ts";
+import type { TrainResult } from "../pipeline/train-recipe.ts";
 import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
-import { environment } from "../runs/environment.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
-import { createRun, defaultRunFolder, isRun, openRun, runPaths } from "../runs/run-folder.ts";
-import { openSession } from "../session/session.ts";
+import { defaultRunFolder, isRun, runPaths } from "../runs/run-folder.ts";
 import { pinnedLike } from "../session/sources.ts";
 import { collect, type Interruption } from "./arguments.ts";
 import { report } from "./report.ts";
@@ -56,7 +54,7 @@ export async function train(
   const resume = options.resume ?? false;
   const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
   const folder = resolve(options.run ?? defaultRunFolder(loaded.recipe.name));
-  const result = await trainIn(folder, loaded, { reporter, resume, signal });
+  const result = await runRecipe(loaded, folder, { reporter, resume, signal });
   if (options.report !== false) await reportOn(folder, reporter);
   return { ...result, folder };
 }
@@ -68,27 +66,6 @@ async function reportOn(folder: string, reporter: Reporter): Promise<void> {
     reporter.message(`report: ${file}`);
   } catch (error) {
     reporter.warn(`the report could not be written: ${messageOf(error)}; try viva report ${folder}`);
-  }
-}
-
-async function trainIn(
-  folder: string,
-  loaded: LoadedRecipe,
-  o: { readonly reporter: Reporter; readonly resume: boolean; readonly signal: AbortSignal },
-): Promise<TrainResult> {
-  const session = await openSession(loaded.recipe, folder, o);
-  try {
-    const recipeYaml = resolvedYaml(session.recipe, session.notes);
-    const content = { recipeYaml, environment: environment(["onnxruntime-node"]) };
-    const run = o.resume ? openRun(folder) : createRun(folder, content);
-    try {
-      const observers = openObservers({ run, reporter: o.reporter });
-      return await trainRecipe(session.recipe, session, run, { ...o, observers });
-    } finally {
-      run.close();
-    }
-  } finally {
-    await session.close();
   }
 }
 
