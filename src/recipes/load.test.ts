@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { rolloutAlgorithms } from "../algorithms/index.ts";
 import { UserError } from "../core/errors.ts";
 import { knownKeys, recipeJsonSchema } from "./json-schema.ts";
 import { loadRecipe, parseRecipe, resolvedYaml } from "./load.ts";
@@ -44,6 +45,8 @@ function mistake(from: string | RegExp, to: string, sets: string[] = []): string
   }
   throw new Error("the recipe was accepted");
 }
+
+const kinds = ["sft", ...Object.keys(rolloutAlgorithms), "dpo"].join(", ");
 
 describe("a good recipe", () => {
   test.each<[string, object]>([
@@ -212,13 +215,9 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     [
       "kind: grpo",
       "kind: gpro",
-      'a.yaml, line 9: stages.1.kind must be one of sft, grpo, dr_grpo, dapo, gspo, cispo, sapo, rloo, opo, reinforce, gdpo, dpo, got "gpro"; did you mean grpo?',
+      `a.yaml, line 9: stages.1.kind must be one of ${kinds}, got "gpro"; did you mean grpo?`,
     ],
-    [
-      "kind: sft, ",
-      "",
-      "a.yaml, line 8: stages.0.kind is missing; it must be one of sft, grpo, dr_grpo, dapo, gspo, cispo, sapo, rloo, opo, reinforce, gdpo, dpo",
-    ],
+    ["kind: sft, ", "", `a.yaml, line 8: stages.0.kind is missing; it must be one of ${kinds}`],
     [
       "threads: auto",
       "threads: many",
@@ -350,10 +349,7 @@ describe("--set", () => {
       "data.train={ name: phantom_world, image_size: 100 }",
       "--set data.train={ name: phantom_world, image_size: 100 }: data.train.image_size must be 112 or 224, got 100",
     ],
-    [
-      "data.eval.name=phantm",
-      /^--set .*: data\.eval\.name must be one of vqa_rad, .*, got "phantm"; did you mean phantom\?$/,
-    ],
+    ["data.eval.name=phantm", /^--set .*: data\.eval\.name must be one of .*, got "phantm"; did you mean phantom\?$/],
     ["data.train.limt=2", "--set data.train.limt=2: unknown key data.train.limt; did you mean limit?"],
     ["engine.treads=2", "--set engine.treads=2: unknown key engine.treads; did you mean threads?"],
     ["evaluat.every=2", "--set evaluat.every=2: unknown key evaluat; did you mean evaluate?"],
