@@ -29,7 +29,7 @@ export function groupRelativeAdvantages(
 ): number[][] {
   const batchDeviation = scaleRewards === "batch" ? standardDeviation(present(rewards.flat())) : 0;
   return rewards.map((group) => {
-    // The mean of equal rewards may be rounded: what teaches nothing must be 0, not almost.
+    // The mean of equal rewards may be rounded: its advantages must be exactly 0.
     if (hasZeroSpread(group)) return group.map(() => 0);
     const known = present(group);
     const deviation = scaleRewards === "group" ? standardDeviation(known) : batchDeviation;
@@ -46,7 +46,7 @@ export function standardDeviation(values: readonly number[]): number {
   return Math.sqrt(values.reduce((total, value) => total + (value - mean) ** 2, 0) / (values.length - 1));
 }
 
-/** True when the known rewards of a group are all equal: it teaches nothing. */
+/** True when the known rewards of a group are all equal: it has no gradient. */
 export function hasZeroSpread(group: GroupRewards): boolean {
   const known = present(group);
   return known.every((reward) => reward === known[0]);

@@ -11,7 +11,7 @@ export const multiObjective = defineAdvantage({
   advantages(groups, _, weights) {
     const sums = groups.map((group) => weightedSum(group, weights));
     const known = present(sums.flat());
-    // What teaches nothing anywhere must be 0, not a rounding divided by a rounding.
+    // Without any variance the result must be exactly 0, not a rounding divided by a rounding.
     if (hasZeroSpread(known)) return sums.map((group) => group.map(() => 0));
     const mean = meanOf(known);
     const deviation = standardDeviation(known);

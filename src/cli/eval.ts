@@ -55,7 +55,7 @@ export function evalCommand(interruption: Interruption): Command {
       "the same model with other images: blank_image, wrong_image, both by a comma",
       findImageBaselines,
     )
-    .option("--baseline-model <model>", "an untuned model to stand beside; own: what the run or adapter began from")
+    .option("--baseline-model <model>", "an untuned model as a baseline; own: what the run or adapter began from")
     .option("--no-nearest-neighbour", "leave out the baseline that reads the training images")
     .addOption(outOption("JSONL: one line per question, then the summary"))
     .addOption(outputOption("--results <file>", "the summaries as one JSON object (schema: docs/schemas)"))

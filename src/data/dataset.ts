@@ -9,7 +9,7 @@ import { didYouMean } from "../core/suggest.ts";
 export interface LoadOptions {
   /** Folder or file; generated sets need none. */
   readonly path?: string;
-  /** "train" unless said otherwise; "validate", "valid", "val" and "dev" mean "validation". */
+  /** "train" by default; "validate", "valid", "val" and "dev" mean "validation". */
   readonly split?: string;
   /** At most this many examples: the first ones, or with a seed a random subset in file order. */
   readonly limit?: number;

@@ -1,4 +1,4 @@
-/** The lines of a JSONL file with where they stand; blank lines are passed over. */
+/** The lines of a JSONL file with where they stand; blank lines are skipped. */
 import { messageOf, UserError } from "../core/errors.ts";
 import { readText } from "../io/files.ts";
 

@@ -21,5 +21,5 @@ export interface Answers {
   readonly thinkOpened: boolean;
 }
 
-/** Answers that a model's stand beside, by baseline name. */
+/** Answers of baselines, by their names. */
 export type BaselineAnswers = Readonly<Record<string, Answers>>;

@@ -1,4 +1,4 @@
-/** What the training set alone would answer: results stand beside these. */
+/** What the training set alone would answer: the reference for every result. */
 import { optionLetter, referenceOption } from "../answers/choice.ts";
 import { normalise } from "../answers/normalise.ts";
 import type { Example } from "../core/records.ts";

@@ -10,8 +10,8 @@ import type { AnswerSource, Decoding } from "./index.ts";
 const FAILURES_IN_A_ROW = 20;
 
 /**
- * Each answer is a request of its own, drawn answers with a seed that depends on example and number alone; whether the same
- * seed gives the same answer is the server's affair. Throws UserError for a prompt that no chat endpoint takes.
+ * Each answer is a request of its own, sampled answers with a seed that depends on example and number alone; viva
+ * cannot guarantee that a server honours the seed. Throws UserError for a prompt that no chat endpoint takes.
  */
 export function endpointSource(
   client: ChatClient,

@@ -18,7 +18,7 @@ const rowSchema = z.looseObject({
 
 /**
  * The answers of a file, in the examples' order; every example needs its row, and every row its example, once. Files that
- * `viva eval --out` wrote can be read as well: their summaries are passed over, of several protocols one is read.
+ * `viva eval --out` wrote can be read as well: their summaries are skipped, of several protocols one is read.
  */
 export function readPredictions(file: string, examples: readonly Example[], style: AnswerStyle): Answers {
   const known = new Set(examples.map(({ id }) => id));

@@ -48,7 +48,7 @@ export interface EvalItem {
 }
 
 export interface ScoreOptions {
-  /** "viva" unless said otherwise. */
+  /** "viva" by default. */
   readonly protocol?: ProtocolName;
   readonly style?: AnswerStyle;
   readonly thinkOpened?: boolean;

@@ -11,7 +11,7 @@ import { fitPixels } from "./resize.ts";
 export interface ChatClientOptions {
   /** The address before /chat/completions. */
   readonly baseUrl: string;
-  /** How a message calls the address; "base_url" unless said otherwise. */
+  /** How a message calls the address; "base_url" by default. */
   readonly addressKey?: string;
   readonly model: string;
   /** Sent as a bearer token; null sends none. */

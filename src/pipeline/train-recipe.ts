@@ -103,9 +103,9 @@ async function trainStages(
       const record = stepRecord(session, planned, at, earlierUpdates, outcome);
       told.step(record);
       requireFinite(record, outcome.examples, run, told);
-      const rung = alarms?.see({ step, metrics: record.metrics, groups: record.rollouts }) ?? [];
-      for (const event of alarmEvents(rung, at)) told.event(event);
-      const stopping = recipe.alarms?.on_alarm === "stop" && step < total ? rung.find(isRinging) : undefined;
+      const fired = alarms?.see({ step, metrics: record.metrics, groups: record.rollouts }) ?? [];
+      for (const event of alarmEvents(fired, at)) told.event(event);
+      const stopping = recipe.alarms?.on_alarm === "stop" && step < total ? fired.find(isFiring) : undefined;
       const stageEnd = step === start + steps;
       const every = recipe.evaluate?.every ?? null;
       if (stageEnd || (every !== null && step % every === 0)) await evaluate(name);
@@ -137,7 +137,7 @@ async function recorded<T>(told: Told, at: At, work: () => Promise<T>): Promise<
   }
 }
 
-function isRinging({ event }: Alarm): boolean {
+function isFiring({ event }: Alarm): boolean {
   return event === "alarm";
 }
 

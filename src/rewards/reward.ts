@@ -30,7 +30,7 @@ export interface RewardLog {
 
 /** What a run knows about its completions and no reward should be told twice; a reward's own options win. */
 export interface RewardContext {
-  /** The prompt's style; `think_answer` unless said otherwise. */
+  /** The prompt's style; `think_answer` by default. */
   readonly style?: AnswerStyle;
   /** The chat template already opened `<think>`. */
   readonly thinkOpened?: boolean;

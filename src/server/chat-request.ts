@@ -1,6 +1,6 @@
 /**
  * The body of a chat completion request: what is supported is read, what would change the answer and is not supported is
- * refused, and nothing is passed over in silence but the fields that change no answer.
+ * refused, and nothing is ignored silently except the fields that change no answer.
  */
 import * as z from "zod";
 import type { Message } from "../core/records.ts";

@@ -103,7 +103,7 @@ export async function untunedModel(path: string, o: SourceOptions & { readonly s
   if (recipe !== null) {
     const { path: model, revision, init } = recipe.model;
     if (init === "pretrained") return revision === null ? model : `${model}@${revision}`;
-    throw new UserError(`${path} was trained from random weights: there is no untuned model to stand beside it`);
+    throw new UserError(`${path} was trained from random weights: there is no untuned model to compare it with`);
   }
   const adapter = await adapterOf(await modelFolder(path, o), o);
   if (adapter !== null) return adapter.base;

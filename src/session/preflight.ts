@@ -187,7 +187,7 @@ function refuse(bad: readonly Extract<Finding, { reason: DropReason }>[], of: nu
   );
 }
 
-/** Encodes one example in full: the tokens must be those that its image's header foretold. */
+/** Encodes one example in full: the tokens must be those that estimated from its image's header. */
 async function compareWithEncoding({ example }: { readonly example: Example }, o: PreflightOptions): Promise<void> {
   let encoded: Int32Array;
   try {
@@ -201,7 +201,7 @@ async function compareWithEncoding({ example }: { readonly example: Example }, o
   const { tokenIds } = o.processor.layOut(questionMessages(example, o.prompt), sizes, encodeOptions(o.prompt));
   if (encoded.length === tokenIds.length && encoded.every((id, i) => id === tokenIds[i])) return;
   throw new Error(
-    `internal: example "${example.id}" has ${encoded.length} tokens, its images' sizes foretell ${tokenIds.length}`,
+    `internal: example "${example.id}" has ${encoded.length} tokens, its images' sizes give ${tokenIds.length}`,
   );
 }
 

@@ -19,7 +19,7 @@ export interface Variant {
   readonly change?: (example: Example, index: number) => Example | Promise<Example>;
   /** What the completion begins with; the policy goes on from there, and both together are scored. */
   readonly prefix?: (index: number) => string;
-  /** 0, greedy, unless said otherwise. */
+  /** 0 (greedy) by default. */
   readonly temperature?: number;
   /** Tells draws at one temperature apart. */
   readonly draw?: number;

@@ -52,7 +52,7 @@ export type RunEvent =
   | (At & PreflightReport & { readonly event: "preflight" })
   | (At & SkippedExample & { readonly event: "example_skipped" })
   | (At & { readonly event: "stage_start"; readonly steps: number })
-  | (At & AlarmSubject & AlarmRinging & { readonly event: "alarm" })
+  | (At & AlarmSubject & FiredAlarm & { readonly event: "alarm" })
   | (At & AlarmSubject & { readonly event: "alarm_cleared"; readonly value: number; readonly clear: number })
   /** All of the step is told; the checkpoint is written next. */
   | { readonly event: "checkpoint"; readonly step: number; readonly name: string }
@@ -66,7 +66,7 @@ interface AlarmSubject {
   readonly subject?: string;
 }
 
-interface AlarmRinging {
+interface FiredAlarm {
   readonly threshold: number;
   readonly value: number;
   readonly window: number;
@@ -81,7 +81,7 @@ export type RunNotice =
   | { readonly notice: "memory"; readonly memory: RunMemory }
   /** Goes on after this step; null: there was no checkpoint to go on from. */
   | { readonly notice: "resumed"; readonly step: number | null }
-  /** A checkpoint that was passed over. */
+  /** A checkpoint that was skipped. */
   | { readonly notice: "checkpoint_damaged"; readonly folder: string; readonly reason: string }
   /** An observer that could not finish. */
   | { readonly notice: "observer_failed"; readonly message: string };

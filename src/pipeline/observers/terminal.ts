@@ -42,7 +42,7 @@ function showNotice(record: RunNotice, reporter: Reporter): void {
   if (record.notice === "memory") reporter.message(describePlan(record.memory));
   else if (record.notice === "observer_failed") reporter.warn(record.message);
   else if (record.notice === "checkpoint_damaged") {
-    reporter.warn(`${record.folder} is damaged and passed over: ${record.reason}`);
+    reporter.warn(`${record.folder} is damaged and skipped: ${record.reason}`);
   } else {
     const { step } = record;
     reporter.message(step === null ? "no checkpoint yet: starting from the beginning" : `resuming after step ${step}`);

@@ -10,7 +10,7 @@ import { evidence, lastSteps } from "./window.ts";
 const FEWEST = 32;
 
 export const dominantAnswer: AlarmRule = {
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 0.4, clear: 0.25 },
   /** By answer type: the largest excess of an answer's share over the share of questions it is the reference of. */
   measure(steps, window) {

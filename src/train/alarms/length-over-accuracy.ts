@@ -17,7 +17,7 @@ interface JudgedGroup {
 }
 
 export const lengthOverAccuracy: AlarmRule = {
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 0.3, clear: 0.15 },
   /** |correlation with length| less the correlation with being right, of the sum and of each reward that is not about length. */
   measure(steps, window, rewards) {

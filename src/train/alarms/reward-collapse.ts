@@ -10,7 +10,7 @@ interface Level {
 }
 
 export const rewardCollapse: AlarmRule = {
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 0.75, clear: 0.4 },
   /** The fall from the stage's best window before this one, in standard deviations of both windows' rewards together: at most 2. */
   measure(steps, window) {

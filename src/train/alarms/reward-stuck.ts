@@ -10,7 +10,7 @@ export interface CommonestValue {
 }
 
 export const rewardStuck: AlarmRule = {
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 0.99, clear: 0.95 },
   measure(steps, window, rewards) {
     const recent = steps.slice(-window);

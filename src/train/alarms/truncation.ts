@@ -4,7 +4,7 @@ import type { AlarmRule } from "./alarm.ts";
 import { evidence, lastSteps, windowMean } from "./window.ts";
 
 export const truncated: AlarmRule = {
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 0.5, clear: 0.3 },
   measure(steps, window) {
     const value = windowMean(steps, window, "completion/truncated_fraction");

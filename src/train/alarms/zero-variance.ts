@@ -1,11 +1,11 @@
-/** Groups whose completions all earn the same teach nothing; when nearly all are like that, training stands still. */
+/** Groups whose completions all earn the same have no gradient; when nearly all are like that, training stalls. */
 import { hasZeroSpread } from "../../algorithms/advantages.ts";
 import { wholePercent } from "../../core/percent.ts";
 import type { AlarmRule } from "./alarm.ts";
 import { evidence, lastSteps, short, windowMean } from "./window.ts";
 
 export const zeroVariance: AlarmRule = {
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 0.9, clear: 0.75 },
   measure(steps, window) {
     const value = windowMean(steps, window, "group/zero_std_fraction");
