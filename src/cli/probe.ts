@@ -16,6 +16,7 @@ import {
 } from "../evaluate/index.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { openCheckpoint, type PromptName } from "../session/checkpoint.ts";
+import { maxTokensFields } from "../session/evaluation-sources.ts";
 import { openProbeTools, type ProbeToolOptions } from "../session/probe-tools.ts";
 import { openVocabulary } from "../session/reward-services.ts";
 import { collect, type Interruption, wholeNumber } from "./arguments.ts";
@@ -70,6 +71,11 @@ export function probeCommand(interruption: Interruption): Command {
     .option("--judge-url <url>", "for judge: the endpoint's address before /chat/completions")
     .option("--judge-model <name>", "for judge: the model's name there")
     .option("--judge-key-env <name>", "for judge: the environment variable that holds its key")
+    .addOption(
+      new Option("--judge-max-tokens-field <name>", "for judge: what the endpoint calls the limit on tokens").choices(
+        maxTokensFields,
+      ),
+    )
     .option("--calibration <file>", "for judge: JSONL rows {question, answer, completion, verdict} judged by people")
     .addOption(outOption("the results as one JSON object (schema: docs/schemas)"))
     .addOption(outputOption("--samples <file>", "JSONL: one line per answer"))

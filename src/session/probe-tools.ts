@@ -2,6 +2,7 @@
 import type { PromptStyle } from "../answers/prompts.ts";
 import type { Device } from "../core/device.ts";
 import type { ProbeTools } from "../evaluate/index.ts";
+import type { MaxTokensField } from "../io/chat-client.ts";
 import { buildRewards, type Reward } from "../rewards/index.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { openRewardServices } from "./reward-services.ts";
@@ -14,6 +15,7 @@ export interface ProbeToolOptions extends SourceOptions {
   readonly judgeModel?: string;
   /** The environment variable that holds the judge's key. */
   readonly judgeKeyEnv?: string;
+  readonly judgeMaxTokensField?: MaxTokensField;
   /** Rationales with the verdicts of people. */
   readonly calibration: ProbeTools["calibration"];
   /** The model before tuning. */
@@ -39,7 +41,10 @@ export async function openProbeTools(
       o.encoder === undefined
         ? null
         : await scorer({ scorer: "embedding", encoder: o.encoder, reference: "rationale" });
-    const keyed = o.judgeKeyEnv === undefined ? {} : { api_key_env: o.judgeKeyEnv };
+    const keyed = {
+      ...(o.judgeKeyEnv === undefined ? {} : { api_key_env: o.judgeKeyEnv }),
+      ...(o.judgeMaxTokensField === undefined ? {} : { max_tokens_field: o.judgeMaxTokensField }),
+    };
     const judge =
       o.judgeUrl === undefined
         ? null
