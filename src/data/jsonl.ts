@@ -38,6 +38,7 @@ export const jsonl: Dataset = {
   description:
     "your own data: one JSON object per line with image(s), question, answer, choices?, rationale?, subject?",
   licence: "yours",
+  isOwn: true,
   obtain:
     'write a folder with train.jsonl, validation.jsonl, test.jsonl (or one file, with a field "split" or as the one ' +
     'split "all"), each line like {"image": "images/1.png", "question": "…", "answer": "…"}, and give it as path',

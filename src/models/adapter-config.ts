@@ -98,7 +98,9 @@ export function adapterConfigJson(model: Model, o: AdapterConfig): Readonly<Reco
   const targets = isPattern ? [...model.adapters!.keys()].map((layer) => model.moduleName(layer)) : o.target_modules;
   return {
     peft_type: "LORA",
-    task_type: "CAUSAL_LM",
+    // PEFT's auto classes open what no task of theirs describes by the class that the mapping names.
+    task_type: null,
+    auto_mapping: autoMapping(model.config["architectures"]),
     base_model_name_or_path: o.base,
     r: o.r,
     lora_alpha: o.lora_alpha,
@@ -117,6 +119,12 @@ export function adapterConfigJson(model: Model, o: AdapterConfig): Readonly<Reco
     inference_mode: true,
     init_lora_weights: true,
   };
+}
+
+/** The class of transformers that a configuration names; null where it names none. */
+function autoMapping(architectures: unknown) {
+  const [name] = Array.isArray(architectures) ? (architectures as readonly unknown[]) : [];
+  return typeof name === "string" ? { base_model_class: name, parent_library: "transformers" } : null;
 }
 
 /** A key of another version of PEFT that says nothing. */
