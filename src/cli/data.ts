@@ -31,11 +31,16 @@ interface GetOptions {
 }
 
 export function dataCommand(interruption: Interruption): Command {
-  const list = new Command("list").description("the known data sets").action(() => {
-    for (const { name, description, licence } of Object.values(datasets)) {
-      console.log(`${name.padEnd(10)} ${description} (${licence})`);
-    }
-  });
+  const list = new Command("list")
+    .description("the known data sets")
+    .option("--json", "the same as a JSON list")
+    .action(({ json }: { readonly json?: boolean }) => {
+      const known = Object.values(datasets).map(({ name, description, licence, obtain }) => {
+        return { name, description, licence, obtain };
+      });
+      if (json) return console.log(JSON.stringify(known));
+      for (const { name, description, licence } of known) console.log(`${name.padEnd(10)} ${description} (${licence})`);
+    });
   const showing = new Command("show")
     .description("what a data set is, how to get it, and with --path what is in it")
     .argument("<name>", "data set")

@@ -57,6 +57,14 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
+/** What a command says that has written rows: a sentence, or with --json an object. */
+export function rowsWritten(
+  rows: number,
+  { out, json = false }: { readonly out: string; readonly json?: boolean },
+): string {
+  return json ? JSON.stringify({ out, rows }) : `${rows} rows written to ${out}`;
+}
+
 /** Writes records as JSON lines, whole or not at all. */
 export function writeJsonLines(file: string, records: readonly object[]): void {
   replaceFile(file, records.map((record) => `${JSON.stringify(record)}\n`).join(""));

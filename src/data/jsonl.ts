@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import type { AnswerType, Example } from "../core/records.ts";
+import { rowOfChat } from "./chat-rows.ts";
 import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
 import { type JsonLine, readJsonLines } from "./json-lines.ts";
 import { cellText, readAnswerType, readRow, requireUniqueIds } from "./rows.ts";
@@ -77,7 +78,7 @@ function readFileRows(file: string): readonly Example[] {
 }
 
 function toExample({ value, where, line }: JsonLine, file: string): Example {
-  const row = readRow(rowSchema, value, where);
+  const row = readRow(rowSchema, rowOfChat(value, where), where);
   const images = row.images ?? (row.image === undefined ? [] : [row.image]);
   if (images.length === 0) throw new UserError(`${where}: needs "image" or "images"`);
   const choices = (row.choices ?? []).map((choice) => cellText(choice, "choice", where));

@@ -3,6 +3,7 @@
  * refused, and nothing is passed over in silence but the fields that change no answer.
  */
 import * as z from "zod";
+import { type Problem, problemOf } from "../core/issues.ts";
 import type { Message } from "../core/records.ts";
 import { type ApiError, badRequest } from "./api-error.ts";
 import { messagesSchema, readMessages } from "./messages.ts";
@@ -67,7 +68,7 @@ export function readChatRequest(body: unknown): ChatRequest {
   const given = withoutNulls(body, DEEPEST) as Readonly<Record<string, unknown>>;
   refuseOthers(given);
   const result = schema.safeParse(given);
-  if (!result.success) throw fieldError(result.error.issues[0]!);
+  if (!result.success) throw fieldError(problemOf(result.error.issues[0]!));
   const request = result.data;
   const { stop, max_tokens: old, max_completion_tokens: limit } = request;
   if (old !== undefined && limit !== undefined && old !== limit) {
@@ -127,20 +128,11 @@ function withoutNulls(value: unknown, levels: number): unknown {
   return Object.fromEntries(kept.map(([key, inner]) => [key, withoutNulls(inner, levels - 1)]));
 }
 
-/** "messages[0].content: what is wrong", with the deepest issue of a union. */
-function fieldError(issue: z.core.$ZodIssue, base: readonly PropertyKey[] = []): ApiError {
-  const path = [...base, ...issue.path];
-  if (issue.code === "invalid_union") {
-    const branches = issue.errors.map((issues) => issues[0]!).filter((own) => own !== undefined);
-    const deepest = branches.reduce<z.core.$ZodIssue | null>(
-      (best, own) => (own.path.length > (best?.path.length ?? 0) || own.code !== "invalid_type" ? own : best),
-      null,
-    );
-    if (deepest !== null) return fieldError(deepest, path);
-  }
+/** "messages[0].content: what is wrong". */
+function fieldError({ path, message, issue }: Problem): ApiError {
   if (issue.code === "unrecognized_keys") return unknownParameter(spelled([...path, issue.keys[0]!]), issue.keys[0]!);
   const param = spelled(path);
-  return badRequest(param, `${param}: ${issue.message}`, issue.code === "invalid_type" ? "invalid_type" : undefined);
+  return badRequest(param, `${param}: ${message}`, issue.code === "invalid_type" ? "invalid_type" : undefined);
 }
 
 /** "messages[0].content". */

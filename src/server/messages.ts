@@ -26,7 +26,7 @@ const userContent = z.union([z.string(), z.array(z.discriminatedUnion("type", [t
 });
 const name = z.string().optional();
 /** What the answers of other servers carry along, and clients send back: taken when there is nothing in it. */
-const unsupported = { error: "is not supported: leave it out" };
+const unsupported = { error: "not supported, leave it out" };
 const noText = z.literal("", unsupported).optional();
 const noList = z.array(z.unknown(), unsupported).max(0, unsupported).optional();
 
