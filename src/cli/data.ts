@@ -32,10 +32,17 @@ interface GetOptions {
 }
 
 export function dataCommand(interruption: Interruption): Command {
-  const list = new Command("list").description("the known data sets").action(() => {
-    const rows = Object.values(datasets).map(({ name, description, licence }) => [name, `${description} (${licence})`]);
-    console.log(alignColumns(rows).join("\n"));
-  });
+  const list = new Command("list")
+    .description("the known data sets")
+    .option("--json", "the same as a JSON list")
+    .action(({ json }: { readonly json?: boolean }) => {
+      const known = Object.values(datasets).map(({ name, description, licence, obtain }) => {
+        return { name, description, licence, obtain };
+      });
+      if (json) return console.log(JSON.stringify(known));
+      const rows = known.map(({ name, description, licence }) => [name, `${description} (${licence})`]);
+      console.log(alignColumns(rows).join("\n"));
+    });
   const showing = new Command("show")
     .description("what a data set is, how to get it, and with --path what is in it")
     .argument("<name>", "data set")

@@ -18,6 +18,9 @@ interface DemoOptions {
   readonly json?: boolean;
 }
 
+/** The model before either. */
+const UNTUNED = "as it ships";
+
 /** What is compared, in the order in which it is trained; the first also measures the model as it ships. */
 const arms = { sft: "supervised on the answers", grpo: "GRPO" } as const;
 
@@ -47,7 +50,7 @@ export function demoCommand(interruption: Interruption): Command {
             results.push(...evaluations.map(({ summary }) => summary));
           }
           for (const line of verdict(results, folders)) reporter.message(line);
-          const { file } = await report(folders, join(folder, "report.html"));
+          const { file } = await report(folders, join(folder, "report.html"), UNTUNED);
           reporter.message(`report: ${file}`);
         } finally {
           reporter.close();
@@ -60,7 +63,7 @@ export function demoCommand(interruption: Interruption): Command {
 function verdict([untuned, ...tuned]: readonly EvalSummary[], folders: readonly string[]): readonly string[] {
   const [first, ...others] = folders.map(milestones);
   const found = [first![0]!, first!.at(-1)!, ...others.map((run) => run.at(-1)!)];
-  const names = ["as it ships", ...Object.values(arms)];
+  const names = [UNTUNED, ...Object.values(arms)];
   const seconds = [null, ...folders.map(trainingSeconds)];
   const rows = [untuned!, ...tuned].map(({ subsets }, i) => {
     const { estimate, low, high } = subsets.overall!.accuracy;

@@ -16,7 +16,12 @@ import {
   withBaselineImages,
 } from "../evaluate/index.ts";
 import { type PromptName, questionsAskedBy, untunedModel } from "../session/checkpoint.ts";
-import { type EvaluationSource, openCheckpointSource, openEndpointSource } from "../session/evaluation-sources.ts";
+import {
+  type EvaluationSource,
+  type MaxTokensField,
+  openCheckpointSource,
+  openEndpointSource,
+} from "../session/evaluation-sources.ts";
 import { downloadReporter } from "./options.ts";
 import type { QuestionOptions } from "./questions.ts";
 
@@ -29,6 +34,7 @@ export interface EvalOptions extends QuestionOptions {
   readonly concurrency: number;
   readonly timeout: number;
   readonly maxRetries: number;
+  readonly maxTokensField: MaxTokensField;
   readonly countUnanswered?: boolean;
   readonly baseline?: readonly ImageBaselineName[];
   readonly baselineModel?: string;

@@ -1,5 +1,5 @@
 /** viva eval: accuracy of a checkpoint, an endpoint or a file of predictions on a data set, with intervals, beside the baselines. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { UserError } from "../core/errors.ts";
 import { percent } from "../core/percent.ts";
 import {
@@ -13,6 +13,7 @@ import {
   type ProtocolName,
   sampleRecords,
 } from "../evaluate/index.ts";
+import { maxTokensFields } from "../session/evaluation-sources.ts";
 import { openVocabulary } from "../session/reward-services.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { answered, baselinesBeside, type EvalOptions } from "./eval-answers.ts";
@@ -30,6 +31,11 @@ export function evalCommand(interruption: Interruption): Command {
     .option("--concurrency <n>", "requests under way at the same time", wholeNumber(1, 1024), 16)
     .option("--timeout <seconds>", "of one request", decimalNumber(0.001, 86_400), 120)
     .option("--max-retries <n>", "attempts after the first, when the endpoint fails", wholeNumber(0, 100), 5)
+    .addOption(
+      new Option("--max-tokens-field <name>", "what the endpoint calls the limit on tokens")
+        .choices(maxTokensFields)
+        .default("max_tokens"),
+    )
     .option("--count-unanswered", "score questions without an answer as wrong in place of ending");
   return addQuestionOptions(command)
     .addOption(

@@ -23,6 +23,8 @@ export interface Dataset {
   readonly name: string;
   readonly description: string;
   readonly licence: string;
+  /** The user's own data: a name and a licence of its own are the user's to give. */
+  readonly isOwn?: true;
   /** Its name on the Hugging Face Hub, where it is there. */
   readonly hubName?: string;
   /** What is on the Hub under this name holds what `load` reads. */

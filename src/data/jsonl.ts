@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import type { AnswerType, Example } from "../core/records.ts";
+import { rowOfChat } from "./chat-rows.ts";
 import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
 import { type JsonLine, readJsonLines } from "./json-lines.ts";
 import { cellText, readAnswerType, readRow, requireUniqueIds } from "./rows.ts";
@@ -38,6 +39,7 @@ export const jsonl: Dataset = {
   description:
     "your own data: one JSON object per line with image(s), question, answer, choices?, rationale?, subject?",
   licence: "yours",
+  isOwn: true,
   obtain:
     'write a folder with train.jsonl, validation.jsonl, test.jsonl (or one file, with a field "split" or as the one ' +
     'split "all"), each line like {"image": "images/1.png", "question": "…", "answer": "…"}, and give it as path',
@@ -76,7 +78,7 @@ function readFileRows(file: string): readonly Example[] {
 }
 
 function toExample({ value, where, line }: JsonLine, file: string): Example {
-  const row = readRow(rowSchema, value, where);
+  const row = readRow(rowSchema, rowOfChat(value, where), where);
   const images = row.images ?? (row.image === undefined ? [] : [row.image]);
   if (images.length === 0) throw new UserError(`${where}: needs "image" or "images"`);
   const choices = (row.choices ?? []).map((choice) => cellText(choice, "choice", where));

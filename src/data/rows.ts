@@ -1,15 +1,16 @@
 /** Checks the rows of a data file against a schema; every mistake names the file and the row. */
 import type { z } from "zod";
 import { UserError } from "../core/errors.ts";
+import { problemOf } from "../core/issues.ts";
 import type { AnswerType, Example } from "../core/records.ts";
 
 /** One row, checked; `where` is "FILE:LINE" or "FILE, row N". */
 export function readRow<T>(schema: z.ZodType<T>, row: unknown, where: string): T {
   const checked = schema.safeParse(row);
   if (checked.success) return checked.data;
-  const issue = checked.error.issues[0]!;
-  const field = issue.path.length > 0 ? `field "${issue.path.join(".")}": ` : "";
-  throw new UserError(`${where}: ${field}${issue.message}`);
+  const { path, message } = problemOf(checked.error.issues[0]!);
+  const field = path.length > 0 ? `field "${path.join(".")}": ` : "";
+  throw new UserError(`${where}: ${field}${message}`);
 }
 
 /** The rows of a JSON list; throws UserError when the file holds anything else. */

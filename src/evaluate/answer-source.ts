@@ -16,8 +16,8 @@ export interface Wanted {
 export interface AnswerListener {
   /** An answer is there. */
   onAnswer(index: number, generation: number, prediction: Prediction): void;
-  /** No answer is to be had; the reason is the same for failures of one kind. */
-  onFailure(index: number, generation: number, reason: string): void;
+  /** No answer is to be had; the reason is the same for failures of one kind, the detail is the server's own. */
+  onFailure(index: number, generation: number, reason: string, detail?: string | null): void;
   readonly signal?: AbortSignal | undefined;
 }
 

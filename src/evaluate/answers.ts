@@ -12,6 +12,8 @@ export interface Prediction {
   readonly imageTokens?: number;
   /** Why there is no answer: the text is empty. */
   readonly error?: string;
+  /** What the server itself said of it, where it did. */
+  readonly errorDetail?: string;
 }
 
 /** One or more predictions for each example, in the examples' order, and the form they were asked for. */

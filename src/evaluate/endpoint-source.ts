@@ -46,7 +46,7 @@ export function endpointSource(
             inARow = 0;
           } catch (error) {
             if (!(error instanceof EndpointError) || error.hopeless || ++inARow >= FAILURES_IN_A_ROW) throw error;
-            onFailure(index, generation, error.reason);
+            onFailure(index, generation, error.reason, error.detail);
           }
         }
       };

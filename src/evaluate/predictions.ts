@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import * as z from "zod";
 import type { AnswerStyle } from "../answers/tags.ts";
 import { messageOf, UserError } from "../core/errors.ts";
+import { problemOf } from "../core/issues.ts";
 import type { Example } from "../core/records.ts";
 import { didYouMean } from "../core/suggest.ts";
 import type { Answers } from "./answers.ts";
@@ -70,9 +71,9 @@ function readLine(line: string, where: string): z.output<typeof rowSchema> | nul
   if (kind !== undefined && kind !== "item") return null;
   const row = rowSchema.safeParse(json);
   if (row.success) return row.data;
-  const issue = row.error.issues[0]!;
-  const field = issue.path.length > 0 ? `field "${issue.path.join(".")}": ` : "";
-  throw new UserError(`${where}: ${field}${issue.message}; a row is {"example_id": "…", "prediction": "…"}`);
+  const { path, message } = problemOf(row.error.issues[0]!);
+  const field = path.length > 0 ? `field "${path.join(".")}": ` : "";
+  throw new UserError(`${where}: ${field}${message}; a row is {"example_id": "…", "prediction": "…"}`);
 }
 
 function unknownExample(where: string, id: string, examples: readonly Example[]): UserError {

@@ -45,6 +45,8 @@ export interface EvalItem {
   readonly finish_reason?: "stop" | "length";
   /** Why there is no answer. */
   readonly error?: string;
+  /** What the server itself said of it. */
+  readonly error_detail?: string;
 }
 
 export interface ScoreOptions {
@@ -88,7 +90,7 @@ export function scoreBaselines(
 
 function scoreItem(
   example: Example,
-  { text, tokens, finishReason, error }: Prediction,
+  { text, tokens, finishReason, error, errorDetail }: Prediction,
   options: ScoreOptions,
 ): EvalItem {
   const { protocol = "viva", style = "think_answer", thinkOpened = false, checkpoint = "" } = options;
@@ -118,6 +120,7 @@ function scoreItem(
     ...(tokens === undefined ? {} : { tokens }),
     ...(finishReason === undefined ? {} : { finish_reason: finishReason }),
     ...(error === undefined ? {} : { error }),
+    ...(errorDetail === undefined ? {} : { error_detail: errorDetail }),
   };
 }
 

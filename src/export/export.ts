@@ -28,6 +28,8 @@ export interface ExportOptions extends SourceOptions {
   readonly step?: number;
   /** The base model's name on the Hub, for the card and the adapter's configuration; else what its folder tells. */
   readonly baseModel?: string;
+  /** What the card calls data of one's own; else its folder's name. */
+  readonly dataName?: string;
   /** Replaces an earlier export. */
   readonly overwrite: boolean;
 }
@@ -74,7 +76,10 @@ export async function exportCheckpoint(path: string, o: ExportOptions): Promise<
       mkdirSync(target, { recursive: true });
       if (part === "adapter") writeAdapterPart(target, source);
       else writeMergedPart(target, source, o);
-      writeFileAtomic(join(target, "README.md"), modelCard({ ...source, what: part, name: basename(out) }));
+      writeFileAtomic(
+        join(target, "README.md"),
+        modelCard({ ...source, what: part, name: basename(out), dataName: o.dataName ?? null }),
+      );
     }
     replaceFolder(draft, out);
   } finally {

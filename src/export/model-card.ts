@@ -38,6 +38,8 @@ export interface CardFacts {
   readonly adapter: AdapterConfig | null;
   readonly base: BaseModel | null;
   readonly run: RunFacts | null;
+  /** What data of one's own is called; null: by its folder. */
+  readonly dataName: string | null;
 }
 
 /** The base model by its folder, or the name that a recipe took from the Hub; `hubName` where the user knows it, else told from these. */
@@ -72,7 +74,8 @@ export function runFacts(run: string, folder: string): RunFacts {
 /** The whole README.md. */
 export function modelCard(facts: CardFacts): string {
   const parts = [frontMatter(facts), `# ${facts.name}`, introduction(facts), LIMITS];
-  if (facts.run !== null) parts.push(dataSection(facts.run), resultsSection(facts.run), trainingSection(facts.run));
+  if (facts.run !== null)
+    parts.push(dataSection(facts.run, facts.dataName), resultsSection(facts.run), trainingSection(facts.run));
   return `${parts.join("\n\n")}\n`;
 }
 
@@ -120,9 +123,13 @@ function course({ recipe, step }: RunFacts): string {
   return `${stages}${step === null ? "" : `; this is step ${step}`}`;
 }
 
-function dataSection({ recipe, notes }: RunFacts): string {
+function dataSection({ recipe, notes }: RunFacts, dataName: string | null): string {
   const line = (role: string, spec: DatasetSpec) => {
-    const { description, licence } = findDataset(spec.name);
+    const { description, licence, isOwn = false } = findDataset(spec.name);
+    if (isOwn) {
+      const name = dataName ?? (spec.path === null ? spec.name : basename(spec.path));
+      return `- ${role}: ${name}, split \`${spec.split}\`. Questions and images of those who trained the model; ask them for the licence.`;
+    }
     return `- ${role}: \`${spec.name}\`, split \`${spec.split}\`. ${description}. Licence: ${licence}.`;
   };
   const lines = [line("Trained on", recipe.data.train)];

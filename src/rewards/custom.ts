@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { extname, isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { messageOf, RunError, UserError } from "../core/errors.ts";
+import { RunError, UserError } from "../core/errors.ts";
+import { moduleErrorText } from "./module-errors.ts";
 import type { Reward, RewardContext } from "./reward.ts";
 
 const EXTENSIONS = [".ts", ".mts", ".js", ".mjs"];
@@ -24,7 +25,7 @@ export async function customReward(
   const file = isAbsolute(path) ? path : resolve(path);
   if (!EXTENSIONS.includes(extname(file))) fail(`must be a file ending in ${EXTENSIONS.join(", ")}`);
   if (!existsSync(file)) fail("no such file");
-  const exported = await load(file).catch((error: unknown) => fail(messageOf(error), error));
+  const exported = await load(file).catch((error: unknown) => fail(moduleErrorText(error, file), error));
   const given = exportOf(exported) ?? exportOf((exported as { readonly default?: object }).default ?? {});
   if (given === undefined) fail("exports neither default nor reward");
   if (typeof given !== "function" && Object.keys(options).length > 0) {
@@ -34,9 +35,9 @@ export async function customReward(
     typeof given === "function"
       ? await Promise.resolve()
           .then(() => given(options, context))
-          .catch((error: unknown) => fail(messageOf(error), error))
+          .catch((error: unknown) => fail(moduleErrorText(error, file), error))
       : given;
-  return guarded(checked(made, fail), name, path);
+  return guarded(checked(made, fail), name, path, file);
 }
 
 /** The export that is meant; a module that was made CommonJS on its way has it one level deeper, below its own default. */
@@ -62,10 +63,10 @@ function checked(made: unknown, fail: (problem: string) => never): Reward {
 }
 
 /** The module's reward under the recipe's name; an exception of its own becomes a sentence that names it. */
-function guarded(reward: Reward, name: string, path: string): Reward {
+function guarded(reward: Reward, name: string, path: string, file: string): Reward {
   const failed = (error: unknown): never => {
     if (error instanceof UserError || error instanceof RunError) throw error;
-    throw new RunError(`reward "${name}" of ${path} failed: ${messageOf(error)}`, { cause: error });
+    throw new RunError(`reward "${name}" of ${path} failed: ${moduleErrorText(error, file)}`, { cause: error });
   };
   return {
     name,

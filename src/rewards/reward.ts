@@ -58,6 +58,8 @@ export interface ChatSettings {
   readonly maxRetries: number;
   readonly maxConcurrency: number;
   readonly maxTokens: number;
+  /** What the endpoint calls that limit. */
+  readonly maxTokensField: "max_tokens" | "max_completion_tokens";
   readonly temperature: number;
   /** Folder of known replies; null is the run's own. */
   readonly cache: string | null;

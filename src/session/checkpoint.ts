@@ -35,7 +35,7 @@ export interface OpenCheckpointOptions extends SourceOptions {
   readonly live?: { readonly rows: number; readonly cacheBytes: number };
 }
 
-export type { PromptName } from "../answers/prompts.ts";
+export { encodeOptions, messagesInStyle, type PromptName, type PromptStyle } from "../answers/prompts.ts";
 
 export interface OpenedCheckpoint {
   readonly engine: TrainingEngine;

@@ -16,11 +16,21 @@ const asked = defineTool({
   },
   optional: {
     "judge-key-env": { value: "<name>", about: "the environment variable that holds its key" },
+    "judge-max-tokens-field": { value: "<name>", about: "what the endpoint calls the limit on tokens" },
     calibration: { value: "<file>", about: "JSONL rows {question, answer, completion, verdict} judged by people" },
   },
-  prepare({ "judge-url": base_url, "judge-model": model, "judge-key-env": key, calibration: file }) {
+  prepare({
+    "judge-url": base_url,
+    "judge-model": model,
+    "judge-key-env": key,
+    "judge-max-tokens-field": field,
+    calibration: file,
+  }) {
     const calibration = file === undefined ? null : readCalibration(file);
-    const keyed = key === undefined ? {} : { api_key_env: key };
+    const keyed = {
+      ...(key === undefined ? {} : { api_key_env: key }),
+      ...(field === undefined ? {} : { max_tokens_field: field }),
+    };
     return async ({ openReward }) => ({
       reward: await openReward("semantic", { scorer: "judge", base_url, model, ...keyed }),
       calibration,

@@ -96,6 +96,21 @@ describe("a line chart", () => {
     expect(svg).not.toContain("<b>run");
   });
 
+  it("puts the name of a level below it where the names of marks stand, and no name over another", () => {
+    const y = (svg: string, kind: string) => Number(new RegExp(`class="${kind}"[^>]* y="([\\d.]+)"`).exec(svg)![1]);
+    const high = lineChart({ ...chart, levels: [{ name: "guessing", y: 1 }], bounds: [0, 1] })!.markup;
+    expect(y(high, "level-label")).toBeGreaterThan(y(high, "mark-label") + 10);
+    const marks = [
+      { x: 5, label: "\u26a0", alarm: true },
+      { x: 5, label: "grpo" },
+      { x: 5.1, label: "dapo" },
+      { x: 9, label: "sft" },
+    ];
+    const svg = lineChart({ ...chart, marks })!.markup;
+    expect([...svg.matchAll(/class="mark-label"[^>]*>([^<]*)</g)].map(([, name]) => name)).toEqual(["grpo", "sft"]);
+    expect(svg.match(/class="mark( alarm)?"/g)).toHaveLength(4);
+  });
+
   it("is none without points, and shows a single point", () => {
     expect(lineChart({ title: "", lines: [{ name: "", colour: 0, points: [] }] })).toBeNull();
     const single = lineChart({ title: "", lines: [{ name: "", colour: 0, points: [{ x: 5, y: 5 }] }] })!.markup;
@@ -120,9 +135,20 @@ describe("a forest plot", () => {
 
   it("always shows the line of no effect, also where every interval lies to one side", () => {
     const svg = forestPlot({ title: "arms", rows: rows.slice(0, 1), sides: ["worse", "better"] })!.markup;
-    const x = Number(/class="zero" x1="([\d.]+)"/.exec(svg)![1]);
+    const x = Number(/class="zero" d="M([\d.]+) /.exec(svg)![1]);
     expect(x).toBeGreaterThanOrEqual(12);
     expect(x).toBeLessThan(388);
+  });
+
+  it("draws no line of the axis through a row's name", () => {
+    const svg = forestPlot({ title: "arms", rows, sides: ["worse", "better"] })!.markup;
+    const names = [...svg.matchAll(/class="row-label" x="[\d.]+" y="([\d.]+)"/g)].map(([, y]) => Number(y));
+    const parts = [...svg.matchAll(/M[\d.]+ ([\d.]+)v([\d.]+)/g)].map(([, y, v]) => [Number(y), Number(y) + Number(v)]);
+    expect(names).toHaveLength(3);
+    expect(parts.length).toBeGreaterThan(6);
+    for (const base of names) {
+      for (const [from, to] of parts) expect(to! <= base - 12 || from! >= base).toBe(true);
+    }
   });
 
   it("keeps the figures right of the axis, where neither the line of no effect nor an interval reaches", () => {
