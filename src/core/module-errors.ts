@@ -1,7 +1,7 @@
 /** What an error of a user's module says, in one line, with the line of the file that it arose in. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { messageOf } from "../core/errors.ts";
+import { messageOf } from "./errors.ts";
 
 interface Place {
   readonly file: string;
