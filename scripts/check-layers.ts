@@ -12,7 +12,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   core: [],
   compiler: ["core"],
   io: ["core"],
-  runs: ["core"],
+  runs: ["core", "io"],
   runtime: ["core", "compiler"],
   nn: ["core", "compiler"],
   models: ["core", "compiler", "nn", "io"],

@@ -4,9 +4,9 @@ import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import type { AnswerType, Example } from "../core/records.ts";
+import { type JsonLine, readJsonLines } from "../io/json-lines.ts";
 import { rowOfChat } from "./chat-rows.ts";
 import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
-import { type JsonLine, readJsonLines } from "./json-lines.ts";
 import { cellText, readAnswerType, readRow, requireUniqueIds } from "./rows.ts";
 
 const cell = z.union([z.string(), z.number(), z.boolean()]);
@@ -71,7 +71,7 @@ function withSplit(examples: readonly Example[], split: string): readonly Exampl
 }
 
 function readFileRows(file: string): readonly Example[] {
-  const examples = readJsonLines(file).map((line) => toExample(line, file));
+  const examples = readJsonLines(file, "questions").map((line) => toExample(line, file));
   if (examples.length === 0) throw new UserError(`${file}: there is no row in it`);
   requireUniqueIds(examples, file);
   return examples;

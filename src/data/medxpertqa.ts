@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
+import { readJsonLines } from "../io/json-lines.ts";
 import { type Dataset, exists, requirePath, splitFile, splitName, subset } from "./dataset.ts";
-import { readJsonLines } from "./json-lines.ts";
 import { cellText, readRow, requireUniqueIds } from "./rows.ts";
 
 const rowSchema = z.object({
@@ -34,7 +34,7 @@ export const medxpertqaMm: Dataset = {
     const questions = (await exists(join(folder, "MM"))) ? join(folder, "MM") : folder;
     const split = splitName(options.split ?? "test");
     const file = join(questions, await splitFile(this, questions, split, files));
-    const examples = readJsonLines(file).map(({ value, where }) =>
+    const examples = readJsonLines(file, "questions").map(({ value, where }) =>
       toExample(readRow(rowSchema, value, where), { folder, split, where }),
     );
     requireUniqueIds(examples, file);

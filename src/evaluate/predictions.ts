@@ -1,11 +1,11 @@
 /** Reads answers given elsewhere: JSONL rows {example_id, prediction}, where a prediction may be a list of answers. */
-import { readFileSync } from "node:fs";
 import * as z from "zod";
 import type { AnswerStyle } from "../answers/tags.ts";
-import { messageOf, UserError } from "../core/errors.ts";
+import { UserError } from "../core/errors.ts";
 import { problemOf } from "../core/issues.ts";
 import type { Example } from "../core/records.ts";
 import { didYouMean } from "../core/suggest.ts";
+import { readJsonLines } from "../io/json-lines.ts";
 import type { Answers } from "./answers.ts";
 
 const rowSchema = z.looseObject({
@@ -25,10 +25,8 @@ export function readPredictions(file: string, examples: readonly Example[], styl
   const known = new Set(examples.map(({ id }) => id));
   const byId = new Map<string, readonly string[]>();
   let protocol: string | undefined;
-  for (const [i, line] of readLines(file).entries()) {
-    if (line.trim() === "") continue;
-    const where = `${file}:${i + 1}`;
-    const row = readLine(line, where);
+  for (const { value, where } of readJsonLines(file, "predictions")) {
+    const row = readLine(value, where);
     if (row === null) continue;
     protocol ??= row.protocol;
     if (row.protocol !== protocol) continue;
@@ -49,27 +47,11 @@ export function readPredictions(file: string, examples: readonly Example[], styl
   return { predictions, style, thinkOpened: false };
 }
 
-function readLines(file: string): readonly string[] {
-  try {
-    return readFileSync(file, "utf8")
-      .replace(/^\ufeff/, "")
-      .split("\n");
-  } catch (cause) {
-    throw new UserError(`cannot read predictions ${file}: ${messageOf(cause)}`, { cause });
-  }
-}
-
 /** Null for a line of another kind, such as a summary. */
-function readLine(line: string, where: string): z.output<typeof rowSchema> | null {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch (cause) {
-    throw new UserError(`${where}: not a JSON object: ${messageOf(cause)}`, { cause });
-  }
-  const kind = (json as { readonly kind?: unknown } | null)?.kind;
+function readLine(value: unknown, where: string): z.output<typeof rowSchema> | null {
+  const kind = (value as { readonly kind?: unknown } | null)?.kind;
   if (kind !== undefined && kind !== "item") return null;
-  const row = rowSchema.safeParse(json);
+  const row = rowSchema.safeParse(value);
   if (row.success) return row.data;
   const { path, message } = problemOf(row.error.issues[0]!);
   const field = path.length > 0 ? `field "${path.join(".")}": ` : "";

@@ -90,7 +90,7 @@ describe("a row's chat", () => {
     [
       "more parts than images",
       { images: ["a.png"], messages: [{ role: "user", content: [{ type: "image" }, { type: "image" }] }] },
-      /line 1: the chat has 2 parts \{"type": "image"\} without a path, and 1 image stands beside it/,
+      /:1: the chat has 2 parts \{"type": "image"\} without a path, and 1 image stands beside it/,
     ],
     [
       "a part and no image",

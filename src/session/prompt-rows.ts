@@ -1,13 +1,13 @@
 /** The JSONL rows that `generate` and `logprobs` read: {image | images, question | messages, choices?, completion?}. */
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import * as z from "zod";
 import { encodeOptions, questionMessages } from "../answers/prompts.ts";
-import { messageOf, UserError } from "../core/errors.ts";
+import { UserError } from "../core/errors.ts";
 import { problemOf } from "../core/issues.ts";
 import type { Example, Message, Prompt, SamplingOptions } from "../core/records.ts";
 import { type Chat, chatMessages, chatSchema, messageText } from "../data/chats.ts";
 import { plainScoring } from "../engine/engine.ts";
+import { readJsonLines } from "../io/json-lines.ts";
 import type { OpenedCheckpoint } from "./checkpoint.ts";
 
 const textOrChat = z.union([z.string(), chatSchema], { error: "expected a text, or a list of messages" });
@@ -47,28 +47,13 @@ function chatOf({
 
 /** Reads and checks a rows file; errors name file and line. */
 export function readPromptRows(file: string): readonly Row[] {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new UserError(`cannot read rows ${file}: ${messageOf(cause)}`, { cause });
-  }
-  const rows = text.split("\n").flatMap((line, i): Row[] => {
-    if (line.trim() === "") return [];
-    return [{ ...parseRow(line, `${file}, line ${i + 1}`), line: i + 1 }];
-  });
+  const rows = readJsonLines(file, "rows").map(({ value, line, where }) => ({ ...parseRow(value, where), line }));
   if (rows.length === 0) throw new UserError(`${file} holds no rows`);
   return rows;
 }
 
-function parseRow(line: string, where: string): Omit<Row, "line"> {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch (cause) {
-    throw new UserError(`${where}: not valid JSON: ${messageOf(cause)}`, { cause });
-  }
-  const result = rowSchema.safeParse(json);
+function parseRow(value: unknown, where: string): Omit<Row, "line"> {
+  const result = rowSchema.safeParse(value);
   if (!result.success) {
     const { path, message } = problemOf(result.error.issues[0]!);
     throw new UserError(`${where}: ${path.length === 0 ? "" : `${path.join(".")}: `}${message}`);
@@ -152,7 +137,7 @@ export async function scoreRows(
   const { engine, processor } = opened;
   const rows = await Promise.all(given.map((row) => naming(file, row, () => withCompletion(row))));
   for (const row of rows) {
-    if (row.completion === null) throw new UserError(`${file}, line ${row.line}: completion is missing`);
+    if (row.completion === null) throw new UserError(`${file}:${row.line}: completion is missing`);
   }
   for (const chunk of chunks(rows)) {
     const prompts = await Promise.all(chunk.map((row) => rowPrompt(opened, file, row)));
@@ -162,7 +147,7 @@ export async function scoreRows(
       const length = prompt.tokenIds.length + targets[i]!.length;
       if (length > engine.contextLength) {
         throw new UserError(
-          `${file}, line ${chunk[i]!.line}: prompt and completion have ${length} tokens, the model's context holds ${engine.contextLength}`,
+          `${file}:${chunk[i]!.line}: prompt and completion have ${length} tokens, the model's context holds ${engine.contextLength}`,
         );
       }
     }
@@ -210,7 +195,7 @@ async function naming<T>(file: string, row: Row, work: () => T | Promise<T>): Pr
     return await work();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(`${file}, line ${row.line}: ${error.message}`, { cause: error });
+    throw new UserError(`${file}:${row.line}: ${error.message}`, { cause: error });
   }
 }
 

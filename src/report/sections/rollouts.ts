@@ -2,7 +2,7 @@
 import { meanOf } from "../../core/mean.ts";
 import { signedBar } from "../charts/bars.ts";
 import { short } from "../format.ts";
-import { type Content, type Html, html } from "../html.ts";
+import { type Content, type Html, html, printHtml } from "../html.ts";
 import { MOST_CHARACTERS, markedText } from "../marked-text.ts";
 import type { ChosenGroup, RolloutSample, ShownCompletion, ShownGroup } from "../rollout-sample.ts";
 import type { Thumbnail } from "../thumbnails.ts";
@@ -36,7 +36,7 @@ function fitting(
   label: string,
 ): { readonly cards: readonly Html[]; readonly left: number } {
   let cards = chosen.map((one) => card(one, images, label));
-  const size = () => cards.reduce((sum, { markup }) => sum + Buffer.byteLength(markup), 0);
+  const size = () => cards.reduce((sum, one) => sum + Buffer.byteLength(printHtml(one)), 0);
   while (cards.length > 1 && size() > budget) cards = cards.filter((_, i) => i % 2 === 0);
   return { cards, left: chosen.length - cards.length };
 }
