@@ -14,6 +14,7 @@ const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^
 
 interface Finished {
   readonly code: number;
+  readonly stdout: string;
   readonly output: string;
 }
 
@@ -21,7 +22,7 @@ function run(folder: string, command: string, ...args: readonly string[]): Promi
   return new Promise((done) => {
     execFile(command, args, { cwd: folder, env, maxBuffer: 1e8 }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
-      done({ code, output: stdout + stderr });
+      done({ code, stdout, output: stdout + stderr });
     });
   });
 }
@@ -48,8 +49,8 @@ describe.skipIf(!registryAnswers())("the packed package", () => {
   let files: readonly string[] = [];
 
   beforeAll(async () => {
-    const packed = await ok(root, "npm", "pack", "--ignore-scripts=false", "--json", "--pack-destination", folder);
-    const [{ filename, files: listed }] = JSON.parse(packed.slice(packed.indexOf("[\n"))) as [
+    const { stdout } = await run(root, "npm", "pack", "--ignore-scripts=false", "--json", "--pack-destination", folder);
+    const [{ filename, files: listed }] = JSON.parse(stdout.slice(stdout.indexOf("[\n"))) as [
       { readonly filename: string; readonly files: readonly { readonly path: string }[] },
     ];
     files = listed.map(({ path }) => path);
