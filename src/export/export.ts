@@ -8,7 +8,7 @@ import { UserError } from "../core/errors.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import type { NamedTensor } from "../io/safetensors.ts";
 import { saveWeights } from "../io/weights.ts";
-import { type AdapterConfig, openAdapter, writeAdapterConfig } from "../models/adapter-files.ts";
+import { type AdapterConfig, openAdapter, readAdapter, writeAdapterConfig } from "../models/adapter-files.ts";
 import { copyCompanions, isCompanion } from "../models/companions.ts";
 import { openModel } from "../models/index.ts";
 import { withLora } from "../models/lora.ts";
@@ -86,7 +86,7 @@ export async function exportCheckpoint(path: string, o: ExportOptions): Promise<
 /** The adapter as it is, checked against its model and naming it as others can find it. */
 function writeAdapterPart(target: string, { folder, adapter, base }: Source): void {
   const adapted = withLora(openModel(adapter!.base), adapter!);
-  openAdapter(adapted, folder).close();
+  readAdapter(adapted, folder); // every number is looked at, though the file is copied as it is
   copyFileSync(join(folder, "adapter_model.safetensors"), join(target, "adapter_model.safetensors"));
   writeAdapterConfig(adapted, target, { ...adapter!, base: base?.hubName ?? resolve(adapter!.base) });
   copyCompanions(companionFolder(folder, adapter!.base), target);

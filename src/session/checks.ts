@@ -6,7 +6,7 @@ import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import { openModel } from "../models/index.ts";
-import { unusedPatterns } from "../models/lora-targets.ts";
+import { requireUsed } from "../models/lora-targets.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { isSupervised } from "../recipes/stage-kinds.ts";
 
@@ -26,8 +26,7 @@ export function requireModelFolder({ path, init, lora, freeze, quantize_frozen }
   if (lora && freeze.length > 0) {
     throw new UserError("model.freeze: adapters leave the whole model frozen already; leave freeze out beside lora");
   }
-  const unused = lora === null ? [] : unusedPatterns(openModel(path), lora);
-  if (unused.length > 0) throw new UserError(`model.lora.${unused[0]}: no layer with an adapter matches`);
+  if (lora !== null) requireUsed(openModel(path), lora);
   const hasWeights = readdirSync(path).some((name) => name.endsWith(".safetensors"));
   if (init === "pretrained" && !hasWeights) {
     throw new UserError(`model.path: ${path} holds no weights; set model.init: random to start from random ones`);

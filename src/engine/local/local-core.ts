@@ -9,6 +9,7 @@ import { randomKey } from "../../core/random.ts";
 import type { Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import { readJson, writeFileAtomic } from "../../io/files.ts";
+import { requireFinite } from "../../io/finite.ts";
 import { openSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { saveWeights } from "../../io/weights.ts";
 import { readAdapter, writeAdapter } from "../../models/adapter-files.ts";
@@ -388,7 +389,7 @@ function readInto(path: string, set: (name: string, data: Float32Array) => void)
   if (!existsSync(path)) return;
   const file = openSafetensors(path);
   try {
-    for (const name of file.names) set(name, file.readFloat32(name));
+    for (const name of file.names) set(name, requireFinite(file.readFloat32(name), name, path));
   } finally {
     file.close();
   }
