@@ -11,7 +11,7 @@ import { createReporter, type Reporter } from "../runs/reporter.ts";
 export function checkpointArgument(): Argument {
   return new Argument(
     "<checkpoint>",
-    "model folder, run folder, a run's checkpoint, or org/name[@revision] on the Hub",
+    "model, adapter or run folder, a run's checkpoint, a model that ships, or hf:org/name[@revision] on the Hub",
   );
 }
 

@@ -9,12 +9,12 @@ import { writeFileAtomic } from "../io/files.ts";
 import type { NamedTensor } from "../io/safetensors.ts";
 import { saveWeights } from "../io/weights.ts";
 import { type AdapterConfig, openAdapter, readAdapter, writeAdapterConfig } from "../models/adapter-files.ts";
-import { copyCompanions, isCompanion } from "../models/companions.ts";
+import { companionFolder, copyCompanions, isCompanion } from "../models/companions.ts";
 import { openModel } from "../models/index.ts";
 import { withLora } from "../models/lora.ts";
 import { mergedWeights, plainWeights } from "../models/merge.ts";
 import { openStoredWeights } from "../models/stored-weights.ts";
-import { adapterOf, modelFolder, runOf } from "../session/checkpoint.ts";
+import { adapterOf, modelFolder, runOf } from "../session/model-folder.ts";
 import type { SourceOptions } from "../session/sources.ts";
 import { type BaseModel, baseModel, modelCard, type RunFacts, runFacts } from "./model-card.ts";
 
@@ -129,11 +129,6 @@ function withDtype(config: Readonly<Record<string, unknown>>, dtype: string): Re
     return [key, key.endsWith("_config") && value !== null ? set(value as Record<string, unknown>) : value] as const;
   });
   return { ...set(Object.fromEntries(parts)), torch_dtype: dtype };
-}
-
-/** A run's adapter folder has the tokenizer and processor files as training used them; one made elsewhere may not. */
-function companionFolder(folder: string, base: string): string {
-  return existsSync(join(folder, "tokenizer.json")) ? folder : base;
 }
 
 /** Nothing is overwritten but an earlier export, and that only when told; sources are never touched. */

@@ -270,6 +270,7 @@ async function restore(session: Session, run: Run, reporter: Reporter): Promise<
   try {
     await session.engine.load(checkpoint.folder);
   } catch (cause) {
+    if (cause instanceof RunError) throw cause;
     throw new UserError(`${checkpoint.folder}: cannot be resumed from: ${(cause as Error).message}`, { cause });
   }
   reporter.message(`resuming after step ${checkpoint.step}`);

@@ -14,7 +14,9 @@ const byPattern = <T extends z.ZodType>(value: T) =>
   z.record(text(), value, { error: "a mapping of patterns of layer names to numbers" }).default({});
 
 const model = mapping({
-  path: text("a model folder or an id of the Hub").describe("Folder in Hugging Face layout, or org/name on the Hub."),
+  path: text("a model, run or adapter folder, the name of a model that ships, or hf:org/name").describe(
+    "Model, run, checkpoint or adapter folder, the name of a model that ships, or hf:org/name on the Hub.",
+  ),
   revision: text("a branch, tag or commit").nullable().default(null).describe("Of a model on the Hub; null is main."),
   init: oneOf("pretrained", "random")
     .default("pretrained")
@@ -77,10 +79,7 @@ const engine = mapping({
 const dataset = (split: string) =>
   mapping({
     name: text("the name of a data set").describe("Name of a data set; viva data list shows them."),
-    path: text("a folder, a file or an id of the Hub")
-      .nullable()
-      .default(null)
-      .describe("Where its files are, if any."),
+    path: text("a folder, a file, or hf:org/name").nullable().default(null).describe("Where its files are, if any."),
     revision: text("a branch, tag or commit").nullable().default(null).describe("Of a data set on the Hub."),
     split: text("the name of a split").default(split),
     limit: whole({ min: 1 }).nullable().default(null).describe("Use this many examples; null uses all."),

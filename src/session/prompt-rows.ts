@@ -6,6 +6,7 @@ import { encodeOptions, questionMessages } from "../answers/prompts.ts";
 import { messageOf, UserError } from "../core/errors.ts";
 import type { Example, Message, MessageContent, Prompt, SamplingOptions } from "../core/records.ts";
 import { plainScoring } from "../engine/engine.ts";
+import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
 import type { OpenedCheckpoint } from "./checkpoint.ts";
 
 const part = z.union([
@@ -91,6 +92,7 @@ export async function generateRows(
         row: chunk[index]!.line,
         ...tokenCounts(opened, prompts[index]!),
         completions: completions.map(({ text, tokenIds, logProbs, finishReason }) => {
+          requireFiniteLogProbs(logProbs, `${file}, line ${chunk[index]!.line}`);
           return { text, token_ids: [...tokenIds], log_probs: [...logProbs], finish_reason: finishReason };
         }),
       };
@@ -135,6 +137,7 @@ export async function scoreRows(
     });
     const { logProbs } = await engine.policy.logProbs(groups, plainScoring);
     for (const [i, prompt] of prompts.entries()) {
+      requireFiniteLogProbs(logProbs[i]!, `${file}, line ${chunk[i]!.line}`);
       write({ token_ids: [...targets[i]!], log_probs: [...logProbs[i]!], ...tokenCounts(opened, prompt) });
     }
   }

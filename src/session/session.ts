@@ -5,6 +5,7 @@ import type { Example } from "../core/records.ts";
 import type { ImageLimits, LocalEngineOptions } from "../engine/local/local-core.ts";
 import { quantizedBits } from "../engine/local/local-core.ts";
 import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
+import { companionFolder } from "../models/companions.ts";
 import { openProcessor } from "../models/index.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength, isPreference } from "../recipes/stage-kinds.ts";
@@ -12,14 +13,15 @@ import type { ScheduledReward } from "../rewards/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
 import type { PreferencePair } from "../train/dpo.ts";
 import { checkData } from "./check-data.ts";
-import { checkRationales, checkStops, requireModelFolder } from "./checks.ts";
+import { checkRationales, requireModelFolder } from "./checks.ts";
 import { hashExamples, hashModel, hashPairs } from "./content-hashes.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
 import { loadPairs } from "./pairs.ts";
 import type { PreflightReport } from "./preflight.ts";
+import { type LocatedRecipe, locateRecipe } from "./recipe-sources.ts";
 import { openRewards } from "./reward-services.ts";
 import { planRun, type RunMemory, requireMemory } from "./run-memory.ts";
-import { locateRecipe, type SourceOptions } from "./sources.ts";
+import type { SourceOptions } from "./sources.ts";
 
 /** What a run is made of besides its engine. */
 export interface RunData {
@@ -56,30 +58,28 @@ export interface Session extends RunData {
  * of it. `runFolder` is where the run will be, and need not exist yet.
  */
 export async function openData(recipe: Recipe, runFolder: string, o: SourceOptions = {}): Promise<RunData> {
-  const { local } = await locateRecipe(recipe, o);
-  return openFittingData(local, runFolder);
+  return openFittingData(await locateRecipe(recipe, o), runFolder, o);
 }
 
 /** The memory that a recipe's largest step will take, whether or not it is there; reads what `openData` reads. */
 export async function estimateMemory(recipe: Recipe, runFolder: string, o: SourceOptions = {}): Promise<RunMemory> {
-  const { local } = await locateRecipe(recipe, o);
-  const data = await openLocalData(local, runFolder);
+  const data = await openLocalData(await locateRecipe(recipe, o), runFolder, o);
   await data.close();
   return data.memory;
 }
 
 /** Opens all that the recipe names, as `openData` does, and the engine. */
 export async function openSession(asked: Recipe, runFolder: string, o: SourceOptions = {}): Promise<Session> {
-  const { local: recipe, pinned } = await locateRecipe(asked, o);
-  const data = await openFittingData(recipe, runFolder);
+  const located = await locateRecipe(asked, o);
+  const data = await openFittingData(located, runFolder, o);
   try {
-    const engine = await openLocalEngine(engineOptions(recipe), data.processor);
+    const engine = await openLocalEngine(engineOptions(located), data.processor);
     const close = async () => {
       await engine.close();
       await data.close();
     };
     try {
-      return { ...data, recipe: pinned, engine, notes: await hashAll(recipe, data), close };
+      return { ...data, recipe: located.pinned, engine, notes: await hashAll(located, data), close };
     } catch (error) {
       await engine.close();
       throw error;
@@ -90,8 +90,8 @@ export async function openSession(asked: Recipe, runFolder: string, o: SourceOpt
   }
 }
 
-async function openFittingData(recipe: Recipe, runFolder: string): Promise<RunData> {
-  const data = await openLocalData(recipe, runFolder);
+async function openFittingData(located: LocatedRecipe, runFolder: string, o: SourceOptions): Promise<RunData> {
+  const data = await openLocalData(located, runFolder, o);
   try {
     requireMemory(data.memory);
     return data;
@@ -102,9 +102,10 @@ async function openFittingData(recipe: Recipe, runFolder: string): Promise<RunDa
 }
 
 /** The data of a recipe whose model and data are folders here. */
-async function openLocalData(recipe: Recipe, runFolder: string): Promise<RunData> {
+async function openLocalData(located: LocatedRecipe, runFolder: string, o: SourceOptions): Promise<RunData> {
+  const { local: recipe, adapter } = located;
   const { model, data } = recipe;
-  requireModelFolder(model);
+  requireModelFolder(model, adapter);
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
   const train = await loadExamples(data.train, recipe);
   if (train.examples.length === 0) throw new UserError(`data.train: "${data.train.name}" has no examples to train on`);
@@ -113,14 +114,15 @@ async function openLocalData(recipe: Recipe, runFolder: string): Promise<RunData
   const pairs = await Promise.all(
     recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs) : [])),
   );
-  const processor = await openProcessor(model.path, imageLimits(recipe));
-  checkStops(processor, model.path);
+  const files = companionFolder(adapter?.folder ?? model.path, model.path);
+  const processor = await openProcessor(model.path, imageLimits(recipe), files);
+  tellNotices(processor, o);
   const thinkOpened = await opensThoughts(processor, prompt);
   const { rewards, close } = await openRewards(recipe, { style: prompt.style, thinkOpened }, runFolder);
   try {
     const loaded = { train, evaluation, pairs, evaluationLength: evaluationLength(recipe) };
     const checked = await checkData(recipe, { processor, prompt, thinkOpened, ...loaded });
-    const memory = planRun(recipe, engineOptions(recipe), checked.preflight[0]!);
+    const memory = planRun(recipe, engineOptions(located), checked.preflight[0]!);
     return { processor, prompt, rewards, ...checked, memory, close };
   } catch (error) {
     await close();
@@ -128,16 +130,22 @@ async function openLocalData(recipe: Recipe, runFolder: string): Promise<RunData
   }
 }
 
-function engineOptions(recipe: Recipe): LocalEngineOptions {
+/** Says, as warnings, what was supplied because the model's files lack it. */
+export function tellNotices({ notices }: Processor, { reporter }: SourceOptions): void {
+  for (const notice of notices) reporter?.warn(notice);
+}
+
+function engineOptions({ local: recipe, adapter }: LocatedRecipe): LocalEngineOptions {
   const { model, engine } = recipe;
+  const { lora } = model;
   return {
     modelFolder: model.path,
     initialise: model.init,
     seed: recipe.seed,
     freeze: model.freeze,
-    lora: model.lora,
+    lora: adapter === null ? lora : { ...adapter, ...(lora === null ? {} : { lora_dropout: lora.lora_dropout }) },
     quantizeFrozen: quantizedBits(model.quantize_frozen),
-    adapterFolder: null,
+    adapterFolder: adapter?.folder ?? null,
     imageLimits: imageLimits(recipe),
     device: engine.device,
     threads: engine.threads === "auto" ? 0 : engine.threads,
@@ -148,10 +156,14 @@ function engineOptions(recipe: Recipe): LocalEngineOptions {
 }
 
 /** Hashes of everything whose content decides a run. */
-async function hashAll({ model }: Recipe, data: RunData): Promise<Readonly<Record<string, string>>> {
+async function hashAll(
+  { local: { model }, adapter }: LocatedRecipe,
+  data: RunData,
+): Promise<Readonly<Record<string, string>>> {
   const chosen = data.pairs.flat();
   return {
     model_sha256: await hashModel(model.path),
+    ...(adapter === null ? {} : { adapter_sha256: await hashModel(adapter.folder) }),
     train_sha256: await hashExamples(data.train),
     ...(chosen.length === 0 ? {} : { pairs_sha256: await hashPairs(chosen) }),
     ...(data.evaluation === null ? {} : { eval_sha256: await hashExamples(data.evaluation) }),

@@ -13,7 +13,7 @@ import { requireFinite } from "../../io/finite.ts";
 import { openSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { saveWeights } from "../../io/weights.ts";
 import { readAdapter, writeAdapter } from "../../models/adapter-files.ts";
-import { copyCompanions } from "../../models/companions.ts";
+import { companionFolder, copyCompanions } from "../../models/companions.ts";
 import { openModel } from "../../models/index.ts";
 import { isAdapterWeight, type LoraOptions, withLora } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
@@ -235,7 +235,8 @@ export class LocalCore {
   save(folder: string, training: boolean): void {
     const { values } = this.#store;
     mkdirSync(folder, { recursive: true });
-    copyCompanions(this.#options.modelFolder, folder);
+    const { modelFolder, adapterFolder = null } = this.#options;
+    copyCompanions(companionFolder(adapterFolder ?? modelFolder, modelFolder), folder);
     writeImageLimits(folder, this.#options.imageLimits ?? {});
     const { lora = null } = this.#options;
     if (lora === null) {
