@@ -46,7 +46,7 @@ export function dataCommand(interruption: Interruption): Command {
   const showing = new Command("show")
     .description("what a data set is, how to get it, and with --path what is in it")
     .argument("<name>", "data set")
-    .option("--path <folder>", "where its files are: a folder, a file, or org/name on the Hub")
+    .option("--path <folder>", "where its files are: a folder, a file, or hf:org/name on the Hub")
     .option("--split <name>", "count this split alone (default: all)")
     .option("--image-disjoint", "split anew so that no image is in two splits")
     .option("--no-leaks", "do not look for images that splits share, which reads every image")
@@ -66,7 +66,12 @@ async function get(name: string, options: GetOptions, signal: AbortSignal): Prom
   const known = Object.values(datasets).find((dataset) => dataset.name === name);
   const id = known === undefined ? name : known.downloadable && known.hubName;
   if (id === undefined) throw new UserError(`viva cannot download "${name}". To get it: ${known?.obtain}`);
-  const { folder, commit } = await locateDataset(id, { key: "data get", reporter: downloadReporter(), signal });
+  const { folder, commit } = await locateDataset(id, {
+    key: "data get",
+    isHubId: true,
+    reporter: downloadReporter(),
+    signal,
+  });
   console.log(options.json ? JSON.stringify({ folder, commit }) : folder);
   if (known !== undefined && !options.json) console.error(`what is left to do: ${known.obtain}`);
 }

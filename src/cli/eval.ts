@@ -23,7 +23,10 @@ import { addQuestionOptions, describeQuestions, loadQuestions, protocolOption } 
 export function evalCommand(interruption: Interruption): Command {
   const command = new Command("eval")
     .description("measure a checkpoint, a run, a model behind an endpoint or a file of predictions on a data set")
-    .argument("[checkpoint]", "model folder, run folder, a run's checkpoint, or org/name[@revision] on the Hub")
+    .argument(
+      "[checkpoint]",
+      "model, adapter or run folder, a run's checkpoint, a model that ships, or hf:org/name[@revision] on the Hub",
+    )
     .option("--predictions <file>", "in place of a checkpoint: JSONL rows {example_id, prediction} made elsewhere")
     .option("--endpoint <url>", "in place of a checkpoint: an OpenAI-compatible address, as http://localhost:8000/v1")
     .option("--model <name>", "the model's name at --endpoint")

@@ -12,7 +12,7 @@ import type { PromptName } from "../session/checkpoint.ts";
 export function checkpointArgument(): Argument {
   return new Argument(
     "<checkpoint>",
-    "model folder, run folder, a run's checkpoint, or org/name[@revision] on the Hub",
+    "model, adapter or run folder, a run's checkpoint, a model that ships, or hf:org/name[@revision] on the Hub",
   );
 }
 

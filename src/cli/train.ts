@@ -8,7 +8,7 @@ import type { TrainResult } from "../pipeline/train-recipe.ts";
 import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import { defaultRunFolder, isRun, runPaths } from "../runs/run-folder.ts";
-import { pinnedLike } from "../session/sources.ts";
+import { pinnedLike } from "../session/recipe-sources.ts";
 import { collect, type Interruption } from "./arguments.ts";
 import { report } from "./report.ts";
 

@@ -4,6 +4,7 @@ import type { AnswerStyle } from "../answers/tags.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import type { Policy } from "../engine/engine.ts";
+import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
 import type { Prediction } from "./answers.ts";
 import type { Decoding } from "./conditions.ts";
 
@@ -72,7 +73,8 @@ export function policySource(
           const index = asked[place]!;
           const imageTokens = prompts[place]!.tokenIds.filter((id) => id === processor.imageTokenId).length;
           for (const generation of wantedOf.get(index) ?? []) {
-            const { text, tokenIds, finishReason } = completions[generation]!;
+            const { text, tokenIds, logProbs, finishReason } = completions[generation]!;
+            requireFiniteLogProbs(logProbs, `question "${examples[index]!.id}"`);
             onAnswer(index, generation, { text, tokens: tokenIds.length, finishReason, imageTokens });
           }
         }

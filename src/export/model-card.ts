@@ -6,7 +6,7 @@ import { meanOf } from "../core/mean.ts";
 import { percent } from "../core/percent.ts";
 import { findDataset } from "../data/index.ts";
 import type { EvalSummary } from "../evaluate/index.ts";
-import { parseRepositoryId } from "../io/hub/index.ts";
+import { parseHubName } from "../io/hub/index.ts";
 import type { AdapterConfig } from "../models/adapter-files.ts";
 import { loadRecipe, resolvedYaml } from "../recipes/load.ts";
 import type { DatasetSpec, Recipe } from "../recipes/schema.ts";
@@ -45,7 +45,7 @@ export interface CardFacts {
 /** The base model by its folder, or the name that a recipe took from the Hub; `hubName` where the user knows it, else told from these. */
 export function baseModel(folder: string, hubName?: string): BaseModel {
   const cached = /models--([^/\\]+?)--([^/\\]+)[/\\]snapshots[/\\]/.exec(folder);
-  const named = existsSync(folder) ? null : (parseRepositoryId(folder)?.name ?? null);
+  const named = parseHubName(folder)?.name ?? null;
   const known = hubName ?? (cached === null ? named : `${cached[1]}/${cached[2]}`);
   return { name: known ?? basename(folder), hubName: known, licence: licenceOf(folder) };
 }
@@ -213,7 +213,7 @@ function withoutFolders<T>(value: T): T {
 
 /** A data set's name on the Hub: the one it was read from, else the one it is known to have. */
 function hubNameOf({ name, path }: DatasetSpec): string | null {
-  const taken = path === null || existsSync(path) ? null : parseRepositoryId(path);
+  const taken = path === null ? null : parseHubName(path);
   return taken?.name ?? findDataset(name).hubName ?? null;
 }
 

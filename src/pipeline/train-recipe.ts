@@ -267,6 +267,7 @@ async function restore(session: Session, run: Run, told: Told): Promise<Checkpoi
   try {
     await session.engine.load(checkpoint.folder);
   } catch (cause) {
+    if (cause instanceof RunError) throw cause;
     throw new UserError(`${checkpoint.folder}: cannot be resumed from: ${(cause as Error).message}`, { cause });
   }
   told.notice({ notice: "resumed", step: checkpoint.step });

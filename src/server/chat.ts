@@ -4,6 +4,7 @@ import { UserError } from "../core/errors.ts";
 import type { EncodeOptions, Processor } from "../core/processor.ts";
 import type { ImageRef, ImageSize, Message, Prompt } from "../core/records.ts";
 import type { LiveCompletions, LivePolicy } from "../engine/engine.ts";
+import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
 import { imageSize } from "../io/images.ts";
 import { ApiError, badRequest } from "./api-error.ts";
 import type { ChatRequest } from "./chat-request.ts";
@@ -113,6 +114,7 @@ async function* readDeltas(
     request.signal.throwIfAborted();
     for await (const token of live.tokens) {
       request.signal.throwIfAborted();
+      requireFiniteLogProbs([token.logProb], "the answer");
       const index = token.completion;
       if (ended.has(index)) continue;
       request.started();

@@ -33,6 +33,7 @@ function processor(changes: Partial<Processor> = {}): Processor {
     stopTokenIds: [0],
     imageTokenId: IMAGE,
     mergeSize: 1,
+    notices: [],
     ...changes,
   };
 }

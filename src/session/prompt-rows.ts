@@ -7,6 +7,7 @@ import { problemOf } from "../core/issues.ts";
 import type { Example, Message, Prompt, SamplingOptions } from "../core/records.ts";
 import { type Chat, chatMessages, chatSchema, messageText } from "../data/chats.ts";
 import { plainScoring } from "../engine/engine.ts";
+import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
 import { readJsonLines } from "../io/json-lines.ts";
 import type { OpenedCheckpoint } from "./checkpoint.ts";
 
@@ -111,6 +112,7 @@ export async function generateRows(
         row: chunk[index]!.line,
         ...tokenCounts(opened, prompts[index]!),
         completions: completions.map(({ text, tokenIds, logProbs, finishReason }) => {
+          requireFiniteLogProbs(logProbs, `${file}, line ${chunk[index]!.line}`);
           return { text, token_ids: [...tokenIds], log_probs: [...logProbs], finish_reason: finishReason };
         }),
       };
@@ -156,6 +158,7 @@ export async function scoreRows(
     });
     const { logProbs } = await engine.policy.logProbs(groups, plainScoring);
     for (const [i, prompt] of prompts.entries()) {
+      requireFiniteLogProbs(logProbs[i]!, `${file}, line ${chunk[i]!.line}`);
       write({ token_ids: [...targets[i]!], log_probs: [...logProbs[i]!], ...tokenCounts(opened, prompt) });
     }
   }

@@ -170,7 +170,7 @@ describe("viva export", () => {
     const mistake = async (pattern: RegExp, ...args: readonly string[]) =>
       expectMistake(await viva(folder, "export", ...args), pattern);
     await mistake(/no adapter: export it with --what merged/, "full", "--out", "x", "--what", "adapter");
-    await mistake(/checkpoint: there is no folder .*nowhere, and "nowhere" is no id/, "nowhere", "--out", "x");
+    await mistake(/checkpoint: there is no folder .*\/nowhere\n$/, "nowhere", "--out", "x");
     await mistake(/no checkpoint of step 3/, "full", "--out", "x", "--step", "3");
     cpSync(at("bare"), at("orphan"), { recursive: true });
     const config = JSON.parse(readFileSync(at("orphan/adapter_config.json"), "utf8"));
