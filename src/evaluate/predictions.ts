@@ -1,6 +1,7 @@
 /** Reads answers given elsewhere: JSONL rows {example_id, prediction}, where a prediction may be a list of answers. */
 import { readFileSync } from "node:fs";
 import * as z from "zod";
+import { withoutSpecialTokens } from "../answers/special-tokens.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import { messageOf, UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
@@ -17,7 +18,8 @@ const rowSchema = z.looseObject({
 });
 
 /**
- * The answers of a file, in the examples' order; every example needs its row, and every row its example, once. Files that
+ * The answers of a file, in the examples' order; every example needs its row, and every row its example, once. Special
+ * tokens at the end of an answer are left out. Files that
  * `viva eval --out` wrote can be read as well: their summaries are passed over, of several protocols one is read.
  */
 export function readPredictions(file: string, examples: readonly Example[], style: AnswerStyle): Answers {
@@ -44,7 +46,7 @@ export function readPredictions(file: string, examples: readonly Example[], styl
         "an empty text stands for no answer",
     );
   }
-  const predictions = examples.map(({ id }) => byId.get(id)!.map((text) => ({ text })));
+  const predictions = examples.map(({ id }) => byId.get(id)!.map((text) => ({ text: withoutSpecialTokens(text) })));
   return { predictions, style, thinkOpened: false };
 }
 

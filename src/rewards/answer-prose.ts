@@ -17,7 +17,7 @@ export function answerProse(options: z.input<typeof answerProseOptions> = {}, co
   const style = context.style ?? "think_answer";
   const thinkOpened = given.think_opened ?? context.thinkOpened ?? false;
   const judge = (example: Example, text: string) => {
-    const answer = followsStyle(text, style, thinkOpened) ? parseAnswer(text, { style }) : null;
+    const answer = followsStyle(text, style, thinkOpened) ? parseAnswer(text, { style, thinkOpened }) : null;
     return Number(answer !== null && hasProse(example, answer.text));
   };
   return {

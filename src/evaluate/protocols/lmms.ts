@@ -2,7 +2,7 @@
  * Scores as lmms-eval does: yes/no and open questions by exact match after the normalisation of its SLAKE task, options by
  * the letter search of its MMMU task. Where that search finds nothing the tool picks at random; here it is a parse failure.
  */
-import { optionLetter, referenceOption } from "../../answers/choice.ts";
+import { optionLetter, rightOption } from "../../answers/choice.ts";
 import type { Example } from "../../core/records.ts";
 import { outcome, type Protocol, verdictOf } from "./protocol.ts";
 
@@ -26,7 +26,7 @@ function judgeChoice(example: Example, completion: string, lenient: boolean) {
   const found = candidates(completion, example.choices);
   const chosen = found.length === 1 || lenient ? lastOf(found) : undefined;
   if (chosen === undefined) return verdictOf(completion, completion, "unreadable");
-  return verdictOf(completion, completion, outcome(chosen === referenceOption(example.answer, example.choices)));
+  return verdictOf(completion, completion, outcome(chosen === rightOption(example)));
 }
 
 interface Candidate {

@@ -13,7 +13,7 @@ export const conceptsOptions = z.object(textOptions);
 /** In [0, 1]; null where the reference asserts no concept, 0 where the completion has no reasoning. */
 export function concepts(options: z.input<typeof conceptsOptions> = {}, context: RewardContext = {}): Reward {
   const { of, reference } = readOptions("semantic", conceptsOptions, options);
-  const { vocabulary, style = "think_answer" } = context;
+  const { vocabulary, style = "think_answer", thinkOpened } = context;
   if (vocabulary === undefined) throw new UserError('reward "semantic": the scorer concepts needs a vocabulary');
 
   const wantedBy = (example: Example) => {
@@ -21,7 +21,7 @@ export function concepts(options: z.input<typeof conceptsOptions> = {}, context:
     return assertedConcepts(text === null ? [] : findConcepts(text, vocabulary));
   };
   const mentionsOf = ({ text }: Completion) => {
-    const given = givenText(text, of, style);
+    const given = givenText(text, of, { style, thinkOpened });
     if (given === null) return [];
     return findConcepts(given.text, vocabulary).map((mention) => shifted(mention, given.start));
   };

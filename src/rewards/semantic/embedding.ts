@@ -17,7 +17,7 @@ export async function embedding(
   context: RewardContext = {},
 ): Promise<Reward> {
   const { encoder: folder, of, reference } = readOptions("semantic", embeddingOptions, options);
-  const { services, style = "think_answer" } = context;
+  const { services, style = "think_answer", thinkOpened } = context;
   if (services === undefined) throw new UserError('reward "semantic": the scorer embedding needs an encoder to run');
   const encoder = await services.openEncoder(folder);
   return {
@@ -26,7 +26,7 @@ export async function embedding(
     score: async (example, completions) => {
       const wanted = referenceText(example, reference);
       if (wanted === null || wanted.trim() === "") return completions.map(() => null);
-      const given = completions.map(({ text }) => givenText(text, of, style)?.text ?? null);
+      const given = completions.map(({ text }) => givenText(text, of, { style, thinkOpened })?.text ?? null);
       const texts = [...new Set([wanted, ...given.filter((text) => text !== null)])]; // a group often repeats itself
       const vectors = await encoder.encode(texts);
       const vectorOf = (text: string) => vectors[texts.indexOf(text)]!;
