@@ -67,7 +67,9 @@ if (violations.length > 0) {
   process.exit(1);
 }
 const layers = Object.keys(allowed).length;
-console.log(`layers: ${layers} layers, ${Object.keys(sources).length} files, no violation; no circle outside compiler/ops`);
+console.log(
+  `layers: ${layers} layers, ${Object.keys(sources).length} files, no violation; no circle outside compiler/ops`,
+);
 
 function printTable(): void {
   for (const layer of Object.keys(allowed)) {
