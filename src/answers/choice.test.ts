@@ -41,6 +41,7 @@ describe("options that a careless reading confuses", () => {
     [["tears", "no tears"], "There are no tears", "B"],
     [["vitamin A", "vitamin D"], "vitamin A or vitamin D", "-"],
     [["S. aureus", "E. coli"], "E. coli", "B"],
+    [["S. aureus", "E. coli", "K. oxytoca", "P. vulgaris", "C. difficile"], "E. faecalis", "-"],
   ] as const)("of %j %j is %s", (choices, answer, expected) => {
     expect(read(answer, choices)).toBe(expected);
   });
@@ -104,7 +105,7 @@ describe("letters that are labels and letters that are not", () => {
     ["vitamin D", "-"],
     ["D dimer", "-"],
     ["factor A", "-"],
-    ["E. faecalis", "-"],
+    ["D. cardiomegaly", "D"],
     ["Answer: a liver", "D"],
     ["I see it", "-"],
     ["I choose D", "D"],

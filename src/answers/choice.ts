@@ -35,7 +35,7 @@ export function chosenOption(answer: string, choices: readonly string[]): Chosen
   const covered = new Set<Word>();
   const mentions = [...textMentions(cleaned, all, choices, covered)];
   for (const i of all.keys()) {
-    const index = covered.has(all[i]!) ? -1 : labelled(cleaned, all, i, choices.length, covered);
+    const index = covered.has(all[i]!) ? -1 : labelled({ cleaned, all, choices }, i, covered);
     if (index >= 0) mentions.push({ options: [index], at: [i] });
   }
   const chosen = affirmed(mentions, readings(cleaned, all, covered));
@@ -102,7 +102,7 @@ function textMentions(cleaned: string, all: readonly Word[], choices: readonly s
   for (const { tokens, options } of [...byText.values()].sort((a, b) => b.tokens.length - a.tokens.length)) {
     for (const at of occurrences(cleaned, all, tokens, covered)) {
       for (const i of at) covered.add(all[i]!);
-      const letter = at.length === 1 ? labelled(cleaned, all, at[0]!, choices.length, NO_WORDS) : -1;
+      const letter = at.length === 1 ? labelled({ cleaned, all, choices }, at[0]!, NO_WORDS) : -1;
       const both = letter < 0 ? options : [...new Set([...options, letter])];
       mentions.push({ options: letter >= 0 && announcesLetter(all[at[0]! - 1]) ? [letter] : both, at });
     }

@@ -18,18 +18,20 @@ export function leadingLabel(text: string, options: number): { readonly index: n
   return index < 0 ? null : { index, rest: match![2]! };
 }
 
+/** An answer's cleaned text with its words, and the options it is about. */
+export interface Lettered {
+  readonly cleaned: string;
+  readonly all: readonly Word[];
+  readonly choices: readonly string[];
+}
+
 /** The index of the option that a word labels; -1 where it is no label. `covered`: words that belong to an option's text. */
-export function labelled(
-  cleaned: string,
-  all: readonly Word[],
-  at: number,
-  options: number,
-  covered: ReadonlySet<Word>,
-) {
+export function labelled(text: Lettered, at: number, covered: ReadonlySet<Word>): number {
+  const { cleaned, all, choices } = text;
   const word = all[at]!;
   const joined = /^[A-Za-z]\+$/.test(word.raw) && /\p{L}/u.test(cleaned[word.end] ?? ""); // "A+B" names both
-  const index = letterIndex(joined ? word.raw[0]! : word.raw, options);
-  return index >= 0 && (joined || isLabel(cleaned, all, at, covered)) ? index : -1;
+  const index = letterIndex(joined ? word.raw[0]! : word.raw, choices.length);
+  return index >= 0 && (joined || isLabel(text, at, covered)) ? index : -1;
 }
 
 function letterIndex(letter: string, options: number): number {
@@ -57,7 +59,7 @@ const AROUND = new Set(
   ).split(" "),
 );
 
-function isLabel(cleaned: string, all: readonly Word[], at: number, covered: ReadonlySet<Word>): boolean {
+function isLabel({ cleaned, all, choices }: Lettered, at: number, covered: ReadonlySet<Word>): boolean {
   const word = all[at]!;
   const before = cleaned[word.start - 1] ?? "";
   const after = cleaned[word.end] ?? "";
@@ -79,7 +81,7 @@ function isLabel(cleaned: string, all: readonly Word[], at: number, covered: Rea
   if (word.raw !== word.raw.toUpperCase()) {
     return (at === 0 && after === ".") || (previous?.token === "answer" && parts(previous.end, word.start) && alone);
   }
-  if (after === "." && next !== undefined && isBinomial(cleaned, word, next)) return false;
+  if (after === "." && next !== undefined && isBinomial(cleaned, word, next, choices)) return false;
   const follows = previous === undefined || parts(previous.end, word.start) || AROUND.has(previous.token);
   if (isPronoun(word.raw)) return (follows || /^[A-Z]\+?$/.test(previous!.raw)) && isNamed(cleaned, word, next, alone);
   const leads = alone || AROUND.has(next!.token) || covered.has(next!) || /^[A-Z]$/.test(next!.raw);
@@ -104,8 +106,9 @@ function isNamed(cleaned: string, word: Word, next: Word | undefined, alone: boo
   );
 }
 
-/** "E. coli": a genus and a name, not a label and a text. */
-function isBinomial(cleaned: string, word: Word, next: Word): boolean {
+/** "E. faecalis" where options are such names: a genus and a species, not a label and a text. */
+function isBinomial(cleaned: string, word: Word, next: Word, choices: readonly string[]): boolean {
   const rest = cleaned.slice(next.end);
+  if (!choices.some((choice) => /^\s*\p{Lu}\. ?\p{Ll}/u.test(choice))) return false;
   return /^\. [a-z]{4,}$/.test(cleaned.slice(word.end, next.end)) && !AROUND.has(next.token) && /^\W*$/.test(rest);
 }
