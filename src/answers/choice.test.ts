@@ -78,6 +78,8 @@ describe("denied options", () => {
     ["Not A, B or D", "-"],
     ["No spleen, liver", "-"],
     ["A and B are not right", "-"],
+    ["anything but D", "-"],
+    ["all but D", "-"],
     ["not A but D", "D"],
     ["D, not A", "D"],
     ["D rather than A", "D"],

@@ -31,6 +31,13 @@ describe("polarity with hedges and negations", () => {
     ["No mass, stone present", null],
     ["Not clearly present", null],
     ["yes/no", null],
+    ["Is a mass present?", null],
+    ["Is a mass present? Yes.", "yes"],
+    ["A mass is present in neither lung", "no"],
+    ["There may be no mass", null],
+    ["I would not say that it is present", null],
+    ["cannot be confirmed present", null],
+    ["no one knows", null],
   ])("%j says %j", (text, expected) => {
     expect(polarity(text)).toBe(expected);
   });

@@ -21,7 +21,7 @@ export function polarity(text: string): Polarity | null {
     if (meant === undefined || saysNothing(cleaned, all, i)) continue;
     const { assertion, adjacent, by } = read[i]!;
     const isVerdict = VERDICTS.has(word.token);
-    if (assertion === "affirmed" || (isVerdict && assertion === "possible" && !adjacent)) said.add(meant);
+    if (assertion === "affirmed") said.add(meant === "yes" && isNowhere(all, i) ? "no" : meant);
     else if (isVerdict && assertion === "denied" && !adjacent && word.token !== "yes") said.add(meant);
     else if (!isVerdict && assertion === "denied") said.add(turned(meant, by));
     else doubt = true;
@@ -54,14 +54,28 @@ function saysNothing(cleaned: string, all: readonly Word[], at: number): boolean
   const after = all[at + 1]?.token ?? "";
   if (token === "no" || token === "none") {
     if (
-      /^(?:doubt|question|wonder|idea|clue|information|answer|way|opinion|comment|image|other|different)$/.test(after)
+      /^(?:doubt|question|1|body|wonder|idea|clue|information|answer|way|opinion|comment|image|other|different)$/.test(
+        after,
+      )
     ) {
       return cleaned.slice(end, all[at + 1]!.start).trim() === "" && !/^(?:none)$/.test(token);
     }
     return at > 0 && /^\.\s?\d/.test(cleaned.slice(end)) && !/[.;:!?]\s*$/.test(cleaned.slice(0, all[at]!.start));
   }
+  if (isAsked(cleaned, end) && token !== "yes") return true;
   if (token !== "present") return false;
   return /^(?:at|the|this)$/.test(before) || /^(?:with|study|examination|image|illness)$/.test(after);
+}
+
+/** "present in neither lung" */
+function isNowhere(all: readonly Word[], at: number): boolean {
+  const [next = "", after = ""] = [all[at + 1]?.token, all[at + 2]?.token];
+  return next === "nowhere" || (/^(?:in|on|at|within)$/.test(next) && /^(?:neither|no|none)$/.test(after));
+}
+
+/** Whether the sentence from here on is a question, which says nothing. */
+function isAsked(cleaned: string, from: number): boolean {
+  return /^[^.!?;\n]{0,200}\?/.test(cleaned.slice(from, from + 201));
 }
 
 function beginsWithVerdict(cleaned: string, all: readonly Word[]): boolean {

@@ -68,14 +68,14 @@ const TRIGGERS: ReadonlyMap<string, Kind> = new Map([
       "exclude|excludes|excluded|excluding|rule out|rules out|ruled out|ruling out|eliminate|eliminates|eliminated|" +
       "eliminating|reject|rejects|rejected|dismiss|dismissed|rather than|instead of|other than|as opposed to|except|" +
       "except for|apart from|aside from|absence of|lack of|lacks|free of|negative for|against|incorrect|wrong|untrue|" +
-      "inaccurate|least likely|less likely|least|opposite of|contrary to|fails to|failed to",
+      "inaccurate|anything but|everything but|all but|least likely|less likely|least|opposite of|contrary to|fails to|failed to",
   ),
   ...listed(
     "doubt",
     "whether|if|unclear|uncertain|unsure|unknown|not sure|not certain|not clear|not known|not clearly|not definitely|" +
       "not necessarily|not certainly|not obviously|not always|not entirely|not completely|cannot say|cannot tell|" +
       "cannot determine|cannot decide|cannot confirm|cannot know|cannot be sure|cannot be certain|cannot assess|" +
-      "cannot exclude|cannot rule out|cannot be excluded|not excluded|not exclude|not rule out|not ruled out|not know|" +
+      "cannot be confirmed|cannot be determined|cannot be assessed|not say|cannot exclude|cannot rule out|cannot be excluded|not excluded|not exclude|not rule out|not ruled out|not know|" +
       "doubt|doubts|doubtful|doubted|not unlikely|not impossible|not wrong|not incorrect|not without|no idea|no information|no way to tell|no way to know",
   ),
   ...listed(
