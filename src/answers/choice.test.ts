@@ -96,6 +96,20 @@ describe("denied options", () => {
   });
 });
 
+describe("long answers", () => {
+  it.each(["a", "is not ", "no a, ", "A B ", "not A or ", "a+ ", "(A)", "liver? ", "is "])(
+    "%j again and again takes linear time",
+    (part) => {
+      const begin = performance.now();
+      const text = part.repeat(100_000 / part.length);
+      chosenOption(text, ["liver", "spleen", "A+"]);
+      matchAnswer({ answer: "yes", answerType: "closed", choices: [] }, text);
+      matchAnswer({ answer: "liver+", answerType: "open", choices: [] }, text);
+      expect(performance.now() - begin).toBeLessThan(4000);
+    },
+  );
+});
+
 describe("letters that are labels and letters that are not", () => {
   const choices = ["spleen", "pancreas", "left kidney", "liver", "heart", "lung", "brain", "colon", "skin", "bone"];
   it.each([

@@ -258,7 +258,7 @@ function predicateAt(text: Terms, at: number): Assertion | null {
   const isNegated = word.endsWith("n't") || word === "cannot";
   if (!isNegated && !AUXILIARIES.has(word)) return null;
   let count = isNegated ? 1 : 0;
-  for (let i = at + 1; i < terms.length && gaps[i]!.trim() === ""; i++) {
+  for (let i = at + 1; i < Math.min(terms.length, at + 8) && gaps[i]!.trim() === ""; i++) {
     if (terms[i] === "not" && /^(?:only|just|merely|simply)$/.test(terms[i + 1] ?? "")) return null;
     if (DENIALS.has(terms[i]!) || (terms[i] === "ruled" && terms[i + 1] === "out")) count++;
     else if (!ADVERBS.has(terms[i]!) && !AUXILIARIES.has(terms[i]!)) break;

@@ -103,8 +103,9 @@ export function normalise(text: string): string {
 /** Of a normalised text: "her2+" as "her2 positive", "rh-" as "rh negative"; numbers keep their signs. */
 export function withSignsSpelled(normalised: string): string {
   return normalised
-    .replace(/(?<=\p{L}[\p{L}\p{N}]*)\+(?= |$)/gu, " positive")
-    .replace(/(?<=\p{L}[\p{L}\p{N}]*)-(?= |$)/gu, " negative");
+    .split(" ")
+    .map((token) => (/^\p{L}/u.test(token) ? token.replace(/\+$/, " positive").replace(/-$/, " negative") : token))
+    .join(" ");
 }
 
 /** Whether a token is an article; a final "a" ("hepatitis A") is not. */
