@@ -2,7 +2,7 @@
 import { UserError } from "../core/errors.ts";
 import type { EncodeOptions, Processor, PromptTemplate } from "../core/processor.ts";
 import type { Example, ImageRef, Message, Prompt } from "../core/records.ts";
-import { optionLetter, referenceOption } from "./choice.ts";
+import { optionLetter, rightOption } from "./choice.ts";
 import { ANSWER_CLOSE, ANSWER_OPEN, type AnswerStyle, THINK_CLOSE, THINK_OPEN } from "./tags.ts";
 
 /** A user turn from a template with {question} and {choices}; the style says what the completion should look like. */
@@ -106,7 +106,7 @@ export function targetText(
   target: "answer" | "rationale_answer",
   thinkOpened = false,
 ): string {
-  const index = example.answerType === "choice" ? referenceOption(example.answer, example.choices) : -1;
+  const index = example.answerType === "choice" ? rightOption(example) : -1;
   const answer = index < 0 ? example.answer : `${optionLetter(index)}. ${example.choices[index]}`;
   const rationale = target === "rationale_answer" ? rationaleOf(example) : "";
   const open = thinkOpened ? "" : THINK_OPEN;

@@ -26,6 +26,38 @@ export function cellText(value: string | number | boolean, field: string, where:
   return text;
 }
 
+/**
+ * A choice question's part of an example: its options and which of them is right, by index from here on. Throws UserError
+ * where two options are the same text, since no answer could tell them apart.
+ */
+export function choiceOf(choices: readonly string[], answerIndex: number, where: string) {
+  const seen = new Map<string, number>();
+  for (const [i, choice] of choices.entries()) {
+    const text = choice
+      .normalize("NFC")
+      .replace(/\p{Cf}/gu, "")
+      .replace(/\s+/g, " ")
+      .trim();
+    const before = seen.get(text);
+    if (before !== undefined) {
+      const [first, second] = [before, i].map((index) => String.fromCharCode(65 + index));
+      throw new UserError(`${where}: options ${first} and ${second} are both "${choice}": change or remove one`);
+    }
+    seen.set(text, i);
+  }
+  return { answer: choices[answerIndex]!, answerType: "choice", choices, answerIndex } as const;
+}
+
+/** The index of the option that a cell names: by its text, case aside if need be, else by its letter; -1 for none or several. */
+export function writtenOption(written: string, choices: readonly string[]): number {
+  const lower = written.toLowerCase();
+  const exact = choices.flatMap((choice, i) => (choice === written ? [i] : []));
+  const same = exact.length > 0 ? exact : choices.flatMap((choice, i) => (choice.toLowerCase() === lower ? [i] : []));
+  if (same.length > 0) return same.length === 1 ? same[0]! : -1;
+  const letter = /^[a-z]$/.test(lower) ? lower.charCodeAt(0) - 97 : -1;
+  return letter < choices.length ? letter : -1;
+}
+
 /** "CLOSED", "Closed " and "closed" are closed; "OPEN" is open; anything else is the user's mistake. */
 export function readAnswerType(value: string, where: string): AnswerType {
   const type = value.trim().toLowerCase();

@@ -1,5 +1,6 @@
 /** Answers from a model behind a chat endpoint: a bounded number of requests under way, each answer handed over as it comes. */
 import { type PromptStyle, questionMessages } from "../answers/prompts.ts";
+import { withoutSpecialTokens } from "../answers/special-tokens.ts";
 import { UserError } from "../core/errors.ts";
 import { randomKey, uint32 } from "../core/random.ts";
 import type { Example } from "../core/records.ts";
@@ -76,7 +77,7 @@ function samplingOf(decoding: Decoding, { id }: Example, generation: number) {
 
 function predictionOf({ text, tokens, finishReason }: ChatReply) {
   return {
-    text,
+    text: withoutSpecialTokens(text),
     ...(tokens === null ? {} : { tokens }),
     ...(finishReason === null ? {} : { finishReason }),
   };

@@ -1,5 +1,6 @@
 /** Reads answers given elsewhere: JSONL rows {example_id, prediction}, where a prediction may be a list of answers. */
 import * as z from "zod";
+import { withoutSpecialTokens } from "../answers/special-tokens.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import { UserError } from "../core/errors.ts";
 import { problemOf } from "../core/issues.ts";
@@ -18,8 +19,9 @@ const rowSchema = z.looseObject({
 });
 
 /**
- * The answers of a file, in the examples' order; every example needs its row, and every row its example, once. Files that
- * `viva eval --out` wrote can be read as well: their summaries are skipped, of several protocols one is read.
+ * The answers of a file, in the examples' order; every example needs its row, and every row its example, once. Special
+ * tokens at the end of an answer are left out. Files that `viva eval --out` wrote can be read as well: their summaries are
+ * skipped, of several protocols one is read.
  */
 export function readPredictions(file: string, examples: readonly Example[], style: AnswerStyle): Answers {
   const known = new Set(examples.map(({ id }) => id));
@@ -43,7 +45,7 @@ export function readPredictions(file: string, examples: readonly Example[], styl
         "an empty text stands for no answer",
     );
   }
-  const predictions = examples.map(({ id }) => byId.get(id)!.map((text) => ({ text })));
+  const predictions = examples.map(({ id }) => byId.get(id)!.map((text) => ({ text: withoutSpecialTokens(text) })));
   return { predictions, style, thinkOpened: false };
 }
 

@@ -157,7 +157,7 @@ describe("noise, contrast, quantized, decoding", () => {
 describe("option_position", () => {
   const choices = ["mass", "cyst", "stone"];
   const two = ["a", "b"].map((id) => {
-    return example(id, { question: "What is it?", answer: "stone", answerType: "choice", choices });
+    return example(id, { question: "What is it?", answer: "stone", answerType: "choice", choices, answerIndex: 2 });
   });
 
   it("shows a policy that always takes the first", async () => {

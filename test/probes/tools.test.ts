@@ -9,7 +9,15 @@ const reward: Reward = { name: "semantic", score: () => [] };
 
 it("names every option once, with the probe that it is for", () => {
   const options = toolOptions();
-  const names = ["encoder", "untuned", "judge-url", "judge-model", "judge-key-env", "calibration"];
+  const names = [
+    "encoder",
+    "untuned",
+    "judge-url",
+    "judge-model",
+    "judge-key-env",
+    "judge-max-tokens-field",
+    "calibration",
+  ];
   expect(Object.keys(options)).toEqual(names);
   expect(options["untuned"]).toEqual({
     flags: "--untuned <checkpoint>",

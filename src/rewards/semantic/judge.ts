@@ -75,7 +75,7 @@ export const judge = defineReward("semantic", judgeOptions, (o, context): Reward
   async function verdictOf(example: Example, { text }: Completion, log?: RewardLog): Promise<number | null> {
     const rationale = parseRationale(text, style)?.text.trim();
     if (rationale === undefined) return 0;
-    const answer = parseAnswer(text, { style, lenient: true })?.text ?? "";
+    const answer = parseAnswer(text, { style, lenient: true, thinkOpened: context.thinkOpened })?.text ?? "";
     const content = fill(o.prompt, example, { rationale, answer, completion: text });
     try {
       const verdict = readVerdict(await chat.complete([question(content, example, o.send_image)]));

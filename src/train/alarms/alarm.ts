@@ -11,7 +11,7 @@ export interface ObservedStep {
 }
 
 /** What the rules read of a line of rollouts.jsonl. */
-export type ObservedGroup = Pick<RolloutRecord, "id" | "answer" | "answer_type" | "choices"> & {
+export type ObservedGroup = Pick<RolloutRecord, "id" | "answer" | "answer_type" | "choices" | "answer_index"> & {
   readonly completions: readonly ObservedCompletion[];
 };
 

@@ -50,6 +50,7 @@ function step(at: number, { metrics = {}, completion = () => ({}) }: Change = {}
       answer,
       answer_type: kind,
       choices: kind === "choice" ? ["left", "right"] : [],
+      answer_index: kind === "choice" ? ["left", "right"].indexOf(answer) : null,
       completions,
     };
   });

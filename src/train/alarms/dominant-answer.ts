@@ -69,7 +69,7 @@ function answerKey({ answer_type, answer, choices }: ObservedGroup, text: string
   return normalise(text) || null;
 }
 
-function referenceKey({ answer_type, answer, choices }: ObservedGroup): string {
-  if (answer_type === "choice") return optionLetter(referenceOption(answer, choices));
+function referenceKey({ answer_type, answer, choices, answer_index }: ObservedGroup): string {
+  if (answer_type === "choice") return optionLetter(answer_index ?? referenceOption(answer, choices));
   return (answer_type === "closed" ? referencePolarity(answer) : null) ?? normalise(answer);
 }

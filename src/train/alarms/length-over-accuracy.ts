@@ -50,8 +50,8 @@ export const lengthOverAccuracy: AlarmRule = {
 };
 
 /** Completions that were cut are left out: they are long and wrong for one and the same reason. */
-function judge({ answer_type, answer, choices, completions }: ObservedGroup): JudgedGroup {
-  const question = { answerType: answer_type, answer, choices };
+function judge({ answer_type, answer, choices, answer_index, completions }: ObservedGroup): JudgedGroup {
+  const question = { answerType: answer_type, answer, choices, answerIndex: answer_index ?? undefined };
   const whole = completions.filter(({ finish_reason }) => finish_reason !== "length");
   return {
     completions: whole.map((completion) => {
