@@ -79,6 +79,9 @@ export interface Prompt {
   readonly images: readonly ImageFeatures[];
 }
 
+/** What a sampler can tell of the distribution at each token that it draws: entropy in nats. */
+export type TokenStat = "entropy";
+
 export interface Completion {
   /** The stop token is included when it was sampled. */
   readonly tokenIds: Int32Array;
@@ -87,6 +90,8 @@ export interface Completion {
   readonly text: string;
   readonly finishReason: "stop" | "length";
   readonly policyVersion: number;
+  /** Those that were asked for, one value per token. */
+  readonly stats?: Readonly<Partial<Record<TokenStat, Float32Array>>>;
 }
 
 /** Where in a completion a reward saw what it judged. */
@@ -128,6 +133,8 @@ export interface SamplingOptions {
   readonly rows?: number;
   /** The completions are trained on before the weights move: what encoding their images leaves is kept for that. */
   readonly trainsNext?: boolean;
+  /** What completions are to tell of their tokens; absent: nothing, at no cost. */
+  readonly tokenStats?: readonly TokenStat[];
 }
 
 /** The completions of the prompt at `index` of the call. */
