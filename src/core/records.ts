@@ -115,6 +115,8 @@ export interface RolloutGroup {
   /** Weighted sum per completion; null when every reward was null. */
   readonly reward: readonly (number | null)[];
   readonly advantages: readonly number[];
+  /** Completions that are trained on, where the stage chooses; absent: all. */
+  readonly chosen?: readonly boolean[];
 }
 
 export interface SamplingOptions {

@@ -50,21 +50,18 @@ export function sumPolicy(
 
 /** Tokens that count. */
 export function countTokens(groups: readonly TrainingGroup[]): number {
-  return overTokens(groups, () => 1);
-}
-
-/** Over the tokens that count, of entropies per completion in the groups' order; 0 where none counts. */
-export function meanEntropy(groups: readonly TrainingGroup[], entropies: readonly Float32Array[]): number {
-  const tokens = countTokens(groups);
-  return tokens === 0 ? 0 : overTokens(groups, (i, t) => entropies[i]![t]!) / tokens;
-}
-
-function overTokens(groups: readonly TrainingGroup[], value: (completion: number, token: number) => number): number {
-  let sum = 0;
-  for (const [i, { tokenIds, weight }] of groups.flatMap((group) => group.completions).entries()) {
-    for (let t = 0; t < tokenIds.length; t++) if (atToken(weight, t) !== 0) sum += value(i, t);
+  let count = 0;
+  for (const { tokenIds, weight } of groups.flatMap(({ completions }) => completions)) {
+    for (let t = 0; t < tokenIds.length; t++) if (atToken(weight, t) !== 0) count++;
   }
-  return sum;
+  return count;
+}
+
+/** Over all tokens of the completions that these entropies are of; 0 where there are none. */
+export function meanEntropy(entropies: readonly Float32Array[]): number {
+  const tokens = entropies.reduce((total, { length }) => total + length, 0);
+  const sum = entropies.reduce((total, values) => values.reduce((partial, value) => partial + value, total), 0);
+  return tokens === 0 ? 0 : sum / tokens;
 }
 
 /** Means of the updates of a pass: over all tokens that count, those that were not scored included, and over ratios. */

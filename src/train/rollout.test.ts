@@ -294,6 +294,37 @@ describe("rolloutStep", () => {
     const dr = await step({ kind: "dr_grpo", loss_type: "dr_grpo" });
     expect(flat(dr.batches[0]!).map(({ weight }) => weight)).toEqual(new Array(3).fill(1 / 24));
   });
+
+  test("what is not chosen counts in no weight, no count and no metric but those of sampling", async () => {
+    const { batches, groups, metrics } = await step({ train_completions: 2, loss_type: "bnpo" });
+    expect(groups.map(({ chosen }) => chosen)).toEqual([
+      [true, false, true],
+      [true, true, false],
+    ]);
+    expect(groups[0]!.advantages).toEqual([expect.closeTo(-0.75, 9), 0, expect.closeTo(0.75, 9)]);
+    // Of the chosen 1 + 4 + 2 + 2 tokens, the second group's have no gradient.
+    expect(flat(batches[0]!).map(({ weight, tokenIds }) => [weight, tokenIds.length])).toEqual([
+      [1 / 9, 1],
+      [1 / 9, 4],
+    ]);
+    expect(metrics).toMatchObject({
+      "completion/trained_fraction": 2 / 6,
+      "completion/length_mean": 16 / 6,
+      "reward/mean": 6 / 5,
+      "policy/entropy": 2,
+    });
+    const all = await step({ train_completions: 2, train_advantages: "all" });
+    expect(all.groups[0]!.advantages).toEqual([0.5, 1.5, 2].map((reward) => expect.closeTo(reward - 4 / 3, 9)));
+    expect(flat(all.batches[0]!).map(({ weight }) => weight)).toEqual([1 / 4, 1 / 16]);
+  });
+
+  test("completions that are masked are not chosen", async () => {
+    const o = { train_completions: 2, mask_truncated_completions: true };
+    expect((await step(o)).groups.map(({ chosen }) => chosen)).toEqual([
+      [true, true, false],
+      [true, true, false],
+    ]);
+  });
 });
 
 test("sftStep: each target token weighs 1 / all of them, under the model's own softmax", async () => {

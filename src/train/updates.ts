@@ -13,9 +13,9 @@ import { withoutZeroGradients } from "./zero-gradients.ts";
 
 /**
  * All optimiser steps on one rollout. Old log-probs are the sampler's throughout, so a later update is off-policy by exactly
- * the updates before it. Completions without a gradient are left out, unless all are asked for. The metrics are the last
- * pass's, but for entropy, which is the sampler's, and the sampler check: of the first update, which is the only one whose
- * weights the sampler had.
+ * the updates before it. Completions that were not chosen count nowhere; those without a gradient are left out, unless all
+ * are asked for. The metrics are the last pass's, but for entropy, which is the sampler's, and the sampler check: of the
+ * first update, which is the only one whose weights the sampler had.
  */
 export async function updatePolicy(
   context: TrainingContext,
@@ -26,8 +26,8 @@ export async function updatePolicy(
   { all = false }: { readonly all?: boolean } = {},
 ): Promise<Metrics> {
   const { engine } = context;
-  const sampled = miniBatches(groups, settings);
-  const weighted = all ? sampled : sampled.map((batch) => withoutZeroGradients(batch, settings.beta));
+  const chosen = miniBatches(groups.map(chosenOf), settings);
+  const weighted = all ? chosen : chosen.map((batch) => withoutZeroGradients(batch, settings.beta));
   const reference = settings.beta > 0 ? await engine.reference!.logProbs(weighted.flat(), sampling) : null;
   const batches = reference === null ? weighted : withReference(weighted, reference);
   const { bounds, loss } = lossOf(settings);
@@ -52,8 +52,8 @@ export async function updatePolicy(
     }
     metrics = {
       loss: meanOf(losses),
-      "policy/entropy": meanEntropy(sampled.flat(), entropiesOf(groups)),
-      ...policyMetrics(sums, { counted: countTokens(sampled.flat()), hasReference: reference !== null }),
+      "policy/entropy": meanEntropy(entropiesOf(groups, settings)),
+      ...policyMetrics(sums, { counted: countTokens(chosen.flat()), hasReference: reference !== null }),
       "optim/grad_norm": meanOf(gradNorms),
       "optim/learning_rate": learningRate,
     };
@@ -62,20 +62,30 @@ export async function updatePolicy(
   return {
     ...metrics,
     ...(samplerDifference === null ? {} : { "sampler/logprob_diff_max": samplerDifference }),
-    "completion/trained_fraction": countCompletions(weighted) / Math.max(1, countCompletions(sampled)),
+    "completion/trained_fraction": countCompletions(weighted.flat()) / Math.max(1, countCompletions(groups)),
   };
 }
 
-const countCompletions = (batches: readonly (readonly TrainingGroup[])[]) =>
-  batches.flat().reduce((sum, { completions }) => sum + completions.length, 0);
+function countCompletions(groups: readonly { readonly completions: readonly unknown[] }[]): number {
+  return groups.reduce((sum, { completions }) => sum + completions.length, 0);
+}
 
-function entropiesOf(groups: readonly RolloutGroup[]): Float32Array[] {
-  return groups.flatMap(({ completions }) =>
-    completions.map(({ stats }) => {
+/** The group as if only what was chosen had been sampled. */
+function chosenOf({ chosen, ...group }: RolloutGroup): RolloutGroup {
+  if (chosen === undefined) return group;
+  const completions = group.completions.filter((_, i) => chosen[i]);
+  return { ...group, completions, advantages: group.advantages.filter((_, i) => chosen[i]) };
+}
+
+/** Of all sampled completions but masked ones. */
+function entropiesOf(groups: readonly RolloutGroup[], settings: RolloutSettings): Float32Array[] {
+  return groups.flatMap((group) => {
+    const masked = maskOf(group, settings);
+    return group.completions.flatMap(({ stats }, i) => {
       if (stats?.entropy === undefined) throw new Error("internal: the engine sampled without the entropies asked for");
-      return stats.entropy;
-    }),
-  );
+      return masked[i] ? [] : stats.entropy;
+    });
+  });
 }
 
 /** Whole groups in the rollout's order, as equal in number as they divide, each with the weights of its own update. */
