@@ -68,6 +68,7 @@ export interface TokenLoss<Options extends z.ZodRawShape = z.ZodRawShape, Number
   extends StagePart<Options> {
   /** What its graph is fed as scalars: changing them compiles nothing. */
   numbers(o: OptionValues<Options>): Readonly<Record<Numbers, number>>;
+  /** A multiple of the advantage: where that is 0, loss and gradient are, and completions of such tokens are not computed. */
   policyLoss(t: PolicyTerms<Numbers>): Tensor;
   bounds(o: OptionValues<Options>): RatioBounds;
 }

@@ -21,6 +21,7 @@ export {
   type TokenLossNumbers,
   tokenLosses,
 } from "./parts.ts";
+export { type SelectedCompletions, selectCompletions } from "./selection.ts";
 export { type AlgorithmDefaults, algorithmSettings, partProblems } from "./settings.ts";
 
 /** Stage kinds that learn from their own completions. */

@@ -7,7 +7,7 @@ import { input, type Params } from "../compiler/tensor.ts";
 import type { TensorData } from "../core/tensor-data.ts";
 import { plainVariant, type TokenLossVariant, type TokenTerms, tokenColumns } from "./algorithm.ts";
 import { preferenceLoss } from "./dpo.ts";
-import { defaultLossNumbers, type PolicyLossName, tokenLosses } from "./index.ts";
+import { defaultLossNumbers, type PolicyLossName, policyLosses, tokenLosses } from "./index.ts";
 import { tokenLossOf } from "./token-loss.ts";
 
 const offPolicy: TokenLossVariant = { ...plainVariant, onPolicy: false };
@@ -55,6 +55,15 @@ function evaluate(
   const found = interpret({ inputs, outputs }, feeds, { precision: "float64" });
   return [found["loss"]!.data[0]!, found["gradient"]!.data[0]!] as const;
 }
+
+test.each(Object.keys(policyLosses) as PolicyLossName[])("%s is nothing where the advantage is 0", (name) => {
+  for (const ratio of [0.01, 1, 1.3, 50]) {
+    for (const variant of [plainVariant, offPolicy]) {
+      const found = evaluate(name, { ratio, advantage: 0 }, variant);
+      expect(found.map(Math.abs)).toEqual([0, 0]);
+    }
+  }
+});
 
 describe("sapo", () => {
   test("the golden gates: ρ 1.3, τ 1 for A > 0 and 1.05 elsewhere", () => {

@@ -49,3 +49,13 @@ test("an option that only another part reads must keep its idle value", () => {
   expect(keysOf({ delta: 9, token_loss: "cispo" })).toEqual(["delta"]);
   expect(keysOf({ advantage: "rloo", delta: 9, token_loss: "sapo" })).toEqual(["delta", "scale_rewards"]);
 });
+
+test("how completions are chosen is asked only where some are", () => {
+  const keysOf = (given: object) => partProblems(settingsOf(given)).map(({ key }) => key);
+  expect(keysOf({ train_completions: 2, train_selection: "max_advantage", train_advantages: "all" })).toEqual([]);
+  expect(keysOf({ train_selection: "max_advantage" })).toEqual(["train_selection"]);
+  expect(keysOf({ train_advantages: "all" })).toEqual(["train_advantages"]);
+  expect(keysOf({ train_completions: 1 })).toEqual(["train_completions"]);
+  expect(keysOf({ train_completions: 1, train_advantages: "all" })).toEqual([]);
+  expect(keysOf({ train_completions: 1, train_selection: "max_advantage" })).toEqual([]);
+});

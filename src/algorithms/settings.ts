@@ -4,6 +4,7 @@ import { mapping, nameIn, number, oneOf, text, whole } from "../core/fields.ts";
 import { importanceSamplingLevels, type StagePart } from "./algorithm.ts";
 import { klEstimators } from "./kl.ts";
 import { advantageEstimators, optionsOf, policyLosses } from "./parts.ts";
+import { completionSelection } from "./selection.ts";
 import { lossTypes } from "./token-weights.ts";
 
 const filterGroups = mapping({
@@ -23,6 +24,7 @@ const settings = {
     .nullable()
     .default(null)
     .describe("Dynamic sampling: replace groups without reward variance by fresh questions; null keeps them."),
+  ...completionSelection.options,
   token_loss: nameIn(policyLosses)
     .default("clip")
     .describe("What bounds the ratio of a token: a clip, a capped weight, a smooth gate, or nothing."),
@@ -55,7 +57,12 @@ export type AlgorithmSettings = Readonly<z.output<z.ZodObject<typeof settings>>>
 
 /** What the chosen parts, and those not chosen, have against a stage's values: a key and a sentence each. */
 export function partProblems(values: AlgorithmSettings): readonly { readonly key: string; readonly error: string }[] {
-  return [...problemsOf(policyLosses, "token_loss", values), ...problemsOf(advantageEstimators, "advantage", values)];
+  const selection = completionSelection.check?.(values) ?? null;
+  return [
+    ...problemsOf(policyLosses, "token_loss", values),
+    ...problemsOf(advantageEstimators, "advantage", values),
+    ...(selection === null ? [] : [selection]),
+  ];
 }
 
 function problemsOf(

@@ -81,6 +81,9 @@ export interface Prompt {
   readonly images: readonly ImageFeatures[];
 }
 
+/** What a sampler can tell of the distribution at each token that it draws: entropy in nats. */
+export type TokenStat = "entropy";
+
 export interface Completion {
   /** The stop token is included when it was sampled. */
   readonly tokenIds: Int32Array;
@@ -89,6 +92,8 @@ export interface Completion {
   readonly text: string;
   readonly finishReason: "stop" | "length";
   readonly policyVersion: number;
+  /** Those that were asked for, one value per token. */
+  readonly stats?: Readonly<Partial<Record<TokenStat, Float32Array>>>;
 }
 
 /** Where in a completion a reward saw what it judged. */
@@ -112,6 +117,8 @@ export interface RolloutGroup {
   /** Weighted sum per completion; null when every reward was null. */
   readonly reward: readonly (number | null)[];
   readonly advantages: readonly number[];
+  /** Completions that are trained on, where the stage chooses; absent: all. */
+  readonly chosen?: readonly boolean[];
 }
 
 export interface SamplingOptions {
@@ -130,6 +137,8 @@ export interface SamplingOptions {
   readonly rows?: number;
   /** The completions are trained on before the weights move: what encoding their images leaves is kept for that. */
   readonly trainsNext?: boolean;
+  /** What completions are to tell of their tokens; absent: nothing, at no cost. */
+  readonly tokenStats?: readonly TokenStat[];
 }
 
 /** The completions of the prompt at `index` of the call. */

@@ -2,7 +2,7 @@
 
 import type { TokenLossVariant } from "../algorithms/algorithm.ts";
 import type { TokenLossName, TokenLossNumbers } from "../algorithms/index.ts";
-import type { Prompt, RolloutResult, SamplingOptions } from "../core/records.ts";
+import type { Prompt, RolloutResult, SamplingOptions, TokenStat } from "../core/records.ts";
 
 /** The distribution that completions are scored under: for rollouts, the one they were sampled from. */
 export interface LogProbOptions extends Pick<SamplingOptions, "temperature" | "topP" | "topK"> {
@@ -29,7 +29,10 @@ export interface TrainingCompletion {
   readonly refLogProbs?: Float32Array;
 }
 
-/** Completions of one prompt, which is computed once for all of them. */
+/**
+ * Completions of one prompt, which is computed once for all of them. Of a prompt without completions nothing is computed:
+ * its gradient is zero, and the update treats the weights that it would have reached as any whose gradient is zero.
+ */
 export interface TrainingGroup {
   readonly prompt: Prompt;
   readonly completions: readonly TrainingCompletion[];
@@ -87,6 +90,8 @@ export interface LiveToken {
   readonly tokenId: number;
   /** Natural logarithm, under the distribution it was drawn from. */
   readonly logProb: number;
+  /** Where they were asked for. */
+  readonly stats?: Readonly<Partial<Record<TokenStat, number>>>;
   /** Of the completion's last token, which is the stop token where one was drawn. */
   readonly finishReason: "stop" | "length" | null;
 }

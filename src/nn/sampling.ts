@@ -27,6 +27,7 @@ import {
 } from "../compiler/ops/index.ts";
 import type { Dim } from "../compiler/spec.ts";
 import { scalar, type Tensor } from "../compiler/tensor.ts";
+import type { TokenStat } from "../core/records.ts";
 
 /** What of the sampling options changes the graph; temperature and top-p themselves are inputs. */
 export interface SamplingVariant {
@@ -87,6 +88,9 @@ function chooseToken(logProbs: Tensor, greedy: SamplingVariant["greedy"], unifor
 export function entropy(logProbs: Tensor): Tensor {
   return neg(sum(mul(exp(logProbs), logProbs), [1]));
 }
+
+/** What is told of sampled tokens: [n] of log-probs [n, vocabulary]. */
+export const tokenStatistics: Readonly<Record<TokenStat, (logProbs: Tensor) => Tensor>> = { entropy };
 
 /** The first token of each row at which the running sum of the probabilities is above `uniform` times their total. */
 function invertCumulative(logProbs: Tensor, uniform: Tensor): Tensor {

@@ -56,6 +56,10 @@ function rollout<const K extends RolloutAlgorithmName>(kind: K) {
       error: "must divide prompts_per_step",
       path: ["steps_per_generation"],
     })
+    .refine(({ train_completions, num_generations }) => (train_completions ?? 1) <= num_generations, {
+      error: "must not exceed num_generations",
+      path: ["train_completions"],
+    })
     .refine(
       ({ filter_groups, rewards }) =>
         filter_groups === null || ["reward", ...Object.keys(rewards)].includes(filter_groups.metric),

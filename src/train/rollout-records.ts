@@ -40,6 +40,8 @@ export interface RolloutRecord {
     readonly evidence: readonly Evidence[];
     readonly reward: number | null;
     readonly advantage: number;
+    /** Only where a stage chooses (train_completions). */
+    readonly trained?: boolean;
     readonly mean_log_prob: number;
   }[];
 }
@@ -88,6 +90,7 @@ export function rolloutRecord(
       evidence: evidence.flatMap((byCompletion) => byCompletion[i] ?? []),
       reward: group.reward[i]!,
       advantage: group.advantages[i]!,
+      ...(group.chosen === undefined ? {} : { trained: group.chosen[i]! }),
       mean_log_prob: meanOf(logProbs),
     })),
   };

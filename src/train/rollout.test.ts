@@ -4,13 +4,14 @@ import { plainVariant } from "../algorithms/algorithm.ts";
 import { defaultLossNumbers } from "../algorithms/index.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Completion, Example, Prompt } from "../core/records.ts";
-import type { OptimStep, TokenBatch, TrainingEngine, TrainingGroup } from "../engine/engine.ts";
+import type { OptimStep, TokenBatch, TrainingCompletion, TrainingEngine, TrainingGroup } from "../engine/engine.ts";
 import type { Reward } from "../rewards/index.ts";
 import type { TrainingContext } from "./context.ts";
 import { rolloutStep } from "./rollout.ts";
 import { type RolloutSettings, rolloutSettings } from "./settings.ts";
 import { sftStep } from "./sft.ts";
 import { singleTurn } from "./single-turn.ts";
+import { withoutZeroGradients } from "./zero-gradients.ts";
 
 const examples = ["a", "b"].map((id): Example => {
   return { id, subjectId: id, question: id, images: [], answer: id, answerType: "open", choices: [], meta: {} };
@@ -29,6 +30,7 @@ function completion(length: number): Completion {
     text: "",
     finishReason: length === 4 ? "length" : "stop",
     policyVersion: 0,
+    stats: { entropy: new Float32Array(length).fill(2) },
   };
 }
 
@@ -125,6 +127,33 @@ async function step(change: Partial<RolloutSettings> = {}, hasReference = false)
 }
 const flat = (batch: TokenBatch) => batch.groups.flatMap(({ completions }) => completions);
 
+describe("withoutZeroGradients", () => {
+  const prompt = { text: "", tokenIds: Int32Array.of(1), images: [] };
+  const keeps = (change: Partial<TrainingCompletion>, beta = 0) => {
+    const made = { tokenIds: Int32Array.of(4, 5), weight: 0.5, advantage: 0, ...change };
+    return withoutZeroGradients([{ prompt, completions: [made] }], beta)[0]!.completions.length === 1;
+  };
+
+  test("asks for a token with weight and advantage, a KL term or an entropy bonus", () => {
+    expect(keeps({})).toBe(false);
+    expect(keeps({ advantage: -1e-9 })).toBe(true);
+    expect(keeps({ advantage: 1, weight: 0 })).toBe(false);
+    expect(keeps({}, 0.1)).toBe(true);
+    expect(keeps({ weight: 0 }, 0.1)).toBe(false);
+    expect(keeps({ entropyWeight: 0.1 })).toBe(true);
+    expect(keeps({ advantage: 1, tokenIds: new Int32Array(0) })).toBe(false);
+  });
+
+  test("token by token where values are per token", () => {
+    const of = (...values: number[]) => Float32Array.from(values);
+    expect(keeps({ advantage: of(0, 0) })).toBe(false);
+    expect(keeps({ advantage: of(0, 1) })).toBe(true);
+    expect(keeps({ advantage: of(0, 1), weight: of(1, 0) })).toBe(false);
+    expect(keeps({ advantage: of(0, 1), weight: of(1, 0), entropyWeight: of(0, 0) }, 0.1)).toBe(true);
+    expect(keeps({ advantage: of(0, 1), weight: of(1, 0), entropyWeight: of(0, 2) })).toBe(true);
+  });
+});
+
 describe("rolloutStep", () => {
   test("one on-policy update: sample, differentiate, step", async () => {
     const { calls, batches, groups, metrics } = await step();
@@ -144,12 +173,11 @@ describe("rolloutStep", () => {
       expect.closeTo(0.5 - 4 / 3, 9),
       expect.closeTo(1.5 - 4 / 3, 9),
       expect.closeTo(2 - 4 / 3, 9),
-      0,
-      0,
-      0,
     ]);
-    expect(flat(batch!).map(({ weight }) => weight)).toEqual(lengths.flat().map((length) => 1 / (6 * length)));
-    expect(flat(batch!).map(({ tokenIds }) => tokenIds.length)).toEqual(lengths.flat());
+    // The second group has no spread: its prompt comes alone, and its completions count in the weights of the others.
+    expect(batch!.groups.map(({ completions }) => completions.length)).toEqual([3, 0]);
+    expect(flat(batch!).map(({ weight }) => weight)).toEqual(lengths[0]!.map((length) => 1 / (6 * length)));
+    expect(flat(batch!).map(({ tokenIds }) => tokenIds.length)).toEqual(lengths[0]);
     expect(metrics).toMatchObject({
       loss: 0.5,
       "optim/grad_norm": 3,
@@ -163,6 +191,7 @@ describe("rolloutStep", () => {
       "policy/clip_fraction": 0,
       "policy/entropy": 2,
       "sampler/logprob_diff_max": 0,
+      "completion/trained_fraction": 0.5,
     });
     expect(metrics).not.toHaveProperty("policy/kl");
   });
@@ -193,8 +222,8 @@ describe("rolloutStep", () => {
       }
     }
     expect(optimisers.map(({ learningRate }) => learningRate)).toEqual([0.1, expect.closeTo(0.1 * (7 / 8), 12)]);
-    // The second update saw a ratio of e^0.5; the sampler is compared before the first,
-    // and the tokens with A > 0, of lengths 3 and 4, are above the range.
+    // The second update saw a ratio of e^0.5; the sampler is compared before the first, and the tokens with A > 0, of
+    // lengths 3 and 4, are above the range: of all 16 tokens, though those of the second group were not computed.
     expect(metrics).toMatchObject({
       "policy/clip_fraction": 7 / 16,
       "policy/clip_fraction_high": 7 / 16,
@@ -209,19 +238,19 @@ describe("rolloutStep", () => {
     expect(calls).toEqual(["sample", ...Array(4).fill(["forwardBackward", "optimStep"]).flat()]);
     expect(batches.map((batch) => flat(batch).map(({ tokenIds }) => tokenIds.length))).toEqual([
       lengths[0],
-      lengths[1],
+      [],
       lengths[0],
-      lengths[1],
+      [],
     ]);
     for (const batch of batches) expect(batch.loss.variant.onPolicy).toBe(false);
-    expect(flat(batches[1]!).map(({ weight }) => weight)).toEqual(lengths[1]!.map((length) => 1 / (3 * length)));
+    expect(flat(batches[0]!).map(({ weight }) => weight)).toEqual(lengths[0]!.map((length) => 1 / (3 * length)));
     expect(optimisers.map(({ learningRate }) => learningRate)).toEqual(
       [0, 1, 2, 3].map((update) => expect.closeTo(0.1 * (1 - update / 16), 12)),
     );
-    // The last pass: ratios e^1 in its first mini-batch of 8 tokens, e^1.5 in its second of 8.
-    expect(metrics["policy/ratio_mean"]).toBeCloseTo((Math.exp(1) + Math.exp(1.5)) / 2, 5);
+    // The last pass: ratios e^1 in its first mini-batch; its second has no spread, and an update all the same.
+    expect(metrics["policy/ratio_mean"]).toBeCloseTo(Math.exp(1), 5);
     expect(metrics["policy/ratio_min"]).toBeCloseTo(Math.exp(1), 5);
-    expect(metrics["policy/ratio_max"]).toBeCloseTo(Math.exp(1.5), 5);
+    expect(metrics["policy/ratio_max"]).toBeCloseTo(Math.exp(1), 5);
     expect(metrics["sampler/logprob_diff_max"]).toBe(0);
   });
 
@@ -243,32 +272,58 @@ describe("rolloutStep", () => {
       const { batches } = await step({ steps_per_generation: 2, mask_truncated_completions: true, loss_type });
       return batches.map((batch) => flat(batch).map(({ weight }) => weight));
     };
-    expect(await weightsOf("bnpo")).toEqual([
-      [1 / 4, 1 / 4, 0],
-      [1 / 4, 1 / 4, 0],
-    ]);
+    expect(await weightsOf("bnpo")).toEqual([[1 / 4, 1 / 4], []]);
     const { batches } = await step({ steps_per_generation: 2, loss_type: "dapo" });
-    expect(batches.map((batch) => flat(batch).map(({ weight }) => weight))).toEqual([
-      [1 / 8, 1 / 8, 1 / 8],
-      [1 / 8, 1 / 8, 1 / 8],
-    ]);
+    expect(batches.map((batch) => flat(batch).map(({ weight }) => weight))).toEqual([[1 / 8, 1 / 8, 1 / 8], []]);
   });
 
   test("an entropy bonus weighs every counted token alike", async () => {
     const { batches } = await step({ entropy_coef: 0.5, mask_truncated_completions: true });
     expect(batches[0]!.loss.variant.entropyBonus).toBe(true);
-    expect(flat(batches[0]!).map(({ entropyWeight }) => entropyWeight)).toEqual(
-      [1, 1, 0, 1, 1, 0].map((on) => on / 16),
-    );
-    expect(flat((await step()).batches[0]!).map(({ entropyWeight }) => entropyWeight)).toEqual(Array(6).fill(0));
+    // Those of the second group have no advantage, but a bonus; masked ones have neither.
+    expect(flat(batches[0]!).map(({ entropyWeight }) => entropyWeight)).toEqual(Array(4).fill(1 / 16));
+    expect(batches[0]!.groups.map(({ completions }) => completions.length)).toEqual([2, 2]);
+    expect(flat((await step()).batches[0]!).map(({ entropyWeight }) => entropyWeight)).toEqual(Array(3).fill(0));
   });
 
   test("masked completions weigh nothing, and the others what loss_type says", async () => {
     const { batches, metrics } = await step({ mask_truncated_completions: true, loss_type: "dapo" });
-    expect(flat(batches[0]!).map(({ weight }) => weight)).toEqual([1 / 8, 1 / 8, 0, 1 / 8, 1 / 8, 0]);
+    expect(flat(batches[0]!).map(({ weight }) => weight)).toEqual([1 / 8, 1 / 8]);
     expect(metrics["completion/masked_fraction"]).toBe(2 / 6);
+    expect(metrics["completion/trained_fraction"]).toBe(2 / 6);
     const dr = await step({ kind: "dr_grpo", loss_type: "dr_grpo" });
-    expect(flat(dr.batches[0]!).map(({ weight }) => weight)).toEqual(new Array(6).fill(1 / 24));
+    expect(flat(dr.batches[0]!).map(({ weight }) => weight)).toEqual(new Array(3).fill(1 / 24));
+  });
+
+  test("what is not chosen counts in no weight, no count and no metric but those of sampling", async () => {
+    const { batches, groups, metrics } = await step({ train_completions: 2, loss_type: "bnpo" });
+    expect(groups.map(({ chosen }) => chosen)).toEqual([
+      [true, false, true],
+      [true, true, false],
+    ]);
+    expect(groups[0]!.advantages).toEqual([expect.closeTo(-0.75, 9), 0, expect.closeTo(0.75, 9)]);
+    // Of the chosen 1 + 4 + 2 + 2 tokens, the second group's have no gradient.
+    expect(flat(batches[0]!).map(({ weight, tokenIds }) => [weight, tokenIds.length])).toEqual([
+      [1 / 9, 1],
+      [1 / 9, 4],
+    ]);
+    expect(metrics).toMatchObject({
+      "completion/trained_fraction": 2 / 6,
+      "completion/length_mean": 16 / 6,
+      "reward/mean": 6 / 5,
+      "policy/entropy": 2,
+    });
+    const all = await step({ train_completions: 2, train_advantages: "all" });
+    expect(all.groups[0]!.advantages).toEqual([0.5, 1.5, 2].map((reward) => expect.closeTo(reward - 4 / 3, 9)));
+    expect(flat(all.batches[0]!).map(({ weight }) => weight)).toEqual([1 / 4, 1 / 16]);
+  });
+
+  test("completions that are masked are not chosen", async () => {
+    const o = { train_completions: 2, mask_truncated_completions: true };
+    expect((await step(o)).groups.map(({ chosen }) => chosen)).toEqual([
+      [true, true, false],
+      [true, true, false],
+    ]);
   });
 });
 

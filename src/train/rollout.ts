@@ -1,6 +1,7 @@
 /** Reinforcement learning, one step: sample groups, score them, and follow the advantage's gradient. */
 import { hasZeroSpread, standardDeviation } from "../algorithms/advantages.ts";
-import { advantageEstimators } from "../algorithms/index.ts";
+import type { ScoredGroup } from "../algorithms/algorithm.ts";
+import { advantageEstimators, selectCompletions } from "../algorithms/index.ts";
 import { meanOf } from "../core/mean.ts";
 import type { RolloutGroup } from "../core/records.ts";
 import { rewardsAt, type ScheduledReward, type WeightedReward } from "../rewards/index.ts";
@@ -45,7 +46,7 @@ export async function rolloutStep(
   return { metrics, examples: groups.map(({ example }) => example.id), groups };
 }
 
-/** Scored samples as the groups of a step, with the stage's advantages. */
+/** Scored samples as the groups of a step, with the stage's advantages and its choice of completions. */
 export function withAdvantages(
   samples: readonly ScoredSample[],
   rewards: readonly WeightedReward[],
@@ -56,8 +57,14 @@ export function withAdvantages(
     return { ...sample, lengths: sample.completions.map(({ tokenIds }) => tokenIds.length) };
   });
   const weights = Object.fromEntries(rewards.map(({ reward, weight }) => [reward.name, weight]));
-  const advantages = advantageEstimators[settings.advantage].advantages(scored, settings, weights);
-  return samples.map((sample, i) => ({ id: `${step}/${i}`, ...sample, advantages: advantages[i]! }));
+  const estimate = (groups: readonly ScoredGroup[]) =>
+    advantageEstimators[settings.advantage].advantages(groups, settings, weights);
+  const masked = samples.map((sample) => maskOf(sample, settings));
+  const { advantages, chosen } = selectCompletions(scored, masked, settings, estimate);
+  return samples.map((sample, i) => ({
+    ...{ id: `${step}/${i}`, ...sample, advantages: advantages[i]! },
+    ...(chosen === null ? {} : { chosen: chosen[i]! }),
+  }));
 }
 
 /** Of the groups that are learned from; nulls left out. */

@@ -20,6 +20,7 @@ export function samplingOptions(settings: GenerationSettings, seed: number, step
     seed,
     step,
     trainsNext: true,
+    tokenStats: ["entropy"],
   };
 }
 

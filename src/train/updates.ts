@@ -7,13 +7,15 @@ import type { RolloutGroup, SamplingOptions } from "../core/records.ts";
 import type { ForwardBackwardResult, TokenBatch, TokenScores, TrainingGroup } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { nonFinite, type StepPosition, type TrainingContext } from "./context.ts";
-import { type PolicySums, policyMetrics, sumPolicy } from "./policy-metrics.ts";
+import { countTokens, meanEntropy, type PolicySums, policyMetrics, sumPolicy } from "./policy-metrics.ts";
 import { optimiserAt, type RolloutSettings, updatesPerStep } from "./settings.ts";
+import { withoutZeroGradients } from "./zero-gradients.ts";
 
 /**
  * All optimiser steps on one rollout. Old log-probs are the sampler's throughout, so a later update is off-policy by exactly
- * the updates before it. The metrics are the last pass's, but for the sampler check: of the first update, which is the only
- * one whose weights the sampler had.
+ * the updates before it. Completions that were not chosen count nowhere; those without a gradient are left out, unless all
+ * are asked for. The metrics are the last pass's, but for entropy, which is the sampler's, and the sampler check: of the
+ * first update, which is the only one whose weights the sampler had.
  */
 export async function updatePolicy(
   context: TrainingContext,
@@ -21,9 +23,11 @@ export async function updatePolicy(
   groups: readonly RolloutGroup[],
   sampling: SamplingOptions,
   { index }: StepPosition,
+  { all = false }: { readonly all?: boolean } = {},
 ): Promise<Metrics> {
   const { engine } = context;
-  const weighted = miniBatches(groups, settings);
+  const chosen = miniBatches(groups.map(chosenOf), settings);
+  const weighted = all ? chosen : chosen.map((batch) => withoutZeroGradients(batch, settings.beta));
   const reference = settings.beta > 0 ? await engine.reference!.logProbs(weighted.flat(), sampling) : null;
   const batches = reference === null ? weighted : withReference(weighted, reference);
   const { bounds, loss } = lossOf(settings);
@@ -40,7 +44,7 @@ export async function updatePolicy(
       const optimiser = optimiserAt(settings, first + iteration * batches.length + i, updates);
       const forward = await engine.forwardBackward({ groups: batch, scoring: sampling, loss });
       const { gradNorm } = await engine.optimStep(optimiser);
-      if (iteration === 0 && i === 0 && !forward.dropout) samplerDifference = largestDifference(batch, forward);
+      if (iteration === 0 && i === 0) samplerDifference = largestDifference(batch, forward);
       losses.push(forward.loss);
       gradNorms.push(gradNorm);
       sums.push(sumPolicy(batch, forward, { bounds, level: settings.importance_sampling_level }));
@@ -48,13 +52,40 @@ export async function updatePolicy(
     }
     metrics = {
       loss: meanOf(losses),
-      ...policyMetrics(sums, reference !== null),
+      "policy/entropy": meanEntropy(entropiesOf(groups, settings)),
+      ...policyMetrics(sums, { counted: countTokens(chosen.flat()), hasReference: reference !== null }),
       "optim/grad_norm": meanOf(gradNorms),
       "optim/learning_rate": learningRate,
     };
     if (nonFinite(metrics) !== null) break; // a later pass might hide it
   }
-  return samplerDifference === null ? metrics : { ...metrics, "sampler/logprob_diff_max": samplerDifference };
+  return {
+    ...metrics,
+    ...(samplerDifference === null ? {} : { "sampler/logprob_diff_max": samplerDifference }),
+    "completion/trained_fraction": countCompletions(weighted.flat()) / Math.max(1, countCompletions(groups)),
+  };
+}
+
+function countCompletions(groups: readonly { readonly completions: readonly unknown[] }[]): number {
+  return groups.reduce((sum, { completions }) => sum + completions.length, 0);
+}
+
+/** The group as if only what was chosen had been sampled. */
+function chosenOf({ chosen, ...group }: RolloutGroup): RolloutGroup {
+  if (chosen === undefined) return group;
+  const completions = group.completions.filter((_, i) => chosen[i]);
+  return { ...group, completions, advantages: group.advantages.filter((_, i) => chosen[i]) };
+}
+
+/** Of all sampled completions but masked ones. */
+function entropiesOf(groups: readonly RolloutGroup[], settings: RolloutSettings): Float32Array[] {
+  return groups.flatMap((group) => {
+    const masked = maskOf(group, settings);
+    return group.completions.flatMap(({ stats }, i) => {
+      if (stats?.entropy === undefined) throw new Error("internal: the engine sampled without the entropies asked for");
+      return masked[i] ? [] : stats.entropy;
+    });
+  });
 }
 
 /** Whole groups in the rollout's order, as equal in number as they divide, each with the weights of its own update. */
@@ -128,7 +159,12 @@ function withReference(batches: readonly (readonly TrainingGroup[])[], { logProb
   );
 }
 
-function largestDifference(groups: readonly TrainingGroup[], { logProbs }: ForwardBackwardResult): number {
+/** null where nothing was scored, or not under the weights that sampled it. */
+function largestDifference(
+  groups: readonly TrainingGroup[],
+  { logProbs, dropout }: ForwardBackwardResult,
+): number | null {
+  if (dropout || logProbs.length === 0) return null;
   let most = 0;
   for (const [i, { oldLogProbs }] of groups.flatMap((group) => group.completions).entries()) {
     for (const [t, value] of logProbs[i]!.entries()) most = Math.max(most, Math.abs(value - oldLogProbs![t]!));

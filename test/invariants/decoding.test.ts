@@ -74,12 +74,15 @@ describe.each(cases)("%s", (name) => {
   const prompts = [on.golden.prompt, textPrompt(on, 9)];
 
   test.each(distributions)("%s: sampler = trainer = full forward", async (_, change) => {
-    const o = { ...greedy, ...change, numGenerations: change.temperature === 0 ? 1 : 3, maxCompletionLength: 6 };
+    const counts = { numGenerations: change.temperature === 0 ? 1 : 3, maxCompletionLength: 6 };
+    const o = { ...greedy, ...change, ...counts, tokenStats: ["entropy"] as const };
     const sampled = await sampleAll(on, prompts, o);
     const groups = asTrainingGroups(prompts, sampled);
     const scored = await scoreCompletions(on.compute, on.values, groups, o, { microBatchTokens: 4096 });
     const own = sampled.flatMap(({ completions }) => completions.map(({ logProbs }) => logProbs));
     expect(listDifference(scored.logProbs, own)).toBeLessThan(1e-4);
+    const entropies = sampled.flatMap(({ completions }) => completions.map(({ stats }) => stats!.entropy!));
+    expect(listDifference(scored.entropies, entropies)).toBeLessThan(1e-4);
     let index = 0;
     for (const { prompt, completions } of groups) {
       for (const { tokenIds } of completions) {

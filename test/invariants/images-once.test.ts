@@ -59,6 +59,24 @@ describe.each(cases)("$name, $trained", ({ name, lora }) => {
     expect(gradientDifference(await gradients(core, prompt), expected).difference).toBe(0);
   });
 
+  test("nor are they where only some of what was sampled is trained on", async () => {
+    const inverted = copyOf(golden.prompt, "2");
+    for (const { patches } of inverted.images) for (const [i, value] of patches.entries()) patches[i] = -value;
+    const sampled = async (core: LocalCore, trained: Prompt) => {
+      const o = { ...sampling, rows: 2, stopTokenIds: [], trainsNext: true };
+      await core.sample([inverted, trained, copyOf(golden.prompt, "3")], o, () => {});
+    };
+    const again = await open();
+    await sampled(again, copyOf(golden.prompt, "4"));
+    const expected = await gradients(again, copyOf(golden.prompt));
+    const core = await open();
+    const prompt = copyOf(golden.prompt);
+    await sampled(core, prompt);
+    const sent = copyOf(prompt);
+    erase(sent);
+    expect(gradientDifference(await gradients(core, sent), expected).difference).toBeLessThan(1e-5);
+  });
+
   test.each([
     [
       "a second pass",

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { plainVariant } from "../../src/algorithms/algorithm.ts";
 import type { TokenBatch, TrainingCompletion } from "../../src/engine/engine.ts";
 import { LocalCore } from "../../src/engine/local/local-core.ts";
-import { sumPolicy } from "../../src/train/policy-metrics.ts";
+import { countTokens, sumPolicy } from "../../src/train/policy-metrics.ts";
 import { caseOfEachFamily, goldenCase } from "../parity/golden.ts";
 import { batchOf, differentiate, gradientDifference, madeCompletions, openGolden, textPrompt } from "./setup.ts";
 
@@ -97,6 +97,6 @@ test("tokens that weigh nothing count in no metric, and each token has its own s
   };
   const groups = [{ prompt: textPrompt(opened[0]!.on, 3), completions: [completion] }];
   const bounds = { low: 0.8, high: 1.2, epsilonLow: 0.2, epsilonHigh: 0.2 };
-  const sums = sumPolicy(groups, { loss: 0, logProbs, entropies: logProbs }, { bounds, level: "token" });
-  expect([sums.tokens, sums.clippedHigh, sums.clippedLow]).toEqual([2, 1, 0]);
+  const sums = sumPolicy(groups, { logProbs }, { bounds, level: "token" });
+  expect([countTokens(groups), sums.ratios, sums.clippedHigh, sums.clippedLow]).toEqual([2, 2, 1, 0]);
 });

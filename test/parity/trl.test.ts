@@ -21,7 +21,7 @@ import type { TrainingCompletion } from "../../src/engine/engine.ts";
 import { lossProgram } from "../../src/engine/local/programs.ts";
 import type { Model } from "../../src/models/model.ts";
 import { combineRewards } from "../../src/rewards/index.ts";
-import { policyMetrics, sumPolicy } from "../../src/train/policy-metrics.ts";
+import { countTokens, meanEntropy, policyMetrics, sumPolicy } from "../../src/train/policy-metrics.ts";
 import { rolloutSettings } from "../../src/train/settings.ts";
 
 /** For the options that a case says nothing of. */
@@ -213,8 +213,9 @@ describe("losses", () => {
     const bounds = policyLosses[tokenLoss].bounds({ ...grpo, ...options });
     const groups = [{ prompt: { text: "", tokenIds: new Int32Array(0), images: [] }, completions: found.completions }];
     const sums = sumPolicy(groups, found, { bounds, level: options.importance_sampling_level });
-    const ours = policyMetrics([sums], options.beta > 0);
-    expect(ours["policy/entropy"]).toBeCloseTo(metrics["entropy"]!, 5);
+    const ours = policyMetrics([sums], { counted: countTokens(groups), hasReference: options.beta > 0 });
+    const counted = found.entropies.filter((_, i) => found.completions[i]!.weight !== 0);
+    expect(meanEntropy(counted)).toBeCloseTo(metrics["entropy"]!, 5);
     if (options.beta > 0) expect(ours["policy/kl"]).toBeCloseTo(metrics["kl"]!, 5);
     // A sequence's ratio counts once there and once per token here.
     if (options.importance_sampling_level === "sequence") return;

@@ -215,10 +215,13 @@ async function givenAnswers(core: LocalCore, of: readonly Prompt[], o: SamplingO
       }),
     }),
   );
-  const { logProbs } = await core.logProbs(groups, o, "policy");
+  const { logProbs, entropies } = await core.logProbs(groups, o, "policy");
   let next = 0;
   return groups.map(({ completions }, index) => ({
     index,
-    completions: completions.map(({ tokenIds }) => ({ tokenIds, logProbs: logProbs[next++]!, finishReason: "stop" })),
+    completions: completions.map(({ tokenIds }) => {
+      const at = next++;
+      return { tokenIds, logProbs: logProbs[at]!, stats: { entropy: entropies[at]! }, finishReason: "stop" };
+    }),
   }));
 }

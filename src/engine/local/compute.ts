@@ -184,7 +184,7 @@ function trainedNames(weights: readonly string[], prefix: string, trainable: Rea
   return weights.filter((name) => trainable.has(prefix + name));
 }
 
-function bytesOf(tensors: Params<TensorData>): number {
+export function bytesOf(tensors: Params<TensorData>): number {
   return Object.values(tensors).reduce((total, { data }) => total + data.byteLength, 0);
 }
 

@@ -5,13 +5,19 @@
  */
 import type { Params } from "../../compiler/tensor.ts";
 import { type RandomKey, randomKey } from "../../core/random.ts";
-import type { Prompt } from "../../core/records.ts";
+import type { Prompt, TokenStat } from "../../core/records.ts";
 import type { TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 import type { LiveToken } from "../engine.ts";
 import type { Compute } from "./compute.ts";
 import { type CacheOptions, DecodingCaches } from "./decoding-caches.ts";
-import { type CachedPrompt, type Generation, type GenerationRow, openGeneration } from "./generation.ts";
+import {
+  type CachedPrompt,
+  type GeneratedTokens,
+  type Generation,
+  type GenerationRow,
+  openGeneration,
+} from "./generation.ts";
 
 /** A prompt whose completions are asked for, and who hears of them. */
 export interface DecodeJob {
@@ -28,6 +34,8 @@ export interface DecodeJob {
 
 export interface DecoderOptions extends CacheOptions {
   readonly stopTokenIds: readonly number[];
+  /** What is told of every token. */
+  readonly tokenStats?: readonly TokenStat[];
   /** Features of a prompt's images by content hash. */
   readonly encode: (prompt: Prompt) => Promise<ReadonlyMap<string, Float32Array>>;
 }
@@ -68,7 +76,7 @@ export class Decoder {
   readonly seconds = { prompts: 0, tokens: 0 };
 
   constructor(compute: Compute, values: Params<TensorData>, o: DecoderOptions) {
-    this.#generation = openGeneration(compute, values);
+    this.#generation = openGeneration(compute, values, o.tokenStats);
     this.#language = compute.model.language;
     this.#o = o;
     this.#stops = new Set(o.stopTokenIds);
@@ -129,12 +137,10 @@ export class Decoder {
         return { prompt: computed, completion, key: own, distribution, tokenIds: [] };
       });
       const features = await this.#o.encode(prompt);
-      const { token, logProb, added } = await this.#timed("prompts", () =>
-        this.#generation.prefill(prompt, positions, features, rows),
-      );
-      const going = rows.filter((row, i) => this.#extend(row, token[i]!, logProb[i]!));
+      const drawn = await this.#timed("prompts", () => this.#generation.prefill(prompt, positions, features, rows));
+      const going = rows.filter((row, i) => this.#extend(row, drawn, i));
       if (going.length === 0) return;
-      this.#caches!.prompts.write(added, [{ slot: this.#prompts.length, position: 0 }]);
+      this.#caches!.prompts.write(drawn.added, [{ slot: this.#prompts.length, position: 0 }]);
       this.#prompts.push(computed);
       this.#ready.push(...going);
     } catch (error) {
@@ -155,22 +161,27 @@ export class Decoder {
     const most = Math.max(...active.map(({ tokenIds }) => tokenIds.length));
     const limit = Math.max(...this.#prompts.map(({ job }) => job.asked.maxCompletionLength));
     caches.fitRows(active.length, most, limit);
-    const { token, logProb, added } = await this.#generation.step(caches, this.#prompts, active);
+    const drawn = await this.#generation.step(caches, this.#prompts, active);
     const places = active.map(({ tokenIds }, slot) => ({ slot, position: tokenIds.length - 1 }));
-    caches.rows.write(added, places);
-    for (const [i, row] of active.entries()) this.#extend(row, token[i]!, logProb[i]!);
+    caches.rows.write(drawn.added, places);
+    for (const [i, row] of active.entries()) this.#extend(row, drawn, i);
     this.#removeClosed();
   }
 
-  /** Adds a token; returns whether the row goes on. */
-  #extend(row: Row, tokenId: number, logProb: number): boolean {
+  /** Adds the token drawn at `index`; returns whether the row goes on. */
+  #extend(row: Row, { token, logProb, stats }: GeneratedTokens, index: number): boolean {
     const { completion, tokenIds } = row;
     const { job } = row.prompt;
     if (!job.open.has(completion)) return false;
+    const tokenId = token[index]!;
     tokenIds.push(tokenId);
     const isFull = tokenIds.length >= job.asked.maxCompletionLength;
     const finishReason = this.#stops.has(tokenId) ? "stop" : isFull ? "length" : null;
-    job.asked.onToken({ completion, tokenId, logProb, finishReason });
+    const told = Object.entries(stats).map(([name, values]) => [name, values[index]!] as const);
+    job.asked.onToken({
+      ...{ completion, tokenId, logProb: logProb[index]!, finishReason },
+      ...(told.length === 0 ? {} : { stats: Object.fromEntries(told) }),
+    });
     if (finishReason !== null) this.#close(job, completion);
     return finishReason === null;
   }

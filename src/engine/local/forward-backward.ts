@@ -70,7 +70,8 @@ export async function scoreCompletions(
 ): Promise<TokenScores> {
   const result = emptyScores(groups);
   const adapters = o.adapters ?? null;
-  const encoded = await encodeImages(compute, values, imagesOf(groups), { cache: o.features ?? null, adapters });
+  const images = imagesOf(groups.filter(isComputed));
+  const encoded = await encodeImages(compute, values, images, { cache: o.features ?? null, adapters });
   for (const micro of microBatches(compute.model, groups, o)) {
     const feeds = languageFeeds(compute.model, micro, encoded, adapters);
     const { states } = await runLanguage(compute, values, micro, encoded, null, feeds);
@@ -104,7 +105,8 @@ export async function forwardBackward(
   o: MicroBatchOptions,
 ): Promise<ForwardBackwardResult> {
   const { model } = compute;
-  const { groups, loss, scoring } = batch;
+  const { loss, scoring } = batch;
+  const groups = batch.groups.filter(isComputed);
   const result = emptyScores(groups);
   const trainVision = visionNames(model).some((name) => store.trainable.has(name));
   const adapters = o.adapters ?? null;
@@ -159,7 +161,20 @@ export async function forwardBackward(
     stemBackward(model, store, micro, feeds.stem, dx, trainVision ? addFeatures : null);
   }
   if (trainVision) await backwardImages(compute, store, encoded, dFeatures, keeping.budget);
+  store.reach(reachedBy(model, store, batch.groups));
   return { ...result, loss: total, dropout: adapters?.mode === "masks" };
+}
+
+/** Of a prompt without completions nothing is. */
+export function isComputed({ completions }: TrainingGroup): boolean {
+  return completions.length > 0;
+}
+
+/** The trained weights that prompts reach, with completions or without: the tower's only if one has images. */
+function reachedBy(model: Model, { trainable }: WeightStore, groups: readonly TrainingGroup[]): readonly string[] {
+  if (groups.length === 0) return [];
+  const vision = new Set(imagesOf(groups).length > 0 ? [] : visionNames(model));
+  return [...trainable].filter((name) => !vision.has(name));
 }
 
 /** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first; without `keeping` the last only. */

@@ -2,10 +2,11 @@
 import { concatDynamic, gather } from "../../compiler/ops/index.ts";
 import type { Dim } from "../../compiler/spec.ts";
 import { constant, type Program, type Tensor } from "../../compiler/tensor.ts";
+import type { TokenStat } from "../../core/records.ts";
 import { int32 } from "../../core/tensor-data.ts";
 import type { Attend, Model, Stack } from "../../models/model.ts";
 import { cachedAttention } from "../../nn/cached-attention.ts";
-import { type SamplingVariant, sampleToken, samplingLogProbs } from "../../nn/sampling.ts";
+import { type SamplingVariant, sampleToken, samplingLogProbs, tokenStatistics } from "../../nn/sampling.ts";
 import { fusedWeightsOf } from "./fused-weights.ts";
 import { addFeatures, float, ints, rotaryInputs, samplingInputs, stemInputs, weightInputs } from "./program-inputs.ts";
 import { localWeights } from "./programs.ts";
@@ -17,9 +18,14 @@ import { localWeights } from "./programs.ts";
  * prompt, headDim], and "past.keys.i" and "past.values.i" [rows x keyValueHeads, 1, past, headDim]; "added" are the new
  * tokens' own, keys and values layer by layer, in one piece. Caches are never outputs: whatever a program returns is copied
  * on its way to JavaScript, and costs time by itself. With `tokens` 1 the program is for one token of each row alone, whose
- * products with itself are numbers and whose transposes move nothing.
+ * products with itself are numbers and whose transposes move nothing. Each of `stats` is an output under its own name.
  */
-export function generateProgram(model: Model, sampling: SamplingVariant, tokens: "tokens" | 1 = "tokens"): Program {
+export function generateProgram(
+  model: Model,
+  sampling: SamplingVariant,
+  tokens: "tokens" | 1 = "tokens",
+  stats: readonly TokenStat[] = [],
+): Program {
   const { language } = model;
   const { depth, headDim } = language;
   const { weights, inputs: weightsFed } = weightInputs(model, [
@@ -76,7 +82,12 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
   const { token, logProb } = sampleToken(logProbs, sampling, uniform);
   return {
     inputs: { ...stem, ...context, ...layout, last, uniform, ...t, ...caches, ...weightsFed, ...joined },
-    outputs: { token, logProb, added: concatDynamic(added, 0, "added") },
+    outputs: {
+      token,
+      logProb,
+      ...Object.fromEntries(stats.map((name) => [name, tokenStatistics[name](logProbs)])),
+      added: concatDynamic(added, 0, "added"),
+    },
   };
 }
 

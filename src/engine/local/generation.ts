@@ -5,7 +5,7 @@
 import { forSmallBatch, withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Params } from "../../compiler/tensor.ts";
 import { type RandomKey, uniform } from "../../core/random.ts";
-import type { Prompt, SamplingOptions } from "../../core/records.ts";
+import type { Prompt, SamplingOptions, TokenStat } from "../../core/records.ts";
 import { concatenated, float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
@@ -38,8 +38,13 @@ export interface GenerationRow {
 export interface GeneratedTokens {
   readonly token: Int32Array;
   readonly logProb: Float32Array;
+  /** Those that the generation was opened with, by name. */
+  readonly stats: TokenStats;
   readonly added: NewTokens;
 }
+
+/** Statistics of tokens, each a list in the tokens' order. */
+export type TokenStats = Readonly<Partial<Record<TokenStat, Float32Array>>>;
 
 export interface Generation {
   /** The first token of each row after the whole prompt, whose tokens stand at positions [axes x tokens]. */
@@ -57,7 +62,11 @@ export interface Generation {
   ): Promise<GeneratedTokens>;
 }
 
-export function openGeneration(compute: Compute, values: Params<TensorData>): Generation {
+export function openGeneration(
+  compute: Compute,
+  values: Params<TensorData>,
+  stats: readonly TokenStat[] = [],
+): Generation {
   const { model } = compute;
   const { language } = model;
   const banned = bannedTokens(model);
@@ -72,12 +81,17 @@ export function openGeneration(compute: Compute, values: Params<TensorData>): Ge
     feeds: Params<TensorData>,
   ): Promise<GeneratedTokens> => {
     const variant = variantOf(rows);
-    const session = await compute.session(`generate.${tokens}.${JSON.stringify(variant)}`, () =>
-      forSmallBatch(withQuantizedWeights(generateProgram(model, variant, tokens), integers)),
+    const session = await compute.session(`generate.${tokens}.${JSON.stringify([variant, stats])}`, () =>
+      forSmallBatch(withQuantizedWeights(generateProgram(model, variant, tokens, stats), integers)),
     );
     const outputs = await session.run({ ...feeds, ...distributionFeeds(variant, rows), banned }, weights);
     const { token, logProb, added } = outputs as Record<"token" | "logProb" | "added", TensorData>;
-    return { token: token.data as Int32Array, logProb: logProb.data as Float32Array, added };
+    return {
+      token: token.data as Int32Array,
+      logProb: logProb.data as Float32Array,
+      stats: Object.fromEntries(stats.map((name) => [name, outputs[name]!.data as Float32Array])),
+      added,
+    };
   };
 
   return {

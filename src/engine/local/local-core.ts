@@ -18,6 +18,7 @@ import {
   encodeForTraining,
   forwardBackward,
   imagesOf,
+  isComputed,
   scoreCompletions,
 } from "./forward-backward.ts";
 import { inContiguousMemory } from "./fused-weights.ts";
@@ -25,6 +26,7 @@ import { baseOf, modelOf, trainableOf } from "./local-model.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
 import { loadAdapter, loadTrainingState, loadWeights, saveModel, saveTrainingState } from "./persistence.ts";
 import { type DecodeOptions, type SampledGroup, type SamplingSeconds, sampleCompletions } from "./sampler.ts";
+import { selectImages } from "./selected-images.ts";
 import { encodeEach, encodeImages } from "./vision-runner.ts";
 import { randomWeights, readWeights, visionNames, WeightStore } from "./weight-store.ts";
 
@@ -138,7 +140,7 @@ export class LocalCore {
     requireTokenValues(batch.groups);
     const dropout = this.#nextDropout();
     const adapters = dropout === null ? this.#sums : ({ mode: "masks", dropout } as const);
-    const encoded = this.#takeEncoded(batch.groups);
+    const encoded = this.#takeEncoded(batch.groups.filter(isComputed));
     const o = { ...this.#options, features: this.#knownFeatures, adapters, encoded };
     return forwardBackward(this.#compute, this.#store, batch, o);
   }
@@ -187,14 +189,13 @@ export class LocalCore {
     return { rate, key };
   }
 
-  /** What sampling kept of the images, if the groups have these and no others; it serves once. */
+  /** What sampling kept of the groups' images, if it had them all; it serves once. */
   #takeEncoded(groups: readonly TrainingGroup[]): EncodedForTraining | null {
     const kept = this.#encoded;
     this.#encoded = null;
     const asked = new Set(imagesOf(groups).map(({ sha256 }) => sha256));
-    const isSame =
-      kept?.images.features.size === asked.size && [...asked].every((sha) => kept.images.features.has(sha));
-    return isSame ? kept : null;
+    if (kept === null || ![...asked].every((sha) => kept.images.features.has(sha))) return null;
+    return selectImages(this.#model, kept, asked, this.#sums);
   }
 
   /** What a tower that training leaves alone made of images, for policy and reference alike. */

@@ -177,8 +177,8 @@ function generateMemory(model: Model, step: LargestStep, limit: number, lean: bo
   const decoding = sizesOf({ groups, rows, tokens: 1, prompt: step.promptTokens, past, samples: rows, featureRows: 1 });
   const prefill = { groups: 1, rows: 1, tokens: step.promptTokens, prompt: 1, past: 1, samples: step.numGenerations };
   const peaks = [
-    programMemory(generateProgram(model, sampling, lean ? "tokens" : 1), decoding).peak,
-    programMemory(generateProgram(model, sampling), sizesOf({ ...prefill, featureRows })).peak,
+    programMemory(generateProgram(model, sampling, lean ? "tokens" : 1, ["entropy"]), decoding).peak,
+    programMemory(generateProgram(model, sampling, "tokens", ["entropy"]), sizesOf({ ...prefill, featureRows })).peak,
   ];
   return lean ? Math.max(...peaks) : sum(peaks);
 }

@@ -1,18 +1,14 @@
 /** Samples the completions of given prompts, all under one distribution. */
 import type { Params } from "../../compiler/tensor.ts";
 import { randomKey } from "../../core/random.ts";
-import type { Prompt, SamplingOptions } from "../../core/records.ts";
+import type { Completion, Prompt, SamplingOptions, TokenStat } from "../../core/records.ts";
 import type { TensorData } from "../../core/tensor-data.ts";
 import type { LiveToken } from "../engine.ts";
 import type { Compute } from "./compute.ts";
 import { Decoder } from "./decoder.ts";
 import type { EncodedImages } from "./vision-runner.ts";
 
-export interface SampledCompletion {
-  readonly tokenIds: Int32Array;
-  readonly logProbs: Float32Array;
-  readonly finishReason: "stop" | "length";
-}
+export type SampledCompletion = Pick<Completion, "tokenIds" | "logProbs" | "finishReason" | "stats">;
 
 export interface SampledGroup {
   readonly index: number;
@@ -54,6 +50,7 @@ export async function sampleCompletions(
     prompts: prompts.length,
     promptCapacity: longest,
     stopTokenIds: o.stopTokenIds,
+    tokenStats: o.tokenStats ?? [],
     encode: async () => features,
   });
   let failure: Error | null = null;
@@ -66,7 +63,7 @@ export async function sampleCompletions(
       key: randomKey(o.seed, "sample", o.step, index),
       onToken: (token) => drawn[token.completion]!.push(token),
       onEnd: (error) => {
-        if (error === null) onGroup({ index, completions: drawn.map(asCompletion) });
+        if (error === null) onGroup({ index, completions: drawn.map((tokens) => asCompletion(tokens, o.tokenStats)) });
         else failure ??= error;
       },
     });
@@ -76,10 +73,12 @@ export async function sampleCompletions(
   return { ...decoder.seconds };
 }
 
-function asCompletion(tokens: readonly LiveToken[]): SampledCompletion {
+function asCompletion(tokens: readonly LiveToken[], asked: readonly TokenStat[] = []): SampledCompletion {
+  const stats = asked.map((name) => [name, Float32Array.from(tokens, (token) => token.stats![name]!)] as const);
   return {
     tokenIds: Int32Array.from(tokens, ({ tokenId }) => tokenId),
     logProbs: Float32Array.from(tokens, ({ logProb }) => logProb),
     finishReason: tokens.at(-1)!.finishReason!,
+    ...(asked.length === 0 ? {} : { stats: Object.fromEntries(stats) }),
   };
 }

@@ -28,7 +28,7 @@ export interface Frame extends Pick<ImageFeatures, "patches" | "grid"> {
   readonly index: number;
 }
 
-interface VisionRun {
+export interface VisionRun {
   readonly frames: readonly Frame[];
   readonly feeds: VisionFeeds;
   readonly forward: BlockStates;

@@ -54,6 +54,14 @@ export class WeightStore {
     addAt(total, rows, gradient, sizeOf(shape.slice(1)));
   }
 
+  /** Gives those of these weights a gradient of zeros that have none yet; ignored for frozen ones. */
+  reach(names: Iterable<string>): void {
+    for (const name of names) {
+      if (!this.trainable.has(name) || this.#gradients.has(name)) continue;
+      this.#gradients.set(name, new Float32Array(sizeOf(this.values[name]!.shape)));
+    }
+  }
+
   /** The accumulated gradient, or null when no `accumulate` came since the last step. */
   gradient(name: string): Float32Array | null {
     return this.#gradients.get(name) ?? null;
