@@ -7,7 +7,10 @@ const study = loadStudy(join(import.meta.dirname, "../../studies/fewer-completio
 
 it("changes each arm in how many completions are sampled or trained on", () => {
   const stages = study.arms.map(({ name, recipe }) => {
-    const { num_generations, train_completions, train_selection, ...rest } = recipe.stages[0] as Record<string, unknown>;
+    const { num_generations, train_completions, train_selection, ...rest } = recipe.stages[0] as Record<
+      string,
+      unknown
+    >;
     return { name, own: [num_generations, train_completions, train_selection], rest };
   });
   expect(Object.fromEntries(stages.map(({ name, own }) => [name, own]))).toEqual({
