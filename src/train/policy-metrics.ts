@@ -48,20 +48,21 @@ export function sumPolicy(
   return sums;
 }
 
-/** Means over all tokens of the updates of a pass. */
+/** Means over all tokens of the updates of a pass; none where no token counts. */
 export function policyMetrics(updates: readonly PolicySums[], hasReference: boolean): Metrics {
   const total = (key: keyof PolicySums) => updates.reduce((sum, update) => sum + update[key], 0);
   const tokens = total("tokens");
-  const share = (key: keyof PolicySums, ofNothing = 0) => (tokens === 0 ? ofNothing : total(key) / tokens);
+  if (tokens === 0) return {};
+  const share = (key: keyof PolicySums) => total(key) / tokens;
   const [low, high] = [share("clippedLow"), share("clippedHigh")];
   return {
     "policy/entropy": share("entropy"),
     "policy/clip_fraction": low + high,
     "policy/clip_fraction_low": low,
     "policy/clip_fraction_high": high,
-    "policy/ratio_mean": share("ratio", 1),
-    "policy/ratio_min": tokens === 0 ? 1 : Math.min(...updates.map(({ ratioMin }) => ratioMin)),
-    "policy/ratio_max": tokens === 0 ? 1 : Math.max(...updates.map(({ ratioMax }) => ratioMax)),
+    "policy/ratio_mean": share("ratio"),
+    "policy/ratio_min": Math.min(...updates.map(({ ratioMin }) => ratioMin)),
+    "policy/ratio_max": Math.max(...updates.map(({ ratioMax }) => ratioMax)),
     ...(hasReference ? { "policy/kl": share("kl") } : {}),
   };
 }
