@@ -1,10 +1,12 @@
 /** Reads answers given elsewhere: JSONL rows {example_id, prediction}, where a prediction may be a list of answers. */
+
 import { readFileSync } from "node:fs";
 import * as z from "zod";
 import type { AnswerStyle } from "../answers/tags.ts";
 import { messageOf, UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import { didYouMean } from "../core/suggest.ts";
+import { reasonOf } from "../core/system-errors.ts";
 import type { Answers } from "./answers.ts";
 
 const rowSchema = z.looseObject({
@@ -54,7 +56,7 @@ function readLines(file: string): readonly string[] {
       .replace(/^\ufeff/, "")
       .split("\n");
   } catch (cause) {
-    throw new UserError(`cannot read predictions ${file}: ${messageOf(cause)}`, { cause });
+    throw new UserError(`cannot read predictions ${file}: ${reasonOf(cause)}`, { cause });
   }
 }
 

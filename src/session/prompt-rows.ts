@@ -1,10 +1,12 @@
 /** The JSONL rows that `generate` and `logprobs` read: {image | images, question | messages, choices?, completion?}. */
+
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import * as z from "zod";
 import { encodeOptions, questionMessages } from "../answers/prompts.ts";
 import { messageOf, UserError } from "../core/errors.ts";
 import type { Example, Message, MessageContent, Prompt, SamplingOptions } from "../core/records.ts";
+import { reasonOf } from "../core/system-errors.ts";
 import { plainScoring } from "../engine/engine.ts";
 import type { OpenedCheckpoint } from "./checkpoint.ts";
 
@@ -38,7 +40,7 @@ export function readPromptRows(file: string): readonly Row[] {
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    throw new UserError(`cannot read rows ${file}: ${messageOf(cause)}`, { cause });
+    throw new UserError(`cannot read rows ${file}: ${reasonOf(cause)}`, { cause });
   }
   const rows = text.split("\n").flatMap((line, i): Row[] => {
     if (line.trim() === "") return [];

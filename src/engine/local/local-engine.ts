@@ -46,6 +46,9 @@ export async function openLocalEngine(options: EngineOptions, decoder: Completio
     const opened = await channel.call<{ parameters: number; contextLength: number }>({ call: "open" });
     return {
       ...opened,
+      get updates() {
+        return version;
+      },
       get samplingSeconds() {
         return samplingSeconds;
       },
@@ -169,8 +172,8 @@ class Channel {
       pending.resolve(reply.value);
       return;
     }
-    const error = reply.user ? new UserError(reply.message) : new Error(reply.message);
-    if (!reply.user) error.stack = reply.stack;
+    const error = new { user: UserError, run: RunError, viva: Error }[reply.of](reply.message);
+    if (reply.of === "viva") error.stack = reply.stack;
     pending.reject(error);
   }
 

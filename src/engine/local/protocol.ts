@@ -36,6 +36,7 @@ export type Reply =
       readonly id: number;
       readonly kind: "error";
       readonly message: string;
-      readonly user: boolean;
+      /** What to make of it again; a fault of viva has a stack worth keeping. */
+      readonly of: "user" | "run" | "viva";
       readonly stack: string;
     };

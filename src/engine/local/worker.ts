@@ -3,7 +3,8 @@
  * those that are being decoded.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { UserError } from "../../core/errors.ts";
+import { RunError, UserError } from "../../core/errors.ts";
+import { asFileError } from "../../core/system-errors.ts";
 import type { EngineOptions } from "../backend.ts";
 import type { LiveToken } from "../engine.ts";
 import { LocalCore } from "./local-core.ts";
@@ -55,12 +56,14 @@ async function answer(request: Queued): Promise<void> {
   try {
     reply({ id, kind: "done", value: await perform(request, (event) => reply({ id, kind: "event", event })) });
   } catch (error) {
-    reply(failure(id, error as Error));
+    reply(failure(id, error));
   }
 }
 
-function failure(id: number, error: Error): Reply {
-  return { id, kind: "error", message: error.message, user: error instanceof UserError, stack: error.stack ?? "" };
+function failure(id: number, thrown: unknown): Reply {
+  const error = asFileError(thrown) as Error;
+  const of = error instanceof UserError ? "user" : error instanceof RunError ? "run" : "viva";
+  return { id, kind: "error", message: error.message, of, stack: error.stack ?? "" };
 }
 
 type Queued = Exclude<Request, { readonly call: "decode" | "giveUp" }>;

@@ -1,8 +1,10 @@
 /** Reads a calibration set for a judge: rationales with the verdicts of people. */
+
 import { readFileSync } from "node:fs";
 import * as z from "zod";
 import { messageOf, UserError } from "../../core/errors.ts";
 import type { Example } from "../../core/records.ts";
+import { reasonOf } from "../../core/system-errors.ts";
 
 export interface CalibrationRow {
   readonly example: Example;
@@ -27,7 +29,7 @@ export function readCalibration(file: string): readonly CalibrationRow[] {
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    throw new UserError(`cannot read the calibration set ${file}: ${messageOf(cause)}`, { cause });
+    throw new UserError(`cannot read the calibration set ${file}: ${reasonOf(cause)}`, { cause });
   }
   const rows = text.split("\n").flatMap((line, i): CalibrationRow[] => {
     return line.trim() === "" ? [] : [readLine(line, `${file}:${i + 1}`)];
