@@ -4,6 +4,7 @@
  */
 import { type Command, CommanderError, InvalidArgumentError } from "commander";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
+import { asFileError } from "../core/system-errors.ts";
 
 /** Parser of a whole number within bounds, for commander's options and arguments. */
 export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -110,8 +111,9 @@ export async function runMain(
 }
 
 /** Prints an error as the user should see it; returns the exit code. */
-function report(error: unknown, { stderr, env }: MainProcess): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed it
+function report(thrown: unknown, { stderr, env }: MainProcess): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2; // commander has printed it
+  const error = asFileError(thrown);
   if (error instanceof UserError || error instanceof RunError) stderr.write(`error: ${error.message}\n`);
   else if (!env.VIVA_DEBUG) stderr.write(`error: ${messageOf(error)} (unexpected; VIVA_DEBUG=1 shows where)\n`);
   if (env.VIVA_DEBUG && error instanceof Error) stderr.write(`${stackOf(error)}\n`);

@@ -24,7 +24,10 @@ export function compareCommand(): Command {
   const allowed = CONDITIONS.filter((condition) => condition !== "questions");
   return new Command("compare")
     .description("compare evaluations of the same questions, each with the first, question by question")
-    .argument("<evaluations...>", "files that viva eval --out wrote, or run folders; the first is the reference")
+    .argument(
+      "<evaluations...>",
+      "files that viva eval --out wrote, run folders, or RUN@STEP; the first is the reference",
+    )
     .option("--protocol <name>", "where files have several (default: the first in the file)")
     .option("--step <n>", "of runs, the evaluation after this step (default: the last)", wholeNumber(0))
     .addOption(

@@ -40,10 +40,10 @@ export async function report(
   }
   const file = resolve(out ?? (runs.length === 1 ? runPaths(runs[0]!).report : "comparison.html"));
   if (statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new UserError(`--out ${out}: there is no folder ${dirname(file)}`);
+    throw new UserError(`${out ?? file}: there is no folder ${dirname(file)}`);
   }
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
-    throw new UserError(`--out ${out}: a folder is there, name a file`);
+    throw new UserError(`${file}: a folder is there, where the report should be written; name a file with --out`);
   const labels = shortLabels(runs);
   const arms = runs.map((folder, i) => ({ folder, label: labels[i]!, milestones: milestones(folder) }));
   const reported = arms.map(({ folder, label, milestones: found }) => {

@@ -2,6 +2,7 @@
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { RunError, UserError } from "../core/errors.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { writeStudyReport } from "../report/index.ts";
 import { replaceFile } from "../runs/durable.ts";
 import { acquireLock } from "../runs/lock.ts";
@@ -173,6 +174,9 @@ async function runStudy(asked: AskedStudy): Promise<void> {
         );
       },
     });
+  } catch (error) {
+    if (signal.aborted) reporter.warn(`stopped; to go on: viva study --run ${shellWord(paths.folder)} --resume`);
+    throw error;
   } finally {
     if (finished.size > 0) writeResults(asked);
   }

@@ -117,6 +117,8 @@ export interface LivePolicy {
 export interface TrainingEngine {
   /** Most tokens that a prompt and its completion may have together. */
   readonly contextLength: number;
+  /** Optimiser steps since the engine was opened: equal counts of a time and a later one mean equal weights. */
+  readonly updates: number;
   readonly policy: Policy;
   /** Completions for callers that come and go, as a server has them; absent where the engine samples whole batches alone. */
   readonly decode?: LivePolicy["decode"];

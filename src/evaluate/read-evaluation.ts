@@ -10,14 +10,25 @@ import type { EvalSummary } from "./summary.ts";
 export interface ReadOptions {
   /** The protocol to read where a file has several; its first by default. */
   readonly protocol?: string | undefined;
-  /** A run's evaluation after this step; its last by default. */
+  /** A run's evaluation after this step; its last by default. A step in the name comes first. */
   readonly step?: number | undefined;
 }
 
 type Line = Readonly<Record<string, unknown>> & { readonly kind?: string; readonly step?: number };
 
-/** The evaluation in a file or a run folder; throws UserError where there is none, or none of that protocol or step. */
-export function readEvaluation(path: string, label: string, o: ReadOptions = {}): ComparedRun {
+/** The path and the step that a name such as "runs/mine@39" means; a file or a folder of the very name comes first. */
+function evaluationAt(name: string): { readonly path: string; readonly step?: number } {
+  const [, path, step] = /^(.+)@(\d+)$/.exec(name) ?? [];
+  return path === undefined || existsSync(name) ? { path: name } : { path, step: Number(step) };
+}
+
+/**
+ * The evaluation in a file or a run folder, or after a step of a run ("RUN@STEP"), whether or not the step has a checkpoint;
+ * throws UserError where there is none, or none of that protocol or step.
+ */
+export function readEvaluation(name: string, label: string, asked: ReadOptions = {}): ComparedRun {
+  const { path, ...at } = evaluationAt(name);
+  const o = { ...asked, ...at };
   const file = isRun(path) ? runPaths(path).evals : path;
   if (!existsSync(file)) {
     throw new UserError(
@@ -28,7 +39,7 @@ export function readEvaluation(path: string, label: string, o: ReadOptions = {})
     throw new UserError(`${file} is a folder without a recipe.yaml: name a run or a file`);
   }
   if (o.step !== undefined && !isRun(path))
-    throw new UserError(`${path} is no run: --step chooses an evaluation of a run`);
+    throw new UserError(`${path} is no run: only a run has evaluations of several steps`);
   const found: { readonly summary: EvalSummary; readonly step: number | undefined; readonly items: EvalItem[] }[] = [];
   let items: EvalItem[] = [];
   for (const line of scanJsonl<Line>(file)) {

@@ -54,6 +54,19 @@ describe("milestones", () => {
     ]);
   });
 
+  it("tell stages of one kind apart by where they start", () => {
+    const run = writeEvals("twice", [
+      [0, "start", [0, 0]],
+      [5, "grpo", [1, 0]],
+      [10, "grpo", [1, 1]],
+      [15, "grpo", [1, 0]],
+      [20, "grpo", [0, 0]],
+    ]);
+    const events = [1, 11].map((step) => `${JSON.stringify({ event: "stage_start", step, stage: "grpo" })}\n`);
+    writeFileSync(join(run, "events.jsonl"), events.join(""));
+    expect(milestones(run).map(({ step }) => step)).toEqual([0, 10, 20]);
+  });
+
   it("leave out an evaluation that was cut short, and a half-written line", () => {
     const run = writeEvals("cut", [[5, "sft", [1, 0]]]);
     appendFileSync(

@@ -41,7 +41,8 @@ const notShown: readonly string[] = ["split", "base_type"];
  * are not held. Damaged lines end the reading; questions without their summary (a run cut short) do not count.
  */
 export function milestones(folder: string): readonly MilestoneItems[] {
-  const { evals } = runPaths(folder);
+  const { evals, events } = runPaths(folder);
+  const ends = stageEnds(events);
   const found: MilestoneItems[] = [];
   let pending: ScoredItem[] = [];
   if (!existsSync(evals)) return [];
@@ -50,7 +51,8 @@ export function milestones(folder: string): readonly MilestoneItems[] {
       if (line["kind"] === "item" && isScored(line)) pending.push(compact(line));
       if (line["kind"] !== "summary" || typeof line["step"] !== "number") continue;
       const stage = String(line["stage"] ?? "");
-      if (found.length > 1 && found.at(-1)!.stage === stage) found.pop();
+      const last = found.at(-1);
+      if (found.length > 1 && last!.stage === stage && !ends.has(last!.step)) found.pop();
       found.push({ step: line["step"], stage, items: pending });
       pending = [];
     }
@@ -58,6 +60,20 @@ export function milestones(folder: string): readonly MilestoneItems[] {
     if (!(error instanceof UserError)) throw error;
   }
   return found.filter(({ items }) => items.length > 0);
+}
+
+/** The last steps of stages that another follows: stages of one kind are told apart by them. */
+function stageEnds(events: string): ReadonlySet<number> {
+  if (!existsSync(events)) return new Set();
+  const ends = new Set<number>();
+  try {
+    for (const { event, step } of scanJsonl<{ readonly event?: unknown; readonly step?: unknown }>(events)) {
+      if (event === "stage_start" && typeof step === "number") ends.add(step - 1);
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+  }
+  return ends;
 }
 
 /** All that a report says of one run. */

@@ -2,9 +2,11 @@
  * Exports a checkpoint for other tools: PEFT's adapter, a whole model in Hugging Face layout, or both, each with a model
  * card. Everything is written beside and renamed, so that the folder named is whole or not there.
  */
+
 import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { UserError } from "../core/errors.ts";
+import { makeFolder } from "../core/make-folder.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import type { NamedTensor } from "../io/safetensors.ts";
 import { saveWeights } from "../io/weights.ts";
@@ -68,7 +70,7 @@ export async function exportCheckpoint(path: string, o: ExportOptions): Promise<
   const source: Source = { folder, adapter, base, run };
   const draft = join(dirname(out), `.${basename(out)}.${process.pid}.tmp`);
   rmSync(draft, { recursive: true, force: true });
-  mkdirSync(draft, { recursive: true });
+  makeFolder(draft);
   try {
     const parts = o.what === "both" ? (["adapter", "merged"] as const) : [o.what];
     for (const part of parts) {

@@ -1,10 +1,10 @@
 /** Files that are whole or absent, and JSON whose faults are told with their place: what every reader and writer of `io` uses. */
+
 import { createHash, randomUUID } from "node:crypto";
 import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -14,6 +14,8 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf, UserError } from "../core/errors.ts";
+import { makeFolder } from "../core/make-folder.ts";
+import { asFileError, reasonOf } from "../core/system-errors.ts";
 
 /** Replaces `path` by `data`, or leaves it as it was: a crash never shows a half-written file. Makes missing folders. */
 export function writeFileAtomic(path: string, data: string | Uint8Array): void {
@@ -27,7 +29,7 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
 export function writeBeside(path: string, fill: (write: (bytes: Uint8Array) => void) => void): void {
   const beside = `${path}.${randomUUID()}.tmp`;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const file = openSync(beside, "wx");
     try {
       fill((bytes) => writeAll(file, bytes));
@@ -38,8 +40,7 @@ export function writeBeside(path: string, fill: (write: (bytes: Uint8Array) => v
     renameSync(beside, path);
   } catch (error) {
     if (existsSync(beside)) rmSync(beside);
-    const isSystem = (error as NodeJS.ErrnoException).syscall !== undefined;
-    throw isSystem ? new UserError(`cannot write ${path}: ${reasonOf(error)}`, { cause: error }) : error;
+    throw asFileError(error, { verb: "write", path });
   }
   syncFolder(dirname(path));
 }
@@ -100,20 +101,6 @@ export function fileError(path: string, what: string, error: unknown): UserError
 /** SHA-256 as 64 hexadecimal digits; a string counts as its UTF-8 bytes. */
 export function sha256(data: string | Uint8Array): string {
   return createHash("sha256").update(data).digest("hex");
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  ENOTDIR: "a part of its path is a file, not a folder",
-  EEXIST: "a part of its path is a file, not a folder",
-  EISDIR: "it is a folder",
-  EACCES: "permission denied",
-  EROFS: "the disk is read-only",
-  ENOSPC: "the disk is full",
-};
-
-function reasonOf(error: unknown): string {
-  return reasons[(error as NodeJS.ErrnoException).code ?? ""] ?? messageOf(error);
 }
 
 function writeAll(file: number, bytes: Uint8Array): void {

@@ -1,6 +1,8 @@
 /** Replies of a language model by the hash of what was asked: a file each, whole or absent, so processes may share a folder. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "../core/make-folder.ts";
 import { writeFileAtomic } from "./files.ts";
 
 export interface ReplyCache {
@@ -23,7 +25,7 @@ export function openReplyCache(folder: string): ReplyCache {
       }
     },
     set(hash, reply) {
-      mkdirSync(join(folder, hash.slice(0, 2)), { recursive: true });
+      makeFolder(join(folder, hash.slice(0, 2)));
       writeFileAtomic(place(hash), `${JSON.stringify({ reply })}\n`);
     },
   };

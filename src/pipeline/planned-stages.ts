@@ -24,6 +24,13 @@ export function planStages(recipe: Recipe, data: Pick<RunData, "train" | "pairs"
   });
 }
 
+/** The stage that a step of the run belongs to, from 1. */
+export function stageAt(stages: readonly PlannedStage[], step: number): PlannedStage {
+  const found = stages.find(({ start, steps }) => step > start && step <= start + steps);
+  if (found === undefined) throw new Error(`internal: step ${step} is in no stage`);
+  return found;
+}
+
 /** Optimiser steps up to a step of the run: an engine counts from its own start, which is later when resumed. */
 export function updatesUntil(stages: readonly PlannedStage[], step: number): number {
   return stages.reduce((total, { stage, start, steps }) => {

@@ -1,14 +1,14 @@
 /** Runs a recipe: stages in order, one global step count, evaluations, checkpoints; resuming changes nothing in the record. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf, RunError, UserError } from "../core/errors.ts";
+import { messageOf, RunError } from "../core/errors.ts";
 import type { RolloutGroup } from "../core/records.ts";
+import { whileWriting } from "../core/system-errors.ts";
 import { type EvalSummary, evaluatePolicy } from "../evaluate/index.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { isPreference, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
-import { type Checkpoint, latestCheckpoint, pruneCheckpoints, writeCheckpoint } from "../runs/checkpoints.ts";
 import type { Metrics } from "../runs/metrics.ts";
-import { type Run, rewindRun, stepName } from "../runs/run-folder.ts";
+import { type Run, stepName } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
 import type { Alarm } from "../train/alarms/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
@@ -23,9 +23,11 @@ import { dryStep, dryStepWanted } from "./dry-step.ts";
 import { observed, type Told } from "./observers/index.ts";
 import type { At, RunObserver, StepRecord } from "./observers/observer.ts";
 import { runFiles } from "./observers/run-files.ts";
-import { type PlannedStage, planStages, updatesUntil } from "./planned-stages.ts";
+import { type PlannedStage, planStages, stageAt, updatesUntil } from "./planned-stages.ts";
 import { alarmEvents, openStageAlarms } from "./run-alarms.ts";
+import { bestStep, isDue, recordedAccuracies, restore, saveDue } from "./run-checkpoints.ts";
 import { type EvaluationSetup, evaluationSetup, untunedAnswers } from "./run-evaluation.ts";
+import { openSafety } from "./stopped-run.ts";
 
 /** The evaluations of a run in order: before training, between, and at the end of each stage. */
 export interface StepEvaluation {
@@ -71,48 +73,69 @@ async function trainStages(
   const total = stages.reduce((sum, { steps }) => sum + steps, 0);
   const evaluations: StepEvaluation[] = [];
   if (dryStepWanted(recipe, session, total)) await dryStep(session, recipe);
-  const checkpoint = o.resume ? await restore(session, run, told) : null;
-  let step = checkpoint?.step ?? 0;
-  const earlierUpdates = updatesUntil(stages, step);
+  const restored = o.resume ? await restore(session, run, told) : null;
+  const accuracies = restored === null ? [] : recordedAccuracies(run);
+  const safety = openSafety(session, run, restored);
+  const earlierUpdates = updatesUntil(stages, safety.standing().step);
 
-  const standing = evaluationSetup(recipe, session);
-  const evaluate = async (stage: string) => {
+  const setup = evaluationSetup(recipe, session);
+  const evaluate = async (at: At) => {
     if (session.evaluation === null || recipe.evaluate === null) return;
-    const at = { step, stage };
-    const work = async () => evaluateStep(session, run, at, { ...o, ...(await standing()) });
-    evaluations.push({ ...at, summary: await recorded(told, at, work) });
+    const work = async () => evaluateStep(session, run, at, { ...o, ...(await setup()) });
+    const summary = await recorded(told, at, work);
+    evaluations.push({ ...at, summary });
+    const accuracy = summary.subsets.overall?.accuracy.estimate;
+    if (accuracy !== undefined) accuracies.push({ step: at.step, accuracy });
   };
-  if (checkpoint === null) tellData(session, told);
-  if (step === 0 && recipe.evaluate?.at_start) await evaluate("start");
+  /** What follows a step: its evaluation and its checkpoint, where they are due. */
+  const finishStep = async (at: At) => {
+    const { step } = at;
+    if (safety.standing().owed) await evaluate(at);
+    safety.reached({ step, owed: false });
+    const best = bestStep(recipe.checkpoint, accuracies);
+    if (!isDue(step, recipe.checkpoint, stages) && best !== step) return;
+    await saveDue(session, run, told, { step, stages, best });
+    safety.saved();
+  };
 
-  for (const planned of stages) {
+  const trainStage = async (planned: PlannedStage) => {
     const { stage, start, steps, name } = planned;
-    if (step >= start + steps) continue;
-    if (step === start) {
+    const end = start + steps;
+    const done = () => safety.standing().step;
+    if (done() === start) {
       await engine.resetOptimizer();
       await engine.freezeReference(needsOf(stage).reference);
-      told.event({ event: "stage_start", step: step + 1, stage: name, steps });
+      told.event({ event: "stage_start", step: start + 1, stage: name, steps });
     }
-    const context = stageContext(recipe, session, planned, told, () => step);
-    const alarms = openStageAlarms(recipe, session.rewards[planned.index]!, run, { start, step });
-    while (step < start + steps) {
+    const context = stageContext(recipe, session, planned, told, () => done() + 1);
+    const alarms = openStageAlarms(recipe, session.rewards[planned.index]!, run, { start, step: done() });
+    while (done() < end) {
       o.signal?.throwIfAborted();
-      step++;
+      const step = done() + 1;
       const at = { step, stage: name };
       const outcome = await recorded(told, at, () => trainStep(context, session, planned, step));
       const record = stepRecord(session, planned, at, earlierUpdates, outcome);
       told.step(record);
+      if (nonFinite(record.metrics) !== null) safety.spoilt();
       requireFinite(record, outcome.examples, run, told);
       const fired = alarms?.see({ step, metrics: record.metrics, groups: record.rollouts }) ?? [];
       for (const event of alarmEvents(fired, at)) told.event(event);
+      safety.reached({ step, owed: step === end || isEvery(step, recipe.evaluate?.every) });
+      await finishStep(at);
       const stopping = recipe.alarms?.on_alarm === "stop" && step < total ? fired.find(isFiring) : undefined;
-      const stageEnd = step === start + steps;
-      const every = recipe.evaluate?.every ?? null;
-      if (stageEnd || (every !== null && step % every === 0)) await evaluate(name);
-      const due = step === total || stageEnd || isDue(step, recipe.checkpoint.every);
-      if (due || stopping !== undefined) await save(recipe, session, run, told, step);
-      if (stopping !== undefined) await recorded(told, at, () => stopFor(stopping, run, step));
+      if (stopping !== undefined) await recorded(told, at, () => stopFor(stopping, step));
     }
+  };
+
+  try {
+    if (restored === null) tellData(session, told);
+    const { step, owed } = safety.standing();
+    if (step === 0 && recipe.evaluate?.at_start) await evaluate({ step, stage: "start" });
+    if (owed) await finishStep({ step, stage: stageAt(stages, step).name });
+    for (const planned of stages) if (safety.standing().step < planned.start + planned.steps) await trainStage(planned);
+  } catch (error) {
+    await safety.stop(told, error);
+    throw error;
   }
   told.event({ event: "run_end", step: total });
   return { steps: total, evaluations };
@@ -141,13 +164,11 @@ function isFiring({ event }: Alarm): boolean {
   return event === "alarm";
 }
 
-function stopFor({ rule }: Alarm, { paths }: Run, step: number): never {
-  throw new RunError(
-    `stopped after step ${step} by the alarm ${rule} (alarms.on_alarm: stop); viva train --run ${paths.folder} --resume goes on`,
-  );
+async function stopFor({ rule }: Alarm, step: number): Promise<never> {
+  throw new RunError(`stopped after step ${step} by the alarm ${rule} (alarms.on_alarm: stop)`);
 }
 
-function isDue(step: number, every: number | null): boolean {
+function isEvery(step: number, every: number | null = null): boolean {
   return every !== null && step % every === 0;
 }
 
@@ -219,7 +240,8 @@ function requireFinite(
   const trouble = nonFinite(metrics);
   if (trouble === null) return;
   const saved = join(paths.folder, `failed-${stepName(step)}.json`);
-  writeFileSync(saved, JSON.stringify({ step, stage, trouble, examples, metrics, groups: tokens }, null, 2));
+  const batch = JSON.stringify({ step, stage, trouble, examples, metrics, groups: tokens }, null, 2);
+  whileWriting(saved, () => writeFileSync(saved, batch));
   told.event({ event: "error", step, stage, message: trouble, saved });
   throw new RunError(
     `step ${step} (${stage}): ${trouble}; the batch is in ${saved}. Start a new run with a lower learning_rate or max_grad_norm`,
@@ -246,30 +268,4 @@ async function evaluateStep(
   });
   o.told.evaluation({ ...at, items, summary });
   return summary;
-}
-
-async function save(recipe: Recipe, session: Session, run: Run, told: Told, step: number): Promise<void> {
-  told.event({ event: "checkpoint", step, name: stepName(step) });
-  await writeCheckpoint(run, step, (folder) => session.engine.save(folder, { training: true }), { step });
-  await pruneCheckpoints(run, recipe.checkpoint.keep);
-}
-
-/** Loads the newest whole checkpoint, if any, and drops every later line of the record. */
-async function restore(session: Session, run: Run, told: Told): Promise<Checkpoint | null> {
-  const { checkpoint, damaged } = await latestCheckpoint(run);
-  for (const { folder, reason } of damaged) told.notice({ notice: "checkpoint_damaged", folder, reason });
-  rewindRun(run, checkpoint?.step ?? -1);
-  run.events.truncate(({ event }) => event !== "run_end");
-  if (checkpoint === null) {
-    told.notice({ notice: "resumed", step: null });
-    return null;
-  }
-  try {
-    await session.engine.load(checkpoint.folder);
-  } catch (cause) {
-    if (cause instanceof RunError) throw cause;
-    throw new UserError(`${checkpoint.folder}: cannot be resumed from: ${(cause as Error).message}`, { cause });
-  }
-  told.notice({ notice: "resumed", step: checkpoint.step });
-  return checkpoint;
 }

@@ -138,7 +138,7 @@ describe("a good recipe", () => {
       activation_memory_gb: 2,
     });
     expect(recipe.evaluate).toEqual({ every: 50, limit: 200, at_start: true, max_completion_length: null });
-    expect(recipe.checkpoint).toEqual({ every: 50, keep: 2 });
+    expect(recipe.checkpoint).toEqual({ every: 50, keep: 2, best: null });
   });
 
   test("a data set's own options are written out where it has some, and reload", () => {

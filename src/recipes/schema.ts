@@ -148,7 +148,11 @@ const evaluate = mapping({
 
 const checkpoint = mapping({
   every: whole({ min: 1 }).nullable().default(50).describe("Steps between checkpoints; null: only at the end."),
-  keep: whole({ min: 1 }).nullable().default(2).describe("Keep the newest so many; null keeps all."),
+  keep: whole({ min: 1 })
+    .nullable()
+    .default(2)
+    .describe("Keep the newest so many, beside the end of every stage; null keeps all."),
+  best: oneOf("accuracy").nullable().default(null).describe("Also keep the checkpoint whose evaluation was the best."),
 });
 
 /** The schema of a recipe. Parsing its output again gives the same recipe. */
@@ -170,10 +174,15 @@ export const recipeSchema = mapping({
   evaluate: evaluate.nullable().prefault({}).describe("null never evaluates."),
   checkpoint: checkpoint.prefault({}),
   alarms: alarmsSchema,
-}).refine(({ data, evaluate }) => data.eval !== null || evaluate === null || evaluate.every === null, {
-  error: "needs data.eval to evaluate on",
-  path: ["evaluate", "every"],
-});
+})
+  .refine(({ data, evaluate }) => data.eval !== null || evaluate === null || evaluate.every === null, {
+    error: "needs data.eval to evaluate on",
+    path: ["evaluate", "every"],
+  })
+  .refine(({ data, evaluate, checkpoint }) => checkpoint.best === null || (data.eval !== null && evaluate !== null), {
+    error: "needs evaluations to choose by: set data.eval, and do not set evaluate to null",
+    path: ["checkpoint", "best"],
+  });
 
 type Immutable<T> = T extends object ? { readonly [K in keyof T]: Immutable<T[K]> } : T;
 

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { isNode, LineCounter, parseDocument } from "yaml";
 import { messageOf, UserError } from "../core/errors.ts";
+import { reasonOf } from "../core/system-errors.ts";
 import type { KeyPath } from "./problems.ts";
 
 export interface YamlFile {
@@ -42,7 +43,7 @@ function readText(file: string, what: string): string {
     return readFileSync(file, "utf8");
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw new UserError(isMissing ? `${file}: no such ${what}` : `${file}: cannot be read: ${messageOf(error)}`);
+    throw new UserError(isMissing ? `${file}: no such ${what}` : `${file}: cannot be read: ${reasonOf(error)}`);
   }
 }
 

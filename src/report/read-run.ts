@@ -97,7 +97,7 @@ export function metricPoints(
 
 /** Whether a metrics line is of a step that sampled completions. */
 export function isRollout(line: RecordLine): boolean {
-  return line["reward/mean"] !== undefined;
+  return line["group/zero_std_fraction"] !== undefined;
 }
 
 /** The summaries; the lines of single questions pass by without being held. */

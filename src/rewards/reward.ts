@@ -22,7 +22,10 @@ export interface Reward {
 
 /** Where a reward tells what its scores cannot: a scorer that failed, a verdict that could not be read. */
 export interface RewardLog {
-  /** Adds to a metric of the step, `reward/<name>/<what>`. */
+  /**
+   * Adds to a metric of the step, `reward/<name>/<what>`. The alarm `reward_unread` watches `asked`, the requests to a
+   * scorer, `unparsable`, replies without a verdict, and `failed`, requests without a reply.
+   */
   count(what: string): void;
   /** A line of events.jsonl. */
   event(record: { readonly event: string } & Readonly<Record<string, string | number>>): void;

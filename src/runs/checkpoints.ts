@@ -7,6 +7,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { messageOf, RunError } from "../core/errors.ts";
+import { asFileError, isSystemError, reasonOf } from "../core/system-errors.ts";
 import { flush, flushFolder } from "./durable.ts";
 import type { JsonValue } from "./jsonl.ts";
 import { type Run, type RunPaths, stepName, stepOfName } from "./run-folder.ts";
@@ -47,9 +48,9 @@ export async function writeCheckpoint(
   run.sync();
   const final = join(run.paths.checkpoints, stepName(step));
   const draft = join(run.paths.checkpoints, `${unfinished}${stepName(step)}`);
-  await rm(draft, { recursive: true, force: true });
-  await mkdir(draft, { recursive: true });
   try {
+    await rm(draft, { recursive: true, force: true });
+    await mkdir(draft, { recursive: true });
     await write(draft);
     await writeFile(join(draft, stateName), JSON.stringify(state, null, 2) + "\n", { flag: "wx" });
     const files: Record<string, { size: number; sha256: string }> = {};
@@ -66,7 +67,8 @@ export async function writeCheckpoint(
     if (former !== null) await rm(former, { recursive: true, force: true });
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
-    throw new RunError(`${final}: the checkpoint could not be written: ${messageOf(error)}`, { cause: error });
+    const reason = isSystemError(error) && error.path === undefined ? reasonOf(error) : messageOf(asFileError(error));
+    throw new RunError(`${final}: the checkpoint could not be written: ${reason}`, { cause: error });
   }
   return final;
 }
@@ -127,17 +129,17 @@ export async function damageOf(folder: string): Promise<string | null> {
   }
 }
 
-/** Deletes all but the newest `keepLast` checkpoints (null keeps all) and those of `alwaysKeep`; returns their steps. */
+/** Deletes the checkpoints up to `step` that `kept` leaves out, given the steps that have one, ascending; returns theirs. */
 export async function pruneCheckpoints(
   run: Run,
-  keepLast: number | null,
-  alwaysKeep: readonly number[] = [],
+  step: number,
+  kept: (steps: readonly number[]) => readonly number[],
 ): Promise<readonly number[]> {
-  if (keepLast === null) return [];
-  const steps = await listCheckpoints(run.paths);
-  const surplus = steps.slice(0, Math.max(0, steps.length - keepLast)).filter((step) => !alwaysKeep.includes(step));
-  for (const step of surplus) {
-    const aside = await setAside(join(run.paths.checkpoints, stepName(step)));
+  const steps = (await listCheckpoints(run.paths)).filter((other) => other <= step);
+  const stay = kept(steps);
+  const surplus = steps.filter((other) => !stay.includes(other));
+  for (const other of surplus) {
+    const aside = await setAside(join(run.paths.checkpoints, stepName(other)));
     if (aside !== null) await rm(aside, { recursive: true, force: true });
   }
   return surplus;

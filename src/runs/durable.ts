@@ -1,12 +1,18 @@
 /** Writing that survives a kill or a power cut: a file is either the old one or the new one, never half of it. */
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { asFileError } from "../core/system-errors.ts";
 
 /** Replaces a file's content in one step: written beside it, flushed to disk, renamed. */
 export function replaceFile(path: string, text: string): void {
   const beside = `${path}.tmp`;
-  writeFileSync(beside, text);
-  moveIntoPlace(beside, path);
+  try {
+    writeFileSync(beside, text);
+    moveIntoPlace(beside, path);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw asFileError(error, { verb: "write", path });
+  }
 }
 
 /** Renames a finished file over `path` after flushing its content, then flushes the folder's entry. */

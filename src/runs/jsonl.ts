@@ -13,7 +13,8 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
-import { RunError, UserError } from "../core/errors.ts";
+import { UserError } from "../core/errors.ts";
+import { asFileError, whileWriting } from "../core/system-errors.ts";
 import { parseJson, scanJsonLines } from "../io/json-lines.ts";
 import { moveIntoPlace } from "./durable.ts";
 
@@ -45,9 +46,25 @@ export function jsonLine(record: object): string {
   return JSON.stringify(record, spell) + "\n";
 }
 
+/** A full disk leaves the file as it was, so that a later line does not follow half of one. */
+function appendWhole(fd: number, line: Buffer, path: string): void {
+  const { size } = fstatSync(fd);
+  try {
+    writeWhole(fd, line);
+  } catch (error) {
+    if (fstatSync(fd).size > size) ftruncateSync(fd, size);
+    throw asFileError(error, { verb: "write", path });
+  }
+}
+
+/** A nearly full disk takes part of a write before it refuses one. */
+function writeWhole(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+}
+
 /** Opens a stream for appending, making the file where there is none and cutting off a half-written last line. */
 export function openJsonl(path: string): JsonlStream {
-  let fd: number | null = openMended(path);
+  let fd: number | null = whileWriting(path, () => openMended(path));
   const open = () => {
     if (fd === null) throw new Error(`internal: ${path}: the stream is closed`);
     return fd;
@@ -55,20 +72,18 @@ export function openJsonl(path: string): JsonlStream {
   return {
     path,
     append(record) {
-      const line = Buffer.from(jsonLine(record));
-      const written = writeSync(open(), line);
-      if (written !== line.length) throw new RunError(`${path}: wrote ${written} of ${line.length} bytes; disk full?`);
+      appendWhole(open(), Buffer.from(jsonLine(record)), path);
     },
     truncate(keep) {
       closeSync(open());
       fd = null;
       try {
-        return truncateJsonl(path, keep);
+        return whileWriting(path, () => truncateJsonl(path, keep));
       } finally {
         fd = openMended(path);
       }
     },
-    sync: () => fsyncSync(open()),
+    sync: () => whileWriting(path, () => fsyncSync(open())),
     close() {
       if (fd !== null) closeSync(fd);
       fd = null;
@@ -97,7 +112,7 @@ export function truncateJsonl(path: string, keep: (record: Record<string, unknow
   let dropped = 0;
   try {
     for (const { text, record } of parsedLines(path)) {
-      if (record !== undefined && keep(record)) writeSync(out, text + "\n");
+      if (record !== undefined && keep(record)) writeWhole(out, Buffer.from(`${text}\n`));
       else dropped++;
     }
   } catch (error) {

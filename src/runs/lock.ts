@@ -5,6 +5,7 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { UserError } from "../core/errors.ts";
+import { asFileError } from "../core/system-errors.ts";
 
 /** A held lock. */
 export interface Lock {
@@ -22,9 +23,11 @@ interface Holder {
 export function acquireLock(path: string): Lock {
   const mine = JSON.stringify({ pid: process.pid, host: hostname(), started: startOf(process.pid) } satisfies Holder);
   const unique = `${path}.${process.pid}-${process.hrtime.bigint()}`;
-  writeFileSync(unique, mine);
   try {
+    writeFileSync(unique, mine);
     while (!tryLink(unique, path)) removeIfStale(path, `${unique}.stale`);
+  } catch (error) {
+    throw asFileError(error, { verb: "write", path });
   } finally {
     rmSync(unique, { force: true });
   }

@@ -2,9 +2,11 @@
  * A run is a folder of plain files with one writer. Everything of a step is appended before the step's checkpoint is
  * written, so a resumed run drops what came after its checkpoint and continues as if it had never stopped.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../core/errors.ts";
+import { makeFolder } from "../core/make-folder.ts";
+import { whileWriting } from "../core/system-errors.ts";
 import { replaceFile } from "./durable.ts";
 import type { Environment } from "./environment.ts";
 import { type JsonlStream, openJsonl } from "./jsonl.ts";
@@ -89,7 +91,7 @@ export function createRun(
   content: { readonly recipeYaml: string; readonly environment: Environment },
 ): Run {
   refuseContent(folder);
-  mkdirSync(folder, { recursive: true });
+  whileWriting(folder, () => makeFolder(folder));
   const lock = acquireLock(join(folder, lockName));
   try {
     refuseContent(folder);
@@ -136,8 +138,7 @@ function stepOfRecord({ step, id, checkpoint }: Record<string, unknown>): number
 }
 
 function openStreams(paths: RunPaths, release: () => void): Run {
-  mkdirSync(paths.checkpoints, { recursive: true });
-  mkdirSync(paths.sidecars, { recursive: true });
+  for (const path of [paths.checkpoints, paths.sidecars]) whileWriting(path, () => makeFolder(path));
   const metrics = openJsonl(paths.metrics);
   const rollouts = openJsonl(paths.rollouts);
   const evals = openJsonl(paths.evals);
@@ -151,8 +152,11 @@ function openStreams(paths: RunPaths, release: () => void): Run {
     events,
     sync: () => streams.forEach((stream) => void stream.sync()),
     close() {
-      for (const stream of streams) stream.close();
-      release();
+      try {
+        for (const stream of streams) stream.close();
+      } finally {
+        release();
+      }
     },
   };
 }

@@ -1,4 +1,4 @@
-/** Begins a run where another ended: the new folder holds the other's record and last checkpoint, ready to be resumed. */
+/** Begins a run where another ended: the new folder holds the other's record and checkpoints, ready to be resumed. */
 import {
   copyFileSync,
   cpSync,
@@ -14,9 +14,9 @@ import { join } from "node:path";
 import { RunError } from "../core/errors.ts";
 import { resolvedYaml } from "../recipes/load.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { findCheckpoint } from "../runs/checkpoints.ts";
+import { findCheckpoint, listCheckpoints } from "../runs/checkpoints.ts";
 import { replaceFile } from "../runs/durable.ts";
-import { type RunPaths, runPaths } from "../runs/run-folder.ts";
+import { type RunPaths, runPaths, stepName } from "../runs/run-folder.ts";
 
 /**
  * Makes `folder` a run of `recipe` that has done all that the finished run in `parent` did; appears whole or not at all.
@@ -34,7 +34,10 @@ export async function branchRun(parent: string, folder: string, recipe: Recipe):
     if (existsSync(from[stream])) copyFileSync(from[stream], to[stream]);
   }
   if (existsSync(from.sidecars)) cpSync(from.sidecars, to.sidecars, { recursive: true });
-  linkFolder(checkpoint.folder, join(to.checkpoints, checkpoint.folder.slice(from.checkpoints.length + 1)));
+  for (const step of await listCheckpoints(from)) {
+    if (step <= checkpoint.step)
+      linkFolder(join(from.checkpoints, stepName(step)), join(to.checkpoints, stepName(step)));
+  }
   replaceFile(to.recipe, notesOf(from) + resolvedYaml(recipe));
   rmSync(folder, { recursive: true, force: true });
   renameSync(draft, folder);

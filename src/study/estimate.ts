@@ -136,7 +136,7 @@ export async function timeStage(whole: Recipe, stage: Stage, signal: AbortSignal
     model: tried,
     stages: [short],
     evaluate: null,
-    checkpoint: { every: null, keep: 1 },
+    checkpoint: { every: null, keep: 1, best: null },
     alarms: null,
   };
   const folder = mkdtempSync(join(tmpdir(), "viva-timing-"));

@@ -1,9 +1,11 @@
 /** A study's folder: the study as it was started, its runs, and a journal of what became of each. */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { parse, stringify } from "yaml";
 import { UserError } from "../core/errors.ts";
+import { makeFolder } from "../core/make-folder.ts";
 import { replaceFile } from "../runs/durable.ts";
 import { readJsonl, scanJsonl } from "../runs/jsonl.ts";
 import { isRun, runPaths } from "../runs/run-folder.ts";
@@ -51,7 +53,7 @@ export function createStudy(folder: string, study: Study): StudyPaths {
     const holds = existsSync(paths.study) ? "holds a study already: go on with --resume" : "is not empty";
     throw new UserError(`${folder} ${holds}, or choose another --run`);
   }
-  mkdirSync(paths.recipes, { recursive: true });
+  makeFolder(paths.recipes);
   replaceFile(paths.study, stringify(study, { lineWidth: 0, aliasDuplicateObjects: false }));
   return paths;
 }

@@ -4,7 +4,7 @@ import { plainVariant } from "../algorithms/algorithm.ts";
 import { type PairScores, preferenceLoss } from "../algorithms/dpo.ts";
 import { defaultLossNumbers } from "../algorithms/index.ts";
 import { encodeQuestion } from "../answers/prompts.ts";
-import { meanOf } from "../core/mean.ts";
+import { meanMetric } from "../core/mean.ts";
 import type { Example, Prompt, RolloutGroup } from "../core/records.ts";
 import { plainScoring, type TokenScores, type TrainingGroup } from "../engine/engine.ts";
 import { rewardsAt, type ScheduledReward } from "../rewards/index.ts";
@@ -167,11 +167,23 @@ async function updateOnPairs(
   return {
     loss,
     "preference/pairs": pairs.length,
-    "preference/reward_chosen": meanOf(rewards.map(({ chosen }) => chosen)),
-    "preference/reward_rejected": meanOf(rewards.map(({ rejected }) => rejected)),
-    "preference/margin": meanOf(margins),
-    "preference/accuracy": meanOf(margins.map((margin) => Number(margin > 0))),
-    "policy/entropy": meanOf(forward.entropies.flatMap((entropies) => [...entropies])),
+    ...meanMetric(
+      "preference/reward_chosen",
+      rewards.map(({ chosen }) => chosen),
+    ),
+    ...meanMetric(
+      "preference/reward_rejected",
+      rewards.map(({ rejected }) => rejected),
+    ),
+    ...meanMetric("preference/margin", margins),
+    ...meanMetric(
+      "preference/accuracy",
+      margins.map((margin) => Number(margin > 0)),
+    ),
+    ...meanMetric(
+      "policy/entropy",
+      forward.entropies.flatMap((entropies) => [...entropies]),
+    ),
     "optim/grad_norm": gradNorm,
     "optim/learning_rate": optimiser.learningRate,
   };

@@ -57,11 +57,11 @@ export function countTokens(groups: readonly TrainingGroup[]): number {
   return count;
 }
 
-/** Over all tokens of the completions that these entropies are of; 0 where there are none. */
-export function meanEntropy(entropies: readonly Float32Array[]): number {
+/** Over all tokens of the completions that these entropies are of; null where there are none. */
+export function meanEntropy(entropies: readonly Float32Array[]): number | null {
   const tokens = entropies.reduce((total, { length }) => total + length, 0);
   const sum = entropies.reduce((total, values) => values.reduce((partial, value) => partial + value, total), 0);
-  return tokens === 0 ? 0 : sum / tokens;
+  return tokens === 0 ? null : sum / tokens;
 }
 
 /** Means of the updates of a pass: over all tokens that count, those that were not scored included, and over ratios. */
@@ -70,7 +70,8 @@ export function policyMetrics(
   { counted, hasReference }: { readonly counted: number; readonly hasReference: boolean },
 ): Metrics {
   const total = (key: keyof PolicySums) => updates.reduce((sum, update) => sum + update[key], 0);
-  const share = (key: keyof PolicySums) => (counted === 0 ? 0 : total(key) / counted);
+  if (counted === 0) return {};
+  const share = (key: keyof PolicySums) => total(key) / counted;
   const ratios = total("ratios");
   const [low, high] = [share("clippedLow"), share("clippedHigh")];
   return {

@@ -120,6 +120,17 @@ const lengthReward: Reward = {
 };
 const rewards = [{ reward: lengthReward, weight: 2 }];
 
+/** Rollouts whose completions all were cut. */
+function allCut({ collect }: TrainingContext): TrainingContext["collect"] {
+  return async (...asked) => {
+    const { samples, seconds } = await collect(...asked);
+    const cut = samples.map((sample) => {
+      return { ...sample, completions: sample.completions.map((one) => ({ ...one, finishReason: "length" as const })) };
+    });
+    return { samples: cut, seconds };
+  };
+}
+
 async function step(change: Partial<RolloutSettings> = {}, hasReference = false) {
   const fake = fakeEngine(hasReference);
   const result = await rolloutStep(contextOf(fake.engine), { ...settings, ...change }, rewards, { index: 0, step: 1 });
@@ -194,6 +205,25 @@ describe("rolloutStep", () => {
       "completion/trained_fraction": 0.5,
     });
     expect(metrics).not.toHaveProperty("policy/kl");
+  });
+
+  test("a mean of nothing is absent: of a reward that applies nowhere, and of tokens that all are masked", async () => {
+    const nowhere: Reward = { name: "nowhere", score: (_, completions) => completions.map(() => null) };
+    const { engine } = fakeEngine(false);
+    const position = { index: 0, step: 1 };
+    const masked = { ...settings, mask_truncated_completions: true };
+    const none = await rolloutStep(contextOf(engine), settings, [{ reward: nowhere, weight: 1 }], position);
+    for (const key of ["reward/mean", "reward/std", "reward/nowhere/mean"])
+      expect(none.metrics).not.toHaveProperty(key);
+    expect(none.metrics).toMatchObject({ loss: 0.5, "group/zero_std_fraction": 1, "completion/length_mean": 16 / 6 });
+    const all = await rolloutStep(
+      { ...contextOf(engine), collect: allCut(contextOf(engine)) },
+      masked,
+      rewards,
+      position,
+    );
+    expect(all.metrics).toMatchObject({ "completion/masked_fraction": 1, "reward/mean": expect.any(Number) });
+    expect(Object.keys(all.metrics).filter((key) => key.startsWith("policy/"))).toEqual([]);
   });
 
   test("beta 0 asks no reference, though there is one; above 0 it is asked once", async () => {

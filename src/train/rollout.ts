@@ -2,7 +2,7 @@
 import { hasZeroSpread, standardDeviation } from "../algorithms/advantages.ts";
 import type { ScoredGroup } from "../algorithms/algorithm.ts";
 import { advantageEstimators, selectCompletions } from "../algorithms/index.ts";
-import { meanOf } from "../core/mean.ts";
+import { meanMetric } from "../core/mean.ts";
 import type { RolloutGroup } from "../core/records.ts";
 import { rewardsAt, type ScheduledReward, type WeightedReward } from "../rewards/index.ts";
 import type { Metrics } from "../runs/metrics.ts";
@@ -40,7 +40,7 @@ export async function rolloutStep(
     ...sampled.counts,
     ...(settings.filter_groups === null ? {} : filterMetrics(sampled)),
     ...completionMetrics(groups),
-    ...(settings.mask_truncated_completions ? { "completion/masked_fraction": maskedFraction(groups, settings) } : {}),
+    ...(settings.mask_truncated_completions ? maskedMetric(groups, settings) : {}),
     ...timeMetrics(started, sampled, trained.seconds),
   };
   return { metrics, examples: groups.map(({ example }) => example.id), groups };
@@ -67,20 +67,22 @@ export function withAdvantages(
   }));
 }
 
-/** Of the groups that are learned from; nulls left out. */
+/** Of the groups that are learned from; nulls left out, and a mean of nulls alone is absent. */
 export function rewardMetrics(groups: readonly ScoredSample[]): Metrics {
   const known = groups.flatMap(({ reward }) => reward).filter((value) => value !== null);
   const names = Object.keys(groups[0]?.rewards ?? {});
   const byName = names.map((name) => {
     const values = groups.flatMap((group) => group.rewards[name]!).filter((value) => value !== null);
-    return [`reward/${name}/mean`, meanOf(values)] as const;
+    return meanMetric(`reward/${name}/mean`, values);
   });
-  const zeroSpread = groups.filter(({ reward }) => hasZeroSpread(reward)).length;
   return {
-    "reward/mean": meanOf(known),
-    "reward/std": standardDeviation(known),
-    ...Object.fromEntries(byName),
-    "group/zero_std_fraction": groups.length === 0 ? 0 : zeroSpread / groups.length,
+    ...meanMetric("reward/mean", known),
+    ...(known.length === 0 ? {} : { "reward/std": standardDeviation(known) }),
+    ...Object.assign({}, ...byName),
+    ...meanMetric(
+      "group/zero_std_fraction",
+      groups.map(({ reward }) => Number(hasZeroSpread(reward))),
+    ),
   };
 }
 
@@ -93,22 +95,24 @@ export function weightMetrics(scheduled: readonly ScheduledReward[], now: readon
 /** Dynamic sampling hides what the policy mostly earns: the mean over all that it sampled says it. */
 function filterMetrics({ groups, filtered }: Sampling): Metrics {
   const all = [...groups, ...filtered].flatMap(({ reward }) => reward).filter((value) => value !== null);
-  return { "reward/sampled_mean": meanOf(all), "group/resampled": filtered.length };
+  return { ...meanMetric("reward/sampled_mean", all), "group/resampled": filtered.length };
 }
 
 export function completionMetrics(groups: readonly Pick<RolloutGroup, "completions">[]): Metrics {
   const completions = groups.flatMap((group) => group.completions);
   const lengths = completions.map(({ tokenIds }) => tokenIds.length);
-  const truncated = completions.filter(({ finishReason }) => finishReason === "length").length;
   return {
-    "completion/length_mean": meanOf(lengths),
-    "completion/length_max": Math.max(0, ...lengths),
-    "completion/truncated_fraction": completions.length === 0 ? 0 : truncated / completions.length,
+    ...meanMetric("completion/length_mean", lengths),
+    ...(lengths.length === 0 ? {} : { "completion/length_max": Math.max(...lengths) }),
+    ...meanMetric(
+      "completion/truncated_fraction",
+      completions.map(({ finishReason }) => Number(finishReason === "length")),
+    ),
   };
 }
 
-function maskedFraction(groups: readonly RolloutGroup[], settings: RolloutSettings): number {
-  return meanOf(groups.flatMap((group) => maskOf(group, settings)).map(Number));
+function maskedMetric(groups: readonly RolloutGroup[], settings: RolloutSettings): Metrics {
+  return meanMetric("completion/masked_fraction", groups.flatMap((group) => maskOf(group, settings)).map(Number));
 }
 
 /** Every sampled token counts for the speed, those of filtered groups too. */

@@ -3,7 +3,7 @@
 import { plainVariant } from "../algorithms/algorithm.ts";
 import { defaultLossNumbers } from "../algorithms/index.ts";
 import { encodeQuestion, opensThought, targetText } from "../answers/prompts.ts";
-import { meanOf } from "../core/mean.ts";
+import { meanMetric } from "../core/mean.ts";
 import { plainScoring, type TokenBatch } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { batchAt, encodeExamples } from "./batches.ts";
@@ -44,8 +44,14 @@ export async function sftStep(
   });
   const metrics = {
     loss: value.forward.loss,
-    "policy/entropy": meanOf(value.forward.entropies.flatMap((entropies) => [...entropies])),
-    "completion/length_mean": tokens / Math.max(1, targets.length),
+    ...meanMetric(
+      "policy/entropy",
+      value.forward.entropies.flatMap((entropies) => [...entropies]),
+    ),
+    ...meanMetric(
+      "completion/length_mean",
+      targets.map(({ length }) => length),
+    ),
     "optim/grad_norm": value.gradNorm,
     "optim/learning_rate": optimiser.learningRate,
     "time/train_s": seconds,

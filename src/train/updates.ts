@@ -50,9 +50,10 @@ export async function updatePolicy(
       sums.push(sumPolicy(batch, forward, { bounds, level: settings.importance_sampling_level }));
       learningRate = optimiser.learningRate;
     }
+    const entropy = meanEntropy(entropiesOf(groups, settings));
     metrics = {
       loss: meanOf(losses),
-      "policy/entropy": meanEntropy(entropiesOf(groups, settings)),
+      ...(entropy === null ? {} : { "policy/entropy": entropy }),
       ...policyMetrics(sums, { counted: countTokens(chosen.flat()), hasReference: reference !== null }),
       "optim/grad_norm": meanOf(gradNorms),
       "optim/learning_rate": learningRate,

@@ -2,7 +2,9 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { filesBelow, interrupted, jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
+import { train } from "../../src/library/train.ts";
+import type { RunObserver } from "../../src/pipeline/observers/observer.ts";
+import { filesBelow, interrupted, jsonLines, start, temporaryFolder, viva, vivaOk } from "./command-line.ts";
 import { readRecord } from "./record.ts";
 import { tinyRecipe, writeFilms, writeRecipe, writeTinyModel } from "./tiny-run.ts";
 
@@ -34,7 +36,7 @@ async function killed(run: string, when: () => boolean, delay = 0): Promise<read
 function expectUnbroken(run: string): void {
   expect(record(run)).toEqual(record("whole"));
   expect(sidecars(run)).toEqual(sidecars("whole"));
-  expect(readdirSync(at(run, "checkpoints")).sort()).toEqual(["step-000006", "step-000008"]);
+  expect(readdirSync(at(run, "checkpoints")).sort()).toEqual(["step-000004", "step-000006", "step-000008"]);
   for (const name of ["model.safetensors", "optimizer.safetensors", "reference.safetensors", "checksums.json"]) {
     const read = (of: string) => readFileSync(at(of, "checkpoints/step-000008", name));
     expect(read(run).equals(read("whole")), name).toBe(true);
@@ -149,14 +151,123 @@ describe("--resume", () => {
   });
 });
 
-it("stops cleanly at Ctrl-C with 130, and can be resumed", async () => {
-  const when = () => lines("stopped", "metrics.jsonl") > 0;
-  const o = { signal: "SIGINT", when } as const;
-  const { code, stderr } = await interrupted(folder, ["train", "tiny.yaml", "--run", "stopped"], o);
-  expect(code).toBe(130);
-  expect(stderr.trim()).toBe("stopping; press Ctrl-C again to stop at once");
-  expect(existsSync(at("stopped", ".lock"))).toBe(false);
-  expect(jsonLines(at("stopped"), "metrics.jsonl").length).toBeLessThan(8);
-  expect((await resume("stopped")).code).toBe(0);
-  expectUnbroken("stopped");
+describe("a run that is asked to stop", () => {
+  it.each([
+    ["Ctrl-C", "SIGINT", 130, 1],
+    ["SIGTERM", "SIGTERM", 143, 5],
+  ] as const)("saves its last step at %s, says how to go on, and loses nothing", async (name, signal, exit, steps) => {
+    const run = `stopped by ${name}`;
+    const o = { signal, when: () => lines(run, "metrics.jsonl") >= steps };
+    const { code, stderr } = await interrupted(folder, ["train", "tiny.yaml", "--run", run, "--quiet"], o);
+    expect(code).toBe(exit);
+    const step = jsonLines(at(run), "metrics.jsonl").at(-1).step;
+    expect(step).toBeLessThan(8);
+    expect(stderr.trim().split("\n")).toEqual([
+      "stopping; press Ctrl-C again to stop at once",
+      `warning: stopped; to go on after step ${step}: viva train --run '${at(run)}' --resume`,
+    ]);
+    expect(existsSync(at(run, ".lock"))).toBe(false);
+    const saved = readdirSync(at(run, "checkpoints"));
+    expect(saved).toContain(`step-00000${step}`);
+    const resumed = await resume(run);
+    expect([resumed.code, resumed.stdout]).toEqual([0, expect.stringContaining(`resuming after step ${step}`)]);
+    expectUnbroken(run);
+  });
+
+  it("makes up for an evaluation that was cut short", async () => {
+    const stop = new AbortController();
+    const observer: RunObserver = { step: ({ step }) => void (step === 3 && stop.abort()) };
+    const o = { folder: at("cut"), observers: [observer], signal: stop.signal };
+    await expect(train(join(folder, "tiny.yaml"), o)).rejects.toThrow(/abort/);
+    const state = JSON.parse(readFileSync(at("cut", "checkpoints/step-000003/state.json"), "utf8"));
+    expect(state).toEqual({ step: 3, evaluated: false });
+    expect(jsonLines(at("cut"), "evals.jsonl").map(({ step }) => step)).not.toContain(3);
+    expect((await resume("cut")).code).toBe(0);
+    expectUnbroken("cut");
+  });
+
+  it("ends at once at a second Ctrl-C", async () => {
+    const { child, finished } = start(folder, ["train", "tiny.yaml", "--run", "twice", "--quiet"]);
+    const timer = setInterval(() => {
+      if (lines("twice", "metrics.jsonl") === 0) return;
+      clearInterval(timer);
+      child.kill("SIGINT");
+      child.kill("SIGTERM");
+    }, 1);
+    const { code } = await finished;
+    expect([130, 143]).toContain(code);
+    expect((await resume("twice")).code).toBe(0);
+    expectUnbroken("twice");
+  });
+});
+
+describe("a reward that throws", () => {
+  it("ends the run after a checkpoint of the step before, and the run goes on once it is mended", async () => {
+    const module = join(folder, "reward.mjs");
+    const score = "score: (example, all) => all.map(({ text }) => text.length % 2)";
+    const good = `export default { ${score} };`;
+    const recipe = tinyRecipe({ model, data });
+    const [sft, grpo] = recipe.stages;
+    writeRecipe(join(folder, "throws.yaml"), {
+      ...recipe,
+      stages: [sft, { ...grpo, filter_groups: null, rewards: { mine: { module } } }],
+    });
+    writeFileSync(module, good);
+    await vivaOk(folder, "train", "throws.yaml", "--run", "good", "--quiet");
+    writeFileSync(
+      module,
+      `let asked = 0; export default { ${score.replace("=>", "=> { if (++asked > 5) throw new Error('the scorer is gone'); return")} } };`,
+    );
+    const ended = await viva(folder, "train", "throws.yaml", "--run", "throws", "--quiet");
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(
+      /^warning: stopped; to go on after step 6: viva train --run \S+throws --resume\nerror: reward "mine" of \S+ failed: the scorer is gone \(line 1\)\n$/,
+    );
+    writeFileSync(module, good);
+    expect((await resume("throws")).code).toBe(0);
+    expect(record("throws")).toEqual(record("good"));
+    expect(readdirSync(at("throws", "checkpoints"))).toEqual(readdirSync(at("good", "checkpoints")));
+  });
+});
+
+describe("checkpoints that stay", () => {
+  it("are the newest, the end of every stage, and the best by evaluation, which the report names and compare reads", async () => {
+    const recipe = tinyRecipe({ model, data });
+    const change = { checkpoint: { every: 1, keep: 1, best: "accuracy" }, evaluate: { every: 1 } };
+    writeRecipe(join(folder, "best.yaml"), { ...recipe, ...change });
+    await vivaOk(folder, "train", "best.yaml", "--run", "best");
+    const summaries = jsonLines(at("best"), "evals.jsonl").filter(({ kind, step }) => kind === "summary" && step > 0);
+    const accuracies = summaries.map(({ subsets }) => subsets.overall.accuracy.estimate);
+    const best = summaries[accuracies.indexOf(Math.max(...accuracies))].step;
+    const wanted = [...new Set([best, 4, 8])].sort().map((step) => `step-00000${step}`);
+    expect(readdirSync(at("best", "checkpoints")).sort()).toEqual(wanted);
+    expect(readFileSync(at("best", "report.html"), "utf8")).toContain(`<code>checkpoints/step-00000${best}</code>`);
+    // Step 5 has no checkpoint any more; its evaluation is in the record.
+    const compared = JSON.parse((await vivaOk(folder, "compare", "best@5", "best@8", "--json")).stdout);
+    expect([compared.reference, ...compared.arms]).toEqual(["best@5", "best@8"]);
+    expect(compared.subsets[0].reference_accuracy.estimate).toBe(accuracies[4]);
+    const lacking = await viva(folder, "compare", "best@5", "best@9");
+    expect([lacking.code, lacking.stderr]).toEqual([
+      2,
+      expect.stringContaining("best has no evaluation after step 9; it has 0, 1,"),
+    ]);
+  });
+
+  it("cannot be chosen without evaluations", async () => {
+    const refused = await viva(
+      folder,
+      "train",
+      "tiny.yaml",
+      "--run",
+      "none",
+      "--set",
+      "checkpoint.best=accuracy",
+      "--set",
+      "evaluate=null",
+    );
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringMatching(/checkpoint\.best needs evaluations to choose by/),
+    ]);
+  });
 });

@@ -166,6 +166,34 @@ describe("a module that does not load", () => {
   });
 });
 
+describe("a judge whose replies cannot be read", () => {
+  it("fires an alarm at the first step, and its mean is absent, not 0", async () => {
+    const rambling = createServer((request, response) => {
+      request
+        .resume()
+        .on("end", () => response.end(JSON.stringify({ choices: [{ message: { content: "Well, it depends." } }] })));
+    });
+    await new Promise<void>((ready) => rambling.listen(0, "127.0.0.1", ready));
+    const base_url = `http://127.0.0.1:${(rambling.address() as AddressInfo).port}/v1`;
+    const judged = { weight: 1, reward: "semantic", scorer: "judge", model: "m", base_url };
+    const recipe = recipeOf("rambling", { judged }, 2);
+    const ended = await vivaOk(folder, "train", recipe, "--run", "rambling", "--quiet");
+    rambling.close();
+    expect(ended.stderr).toMatch(
+      /step 1: alarm reward_unread \(judged\): judged has no verdict for 100 % of the \d it asked for/,
+    );
+    const alarms = jsonLines(folder, "rambling/events.jsonl").filter(({ rule }) => rule === "reward_unread");
+    expect(alarms).toEqual([expect.objectContaining({ event: "alarm", step: 1, subject: "judged", value: 1 })]);
+    const [first] = jsonLines(folder, "rambling/metrics.jsonl");
+    expect(first["reward/judged/unparsable"]).toBe(first["reward/judged/asked"]);
+    const given = jsonLines(folder, "rambling/rollouts.jsonl").flatMap(({ step, completions }) =>
+      step === 1 ? completions : [],
+    );
+    const known = given.filter(({ rewards }) => rewards.judged !== null);
+    expect("reward/judged/mean" in first).toBe(known.length > 0); // 0 where a completion has no reasoning to judge
+  });
+});
+
 describe("mistakes in rewards are told before a run exists", () => {
   it.each([
     ["a scorer that is none", { semantic: { weight: 1, scorer: "concept" } }, /scorer must be one of judge, embedding/],

@@ -179,6 +179,7 @@ function engineOver(core: LocalCore, answers: Answers, stopTokenIds: readonly nu
   });
   return {
     contextLength: core.contextLength,
+    updates: 0,
     policy: {
       async *sample(of, o) {
         const groups: SampledGroup[] = [];

@@ -46,6 +46,9 @@ export async function openLocalEngine(options: EngineOptions, decoder: Completio
     const opened = await channel.call<{ parameters: number; contextLength: number }>({ call: "open" });
     return {
       ...opened,
+      get updates() {
+        return version;
+      },
       get samplingSeconds() {
         return samplingSeconds;
       },

@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
+import { asFileError } from "../../core/system-errors.ts";
 import type { EngineOptions } from "../backend.ts";
 import type { LiveToken } from "../engine.ts";
 import { LocalCore } from "./local-core.ts";
@@ -55,11 +56,12 @@ async function answer(request: Queued): Promise<void> {
   try {
     reply({ id, kind: "done", value: await perform(request, (event) => reply({ id, kind: "event", event })) });
   } catch (error) {
-    reply(failure(id, error as Error));
+    reply(failure(id, error));
   }
 }
 
-function failure(id: number, error: Error): Reply {
+function failure(id: number, thrown: unknown): Reply {
+  const error = asFileError(thrown) as Error;
   const fault = error instanceof UserError ? "user" : error instanceof RunError ? "run" : "internal";
   return { id, kind: "error", message: error.message, fault, stack: error.stack ?? "" };
 }

@@ -2,13 +2,15 @@
  * One file of the Hub into the cache's blobs/: it goes on from what an interrupted download left in CHECKSUM.incomplete,
  * and takes its place only when size and checksum are right. Two processes never write the same part.
  */
+
 import { createHash } from "node:crypto";
-import { constants, createReadStream, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { constants, createReadStream, lstatSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { UserError } from "../../core/errors.ts";
-import { fileError } from "../files.ts";
+import { makeFolder } from "../../core/make-folder.ts";
+import { asFileError } from "../../core/system-errors.ts";
 import { type Connection, networkReason } from "./connection.ts";
 import type { HubFile } from "./listing.ts";
 import { describeRepository } from "./repository.ts";
@@ -41,8 +43,7 @@ export async function downloadBlob(
   } catch (error) {
     if (sizeOf(partial) > 0) renameSync(partial, `${path}.incomplete`);
     else rmSync(partial, { force: true });
-    const isSystem = (error as NodeJS.ErrnoException).syscall !== undefined;
-    throw isSystem ? new UserError(fileError(partial, "and write", error).message, { cause: error }) : error;
+    throw asFileError(error, { verb: "write", path: partial });
   }
 }
 
@@ -54,7 +55,7 @@ const ABANDONED_MS = 10 * 60_000;
  * processes that live are left to them.
  */
 function claimPartial(path: string): string {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const mine = `${path}.${encodeURIComponent(hostname())}-${process.pid}.incomplete`;
   const start = `${basename(path)}.`;
   const left = readdirSync(dirname(path)).filter((name) => name.startsWith(start) && name.endsWith("incomplete"));

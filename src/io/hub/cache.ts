@@ -2,6 +2,7 @@
  * The cache folder of Python's huggingface_hub: contents in blobs/, one folder of links per commit in snapshots/, names of
  * branches in refs/. Nothing is written outside the repository's own folder, whatever links lie in the way.
  */
+
 import {
   copyFileSync,
   existsSync,
@@ -15,6 +16,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { UserError } from "../../core/errors.ts";
+import { makeFolder } from "../../core/make-folder.ts";
 import { fileError, writeFileAtomic } from "../files.ts";
 import type { HubFile } from "./listing.ts";
 import { isCommit, type Repository, repositoryFolder } from "./repository.ts";
@@ -82,7 +84,7 @@ export function placeFile(cached: CachedRepository, commit: string, file: HubFil
 /** Makes a folder below `root`; a link in between that leads elsewhere is a UserError. */
 function makeFolderInside(root: string, folder: string): void {
   try {
-    mkdirSync(root, { recursive: true });
+    makeFolder(root);
     const real = realpathSync(root);
     let at = root;
     for (const part of relative(root, folder)

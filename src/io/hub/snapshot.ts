@@ -1,7 +1,9 @@
 /** A repository of the Hub as a folder: from the cache where it is whole, else downloaded; nothing is downloaded twice. */
-import { mkdirSync, statfsSync } from "node:fs";
+
+import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, RunError, UserError } from "../../core/errors.ts";
+import { makeFolder } from "../../core/make-folder.ts";
 import { downloadBlob } from "./blob.ts";
 import { type CachedRepository, cachedRepository, hasBlob, isPlaced, placeFile, readRef, writeRef } from "./cache.ts";
 import { type Connection, type ConnectionOptions, connect } from "./connection.ts";
@@ -104,7 +106,7 @@ function findCached(cached: CachedRepository, { revision }: Repository, plan: Do
 
 function requireSpace({ blobs }: CachedRepository, bytes: number): void {
   try {
-    mkdirSync(blobs, { recursive: true });
+    makeFolder(blobs);
   } catch (error) {
     throw new UserError(
       `cannot write the Hub's cache ${blobs}: ${messageOf(error)}; HF_HUB_CACHE names another folder`,

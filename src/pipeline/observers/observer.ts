@@ -81,6 +81,11 @@ export type RunNotice =
   | { readonly notice: "memory"; readonly memory: RunMemory }
   /** Goes on after this step; null: there was no checkpoint to go on from. */
   | { readonly notice: "resumed"; readonly step: number | null }
+  /**
+   * The run ends before its last step, asked to or by an error. `step`: resuming goes on after it, null from the beginning;
+   * `lost`: why the work since could not be saved, where it could not.
+   */
+  | { readonly notice: "stopped"; readonly folder: string; readonly step: number | null; readonly lost: string | null }
   /** A checkpoint that was skipped. */
   | { readonly notice: "checkpoint_damaged"; readonly folder: string; readonly reason: string }
   /** An observer that could not finish. */

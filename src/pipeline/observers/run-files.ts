@@ -1,5 +1,6 @@
 /** The record of a run in its folder: what resuming, reports and comparisons read. */
 import { writeFileSync } from "node:fs";
+import { whileWriting } from "../../core/system-errors.ts";
 import { type Run, sidecarPath } from "../../runs/run-folder.ts";
 import type { RunObserver } from "./observer.ts";
 
@@ -11,7 +12,8 @@ export function runFiles(run: Run): RunObserver {
       for (const record of rollouts) run.rollouts.append(record);
       if (tokens.length === 0) return;
       const lines = tokens.map((record) => JSON.stringify(record));
-      writeFileSync(sidecarPath(run.paths, step), `${lines.join("\n")}\n`);
+      const sidecar = sidecarPath(run.paths, step);
+      whileWriting(sidecar, () => writeFileSync(sidecar, `${lines.join("\n")}\n`));
     },
     evaluation({ step, stage, items, summary }) {
       for (const item of items) run.evals.append({ kind: "item", step, ...item });

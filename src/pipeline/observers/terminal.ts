@@ -1,5 +1,6 @@
 /** A run for who watches it: progress, evaluations, and what went wrong, through a reporter. */
 import { percent } from "../../core/percent.ts";
+import { shellWord } from "../../core/shell-word.ts";
 import type { EvalSummary } from "../../evaluate/index.ts";
 import type { Reporter } from "../../runs/reporter.ts";
 import { describePreflight } from "../../session/preflight.ts";
@@ -43,6 +44,11 @@ function showNotice(record: RunNotice, reporter: Reporter): void {
   else if (record.notice === "observer_failed") reporter.warn(record.message);
   else if (record.notice === "checkpoint_damaged") {
     reporter.warn(`${record.folder} is damaged and skipped: ${record.reason}`);
+  } else if (record.notice === "stopped") {
+    const { folder, step, lost } = record;
+    if (lost !== null) reporter.warn(lost);
+    const where = step === null ? "from the beginning" : `after step ${step}`;
+    reporter.warn(`stopped; to go on ${where}: viva train --run ${shellWord(folder)} --resume`);
   } else {
     const { step } = record;
     reporter.message(step === null ? "no checkpoint yet: starting from the beginning" : `resuming after step ${step}`);

@@ -1,10 +1,13 @@
 /** The top of the page: what came out of a run, in figures that can be read in ten seconds. */
 import { meanOf } from "../../core/mean.ts";
 import { percent } from "../../core/percent.ts";
+import { bestEvaluation } from "../../runs/best-evaluation.ts";
+import { stepName } from "../../runs/run-folder.ts";
 import { differenceText, duration, points, pValue, short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 import type { LabelledRun } from "../labelled-run.ts";
 import { asRecord, bestBaseline, isRollout, metricPoints, type RunRecord } from "../read-run.ts";
+import { verdictOf } from "../verdict.ts";
 
 /** How a run stands: at its end, stopped by an error, or without an end in its record. */
 export function statusOf({ events, metrics, recipe }: RunRecord): {
@@ -43,15 +46,20 @@ function sentence(record: RunRecord, { changes }: LabelledRun["statistics"]): Co
   if (last === undefined) return html`<p class="lead">The run has no evaluation so far.</p>`;
   const { accuracy } = last.subsets["overall"]!;
   const now = `After step ${last.step} (${last.stage}) the model answers ${percent(accuracy.estimate)} % of ${accuracy.n} held-out questions correctly`;
-  if (whole === undefined) return html`<p class="lead">${now}.</p>`;
+  if (whole === undefined) return html`<p class="lead">${now}.${bestSentence(record)}</p>`;
   const { difference } = whole.change;
-  const verdict =
-    difference.low > 0
-      ? "a clear gain"
-      : difference.high < 0
-        ? "a clear loss"
-        : "no difference that could not be chance";
-  return html`<p class="lead">${now}, ${points(difference.estimate)} points against step ${whole.from.step}: ${verdict}.</p>`;
+  const verdict = verdictOf(record, whole.change);
+  return html`<p class="lead">${now}, ${points(difference.estimate)} points against step ${whole.from.step}: ${verdict}.${bestSentence(record)}</p>`;
+}
+
+/** Names the best evaluation where it is not the last, or where the recipe keeps its checkpoint. */
+function bestSentence({ evaluations, recipe }: RunRecord): Content {
+  const found = evaluations.map(({ step, subsets }) => ({ step, accuracy: subsets["overall"]!.accuracy.estimate }));
+  const best = bestEvaluation(found);
+  const isKept = asRecord(recipe?.["checkpoint"])?.["best"] === "accuracy";
+  if (best === null || (best.step === evaluations.at(-1)?.step && !isKept)) return null;
+  const kept = isKept ? html`; its checkpoint is kept as <code>checkpoints/${stepName(best.step)}</code>` : null;
+  return html` The best evaluation of the run is that of step ${best.step}: ${percent(best.accuracy)} %${kept}.`;
 }
 
 function tile(title: string, value: Content, about: Content, kind = ""): Html {

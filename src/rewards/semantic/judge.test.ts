@@ -61,7 +61,7 @@ describe("the judge", () => {
     const log: RewardLog = { count: (what) => void counts.push(what), event: () => expect.unreachable() };
     const reward = judge({ ...endpoint, api_key_env: "KEY", timeout_s: 3 }, context);
     expect(await reward.score(example, completions, log)).toEqual([1, 0, null]);
-    expect(counts).toEqual(["unparsable"]);
+    expect(counts).toEqual(["asked", "asked", "unparsable"]);
     expect(asked).toHaveLength(2); // no reasoning, nothing to ask
     const [part] = asked[0]![0]!.content;
     const text = part?.type === "text" ? part.text : "";
@@ -104,7 +104,7 @@ describe("the judge", () => {
     const log: RewardLog = { count: (what) => void counts.push(what), event: (record) => void events.push(record) };
     const skip = judge({ ...endpoint, on_failure: "skip" }, context);
     expect(await skip.score(example, completions, log)).toEqual([null, 0, null]);
-    expect(counts).toEqual(["failed", "failed"]);
+    expect(counts).toEqual(["asked", "asked", "failed", "failed"]);
     expect(events[0]).toMatchObject({
       event: "reward_failed",
       example_id: "e1",

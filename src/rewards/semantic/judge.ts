@@ -77,6 +77,7 @@ export const judge = defineReward("semantic", judgeOptions, (o, context): Reward
     if (rationale === undefined) return 0;
     const answer = parseAnswer(text, { style, lenient: true, thinkOpened: context.thinkOpened })?.text ?? "";
     const content = fill(o.prompt, example, { rationale, answer, completion: text });
+    log?.count("asked");
     try {
       const verdict = readVerdict(await chat.complete([question(content, example, o.send_image)]));
       if (verdict === null) log?.count("unparsable");

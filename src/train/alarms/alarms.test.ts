@@ -96,6 +96,9 @@ const metric = (key: string, value: number | string): Change => ({ metrics: { [k
 const rewarded = (accuracy: number | null, format: number): Change => ({
   completion: (given) => ({ rewards: { ...given.rewards, accuracy, format } }),
 });
+const unread: Change = {
+  completion: (given, _, i) => (i < 4 ? { rewards: { ...given.rewards, format: null } } : {}),
+};
 const troubles: readonly (readonly [string, Change, readonly string[]])[] = [
   ["idle groups", { metrics: { "group/zero_std_fraction": 1 }, completion: () => ({ reward: 1 }) }, ["zero_variance"]],
   ["cut completions", metric("completion/truncated_fraction", 0.7), ["truncated"]],
@@ -109,6 +112,16 @@ const troubles: readonly (readonly [string, Change, readonly string[]])[] = [
   ["a sampler that disagrees", metric("sampler/logprob_diff_max", 0.2), ["logprob_difference"]],
   ["a format that is never kept", rewarded(1, 0), ["reward_stuck format"]],
   ["an accuracy of 0", rewarded(0, 1), ["reward_stuck accuracy"]],
+  [
+    "a judge that cannot be read",
+    { ...unread, metrics: { "reward/format/asked": 20, "reward/format/unparsable": 8, "reward/format/failed": 3 } },
+    ["reward_unread format"],
+  ],
+  [
+    "a scorer that only counts its failures",
+    { ...unread, metrics: { "reward/format/failed": 30 } },
+    ["reward_unread format"],
+  ],
   ["a reward that never applies", rewarded(null, 1), ["reward_stuck accuracy"]],
   [
     "one option for all",

@@ -6,6 +6,7 @@ import { lengthOverAccuracy } from "./length-over-accuracy.ts";
 import { entropyHigh, entropyLow, klHigh } from "./policy-range.ts";
 import { rewardCollapse } from "./reward-collapse.ts";
 import { rewardStuck } from "./reward-stuck.ts";
+import { rewardUnread } from "./reward-unread.ts";
 import { logprobDifference } from "./sampler.ts";
 import { truncated } from "./truncation.ts";
 import { zeroVariance } from "./zero-variance.ts";
@@ -18,6 +19,7 @@ export const alarmRules = {
   truncated,
   reward_collapse: rewardCollapse,
   reward_stuck: rewardStuck,
+  reward_unread: rewardUnread,
   length_explosion: lengthExplosion,
   length_collapse: lengthCollapse,
   kl_high: klHigh,

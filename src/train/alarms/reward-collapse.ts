@@ -13,7 +13,8 @@ export const rewardCollapse: AlarmRule = {
   fires: "above",
   defaults: { window: 10, threshold: 0.75, clear: 0.4 },
   /** The fall from the stage's best window before this one, in standard deviations of both windows' rewards together: at most 2. */
-  measure(steps, window) {
+  measure(all, window) {
+    const steps = all.filter(({ metrics }) => metricOf(metrics, "reward/mean") !== null); // others gave no reward at all
     if (steps.length < 2 * window) return [];
     const now = level(steps.slice(-window));
     let best: Level | null = null;

@@ -10,12 +10,12 @@ export const zeroVariance: AlarmRule = {
   measure(steps, window) {
     const value = windowMean(steps, window, "group/zero_std_fraction");
     if (value === null) return [];
-    const reward = short(windowMean(steps, window, "reward/mean") ?? 0);
+    const reward = windowMean(steps, window, "reward/mean");
     return [
       {
         subject: null,
         value,
-        message: `in ${wholePercent(value)} of the groups of ${lastSteps(window)} all completions earned the same, so they taught nothing (mean reward ${reward})`,
+        message: `in ${wholePercent(value)} of the groups of ${lastSteps(window)} all completions earned the same, so they taught nothing (${reward === null ? "not every step has a reward" : `mean reward ${short(reward)}`})`,
         evidence: evidence(steps.slice(-window), ({ completions }) => hasZeroSpread(completions.map((c) => c.reward))),
         advice:
           "If the reward is near its best the questions are learnt: use harder ones or stop. If it is low, the policy never succeeds: train supervised first, use easier questions or a reward that gives part of the point. Otherwise raise num_generations or temperature, or set filter_groups.",

@@ -1,0 +1,111 @@
+/**
+ * The checkpoints of a run: which steps have one, which of them stay, and going on from the newest. A checkpoint that only
+ * saves what an interruption would lose goes with the next one that is due, so that the end of a run does not show it.
+ */
+import { UserError } from "../core/errors.ts";
+import type { Recipe } from "../recipes/schema.ts";
+import { bestEvaluation, type StepAccuracy } from "../runs/best-evaluation.ts";
+import { latestCheckpoint, pruneCheckpoints, writeCheckpoint } from "../runs/checkpoints.ts";
+import { scanJsonl } from "../runs/jsonl.ts";
+import { type Run, rewindRun, stepName } from "../runs/run-folder.ts";
+import type { Session } from "../session/session.ts";
+import type { Told } from "./observers/index.ts";
+import type { PlannedStage } from "./planned-stages.ts";
+
+/** How far a run has come. */
+export interface Standing {
+  /** The last step whose record is whole, but for its evaluation if one is owed. */
+  readonly step: number;
+  /** The step is to be evaluated and was not yet. */
+  readonly owed: boolean;
+}
+
+/** Whether a step ends with a checkpoint by the recipe, whatever its evaluation says. */
+export function isDue(step: number, { every }: Recipe["checkpoint"], stages: readonly PlannedStage[]): boolean {
+  return isStageEnd(step, stages) || (every !== null && step % every === 0);
+}
+
+function isStageEnd(step: number, stages: readonly PlannedStage[]): boolean {
+  return stages.some(({ start, steps }) => step === start + steps);
+}
+
+/** What stays of the checkpoints up to `step`: the newest that were due, the end of every stage, and the best. */
+export function keptCheckpoints(
+  steps: readonly number[],
+  o: {
+    readonly checkpoint: Recipe["checkpoint"];
+    readonly stages: readonly PlannedStage[];
+    readonly best: number | null;
+  },
+): readonly number[] {
+  const { keep } = o.checkpoint;
+  if (keep === null) return steps;
+  const newest = steps.filter((step) => isDue(step, o.checkpoint, o.stages)).slice(-keep);
+  return steps.filter((step) => newest.includes(step) || isStageEnd(step, o.stages) || step === o.best);
+}
+
+/** The step that `checkpoint.best` keeps; null where the recipe keeps none. */
+export function bestStep({ best }: Recipe["checkpoint"], evaluations: readonly StepAccuracy[]): number | null {
+  return best === null ? null : (bestEvaluation(evaluations)?.step ?? null);
+}
+
+/** Writes a checkpoint that is due, as an event of the run, and removes those that need not stay. */
+export async function saveDue(
+  session: Session,
+  run: Run,
+  told: Told,
+  o: { readonly step: number; readonly stages: readonly PlannedStage[]; readonly best: number | null },
+): Promise<void> {
+  const { checkpoint } = session.recipe;
+  told.event({ event: "checkpoint", step: o.step, name: stepName(o.step) });
+  await writeStanding(session, run, { step: o.step, owed: false });
+  await pruneCheckpoints(run, o.step, (steps) => keptCheckpoints(steps, { ...o, checkpoint }));
+}
+
+/** Writes the checkpoint of where the run stands, which is no part of the record. */
+export async function writeStanding({ engine }: Session, run: Run, { step, owed }: Standing): Promise<void> {
+  const state = owed ? { step, evaluated: false } : { step };
+  await writeCheckpoint(run, step, (folder) => engine.save(folder, { training: true }), state);
+}
+
+/**
+ * Loads the newest whole checkpoint and drops every later row of the record, and of its own step what an unbroken run
+ * would not have: errors, and parts of an evaluation that is owed. Without a checkpoint, the run is as at its start.
+ */
+export async function restore(session: Session, run: Run, told: Told): Promise<Standing | null> {
+  const { checkpoint, damaged } = await latestCheckpoint(run);
+  for (const { folder, reason } of damaged) told.notice({ notice: "checkpoint_damaged", folder, reason });
+  rewindRun(run, checkpoint?.step ?? -1);
+  run.events.truncate(({ event }) => event !== "run_end" && event !== "error");
+  if (checkpoint === null) {
+    told.notice({ notice: "resumed", step: null });
+    return null;
+  }
+  const { step } = checkpoint;
+  const owed = (checkpoint.state as { readonly evaluated?: boolean }).evaluated === false;
+  if (owed) run.evals.truncate((row) => row["step"] !== step);
+  try {
+    await session.engine.load(checkpoint.folder);
+  } catch (cause) {
+    throw new UserError(`${checkpoint.folder}: cannot be resumed from: ${(cause as Error).message}`, { cause });
+  }
+  told.notice({ notice: "resumed", step });
+  return { step, owed };
+}
+
+/** The accuracies of the evaluations in a run's record. */
+export function recordedAccuracies({ paths }: Run): StepAccuracy[] {
+  const found: StepAccuracy[] = [];
+  for (const row of scanJsonl<SummaryRow>(paths.evals)) {
+    if (row.kind === "summary" && row.subsets.overall !== undefined) {
+      found.push({ step: row.step, accuracy: row.subsets.overall.accuracy.estimate });
+    }
+  }
+  return found;
+}
+
+interface SummaryRow {
+  readonly kind: string;
+  readonly step: number;
+  readonly subsets: { readonly overall?: { readonly accuracy: { readonly estimate: number } } };
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import type { EvaluationLine, RecordLine } from "./read-run.ts";
+import { verdictOf } from "./verdict.ts";
+
+const interval = (estimate: number, half: number) => {
+  return { estimate, low: estimate - half, high: estimate + half, n: 100, subjects: 100 };
+};
+
+/** An evaluation beside a baseline, from which its difference is uncertain by `half`. */
+function evaluation(step: number, stage: string, accuracy: number, majority?: number, half = 0.05): EvaluationLine {
+  const baselines =
+    majority === undefined ? {} : { majority: { accuracy: majority, difference: interval(accuracy - majority, half) } };
+  return { step, stage, subsets: { overall: { accuracy: interval(accuracy, 0.05), baselines } } };
+}
+
+function verdict(evaluations: readonly EvaluationLine[], half = 0.05, starts: readonly number[] = [1, 11]): string {
+  const events = starts.map((step): RecordLine => ({ event: "stage_start", step, stage: "x" }));
+  const accuracy = ({ subsets }: EvaluationLine) => subsets["overall"]!.accuracy.estimate;
+  const difference = interval(accuracy(evaluations.at(-1)!) - accuracy(evaluations[0]!), half);
+  return verdictOf({ evaluations, events }, { difference, won: 0, lost: 0, p: 0 });
+}
+
+describe("the verdict on a run", () => {
+  it("is a clear gain where nothing takes it back", () => {
+    expect(verdict([evaluation(0, "start", 0.3), evaluation(10, "sft", 0.5), evaluation(20, "grpo", 0.6, 0.4)])).toBe(
+      "a clear gain",
+    );
+    expect(verdict([evaluation(0, "start", 0.3), evaluation(20, "grpo", 0.6)])).toBe("a clear gain");
+  });
+
+  it.each([
+    [
+      [evaluation(0, "start", 0), evaluation(20, "grpo", 0.4, 0.5)],
+      "a gain, but below the best baseline (majority, 50.0 %)",
+    ],
+    [
+      [evaluation(0, "start", 0), evaluation(20, "grpo", 0.5, 0.5)],
+      "a gain, but not clearly above the best baseline (majority, 50.0 %)",
+    ],
+    [
+      [evaluation(0, "start", 0), evaluation(10, "sft", 0.617), evaluation(20, "grpo", 0.6, 0.4)],
+      "a gain, but −1.7 points against an earlier stage (sft, step 10)",
+    ],
+    [
+      [evaluation(0, "start", 0), evaluation(10, "grpo", 0.6), evaluation(20, "grpo", 0.4, 0.5)],
+      "a gain, but below the best baseline (majority, 50.0 %), and −20.0 points against an earlier stage (grpo, step 10)",
+    ],
+  ])("is no clear gain below a baseline or an earlier stage", (evaluations, expected) => {
+    expect(verdict(evaluations)).toBe(expected);
+  });
+
+  it("looks at the ends of stages, not at every evaluation of the last one", () => {
+    const evaluations = [evaluation(0, "start", 0), evaluation(15, "grpo", 0.65), evaluation(20, "grpo", 0.6)];
+    expect(verdict(evaluations)).toBe("a clear gain");
+  });
+
+  it("names a loss, and what chance explains", () => {
+    expect(verdict([evaluation(0, "start", 0.6), evaluation(20, "grpo", 0.4, 0.5)])).toBe("a clear loss");
+    const open = [evaluation(0, "start", 0.5), evaluation(20, "grpo", 0.52, 0.6)];
+    expect(verdict(open)).toBe("no difference that could not be chance; below the best baseline (majority, 60.0 %)");
+  });
+});
