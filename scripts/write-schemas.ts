@@ -1,6 +1,7 @@
-/** Writes the JSON Schemas of study files and of viva's output files to docs/schemas. */
+/** Writes the JSON Schemas of study files and of viva's output to docs/schemas. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { comparisonJsonSchema, probesJsonSchema, resultsJsonSchema } from "../src/evaluate/index.ts";
+import { checkJsonSchema } from "../src/pipeline/check-schema.ts";
 import { studyResultsJsonSchema } from "../src/runs/study-results.ts";
 import { studyJsonSchema } from "../src/study/schema.ts";
 
@@ -9,6 +10,7 @@ const schemas = {
   "evaluation-results": resultsJsonSchema(),
   comparison: comparisonJsonSchema(),
   "probe-results": probesJsonSchema(),
+  check: checkJsonSchema(),
   study: studyJsonSchema(),
   "study-results": studyResultsJsonSchema(),
 };

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { createInterruption, runMain } from "./arguments.ts";
 import { benchCommand } from "./bench.ts";
+import { checkCommand } from "./check.ts";
 import { compareCommand } from "./compare.ts";
 import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
@@ -26,6 +27,7 @@ const program = new Command("viva")
   .version(version)
   .showHelpAfterError("(--help shows what is known)")
   .addCommand(demoCommand(interruption))
+  .addCommand(checkCommand(interruption))
   .addCommand(trainCommand(interruption))
   .addCommand(studyCommand(interruption))
   .addCommand(evalCommand(interruption))
@@ -38,7 +40,7 @@ const program = new Command("viva")
   .addCommand(reportCommand())
   .addCommand(benchCommand(interruption))
   .addCommand(dataCommand(interruption))
-  .addCommand(doctorCommand(interruption))
+  .addCommand(doctorCommand())
   .addCommand(studyTimingCommand(interruption), { hidden: true });
 
 for (const command of program.commands) command.showHelpAfterError("(--help shows what is known)");

@@ -1,7 +1,6 @@
 /** viva train: runs a recipe, or goes on with a run. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { messageOf, UserError } from "../core/errors.ts";
 import { openObservers } from "../pipeline/observers/index.ts";
@@ -10,13 +9,9 @@ import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts"
 import { environment } from "../runs/environment.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import { createRun, defaultRunFolder, isRun, openRun, runPaths } from "../runs/run-folder.ts";
-import { describePreflight } from "../session/preflight.ts";
-import { describePlan } from "../session/run-memory.ts";
-import { openData, openSession } from "../session/session.ts";
+import { openSession } from "../session/session.ts";
 import { pinnedLike } from "../session/sources.ts";
-import { collect, type Interruption, wholeNumber } from "./arguments.ts";
-import { printDryRun } from "./dry-run.ts";
-import { downloadReporter } from "./options.ts";
+import { collect, type Interruption } from "./arguments.ts";
 import { report } from "./report.ts";
 
 interface TrainOptions {
@@ -25,14 +20,7 @@ interface TrainOptions {
   readonly resume?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
-  readonly preflightOnly?: boolean;
   readonly report?: boolean;
-}
-
-interface TrainCommandOptions extends TrainOptions {
-  readonly dryRun?: boolean;
-  readonly prompts?: number;
-  readonly checkpoint?: string;
 }
 
 export function trainCommand(interruption: Interruption): Command {
@@ -42,18 +30,11 @@ export function trainCommand(interruption: Interruption): Command {
     .option("--set <key=value>", "override a key of the recipe, e.g. stages.0.steps=10 (repeatable)", collect, [])
     .option("--run <folder>", "run folder (default: runs/<name>-<time>)")
     .option("--resume", "go on with the run in --run from its newest whole checkpoint")
-    .option("--preflight-only", "look over the recipe and its data, print what was found, and train nothing")
-    .option("--dry-run", "sample a few questions, show what each reward says, and train nothing")
-    .option("--prompts <n>", "with --dry-run: questions per stage (default: 4)", wholeNumber(1))
-    .option("--checkpoint <path>", "with --dry-run: sample from a run's checkpoint (default: the recipe's model)")
     .option("--no-report", "write no report.html at the end")
-    .option("--json", "progress as JSON lines; with --dry-run one JSON object")
+    .option("--json", "progress as JSON lines")
     .option("--quiet", "warnings and errors only")
-    .action(async (recipe: string | undefined, options: TrainCommandOptions) => {
-      checkDryRun(options);
+    .action(async (recipe: string | undefined, options: TrainOptions) => {
       await interruption.during(async (signal) => {
-        if (options.preflightOnly) return lookOver(recipe, options, signal);
-        if (options.dryRun) return printDryRun(recipe, options, signal);
         const reporter = createReporter(options);
         try {
           const { folder } = await train(recipe, options, reporter, signal);
@@ -63,32 +44,6 @@ export function trainCommand(interruption: Interruption): Command {
         }
       });
     });
-}
-
-/** Checks all that can be checked without running the model. */
-async function lookOver(recipeFile: string | undefined, options: TrainOptions, signal: AbortSignal): Promise<void> {
-  if (options.resume || options.run !== undefined) {
-    throw new UserError("train --preflight-only: looks at a recipe; leave --run and --resume out");
-  }
-  const { recipe } = loadNew(recipeFile, options);
-  const data = await openData(recipe, resolve(defaultRunFolder(recipe.name)), { reporter: downloadReporter(), signal });
-  await data.close();
-  for (const found of data.preflight) {
-    if (options.json) console.log(JSON.stringify(found));
-    else for (const line of describePreflight(found)) console.log(line);
-  }
-  const { memory } = data;
-  if (memory === null) return;
-  console.log(options.json ? JSON.stringify({ memory: memory.plan }) : describePlan(memory));
-}
-
-function checkDryRun({ dryRun, prompts, checkpoint, run, resume, preflightOnly }: TrainCommandOptions): void {
-  const needless = dryRun
-    ? { "--run": run, "--resume": resume, "--preflight-only": preflightOnly }
-    : { "--prompts": prompts, "--checkpoint": checkpoint };
-  const given = Object.entries(needless).find(([, value]) => value !== undefined)?.[0];
-  if (given === undefined) return;
-  throw new UserError(`${given} ${dryRun ? "has no place beside --dry-run: it writes no run" : "needs --dry-run"}`);
 }
 
 /** Trains in a new run folder or resumes one, and writes its report; returns where it is. */
@@ -123,9 +78,8 @@ async function trainIn(
 ): Promise<TrainResult> {
   const session = await openSession(loaded.recipe, folder, o);
   try {
-    const packages = ["../../package.json", "../../node_modules/onnxruntime-node/package.json"];
-    const files = packages.map((path) => fileURLToPath(new URL(path, import.meta.url)));
-    const content = { recipeYaml: resolvedYaml(session.recipe, session.notes), environment: environment(files) };
+    const recipeYaml = resolvedYaml(session.recipe, session.notes);
+    const content = { recipeYaml, environment: environment(["onnxruntime-node"]) };
     const run = o.resume ? openRun(folder) : createRun(folder, content);
     try {
       const observers = openObservers({ run, reporter: o.reporter });

@@ -1,9 +1,7 @@
 /** What viva finds on this machine: hardware, devices, versions, and speeds measured here and now. */
 import { existsSync, readFileSync, statfsSync } from "node:fs";
-import { createRequire } from "node:module";
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname } from "node:path";
 import sharp from "sharp";
 import { type DeviceReport, tryDevices } from "../engine/local/devices.ts";
 import { measureSpeed } from "../engine/local/machine-speed.ts";
@@ -51,11 +49,7 @@ export interface CpuFacts {
 /** Takes about ten seconds and writes nothing. */
 export async function examine(env: NodeJS.ProcessEnv = process.env): Promise<Doctor> {
   const load = loadavg()[0]!;
-  const own = fileURLToPath(new URL("../../package.json", import.meta.url));
-  const { node, platform, cpu, packages } = environment([
-    own,
-    ...["onnxruntime-node", "sharp", "@huggingface/tokenizers"].map(packageFile),
-  ]);
+  const { node, platform, cpu, packages } = environment(["onnxruntime-node", "sharp", "@huggingface/tokenizers"]);
   const memory = { total_gb: totalmem() / 1e9, free_gb: freemem() / 1e9, limit_gb: memoryLimit() };
   const devices = await tryDevices(env);
   const speed = await measureSpeed();
@@ -109,11 +103,4 @@ function cacheFacts(folder: string): Doctor["cache"] {
 function memoryLimit(): number | null {
   const limit = process.constrainedMemory();
   return limit > 0 && limit < totalmem() ? limit / 1e9 : null;
-}
-
-/** A dependency's package.json, which its exports may hide from import. */
-function packageFile(name: string): string {
-  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
-  const files = folders.map((folder) => join(folder, name, "package.json"));
-  return files.find(existsSync) ?? join("node_modules", name, "package.json");
 }

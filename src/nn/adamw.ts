@@ -1,5 +1,5 @@
 /** AdamW (arXiv 1711.05101) on plain arrays, in place, as torch.optim.AdamW computes it. */
-import { sumOfSquares, updateAdamW } from "./vector-kernels.ts";
+import type { VectorKernels } from "./vector-kernels.ts";
 
 export interface AdamWOptions {
   readonly learningRate: number;
@@ -17,6 +17,7 @@ export interface AdamWState {
 
 /** One update; `step` counts from 1, `gradientScale` multiplies the gradient (clipping). */
 export function adamWStep(
+  kernels: VectorKernels,
   parameter: Float32Array,
   gradient: Float32Array,
   { first, second }: AdamWState,
@@ -25,7 +26,7 @@ export function adamWStep(
   gradientScale: number,
 ): void {
   const { learningRate, beta1, beta2, epsilon } = o;
-  updateAdamW([parameter, gradient, first, second], {
+  kernels.updateAdamW([parameter, gradient, first, second], {
     gradientScale,
     beta1,
     oneLessBeta1: 1 - beta1,
@@ -39,7 +40,7 @@ export function adamWStep(
 }
 
 /** Euclidean norm of all gradients together. */
-export function globalNorm(gradients: Iterable<Float32Array>): number {
+export function globalNorm({ sumOfSquares }: VectorKernels, gradients: Iterable<Float32Array>): number {
   let total = 0;
   for (const gradient of gradients) total += sumOfSquares(gradient);
   return Math.sqrt(total);

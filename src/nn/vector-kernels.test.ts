@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { normal, randomKey } from "../core/random.ts";
-import { addInPlace, sumOfSquares } from "./vector-kernels.ts";
+import { createVectorKernels } from "./vector-kernels.ts";
+
+const { addInPlace, sumOfSquares } = createVectorKernels();
 
 /** Around a vector's four numbers and a chunk's 8,192, the longest first: what it leaves in memory must not count. */
 const lengths = [20_001, 8193, 8192, 8191, 5, 4, 3, 1, 0];

@@ -63,37 +63,51 @@ const FACTORS = 9;
 const [add, sub, mul, div] = [both(F32X4_ADD), both(F32X4_SUB), both(F32X4_MUL), both(F32X4_DIV)];
 const [add64, mul64] = [both(F64X2_ADD), both(F64X2_MUL)];
 
-const { memory, functions } = instantiate([adamW(), plus(), squares()], 4 * CHUNK_BYTES);
-const slots = [0, 1, 2, 3].map((k) => new Float32Array(memory, k * CHUNK_BYTES, CHUNK));
-
-/** One update in place of arrays of equal length; the gradient stays as it is. */
-export function updateAdamW(
-  arrays: readonly [parameter: Float32Array, gradient: Float32Array, first: Float32Array, second: Float32Array],
-  f: AdamWFactors,
-): void {
-  const factors = [
-    ...[f.gradientScale, f.beta1, f.oneLessBeta1, f.beta2, f.oneLessBeta2],
-    ...[f.keep, f.stepSize, f.inverseCorrection, f.epsilon],
-  ];
-  inChunks(arrays, [PARAMETER, FIRST, SECOND], (bytes) => functions["adamW"]!(bytes, ...factors));
+/** The loops, and the memory that arrays pass through: whoever creates them owns both. */
+export interface VectorKernels {
+  /** One update in place of arrays of equal length; the gradient stays as it is. */
+  updateAdamW(
+    arrays: readonly [parameter: Float32Array, gradient: Float32Array, first: Float32Array, second: Float32Array],
+    f: AdamWFactors,
+  ): void;
+  /** Adds an array to another of equal length. */
+  addInPlace(total: Float32Array, added: Float32Array): void;
+  /** The sum of all squares, in float64. */
+  sumOfSquares(array: Float32Array): number;
 }
 
-/** Adds an array to another of equal length. */
-export function addInPlace(total: Float32Array, added: Float32Array): void {
-  inChunks([total, added], [0], (bytes) => functions["plus"]!(bytes));
-}
-
-/** The sum of all squares, in float64. */
-export function sumOfSquares(array: Float32Array): number {
-  let sum = 0;
-  inChunks([array], [], (bytes) => {
-    sum += functions["squares"]!(bytes);
-  });
-  return sum;
+/** Assembles the module with a memory of its own, 128 KiB. */
+export function createVectorKernels(): VectorKernels {
+  const { memory, functions } = instantiate([adamW(), plus(), squares()], 4 * CHUNK_BYTES);
+  const slots = [0, 1, 2, 3].map((k) => new Float32Array(memory, k * CHUNK_BYTES, CHUNK));
+  return {
+    updateAdamW(arrays, f) {
+      const factors = [
+        ...[f.gradientScale, f.beta1, f.oneLessBeta1, f.beta2, f.oneLessBeta2],
+        ...[f.keep, f.stepSize, f.inverseCorrection, f.epsilon],
+      ];
+      inChunks(slots, arrays, [PARAMETER, FIRST, SECOND], (bytes) => functions["adamW"]!(bytes, ...factors));
+    },
+    addInPlace(total, added) {
+      inChunks(slots, [total, added], [0], (bytes) => functions["plus"]!(bytes));
+    },
+    sumOfSquares(array) {
+      let sum = 0;
+      inChunks(slots, [array], [], (bytes) => {
+        sum += functions["squares"]!(bytes);
+      });
+      return sum;
+    },
+  };
 }
 
 /** Runs a kernel over chunks of the arrays, zeros after the last number, and takes those that it changed back. */
-function inChunks(arrays: readonly Float32Array[], changed: readonly number[], kernel: (bytes: number) => void): void {
+function inChunks(
+  slots: readonly Float32Array[],
+  arrays: readonly Float32Array[],
+  changed: readonly number[],
+  kernel: (bytes: number) => void,
+): void {
   const { length } = arrays[0]!;
   for (let start = 0; start < length; start += CHUNK) {
     const count = Math.min(CHUNK, length - start);

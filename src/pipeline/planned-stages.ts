@@ -1,7 +1,7 @@
 /** The stages of a run with their steps. */
 import type { Recipe, Stage } from "../recipes/schema.ts";
 import { needsOf, stepsOf } from "../recipes/stage-kinds.ts";
-import type { Session } from "../session/session.ts";
+import type { RunData } from "../session/session.ts";
 
 /** A stage and where it lies on the run's one step count. */
 export interface PlannedStage {
@@ -14,10 +14,10 @@ export interface PlannedStage {
 }
 
 /** Every stage with its steps; epochs are turned into steps of the training data. */
-export function planStages(recipe: Recipe, session: Session): PlannedStage[] {
+export function planStages(recipe: Recipe, data: Pick<RunData, "train" | "pairs">): PlannedStage[] {
   let start = 0;
   return recipe.stages.map((stage, index) => {
-    const steps = stepsOf(stage, { examples: session.train.length, pairs: session.pairs[index]!.length });
+    const steps = stepsOf(stage, { examples: data.train.length, pairs: data.pairs[index]!.length });
     const planned = { stage, index, name: stage.kind, start, steps };
     start += steps;
     return planned;

@@ -1,8 +1,10 @@
 /** What a run ran on: machine, versions and source commit. Never environment variables, arguments or names of users. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { arch, cpus, platform, release, totalmem } from "node:os";
-import { basename, dirname } from "node:path";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** The content of environment.json. */
 export interface Environment {
@@ -14,14 +16,16 @@ export interface Environment {
   readonly cpu: string;
   readonly cores: number;
   readonly memory_gb: number;
-  /** Version by package name; "unknown" where its package.json could not be read. */
+  /** Versions of viva and of the dependencies asked for, by package name; "unknown" where one could not be found. */
   readonly packages: Readonly<Record<string, string>>;
   /** Commit of the checkout the run was started in, "-dirty" appended when files differ from it; null outside one. */
   readonly git_commit: string | null;
 }
 
-/** Gathers the environment; `packageFiles` are the package.json files whose versions matter (viva, onnxruntime-node). */
-export function environment(packageFiles: readonly string[], folder = process.cwd(), now = new Date()): Environment {
+/** Gathers the environment; `dependencies` are the packages whose versions matter besides viva's own. */
+export function environment(dependencies: readonly string[], folder = process.cwd(), now = new Date()): Environment {
+  const here = fileURLToPath(import.meta.url);
+  const viva = packageOf(fileURLToPath(new URL("../../package.json", import.meta.url)))!;
   const processors = cpus();
   return {
     created: now.toISOString(),
@@ -30,17 +34,29 @@ export function environment(packageFiles: readonly string[], folder = process.cw
     cpu: processors[0]?.model.trim() ?? "unknown",
     cores: processors.length,
     memory_gb: Math.round(totalmem() / 1e8) / 10,
-    packages: Object.fromEntries(packageFiles.map(nameAndVersion)),
+    packages: {
+      [viva.name]: viva.version,
+      ...Object.fromEntries(dependencies.map((name) => [name, dependencyVersion(name, here)])),
+    },
     git_commit: gitCommit(folder),
   };
 }
 
-function nameAndVersion(file: string): [string, string] {
+/**
+ * The version of the package that `name` means in the file `from`: in its own node_modules or a folder's above, where npm puts
+ * it when viva is itself a dependency. Its exports may hide package.json from import, so that the folders are looked through.
+ */
+export function dependencyVersion(name: string, from: string): string {
+  const folders = createRequire(from).resolve.paths(name) ?? [];
+  const file = folders.map((folder) => join(folder, name, "package.json")).find(existsSync);
+  return (file === undefined ? null : packageOf(file))?.version ?? "unknown";
+}
+
+function packageOf(file: string): { readonly name: string; readonly version: string } | null {
   try {
-    const { name, version } = JSON.parse(readFileSync(file, "utf8")) as { name: string; version: string };
-    return [name, version];
+    return JSON.parse(readFileSync(file, "utf8"));
   } catch {
-    return [basename(dirname(file)), "unknown"];
+    return null;
   }
 }
 

@@ -4,7 +4,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { UserError } from "../core/errors.ts";
-import { environment } from "./environment.ts";
+import { dependencyVersion, environment } from "./environment.ts";
 import { readJsonl } from "./jsonl.ts";
 import { createRun, defaultRunFolder, openRun, rewindRun, sidecarPath, stepName, stepOfName } from "./run-folder.ts";
 
@@ -114,11 +114,15 @@ test("names of steps sort and read back", () => {
 });
 
 test("the environment names versions and the commit, and holds nothing of the process environment", () => {
-  const packageFile = join(folder, "..", "package.json");
-  writeFileSync(packageFile, '{"name":"onnxruntime-node","version":"1.30.0"}');
+  const file = join(folder, "..", "file.json");
+  writeFileSync(file, "[]");
   process.env.VIVA_TEST_SECRET = "hunter2";
-  const found = environment([packageFile, join(folder, "missing", "package.json")], join(folder, ".."));
-  expect(found.packages).toEqual({ "onnxruntime-node": "1.30.0", missing: "unknown" });
+  const found = environment(["onnxruntime-node", "missing"], join(folder, ".."));
+  expect(found.packages).toEqual({
+    "viva-rl": expect.stringMatching(/^\d+\.\d+/),
+    "onnxruntime-node": expect.stringMatching(/^1\.\d+/),
+    missing: "unknown",
+  });
   expect(found.git_commit).toBe(null);
   expect(found.cores).toBeGreaterThan(0);
   expect(JSON.stringify(found)).not.toContain("hunter2");
@@ -127,9 +131,26 @@ test("the environment names versions and the commit, and holds nothing of the pr
   const git = (...args: string[]) =>
     execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", ...args], { cwd: join(folder, "..") });
   git("init", "-q");
-  git("add", "package.json");
+  git("add", "file.json");
   git("commit", "-qm", "x");
   expect(environment([], join(folder, "..")).git_commit).toMatch(/^[0-9a-f]{40}$/);
-  writeFileSync(packageFile, "{}");
+  writeFileSync(file, "{}");
   expect(environment([], join(folder, "..")).git_commit).toMatch(/^[0-9a-f]{40}-dirty$/);
+});
+
+test("a dependency's version is that of the copy in use, beside viva or in the folder of what depends on viva", () => {
+  const parent = join(folder, "..", "parent", "node_modules");
+  const install = (place: string, version: string) => {
+    mkdirSync(join(place, "onnxruntime-node"), { recursive: true });
+    writeFileSync(
+      join(place, "onnxruntime-node", "package.json"),
+      JSON.stringify({ name: "onnxruntime-node", version }),
+    );
+  };
+  const from = join(parent, "viva-rl", "dist", "runs", "environment.js");
+  install(parent, "1.30.0");
+  expect(dependencyVersion("onnxruntime-node", from)).toBe("1.30.0");
+  install(join(parent, "viva-rl", "node_modules"), "1.31.0");
+  expect(dependencyVersion("onnxruntime-node", from)).toBe("1.31.0");
+  expect(dependencyVersion("sharp", from)).toBe("unknown");
 });

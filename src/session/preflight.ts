@@ -112,22 +112,26 @@ export async function preflight(examples: readonly Example[], o: PreflightOption
 
 /** A report in lines for a terminal. */
 export function describePreflight(report: PreflightReport): readonly string[] {
-  const { data, examples, kept, images, longest, dropped } = report;
+  const { data, examples, kept, images, longest } = report;
   const { prompt_tokens_mean: mean, prompt_tokens_max: max, image_tokens_max: image } = report;
-  const lines = [
+  const found =
     `${data}: ${kept} of ${examples} examples, ${images} images; a prompt has ${mean} tokens on average, at most ${max}` +
-      ` (images ${image}); the longest is "${longest.example_id}", ${longest.tokens} tokens with its completion`,
-  ];
-  const words: Readonly<Record<DropReason, string>> = {
-    image_missing: "the image file is missing",
-    image_or_text: "the image or the text cannot be used",
-    too_long: "too long for the model's context",
-  };
-  for (const [reason, { count, first }] of Object.entries(dropped)) {
+    ` (images ${image}); the longest is "${longest.example_id}", ${longest.tokens} tokens with its completion`;
+  return [found, ...describeDropped(report.dropped).map((line) => `${data}: ${line}`)];
+}
+
+const reasons: Readonly<Record<DropReason, string>> = {
+  image_missing: "the image file is missing",
+  image_or_text: "the image or the text cannot be used",
+  too_long: "too long for the model's context",
+};
+
+/** A line for each reason: "2 left out, the image file is missing: film-1, film-2". */
+export function describeDropped(dropped: PreflightReport["dropped"]): readonly string[] {
+  return Object.entries(dropped).map(([reason, { count, first }]) => {
     const more = count > first.length ? ", …" : "";
-    lines.push(`${data}: ${count} left out, ${words[reason as DropReason]}: ${first.join(", ")}${more}`);
-  }
-  return lines;
+    return `${count} left out, ${reasons[reason as DropReason]}: ${first.join(", ")}${more}`;
+  });
 }
 
 async function examine(

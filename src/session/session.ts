@@ -23,6 +23,10 @@ import { locateRecipe, type SourceOptions } from "./sources.ts";
 
 /** What a run is made of besides its engine. */
 export interface RunData {
+  /** The recipe that was opened, with what it takes from the Hub pinned to commits. */
+  readonly recipe: Recipe;
+  /** The same with model and data as folders here. */
+  readonly local: Recipe;
   readonly processor: Processor;
   readonly prompt: PromptStyle;
   readonly train: readonly Example[];
@@ -44,63 +48,42 @@ export interface RunData {
 
 /** Everything a run works with. */
 export interface Session extends RunData {
-  /** The recipe that was opened, with what it takes from the Hub pinned to commits. */
-  readonly recipe: Recipe;
   readonly engine: TrainingEngine;
   /** Content hashes for the run's recipe.yaml. */
   readonly notes: Readonly<Record<string, string>>;
 }
 
 /**
- * Reads and checks the data of a recipe and opens its rewards, without an engine. Downloads what is not here; `o` is told
- * of it. `runFolder` is where the run will be, and need not exist yet.
+ * Reads and checks the data of a recipe, opens its rewards and plans its memory, whether or not that is there. Downloads
+ * what is not here; `o` is told of it. `runFolder` is where the run will be, and need not exist yet.
  */
-export async function openData(recipe: Recipe, runFolder: string, o: SourceOptions = {}): Promise<RunData> {
-  const { local } = await locateRecipe(recipe, o);
-  return openFittingData(local, runFolder);
+export async function openData(asked: Recipe, runFolder: string, o: SourceOptions = {}): Promise<RunData> {
+  const { local, pinned } = await locateRecipe(asked, o);
+  return { ...(await openLocalData(local, runFolder)), recipe: pinned, local };
 }
 
-/**
- * The memory that a recipe's largest step will take, whether or not it is there; reads what `openData` reads. UserError
- * where the recipe's engine computes elsewhere.
- */
-export async function estimateMemory(recipe: Recipe, runFolder: string, o: SourceOptions = {}): Promise<RunMemory> {
-  const { local } = await locateRecipe(recipe, o);
-  const data = await openLocalData(local, runFolder);
-  await data.close();
-  if (data.memory !== null) return data.memory;
-  throw new UserError(
-    `engine.backend: ${recipe.engine.backend} computes elsewhere, so this machine's memory has no plan`,
-  );
-}
-
-/** Opens all that the recipe names, as `openData` does, and the engine. */
-export async function openSession(asked: Recipe, runFolder: string, o: SourceOptions = {}): Promise<Session> {
-  const { local: recipe, pinned } = await locateRecipe(asked, o);
-  const data = await openFittingData(recipe, runFolder);
-  try {
-    const engine = await engines[recipe.engine.backend].open(engineOptions(recipe), data.processor);
-    const close = async () => {
-      await engine.close();
-      await data.close();
-    };
-    try {
-      return { ...data, recipe: pinned, engine, notes: await hashAll(recipe, data), close };
-    } catch (error) {
-      await engine.close();
-      throw error;
-    }
-  } catch (error) {
+/** Opens the engine on opened data, which stays open where that fails. UserError where the memory is not there. */
+export async function openEngine(data: RunData): Promise<Session> {
+  const { local } = data;
+  if (data.memory !== null) requireMemory(data.memory);
+  const engine = await engines[local.engine.backend].open(engineOptions(local), data.processor);
+  const close = async () => {
+    await engine.close();
     await data.close();
+  };
+  try {
+    return { ...data, engine, notes: await hashAll(local, data), close };
+  } catch (error) {
+    await engine.close();
     throw error;
   }
 }
 
-async function openFittingData(recipe: Recipe, runFolder: string): Promise<RunData> {
-  const data = await openLocalData(recipe, runFolder);
+/** Opens all that the recipe names, as `openData` does, and the engine. */
+export async function openSession(asked: Recipe, runFolder: string, o: SourceOptions = {}): Promise<Session> {
+  const data = await openData(asked, runFolder, o);
   try {
-    if (data.memory !== null) requireMemory(data.memory);
-    return data;
+    return await openEngine(data);
   } catch (error) {
     await data.close();
     throw error;
@@ -108,7 +91,7 @@ async function openFittingData(recipe: Recipe, runFolder: string): Promise<RunDa
 }
 
 /** The data of a recipe whose model and data are folders here. */
-async function openLocalData(recipe: Recipe, runFolder: string): Promise<RunData> {
+async function openLocalData(recipe: Recipe, runFolder: string): Promise<Omit<RunData, "recipe" | "local">> {
   const { model, data } = recipe;
   requireModelFolder(model);
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;

@@ -1,11 +1,7 @@
 /** viva doctor through the command line: the JSON that scripts read, with figures that can be, and the text. */
-
-import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { devices } from "../../src/core/device.ts";
-import { filesBelow, temporaryFolder, viva, vivaOk } from "./command-line.ts";
-import { refusals, set } from "./mistakes.ts";
-import { tinyRecipe, writeFilms, writeRecipe, writeTinyModel } from "./tiny-run.ts";
+import { temporaryFolder, viva, vivaOk } from "./command-line.ts";
 
 it("prints what scripts read", async () => {
   const folder = temporaryFolder();
@@ -50,56 +46,4 @@ it("an unknown device is a mistake", async () => {
   const unknown = await viva(folder, "generate", ".", "--rows", "r.jsonl", "--out", "o.jsonl", "--device", "tpu");
   expect(unknown.code).toBe(2);
   expect(unknown.stderr).toContain("Allowed choices are cpu, webgpu, cuda, coreml, dml");
-});
-
-describe("viva doctor --recipe", () => {
-  const folder = temporaryFolder();
-  const json = async (...changes: readonly string[]) => {
-    const { stdout } = await vivaOk(folder, "doctor", "--recipe", "tiny.yaml", "--json", ...set(...changes));
-    return JSON.parse(stdout);
-  };
-  // Weights of 200 GB; only the configuration is here.
-  const vast = { intermediate_size: 2 ** 24, num_hidden_layers: 16, max_window_layers: 16 };
-
-  beforeAll(async () => {
-    const data = await writeFilms(join(folder, "films"));
-    writeRecipe(join(folder, "tiny.yaml"), tinyRecipe({ model: writeTinyModel(join(folder, "model")), data }));
-    writeTinyModel(join(folder, "vast"), vast);
-  });
-
-  it("foretells what the pre-flight of training does, and measures nothing", async () => {
-    const before = filesBelow(folder);
-    const found = await json();
-    expect(found).toMatchObject({ recipe: "tiny", fits: true, changes: [], together_gb: null });
-    const { stdout } = await vivaOk(folder, "train", "tiny.yaml", "--preflight-only", "--json");
-    const { memory } = JSON.parse(stdout.trim().split("\n").at(-1)!);
-    expect(found.total_gb).toBeCloseTo(memory.total / 1e9, 9);
-    expect(Object.keys(found.parts_gb)).toEqual(Object.keys(memory.parts));
-    expect(found.largest_step.num_generations * found.largest_step.prompts).toBeGreaterThan(1);
-    expect(found.available_gb).toBeGreaterThanOrEqual(found.free_gb);
-    expect(found.speed).toBeUndefined();
-    expect(filesBelow(folder)).toEqual(before);
-  });
-
-  it("says what to change where the run does not fit, and that it does not", async () => {
-    const found = await json("model.path=vast");
-    expect(found.fits).toBe(false);
-    expect(found.total_gb).toBeGreaterThan(found.available_gb);
-    const lora = found.changes.find(({ change }: { change: string }) => change === "model.lora: {}");
-    expect(lora.total_gb).toBeLessThan(found.total_gb);
-    expect(found.together_gb).toBeLessThanOrEqual(found.changes[0].total_gb);
-    const { stdout } = await vivaOk(folder, "doctor", "--recipe", "tiny.yaml", ...set("model.path=vast"));
-    expect(stdout).toMatch(/^memory +at most about \d+ GB$/m);
-    expect(stdout).toMatch(/^ {2}moments +\d+ GB$/m);
-    expect(stdout).toMatch(/^this machine .*: it does not fit$/m);
-    expect(stdout).toMatch(/^what helps +\S.*: \d+ GB, does not fit$/m);
-  });
-
-  it("tells mistakes as training does", async () => {
-    const refused = refusals(join(folder, "refused"));
-    await refused(/--set needs --recipe/, "doctor", ...set("seed=1"));
-    await refused(/nowhere\.yaml: no such recipe/, "doctor", "--recipe", "nowhere.yaml");
-    const gone = set(`model.path=${join(folder, "gone")}`);
-    await refused(/gone/, "doctor", "--recipe", join(folder, "tiny.yaml"), ...gone);
-  });
 });

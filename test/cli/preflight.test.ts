@@ -87,10 +87,9 @@ describe("images of extreme shapes, several to a question", () => {
     const longest = jsonLines(folder, "extreme", "rollouts.jsonl").find(({ example_id }) => example_id === "pair");
     expect(report.longest).toEqual({ example_id: "pair", tokens: longest.prompt_tokens + 4 });
     expect(report.prompt_tokens_max).toBe(longest.prompt_tokens);
-    const { stdout } = await vivaOk(folder, "train", "tiny.yaml", "--preflight-only");
-    expect(stdout).toMatch(/^data\.train: 8 of 8 examples, 6 images; .*the longest is "pair", \d+ tokens/);
-    expect(stdout.trim().split("\n")).toHaveLength(3);
-    expect(stdout).toMatch(/\nmemory: at most about \d\.?\d+ GB \(.*weights \d/);
+    const [said] = await vivaOk(folder, ...train("said", at("data/good"))).then(({ stdout }) => stdout.split("\n\n"));
+    expect(said).toMatch(/^data\.train: 8 of 8 examples, 6 images; .*the longest is "pair", \d+ tokens/m);
+    expect(said).toMatch(/^memory: at most about \d\.?\d+ GB \(.*weights \d/m);
   });
 });
 
@@ -153,21 +152,18 @@ describe("examples that cannot be used", () => {
     const path = writeData("only-bad", [long, narrow], good);
     const sentence = /data\.train: none of the 2 examples can be used; the first, "long", because: .*do not fit/;
     expectMistake(await viva(folder, ...train("b", path, ...skip)), sentence);
-    expectMistake(
-      await viva(folder, "train", "tiny.yaml", "--preflight-only", "--run", "b"),
-      /leave --run and --resume out/,
-    );
     expect(existsSync(at("b"))).toBe(false);
   });
 
-  it("are also seen with --preflight-only, which trains nothing", async () => {
-    const sets = [...set(`data.train.path=${at("data/mixed")}`), ...skip];
-    const { stdout } = await vivaOk(folder, "train", "tiny.yaml", "--preflight-only", "--json", ...sets);
-    const [first, second] = stdout
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line));
-    expect(first).toMatchObject({ data: "data.train", kept: 8, dropped: { too_long: { count: 1 } } });
-    expect(second).toMatchObject({ data: "data.eval", kept: 8 });
+  it("are also told by viva check, which trains nothing", async () => {
+    const args = ["check", "tiny.yaml", ...set(`data.train.path=${at("data/mixed")}`), ...skip];
+    const { data } = JSON.parse((await vivaOk(folder, ...args, "--json")).stdout);
+    expect(data).toMatchObject([
+      { data: "data.train", kept: 8, dropped: { too_long: { count: 1 } } },
+      { data: "data.eval", kept: 8 },
+    ]);
+    const { stdout } = await vivaOk(folder, ...args);
+    expect(stdout).toMatch(/^data\.train +jsonl, \S+mixed, split train: 8 of 12 examples, 8 images$/m);
+    expect(stdout).toMatch(/^ +1 left out, too long for the model's context: long$/m);
   });
 });

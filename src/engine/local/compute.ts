@@ -5,7 +5,6 @@ import type { Device } from "../../core/device.ts";
 import type { TensorData } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
 import { LORA_MASK, LORA_SUM } from "../../nn/lora.ts";
-import { addInPlace } from "../../nn/vector-kernels.ts";
 import { CompiledProgram } from "../../runtime/session.ts";
 import {
   type AdapterMode,
@@ -158,7 +157,7 @@ export class Compute {
       if (gradients["features"] !== undefined) o.onFeatures?.(gradients["features"]);
       dy = gradients["x"]!;
       const added = cotangents.get(i - 1);
-      if (added !== undefined) addInPlace(dy.data as Float32Array, added.data as Float32Array);
+      if (added !== undefined) store.kernels.addInPlace(dy.data as Float32Array, added.data as Float32Array);
     }
     return dy;
   }

@@ -8,7 +8,7 @@ import { concatenated, float32, int32, type TensorData } from "../../core/tensor
 import type { Model } from "../../models/model.ts";
 import type { SamplingVariant } from "../../nn/sampling.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
-import { addInPlace } from "../../nn/vector-kernels.ts";
+import type { VectorKernels } from "../../nn/vector-kernels.ts";
 import type { ForwardBackwardResult, LogProbOptions, TokenBatch, TokenScores, TrainingGroup } from "../engine.ts";
 import { atToken } from "../token-values.ts";
 import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
@@ -146,7 +146,7 @@ export async function forwardBackward(
       const sources = Int32Array.from(rows, ({ source }) => source);
       addAt(dHidden, sources, outputs["d.x"]!.data as Float32Array, model.language.width);
     }
-    const addFeatures = (gradient: TensorData) => addToImages(dFeatures, micro, gradient);
+    const addFeatures = (gradient: TensorData) => addToImages(store.kernels, dFeatures, micro, gradient);
     const dx = await compute.blocksBackward(
       "language.block",
       model.language,
@@ -205,7 +205,12 @@ function stemBackward(
 }
 
 /** Adds a gradient by the micro-batch's image features to what each image has so far. */
-function addToImages(totals: ReadonlyMap<string, Float32Array>, micro: MicroBatch, gradient: TensorData): void {
+function addToImages(
+  { addInPlace }: VectorKernels,
+  totals: ReadonlyMap<string, Float32Array>,
+  micro: MicroBatch,
+  gradient: TensorData,
+): void {
   const data = gradient.data as Float32Array;
   let offset = 0;
   for (const image of micro.images) {

@@ -10,7 +10,7 @@ import { packedName, scalesName } from "../../models/quantize.ts";
 import { openStoredWeights } from "../../models/stored-weights.ts";
 import { type AdamWState, adamWStep, clipScale, globalNorm } from "../../nn/adamw.ts";
 import { quantize } from "../../nn/quantize.ts";
-import { addInPlace } from "../../nn/vector-kernels.ts";
+import { createVectorKernels } from "../../nn/vector-kernels.ts";
 import type { OptimResult, OptimStep } from "../engine.ts";
 import { contiguousPlaces } from "./fused-weights.ts";
 
@@ -19,6 +19,8 @@ export class WeightStore {
   readonly values: Params<TensorData>;
   /** Names that gradients are computed for and the optimiser moves. */
   readonly trainable: ReadonlySet<string>;
+  /** For loops over whole weights and gradients. */
+  readonly kernels = createVectorKernels();
   readonly #gradients = new Map<string, Float32Array>();
   readonly #moments = new Map<string, AdamWState>();
   #steps = 0;
@@ -37,7 +39,7 @@ export class WeightStore {
       this.#gradients.set(name, gradient.data as Float32Array);
       return;
     }
-    addInPlace(total, gradient.data as Float32Array);
+    this.kernels.addInPlace(total, gradient.data as Float32Array);
   }
 
   /** Adds rows [n, …] of a gradient to those rows of a weight's that are named; −1 names none. Ignored for frozen ones. */
@@ -59,7 +61,7 @@ export class WeightStore {
 
   /** One AdamW step on the accumulated gradients, which are then cleared. */
   step(o: OptimStep): OptimResult {
-    const gradNorm = globalNorm(this.#gradients.values());
+    const gradNorm = globalNorm(this.kernels, this.#gradients.values());
     if (!Number.isFinite(gradNorm)) {
       this.#gradients.clear();
       return { gradNorm };
@@ -69,7 +71,15 @@ export class WeightStore {
     for (const [name, gradient] of this.#gradients) {
       const { shape, data } = this.values[name]!;
       const weightDecay = shape.length >= 2 ? o.weightDecay : 0;
-      adamWStep(data as Float32Array, gradient, this.moments(name), { ...o, weightDecay }, this.#steps, scale);
+      adamWStep(
+        this.kernels,
+        data as Float32Array,
+        gradient,
+        this.moments(name),
+        { ...o, weightDecay },
+        this.#steps,
+        scale,
+      );
     }
     this.#gradients.clear();
     return { gradNorm };

@@ -15,69 +15,34 @@ import { withAdvantages } from "../train/rollout.ts";
 import { type RolloutRecord, rolloutRecord } from "../train/rollout-records.ts";
 import { sampleGroups, samplingOptions } from "../train/sampling.ts";
 import { singleTurn } from "../train/single-turn.ts";
+import type { RewardSamples, RewardSummary, SampledStage, SampleWarning } from "./check-schema.ts";
 import { type PlannedStage, planStages } from "./planned-stages.ts";
 
-export interface DryRun {
-  readonly name: string;
-  /** What was sampled from: "random weights", a model folder, or a checkpoint. */
-  readonly policy: string;
-  /** One per stage that samples. */
-  readonly stages: readonly DryStage[];
-}
-
-export interface DryStage {
-  /** Position in the recipe, from 0. */
-  readonly stage: number;
-  readonly kind: string;
-  /** By name, `reward` (the weighted sum) last. */
-  readonly summary: Readonly<Record<string, RewardSummary>>;
-  readonly truncated_fraction: number;
-  readonly zero_std_fraction: number;
-  readonly warnings: readonly DryWarning[];
-  /** As in rollouts.jsonl. */
-  readonly groups: readonly RolloutRecord[];
-}
-
-export interface RewardSummary {
-  /** Null for the sum. */
-  readonly weight: number | null;
-  /** Over completions with a value; null where there is none. */
-  readonly mean: number | null;
-  readonly std: number | null;
-  readonly min: number | null;
-  readonly max: number | null;
-  /** Shares of all completions. */
-  readonly zero_fraction: number;
-  readonly null_fraction: number;
-}
-
-/** What would keep a stage from learning. */
-export interface DryWarning {
-  /** Null where it is about all of them. */
-  readonly reward: string | null;
-  readonly message: string;
-  readonly hint: string;
-}
-
-interface DryRunOptions {
+interface SampleOptions {
   /** Questions per stage: the first that the stage would see. */
-  readonly prompts: number;
+  readonly sample: number;
   /** A run (its newest checkpoint) or a checkpoint of one, in place of the recipe's own weights. */
   readonly checkpoint: string | null;
   readonly signal: AbortSignal;
 }
 
-/** Samples and scores; writes nothing. Throws UserError for a recipe without rewards and for a checkpoint that does not fit. */
-export async function dryRun(recipe: Recipe, session: Session, o: DryRunOptions): Promise<DryRun> {
+/** UserError for a recipe without rewards to ask. */
+export function requireSampling({ stages }: Recipe): void {
+  if (stages.some((stage) => needsOf(stage).generation !== null)) return;
+  throw new UserError("--sample: no stage of the recipe samples completions");
+}
+
+/** Samples and scores; writes nothing. UserError for a checkpoint that does not fit. */
+export async function sampleRewards(session: Session, o: SampleOptions): Promise<RewardSamples> {
+  const { recipe } = session;
   const sampling = planStages(recipe, session).filter(({ stage }) => needsOf(stage).generation !== null);
-  if (sampling.length === 0) throw new UserError("--dry-run: no stage of the recipe samples completions");
   const policy = await choosePolicy(recipe, session, o.checkpoint);
-  const stages: DryStage[] = [];
+  const stages: SampledStage[] = [];
   for (const planned of sampling) {
     o.signal.throwIfAborted();
-    stages.push(await sampleStage(recipe, session, planned, o.prompts));
+    stages.push(await sampleStage(recipe, session, planned, o.sample));
   }
-  return { name: recipe.name, policy, stages };
+  return { policy, stages };
 }
 
 async function choosePolicy({ model }: Recipe, { engine }: Session, checkpoint: string | null): Promise<string> {
@@ -104,14 +69,14 @@ async function sampleStage(
   recipe: Recipe,
   session: Session,
   { stage, index, name, start, steps }: PlannedStage,
-  prompts: number,
-): Promise<DryStage> {
+  count: number,
+): Promise<SampledStage> {
   const { engine, processor, prompt } = session;
   const rewards = session.rewards[index]!;
   const generation: Generation = needsOf(stage).generation!;
   const position = { index: 0, step: start + 1 };
   const weighted = rewardsAt(rewards, 0);
-  const told: DryWarning[] = [];
+  const told: SampleWarning[] = [];
   const shared = {
     ...{ engine, processor, prompt, steps, stage: index, seed: recipe.seed, examples: session.train },
     onBadImage: recipe.data.on_bad_image,
@@ -123,7 +88,7 @@ async function sampleStage(
     },
   };
   const context = { ...shared, collect: singleTurn(shared) };
-  const plan = { sampling: samplingOptions(generation, recipe.seed, position.step), count: prompts, filter: null };
+  const plan = { sampling: samplingOptions(generation, recipe.seed, position.step), count, filter: null };
   const { groups: samples } = await sampleGroups(context, plan, weighted, position);
   const learnsFromPairs = isPreference(stage) || isSupervised(stage);
   const groups = learnsFromPairs ? withRanks(samples, position) : withAdvantages(samples, weighted, stage, position);
@@ -171,7 +136,7 @@ function summarise(values: Scores, weight: number | null): RewardSummary {
 }
 
 /** Rewards that gave every completion the same, unless it was their best. */
-function stuckRewards(rewards: readonly ScheduledReward[], lines: readonly RolloutRecord[]): DryWarning[] {
+function stuckRewards(rewards: readonly ScheduledReward[], lines: readonly RolloutRecord[]): SampleWarning[] {
   const completions = lines.flatMap((line) => line.completions);
   if (completions.length === 0) return [];
   return watchedRewards(rewards).flatMap(({ name, best }) => {
@@ -183,7 +148,7 @@ function stuckRewards(rewards: readonly ScheduledReward[], lines: readonly Rollo
   });
 }
 
-function idleGroups(lines: readonly RolloutRecord[]): DryWarning[] {
+function idleGroups(lines: readonly RolloutRecord[]): SampleWarning[] {
   if (lines.some(({ completions }) => !hasZeroSpread(completions.map(({ reward }) => reward)))) return [];
   const hint =
     "Raise num_generations or temperature, or start from a policy that sometimes succeeds: a supervised stage before this one (try --checkpoint with a run that has done it), or easier questions.";

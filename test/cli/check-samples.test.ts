@@ -1,7 +1,8 @@
-/** viva train --dry-run: what each reward says, and nothing left behind. */
+/** viva check --sample: what each reward says, and nothing left behind. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { checkSchema } from "../../src/pipeline/check-schema.ts";
 import { jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
 import { tinyRecipe, writeFilms, writeRecipe, writeTinyModel } from "./tiny-run.ts";
 
@@ -25,11 +26,13 @@ beforeAll(async () => {
   before = files();
 });
 
-describe("viva train --dry-run", () => {
+describe("viva check --sample", () => {
   it("prints every completion of every sampling stage with rewards, advantage and answer, and sums up", async () => {
-    const { stdout } = await vivaOk(folder, "train", "two.yaml", "--dry-run", "--prompts", "3", "--json");
-    const { name, policy, stages } = JSON.parse(stdout);
-    expect([name, policy]).toEqual(["tiny", "random weights"]);
+    const { stdout } = await vivaOk(folder, "check", "two.yaml", "--sample", "3", "--json");
+    const found = JSON.parse(stdout);
+    expect(() => checkSchema.parse(found)).not.toThrow();
+    const { policy, stages } = found.samples;
+    expect([found.recipe, policy]).toEqual(["tiny", "random weights"]);
     expect(stages.map(({ stage, kind }: { stage: number; kind: string }) => [stage, kind])).toEqual([
       [1, "grpo"],
       [2, "dpo"],
@@ -58,48 +61,41 @@ describe("viva train --dry-run", () => {
   });
 
   it("shows the draws that the run will make", async () => {
-    const { stdout } = await vivaOk(folder, "train", "grpo.yaml", "--dry-run", "--prompts", "2", "--json");
+    const { stdout } = await vivaOk(folder, "check", "grpo.yaml", "--sample", "2", "--json");
     await vivaOk(folder, "train", "grpo.yaml", "--run", "real", "--quiet", "--set", "stages.0.filter_groups=null");
     const first = jsonLines(folder, "real", "rollouts.jsonl").filter(({ step }) => step === 1);
-    expect(JSON.parse(stdout).stages[0].groups).toEqual(first);
+    expect(JSON.parse(stdout).samples.stages[0].groups).toEqual(first);
     before = files();
   });
 
   it("samples from a run's checkpoint", async () => {
-    const args = ["train", "grpo.yaml", "--dry-run", "--prompts", "2", "--json"];
-    const own = JSON.parse((await vivaOk(folder, ...args)).stdout);
-    const trained = JSON.parse((await vivaOk(folder, ...args, "--checkpoint", "run")).stdout);
+    const args = ["check", "grpo.yaml", "--sample", "2", "--json"];
+    const own = JSON.parse((await vivaOk(folder, ...args)).stdout).samples;
+    const trained = JSON.parse((await vivaOk(folder, ...args, "--checkpoint", "run")).stdout).samples;
     expect(trained.policy).toMatch(/run\/checkpoints\/step-000004$/);
     const texts = (result: typeof own) => JSON.stringify(result.stages[0].groups);
     expect(texts(trained)).not.toBe(texts(own));
   });
 
   it("is readable, and says what to do about a reward that is stuck", async () => {
-    const { stdout } = await vivaOk(folder, "train", "grpo.yaml", "--dry-run", "--prompts", "1");
+    const { stdout } = await vivaOk(folder, "check", "grpo.yaml", "--sample", "1");
     expect(stdout).toMatch(/^stage 0, grpo: 1 questions, 4 completions each, from random weights$/m);
     expect(stdout).toMatch(
       /^film-\d+: .*\nreference: (yes|no)\n {2}accuracy +form +ecr +sum +advantage +tokens +answer/m,
     );
     expect(stdout).toMatch(/^ {2}reward +weight +mean +spread +least +most +zero +null$/m);
     expect(stdout).toMatch(/^warning: form is 0 for all 4 completions: it would train nothing\. .+/m);
-    const quiet = await vivaOk(folder, "train", "grpo.yaml", "--dry-run", "--prompts", "1", "--quiet");
-    expect(
-      quiet.stdout
-        .trim()
-        .split("\n")
-        .filter((line) => !line.startsWith("warning: ")),
-    ).toEqual([]);
   });
 
   it.each([
-    [["sft.yaml", "--dry-run"], /no stage of the recipe samples/],
-    [["grpo.yaml", "--dry-run", "--run", "x"], /--run has no place beside --dry-run/],
-    [["grpo.yaml", "--prompts", "2"], /--prompts needs --dry-run/],
-    [["--dry-run"], /name a recipe/],
-    [["grpo.yaml", "--dry-run", "--checkpoint", "nowhere"], /nowhere: there is no such run or checkpoint/],
-    [["grpo.yaml", "--dry-run", "--checkpoint", "model"], /does not fit the recipe: .*no training state/],
+    [["sft.yaml", "--sample", "1"], /no stage of the recipe samples/],
+    [["grpo.yaml", "--checkpoint", "run"], /--checkpoint needs --sample/],
+    [["grpo.yaml", "--sample", "-1"], /a whole number of at least 0/],
+    [["--sample", "1"], /missing required argument 'recipe'/],
+    [["grpo.yaml", "--sample", "1", "--checkpoint", "nowhere"], /nowhere: there is no such run or checkpoint/],
+    [["grpo.yaml", "--sample", "1", "--checkpoint", "model"], /does not fit the recipe: .*no training state/],
   ])("refuses %j", async (args, message) => {
-    const refused = await viva(folder, "train", ...args);
+    const refused = await viva(folder, "check", ...args);
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(message)]);
     expect(files()).toEqual(before);
   });

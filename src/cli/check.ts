@@ -1,0 +1,111 @@
+/** viva check: what a recipe names, what its data hold, whether it fits into memory here, and what its rewards say. */
+import { Command } from "commander";
+import { UserError } from "../core/errors.ts";
+import { alignColumns } from "../core/text-table.ts";
+import { checkRecipe } from "../pipeline/check-recipe.ts";
+import type { RecipeCheck } from "../pipeline/check-schema.ts";
+import { loadRecipe } from "../recipes/load.ts";
+import { describeDropped } from "../session/preflight.ts";
+import { collect, type Interruption, wholeNumber } from "./arguments.ts";
+import { formatSamples } from "./check-samples.ts";
+import { downloadReporter } from "./options.ts";
+
+interface CommandOptions {
+  readonly set: readonly string[];
+  readonly sample: number;
+  readonly checkpoint?: string;
+  readonly json?: boolean;
+}
+
+export function checkCommand(interruption: Interruption): Command {
+  return new Command("check")
+    .description("look over a recipe before it runs: model, data, memory, and what its rewards say; nothing is written")
+    .argument("<recipe>", "YAML file")
+    .option("--set <key=value>", "override a key of the recipe, e.g. model.path=FOLDER (repeatable)", collect, [])
+    .option("--sample <n>", "let each stage that samples answer n questions; 0 runs no model", wholeNumber(0), 0)
+    .option("--checkpoint <path>", "with --sample: answer from a run's checkpoint (default: the recipe's model)")
+    .option("--json", "print one JSON object")
+    .action((file: string, { set, sample, json, ...options }: CommandOptions) =>
+      interruption.during(async (signal) => {
+        const { checkpoint = null } = options;
+        if (checkpoint !== null && sample === 0) throw new UserError("--checkpoint needs --sample");
+        const o = { sample, checkpoint, signal, reporter: downloadReporter() };
+        const found = await checkRecipe(loadRecipe(file, set).recipe, o);
+        console.log(json ? JSON.stringify(found) : formatCheck(found));
+        if (!found.can_run) process.exitCode = 1;
+      }),
+    );
+}
+
+/** For a reader: a table of what was found with the verdict at its end, then the samples. */
+export function formatCheck(found: RecipeCheck): string {
+  const { recipe, model, data, memory } = found;
+  const rows: (readonly [string, string])[] = [
+    ["recipe", recipe],
+    ["model", describeModel(model)],
+    ...data.flatMap(describeData),
+    ...found.stages.map(describeStage),
+    ["steps", String(found.steps)],
+    ...(memory === null ? [] : describeMemory(memory)),
+    ["verdict", found.can_run ? "this recipe can run here" : "this recipe does not fit into the memory here"],
+  ];
+  const table = alignColumns(rows).join("\n");
+  return found.samples === null ? table : `${table}\n\n${formatSamples(found.samples)}`;
+}
+
+function describeModel({ path, revision, init, lora_rank, quantize_frozen, stop_token_ids }: RecipeCheck["model"]) {
+  const parts = [
+    `${path}${revision === null ? "" : `@${revision}`}`,
+    init === "random" ? "random weights" : "its own weights",
+    lora_rank === null ? "trained themselves" : `frozen, adapters of rank ${lora_rank}`,
+    ...(quantize_frozen === null ? [] : [`held as ${quantize_frozen}`]),
+  ];
+  return `${parts.join(", ")}; completions stop at token ${stop_token_ids.join(" or ")}`;
+}
+
+function describeData(found: RecipeCheck["data"][number]): (readonly [string, string])[] {
+  const { name, path, split, examples, kept, images, longest } = found;
+  const source = [name, ...(path === null ? [] : [path]), ...(split === null ? [] : [`split ${split}`])].join(", ");
+  const { prompt_tokens_mean: mean, prompt_tokens_max: most, image_tokens_max: image } = found;
+  return [
+    [found.data, `${source}: ${kept} of ${examples} examples, ${images} images`],
+    [
+      "",
+      `a prompt has ${mean} tokens on average, at most ${most} (images ${image}); the longest is "${longest.example_id}", ${longest.tokens} tokens with its completion`,
+    ],
+    ...describeDropped(found.dropped).map((line) => ["", line] as const),
+  ];
+}
+
+function describeStage({ stage, kind, steps, rewards }: RecipeCheck["stages"][number]): readonly [string, string] {
+  return [`stage ${stage}`, `${kind}, ${steps} steps${rewards.length > 0 ? `, rewards ${rewards.join(", ")}` : ""}`];
+}
+
+function describeMemory(memory: NonNullable<RecipeCheck["memory"]>): (readonly [string, string])[] {
+  const { total_gb, available_gb, free_gb, fits, changes, together_gb } = memory;
+  const { prompts, prompt_tokens, image_tokens, num_generations, completion_tokens } = memory.largest_step;
+  const fitting = (yes: boolean) => (yes ? "fits" : "does not fit");
+  const busy = fits && total_gb > free_gb ? ", once other programs have left" : "";
+  const parts = Object.entries(memory.parts_gb)
+    .filter(([, value]) => value > 0)
+    .sort(([, a], [, b]) => b - a);
+  const prompt = `${prompts} prompts of at most ${prompt_tokens} tokens (images ${image_tokens})`;
+  const together: (readonly [string, string])[] =
+    changes.length > 1 ? [["", `all of these: ${size(together_gb!)}, ${fitting(together_gb! <= available_gb)}`]] : [];
+  const hopeless: (readonly [string, string])[] =
+    !fits && changes.length === 0 ? [["what helps", "a smaller model, or a machine with more memory"]] : [];
+  return [
+    ["largest step", `${memory.stage}: ${prompt}, ${num_generations} x ${completion_tokens} tokens to each`],
+    ["memory", `at most about ${size(total_gb)}`],
+    ...parts.map(([part, value]) => [`  ${part}`, size(value)] as const),
+    ["this machine", `${size(available_gb)}, ${size(free_gb)} free: it ${fitting(fits)}${busy}`],
+    ...changes.map((each, i) => {
+      return [i === 0 ? "what helps" : "", `${each.change}: ${size(each.total_gb)}, ${fitting(each.fits)}`] as const;
+    }),
+    ...together,
+    ...hopeless,
+  ];
+}
+
+/** Two digits of a plan that is right to about a tenth. */
+const size = (value: number) => `${value < 10 ? value.toPrecision(2) : value.toFixed(0)} GB`;

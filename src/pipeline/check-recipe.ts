@@ -1,0 +1,114 @@
+/** One look at a recipe before it runs: what it names, its data, its memory and, where asked for, what its rewards say. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { freemem, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Recipe } from "../recipes/schema.ts";
+import { isPreference } from "../recipes/stage-kinds.ts";
+import type { PreflightReport } from "../session/preflight.ts";
+import type { RunMemory } from "../session/run-memory.ts";
+import { openData, openEngine, type RunData } from "../session/session.ts";
+import type { SourceOptions } from "../session/sources.ts";
+import type { RecipeCheck, RewardSamples } from "./check-schema.ts";
+import { planStages } from "./planned-stages.ts";
+import { requireSampling, sampleRewards } from "./sample-rewards.ts";
+
+export interface CheckOptions extends SourceOptions {
+  /** Questions that each sampling stage answers; 0 opens no engine. */
+  readonly sample: number;
+  /** A run (its newest checkpoint) or a checkpoint of one to sample from; null: the recipe's own weights. */
+  readonly checkpoint: string | null;
+  readonly signal: AbortSignal;
+}
+
+/** Opens what a run would open and leaves nothing behind. UserError as `viva train` gives it before its first step, memory aside. */
+export async function checkRecipe(recipe: Recipe, o: CheckOptions): Promise<RecipeCheck> {
+  if (o.sample > 0) requireSampling(recipe);
+  const folder = mkdtempSync(join(tmpdir(), "viva-check-")); // a judge's replies go here
+  try {
+    const data = await openData(recipe, folder, o);
+    try {
+      const samples = o.sample > 0 && fits(data) ? await sample(data, o) : null;
+      return { ...describe(data), samples };
+    } finally {
+      await data.close();
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function sample(data: RunData, o: CheckOptions): Promise<RewardSamples> {
+  const session = await openEngine(data);
+  try {
+    return await sampleRewards(session, o);
+  } finally {
+    await session.engine.close();
+  }
+}
+
+const fits = ({ memory }: RunData) => memory === null || memory.fits;
+
+function describe(data: RunData): Omit<RecipeCheck, "samples"> {
+  const { recipe, processor, memory } = data;
+  const { path, revision, init, lora, quantize_frozen } = recipe.model;
+  const stages = planStages(recipe, data).map(({ index, name, steps }) => {
+    return { stage: index, kind: name, steps, rewards: data.rewards[index]!.map(({ reward }) => reward.name) };
+  });
+  return {
+    schema: "viva.check/1",
+    recipe: recipe.name,
+    can_run: fits(data),
+    model: {
+      ...{ path, revision, init, quantize_frozen },
+      lora_rank: lora === null ? null : lora.r,
+      stop_token_ids: [...processor.stopTokenIds],
+    },
+    data: data.preflight.map((found) => ({ ...sourceOf(recipe, found), ...plain(found) })),
+    stages,
+    steps: stages.reduce((total, { steps }) => total + steps, 0),
+    memory: memory === null ? null : inGigabytes(memory),
+  };
+}
+
+/** The data set that a report is about. */
+function sourceOf({ data, stages }: Recipe, { data: key }: PreflightReport) {
+  const spec = { "data.train": data.train, "data.eval": data.eval }[key];
+  if (spec) return { name: spec.name, path: spec.path, split: spec.split };
+  const stage = stages.find((stage, i) => isPreference(stage) && key === `stages.${i}.pairs`)!;
+  return { name: "jsonl", path: isPreference(stage) ? stage.pairs : null, split: null };
+}
+
+function plain({ dropped, ...found }: PreflightReport) {
+  const entries = Object.entries(dropped).map(
+    ([why, { count, first }]) => [why, { count, first: [...first] }] as const,
+  );
+  return { ...found, dropped: Object.fromEntries(entries) as RecipeCheck["data"][number]["dropped"] };
+}
+
+function inGigabytes({
+  stage,
+  step,
+  plan,
+  available,
+  fits,
+  changes,
+  together,
+}: RunMemory): NonNullable<RecipeCheck["memory"]> {
+  return {
+    stage,
+    largest_step: {
+      prompts: step.prompts,
+      prompt_tokens: step.promptTokens,
+      image_tokens: step.imageTokens,
+      num_generations: step.numGenerations,
+      completion_tokens: step.completionTokens,
+    },
+    parts_gb: Object.fromEntries(Object.entries(plan.parts).map(([part, bytes]) => [part, bytes / 1e9])),
+    total_gb: plan.total / 1e9,
+    available_gb: available / 1e9,
+    free_gb: freemem() / 1e9,
+    fits,
+    changes: changes.map(({ change, total }) => ({ change, total_gb: total / 1e9, fits: total <= available })),
+    together_gb: together === null ? null : together / 1e9,
+  };
+}
