@@ -5,11 +5,14 @@ import { basename, resolve } from "node:path";
 import { Command } from "commander";
 import type { Device } from "../core/device.ts";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
+import type { Processor } from "../core/processor.ts";
+import type { MessageContent } from "../core/records.ts";
+import { darkImageNotice } from "../data/index.ts";
 import { startServer } from "../server/server.ts";
 import { type OpenedCheckpoint, openCheckpoint } from "../session/checkpoint.ts";
 import { hashModel } from "../session/content-hashes.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
-import { checkpointArgument, deviceOption, downloadReporter } from "./options.ts";
+import { checkpointArgument, deviceOption, downloadReporter, imageRangeOption } from "./options.ts";
 
 interface ServeCommandOptions {
   readonly host: string;
@@ -18,6 +21,7 @@ interface ServeCommandOptions {
   readonly modelName?: string;
   readonly step?: number;
   readonly device: Device;
+  readonly imageRange?: readonly [number, number];
   readonly threads: number;
   readonly rows: number;
   readonly cacheGb: number;
@@ -41,6 +45,7 @@ export function serveCommand(interruption: Interruption, version: string): Comma
     .option("--model-name <name>", "what requests call the model (default: the last part of the checkpoint's path)")
     .option("--step <n>", "a run's checkpoint of this step (default: the newest)", wholeNumber(0))
     .addOption(deviceOption())
+    .addOption(imageRangeOption("the run's, else 0,65535"))
     .option("--threads <n>", "threads of the engine; 0 lets it choose", wholeNumber(0), 0)
     .option("--rows <n>", "completions decoded at the same time", wholeNumber(1), 32)
     .option(
@@ -102,7 +107,7 @@ async function serveOpened(
       created: Math.floor(Date.now() / 1000),
       fingerprint: await fingerprintOf(opened, [o.device, o.version]),
       contextLength: engine.contextLength,
-      processor,
+      processor: windowed(processor, o.imageRange ?? opened.recipe?.data.train.image_range ?? null),
       engine: { decode },
     },
     limits: {
@@ -129,6 +134,28 @@ async function serveOpened(
 }
 
 /** The key of a file, or of the environment; null for none. Neither it nor a part of it is in any message. */
+/** Gives 16-bit images their range; without one, the first that would come out dark is told on stderr. */
+function windowed(processor: Processor, range: readonly [number, number] | null): Processor {
+  let told = false;
+  const inRange = async (part: MessageContent): Promise<MessageContent> => {
+    if (part.type === "text") return part;
+    if (range !== null) return { ...part, image: { ...part.image, range } };
+    const notice = told ? null : await darkImageNotice(part.image);
+    if (notice !== null) console.error(`warning: ${notice.replace("set image_range:", "set --image-range")}`);
+    told ||= notice !== null;
+    return part;
+  };
+  return {
+    ...processor,
+    encode: async (messages, options) => {
+      const given = messages.map(async (message) => {
+        return { ...message, content: await Promise.all(message.content.map(inRange)) };
+      });
+      return processor.encode(await Promise.all(given), options);
+    },
+  };
+}
+
 function readApiKey(file: string | undefined, fromEnvironment: string | undefined): string | null {
   const where = file === undefined ? "VIVA_API_KEY" : `--api-key-file ${file}`;
   const key = file === undefined ? fromEnvironment?.trim() : readKeyFile(file).trim();

@@ -5,10 +5,13 @@ import { Command } from "commander";
 import { messageOf, UserError } from "../core/errors.ts";
 import { openObservers } from "../pipeline/observers/index.ts";
 import { type TrainResult, trainRecipe } from "../pipeline/train-recipe.ts";
+import { type Extension, extensionOf } from "../recipes/extension.ts";
 import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
+import { replaceFile } from "../runs/durable.ts";
 import { environment } from "../runs/environment.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import { createRun, defaultRunFolder, isRun, openRun, runPaths } from "../runs/run-folder.ts";
+import { requireRecorded } from "../session/recorded-hashes.ts";
 import { openSession } from "../session/session.ts";
 import { pinnedLike } from "../session/sources.ts";
 import { collect, type Interruption } from "./arguments.ts";
@@ -46,6 +49,9 @@ export function trainCommand(interruption: Interruption): Command {
     });
 }
 
+/** The recipe of a new run, or of one that goes on, with what it is to have more of. */
+type AskedRecipe = LoadedRecipe & { readonly extension: Extension | null };
+
 /** Trains in a new run folder or resumes one, and writes its report; returns where it is. */
 export async function train(
   recipeFile: string | undefined,
@@ -73,17 +79,20 @@ async function reportOn(folder: string, reporter: Reporter): Promise<void> {
 
 async function trainIn(
   folder: string,
-  loaded: LoadedRecipe,
+  loaded: AskedRecipe,
   o: { readonly reporter: Reporter; readonly resume: boolean; readonly signal: AbortSignal },
 ): Promise<TrainResult> {
   const session = await openSession(loaded.recipe, folder, o);
   try {
     const recipeYaml = resolvedYaml(session.recipe, session.notes);
+    if (o.resume) requireRecorded(folder, session.notes, "it cannot go on as if it had never stopped");
     const content = { recipeYaml, environment: environment(["onnxruntime-node"]) };
     const run = o.resume ? openRun(folder) : createRun(folder, content);
     try {
       const observers = openObservers({ run, reporter: o.reporter });
-      return await trainRecipe(session.recipe, session, run, { ...o, observers });
+      const { extension } = loaded;
+      if (extension !== null) replaceFile(run.paths.recipe, recipeYaml);
+      return await trainRecipe(session.recipe, session, run, { ...o, extension, observers });
     } finally {
       run.close();
     }
@@ -92,25 +101,21 @@ async function trainIn(
   }
 }
 
-function loadNew(recipeFile: string | undefined, { run, set }: TrainOptions): LoadedRecipe {
+function loadNew(recipeFile: string | undefined, { run, set }: TrainOptions): AskedRecipe {
   if (recipeFile === undefined) throw new UserError("train: name a recipe, or a run with --run and --resume");
   if (run !== undefined && isRun(run)) {
     throw new UserError(`${run} holds a run already: go on with --resume, or choose another --run`);
   }
-  return loadRecipe(recipeFile, set);
+  return { ...loadRecipe(recipeFile, set), extension: null };
 }
 
-/** The recipe of the run; a recipe named beside it must be the same, for a run has one recipe. */
-function loadRun(recipeFile: string | undefined, { run, set }: TrainOptions): LoadedRecipe {
+/** The recipe of the run; a recipe named beside it, or --set, may only add steps to its last stage. */
+function loadRun(recipeFile: string | undefined, { run, set }: TrainOptions): AskedRecipe {
   if (run === undefined) throw new UserError("train --resume: name the run with --run");
   if (!existsSync(run) || !isRun(run)) throw new UserError(`${run}: there is no run to resume`);
   const own = loadRecipe(runPaths(run).recipe);
-  if (recipeFile === undefined && set.length > 0) {
-    throw new UserError("train --resume: a run keeps its recipe, --set cannot change it; start a new run");
-  }
-  const isOther = (file: string) => resolvedYaml(pinnedLike(loadRecipe(file, set).recipe, own.recipe)) !== own.yaml;
-  if (recipeFile !== undefined && isOther(recipeFile)) {
-    throw new UserError(`${recipeFile} differs from the recipe of ${run}; leave it out to resume, or start a new run`);
-  }
-  return own;
+  if (recipeFile === undefined && set.length === 0) return { ...own, extension: null };
+  const asked = pinnedLike(loadRecipe(recipeFile ?? runPaths(run).recipe, set).recipe, own.recipe);
+  const extension = extensionOf(own.recipe, asked);
+  return extension === null ? { ...own, extension } : { recipe: asked, yaml: resolvedYaml(asked), extension };
 }

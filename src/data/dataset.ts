@@ -29,6 +29,8 @@ export interface Dataset {
   readonly downloadable?: true;
   /** How a user gets the data. */
   readonly obtain: string;
+  /** The user's own: its splits are the user's doing, so what they share is a mistake and not a known flaw. */
+  readonly isOwn?: true;
   /** Made when asked for: needs no path. */
   readonly generated?: true;
   /** Its own options, each with a default: keys of a recipe's data set beside those that all sets have. */

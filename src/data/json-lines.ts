@@ -1,6 +1,6 @@
 /** The lines of a JSONL file with where they stand; blank lines are passed over. */
 import { messageOf, UserError } from "../core/errors.ts";
-import { readText } from "../io/files.ts";
+import { hiddenFault, readText } from "../io/files.ts";
 
 export interface JsonLine {
   readonly value: unknown;
@@ -9,7 +9,7 @@ export interface JsonLine {
   readonly where: string;
 }
 
-/** Throws UserError with file and line for a line that is no JSON. */
+/** Throws UserError with file and line for a line that is no JSON, or that JSON.parse would change. */
 export function readJsonLines(file: string): readonly JsonLine[] {
   const lines = readText(file, "questions")
     .replace(/^\ufeff/, "")
@@ -21,9 +21,13 @@ export function readJsonLines(file: string): readonly JsonLine[] {
 }
 
 function parseLine(line: string, where: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(line);
+    value = JSON.parse(line);
   } catch (cause) {
     throw new UserError(`${where}: not a JSON object: ${messageOf(cause)}`, { cause });
   }
+  const fault = hiddenFault(line);
+  if (fault !== null) throw new UserError(`${where}: ${fault}`);
+  return value;
 }

@@ -1,10 +1,11 @@
 /** Reads answers given elsewhere: JSONL rows {example_id, prediction}, where a prediction may be a list of answers. */
-import { readFileSync } from "node:fs";
 import * as z from "zod";
 import type { AnswerStyle } from "../answers/tags.ts";
 import { messageOf, UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import { didYouMean } from "../core/suggest.ts";
+import { requireKnownFields } from "../data/index.ts";
+import { hiddenFault, readText } from "../io/files.ts";
 import type { Answers } from "./answers.ts";
 
 const rowSchema = z.looseObject({
@@ -49,13 +50,9 @@ export function readPredictions(file: string, examples: readonly Example[], styl
 }
 
 function readLines(file: string): readonly string[] {
-  try {
-    return readFileSync(file, "utf8")
-      .replace(/^\ufeff/, "")
-      .split("\n");
-  } catch (cause) {
-    throw new UserError(`cannot read predictions ${file}: ${messageOf(cause)}`, { cause });
-  }
+  return readText(file, "predictions")
+    .replace(/^\ufeff/, "")
+    .split("\n");
 }
 
 /** Null for a line of another kind, such as a summary. */
@@ -68,6 +65,9 @@ function readLine(line: string, where: string): z.output<typeof rowSchema> | nul
   }
   const kind = (json as { readonly kind?: unknown } | null)?.kind;
   if (kind !== undefined && kind !== "item") return null;
+  const fault = hiddenFault(line);
+  if (fault !== null) throw new UserError(`${where}: ${fault}`);
+  requireKnownFields(json, Object.keys(rowSchema.shape), where);
   const row = rowSchema.safeParse(json);
   if (row.success) return row.data;
   const issue = row.error.issues[0]!;

@@ -7,6 +7,7 @@ import { isPreference } from "../recipes/stage-kinds.ts";
 import type { PreflightReport } from "../session/preflight.ts";
 import type { RunMemory } from "../session/run-memory.ts";
 import { openData, openEngine, type RunData } from "../session/session.ts";
+import { isMistake } from "../session/shared-subjects.ts";
 import type { SourceOptions } from "../session/sources.ts";
 import type { RecipeCheck, RewardSamples } from "./check-schema.ts";
 import { planStages } from "./planned-stages.ts";
@@ -27,7 +28,8 @@ export async function checkRecipe(recipe: Recipe, o: CheckOptions): Promise<Reci
   try {
     const data = await openData(recipe, folder, o);
     try {
-      const samples = o.sample > 0 && fits(data) ? await sample(data, o) : null;
+      const samples =
+        o.sample > 0 && fits(data) && (data.overlap === null || !isMistake(data.local)) ? await sample(data, o) : null;
       return { ...describe(data), samples };
     } finally {
       await data.close();
@@ -49,7 +51,8 @@ async function sample(data: RunData, o: CheckOptions): Promise<RewardSamples> {
 const fits = ({ memory }: RunData) => memory === null || memory.fits;
 
 function describe(data: RunData): Omit<RecipeCheck, "samples"> {
-  const { recipe, processor, memory } = data;
+  const { recipe, processor, overlap, memory } = data;
+  const allowed = !isMistake(data.local);
   const { path, revision, init, lora, quantize_frozen } = recipe.model;
   const stages = planStages(recipe, data).map(({ index, name, steps }) => {
     return { stage: index, kind: name, steps, rewards: data.rewards[index]!.map(({ reward }) => reward.name) };
@@ -57,13 +60,14 @@ function describe(data: RunData): Omit<RecipeCheck, "samples"> {
   return {
     schema: "viva.check/1",
     recipe: recipe.name,
-    can_run: fits(data),
+    can_run: fits(data) && (overlap === null || allowed),
     model: {
       ...{ path, revision, init, quantize_frozen },
       lora_rank: lora === null ? null : lora.r,
       stop_token_ids: [...processor.stopTokenIds],
     },
     data: data.preflight.map((found) => ({ ...sourceOf(recipe, found), ...plain(found) })),
+    overlap: overlap === null ? null : { ...overlap, first: [...overlap.first], allowed },
     stages,
     steps: stages.reduce((total, { steps }) => total + steps, 0),
     memory: memory === null ? null : inGigabytes(memory),
@@ -78,11 +82,12 @@ function sourceOf({ data, stages }: Recipe, { data: key }: PreflightReport) {
   return { name: "jsonl", path: isPreference(stage) ? stage.pairs : null, split: null };
 }
 
-function plain({ dropped, ...found }: PreflightReport) {
+function plain({ dropped, notices, ...found }: PreflightReport) {
   const entries = Object.entries(dropped).map(
     ([why, { count, first }]) => [why, { count, first: [...first] }] as const,
   );
-  return { ...found, dropped: Object.fromEntries(entries) as RecipeCheck["data"][number]["dropped"] };
+  const told = notices.map((notice) => ({ ...notice, first: [...notice.first] }));
+  return { ...found, notices: told, dropped: Object.fromEntries(entries) as RecipeCheck["data"][number]["dropped"] };
 }
 
 function inGigabytes({

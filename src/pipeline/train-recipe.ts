@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
 import type { RolloutGroup } from "../core/records.ts";
 import { type EvalSummary, evaluatePolicy } from "../evaluate/index.ts";
+import type { Extension } from "../recipes/extension.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { isPreference, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
 import { type Checkpoint, latestCheckpoint, pruneCheckpoints, writeCheckpoint } from "../runs/checkpoints.ts";
@@ -51,6 +52,8 @@ export interface TrainOptions {
   /** Told of the run beside its folder, which is always written: resuming reads it. */
   readonly observers: readonly RunObserver[];
   readonly resume: boolean;
+  /** What a run that resumes has more of than when it began. */
+  readonly extension?: Extension | null;
   readonly signal?: AbortSignal;
 }
 
@@ -82,6 +85,7 @@ async function trainStages(
     const work = async () => evaluateStep(session, run, at, { ...o, ...(await standing()) });
     evaluations.push({ ...at, summary: await recorded(told, at, work) });
   };
+  if (o.extension) told.event({ event: "extended", step, stage: stages.at(-1)!.name, ...o.extension });
   if (checkpoint === null) tellData(session, told);
   if (step === 0 && recipe.evaluate?.at_start) await evaluate("start");
 
@@ -119,10 +123,11 @@ async function trainStages(
 }
 
 /** What was found in the data, and what was left out before the run began, belong to its record. */
-function tellData({ skipped, preflight, memory }: Session, told: Told): void {
+function tellData({ skipped, preflight, overlap, memory }: Session, told: Told): void {
   const at = { step: 0, stage: "start" };
   for (const example of skipped) told.event({ event: "example_skipped", ...at, ...example });
   for (const report of preflight) told.event({ event: "preflight", ...at, ...report });
+  if (overlap !== null) told.event({ event: "overlap", ...at, ...overlap });
   if (memory !== null) told.notice({ notice: "memory", memory });
 }
 

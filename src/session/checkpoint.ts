@@ -5,6 +5,8 @@ import { type PromptName, type PromptStyle, promptStyle } from "../answers/promp
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
+import type { Example } from "../core/records.ts";
+import { findDataset } from "../data/index.ts";
 import { type ImageLimits, type QuantizedKind, quantizedBits } from "../engine/backend.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
@@ -15,6 +17,9 @@ import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { findCheckpoint, listCheckpoints } from "../runs/checkpoints.ts";
 import { isRun, runPaths, stepName } from "../runs/run-folder.ts";
+import { hashModel } from "./content-hashes.ts";
+import { loadExamples } from "./examples.ts";
+import { requireRecorded } from "./recorded-hashes.ts";
 import { imageLimits } from "./session.ts";
 import { locateModel, type SourceOptions } from "./sources.ts";
 
@@ -35,7 +40,7 @@ export interface OpenCheckpointOptions extends SourceOptions {
   readonly live?: { readonly rows: number; readonly cacheBytes: number };
 }
 
-export type { PromptName } from "../answers/prompts.ts";
+export { type PromptName, promptStyle } from "../answers/prompts.ts";
 
 export interface OpenedCheckpoint {
   readonly engine: TrainingEngine;
@@ -119,8 +124,26 @@ export async function adapterOf(folder: string, o: SourceOptions): Promise<Adapt
   const adapter = readAdapterConfig(folder);
   const named = { ...o, key: `the model of the adapter ${folder}`, weights: true };
   const base = (await locateModel(adapter.base, named)).folder;
-  if (existsSync(join(base, "config.json"))) return { ...adapter, base };
+  if (existsSync(join(base, "config.json"))) {
+    await requireBase(folder, base);
+    return { ...adapter, base };
+  }
   throw new UserError(`${folder}: the adapter's model ${base} is not a model folder`);
+}
+
+/**
+ * The training examples of the run that a path belongs to, but not of a generated set, whose splits share nothing; null for
+ * no run, and where they cannot be read any more.
+ */
+export async function trainedOn(path: string): Promise<readonly Example[] | null> {
+  const recipe = recipeOf(path);
+  if (recipe === null || findDataset(recipe.data.train.name).generated) return null;
+  try {
+    return (await loadExamples(recipe.data.train, recipe)).examples;
+  } catch (error) {
+    if (error instanceof UserError) return null;
+    throw error;
+  }
 }
 
 /** The model or adapter folder that a path names: itself, a checkpoint of the run that it is, or a model on the Hub. */
@@ -146,6 +169,14 @@ export async function modelFolder(path: string, o: SourceOptions & { readonly st
 /** The run that a path is, or whose checkpoints folder holds it; null for a folder of no run. */
 export function runOf(path: string): string | null {
   return [path, dirname(dirname(resolve(path)))].find(isRun) ?? null;
+}
+
+/** The adapters of a run belong to the weights that they were trained on. */
+async function requireBase(folder: string, base: string): Promise<void> {
+  const run = runOf(folder);
+  if (run === null) return;
+  const hashes = { model_sha256: await hashModel(base) };
+  requireRecorded(run, hashes, `its adapters do not belong to the model in ${base}`);
 }
 
 function recipeOf(path: string): Recipe | null {

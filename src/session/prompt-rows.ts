@@ -1,11 +1,12 @@
 /** The JSONL rows that `generate` and `logprobs` read: {image | images, question | messages, choices?, completion?}. */
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import * as z from "zod";
 import { encodeOptions, questionMessages } from "../answers/prompts.ts";
 import { messageOf, UserError } from "../core/errors.ts";
 import type { Example, Message, MessageContent, Prompt, SamplingOptions } from "../core/records.ts";
+import { requireKnownFields } from "../data/index.ts";
 import { plainScoring } from "../engine/engine.ts";
+import { hiddenFault, readText } from "../io/files.ts";
 import type { OpenedCheckpoint } from "./checkpoint.ts";
 
 const part = z.union([
@@ -34,12 +35,7 @@ export type Row = z.output<typeof rowSchema> & { readonly line: number };
 
 /** Reads and checks a rows file; errors name file and line. */
 export function readPromptRows(file: string): readonly Row[] {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new UserError(`cannot read rows ${file}: ${messageOf(cause)}`, { cause });
-  }
+  const text = readText(file, "rows").replace(/^\ufeff/, "");
   const rows = text.split("\n").flatMap((line, i): Row[] => {
     if (line.trim() === "") return [];
     return [{ ...parseRow(line, `${file}, line ${i + 1}`), line: i + 1 }];
@@ -55,6 +51,9 @@ function parseRow(line: string, where: string): z.output<typeof rowSchema> {
   } catch (cause) {
     throw new UserError(`${where}: not valid JSON: ${messageOf(cause)}`, { cause });
   }
+  const fault = hiddenFault(line);
+  if (fault !== null) throw new UserError(`${where}: ${fault}`);
+  requireKnownFields(json, Object.keys(rowSchema.shape), where);
   const result = rowSchema.safeParse(json);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;

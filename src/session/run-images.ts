@@ -12,7 +12,7 @@ export function runImages(folder: string): (path: string) => Promise<RawImage | 
   let generated: Promise<ReadonlyMap<string, RawImage>> | null = null;
   return async (path) => {
     try {
-      if (existsSync(path)) return (await decodeImage({ path })).image;
+      if (existsSync(path)) return (await decodeImage({ path, ...rangeOf(folder) })).image;
       generated ??= generatedImages(folder);
       return (await generated).get(path) ?? null;
     } catch (error) {
@@ -20,6 +20,12 @@ export function runImages(folder: string): (path: string) => Promise<RawImage | 
       throw error;
     }
   };
+}
+
+/** The range of 16-bit images that the run trains on. */
+function rangeOf(folder: string) {
+  const range = loadRecipe(runPaths(folder).recipe).recipe.data.train.image_range;
+  return range === null ? {} : { range };
 }
 
 async function generatedImages(folder: string): Promise<ReadonlyMap<string, RawImage>> {
