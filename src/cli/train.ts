@@ -11,8 +11,8 @@ import { replaceFile } from "../runs/durable.ts";
 import { environment } from "../runs/environment.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import { createRun, defaultRunFolder, isRun, openRun, runPaths } from "../runs/run-folder.ts";
-import { requireRecorded } from "../session/recorded-hashes.ts";
-import { openSession } from "../session/session.ts";
+import { changedHashes, requireRecorded } from "../session/recorded-hashes.ts";
+import { openSession, type Session } from "../session/session.ts";
 import { pinnedLike } from "../session/sources.ts";
 import { collect, type Interruption } from "./arguments.ts";
 import { report } from "./report.ts";
@@ -21,6 +21,7 @@ interface TrainOptions {
   readonly set: readonly string[];
   readonly run?: string;
   readonly resume?: boolean;
+  readonly allowChangedData?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly report?: boolean;
@@ -33,6 +34,10 @@ export function trainCommand(interruption: Interruption): Command {
     .option("--set <key=value>", "override a key of the recipe, e.g. stages.0.steps=10 (repeatable)", collect, [])
     .option("--run <folder>", "run folder (default: runs/<name>-<time>)")
     .option("--resume", "go on with the run in --run from its newest whole checkpoint")
+    .option(
+      "--allow-changed-data",
+      "with --resume: go on although data changed since, a mended image say; it is recorded",
+    )
     .option("--no-report", "write no report.html at the end")
     .option("--json", "progress as JSON lines")
     .option("--quiet", "warnings and errors only")
@@ -62,7 +67,9 @@ export async function train(
   const resume = options.resume ?? false;
   const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
   const folder = resolve(options.run ?? defaultRunFolder(loaded.recipe.name));
-  const result = await trainIn(folder, loaded, { reporter, resume, signal });
+  const { allowChangedData = false } = options;
+  if (allowChangedData && !resume) throw new UserError("--allow-changed-data needs --resume");
+  const result = await trainIn(folder, loaded, { reporter, resume, allowChangedData, signal });
   if (options.report !== false) await reportOn(folder, reporter);
   return { ...result, folder };
 }
@@ -80,25 +87,39 @@ async function reportOn(folder: string, reporter: Reporter): Promise<void> {
 async function trainIn(
   folder: string,
   loaded: AskedRecipe,
-  o: { readonly reporter: Reporter; readonly resume: boolean; readonly signal: AbortSignal },
+  o: {
+    readonly reporter: Reporter;
+    readonly resume: boolean;
+    readonly allowChangedData: boolean;
+    readonly signal: AbortSignal;
+  },
 ): Promise<TrainResult> {
   const session = await openSession(loaded.recipe, folder, o);
   try {
     const recipeYaml = resolvedYaml(session.recipe, session.notes);
-    if (o.resume) requireRecorded(folder, session.notes, "it cannot go on as if it had never stopped");
+    const changed = o.resume ? changedData(folder, session.notes, o.allowChangedData) : {};
     const content = { recipeYaml, environment: environment(["onnxruntime-node"]) };
     const run = o.resume ? openRun(folder) : createRun(folder, content);
     try {
       const observers = openObservers({ run, reporter: o.reporter });
       const { extension } = loaded;
-      if (extension !== null) replaceFile(run.paths.recipe, recipeYaml);
-      return await trainRecipe(session.recipe, session, run, { ...o, extension, observers });
+      if (extension !== null || Object.keys(changed).length > 0) replaceFile(run.paths.recipe, recipeYaml);
+      return await trainRecipe(session.recipe, session, run, { ...o, extension, changed, observers });
     } finally {
       run.close();
     }
   } finally {
     await session.close();
   }
+}
+
+/** What was recorded of data that are others now: a UserError unless the user knows; a changed model always is one. */
+function changedData(folder: string, notes: Session["notes"], isAllowed: boolean): Session["notes"] {
+  const { model_sha256 = "", ...data } = notes;
+  requireRecorded(folder, { model_sha256 }, "it cannot go on: bring back what was there, or start a new run");
+  const ways = "bring back what was there, go on all the same with --allow-changed-data, or start a new run";
+  if (!isAllowed) requireRecorded(folder, data, `its record would be of two runs: ${ways}`);
+  return changedHashes(folder, data);
 }
 
 function loadNew(recipeFile: string | undefined, { run, set }: TrainOptions): AskedRecipe {

@@ -54,6 +54,8 @@ export interface TrainOptions {
   readonly resume: boolean;
   /** What a run that resumes has more of than when it began. */
   readonly extension?: Extension | null;
+  /** Recorded hashes of data that have changed since the run began, and may have. */
+  readonly changed?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 
@@ -85,6 +87,9 @@ async function trainStages(
     const work = async () => evaluateStep(session, run, at, { ...o, ...(await standing()) });
     evaluations.push({ ...at, summary: await recorded(told, at, work) });
   };
+  const { changed = {} } = o;
+  const before = stages.findLast(({ start }) => start <= step)!.name;
+  if (Object.keys(changed).length > 0) told.event({ event: "data_changed", step, stage: before, recorded: changed });
   if (o.extension) told.event({ event: "extended", step, stage: stages.at(-1)!.name, ...o.extension });
   if (checkpoint === null) tellData(session, told);
   if (step === 0 && recipe.evaluate?.at_start) await evaluate("start");

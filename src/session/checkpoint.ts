@@ -176,7 +176,7 @@ async function requireBase(folder: string, base: string): Promise<void> {
   const run = runOf(folder);
   if (run === null) return;
   const hashes = { model_sha256: await hashModel(base) };
-  requireRecorded(run, hashes, `its adapters do not belong to the model in ${base}`);
+  requireRecorded(run, hashes, `its adapters do not belong to the model in ${base}: bring back what was there`);
 }
 
 function recipeOf(path: string): Recipe | null {

@@ -11,21 +11,26 @@ const meanings: Readonly<Record<string, string>> = {
 };
 
 /** The hashes that a run's recipe.yaml begins with, by name. */
-export function recordedHashes(run: string): Readonly<Record<string, string>> {
+export function recordedHashes(run: string): Hashes {
   const yaml = readFileSync(runPaths(run).recipe, "utf8");
   const notes = [...yaml.matchAll(/^# (\w+_sha256): ([0-9a-f]{64})$/gm)];
   return Object.fromEntries(notes.map(([, name, hash]) => [name!, hash!]));
 }
 
-/** Throws UserError that names everything whose hash is another now. `then` says what cannot be done with it. */
-export function requireRecorded(run: string, hashes: Readonly<Record<string, string>>, then: string): void {
-  const recorded = recordedHashes(run);
-  const changed = Object.keys(hashes).filter((name) => recorded[name] !== undefined && recorded[name] !== hashes[name]);
+type Hashes = Readonly<Record<string, string>>;
+
+/** The recorded hashes that are others now. */
+export function changedHashes(run: string, hashes: Hashes): Hashes {
+  const recorded = Object.entries(recordedHashes(run));
+  return Object.fromEntries(recorded.filter(([name, hash]) => hashes[name] !== undefined && hashes[name] !== hash));
+}
+
+/** Throws UserError that names everything whose hash is another now. `then` says what follows, and what to do. */
+export function requireRecorded(run: string, hashes: Hashes, then: string): void {
+  const changed = Object.keys(changedHashes(run, hashes));
   if (changed.length === 0) return;
   const what = changed
     .map((name) => `${meanings[name] ?? "the preference pairs or their images"} (${name})`)
     .join(" and ");
-  throw new UserError(
-    `${run}: ${what} changed since the run began, so ${then}: bring back what was there, or start a new run`,
-  );
+  throw new UserError(`${run}: ${what} changed since the run began, so ${then}`);
 }

@@ -207,3 +207,20 @@ it("stops cleanly at Ctrl-C with 130, and can be resumed", async () => {
   expect((await resume("stopped")).code).toBe(0);
   expectUnbroken("stopped");
 });
+
+it("refuses adapters whose base model has changed, resumed or evaluated", async () => {
+  const base = join(folder, "base");
+  cpSync(at("whole", "checkpoints/step-000008"), base, { recursive: true });
+  const { stages, model: _, ...recipe } = tinyRecipe({ model: base, data });
+  const lora = { ...recipe, model: { path: base, lora: { r: 2 } }, stages: stages.slice(0, 1), evaluate: null };
+  writeRecipe(join(folder, "lora.yaml"), lora);
+  await vivaOk(folder, "train", "lora.yaml", "--run", "adapters", "--no-report");
+  const weights = readFileSync(join(base, "model.safetensors"));
+  weights[weights.length - 5]! ^= 1;
+  writeFileSync(join(base, "model.safetensors"), weights);
+  const evaluate = ["eval", "adapters", "--data", "jsonl", "--path", data, "--out", "items.jsonl"];
+  for (const args of [["train", "--run", "adapters", "--resume"], evaluate]) {
+    const { code, stderr } = await viva(folder, ...args);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/base model's files .* changed since the run began/)]);
+  }
+});

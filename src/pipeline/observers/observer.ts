@@ -55,6 +55,7 @@ export type RunEvent =
   | (At & PreflightReport & { readonly event: "preflight" })
   | (At & SkippedExample & { readonly event: "example_skipped" })
   | (At & Overlap & { readonly event: "overlap" })
+  | (At & { readonly event: "data_changed"; readonly recorded: Readonly<Record<string, string>> })
   | (At & Extension & { readonly event: "extended" })
   | (At & { readonly event: "stage_start"; readonly steps: number })
   | (At & AlarmSubject & AlarmRinging & { readonly event: "alarm" })

@@ -27,6 +27,8 @@ function showEvent(record: RunEvent, reporter: Reporter): void {
   } else if (record.event === "example_skipped") {
     // Those of the start are counted in the preflight.
     if (record.step > 0) reporter.warn(`example "${record.example_id}" skipped: ${record.reason}`);
+  } else if (record.event === "data_changed") {
+    reporter.warn(`going on with other data than the run began with (${Object.keys(record.recorded).join(", ")})`);
   } else if (record.event === "overlap") {
     reporter.warn(overlapWarning(record));
   } else if (record.event === "alarm") {
