@@ -15,8 +15,8 @@ type Subset = NonNullable<Summary["subsets"]["overall"]>;
 
 export function evaluationPage(results: EvaluationResults, probed: ProbeResults, o: PageOptions): string {
   const { data, prompt } = results;
-  const parts = data.image_disjoint ? [`${data.split} split, split anew by image`] : [`${data.split} split`];
-  if (data.limit !== null) parts.push(`${data.limit} drawn with seed ${data.seed}`);
+  const parts = data.image_disjoint ? [`${data.split} split, resplit by image`] : [`${data.split} split`];
+  if (data.limit !== null) parts.push(`${data.limit} sampled with seed ${data.seed}`);
   const head = `Data set \`${data.name}\`, ${data.questions} questions (${parts.join(", ")}); prompt \`${prompt ?? "none"}\`.`;
   const asked = probed.probes.filter(({ skipped }) => skipped === null);
   const skipped = probed.probes.filter((probe) => probe.skipped !== null);
@@ -25,7 +25,7 @@ export function evaluationPage(results: EvaluationResults, probed: ProbeResults,
     o.about,
     head,
     `\`\`\`sh\n${o.commands.join("\n")}\n\`\`\``,
-    "Intervals are 95 %, bootstrap over subjects. Beside each baseline stands the paired difference: what the model has more.",
+    "Intervals are 95 %, bootstrap over subjects. In parentheses beside each baseline: the paired difference, model minus baseline.",
     ...results.protocols.map(accuracySection),
     `## Probes\n\nThe protocol is \`${probed.protocol}\`. [probes/README.md](../probes/README.md) says what each measures. Shares in percent, differences in points.`,
     ...asked.map(probeSection),
@@ -47,10 +47,11 @@ function accuracySection({ protocol, subsets }: Summary): string {
     ["BLEU-1", ...shown.map(([, one]) => withBounds(one.bleu_1))],
     ["ROUGE-L", ...shown.map(([, one]) => withBounds(one.rouge_l))],
     ["parse failures", ...shown.map(([, one]) => percent(one.parse_failure_rate))],
-    ["told apart from", ...shown.map(([, one]) => detectable(one))],
+    ["detectable difference", ...shown.map(([, one]) => detectable(one))],
     ...baselines.map((name) => [name.replaceAll("_", " "), ...shown.map(([, one]) => beside(one, name))]),
   ];
-  const note = "*Told apart from*: two models of unrelated errors must differ by so many points.";
+  const note =
+    "*Detectable difference*: points by which two models with independent errors must differ to be told apart.";
   return `## Accuracy, protocol \`${protocol}\`\n\n${table(rows)}\n\n${note}`;
 }
 

@@ -12,7 +12,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   core: [],
   compiler: ["core"],
   io: ["core"],
-  runs: ["core"],
+  runs: ["core", "io"],
   runtime: ["core", "compiler"],
   nn: ["core", "compiler"],
   models: ["core", "compiler", "nn", "io"],
@@ -33,7 +33,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   server: ["core", "io", "engine"],
   library: [
     ...["core", "models", "algorithms", "answers", "rewards", "data", "engine", "evaluate"],
-    ...["runs", "recipes", "session", "pipeline", "study"],
+    ...["runs", "recipes", "session", "pipeline", "study", "report"],
   ],
   cli: [
     ...["core", "runs", "data", "evaluate", "recipes", "session", "pipeline", "study", "export", "diagnostics"],

@@ -126,13 +126,15 @@ def stored_dtype(checkpoint):
 def load_adapter(adapter, base):
     import warnings
 
-    from peft import PeftModel
+    from peft import AutoPeftModel, PeftModel
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model = PeftModel.from_pretrained(load_model(base), adapter)
     missing = [str(warning.message) for warning in caught if "missing adapter keys" in str(warning.message).lower()]
     require(not missing, f"{adapter}: {missing}")
+    opened = type(AutoPeftModel.from_pretrained(adapter).get_base_model())
+    require(opened is type(model.get_base_model()), f"{adapter}: AutoPeftModel opens a {opened.__name__}")
     return model.eval()
 
 

@@ -1,6 +1,6 @@
 /**
  * Writes what the study of four dimensions found into the documentation: the tables of docs/study.md, the paragraphs "On the
- * phantom world" of docs/algorithms/ and the table of README.md. Without --write it prints the tables alone.
+ * phantom world" of docs/algorithms/ and the table of docs/results/README.md. Without --write it prints the tables alone.
  * usage: npx tsx scripts/study-tables.ts FOLDER/study.json [--write]
  */
 import { readFileSync } from "node:fs";
@@ -14,9 +14,9 @@ const [file = "runs/study/study.json"] = positionals;
 const results: StudyResults = studyResultsSchema.parse(JSON.parse(readFileSync(file, "utf8")));
 const armOf = new Map(results.arms.map((arm) => [arm.name, arm]));
 
-/** The arms of the README's table, and what they are called there. */
+/** The arms of the table in docs/results, and what they are called there. */
 const shown = {
-  untuned: "as it ships",
+  untuned: "untuned",
   sft: "supervised on answers",
   grpo: "GRPO",
   dr_grpo_none: "Dr. GRPO",
@@ -40,7 +40,7 @@ const twice: readonly string[] = ["gspo", "cispo", "sapo"];
 const tables = tablesByDimension();
 if (values.write) {
   replaceBetween("docs/study.md", "<!-- tables -->\n", "<!-- /tables -->", `${tables}\n`);
-  replaceBetween("README.md", "less GRPO, points |\n|---|---|---|\n", "<!-- /study -->", readmeRows());
+  replaceBetween("docs/results/README.md", "minus GRPO, points |\n|---|---|---|\n", "<!-- /study -->", shownRows());
   for (const [page, name] of Object.entries(pages)) {
     replaceBetween(`docs/algorithms/${page}.md`, "## On the phantom world\n\n", "\n", paragraph(needed(name)));
   }
@@ -62,7 +62,7 @@ function needed(name: string): StudyArm {
   return arm;
 }
 
-function readmeRows(): string {
+function shownRows(): string {
   return Object.entries(shown)
     .map(([name, label]) => {
       const { accuracy, difference } = needed(name);
@@ -76,15 +76,15 @@ function paragraph(arm: StudyArm): string {
   const ships = percent(needed("untuned").accuracy!.estimate);
   const answers = accuracy === null ? "" : `, ${accuracy.n} answers`;
   const beside = twice.includes(name)
-    ? `; GRPO with as many passes ${interval(needed(TWICE).accuracy, percent, "%")}`
+    ? `; GRPO with the same number of passes ${interval(needed(TWICE).accuracy, percent, "%")}`
     : "";
   const rewards = rewardsOf(arm, 3).join(", ");
   return [
     `Arm \`${name}\` of [the study](../study.md#results), ${results.seeds.length} seeds${answers}:`,
-    `accuracy ${interval(accuracy, percent, "%")}; the model as it ships ${ships} %${beside}`,
-    difference === null ? "" : `; less plain GRPO ${interval(difference, signed, "points")}`,
+    `accuracy ${interval(accuracy, percent, "%")}; untuned model ${ships} %${beside}`,
+    difference === null ? "" : `; difference from plain GRPO ${interval(difference, signed, "points")}`,
     ".",
-    rewards === "" ? "" : ` Mean reward of the first and of the last fifth of its steps: ${rewards}.`,
+    rewards === "" ? "" : ` Mean reward in the first → last fifth of its steps: ${rewards}.`,
     cost === null
       ? ""
       : ` ${cost.seconds.toFixed(0)} s of steps${cost.ratio === null || name === results.reference ? "" : `, ${cost.ratio.toFixed(2)} times plain GRPO's`}.`,
@@ -104,7 +104,7 @@ function tableOf(dimension: string): string {
   const ranked = [...arms].sort((a, b) => (b.accuracy?.estimate ?? 0) - (a.accuracy?.estimate ?? 0));
   return [
     `\n#### ${dimension[0]!.toUpperCase()}${dimension.slice(1)}\n`,
-    `| arm | accuracy % [95 %] | by seed | less \`${results.reference}\` | p (Holm) | reward, first → last fifth | length | time |`,
+    `| arm | accuracy % [95 %] | by seed | minus \`${results.reference}\` | p (Holm) | reward, first → last fifth | length | time |`,
     "|---|---|---|---|---|---|---|---|",
     ...ranked.map((arm) => `| ${cells(arm).join(" | ")} |`),
   ].join("\n");

@@ -1,5 +1,6 @@
 /** Group-relative advantages (arXiv 2402.03300) and their scalings; standard deviations are unbiased. */
 import { oneOf } from "../core/fields.ts";
+import { meanOf } from "../core/mean.ts";
 import { defineAdvantage, type GroupRewards } from "./algorithm.ts";
 
 export const rewardScalings = ["group", "batch", "none"] as const;
@@ -28,7 +29,7 @@ export function groupRelativeAdvantages(
 ): number[][] {
   const batchDeviation = scaleRewards === "batch" ? standardDeviation(present(rewards.flat())) : 0;
   return rewards.map((group) => {
-    // The mean of equal rewards may be rounded: what teaches nothing must be 0, not almost.
+    // The mean of equal rewards may be rounded: its advantages must be exactly 0.
     if (hasZeroSpread(group)) return group.map(() => 0);
     const known = present(group);
     const deviation = scaleRewards === "group" ? standardDeviation(known) : batchDeviation;
@@ -38,10 +39,6 @@ export function groupRelativeAdvantages(
   });
 }
 
-export function meanOf(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((a, b) => a + b, 0) / values.length;
-}
-
 /** Unbiased (n − 1); 0 for fewer than two values. */
 export function standardDeviation(values: readonly number[]): number {
   if (values.length < 2) return 0;
@@ -49,7 +46,7 @@ export function standardDeviation(values: readonly number[]): number {
   return Math.sqrt(values.reduce((total, value) => total + (value - mean) ** 2, 0) / (values.length - 1));
 }
 
-/** True when the known rewards of a group are all equal: it teaches nothing. */
+/** True when the known rewards of a group are all equal: it has no gradient. */
 export function hasZeroSpread(group: GroupRewards): boolean {
   const known = present(group);
   return known.every((reward) => reward === known[0]);

@@ -1,6 +1,7 @@
 /** What every advantage estimator keeps, and each one's numbers by hand. */
 import { describe, expect, test } from "vitest";
 import { permutation, randomKey, uniform } from "../core/random.ts";
+import { rolloutSettings } from "../train/settings.ts";
 import { rewardScalings } from "./advantages.ts";
 import type { GroupRewards, ScoredGroup } from "./algorithm.ts";
 import { type AdvantageName, advantageEstimators } from "./index.ts";
@@ -11,7 +12,7 @@ function group(reward: GroupRewards, lengths: readonly number[] = reward.map((_,
 }
 
 const estimate = (name: AdvantageName, groups: readonly ScoredGroup[], scaleRewards = rewardScalings[2]) =>
-  advantageEstimators[name].advantages(groups, { scale_rewards: scaleRewards }, { reward: 1 });
+  advantageEstimators[name].advantages(groups, rolloutSettings("grpo", { scale_rewards: scaleRewards }), { reward: 1 });
 
 describe.each(Object.keys(advantageEstimators) as AdvantageName[])("%s", (name) => {
   const random = (seed: number) => group(Array.from({ length: 6 }, (_, i) => uniform(randomKey(seed), i)));

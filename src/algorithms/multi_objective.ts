@@ -1,5 +1,6 @@
 /** GDPO (arXiv 2601.05242): each reward is normalised in its group before the sum, so that none drowns another. */
-import { EPSILON, groupRelativeAdvantages, hasZeroSpread, meanOf, present, standardDeviation } from "./advantages.ts";
+import { meanOf } from "../core/mean.ts";
+import { EPSILON, groupRelativeAdvantages, hasZeroSpread, present, standardDeviation } from "./advantages.ts";
 import { defineAdvantage, type GroupRewards, type ScoredGroup } from "./algorithm.ts";
 
 export const gdpo = { advantage: "multi_objective", scale_rewards: "none" } as const;
@@ -10,7 +11,7 @@ export const multiObjective = defineAdvantage({
   advantages(groups, _, weights) {
     const sums = groups.map((group) => weightedSum(group, weights));
     const known = present(sums.flat());
-    // What teaches nothing anywhere must be 0, not a rounding divided by a rounding.
+    // Without any variance the result must be exactly 0, not a rounding divided by a rounding.
     if (hasZeroSpread(known)) return sums.map((group) => group.map(() => 0));
     const mean = meanOf(known);
     const deviation = standardDeviation(known);

@@ -1,5 +1,6 @@
 /** RLOO (arXiv 2402.14740): each completion against the mean of the others of its group. */
-import { hasZeroSpread, meanOf, present } from "./advantages.ts";
+import { meanOf } from "../core/mean.ts";
+import { hasZeroSpread, present } from "./advantages.ts";
 import { defineAdvantage } from "./algorithm.ts";
 
 export const rloo = { advantage: "rloo", scale_rewards: "none", loss_type: "dr_grpo" } as const;

@@ -22,7 +22,7 @@ const settings = {
   filter_groups: filterGroups
     .nullable()
     .default(null)
-    .describe("Dynamic sampling: replace groups that teach nothing by fresh questions; null keeps them."),
+    .describe("Dynamic sampling: replace groups without reward variance by fresh questions; null keeps them."),
   token_loss: nameIn(policyLosses)
     .default("clip")
     .describe("What bounds the ratio of a token: a clip, a capped weight, a smooth gate, or nothing."),

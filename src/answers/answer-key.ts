@@ -4,12 +4,12 @@ import { polarity, referencePolarity } from "./closed.ts";
 import type { Question } from "./match.ts";
 import { normalise } from "./normalise.ts";
 
-/** The option's normalised text, "yes" or "no", else the normalised text; null where the answer says none of them. */
+/** The option's text as it is written, "yes" or "no", else the normalised text; null where the answer says none of them. */
 export function answerKey({ answer, answerType, choices }: Question, given: string | null): string | null {
   if (given === null) return null;
   if (answerType === "choice") {
     const chosen = chosenOption(given, choices);
-    return chosen === null ? null : normalise(choices[chosen.index]!);
+    return chosen === null ? null : choices[chosen.index]!;
   }
   if (answerType === "closed" && referencePolarity(answer) !== null) return polarity(given);
   return normalise(given) || null;

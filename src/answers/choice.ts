@@ -1,5 +1,13 @@
-/** Multiple choice: which one option an answer names, by letter or by text; two options named is none. */
-import { clean, isArticle, normalise, normalisedTokens, type Word, words } from "./normalise.ts";
+/**
+ * Multiple choice: which one option an answer affirms, by letter or by text. Options are told apart by their index; a text
+ * that fits two of them names neither, and an option that is denied is not chosen.
+ */
+import type { Example } from "../core/records.ts";
+import { announcesLetter, labelled, leadingLabel, loneLetter } from "./labels.ts";
+import { readings } from "./negation.ts";
+import { clean, isArticle, normalise, normalisedTokens, type Word, withSignsSpelled, words } from "./normalise.ts";
+
+export { optionLetter } from "./labels.ts";
 
 export interface ChosenOption {
   readonly index: number;
@@ -7,68 +15,141 @@ export interface ChosenOption {
   readonly bare: boolean;
 }
 
-/** The letter of an option: A, B, … */
-export function optionLetter(index: number): string {
-  return String.fromCharCode(65 + index);
-}
-
-/** The option an answer names; null when it names none or several. Option texts are found longest first, without overlap. */
+/** The option an answer chooses; null when it affirms none or several. Option texts are found longest first, without overlap. */
 export function chosenOption(answer: string, choices: readonly string[]): ChosenOption | null {
-  const options = choices.map(normalisedTokens);
-  const whole = normalise(answer);
   const cleaned = clean(answer);
-  const labelled = /^\W*A[).:\]]/.test(cleaned); // no article: "A. left lung" names option A
-  const equal = choices.flatMap((_, i) => (options[i]!.join(" ") === whole && !labelled ? [i] : []));
-  if (equal.length > 0) return equal.length === 1 ? { index: equal[0]!, bare: true } : null;
+  const letter = loneLetter(cleaned, choices.length);
+  const written = optionsAsWritten(cleaned, choices);
+  const label = written.length > 0 ? null : leadingLabel(cleaned, choices.length);
+  if (label !== null) {
+    const beside = optionsOfText(label.rest, choices);
+    if (beside.length > 0) return beside.includes(label.index) ? { index: label.index, bare: false } : null;
+  }
+  const same = label === null ? optionsOfText(cleaned, choices) : [];
+  if (same.length > 0) {
+    if (same.length > 1 || (letter >= 0 && letter !== same[0])) return null;
+    return { index: same[0]!, bare: true };
+  }
 
   const all = words(cleaned);
-  const content = all.filter((word, i) => !isArticle(word.token, i === all.length - 1));
   const covered = new Set<Word>();
-  const named = new Set<number>();
-  const longestFirst = options.map((_, i) => i).sort((a, b) => options[b]!.length - options[a]!.length);
-  for (const i of longestFirst) if (coverText(content, options[i]!, covered)) named.add(i);
-  for (const [i, word] of all.entries()) {
-    const index = covered.has(word) ? -1 : letterIndex(word, choices.length);
-    if (index >= 0 && isLabel(cleaned, all, i)) named.add(index);
+  const mentions = [...textMentions(cleaned, all, choices, covered)];
+  for (const i of all.keys()) {
+    const index = covered.has(all[i]!) ? -1 : labelled({ cleaned, all, choices }, i, covered);
+    if (index >= 0) mentions.push({ options: [index], at: [i] });
   }
-  return named.size === 1 ? { index: [...named][0]!, bare: all.length === 1 } : null;
+  const chosen = affirmed(mentions, readings(cleaned, all, covered));
+  return chosen === null ? null : { index: chosen, bare: all.length === 1 };
 }
 
-/** The index of the right option: the one whose text, else whose letter, is the reference; -1 when there is none. */
-export function referenceOption(reference: string, choices: readonly string[]): number {
-  const text = normalise(reference);
-  const byText = choices.findIndex((choice) => normalise(choice) === text);
-  if (byText >= 0) return byText;
-  return text.length === 1 ? choices.findIndex((_, i) => optionLetter(i).toLowerCase() === text) : -1;
+/** The index of the right option of a choice question, as its row gave it; else that of the reference; -1 when there is none. */
+export function rightOption({ answer, choices, answerIndex }: Pick<Example, "answer" | "choices" | "answerIndex">) {
+  return answerIndex ?? referenceOption(answer, choices);
 }
 
-/** Marks the words of every occurrence of the option's text that is not covered yet; true when there is one. */
-function coverText(content: readonly Word[], option: readonly string[], covered: Set<Word>): boolean {
-  let found = false;
-  for (let i = 0; option.length > 0 && i + option.length <= content.length; i++) {
-    if (!option.every((token, j) => content[i + j]!.token === token && !covered.has(content[i + j]!))) continue;
-    for (let j = 0; j < option.length; j++) covered.add(content[i + j]!);
-    found = true;
-    i += option.length - 1;
+/** The index of the option that a text is, else whose letter it is; -1 when there is none, or two fit. */
+export function referenceOption(text: string, choices: readonly string[]): number {
+  const cleaned = clean(text);
+  const same = optionsOfText(cleaned, choices);
+  if (same.length > 0) return same.length === 1 ? same[0]! : -1;
+  return loneLetter(cleaned, choices.length);
+}
+
+/** The options whose text is the given one: letter for letter, else after normalisation, else with signs in words. */
+function optionsOfText(cleaned: string, choices: readonly string[]): readonly number[] {
+  const literal = optionsAsWritten(cleaned, choices);
+  if (literal.length > 0) return literal;
+  const text = normalise(cleaned);
+  if (text === "") return [];
+  const texts = choices.map(normalise);
+  const equal = texts.flatMap((choice, i) => (choice === text ? [i] : []));
+  if (equal.length > 0) return equal;
+  const spelled = withSignsSpelled(text);
+  return texts.flatMap((choice, i) => (withSignsSpelled(choice) === spelled ? [i] : []));
+}
+
+function optionsAsWritten(cleaned: string, choices: readonly string[]): readonly number[] {
+  const written = asWritten(cleaned);
+  return written === "" ? [] : choices.flatMap((choice, i) => (asWritten(clean(choice)) === written ? [i] : []));
+}
+
+/** In lower case, with single blanks, without quotes, emphasis and a stop around it. */
+function asWritten(cleaned: string): string {
+  return cleaned
+    .toLowerCase()
+    .replace(/\s+/g, " ")
+    .replace(/^[\s"'*`“”]+|[\s"'*`“”.!。]+$/g, "");
+}
+
+interface Mention {
+  /** The options it may mean. */
+  readonly options: readonly number[];
+  /** Indices of its words. */
+  readonly at: readonly number[];
+}
+
+/** Where texts of options stand; their words are marked as covered. Options of equal words are one mention of all of them. */
+function textMentions(cleaned: string, all: readonly Word[], choices: readonly string[], covered: Set<Word>) {
+  const byText = new Map<string, { readonly tokens: readonly string[]; readonly options: number[] }>();
+  for (const [i, choice] of choices.entries()) {
+    const tokens = normalisedTokens(choice);
+    const key = tokens.join(" ");
+    const known = byText.get(key);
+    if (known === undefined) byText.set(key, { tokens, options: [i] });
+    else known.options.push(i);
+  }
+  const mentions: Mention[] = [];
+  for (const { tokens, options } of [...byText.values()].sort((a, b) => b.tokens.length - a.tokens.length)) {
+    for (const at of occurrences(cleaned, all, tokens, covered)) {
+      for (const i of at) covered.add(all[i]!);
+      const letter = at.length === 1 ? labelled({ cleaned, all, choices }, at[0]!, NO_WORDS) : -1;
+      const both = letter < 0 ? options : [...new Set([...options, letter])];
+      mentions.push({ options: letter >= 0 && announcesLetter(all[at[0]! - 1]) ? [letter] : both, at });
+    }
+  }
+  return mentions;
+}
+
+const NO_WORDS: ReadonlySet<Word> = new Set();
+
+/** Each run of words that is the option's, articles between them aside, with none covered, and no part of a longer code. */
+function occurrences(
+  cleaned: string,
+  all: readonly Word[],
+  option: readonly string[],
+  covered: ReadonlySet<Word>,
+): readonly (readonly number[])[] {
+  const found: number[][] = [];
+  for (let i = 0; option.length > 0 && i < all.length; i++) {
+    const at: number[] = [];
+    for (let j = i; at.length < option.length && j < all.length; j++) {
+      if (all[j]!.token === option[at.length] && !covered.has(all[j]!)) at.push(j);
+      else if (at.length === 0 || !isArticle(all[j]!.token, false)) break;
+    }
+    if (at.length < option.length || isPartOfCode(cleaned, all[i]!, all[at.at(-1)!]!)) continue;
+    found.push(at);
+    i = at.at(-1)!;
   }
   return found;
 }
 
-function letterIndex(word: Word, options: number): number {
-  const index = word.raw.length === 1 ? word.raw.toUpperCase().charCodeAt(0) - 65 : -1;
-  return index >= 0 && index < options ? index : -1;
+/** "2" in "IL-2", "T1" in "T1-T2", "stage I" in "stage I-II"; not "T2" in "T2-weighted". */
+function isPartOfCode(cleaned: string, first: Word, last: Word): boolean {
+  const before = cleaned.slice(Math.max(0, first.start - 12), first.start);
+  if (/^\d/.test(first.raw) && /[\p{L}\d][-/]$/u.test(before)) return true;
+  if (CODE.test(first.raw) && /(?<![\p{L}\d])(?:[IVX]+|\p{L}{1,3}\d+)\s?[-–/]\s?$/u.test(before)) return true;
+  if (!CODE.test(last.raw)) return false;
+  return /^\s?[-–/]\s?(?:\d|[IVX]+(?!\p{L})|\p{L}{1,3}\d+(?!\p{L}))/u.test(cleaned.slice(last.end, last.end + 12));
 }
 
-/** A single letter is a label when it stands alone, is set off by signs, follows "option", or is a capital that is no word. */
-function isLabel(cleaned: string, all: readonly Word[], i: number): boolean {
-  const word = all[i]!;
-  const before = cleaned[word.start - 1] ?? "";
-  const after = cleaned[word.end] ?? "";
-  if (all.length === 1) return true;
-  if (before === "'" || before === "-" || after === "-" || after === "'") return false;
-  if (/[(["*]/.test(before) || /[)\]:*]/.test(after)) return true;
-  if (i > 0 && /^(?:option|choice|letter|answer)$/.test(all[i - 1]!.token)) return true;
-  if (word.raw !== word.raw.toUpperCase()) return i === 0 && after === ".";
-  if (word.raw !== "A" && word.raw !== "I") return true;
-  return after === "" || /[.,;]/.test(after) || /^(?:or|and)$/.test(all[i + 1]?.token ?? "or");
+const CODE = /\d$|^[IVX]+$/;
+
+/** The one option that all affirmed mentions may mean; null where there is none, or where it is denied or doubted as well. */
+function affirmed(mentions: readonly Mention[], read: ReturnType<typeof readings>): number | null {
+  const stands = ({ at }: Mention) => at.every((i) => /affirmed|possible/.test(read[i]!.assertion));
+  const chosen = mentions.filter(stands);
+  if (chosen.length === 0) return null;
+  const common = chosen[0]!.options.filter((option) => chosen.every(({ options }) => options.includes(option)));
+  const isDenied = (option: number) => mentions.some((one) => !stands(one) && one.options.includes(option));
+  return common.length === 1 && !isDenied(common[0]!) ? common[0]! : null;
 }

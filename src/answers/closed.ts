@@ -1,29 +1,86 @@
-/** Yes or no: reads the polarity of an answer; an answer that says both, or neither, has none. */
-import { clean, normalise, words } from "./normalise.ts";
+/** Yes or no: reads the polarity of an answer; an answer that says both, neither, or only perhaps has none. */
+import { readings } from "./negation.ts";
+import { clean, normalise, type Word, words } from "./normalise.ts";
 
 export type Polarity = "yes" | "no";
 
 /**
- * What an answer to a yes/no question says. Yes: "yes", "true", "present"; no: "no", "none", "false", "absent".
- * A negation earlier in the clause turns the adjectives ("not present", "no opacity is present": no; "not absent": yes).
- * Null when both are said ("Yes, but no effusion") or neither.
+ * What an answer to a yes/no question says. Yes: "yes", "true", "present"; no: "no", "none", "false", "absent". A negation
+ * turns the adjectives ("not present", "no opacity or mass is present": no; "not absent": yes). Null when both are said
+ * ("Yes, but no effusion") or neither, and when what is said is only possible or in doubt ("possibly present", "unclear
+ * whether", "cannot be excluded"), unless the answer begins with its verdict ("Yes, possibly a small one").
  */
 export function polarity(text: string): Polarity | null {
   const cleaned = clean(text);
+  const all = words(cleaned);
+  const read = readings(cleaned, all);
   const said = new Set<Polarity>();
-  let negation: "no" | "not" | null = null;
-  let previousEnd = 0;
-  for (const { token, raw, start, end } of words(cleaned)) {
-    if (/[.,;:!?\n]/.test(cleaned.slice(previousEnd, start))) negation = null;
-    previousEnd = end;
-    if (token === "yes") said.add("yes");
-    else if (token === "no" || token === "none") said.add("no");
-    else if (token === "true" || token === "present") said.add(negation === null ? "yes" : "no");
-    else if (token === "false" || token === "absent") said.add(negation === "not" ? "yes" : "no");
-    if (token === "no" || token === "without") negation = "no";
-    else if (token === "not" || token === "never" || token === "cannot" || /n't$/i.test(raw)) negation = "not";
+  let doubt = false;
+  for (const [i, word] of all.entries()) {
+    const meant = MEANINGS.get(word.token);
+    if (meant === undefined || saysNothing(cleaned, all, i)) continue;
+    const { assertion, adjacent, by } = read[i]!;
+    const isVerdict = VERDICTS.has(word.token);
+    if (assertion === "affirmed") said.add(meant === "yes" && isNowhere(all, i) ? "no" : meant);
+    else if (isVerdict && assertion === "denied" && !adjacent && word.token !== "yes") said.add(meant);
+    else if (!isVerdict && assertion === "denied") said.add(turned(meant, by));
+    else doubt = true;
   }
-  return said.size === 1 ? [...said][0]! : null;
+  if (said.size !== 1 || (doubt && !beginsWithVerdict(cleaned, all))) return null;
+  return [...said][0]!;
+}
+
+const MEANINGS: ReadonlyMap<string, Polarity> = new Map([
+  ["yes", "yes"],
+  ["no", "no"],
+  ["none", "no"],
+  ["true", "yes"],
+  ["present", "yes"],
+  ["false", "no"],
+  ["absent", "no"],
+]);
+const VERDICTS: ReadonlySet<string> = new Set(["yes", "no", "none"]);
+
+/** "not absent" is yes; "no fluid is absent" is left at no, as it was put. */
+function turned(meant: Polarity, by: string | null): Polarity {
+  if (meant === "yes") return "no";
+  return by === "no" || by === "without" || by === "none" ? "no" : "yes";
+}
+
+/** "no doubt", "no idea", "no longer", "no other than", "at present", "present with", "No. 3". */
+function saysNothing(cleaned: string, all: readonly Word[], at: number): boolean {
+  const { token, end } = all[at]!;
+  const before = all[at - 1]?.token ?? "";
+  const after = all[at + 1]?.token ?? "";
+  if (token === "no" || token === "none") {
+    if (
+      /^(?:doubt|question|1|body|wonder|idea|clue|information|answer|way|opinion|comment|image|other|different)$/.test(
+        after,
+      )
+    ) {
+      return cleaned.slice(end, all[at + 1]!.start).trim() === "" && !/^(?:none)$/.test(token);
+    }
+    return at > 0 && /^\.\s?\d/.test(cleaned.slice(end)) && !/[.;:!?]\s*$/.test(cleaned.slice(0, all[at]!.start));
+  }
+  if (isAsked(cleaned, end) && token !== "yes") return true;
+  if (token !== "present") return false;
+  return /^(?:at|the|this)$/.test(before) || /^(?:with|study|examination|image|illness)$/.test(after);
+}
+
+/** "present in neither lung" */
+function isNowhere(all: readonly Word[], at: number): boolean {
+  const [next = "", after = ""] = [all[at + 1]?.token, all[at + 2]?.token];
+  return next === "nowhere" || (/^(?:in|on|at|within)$/.test(next) && /^(?:neither|no|none)$/.test(after));
+}
+
+/** Whether the sentence from here on is a question, which says nothing. */
+function isAsked(cleaned: string, from: number): boolean {
+  return /^[^.!?;\n]{0,200}\?/.test(cleaned.slice(from, from + 201));
+}
+
+function beginsWithVerdict(cleaned: string, all: readonly Word[]): boolean {
+  const first = all[0]!;
+  return /^(?:yes|no)$/.test(first.token) && /^\W*(?:[.,;:!)\n]|$)/.test(cleaned.slice(first.end, first.end + 3));
 }
 
 /** The polarity of a reference that is nothing but yes or no; null for "left", "MRI", "yes, on the left". */

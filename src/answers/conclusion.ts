@@ -34,7 +34,7 @@ export function followsFrom(
     if (key !== null) return key === given || (question.answerType === "open" && holds(stated.text, given));
   }
   const parts = sentences(rationale).map((tokens) => rationale.slice(tokens[0]!.start, tokens.at(-1)!.end));
-  if (question.answerType === "choice") return chooses(question, parts, given, vocabulary);
+  if (question.answerType === "choice") return chooses(question, parts, given);
   const said = parseClaims(rationale, vocabulary);
   const asked = parseClaims(question.question.replace(/\?\s*$/, "."), vocabulary);
   if (question.answerType === "closed" && referencePolarity(question.answer) !== null) {
@@ -44,26 +44,9 @@ export function followsFrom(
   return names(answer, given, { rationale, parts, said, asked, vocabulary });
 }
 
-function chooses(
-  { choices }: Question,
-  parts: readonly string[],
-  given: string,
-  vocabulary: Vocabulary,
-): boolean | null {
-  for (const sentence of [...parts].reverse()) {
-    const chosen = chosenOption(sentence, choices);
-    if (chosen === null) continue;
-    const option = choices[chosen.index]!;
-    if (isDenied(sentence, vocabulary) && !isDenied(option, vocabulary)) continue;
-    return normalise(option) === given;
-  }
-  return null;
-}
-
-/** Whether all that a text names, it denies. */
-function isDenied(text: string, vocabulary: Vocabulary): boolean {
-  const mentions = findConcepts(text, vocabulary).filter(({ concept }) => concept !== "left" && concept !== "right");
-  return mentions.length > 0 && mentions.every(({ assertion }) => assertion === "absent");
+function chooses({ choices }: Question, parts: readonly string[], given: string): boolean | null {
+  const chosen = parts.map((sentence) => chosenOption(sentence, choices)).findLast((option) => option !== null);
+  return chosen == null ? null : choices[chosen.index]! === given;
 }
 
 /** Yes where every claim of the question is among those of the rationale, no where one is contradicted. */

@@ -22,9 +22,9 @@ describe("normalise", () => {
     ["2.0", "2"],
     ["1,000 ml", "1000 ml"],
     ["5.6cm", "5.6 cm"],
-    ["2-3 cm", "2 3 cm"],
+    ["2-3 cm", "2-3 cm"],
     ["-100 HU", "-100 hu"],
-    ["<5 mm, > 3", "< 5 mm > 3"],
+    ["<5 mm, > 3", "<5 mm >3"],
     ["50%", "50 percent"],
     ["4th ventricle", "4th ventricle"],
     ["T2-weighted", "t2 weighted"],
@@ -110,6 +110,10 @@ describe("open answers", () => {
     expect(exactMatch("Liver, Heart, Spleen", "Liver, Heart, Spleen, Lung")).toBe(false);
     expect(exactMatch("Left Lung, Right", "Right Lung, Left")).toBe(false);
     expect(answerItems("Inflammation, trauma, etc").size).toBe(2);
+    expect(exactMatch("HER2-positive", "HER2+")).toBe(true);
+    expect(exactMatch("HER2-positive", "HER2-")).toBe(false);
+    expect(exactMatch("2,5 and 4", "4, 2.5")).toBe(true);
+    expect(exactMatch("CD8+", "CD8-")).toBe(false);
   });
 
   it("does not match part of a word or of an answer", () => {
@@ -117,6 +121,10 @@ describe("open answers", () => {
     expect(containsReference("the left lung is dark", "Left lung")).toBe(true);
     expect(containsReference("cleft lung", "left lung")).toBe(false);
     expect(containsReference("anything", "")).toBe(false);
+    expect(containsReference("there is no edema", "edema")).toBe(false);
+    expect(containsReference("there is no edema", "no edema")).toBe(true);
+    expect(containsReference("CD8- cells", "CD8+")).toBe(false);
+    expect(containsReference("CD8- cells", "CD8")).toBe(false);
   });
 
   it("computes token F1", () => {

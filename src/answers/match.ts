@@ -1,6 +1,6 @@
 /** Judges an answer against an example's reference, by the example's answer type. */
 import type { Example } from "../core/records.ts";
-import { chosenOption, referenceOption } from "./choice.ts";
+import { chosenOption, rightOption } from "./choice.ts";
 import { polarity, referencePolarity } from "./closed.ts";
 import { withOneName } from "./concepts/find.ts";
 import type { Vocabulary } from "./concepts/vocabulary.ts";
@@ -27,7 +27,7 @@ export interface AnswerMatch {
 }
 
 /** What of an example an answer is compared with. */
-export type Question = Pick<Example, "answer" | "answerType" | "choices">;
+export type Question = Pick<Example, "answer" | "answerType" | "choices" | "answerIndex">;
 
 /**
  * Compares an answer (null: the completion gave none) with the example's reference. Closed questions whose reference is
@@ -53,7 +53,7 @@ const FAILED: AnswerMatch = { correct: false, score: 0, parseFailure: true };
 function matchChoice(example: Question, answer: string, graded: boolean): AnswerMatch {
   const chosen = chosenOption(answer, example.choices);
   if (chosen === null) return FAILED;
-  const correct = chosen.index === referenceOption(example.answer, example.choices);
+  const correct = chosen.index === rightOption(example);
   return judged(correct, correct && graded && !chosen.bare ? 0.5 : Number(correct));
 }
 

@@ -22,10 +22,34 @@ describe("parseAnswer, strict", () => {
     ["nested", "<answer><answer>yes</answer></answer>"],
     ["empty", "<answer> \n\u200b</answer>"],
     ["inside the thought", "<think>perhaps <answer>yes</answer></think>no"],
+    ["inside a thought that never closes", "<think>perhaps <answer>yes</answer>"],
+    ["inside a second thought", "<think>a</think><think>b<answer>yes</answer>"],
+    ["a sign that says nothing", "<think>x</think><answer>…</answer>"],
+    ["a tag", "<think>x</think><answer><think></answer>"],
+    ["spelled otherwise", "<think>x</think><Answer>yes</Answer>"],
     ["no tag", "The answer is yes."],
     ["nothing", ""],
   ])("gives null for an answer that is %s", (_, completion) => {
     expect(textOf(completion)).toBeNull();
+  });
+
+  it("knows that the prompt has opened the thought", () => {
+    expect(textOf("so <answer>yes</answer>")).toBe("yes");
+    expect(textOf("so <answer>yes</answer>", { thinkOpened: true })).toBeNull();
+    expect(textOf("so</think><answer>yes</answer>", { thinkOpened: true })).toBe("yes");
+  });
+
+  it.each([
+    "<|im_end|>",
+    "</s>",
+    "\n<|eot_id|>\n",
+    "<end_of_turn>",
+    "<|endoftext|><|endoftext|>",
+    "<｜end▁of▁sentence｜>",
+  ])("leaves %j at the end out", (end) => {
+    expect(textOf(`left lung${end}`, { style: "plain" })).toBe("left lung");
+    expect(textOf(`<answer>left lung</answer>${end}`)).toBe("left lung");
+    expect(textOf(`<answer>left lung${end}`, { lenient: true })).toBe("left lung");
   });
 
   it("takes the whole text in the plain style", () => {
@@ -52,6 +76,21 @@ describe("parseAnswer, lenient", () => {
     ["<think>no effusion</think> yes", "yes"],
     ["<think>the answer is no</think>", "no"],
     ["Left lung", "Left lung"],
+    ["It is dark.\n**Answer**: edema", "edema"],
+    ["It is dark.\n**Final Answer**\nedema", "edema"],
+    ["## Answer\n\nedema\nThat is all.", "edema"],
+    ["It is dark. Answer：edema", "edema"],
+    ["答案是 edema。因为…", "edema"],
+    ["Answer - edema", "edema"],
+    ["<think>x</think><ANSWER>edema</Answer >", "edema"],
+    ["<THINK>the answer is no</THINK>edema", "edema"],
+    ["<think>x</think>\\boxed{edema}", "edema"],
+    ["<answer>$\\boxed{\\text{edema}}$</answer>", "edema"],
+    ["\\boxed{A} is wrong. Answer: B", "B"],
+    ["Answer: A. No: \\boxed{B}", "B"],
+    ["\\boxed{\\frac{1}{2}}", "\\frac{1}{2}"],
+    ["<|begin_of_box|>edema<|end_of_box|>", "edema"],
+    ["<think>perhaps <answer>edema</answer>", "edema"],
   ])("%j answers %j", (completion, expected) => {
     expect(textOf(completion, { lenient: true })).toBe(expected);
   });
@@ -72,6 +111,10 @@ describe("parseAnswer on hostile texts", () => {
     ["statement lines", "answer is\n".repeat(n)],
     ["blanks", " ".repeat(8 * n)],
     ["brackets", "<".repeat(8 * n)],
+    ["boxes", "\\boxed{".repeat(n)],
+    ["texts in a box", `\\boxed{${"\\text{".repeat(n)}`],
+    ["special tokens", "<|im_end|>".repeat(n)],
+    ["headings", "answer\n".repeat(n)],
   ])("is linear in %s", (_, completion) => {
     const begin = performance.now();
     for (const style of ["think_answer", "answer_only", "plain"] as const) {

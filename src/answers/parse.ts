@@ -1,5 +1,6 @@
 /** Finds the answer in a completion; a span is in UTF-16 offsets, and `completion.slice(start, end)` is its text. */
-import { ANSWER_CLOSE, ANSWER_OPEN, type AnswerStyle, soleIndex, THINK_CLOSE } from "./tags.ts";
+import { contentEnd } from "./special-tokens.ts";
+import { ANSWER_CLOSE, ANSWER_OPEN, type AnswerStyle, hasContent, isInThought, soleIndex } from "./tags.ts";
 
 /** What a completion answers, and where it says so. Never empty. */
 export interface ParsedAnswer {
@@ -11,53 +12,72 @@ export interface ParsedAnswer {
 export interface ParseOptions {
   readonly style?: AnswerStyle;
   readonly lenient?: boolean;
+  /** The prompt has already written `<think>`. */
+  readonly thinkOpened?: boolean | undefined;
 }
 
 /**
- * The answer of a completion, or null when it gives none.
+ * The answer of a completion, or null when it gives none. Special tokens at its end (`<|im_end|>`) are no part of it.
  *
- * Strict: exactly one `<answer>…</answer>`, not empty, and in the style `think_answer` not inside the thought; the plain
- * style takes the whole text. Lenient adds, on what follows the thought (else on everything): the last tag that holds
- * anything, closed or not; the last "answer is …" or "answer: …" up to the end of its sentence; the whole text.
+ * Strict: exactly one `<answer>…</answer>`, not empty and not inside a thought, closed or not; the plain style takes the
+ * whole text. Lenient adds, on what follows the thought (else on everything): the last tag that holds anything, closed or
+ * not, spelled in any case; the last `\boxed{…}` or stated answer ("answer is …", "Answer: …", "Answer" above a line),
+ * whichever begins later; the whole text. What it finds is taken out of its `\boxed{…}`.
  */
 export function parseAnswer(completion: string, options: ParseOptions = {}): ParsedAnswer | null {
-  const { style = "think_answer", lenient = false } = options;
-  const strict = style === "plain" && !lenient ? span(completion, 0, completion.length) : soleAnswer(completion, style);
-  if (strict !== null || !lenient) return strict;
-  const thought = completion.lastIndexOf(THINK_CLOSE);
-  const from = thought < 0 ? 0 : thought + THINK_CLOSE.length;
-  return anyAnswer(completion, from) ?? (from > 0 ? anyAnswer(completion, 0) : null);
+  const { style = "think_answer", lenient = false, thinkOpened = false } = options;
+  const text = completion.slice(0, contentEnd(completion));
+  if (!lenient) return style === "plain" ? span(text, 0, text.length) : soleAnswer(text, thinkOpened);
+  const from = lastThoughtEnd(text);
+  const found = soleAnswer(text, thinkOpened) ?? anyAnswer(text, from) ?? (from > 0 ? anyAnswer(text, 0) : null);
+  return found === null ? null : (lastBoxed(text, found.start, found.end) ?? found);
 }
 
-function soleAnswer(text: string, style: AnswerStyle): ParsedAnswer | null {
+function soleAnswer(text: string, thinkOpened: boolean): ParsedAnswer | null {
   const open = soleIndex(text, ANSWER_OPEN);
   const close = soleIndex(text, ANSWER_CLOSE);
-  if (open < 0 || close < open) return null;
-  if (style === "think_answer" && text.indexOf(THINK_CLOSE, open) >= 0) return null;
-  return span(text, open + ANSWER_OPEN.length, close);
+  if (open < 0 || close < open || isInThought(text, open, thinkOpened)) return null;
+  return hasContent(text.slice(open + ANSWER_OPEN.length, close)) ? span(text, open + ANSWER_OPEN.length, close) : null;
+}
+
+function lastThoughtEnd(text: string): number {
+  const last = [...text.matchAll(/<\s{0,4}\/\s{0,4}think\s{0,4}>/gi)].at(-1);
+  return last === undefined ? 0 : last.index + last[0].length;
 }
 
 function anyAnswer(text: string, from: number): ParsedAnswer | null {
-  return lastTagged(text, from) ?? lastStated(text, from) ?? untagged(text, from);
+  const tagged = lastTagged(text, from);
+  if (tagged !== null) return tagged;
+  const stated = lastStated(text, from);
+  const boxed = lastBoxed(text, from, text.length);
+  if (stated !== null && boxed !== null) return boxed.start > stated.start ? boxed : stated;
+  return stated ?? boxed ?? untagged(text, from);
 }
+
+const OPEN = /<\s{0,4}answer\s{0,4}>/gi;
+const CLOSE = /<\s{0,4}\/\s{0,4}answer\s{0,4}>/gi;
 
 /** The last `<answer>` with anything before the next tag or the end. Segments do not overlap, so this is linear. */
 function lastTagged(text: string, from: number): ParsedAnswer | null {
   let end = text.length;
-  for (let open = text.lastIndexOf(ANSWER_OPEN); open >= from; open = text.lastIndexOf(ANSWER_OPEN, open - 1)) {
-    const close = text.slice(open, end).indexOf(ANSWER_CLOSE);
-    const found = span(text, open + ANSWER_OPEN.length, close < 0 ? end : open + close);
-    if (found !== null || open === 0) return found;
-    end = open;
+  for (const open of [...text.slice(from).matchAll(OPEN)].reverse()) {
+    const start = from + open.index + open[0].length;
+    const close = text.slice(start, end).search(CLOSE);
+    const found = span(text, start, close < 0 ? end : start + close);
+    if (found !== null) return found;
+    end = from + open.index;
   }
   return null;
 }
 
-/** The last "answer is …" or "answer: …" with anything after it, without quotes or emphasis around it. */
+/** "answer is", "**Answer**:", "answer：", "答案是", or a heading "Final answer" above the answer's line. */
+const STATED =
+  /(?<![\p{L}\p{N}])answer(?:\s{1,3}is\b|[*_"'`\s]{0,4}[:：]|\s[–—-]\s|\s?=)[:：*_"'`“”]*|答案(?:是|为|[:：])[:：*_"'`“”]*|(?<=^[#*_\s]{0,8}(?:(?:the|my)\s)?(?:(?:final|correct)\s)?)answer[*_]{0,3}[ \t]{0,4}(?=\n)/gimu;
+
+/** The last stated answer with anything after it, without quotes or emphasis around it. */
 export function lastStated(text: string, from = 0): ParsedAnswer | null {
-  const starts = [...text.slice(from).matchAll(/\banswer(?:\s{1,3}is\b|\s{0,3}:)[:*"'`“”]*/gi)];
   let end = text.length;
-  for (const match of starts.reverse()) {
+  for (const match of [...text.slice(from).matchAll(STATED)].reverse()) {
     const start = from + match.index + match[0].length;
     const found = span(text, start, Math.min(end, sentenceEnd(text, start, end)), /[\s\p{Cf}*"'`“”]/u);
     if (found !== null) return found;
@@ -66,10 +86,40 @@ export function lastStated(text: string, from = 0): ParsedAnswer | null {
   return null;
 }
 
+/** What the last `\boxed{…}` holds, without `\text{…}` and the like around it; null without one, or where it is empty. */
+function lastBoxed(text: string, from: number, to: number): ParsedAnswer | null {
+  const last = [...text.slice(from, to).matchAll(/\\f?boxed\s{0,2}\{|<\|begin_of_box\|>/g)].at(-1);
+  if (last === undefined) return null;
+  let start = from + last.index + last[0].length;
+  let end = last[0].endsWith("{") ? closingBrace(text, start, to) : to;
+  for (let depth = 0; depth < 4; depth++) [start, end] = innerCommand(text, start, end) ?? [start, end];
+  return end < 0 ? null : span(text, start, end, /[\s\p{Cf}$]/u);
+}
+
+/** Where the brace that was opened before `from` closes; -1 where it does not. */
+function closingBrace(text: string, from: number, to: number): number {
+  let depth = 0;
+  for (let i = from; i < to; i++) {
+    if (text[i] === "{") depth++;
+    else if (text[i] === "}" && depth-- === 0) return i;
+  }
+  return -1;
+}
+
+/** The content of `\text{…}` where it is all that stands in a range. */
+function innerCommand(text: string, start: number, end: number): [number, number] | null {
+  const command =
+    end < 0 ? null : /^\s*\\(?:text|textbf|textit|mathrm|mathbf|mathit|mbox)\s?\{/.exec(text.slice(start, end));
+  if (command === null) return null;
+  const from = start + command[0].length;
+  const close = closingBrace(text, from, end);
+  return close >= 0 && text.slice(close + 1, end).trim() === "" ? [from, close] : null;
+}
+
 /** Everything up to a stray closing tag. */
 function untagged(text: string, from: number): ParsedAnswer | null {
-  const close = text.indexOf(ANSWER_CLOSE, from);
-  return (close < 0 ? null : span(text, from, close)) ?? span(text, from, text.length);
+  const close = text.slice(from).search(CLOSE);
+  return (close < 0 ? null : span(text, from, from + close)) ?? span(text, from, text.length);
 }
 
 /** End of the first sentence or line with anything in it; the dot of "B. left lung" or of "5.6" ends none. */
@@ -78,6 +128,7 @@ function sentenceEnd(text: string, from: number, to: number): number {
   for (let i = from; i < to; i++) {
     const char = text[i]!;
     if (char === "<" || (char === "\n" && signs > 0)) return i;
+    if (/[。！？]/.test(char) && signs > 0) return i;
     const closes = /[.!?]/.test(char) && /[\s"'*]/.test(text[i + 1] ?? " ");
     if (closes && (signs > 1 || /\d/.test(text[i - 1] ?? ""))) return i;
     if (/[\p{L}\p{N}]/u.test(char)) signs++;

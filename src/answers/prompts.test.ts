@@ -19,6 +19,13 @@ const example: Example = {
 };
 
 describe("targetText", () => {
+  test("teaches the letter of the right option, also where options differ in a sign alone", () => {
+    const choices = ["PR+", "PR-"];
+    const question: Example = { ...example, answerType: "choice", choices, answer: "PR-", answerIndex: 1 };
+    expect(targetText(question, "answer_only", "answer")).toBe("<answer>B. PR-</answer>");
+    expect(targetText({ ...question, choices: ["3", "three"], answer: "three" }, "plain", "answer")).toBe("B. three");
+  });
+
   test("inside an opened thought the target goes on from there", () => {
     const target = targetText(example, "think_answer", "rationale_answer", true);
     expect(target).toBe("The left lung is dense.</think><answer>left</answer>");

@@ -1,8 +1,8 @@
 /** How a question is put to a model, and how its answer is written as a target to learn from. */
 import { UserError } from "../core/errors.ts";
 import type { EncodeOptions, Processor, PromptTemplate } from "../core/processor.ts";
-import type { Example, Message, Prompt } from "../core/records.ts";
-import { optionLetter, referenceOption } from "./choice.ts";
+import type { Example, ImageRef, Message, Prompt } from "../core/records.ts";
+import { optionLetter, rightOption } from "./choice.ts";
 import { ANSWER_CLOSE, ANSWER_OPEN, type AnswerStyle, THINK_CLOSE, THINK_OPEN } from "./tags.ts";
 
 /** A user turn from a template with {question} and {choices}; the style says what the completion should look like. */
@@ -58,13 +58,42 @@ export function opensThought(text: string): boolean {
 }
 
 /** The chat that asks an example's question: its images first, then the text. */
-export function questionMessages(example: Example, { system, user }: PromptStyle): readonly Message[] {
+export function questionMessages(example: Example, style: PromptStyle): readonly Message[] {
   const choices = example.choices.map((choice, i) => `\n${optionLetter(i)}. ${choice}`).join("");
-  const values: Readonly<Record<string, string>> = { question: example.question, choices };
-  const text = user.replace(/\{(question|choices)\}/g, (_, name: string) => values[name]!);
-  const images = example.images.map((image) => ({ type: "image", image }) as const);
-  const question: Message = { role: "user", content: [...images, { type: "text", text }] };
-  return system === null ? [question] : [{ role: "system", content: [{ type: "text", text: system }] }, question];
+  return [...systemTurn(style), userTurn(example.images, { question: example.question, choices }, style)];
+}
+
+/**
+ * A chat whose user turns are put as this style puts a question, which holds its options as text. Throws UserError for a
+ * system message beside the style's own.
+ */
+export function messagesInStyle(messages: readonly Message[], style: PromptStyle): readonly Message[] {
+  if (style.system !== null && messages.some(({ role }) => role === "system")) {
+    throw new UserError("the prompt that is served has a system message of its own: leave yours out");
+  }
+  const turns = messages.map((message) => {
+    if (message.role !== "user") return message;
+    const images = message.content.flatMap((part) => (part.type === "image" ? [part.image] : []));
+    const question = message.content.map((part) => (part.type === "text" ? part.text : "")).join("");
+    return userTurn(images, { question, choices: "" }, style);
+  });
+  return [...systemTurn(style), ...turns];
+}
+
+function systemTurn({ system }: PromptStyle): readonly Message[] {
+  return system === null ? [] : [{ role: "system", content: [{ type: "text", text: system }] }];
+}
+
+function userTurn(
+  images: readonly ImageRef[],
+  values: { readonly question: string; readonly choices: string },
+  { user }: PromptStyle,
+): Message {
+  const text = user.replace(/\{(question|choices)\}/g, (_, name: keyof typeof values) => values[name]);
+  return {
+    role: "user",
+    content: [...images.map((image) => ({ type: "image", image }) as const), { type: "text", text }],
+  };
 }
 
 /**
@@ -77,7 +106,7 @@ export function targetText(
   target: "answer" | "rationale_answer",
   thinkOpened = false,
 ): string {
-  const index = example.answerType === "choice" ? referenceOption(example.answer, example.choices) : -1;
+  const index = example.answerType === "choice" ? rightOption(example) : -1;
   const answer = index < 0 ? example.answer : `${optionLetter(index)}. ${example.choices[index]}`;
   const rationale = target === "rationale_answer" ? rationaleOf(example) : "";
   const open = thinkOpened ? "" : THINK_OPEN;

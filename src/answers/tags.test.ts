@@ -17,6 +17,9 @@ describe("followsStyle", () => {
       `${good}${good}`,
       "<answer>no</answer><think>x</think>",
       "<think>x<answer>no</answer></think>",
+      good.replace("no</answer>", "</answer>"),
+      good.replace("no</answer>", " \u200b\n</answer>"),
+      good.replace("no</answer>", "...</answer>"),
       "",
     ]) {
       expect(followsStyle(bad, "think_answer"), bad).toBe(false);
@@ -32,6 +35,7 @@ describe("followsStyle", () => {
 
   it("knows the other styles", () => {
     expect(followsStyle("<answer>no</answer>", "answer_only")).toBe(true);
+    expect(followsStyle("<answer></answer>", "answer_only")).toBe(false);
     expect(followsStyle(good, "answer_only")).toBe(false);
     expect(followsStyle("anything", "plain")).toBe(true);
   });
@@ -44,5 +48,6 @@ describe("tagShare", () => {
     expect(tagShare("<answer>b</answer><answer>")).toBe(0.25);
     expect(tagShare("a</think><answer>b</answer>", true)).toBe(1);
     expect(tagShare("")).toBe(0);
+    expect(tagShare("<think>a</think><answer> </answer>")).toBe(0.5); // around nothing the tags earn nothing
   });
 });

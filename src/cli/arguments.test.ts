@@ -12,6 +12,7 @@ async function run(args: string[], action: () => void | Promise<void>, env: Reco
     writeErr: (text) => void errors.push(text),
     writeOut: () => {},
   });
+  program.command("need").requiredOption("--data <name>", "").action(action);
   program
     .command("go")
     .argument("[file]")
@@ -58,6 +59,18 @@ describe("exit codes", () => {
     });
     expect((await run(["fly"], () => {})).code).toBe(2);
     expect((await run([], () => {})).code).toBe(2);
+  });
+
+  test("2: an option that is not known is told before one that is missing", async () => {
+    const stderr = async (...args: string[]) => {
+      const ended = await run(args, () => {});
+      expect(ended.code).toBe(2);
+      return ended.stderr;
+    };
+    expect(await stderr("need", "--dta", "x")).toContain("unknown option '--dta'");
+    expect(await stderr("need")).toBe("error: required option '--data <name>' not specified\n");
+    expect(await run(["need", "--data", "x"], () => {})).toEqual({ stderr: "", code: 0 });
+    expect((await run(["need", "--help"], () => {})).code).toBe(0);
   });
 
   test("1: the run failed, or viva did", async () => {

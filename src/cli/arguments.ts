@@ -108,6 +108,7 @@ export async function runMain(
   });
   host.stderr.on("error", () => {});
   throwOnExit(program);
+  missingAfterUnknown(program);
   try {
     await program.parseAsync([...host.argv]);
   } catch (error) {
@@ -137,6 +138,22 @@ function stackOf(error: Error): string {
 function throwOnExit(command: Command): void {
   command.exitOverride();
   for (const sub of command.commands) throwOnExit(sub);
+}
+
+/**
+ * Commander looks for missing options before unknown ones, and so calls missing what was only misspelled: missing ones are
+ * looked for once all others are known.
+ */
+function missingAfterUnknown(command: Command): void {
+  const wanted = command.options.filter(({ mandatory }) => mandatory);
+  for (const option of wanted) option.mandatory = false;
+  command.hook("preAction", (_, acting) => {
+    const missing = wanted.find(
+      (option) => acting === command && command.getOptionValue(option.attributeName()) === undefined,
+    );
+    if (missing !== undefined) command.error(`error: required option '${missing.flags}' not specified`);
+  });
+  for (const sub of command.commands) missingAfterUnknown(sub);
 }
 
 /** Ends the process even when a forgotten handle would keep it alive, once a pipe has taken what was printed. */

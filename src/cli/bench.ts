@@ -28,7 +28,7 @@ const LORA = { r: 16, lora_alpha: 32, target_modules: ".*language_model.*_proj" 
 export function benchCommand(interruption: Interruption): Command {
   const step = new Command("step")
     .description("time GRPO steps on a checkpoint and print one JSON object; nothing is written")
-    .argument("<checkpoint>", "model folder, or org/name[@revision] on the Hub")
+    .argument("<checkpoint>", "model folder, a model that ships, or hf:org/name[@revision] on the Hub")
     .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages}; image paths relative to it")
     .option("--num-generations <n>", "completions per prompt", wholeNumber(1), 8)
     .option("--max-completion-length <n>", "tokens of every completion", wholeNumber(1), 64)

@@ -1,4 +1,6 @@
 /** What each reward said of sampled completions, as text for a terminal. */
+import { wholePercent } from "../core/percent.ts";
+import { alignColumns } from "../core/text-table.ts";
 import type { RewardSamples, RewardSummary, SampledStage } from "../pipeline/check-schema.ts";
 
 /** A terminal wants one line per completion; --json has the whole texts. */
@@ -29,20 +31,19 @@ function formatGroup(group: SampledStage["groups"][number], { summary }: Sampled
   ]);
   const options = group.choices.length > 0 ? ` (${group.choices.join(" | ")})` : "";
   const question = `${group.example_id}: ${oneLine(group.question, LONGEST_TEXT)}${options}\nreference: ${group.answer}`;
-  return `${question}\n${table([...names, "sum", "advantage", "tokens", "answer", "completion"], rows)}`;
+  return `${question}\n${table([[...names, "sum", "advantage", "tokens", "answer", "completion"], ...rows])}`;
 }
 
 function formatSummary({ summary, truncated_fraction, zero_std_fraction }: SampledStage): string {
-  const percent = (value: number) => `${Math.round(100 * value)} %`;
   const rows = Object.entries(summary).map(([name, of]: [string, RewardSummary]) => [
     of.weight === null ? "sum" : name,
     of.weight === null ? "" : String(of.weight),
     ...[of.mean, of.std, of.min, of.max].map(shown),
-    percent(of.zero_fraction),
-    percent(of.null_fraction),
+    wholePercent(of.zero_fraction),
+    wholePercent(of.null_fraction),
   ]);
-  const shares = `${percent(truncated_fraction)} of completions cut, ${percent(zero_std_fraction)} of groups with equal rewards`;
-  return `${table(["reward", "weight", "mean", "spread", "least", "most", "zero", "null"], rows)}\n${shares}`;
+  const shares = `${wholePercent(truncated_fraction)} of completions cut, ${wholePercent(zero_std_fraction)} of groups with equal rewards`;
+  return `${table([["reward", "weight", "mean", "spread", "least", "most", "zero", "null"], ...rows])}\n${shares}`;
 }
 
 function shown(value: number | null): string {
@@ -54,12 +55,8 @@ function oneLine(text: string, longest: number): string {
   return line.length > longest ? `${line.slice(0, longest - 1)}…` : line;
 }
 
-/** Columns two blanks apart; the last is left as it is. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows];
-  const widths = head.map((_, i) => Math.max(...all.map((row) => row[i]!.length)));
-  return all
-    .map((row) => row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]!))).join("  "))
-    .map((line) => `  ${line.trimEnd()}`)
+function table(rows: readonly (readonly string[])[]): string {
+  return alignColumns(rows)
+    .map((line) => `  ${line}`)
     .join("\n");
 }

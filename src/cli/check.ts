@@ -94,7 +94,8 @@ function describeStage({ stage, kind, steps, rewards }: RecipeCheck["stages"][nu
   return [`stage ${stage}`, `${kind}, ${steps} steps${rewards.length > 0 ? `, rewards ${rewards.join(", ")}` : ""}`];
 }
 
-function describeMemory(memory: NonNullable<RecipeCheck["memory"]>): (readonly [string, string])[] {
+function describeMemory(memory: RecipeCheck["memory"]): (readonly [string, string])[] {
+  if (memory === null) return [["memory", "the engine computes elsewhere"]];
   const { total_gb, available_gb, free_gb, fits, changes, together_gb } = memory;
   const { prompts, prompt_tokens, image_tokens, num_generations, completion_tokens } = memory.largest_step;
   const fitting = (yes: boolean) => (yes ? "fits" : "does not fit");

@@ -1,6 +1,7 @@
 /** viva data: what data sets are known, how to get them, what is in them. */
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
+import { alignColumns } from "../core/text-table.ts";
 import {
   dataNotices,
   datasetSummary,
@@ -33,15 +34,21 @@ interface GetOptions {
 }
 
 export function dataCommand(interruption: Interruption): Command {
-  const list = new Command("list").description("the known data sets").action(() => {
-    for (const { name, description, licence } of Object.values(datasets)) {
-      console.log(`${name.padEnd(10)} ${description} (${licence})`);
-    }
-  });
+  const list = new Command("list")
+    .description("the known data sets")
+    .option("--json", "the same as a JSON list")
+    .action(({ json }: { readonly json?: boolean }) => {
+      const known = Object.values(datasets).map(({ name, description, licence, obtain }) => {
+        return { name, description, licence, obtain };
+      });
+      if (json) return console.log(JSON.stringify(known));
+      const rows = known.map(({ name, description, licence }) => [name, `${description} (${licence})`]);
+      console.log(alignColumns(rows).join("\n"));
+    });
   const showing = new Command("show")
     .description("what a data set is, how to get it, and with --path what is in it")
     .argument("<name>", "data set")
-    .option("--path <folder>", "where its files are: a folder, a file, or org/name on the Hub")
+    .option("--path <folder>", "where its files are: a folder, a file, or hf:org/name on the Hub")
     .option("--split <name>", "count this split alone (default: all)")
     .option("--image-disjoint", "split anew so that no image is in two splits")
     .option("--no-leaks", "do not look for images that splits share, which reads every image")
@@ -61,7 +68,12 @@ async function get(name: string, options: GetOptions, signal: AbortSignal): Prom
   const known = Object.values(datasets).find((dataset) => dataset.name === name);
   const id = known === undefined ? name : known.downloadable && known.hubName;
   if (id === undefined) throw new UserError(`viva cannot download "${name}". To get it: ${known?.obtain}`);
-  const { folder, commit } = await locateDataset(id, { key: "data get", reporter: downloadReporter(), signal });
+  const { folder, commit } = await locateDataset(id, {
+    key: "data get",
+    isHubId: true,
+    reporter: downloadReporter(),
+    signal,
+  });
   console.log(options.json ? JSON.stringify({ folder, commit }) : folder);
   if (known !== undefined && !options.json) console.error(`what is left to do: ${known.obtain}`);
 }

@@ -2,6 +2,7 @@
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { percent, points } from "../core/percent.ts";
 import type { EvalSummary } from "../evaluate/index.ts";
 import { type MilestoneItems, milestones, pairedChange } from "../evaluate/run-statistics.ts";
 import { readJsonl } from "../runs/jsonl.ts";
@@ -16,6 +17,9 @@ interface DemoOptions {
   readonly set: readonly string[];
   readonly json?: boolean;
 }
+
+/** The model before either. */
+const UNTUNED = "as it ships";
 
 /** What is compared, in the order in which it is trained; the first also measures the model as it ships. */
 const arms = { sft: "supervised on the answers", grpo: "GRPO" } as const;
@@ -46,7 +50,7 @@ export function demoCommand(interruption: Interruption): Command {
             results.push(...evaluations.map(({ summary }) => summary));
           }
           for (const line of verdict(results, folders)) reporter.message(line);
-          const { file } = await report(folders, join(folder, "report.html"));
+          const { file } = await report(folders, join(folder, "report.html"), UNTUNED);
           reporter.message(`report: ${file}`);
         } finally {
           reporter.close();
@@ -59,7 +63,7 @@ export function demoCommand(interruption: Interruption): Command {
 function verdict([untuned, ...tuned]: readonly EvalSummary[], folders: readonly string[]): readonly string[] {
   const [first, ...others] = folders.map(milestones);
   const found = [first![0]!, first!.at(-1)!, ...others.map((run) => run.at(-1)!)];
-  const names = ["as it ships", ...Object.values(arms)];
+  const names = [UNTUNED, ...Object.values(arms)];
   const seconds = [null, ...folders.map(trainingSeconds)];
   const rows = [untuned!, ...tuned].map(({ subsets }, i) => {
     const { estimate, low, high } = subsets.overall!.accuracy;
@@ -79,9 +83,8 @@ function verdict([untuned, ...tuned]: readonly EvalSummary[], folders: readonly 
 
 function difference(name: string, before: MilestoneItems, after: MilestoneItems): string {
   const { difference: found, won, lost, p } = pairedChange(before.items, after.items)!;
-  const signed = (share: number) => `${share >= 0 ? "+" : ""}${percent(share)}`;
-  const interval = `[${signed(found.low)}, ${signed(found.high)}]`;
-  return `${name.padEnd(WIDTH)}${signed(found.estimate)} ${interval}   ${won} questions won, ${lost} lost, p ${p.toExponential(0)}`;
+  const interval = `[${points(found.low)}, ${points(found.high)}]`;
+  return `${name.padEnd(WIDTH)}${points(found.estimate)} ${interval}   ${won} questions won, ${lost} lost, p ${p.toExponential(0)}`;
 }
 
 /** Time of a run's steps, without evaluations. */
@@ -91,7 +94,3 @@ function trainingSeconds(folder: string): number {
 }
 
 const WIDTH = 38;
-
-function percent(share: number): string {
-  return (100 * share).toFixed(1);
-}

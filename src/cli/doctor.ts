@@ -1,5 +1,6 @@
 /** viva doctor: what this machine has, which devices work, and how fast it is. */
 import { Command } from "commander";
+import { alignColumns } from "../core/text-table.ts";
 import { type Doctor, examine } from "../diagnostics/machine.ts";
 
 type Spread = Doctor["speed"]["matmul_gflops"];
@@ -42,7 +43,7 @@ export function formatDoctor(found: Doctor): string {
   ];
   const busy = cpu.load > 0.5 * cpu.usable_cores;
   const note = busy ? ["Other programs were busy: this machine can do more than was measured."] : [];
-  return [...lines.map(([name, text]) => `${name.padEnd(14)}${text}`), ...note].join("\n");
+  return [...alignColumns(lines), ...note].join("\n");
 }
 
 function threadAdvice({ one, short, spinning }: Doctor["speed"]["threads_ms"]): string {

@@ -17,7 +17,12 @@ import {
 } from "../evaluate/index.ts";
 import { type PromptName, promptStyle, questionsAskedBy, untunedModel } from "../session/checkpoint.ts";
 import { requireNoTags } from "../session/checks.ts";
-import { type EvaluationSource, openCheckpointSource, openEndpointSource } from "../session/evaluation-sources.ts";
+import {
+  type EvaluationSource,
+  type MaxTokensField,
+  openCheckpointSource,
+  openEndpointSource,
+} from "../session/evaluation-sources.ts";
 import { downloadReporter } from "./options.ts";
 import type { QuestionOptions } from "./questions.ts";
 
@@ -30,6 +35,7 @@ export interface EvalOptions extends QuestionOptions {
   readonly concurrency: number;
   readonly timeout: number;
   readonly maxRetries: number;
+  readonly maxTokensField: MaxTokensField;
   readonly countUnanswered?: boolean;
   readonly baseline?: readonly ImageBaselineName[];
   readonly baselineModel?: string;

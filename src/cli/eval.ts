@@ -1,6 +1,7 @@
 /** viva eval: accuracy of a checkpoint, an endpoint or a file of predictions on a data set, with intervals, beside the baselines. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { UserError } from "../core/errors.ts";
+import { percent } from "../core/percent.ts";
 import { overlapOf } from "../data/index.ts";
 import {
   breakdown,
@@ -14,6 +15,7 @@ import {
   sampleRecords,
 } from "../evaluate/index.ts";
 import { trainedOn } from "../session/checkpoint.ts";
+import { maxTokensFields } from "../session/evaluation-sources.ts";
 import { openVocabulary } from "../session/reward-services.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { answered, baselinesBeside, type EvalOptions } from "./eval-answers.ts";
@@ -23,7 +25,10 @@ import { addQuestionOptions, describeQuestions, judgeOverlap, loadQuestions, pro
 export function evalCommand(interruption: Interruption): Command {
   const command = new Command("eval")
     .description("measure a checkpoint, a run, a model behind an endpoint or a file of predictions on a data set")
-    .argument("[checkpoint]", "model folder, run folder, a run's checkpoint, or org/name[@revision] on the Hub")
+    .argument(
+      "[checkpoint]",
+      "model, adapter or run folder, a run's checkpoint, a model that ships, or hf:org/name[@revision] on the Hub",
+    )
     .option("--predictions <file>", "in place of a checkpoint: JSONL rows {example_id, prediction} made elsewhere")
     .option("--endpoint <url>", "in place of a checkpoint: an OpenAI-compatible address, as http://localhost:8000/v1")
     .option("--model <name>", "the model's name at --endpoint")
@@ -31,6 +36,11 @@ export function evalCommand(interruption: Interruption): Command {
     .option("--concurrency <n>", "requests under way at the same time", wholeNumber(1, 1024), 16)
     .option("--timeout <seconds>", "of one request", decimalNumber(0.001, 86_400), 120)
     .option("--max-retries <n>", "attempts after the first, when the endpoint fails", wholeNumber(0, 100), 5)
+    .addOption(
+      new Option("--max-tokens-field <name>", "what the endpoint calls the limit on tokens")
+        .choices(maxTokensFields)
+        .default("max_tokens"),
+    )
     .option("--count-unanswered", "score questions without an answer as wrong in place of ending");
   return addQuestionOptions(command)
     .addOption(
@@ -56,7 +66,7 @@ export function evalCommand(interruption: Interruption): Command {
       "the same model with other images: blank_image, wrong_image, both by a comma",
       findImageBaselines,
     )
-    .option("--baseline-model <model>", "an untuned model to stand beside; own: what the run or adapter began from")
+    .option("--baseline-model <model>", "an untuned model as a baseline; own: what the run or adapter began from")
     .option("--no-nearest-neighbour", "leave out the baseline that reads the training images")
     .addOption(outOption("JSONL: one line per question, then the summary"))
     .addOption(outputOption("--results <file>", "the summaries as one JSON object (schema: docs/schemas)"))
@@ -129,7 +139,7 @@ function checkOptions(checkpoint: string | undefined, o: EvalOptions): void {
 function strataLines(items: readonly EvalItem[]): readonly string[] {
   return ["content_type", "modality", "question_type"].flatMap((stratum) => {
     const rows = breakdown(items, stratum);
-    const parts = rows.map(({ value, accuracy }) => `${value} ${(100 * accuracy.estimate).toFixed(1)} (${accuracy.n})`);
+    const parts = rows.map(({ value, accuracy }) => `${value} ${percent(accuracy.estimate)} (${accuracy.n})`);
     return rows.length > 1 ? [`${stratum}: ${parts.join(", ")}`] : [];
   });
 }

@@ -1,5 +1,5 @@
 /** viva export: a checkpoint as an adapter or a whole model that other tools load. */
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { exportCheckpoint } from "../export/export.ts";
 import { byteSize, type Interruption, wholeNumber } from "./arguments.ts";
 import { checkpointArgument, downloadReporter } from "./options.ts";
@@ -11,6 +11,7 @@ interface ExportCommandOptions {
   readonly maxShardSize: number;
   readonly step?: number;
   readonly baseModel?: string;
+  readonly dataName?: string;
   readonly overwrite?: boolean;
   readonly json?: boolean;
 }
@@ -32,11 +33,19 @@ export function exportCommand(interruption: Interruption): Command {
     .option("--max-shard-size <size>", "largest weight file, e.g. 500MB", byteSize, byteSize("5GB"))
     .option("--step <n>", "checkpoint of a run (default: the newest)", wholeNumber(0))
     .option("--base-model <name>", "the base model's name on the Hub, for the card and the adapter")
+    .option("--data-name <name>", "what the card calls data of your own (default: its folder's name)", cardText)
     .option("--overwrite", "replace an earlier export in --out")
     .option("--json", "print what was written as JSON")
     .action((checkpoint: string, options: ExportCommandOptions) =>
       interruption.during((signal) => write(checkpoint, options, signal)),
     );
+}
+
+/** A name on one line of the card. */
+function cardText(text: string): string {
+  const name = text.replace(/\s+/g, " ").trim();
+  if (name !== "") return name;
+  throw new InvalidArgumentError("Expected a name.");
 }
 
 async function write(

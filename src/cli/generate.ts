@@ -11,6 +11,7 @@ import {
   downloadReporter,
   outOption,
   promptOption,
+  rowsWritten,
   writeJsonLines,
 } from "./options.ts";
 
@@ -25,6 +26,7 @@ interface GenerateOptions {
   readonly maxCompletionLength: number;
   readonly prompt?: PromptName;
   readonly device: Device;
+  readonly json?: boolean;
 }
 
 export function generateCommand(interruption: Interruption): Command {
@@ -45,6 +47,7 @@ export function generateCommand(interruption: Interruption): Command {
     .option("--max-completion-length <n>", "tokens after which a completion is cut", wholeNumber(1), 256)
     .addOption(promptOption())
     .addOption(deviceOption())
+    .option("--json", "print what was written as JSON")
     .action((checkpoint: string, options: GenerateOptions) =>
       interruption.during((signal) => generate(checkpoint, options, signal)),
     );
@@ -61,7 +64,7 @@ async function generate(checkpoint: string, options: GenerateOptions, signal: Ab
     const results: GeneratedRow[] = [];
     await generateRows(opened, options.rows, rows, sampling, (row) => results.push(row));
     writeJsonLines(options.out, results);
-    console.log(`${results.length} rows written to ${options.out}`);
+    console.log(rowsWritten(results.length, options));
   } finally {
     await opened.engine.close();
   }

@@ -10,6 +10,7 @@ import {
   downloadReporter,
   outOption,
   promptOption,
+  rowsWritten,
   writeJsonLines,
 } from "./options.ts";
 
@@ -18,6 +19,7 @@ interface LogprobsOptions {
   readonly out: string;
   readonly prompt?: PromptName;
   readonly device: Device;
+  readonly json?: boolean;
 }
 
 export function logprobsCommand(interruption: Interruption): Command {
@@ -28,6 +30,7 @@ export function logprobsCommand(interruption: Interruption): Command {
     .addOption(outOption("JSONL: token_ids, log_probs (natural), prompt_tokens, image_tokens per row"))
     .addOption(promptOption())
     .addOption(deviceOption())
+    .option("--json", "print what was written as JSON")
     .action((checkpoint: string, options: LogprobsOptions) =>
       interruption.during(async (signal) => {
         const rows = readPromptRows(options.rows);
@@ -36,7 +39,7 @@ export function logprobsCommand(interruption: Interruption): Command {
           const scored: ScoredRow[] = [];
           await scoreRows(opened, options.rows, rows, (row) => scored.push(row));
           writeJsonLines(options.out, scored);
-          console.log(`${scored.length} rows written to ${options.out}`);
+          console.log(rowsWritten(scored.length, options));
         } finally {
           await opened.engine.close();
         }

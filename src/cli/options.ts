@@ -6,13 +6,14 @@ import { devices } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import { replaceFile } from "../runs/durable.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
+import type { PromptName } from "../session/checkpoint.ts";
 import { numberRange } from "./arguments.ts";
 
 /** What `openCheckpoint` takes. */
 export function checkpointArgument(): Argument {
   return new Argument(
     "<checkpoint>",
-    "model folder, run folder, a run's checkpoint, or org/name[@revision] on the Hub",
+    "model, adapter or run folder, a run's checkpoint, a model that ships, or hf:org/name[@revision] on the Hub",
   );
 }
 
@@ -21,14 +22,14 @@ export function downloadReporter(): Reporter {
   return createReporter({ out: process.stderr });
 }
 
+/** The styles in which a question can be put. */
+export const promptNames = ["think_answer", "answer_only", "plain", "base"] as const satisfies readonly PromptName[];
+
 /** --prompt: how questions are put. */
 export function promptOption(): Option {
-  return new Option("--prompt <style>", "how questions are put (default: the run's own, else plain)").choices([
-    "think_answer",
-    "answer_only",
-    "plain",
-    "base",
-  ]);
+  return new Option("--prompt <style>", "how questions are put (default: the run's own, else plain)").choices(
+    promptNames,
+  );
 }
 
 /** --device: where the model is computed. */
@@ -63,6 +64,14 @@ export function outputOption(flags: string, description: string): Option {
 
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** What a command says that has written rows: a sentence, or with --json an object. */
+export function rowsWritten(
+  rows: number,
+  { out, json = false }: { readonly out: string; readonly json?: boolean },
+): string {
+  return json ? JSON.stringify({ out, rows }) : `${rows} rows written to ${out}`;
 }
 
 /** Writes records as JSON lines, whole or not at all. */

@@ -2,21 +2,21 @@
 import { dirname, join } from "node:path";
 import { Command, Option } from "commander";
 import type { Device } from "../core/device.ts";
-import { UserError } from "../core/errors.ts";
 import {
   findProbes,
   findProtocol,
   formatProbes,
-  type ProbeName,
   type ProtocolName,
+  prepareTools,
   probeResults,
   probes,
-  readCalibration,
+  readTraining,
   runProbes,
+  toolOptions,
 } from "../evaluate/index.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { openCheckpoint, type PromptName } from "../session/checkpoint.ts";
-import { openProbeTools, type ProbeToolOptions } from "../session/probe-tools.ts";
+import { openProbeTools } from "../session/probe-tools.ts";
 import { openVocabulary } from "../session/reward-services.ts";
 import { collect, type Interruption, wholeNumber } from "./arguments.ts";
 import {
@@ -37,8 +37,8 @@ import {
   type QuestionOptions,
 } from "./questions.ts";
 
-interface ProbeOptions extends QuestionOptions, Omit<ProbeToolOptions, "device" | "calibration"> {
-  readonly calibration?: string;
+/** Besides these, the options of the probes' tools. */
+interface ProbeOptions extends QuestionOptions {
   readonly probe?: readonly string[];
   readonly protocol: string;
   readonly prompt?: PromptName;
@@ -54,7 +54,7 @@ export function probeCommand(interruption: Interruption): Command {
   const command = new Command("probe")
     .description("probe a checkpoint's reasoning, bias and robustness on a data set")
     .addArgument(checkpointArgument());
-  return addQuestionOptions(command)
+  addQuestionOptions(command)
     .addOption(
       new Option("--probe <name>", `which, repeatable: ${Object.keys(probes).join(", ")}`)
         .argParser((text: string, earlier: readonly string[] | undefined) => collect(text, earlier ?? []))
@@ -64,13 +64,9 @@ export function probeCommand(interruption: Interruption): Command {
     .addOption(promptOption())
     .addOption(deviceOption())
     .option("--step <n>", "checkpoint of a run (default: the newest)", wholeNumber(0))
-    .option("--max-completion-length <n>", "tokens per answer (default: the run's, else 64)", wholeNumber(1))
-    .option("--encoder <folder>", "for semantic: a sentence encoder exported to ONNX")
-    .option("--untuned <checkpoint>", "for semantic: the model before tuning")
-    .option("--judge-url <url>", "for judge: the endpoint's address before /chat/completions")
-    .option("--judge-model <name>", "for judge: the model's name there")
-    .option("--judge-key-env <name>", "for judge: the environment variable that holds its key")
-    .option("--calibration <file>", "for judge: JSONL rows {question, answer, completion, verdict} judged by people")
+    .option("--max-completion-length <n>", "tokens per answer (default: the run's, else 64)", wholeNumber(1));
+  for (const { flags, about } of Object.values(toolOptions())) command.option(flags, about);
+  return command
     .addOption(outOption("the results as one JSON object (schema: docs/schemas)"))
     .addOption(outputOption("--samples <file>", "JSONL: one line per answer"))
     .option("--json", "print the results as JSON")
@@ -82,15 +78,15 @@ export function probeCommand(interruption: Interruption): Command {
 async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): Promise<void> {
   const names = findProbes(o.probe ?? []);
   const protocol = findProtocol(o.protocol).name as ProtocolName;
-  checkTools(o, names);
-  const calibration = o.calibration === undefined ? null : readCalibration(o.calibration);
-  const { examples, train } = await loadQuestions(o, signal, names.includes("question_only"));
+  const open = prepareTools(names, toolValues(o));
+  const { examples, train } = await loadQuestions(o, signal, readTraining(names));
   const reporter = downloadReporter();
   const source = { ...o, reporter, signal };
   const opened = await openCheckpoint(checkpoint, source);
   try {
     const { processor, prompt, folder: subject, recipe } = opened;
-    const tools = await openProbeTools({ ...source, calibration }, prompt, join(dirname(o.out), "replies"));
+    const folder = join(dirname(o.out), "replies");
+    const { tools, close } = await openProbeTools(open, { ...source, prompt, folder });
     try {
       const { results, answers } = await runProbes(opened.engine.policy, examples, names, {
         processor,
@@ -119,30 +115,16 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
       }
       console.log(o.json ? JSON.stringify(found) : `${formatProbes(found)}\n\nresults: ${o.out}`);
     } finally {
-      await tools.close();
+      await close();
     }
   } finally {
     await opened.engine.close();
   }
 }
 
-/** What belongs together is given together, and a tool only where its probe runs. */
-function checkTools(o: ProbeOptions, names: readonly ProbeName[]): void {
-  if ((o.judgeUrl === undefined) !== (o.judgeModel === undefined)) {
-    throw new UserError("--judge-url and --judge-model belong together: give both or neither");
-  }
-  for (const [option, given] of Object.entries({ calibration: o.calibration, "judge-key-env": o.judgeKeyEnv })) {
-    if (given !== undefined && o.judgeUrl === undefined) {
-      throw new UserError(`--${option} is for a judge: give --judge-url and --judge-model too`);
-    }
-  }
-  const unused = {
-    encoder: [o.encoder, "semantic"],
-    untuned: [o.untuned, "semantic"],
-    "judge-url": [o.judgeUrl, "judge"],
-  };
-  for (const [option, [given, name]] of Object.entries(unused)) {
-    if (given === undefined || names.includes(name as ProbeName)) continue;
-    throw new UserError(`--${option} is for the probe ${name}, which --probe leaves out`);
-  }
+/** What is given of the probes' tools, by option; commander spells judge-url judgeUrl. */
+function toolValues(o: object): Readonly<Record<string, string | undefined>> {
+  const given = o as Readonly<Record<string, string | undefined>>;
+  const keyOf = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+  return Object.fromEntries(Object.keys(toolOptions()).map((name) => [name, given[keyOf(name)]]));
 }

@@ -29,7 +29,7 @@ export interface QuestionOptions {
 export function addQuestionOptions(command: Command): Command {
   return command
     .requiredOption("--data <name>", "data set (viva data list)")
-    .option("--path <folder>", "where its files are: a folder, a file, or org/name on the Hub")
+    .option("--path <folder>", "where its files are: a folder, a file, or hf:org/name on the Hub")
     .option("--split <name>", "split to evaluate on", "test")
     .option("--limit <n>", "a random subset of this many questions", wholeNumber(1))
     .option("--seed <n>", "chooses the subset; of sampled answers; of generated data", wholeNumber(0), 42)

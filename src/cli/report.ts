@@ -3,9 +3,10 @@ import { existsSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
-import { compareArms, milestones, runStatistics } from "../evaluate/run-statistics.ts";
+import { compareArms, type MilestoneItems, milestones, runStatistics } from "../evaluate/run-statistics.ts";
 import { writeReport } from "../report/index.ts";
 import { isRun, runPaths } from "../runs/run-folder.ts";
+import type { ArmComparison } from "../runs/statistics-records.ts";
 import { runImages } from "../session/run-images.ts";
 
 interface ReportOptions {
@@ -25,10 +26,11 @@ export function reportCommand(): Command {
     });
 }
 
-/** Writes the report; returns where it is. */
+/** Writes the report; returns where it is. `start` names the model that the first run began from. */
 export async function report(
   folders: readonly string[],
   out?: string,
+  start?: string,
 ): Promise<{ readonly file: string; readonly bytes: number }> {
   const runs = folders.map((folder) => resolve(folder));
   for (const [i, folder] of runs.entries()) {
@@ -47,7 +49,20 @@ export async function report(
   const reported = arms.map(({ folder, label, milestones: found }) => {
     return { folder, label, statistics: runStatistics(found), images: runImages(folder) };
   });
-  return { file, bytes: await writeReport(reported, compareArms(arms), file) };
+  return {
+    file,
+    bytes: await writeReport(reported, { arms: compareArms(arms), start: startArm(arms[0]!, start) }, file),
+  };
+}
+
+/** What a run was before its training against what it became; null where that was not measured. */
+function startArm(
+  first: { readonly label: string; readonly milestones: readonly MilestoneItems[] },
+  label = `${first.label} at its start`,
+): ArmComparison | null {
+  const [start, ...later] = first.milestones;
+  if (start?.stage !== "start" || later.length === 0) return null;
+  return compareArms([first, { label, milestones: [start] }])[0]!;
 }
 
 /** The folders' own names, with as many of the folders above as it takes to tell them apart. */

@@ -2,23 +2,33 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { Device } from "../core/device.ts";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
-import type { MessageContent } from "../core/records.ts";
+import type { Message, MessageContent } from "../core/records.ts";
 import { darkImageNotice } from "../data/index.ts";
 import { startServer } from "../server/server.ts";
-import { type OpenedCheckpoint, openCheckpoint } from "../session/checkpoint.ts";
+import {
+  encodeOptions,
+  messagesInStyle,
+  type OpenedCheckpoint,
+  openCheckpoint,
+  type PromptName,
+  type PromptStyle,
+  questionsAskedBy,
+} from "../session/checkpoint.ts";
 import { hashModel } from "../session/content-hashes.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
-import { checkpointArgument, deviceOption, downloadReporter, imageRangeOption } from "./options.ts";
+import { checkpointArgument, deviceOption, downloadReporter, imageRangeOption, promptNames } from "./options.ts";
 
 interface ServeCommandOptions {
   readonly host: string;
   readonly port: number;
   readonly apiKeyFile?: string;
   readonly modelName?: string;
+  /** true: the run's own. */
+  readonly promptStyle?: PromptName | true;
   readonly step?: number;
   readonly device: Device;
   readonly imageRange?: readonly [number, number];
@@ -43,6 +53,12 @@ export function serveCommand(interruption: Interruption, version: string): Comma
     .option("--port <n>", "port; 0 takes a free one", wholeNumber(0, 65535), 8000)
     .option("--api-key-file <file>", "file with the key that clients must send (or set VIVA_API_KEY)")
     .option("--model-name <name>", "what requests call the model (default: the last part of the checkpoint's path)")
+    .addOption(
+      new Option(
+        "--prompt-style [style]",
+        "put user messages as questions in this style; without a name, in the prompt that the run was trained with",
+      ).choices(promptNames),
+    )
     .option("--step <n>", "a run's checkpoint of this step (default: the newest)", wholeNumber(0))
     .addOption(deviceOption())
     .addOption(imageRangeOption("the run's, else 0,65535"))
@@ -74,9 +90,15 @@ async function serve(
   signal: AbortSignal,
 ): Promise<void> {
   const apiKey = readApiKey(options.apiKeyFile, process.env["VIVA_API_KEY"]);
-  const { step, device, threads, rows } = options;
+  const { step, device, threads, rows, promptStyle: style } = options;
+  if (style === true && questionsAskedBy(checkpoint).prompt === undefined) {
+    throw new UserError(
+      `--prompt-style: ${checkpoint} belongs to no run, so name the style: ${promptNames.join(", ")}`,
+    );
+  }
   const live = { rows, cacheBytes: options.cacheGb * 1e9 };
-  const opening = { device, threads, live, reporter: downloadReporter(), signal };
+  const named = style === undefined || style === true ? {} : { prompt: style };
+  const opening = { device, threads, live, reporter: downloadReporter(), signal, ...named };
   const opened = await openCheckpoint(checkpoint, { ...opening, ...(step === undefined ? {} : { step }) });
   try {
     await serveOpened(opened, checkpoint, { ...options, apiKey, version }, signal);
@@ -95,6 +117,7 @@ async function serveOpened(
   const { decode } = engine;
   if (decode === undefined)
     throw new UserError("serve: this engine answers whole batches alone, so it cannot be served");
+  const style = o.promptStyle === undefined ? null : opened.prompt;
   const name = o.modelName ?? basename(resolve(checkpoint.replace(/@[^@/]*$/, "")));
   const ended = new AbortController();
   let fatal: unknown = null;
@@ -105,10 +128,15 @@ async function serveOpened(
     model: {
       name,
       created: Math.floor(Date.now() / 1000),
-      fingerprint: await fingerprintOf(opened, [o.device, o.version]),
+      fingerprint: await fingerprintOf(opened, [
+        o.device,
+        o.version,
+        ...(style === null ? [] : [JSON.stringify(style)]),
+      ]),
       contextLength: engine.contextLength,
       processor: windowed(processor, o.imageRange ?? opened.recipe?.data.train.image_range ?? null),
       engine: { decode },
+      ...(style === null ? {} : { prompt: servedPrompt(style) }),
     },
     limits: {
       maxQueue: o.maxQueue,
@@ -133,7 +161,13 @@ async function serveOpened(
   if (fatal !== null) throw new RunError(`the server stopped: ${messageOf(fatal)}`, { cause: fatal });
 }
 
-/** The key of a file, or of the environment; null for none. Neither it nor a part of it is in any message. */
+function servedPrompt(style: PromptStyle) {
+  return {
+    arrange: (messages: readonly Message[]) => messagesInStyle(messages, style),
+    encoding: encodeOptions(style),
+  };
+}
+
 /** Gives 16-bit images their range; without one, the first that would come out dark is told on stderr. */
 function windowed(processor: Processor, range: readonly [number, number] | null): Processor {
   let told = false;
@@ -156,6 +190,7 @@ function windowed(processor: Processor, range: readonly [number, number] | null)
   };
 }
 
+/** The key of a file, or of the environment; null for none. Neither it nor a part of it is in any message. */
 function readApiKey(file: string | undefined, fromEnvironment: string | undefined): string | null {
   const where = file === undefined ? "VIVA_API_KEY" : `--api-key-file ${file}`;
   const key = file === undefined ? fromEnvironment?.trim() : readKeyFile(file).trim();

@@ -1,5 +1,8 @@
 /** A study's plan and results as text and as JSON. */
 
+import { meanOf } from "../core/mean.ts";
+import { percent, points } from "../core/percent.ts";
+import { alignColumns } from "../core/text-table.ts";
 import type { StudyArm, StudyResults } from "../runs/study-results.ts";
 import type { Study } from "../study/load.ts";
 import type { PlannedRun } from "../study/plan.ts";
@@ -31,7 +34,7 @@ export function planText({ study, runs, estimates, finished, left }: Plan): stri
     const stages = run.recipe.stages.map(
       ({ kind, steps }, i) => `${kind} ${steps ?? "epochs"}${i < run.inherited ? "*" : ""}`,
     );
-    const seconds = own.reduce((total, { folder }) => total + estimates.get(folder)!, 0) / own.length;
+    const seconds = meanOf(own.map(({ folder }) => estimates.get(folder)!));
     return [arm.name, arm.dimensions.join(", "), stages.join(" → "), clock(seconds)];
   });
   const starts = sharedRuns(runs).map(({ folder, stages, used_by }) => {
@@ -45,7 +48,7 @@ export function planText({ study, runs, estimates, finished, left }: Plan): stri
   const done = finished.size > 0 ? `${finished.size} of ${runs.length} are finished; ` : "";
   return [
     `${study.name}: ${arms.length} arms, ${seeds.size} seeds: ${counts.join(" and ")}`,
-    table(["arm", "dimensions", "stages (* shared)", "time a run"], rows),
+    ...alignColumns([["arm", "dimensions", "stages (* shared)", "time a run"], ...rows]),
     ...(starts.length > 0 ? ["trained once and shared:", ...starts] : []),
     `${done}estimated time: ${clock(left)}`,
   ].join("\n");
@@ -100,7 +103,7 @@ function armTable(arms: readonly StudyArm[], { reference }: StudyResults): strin
     cost?.ratio == null ? "–" : cost.ratio.toFixed(2),
     `${runs.filter(({ status }) => status === "finished").length}/${runs.length}`,
   ]);
-  return table(
+  return alignColumns([
     [
       "arm",
       "accuracy % [95 %]",
@@ -112,35 +115,15 @@ function armTable(arms: readonly StudyArm[], { reference }: StudyResults): strin
       "× ref.",
       "runs",
     ],
-    rows,
-  );
+    ...rows,
+  ]).join("\n");
 }
 
 /** Mean over seeds, and with how many of them the reward rose. */
 function rewardChange(runs: StudyArm["runs"]): string {
   const rewards = runs.flatMap(({ reward }) => reward ?? []);
   if (rewards.length === 0) return "–";
-  const mean = (part: "first" | "last") => rewards.reduce((sum, reward) => sum + reward[part], 0) / rewards.length;
+  const mean = (part: "first" | "last") => meanOf(rewards.map((reward) => reward[part]));
   const rose = rewards.filter(({ first, last }) => last > first).length;
   return `${mean("first").toFixed(3)} → ${mean("last").toFixed(3)}, rose in ${rose}/${rewards.length}`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, i) => Math.max(...[head, ...rows].map((row) => row[i]!.length), title.length));
-  return [head, ...rows]
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
-}
-
-function percent(share: number): string {
-  return (100 * share).toFixed(1);
-}
-
-function points(share: number): string {
-  return `${share < 0 ? "" : "+"}${percent(share)}`;
 }

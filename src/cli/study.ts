@@ -8,6 +8,7 @@ import { acquireLock } from "../runs/lock.ts";
 import { createReporter, type Reporter, type StepInfo } from "../runs/reporter.ts";
 import { defaultRunFolder } from "../runs/run-folder.ts";
 import type { StudyResults } from "../runs/study-results.ts";
+import { trainInChild } from "../study/child.ts";
 import { estimateRun, remainingSeconds, timeStages } from "../study/estimate.ts";
 import { executeRuns } from "../study/execute.ts";
 import {
@@ -20,11 +21,11 @@ import {
   studyPaths,
   writeTimings,
 } from "../study/folder.ts";
-import { loadStudy, type Study, withNeeded } from "../study/load.ts";
+import { loadStudy, type Study } from "../study/load.ts";
 import { type PlannedRun, planRuns } from "../study/plan.ts";
 import { studyResults } from "../study/results.ts";
+import { selectRuns } from "../study/select.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
-import { trainInChild } from "./study-child.ts";
 import { clock, type Plan, planRecord, planText, resultText } from "./study-text.ts";
 import { timeInChild } from "./study-timing.ts";
 
@@ -78,7 +79,7 @@ async function study(file: string | undefined, o: StudyOptions, signal: AbortSig
   const asked = askedStudy(file, o);
   const folder = resolve(o.run ?? defaultRunFolder(asked?.name ?? ""));
   const opened = o.resume ? openStudy(folder, asked).study : asked!;
-  const runs = selected(opened, o);
+  const runs = selectRuns(opened, o);
   const reporter = createReporter({ ...(o.json ? { json: true } : {}) });
   try {
     const asked = { study: opened, runs, paths: studyPaths(folder), options: o, reporter, signal };
@@ -104,22 +105,6 @@ function askedStudy(file: string | undefined, { resume, run, quick, plan }: Stud
   if (plan && run !== undefined && !resume)
     throw new UserError("study --plan: --run needs --resume; a plan makes no folder");
   return file === undefined ? null : loadStudy(file, { quick: quick ?? false });
-}
-
-/** The runs asked for and all that they need. The plan is the whole study's, so that a later choice finds the same folders. */
-function selected(study: Study, { arms, seeds }: StudyOptions): readonly PlannedRun[] {
-  const unknown = seeds?.find((seed) => !study.seeds.includes(seed));
-  if (unknown !== undefined)
-    throw new UserError(`--seeds: ${unknown} is none of the study's ${study.seeds.join(", ")}`);
-  const wanted = new Set((arms === undefined ? study.arms : withNeeded(study, arms)).map(({ name }) => name));
-  const all = planRuns(study);
-  const needed = new Set<string>();
-  for (const { folder, arm, seed, parent, weights } of all.toReversed()) {
-    const asked = arm !== null && wanted.has(arm) && (seeds === undefined || seeds.includes(seed));
-    if (!asked && !needed.has(folder)) continue;
-    for (const one of [folder, parent, weights]) if (one !== null) needed.add(one);
-  }
-  return all.filter(({ folder }) => needed.has(folder));
 }
 
 /** Seconds that each run takes, by steps timed now or before. */
@@ -172,7 +157,7 @@ async function runStudy(asked: AskedStudy): Promise<void> {
   };
   try {
     await executeRuns(runs, paths, {
-      train: trainInChild(onStep, signal),
+      train: trainInChild({ viva: [...process.execArgv, process.argv[1]!], onStep, signal }),
       jobs: o.jobs,
       signal,
       onEnd: (run, seconds, message) => {

@@ -3,17 +3,13 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { messageOf, UserError } from "../core/errors.ts";
-import { openObservers } from "../pipeline/observers/index.ts";
-import { type TrainResult, trainRecipe } from "../pipeline/train-recipe.ts";
+import { runRecipe } from "../pipeline/run-recipe.ts";
+import type { TrainResult } from "../pipeline/train-recipe.ts";
 import { type Extension, extensionOf } from "../recipes/extension.ts";
 import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
-import { replaceFile } from "../runs/durable.ts";
-import { environment } from "../runs/environment.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
-import { createRun, defaultRunFolder, isRun, openRun, runPaths } from "../runs/run-folder.ts";
-import { changedHashes, requireRecorded } from "../session/recorded-hashes.ts";
-import { openSession, type Session } from "../session/session.ts";
-import { pinnedLike } from "../session/sources.ts";
+import { defaultRunFolder, isRun, runPaths } from "../runs/run-folder.ts";
+import { pinnedLike } from "../session/recipe-sources.ts";
 import { collect, type Interruption } from "./arguments.ts";
 import { report } from "./report.ts";
 
@@ -69,7 +65,8 @@ export async function train(
   const folder = resolve(options.run ?? defaultRunFolder(loaded.recipe.name));
   const { allowChangedData = false } = options;
   if (allowChangedData && !resume) throw new UserError("--allow-changed-data needs --resume");
-  const result = await trainIn(folder, loaded, { reporter, resume, allowChangedData, signal });
+  const { extension } = loaded;
+  const result = await runRecipe(loaded, folder, { reporter, resume, extension, allowChangedData, signal });
   if (options.report !== false) await reportOn(folder, reporter);
   return { ...result, folder };
 }
@@ -82,44 +79,6 @@ async function reportOn(folder: string, reporter: Reporter): Promise<void> {
   } catch (error) {
     reporter.warn(`the report could not be written: ${messageOf(error)}; try viva report ${folder}`);
   }
-}
-
-async function trainIn(
-  folder: string,
-  loaded: AskedRecipe,
-  o: {
-    readonly reporter: Reporter;
-    readonly resume: boolean;
-    readonly allowChangedData: boolean;
-    readonly signal: AbortSignal;
-  },
-): Promise<TrainResult> {
-  const session = await openSession(loaded.recipe, folder, o);
-  try {
-    const recipeYaml = resolvedYaml(session.recipe, session.notes);
-    const changed = o.resume ? changedData(folder, session.notes, o.allowChangedData) : {};
-    const content = { recipeYaml, environment: environment(["onnxruntime-node"]) };
-    const run = o.resume ? openRun(folder) : createRun(folder, content);
-    try {
-      const observers = openObservers({ run, reporter: o.reporter });
-      const { extension } = loaded;
-      if (extension !== null || Object.keys(changed).length > 0) replaceFile(run.paths.recipe, recipeYaml);
-      return await trainRecipe(session.recipe, session, run, { ...o, extension, changed, observers });
-    } finally {
-      run.close();
-    }
-  } finally {
-    await session.close();
-  }
-}
-
-/** What was recorded of data that are others now: a UserError unless the user knows; a changed model always is one. */
-function changedData(folder: string, notes: Session["notes"], isAllowed: boolean): Session["notes"] {
-  const { model_sha256 = "", ...data } = notes;
-  requireRecorded(folder, { model_sha256 }, "it cannot go on: bring back what was there, or start a new run");
-  const ways = "bring back what was there, go on all the same with --allow-changed-data, or start a new run";
-  if (!isAllowed) requireRecorded(folder, data, `its record would be of two runs: ${ways}`);
-  return changedHashes(folder, data);
 }
 
 function loadNew(recipeFile: string | undefined, { run, set }: TrainOptions): AskedRecipe {

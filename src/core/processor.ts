@@ -47,4 +47,6 @@ export interface Processor {
   readonly imageTokenId: number;
   /** An image feature comes from mergeSize x mergeSize patches. */
   readonly mergeSize: number;
+  /** What was supplied because the model's files lack it, a sentence each: to be told once, as a warning. */
+  readonly notices: readonly string[];
 }

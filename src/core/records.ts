@@ -44,6 +44,8 @@ export interface Example {
   readonly answerType: AnswerType;
   /** Option texts in order (A, B, …); empty unless `answerType` is "choice". */
   readonly choices: readonly string[];
+  /** Which of `choices` is right; set where `answerType` is "choice". `answer` is its text. */
+  readonly answerIndex?: number | undefined;
   /** Reference reasoning, where the data has one. */
   readonly rationale?: string;
   readonly facts?: Facts;

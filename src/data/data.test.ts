@@ -106,6 +106,23 @@ describe("jsonl", () => {
     expect(await failure(datasets.jsonl.load({ path: file, split: "val" }))).toMatch(/splits there are train, test/);
   });
 
+  it("keeps which option is right by its index", async () => {
+    const path = await write(
+      "index.jsonl",
+      { ...row, answer: "PR-", choices: ["PR+", "PR-"] },
+      { ...row, answer: "b", choices: ["PR+", "PR-"] },
+      { ...row, answer: "Bb", choices: ["BB", "Bb", "bb"] },
+      { ...row, answer: 3, choices: ["three", 3] },
+    );
+    const examples = await datasets.jsonl.load({ path });
+    expect(examples.map(({ answer, answerIndex }) => [answer, answerIndex])).toEqual([
+      ["PR-", 1],
+      ["PR-", 1],
+      ["Bb", 1],
+      ["3", 1],
+    ]);
+  });
+
   it.each<[string, unknown, RegExp]>([
     ["no JSON", "{", /bad.jsonl:2: not a JSON object/],
     ["no object", "[1]", /bad.jsonl:2: Invalid input/],
@@ -115,6 +132,17 @@ describe("jsonl", () => {
     ["no image", { question: "?", answer: "x" }, /bad.jsonl:2: needs "image" or "images"/],
     ["answer no option", { ...row, choices: ["a b", "c d"] }, /bad.jsonl:2: the answer "Yes" must be one of/],
     ["one option", { ...row, choices: ["Yes"] }, /bad.jsonl:2: "choices" must hold 2 to 26 options/],
+    [
+      "equal options",
+      { ...row, answer: "C", choices: ["a b", "c d", "a  b"] },
+      /bad.jsonl:2: options A and C are both "a {2}b"/,
+    ],
+    [
+      "a gap",
+      { ...row, answer: "x", choices: { A: "x", C: "y" } },
+      /letters of "choices" must be A, B, C, … without a gap, got A, C/,
+    ],
+    ["two answers", { ...row, answer: "AB", choices: ["Ab", "aB"] }, /the answer "AB" must be one of/],
     ["wrong type", { ...row, answer_type: "essay" }, /bad.jsonl:2: answer type must be/],
     ["same id", { ...row, id: "bad.jsonl:1" }, /the id "bad.jsonl:1" stands twice/],
   ])("names file and line: %s", async (_, bad, message) => {

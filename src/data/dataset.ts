@@ -9,7 +9,7 @@ import { didYouMean } from "../core/suggest.ts";
 export interface LoadOptions {
   /** Folder or file; generated sets need none. */
   readonly path?: string;
-  /** "train" unless said otherwise; "validate", "valid", "val" and "dev" mean "validation". */
+  /** "train" by default; "validate", "valid", "val" and "dev" mean "validation". */
   readonly split?: string;
   /** At most this many examples: the first ones, or with a seed a random subset in file order. */
   readonly limit?: number;
@@ -29,7 +29,10 @@ export interface Dataset {
   readonly downloadable?: true;
   /** How a user gets the data. */
   readonly obtain: string;
-  /** The user's own: its splits are the user's doing, so what they share is a mistake and not a known flaw. */
+  /**
+   * The user's own: its name and licence are the user's to give, and its splits are the user's doing, so what they share is
+   * a mistake and not a known flaw.
+   */
   readonly isOwn?: true;
   /** Made when asked for: needs no path. */
   readonly generated?: true;

@@ -19,7 +19,12 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Of these a row has one or the other. */
-const eitherOf: Readonly<Record<string, string>> = { image: "images", images: "image", question: "messages" };
+const eitherOf: Readonly<Record<string, string>> = {
+  image: "images",
+  images: "image",
+  question: "messages",
+  messages: "question",
+};
 
 /**
  * Throws UserError for a field that is none of the known ones but looks like one that the row lacks ("options" for
@@ -27,7 +32,7 @@ const eitherOf: Readonly<Record<string, string>> = { image: "images", images: "i
  */
 export function requireKnownFields(row: unknown, known: readonly string[], where: string): void {
   if (typeof row !== "object" || row === null) return;
-  const present = Object.entries(row).flatMap(([name, value]) => (value === null ? [] : [name]));
+  const present = Object.entries(row).flatMap(([name, value]) => (value == null ? [] : [name]));
   const lacks = (field: string) => !present.includes(field) && !present.includes(eitherOf[field] ?? field);
   for (const name of present.filter((each) => !known.includes(each))) {
     const spelling = known.find((field) => field.toLowerCase() === name.toLowerCase());

@@ -1,5 +1,6 @@
 /** What images look like as vectors, so that the nearest of many is found: 16 x 16 greys around their mean, of length 1. */
 import { UserError } from "../core/errors.ts";
+import { meanOf } from "../core/mean.ts";
 import type { ImageRef } from "../core/records.ts";
 import { greyThumbnail } from "../io/thumbnail.ts";
 
@@ -29,7 +30,7 @@ export async function imageVectors(images: readonly ImageRef[]): Promise<Readonl
 
 async function vectorOf(image: ImageRef): Promise<Float32Array> {
   const greys = await greyThumbnail(image, SIDE, SIDE);
-  const mean = greys.reduce((sum, grey) => sum + grey, 0) / greys.length;
+  const mean = meanOf(greys);
   const length = Math.sqrt(greys.reduce((sum, grey) => sum + (grey - mean) ** 2, 0));
   return Float32Array.from(greys, (grey) => (length === 0 ? 0 : (grey - mean) / length));
 }

@@ -8,6 +8,7 @@ import { checkImages, describeBadImages } from "./images.ts";
 import { jsonl } from "./jsonl.ts";
 import { medxpertqaMm } from "./medxpertqa.ts";
 import { mmmuMedical } from "./mmmu-medical.ts";
+import { moduleDataset } from "./module.ts";
 import { omnimedvqa } from "./omnimedvqa.ts";
 import { pathVqa } from "./path-vqa.ts";
 import { phantom } from "./phantom/phantom.ts";
@@ -37,6 +38,7 @@ export const datasets = {
   medxpertqa_mm: medxpertqaMm,
   mmmu_medical: mmmuMedical,
   jsonl,
+  module: moduleDataset,
   phantom,
   phantom_world: phantomWorld,
   phantom_reports: phantomReports,

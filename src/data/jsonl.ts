@@ -4,10 +4,11 @@ import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import type { AnswerType, Example } from "../core/records.ts";
+import { type JsonLine, readJsonLines } from "../io/json-lines.ts";
+import { rowOfChat } from "./chat-rows.ts";
 import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
 import { requireKnownFields } from "./field-names.ts";
-import { type JsonLine, readJsonLines } from "./json-lines.ts";
-import { cellText, readAnswerType, readRow, requireUniqueIds } from "./rows.ts";
+import { cellText, choiceOf, readAnswerType, readRow, requireUniqueIds, writtenOption } from "./rows.ts";
 
 const cell = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -18,19 +19,12 @@ const rowSchema = z.looseObject({
   question: z.string(),
   answer: cell,
   answer_type: z.string().optional(),
-  choices: z.union([z.array(cell), z.record(z.string(), cell).transform(inOrder)]).optional(),
+  choices: z.union([z.array(cell), z.record(z.string(), cell)]).optional(),
   rationale: z.string().optional(),
   subject: z.union([z.string(), z.number()]).optional(),
   split: z.string().optional(),
   meta: z.record(z.string(), cell).optional(),
 });
-
-/** Options given as { A: …, B: … }, by their letters. */
-function inOrder(byLetter: Readonly<Record<string, string | number | boolean>>) {
-  return Object.keys(byLetter)
-    .sort()
-    .map((letter) => byLetter[letter]!);
-}
 
 type Row = z.infer<typeof rowSchema>;
 
@@ -94,28 +88,28 @@ function withSplit(examples: readonly Example[], split: string): readonly Exampl
 }
 
 function readFileRows(file: string): readonly Example[] {
-  const examples = readJsonLines(file).map((line) => toExample(line, file));
+  const examples = readJsonLines(file, "questions").map((line) => toExample(line, file));
   if (examples.length === 0) throw new UserError(`${file}: there is no row in it`);
   requireUniqueIds(examples, file);
   return examples;
 }
 
 function toExample({ value, where, line }: JsonLine, file: string): Example {
-  requireKnownFields(value, Object.keys(rowSchema.shape), where);
-  const row = readRow(rowSchema, withoutNulls(value), where);
+  const given = rowOfChat(withoutNulls(value), where);
+  requireKnownFields(given, Object.keys(rowSchema.shape), where);
+  const row = readRow(rowSchema, given, where);
   const images = imagesOf(row, where);
-  const choices = (row.choices ?? []).map((choice) => cellText(choice, "choice", where));
+  const choices = optionsOf(row.choices ?? [], where);
   const written = cellText(row.answer, "answer", where);
   const answerType = answerTypeOf(row, written, choices, where);
-  const answer = answerType === "choice" ? optionText(written, choices, where) : written;
   return {
     id: String(row.id ?? `${basename(file)}:${line}`),
     subjectId: String(row.subject ?? images[0]),
     question: cellText(row.question, "question", where),
     images: images.map((image) => ({ path: resolve(dirname(file), image) })),
-    answer,
-    answerType,
-    choices,
+    ...(answerType === "choice"
+      ? choiceOf(choices, answerIndex(written, choices, where), where)
+      : { answer: written, answerType, choices }),
     ...(row.rationale === undefined ? {} : { rationale: row.rationale }),
     meta: metaOf(row),
   };
@@ -147,12 +141,20 @@ function answerTypeOf(row: Row, answer: string, choices: readonly string[], wher
   return type ?? (/^(?:yes|no)\.?$/i.test(answer) ? "closed" : "open");
 }
 
-/** The option's text, for an answer given as that text or as its letter. */
-function optionText(answer: string, choices: readonly string[], where: string): string {
-  const same = choices.filter((choice) => choice.toLowerCase() === answer.toLowerCase());
-  if (same.length === 1) return same[0]!;
-  const byLetter = /^[A-Za-z]$/.test(answer) ? choices[answer.toUpperCase().charCodeAt(0) - 65] : undefined;
-  if (byLetter !== undefined && same.length === 0) return byLetter;
+/** Options in order; of { A: …, B: … } by their letters, which must leave none out, for the prompt letters them anew. */
+function optionsOf(given: NonNullable<Row["choices"]>, where: string): readonly string[] {
+  const text = (choice: z.output<typeof cell>) => cellText(choice, "choice", where);
+  if (Array.isArray(given)) return given.map(text);
+  const letters = Object.keys(given).sort();
+  const isWhole = letters.every((letter, i) => letter.trim().toUpperCase() === String.fromCharCode(65 + i));
+  if (isWhole) return letters.map((letter) => text(given[letter]!));
+  throw new UserError(`${where}: the letters of "choices" must be A, B, C, … without a gap, got ${letters.join(", ")}`);
+}
+
+/** The right option, for an answer given as its text or as its letter. */
+function answerIndex(answer: string, choices: readonly string[], where: string): number {
+  const index = writtenOption(answer, choices);
+  if (index >= 0) return index;
   throw new UserError(`${where}: the answer "${answer}" must be one of the options: ${choices.join(" | ")}`);
 }
 

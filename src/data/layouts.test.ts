@@ -79,6 +79,14 @@ describe("PMC-VQA", () => {
   const header = "Figure_path,Question,Anwser,Choice A,Choice B,Choice C,Choice D";
   const load = () => datasets.pmc_vqa.load({ path: join(folder, "pmc"), split: "test" });
 
+  it("takes the letter's option where options differ in a sign, and refuses equal ones", async () => {
+    write("pmc/images/PMC1_F1.jpg", "");
+    write("pmc/test_clean.csv", [header, "PMC1_F1.jpg,Which?,D,A:PR+,B:PR-,C:ER+,D:ER-"].join("\n"));
+    expect(await load()).toMatchObject([{ answer: "ER-", answerIndex: 3 }]);
+    write("pmc/test_clean.csv", [header, "PMC1_F1.jpg,Which?,D,A:PR+,B:PR-,C:PR+,D:ER-"].join("\n"));
+    await expect(load()).rejects.toThrow(/test_clean.csv:2: options A and C are both "PR\+"/);
+  });
+
   it("reads quoted fields, labelled options and answers by letter or text", async () => {
     write("pmc/images/PMC1_F1.jpg", "");
     const rows = [
@@ -94,6 +102,7 @@ describe("PMC-VQA", () => {
     expect(first).toMatchObject({
       question: 'What, in "A",\nis shown?',
       answer: "MRI",
+      answerIndex: 1,
       choices: ["CT", "MRI", "PET", "None"],
     });
     expect(second).toMatchObject({ id: "pmc_vqa/test/2", images: [{ path: join(folder, "pmc/images/PMC1_F1.jpg") }] });

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
+import { readJsonLines } from "../io/json-lines.ts";
 import { type Dataset, exists, requirePath, splitFile, splitName, subset } from "./dataset.ts";
-import { readJsonLines } from "./json-lines.ts";
-import { cellText, readRow, requireUniqueIds } from "./rows.ts";
+import { cellText, choiceOf, readRow, requireUniqueIds } from "./rows.ts";
 
 const rowSchema = z.object({
   id: z.string(),
@@ -34,7 +34,7 @@ export const medxpertqaMm: Dataset = {
     const questions = (await exists(join(folder, "MM"))) ? join(folder, "MM") : folder;
     const split = splitName(options.split ?? "test");
     const file = join(questions, await splitFile(this, questions, split, files));
-    const examples = readJsonLines(file).map(({ value, where }) =>
+    const examples = readJsonLines(file, "questions").map(({ value, where }) =>
       toExample(readRow(rowSchema, value, where), { folder, split, where }),
     );
     requireUniqueIds(examples, file);
@@ -50,18 +50,17 @@ interface Place {
 
 function toExample(row: z.output<typeof rowSchema>, { folder, split, where }: Place): Example {
   const letters = Object.keys(row.options).sort();
-  const right = row.options[row.label.trim()];
-  if (right === undefined) {
+  const right = letters.indexOf(row.label.trim());
+  if (right < 0) {
     throw new UserError(`${where}: the label "${row.label}" must be one of ${letters.join(", ")}`);
   }
+  const choices = letters.map((letter) => cellText(row.options[letter]!, `option ${letter}`, where));
   return {
     id: `medxpertqa_mm/${row.id}`,
     subjectId: `medxpertqa_mm/${row.images[0]}`,
     question: withoutChoices(cellText(row.question, "question", where)),
     images: row.images.map((name) => ({ path: join(folder, "images", name) })),
-    answer: right.trim(),
-    answerType: "choice",
-    choices: letters.map((letter) => cellText(row.options[letter]!, `option ${letter}`, where)),
+    ...choiceOf(choices, right, where),
     meta: { split, question_type: row.question_type, task: row.medical_task, organ: row.body_system },
   };
 }

@@ -5,7 +5,7 @@ import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import { type Dataset, requirePath, subset } from "./dataset.ts";
 import { imageCell, imageRef, parquetSplits, readParquetRows, requireSplit } from "./parquet-splits.ts";
-import { cellText } from "./rows.ts";
+import { cellText, choiceOf } from "./rows.ts";
 
 const image = imageCell.nullish();
 const rowSchema = z.object({
@@ -84,8 +84,8 @@ function toExample(row: z.output<typeof rowSchema>, { subject, split, where }: P
   const choices = row.question_type === "multiple-choice" ? pythonList(row.options, where) : [];
   const written = cellText(row.answer, "answer", where);
   if (written === "?") throw new UserError(`${where}: the answers of MMMU's test split are not public; use validation`);
-  const answer = choices.length > 0 ? choices[written.charCodeAt(0) - 65] : written;
-  if (answer === undefined || (choices.length > 0 && written.length !== 1)) {
+  const right = written.charCodeAt(0) - 65;
+  if (choices.length > 0 && (choices[right] === undefined || written.length !== 1)) {
     throw new UserError(`${where}: the answer "${written}" must be the letter of one of ${choices.length} options`);
   }
   const { image_1, image_2, image_3, image_4, image_5, image_6, image_7 } = row;
@@ -96,9 +96,9 @@ function toExample(row: z.output<typeof rowSchema>, { subject, split, where }: P
     subjectId: `mmmu_medical/${images[0]!.sha256.slice(0, 16)}`,
     question: cellText(row.question, "question", where),
     images: images.map(imageRef),
-    answer,
-    answerType: choices.length > 0 ? "choice" : "open",
-    choices,
+    ...(choices.length > 0
+      ? choiceOf(choices, right, where)
+      : ({ answer: written, answerType: "open", choices } as const)),
     meta: { split, subject, question_type: row.subfield, difficulty: row.topic_difficulty },
   };
 }

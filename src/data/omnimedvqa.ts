@@ -6,7 +6,7 @@ import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import { readExactJson } from "../io/files.ts";
 import { type Dataset, requirePath, splitName, subset } from "./dataset.ts";
-import { cellText, readRows, requireUniqueIds } from "./rows.ts";
+import { cellText, choiceOf, readRows, requireUniqueIds, writtenOption } from "./rows.ts";
 
 const option = z.string().nullish();
 const rowSchema = z.object({
@@ -58,8 +58,8 @@ function toExample(row: z.output<typeof rowSchema>, folder: string, where: strin
   const choices = [row.option_A, row.option_B, row.option_C, row.option_D].flatMap((text) => text?.trim() || []);
   const answer = cellText(row.gt_answer, "gt_answer", where);
   if (choices.length < 2) throw new UserError(`${where}: needs at least the options option_A and option_B`);
-  const right = choices.find((choice) => choice.toLowerCase() === answer.toLowerCase());
-  if (right === undefined) {
+  const right = writtenOption(answer, choices);
+  if (right < 0) {
     throw new UserError(`${where}: the answer "${answer}" must be one of the options: ${choices.join(" | ")}`);
   }
   return {
@@ -67,9 +67,7 @@ function toExample(row: z.output<typeof rowSchema>, folder: string, where: strin
     subjectId: `omnimedvqa/${row.image_path}`,
     question: cellText(row.question, "question", where),
     images: [{ path: join(folder, row.image_path) }],
-    answer: right,
-    answerType: "choice",
-    choices,
+    ...choiceOf(choices, right, where),
     meta: {
       split: "test",
       modality: row.modality_type ?? row.modality ?? "",

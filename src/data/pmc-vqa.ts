@@ -6,7 +6,7 @@ import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import { readCsv } from "../io/csv.ts";
 import { type Dataset, exists, requirePath, splitFile, splitName, subset } from "./dataset.ts";
-import { cellText, readRow } from "./rows.ts";
+import { cellText, choiceOf, readRow, writtenOption } from "./rows.ts";
 
 /** The answer's column is spelled `Anwser` in some of the files, `Answer` in others. */
 const rowSchema = z
@@ -68,17 +68,14 @@ function toExample(row: z.output<typeof rowSchema>, { where, split, places, numb
     return cellText(text.replace(new RegExp(`^${letter}\\s*:\\s*`), ""), `Choice ${letter}`, where);
   });
   const written = cellText(row.Answer_label ?? row.Anwser ?? row.Answer!, "answer", where);
-  const same = choices.findIndex((choice) => choice.toLowerCase() === written.toLowerCase());
-  const index = /^[A-D]$/.test(written) ? written.charCodeAt(0) - 65 : same;
+  const index = /^[A-D]$/.test(written) ? written.charCodeAt(0) - 65 : writtenOption(written, choices);
   if (index < 0) throw new UserError(`${where}: the answer "${written}" must be A to D or the text of an option`);
   return {
     id: `pmc_vqa/${split}/${number}`,
     subjectId: `pmc_vqa/${row.Figure_path}`,
     question: cellText(row.Question, "question", where),
     images: [{ path: join(places[0]!, row.Figure_path) }],
-    answer: choices[index]!,
-    answerType: "choice",
-    choices,
+    ...choiceOf(choices, index, where),
     meta: { split },
   };
 }

@@ -1,15 +1,16 @@
 /** Checks the rows of a data file against a schema; every mistake names the file and the row. */
 import type { z } from "zod";
 import { UserError } from "../core/errors.ts";
+import { problemOf } from "../core/issues.ts";
 import type { AnswerType, Example } from "../core/records.ts";
 
 /** One row, checked; `where` is "FILE:LINE" or "FILE, row N". */
 export function readRow<T>(schema: z.ZodType<T>, row: unknown, where: string): T {
   const checked = schema.safeParse(row);
   if (checked.success) return checked.data;
-  const issue = checked.error.issues[0]!;
-  const field = issue.path.length > 0 ? `field "${issue.path.join(".")}": ` : "";
-  throw new UserError(`${where}: ${field}${issue.message}`);
+  const { path, message } = problemOf(checked.error.issues[0]!);
+  const field = path.length > 0 ? `field "${path.join(".")}": ` : "";
+  throw new UserError(`${where}: ${field}${message}`);
 }
 
 /** The rows of a JSON list; throws UserError when the file holds anything else. */
@@ -23,6 +24,38 @@ export function cellText(value: string | number | boolean, field: string, where:
   const text = typeof value === "boolean" ? (value ? "yes" : "no") : String(value).trim();
   if (text === "") throw new UserError(`${where}: the ${field} is empty`);
   return text;
+}
+
+/**
+ * A choice question's part of an example: its options and which of them is right, by index from here on. Throws UserError
+ * where two options are the same text, since no answer could tell them apart.
+ */
+export function choiceOf(choices: readonly string[], answerIndex: number, where: string) {
+  const seen = new Map<string, number>();
+  for (const [i, choice] of choices.entries()) {
+    const text = choice
+      .normalize("NFC")
+      .replace(/\p{Cf}/gu, "")
+      .replace(/\s+/g, " ")
+      .trim();
+    const before = seen.get(text);
+    if (before !== undefined) {
+      const [first, second] = [before, i].map((index) => String.fromCharCode(65 + index));
+      throw new UserError(`${where}: options ${first} and ${second} are both "${choice}": change or remove one`);
+    }
+    seen.set(text, i);
+  }
+  return { answer: choices[answerIndex]!, answerType: "choice", choices, answerIndex } as const;
+}
+
+/** The index of the option that a cell names: by its text, case aside if need be, else by its letter; -1 for none or several. */
+export function writtenOption(written: string, choices: readonly string[]): number {
+  const lower = written.toLowerCase();
+  const exact = choices.flatMap((choice, i) => (choice === written ? [i] : []));
+  const same = exact.length > 0 ? exact : choices.flatMap((choice, i) => (choice.toLowerCase() === lower ? [i] : []));
+  if (same.length > 0) return same.length === 1 ? same[0]! : -1;
+  const letter = /^[a-z]$/.test(lower) ? lower.charCodeAt(0) - 97 : -1;
+  return letter < choices.length ? letter : -1;
 }
 
 /** "CLOSED", "Closed " and "closed" are closed; "OPEN" is open; anything else is the user's mistake. */

@@ -44,7 +44,7 @@ export interface StepBench {
   /** Processor time of a step, all threads together: what a busy machine changes least. */
   readonly cpu_seconds: readonly number[];
   readonly max_rss_gb: number;
-  /** What was foretold of it, from the model's configuration and the longest prompt. */
+  /** Its estimate, from the model's configuration and the longest prompt. */
   readonly planned_gb: number;
   /** Completion tokens per second of sampling, median over the steps. */
   readonly tokens_per_second: number;

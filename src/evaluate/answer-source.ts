@@ -4,6 +4,7 @@ import type { AnswerStyle } from "../answers/tags.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import type { Policy } from "../engine/engine.ts";
+import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
 import type { Prediction } from "./answers.ts";
 import type { Decoding } from "./conditions.ts";
 
@@ -16,8 +17,8 @@ export interface Wanted {
 export interface AnswerListener {
   /** An answer is there. */
   onAnswer(index: number, generation: number, prediction: Prediction): void;
-  /** No answer is to be had; the reason is the same for failures of one kind. */
-  onFailure(index: number, generation: number, reason: string): void;
+  /** No answer is to be had; the reason is the same for failures of one kind, the detail is the server's own. */
+  onFailure(index: number, generation: number, reason: string, detail?: string | null): void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -72,7 +73,8 @@ export function policySource(
           const index = asked[place]!;
           const imageTokens = prompts[place]!.tokenIds.filter((id) => id === processor.imageTokenId).length;
           for (const generation of wantedOf.get(index) ?? []) {
-            const { text, tokenIds, finishReason } = completions[generation]!;
+            const { text, tokenIds, logProbs, finishReason } = completions[generation]!;
+            requireFiniteLogProbs(logProbs, `question "${examples[index]!.id}"`);
             onAnswer(index, generation, { text, tokens: tokenIds.length, finishReason, imageTokens });
           }
         }

@@ -12,6 +12,8 @@ export interface Prediction {
   readonly imageTokens?: number;
   /** Why there is no answer: the text is empty. */
   readonly error?: string;
+  /** What the server itself said of it, where it did. */
+  readonly errorDetail?: string;
 }
 
 /** One or more predictions for each example, in the examples' order, and the form they were asked for. */
@@ -21,5 +23,5 @@ export interface Answers {
   readonly thinkOpened: boolean;
 }
 
-/** Answers that a model's stand beside, by baseline name. */
+/** Answers of baselines, by their names. */
 export type BaselineAnswers = Readonly<Record<string, Answers>>;

@@ -1,5 +1,5 @@
-/** What the training set alone would answer: results stand beside these. */
-import { optionLetter, referenceOption } from "../answers/choice.ts";
+/** What the training set alone would answer: the reference for every result. */
+import { optionLetter, referenceOption, rightOption } from "../answers/choice.ts";
 import { normalise } from "../answers/normalise.ts";
 import type { Example } from "../core/records.ts";
 import type { BaselineAnswers } from "./answers.ts";
@@ -62,8 +62,8 @@ export function trainBaselines(train: readonly Example[]): Baselines {
 /** How often each position held the right option. */
 export function rightPositions(train: readonly Example[]): Tally {
   const positions: Tally = new Map();
-  for (const { answerType, answer, choices } of train) {
-    if (answerType === "choice") add(positions, String(referenceOption(answer, choices)));
+  for (const example of train) {
+    if (example.answerType === "choice") add(positions, String(rightOption(example)));
   }
   return positions;
 }

@@ -1,14 +1,20 @@
 /** Bootstrap intervals over subjects, never over rows: rows of one image are not independent. */
+import { meanOf } from "../core/mean.ts";
 import { randomKey, uint32 } from "../core/random.ts";
 import type { Interval } from "../runs/statistics-records.ts";
 
 export type { Interval } from "../runs/statistics-records.ts";
 
+/** How many resamples are drawn by default, and for what; a report, which has many intervals, draws half as many. */
+export const RESAMPLES = { evaluation: 2000, study: 4000, report: 1000 } as const;
+
+/** The defaults of an evaluation's intervals, as its results say them. */
+export const bootstrapDefaults = { resamples: RESAMPLES.evaluation, seed: 0, level: 0.95 } as const;
+
+/** Absent keys: `bootstrapDefaults`. */
 export interface BootstrapOptions {
-  /** 2,000 unless said otherwise. */
   readonly resamples?: number;
   readonly seed?: number;
-  /** 0.95 unless said otherwise. */
   readonly level?: number;
 }
 
@@ -22,7 +28,7 @@ export function bootstrapMeans(
   subjects: readonly string[],
   options: BootstrapOptions = {},
 ): readonly Interval[] {
-  const { resamples = 2000, seed = 0, level = 0.95 } = options;
+  const { resamples, seed, level } = { ...bootstrapDefaults, ...options };
   const n = subjects.length;
   for (const { length } of columns) {
     if (length !== n || n === 0) throw new Error(`internal: bootstrapMeans: ${length} values for ${n} subjects`);
@@ -45,7 +51,7 @@ export function bootstrapMeans(
   const tail = (1 - level) / 2;
   return columns.map((values, c) => {
     const sorted = means[c]!.sort();
-    const estimate = values.reduce((sum, value) => sum + value, 0) / n;
+    const estimate = meanOf(values);
     return { estimate, low: quantile(sorted, tail), high: quantile(sorted, 1 - tail), n, subjects: counts.length };
   });
 }
@@ -84,7 +90,7 @@ export function bootstrapStatistic(
   statistic: (times: Float64Array) => number,
   options: BootstrapOptions = {},
 ): Interval | null {
-  const { resamples = 2000, seed = 0, level = 0.95 } = options;
+  const { resamples, seed, level } = { ...bootstrapDefaults, ...options };
   const n = subjects.length;
   const names = [...new Set(subjects)];
   const place = new Map(names.map((name, i) => [name, i] as const));

@@ -14,6 +14,12 @@ export interface CollectOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+interface Failure {
+  readonly id: string;
+  readonly reason: string;
+  readonly detail: string | null;
+}
+
 /** All answers to all examples. Rejects with RunError, which counts the reasons, where some are not to be had. */
 export async function collectAnswers(
   source: AnswerSource,
@@ -26,7 +32,7 @@ export async function collectAnswers(
   });
   const left = predictions.map((given) => given.filter((prediction) => prediction === undefined).length);
   let done = left.filter((count) => count === 0).length;
-  const failures: { readonly id: string; readonly reason: string }[] = [];
+  const failures: Failure[] = [];
   const settle = (index: number, generation: number, prediction: Prediction) => {
     predictions[index]![generation] = prediction;
     left[index]!--;
@@ -43,9 +49,10 @@ export async function collectAnswers(
         partial?.append(examples[index]!.id, generation, prediction);
         settle(index, generation, prediction);
       },
-      onFailure(index, generation, reason) {
-        failures.push({ id: examples[index]!.id, reason });
-        settle(index, generation, { text: "", error: reason });
+      onFailure(index, generation, reason, detail = null) {
+        failures.push({ id: examples[index]!.id, reason, detail });
+        const own = detail === null ? {} : { errorDetail: detail };
+        settle(index, generation, { text: "", error: reason, ...own });
       },
       signal,
     });
@@ -54,7 +61,10 @@ export async function collectAnswers(
     throw new RunError(`${messageOf(error)}${kept(partial, predictions)}`, { cause: error });
   }
   if (failures.length > 0 && unanswered === "stop") {
-    const counts = [...countBy(failures.map(({ reason }) => reason))].map(([reason, n]) => `${n} × ${reason}`);
+    const counts = [...countBy(failures.map(({ reason }) => reason))].map(([reason, n]) => {
+      const said = failures.find((failure) => failure.reason === reason && failure.detail !== null)?.detail;
+      return `${n} × ${reason}${said == null ? "" : ` (${said})`}`;
+    });
     throw new RunError(
       `${failures.length} of ${examples.length * generations} answers are not to be had (${counts.join("; ")}; first "${failures[0]!.id}")` +
         `${kept(partial, predictions)}; --count-unanswered scores them as wrong`,

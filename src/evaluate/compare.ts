@@ -1,7 +1,7 @@
 /** Several evaluations of the same questions, each compared with the first, question by question. */
 import * as z from "zod";
 import { UserError } from "../core/errors.ts";
-import { bootstrapMean, type Interval, pairedBootstrap } from "./bootstrap.ts";
+import { bootstrapDefaults, bootstrapMean, type Interval, pairedBootstrap } from "./bootstrap.ts";
 import {
   CONDITIONS,
   type ConditionDifference,
@@ -73,7 +73,7 @@ export function compareEvaluations(
   arms: readonly ComparedRun[],
   o: { readonly allow?: readonly ConditionName[]; readonly resamples?: number } = {},
 ): Comparison {
-  const { allow = [], resamples = 2000 } = o;
+  const { allow = [], resamples = bootstrapDefaults.resamples } = o;
   const [reference, ...others] = arms;
   if (reference === undefined || others.length === 0) throw new UserError("viva compare needs two evaluations or more");
   const differences = others.flatMap((arm) => checkedDifferences(reference, arm, allow));
@@ -116,7 +116,7 @@ export function compareEvaluations(
     arms: others.map(({ label }) => label),
     conditions: reference.conditions,
     allowed_differences: differences,
-    bootstrap: { resamples, seed: 0, level: 0.95 },
+    bootstrap: { ...bootstrapDefaults, resamples },
     subsets,
   });
 }

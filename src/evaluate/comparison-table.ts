@@ -1,7 +1,8 @@
 /** A comparison as aligned tables for a terminal. */
+import { percent, points } from "../core/percent.ts";
+import { alignColumns } from "../core/text-table.ts";
 import type { Interval } from "./bootstrap.ts";
 import type { ComparedSubset, Comparison } from "./compare.ts";
-import { alignColumns, percent } from "./table.ts";
 
 /** One table per arm: a row for each subset of the questions, with the difference from the reference and what it says. */
 export function formatComparison(comparison: Comparison): string {
@@ -10,7 +11,7 @@ export function formatComparison(comparison: Comparison): string {
   const tables = arms.flatMap((arm, i) => [
     "",
     `${arm} less ${reference}`,
-    ...alignColumns([header, ...rows(subsets, i)]),
+    ...alignColumns([header, ...rows(subsets, i)], 1),
   ]);
   const notes = allowed.map(({ arm, condition, what }) => `not the same: ${condition} of ${arm} (${what})`);
   return [
@@ -44,7 +45,7 @@ function rows(subsets: readonly ComparedSubset[], i: number): readonly (readonly
   return subsets.map(({ stratum, value, n, reference_accuracy, arms }) => {
     const arm = arms[i]!;
     const { difference, verdict, won, lost, mcnemar_p, holm_p, detectable_difference: least } = arm;
-    const metric = (one: typeof arm.token_f1) => `${signed(one.difference.estimate)} ${marks[one.verdict]}`;
+    const metric = (one: typeof arm.token_f1) => `${points(one.difference.estimate)} ${marks[one.verdict]}`;
     return [
       stratum === "overall" || stratum === "answer_type" ? value : `${stratum} ${value}`,
       String(n),
@@ -76,12 +77,7 @@ function sentence(arm: string, reference: string, overall: ComparedSubset, i: nu
 }
 
 function withBounds({ estimate, low, high }: Interval): string {
-  return `${signed(estimate)} [${signed(low)}, ${signed(high)}]`;
-}
-
-function signed(share: number): string {
-  const text = percent(share);
-  return share > 0 && text !== "0.0" ? `+${text}` : text.replace(/^-(0\.0)$/, "$1");
+  return `${points(estimate)} [${points(low)}, ${points(high)}]`;
 }
 
 function pText(p: number): string {

@@ -1,6 +1,7 @@
 /** Means over questions answered by several trained models: subjects and seeds are both drawn anew, for both are a sample. */
+import { meanOf } from "../core/mean.ts";
 import { randomKey, uint32 } from "../core/random.ts";
-import { type BootstrapOptions, draw, type Interval, quantile } from "./bootstrap.ts";
+import { type BootstrapOptions, bootstrapDefaults, draw, type Interval, quantile, RESAMPLES } from "./bootstrap.ts";
 
 /** A value with the subject it is about and the seed of the model it comes from. */
 export interface CrossedValue {
@@ -25,7 +26,7 @@ export function crossedBootstrap(
   options: BootstrapOptions = {},
 ): CrossedInterval | null {
   if (values.length === 0) return null;
-  const { resamples = 4000, seed = 0, level = 0.95 } = options;
+  const { resamples, seed, level } = { ...bootstrapDefaults, resamples: RESAMPLES.study, ...options };
   const subjects = indexOf(values.map(({ subject }) => subject));
   const seeds = indexOf(values.map((value) => value.seed));
   const sums = new Float64Array(subjects.size * seeds.size); // [subjects, seeds]
@@ -57,7 +58,7 @@ export function crossedBootstrap(
   const below = (sorted.filter((mean) => mean <= 0).length + 1) / (sorted.length + 1);
   const above = (sorted.filter((mean) => mean >= 0).length + 1) / (sorted.length + 1);
   return {
-    estimate: values.reduce((total, { value }) => total + value, 0) / values.length,
+    estimate: meanOf(values.map(({ value }) => value)),
     low: quantile(sorted, tail),
     high: quantile(sorted, 1 - tail),
     n: values.length,

@@ -1,5 +1,6 @@
 /** Answers from a model behind a chat endpoint: a bounded number of requests under way, each answer handed over as it comes. */
 import { type PromptStyle, questionMessages } from "../answers/prompts.ts";
+import { withoutSpecialTokens } from "../answers/special-tokens.ts";
 import { UserError } from "../core/errors.ts";
 import { randomKey, uint32 } from "../core/random.ts";
 import type { Example } from "../core/records.ts";
@@ -10,8 +11,8 @@ import type { AnswerSource, Decoding } from "./index.ts";
 const FAILURES_IN_A_ROW = 20;
 
 /**
- * Each answer is a request of its own, drawn answers with a seed that depends on example and number alone; whether the same
- * seed gives the same answer is the server's affair. Throws UserError for a prompt that no chat endpoint takes.
+ * Each answer is a request of its own, sampled answers with a seed that depends on example and number alone; viva
+ * cannot guarantee that a server honours the seed. Throws UserError for a prompt that no chat endpoint takes.
  */
 export function endpointSource(
   client: ChatClient,
@@ -46,7 +47,7 @@ export function endpointSource(
             inARow = 0;
           } catch (error) {
             if (!(error instanceof EndpointError) || error.hopeless || ++inARow >= FAILURES_IN_A_ROW) throw error;
-            onFailure(index, generation, error.reason);
+            onFailure(index, generation, error.reason, error.detail);
           }
         }
       };
@@ -76,7 +77,7 @@ function samplingOf(decoding: Decoding, { id }: Example, generation: number) {
 
 function predictionOf({ text, tokens, finishReason }: ChatReply) {
   return {
-    text,
+    text: withoutSpecialTokens(text),
     ...(tokens === null ? {} : { tokens }),
     ...(finishReason === null ? {} : { finishReason }),
   };

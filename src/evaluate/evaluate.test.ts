@@ -45,6 +45,30 @@ describe("trainBaselines", () => {
 });
 
 describe("scoreItems and summarise", () => {
+  it("count no completion as well formed and unreadable at once", () => {
+    const texts = ["<answer>yes</answer>", "<answer></answer>", "<answer>perhaps</answer>", "yes"];
+    const examples = texts.map((_, i) => example(String(i), "?", "yes", { answerType: "closed" }));
+    const items = scoreItems(examples, texts, { style: "answer_only" });
+    expect(items.map(({ format, parse_failure }) => [format, parse_failure])).toEqual([
+      [true, false],
+      [false, true],
+      [false, true],
+      [false, true],
+    ]);
+  });
+
+  it("call an answer exact by the option's index", () => {
+    const more = { answerType: "choice", choices: ["3", "three"], answerIndex: 1 } as const;
+    const examples = ["B", "three", "A", "B."].map((_, i) => example(String(i), "?", "three", more));
+    const items = scoreItems(examples, ["B", "three", "A", "3."], { style: "plain" });
+    expect(items.map(({ strict, exact_match }) => [strict, exact_match])).toEqual([
+      [1, 1],
+      [1, 1],
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+
   const examples = [
     example("a", "Is it clear?", "yes", { meta: { organ: "lung" }, subjectId: "s1" }),
     example("b", "Is it clear?", "no", { meta: { organ: "lung" }, subjectId: "s1" }),

@@ -19,7 +19,7 @@ import { type EvalSummary, type OverlapSummary, summarise } from "./summary.ts";
 
 /** What is known of answers, whoever gave them. */
 export interface ScoringOptions {
-  /** "viva" unless said otherwise. */
+  /** "viva" by default. */
   readonly protocol?: ProtocolName;
   /** Names the checkpoint, or the file of answers, in every item. */
   readonly checkpoint: string;
@@ -39,7 +39,7 @@ export interface AnsweringOptions extends CollectOptions {
   readonly processor: Processor;
   readonly prompt: PromptStyle;
   readonly maxCompletionLength: number;
-  /** The likeliest answer unless said otherwise. */
+  /** Greedy by default. */
   readonly decoding?: Decoding;
 }
 

@@ -42,6 +42,17 @@ describe("readPredictions", () => {
     expect(predictions.map(([first]) => first!.text)).toEqual(["Yes", "lung", "B"]);
   });
 
+  it("leaves special tokens at the end of answers out", () => {
+    const ended = ["Yes<|im_end|>", "lung\n</s>", ["B", "<answer>A</answer><eos><eos>"]];
+    const file = write(...ended.map((prediction, i) => ({ example_id: "abc"[i], prediction })));
+    const { predictions } = readPredictions(file, examples, "plain");
+    expect(predictions.map((all) => all.map(({ text }) => text))).toEqual([
+      ["Yes"],
+      ["lung\n"],
+      ["B", "<answer>A</answer>"],
+    ]);
+  });
+
   it.each<[string, readonly unknown[], RegExp]>([
     ["no JSON", ["{"], /predictions.jsonl:1: not a JSON object/],
     ["no text", [{ example_id: "a", prediction: 1 }], /:1: field "prediction": .*a row is/],

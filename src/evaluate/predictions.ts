@@ -1,11 +1,13 @@
 /** Reads answers given elsewhere: JSONL rows {example_id, prediction}, where a prediction may be a list of answers. */
 import * as z from "zod";
+import { withoutSpecialTokens } from "../answers/special-tokens.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
-import { messageOf, UserError } from "../core/errors.ts";
+import { UserError } from "../core/errors.ts";
+import { problemOf } from "../core/issues.ts";
 import type { Example } from "../core/records.ts";
 import { didYouMean } from "../core/suggest.ts";
 import { requireKnownFields } from "../data/index.ts";
-import { hiddenFault, readText } from "../io/files.ts";
+import { readJsonLines } from "../io/json-lines.ts";
 import type { Answers } from "./answers.ts";
 
 const rowSchema = z.looseObject({
@@ -18,17 +20,16 @@ const rowSchema = z.looseObject({
 });
 
 /**
- * The answers of a file, in the examples' order; every example needs its row, and every row its example, once. Files that
- * `viva eval --out` wrote can be read as well: their summaries are passed over, of several protocols one is read.
+ * The answers of a file, in the examples' order; every example needs its row, and every row its example, once. Special
+ * tokens at the end of an answer are left out. Files that `viva eval --out` wrote can be read as well: their summaries are
+ * skipped, of several protocols one is read.
  */
 export function readPredictions(file: string, examples: readonly Example[], style: AnswerStyle): Answers {
   const known = new Set(examples.map(({ id }) => id));
   const byId = new Map<string, readonly string[]>();
   let protocol: string | undefined;
-  for (const [i, line] of readLines(file).entries()) {
-    if (line.trim() === "") continue;
-    const where = `${file}:${i + 1}`;
-    const row = readLine(line, where);
+  for (const { value, where } of readJsonLines(file, "predictions")) {
+    const row = readLine(value, where);
     if (row === null) continue;
     protocol ??= row.protocol;
     if (row.protocol !== protocol) continue;
@@ -45,34 +46,20 @@ export function readPredictions(file: string, examples: readonly Example[], styl
         "an empty text stands for no answer",
     );
   }
-  const predictions = examples.map(({ id }) => byId.get(id)!.map((text) => ({ text })));
+  const predictions = examples.map(({ id }) => byId.get(id)!.map((text) => ({ text: withoutSpecialTokens(text) })));
   return { predictions, style, thinkOpened: false };
 }
 
-function readLines(file: string): readonly string[] {
-  return readText(file, "predictions")
-    .replace(/^\ufeff/, "")
-    .split("\n");
-}
-
 /** Null for a line of another kind, such as a summary. */
-function readLine(line: string, where: string): z.output<typeof rowSchema> | null {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch (cause) {
-    throw new UserError(`${where}: not a JSON object: ${messageOf(cause)}`, { cause });
-  }
-  const kind = (json as { readonly kind?: unknown } | null)?.kind;
+function readLine(value: unknown, where: string): z.output<typeof rowSchema> | null {
+  const kind = (value as { readonly kind?: unknown } | null)?.kind;
   if (kind !== undefined && kind !== "item") return null;
-  const fault = hiddenFault(line);
-  if (fault !== null) throw new UserError(`${where}: ${fault}`);
-  requireKnownFields(json, Object.keys(rowSchema.shape), where);
-  const row = rowSchema.safeParse(json);
+  requireKnownFields(value, Object.keys(rowSchema.shape), where);
+  const row = rowSchema.safeParse(value);
   if (row.success) return row.data;
-  const issue = row.error.issues[0]!;
-  const field = issue.path.length > 0 ? `field "${issue.path.join(".")}": ` : "";
-  throw new UserError(`${where}: ${field}${issue.message}; a row is {"example_id": "…", "prediction": "…"}`);
+  const { path, message } = problemOf(row.error.issues[0]!);
+  const field = path.length > 0 ? `field "${path.join(".")}": ` : "";
+  throw new UserError(`${where}: ${field}${message}; a row is {"example_id": "…", "prediction": "…"}`);
 }
 
 function unknownExample(where: string, id: string, examples: readonly Example[]): UserError {

@@ -1,5 +1,6 @@
 /** The results of an evaluation as one JSON object, with its schema: the file that other programs read. */
 import * as z from "zod";
+import { bootstrapDefaults } from "./bootstrap.ts";
 import type { EvalSummary } from "./summary.ts";
 
 export const share = z.number().min(0).max(1);
@@ -123,8 +124,12 @@ export function evaluationResults(
   about: Pick<EvaluationResults, "data" | "subject" | "prompt">,
   summaries: readonly EvalSummary[],
 ): EvaluationResults {
-  const bootstrap = { resamples: 2000, seed: 0, level: 0.95 };
-  return resultsSchema.parse({ schema: "viva.evaluation/1", ...about, bootstrap, protocols: summaries });
+  return resultsSchema.parse({
+    schema: "viva.evaluation/1",
+    ...about,
+    bootstrap: bootstrapDefaults,
+    protocols: summaries,
+  });
 }
 
 /** JSON Schema (draft 2020-12) of the results file. */

@@ -14,6 +14,7 @@ import type {
   Stratum,
   StratumRow,
 } from "../runs/statistics-records.ts";
+import { RESAMPLES } from "./bootstrap.ts";
 import { bootstrapMean, type EvalItem, paired } from "./index.ts";
 
 /** The part of an evaluated question that statistics need. */
@@ -27,8 +28,7 @@ export interface MilestoneItems extends Milestone {
   readonly items: readonly ScoredItem[];
 }
 
-/** Half of what bootstrapMean draws unless told: a report has many intervals. */
-const options = { resamples: 1000 };
+const options = { resamples: RESAMPLES.report };
 const mostFlips = 40;
 /** A stratum of more values, such as a file name, is no break-down. */
 const mostValues = 16;

@@ -1,8 +1,8 @@
 /** Several answers to each question: the chance that one of k is right, and whether the most frequent of k is. */
+import { answerKey } from "../answers/answer-key.ts";
 import { normalise } from "../answers/normalise.ts";
-import type { AnswerStyle } from "../answers/tags.ts";
 import type { Example } from "../core/records.ts";
-import type { Prediction } from "./answers.ts";
+import type { Answers } from "./answers.ts";
 import { bootstrapMeans, type Interval } from "./bootstrap.ts";
 import { majorityIndex, passAtK } from "./metrics.ts";
 import { type ProtocolName, protocols } from "./protocols/index.ts";
@@ -17,18 +17,18 @@ export interface SampledSummary {
 /** Null where questions were answered once. Questions may have more answers than the fewest; k goes up to the fewest. */
 export function summariseSampled(
   examples: readonly Example[],
-  answers: { readonly predictions: readonly (readonly Prediction[])[]; readonly style: AnswerStyle },
+  { predictions, style, thinkOpened }: Answers,
   protocol: ProtocolName,
 ): SampledSummary | null {
-  const { predictions, style } = answers;
   const generations = predictions.reduce((least, { length }) => Math.min(least, length), Number.POSITIVE_INFINITY);
   if (!Number.isFinite(generations) || generations < 2) return null;
   const verdicts = examples.map((example, i) =>
-    predictions[i]!.map(({ text }) => protocols[protocol].strict(example, text, style)),
+    predictions[i]!.map(({ text }) => protocols[protocol].strict(example, text, style, thinkOpened)),
   );
   const right = verdicts.map((row) => row.filter(({ correct }) => correct).length);
-  const votes = verdicts.map((row) =>
-    row.map(({ answer, parseFailure }) => (answer === null || parseFailure ? null : normalise(answer.text))),
+  const voteOf = (example: Example, text: string) => answerKey(example, text) ?? normalise(text);
+  const votes = verdicts.map((row, i) =>
+    row.map(({ answer, parseFailure }) => (answer === null || parseFailure ? null : voteOf(examples[i]!, answer.text))),
   );
   const ks = Array.from({ length: Math.ceil(Math.log2(generations)) }, (_, power) => 2 ** power).concat(generations);
   const columns = ks.flatMap((k) => [

@@ -1,5 +1,5 @@
 /** Scores predictions item by item: one line of evals.jsonl each, so that flips and paired tests need nothing else. */
-import { chosenOption } from "../answers/choice.ts";
+import { chosenOption, rightOption } from "../answers/choice.ts";
 import { normalisedTokens } from "../answers/normalise.ts";
 import { exactMatch, tokenF1 } from "../answers/open.ts";
 import type { ParsedAnswer } from "../answers/parse.ts";
@@ -39,16 +39,18 @@ export interface EvalItem {
   readonly rouge_l: number;
   /** No strictly parsed answer, or one that names nothing the question asks for. */
   readonly parse_failure: boolean;
-  /** The whole completion keeps to the style. */
+  /** The whole completion keeps to the style and its answer can be read. */
   readonly format: boolean;
   readonly tokens?: number;
   readonly finish_reason?: "stop" | "length";
   /** Why there is no answer. */
   readonly error?: string;
+  /** What the server itself said of it. */
+  readonly error_detail?: string;
 }
 
 export interface ScoreOptions {
-  /** "viva" unless said otherwise. */
+  /** "viva" by default. */
   readonly protocol?: ProtocolName;
   readonly style?: AnswerStyle;
   readonly thinkOpened?: boolean;
@@ -88,11 +90,11 @@ export function scoreBaselines(
 
 function scoreItem(
   example: Example,
-  { text, tokens, finishReason, error }: Prediction,
+  { text, tokens, finishReason, error, errorDetail }: Prediction,
   options: ScoreOptions,
 ): EvalItem {
   const { protocol = "viva", style = "think_answer", thinkOpened = false, checkpoint = "" } = options;
-  const strict = protocols[protocol].strict(example, text, style);
+  const strict = protocols[protocol].strict(example, text, style, thinkOpened);
   const answer = strict.answer === null ? null : answerText(example, strict.answer.text);
   const [given, wanted] = [normalisedTokens(answer ?? ""), normalisedTokens(example.answer)];
   return {
@@ -107,18 +109,25 @@ function scoreItem(
     prediction: text,
     parsed_answer: strict.answer,
     strict: strict.correct ? 1 : 0,
-    lenient: protocols[protocol].lenient(example, text, style).correct ? 1 : 0,
+    lenient: protocols[protocol].lenient(example, text, style, thinkOpened).correct ? 1 : 0,
     token_f1: answer === null ? 0 : tokenF1(answer, example.answer),
-    exact_match: answer !== null && exactMatch(answer, example.answer) ? 1 : 0,
+    exact_match: answer !== null && isExact(example, strict.answer!.text, answer) ? 1 : 0,
     recall: tokenRecall(given, wanted),
     bleu_1: bleu1(given, wanted),
     rouge_l: rougeL(given, wanted),
     parse_failure: strict.parseFailure,
-    format: followsStyle(text, style, thinkOpened),
+    format: !strict.parseFailure && followsStyle(text, style, thinkOpened),
     ...(tokens === undefined ? {} : { tokens }),
     ...(finishReason === undefined ? {} : { finish_reason: finishReason }),
     ...(error === undefined ? {} : { error }),
+    ...(errorDetail === undefined ? {} : { error_detail: errorDetail }),
   };
+}
+
+/** Options are told apart by their index: two of them may be the same words after normalisation. */
+function isExact(example: Example, answer: string, words: string): boolean {
+  const chosen = example.answerType === "choice" ? chosenOption(answer, example.choices) : null;
+  return chosen === null ? exactMatch(words, example.answer) : chosen.index === rightOption(example);
 }
 
 /** The answer in words: of a choice question the text of the option it names. */

@@ -1,4 +1,5 @@
 /** Tests and intervals with closed forms, and what difference a sample of this size can show. */
+import { meanOf } from "../core/mean.ts";
 import { bySubject } from "./bootstrap.ts";
 
 export interface McNemar {
@@ -57,7 +58,7 @@ export function holm(pValues: readonly number[]): readonly number[] {
  */
 export function clusteredStandardError(values: readonly number[], subjects: readonly string[]): number {
   const { sums, counts } = bySubject([values], subjects);
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const mean = meanOf(values);
   const squares = sums.reduce((sum, total, s) => sum + (total - mean * counts[s]!) ** 2, 0);
   return Math.sqrt((squares * counts.length) / (counts.length - 1)) / values.length;
 }

@@ -1,5 +1,6 @@
 /** Sums up scored items: accuracies with intervals over subjects, beside what baselines reach on the same items. */
 
+import { meanOf } from "../core/mean.ts";
 import type { Overlap } from "../data/index.ts";
 import { type BootstrapOptions, bootstrapMean, bootstrapMeans, type Interval } from "./bootstrap.ts";
 import type { Conditions } from "./conditions.ts";
@@ -93,7 +94,7 @@ export function breakdown(
   return values
     .map((value) => {
       const chosen = items.filter((item) => item.strata[stratum] === value);
-      return { value, accuracy: meanOf(chosen, (item) => item.strict, options) };
+      return { value, accuracy: metricMean(chosen, (item) => item.strict, options) };
     })
     .sort((a, b) => b.accuracy.n - a.accuracy.n);
 }
@@ -115,7 +116,7 @@ function summariseSubset(
   const { strict: accuracy, lenient, ...overlaps } = byMetric as Record<(typeof METRICS)[number], Interval>;
   const compared = baselines.map(([name], b) => {
     const difference = intervals[METRICS.length + b]!;
-    const accuracy = theirs[b]!.reduce((sum, value) => sum + value, 0) / items.length;
+    const accuracy = meanOf(theirs[b]!);
     return [name, { accuracy, ...paired(strict, theirs[b]!, subjects, difference) }] as const;
   });
   return {
@@ -139,7 +140,11 @@ function strictOf(items: readonly EvalItem[], strictById: ReadonlyMap<string, nu
   });
 }
 
-function meanOf(items: readonly EvalItem[], metric: (item: EvalItem) => number, options: BootstrapOptions): Interval {
+function metricMean(
+  items: readonly EvalItem[],
+  metric: (item: EvalItem) => number,
+  options: BootstrapOptions,
+): Interval {
   const subjects = items.map((item) => item.subject_id);
   return bootstrapMean(items.map(metric), subjects, options)!;
 }

@@ -1,4 +1,6 @@
 /** The summary of an evaluation as an aligned table for a terminal. */
+import { percent, points } from "../core/percent.ts";
+import { alignColumns } from "../core/text-table.ts";
 import { describeOverlap } from "../data/index.ts";
 import type { Interval } from "./bootstrap.ts";
 import { type EvalSummary, SUBSETS, type SubsetSummary } from "./summary.ts";
@@ -19,7 +21,7 @@ export function formatSummary(summary: EvalSummary): string {
       : "";
   return [
     title,
-    ...alignColumns([header, ...rows]),
+    ...alignColumns([header, ...rows], 1),
     ...textMetrics(summary),
     ...sampledLines(summary),
     ...factLines(summary),
@@ -80,8 +82,7 @@ function cells(found: SubsetSummary, names: readonly string[]): string[] {
   const baselines = names.map((name) => {
     const { accuracy, difference, verdict } = found.baselines[name]!;
     const mark = { better: "+", worse: "-", open: "~" }[verdict];
-    const sign = difference.estimate >= 0 ? "+" : "";
-    return `${percent(accuracy)} (${sign}${percent(difference.estimate)} ${mark})`;
+    return `${percent(accuracy)} (${points(difference.estimate)} ${mark})`;
   });
   return [
     String(found.n),
@@ -95,16 +96,4 @@ function cells(found: SubsetSummary, names: readonly string[]): string[] {
 
 function bounds({ low, high }: Interval): string {
   return `[${percent(low)}, ${percent(high)}]`;
-}
-
-/** A share in per cent with one digit. */
-export function percent(share: number): string {
-  return (100 * share).toFixed(1);
-}
-
-/** Rows as lines: the first column to the left, the others to the right. */
-export function alignColumns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  const pad = (cell: string, i: number) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!));
-  return rows.map((row) => row.map(pad).join("  ").trimEnd());
 }

@@ -8,13 +8,13 @@ import { UserError } from "../core/errors.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import type { NamedTensor } from "../io/safetensors.ts";
 import { saveWeights } from "../io/weights.ts";
-import { type AdapterConfig, openAdapter, writeAdapterConfig } from "../models/adapter-files.ts";
-import { copyCompanions, isCompanion } from "../models/companions.ts";
+import { type AdapterConfig, openAdapter, readAdapter, writeAdapterConfig } from "../models/adapter-files.ts";
+import { companionFolder, copyCompanions, isCompanion } from "../models/companions.ts";
 import { openModel } from "../models/index.ts";
 import { withLora } from "../models/lora.ts";
 import { mergedWeights, plainWeights } from "../models/merge.ts";
 import { openStoredWeights } from "../models/stored-weights.ts";
-import { adapterOf, modelFolder, runOf } from "../session/checkpoint.ts";
+import { adapterOf, modelFolder, runOf } from "../session/model-folder.ts";
 import type { SourceOptions } from "../session/sources.ts";
 import { type BaseModel, baseModel, modelCard, type RunFacts, runFacts } from "./model-card.ts";
 
@@ -28,6 +28,8 @@ export interface ExportOptions extends SourceOptions {
   readonly step?: number;
   /** The base model's name on the Hub, for the card and the adapter's configuration; else what its folder tells. */
   readonly baseModel?: string;
+  /** What the card calls data of one's own; else its folder's name. */
+  readonly dataName?: string;
   /** Replaces an earlier export. */
   readonly overwrite: boolean;
 }
@@ -74,7 +76,10 @@ export async function exportCheckpoint(path: string, o: ExportOptions): Promise<
       mkdirSync(target, { recursive: true });
       if (part === "adapter") writeAdapterPart(target, source);
       else writeMergedPart(target, source, o);
-      writeFileAtomic(join(target, "README.md"), modelCard({ ...source, what: part, name: basename(out) }));
+      writeFileAtomic(
+        join(target, "README.md"),
+        modelCard({ ...source, what: part, name: basename(out), dataName: o.dataName ?? null }),
+      );
     }
     replaceFolder(draft, out);
   } finally {
@@ -86,7 +91,7 @@ export async function exportCheckpoint(path: string, o: ExportOptions): Promise<
 /** The adapter as it is, checked against its model and naming it as others can find it. */
 function writeAdapterPart(target: string, { folder, adapter, base }: Source): void {
   const adapted = withLora(openModel(adapter!.base), adapter!);
-  openAdapter(adapted, folder).close();
+  readAdapter(adapted, folder); // every number is looked at, though the file is copied as it is
   copyFileSync(join(folder, "adapter_model.safetensors"), join(target, "adapter_model.safetensors"));
   writeAdapterConfig(adapted, target, { ...adapter!, base: base?.hubName ?? resolve(adapter!.base) });
   copyCompanions(companionFolder(folder, adapter!.base), target);
@@ -129,11 +134,6 @@ function withDtype(config: Readonly<Record<string, unknown>>, dtype: string): Re
     return [key, key.endsWith("_config") && value !== null ? set(value as Record<string, unknown>) : value] as const;
   });
   return { ...set(Object.fromEntries(parts)), torch_dtype: dtype };
-}
-
-/** A run's adapter folder has the tokenizer and processor files as training used them; one made elsewhere may not. */
-function companionFolder(folder: string, base: string): string {
-  return existsSync(join(folder, "tokenizer.json")) ? folder : base;
 }
 
 /** Nothing is overwritten but an earlier export, and that only when told; sources are never touched. */

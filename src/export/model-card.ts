@@ -2,9 +2,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, isAbsolute, join } from "node:path";
 import { parse, stringify } from "yaml";
+import { meanOf } from "../core/mean.ts";
+import { percent } from "../core/percent.ts";
 import { findDataset } from "../data/index.ts";
 import type { EvalSummary } from "../evaluate/index.ts";
-import { parseRepositoryId } from "../io/hub/index.ts";
+import { parseHubName } from "../io/hub/index.ts";
 import type { AdapterConfig } from "../models/adapter-files.ts";
 import { loadRecipe, resolvedYaml } from "../recipes/load.ts";
 import type { DatasetSpec, Recipe } from "../recipes/schema.ts";
@@ -36,12 +38,14 @@ export interface CardFacts {
   readonly adapter: AdapterConfig | null;
   readonly base: BaseModel | null;
   readonly run: RunFacts | null;
+  /** What data of one's own is called; null: by its folder. */
+  readonly dataName: string | null;
 }
 
 /** The base model by its folder, or the name that a recipe took from the Hub; `hubName` where the user knows it, else told from these. */
 export function baseModel(folder: string, hubName?: string): BaseModel {
   const cached = /models--([^/\\]+?)--([^/\\]+)[/\\]snapshots[/\\]/.exec(folder);
-  const named = existsSync(folder) ? null : (parseRepositoryId(folder)?.name ?? null);
+  const named = parseHubName(folder)?.name ?? null;
   const known = hubName ?? (cached === null ? named : `${cached[1]}/${cached[2]}`);
   return { name: known ?? basename(folder), hubName: known, licence: licenceOf(folder) };
 }
@@ -70,7 +74,8 @@ export function runFacts(run: string, folder: string): RunFacts {
 /** The whole README.md. */
 export function modelCard(facts: CardFacts): string {
   const parts = [frontMatter(facts), `# ${facts.name}`, introduction(facts), LIMITS];
-  if (facts.run !== null) parts.push(dataSection(facts.run), resultsSection(facts.run), trainingSection(facts.run));
+  if (facts.run !== null)
+    parts.push(dataSection(facts.run, facts.dataName), resultsSection(facts.run), trainingSection(facts.run));
   return `${parts.join("\n\n")}\n`;
 }
 
@@ -118,9 +123,13 @@ function course({ recipe, step }: RunFacts): string {
   return `${stages}${step === null ? "" : `; this is step ${step}`}`;
 }
 
-function dataSection({ recipe, notes }: RunFacts): string {
+function dataSection({ recipe, notes }: RunFacts, dataName: string | null): string {
   const line = (role: string, spec: DatasetSpec) => {
-    const { description, licence } = findDataset(spec.name);
+    const { description, licence, isOwn = false } = findDataset(spec.name);
+    if (isOwn) {
+      const name = dataName ?? (spec.path === null ? spec.name : basename(spec.path));
+      return `- ${role}: ${name}, split \`${spec.split}\`. Questions and images of those who trained the model; ask them for the licence.`;
+    }
     return `- ${role}: \`${spec.name}\`, split \`${spec.split}\`. ${description}. Licence: ${licence}.`;
   };
   const lines = [line("Trained on", recipe.data.train)];
@@ -134,7 +143,6 @@ function dataSection({ recipe, notes }: RunFacts): string {
 function resultsSection({ evaluations }: RunFacts): string {
   const last = evaluations.at(-1);
   if (last === undefined) return "## Results\n\nThe run has measured nothing up to this checkpoint.";
-  const percent = (share: number) => (100 * share).toFixed(1);
   const subsets = Object.entries(last.subsets);
   const names = Object.keys(last.subsets.overall?.baselines ?? {});
   const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
@@ -176,7 +184,7 @@ function trainingSection({ recipe, metrics }: RunFacts): string {
     const values = own.map((line) => line[key]).filter((value) => typeof value === "number");
     if (values.length === 0) return [];
     const fifth = Math.max(1, Math.floor(values.length / 5));
-    const mean = (part: readonly number[]) => (part.reduce((sum, x) => sum + x, 0) / part.length).toFixed(3);
+    const mean = (part: readonly number[]) => meanOf(part).toFixed(3);
     return [
       `- ${kind}: ${values.length} steps, ${key} ${mean(values.slice(0, fifth))} in the first fifth, ${mean(values.slice(-fifth))} in the last`,
     ];
@@ -205,7 +213,7 @@ function withoutFolders<T>(value: T): T {
 
 /** A data set's name on the Hub: the one it was read from, else the one it is known to have. */
 function hubNameOf({ name, path }: DatasetSpec): string | null {
-  const taken = path === null || existsSync(path) ? null : parseRepositoryId(path);
+  const taken = path === null ? null : parseHubName(path);
   return taken?.name ?? findDataset(name).hubName ?? null;
 }
 

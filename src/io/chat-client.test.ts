@@ -168,6 +168,92 @@ describe("the chat client", () => {
     expect(await sharp(png).metadata()).toMatchObject({ width: 10, height: 5 });
   });
 
+  it("calls the limit on tokens as the server wants it", async () => {
+    const body = await client("http://127.0.0.1:9/v1", { maxTokensField: "max_completion_tokens" }).endpoint.body(
+      ask("?"),
+      { maxTokens: 7, temperature: 0 },
+    );
+    expect(JSON.parse(body)).toMatchObject({ max_completion_tokens: 7 });
+    expect(JSON.parse(body)).not.toHaveProperty("max_tokens");
+  });
+
+  it.each<[string, object, string | null, string]>([
+    ["stop", { content: null, reasoning: "so: no" }, "stop", ""],
+    ["length", { content: null, reasoning_content: "The film" }, "length", ""],
+    ["a refusal", { content: null, refusal: "I cannot." }, "stop", ""],
+    ["a tool's call", { content: null, tool_calls: [{ id: "1" }] }, "tool_calls", ""],
+    ["a filter", {}, "content_filter", ""],
+    [
+      "text parts",
+      {
+        content: [
+          { type: "text", text: "n" },
+          { type: "text", text: "o" },
+        ],
+      },
+      "stop",
+      "no",
+    ],
+    [
+      "a thought and a text",
+      {
+        content: [
+          { type: "thinking", thinking: "yes?" },
+          { type: "text", text: "no" },
+        ],
+      },
+      null,
+      "no",
+    ],
+    ["parts without a text", { content: [{ type: "thinking", thinking: "yes?" }] }, "length", ""],
+  ])("takes a reply that ended for an answer, asked once: %s", async (_, message, finish_reason, text) => {
+    const { baseUrl, requests } = await serve((__, response) => {
+      response.end(JSON.stringify({ choices: [{ message: { role: "assistant", ...message }, finish_reason }] }));
+    });
+    const { endpoint } = client(baseUrl);
+    expect(await endpoint.send("{}")).toMatchObject({ text });
+    expect(requests).toHaveLength(1);
+  });
+
+  it("asks again where nothing says that the reply has ended", async () => {
+    const { baseUrl, requests } = await serve((_, response) => {
+      response.end(JSON.stringify({ choices: [{ message: { content: null }, finish_reason: null }] }));
+    });
+    await expect(client(baseUrl, { maxRetries: 1 }).endpoint.send("{}")).rejects.toThrow(/no chat completion/);
+    expect(requests).toHaveLength(2);
+  });
+
+  it.each<[string, number, object, string, number]>([
+    [
+      "OpenAI's",
+      400,
+      { error: { message: "Use max_completion_tokens instead." } },
+      "Use max_completion_tokens instead.",
+      1,
+    ],
+    [
+      "FastAPI's",
+      422,
+      { detail: [{ loc: ["body", "top_k"], msg: "extra" }] },
+      '[{"loc":["body","top_k"],"msg":"extra"}]',
+      1,
+    ],
+    ["an older vLLM's", 400, { object: "error", message: "context of 4096 tokens" }, "context of 4096 tokens", 1],
+    ["a text", 400, { error: "no images here" }, "no images here", 1],
+    ["one inside a 200", 200, { error: { message: "context exceeded", code: 400 } }, "context exceeded", 1],
+    ["one for later inside a 200", 200, { error: { message: "busy", code: "503" } }, "busy", 3],
+  ])("shows the server's own reason: %s", async (_, status, body, detail, attempts) => {
+    const { baseUrl, requests } = await serve((__, response) => {
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    });
+    const error = await client(baseUrl, { maxRetries: 2 })
+      .endpoint.send("{}")
+      .catch((thrown: unknown) => thrown as EndpointError);
+    expect(error).toMatchObject({ detail });
+    expect((error as EndpointError).message).toContain(detail);
+    expect(requests).toHaveLength(attempts);
+  });
+
   it("tells failures that every request would share from those of one question", async () => {
     const failure = async (answer: (response: ServerResponse) => void) => {
       const { baseUrl } = await serve((_, response) => answer(response));
@@ -177,7 +263,7 @@ describe("the chat client", () => {
     expect(await failure((response) => void response.writeHead(401).end("no"))).toMatchObject({ hopeless: true });
     expect(await failure((response) => void response.writeHead(404).end())).toMatchObject({ hopeless: true });
     const tooLong = await failure((response) => void response.writeHead(400).end("context of 9,123 tokens"));
-    expect(tooLong).toMatchObject({ hopeless: false, reason: "answered 400" });
+    expect(tooLong).toMatchObject({ hopeless: false, reason: "answered 400", detail: "context of 9,123 tokens" });
     expect((tooLong as EndpointError).message).toContain("answered 400 context of 9,123 tokens");
     expect(await failure((response) => void response.socket!.destroy())).toMatchObject({ hopeless: false });
     const { baseUrl } = await serve(() => {});

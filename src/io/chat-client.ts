@@ -5,13 +5,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
 import type { ImageRef, Message } from "../core/records.ts";
+import { type ChatReply, errorCode, errorText, excerpt, jsonOf, replyOf } from "./chat-reply.ts";
 import { decodeImage, encodePng } from "./images.ts";
 import { fitPixels } from "./resize.ts";
 
 export interface ChatClientOptions {
   /** The address before /chat/completions. */
   readonly baseUrl: string;
-  /** How a message calls the address; "base_url" unless said otherwise. */
+  /** How a message calls the address; "base_url" by default. */
   readonly addressKey?: string;
   readonly model: string;
   /** Sent as a bearer token; null sends none. */
@@ -24,9 +25,17 @@ export interface ChatClientOptions {
   readonly maxConcurrency: number;
   /** Larger images are scaled down to this many pixels before they are sent; absent: sent as they are. */
   readonly maxPixels?: number;
+  /** What the server calls the limit on tokens; absent: max_tokens. */
+  readonly maxTokensField?: MaxTokensField;
   /** Waits between attempts, for tests; a timer otherwise. */
   readonly sleep?: (ms: number) => Promise<void>;
 }
+
+export type { ChatReply } from "./chat-reply.ts";
+
+/** max_tokens is known to most servers; OpenAI's newer models want max_completion_tokens. */
+export type MaxTokensField = (typeof maxTokensFields)[number];
+export const maxTokensFields = ["max_tokens", "max_completion_tokens"] as const;
 
 /** How a completion is drawn; what is absent is left to the server. */
 export interface ChatSampling {
@@ -36,14 +45,6 @@ export interface ChatSampling {
   readonly topP?: number;
   readonly topK?: number;
   readonly seed?: number;
-}
-
-export interface ChatReply {
-  readonly text: string;
-  /** Null where the server gives another reason or none. */
-  readonly finishReason: "stop" | "length" | null;
-  /** Completion tokens; null where the server does not tell. */
-  readonly tokens: number | null;
 }
 
 export interface ChatClient {
@@ -57,12 +58,18 @@ export interface ChatClient {
 export class EndpointError extends RunError {
   /** The reason alone, the same for failures of one kind: "answered 500", "no reply within 60 s". */
   readonly reason: string;
+  /** What the server itself said, where it did. */
+  readonly detail: string | null;
   /** Every other request would fail the same way: a refused key, an unknown model, nobody listening. */
   readonly hopeless: boolean;
 
-  constructor(message: string, o: { readonly reason: string; readonly hopeless: boolean }) {
+  constructor(
+    message: string,
+    o: { readonly reason: string; readonly detail: string | null; readonly hopeless: boolean },
+  ) {
     super(message);
     this.reason = o.reason;
+    this.detail = o.detail;
     this.hopeless = o.hopeless;
   }
 }
@@ -77,7 +84,7 @@ export function openChatClient(o: ChatClientOptions): ChatClient {
         model: o.model,
         messages: await Promise.all(messages.map((message) => wireMessage(message, o.maxPixels))),
         temperature,
-        max_tokens: maxTokens,
+        [o.maxTokensField ?? "max_tokens"]: maxTokens,
         top_p: topP,
         top_k: topK,
         seed,
@@ -94,8 +101,8 @@ class AttemptError extends Error {
   /** Milliseconds the server asked to wait. */
   readonly wait: number | null;
   readonly hopeless: boolean;
-  /** The message without what the server wrote. */
-  readonly reason: string;
+  /** What the server itself said; the message is the kind of failure alone. */
+  readonly detail: string | null;
 
   constructor(
     message: string,
@@ -103,7 +110,7 @@ class AttemptError extends Error {
       readonly retry: boolean;
       readonly wait?: number | null;
       readonly hopeless?: boolean;
-      readonly reason?: string;
+      readonly detail?: string | null;
       readonly cause?: unknown;
     },
   ) {
@@ -111,7 +118,7 @@ class AttemptError extends Error {
     this.retry = o.retry;
     this.wait = o.wait ?? null;
     this.hopeless = o.hopeless ?? false;
-    this.reason = o.reason ?? message;
+    this.detail = o.detail ?? null;
   }
 }
 
@@ -132,11 +139,13 @@ async function attempts(url: URL, body: string, o: ChatClientOptions, signal?: A
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof AttemptError)) throw error;
-      const { retry, wait, message, reason, hopeless } = error;
+      const { retry, wait, message: reason, hopeless } = error;
       if (!retry || attempt >= o.maxRetries) {
         const times = attempt === 0 ? "" : ` (${attempt + 1} attempts)`;
-        const sentence = withoutKey(`model ${o.model} at ${shown(url)}: ${message}${times}`, o.apiKey);
-        throw new EndpointError(sentence, { reason, hopeless });
+        const { detail } = error;
+        const said = detail === null ? "" : ` ${detail}`;
+        const sentence = withoutKey(`model ${o.model} at ${shown(url)}: ${reason}${said}${times}`, o.apiKey);
+        throw new EndpointError(sentence, { reason, detail, hopeless });
       }
       await sleep(Math.min(wait ?? FIRST_WAIT_MS * 2 ** attempt, LONGEST_WAIT_MS));
     }
@@ -165,36 +174,24 @@ async function attemptOnce(url: URL, body: string, o: ChatClientOptions, signal?
   }
   const { status } = response;
   if (!response.ok) {
-    const excerpt = text.replace(/\s+/g, " ").slice(0, 200);
     const wait = retryAfter(response.headers.get("retry-after"));
-    const about = { retry: LATER.has(status), wait, hopeless: HOPELESS.has(status), reason: `answered ${status}` };
-    throw new AttemptError(`answered ${status} ${excerpt}`, about);
+    const said = withoutKey(text, o.apiKey); // before it is cut
+    const detail = errorText(jsonOf(said)) ?? excerpt(said);
+    throw new AttemptError(`answered ${status}`, {
+      retry: LATER.has(status),
+      wait,
+      hopeless: HOPELESS.has(status),
+      detail,
+    });
   }
-  const reply = replyOf(text);
-  if (reply === null) throw new AttemptError("answered with something that is no chat completion", { retry: true });
-  return reply;
-}
-
-interface WireReply {
-  readonly choices?: readonly { readonly message?: { readonly content?: unknown }; readonly finish_reason?: unknown }[];
-  readonly usage?: { readonly completion_tokens?: unknown };
-}
-
-/** The first choice; null where the body has none. */
-function replyOf(body: string): ChatReply | null {
-  try {
-    const { choices, usage } = JSON.parse(body) as WireReply;
-    const text = choices?.[0]?.message?.content;
-    if (typeof text !== "string") return null;
-    const [reason, tokens] = [choices?.[0]?.finish_reason, usage?.completion_tokens];
-    return {
-      text,
-      finishReason: reason === "stop" || reason === "length" ? reason : null,
-      tokens: typeof tokens === "number" ? tokens : null,
-    };
-  } catch {
-    return null;
-  }
+  const answer = jsonOf(text);
+  const reply = replyOf(answer);
+  if (reply !== null) return reply;
+  const detail = errorText(jsonOf(withoutKey(text, o.apiKey)));
+  if (detail === null) throw new AttemptError("answered with something that is no chat completion", { retry: true });
+  const code = errorCode(answer);
+  const about = { retry: code === null || LATER.has(code), hopeless: code !== null && HOPELESS.has(code), detail };
+  throw new AttemptError("answered with an error", about);
 }
 
 /** Milliseconds of a Retry-After header, which holds seconds or a date; null where there is none to be read. */

@@ -69,17 +69,18 @@ export function readText(path: string, what: string): string {
   throw new UserError(`cannot read ${what} ${path}: ${fault}: save the file as UTF-8`);
 }
 
-function encodingFault(bytes: Buffer): string | null {
+/** Why bytes that begin in a file's line `line` are no UTF-8; null where they are. */
+export function encodingFault(bytes: Buffer, line = 1): string | null {
   const isWide = /^(\xff\xfe|\xfe\xff|\0[^\0]|[^\0]\0)/.test(bytes.subarray(0, 2).toString("latin1"));
   if (isWide) return "it is UTF-16";
   if (isUtf8(bytes)) return null;
-  let line = 1;
-  for (let start = 0; ; line++) {
+  let faulty = line;
+  for (let start = 0; ; faulty++) {
     const end = bytes.indexOf(10, start);
     if (end < 0 || !isUtf8(bytes.subarray(start, end))) break;
     start = end + 1;
   }
-  return `line ${line} is not UTF-8`;
+  return `line ${faulty} is not UTF-8`;
 }
 
 /** Reads a JSON file a user gave; missing or malformed it is a UserError with path, line and column. */

@@ -21,8 +21,12 @@ export interface Tokenizer {
   readonly specialTokenIds: readonly number[];
   /** The special tokens' texts, in the order of their ids. */
   readonly specialTokens: readonly string[];
+  /** The texts of all tokens that tokenizer.json adds to its vocabulary, special or not. */
+  readonly addedTokens: readonly string[];
   /** From chat_template.jinja, chat_template.json or tokenizer_config.json, in this order. */
   readonly chatTemplate: string | null;
+  /** The names of the templates in tokenizer_config.json where none of them is called "default". */
+  readonly otherTemplates: readonly string[];
   /** What tokenizer_config.json names bos_token, eos_token…: chat templates may use them. */
   readonly namedTokens: Readonly<Record<string, string>>;
 }
@@ -58,8 +62,11 @@ const configSchema = z.looseObject({
     .nullish(),
 });
 
-/** Loads tokenizer.json with, where present, tokenizer_config.json and the chat template. Throws UserError naming the file. */
-export function loadTokenizer(folder: string): Tokenizer {
+/**
+ * Loads tokenizer.json with, where present, tokenizer_config.json and the chat template. `markers` are special tokens
+ * whether or not the files mark them so. Throws UserError naming the file.
+ */
+export function loadTokenizer(folder: string, markers: readonly string[] = []): Tokenizer {
   const path = join(folder, "tokenizer.json");
   const json = parse(tokenizerSchema, path, "tokenizer");
   const configPath = join(folder, "tokenizer_config.json");
@@ -77,11 +84,12 @@ export function loadTokenizer(folder: string): Tokenizer {
   const vocabSize = [...ids.values()].reduce((largest, id) => Math.max(largest, id), -1) + 1;
   const specialIds = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id));
   const namedTokens = readNamedTokens(config);
-  for (const token of [...extraSpecialTokens(config), ...Object.values(namedTokens)]) {
+  for (const token of [...markers, ...extraSpecialTokens(config), ...Object.values(namedTokens)]) {
     const id = ids.get(token);
     if (id !== undefined) specialIds.add(id);
   }
   const specialTokenIds = [...specialIds].sort((a, b) => a - b);
+  const { template, others } = findChatTemplate(folder, config);
 
   return {
     encode: (text) => limit(`turning a text into tokens with ${path}`, () => encode(backend, text, path)),
@@ -98,7 +106,9 @@ export function loadTokenizer(folder: string): Tokenizer {
     vocabSize,
     specialTokenIds,
     specialTokens: specialTokenIds.map((id) => backend.id_to_token(id)!),
-    chatTemplate: findChatTemplate(folder, config),
+    addedTokens: json.added_tokens.map(({ content }) => content),
+    chatTemplate: template,
+    otherTemplates: others,
     namedTokens,
   };
 }
@@ -174,16 +184,27 @@ function readNamedTokens(config: Config): Record<string, string> {
   return Object.fromEntries(found.filter((entry): entry is [(typeof entry)[0], string] => entry[1] !== undefined));
 }
 
-function findChatTemplate(folder: string, config: Config): string | null {
+interface FoundTemplate {
+  readonly template: string | null;
+  /** Names of templates of which none is the default. */
+  readonly others: readonly string[];
+}
+
+function findChatTemplate(folder: string, config: Config): FoundTemplate {
+  const only = (template: string | null) => ({ template, others: [] });
   const jinja = join(folder, "chat_template.jinja");
-  if (existsSync(jinja)) return readText(jinja, "chat template");
+  if (existsSync(jinja)) return only(readText(jinja, "chat template"));
   const legacy = join(folder, "chat_template.json");
-  if (existsSync(legacy))
-    return parse(z.looseObject({ chat_template: z.string() }), legacy, "chat template").chat_template;
-  const template = config.chat_template ?? null;
-  if (template === null || typeof template === "string") return template;
-  if (Array.isArray(template)) return template.find(({ name }) => name === "default")?.template ?? null;
-  return template.default ?? null;
+  if (existsSync(legacy)) {
+    return only(parse(z.looseObject({ chat_template: z.string() }), legacy, "chat template").chat_template);
+  }
+  const given = config.chat_template ?? null;
+  if (given === null || typeof given === "string") return only(given);
+  const byName = new Map(
+    Array.isArray(given) ? given.map(({ name, template }) => [name, template] as const) : Object.entries(given),
+  );
+  const template = byName.get("default");
+  return template === undefined ? { template: null, others: [...byName.keys()] } : only(template);
 }
 
 function parse<T>(schema: z.ZodType<T>, path: string, what: string): T {

@@ -20,6 +20,8 @@ export interface Weights {
   readonly names: readonly string[];
   has(name: string): boolean;
   info(name: string): StoredTensorInfo;
+  /** The file that holds a tensor. */
+  fileOf(name: string): string;
   /** The header's texts; where there are several shards, of the first. */
   readonly metadata: SafetensorsMetadata;
   /** The values of an F32, F16 or BF16 tensor, row-major. */
@@ -112,6 +114,7 @@ function collect(
     names: [...files.keys()],
     has: (name) => files.has(name),
     info: (name) => file(name).info(name),
+    fileOf: (name) => file(name).path,
     metadata: open[0]?.metadata ?? {},
     readFloat32: (name) => file(name).readFloat32(name),
     readRows: (name, from, to) => file(name).readRows(name, from, to),

@@ -3,7 +3,7 @@
 import type { Device } from "../core/device.ts";
 import type { Processor } from "../core/processor.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
-import { openLocalEngine } from "../engine/local/local-engine.ts";
+import { engines } from "../engine/index.ts";
 import { openProcessor } from "../models/index.ts";
 import type { LoraOptions } from "../models/lora.ts";
 import { locateModel, type SourceOptions } from "../session/sources.ts";
@@ -67,7 +67,7 @@ export async function openEngine(model: string, o: OpenEngineOptions = {}): Prom
   const { init = "pretrained" } = o;
   const { folder } = await locateModel(model, { ...o, key: "model", weights: init === "pretrained" });
   const processor = await openProcessor(folder);
-  const engine = await openLocalEngine(
+  const engine = await engines.local.open(
     {
       modelFolder: folder,
       initialise: init,

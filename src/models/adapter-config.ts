@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { UserError } from "../core/errors.ts";
+import { problemOf } from "../core/issues.ts";
 import { readJson, shown } from "../io/files.ts";
 import type { LoraOptions } from "./lora-targets.ts";
 import type { Model } from "./model.ts";
@@ -67,9 +68,9 @@ export function readAdapterConfig(folder: string): AdapterConfig {
   const path = join(folder, ADAPTER_CONFIG);
   const result = configSchema.safeParse(readJson(path, "adapter configuration"));
   if (!result.success) {
-    const issue = result.error.issues[0]!;
-    const key = issue.path.length === 0 ? "the file" : shown(issue.path.join(".")).slice(1, -1);
-    throw new UserError(`${path}: ${key}: ${issue.message}`);
+    const problem = problemOf(result.error.issues[0]!);
+    const key = problem.path.length === 0 ? "the file" : shown(problem.path.join(".")).slice(1, -1);
+    throw new UserError(`${path}: ${key}: ${problem.message}`);
   }
   const { base_model_name_or_path: base, ...config } = result.data;
   const foreign = Object.keys(config).find((key) => !Object.hasOwn(configSchema.shape, key) && !isOff(config[key]));
@@ -98,7 +99,9 @@ export function adapterConfigJson(model: Model, o: AdapterConfig): Readonly<Reco
   const targets = isPattern ? [...model.adapters!.keys()].map((layer) => model.moduleName(layer)) : o.target_modules;
   return {
     peft_type: "LORA",
-    task_type: "CAUSAL_LM",
+    // PEFT's auto classes open what no task of theirs describes by the class that the mapping names.
+    task_type: null,
+    auto_mapping: autoMapping(model.config["architectures"]),
     base_model_name_or_path: o.base,
     r: o.r,
     lora_alpha: o.lora_alpha,
@@ -117,6 +120,12 @@ export function adapterConfigJson(model: Model, o: AdapterConfig): Readonly<Reco
     inference_mode: true,
     init_lora_weights: true,
   };
+}
+
+/** The class of transformers that a configuration names; null where it names none. */
+function autoMapping(architectures: unknown) {
+  const [name] = Array.isArray(architectures) ? (architectures as readonly unknown[]) : [];
+  return typeof name === "string" ? { base_model_class: name, parent_library: "transformers" } : null;
 }
 
 /** A key of another version of PEFT that says nothing. */

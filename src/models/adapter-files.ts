@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../core/errors.ts";
 import { writeFileAtomic } from "../io/files.ts";
+import { requireFinite } from "../io/finite.ts";
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../io/safetensors.ts";
 import { LORA_A, LORA_B } from "../nn/lora.ts";
 import { ADAPTER_CONFIG, type AdapterConfig, adapterConfigJson } from "./adapter-config.ts";
@@ -27,7 +28,7 @@ interface StoredMatrix {
 
 /** An adapter's matrices, read one layer at a time. */
 export interface AdapterReader {
-  /** A [rank, in] and B [out, rank] of an adapted layer, row-major; null for any other layer. */
+  /** A [rank, in] and B [out, rank] of an adapted layer, row-major; null for any other. RunError where one is not finite. */
   layer(name: string): { readonly a: Float32Array; readonly b: Float32Array } | null;
   close(): void;
 }
@@ -49,7 +50,10 @@ export function openAdapter(model: Model, folder: string): AdapterReader {
     return {
       layer: (name) => {
         if (model.adapters?.has(name) !== true) return null;
-        const read = (suffix: string) => file.readFloat32(stored.get(`${name}.${suffix}`)!);
+        const read = (suffix: string) => {
+          const own = stored.get(`${name}.${suffix}`)!;
+          return requireFinite(file.readFloat32(own), own, path);
+        };
         return { a: read(LORA_A), b: read(LORA_B) };
       },
       close: () => file.close(),

@@ -1,5 +1,5 @@
 /** The files of a model folder that go wherever its weights go: tokenizer, processors, templates, generation defaults, licence. */
-import { copyFileSync, readdirSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 const COMPANIONS =
@@ -7,6 +7,11 @@ const COMPANIONS =
 
 export function isCompanion(file: string): boolean {
   return COMPANIONS.test(file);
+}
+
+/** Where they lie for an adapter: a run's own has them beside it as training used them; one made elsewhere may not. */
+export function companionFolder(folder: string, base: string): string {
+  return existsSync(join(folder, "tokenizer.json")) ? folder : base;
 }
 
 /** Copies them, files and no links: those of a Hub cache lead to its blobs. `to` must exist. */

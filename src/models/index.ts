@@ -31,8 +31,8 @@ export function openProcessor(
   limits: Parameters<ModelFamily["loadProcessor"]>[1] = {},
   files = folder,
 ): Promise<Processor> {
-  const { family, config } = readConfig(folder);
-  return family.loadProcessor(files, limits, config);
+  const { family, config, source } = readConfig(folder);
+  return family.loadProcessor(files, limits, config, source);
 }
 
 function readConfig(folder: string) {

@@ -1,6 +1,7 @@
 /** Which layers get adapters, of which rank and scale: PEFT's rules for LoraConfig (tuners_utils.py of PEFT 0.21). */
 
 import { UserError } from "../core/errors.ts";
+import { nearest } from "../core/suggest.ts";
 import { createTimeLimit } from "../io/time-limit.ts";
 import type { AdapterLayer, Model } from "./model.ts";
 import { endMatch, fullMatch, numberedMatch } from "./python-pattern.ts";
@@ -38,9 +39,7 @@ function chooseLayers(model: Model, o: LoraOptions): ReadonlyMap<string, Adapter
   checkCombination(o);
   const layers = linearLayers(model);
   const isTarget = targetRule(o);
-  // Adapters from transformers 4 name layers as the files do.
-  const named = [(layer: string) => model.moduleName(layer), (layer: string) => layer];
-  const nameOf = named.find((name) => layers.some((layer) => isTarget(name(layer)))) ?? named[0]!;
+  const nameOf = namingFor(model, layers, isTarget);
   const chosen = layers.filter((layer) => isTarget(nameOf(layer)));
   if (chosen.length === 0) {
     const examples = layers.slice(-3).map((layer) => model.moduleName(layer));
@@ -57,14 +56,59 @@ function chooseLayers(model: Model, o: LoraOptions): ReadonlyMap<string, Adapter
   return new Map(chosen.map((layer) => [layer, rankAndScale(nameOf(layer), o)]));
 }
 
-/** Keys of rank_pattern and alpha_pattern that no adapted layer matches: PEFT only warns of them. */
-export function unusedPatterns(model: Model, o: LoraOptions): readonly string[] {
-  const names = [...adapterLayers(model, o).keys()].flatMap((layer) => [layer, model.moduleName(layer)]);
-  return (["rank_pattern", "alpha_pattern"] as const).flatMap((key) =>
-    Object.keys(o[key] ?? {})
-      .filter((pattern) => !names.some((name) => endMatch(pattern, `lora.${key}`).test(name)))
-      .map((pattern) => `${key}.${pattern}`),
-  );
+/**
+ * Throws UserError for a part of the options that changes nothing beside others that do: a name in a list that adds or leaves
+ * out no layer, a layer's number or pattern that none has, a rank or alpha for no adapted layer. PEFT passes over most of
+ * them, so that an adapter made elsewhere may have some; in a recipe they are slips.
+ */
+export function requireUsed(model: Model, o: LoraOptions): void {
+  createTimeLimit()("choosing layers by target_modules", () => {
+    const adapted = [...chooseLayers(model, o).keys()].flatMap((layer) => [layer, model.moduleName(layer)]);
+    const all = linearLayers(model);
+    const names = all.map(namingFor(model, all, targetRule(o)));
+    const count = (changed: Partial<LoraOptions>) => names.filter(targetRule({ ...o, ...changed })).length;
+    const listed = (value: LoraOptions["exclude_modules"]) => (typeof value === "string" ? [] : asList(value));
+    const withAll = count({ exclude_modules: null });
+
+    requireEach("target_modules", listed(o.target_modules), names, (name) => count({ target_modules: [name] }) > 0);
+    requireEach("exclude_modules", listed(o.exclude_modules), names, (n) => count({ exclude_modules: [n] }) < withAll);
+    requireEach(
+      "layers_to_transform",
+      asList(o.layers_to_transform),
+      names,
+      (i) => count({ layers_to_transform: [i] }) > 0,
+    );
+    requireEach("layers_pattern", asList(o.layers_pattern), names, (part) => count({ layers_pattern: [part] }) > 0);
+    for (const key of ["rank_pattern", "alpha_pattern"] as const) {
+      const isUsed = (pattern: string) => adapted.some((name) => endMatch(pattern, `lora.${key}`).test(name));
+      requireEach(key, Object.keys(o[key] ?? {}), adapted, isUsed);
+    }
+  });
+}
+
+/** Throws UserError for the first item without use, with the name among `names`, or end of one, that is nearest to it. */
+function requireEach<T extends string | number>(
+  key: keyof LoraOptions,
+  items: readonly T[],
+  names: readonly string[],
+  isUsed: (item: T) => boolean,
+): void {
+  const unused = items.find((item) => !isUsed(item));
+  if (unused === undefined) return;
+  const known = new Set(names.flatMap((name) => [name, name.split(".").at(-1)!]));
+  const near = typeof unused === "string" ? nearest(unused, [...known]) : null;
+  const advice = near === null || near === unused ? "" : `; did you mean ${JSON.stringify(near)}?`;
+  throw new UserError(`model.lora.${key}: ${JSON.stringify(unused)} fits no layer beside the other keys${advice}`);
+}
+
+/** How the options call layers: as the module tree does, or as the files do, which adapters from transformers 4 follow. */
+function namingFor(
+  model: Model,
+  layers: readonly string[],
+  isTarget: (module: string) => boolean,
+): (layer: string) => string {
+  const named = [(layer: string) => model.moduleName(layer), (layer: string) => layer];
+  return named.find((name) => layers.some((layer) => isTarget(name(layer)))) ?? named[0]!;
 }
 
 function checkCombination(o: LoraOptions): void {

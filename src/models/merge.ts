@@ -1,4 +1,5 @@
 /** A model's weights with its adapter put into them: W + s·B A in float32, one weight in memory at a time. */
+import { requireFinite } from "../io/finite.ts";
 import type { NamedTensor } from "../io/safetensors.ts";
 import type { AdapterReader } from "./adapter-files.ts";
 import type { Model } from "./model.ts";
@@ -25,7 +26,7 @@ export function mergedWeights(
         const { a, b } = adapter.layer(layer)!;
         const values = tensor.data;
         addProduct(values, b, a, own.rank, own.scaling);
-        return values;
+        return requireFinite(values, tensor.name, "the model with its adapter merged");
       },
     };
   });

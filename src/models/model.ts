@@ -138,8 +138,8 @@ export interface Model {
   readonly imageTokenId: number;
   /** Ids that mark images in a prompt and must never be sampled. */
   readonly visionTokenIds: readonly number[];
-  /** The canonical name of a weight found in a checkpoint, or null for one to be ignored. */
-  canonicalName(stored: string): string | null;
+  /** The canonical name of a weight found in a checkpoint; a stored copy of a tied weight has the name of that weight. */
+  canonicalName(stored: string): string;
   /** A layer's name in transformers' module tree, which adapters are stored and chosen by. */
   moduleName(layer: string): string;
 }
@@ -147,11 +147,15 @@ export interface Model {
 /** A family: reads config.json. */
 export interface ModelFamily {
   readonly modelType: string;
-  /** Chat template, tokenizer and image processing of a folder, limits in place of its own, for the model of `config`. */
+  /**
+   * Chat template, tokenizer and image processing of a folder, limits in place of its own, for the model of `config`, whose
+   * file is `source`. Throws UserError where the folder's files and that file disagree.
+   */
   loadProcessor(
     folder: string,
     limits: { readonly minPixels?: number; readonly maxPixels?: number },
     config: Readonly<Record<string, unknown>>,
+    source: string,
   ): Promise<Processor>;
   create(config: Readonly<Record<string, unknown>>, source: string): Model;
 }

@@ -7,15 +7,22 @@ import type { Message } from "../core/records.ts";
 import { readJson } from "../io/files.ts";
 import type { Tokenizer } from "../io/tokenizer.ts";
 
-/** The image processor's configuration, from preprocessor_config.json or processor_config.json, and the file it is in. */
-export function readImageProcessorJson(folder: string): { readonly json: unknown; readonly path: string } {
+/** The image processor's configuration, from preprocessor_config.json or processor_config.json, and where it stands there. */
+export interface ImageProcessorFile {
+  readonly json: unknown;
+  readonly path: string;
+  /** What its keys' names begin with. */
+  readonly prefix: string;
+}
+
+export function readImageProcessorJson(folder: string): ImageProcessorFile {
   const path = join(folder, "preprocessor_config.json");
   const combined = join(folder, "processor_config.json"); // transformers 5 may put all processors of a model here
   if (!existsSync(path) && existsSync(combined)) {
     const json = readJson(combined, "processor configuration") as { image_processor?: object } | null;
-    if (json?.image_processor) return { json: json.image_processor, path: combined };
+    if (json?.image_processor) return { json: json.image_processor, path: combined, prefix: "image_processor." };
   }
-  return { json: readJson(path, "image processor configuration"), path };
+  return { json: readJson(path, "image processor configuration"), path, prefix: "" };
 }
 
 /** A parsed image processor configuration under a schema; `path` names the file in errors. */
@@ -26,8 +33,136 @@ export function checkImageProcessorJson<T>(schema: z.ZodType<T>, json: unknown, 
   throw new UserError(`image processor configuration ${path}: ${issue.path.join(".") || "the file"}: ${issue.message}`);
 }
 
+/** A size that the image processor and the model must agree on, each side by its own key. */
+export interface SharedSize {
+  readonly key: string;
+  readonly value: number;
+  readonly modelKey: string;
+  readonly modelValue: number;
+}
+
+/** Throws UserError naming both files and keys where the image processor's sizes are not the model's; `source` is config.json. */
+export function requireSameSizes(
+  { path, prefix }: ImageProcessorFile,
+  source: string,
+  sizes: readonly SharedSize[],
+): void {
+  const other = sizes.filter(({ value, modelValue }) => value !== modelValue);
+  if (other.length === 0) return;
+  const own = other.map(({ key, value }) => `${prefix}${key} ${value}`).join(" and ");
+  const models = other.map(({ modelKey, modelValue }) => `${modelKey} ${modelValue}`).join(" and ");
+  throw new UserError(`${path} has ${own}, but ${source} has ${models}: take both files from one model`);
+}
+
+/** Throws UserError naming both files where config.json gives a token another id than tokenizer.json does. */
+export function requireSameToken(
+  tokenizer: Tokenizer,
+  folder: string,
+  source: string,
+  o: { readonly key: string; readonly id: unknown; readonly token: string },
+): void {
+  const own = tokenizer.idOf(o.token);
+  if (own === undefined || own === o.id) return;
+  throw new UserError(`${source} has ${o.key} ${o.id}, but in ${join(folder, "tokenizer.json")} ${o.token} is ${own}`);
+}
+
+/** Text to tokens; UserError naming both files for a token beyond the model's vocabulary. */
+export function encoderFor(
+  tokenizer: Tokenizer,
+  folder: string,
+  source: string,
+  vocabularySize: number,
+): (text: string) => Int32Array {
+  return (text) => {
+    const ids = tokenizer.encode(text);
+    const beyond = ids.find((id) => id >= vocabularySize);
+    if (beyond === undefined) return ids;
+    throw new UserError(
+      `${join(folder, "tokenizer.json")} makes ${JSON.stringify(tokenizer.decode([beyond]))} token ${beyond}, but ${source} has vocab_size ${vocabularySize}: take both files from one model`,
+    );
+  };
+}
+
+/** What ends an assistant's turn and a completion. */
+export interface TurnEnd {
+  /** The token that closes a turn that is taught. */
+  readonly endOfTurn: number;
+  /** All that end a completion, `endOfTurn` among them. */
+  readonly stopTokenIds: readonly number[];
+}
+
+/**
+ * Ends of turns from all files together: the token that the chat template puts behind an assistant's text, the family's own
+ * (`usual`), the tokenizer's eos_token, and what generation_config.json names, as far as the model knows it. `unnamed` come
+ * first where generation_config.json names none.
+ */
+export function readTurnEnd(
+  folder: string,
+  tokenizer: Tokenizer,
+  o: {
+    readonly usual: number;
+    readonly unnamed?: readonly string[];
+    readonly vocabularySize: number;
+    readonly render: (messages: readonly Message[]) => string;
+  },
+): TurnEnd {
+  const idsOf = (tokens: readonly string[]) => tokens.flatMap((token) => tokenizer.idOf(token) ?? []);
+  const endOfTurn = templateEnd(tokenizer, o.render) ?? o.usual;
+  const eos = idsOf([tokenizer.namedTokens["eos_token"] ?? ""]);
+  const named = readStopTokens(folder) ?? [...idsOf(o.unnamed ?? []), ...eos];
+  const ids = [...named.filter((id) => id < o.vocabularySize), o.usual, endOfTurn, ...eos];
+  return { endOfTurn, stopTokenIds: [...new Set(ids)] };
+}
+
+/** A completion's tokens without the one that ends its turn, which is no text whether or not the tokenizer calls it special. */
+export function withoutEnd(ids: ArrayLike<number>, endOfTurn: number): ArrayLike<number> {
+  const end = ids.length - 1;
+  return ids[end] === endOfTurn ? Array.from(ids).slice(0, end) : ids;
+}
+
+/** The added token behind an assistant's text as the template writes it; null where there is none, or no such conversation. */
+function templateEnd(tokenizer: Tokenizer, render: (messages: readonly Message[]) => string): number | null {
+  const probe = "the-last-words";
+  const turn = (role: Message["role"], text: string): Message => ({ role, content: [{ type: "text", text }] });
+  const turns = [turn("user", "a"), turn("assistant", probe)];
+  for (const messages of [turns, [turn("system", "b"), ...turns]]) {
+    const text = rendered(render, messages);
+    const at = text?.lastIndexOf(probe) ?? -1;
+    if (at < 0) continue;
+    const behind = text!.slice(at + probe.length).trimStart();
+    const tokens = tokenizer.addedTokens.filter((token) => token.trim() !== "" && behind.startsWith(token));
+    const longest = tokens.reduce((a, b) => (b.length > a.length ? b : a), "");
+    return tokenizer.idOf(longest) ?? null;
+  }
+  return null;
+}
+
+/** Null where the template refuses the conversation. */
+function rendered(render: (messages: readonly Message[]) => string, messages: readonly Message[]): string | null {
+  try {
+    return render(messages);
+  } catch (error) {
+    if (error instanceof UserError) return null;
+    throw error;
+  }
+}
+
+/** The model's chat template, else the family's own, and a sentence that tells of it. */
+export function chooseTemplate(
+  folder: string,
+  { chatTemplate, otherTemplates }: Tokenizer,
+  builtIn: string,
+): { readonly template: string; readonly notices: readonly string[] } {
+  if (chatTemplate !== null) return { template: chatTemplate, notices: [] };
+  const found =
+    otherTemplates.length === 0
+      ? `${folder} has no chat template`
+      : `${join(folder, "tokenizer_config.json")}: chat_template has ${otherTemplates.join(", ")} and no "default"`;
+  return { template: builtIn, notices: [`${found}: viva's own template for this kind of model is used`] };
+}
+
 /** The token ids that end a completion by generation_config.json; null where it names none. */
-export function readStopTokens(folder: string): readonly number[] | null {
+function readStopTokens(folder: string): readonly number[] | null {
   const path = join(folder, "generation_config.json");
   if (!existsSync(path)) return null;
   const id = z.int().min(0);

@@ -28,8 +28,7 @@ export async function checkRecipe(recipe: Recipe, o: CheckOptions): Promise<Reci
   try {
     const data = await openData(recipe, folder, o);
     try {
-      const samples =
-        o.sample > 0 && fits(data) && (data.overlap === null || !isMistake(data.local)) ? await sample(data, o) : null;
+      const samples = o.sample > 0 && canRun(data) ? await sample(data, o) : null;
       return { ...describe(data), samples };
     } finally {
       await data.close();
@@ -48,11 +47,9 @@ async function sample(data: RunData, o: CheckOptions): Promise<RewardSamples> {
   }
 }
 
-const fits = ({ memory }: RunData) => memory === null || memory.fits;
-
 function describe(data: RunData): Omit<RecipeCheck, "samples"> {
   const { recipe, processor, overlap, memory } = data;
-  const allowed = !isMistake(data.local);
+  const allowed = !isMistake(data.located.local);
   const { path, revision, init, lora, quantize_frozen } = recipe.model;
   const stages = planStages(recipe, data).map(({ index, name, steps }) => {
     return { stage: index, kind: name, steps, rewards: data.rewards[index]!.map(({ reward }) => reward.name) };
@@ -60,7 +57,7 @@ function describe(data: RunData): Omit<RecipeCheck, "samples"> {
   return {
     schema: "viva.check/1",
     recipe: recipe.name,
-    can_run: fits(data) && (overlap === null || allowed),
+    can_run: canRun(data),
     model: {
       ...{ path, revision, init, quantize_frozen },
       lora_rank: lora === null ? null : lora.r,
@@ -72,6 +69,11 @@ function describe(data: RunData): Omit<RecipeCheck, "samples"> {
     steps: stages.reduce((total, { steps }) => total + steps, 0),
     memory: memory === null ? null : inGigabytes(memory),
   };
+}
+
+/** Whether this machine has the memory, of which an engine elsewhere takes none, and the data share nothing by mistake. */
+function canRun({ memory, overlap, located }: RunData): boolean {
+  return (memory === null || memory.fits) && (overlap === null || !isMistake(located.local));
 }
 
 /** The data set that a report is about. */

@@ -1,4 +1,4 @@
-/** The alarms of a run's stage: fed with the lines of the record, so that a resumed run rings as an unbroken one does. */
+/** The alarms of a run's stage: fed with the lines of the record, so a resumed run fires the same alarms as an unbroken one. */
 
 import type { Recipe } from "../recipes/schema.ts";
 import type { ScheduledReward } from "../rewards/index.ts";
@@ -48,7 +48,7 @@ function* recordedSteps(run: Run, start: number, end: number): Generator<Observe
   }
 }
 
-/** What began or ceased to ring, as events of the run. */
+/** Alarms that fired or cleared, as events of the run. */
 export function alarmEvents(alarms: readonly Alarm[], at: At): readonly RunEvent[] {
   return alarms.map(({ event, rule, subject, value, settings, evidence, message, advice }) => {
     const about = subject === null ? {} : { subject };

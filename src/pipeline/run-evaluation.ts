@@ -1,4 +1,4 @@
-/** What all evaluations of a run share: the conditions they are made under, and the answers that stand beside the model's. */
+/** What all evaluations of a run share: the conditions they are made under, and the answers of baselines. */
 import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import {

@@ -1,7 +1,8 @@
 /** What rewards would say before anything is trained: a few questions of each sampling stage, answered by the policy as it is. */
 import { existsSync } from "node:fs";
-import { hasZeroSpread, meanOf, present, standardDeviation } from "../algorithms/advantages.ts";
-import { messageOf, UserError } from "../core/errors.ts";
+import { hasZeroSpread, present, standardDeviation } from "../algorithms/advantages.ts";
+import { messageOf, RunError, UserError } from "../core/errors.ts";
+import { meanOf } from "../core/mean.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { type Generation, isPreference, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
 import { rewardsAt, type ScheduledReward, type Scores } from "../rewards/index.ts";
@@ -51,6 +52,7 @@ async function choosePolicy({ model }: Recipe, { engine }: Session, checkpoint: 
   try {
     await engine.load(folder);
   } catch (cause) {
+    if (cause instanceof RunError) throw cause;
     throw new UserError(`--checkpoint ${folder}: does not fit the recipe: ${messageOf(cause)}`, { cause });
   }
   return folder;

@@ -112,9 +112,9 @@ async function trainStages(
       const record = stepRecord(session, planned, at, earlierUpdates, outcome);
       told.step(record);
       requireFinite(record, outcome.examples, run, told);
-      const rung = alarms?.see({ step, metrics: record.metrics, groups: record.rollouts }) ?? [];
-      for (const event of alarmEvents(rung, at)) told.event(event);
-      const stopping = recipe.alarms?.on_alarm === "stop" && step < total ? rung.find(isRinging) : undefined;
+      const fired = alarms?.see({ step, metrics: record.metrics, groups: record.rollouts }) ?? [];
+      for (const event of alarmEvents(fired, at)) told.event(event);
+      const stopping = recipe.alarms?.on_alarm === "stop" && step < total ? fired.find(isFiring) : undefined;
       const stageEnd = step === start + steps;
       const every = recipe.evaluate?.every ?? null;
       if (stageEnd || (every !== null && step % every === 0)) await evaluate(name);
@@ -147,7 +147,7 @@ async function recorded<T>(told: Told, at: At, work: () => Promise<T>): Promise<
   }
 }
 
-function isRinging({ event }: Alarm): boolean {
+function isFiring({ event }: Alarm): boolean {
   return event === "alarm";
 }
 
@@ -277,6 +277,7 @@ async function restore(session: Session, run: Run, told: Told): Promise<Checkpoi
   try {
     await session.engine.load(checkpoint.folder);
   } catch (cause) {
+    if (cause instanceof RunError) throw cause;
     throw new UserError(`${checkpoint.folder}: cannot be resumed from: ${(cause as Error).message}`, { cause });
   }
   told.notice({ notice: "resumed", step: checkpoint.step });

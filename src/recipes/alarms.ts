@@ -4,14 +4,14 @@ import { mapping, number, oneOf, whole } from "../core/fields.ts";
 import { type AlarmName, alarmRules } from "../train/alarms/index.ts";
 
 function rule(name: AlarmName) {
-  const { defaults, rings } = alarmRules[name];
-  const inside = rings === "above" ? "at most" : "at least";
+  const { defaults, fires } = alarmRules[name];
+  const inside = fires === "above" ? "at most" : "at least";
   return mapping({
     window: whole({ min: 1 }).default(defaults.window).describe("Steps it looks back on."),
-    threshold: number().default(defaults.threshold).describe(`Rings at this value and ${rings} it.`),
+    threshold: number().default(defaults.threshold).describe(`Rings at this value and ${fires} it.`),
     clear: number().optional().describe(`Rings again only after the value was back beyond this; ${inside} threshold.`),
   })
-    .refine(({ threshold, clear = threshold }) => (rings === "above" ? clear <= threshold : clear >= threshold), {
+    .refine(({ threshold, clear = threshold }) => (fires === "above" ? clear <= threshold : clear >= threshold), {
       error: `must be ${inside} threshold`,
       path: ["clear"],
     })

@@ -1,14 +1,15 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { rolloutAlgorithms } from "../algorithms/index.ts";
 import { UserError } from "../core/errors.ts";
 import { knownKeys, recipeJsonSchema } from "./json-schema.ts";
 import { loadRecipe, parseRecipe, resolvedYaml } from "./load.ts";
 
 const example = `name: slake-grpo
 seed: 7
-model: { path: org/viva-tiny, lora: null, freeze: [], quantize_frozen: null }
+model: { path: hf:org/viva-tiny, lora: null, freeze: [], quantize_frozen: null }
 engine: { backend: local, device: cpu, threads: auto }
 data: { train: { name: phantom, split: train }, eval: { name: phantom } }
 prompt: think_answer
@@ -44,6 +45,8 @@ function mistake(from: string | RegExp, to: string, sets: string[] = []): string
   }
   throw new Error("the recipe was accepted");
 }
+
+const kinds = ["sft", ...Object.keys(rolloutAlgorithms), "dpo"].join(", ");
 
 describe("a good recipe", () => {
   test.each<[string, object]>([
@@ -175,18 +178,35 @@ describe("a good recipe", () => {
     expect(resolvedYaml(parseRecipe(reversed))).toBe(loadRecipe(file).yaml);
   });
 
-  test("paths are found from the working directory, then from the recipe, and else stay", () => {
+  test("paths are found from the working directory, then from the recipe; what is nowhere is asked for nowhere else", () => {
     mkdirSync(join(folder, "models", "tiny"), { recursive: true });
     const beside = (path: string) => loadRecipe(file, [`model.path=${path}`]).recipe.model.path;
     expect(beside("models/tiny")).toBe(join(folder, "models", "tiny"));
     expect(beside("./models/tiny")).toBe(join(folder, "models", "tiny"));
     expect(beside("src/core")).toBe(resolve("src/core"));
     expect(beside(relative(process.cwd(), folder))).toBe(folder);
-    expect(beside("Qwen/Qwen2-VL-2B-Instruct")).toBe("Qwen/Qwen2-VL-2B-Instruct");
+    expect(beside("hf:Qwen/Qwen2-VL-2B-Instruct")).toBe("hf:Qwen/Qwen2-VL-2B-Instruct");
     expect(() => beside("./no/such/model")).toThrow(/a\.yaml: model\.path: nothing at .* nor at /);
+    expect(() => beside("Qwen/Qwen2-VL-2B-Instruct")).toThrow(
+      /a\.yaml: model\.path: nothing at .* nor at .*; on the Hub it would be hf:Qwen\/Qwen2-VL-2B-Instruct$/,
+    );
+    expect(() => beside("assets/viva-tny")).toThrow(/nothing at .*; did you mean assets\/viva-tiny\?$/);
+    expect(() => beside("runs/none")).toThrow(/nothing at /);
     expect(loadRecipe(file, ["data.train.path=models"]).recipe.data.train.path).toBe(join(folder, "models"));
     expect(() => loadRecipe(file, ["data.eval.path=/no/such"])).toThrow(/data\.eval\.path: nothing at \/no\/such$/);
   });
+});
+
+test("a model that ships has a short name, from any folder; one's own folder of that name goes before it", () => {
+  const model = (path: string) => loadRecipe(file, [`model.path=${path}`]).recipe.model.path;
+  for (const name of ["viva-tiny", "viva-tiny-base", "viva-tiny-instruct"]) {
+    expect(model(name)).toBe(resolve("assets", name));
+    expect(existsSync(join(model(name), "config.json"))).toBe(true);
+  }
+  expect(() => model("viva-tiny-instrct")).toThrow(/nothing at .*; did you mean viva-tiny-instruct\?$/);
+  expect(() => model("vocabulary.json")).toThrow(/nothing at /);
+  mkdirSync(join(folder, "viva-tiny"));
+  expect(model("viva-tiny")).toBe(join(folder, "viva-tiny"));
 });
 
 describe("mistakes are one sentence with file, line, key and advice", () => {
@@ -215,13 +235,9 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     [
       "kind: grpo",
       "kind: gpro",
-      'a.yaml, line 9: stages.1.kind must be one of sft, grpo, dr_grpo, dapo, gspo, cispo, sapo, rloo, opo, reinforce, gdpo, dpo, got "gpro"; did you mean grpo?',
+      `a.yaml, line 9: stages.1.kind must be one of ${kinds}, got "gpro"; did you mean grpo?`,
     ],
-    [
-      "kind: sft, ",
-      "",
-      "a.yaml, line 8: stages.0.kind is missing; it must be one of sft, grpo, dr_grpo, dapo, gspo, cispo, sapo, rloo, opo, reinforce, gdpo, dpo",
-    ],
+    ["kind: sft, ", "", `a.yaml, line 8: stages.0.kind is missing; it must be one of ${kinds}`],
     [
       "threads: auto",
       "threads: many",
@@ -353,10 +369,7 @@ describe("--set", () => {
       "data.train={ name: phantom_world, image_size: 100 }",
       "--set data.train={ name: phantom_world, image_size: 100 }: data.train.image_size must be 112 or 224, got 100",
     ],
-    [
-      "data.eval.name=phantm",
-      /^--set .*: data\.eval\.name must be one of vqa_rad, .*, got "phantm"; did you mean phantom\?$/,
-    ],
+    ["data.eval.name=phantm", /^--set .*: data\.eval\.name must be one of .*, got "phantm"; did you mean phantom\?$/],
     ["data.train.limt=2", "--set data.train.limt=2: unknown key data.train.limt; did you mean limit?"],
     ["engine.treads=2", "--set engine.treads=2: unknown key engine.treads; did you mean threads?"],
     ["evaluat.every=2", "--set evaluat.every=2: unknown key evaluat; did you mean evaluate?"],

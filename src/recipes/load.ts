@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { stringify } from "yaml";
 import { UserError } from "../core/errors.ts";
+import { HUB, pathAdvice, shippedModel } from "../core/named-paths.ts";
 import { type RewardFactory, rewards } from "../rewards/index.ts";
 import { applyOverride, type Override, parseOverride } from "./overrides.ts";
 import { describeProblem, type KeyPath } from "./problems.ts";
@@ -55,13 +56,13 @@ function origin(path: KeyPath, yaml: YamlFile, overrides: readonly Override[]): 
 
 function resolvePaths(recipe: Recipe, file: string): Recipe {
   const { model, data } = recipe;
-  const locate = (path: string, key: string) => resolvePath(path, key, file);
+  const locate = (path: string, key: string) => locateFile(path, key, file);
   const dataset = <T extends Recipe["data"]["train"]>(spec: T, key: string): T =>
-    spec.path === null ? spec : { ...spec, path: locate(spec.path, `${key}.path`) };
+    spec.path === null ? spec : { ...spec, path: locateSource(spec.path, `${key}.path`, file, false) };
   return {
     ...recipe,
     vocabulary: recipe.vocabulary === null ? null : locate(recipe.vocabulary, "vocabulary"),
-    model: { ...model, path: locate(model.path, "model.path") },
+    model: { ...model, path: locateSource(model.path, "model.path", file, true) },
     data: {
       ...data,
       train: dataset(data.train, "data.train"),
@@ -104,14 +105,34 @@ function locateRewards(
   return Object.fromEntries(located);
 }
 
+/** A model's or a data set's path as an absolute one; what is written as an id of the Hub stays. */
+function locateSource(path: string, key: string, file: string, isModel: boolean): string {
+  if (path.startsWith(HUB)) return path;
+  const found = existing(path, file) ?? (isModel ? shippedModel(path) : null);
+  if (found !== null) return found;
+  throw new UserError(nothingAt(path, key, file) + pathAdvice(path, { model: isModel }));
+}
+
 /**
- * An existing path as an absolute one: relative to the working directory, else to the recipe's folder. A name that is
- * nowhere may be an id on the Hub and stays, unless it is spelled as a path.
+ * The path of another file or folder. One that is nowhere is a mistake where it is spelled as a path; else it stays, and who
+ * opens it says what it lacks: a recipe can be read where not all that it names is.
  */
-function resolvePath(path: string, key: string, file: string): string {
-  const places = [resolve(path), resolve(dirname(file), path)];
-  const found = places.find((place) => existsSync(place));
-  if (found !== undefined) return found;
+function locateFile(path: string, key: string, file: string): string {
+  const found = existing(path, file);
+  if (found !== null) return found;
   if (!isAbsolute(path) && !/^\.{1,2}([\\/]|$)/.test(path)) return path;
-  throw new UserError(`${file}: ${key}: nothing at ${[...new Set(places)].join(" nor at ")}`);
+  throw new UserError(nothingAt(path, key, file));
+}
+
+function nothingAt(path: string, key: string, file: string): string {
+  return `${file}: ${key}: nothing at ${placesOf(path, file).join(" nor at ")}`;
+}
+
+/** A path from the working directory, else from the recipe's folder. */
+function existing(path: string, file: string): string | null {
+  return placesOf(path, file).find((place) => existsSync(place)) ?? null;
+}
+
+function placesOf(path: string, file: string): readonly string[] {
+  return [...new Set([resolve(path), resolve(dirname(file), path)])];
 }

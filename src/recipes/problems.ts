@@ -2,6 +2,7 @@
 import type * as z from "zod";
 import { nearest } from "../core/suggest.ts";
 import { knownKeys, type Schema } from "./json-schema.ts";
+import { trlAdvice } from "./trl-names.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -39,7 +40,8 @@ function sentence(issue: Issue, path: KeyPath, recipe: unknown, schema?: Schema)
   if (issue.code === "unrecognized_keys") {
     const known = knownKeys(issue.path, recipe, schema);
     const near = nearest(issue.keys[0]!, known);
-    const advice = near === null ? `known here: ${known.join(", ")}` : `did you mean ${near}?`;
+    const spelled = near === null ? `known here: ${known.join(", ")}` : `did you mean ${near}?`;
+    const advice = trlAdvice(issue.keys[0]!, known) ?? spelled;
     return `unknown key ${spell(path)}; ${advice}`;
   }
   if (issue.code === "custom") return `${spell(path)} ${issue.message}`;

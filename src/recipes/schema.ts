@@ -16,7 +16,9 @@ const byPattern = <T extends z.ZodType>(value: T) =>
   z.record(text(), value, { error: "a mapping of patterns of layer names to numbers" }).default({});
 
 const model = mapping({
-  path: text("a model folder or an id of the Hub").describe("Folder in Hugging Face layout, or org/name on the Hub."),
+  path: text("a model, run or adapter folder, the name of a model that ships, or hf:org/name").describe(
+    "Model, run, checkpoint or adapter folder, the name of a model that ships, or hf:org/name on the Hub.",
+  ),
   revision: text("a branch, tag or commit").nullable().default(null).describe("Of a model on the Hub; null is main."),
   init: oneOf("pretrained", "random")
     .default("pretrained")

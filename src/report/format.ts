@@ -1,4 +1,5 @@
 /** Numbers as a reader wants them: few digits, shares in per cent, differences with their sign. */
+import { percent, points as plainPoints } from "../core/percent.ts";
 import type { Interval } from "../runs/statistics-records.ts";
 
 /** Three significant digits at most, no exponent for everyday sizes; "–" for what is no number. */
@@ -10,15 +11,9 @@ export function short(value: number): string {
   return minus(String(Number(value.toPrecision(3))));
 }
 
-/** A share as "62.9". */
-export function percent(share: number): string {
-  return (100 * share).toFixed(1);
-}
-
 /** A difference of shares in percentage points, "+3.1" or "−0.4". */
 export function points(difference: number): string {
-  const text = (100 * Math.abs(difference)).toFixed(1);
-  return text === "0.0" ? "0.0" : `${difference < 0 ? "−" : "+"}${text}`;
+  return minus(plainPoints(difference));
 }
 
 /** "62.9 % [58.8, 67.3]". */

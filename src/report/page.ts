@@ -1,6 +1,6 @@
 /** The page around the sections. It asks the network for nothing, and its policy lets no script run but its own. */
 import { createHash } from "node:crypto";
-import { type Content, html, raw } from "./html.ts";
+import { type Content, html, printHtml, raw } from "./html.ts";
 import { script } from "./script.ts";
 import { style } from "./style.ts";
 
@@ -26,8 +26,9 @@ const runSections: Readonly<Record<string, string>> = {
 
 /** The whole HTML file. */
 export function renderPage({ title, heading, sections, footer, names = runSections }: Page): string {
-  const body = html`${sections}`.markup;
-  const present = Object.entries(names).filter(([id]) => body.includes(`<section id="${id}">`));
+  const body = html`${sections}`;
+  const text = String(body);
+  const present = Object.entries(names).filter(([id]) => text.includes(`<section id="${id}">`));
   const hash = createHash("sha256").update(script).digest("base64");
   const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
   const page = html`<!doctype html>
@@ -37,8 +38,8 @@ export function renderPage({ title, heading, sections, footer, names = runSectio
 <a class="skip" href="#main">Skip to the report</a>
 <header class="top"><h1>${title}</h1>${heading}</header>
 <nav aria-label="Sections"><ul>${present.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>
-<main id="main">${raw(body)}</main><footer>${footer}</footer><div id="tip" role="status" hidden></div>
+<main id="main">${body}</main><footer>${footer}</footer><div id="tip" role="status" hidden></div>
 <script>${raw(script)}</script></body></html>
 `;
-  return page.markup;
+  return printHtml(page);
 }

@@ -8,7 +8,7 @@ import { renderPage } from "./page.ts";
 import { type RunRecord, readableLines, readRun } from "./read-run.ts";
 import { type RolloutSample, sampleRollouts } from "./rollout-sample.ts";
 import { accuracySection, strataSection } from "./sections/accuracy.ts";
-import { comparisonSection } from "./sections/comparison.ts";
+import { comparisonSection, type StartComparison } from "./sections/comparison.ts";
 import { configurationSection, oneLine } from "./sections/configuration.ts";
 import { eventSection } from "./sections/events.ts";
 import { rolloutSection } from "./sections/rollouts.ts";
@@ -33,18 +33,26 @@ const imageBudget = 1_400_000;
 const shownSteps = 9;
 const shownEach = 4;
 
-/** Writes the report to `file`; returns its size in bytes. `arms` compare the later runs with the first. */
+/** What the runs of a report are compared with, which is the end of the first. */
+export interface Comparisons {
+  /** The later runs. */
+  readonly arms: readonly ArmComparison[];
+  /** The first run's own start; null where it was not evaluated. */
+  readonly start: ArmComparison | null;
+}
+
+/** Writes the report to `file`; returns its size in bytes. */
 export async function writeReport(
   runs: readonly ReportedRun[],
-  arms: readonly ArmComparison[],
+  comparisons: Comparisons,
   file: string,
 ): Promise<number> {
-  const page = await renderReport(runs, arms);
+  const page = await renderReport(runs, comparisons);
   replaceFile(file, page);
   return Buffer.byteLength(page);
 }
 
-async function renderReport(runs: readonly ReportedRun[], arms: readonly ArmComparison[]): Promise<string> {
+async function renderReport(runs: readonly ReportedRun[], { arms, start }: Comparisons): Promise<string> {
   if (runs.length === 0) throw new UserError("report: name at least one run");
   const sampled = runs.map((run) => readWithSample(run, runs.length));
   const images = await allThumbnails(runs, sampled);
@@ -56,7 +64,7 @@ async function renderReport(runs: readonly ReportedRun[], arms: readonly ArmComp
       ? heading(one.record)
       : html`<p class="sub">Differences are from the first, ${labelled[0]!.label}.</p>`,
     sections: [
-      one ? summarySection(one) : comparisonSection(labelled, arms),
+      one ? summarySection(one) : comparisonSection(labelled, arms, startOf(labelled[0]!, start)),
       accuracySection(labelled),
       trainingSection(labelled),
       strataSection(labelled),
@@ -70,6 +78,11 @@ async function renderReport(runs: readonly ReportedRun[], arms: readonly ArmComp
     ],
     footer: "Made by viva report. viva is a research tool; what it trains is no medical device.",
   });
+}
+
+function startOf({ record }: LabelledRun, arm: ArmComparison | null): StartComparison | null {
+  const accuracy = record.evaluations[0]?.subsets["overall"]?.accuracy;
+  return arm === null || accuracy === undefined ? null : { accuracy, arm };
 }
 
 function readWithSample(

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { printHtml } from "./html.ts";
 import { markedText } from "./marked-text.ts";
 import { sampleRollouts } from "./rollout-sample.ts";
 
@@ -49,14 +50,16 @@ describe("markedText", () => {
     spans: readonly (readonly [number, number, boolean | "unknown"])[],
     answer?: readonly [number, number],
   ) =>
-    markedText({
-      text,
-      rewards: {},
-      reward: 1,
-      advantage: 0,
-      parsed_answer: answer === undefined ? null : { text: "", start: answer[0], end: answer[1] },
-      evidence: spans.map(([start, end, verdict]) => ({ reward: "facts", label: "claim", start, end, verdict })),
-    }).markup;
+    printHtml(
+      markedText({
+        text,
+        rewards: {},
+        reward: 1,
+        advantage: 0,
+        parsed_answer: answer === undefined ? null : { text: "", start: answer[0], end: answer[1] },
+        evidence: spans.map(([start, end, verdict]) => ({ reward: "facts", label: "claim", start, end, verdict })),
+      }),
+    );
   const textOf = (markup: string) =>
     markup.replace(/<span class="verdict"[^>]*>.<\/span>/g, "").replace(/<[^>]+>/g, "");
 

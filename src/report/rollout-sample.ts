@@ -3,6 +3,7 @@
  * run, its first and last among them, and the best, the worst and the most divided groups of all.
  */
 import { z } from "zod";
+import { meanOf } from "../core/mean.ts";
 
 const evidence = z.object({
   reward: z.string(),
@@ -112,7 +113,7 @@ function toCandidate(line: Readonly<Record<string, unknown>>): Candidate | null 
   if (typeof step !== "number" || !Array.isArray(completions)) return null;
   const rewards = completions.map((completion) => completion?.reward).filter((reward) => typeof reward === "number");
   if (rewards.length === 0) return { line, step, mean: Number.NaN, spread: 0 };
-  const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
+  const mean = meanOf(rewards);
   const spread = Math.sqrt(rewards.reduce((sum, reward) => sum + (reward - mean) ** 2, 0) / rewards.length);
   return { line, step, mean, spread };
 }

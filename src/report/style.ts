@@ -64,7 +64,7 @@ figcaption{line-height:1.35}
 .chart .mark{stroke:var(--muted);stroke-width:1;stroke-dasharray:2 3}.chart .mark.alarm{stroke:var(--warn)}
 .chart .level-label,.chart .mark-label,.chart .row-label,.chart .row-value{paint-order:stroke;stroke:var(--surface);stroke-width:3px}
 .chart .cursor{stroke:var(--text);stroke-width:1;opacity:.5}
-.forest .zero{stroke:var(--text);stroke-width:1.3}
+.forest .zero{stroke:var(--text);stroke-width:1.3}.forest path{fill:none}
 .forest .row line{stroke-width:2.2}.forest .row{--s:var(--muted)}.forest .better{--s:var(--good)}.forest .worse{--s:var(--bad)}
 .forest .row line{stroke:var(--s)}.forest .row rect,.forest .row polygon{fill:var(--s)}
 .chart .row-label{fill:var(--text);font-weight:600}.chart .row-value{fill:var(--text)}
@@ -81,6 +81,7 @@ thead th{border-top:0;color:var(--muted);font-weight:500;font-size:.84rem;vertic
 tbody th[scope=row]{position:sticky;left:0;background:var(--surface)}
 td.num,span.legend{white-space:nowrap}
 .num{text-align:right;font-variant-numeric:tabular-nums}
+.recipes th[scope=row]{overflow-wrap:anywhere;min-width:8rem}.recipes td{overflow-wrap:anywhere;min-width:4.5rem}
 td .figure{white-space:nowrap;font-variant-numeric:tabular-nums;font-size:.84rem}
 td.better,td.good{color:var(--good)}td.worse,td.bad{color:var(--bad)}td.better,td.worse{font-weight:600}
 .bar{display:block;width:100px;height:14px;margin:.3rem 0 .1rem}

@@ -29,7 +29,7 @@ export const accuracy = defineReward("accuracy", accuracyOptions, (options, cont
   const thinkOpened = given.think_opened ?? context.thinkOpened ?? false;
 
   function judge(example: Example, text: string): AnswerMatch & { readonly parsed: ParsedAnswer | null } {
-    const parsed = parseAnswer(text, { style, lenient });
+    const parsed = parseAnswer(text, { style, lenient, thinkOpened });
     return { ...matchAnswer(example, parsed?.text ?? null, { open, graded, synonyms: known }), parsed };
   }
 

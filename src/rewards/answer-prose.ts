@@ -16,7 +16,7 @@ export const answerProse = defineReward("answer_prose", answerProseOptions, (giv
   const style = context.style ?? "think_answer";
   const thinkOpened = given.think_opened ?? context.thinkOpened ?? false;
   const judge = (example: Example, text: string) => {
-    const answer = followsStyle(text, style, thinkOpened) ? parseAnswer(text, { style }) : null;
+    const answer = followsStyle(text, style, thinkOpened) ? parseAnswer(text, { style, thinkOpened }) : null;
     return Number(answer !== null && hasProse(example, answer.text));
   };
   return {

@@ -22,7 +22,7 @@ export function correctness(
   const style = given.style ?? context.style ?? "think_answer";
   const known = synonyms ? context.vocabulary : undefined;
   return (example, text) => {
-    const answer = parseAnswer(text, { style, lenient })?.text ?? null;
+    const answer = parseAnswer(text, { style, lenient, thinkOpened: context.thinkOpened })?.text ?? null;
     return matchAnswer(example, answer, { open, synonyms: known }).correct;
   };
 }

@@ -1,12 +1,8 @@
 /** A reward from a module of the user's own, named in the recipe by its path; nothing is loaded that was not named so. */
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { extname, isAbsolute, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { messageOf, RunError, UserError } from "../core/errors.ts";
+import { RunError, UserError } from "../core/errors.ts";
+import { exportOf, importModule, moduleFile } from "../core/import-module.ts";
+import { moduleErrorText } from "../core/module-errors.ts";
 import type { Reward, RewardContext } from "./reward.ts";
-
-const EXTENSIONS = [".ts", ".mts", ".js", ".mjs"];
 
 /**
  * The reward that a module exports as default or as `reward`: a Reward, or a function of options and context that gives
@@ -21,11 +17,9 @@ export async function customReward(
   const fail = (problem: string, cause?: unknown): never => {
     throw new UserError(`reward "${name}": module ${path}: ${problem}`, { cause });
   };
-  const file = isAbsolute(path) ? path : resolve(path);
-  if (!EXTENSIONS.includes(extname(file))) fail(`must be a file ending in ${EXTENSIONS.join(", ")}`);
-  if (!existsSync(file)) fail("no such file");
-  const exported = await load(file).catch((error: unknown) => fail(messageOf(error), error));
-  const given = exportOf(exported) ?? exportOf((exported as { readonly default?: object }).default ?? {});
+  const file = moduleFile(path, fail);
+  const exported = await importModule(file).catch((error: unknown) => fail(moduleErrorText(error, file), error));
+  const given = exportOf(exported, "reward", "score");
   if (given === undefined) fail("exports neither default nor reward");
   if (typeof given !== "function" && Object.keys(options).length > 0) {
     fail(`exports a reward that takes no options, got ${Object.keys(options).join(", ")}; export a function of them`);
@@ -34,17 +28,9 @@ export async function customReward(
     typeof given === "function"
       ? await Promise.resolve()
           .then(() => given(options, context))
-          .catch((error: unknown) => fail(messageOf(error), error))
+          .catch((error: unknown) => fail(moduleErrorText(error, file), error))
       : given;
-  return guarded(checked(made, fail), name, path);
-}
-
-/** The export that is meant; a module that was made CommonJS on its way has it one level deeper, below its own default. */
-function exportOf(exports: object): unknown {
-  const { default: main, reward } = exports as { readonly default?: unknown; readonly reward?: unknown };
-  const isWrapper =
-    typeof main === "object" && main !== null && !("score" in main) && ("default" in main || "reward" in main);
-  return isWrapper ? undefined : (main ?? reward);
+  return guarded(checked(made, fail), name, path, file);
 }
 
 function checked(made: unknown, fail: (problem: string) => never): Reward {
@@ -62,10 +48,10 @@ function checked(made: unknown, fail: (problem: string) => never): Reward {
 }
 
 /** The module's reward under the recipe's name; an exception of its own becomes a sentence that names it. */
-function guarded(reward: Reward, name: string, path: string): Reward {
+function guarded(reward: Reward, name: string, path: string, file: string): Reward {
   const failed = (error: unknown): never => {
     if (error instanceof UserError || error instanceof RunError) throw error;
-    throw new RunError(`reward "${name}" of ${path} failed: ${messageOf(error)}`, { cause: error });
+    throw new RunError(`reward "${name}" of ${path} failed: ${moduleErrorText(error, file)}`, { cause: error });
   };
   return {
     name,
@@ -88,31 +74,4 @@ function guarded(reward: Reward, name: string, path: string): Reward {
       }
     },
   };
-}
-
-/** Imports a file. A Node that knows no TypeScript gets tsx's help where tsx is installed, beside viva or beside the file. */
-async function load(file: string): Promise<object> {
-  const url = pathToFileURL(file).href;
-  try {
-    return (await import(url)) as object;
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== "ERR_UNKNOWN_FILE_EXTENSION") throw error;
-    const tsImport = await typescriptImport(file);
-    return (await tsImport(url, import.meta.url)) as object;
-  }
-}
-
-type TsImport = (url: string, parent: string) => Promise<unknown>;
-
-async function typescriptImport(file: string): Promise<TsImport> {
-  for (const from of [file, import.meta.url]) {
-    try {
-      const required = createRequire(from).resolve("tsx/esm/api");
-      const api = required.replace(/\.cjs$/, ".mjs"); // what `require` finds; the form for `import` lies beside it
-      return ((await import(pathToFileURL(api).href)) as { tsImport: TsImport }).tsImport;
-    } catch {} // not installed there
-  }
-  throw new Error(
-    `Node ${process.version} reads no TypeScript: use Node 22.18 or later, install tsx beside the module, or write it in JavaScript`,
-  );
 }

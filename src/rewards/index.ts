@@ -23,7 +23,7 @@ export { rewardsAt, type ScheduledReward, type Weight, type WeightedReward, weig
 
 /**
  * As a recipe writes it: `{ accuracy: 1.0, format: { weight: 0.5, style: tags } }`. A weight of 0 records without training.
- * The key is the reward's name unless `reward` names one (for a second use of it) or `module` is the path of one's own.
+ * The key is the reward's name unless `reward` names one (for a second use of it) or `module` is the path of your own module.
  */
 export type RewardSpec = Readonly<Record<string, number | ({ readonly weight: Weight } & Record<string, unknown>)>>;
 

@@ -30,7 +30,7 @@ export interface RewardLog {
 
 /** What a run knows about its completions and no reward should be told twice; a reward's own options win. */
 export interface RewardContext {
-  /** The prompt's style; `think_answer` unless said otherwise. */
+  /** The prompt's style; `think_answer` by default. */
   readonly style?: AnswerStyle;
   /** The chat template already opened `<think>`. */
   readonly thinkOpened?: boolean;
@@ -58,6 +58,8 @@ export interface ChatSettings {
   readonly maxRetries: number;
   readonly maxConcurrency: number;
   readonly maxTokens: number;
+  /** What the endpoint calls that limit. */
+  readonly maxTokensField: "max_tokens" | "max_completion_tokens";
   readonly temperature: number;
   /** Folder of known replies; null is the run's own. */
   readonly cache: string | null;

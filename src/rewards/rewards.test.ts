@@ -38,6 +38,12 @@ describe("accuracy", () => {
     expect(accuracy({ gate_by_format: true }, { thinkOpened: true }).score(yes, opened)).toEqual([1]);
   });
 
+  it("pays nothing for an answer inside a thought that the prompt opened and nobody closed", () => {
+    const texts = completions("so <answer>yes</answer>", "so</think><answer>yes</answer>");
+    expect(accuracy({}, { thinkOpened: true }).score(yes, texts)).toEqual([0, 1]);
+    expect(accuracy({}, { thinkOpened: false }).score(yes, texts)).toEqual([1, 1]);
+  });
+
   it("shows where the answer stands", () => {
     const [found, none, both] = accuracy().evidence!(yes, completions(good, "yes", "<answer>yes, no</answer>"));
     const start = good.indexOf("yes</answer>");
@@ -54,6 +60,12 @@ describe("format", () => {
     expect(format({}, { style: "answer_only" }).score(yes, texts)).toEqual([0, 1, 0]);
     expect(format({ style: "tags" }).score(yes, texts)).toEqual([1, 0.5, 0]);
     expect(() => format({}, { style: "plain" })).toThrow(UserError);
+  });
+
+  it("pays nothing for an empty answer", () => {
+    const texts = completions("<think>x</think><answer></answer>", "<think>x</think><answer> . </answer>");
+    expect(format().score(yes, texts)).toEqual([0, 0]);
+    expect(format({ style: "tags" }).score(yes, texts)).toEqual([0.5, 0.5]);
   });
 });
 

@@ -80,7 +80,7 @@ export async function latestCheckpoint(run: Run): ReturnType<typeof findCheckpoi
 }
 
 /**
- * Newest whole checkpoint (null when there is none) and the newer ones passed over as damaged. Changes nothing, so it
+ * Newest whole checkpoint (null when there is none) and the newer ones skipped as damaged. Changes nothing, so it
  * is safe beside a running training.
  */
 export async function findCheckpoint(

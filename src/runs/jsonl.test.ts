@@ -58,9 +58,9 @@ test("half lines longer than the read buffers are found", () => {
 
 test("damage before the last line is an error that names file and line", () => {
   writeFileSync(path, '{"step":1}\n{"st\n{"step":3}\n');
-  expect(() => readJsonl(path)).toThrow(/metrics\.jsonl, line 2: not JSON/);
+  expect(() => readJsonl(path)).toThrow(/metrics\.jsonl:2: not a JSON object: /);
   writeFileSync(path, '{"step":1}\n17\n{"step":3}\n');
-  expect(() => readJsonl(path)).toThrow(/line 2: expected a JSON object/);
+  expect(() => readJsonl(path)).toThrow(/metrics\.jsonl:2: expected a JSON object/);
   expect(() => readJsonl(join(folder, "none.jsonl"))).toThrow(/no such file/);
 });
 
@@ -76,7 +76,7 @@ test("truncating drops the lines that fail and the half line, and leaves nothing
 test("a truncation that fails leaves the file as it was", () => {
   const before = '{"step":1}\n{"st\n{"step":3}\n';
   writeFileSync(path, before);
-  expect(() => truncateJsonl(path, () => true)).toThrow(/line 2/);
+  expect(() => truncateJsonl(path, () => true)).toThrow(/metrics\.jsonl:2/);
   expect(readFileSync(path, "utf8")).toBe(before);
   expect(readdirSync(folder)).toEqual(["metrics.jsonl"]);
 });

@@ -13,7 +13,8 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
-import { messageOf, RunError, UserError } from "../core/errors.ts";
+import { RunError, UserError } from "../core/errors.ts";
+import { parseJson, scanJsonLines } from "../io/json-lines.ts";
 import { moveIntoPlace } from "./durable.ts";
 
 /** What JSON can hold. */
@@ -112,49 +113,17 @@ export function truncateJsonl(path: string, keep: (record: Record<string, unknow
 
 /** Every non-blank line with its record; only the last may lack one (undefined): it was cut short by a kill. */
 function* parsedLines(path: string): Generator<{ text: string; record: Record<string, unknown> | undefined }> {
-  let number = 0;
   let damaged: { text: string; problem: string } | null = null;
-  for (const text of textLines(path)) {
-    number++;
-    if (damaged !== null) throw new UserError(`${path}, line ${number - 1}: ${damaged.problem}`);
-    if (text.trim() === "") continue;
-    const parsed = parse(text);
-    if (typeof parsed === "string") damaged = { text, problem: parsed };
-    else yield { text, record: parsed };
+  for (const { text, where, value, fault } of scanJsonLines(path, "records")) {
+    if (damaged !== null) throw new UserError(damaged.problem);
+    if (isRecord(value)) yield { text, record: value };
+    else damaged = { text, problem: `${where}: ${fault ?? "expected a JSON object"}` };
   }
   if (damaged !== null) yield { text: damaged.text, record: undefined };
 }
 
-/** The record of a line, or what is wrong with it. */
-function parse(text: string): Record<string, unknown> | string {
-  try {
-    const value: unknown = JSON.parse(text);
-    const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isRecord ? (value as Record<string, unknown>) : "expected a JSON object";
-  } catch (error) {
-    return `not JSON (${messageOf(error)})`;
-  }
-}
-
-function* textLines(path: string): Generator<string> {
-  if (!existsSync(path)) throw new UserError(`${path}: no such file`);
-  const fd = openSync(path, "r");
-  try {
-    const chunk = Buffer.alloc(1 << 18);
-    let pending: Buffer[] = [];
-    for (let read = readSync(fd, chunk); read > 0; read = readSync(fd, chunk)) {
-      let start = 0;
-      for (let end = chunk.indexOf(10); end >= 0 && end < read; end = chunk.indexOf(10, start)) {
-        yield Buffer.concat([...pending, chunk.subarray(start, end)]).toString("utf8");
-        pending = [];
-        start = end + 1;
-      }
-      if (start < read) pending.push(Buffer.from(chunk.subarray(start, read)));
-    }
-    if (pending.length > 0) yield Buffer.concat(pending).toString("utf8");
-  } finally {
-    closeSync(fd);
-  }
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Opens for appending; a last line without its newline gets one when it is whole and is cut off when it is not. */
@@ -173,7 +142,7 @@ function openMended(path: string): number {
     if (newline >= 0) break;
   }
   if (start === size) return fd;
-  if (typeof parse(Buffer.concat(parts).toString("utf8")) !== "string") writeSync(fd, "\n");
+  if (isRecord(parseJson(Buffer.concat(parts).toString("utf8")).value)) writeSync(fd, "\n");
   else ftruncateSync(fd, start);
   return fd;
 }

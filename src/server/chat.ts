@@ -1,9 +1,10 @@
 /** Answers one chat request: messages to a prompt, tokens of the engine to choices, the rows free again however it ends. */
 import { randomInt, randomUUID } from "node:crypto";
 import { UserError } from "../core/errors.ts";
-import type { Processor } from "../core/processor.ts";
+import type { EncodeOptions, Processor } from "../core/processor.ts";
 import type { ImageRef, ImageSize, Message, Prompt } from "../core/records.ts";
 import type { LiveCompletions, LivePolicy } from "../engine/engine.ts";
+import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
 import { imageSize } from "../io/images.ts";
 import { ApiError, badRequest } from "./api-error.ts";
 import type { ChatRequest } from "./chat-request.ts";
@@ -20,7 +21,16 @@ export interface ServedModel {
   readonly fingerprint: string;
   readonly contextLength: number;
   readonly processor: Pick<Processor, "encode" | "layOut" | "decode">;
+  /** How messages are put to the model where not as they are: in the prompt of its training. */
+  readonly prompt?: ServedPrompt;
   readonly engine: LivePolicy;
+}
+
+/** A prompt that a server puts every chat in. */
+export interface ServedPrompt {
+  /** Throws UserError for messages that do not go into it. */
+  arrange(messages: readonly Message[]): readonly Message[];
+  readonly encoding: EncodeOptions;
 }
 
 export interface ChatLimits {
@@ -104,6 +114,7 @@ async function* readDeltas(
     request.signal.throwIfAborted();
     for await (const token of live.tokens) {
       request.signal.throwIfAborted();
+      requireFiniteLogProbs([token.logProb], "the answer");
       const index = token.completion;
       if (ended.has(index)) continue;
       request.started();
@@ -125,14 +136,15 @@ async function* readDeltas(
 }
 
 /** The prompt; its size is known, and judged, before any image is decoded. */
-async function encode(messages: readonly Message[], model: ServedModel, limits: ChatLimits): Promise<Prompt> {
-  const { processor, contextLength } = model;
+async function encode(asked: readonly Message[], model: ServedModel, limits: ChatLimits): Promise<Prompt> {
+  const { processor, contextLength, prompt } = model;
   const most = Math.min(limits.maxPromptTokens, contextLength - 1);
   try {
+    const messages = prompt?.arrange(asked) ?? asked;
     const refs = messages.flatMap(({ content }) => content.flatMap((p) => (p.type === "image" ? [p.image] : [])));
     const sizes: ImageSize[] = [];
     for (const ref of refs) sizes.push(await sizeOf(ref, limits.maxImagePixels));
-    const { length } = processor.layOut(messages, sizes).tokenIds;
+    const { length } = processor.layOut(messages, sizes, prompt?.encoding).tokenIds;
     if (length > most) {
       throw badRequest(
         "messages",
@@ -140,7 +152,7 @@ async function encode(messages: readonly Message[], model: ServedModel, limits: 
         "context_length_exceeded",
       );
     }
-    return await processor.encode(messages);
+    return await processor.encode(messages, prompt?.encoding);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new ApiError(400, error.message, { param: "messages", code: "invalid_value", cause: error });
@@ -154,17 +166,18 @@ async function sizeOf(ref: ImageRef, maxPixels: number): Promise<ImageSize> {
   throw badRequest(ref.path, message, "image_too_large");
 }
 
-function completionLength({ maxTokens }: ChatRequest, prompt: Prompt, model: ServedModel, limits: ChatLimits): number {
+function completionLength(chat: ChatRequest, prompt: Prompt, model: ServedModel, limits: ChatLimits): number {
+  const { maxTokens, maxTokensField: field } = chat;
   const room = model.contextLength - prompt.tokenIds.length;
   if (maxTokens === null) return Math.min(limits.maxCompletionLength, room);
   if (maxTokens > limits.maxCompletionLength) {
     const most = `${limits.maxCompletionLength} (--max-completion-length)`;
-    throw badRequest("max_tokens", `max_tokens ${maxTokens} is more than this server gives: at most ${most}`);
+    throw badRequest(field, `${field} ${maxTokens} is more than this server gives: at most ${most}`);
   }
   if (maxTokens <= room) return maxTokens;
   throw badRequest(
-    "max_tokens",
-    `the prompt has ${prompt.tokenIds.length} tokens, so max_tokens ${maxTokens} does not fit the context of ${model.contextLength}`,
+    field,
+    `the prompt has ${prompt.tokenIds.length} tokens, so ${field} ${maxTokens} does not fit the context of ${model.contextLength}`,
     "context_length_exceeded",
   );
 }

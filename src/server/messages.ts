@@ -1,30 +1,50 @@
-/** Chat messages as the OpenAI API has them, to viva's own. Images come inside the request: nothing is ever fetched. */
+/**
+ * Chat messages as the OpenAI API has them, to viva's own. Images come inside the request: nothing is ever fetched. A key
+ * that is not known is refused, in parts too: it may ask for something, such as another size of the image.
+ */
 import * as z from "zod";
 import type { Message, MessageContent } from "../core/records.ts";
 import { badRequest } from "./api-error.ts";
 
-const textPart = z.object({ type: z.literal("text"), text: z.string() });
-const imagePart = z.object({
+const textPart = z.strictObject({ type: z.literal("text"), text: z.string() });
+const imagePart = z.strictObject({
   type: z.literal("image_url"),
-  image_url: z.object({ url: z.string(), detail: z.enum(["auto", "high"]).nullish() }),
+  image_url: z.strictObject(
+    {
+      url: z.string(),
+      // Changes nothing: the limits on image size of the model, or of its run, hold.
+      detail: z.enum(["auto", "low", "high"]).optional(),
+    },
+    { error: "expected {url: data:image/…;base64,…}" },
+  ),
 });
-const part = z.discriminatedUnion("type", [textPart, imagePart]);
-const name = z.string().nullish();
+const textContent = z.union([z.string(), z.array(textPart).min(1)], {
+  error: "expected a text, or a list of parts {type: text, text}",
+});
+const userContent = z.union([z.string(), z.array(z.discriminatedUnion("type", [textPart, imagePart])).min(1)], {
+  error: "expected a text, or a list of parts of type text and image_url",
+});
+const name = z.string().optional();
+/** What the answers of other servers carry along, and clients send back: taken when there is nothing in it. */
+const unsupported = { error: "not supported, leave it out" };
+const noText = z.literal("", unsupported).optional();
+const noList = z.array(z.unknown(), unsupported).max(0, unsupported).optional();
 
 export const messagesSchema = z
   .array(
     z.discriminatedUnion("role", [
-      z.object({ role: z.literal("system"), content: z.union([z.string(), z.array(textPart).min(1)]), name }),
-      z.object({ role: z.literal("developer"), content: z.union([z.string(), z.array(textPart).min(1)]), name }),
-      z.object({ role: z.literal("user"), content: z.union([z.string(), z.array(part).min(1)]), name }),
-      z.object({
+      z.strictObject({ role: z.literal("system"), content: textContent, name }),
+      z.strictObject({ role: z.literal("developer"), content: textContent, name }),
+      z.strictObject({ role: z.literal("user"), content: userContent, name }),
+      z.strictObject({
         role: z.literal("assistant"),
-        content: z.union([z.string(), z.array(textPart).min(1)]),
+        content: textContent,
         name,
-        refusal: z.null().optional(),
-        audio: z.null().optional(),
-        tool_calls: z.array(z.never()).nullish(),
-        function_call: z.null().optional(),
+        tool_calls: noList,
+        annotations: noList,
+        refusal: noText,
+        reasoning: noText,
+        reasoning_content: noText,
       }),
     ]),
   )

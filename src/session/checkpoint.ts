@@ -1,6 +1,4 @@
 /** Opens a trained or downloaded model for evaluation and generation: a model folder, a run, or a run's checkpoint. */
-import { existsSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
 import { type PromptName, type PromptStyle, promptStyle } from "../answers/prompts.ts";
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
@@ -10,18 +8,16 @@ import { findDataset } from "../data/index.ts";
 import { type ImageLimits, type QuantizedKind, quantizedBits } from "../engine/backend.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
-import { type AdapterConfig, isAdapterFolder, readAdapterConfig } from "../models/adapter-files.ts";
+import { companionFolder } from "../models/companions.ts";
 import { openProcessor } from "../models/index.ts";
 import { loadRecipe } from "../recipes/load.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
-import { findCheckpoint, listCheckpoints } from "../runs/checkpoints.ts";
-import { isRun, runPaths, stepName } from "../runs/run-folder.ts";
-import { hashModel } from "./content-hashes.ts";
+import { runPaths } from "../runs/run-folder.ts";
 import { loadExamples } from "./examples.ts";
-import { requireRecorded } from "./recorded-hashes.ts";
-import { imageLimits } from "./session.ts";
-import { locateModel, type SourceOptions } from "./sources.ts";
+import { adapterOf, modelFolder, runOf } from "./model-folder.ts";
+import { imageLimits, tellNotices } from "./session.ts";
+import type { SourceOptions } from "./sources.ts";
 
 export interface OpenCheckpointOptions extends SourceOptions {
   /** A run's checkpoint of this step; the newest by default. */
@@ -40,7 +36,13 @@ export interface OpenCheckpointOptions extends SourceOptions {
   readonly live?: { readonly rows: number; readonly cacheBytes: number };
 }
 
-export { type PromptName, promptStyle } from "../answers/prompts.ts";
+export {
+  encodeOptions,
+  messagesInStyle,
+  type PromptName,
+  type PromptStyle,
+  promptStyle,
+} from "../answers/prompts.ts";
 
 export interface OpenedCheckpoint {
   readonly engine: TrainingEngine;
@@ -67,9 +69,9 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
   const recipe = recipeOf(path);
   const own = recipe === null ? "plain" : recipe.prompt;
   const chosen = o.prompt ?? own;
-  const files = existsSync(join(folder, "tokenizer.json")) ? folder : base;
   const limits = o.imageLimits ?? (recipe === null ? {} : imageLimits(recipe));
-  const processor = await openProcessor(base, limits, files);
+  const processor = await openProcessor(base, limits, companionFolder(folder, base));
+  tellNotices(processor, o);
   const engine = await engines.local.open(
     {
       modelFolder: base,
@@ -108,27 +110,11 @@ export async function untunedModel(path: string, o: SourceOptions & { readonly s
   if (recipe !== null) {
     const { path: model, revision, init } = recipe.model;
     if (init === "pretrained") return revision === null ? model : `${model}@${revision}`;
-    throw new UserError(`${path} was trained from random weights: there is no untuned model to stand beside it`);
+    throw new UserError(`${path} was trained from random weights: there is no untuned model to compare it with`);
   }
   const adapter = await adapterOf(await modelFolder(path, o), o);
   if (adapter !== null) return adapter.base;
   throw new UserError(`${path} is neither a run nor an adapter: name the model it was trained from`);
-}
-
-/**
- * The configuration of an adapter folder, `base` the folder of its model, which PEFT names by folder or by its id on the
- * Hub; null for a model folder.
- */
-export async function adapterOf(folder: string, o: SourceOptions): Promise<AdapterConfig | null> {
-  if (!isAdapterFolder(folder)) return null;
-  const adapter = readAdapterConfig(folder);
-  const named = { ...o, key: `the model of the adapter ${folder}`, weights: true };
-  const base = (await locateModel(adapter.base, named)).folder;
-  if (existsSync(join(base, "config.json"))) {
-    await requireBase(folder, base);
-    return { ...adapter, base };
-  }
-  throw new UserError(`${folder}: the adapter's model ${base} is not a model folder`);
 }
 
 /**
@@ -144,39 +130,6 @@ export async function trainedOn(path: string): Promise<readonly Example[] | null
     if (error instanceof UserError) return null;
     throw error;
   }
-}
-
-/** The model or adapter folder that a path names: itself, a checkpoint of the run that it is, or a model on the Hub. */
-export async function modelFolder(path: string, o: SourceOptions & { readonly step?: number }): Promise<string> {
-  const { step } = o;
-  if (!isRun(path)) {
-    const { folder } = await locateModel(path, { ...o, key: "checkpoint", weights: true });
-    if (step !== undefined) throw new UserError(`${path} is no run: --step chooses a checkpoint of a run`);
-    if (existsSync(join(folder, "config.json")) || isAdapterFolder(folder)) return folder;
-    throw new UserError(`${path} is neither a run (no recipe.yaml) nor a model folder (no config.json)`);
-  }
-  const paths = runPaths(path);
-  const steps = await listCheckpoints(paths);
-  if (step !== undefined) {
-    if (steps.includes(step)) return join(paths.checkpoints, stepName(step));
-    throw new UserError(`${path} has no checkpoint of step ${step}; it has ${steps.join(", ") || "none"}`);
-  }
-  const { checkpoint } = await findCheckpoint(paths);
-  if (checkpoint === null) throw new UserError(`${path} has no whole checkpoint yet`);
-  return checkpoint.folder;
-}
-
-/** The run that a path is, or whose checkpoints folder holds it; null for a folder of no run. */
-export function runOf(path: string): string | null {
-  return [path, dirname(dirname(resolve(path)))].find(isRun) ?? null;
-}
-
-/** The adapters of a run belong to the weights that they were trained on. */
-async function requireBase(folder: string, base: string): Promise<void> {
-  const run = runOf(folder);
-  if (run === null) return;
-  const hashes = { model_sha256: await hashModel(base) };
-  requireRecorded(run, hashes, `its adapters do not belong to the model in ${base}: bring back what was there`);
 }
 
 function recipeOf(path: string): Recipe | null {

@@ -1,38 +1,48 @@
 /** What a recipe asks that its model and data cannot give, found before a run exists. */
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync } from "node:fs";
 import type { PromptStyle } from "../answers/prompts.ts";
 import { refuseTags } from "../answers/tags-in-data.ts";
 import { UserError } from "../core/errors.ts";
-import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import { openModel } from "../models/index.ts";
-import { unusedPatterns } from "../models/lora-targets.ts";
+import { adapterLayers, type LoraOptions, requireUsed } from "../models/lora-targets.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { isSupervised } from "../recipes/stage-kinds.ts";
+import type { StartAdapter } from "./recipe-sources.ts";
 
-/** Throws UserError unless `model` names a folder that its other keys can be applied to. */
-export function requireModelFolder({ path, init, lora, freeze, quantize_frozen }: Recipe["model"]): void {
-  if (!existsSync(join(path, "config.json"))) {
-    throw new UserError(`model.path: ${path} is not a model folder (no config.json in it)`);
+/** Throws UserError unless the folder of `model` is one that its other keys can be applied to; `adapter` is what it starts from. */
+export function requireModelFolder(
+  { path, init, lora, freeze, quantize_frozen }: Recipe["model"],
+  adapter: StartAdapter | null,
+): void {
+  const key = adapter === null ? "model.lora" : "model.path";
+  if ((lora !== null || adapter !== null) && init === "random") {
+    throw new UserError(`${key}: adapters need a model with weights; model.init: random would be lost with the run`);
   }
-  if (lora && init === "random") {
-    throw new UserError(
-      "model.lora: adapters need a model with weights; model.init: random would be lost with the run",
-    );
-  }
-  if (quantize_frozen !== null && lora === null) {
+  if (quantize_frozen !== null && lora === null && adapter === null) {
     throw new UserError("model.quantize_frozen: integers are not trained; add model.lora, whose adapters are");
   }
-  if (lora && freeze.length > 0) {
-    throw new UserError("model.freeze: adapters leave the whole model frozen already; leave freeze out beside lora");
+  if ((lora !== null || adapter !== null) && freeze.length > 0) {
+    throw new UserError("model.freeze: adapters leave the whole model frozen already; leave freeze out beside them");
   }
-  const unused = lora === null ? [] : unusedPatterns(openModel(path), lora);
-  if (unused.length > 0) throw new UserError(`model.lora.${unused[0]}: no layer with an adapter matches`);
+  if (lora !== null && adapter === null) requireUsed(openModel(path), lora);
+  if (lora !== null && adapter !== null) requireSameAdapters(path, lora, adapter);
   const hasWeights = readdirSync(path).some((name) => name.endsWith(".safetensors"));
   if (init === "pretrained" && !hasWeights) {
     throw new UserError(`model.path: ${path} holds no weights; set model.init: random to start from random ones`);
   }
+}
+
+/** Training goes on with an adapter as it is: model.lora beside it may say the same, and the share that is dropped. */
+function requireSameAdapters(path: string, lora: LoraOptions, adapter: StartAdapter): void {
+  const model = openModel(path);
+  const [asked, own] = [adapterLayers(model, lora), adapterLayers(model, adapter)];
+  const isSame = ([layer, { rank, scaling }]: readonly [string, { readonly rank: number; readonly scaling: number }]) =>
+    asked.get(layer)?.rank === rank && asked.get(layer)?.scaling === scaling;
+  if (asked.size === own.size && [...own].every(isSame)) return;
+  throw new UserError(
+    `model.lora: other layers, ranks or scales than those of the adapter ${adapter.folder}, which training goes on with; leave model.lora out, or name a model without an adapter`,
+  );
 }
 
 /** A stage that teaches rationales needs one for every example, and a prompt with a place for them. */
@@ -61,13 +71,4 @@ export function requireNoTags(examples: readonly Example[], style: PromptStyle["
       throw new UserError(`example "${example.id}": ${error.message}`, { cause: error });
     }
   }
-}
-
-/** An answer is taught with the token that ends a turn: sampling must stop there too, or every completion is cut by length. */
-export function checkStops(processor: Processor, folder: string): void {
-  const end = processor.encodeCompletion("").at(-1)!;
-  if (processor.stopTokenIds.includes(end)) return;
-  throw new UserError(
-    `${join(folder, "generation_config.json")}: eos_token_id [${processor.stopTokenIds.join(", ")}] lacks ${end}, which ends the assistant's turn: add it`,
-  );
 }

@@ -41,6 +41,6 @@ test("the named backend opens the model; without a plan of its own there is none
 test("the local engine plans the memory of this machine", async () => {
   const { memory, close } = await openData(recipeOn("local"), "/nowhere");
   await close();
-  expect(memory?.plan.parts["weights"]).toBeGreaterThan(0);
+  expect(memory!.plan.parts["weights"]).toBeGreaterThan(0);
   expect(opened).toHaveLength(1);
 });

@@ -3,10 +3,12 @@ import { type PromptName, type PromptStyle, promptStyle } from "../answers/promp
 import { UserError } from "../core/errors.ts";
 import { endpointSource } from "../evaluate/endpoint-source.ts";
 import { type AnswerSource, type Decoding, policySource } from "../evaluate/index.ts";
-import { openChatClient } from "../io/chat-client.ts";
+import { type MaxTokensField, openChatClient } from "../io/chat-client.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { type OpenCheckpointOptions, openCheckpoint } from "./checkpoint.ts";
 import { hashCheckpoint } from "./content-hashes.ts";
+
+export { type MaxTokensField, maxTokensFields } from "../io/chat-client.ts";
 
 /** Something opened that answers. */
 export interface EvaluationSource {
@@ -65,6 +67,8 @@ export interface EndpointOptions {
   /** Attempts after the first. */
   readonly maxRetries: number;
   readonly maxPixels?: number | undefined;
+  /** What the endpoint calls the limit on tokens. */
+  readonly maxTokensField: MaxTokensField;
   readonly prompt?: PromptName | undefined;
   readonly decoding: DecodingFor;
   /** In place of the process's environment. */
@@ -84,6 +88,7 @@ export function openEndpointSource(o: EndpointOptions): EvaluationSource {
     timeoutSeconds: o.timeoutSeconds,
     maxRetries: o.maxRetries,
     maxConcurrency: concurrency,
+    maxTokensField: o.maxTokensField,
     ...(maxPixels === undefined ? {} : { maxPixels }),
   });
   const prompt = promptStyle(o.prompt ?? "plain");

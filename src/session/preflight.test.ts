@@ -33,6 +33,7 @@ function processor(changes: Partial<Processor> = {}): Processor {
     stopTokenIds: [0],
     imageTokenId: IMAGE,
     mergeSize: 1,
+    notices: [],
     ...changes,
   };
 }
@@ -140,9 +141,9 @@ describe("preflight", () => {
     await expect(attempt).rejects.toThrow(/1 image tokens for 2 image features/);
   });
 
-  it("fails where the longest prompt, encoded in full, is not what was foretold", async () => {
+  it("fails where the longest prompt, encoded in full, differs from its estimate", async () => {
     const other = processor({ encode: async () => ({ text: "", tokenIds: Int32Array.of(1, 2), images: [] }) });
     const attempt = preflight([example("a", "1", 20)], { ...options, processor: other });
-    await expect(attempt).rejects.toThrow(/internal: example "a" has 2 tokens, its images' sizes foretell 3/);
+    await expect(attempt).rejects.toThrow(/internal: example "a" has 2 tokens, its images' sizes give 3/);
   });
 });

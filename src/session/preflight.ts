@@ -5,6 +5,7 @@
 import { encodeOptions, encodeQuestion, type PromptStyle, questionMessages } from "../answers/prompts.ts";
 import { refuseTags } from "../answers/tags-in-data.ts";
 import { messageOf, UserError } from "../core/errors.ts";
+import { meanOf } from "../core/mean.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example, ImageRef, ImageSize } from "../core/records.ts";
 import { type DataNotice, dataNotices } from "../data/index.ts";
@@ -99,7 +100,7 @@ export async function preflight(examples: readonly Example[], o: PreflightOption
       examples: examples.length + o.missing.length,
       kept: good.length,
       images: sizes.size,
-      prompt_tokens_mean: Math.round(good.reduce((sum, { prompt }) => sum + prompt, 0) / good.length),
+      prompt_tokens_mean: Math.round(meanOf(good.map(({ prompt }) => prompt))),
       prompt_tokens_max: good.reduce((most, { prompt }) => Math.max(most, prompt), 0),
       image_tokens_max: good.reduce((most, { image }) => Math.max(most, image), 0),
       longest: { example_id: longest.example.id, tokens: longest.total },
@@ -203,7 +204,7 @@ function refuse(bad: readonly Extract<Finding, { reason: DropReason }>[], of: nu
   );
 }
 
-/** Encodes one example in full: the tokens must be those that its image's header foretold. */
+/** Encodes one example in full: the tokens must be those that estimated from its image's header. */
 async function compareWithEncoding({ example }: { readonly example: Example }, o: PreflightOptions): Promise<void> {
   let encoded: Int32Array;
   try {
@@ -217,7 +218,7 @@ async function compareWithEncoding({ example }: { readonly example: Example }, o
   const { tokenIds } = o.processor.layOut(questionMessages(example, o.prompt), sizes, encodeOptions(o.prompt));
   if (encoded.length === tokenIds.length && encoded.every((id, i) => id === tokenIds[i])) return;
   throw new Error(
-    `internal: example "${example.id}" has ${encoded.length} tokens, its images' sizes foretell ${tokenIds.length}`,
+    `internal: example "${example.id}" has ${encoded.length} tokens, its images' sizes give ${tokenIds.length}`,
   );
 }
 

@@ -1,62 +1,47 @@
-/** Opens what some probes need beside the policy: an encoder, a judge, the untuned model. */
+/** Opens the tools of probes: rewards with the services of a run, checkpoints as scorers. */
 import type { PromptStyle } from "../answers/prompts.ts";
 import type { Device } from "../core/device.ts";
-import type { ProbeTools } from "../evaluate/index.ts";
-import { buildRewards, type Reward } from "../rewards/index.ts";
+import type { OpenedProbeTools, Scorer, ToolServices } from "../evaluate/index.ts";
+import { buildRewards } from "../rewards/index.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { openRewardServices } from "./reward-services.ts";
 import type { SourceOptions } from "./sources.ts";
 
 export interface ProbeToolOptions extends SourceOptions {
-  /** Folder of a sentence encoder. */
-  readonly encoder?: string;
-  readonly judgeUrl?: string;
-  readonly judgeModel?: string;
-  /** The environment variable that holds the judge's key. */
-  readonly judgeKeyEnv?: string;
-  /** Rationales with the verdicts of people. */
-  readonly calibration: ProbeTools["calibration"];
-  /** The model before tuning. */
-  readonly untuned?: string;
   readonly device?: Device;
+  /** How questions are put, to the policy and to scorers. */
+  readonly prompt: PromptStyle;
+  /** Where a judge's replies are kept. */
+  readonly folder: string;
 }
 
-export type OpenedProbeTools = Omit<ProbeTools, "canQuantize"> & { close(): Promise<void> };
-
-/** Throws UserError for what is named and cannot be had. `folder` is where a judge's replies are kept. */
+/** What `open` opens with a session's services, and how to close it; throws UserError for what cannot be had. */
 export async function openProbeTools(
-  o: ProbeToolOptions,
-  prompt: PromptStyle,
-  folder: string,
-): Promise<OpenedProbeTools> {
+  open: (services: ToolServices) => Promise<OpenedProbeTools>,
+  { prompt, folder, ...source }: ProbeToolOptions,
+): Promise<{ readonly tools: OpenedProbeTools; close(): Promise<void> }> {
   const services = openRewardServices(folder);
-  const scorer = async (options: Readonly<Record<string, unknown>>): Promise<Reward> => {
-    const [built] = await buildRewards({ semantic: { weight: 1, ...options } }, { style: prompt.style, services });
-    return built!.reward;
+  const engines: { close(): Promise<void> }[] = [];
+  const close = async () => {
+    for (const engine of engines) await engine.close();
+    await services.close();
   };
   try {
-    const embedding =
-      o.encoder === undefined
-        ? null
-        : await scorer({ scorer: "embedding", encoder: o.encoder, reference: "rationale" });
-    const keyed = o.judgeKeyEnv === undefined ? {} : { api_key_env: o.judgeKeyEnv };
-    const judge =
-      o.judgeUrl === undefined
-        ? null
-        : await scorer({ scorer: "judge", base_url: o.judgeUrl, model: o.judgeModel, ...keyed });
-    const untuned = o.untuned === undefined ? null : await openCheckpoint(o.untuned, o);
-    return {
-      calibration: o.calibration,
-      embedding,
-      judge,
-      untuned: untuned === null ? null : { policy: untuned.engine.policy, processor: untuned.processor, prompt },
-      close: async () => {
-        await untuned?.engine.close();
-        await services.close();
+    const tools = await open({
+      async openReward(reward, options) {
+        const spec = { [reward]: { weight: 1, ...options } };
+        const [built] = await buildRewards(spec, { style: prompt.style, services });
+        return built!.reward;
       },
-    };
+      async openScorer(checkpoint): Promise<Scorer> {
+        const { engine, processor } = await openCheckpoint(checkpoint, source);
+        engines.push(engine);
+        return { policy: engine.policy, processor, prompt };
+      },
+    });
+    return { tools, close };
   } catch (error) {
-    await services.close();
+    await close();
     throw error;
   }
 }

@@ -2,63 +2,87 @@
 import { dirname, resolve } from "node:path";
 import * as z from "zod";
 import { encodeOptions, questionMessages } from "../answers/prompts.ts";
-import { messageOf, UserError } from "../core/errors.ts";
-import type { Example, Message, MessageContent, Prompt, SamplingOptions } from "../core/records.ts";
+import { UserError } from "../core/errors.ts";
+import { problemOf } from "../core/issues.ts";
+import type { Example, Message, Prompt, SamplingOptions } from "../core/records.ts";
+import { type Chat, chatMessages, chatSchema, messageText } from "../data/chats.ts";
 import { requireKnownFields } from "../data/index.ts";
 import { plainScoring } from "../engine/engine.ts";
-import { hiddenFault, readText } from "../io/files.ts";
+import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
+import { readJsonLines } from "../io/json-lines.ts";
 import type { OpenedCheckpoint } from "./checkpoint.ts";
 
-const part = z.union([
-  z.object({ type: z.literal("text"), text: z.string() }),
-  z.object({ type: z.literal("image"), image: z.string() }),
-]);
-const message = z.object({
-  role: z.enum(["system", "user", "assistant"]),
-  content: z.union([z.string(), z.array(part)]),
-});
+const textOrChat = z.union([z.string(), chatSchema], { error: "expected a text, or a list of messages" });
 const rowSchema = z
   .looseObject({
-    image: z.string().optional(),
-    images: z.array(z.string()).optional(),
-    question: z.string().min(1).optional(),
-    choices: z.array(z.string()).default([]),
-    messages: z.array(message).min(1).optional(),
-    completion: z.string().optional(),
+    image: z.string().nullish(),
+    images: z.array(z.string(), { error: "expected a list of image paths" }).nullish(),
+    question: z.string().min(1).nullish(),
+    choices: z.array(z.string(), { error: "expected a list of options" }).nullish(),
+    messages: chatSchema.nullish(),
+    /** A chat, as TRL calls it; a text says nothing here. */
+    prompt: textOrChat.nullish(),
+    completion: textOrChat.nullish(),
   })
-  .refine((row) => (row.question === undefined) !== (row.messages === undefined), {
-    error: "needs either question or messages",
-  })
-  .refine((row) => row.image === undefined || row.images === undefined, { error: "has both image and images" });
+  .refine((row) => (row.question == null) !== (chatOf(row) === null), { error: "needs either question or messages" })
+  .refine((row) => row.image == null || row.images == null, { error: "has both image and images" });
 
-export type Row = z.output<typeof rowSchema> & { readonly line: number };
+/** A row's question with its images, or its chat with the images in it. */
+export interface Row {
+  readonly line: number;
+  readonly images: readonly string[];
+  readonly question: string | null;
+  readonly choices: readonly string[];
+  readonly messages: readonly Message[] | null;
+  readonly completion: string | null;
+}
+
+function chatOf({
+  messages,
+  prompt,
+}: {
+  readonly messages?: Chat | null | undefined;
+  readonly prompt?: string | Chat | null | undefined;
+}): Chat | null {
+  return messages ?? (typeof prompt === "string" ? null : (prompt ?? null));
+}
 
 /** Reads and checks a rows file; errors name file and line. */
 export function readPromptRows(file: string): readonly Row[] {
-  const text = readText(file, "rows").replace(/^\ufeff/, "");
-  const rows = text.split("\n").flatMap((line, i): Row[] => {
-    if (line.trim() === "") return [];
-    return [{ ...parseRow(line, `${file}, line ${i + 1}`), line: i + 1 }];
-  });
+  const rows = readJsonLines(file, "rows").map(({ value, line, where }) => ({ ...parseRow(value, where), line }));
   if (rows.length === 0) throw new UserError(`${file} holds no rows`);
   return rows;
 }
 
-function parseRow(line: string, where: string): z.output<typeof rowSchema> {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch (cause) {
-    throw new UserError(`${where}: not valid JSON: ${messageOf(cause)}`, { cause });
+function parseRow(value: unknown, where: string): Omit<Row, "line"> {
+  requireKnownFields(value, Object.keys(rowSchema.shape), where);
+  const result = rowSchema.safeParse(value);
+  if (!result.success) {
+    const { path, message } = problemOf(result.error.issues[0]!);
+    throw new UserError(`${where}: ${path.length === 0 ? "" : `${path.join(".")}: `}${message}`);
   }
-  const fault = hiddenFault(line);
-  if (fault !== null) throw new UserError(`${where}: ${fault}`);
-  requireKnownFields(json, Object.keys(rowSchema.shape), where);
-  const result = rowSchema.safeParse(json);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  const key = issue.path.join(".");
-  throw new UserError(`${where}: ${key === "" ? "" : `${key}: `}${issue.message}`);
+  const { image, images: several, question = null, choices, completion = null } = result.data;
+  const images = several ?? (image == null ? [] : [image]);
+  const chat = chatOf(result.data);
+  try {
+    return {
+      images,
+      question,
+      choices: choices ?? [],
+      messages: chat === null ? null : chatMessages(chat, images),
+      completion: completion === null || typeof completion === "string" ? completion : replyText(completion),
+    };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${where}: ${error.message}`, { cause: error });
+  }
+}
+
+/** The text of a completion that is written as a chat of one message. */
+function replyText(chat: Chat): string {
+  const [reply, ...more] = chatMessages(chat, []);
+  if (reply?.role === "assistant" && more.length === 0) return messageText(reply);
+  throw new UserError("completion: expected a text, or a list of one message of the assistant");
 }
 
 /** One line of `viva generate`'s output. */
@@ -90,6 +114,7 @@ export async function generateRows(
         row: chunk[index]!.line,
         ...tokenCounts(opened, prompts[index]!),
         completions: completions.map(({ text, tokenIds, logProbs, finishReason }) => {
+          requireFiniteLogProbs(logProbs, `${file}, line ${chunk[index]!.line}`);
           return { text, token_ids: [...tokenIds], log_probs: [...logProbs], finish_reason: finishReason };
         }),
       };
@@ -110,12 +135,13 @@ export interface ScoredRow {
 export async function scoreRows(
   opened: OpenedCheckpoint,
   file: string,
-  rows: readonly Row[],
+  given: readonly Row[],
   write: (row: ScoredRow) => void,
 ): Promise<void> {
   const { engine, processor } = opened;
+  const rows = await Promise.all(given.map((row) => naming(file, row, () => withCompletion(row))));
   for (const row of rows) {
-    if (row.completion === undefined) throw new UserError(`${file}, line ${row.line}: completion is missing`);
+    if (row.completion === null) throw new UserError(`${file}:${row.line}: completion is missing`);
   }
   for (const chunk of chunks(rows)) {
     const prompts = await Promise.all(chunk.map((row) => rowPrompt(opened, file, row)));
@@ -125,7 +151,7 @@ export async function scoreRows(
       const length = prompt.tokenIds.length + targets[i]!.length;
       if (length > engine.contextLength) {
         throw new UserError(
-          `${file}, line ${chunk[i]!.line}: prompt and completion have ${length} tokens, the model's context holds ${engine.contextLength}`,
+          `${file}:${chunk[i]!.line}: prompt and completion have ${length} tokens, the model's context holds ${engine.contextLength}`,
         );
       }
     }
@@ -134,9 +160,17 @@ export async function scoreRows(
     });
     const { logProbs } = await engine.policy.logProbs(groups, plainScoring);
     for (const [i, prompt] of prompts.entries()) {
+      requireFiniteLogProbs(logProbs[i]!, `${file}, line ${chunk[i]!.line}`);
       write({ token_ids: [...targets[i]!], log_probs: [...logProbs[i]!], ...tokenCounts(opened, prompt) });
     }
   }
+}
+
+/** A chat that ends with the assistant's words has its completion there. */
+function withCompletion(row: Row): Row {
+  const last = row.messages?.at(-1);
+  if (row.completion !== null || last?.role !== "assistant" || row.messages!.length < 2) return row;
+  return { ...row, messages: row.messages!.slice(0, -1), completion: messageText(last) };
 }
 
 /** Rows encoded together. */
@@ -154,9 +188,9 @@ export function rowPrompt(
 ): Promise<Prompt> {
   const baseFolder = dirname(resolve(file));
   return naming(file, row, () =>
-    row.messages === undefined
+    row.messages === null
       ? processor.encode(questionOf(row, prompt), { ...encodeOptions(prompt), baseFolder })
-      : processor.encode(row.messages.map(toMessage), { baseFolder }),
+      : processor.encode(row.messages, { baseFolder }),
   );
 }
 
@@ -166,7 +200,7 @@ async function naming<T>(file: string, row: Row, work: () => T | Promise<T>): Pr
     return await work();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(`${file}, line ${row.line}: ${error.message}`, { cause: error });
+    throw new UserError(`${file}:${row.line}: ${error.message}`, { cause: error });
   }
 }
 
@@ -175,23 +209,13 @@ function questionOf(row: Row, prompt: OpenedCheckpoint["prompt"]): readonly Mess
     id: String(row.line),
     subjectId: "",
     question: row.question!,
-    images: (row.images ?? (row.image === undefined ? [] : [row.image])).map((path) => ({ path })),
+    images: row.images.map((path) => ({ path })),
     answer: "",
     answerType: "open",
     choices: row.choices,
     meta: {},
   };
   return questionMessages(example, prompt);
-}
-
-function toMessage({ role, content }: z.output<typeof message>): Message {
-  if (typeof content === "string") return { role, content: [{ type: "text", text: content }] };
-  return {
-    role,
-    content: content.map((item): MessageContent => {
-      return item.type === "text" ? item : { type: "image", image: { path: item.image } };
-    }),
-  };
 }
 
 function tokenCounts({ processor }: OpenedCheckpoint, prompt: Prompt) {

@@ -6,6 +6,7 @@ import { runPaths } from "../runs/run-folder.ts";
 /** Under these names the hashes stand in recipe.yaml; the texts say what each is of. */
 const meanings: Readonly<Record<string, string>> = {
   model_sha256: "the base model's files (model.path)",
+  adapter_sha256: "the adapter that training began from (model.path)",
   train_sha256: "the questions, answers or images of data.train",
   eval_sha256: "the questions, answers or images of data.eval",
 };

@@ -46,7 +46,7 @@ export function planRun(
   const largest = planWith({});
   const { total } = largest.plan;
   if (total <= available) return { ...largest, available, fits: true, changes: [], together: null };
-  const helpful = possibleChanges(recipe)
+  const helpful = possibleChanges(recipe, options)
     .map(({ change, o }) => ({ change, o, total: planWith(o).plan.total }))
     .filter((changed) => changed.total < 0.98 * total)
     .sort((a, b) => a.total - b.total);
@@ -58,7 +58,11 @@ export function planRun(
   };
 }
 
-function possibleChanges({ model, engine }: Recipe): readonly { change: string; o: Partial<EngineOptions> }[] {
+function possibleChanges(
+  { model, engine }: Recipe,
+  options: EngineOptions,
+): readonly { change: string; o: Partial<EngineOptions> }[] {
+  const hasAdapters = (options.lora ?? null) !== null;
   const halved = Math.max(1, Math.floor(engine.micro_batch_tokens / 2));
   const rows = Math.ceil(engine.rows / 4);
   const lora = { lora: fewAdapters, freeze: [] };
@@ -67,15 +71,13 @@ function possibleChanges({ model, engine }: Recipe): readonly { change: string; 
     { change: "engine.activation_memory_gb: 0", o: { activationBytes: 0 } },
     { change: `engine.micro_batch_tokens: ${halved}`, o: { microBatchTokens: halved } },
     { change: `engine.rows: ${rows}`, o: { rows } },
-    ...(model.lora === null
+    ...(!hasAdapters
       ? [
           { change: "model.lora: {}", o: lora },
           { change: "model.lora: {} with model.quantize_frozen: int8", o: { ...lora, ...integers } },
         ]
       : []),
-    ...(model.lora !== null && model.quantize_frozen === null
-      ? [{ change: "model.quantize_frozen: int8", o: integers }]
-      : []),
+    ...(hasAdapters && model.quantize_frozen === null ? [{ change: "model.quantize_frozen: int8", o: integers }] : []),
   ];
 }
 

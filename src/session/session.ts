@@ -6,6 +6,7 @@ import { type Overlap, overlapOf } from "../data/index.ts";
 import { type EngineOptions, type ImageLimits, quantizedBits } from "../engine/backend.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
+import { companionFolder } from "../models/companions.ts";
 import { openProcessor } from "../models/index.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength, isPreference } from "../recipes/stage-kinds.ts";
@@ -13,22 +14,23 @@ import type { ScheduledReward } from "../rewards/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
 import type { PreferencePair } from "../train/dpo.ts";
 import { checkData } from "./check-data.ts";
-import { checkRationales, checkStops, requireModelFolder } from "./checks.ts";
+import { checkRationales, requireModelFolder } from "./checks.ts";
 import { hashExamples, hashModel, hashPairs } from "./content-hashes.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
 import { loadPairs } from "./pairs.ts";
 import type { PreflightReport } from "./preflight.ts";
+import { type LocatedRecipe, locateRecipe } from "./recipe-sources.ts";
 import { openRewards } from "./reward-services.ts";
 import { planRun, type RunMemory, requireMemory } from "./run-memory.ts";
 import { isMistake, refuseOverlap } from "./shared-subjects.ts";
-import { locateRecipe, type SourceOptions } from "./sources.ts";
+import type { SourceOptions } from "./sources.ts";
 
 /** What a run is made of besides its engine. */
 export interface RunData {
   /** The recipe that was opened, with what it takes from the Hub pinned to commits. */
   readonly recipe: Recipe;
-  /** The same with model and data as folders here. */
-  readonly local: Recipe;
+  /** Its model and data as folders here. */
+  readonly located: LocatedRecipe;
   readonly processor: Processor;
   readonly prompt: PromptStyle;
   readonly train: readonly Example[];
@@ -62,22 +64,22 @@ export interface Session extends RunData {
  * what is not here; `o` is told of it. `runFolder` is where the run will be, and need not exist yet.
  */
 export async function openData(asked: Recipe, runFolder: string, o: SourceOptions = {}): Promise<RunData> {
-  const { local, pinned } = await locateRecipe(asked, o);
-  return { ...(await openLocalData(local, runFolder)), recipe: pinned, local };
+  const located = await locateRecipe(asked, o);
+  return { ...(await openLocalData(located, runFolder, o)), recipe: located.pinned, located };
 }
 
 /** Opens the engine on opened data, which stays open where that fails. UserError where the memory is not there, or data are shared. */
 export async function openEngine(data: RunData): Promise<Session> {
-  const { local } = data;
+  const { local } = data.located;
   if (data.overlap !== null && isMistake(local)) refuseOverlap(data.overlap, "data.eval", "data.allow_overlap: true");
   if (data.memory !== null) requireMemory(data.memory);
-  const engine = await engines[local.engine.backend].open(engineOptions(local), data.processor);
+  const engine = await engines[local.engine.backend].open(engineOptions(data.located), data.processor);
   const close = async () => {
     await engine.close();
     await data.close();
   };
   try {
-    return { ...data, engine, notes: await hashAll(local, data), close };
+    return { ...data, engine, notes: await hashAll(data.located, data), close };
   } catch (error) {
     await engine.close();
     throw error;
@@ -96,9 +98,14 @@ export async function openSession(asked: Recipe, runFolder: string, o: SourceOpt
 }
 
 /** The data of a recipe whose model and data are folders here. */
-async function openLocalData(recipe: Recipe, runFolder: string): Promise<Omit<RunData, "recipe" | "local">> {
+async function openLocalData(
+  located: LocatedRecipe,
+  runFolder: string,
+  o: SourceOptions,
+): Promise<Omit<RunData, "recipe" | "located">> {
+  const { local: recipe, adapter } = located;
   const { model, data } = recipe;
-  requireModelFolder(model);
+  requireModelFolder(model, adapter);
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
   const train = await loadExamples(data.train, recipe);
   if (train.examples.length === 0) throw new UserError(`data.train: "${data.train.name}" has no examples to train on`);
@@ -108,8 +115,9 @@ async function openLocalData(recipe: Recipe, runFolder: string): Promise<Omit<Ru
   const pairs = await Promise.all(
     recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs, ranged) : [])),
   );
-  const processor = await openProcessor(model.path, imageLimits(recipe));
-  checkStops(processor, model.path);
+  const files = companionFolder(adapter?.folder ?? model.path, model.path);
+  const processor = await openProcessor(model.path, imageLimits(recipe), files);
+  tellNotices(processor, o);
   const thinkOpened = await opensThoughts(processor, prompt);
   const { rewards, close } = await openRewards(recipe, { style: prompt.style, thinkOpened }, runFolder);
   try {
@@ -117,7 +125,7 @@ async function openLocalData(recipe: Recipe, runFolder: string): Promise<Omit<Ru
     const checked = await checkData(recipe, { processor, prompt, thinkOpened, ...loaded });
     const { planMemory } = engines[recipe.engine.backend];
     const memory =
-      planMemory === undefined ? null : planRun(recipe, planMemory, engineOptions(recipe), checked.preflight[0]!);
+      planMemory === undefined ? null : planRun(recipe, planMemory, engineOptions(located), checked.preflight[0]!);
     const seen = [...checked.train, ...checked.pairs.flat().map(({ example }) => example)];
     const overlap = checked.evaluation === null ? null : overlapOf(seen, checked.evaluation);
     return { processor, prompt, rewards, ...checked, overlap, memory, close };
@@ -127,16 +135,22 @@ async function openLocalData(recipe: Recipe, runFolder: string): Promise<Omit<Ru
   }
 }
 
-function engineOptions(recipe: Recipe): EngineOptions {
+/** Says, as warnings, what was supplied because the model's files lack it. */
+export function tellNotices({ notices }: Processor, { reporter }: SourceOptions): void {
+  for (const notice of notices) reporter?.warn(notice);
+}
+
+function engineOptions({ local: recipe, adapter }: LocatedRecipe): EngineOptions {
   const { model, engine } = recipe;
+  const { lora } = model;
   return {
     modelFolder: model.path,
     initialise: model.init,
     seed: recipe.seed,
     freeze: model.freeze,
-    lora: model.lora,
+    lora: adapter === null ? lora : { ...adapter, ...(lora === null ? {} : { lora_dropout: lora.lora_dropout }) },
     quantizeFrozen: quantizedBits(model.quantize_frozen),
-    adapterFolder: null,
+    adapterFolder: adapter?.folder ?? null,
     imageLimits: imageLimits(recipe),
     device: engine.device,
     threads: engine.threads === "auto" ? 0 : engine.threads,
@@ -147,12 +161,16 @@ function engineOptions(recipe: Recipe): EngineOptions {
 }
 
 /** Hashes of everything whose content decides a run. */
-async function hashAll({ model }: Recipe, data: RunData): Promise<Readonly<Record<string, string>>> {
+async function hashAll(
+  { local: { model }, adapter }: LocatedRecipe,
+  data: RunData,
+): Promise<Readonly<Record<string, string>>> {
   const hashes = data.pairs.map(async (pairs, i) => {
     return pairs.length === 0 ? [] : [[`stage_${i}_pairs_sha256`, await hashPairs(pairs)] as const];
   });
   return {
     model_sha256: await hashModel(model.path),
+    ...(adapter === null ? {} : { adapter_sha256: await hashModel(adapter.folder) }),
     train_sha256: await hashExamples(data.train),
     ...Object.fromEntries((await Promise.all(hashes)).flat()),
     ...(data.evaluation === null ? {} : { eval_sha256: await hashExamples(data.evaluation) }),

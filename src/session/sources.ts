@@ -1,7 +1,11 @@
-/** Where a model or a data set comes from: a folder that exists wins, else "org/name" is downloaded from the Hub or its cache. */
+/**
+ * Where a model or a data set comes from: a path here, the name of a model that ships, or `hf:org/name`, which is downloaded
+ * from the Hub or its cache. A path at which nothing is goes nowhere.
+ */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
+import { HUB, pathAdvice, shippedModel } from "../core/named-paths.ts";
 import {
   datasetPlan,
   hubSettings,
@@ -11,7 +15,6 @@ import {
   parseRepositoryId,
   type Repository,
 } from "../io/hub/index.ts";
-import type { DatasetSpec, Recipe } from "../recipes/schema.ts";
 import type { Reporter } from "../runs/reporter.ts";
 
 export interface SourceOptions {
@@ -34,6 +37,8 @@ export interface NamedSource extends SourceOptions {
   /** How errors call the name, e.g. "model.path". */
   readonly key: string;
   readonly revision?: string | null;
+  /** What is no path here is an id of the Hub without being written `hf:…`: the files of other tools name models so. */
+  readonly isHubId?: boolean;
 }
 
 /** A model's folder; without `weights`, a download leaves them out. */
@@ -46,86 +51,33 @@ export function locateDataset(path: string, o: NamedSource): Promise<Source> {
   return locate("dataset", path, o, datasetPlan());
 }
 
-/** A recipe whose model and data are folders here, and the same with every revision pinned to the commit found. */
-export async function locateRecipe(
-  recipe: Recipe,
-  o: SourceOptions = {},
-): Promise<{ readonly local: Recipe; readonly pinned: Recipe }> {
-  const { model, data } = recipe;
-  const named = { ...o, key: "model.path", revision: model.revision, weights: model.init === "pretrained" };
-  const located = await locateModel(model.path, named);
-  const train = await locateSpec(data.train, "data.train.path", o);
-  const evaluation = data.eval === null ? null : await locateSpec(data.eval, "data.eval.path", o);
-  return {
-    local: {
-      ...recipe,
-      model: { ...model, path: located.folder, revision: null },
-      data: { ...data, train: train.local, eval: evaluation?.local ?? null },
-    },
-    pinned: {
-      ...recipe,
-      model: pin(model, located.commit),
-      data: { ...data, train: train.pinned, eval: evaluation?.pinned ?? null },
-    },
-  };
-}
-
-/** A recipe with the commits of `run` wherever it names the same repository: what a run is compared with on resuming. */
-export function pinnedLike(recipe: Recipe, run: Recipe): Recipe {
-  const like = <T extends { readonly path: string | null; readonly revision: string | null }>(
-    own: T,
-    its: T | null,
-  ): T => {
-    const id = own.path === null || its?.revision == null ? null : parseRepositoryId(own.path);
-    return id === null || id.name !== its!.path ? own : pin(own, its!.revision);
-  };
-  const { train, eval: evaluation } = recipe.data;
-  return {
-    ...recipe,
-    model: like(recipe.model, run.model),
-    data: {
-      ...recipe.data,
-      train: like(train, run.data.train),
-      eval: evaluation === null ? null : like(evaluation, run.data.eval),
-    },
-  };
-}
-
-async function locateSpec(spec: DatasetSpec, key: string, o: SourceOptions) {
-  if (spec.path === null) return { local: spec, pinned: spec };
-  const { folder, commit } = await locateDataset(spec.path, { ...o, key, revision: spec.revision });
-  return { local: { ...spec, path: folder, revision: null }, pinned: pin(spec, commit) };
-}
-
-function pin<T extends { readonly path: string | null; readonly revision: string | null }>(
-  spec: T,
-  commit: string | null,
-): T {
-  if (spec.path === null || commit === null) return spec;
-  return { ...spec, path: parseRepositoryId(spec.path)!.name, revision: commit };
-}
-
 async function locate(
   type: Repository["type"],
   path: string,
-  { key, revision = null, env = process.env, reporter, signal }: NamedSource,
+  { key, revision = null, isHubId = false, env = process.env, reporter, signal }: NamedSource,
   plan: Parameters<typeof openSnapshot>[2],
 ): Promise<Source> {
-  if (existsSync(path)) {
-    if (revision === null) return { folder: path, commit: null };
+  const isMarked = path.startsWith(HUB);
+  const here = isMarked ? null : existsSync(path) ? path : type === "model" ? shippedModel(path) : null;
+  if (here !== null) {
+    if (revision === null) return { folder: here, commit: null };
     throw new UserError(`${key}: ${path} is a folder here, which has no revision ${revision}: leave the revision out`);
   }
-  const absent = `${key}: there is no folder ${resolve(path)}`;
-  if (parseRepositoryId(path) === null) {
-    throw new UserError(`${absent}, and "${path}" is no id of the Hub (org/name or org/name@revision)`);
+  const absent = isMarked ? `${key}: ${path}` : `${key}: there is no folder ${resolve(path)}`;
+  if (!isMarked && !isHubId) throw new UserError(absent + pathAdvice(path, { model: type === "model" }));
+  const id = isMarked ? path.slice(HUB.length) : path;
+  if (parseRepositoryId(id) === null) {
+    throw new UserError(
+      `${absent}${isMarked ? "" : ","} and "${id}" is no id of the Hub (org/name or org/name@revision)`,
+    );
   }
-  const repository = openRepositoryId(type, path, revision);
+  const repository = openRepositoryId(type, id, revision);
   try {
     const onProgress = reporter && downloadProgress(repository.name, reporter);
     const onNotice = reporter && ((text: string) => reporter.warn(text));
     return await openSnapshot(hubSettings(env), repository, plan, { signal, onProgress, onNotice });
   } catch (error) {
-    const message = `${absent}; from the Hub: ${messageOf(error)}`;
+    const message = `${absent}${isMarked ? "" : "; from the Hub"}: ${messageOf(error)}`;
     if (error instanceof UserError) throw new UserError(message, { cause: error });
     if (error instanceof RunError) throw new RunError(message, { cause: error });
     throw error;

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { meanOf } from "../core/mean.ts";
 import { evaluatePolicy } from "../evaluate/index.ts";
 import type { RunObserver } from "../pipeline/observers/observer.ts";
 import { trainRecipe } from "../pipeline/train-recipe.ts";
@@ -118,7 +119,7 @@ export function remainingSeconds(
     .reduce((total, run) => {
       const same = done.filter((other) => other.arm === run.arm && other.arm !== null);
       const seconds = same.map(({ folder }) => finished.get(folder)!);
-      if (seconds.length > 0) return total + seconds.reduce((a, b) => a + b, 0) / seconds.length;
+      if (seconds.length > 0) return total + meanOf(seconds);
       return total + estimates.get(run.folder)! * (Number.isFinite(off) ? off : 1);
     }, 0);
 }

@@ -1,4 +1,4 @@
-/** Runs what is planned, one or several at a time: a run that fails is noted, those that need it are passed over, the rest goes on. */
+/** Runs what is planned, one or several at a time: a run that fails is noted, those that need it are skipped, the rest goes on. */
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { messageOf } from "../core/errors.ts";

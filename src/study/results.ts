@@ -2,6 +2,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../core/errors.ts";
+import { meanOf } from "../core/mean.ts";
+import { RESAMPLES } from "../evaluate/bootstrap.ts";
 import { type CrossedValue, crossedBootstrap, holm } from "../evaluate/index.ts";
 import { milestones, type ScoredItem } from "../evaluate/run-statistics.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
@@ -11,8 +13,7 @@ import { isFinished, readJournal, type StudyPaths } from "./folder.ts";
 import type { Study } from "./load.ts";
 import type { PlannedRun } from "./plan.ts";
 
-const method =
-  "Difference: strict accuracy of an arm less the reference's, question by question within a seed. Interval: 95 %, percentile bootstrap of 4,000 resamples that draws subjects and seeds independently with replacement; of one seed only subjects are drawn, and the interval then says nothing of other seeds. p: two-sided from the same resamples, corrected by Holm over all arms compared. Few seeds make the part of the interval that comes from seeds rough.";
+const method = `Difference: strict accuracy of an arm less the reference's, question by question within a seed. Interval: 95 %, percentile bootstrap of ${RESAMPLES.study.toLocaleString("en-US")} resamples that draws subjects and seeds independently with replacement; of one seed only subjects are drawn, and the interval then says nothing of other seeds. p: two-sided from the same resamples, corrected by Holm over all arms compared. Few seeds make the part of the interval that comes from seeds rough.`;
 
 interface ReadRun {
   readonly planned: PlannedRun;
@@ -48,7 +49,7 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
       about: arm.about,
       dimensions: [...arm.dimensions],
       runs: own.map(({ planned: { seed, folder }, status, message, items, reward, seconds }) => {
-        return { seed, folder, status, message, accuracy: meanOf(items.map(({ strict }) => strict)), reward, seconds };
+        return { seed, folder, status, message, accuracy: strictMean(items), reward, seconds };
       }),
       accuracy: accuracyOf(own),
       difference: found === null ? null : { ...found, p_holm: adjusted[next++]! },
@@ -96,14 +97,14 @@ function readRun(planned: PlannedRun, folder: string, failure: string | null): R
   const late = sampled.slice(-fifth);
   // Where groups are filtered, reward/mean is of those that are kept, which are never all right: of what was sampled instead.
   const rewards = sampled.map((line) => Number(line["reward/sampled_mean"] ?? line["reward/mean"]));
-  const [first, last] = [meanOf(rewards.slice(0, fifth)), meanOf(rewards.slice(-fifth))];
+  const [first, last] = [rewards.slice(0, fifth), rewards.slice(-fifth)].map(meanOf) as [number, number];
   return {
     ...state,
     message: null,
     items: milestones(folder).at(-1)?.items ?? [],
     figures: figuresOf(readLines(paths.evals).findLast(({ kind }) => kind === "summary") ?? {}),
     training: meansOf(late.map(shownMetrics)),
-    reward: first === null || last === null ? null : { first, last },
+    reward: rewards.length === 0 ? null : { first, last },
     seconds: metrics.reduce((total, line) => total + Number(line["time/step_s"] ?? 0), 0),
   };
 }
@@ -142,7 +143,7 @@ function accuracyOf(runs: readonly ReadRun[]): StudyArm["accuracy"] {
   const pooled = crossedBootstrap(runs.flatMap(({ planned, items }) => valuesOf(planned.seed, items)));
   if (pooled === null) return null;
   const { p: _, ...interval } = pooled;
-  const bySeed = runs.flatMap(({ items }) => meanOf(items.map(({ strict }) => strict)) ?? []);
+  const bySeed = runs.flatMap(({ items }) => strictMean(items) ?? []);
   return { ...interval, seed_sd: deviation(bySeed) };
 }
 
@@ -164,18 +165,19 @@ function difference(arm: readonly ReadRun[], reference: readonly ReadRun[]) {
   });
   const pooled = crossedBootstrap(bySeed.flatMap(({ pairs }) => pairs));
   if (pooled === null) return null;
-  const seeds = bySeed.map(({ seed, pairs }) => ({ seed, difference: meanOf(pairs.map(({ value }) => value))! }));
+  const seeds = bySeed.map(({ seed, pairs }) => ({ seed, difference: meanOf(pairs.map(({ value }) => value)) }));
   return { ...pooled, by_seed: seeds };
 }
 
 function meansOf(records: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const keys = [...new Set(records.flatMap((record) => Object.keys(record)))];
-  const entries = keys.map((key) => [key, meanOf(records.flatMap((record) => record[key] ?? []))!] as const);
+  const entries = keys.map((key) => [key, meanOf(records.flatMap((record) => record[key] ?? []))] as const);
   return Object.fromEntries(entries);
 }
 
-function meanOf(values: readonly number[]): number | null {
-  return values.length === 0 ? null : values.reduce((a, b) => a + b, 0) / values.length;
+/** Null for a run without an evaluation. */
+function strictMean(items: ReadRun["items"]): number | null {
+  return items.length === 0 ? null : meanOf(items.map(({ strict }) => strict));
 }
 
 /** Of times, which a busy or sleeping machine draws out. */
@@ -186,7 +188,7 @@ function medianOf(values: readonly number[]): number | null {
 /** Standard deviation of a sample; null for fewer than two. */
 function deviation(values: readonly number[]): number | null {
   if (values.length < 2) return null;
-  const mean = meanOf(values)!;
+  const mean = meanOf(values);
   return Math.sqrt(values.reduce((total, value) => total + (value - mean) ** 2, 0) / (values.length - 1));
 }
 

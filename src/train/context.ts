@@ -46,9 +46,3 @@ export function nonFinite(metrics: Metrics): string | null {
   const bad = ["loss", "optim/grad_norm"].find((key) => !Number.isFinite(metrics[key]));
   return bad === undefined ? null : `${bad} is ${metrics[bad]}`;
 }
-
-export function mean(values: ArrayLike<number>): number {
-  let total = 0;
-  for (let i = 0; i < values.length; i++) total += values[i]!;
-  return values.length === 0 ? 0 : total / values.length;
-}

@@ -4,13 +4,14 @@ import { plainVariant } from "../algorithms/algorithm.ts";
 import { type PairScores, preferenceLoss } from "../algorithms/dpo.ts";
 import { defaultLossNumbers } from "../algorithms/index.ts";
 import { encodeQuestion } from "../answers/prompts.ts";
+import { meanOf } from "../core/mean.ts";
 import type { Example, Prompt, RolloutGroup } from "../core/records.ts";
 import { plainScoring, type TokenScores, type TrainingGroup } from "../engine/engine.ts";
 import { rewardsAt, type ScheduledReward } from "../rewards/index.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { batchAt, encodeExamples } from "./batches.ts";
 import type { ScoredSample } from "./collect.ts";
-import { mean, type StepPosition, type TrainingContext, timed } from "./context.ts";
+import { type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { completionMetrics, rewardMetrics, timeMetrics, weightMetrics } from "./rollout.ts";
 import { sampleGroups, samplingOptions } from "./sampling.ts";
 import { type DpoSettings, optimiserAt } from "./settings.ts";
@@ -166,11 +167,11 @@ async function updateOnPairs(
   return {
     loss,
     "preference/pairs": pairs.length,
-    "preference/reward_chosen": mean(rewards.map(({ chosen }) => chosen)),
-    "preference/reward_rejected": mean(rewards.map(({ rejected }) => rejected)),
-    "preference/margin": mean(margins),
-    "preference/accuracy": mean(margins.map((margin) => Number(margin > 0))),
-    "policy/entropy": mean(forward.entropies.flatMap((entropies) => [...entropies])),
+    "preference/reward_chosen": meanOf(rewards.map(({ chosen }) => chosen)),
+    "preference/reward_rejected": meanOf(rewards.map(({ rejected }) => rejected)),
+    "preference/margin": meanOf(margins),
+    "preference/accuracy": meanOf(margins.map((margin) => Number(margin > 0))),
+    "policy/entropy": meanOf(forward.entropies.flatMap((entropies) => [...entropies])),
     "optim/grad_norm": gradNorm,
     "optim/learning_rate": optimiser.learningRate,
   };

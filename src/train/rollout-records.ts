@@ -1,9 +1,10 @@
 /** Rollout groups as lines of rollouts.jsonl (one per group) and of the step's sidecar (token ids and log-probs). */
 import { type ParsedAnswer, parseAnswer } from "../answers/parse.ts";
+import { opensThought } from "../answers/prompts.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
+import { meanOf } from "../core/mean.ts";
 import type { AnswerType, Completion, Evidence, RolloutGroup } from "../core/records.ts";
 import type { Reward } from "../rewards/index.ts";
-import { mean } from "./context.ts";
 
 /** One line of rollouts.jsonl. */
 export interface RolloutRecord {
@@ -23,6 +24,8 @@ export interface RolloutRecord {
   readonly answer: string;
   readonly answer_type: AnswerType;
   readonly choices: readonly string[];
+  /** Which of `choices` is right; null where there are none. */
+  readonly answer_index: number | null;
   readonly meta: Readonly<Record<string, string>>;
   readonly prompt: string;
   readonly prompt_tokens: number;
@@ -55,6 +58,7 @@ export function rolloutRecord(
   rewards: readonly { readonly reward: Reward }[],
 ): RolloutRecord {
   const { example, prompt, completions } = group;
+  const thinkOpened = opensThought(prompt.text);
   const evidence = rewards.map(({ reward }) => reward.evidence?.(example, completions) ?? []);
   return {
     id: group.id,
@@ -69,6 +73,7 @@ export function rolloutRecord(
     answer: example.answer,
     answer_type: example.answerType,
     choices: example.choices,
+    answer_index: example.answerIndex ?? null,
     meta: example.meta,
     prompt: prompt.text,
     prompt_tokens: prompt.tokenIds.length,
@@ -78,12 +83,12 @@ export function rolloutRecord(
       text,
       tokens: tokenIds.length,
       finish_reason: finishReason,
-      parsed_answer: parseAnswer(text, { style: o.style }),
+      parsed_answer: parseAnswer(text, { style: o.style, thinkOpened }),
       rewards: Object.fromEntries(Object.entries(group.rewards).map(([name, values]) => [name, values[i]!])),
       evidence: evidence.flatMap((byCompletion) => byCompletion[i] ?? []),
       reward: group.reward[i]!,
       advantage: group.advantages[i]!,
-      mean_log_prob: mean(logProbs),
+      mean_log_prob: meanOf(logProbs),
     })),
   };
 }

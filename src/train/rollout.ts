@@ -1,11 +1,12 @@
 /** Reinforcement learning, one step: sample groups, score them, and follow the advantage's gradient. */
 import { hasZeroSpread, standardDeviation } from "../algorithms/advantages.ts";
 import { advantageEstimators } from "../algorithms/index.ts";
+import { meanOf } from "../core/mean.ts";
 import type { RolloutGroup } from "../core/records.ts";
 import { rewardsAt, type ScheduledReward, type WeightedReward } from "../rewards/index.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import type { ScoredSample } from "./collect.ts";
-import { mean, type StepPosition, type TrainingContext, timed } from "./context.ts";
+import { type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { type Sampling, sampleGroups, samplingOptions } from "./sampling.ts";
 import type { RolloutSettings } from "./settings.ts";
 import { maskOf, updatePolicy } from "./updates.ts";
@@ -65,11 +66,11 @@ export function rewardMetrics(groups: readonly ScoredSample[]): Metrics {
   const names = Object.keys(groups[0]?.rewards ?? {});
   const byName = names.map((name) => {
     const values = groups.flatMap((group) => group.rewards[name]!).filter((value) => value !== null);
-    return [`reward/${name}/mean`, mean(values)] as const;
+    return [`reward/${name}/mean`, meanOf(values)] as const;
   });
   const zeroSpread = groups.filter(({ reward }) => hasZeroSpread(reward)).length;
   return {
-    "reward/mean": mean(known),
+    "reward/mean": meanOf(known),
     "reward/std": standardDeviation(known),
     ...Object.fromEntries(byName),
     "group/zero_std_fraction": groups.length === 0 ? 0 : zeroSpread / groups.length,
@@ -85,7 +86,7 @@ export function weightMetrics(scheduled: readonly ScheduledReward[], now: readon
 /** Dynamic sampling hides what the policy mostly earns: the mean over all that it sampled says it. */
 function filterMetrics({ groups, filtered }: Sampling): Metrics {
   const all = [...groups, ...filtered].flatMap(({ reward }) => reward).filter((value) => value !== null);
-  return { "reward/sampled_mean": mean(all), "group/resampled": filtered.length };
+  return { "reward/sampled_mean": meanOf(all), "group/resampled": filtered.length };
 }
 
 export function completionMetrics(groups: readonly Pick<RolloutGroup, "completions">[]): Metrics {
@@ -93,14 +94,14 @@ export function completionMetrics(groups: readonly Pick<RolloutGroup, "completio
   const lengths = completions.map(({ tokenIds }) => tokenIds.length);
   const truncated = completions.filter(({ finishReason }) => finishReason === "length").length;
   return {
-    "completion/length_mean": mean(lengths),
+    "completion/length_mean": meanOf(lengths),
     "completion/length_max": Math.max(0, ...lengths),
     "completion/truncated_fraction": completions.length === 0 ? 0 : truncated / completions.length,
   };
 }
 
 function maskedFraction(groups: readonly RolloutGroup[], settings: RolloutSettings): number {
-  return mean(groups.flatMap((group) => maskOf(group, settings)).map(Number));
+  return meanOf(groups.flatMap((group) => maskOf(group, settings)).map(Number));
 }
 
 /** Every sampled token counts for the speed, those of filtered groups too. */

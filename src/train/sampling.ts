@@ -1,4 +1,4 @@
-/** Collects the groups of a step; with `filter_groups`, fresh prompts take the place of groups that teach nothing. */
+/** Collects the groups of a step; with `filter_groups`, fresh prompts take the place of groups without reward variance. */
 import { hasZeroSpread } from "../algorithms/advantages.ts";
 import { randomKey, uint32 } from "../core/random.ts";
 import type { Example, SamplingOptions } from "../core/records.ts";

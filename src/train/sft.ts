@@ -3,10 +3,11 @@
 import { plainVariant } from "../algorithms/algorithm.ts";
 import { defaultLossNumbers } from "../algorithms/index.ts";
 import { encodeQuestion, opensThought, targetText } from "../answers/prompts.ts";
+import { meanOf } from "../core/mean.ts";
 import { plainScoring, type TokenBatch } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { batchAt, encodeExamples } from "./batches.ts";
-import { mean, type StepPosition, type TrainingContext, timed } from "./context.ts";
+import { type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { optimiserAt, type SftSettings } from "./settings.ts";
 
 /** One optimiser step on the batch that this position names. */
@@ -43,7 +44,7 @@ export async function sftStep(
   });
   const metrics = {
     loss: value.forward.loss,
-    "policy/entropy": mean(value.forward.entropies.flatMap((entropies) => [...entropies])),
+    "policy/entropy": meanOf(value.forward.entropies.flatMap((entropies) => [...entropies])),
     "completion/length_mean": tokens / Math.max(1, targets.length),
     "optim/grad_norm": value.gradNorm,
     "optim/learning_rate": optimiser.learningRate,

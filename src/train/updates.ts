@@ -2,10 +2,11 @@
 import type { RatioBounds } from "../algorithms/algorithm.ts";
 import { defaultLossNumbers, policyLosses } from "../algorithms/index.ts";
 import { tokenWeights } from "../algorithms/token-weights.ts";
+import { meanOf } from "../core/mean.ts";
 import type { RolloutGroup, SamplingOptions } from "../core/records.ts";
 import type { ForwardBackwardResult, TokenBatch, TokenScores, TrainingGroup } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
-import { mean, nonFinite, type StepPosition, type TrainingContext } from "./context.ts";
+import { nonFinite, type StepPosition, type TrainingContext } from "./context.ts";
 import { type PolicySums, policyMetrics, sumPolicy } from "./policy-metrics.ts";
 import { optimiserAt, type RolloutSettings, updatesPerStep } from "./settings.ts";
 
@@ -46,9 +47,9 @@ export async function updatePolicy(
       learningRate = optimiser.learningRate;
     }
     metrics = {
-      loss: mean(losses),
+      loss: meanOf(losses),
       ...policyMetrics(sums, reference !== null),
-      "optim/grad_norm": mean(gradNorms),
+      "optim/grad_norm": meanOf(gradNorms),
       "optim/learning_rate": learningRate,
     };
     if (nonFinite(metrics) !== null) break; // a later pass might hide it

@@ -1,4 +1,4 @@
-/** A run whose format reward is stuck: the alarm rings once, in the record and on the terminal, resumed or not. */
+/** A run whose format reward is stuck: the alarm fires once, in the record and on the terminal, resumed or not. */
 import { cpSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -40,7 +40,7 @@ beforeAll(async () => {
 });
 
 describe("a reward that is stuck", () => {
-  it("rings once, with its numbers, where to look and what to do", async () => {
+  it("fires once, with its numbers, where to look and what to do", async () => {
     const { stderr } = await vivaOk(folder, "train", "stuck.yaml", "--run", "stuck");
     const warning =
       /^warning: step 5: alarm reward_stuck \(form\): form was 0 for 100 % of the 24 completions of the last 3 steps\. .+$/gm;
@@ -56,7 +56,7 @@ describe("a reward that is stuck", () => {
     ]);
   });
 
-  it.each([4, 6])("rings neither twice nor never in a run resumed after step %i", async (step) => {
+  it.each([4, 6])("fires exactly once in a run resumed after step %i", async (step) => {
     const run = `resumed-${step}`;
     cpSync(join(folder, "stuck"), join(folder, run), { recursive: true });
     for (const name of readdirSync(join(folder, run, "checkpoints"))) {

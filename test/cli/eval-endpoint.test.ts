@@ -156,7 +156,9 @@ describe("viva eval --endpoint", () => {
     const command = asking(server.url, "some.jsonl", "--max-retries", "0");
     const { code, stderr } = await viva(folder, ...command);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/3 of 40 answers are not to be had \(\d × answered \d00; \d × answered \d00; first "q\d"\)/);
+    expect(stderr).toMatch(
+      /3 of 40 answers are not to be had \(\d × answered \d00 \(too long\); \d × answered \d00 \(too long\); first "q\d"\)/,
+    );
     expect(stderr).toMatch(/37 answers are kept in some\.partial\.jsonl/);
     await vivaOk(folder, ...command, "--count-unanswered");
     expect(server.requests).toHaveLength(questions + 3);
@@ -164,6 +166,27 @@ describe("viva eval --endpoint", () => {
     expect(summary.unanswered).toEqual({ "answered 400": 2, "answered 500": 1 });
     const failed = jsonLines(folder, "some.jsonl").find(({ example_id }) => example_id === "q3");
     expect(failed).toMatchObject({ prediction: "", strict: 0, parse_failure: true, error: "answered 400" });
+    expect(failed.error_detail).toBe("too long");
+  });
+
+  it("takes an end without content for an empty answer, and reads parts", async () => {
+    const server = await serveChat(({ text }, response) => {
+      const number = Number(/\d+/.exec(text)![0]);
+      const content = number % 4 === 0 ? null : [{ type: "text", text: answerTo(text) }];
+      const choices = [
+        { message: { role: "assistant", content }, finish_reason: number % 4 === 0 ? "length" : "stop" },
+      ];
+      response.end(JSON.stringify({ choices }));
+      return null;
+    });
+    await vivaOk(folder, ...asking(server.url, "null.jsonl", "--max-tokens-field", "max_completion_tokens"));
+    expect(server.requests).toHaveLength(questions);
+    expect(server.requests[0]!.body).toMatchObject({ max_completion_tokens: 64 });
+    expect(server.requests[0]!.body).not.toHaveProperty("max_tokens");
+    const items = jsonLines(folder, "null.jsonl").filter(({ kind }) => kind === "item");
+    expect(items[4]).toMatchObject({ prediction: "", parse_failure: true, finish_reason: "length" });
+    expect(items[5]).toMatchObject({ prediction: "No.", parse_failure: false });
+    expect(items.every(({ error }) => error === undefined)).toBe(true);
   });
 
   it("draws several answers by seed and gives pass@k and majority@k", async () => {

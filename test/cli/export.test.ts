@@ -116,12 +116,20 @@ describe("viva export", () => {
       tags: ["viva", "medical", "visual-question-answering", "sft", "grpo", "lora"],
     });
     expect(JSON.parse(readFileSync(at("named/adapter_config.json"), "utf8")).base_model_name_or_path).toBe("org/base");
+    // PEFT 0.21's auto classes refuse a task beside a model that has none of its tasks.
+    expect(JSON.parse(readFileSync(at("named/adapter_config.json"), "utf8"))).toMatchObject({
+      task_type: null,
+      auto_mapping: { base_model_class: "Qwen2VLForConditionalGeneration", parent_library: "transformers" },
+    });
     const last = jsonLines(folder, "lora", "evals.jsonl").findLast(({ kind }) => kind === "summary");
     const { estimate, low, high } = last.subsets.overall.accuracy;
     const percent = (x: number) => (100 * x).toFixed(1);
     expect(text).toContain(`| overall | 4 | ${percent(estimate)} [${percent(low)}, ${percent(high)}] |`);
     expect(text).toContain("not a medical device");
-    expect(text).toContain("your own data");
+    expect(text).toContain("- Trained on: films, split `train`. Questions and images of those who trained the model");
+    await vivaOk(folder, "export", "lora", "--out", "called", "--data-name", "Films of St. Example's, 2019");
+    expect(card("called").text).toContain("- Trained on: Films of St. Example's, 2019, split `train`.");
+    expect(card("called").text).toContain("- Measured on: Films of St. Example's, 2019, split");
     expect(text).toMatch(/model_sha256: [0-9a-f]{64}/);
     expect(text).not.toContain(folder);
     const recipe = parse(/```yaml\n([\s\S]*?)```/.exec(text)![1]!);
@@ -162,7 +170,7 @@ describe("viva export", () => {
     const mistake = async (pattern: RegExp, ...args: readonly string[]) =>
       expectMistake(await viva(folder, "export", ...args), pattern);
     await mistake(/no adapter: export it with --what merged/, "full", "--out", "x", "--what", "adapter");
-    await mistake(/checkpoint: there is no folder .*nowhere, and "nowhere" is no id/, "nowhere", "--out", "x");
+    await mistake(/checkpoint: there is no folder .*\/nowhere\n$/, "nowhere", "--out", "x");
     await mistake(/no checkpoint of step 3/, "full", "--out", "x", "--step", "3");
     cpSync(at("bare"), at("orphan"), { recursive: true });
     const config = JSON.parse(readFileSync(at("orphan/adapter_config.json"), "utf8"));

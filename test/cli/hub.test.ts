@@ -35,9 +35,9 @@ beforeAll(async () => {
     "models/org/private": { files: asRepository(model), token: TOKEN },
     "datasets/org/films": { files: asRepository(films) },
   });
-  const recipe = tinyRecipe({ model: "org/tiny", data: "org/films" });
+  const recipe = tinyRecipe({ model: "hf:org/tiny", data: "hf:org/films" });
   const stages = [{ ...recipe.stages[0], steps: 2 }];
-  writeRecipe(at("hub.yaml"), { ...recipe, model: { path: "org/tiny" }, stages, evaluate: null });
+  writeRecipe(at("hub.yaml"), { ...recipe, model: { path: "hf:org/tiny" }, stages, evaluate: null });
   writeRows(at("rows.jsonl"), [{ image: "films/images/1.jpg", question: "Is it dark?" }]);
   rmSync(model, { recursive: true });
   Object.assign(process.env, { HF_ENDPOINT: hub.endpoint, HF_HOME: at("home") });
@@ -62,8 +62,8 @@ describe("a recipe that names a model and data on the Hub", () => {
     const { stdout } = await vivaOk(folder, "train", "hub.yaml", "--run", "run");
     expect(stdout).toMatch(/download org\/tiny, MB 1\/1/);
     const { model, data } = parse(readFileSync(at("run/recipe.yaml"), "utf8"));
-    expect(model).toMatchObject({ path: "org/tiny", revision: hub.commitOf("models/org/tiny") });
-    const films = { path: "org/films", revision: hub.commitOf("datasets/org/films") };
+    expect(model).toMatchObject({ path: "hf:org/tiny", revision: hub.commitOf("models/org/tiny") });
+    const films = { path: "hf:org/films", revision: hub.commitOf("datasets/org/films") };
     expect(data).toMatchObject({ train: films, eval: films });
     hub.log.length = 0;
     process.env["HF_HUB_OFFLINE"] = "1";
@@ -88,7 +88,7 @@ describe("a recipe that names a model and data on the Hub", () => {
     const train = ["train", "hub.yaml", "--run", "none"];
     expectMistake(
       await viva(folder, ...train, ...set("model.revision=v9")),
-      /model\.path: there is no folder .*; from the Hub: model org\/tiny has no revision "v9"/,
+      /model\.path: hf:org\/tiny: model org\/tiny has no revision "v9"/,
     );
     expectMistake(
       await viva(folder, ...train, ...set("data.train.path=films", "data.train.revision=v1")),
@@ -99,32 +99,41 @@ describe("a recipe that names a model and data on the Hub", () => {
 
 describe("a command that names a model on the Hub", () => {
   it("downloads it, a revision too, and finds it again", async () => {
-    const { stderr } = await vivaOk(folder, ...generate, "org/tiny@v2");
+    const { stderr } = await vivaOk(folder, ...generate, "hf:org/tiny@v2");
     expect(stderr).not.toMatch(/warning/);
     const refs = at("home/hub/models--org--tiny/refs");
     expect(readFileSync(join(refs, "v2"), "utf8")).toBe(hub.commitOf("models/org/tiny", "v2"));
     hub.log.length = 0;
-    await vivaOk(folder, ...generate, "org/tiny@v2");
+    await vivaOk(folder, ...generate, "hf:org/tiny@v2");
     expect(downloads()).toEqual([]);
     expect(jsonLines(at("out.jsonl"))).toHaveLength(1);
   });
 
-  it("prefers a folder of that name", async () => {
-    mkdirSync(at("org/tiny"), { recursive: true });
-    writeFileSync(at("org/tiny/config.json"), '{"model_type":"other"}');
-    expectMistake(await viva(folder, ...generate, "org/tiny"), /org\/tiny\/config\.json: unknown model_type/);
-    rmSync(at("org"), { recursive: true });
+  it("is asked for nothing by a path at which nothing is, whatever it looks like", async () => {
+    expectMistake(
+      await viva(folder, ...generate, "org/tiny"),
+      /checkpoint: there is no folder .*\/org\/tiny; on the Hub it would be hf:org\/tiny$/m,
+    );
+    mkdirSync(at("models/tiny"), { recursive: true });
+    expectMistake(await viva(folder, ...generate, "models/tiy"), /there is no folder .*; did you mean models\/tiny\?/);
+    expectMistake(await viva(folder, ...generate, "viva-tiny-instruc"), /; did you mean viva-tiny-instruct\?/);
+    const data = ["eval", "viva-tiny-instruct", "--data", "jsonl", "--path", "org/films", "--out", "items.jsonl"];
+    expectMistake(await viva(folder, ...data), /--path: there is no folder .*; on the Hub it would be hf:org\/films/);
+    expectMistake(
+      await viva(folder, "train", "hub.yaml", "--run", "none", ...set("model.path=org/tiny", "model.revision=v2")),
+      /hub\.yaml: model\.path: nothing at .*; on the Hub it would be hf:org\/tiny/,
+    );
     expect(hub.log).toEqual([]);
   });
 
-  it("says what a mistyped name could have been, and what a private model needs; never the token", async () => {
+  it("says what the Hub does not have, and what a private model needs; never the token", async () => {
     expectMistake(
-      await viva(folder, ...generate, "assets/viva-tny"),
-      /there is no folder .*\/assets\/viva-tny; from the Hub: model assets\/viva-tny: the Hub answered 401: .*HF_TOKEN/,
+      await viva(folder, ...generate, "hf:org/tniy"),
+      /checkpoint: hf:org\/tniy: model org\/tniy: the Hub answered 401: .*HF_TOKEN/,
     );
     process.env["HF_TOKEN"] = "hf_wrongTokenOfTheTest";
     process.env["VIVA_DEBUG"] = "1";
-    const refused = await viva(folder, ...generate, "org/private");
+    const refused = await viva(folder, ...generate, "hf:org/private");
     delete process.env["VIVA_DEBUG"];
     expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(
@@ -132,12 +141,28 @@ describe("a command that names a model on the Hub", () => {
     );
     expect(refused.stderr + refused.stdout).not.toContain("hf_wrong");
     process.env["HF_TOKEN"] = TOKEN;
-    await vivaOk(folder, ...generate, "org/private");
+    await vivaOk(folder, ...generate, "hf:org/private");
     process.env["HF_HUB_OFFLINE"] = "1";
     expectMistake(
-      await viva(folder, ...generate, "org/other"),
+      await viva(folder, ...generate, "hf:org/other"),
       /model org\/other is not in the cache .*HF_HUB_OFFLINE/,
     );
+  });
+});
+
+describe("an adapter of another tool", () => {
+  it("names its model as PEFT does, without a mark", async () => {
+    mkdirSync(at("adapter"));
+    const lora = {
+      peft_type: "LORA",
+      base_model_name_or_path: "org/tiny",
+      r: 2,
+      lora_alpha: 2,
+      target_modules: ["q_proj"],
+    };
+    writeFileSync(at("adapter/adapter_config.json"), JSON.stringify(lora));
+    expectMistake(await viva(folder, ...generate, "adapter"), /adapter_model\.safetensors: there is no such file/);
+    expect(hub.log.some(({ path }) => path.includes("org/tiny"))).toBe(true);
   });
 });
 
@@ -148,7 +173,7 @@ describe("viva data", () => {
     const path = stdout.trim();
     expect(path).toBe(at("home/hub/datasets--org--films/snapshots", hub.commitOf("datasets/org/films")));
     expect(readdirSync(path)).toEqual(["images", "test.jsonl", "train.jsonl"]);
-    const shown = await vivaOk(folder, "data", "show", "jsonl", "--path", "org/films", "--json");
+    const shown = await vivaOk(folder, "data", "show", "jsonl", "--path", "hf:org/films", "--json");
     expect(JSON.parse(shown.stdout)).toMatchObject({ by_split: { train: { examples: 12 } } });
   });
 

@@ -94,14 +94,6 @@ describe("images of extreme shapes, several to a question", () => {
   });
 });
 
-it("a model whose sampling would not stop where answers end is refused", async () => {
-  const model = writeTinyModel(at("unstopped"));
-  writeFileSync(join(model, "generation_config.json"), JSON.stringify({ eos_token_id: 2040 }));
-  const sentence =
-    /unstopped\/generation_config\.json: eos_token_id \[2040\] lacks 2042, which ends the assistant's turn/;
-  expectMistake(await viva(folder, ...train("c", at("data/good"), ...set(`model.path=${model}`))), sentence);
-});
-
 describe("examples that cannot be used", () => {
   it("stop the run before it exists, saying which, how many and what to do", async () => {
     const tooLong = writeData("too-long", [...good, long, { ...long, id: "longer" }], good);

@@ -119,7 +119,7 @@ describe("checkpoints that cannot be trusted", () => {
     const { code, stderr, stdout } = await resume("damaged");
     expect(code).toBe(0);
     expect(stderr).toMatch(
-      /^warning: \S+step-000008 is damaged and passed over: model\.safetensors does not match its checksum\n$/,
+      /^warning: \S+step-000008 is damaged and skipped: model\.safetensors does not match its checksum\n$/,
     );
     expect(stdout).toContain("resuming after step 6");
     expectUnbroken("damaged");

@@ -127,6 +127,45 @@ describe("a judge that cannot be reached", () => {
   });
 });
 
+describe("a module that does not load", () => {
+  it.each<[string, string, string, RegExp]>([
+    [
+      "JavaScript",
+      "bad.mjs",
+      "export default {\n  score: (e, all) => {\n    return all.map(( => 1);\n  },\n};\n",
+      /line 3\)/,
+    ],
+    [
+      "TypeScript",
+      "bad.ts",
+      "export default {\n  score: (e: object, all: []) => {\n    return all.map(( => 1);\n",
+      /line 3\)/,
+    ],
+    ["what it imports", "outer.mjs", 'import "./bad.mjs";\nexport default {};\n', /\(\S+bad\.mjs, line 3\)/],
+    [
+      "a name that is not exported",
+      "names.mjs",
+      '\nimport { nothing } from "./short.mjs";\nexport default nothing;\n',
+      /'nothing' \(line 2\)/,
+    ],
+    ["what it throws", "throws.mjs", "const a = 1;\n\nthrow new Error(String(a));\n", /: 1 \(line 3\)/],
+    [
+      "its own function",
+      "makes.mjs",
+      "export default () => {\n  throw new Error('no limit');\n};\n",
+      /no limit \(line 2\)/,
+    ],
+  ])("has its line told: %s", async (_, name, source, message) => {
+    writeFileSync(join(folder, "recipes/bad.mjs"), "export const a = 1;\n\nconst b = ;\n");
+    writeFileSync(join(folder, "recipes", name), source);
+    const recipe = recipeOf("module", { mine: { module: `./${name}` } });
+    const ended = await viva(folder, "train", recipe, "--run", "module");
+    expect(ended.stderr).toMatch(message);
+    expect(ended.stderr).toMatch(/^error: reward "mine": module \S+: [^\n]*\n$/);
+    expect(ended.code).toBe(2);
+  });
+});
+
 describe("mistakes in rewards are told before a run exists", () => {
   it.each([
     ["a scorer that is none", { semantic: { weight: 1, scorer: "concept" } }, /scorer must be one of judge, embedding/],

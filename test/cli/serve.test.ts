@@ -85,6 +85,20 @@ describe("viva serve", () => {
     expect(stdout + stderr).not.toContain("correct");
   });
 
+  it("puts questions in a prompt style where it is told to, under a fingerprint of its own", async () => {
+    const ask = async (...args: readonly string[]) => {
+      const { client, child } = await serve(...args);
+      const { usage, system_fingerprint } = await client.chat.completions.create(question);
+      child.kill("SIGTERM");
+      return { tokens: usage!.prompt_tokens, system_fingerprint };
+    };
+    const [bare, styled] = [await ask(), await ask("--prompt-style", "think_answer")];
+    expect(styled.tokens).toBeGreaterThan(bare.tokens + 10);
+    expect(styled.system_fingerprint).not.toBe(bare.system_fingerprint);
+    const { code, stderr } = await viva(folder, "serve", checkpoint, "--prompt-style", "--port", "0");
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/belongs to no run, so name the style: think_answer,/)]);
+  });
+
   it("refuses an open address without a key, an empty key, a model that is none", async () => {
     const refused = async (...args: readonly string[]) => {
       const { code, stderr } = await viva(folder, "serve", ...args, "--port", "0");

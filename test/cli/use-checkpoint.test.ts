@@ -117,13 +117,31 @@ describe("viva generate", () => {
       { type: "image", image },
       { type: "text", text: question },
     ];
-    const both = [{ image, question }, { images: [image], question }, { messages: [{ role: "user", content }] }];
+    const both = [
+      { image, question },
+      { images: [image], question },
+      { messages: [{ role: "user", content }] },
+      { images: [image], messages: [{ role: "user", content: [{ type: "image" }, content[1]] }] },
+    ];
     writeRows(at("messages.jsonl"), both);
     const args = ["--rows", "messages.jsonl", "--max-completion-length", "4", "--prompt", "plain"];
-    await vivaOk(folder, "generate", "run/checkpoints/step-000008", ...args, "--out", "messages-out.jsonl");
-    const [first, second, third] = jsonLines(folder, "messages-out.jsonl").map(({ row, ...rest }) => rest);
-    expect(second).toEqual(first);
-    expect(third).toEqual(first);
+    const out = ["--out", "messages-out.jsonl", "--json"];
+    const { stdout } = await vivaOk(folder, "generate", "run/checkpoints/step-000008", ...args, ...out);
+    expect(JSON.parse(stdout)).toEqual({ out: "messages-out.jsonl", rows: 4 });
+    const [first, ...others] = jsonLines(folder, "messages-out.jsonl").map(({ row, ...rest }) => rest);
+    expect(others).toEqual([first, first, first]);
+
+    const asked = { role: "user", content: question };
+    const answered = [{ role: "assistant", content: "yes" }];
+    writeRows(at("scored.jsonl"), [
+      { image, question, completion: "yes" },
+      { images: [image], prompt: [asked], completion: answered },
+      { images: [image], messages: [asked, ...answered] },
+    ]);
+    const score = ["--rows", "scored.jsonl", "--prompt", "plain", "--out", "scored-out.jsonl", "--json"];
+    await vivaOk(folder, "logprobs", "run/checkpoints/step-000008", ...score);
+    const [own, ...chats] = jsonLines(folder, "scored-out.jsonl");
+    expect(chats).toEqual([own, own]);
   });
 });
 
@@ -281,6 +299,9 @@ describe("viva data", () => {
         .split("\n")
         .map((line) => line.split(" ")[0]),
     ).toEqual(Object.keys(datasets));
+    const known = JSON.parse((await vivaOk(folder, "data", "list", "--json")).stdout);
+    expect(known.map(({ name }: { name: string }) => name)).toEqual(Object.keys(datasets));
+    expect(known[0]).toMatchObject({ description: expect.any(String), licence: "CC0-1.0", obtain: expect.any(String) });
   });
 
   it("shows what is in a set, for people and as JSON", async () => {

@@ -11,7 +11,7 @@ import { openSafetensors, writeSafetensors } from "../../src/io/safetensors.ts";
 import { readAdapterConfig } from "../../src/models/adapter-files.ts";
 import { openModel } from "../../src/models/index.ts";
 import { type LoraOptions, withLora } from "../../src/models/lora.ts";
-import { unusedPatterns } from "../../src/models/lora-targets.ts";
+import { requireUsed } from "../../src/models/lora-targets.ts";
 import { type cases, goldenCase, maxDifference } from "./golden.ts";
 
 const root = fileURLToPath(new URL("../golden/peft/", import.meta.url));
@@ -53,10 +53,30 @@ describe("the layers that a configuration names", () => {
     });
   }
 
-  test("a pattern that no layer matches is known", () => {
+  test.each<[string, Partial<LoraOptions>, RegExp | null]>([
+    ["a rank that no adapted layer takes", { rank_pattern: { q_proj: 2, _proj: 3 } }, /rank_pattern: "_proj" fits no/],
+    ["an alpha of a layer that is not adapted", { alpha_pattern: { v_proj: 2 } }, /alpha_pattern: "v_proj" fits no/],
+    ["a target beside one that fits", { target_modules: ["q_proj", "v_prj"] }, /"v_prj" .*; did you mean "v_proj"\?/],
+    [
+      "a target that the numbers leave out",
+      { target_modules: ["q_proj", "qkv"], layers_to_transform: [0], layers_pattern: "layers" },
+      /target_modules: "qkv" fits no layer beside the other keys/,
+    ],
+    ["an exclusion of what is not chosen", { exclude_modules: ["visual"] }, /exclude_modules: "visual" fits no/],
+    ["a number beyond the layers", { layers_to_transform: [0, 9] }, /layers_to_transform: 9 fits no layer/],
+    [
+      "a pattern that stands before no number",
+      { layers_to_transform: [0], layers_pattern: ["layers", "h"] },
+      /layers_pattern: "h" fits no layer/,
+    ],
+    ["names that all fit, doubly too", { target_modules: ["q_proj", "v_proj", "layers.0.self_attn.q_proj"] }, null],
+    ["a regular expression, whatever its parts", { target_modules: "nothing|.*q_proj" }, null],
+  ])("of a recipe must all have a use: %s", (_, changes, sentence) => {
     const model = openModel(goldenCase("grouped_tied").checkpoint);
-    const options = { r: 4, lora_alpha: 8, target_modules: ["q_proj"], rank_pattern: { q_proj: 2, _proj: 3 } };
-    expect(unusedPatterns(model, options)).toEqual(["rank_pattern._proj"]);
+    const options = { r: 4, lora_alpha: 8, target_modules: ["q_proj"], ...changes };
+    withLora(model, options); // an adapter made elsewhere is read all the same
+    if (sentence === null) requireUsed(model, options);
+    else expect(() => requireUsed(model, options)).toThrow(sentence);
   });
 });
 

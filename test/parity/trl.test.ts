@@ -22,6 +22,10 @@ import { lossProgram } from "../../src/engine/local/programs.ts";
 import type { Model } from "../../src/models/model.ts";
 import { combineRewards } from "../../src/rewards/index.ts";
 import { policyMetrics, sumPolicy } from "../../src/train/policy-metrics.ts";
+import { rolloutSettings } from "../../src/train/settings.ts";
+
+/** For the options that a case says nothing of. */
+const grpo = rolloutSettings("grpo");
 
 interface Options {
   readonly loss_type: LossType | "cispo" | "sapo";
@@ -134,7 +138,7 @@ function evaluate(o: Options, { tokenLoss, lossType }: LossChoice): Evaluated {
   const entropyWeights = tokenWeights(lengths, masked, { ...weightOptions, lossType: "bnpo" }).map(
     (weight) => o.entropy_coef * weight,
   );
-  const numbers = { ...defaultLossNumbers, ...policyLosses[tokenLoss].numbers(o), beta: o.beta };
+  const numbers = { ...defaultLossNumbers, ...policyLosses[tokenLoss].numbers({ ...grpo, ...o }), beta: o.beta };
   const variant = {
     ...plainVariant,
     onPolicy: o.on_policy,
@@ -206,7 +210,7 @@ describe("losses", () => {
     expect(beyond.every((value) => value === 0)).toBe(true);
 
     const { tokenLoss } = choiceOf(options.loss_type);
-    const bounds = policyLosses[tokenLoss].bounds(options);
+    const bounds = policyLosses[tokenLoss].bounds({ ...grpo, ...options });
     const groups = [{ prompt: { text: "", tokenIds: new Int32Array(0), images: [] }, completions: found.completions }];
     const sums = sumPolicy(groups, found, { bounds, level: options.importance_sampling_level });
     const ours = policyMetrics([sums], options.beta > 0);
@@ -269,7 +273,11 @@ describe("advantages", () => {
   ];
 
   test.each(cases)("%s: %s, scaled by %s", (key, name, scaleRewards) => {
-    const advantages = advantageEstimators[name].advantages(groups, { scale_rewards: scaleRewards }, rewardWeights);
+    const advantages = advantageEstimators[name].advantages(
+      groups,
+      { ...grpo, scale_rewards: scaleRewards },
+      rewardWeights,
+    );
     expectClose(advantages.flat(), found[key], key);
   });
 });

@@ -21,7 +21,7 @@ it("the full report holds accuracy beside baselines, every probe that applies an
   );
   const lines = page.split("\n");
   expect(lines[0]).toBe("# Two questions");
-  expect(page).toContain("`jsonl`, 2 questions (test split, 2 drawn with seed 7)");
+  expect(page).toContain("`jsonl`, 2 questions (test split, 2 sampled with seed 7)");
   expect(lines).toContain("|  | overall (2) | closed (2) |");
   expect(page).toMatch(/\| \*\*accuracy\*\* \| 50\.0 \[0\.0, 100\.0\] \|/);
   expect(page).toMatch(/\| question only \| 50\.0 \(0\.0 \[-100\.0, \+100\.0\]\) \|/);

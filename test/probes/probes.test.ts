@@ -157,7 +157,7 @@ describe("noise, contrast, quantized, decoding", () => {
 describe("option_position", () => {
   const choices = ["mass", "cyst", "stone"];
   const two = ["a", "b"].map((id) => {
-    return example(id, { question: "What is it?", answer: "stone", answerType: "choice", choices });
+    return example(id, { question: "What is it?", answer: "stone", answerType: "choice", choices, answerIndex: 2 });
   });
 
   it("shows a policy that always takes the first", async () => {
@@ -344,7 +344,7 @@ describe("facts and semantic", () => {
       },
       prompt: { style: "think_answer", system: null, user: "{question}" },
     };
-    const tools = { embedding, judge: null, calibration: null, untuned: untuned as never };
+    const tools = { semantic: { embedding, untuned } };
     const { measures } = await probed(["semantic"], two, script, { tools });
     expect(estimate(measures, "embedding_similarity")).toBe(0.5);
     expect(estimate(measures, "perplexity_untuned")).toBeCloseTo(4, 5);
@@ -370,7 +370,7 @@ describe("judge", () => {
       return { example: example(`${i}`), completion: `<think>${text}</think><answer>yes</answer>`, sound };
     });
     const script: Script = (shown) => completion(shown, nameOf(shown.text) === "a" ? "a nodule" : "dark", "yes");
-    const tools = { embedding: null, judge, calibration, untuned: null };
+    const tools = { judge: { judge: { reward: judge, calibration } } };
     const { measures } = await probed(["judge"], four, script, { tools });
     const on = "calibration set";
     expect(estimate(measures, "sound")).toBe(0.25);

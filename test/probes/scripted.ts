@@ -58,7 +58,7 @@ export async function probed(
     seed: 5,
     vocabulary,
     train: null,
-    tools: { embedding: null, judge: null, calibration: null, untuned: null },
+    tools: {},
     openQuantized: async (kind) => ({ policy: policyOf(seen, script, kind), close: async () => {} }),
     ...options,
   });

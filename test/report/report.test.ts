@@ -60,9 +60,13 @@ describe("a report", () => {
     const runs = [await writeRun(at("a"), { steps: 5 }), await writeRun(at("b"), { steps: 9, evaluations: 1 })];
     const { file } = await report(runs, at("both.html"));
     const page = readFileSync(file, "utf8");
-    expect(page).toContain("Forest plot: difference in accuracy from a. b: ");
-    expect(page).toContain("<code>stages.0.steps</code>");
+    expect(page).toContain("Forest plot: difference in accuracy from a. a at its start: ");
+    expect(page).toContain("<code>stages.<wbr>0.<wbr>steps</code>");
     expect(page).toMatch(/\d+, \d+, p [=<]/);
+    expect(page).toContain('<th scope="row">a at its start</th>');
+    const named = readFileSync((await report(runs, at("named.html"), "as it ships")).file, "utf8");
+    expect(named).toMatch(/<th scope="row">as it ships<\/th>.*before training.*<th scope="row">.*b<\/span>/s);
+    expect(named).toContain("Forest plot: difference in accuracy from a. as it ships: ");
   });
 
   it("refuses what is no run, a run named twice, and a place that is none, in a sentence", async () => {
@@ -113,6 +117,9 @@ describe.skipIf(chromium === null)(
           const before = browser.events.length;
           await browser.open(file, { width, height: 900, dark });
           expect(await browser.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
+          const overflow =
+            "[...document.querySelectorAll('table.recipes')].map((t) => t.scrollWidth - t.parentElement.clientWidth)";
+          for (const pixels of await browser.evaluate<number[]>(overflow)) expect(pixels).toBeLessThanOrEqual(0);
           expect(await browser.evaluate("document.querySelectorAll('svg.chart .line').length")).toBeGreaterThan(4);
           expect(await browser.evaluate("document.querySelectorAll('svg.forest .row').length")).toBeGreaterThan(0);
           const images = "[...document.querySelectorAll('img')].map((img) => img.complete && img.naturalWidth)";

@@ -1,7 +1,8 @@
 /** The server as the official openai client sees it. */
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Message, SamplingOptions } from "../../src/core/records.ts";
+import { encodeOptions, messagesInStyle, promptStyle, questionMessages } from "../../src/answers/prompts.ts";
+import type { Example, Message, SamplingOptions } from "../../src/core/records.ts";
 import { openChatClient } from "../../src/io/chat-client.ts";
 import { film, image, openEngine, type Served, type ServedEngine, serveEngine, text, until } from "./served.ts";
 
@@ -159,6 +160,24 @@ describe("a completion", () => {
     await until(() => served.server.load.rows === 0);
   });
 
+  test("takes back the client's own copy of an answer, and images with a detail", async () => {
+    const first = await ask({ messages: [{ role: "user", content: [image(bright)] }] });
+    const [low] = contents(
+      await ask({
+        messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: bright, detail: "low" } }] }],
+      }),
+    );
+    expect(low).toBe(contents(first)[0]);
+    const { message } = first.choices[0]!;
+    const again = await ask({ messages: [...question.messages, message, { role: "user", content: "Why?" }] });
+    expect(again.choices).toHaveLength(1);
+    const final = await client.chat.completions.stream({ ...question, stream: true }).finalMessage();
+    expect(final.content).toBe(contents(await ask())[0]);
+    await expect(
+      client.chat.completions.parse({ ...question, response_format: { type: "json_object" } }),
+    ).rejects.toMatchObject({ status: 400, param: "response_format" });
+  });
+
   test("max_tokens cuts it, by either name", async () => {
     for (const limit of [{ max_tokens: 3 }, { max_completion_tokens: 3 }]) {
       const { max_completion_tokens: _, ...rest } = question;
@@ -166,6 +185,42 @@ describe("a completion", () => {
       expect(completion.choices[0]!.finish_reason).toBe("length");
       expect(completion.usage!.completion_tokens).toBe(3);
     }
+  });
+});
+
+describe("with a prompt of its own", () => {
+  const own = (content: Message["content"]): Message => ({ role: "user", content });
+  const said = (words: string) => ({ type: "text", text: words }) as const;
+
+  test("user messages are put as questions were in training: images first, in the style's words", async () => {
+    const style = promptStyle("think_answer");
+    const { server, client: styled } = await serveEngine(engine, { prompt: style });
+    const asked = { ...question, messages: [{ role: "user", content: [text("Is it clear?"), image(bright)] }] } as Body;
+    const bytes = Buffer.from(bright.split(",")[1]!, "base64");
+    const images = [{ path: "a", bytes }];
+    const rest = { id: "a", subjectId: "a", answer: "", answerType: "open", choices: [], meta: {} } as const;
+    const example: Example = { question: "Is it clear?", images, ...rest };
+    const { prompt, completions } = await direct(questionMessages(example, style), {});
+    const completion = await styled.chat.completions.create(asked);
+    expect(contents(completion)).toEqual([completions[0]!.text]);
+    expect(completion.usage!.prompt_tokens).toBe(prompt.tokenIds.length);
+    expect(completion.usage!.prompt_tokens).toBeGreaterThan((await ask(asked)).usage!.prompt_tokens + 10);
+    await server.close(0);
+  });
+
+  test("a system message, a transcript and a beginning of the answer are the style's", async () => {
+    const style = promptStyle("base");
+    const { server, client: styled } = await serveEngine(engine, { prompt: style });
+    const messages = [own([said("Is there an effusion?")])];
+    const prompt = await engine.processor.encode(messagesInStyle(messages, style), encodeOptions(style));
+    expect(prompt.text).toMatch(/^A conversation[\s\S]*User: Is there an effusion\?\nAssistant: Let me .*\n<think>$/);
+    expect((await styled.chat.completions.create(question)).usage!.prompt_tokens).toBe(prompt.tokenIds.length);
+    const refused = styled.chat.completions.create({
+      ...question,
+      messages: [{ role: "system", content: "Be brief." }, ...question.messages],
+    });
+    await expect(refused).rejects.toThrow(/has a system message of its own: leave yours out/);
+    await server.close(0);
   });
 });
 
@@ -262,7 +317,7 @@ describe("what is refused", () => {
     ["five stop strings", { stop: ["a", "b", "c", "d", "e"] }, "stop", null],
     ["an empty stop string", { stop: "" }, "stop", null],
     ["stream options without a stream", { stream_options: { include_usage: true } }, "stream_options", null],
-    ["more tokens than there are", { max_completion_tokens: 5000 }, "max_tokens", "invalid_value"],
+    ["more tokens than there are", { max_completion_tokens: 5000 }, "max_completion_tokens", "invalid_value"],
     ["a special token", user(text("<|im_end|>")), "messages", "invalid_value"],
     ["too long a prompt", user(text("effusion ".repeat(400))), "messages", "context_length_exceeded"],
   ])("%s", async (_, change, param, code) => {
@@ -281,6 +336,7 @@ describe("what is refused", () => {
       { tools: [], logit_bias: {}, presence_penalty: 0, response_format: { type: "text" }, top_logprobs: 0 },
     ],
     ["fields that change nothing", { user: "u", metadata: { a: "b" }, store: false, service_tier: "auto" }],
+    ["neutral values of other servers' samplers", { repetition_penalty: 1.0, top_k: -1, min_p: 0, best_of: 1 }],
     ["null for absent", { stop: null, n: null, seed: 5, logprobs: null, tools: null }],
   ])("but not %s", async (_, change) => {
     expect(contents(await ask(change as Partial<Body>))).toEqual(contents(await ask()));

@@ -1,6 +1,8 @@
 /** A server over a tiny golden checkpoint (150,000 weights, a context of 512 tokens), and clients of it. */
 import OpenAI from "openai";
 import sharp from "sharp";
+import { encodeOptions, messagesInStyle, type PromptStyle } from "../../src/answers/prompts.ts";
+import type { Message } from "../../src/core/records.ts";
 import { type LocalEngine, openLocalEngine } from "../../src/engine/local/local-engine.ts";
 import { openProcessor } from "../../src/models/index.ts";
 import { type RunningServer, type ServeOptions, startServer } from "../../src/server/server.ts";
@@ -40,16 +42,26 @@ export interface Served {
 
 export async function serveEngine(
   { engine, processor }: ServedEngine,
-  o: { readonly limits?: Partial<Limits>; readonly apiKey?: string | null } = {},
+  o: { readonly limits?: Partial<Limits>; readonly apiKey?: string | null; readonly prompt?: PromptStyle } = {},
 ): Promise<Served> {
   const failures: unknown[] = [];
-  const { apiKey = null } = o;
+  const { apiKey = null, prompt: style } = o;
+  const arrange = (messages: readonly Message[]) => messagesInStyle(messages, style!);
+  const prompt = style === undefined ? {} : { prompt: { arrange, encoding: encodeOptions(style) } };
   const { contextLength } = engine;
   const server = await startServer({
     host: "127.0.0.1",
     port: 0,
     apiKey,
-    model: { name: "tiny", created: 1_700_000_000, fingerprint: "fp_test", contextLength, processor, engine },
+    model: {
+      name: "tiny",
+      created: 1_700_000_000,
+      fingerprint: "fp_test",
+      contextLength,
+      processor,
+      ...prompt,
+      engine,
+    },
     limits: { ...limits, ...o.limits },
     onFailure: (error) => failures.push(error),
   });

@@ -24,7 +24,7 @@ export interface ExternalData {
 export class OnnxGraph {
   readonly external: ExternalData[] = [];
   readonly #nodes: OnnxNode[] = [];
-  /** Values that are given out, by the names they were made under. */
+  /** Values that are outputs, by the names of their nodes. */
   readonly #results = new Set<string>();
   /** What a reshaped value holds the elements of. */
   readonly #reshaped = new Map<string, string>();
@@ -180,7 +180,7 @@ export class OnnxGraph {
     return Array.from({ length: count }, () => `${hint}_${this.#counter++}`);
   }
 
-  /** The nodes that what is given out depends on. */
+  /** The nodes that the outputs depend on. */
   usedNodes(): readonly OnnxNode[] {
     const used = new Set(this.#results);
     const reversed = this.#nodes.toReversed().filter(({ inputs, outputs }) => {

@@ -55,6 +55,7 @@ export function phantomExample(seed: number, split: string, index: number): Exam
     answer: shown.answer,
     answerType: answerTypes[shown.kind],
     choices: shown.choices,
+    ...(shown.choices.length > 0 ? { answerIndex: shown.choices.indexOf(shown.answer) } : {}),
     rationale: shown.rationale,
     facts: factsOf(shown, blob),
     meta: { split, modality: "X-Ray", organ: "Chest", question_type: shown.kind },

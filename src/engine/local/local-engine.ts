@@ -84,6 +84,8 @@ export async function openLocalEngine(options: EngineOptions, decoder: Completio
   }
 }
 
+const errors = { user: UserError, run: RunError, internal: Error } as const;
+
 interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -169,8 +171,8 @@ class Channel {
       pending.resolve(reply.value);
       return;
     }
-    const error = reply.user ? new UserError(reply.message) : new Error(reply.message);
-    if (!reply.user) error.stack = reply.stack;
+    const error = new errors[reply.fault](reply.message);
+    if (reply.fault === "internal") error.stack = reply.stack;
     pending.reject(error);
   }
 

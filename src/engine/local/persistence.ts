@@ -9,10 +9,11 @@ import type { Params } from "../../compiler/tensor.ts";
 import { UserError } from "../../core/errors.ts";
 import type { TensorData } from "../../core/tensor-data.ts";
 import { readJson, writeFileAtomic } from "../../io/files.ts";
+import { requireFinite } from "../../io/finite.ts";
 import { openSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import { saveWeights } from "../../io/weights.ts";
 import { readAdapter, writeAdapter } from "../../models/adapter-files.ts";
-import { copyCompanions } from "../../models/companions.ts";
+import { companionFolder, copyCompanions } from "../../models/companions.ts";
 import type { Model } from "../../models/model.ts";
 import type { EngineOptions, ImageLimits } from "../backend.ts";
 import { readWeights, WeightStore } from "./weight-store.ts";
@@ -24,7 +25,7 @@ const ENGINE_STATE = "engine.json";
 /** Writes config, weights and tokenizer files; with an adapter, its configuration and weights in place of the model's. */
 export function saveModel(folder: string, model: Model, values: Params<TensorData>, o: EngineOptions): void {
   mkdirSync(folder, { recursive: true });
-  copyCompanions(o.modelFolder, folder);
+  copyCompanions(companionFolder(o.adapterFolder ?? o.modelFolder, o.modelFolder), folder);
   writeImageLimits(folder, o.imageLimits ?? {});
   const { lora = null } = o;
   if (lora === null) {
@@ -117,7 +118,7 @@ function readInto(path: string, set: (name: string, data: Float32Array) => void)
   if (!existsSync(path)) return;
   const file = openSafetensors(path);
   try {
-    for (const name of file.names) set(name, file.readFloat32(name));
+    for (const name of file.names) set(name, requireFinite(file.readFloat32(name), name, path));
   } finally {
     file.close();
   }

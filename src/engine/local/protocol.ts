@@ -36,6 +36,7 @@ export type Reply =
       readonly id: number;
       readonly kind: "error";
       readonly message: string;
-      readonly user: boolean;
+      /** What it is thrown as on the other side: a user's mistake, a failed run, or a bug. */
+      readonly fault: "user" | "run" | "internal";
       readonly stack: string;
     };

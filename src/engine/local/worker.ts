@@ -3,7 +3,7 @@
  * those that are being decoded.
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { UserError } from "../../core/errors.ts";
+import { RunError, UserError } from "../../core/errors.ts";
 import type { EngineOptions } from "../backend.ts";
 import type { LiveToken } from "../engine.ts";
 import { LocalCore } from "./local-core.ts";
@@ -60,7 +60,8 @@ async function answer(request: Queued): Promise<void> {
 }
 
 function failure(id: number, error: Error): Reply {
-  return { id, kind: "error", message: error.message, user: error instanceof UserError, stack: error.stack ?? "" };
+  const fault = error instanceof UserError ? "user" : error instanceof RunError ? "run" : "internal";
+  return { id, kind: "error", message: error.message, fault, stack: error.stack ?? "" };
 }
 
 type Queued = Exclude<Request, { readonly call: "decode" | "giveUp" }>;

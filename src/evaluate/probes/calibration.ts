@@ -1,8 +1,8 @@
 /** Reads a calibration set for a judge: rationales with the verdicts of people. */
-import { readFileSync } from "node:fs";
 import * as z from "zod";
-import { messageOf, UserError } from "../../core/errors.ts";
+import { UserError } from "../../core/errors.ts";
 import type { Example } from "../../core/records.ts";
+import { readJsonLines } from "../../io/json-lines.ts";
 
 export interface CalibrationRow {
   readonly example: Example;
@@ -23,29 +23,15 @@ const rowSchema = z.strictObject({
 
 /** The rows of a JSONL file; throws UserError naming file, line and field. */
 export function readCalibration(file: string): readonly CalibrationRow[] {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new UserError(`cannot read the calibration set ${file}: ${messageOf(cause)}`, { cause });
-  }
-  const rows = text.split("\n").flatMap((line, i): CalibrationRow[] => {
-    return line.trim() === "" ? [] : [readLine(line, `${file}:${i + 1}`)];
-  });
+  const rows = readJsonLines(file, "the calibration set").map(({ value, where }) => readLine(value, where));
   if (rows.length === 0) throw new UserError(`${file} holds no rows; a row is ${SHAPE}`);
   return rows;
 }
 
 const SHAPE = '{"question": "…", "answer": "…", "completion": "…", "verdict": "yes" or "no"}';
 
-function readLine(line: string, where: string): CalibrationRow {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch (cause) {
-    throw new UserError(`${where}: not a JSON object: ${messageOf(cause)}`, { cause });
-  }
-  const read = rowSchema.safeParse(json);
+function readLine(value: unknown, where: string): CalibrationRow {
+  const read = rowSchema.safeParse(value);
   if (!read.success) {
     const issue = read.error.issues[0]!;
     const field = issue.path.length > 0 ? `field "${issue.path.join(".")}": ` : "";

@@ -1,35 +1,66 @@
 /** Does a judge find the reasoning sound, and does that judge agree with people; asks nothing more of the policy. */
+
+import type { Reward } from "../../rewards/index.ts";
 import { bootstrapStatistic } from "../bootstrap.ts";
-import type { CalibrationRow } from "./calibration.ts";
+import { type CalibrationRow, readCalibration } from "./calibration.ts";
 import { type Measure, mean } from "./measure.ts";
-import type { Probe } from "./probe.ts";
+import { defineProbe, defineTool } from "./probe.ts";
 import { reasoned } from "./reasoned.ts";
 import { completionOf, rewardValues } from "./reward-values.ts";
 
-export const judge: Probe = {
+const asked = defineTool({
+  what: "a judge",
+  required: {
+    "judge-url": { value: "<url>", about: "the endpoint's address before /chat/completions" },
+    "judge-model": { value: "<name>", about: "the model's name there" },
+  },
+  optional: {
+    "judge-key-env": { value: "<name>", about: "the environment variable that holds its key" },
+    "judge-max-tokens-field": { value: "<name>", about: "what the endpoint calls the limit on tokens" },
+    calibration: { value: "<file>", about: "JSONL rows {question, answer, completion, verdict} judged by people" },
+  },
+  prepare({
+    "judge-url": base_url,
+    "judge-model": model,
+    "judge-key-env": key,
+    "judge-max-tokens-field": field,
+    calibration: file,
+  }) {
+    const calibration = file === undefined ? null : readCalibration(file);
+    const keyed = {
+      ...(key === undefined ? {} : { api_key_env: key }),
+      ...(field === undefined ? {} : { max_tokens_field: field }),
+    };
+    return async ({ openReward }) => ({
+      reward: await openReward("semantic", { scorer: "judge", base_url, model, ...keyed }),
+      calibration,
+    });
+  },
+});
+
+export const judge = defineProbe({
   title: "a judge's verdict on the reasoning, with the judge's agreement with people",
   about: "reasoning",
-  plan(context) {
-    const { judge: asked, calibration } = context.tools;
-    if (asked === null) return "no judge is given (--judge-url, --judge-model)";
+  tools: { judge: asked },
+  plan(context, { judge }) {
+    if (judge === null) return "no judge is given (--judge-url, --judge-model)";
     const rows = reasoned(context);
     if (typeof rows === "string") return rows;
     return {
       variants: [],
       async measure() {
-        const values = await rewardValues(asked, rows);
-        const verdicts = calibration === null ? [] : await Promise.all(calibration.map((row) => verdictOf(row, asked)));
+        const { reward, calibration } = judge;
+        const values = await rewardValues(reward, rows);
+        const verdicts =
+          calibration === null ? [] : await Promise.all(calibration.map((row) => verdictOf(row, reward)));
         return [mean("sound", "share", values), ...(calibration === null ? [] : agreement(calibration, verdicts))];
       },
     };
   },
-};
+});
 
-async function verdictOf(
-  { example, completion }: CalibrationRow,
-  asked: NonNullable<Parameters<typeof rewardValues>[0]>,
-): Promise<number | null> {
-  const [verdict] = await asked.score(example, [completionOf(completion)]);
+async function verdictOf({ example, completion }: CalibrationRow, reward: Reward): Promise<number | null> {
+  const [verdict] = await reward.score(example, [completionOf(completion)]);
   return verdict ?? null;
 }
 

@@ -60,7 +60,9 @@ function answersASide({ question, images, answer, choices, answerType }: Example
 }
 
 function mirroredAnswer(example: Example): Example {
-  return { ...example, answer: swapSides(example.answer) };
+  const answer = swapSides(example.answer);
+  if (example.answerType !== "choice") return { ...example, answer };
+  return { ...example, answer, answerIndex: referenceOption(answer, example.choices) };
 }
 
 function asksOneSide({ question, images }: Example): boolean {

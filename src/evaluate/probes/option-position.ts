@@ -1,5 +1,5 @@
 /** Does an option's place decide: the right option is put at every letter in turn, the others in an order by the seed. */
-import { chosenOption, optionLetter, referenceOption } from "../../answers/choice.ts";
+import { chosenOption, optionLetter, rightOption } from "../../answers/choice.ts";
 import { permutation, randomKey } from "../../core/random.ts";
 import type { Example } from "../../core/records.ts";
 import type { Asked } from "./asked.ts";
@@ -10,7 +10,7 @@ export const optionPosition: Probe = {
   title: "options in other orders: accuracy by the right option's letter, consistency",
   about: "bias",
   plan({ examples, seed }) {
-    const rows = examples.flatMap((example, i) => (rightOption(example) < 0 ? [] : [i]));
+    const rows = examples.flatMap((example, i) => (rightPlace(example) < 0 ? [] : [i]));
     if (rows.length === 0) return "there are no multiple-choice questions";
     const most = Math.max(...rows.map((i) => examples[i]!.choices.length));
     const variants = Array.from(
@@ -37,16 +37,16 @@ export const optionPosition: Probe = {
   },
 };
 
-function rightOption({ answerType, answer, choices }: Example): number {
-  return answerType === "choice" ? referenceOption(answer, choices) : -1;
+function rightPlace(example: Example): number {
+  return example.answerType === "choice" ? rightOption(example) : -1;
 }
 
 function reordered(example: Example, place: number, seed: number, index: number): Example {
-  const right = rightOption(example);
+  const right = rightPlace(example);
   const others = example.choices.filter((_, i) => i !== right);
   const order = permutation(randomKey(seed, "options", index, place), others.length);
   const choices = Array.from(order, (i) => others[i]!).toSpliced(place, 0, example.choices[right]!);
-  return { ...example, choices, answer: example.choices[right]! };
+  return { ...example, choices, answer: example.choices[right]!, answerIndex: place };
 }
 
 /** How much more often than in one of so many options the letter is chosen; all places together are balanced. */

@@ -7,7 +7,6 @@ import type { Example } from "../../core/records.ts";
 import type { Policy } from "../../engine/engine.ts";
 import type { Reward } from "../../rewards/index.ts";
 import type { Asked } from "./asked.ts";
-import type { CalibrationRow } from "./calibration.ts";
 import type { Measure } from "./measure.ts";
 
 /** One way of asking that differs from the plain one, in whatever is set. */
@@ -20,7 +19,7 @@ export interface Variant {
   readonly change?: (example: Example, index: number) => Example | Promise<Example>;
   /** What the completion begins with; the policy goes on from there, and both together are scored. */
   readonly prefix?: (index: number) => string;
-  /** 0, greedy, unless said otherwise. */
+  /** 0 (greedy) by default. */
   readonly temperature?: number;
   /** Tells draws at one temperature apart. */
   readonly draw?: number;
@@ -43,20 +42,6 @@ export interface ProbeContext {
   readonly vocabulary: Vocabulary;
   /** For the question-only baseline. */
   readonly train: readonly Example[] | null;
-  readonly tools: ProbeTools;
-}
-
-/** What only some probes need and a user may give. */
-export interface ProbeTools {
-  /** Similarity of a rationale to the reference under a sentence encoder. */
-  readonly embedding: Reward | null;
-  readonly judge: Reward | null;
-  /** Rationales with the verdicts of people. */
-  readonly calibration: readonly CalibrationRow[] | null;
-  /** The model before tuning; gives log-probs of the token ids of a completion. */
-  readonly untuned: Scorer | null;
-  /** Whether variants with `weights` can be asked. */
-  readonly canQuantize: boolean;
 }
 
 /** A model that scores given texts. */
@@ -67,10 +52,67 @@ export interface Scorer {
   readonly prompt: PromptStyle;
 }
 
-export interface Probe {
+/** What a session has for tools. */
+export interface ToolServices {
+  /** One reward, named and given options as a recipe's. */
+  openReward(name: string, options: Readonly<Record<string, unknown>>): Promise<Reward>;
+  /** A checkpoint as `viva probe` takes it. */
+  openScorer(checkpoint: string): Promise<Scorer>;
+}
+
+/** An option of the command line that says what a tool is made of. */
+export interface ToolOption {
+  /** What stands for the value in the help, as <folder>. */
+  readonly value: string;
+  readonly about: string;
+}
+
+export type ToolOptions = Readonly<Record<string, ToolOption>>;
+
+/** What only some probes need and a user may give, with the options that give it, by their names without dashes. */
+export interface ProbeTool<
+  Opened = unknown,
+  Required extends ToolOptions = ToolOptions,
+  Optional extends ToolOptions = ToolOptions,
+> {
+  /** In a sentence: "--judge-key-env is for a judge". */
+  readonly what: string;
+  /** All or none are given. */
+  readonly required: Required;
+  /** Given beside those alone. */
+  readonly optional: Optional;
+  /** Reads what is given, before any model is opened; what comes back opens the tool. Throws UserError. */
+  prepare(
+    given: Readonly<Record<keyof Required, string> & Partial<Record<keyof Optional, string>>>,
+  ): (services: ToolServices) => Promise<Opened>;
+}
+
+/** A tool, whose types follow from its options. */
+export function defineTool<Opened, Required extends ToolOptions, Optional extends ToolOptions>(
+  tool: ProbeTool<Opened, Required, Optional>,
+): ProbeTool<Opened, Required, Optional> {
+  return tool;
+}
+
+export type ProbeTools = Readonly<Record<string, ProbeTool>>;
+
+/** null for a tool that is not given. */
+export type OpenedTools<Tools extends ProbeTools> = {
+  readonly [Key in keyof Tools]: Awaited<ReturnType<ReturnType<Tools[Key]["prepare"]>>> | null;
+};
+
+export interface Probe<Tools extends ProbeTools = ProbeTools> {
   /** In one line. */
   readonly title: string;
   readonly about: "reasoning" | "bias";
+  readonly tools?: Tools;
+  /** It reads the training split, where there is one. */
+  readonly readsTraining?: true;
   /** A text says why the probe does not apply. */
-  plan(context: ProbeContext): ProbePlan | string;
+  plan(context: ProbeContext, tools: OpenedTools<Tools>): ProbePlan | string;
+}
+
+/** A probe, which is handed its own tools. */
+export function defineProbe<Tools extends ProbeTools>(probe: Probe<Tools>): Probe<Tools> {
+  return probe;
 }

@@ -8,6 +8,7 @@ import type { Probe } from "./probe.ts";
 export const questionOnly: Probe = {
   title: "what the question alone gives: answers to a blank image",
   about: "bias",
+  readsTraining: true,
   plan({ examples, plain, train }) {
     const none = lacksImages(examples);
     if (none !== null) return none;

@@ -1,5 +1,6 @@
 /** The results of probes as one JSON object, with its schema: the file that other programs read. */
 import * as z from "zod";
+import { bootstrapDefaults } from "../bootstrap.ts";
 import { type EvaluationResults, resultsSchema } from "../results.ts";
 import { UNITS } from "./measure.ts";
 import type { ProbeResult } from "./run.ts";
@@ -47,8 +48,7 @@ export function probeResults(
   about: Pick<EvaluationResults, "data" | "subject" | "prompt"> & { readonly protocol: string },
   results: readonly ProbeResult[],
 ): ProbeResults {
-  const bootstrap = { resamples: 2000, seed: 0, level: 0.95 };
-  return probesSchema.parse({ schema: "viva.probes/1", ...about, bootstrap, probes: results });
+  return probesSchema.parse({ schema: "viva.probes/1", ...about, bootstrap: bootstrapDefaults, probes: results });
 }
 
 /** JSON Schema (draft 2020-12) of the results file. */

@@ -6,7 +6,8 @@ import { type AskOptions, askVariant } from "./ask.ts";
 import type { Asked } from "./asked.ts";
 import { type ProbeName, probes } from "./index.ts";
 import type { Measure } from "./measure.ts";
-import type { Probe, ProbeContext, ProbePlan, ProbeTools, Variant } from "./probe.ts";
+import type { Probe, ProbeContext, ProbePlan, Variant } from "./probe.ts";
+import type { OpenedProbeTools } from "./tools.ts";
 
 /** What one probe found, or why it does not apply. */
 export interface ProbeResult {
@@ -25,8 +26,9 @@ export interface ProbeRun {
 
 export interface RunProbesOptions
   extends Omit<AskOptions, "onAnswer">,
-    Omit<ProbeContext, "examples" | "plain" | "style" | "tools"> {
-  readonly tools: Omit<ProbeTools, "canQuantize">;
+    Omit<ProbeContext, "examples" | "plain" | "style"> {
+  /** By probe, then by the probe's own name for it; what is absent is not given. */
+  readonly tools: OpenedProbeTools;
   readonly onProgress?: (done: number, total: number) => void;
   /** Opens the same policy with integer weights; null where that cannot be had. */
   readonly openQuantized: ((kind: "int8" | "int4") => Promise<QuantizedPolicy>) | null;
@@ -51,9 +53,8 @@ export async function runProbes(
   let total = examples.length;
   const asking = { ...o, onAnswer: () => o.onProgress?.(++done, total) };
   const plain = await askVariant(policy, examples, { name: PLAIN }, asking);
-  const tools = { ...o.tools, canQuantize: o.openQuantized !== null };
-  const context: ProbeContext = { ...o, tools, examples, plain, style: o.prompt.style };
-  const plans = names.map((name) => ({ name, plan: probes[name].plan(context) }));
+  const context: ProbeContext = { ...o, examples, plain, style: o.prompt.style };
+  const plans = names.map((name) => ({ name, plan: planOf(name, context, o) }));
   const wanted = new Map<string, Variant>();
   for (const { plan } of plans) if (typeof plan !== "string") for (const v of plan.variants) wanted.set(v.name, v);
   for (const { rows } of wanted.values()) total += (rows ?? examples).length;
@@ -74,6 +75,15 @@ export async function runProbes(
   const results: ProbeResult[] = [];
   for (const { name, plan } of plans) results.push(await resultOf(name, plan, answers));
   return { results, answers };
+}
+
+/** The plan of a probe with its tools; variants of other weights need a policy that can be opened with them. */
+function planOf(name: ProbeName, context: ProbeContext, o: RunProbesOptions): ProbePlan | string {
+  const probe: Probe = probes[name];
+  const tools = Object.keys(probe.tools ?? {}).map((tool) => [tool, o.tools[name]?.[tool] ?? null]);
+  const plan = probe.plan(context, Object.fromEntries(tools));
+  const quantizes = typeof plan !== "string" && plan.variants.some(({ weights }) => weights !== undefined);
+  return quantizes && o.openQuantized === null ? "the weights are not at hand" : plan;
 }
 
 async function resultOf(

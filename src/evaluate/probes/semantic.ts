@@ -5,25 +5,43 @@ import type { Example } from "../../core/records.ts";
 import { plainScoring } from "../../engine/engine.ts";
 import { bootstrapStatistic } from "../bootstrap.ts";
 import { type Measure, mean, valuesOf } from "./measure.ts";
-import type { Probe, ProbeContext, Scorer } from "./probe.ts";
+import { defineProbe, defineTool, type ProbeContext, type Scorer } from "./probe.ts";
 import { type Reasoned, reasoned } from "./reasoned.ts";
 import { rewardValues } from "./reward-values.ts";
 
-export const semantic: Probe = {
+const embedding = defineTool({
+  what: "an encoder",
+  required: { encoder: { value: "<folder>", about: "a sentence encoder exported to ONNX" } },
+  optional: {},
+  prepare({ encoder }) {
+    return ({ openReward }) => openReward("semantic", { scorer: "embedding", encoder, reference: "rationale" });
+  },
+});
+
+const untuned = defineTool({
+  what: "an untuned model",
+  required: { untuned: { value: "<checkpoint>", about: "the model before tuning" } },
+  optional: {},
+  prepare({ untuned }) {
+    return ({ openScorer }) => openScorer(untuned);
+  },
+});
+
+export const semantic = defineProbe({
   title: "the reasoning against the reference rationale; its perplexity under the untuned model",
   about: "reasoning",
-  plan(context) {
-    const { examples, tools } = context;
+  tools: { embedding, untuned },
+  plan(context, { embedding, untuned }) {
+    const { examples } = context;
     const rows = reasoned(context);
     if (typeof rows === "string") return rows;
     const referenced = rows.filter(({ example }) => (example.rationale ?? "").trim() !== "");
-    if (referenced.length === 0 && tools.untuned === null) {
+    if (referenced.length === 0 && untuned === null) {
       return "the data has no reference rationales, and no untuned model is given (--untuned)";
     }
     return {
       variants: [],
       async measure() {
-        const { embedding, untuned } = tools;
         return [
           ...(referenced.length === 0 ? [] : [conceptF1(referenced, context)]),
           ...(embedding === null || referenced.length === 0
@@ -34,7 +52,7 @@ export const semantic: Probe = {
       },
     };
   },
-};
+});
 
 function conceptF1(rows: readonly Reasoned[], { vocabulary }: ProbeContext): Measure {
   const values = valuesOf(rows, ({ rationale, example }) =>

@@ -1,4 +1,6 @@
 /** The results of probes as text: a heading and a row for each measure, aligned within its probe. */
+import { percent, points } from "../../core/percent.ts";
+import { alignColumns } from "../../core/text-table.ts";
 import type { Interval } from "../bootstrap.ts";
 import type { Unit } from "./measure.ts";
 import type { ProbeResults } from "./results.ts";
@@ -17,7 +19,7 @@ export function formatProbes({ probes }: Pick<ProbeResults, "probes">): string {
   const asked = probes.filter(({ skipped }) => skipped === null);
   const skipped = probes.filter((probe) => probe.skipped !== null);
   const blocks = asked.map((probe) => {
-    const rows = align([["", "", "n", "% or number [95 % interval]"], ...probeRows(probe)]);
+    const rows = alignColumns([["", "", "n", "% or number [95 % interval]"], ...probeRows(probe)], 2);
     return [`${probe.probe}: ${probe.title}`, ...rows.map((row) => `  ${row}`)].join("\n");
   });
   const why = skipped.map((probe) => `  ${probe.probe}: ${probe.skipped}`);
@@ -27,15 +29,9 @@ export function formatProbes({ probes }: Pick<ProbeResults, "probes">): string {
 /** Shares in percent, differences in points with their sign, all else with two decimals. */
 export function formatValue({ estimate, low, high }: Interval, unit: Unit): string {
   const shown = (value: number) => {
-    if (unit === "share") return (100 * value).toFixed(1);
-    if (unit === "difference") return `${value > 0 ? "+" : ""}${(100 * value).toFixed(1)}`;
+    if (unit === "share") return percent(value);
+    if (unit === "difference") return points(value);
     return Math.abs(value) >= 1000 ? value.toPrecision(4) : value.toFixed(2);
   };
   return `${shown(estimate)} [${shown(low)}, ${shown(high)}]`;
-}
-
-function align(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  const pad = (cell: string, i: number) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!));
-  return rows.map((row) => row.map(pad).join("  ").trimEnd());
 }

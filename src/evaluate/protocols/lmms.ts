@@ -2,7 +2,8 @@
  * Scores as lmms-eval does: yes/no and open questions by exact match after the normalisation of its SLAKE task, options by
  * the letter search of its MMMU task. Where that search finds nothing the tool picks at random; here it is a parse failure.
  */
-import { optionLetter, referenceOption } from "../../answers/choice.ts";
+import { optionLetter, rightOption } from "../../answers/choice.ts";
+import { normalisedTokens } from "../../answers/normalise.ts";
 import type { Example } from "../../core/records.ts";
 import { outcome, type Protocol, verdictOf } from "./protocol.ts";
 
@@ -18,15 +19,24 @@ function judge(example: Example, completion: string, lenient: boolean) {
   if (example.answerType === "choice") return judgeChoice(example, completion, lenient);
   const text = lmmsNormalise(completion);
   const wanted = lmmsNormalise(example.answer);
+  if (!lenient && text === wanted && !sameSigns(completion, example.answer))
+    return verdictOf(completion, completion, "wrong");
   const unreadable = text === "" || (isPolar(wanted) && example.answerType === "closed" && !isPolar(text));
   return verdictOf(completion, completion, unreadable && text !== wanted ? "unreadable" : outcome(text === wanted));
+}
+
+/** Whether two texts have the same numbers and signs, which the tool drops: "CD4+" and "CD4-", "-2.5" and "2.5". */
+function sameSigns(a: string, b: string): boolean {
+  if (/[(（]/.test(a + b)) return true; // what stands in brackets is no part of the answer
+  const signed = (text: string) => normalisedTokens(text).filter((token) => /[<>≤≥+]|-$|^-?\d/.test(token));
+  return signed(a).join(" ") === signed(b).join(" ");
 }
 
 function judgeChoice(example: Example, completion: string, lenient: boolean) {
   const found = candidates(completion, example.choices);
   const chosen = found.length === 1 || lenient ? lastOf(found) : undefined;
   if (chosen === undefined) return verdictOf(completion, completion, "unreadable");
-  return verdictOf(completion, completion, outcome(chosen === referenceOption(example.answer, example.choices)));
+  return verdictOf(completion, completion, outcome(chosen === rightOption(example)));
 }
 
 interface Candidate {

@@ -3,7 +3,7 @@
  * lower case, `\boxed{…}` or the answer tags, then what follows phrases such as "answer is". Its defects, which the lenient
  * reading keeps so that it gives the tool's own figure, are listed in docs/evaluation.md.
  */
-import { optionLetter, referenceOption } from "../../answers/choice.ts";
+import { optionLetter, rightOption } from "../../answers/choice.ts";
 import { referencePolarity } from "../../answers/closed.ts";
 import type { Example } from "../../core/records.ts";
 import { type Outcome, outcome, type Protocol, verdictOf } from "./protocol.ts";
@@ -43,7 +43,7 @@ function strict(example: Example, completion: string): Judged {
 }
 
 function guessedOption(example: Example, completion: string): Judged {
-  const right = referenceOption(example.answer, example.choices);
+  const right = rightOption(example);
   const options = example.choices.map((text, i) => `${optionLetter(i)}. ${text}`.toLowerCase());
   const text = optionPart(example, tagged(completion));
   const said = labelPart(text);
@@ -54,7 +54,7 @@ function guessedOption(example: Example, completion: string): Judged {
 }
 
 function namedOption(example: Example, completion: string): Judged {
-  const right = referenceOption(example.answer, example.choices);
+  const right = rightOption(example);
   const text = optionPart(example, tagged(completion));
   const said = labelPart(text).trim();
   const letter = letterIndex(said.replace(/^\((.)\)$/, "$1"), example.choices.length);

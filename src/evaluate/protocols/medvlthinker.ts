@@ -2,7 +2,7 @@
  * Scores as MedVLThinker does: the answer is the label, "label. text" or the text, ignoring case. Lenient searches the
  * completion as the tool does (the last tag, "answer:", "answer is", "is:", the whole text); strict knows only the tag.
  */
-import { optionLetter, referenceOption } from "../../answers/choice.ts";
+import { optionLetter, rightOption } from "../../answers/choice.ts";
 import { referencePolarity } from "../../answers/closed.ts";
 import type { Example } from "../../core/records.ts";
 import { type Outcome, outcome, type Protocol, verdictOf } from "./protocol.ts";
@@ -20,10 +20,11 @@ export const medvlthinker: Protocol = {
   },
 };
 
-function compare({ answer, answerType, choices }: Example, text: string): Outcome {
+function compare(example: Example, text: string): Outcome {
+  const { answer, answerType, choices } = example;
   const said = text.trim().toLowerCase();
   if (answerType === "choice") {
-    const right = referenceOption(answer, choices);
+    const right = rightOption(example);
     const named = choices.findIndex((choice, i) => {
       const label = optionLetter(i).toLowerCase();
       return [`${label}. ${choice}`.trim().toLowerCase(), label, choice.trim().toLowerCase()].includes(said);

@@ -15,10 +15,10 @@ export interface Verdict {
 export interface Protocol {
   readonly name: string;
   readonly description: string;
-  /** The answer as far as nothing is ambiguous or guessed. */
-  strict(example: Example, completion: string, style: AnswerStyle): Verdict;
+  /** The answer as far as nothing is ambiguous or guessed. `thinkOpened`: the prompt has already written `<think>`. */
+  strict(example: Example, completion: string, style: AnswerStyle, thinkOpened?: boolean): Verdict;
   /** For another tool's protocol its own verdict, guesses included, save those that are random. */
-  lenient(example: Example, completion: string, style: AnswerStyle): Verdict;
+  lenient(example: Example, completion: string, style: AnswerStyle, thinkOpened?: boolean): Verdict;
 }
 
 /** A verdict about a text that a tool made of the completion; its span is where the text stands last, else everything. */

@@ -64,6 +64,9 @@ describe("protocols", () => {
     expect(strict("medevalkit", "choice", "right lung", "right")).toBe("failed"); // no guess by similarity
     expect(strict("medevalkit", "choice", "left lung", "")).toBe("failed"); // the tool guesses A
     expect(strict("lmms", "choice", "right lung", "A or B")).toBe("failed");
+    expect(strict("lmms", "open", "CD4-", "CD4+")).toBe("wrong"); // the tool drops signs
+    expect(strict("lmms", "open", "CD4-", "cd4-.")).toBe("right");
+    expect(strict("lmms", "open", "x-ray", "X ray")).toBe("right");
     expect(strict("medvlthinker", "choice", "right lung", "The answer is B")).toBe("failed");
     expect(strict("medvlthinker", "choice", "right lung", "<answer>b. Right lung</answer>")).toBe("right");
   });

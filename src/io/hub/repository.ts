@@ -1,6 +1,7 @@
 /** Names of repositories, revisions and files on the Hub. All become paths in the cache, so that none may lead out of it. */
 import { join } from "node:path";
 import { UserError } from "../../core/errors.ts";
+import { HUB } from "../../core/named-paths.ts";
 
 export interface Repository {
   readonly type: "model" | "dataset";
@@ -16,6 +17,11 @@ export function parseRepositoryId(text: string): { readonly name: string; readon
   if (name === undefined || !name.split("/").every(isNamePart)) return null;
   if (revision !== undefined && !isRevision(revision)) return null;
   return { name, revision: revision ?? null };
+}
+
+/** The id in "hf:org/name" or "hf:org/name@revision"; null for what is not written so, or no id. */
+export function parseHubName(text: string): ReturnType<typeof parseRepositoryId> {
+  return text.startsWith(HUB) ? parseRepositoryId(text.slice(HUB.length)) : null;
 }
 
 /** A branch, tag or commit: a relative path without steps upwards, as it names a file below refs/. */

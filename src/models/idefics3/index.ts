@@ -29,8 +29,8 @@ function family(modelType: string): ModelFamily {
   };
 }
 
-/** Files of the model without its head, as of a bare `Idefics3Model`, leave out "model.". */
-function canonicalName(stored: string, tied: boolean): string | null {
-  if (tied && stored === "lm_head.weight") return null;
+/** Files of the model without its head, as of a bare `Idefics3Model`, leave out "model."; a tied head's copy is the embedding's. */
+function canonicalName(stored: string, tied: boolean): string {
+  if (tied && stored === "lm_head.weight") return "model.text_model.embed_tokens.weight";
   return /^(vision_model|connector|text_model)\./.test(stored) ? `model.${stored}` : stored;
 }

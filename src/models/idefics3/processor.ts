@@ -12,7 +12,17 @@ import { readJson } from "../../io/files.ts";
 import { decodeImage } from "../../io/images.ts";
 import { loadTokenizer, type Tokenizer } from "../../io/tokenizer.ts";
 import type { ModelFamily } from "../model.ts";
-import { readImageProcessorJson, readStopTokens, refuseSpecialTokens, textRuns } from "../processor-files.ts";
+import {
+  chooseTemplate,
+  encoderFor,
+  type ImageProcessorFile,
+  readImageProcessorJson,
+  readTurnEnd,
+  refuseSpecialTokens,
+  requireSameToken,
+  textRuns,
+  withoutEnd,
+} from "../processor-files.ts";
 import { parseConfig } from "./config.ts";
 import {
   cutIntoTiles,
@@ -40,31 +50,35 @@ const PLAIN = { image: IMAGE, begin: "{{ bos_token }}" };
 
 /**
  * Reads tokenizer.json, preprocessor_config.json, processor_config.json, the chat template and generation_config.json of a
- * model folder. Throws UserError naming what is missing or wrong, and for area limits: these families go by sides.
+ * model folder. Throws UserError naming what is missing or wrong, both files where these and config.json disagree, and for
+ * area limits: these families go by sides.
  */
-export const loadProcessor: ModelFamily["loadProcessor"] = async (folder, limits, json): Promise<Processor> => {
+export const loadProcessor: ModelFamily["loadProcessor"] = async (folder, limits, json, source): Promise<Processor> => {
   if (limits.minPixels !== undefined || limits.maxPixels !== undefined) {
     throw new UserError(
       `image.min_pixels and image.max_pixels do not apply to ${json["model_type"]}: set size, max_image_size and do_image_splitting in ${join(folder, "preprocessor_config.json")}`,
     );
   }
-  const model = parseConfig(json, join(folder, "config.json"));
-  const tokenizer = loadTokenizer(folder);
-  const { json: own, path } = readImageProcessorJson(folder);
-  const config = parseImageProcessorConfig(own, path);
+  const model = parseConfig(json, source);
+  const tokenizer = loadTokenizer(folder, [END_OF_TURN, IMAGE, AROUND_IMAGE, WHOLE_IMAGE]);
+  const file = readImageProcessorJson(folder);
+  const config = parseImageProcessorConfig(file.json, file.path);
   const sizes: PatchSizes = { patch: model.vision.patch, merge: model.vision.merge };
-  const tokensPerTile = countTokens(folder, config, sizes);
-  const template = tokenizer.chatTemplate ?? DEFAULT_TEMPLATE;
+  const tokensPerTile = countTokens(folder, source, file, config, sizes);
+  const { template, notices } = chooseTemplate(folder, tokenizer, DEFAULT_TEMPLATE);
   const imageTokenId = requireToken(tokenizer, folder, IMAGE);
   requireToken(tokenizer, folder, AROUND_IMAGE);
-  const endOfTurn = requireToken(tokenizer, folder, END_OF_TURN);
-  if (imageTokenId !== model.text.imageTokenId) {
-    throw new UserError(
-      `${join(folder, "config.json")} has image_token_id ${model.text.imageTokenId}, but in tokenizer.json ${IMAGE} is ${imageTokenId}`,
-    );
-  }
+  const usual = requireToken(tokenizer, folder, END_OF_TURN);
+  const { imageTokenId: id, vocabularySize } = model.text;
+  requireSameToken(tokenizer, folder, source, { key: "image_token_id", id, token: IMAGE });
+  const toIds = encoderFor(tokenizer, folder, source, vocabularySize);
   const variables = tokenizer.namedTokens;
   const renderChat = chatRenderer();
+  const { endOfTurn, stopTokenIds } = readTurnEnd(folder, tokenizer, {
+    usual,
+    vocabularySize,
+    render: (messages) => renderChat(template, messages, { variables }),
+  });
   const lead = leadOfAnswers((messages, addGenerationPrompt) =>
     renderChat(template, messages, { addGenerationPrompt, variables }),
   );
@@ -97,7 +111,7 @@ export const loadProcessor: ModelFamily["loadProcessor"] = async (folder, limits
   };
   const tokensOf = (parts: readonly string[], plans: readonly TilePlan[]) => {
     const written = parts.map((part, i) => part + (i < plans.length ? writeOut(plans[i]!, tokensPerTile) : ""));
-    return tokenizer.encode(written.join(""));
+    return toIds(written.join(""));
   };
 
   const encode = async (messages: readonly Message[], o: EncodeOptions = {}): Promise<Prompt> => {
@@ -117,22 +131,21 @@ export const loadProcessor: ModelFamily["loadProcessor"] = async (folder, limits
     return { tokenIds: tokensOf(parts, plans), imageFeatures };
   };
 
-  const ended = readStopTokens(folder) ?? [tokenizer.idOf(tokenizer.namedTokens["eos_token"] ?? "") ?? endOfTurn];
   return {
     encode,
     layOut,
     encodeCompletion: (text) => {
       refuseSpecialTokens(tokenizer, [text], "the completion");
-      return Int32Array.from([...tokenizer.encode(lead + text), endOfTurn]);
+      return Int32Array.from([...toIds(lead + text), endOfTurn]);
     },
     decode: (ids) => {
-      const text = tokenizer.decode(ids, { skipSpecialTokens: true });
+      const text = tokenizer.decode(withoutEnd(ids, endOfTurn), { skipSpecialTokens: true });
       return text.startsWith(lead) ? text.slice(lead.length) : text;
     },
-    // What closes the turns that a model is trained on ends its own, whether or not generation_config.json says so.
-    stopTokenIds: [...new Set([...ended, endOfTurn])],
+    stopTokenIds,
     imageTokenId,
     mergeSize: sizes.merge,
+    notices,
   };
 };
 
@@ -167,11 +180,17 @@ async function loadImage(
 }
 
 /** Image tokens of a tile, which must be what processor_config.json says where it does. */
-function countTokens(folder: string, { tile }: ImageProcessorConfig, { patch, merge }: PatchSizes): number {
+function countTokens(
+  folder: string,
+  source: string,
+  file: ImageProcessorFile,
+  { tile }: ImageProcessorConfig,
+  { patch, merge }: PatchSizes,
+): number {
   const side = Math.floor(tile / patch) / merge;
   if (!Number.isInteger(side) || side === 0) {
     throw new UserError(
-      `${folder}: tiles of ${tile} pixels (max_image_size) give ${Math.floor(tile / patch)} patches a side, not a multiple of scale_factor ${merge}`,
+      `${file.path} has ${file.prefix}max_image_size.longest_edge ${tile}, which gives tiles of ${Math.floor(tile / patch)} patches a side, but ${source} has vision_config.patch_size ${patch} and scale_factor ${merge}, which must divide them: take both files from one model`,
     );
   }
   const path = join(folder, "processor_config.json");
@@ -181,7 +200,7 @@ function countTokens(folder: string, { tile }: ImageProcessorConfig, { patch, me
   const named = json?.image_seq_len;
   if (named !== undefined && named !== side ** 2) {
     throw new UserError(
-      `${path}: image_seq_len is ${named}, but tiles of ${tile} pixels give ${side ** 2} tokens (patch_size ${patch}, scale_factor ${merge})`,
+      `${path}: image_seq_len is ${named}, but tiles of ${tile} pixels (max_image_size.longest_edge in ${file.path}) give ${side ** 2} tokens (vision_config.patch_size ${patch}, scale_factor ${merge} in ${source})`,
     );
   }
   return side ** 2;

@@ -165,6 +165,8 @@ function sectionAxes(sections: readonly number[]): number[] {
   return sections.flatMap((count, axis) => new Array<number>(count).fill(axis));
 }
 
+const channels = z.literal(3, "images have 3 channels").optional();
+
 /** What every family's vision_config has; the defaults are those of transformers' classes. */
 export const visionFields = {
   depth: size.default(32),
@@ -172,8 +174,8 @@ export const visionFields = {
   patch_size: size.default(14),
   spatial_merge_size: size.default(2),
   temporal_patch_size: size.default(2),
-  in_channels: size.optional(),
-  in_chans: size.optional(),
+  in_channels: channels,
+  in_chans: channels,
   initializer_range: z.number().positive().default(0.02),
   rope_parameters: z
     .object({

@@ -3,7 +3,7 @@ import type { ModelFamily, VisionStack } from "../model.ts";
 import type { TextConfig, VisionConfig } from "./config.ts";
 import { languageStack, languageWeights } from "./language.ts";
 import { canonicalName, moduleName, type Prefixes } from "./names.ts";
-import { processorLoader } from "./processor.ts";
+import { loadProcessor } from "./processor.ts";
 import { type TowerSpecs, towerWeights } from "./vision.ts";
 
 export interface FamilyParts<V extends VisionConfig> {
@@ -22,7 +22,10 @@ export function qwenVlFamily<V extends VisionConfig>(parts: FamilyParts<V>): Mod
   const { modelType, prefixes } = parts;
   return {
     modelType,
-    loadProcessor: processorLoader(parts.defaultTemplate),
+    loadProcessor: async (folder, limits, json, source) => {
+      const { defaultTemplate } = parts;
+      return loadProcessor(folder, limits, { ...parts.parseConfig(json, source), json, source, defaultTemplate });
+    },
     create: (json, source) => {
       const { text, vision } = parts.parseConfig(json, source);
       const language = {

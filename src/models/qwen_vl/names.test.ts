@@ -16,7 +16,8 @@ describe.each([
   });
 });
 
-test("the stored copy of a tied head is passed over, and a foreign name is left as it is", () => {
-  expect(canonicalName("lm_head.weight", flatNames, true)).toBeNull();
+test("the stored copy of a tied head is the embedding's, and a foreign name is left as it is", () => {
+  expect(canonicalName("lm_head.weight", flatNames, true)).toBe("model.embed_tokens.weight");
+  expect(canonicalName("lm_head.weight", nestedNames, true)).toBe("model.language_model.embed_tokens.weight");
   expect(canonicalName("encoder.layers.0.weight", nestedNames, true)).toBe("encoder.layers.0.weight");
 });

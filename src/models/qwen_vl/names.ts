@@ -12,9 +12,9 @@ export interface Prefixes {
 export const flatNames: Prefixes = { language: "model.", vision: "visual." };
 export const nestedNames: Prefixes = { language: "model.language_model.", vision: "model.visual." };
 
-/** A stored name under the family's prefixes; null for the stored copy of a tied head. */
-export function canonicalName(stored: string, prefixes: Prefixes, tied: boolean): string | null {
-  return tied && stored === "lm_head.weight" ? null : renamed(stored, prefixes);
+/** A stored name under the family's prefixes; the stored copy of a tied head has the embedding's. */
+export function canonicalName(stored: string, prefixes: Prefixes, tied: boolean): string {
+  return tied && stored === "lm_head.weight" ? `${prefixes.language}embed_tokens.weight` : renamed(stored, prefixes);
 }
 
 /** The name in transformers' module tree. */

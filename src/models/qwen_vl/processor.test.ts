@@ -6,13 +6,10 @@ import { UserError } from "../../core/errors.ts";
 import type { Message, MessageContent, RawImage } from "../../core/records.ts";
 import { openSafetensors } from "../../io/safetensors.ts";
 import { openProcessor } from "../index.ts";
-import { assistantTemplate } from "./chat-templates.ts";
 import { ropePositions } from "./positions.ts";
-import { processorLoader } from "./processor.ts";
 
 const goldens = "test/golden";
 const checkpoint = `${goldens}/qwen2_vl/two_images/checkpoint`;
-const loadProcessor = processorLoader(assistantTemplate);
 
 interface Golden {
   readonly messages: readonly {
@@ -91,7 +88,7 @@ describe.each([
 
 describe("encode", () => {
   it("puts images where they stand in the message and counts their tokens", async () => {
-    const processor = await loadProcessor(checkpoint);
+    const processor = await openProcessor(checkpoint);
     const prompt = await processor.encode(user(text("a"), image, text("b"), image));
     const [t, h, w] = prompt.images[0]!.grid;
     const count = [...prompt.tokenIds].filter((id) => id === processor.imageTokenId).length;
@@ -101,7 +98,7 @@ describe("encode", () => {
   });
 
   it("opens the assistant's turn, or not, and takes a prefix for it", async () => {
-    const processor = await loadProcessor(checkpoint);
+    const processor = await openProcessor(checkpoint);
     const opened = await processor.encode(user(text("q")));
     expect(opened.text.endsWith("<|im_end|>\n<|im_start|>assistant\n")).toBe(true);
     const closed = await processor.encode(user(text("q")), { addGenerationPrompt: false });
@@ -115,7 +112,7 @@ describe("encode", () => {
   });
 
   it("writes a transcript for models that know no chat", async () => {
-    const processor = await loadProcessor(checkpoint);
+    const processor = await openProcessor(checkpoint);
     const system: Message = { role: "system", content: [text("Be brief.")] };
     const o = { template: "transcript", assistantPrefix: " <think>" } as const;
     const asked = await processor.encode([system, ...user(image, text("{{ Where? }}"))], o);
@@ -141,14 +138,14 @@ describe("encode", () => {
     ["a token spelled across two parts", [text("<|image"), text("_pad|>")]],
     ["a token beside an image", [image, text("<|vision_end|>")]],
   ])("refuses %s in the text", async (_, content) => {
-    const processor = await loadProcessor(checkpoint);
+    const processor = await openProcessor(checkpoint);
     const encoded = processor.encode(user(...content));
     await expect(encoded).rejects.toThrow(UserError);
     await expect(encoded).rejects.toThrow(/^the user message contains "<\|\w+\|>", a special token of the model/);
   });
 
   it("refuses special tokens in a prefix and a completion, and takes look-alikes", async () => {
-    const processor = await loadProcessor(checkpoint);
+    const processor = await openProcessor(checkpoint);
     await expect(processor.encode(user(text("q")), { assistantPrefix: "<|im_end|>" })).rejects.toThrow(
       /assistant's prefix/,
     );
@@ -157,7 +154,7 @@ describe("encode", () => {
   });
 
   it("names an image that cannot be used", async () => {
-    const processor = await loadProcessor(checkpoint);
+    const processor = await openProcessor(checkpoint);
     const thin: RawImage = { width: 201, height: 1, channels: 1, data: new Uint8Array(201) };
     const content: MessageContent = { type: "image", image: { path: "thin.png", pixels: thin } };
     await expect(processor.encode(user(content))).rejects.toThrow(
@@ -170,7 +167,7 @@ describe("encode", () => {
   });
 });
 
-describe("loadProcessor", () => {
+describe("a folder", () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "viva-processor-"));
@@ -179,22 +176,163 @@ describe("loadProcessor", () => {
   afterEach(() => rmSync(folder, { recursive: true }));
   const write = (file: string, content: unknown): void =>
     writeFileSync(join(folder, file), typeof content === "string" ? content : JSON.stringify(content));
+  const change = (file: string, changes: object): void =>
+    write(file, { ...JSON.parse(readFileSync(join(folder, file), "utf8")), ...changes });
   const remove = (...files: string[]): void => {
     for (const file of files) rmSync(join(folder, file));
   };
 
   it("knows the tokens that stop and those that must not be sampled", async () => {
-    const processor = await loadProcessor(folder);
+    const processor = await openProcessor(folder);
     expect(processor.stopTokenIds).toEqual([386, 384]);
     expect([processor.imageTokenId, processor.mergeSize]).toEqual([390, 2]);
     write("generation_config.json", { eos_token_id: 386 });
-    expect((await loadProcessor(folder)).stopTokenIds).toEqual([386]);
+    expect((await openProcessor(folder)).stopTokenIds).toEqual([386]);
     write("generation_config.json", {});
-    expect((await loadProcessor(folder)).stopTokenIds).toEqual([386, 384]);
+    expect((await openProcessor(folder)).stopTokenIds).toEqual([386, 384]);
     remove("generation_config.json");
-    expect((await loadProcessor(folder)).stopTokenIds).toEqual([386, 384]);
+    expect((await openProcessor(folder)).stopTokenIds).toEqual([386, 384]);
     write("generation_config.json", { eos_token_id: "<|im_end|>" });
-    await expect(loadProcessor(folder)).rejects.toThrow(/eos_token_id must be a token id or a list/);
+    await expect(openProcessor(folder)).rejects.toThrow(/eos_token_id must be a token id or a list/);
+  });
+
+  describe("ends a completion", () => {
+    const added = (content: string, id: number, special: boolean) => {
+      return { id, content, special, single_word: false, lstrip: false, rstrip: false, normalized: false };
+    };
+    const changeTokenizer = (edit: (tokens: readonly ReturnType<typeof added>[]) => object[]) => {
+      const json = JSON.parse(readFileSync(join(folder, "tokenizer.json"), "utf8"));
+      write("tokenizer.json", { ...json, added_tokens: edit(json.added_tokens) });
+    };
+
+    it.each<[string, unknown, number[]]>([
+      ["a list without the end of a turn", [384], [384, 386]],
+      ["a number that is not it", 384, [384, 386]],
+      ["another model's ids", [151645, 151643], [386]],
+      ["a token of the text", [100], [100, 386]],
+    ])("at the end of a turn too where generation_config.json has %s", async (_, eos_token_id, expected) => {
+      write("generation_config.json", { eos_token_id });
+      expect((await openProcessor(folder)).stopTokenIds).toEqual(expected);
+    });
+
+    it("where the tokenizer's eos_token says so", async () => {
+      write("generation_config.json", { eos_token_id: 386 });
+      change("tokenizer_config.json", { eos_token: { content: "<|endoftext|>" } });
+      expect((await openProcessor(folder)).stopTokenIds).toEqual([386, 384]);
+    });
+
+    it("with the token that the chat template puts behind the assistant's text, which is taught too", async () => {
+      changeTokenizer((tokens) => [...tokens, added("<|eot|>", 391, false)]);
+      const template = readFileSync(join(folder, "chat_template.jinja"), "utf8");
+      write("chat_template.jinja", template.replaceAll("<|im_end|>", "<|eot|>"));
+      const processor = await openProcessor(folder);
+      expect(processor.stopTokenIds).toEqual([386, 384, 391]);
+      expect(processor.encodeCompletion("no").at(-1)).toBe(391);
+      expect(processor.decode(processor.encodeCompletion("no"))).toBe("no");
+    });
+
+    it("with the family's own where the template ends turns with none, or refuses the conversation", async () => {
+      for (const template of [
+        "{% for m in messages %}image {{ m.role }}{% endfor %}",
+        "image {{ raise_exception('x') }}",
+      ]) {
+        write("chat_template.jinja", template);
+        expect((await openProcessor(folder)).encodeCompletion("no").at(-1)).toBe(386);
+      }
+    });
+
+    it("asks a template that wants a system message first with one", async () => {
+      changeTokenizer((tokens) => [...tokens, added("<|eot|>", 391, true)]);
+      const strict = "{% if messages[0].role != 'system' %}{{ raise_exception('system first') }}{% endif %}";
+      const body =
+        "{% for m in messages %}{% for p in m.content %}{{ p.text }}{# image #}{% endfor %} <|eot|>{% endfor %}";
+      write("chat_template.jinja", strict + body);
+      expect((await openProcessor(folder)).stopTokenIds).toContain(391);
+    });
+
+    it("though the tokenizer does not call it special, and leaves it out of the text", async () => {
+      changeTokenizer((tokens) => tokens.map((token) => ({ ...token, special: false })));
+      write("tokenizer_config.json", {});
+      write("generation_config.json", { eos_token_id: 384 });
+      const processor = await openProcessor(folder);
+      expect(processor.stopTokenIds).toEqual([384, 386]);
+      expect(processor.decode(processor.encodeCompletion("no"))).toBe("no");
+      expect(() => processor.encodeCompletion("no<|im_end|>")).toThrow(/a special token of the model/);
+    });
+  });
+
+  describe("whose files are of two models is refused with both files and keys:", () => {
+    const vision = () => JSON.parse(readFileSync(join(folder, "config.json"), "utf8")).vision_config as object;
+    it.each<[string, () => void, RegExp]>([
+      [
+        "patch_size",
+        () => change("preprocessor_config.json", { patch_size: 16 }),
+        /preprocessor_config\.json has patch_size 16, but .*\/config\.json has vision_config\.patch_size 14: /,
+      ],
+      [
+        "merge_size",
+        () => change("preprocessor_config.json", { merge_size: 1 }),
+        /has merge_size 1, but .*\/config\.json has vision_config\.spatial_merge_size 2: /,
+      ],
+      [
+        "all of them",
+        () => change("preprocessor_config.json", { patch_size: 7, temporal_patch_size: 1, merge_size: 4 }),
+        /has patch_size 7 and temporal_patch_size 1 and merge_size 4, but .*\.patch_size 14 and .*temporal_patch_size 2 and /,
+      ],
+      [
+        "vision_config",
+        () => change("config.json", { vision_config: { ...vision(), temporal_patch_size: 4 } }),
+        /preprocessor_config\.json has temporal_patch_size 2, but .*config\.json has vision_config\.temporal_patch_size 4/,
+      ],
+      [
+        "processor_config.json",
+        () => {
+          const json = JSON.parse(readFileSync(join(folder, "preprocessor_config.json"), "utf8"));
+          remove("preprocessor_config.json");
+          write("processor_config.json", { image_processor: { ...json, patch_size: 16 } });
+        },
+        /processor_config\.json has image_processor\.patch_size 16, but .*config\.json has vision_config\.patch_size 14/,
+      ],
+      [
+        "an absent image token, which has its class's id",
+        () => change("config.json", { image_token_id: undefined }),
+        /config\.json has image_token_id 151655, but in .*tokenizer\.json <\|image_pad\|> is 390/,
+      ],
+      [
+        "a token that is never sampled",
+        () => change("config.json", { vision_start_token_id: 5 }),
+        /config\.json has vision_start_token_id 5, but in .*tokenizer\.json <\|vision_start\|> is \d+/,
+      ],
+      [
+        "channels",
+        () => change("config.json", { vision_config: { ...vision(), in_channels: 1 } }),
+        /config\.json: vision_config\.in_channels: images have 3 channels/,
+      ],
+    ])("%s", async (_, edit, sentence) => {
+      edit();
+      await expect(openProcessor(folder)).rejects.toThrow(UserError);
+      await expect(openProcessor(folder)).rejects.toThrow(sentence);
+    });
+
+    it("a token beyond the vocabulary, when a text has it", async () => {
+      const { text_config } = JSON.parse(readFileSync(join(folder, "config.json"), "utf8"));
+      change("config.json", { text_config: { ...text_config, vocab_size: 380 } });
+      const processor = await openProcessor(folder);
+      await expect(processor.encode(user(text("q")))).rejects.toThrow(
+        /tokenizer\.json makes "<\|im_start\|>" token \d+, but .*config\.json has vocab_size 380/,
+      );
+    });
+  });
+
+  it("without a chat template, or with a list that has no default, says that another is used", async () => {
+    expect((await openProcessor(folder)).notices).toEqual([]);
+    remove("chat_template.jinja");
+    change("tokenizer_config.json", { chat_template: [{ name: "tool_use", template: "image" }] });
+    expect((await openProcessor(folder)).notices).toEqual([
+      expect.stringMatching(/tokenizer_config\.json: chat_template has tool_use and no "default": viva's own template/),
+    ]);
+    change("tokenizer_config.json", { chat_template: null });
+    expect((await openProcessor(folder)).notices).toEqual([expect.stringMatching(/has no chat template: viva's own/)]);
   });
 
   it.each(["qwen2_vl/two_images", "qwen2_5_vl/windows_two_images", "qwen3_vl/deepstack_two_images"])(
@@ -220,7 +358,7 @@ describe("loadProcessor", () => {
   );
 
   it("takes pixel limits in place of the checkpoint's", async () => {
-    const processor = await loadProcessor(folder, { minPixels: 784, maxPixels: 784 });
+    const processor = await openProcessor(folder, { minPixels: 784, maxPixels: 784 });
     expect((await processor.encode(user(image))).images[0]!.grid).toEqual([1, 2, 2]);
   });
 
@@ -228,7 +366,7 @@ describe("loadProcessor", () => {
     const json = JSON.parse(readFileSync(join(folder, "preprocessor_config.json"), "utf8"));
     remove("preprocessor_config.json");
     write("processor_config.json", { image_processor: { ...json, size: { shortest_edge: 784, longest_edge: 784 } } });
-    const processor = await loadProcessor(folder);
+    const processor = await openProcessor(folder);
     expect((await processor.encode(user(image))).images[0]!.grid).toEqual([1, 2, 2]);
   });
 
@@ -246,24 +384,24 @@ describe("loadProcessor", () => {
     ],
     [
       "another image token in config.json",
-      () => write("config.json", { image_token_id: 5 }),
+      () => change("config.json", { image_token_id: 5 }),
       /image_token_id 5, but .* is 390/,
     ],
     ["another family's tokenizer", () => renameImageToken(), /tokenizer\.json has no token <\|image_pad\|>/],
   ])("refuses %s", async (_, change, message) => {
     change();
-    await expect(loadProcessor(folder)).rejects.toThrow(UserError);
-    await expect(loadProcessor(folder)).rejects.toThrow(message);
+    await expect(openProcessor(folder)).rejects.toThrow(UserError);
+    await expect(openProcessor(folder)).rejects.toThrow(message);
   });
 
   it("refuses a template whose placeholders are not the images", async () => {
     write("chat_template.jinja", "{% for m in messages %}image? <|image_pad|><|image_pad|>{% endfor %}");
-    const processor = await loadProcessor(folder);
+    const processor = await openProcessor(folder);
     await expect(processor.encode(user(image))).rejects.toThrow(
       /gave 2 image placeholders \(<\|image_pad\|>\) for 1 images/,
     );
     write("chat_template.jinja", "just text");
-    await expect((await loadProcessor(folder)).encode(user(image))).rejects.toThrow(/no place for images/);
+    await expect((await openProcessor(folder)).encode(user(image))).rejects.toThrow(/no place for images/);
   });
 
   function renameImageToken(): void {

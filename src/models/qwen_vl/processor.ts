@@ -2,16 +2,27 @@
  * The processor of the Qwen-VL families: chat template, tokens and pixels of a prompt. Every image token in a prompt comes from an image:
  * as many placeholders as images, each repeated once per merged patch, and none spelled out in the text.
  */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "../../core/errors.ts";
 import type { EncodeOptions, Processor } from "../../core/processor.ts";
 import type { ImageFeatures, ImageRef, Message, Prompt } from "../../core/records.ts";
 import { chatRenderer, promptTemplate } from "../../io/chat-template.ts";
-import { readJson } from "../../io/files.ts";
 import { decodeImage } from "../../io/images.ts";
 import { loadTokenizer, type Tokenizer } from "../../io/tokenizer.ts";
-import { readImageProcessorJson, readStopTokens, refuseSpecialTokens, textRuns } from "../processor-files.ts";
+import {
+  chooseTemplate,
+  encoderFor,
+  type ImageProcessorFile,
+  readImageProcessorJson,
+  readTurnEnd,
+  refuseSpecialTokens,
+  requireSameSizes,
+  requireSameToken,
+  type SharedSize,
+  textRuns,
+  withoutEnd,
+} from "../processor-files.ts";
+import type { TextConfig, VisionConfig } from "./config.ts";
 import { type ImageProcessorConfig, parseImageProcessorConfig, patchGrid, patchify } from "./image-processor.ts";
 
 export interface LoadProcessorOptions {
@@ -26,28 +37,54 @@ const IMAGE_TEXT = `<|vision_start|>${IMAGE_TOKEN}<|vision_end|>`;
 const END_OF_TURN = "<|im_end|>";
 const END_OF_TEXT = "<|endoftext|>";
 
+/** The tokens that config.json gives ids to, by its keys. */
+const MARKERS = {
+  image_token_id: IMAGE_TOKEN,
+  video_token_id: "<|video_pad|>",
+  vision_start_token_id: "<|vision_start|>",
+  vision_end_token_id: "<|vision_end|>",
+  vision_token_id: "<|vision_pad|>",
+};
+
+/** The model that a processor serves. */
+export interface ServedModel {
+  readonly text: TextConfig;
+  readonly vision: VisionConfig;
+  /** What config.json says, and where it lies. */
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly source: string;
+  /** Serves a folder without a chat template. */
+  readonly defaultTemplate: string;
+}
+
 /**
  * Reads tokenizer.json, preprocessor_config.json (or processor_config.json), the chat template and generation_config.json
- * of a model folder; `defaultTemplate` serves a folder without one. Throws UserError naming what is missing or wrong.
+ * of a model folder. Throws UserError naming what is missing or wrong, and both files where these and config.json disagree.
  */
-export const processorLoader =
-  (defaultTemplate: string) =>
-  (folder: string, options: LoadProcessorOptions = {}) =>
-    loadProcessor(folder, options, defaultTemplate);
-
-async function loadProcessor(
+export async function loadProcessor(
   folder: string,
   options: LoadProcessorOptions,
-  defaultTemplate: string,
+  model: ServedModel,
 ): Promise<Processor> {
-  const tokenizer = loadTokenizer(folder);
-  const config = readImageProcessorConfig(folder, options);
-  const template = tokenizer.chatTemplate ?? defaultTemplate;
+  const { text: textConfig, source } = model;
+  const tokenizer = loadTokenizer(folder, [END_OF_TURN, ...Object.values(MARKERS)]);
+  const file = readImageProcessorJson(folder);
+  const config = readImageProcessorConfig(file, options);
+  const { template, notices } = chooseTemplate(folder, tokenizer, model.defaultTemplate);
   const imageTokenId = requireToken(tokenizer, folder, IMAGE_TOKEN);
-  const endOfTurn = requireToken(tokenizer, folder, END_OF_TURN);
-  checkImageToken(folder, imageTokenId);
+  const usual = requireToken(tokenizer, folder, END_OF_TURN);
+  checkMarkers(tokenizer, folder, model);
+  requireSameSizes(file, source, sharedSizes(config, model.vision));
+  const toIds = encoderFor(tokenizer, folder, source, textConfig.vocabularySize);
 
   const renderChat = chatRenderer();
+  const variables = tokenizer.namedTokens;
+  const { endOfTurn, stopTokenIds } = readTurnEnd(folder, tokenizer, {
+    usual,
+    unnamed: [END_OF_TURN, END_OF_TEXT],
+    vocabularySize: textConfig.vocabularySize,
+    render: (messages) => renderChat(template, messages, { variables }),
+  });
 
   /** The prompt with one token for each image. */
   const render = (messages: readonly Message[], o: EncodeOptions) => {
@@ -59,9 +96,8 @@ async function loadProcessor(
     refuseSpecialTokens(tokenizer, [assistantPrefix], "the assistant's prefix");
 
     const rendered = promptTemplate(kind, template, { image: IMAGE_TEXT });
-    const text =
-      renderChat(rendered, messages, { addGenerationPrompt, variables: tokenizer.namedTokens }) + assistantPrefix;
-    const ids = tokenizer.encode(text);
+    const text = renderChat(rendered, messages, { addGenerationPrompt, variables }) + assistantPrefix;
+    const ids = toIds(text);
     const refs = messages.flatMap(({ content }) =>
       content.flatMap((part) => (part.type === "image" ? [part.image] : [])),
     );
@@ -94,15 +130,16 @@ async function loadProcessor(
     layOut,
     encodeCompletion: (text) => {
       refuseSpecialTokens(tokenizer, [text], "the completion");
-      const ids = tokenizer.encode(text);
+      const ids = toIds(text);
       const turn = new Int32Array(ids.length + 1).fill(endOfTurn);
       turn.set(ids);
       return turn;
     },
-    decode: (ids) => tokenizer.decode(ids, { skipSpecialTokens: true }),
-    stopTokenIds: readStopTokens(folder) ?? knownIds(tokenizer, [END_OF_TURN, END_OF_TEXT]),
+    decode: (ids) => tokenizer.decode(withoutEnd(ids, endOfTurn), { skipSpecialTokens: true }),
+    stopTokenIds,
     imageTokenId,
     mergeSize: config.mergeSize,
+    notices,
   };
 }
 
@@ -138,33 +175,42 @@ function expandImageTokens(ids: Int32Array, counts: readonly number[], imageToke
   return expanded;
 }
 
-function readImageProcessorConfig(folder: string, options: LoadProcessorOptions): ImageProcessorConfig {
+function readImageProcessorConfig(
+  { json, path }: ImageProcessorFile,
+  options: LoadProcessorOptions,
+): ImageProcessorConfig {
   const limits = {
     ...(options.minPixels === undefined ? {} : { min_pixels: options.minPixels }),
     ...(options.maxPixels === undefined ? {} : { max_pixels: options.maxPixels }),
   };
-  const { json, path } = readImageProcessorJson(folder);
   return parseImageProcessorConfig(json === null || typeof json !== "object" ? json : { ...json, ...limits }, path);
 }
 
-/** The model puts image features where its own image token stands: it must be the tokenizer's. */
-function checkImageToken(folder: string, imageTokenId: number): void {
-  const path = join(folder, "config.json");
-  if (!existsSync(path)) return;
-  const configured = (readJson(path, "model configuration") as { image_token_id?: unknown } | null)?.image_token_id;
-  if (configured !== undefined && configured !== imageTokenId) {
-    throw new UserError(
-      `${path} has image_token_id ${configured}, but in tokenizer.json ${IMAGE_TOKEN} is ${imageTokenId}`,
-    );
+/**
+ * The model puts image features where its own image token stands, and never samples the others: they must be the tokenizer's.
+ * An absent key of the image token has the class's default; the others' are then not used.
+ */
+function checkMarkers(tokenizer: Tokenizer, folder: string, { text, json, source }: ServedModel): void {
+  for (const [key, token] of Object.entries(MARKERS)) {
+    const id = token === IMAGE_TOKEN ? text.imageTokenId : json[key];
+    if (id !== undefined) requireSameToken(tokenizer, folder, source, { key, id, token });
   }
+}
+
+/** What both the image processor and the vision tower say of an image's patches. */
+function sharedSizes(config: ImageProcessorConfig, vision: VisionConfig): readonly SharedSize[] {
+  const size = (key: string, value: number, modelKey: string, modelValue: number) => {
+    return { key, value, modelKey: `vision_config.${modelKey}`, modelValue };
+  };
+  return [
+    size("patch_size", config.patchSize, "patch_size", vision.patch),
+    size("temporal_patch_size", config.temporalPatchSize, "temporal_patch_size", vision.temporalPatch),
+    size("merge_size", config.mergeSize, "spatial_merge_size", vision.merge),
+  ];
 }
 
 function requireToken(tokenizer: Tokenizer, folder: string, token: string): number {
   const id = tokenizer.idOf(token);
   if (id !== undefined) return id;
   throw new UserError(`${join(folder, "tokenizer.json")} has no token ${token}: it is no tokenizer of Qwen-VL`);
-}
-
-function knownIds(tokenizer: Tokenizer, tokens: readonly string[]): readonly number[] {
-  return tokens.flatMap((token) => tokenizer.idOf(token) ?? []);
 }

@@ -58,7 +58,7 @@ export type RunEvent =
   | (At & { readonly event: "data_changed"; readonly recorded: Readonly<Record<string, string>> })
   | (At & Extension & { readonly event: "extended" })
   | (At & { readonly event: "stage_start"; readonly steps: number })
-  | (At & AlarmSubject & AlarmRinging & { readonly event: "alarm" })
+  | (At & AlarmSubject & FiredAlarm & { readonly event: "alarm" })
   | (At & AlarmSubject & { readonly event: "alarm_cleared"; readonly value: number; readonly clear: number })
   /** All of the step is told; the checkpoint is written next. */
   | { readonly event: "checkpoint"; readonly step: number; readonly name: string }
@@ -72,7 +72,7 @@ interface AlarmSubject {
   readonly subject?: string;
 }
 
-interface AlarmRinging {
+interface FiredAlarm {
   readonly threshold: number;
   readonly value: number;
   readonly window: number;
@@ -87,7 +87,7 @@ export type RunNotice =
   | { readonly notice: "memory"; readonly memory: RunMemory }
   /** Goes on after this step; null: there was no checkpoint to go on from. */
   | { readonly notice: "resumed"; readonly step: number | null }
-  /** A checkpoint that was passed over. */
+  /** A checkpoint that was skipped. */
   | { readonly notice: "checkpoint_damaged"; readonly folder: string; readonly reason: string }
   /** An observer that could not finish. */
   | { readonly notice: "observer_failed"; readonly message: string };

@@ -95,8 +95,8 @@ test("the terminal says what a watcher has to know, and no more", () => {
   event({ ...skipped, ...at });
   event({ event: "stage_start", ...at, steps: 4 });
   const about = { ...at, rule: "reward_stuck", subject: "format" };
-  const ringing = { threshold: 1, value: 2, window: 3, evidence: [], message: "format was 0", advice: "Look." };
-  event({ event: "alarm", ...about, ...ringing });
+  const firing = { threshold: 1, value: 2, window: 3, evidence: [], message: "format was 0", advice: "Look." };
+  event({ event: "alarm", ...about, ...firing });
   event({ event: "alarm_cleared", ...at, rule: "truncated", value: 0, clear: 1 });
   observer.rewardEvent({ ...at, event: "reward_failed", message: "no answer", reward: "judge", times: 2 });
   observer.step(step);
@@ -112,7 +112,7 @@ test("the terminal says what a watcher has to know, and no more", () => {
     "step 12 (grpo): no items",
   ]);
   expect(shown.err.trimEnd().split("\n")).toEqual([
-    "warning: c is damaged and passed over: short",
+    "warning: c is damaged and skipped: short",
     "warning: data.train: 1 left out, too long for the model's context: b",
     'warning: example "a" skipped: broken',
     "warning: step 3: alarm reward_stuck (format): format was 0. Look.",

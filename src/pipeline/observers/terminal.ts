@@ -1,4 +1,5 @@
 /** A run for who watches it: progress, evaluations, and what went wrong, through a reporter. */
+import { percent } from "../../core/percent.ts";
 import type { EvalSummary } from "../../evaluate/index.ts";
 import type { Reporter } from "../../runs/reporter.ts";
 import { describePreflight } from "../../session/preflight.ts";
@@ -46,7 +47,7 @@ function showNotice(record: RunNotice, reporter: Reporter): void {
   if (record.notice === "memory") reporter.message(describePlan(record.memory));
   else if (record.notice === "observer_failed") reporter.warn(record.message);
   else if (record.notice === "checkpoint_damaged") {
-    reporter.warn(`${record.folder} is damaged and passed over: ${record.reason}`);
+    reporter.warn(`${record.folder} is damaged and skipped: ${record.reason}`);
   } else {
     const { step } = record;
     reporter.message(step === null ? "no checkpoint yet: starting from the beginning" : `resuming after step ${step}`);
@@ -55,7 +56,6 @@ function showNotice(record: RunNotice, reporter: Reporter): void {
 
 /** "accuracy 54.2 [51.0, 57.3] (closed 60.1, open 48.9), question-only 54.9". */
 function accuracies({ subsets }: EvalSummary): string {
-  const percent = (value: number) => (100 * value).toFixed(1);
   const { overall } = subsets;
   if (overall === undefined) return "no items";
   const parts = (["closed", "open", "choice"] as const).flatMap((name) => {

@@ -77,7 +77,7 @@ describe("a line chart", () => {
   };
 
   it("draws points where the axes put them, bands, levels and the marks within its steps", () => {
-    const svg = lineChart(chart)!.markup;
+    const svg = String(lineChart(chart));
     const [from, to] = /<polyline class="line" points="([^"]+)"/
       .exec(svg)![1]!
       .split(" ")
@@ -91,14 +91,29 @@ describe("a line chart", () => {
   });
 
   it("says its first and last values to those who cannot see it, and escapes names", () => {
-    const svg = lineChart(chart)!.markup;
+    const svg = String(lineChart(chart));
     expect(svg).toContain("Line chart: Reward. &lt;b&gt;run&lt;/b&gt;: 0 at step 1, 1 at step 11. guessing: 0.5");
     expect(svg).not.toContain("<b>run");
   });
 
+  it("puts the name of a level below it where the names of marks stand, and no name over another", () => {
+    const y = (svg: string, kind: string) => Number(new RegExp(`class="${kind}"[^>]* y="([\\d.]+)"`).exec(svg)![1]);
+    const high = String(lineChart({ ...chart, levels: [{ name: "guessing", y: 1 }], bounds: [0, 1] }));
+    expect(y(high, "level-label")).toBeGreaterThan(y(high, "mark-label") + 10);
+    const marks = [
+      { x: 5, label: "\u26a0", alarm: true },
+      { x: 5, label: "grpo" },
+      { x: 5.1, label: "dapo" },
+      { x: 9, label: "sft" },
+    ];
+    const svg = String(lineChart({ ...chart, marks }));
+    expect([...svg.matchAll(/class="mark-label"[^>]*>([^<]*)</g)].map(([, name]) => name)).toEqual(["grpo", "sft"]);
+    expect(svg.match(/class="mark( alarm)?"/g)).toHaveLength(4);
+  });
+
   it("is none without points, and shows a single point", () => {
     expect(lineChart({ title: "", lines: [{ name: "", colour: 0, points: [] }] })).toBeNull();
-    const single = lineChart({ title: "", lines: [{ name: "", colour: 0, points: [{ x: 5, y: 5 }] }] })!.markup;
+    const single = String(lineChart({ title: "", lines: [{ name: "", colour: 0, points: [{ x: 5, y: 5 }] }] }));
     expect(single).toContain("<circle");
     expect(single).not.toMatch(/NaN|Infinity/);
   });
@@ -112,22 +127,33 @@ describe("a forest plot", () => {
   ];
 
   it("marks only intervals that exclude 0, and names estimates with their intervals", () => {
-    const svg = forestPlot({ title: "arms", rows, sides: ["worse", "better"] })!.markup;
+    const svg = String(forestPlot({ title: "arms", rows, sides: ["worse", "better"] }));
     expect([...svg.matchAll(/class="row (\w+)"/g)].map(([, verdict]) => verdict)).toEqual(["better", "worse", "open"]);
     expect(svg).toContain("dr_grpo: +5.0 [+1.0, +9.0] points");
     expect(svg).toContain("sft: −10.0 [−20.0, −5.0] points");
   });
 
   it("always shows the line of no effect, also where every interval lies to one side", () => {
-    const svg = forestPlot({ title: "arms", rows: rows.slice(0, 1), sides: ["worse", "better"] })!.markup;
-    const x = Number(/class="zero" x1="([\d.]+)"/.exec(svg)![1]);
+    const svg = String(forestPlot({ title: "arms", rows: rows.slice(0, 1), sides: ["worse", "better"] }));
+    const x = Number(/class="zero" d="M([\d.]+) /.exec(svg)![1]);
     expect(x).toBeGreaterThanOrEqual(12);
     expect(x).toBeLessThan(388);
   });
 
+  it("draws no line of the axis through a row's name", () => {
+    const svg = String(forestPlot({ title: "arms", rows, sides: ["worse", "better"] }));
+    const names = [...svg.matchAll(/class="row-label" x="[\d.]+" y="([\d.]+)"/g)].map(([, y]) => Number(y));
+    const parts = [...svg.matchAll(/M[\d.]+ ([\d.]+)v([\d.]+)/g)].map(([, y, v]) => [Number(y), Number(y) + Number(v)]);
+    expect(names).toHaveLength(3);
+    expect(parts.length).toBeGreaterThan(6);
+    for (const base of names) {
+      for (const [from, to] of parts) expect(to! <= base - 12 || from! >= base).toBe(true);
+    }
+  });
+
   it("keeps the figures right of the axis, where neither the line of no effect nor an interval reaches", () => {
     const near = [{ label: "dr_grpo", interval: interval(-0.105, -0.151, 0.012) }];
-    const svg = forestPlot({ title: "arms", rows: near, sides: ["worse", "better"] })!.markup;
+    const svg = String(forestPlot({ title: "arms", rows: near, sides: ["worse", "better"] }));
     const lines = [...svg.matchAll(/x[12]="([\d.]+)"/g)].map(([, x]) => Number(x));
     const [, end, text] = /class="row-value" x="([\d.]+)"[^>]*>([^<]*)</.exec(svg)!;
     expect(Math.max(...lines)).toBeLessThan(Number(end) - text!.length * 6.5);
@@ -140,10 +166,10 @@ describe("a forest plot", () => {
 
 describe("bars", () => {
   it("reach as far as the share, and to the side of the sign", () => {
-    expect(shareBar(interval(0.25, 0.2, 0.3), 0).markup).toContain('class="fill" width="25"');
-    expect(signedBar(-1, 2).markup).toContain('class="negative" x="25" width="25"');
-    expect(signedBar(2, 2).markup).toContain('class="positive" x="50" width="50"');
-    expect(signedBar(0, 0).markup).not.toContain("NaN");
-    expect(signedBar(Number.NaN, 1).markup).not.toContain("NaN");
+    expect(String(shareBar(interval(0.25, 0.2, 0.3), 0))).toContain('class="fill" width="25"');
+    expect(String(signedBar(-1, 2))).toContain('class="negative" x="25" width="25"');
+    expect(String(signedBar(2, 2))).toContain('class="positive" x="50" width="50"');
+    expect(String(signedBar(0, 0))).not.toContain("NaN");
+    expect(String(signedBar(Number.NaN, 1))).not.toContain("NaN");
   });
 });

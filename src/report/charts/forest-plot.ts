@@ -1,6 +1,7 @@
 /**
  * A forest plot as SVG: estimates with intervals on one axis, a line at no effect. A row's name stands above it, so that it
- * fits a phone, and its figures to the right of the axis, where no line crosses them.
+ * fits a phone, and its figures to the right of the axis. No line crosses a name or a figure: the axis' lines run beside
+ * the intervals only.
  */
 import type { Interval } from "../../runs/statistics-records.ts";
 import { differenceText, points } from "../format.ts";
@@ -25,6 +26,8 @@ export interface ForestPlot {
 const width = 400;
 const rowHeight = 36;
 const plot = { left: 12, right: 258, top: 22 };
+/** Of a row's height, what its name takes. */
+const nameHeight = 16;
 /** Where the column of figures ends. */
 const figures = 392;
 
@@ -39,15 +42,21 @@ export function forestPlot({ title, rows, sides }: ForestPlot): Html | null {
   return html`<svg class="chart forest" viewBox="0 0 ${width} ${bottom + 24}" role="img" aria-label="${[`Forest plot: ${title}`, ...about].join(". ")}">
 ${zero - plot.left > 60 && html`<text class="axis" x="${zero - 6}" y="12" text-anchor="end">← ${sides[0]}</text>`}
 ${figures - zero > 60 && html`<text class="axis" x="${zero + 6}" y="12">${sides[1]} →</text>`}
-${niceTicks(scale.domain, 5).map((tick) => tickAt(tick, at(scale, tick), bottom))}
-<line class="zero" x1="${zero}" x2="${zero}" y1="${plot.top - 6}" y2="${bottom + 2}"/>
+${niceTicks(scale.domain, 5).map((tick) => tickAt(tick, at(scale, tick), rows.length, bottom))}
+<path class="zero" d="${beside(zero, rows.length)}"/>
 ${rows.map((row, i) => drawRow(row, plot.top + i * rowHeight, scale))}
 </svg>`;
 }
 
-function tickAt(tick: number, x: number, bottom: number): Html {
+/** A vertical line at x beside every interval, as a path. */
+function beside(x: number, rows: number): string {
+  const part = (_: unknown, i: number) => `M${x} ${plot.top + i * rowHeight + nameHeight}v${rowHeight - nameHeight}`;
+  return Array.from({ length: rows }, part).join("");
+}
+
+function tickAt(tick: number, x: number, rows: number, bottom: number): Html {
   const anchor = x < plot.left + 12 ? "start" : x > plot.right - 12 ? "end" : "middle";
-  return html`<line class="grid" x1="${x}" x2="${x}" y1="${plot.top - 4}" y2="${bottom}"/><text class="tick" x="${x}" y="${bottom + 16}" text-anchor="${anchor}">${points(tick).replace(".0", "")}</text>`;
+  return html`<path class="grid" d="${beside(x, rows)}"/><text class="tick" x="${x}" y="${bottom + 16}" text-anchor="${anchor}">${points(tick).replace(".0", "")}</text>`;
 }
 
 function drawRow({ label, interval, main = false }: ForestRow, top: number, scale: Scale): Html {

@@ -51,7 +51,7 @@ ${niceTicks(y.domain, 4).map((tick) => {
 })}
 ${niceTicks(x.domain, 5, true).map((tick) => html`<text class="tick" x="${at(x, tick)}" y="${plot.bottom + 16}" text-anchor="middle">${tick}</text>`)}
 <text class="axis" x="${plot.right}" y="${height - 2}" text-anchor="end">step</text>
-${shown.map((mark) => markAt(mark, at(x, mark.x)))}
+${labelled(shown, x).map(({ mark, px, hasLabel }) => markAt(mark, px, hasLabel))}
 ${lines.map((line) => drawLine(line, x, y))}
 ${levels.map((level) => levelAt(level, at(y, level.y), startsFarther(lines, level.y)))}
 <line class="cursor" x1="0" x2="0" y1="${plot.top}" y2="${plot.bottom}" visibility="hidden"/>
@@ -73,10 +73,32 @@ ${(dots || points.length === 1) && points.map((point) => html`<circle class="dot
 </g>`;
 }
 
-function markAt(mark: { readonly label: string; readonly alarm?: boolean }, px: number): Html {
-  const atEnd = px > (plot.left + plot.right) / 2;
-  const [anchor, tx] = atEnd ? ["end", px - 3] : ["start", px + 3];
-  return html`<line class="mark${mark.alarm ? " alarm" : ""}" x1="${px}" x2="${px}" y1="${plot.top - 8}" y2="${plot.bottom}"/><text class="mark-label" x="${tx}" y="${plot.top - 4}" text-anchor="${anchor}">${mark.label}</text>`;
+type Mark = NonNullable<LineChart["marks"]>[number];
+
+/** About the width of a letter of a label. */
+const letter = 6;
+
+/** The marks with their places; one whose label would lie over another's keeps its line alone, stages before alarms. */
+function labelled(marks: readonly Mark[], x: Scale) {
+  const taken: (readonly [number, number])[] = [];
+  const inOrder = [...marks].sort((a, b) => Number(a.alarm === true) - Number(b.alarm === true));
+  return inOrder.map((mark) => {
+    const px = at(x, mark.x);
+    const width = letter * mark.label.length + 3;
+    const [from, to] = isAtEnd(px) ? [px - width, px] : [px, px + width];
+    const hasLabel = taken.every(([low, high]) => to < low || from > high);
+    if (hasLabel) taken.push([from, to]);
+    return { mark, px, hasLabel };
+  });
+}
+
+function isAtEnd(px: number): boolean {
+  return px > (plot.left + plot.right) / 2;
+}
+
+function markAt(mark: Mark, px: number, hasLabel: boolean): Html {
+  const [anchor, tx] = isAtEnd(px) ? ["end", px - 3] : ["start", px + 3];
+  return html`<line class="mark${mark.alarm ? " alarm" : ""}" x1="${px}" x2="${px}" y1="${plot.top - 8}" y2="${plot.bottom}"/>${hasLabel && html`<text class="mark-label" x="${tx}" y="${plot.top - 4}" text-anchor="${anchor}">${mark.label}</text>`}`;
 }
 
 /** Whether the lines are farther from a level at their start than at their end: its name then stands there. */
@@ -86,8 +108,10 @@ function startsFarther(lines: readonly Line[], level: number): boolean {
   return nearest(({ points }) => points[0]) > nearest(({ points }) => points.at(-1));
 }
 
+/** A level's name stands above it, or below where the names of marks are. */
 function levelAt({ name }: { readonly name: string }, py: number, left: boolean): Html {
-  return html`<line class="level" x1="${plot.left}" x2="${plot.right}" y1="${py}" y2="${py}"/><text class="level-label" x="${left ? plot.left + 4 : plot.right}" y="${py - 4}" text-anchor="${left ? "start" : "end"}">${name}</text>`;
+  const y = py < plot.top + 12 ? py + 12 : py - 4;
+  return html`<line class="level" x1="${plot.left}" x2="${plot.right}" y1="${py}" y2="${py}"/><text class="level-label" x="${left ? plot.left + 4 : plot.right}" y="${y}" text-anchor="${left ? "start" : "end"}">${name}</text>`;
 }
 
 function path(points: readonly Point[], x: Scale, y: Scale): string {

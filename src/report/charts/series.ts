@@ -1,4 +1,5 @@
 /** A metric over steps, made fit to draw: few enough points, and a running mean that shows the trend under the noise. */
+import { meanOf } from "../../core/mean.ts";
 
 export interface Point {
   readonly x: number;
@@ -33,6 +34,5 @@ export function trendWindow(count: number): number {
 }
 
 function mean(points: readonly Point[]): Point {
-  const sum = (of: (point: Point) => number) => points.reduce((total, point) => total + of(point), 0);
-  return { x: sum(({ x }) => x) / points.length, y: sum(({ y }) => y) / points.length };
+  return { x: meanOf(points.map(({ x }) => x)), y: meanOf(points.map(({ y }) => y)) };
 }

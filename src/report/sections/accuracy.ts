@@ -1,16 +1,15 @@
 /** Accuracy over the evaluations, with intervals and baselines, and what changed between them, question by question. */
 
+import { percent, wholePercent } from "../../core/percent.ts";
 import type { Flip, Milestone } from "../../runs/statistics-records.ts";
 import { shareBar } from "../charts/bars.ts";
 import { forestPlot } from "../charts/forest-plot.ts";
 import { type Line, lineChart } from "../charts/line-chart.ts";
-import { differenceText, intervalText, percent, pValue } from "../format.ts";
+import { differenceText, intervalText, pValue } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 import type { LabelledRun } from "../labelled-run.ts";
 import { bestBaseline, type EvaluationLine, type RunRecord } from "../read-run.ts";
 import { legend, marksOf } from "./training.ts";
-
-const asPercent = (value: number) => `${Math.round(100 * value)} %`;
 
 /** The runs' accuracy over steps; the single run's subsets, changes and flips too. Null without an evaluation. */
 export function accuracySection(runs: readonly LabelledRun[]): Html | null {
@@ -25,7 +24,7 @@ export function accuracySection(runs: readonly LabelledRun[]): Html | null {
     levels: one === null ? [] : baselineLevels(one.record),
     marks: one === null ? [] : marksOf(one.record).filter(({ x: _, ...mark }) => !("alarm" in mark)),
     bounds: [0, 1],
-    format: asPercent,
+    format: wholePercent,
   });
   const about =
     "Strictly parsed answers, one greedy completion to each question; band and whiskers are 95 % intervals over subjects.";
@@ -69,7 +68,7 @@ function subsetFigure({ evaluations }: RunRecord): Content {
   const names = ["closed", "open", "choice"].filter((name) => evaluations.some(({ subsets }) => subsets[name]));
   if (names.length < 2 || evaluations.length < 2) return null;
   const lines = names.map((name, i) => accuracyLine(name, i + 1, evaluations, name));
-  const chart = lineChart({ title: "Accuracy by kind of answer", lines, bounds: [0, 1], format: asPercent });
+  const chart = lineChart({ title: "Accuracy by kind of answer", lines, bounds: [0, 1], format: wholePercent });
   return html`<figure><h3>By kind of answer</h3>${chart}${legend(lines)}<figcaption>Yes or no (closed), free words (open), one of several options (choice).</figcaption></figure>`;
 }
 

@@ -1,5 +1,5 @@
 /** Several runs side by side: where each ended, the paired differences from the first as a forest plot, and how their recipes differ. */
-import type { ArmComparison } from "../../runs/statistics-records.ts";
+import type { ArmComparison, Interval, PairedChange } from "../../runs/statistics-records.ts";
 import { shareBar } from "../charts/bars.ts";
 import { forestPlot } from "../charts/forest-plot.ts";
 import { differenceText, intervalText, pValue } from "../format.ts";
@@ -8,23 +8,49 @@ import type { LabelledRun } from "../labelled-run.ts";
 import type { RunRecord } from "../read-run.ts";
 import { notices, statusOf } from "./summary.ts";
 
-export function comparisonSection(runs: readonly LabelledRun[], arms: readonly ArmComparison[]): Html {
-  return html`<section id="summary"><h2>Comparison</h2>${armTable(runs, arms)}${forest(runs, arms)}${recipeDifferences(runs)}${runs.map(({ record, label }) => record.notices.length > 0 && html`<h3>${label}</h3>${notices(record)}`)}</section>`;
+/** The model before training, as the first run measured it at its start, and how it compares with that run's end. */
+export interface StartComparison {
+  readonly accuracy: Interval;
+  readonly arm: ArmComparison;
 }
 
-function armTable(runs: readonly LabelledRun[], arms: readonly ArmComparison[]): Html {
+export function comparisonSection(
+  runs: readonly LabelledRun[],
+  arms: readonly ArmComparison[],
+  start: StartComparison | null,
+): Html {
+  const all = start === null ? arms : [start.arm, ...arms];
+  return html`<section id="summary"><h2>Comparison</h2>${armTable(runs, arms, start)}${forest(runs, all)}${recipeDifferences(runs)}${runs.map(({ record, label }) => record.notices.length > 0 && html`<h3>${label}</h3>${notices(record)}`)}</section>`;
+}
+
+function armTable(runs: readonly LabelledRun[], arms: readonly ArmComparison[], start: StartComparison | null): Html {
   const byLabel = new Map(arms.map((arm) => [arm.label, arm]));
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Runs compared"><table><thead><tr><th scope="col">run</th><th scope="col">accuracy at the end, % [95 % interval]</th><th scope="col" class="num">against ${runs[0]!.label}, points</th><th scope="col" class="num">won, lost, McNemar</th><th scope="col">status</th></tr></thead><tbody>${runs.map(
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Runs compared"><table><thead><tr><th scope="col">run</th><th scope="col">accuracy at the end, % [95 % interval]</th><th scope="col" class="num">against ${runs[0]!.label}, points</th><th scope="col" class="num">won, lost, McNemar</th><th scope="col">status</th></tr></thead><tbody>${start && startRow(start)}${runs.map(
     ({ label, record }, i) => {
       const accuracy = record.evaluations.at(-1)?.subsets["overall"]?.accuracy;
       const arm = byLabel.get(label);
       const { text, kind } = statusOf(record);
       const change = arm?.change ?? null;
-      const verdict =
-        change === null ? "" : change.difference.low > 0 ? "better" : change.difference.high < 0 ? "worse" : "";
-      return html`<tr><th scope="row"><span class="legend s${i % 8}"><span class="swatch" aria-hidden="true"></span>${label}</span></th><td>${accuracy === undefined ? "not evaluated" : html`${shareBar(accuracy, i)}<span class="figure">${intervalText(accuracy).replace(" %", "")}</span>`}</td><td class="num ${verdict}">${i === 0 ? "reference" : change === null ? (arm?.reason ?? "–") : differenceText(change.difference)}</td><td class="num">${change && `${change.won}, ${change.lost}, ${pValue(change.p)}`}</td><td class="${kind}">${text}</td></tr>`;
+      return html`<tr><th scope="row"><span class="legend s${i % 8}"><span class="swatch" aria-hidden="true"></span>${label}</span></th><td>${accuracy === undefined ? "not evaluated" : accuracyCell(accuracy, i)}</td><td class="num ${verdictOf(change)}">${i === 0 ? "reference" : change === null ? (arm?.reason ?? "–") : differenceText(change.difference)}</td><td class="num">${change && wonAndLost(change)}</td><td class="${kind}">${text}</td></tr>`;
     },
   )}</tbody></table></div>`;
+}
+
+function startRow({ accuracy, arm: { label, change, reason } }: StartComparison): Html {
+  return html`<tr><th scope="row">${label}</th><td>${accuracyCell(accuracy, 7)}</td><td class="num ${verdictOf(change)}">${change === null ? (reason ?? "–") : differenceText(change.difference)}</td><td class="num">${change && wonAndLost(change)}</td><td>before training</td></tr>`;
+}
+
+function accuracyCell(accuracy: Interval, colour: number): Html {
+  return html`${shareBar(accuracy, colour)}<span class="figure">${intervalText(accuracy).replace(" %", "")}</span>`;
+}
+
+function verdictOf(change: PairedChange | null): string {
+  if (change === null) return "";
+  return change.difference.low > 0 ? "better" : change.difference.high < 0 ? "worse" : "";
+}
+
+function wonAndLost({ won, lost, p }: PairedChange): string {
+  return `${won}, ${lost}, ${pValue(p)}`;
 }
 
 function forest(runs: readonly LabelledRun[], arms: readonly ArmComparison[]): Content {
@@ -60,7 +86,12 @@ function recipeDifferences(runs: readonly LabelledRun[]): Content {
     (key) => key !== "name" && new Set(flat.map((recipe) => recipe.get(key) ?? "–")).size > 1,
   );
   if (different.length === 0) return html`<p class="note">The recipes are equal.</p>`;
-  return html`<h3>How the recipes differ</h3><div class="scroll" tabindex="0" role="region" aria-label="Differences of the recipes"><table><thead><tr><th scope="col">key</th>${runs.map(({ label }) => html`<th scope="col">${label}</th>`)}</tr></thead><tbody>${different.slice(0, 60).map((key) => html`<tr><th scope="row"><code>${key}</code></th>${flat.map((recipe) => html`<td>${recipe.get(key) ?? "–"}</td>`)}</tr>`)}</tbody></table></div>${different.length > 60 && html`<p class="note">and ${different.length - 60} more keys</p>`}`;
+  return html`<h3>How the recipes differ</h3><div class="scroll" tabindex="0" role="region" aria-label="Differences of the recipes"><table class="recipes"><thead><tr><th scope="col">key</th>${runs.map(({ label }) => html`<th scope="col">${label}</th>`)}</tr></thead><tbody>${different.slice(0, 60).map((key) => html`<tr><th scope="row"><code>${breakable(key)}</code></th>${flat.map((recipe) => html`<td>${breakable(recipe.get(key) ?? "–")}</td>`)}</tr>`)}</tbody></table></div>${different.length > 60 && html`<p class="note">and ${different.length - 60} more keys</p>`}`;
+}
+
+/** A key or a value that may go on in a next line after each of its words. */
+function breakable(key: string): Content {
+  return key.split(/(?<=[._])/).map((word, i) => [i > 0 && html`<wbr>`, word]);
 }
 
 /** "stages.1.beta" → "0.02", for every value in the recipe. */

@@ -1,7 +1,8 @@
 /** Rollouts as cards: the image, the question, and what the policy said to it, each completion with what it earned. */
+import { meanOf } from "../../core/mean.ts";
 import { signedBar } from "../charts/bars.ts";
 import { short } from "../format.ts";
-import { type Content, type Html, html } from "../html.ts";
+import { type Content, type Html, html, printHtml } from "../html.ts";
 import { MOST_CHARACTERS, markedText } from "../marked-text.ts";
 import type { ChosenGroup, RolloutSample, ShownCompletion, ShownGroup } from "../rollout-sample.ts";
 import type { Thumbnail } from "../thumbnails.ts";
@@ -35,7 +36,7 @@ function fitting(
   label: string,
 ): { readonly cards: readonly Html[]; readonly left: number } {
   let cards = chosen.map((one) => card(one, images, label));
-  const size = () => cards.reduce((sum, { markup }) => sum + Buffer.byteLength(markup), 0);
+  const size = () => cards.reduce((sum, one) => sum + Buffer.byteLength(printHtml(one)), 0);
   while (cards.length > 1 && size() > budget) cards = cards.filter((_, i) => i % 2 === 0);
   return { cards, left: chosen.length - cards.length };
 }
@@ -45,7 +46,7 @@ const reasonLabels = { best: "among the best", worst: "among the worst", divided
 function card({ group, reasons }: ChosenGroup, images: ReadonlyMap<string, Thumbnail>, run: string): Html {
   const { completions, question, choices, answer, prompt } = group;
   const known = completions.map(({ reward }) => reward).filter((reward) => typeof reward === "number");
-  const mean = known.reduce((sum, reward) => sum + reward, 0) / known.length;
+  const mean = known.length === 0 ? Number.NaN : meanOf(known);
   const isFlat = known.length > 1 && known.every((reward) => reward === known[0]);
   const type = questionType(group);
   const search = [question, answer, ...completions.map(({ text }) => text.slice(0, 300))].join(" ").toLowerCase();

@@ -1,9 +1,11 @@
 /** One dimension of a study: differences from the reference as a forest plot, accuracies, and the curves of its arms. */
+import { meanOf } from "../../core/mean.ts";
+import { percent } from "../../core/percent.ts";
 import { shareBar } from "../charts/bars.ts";
 import { forestPlot } from "../charts/forest-plot.ts";
 import { type Line, lineChart } from "../charts/line-chart.ts";
 import { MOST_POINTS, type Point, runningMean, trendWindow } from "../charts/series.ts";
-import { capital, differenceText, intervalText, percent, short } from "../format.ts";
+import { capital, differenceText, intervalText, short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 import type { ArmRecords } from "../labelled-run.ts";
 import { isRollout, metricPoints, type RunRecord } from "../read-run.ts";
@@ -64,7 +66,7 @@ function lineOf(name: string, colour: number, records: readonly RunRecord[], key
   for (const { x, y } of bySeed.flat()) at.set(x, [...(at.get(x) ?? []), y]);
   const steps = [...at].filter(([, values]) => values.length === bySeed.length).sort(([a], [b]) => a - b);
   if (steps.length === 0) return [];
-  const points = steps.map(([x, values]) => ({ x, y: values.reduce((a, b) => a + b, 0) / values.length }));
+  const points = steps.map(([x, values]) => ({ x, y: meanOf(values) }));
   const kept = new Set(
     points.length > MOST_POINTS
       ? points.filter((_, i) => i % Math.ceil(points.length / MOST_POINTS) === 0).map(({ x }) => x)

@@ -1,8 +1,9 @@
 /** The tables about a whole study: the ranking, what arms cost, every further figure, and what became of each run. */
+import { percent } from "../../core/percent.ts";
 import type { StudyArm, StudyResults } from "../../runs/study-results.ts";
 import { shareBar } from "../charts/bars.ts";
 import { forestPlot } from "../charts/forest-plot.ts";
-import { differenceText, duration, intervalText, percent, short } from "../format.ts";
+import { differenceText, duration, intervalText, short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 
 /** All arms, the best first. */

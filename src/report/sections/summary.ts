@@ -1,5 +1,7 @@
 /** The top of the page: what came out of a run, in figures that can be read in ten seconds. */
-import { differenceText, duration, percent, points, pValue, short } from "../format.ts";
+import { meanOf } from "../../core/mean.ts";
+import { percent } from "../../core/percent.ts";
+import { differenceText, duration, points, pValue, short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 import type { LabelledRun } from "../labelled-run.ts";
 import { asRecord, bestBaseline, isRollout, metricPoints, type RunRecord } from "../read-run.ts";
@@ -104,7 +106,7 @@ function rewardTile(record: RunRecord): Content {
   const rewards = metricPoints(record, "reward/mean");
   if (rewards.length === 0) return null;
   const some = Math.max(1, Math.floor(rewards.length / 10));
-  const mean = (of: typeof rewards) => of.reduce((sum, { y }) => sum + y, 0) / of.length;
+  const mean = (of: typeof rewards) => meanOf(of.map(({ y }) => y));
   const [early, late] = [mean(rewards.slice(0, some)), mean(rewards.slice(-some))];
   return tile(
     "Reward",
@@ -118,7 +120,7 @@ function healthTile({ events, metrics }: RunRecord): Content {
   const errors = events.filter(({ event }) => event === "error").length;
   const sampled = metrics.filter(isRollout);
   const flat = sampled.map((line) => line["group/zero_std_fraction"]).filter((value) => typeof value === "number");
-  const share = flat.reduce((sum, value) => sum + value, 0) / flat.length;
+  const share = meanOf(flat);
   const about =
     flat.length > 0 ? `${percent(share)} % of groups taught nothing (no difference within)` : "nothing was sampled";
   const value = errors > 0 ? `${errors} error${errors === 1 ? "" : "s"}` : `${alarms} alarm${alarms === 1 ? "" : "s"}`;

@@ -20,7 +20,7 @@ const curves: readonly Curve[] = [
     key: "group/zero_std_fraction",
     title: "Groups without difference",
     share: true,
-    about: "Groups whose completions all earned the same: they teach nothing. Near 100 % learning stops.",
+    about: "Groups whose completions all earned the same: they have no gradient. Near 100 % learning stops.",
   },
   { key: "completion/length_mean", title: "Completion length", about: "Mean tokens per completion." },
   {

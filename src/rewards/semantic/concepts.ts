@@ -10,7 +10,7 @@ import { givenText, referenceText, textOptions } from "./texts.ts";
 
 /** In [0, 1]; null where the reference asserts no concept, 0 where the completion has no reasoning. */
 export const concepts = defineReward("semantic", z.object(textOptions), ({ of, reference }, context): Reward => {
-  const { vocabulary, style = "think_answer" } = context;
+  const { vocabulary, style = "think_answer", thinkOpened } = context;
   if (vocabulary === undefined) throw new UserError('reward "semantic": the scorer concepts needs a vocabulary');
 
   const wantedBy = (example: Example) => {
@@ -18,7 +18,7 @@ export const concepts = defineReward("semantic", z.object(textOptions), ({ of, r
     return assertedConcepts(text === null ? [] : findConcepts(text, vocabulary));
   };
   const mentionsOf = ({ text }: Completion) => {
-    const given = givenText(text, of, style);
+    const given = givenText(text, of, { style, thinkOpened });
     if (given === null) return [];
     return findConcepts(given.text, vocabulary).map((mention) => shifted(mention, given.start));
   };

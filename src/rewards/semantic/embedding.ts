@@ -16,7 +16,7 @@ export const embedding = defineReward("semantic", embeddingOptions, make, ["enco
 
 async function make(options: z.output<typeof embeddingOptions>, context: RewardContext): Promise<Reward> {
   const { encoder: folder, of, reference } = options;
-  const { services, style = "think_answer" } = context;
+  const { services, style = "think_answer", thinkOpened } = context;
   if (services === undefined) throw new UserError('reward "semantic": the scorer embedding needs an encoder to run');
   const encoder = await services.openEncoder(folder);
   return {
@@ -25,7 +25,7 @@ async function make(options: z.output<typeof embeddingOptions>, context: RewardC
     score: async (example, completions) => {
       const wanted = referenceText(example, reference);
       if (wanted === null || wanted.trim() === "") return completions.map(() => null);
-      const given = completions.map(({ text }) => givenText(text, of, style)?.text ?? null);
+      const given = completions.map(({ text }) => givenText(text, of, { style, thinkOpened })?.text ?? null);
       const texts = [...new Set([wanted, ...given.filter((text) => text !== null)])]; // a group often repeats itself
       const vectors = await encoder.encode(texts);
       const vectorOf = (text: string) => vectors[texts.indexOf(text)]!;

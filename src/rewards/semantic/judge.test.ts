@@ -78,6 +78,7 @@ describe("the judge", () => {
         maxRetries: 3,
         maxConcurrency: 8,
         maxTokens: 256,
+        maxTokensField: "max_tokens",
         temperature: 0,
         cache: null,
       },

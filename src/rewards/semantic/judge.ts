@@ -44,6 +44,8 @@ const judgeOptions = z.object({
   prompt: z.string().min(1).default(judgePrompt),
   send_image: z.boolean().default(false),
   max_tokens: z.int().positive().default(256),
+  /** What the endpoint calls that limit. */
+  max_tokens_field: z.enum(["max_tokens", "max_completion_tokens"]).default("max_tokens"),
   temperature: z.number().min(0).default(0),
   timeout_s: z.number().positive().default(60),
   max_retries: z.int().min(0).default(3),
@@ -65,6 +67,7 @@ export const judge = defineReward("semantic", judgeOptions, (o, context): Reward
     maxRetries: o.max_retries,
     maxConcurrency: o.max_concurrency,
     maxTokens: o.max_tokens,
+    maxTokensField: o.max_tokens_field,
     temperature: o.temperature,
     cache: o.cache,
   });
@@ -72,7 +75,7 @@ export const judge = defineReward("semantic", judgeOptions, (o, context): Reward
   async function verdictOf(example: Example, { text }: Completion, log?: RewardLog): Promise<number | null> {
     const rationale = parseRationale(text, style)?.text.trim();
     if (rationale === undefined) return 0;
-    const answer = parseAnswer(text, { style, lenient: true })?.text ?? "";
+    const answer = parseAnswer(text, { style, lenient: true, thinkOpened: context.thinkOpened })?.text ?? "";
     const content = fill(o.prompt, example, { rationale, answer, completion: text });
     try {
       const verdict = readVerdict(await chat.complete([question(content, example, o.send_image)]));

@@ -12,9 +12,15 @@ export const textOptions = {
   reference: z.enum(["auto", "rationale", "answer"]).default("auto"),
 };
 
+/** How completions are asked to look; the rewards' context has it. */
+export interface Form {
+  readonly style: AnswerStyle;
+  readonly thinkOpened?: boolean | undefined;
+}
+
 /** Null where the completion has none. */
-export function givenText(completion: string, of: "rationale" | "answer", style: AnswerStyle): Rationale | null {
-  return of === "rationale" ? parseRationale(completion, style) : parseAnswer(completion, { style });
+export function givenText(completion: string, of: "rationale" | "answer", form: Form): Rationale | null {
+  return of === "rationale" ? parseRationale(completion, form.style) : parseAnswer(completion, form);
 }
 
 /** Null where the example has none. */

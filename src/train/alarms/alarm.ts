@@ -11,7 +11,7 @@ export interface ObservedStep {
 }
 
 /** What the rules read of a line of rollouts.jsonl. */
-export type ObservedGroup = Pick<RolloutRecord, "id" | "answer" | "answer_type" | "choices"> & {
+export type ObservedGroup = Pick<RolloutRecord, "id" | "answer" | "answer_type" | "choices" | "answer_index"> & {
   readonly completions: readonly ObservedCompletion[];
 };
 
@@ -29,13 +29,13 @@ export interface WatchedReward {
   readonly measuresLength: boolean;
 }
 
-/** When a rule rings. */
+/** When a rule fires. */
 export interface AlarmSettings {
   /** Steps it looks back on; it is silent before so many. */
   readonly window: number;
   /** Rings at this value and beyond. */
   readonly threshold: number;
-  /** Once it has rung it rings no more until the value is back inside this. */
+  /** Re-arms once the value passes this. */
   readonly clear: number;
 }
 
@@ -53,7 +53,7 @@ export interface Measurement {
 
 export interface AlarmRule {
   /** Which side of the threshold is wrong. */
-  readonly rings: "above" | "below";
+  readonly fires: "above" | "below";
   readonly defaults: AlarmSettings;
   /** Measures a stage so far, at least `window` steps. Groups older than the window may be missing. */
   measure(steps: readonly ObservedStep[], window: number, rewards: readonly WatchedReward[]): readonly Measurement[];

@@ -1,4 +1,4 @@
-/** Every alarm rings on made-up data that shows its trouble and is silent on a healthy run; none rings twice. */
+/** Every alarm fires on made-up data that shows its trouble and is silent on a healthy run; none fires twice. */
 import { describe, expect, it } from "vitest";
 import type { Metrics } from "../../runs/metrics.ts";
 import { type AlarmSettings, type ObservedCompletion, type ObservedGroup, watchedRewards } from "./alarm.ts";
@@ -50,6 +50,7 @@ function step(at: number, { metrics = {}, completion = () => ({}) }: Change = {}
       answer,
       answer_type: kind,
       choices: kind === "choice" ? ["left", "right"] : [],
+      answer_index: kind === "choice" ? ["left", "right"].indexOf(answer) : null,
       completions,
     };
   });
@@ -75,8 +76,8 @@ const names = (alarms: readonly { readonly rule: string; readonly subject: strin
   ...new Set(alarms.map(({ rule, subject }) => (subject === null ? rule : `${rule} ${subject}`))),
 ];
 
-/** What rings over healthy steps and then troubled ones. */
-function ring(trouble: Change | ((i: number) => Change), { healthy = 20, troubled = 20 } = {}) {
+/** What fires over healthy steps and then troubled ones. */
+function fire(trouble: Change | ((i: number) => Change), { healthy = 20, troubled = 20 } = {}) {
   const alarms = watch();
   const before = Array.from({ length: healthy }, (_, i) => alarms.see(step(i + 1))).flat();
   const after = Array.from({ length: troubled }, (_, i) => {
@@ -87,8 +88,8 @@ function ring(trouble: Change | ((i: number) => Change), { healthy = 20, trouble
 
 it("is silent over 100 healthy steps", () => {
   const alarms = watch();
-  const rung = Array.from({ length: 100 }, (_, i) => alarms.see(step(i + 1))).flat();
-  expect(rung.map(({ rule, message }) => `${rule}: ${message}`)).toEqual([]);
+  const fired = Array.from({ length: 100 }, (_, i) => alarms.see(step(i + 1))).flat();
+  expect(fired.map(({ rule, message }) => `${rule}: ${message}`)).toEqual([]);
 });
 
 const metric = (key: string, value: number | string): Change => ({ metrics: { [key]: value } });
@@ -135,13 +136,13 @@ const troubles: readonly (readonly [string, Change, readonly string[]])[] = [
 ];
 
 describe("each alarm", () => {
-  it.each(troubles)("rings for %s, once and alone, and clears when it is over", (_, trouble, expected) => {
-    const { before, after } = ring((i) => (i < 15 ? trouble : {}), { healthy: 20, troubled: 35 });
+  it.each(troubles)("fires for %s, once and alone, and clears when it is over", (_, trouble, expected) => {
+    const { before, after } = fire((i) => (i < 15 ? trouble : {}), { healthy: 20, troubled: 35 });
     expect(before).toEqual([]);
-    const rung = after.filter(({ event }) => event === "alarm");
-    expect(rung.map(({ rule, subject }) => (subject === null ? rule : `${rule} ${subject}`))).toEqual(expected);
+    const fired = after.filter(({ event }) => event === "alarm");
+    expect(fired.map(({ rule, subject }) => (subject === null ? rule : `${rule} ${subject}`))).toEqual(expected);
     expect(names(after.filter(({ event }) => event === "alarm_cleared"))).toEqual(expected);
-    for (const { value, message, evidence, advice } of rung) {
+    for (const { value, message, evidence, advice } of fired) {
       expect(value).not.toBeNaN();
       expect(message.length * advice.length).toBeGreaterThan(0);
       expect(evidence.length).toBeGreaterThan(0);
@@ -150,14 +151,14 @@ describe("each alarm", () => {
   });
 
   it("has a case above", () => {
-    const rung = new Set(troubles.flatMap(([, , expected]) => expected.map((name) => name.split(" ")[0])));
-    expect([...rung].sort()).toEqual(Object.keys(alarmRules).sort());
+    const fired = new Set(troubles.flatMap(([, , expected]) => expected.map((name) => name.split(" ")[0])));
+    expect([...fired].sort()).toEqual(Object.keys(alarmRules).sort());
   });
 
   it("is silent before its window is full", () => {
     const alarms = watch("truncated");
-    const rung = Array.from({ length: 10 }, (_, i) => alarms.see(step(i, metric("completion/truncated_fraction", 1))));
-    expect(rung.map((alarms) => alarms.length)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    const fired = Array.from({ length: 10 }, (_, i) => alarms.see(step(i, metric("completion/truncated_fraction", 1))));
+    expect(fired.map((alarms) => alarms.length)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
   });
 });
 
@@ -170,7 +171,7 @@ describe("an alarm", () => {
     );
   };
 
-  it("rings at the threshold and again only after it has cleared", () => {
+  it("fires at the threshold and again only after it has cleared", () => {
     expect(see(0.4, 0.5, 0.6, 0.4, 0.6, 0.3, 0.7, 0.29, 0.4, 0.5)).toEqual([
       ...["", "alarm", "", "", "", "", "", "alarm_cleared", "", "alarm"],
     ]);
@@ -189,7 +190,7 @@ describe("an alarm", () => {
 
 describe("what is no trouble", () => {
   it("a reward at its best, also where its weight is negative", () => {
-    expect(ring(rewarded(1, 1)).after).toEqual([]);
+    expect(fire(rewarded(1, 1)).after).toEqual([]);
     const penalty = watchedRewards([
       { reward: { name: "format", range: [0, 1], score: () => [] }, weight: { from: 1, to: -1, steps: 5 } },
     ]);
@@ -202,9 +203,9 @@ describe("what is no trouble", () => {
   });
 
   it("a rising reward, and one that was always low", () => {
-    const rising = ring((i) => metric("reward/mean", 0.9 + 0.01 * i));
+    const rising = fire((i) => metric("reward/mean", 0.9 + 0.01 * i));
     expect(rising.after).toEqual([]);
-    const low = ring(metric("reward/mean", 0.1), { healthy: 0, troubled: 40 });
+    const low = fire(metric("reward/mean", 0.1), { healthy: 0, troubled: 40 });
     expect(names(low.after)).not.toContain("reward_collapse");
   });
 

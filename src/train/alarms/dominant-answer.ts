@@ -2,14 +2,15 @@
 import { chosenOption, optionLetter, referenceOption } from "../../answers/choice.ts";
 import { polarity, referencePolarity } from "../../answers/closed.ts";
 import { normalise } from "../../answers/normalise.ts";
+import { wholePercent } from "../../core/percent.ts";
 import type { AlarmRule, Measurement, ObservedGroup, ObservedStep } from "./alarm.ts";
-import { evidence, lastSteps, percent } from "./window.ts";
+import { evidence, lastSteps } from "./window.ts";
 
 /** Fewer completions of an answer type say nothing. */
 const FEWEST = 32;
 
 export const dominantAnswer: AlarmRule = {
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 0.4, clear: 0.25 },
   /** By answer type: the largest excess of an answer's share over the share of questions it is the reference of. */
   measure(steps, window) {
@@ -40,12 +41,12 @@ function excessOf(type: ObservedGroup["answer_type"], recent: readonly ObservedS
     excess: (count - (right.get(key) ?? 0)) / total,
   }));
   const most = shares.reduce((a, b) => (b.excess > a.excess ? b : a), { key: "", share: 0, excess: 0 });
-  const expected = percent(most.share - most.excess);
+  const expected = wholePercent(most.share - most.excess);
   return [
     {
       subject: type,
       value: most.excess,
-      message: `"${most.key}" was ${percent(most.share)} of the answers to ${type} questions in ${lastSteps(window)}, and is right for ${expected}`,
+      message: `"${most.key}" was ${wholePercent(most.share)} of the answers to ${type} questions in ${lastSteps(window)}, and is right for ${expected}`,
       evidence: evidence(recent, (group) => {
         const wrong = group.answer_type === type && referenceKey(group) !== most.key;
         return (
@@ -68,7 +69,7 @@ function answerKey({ answer_type, answer, choices }: ObservedGroup, text: string
   return normalise(text) || null;
 }
 
-function referenceKey({ answer_type, answer, choices }: ObservedGroup): string {
-  if (answer_type === "choice") return optionLetter(referenceOption(answer, choices));
+function referenceKey({ answer_type, answer, choices, answer_index }: ObservedGroup): string {
+  if (answer_type === "choice") return optionLetter(answer_index ?? referenceOption(answer, choices));
   return (answer_type === "closed" ? referencePolarity(answer) : null) ?? normalise(answer);
 }

@@ -14,9 +14,9 @@ export const lengthCollapse = lengthRule(
   "See whether the reasoning has gone: a short completion may earn as much as a reasoned one. Reward the reasoning (semantic, cwr) or the form (format). Where short answers are wanted, switch this alarm off.",
 );
 
-function lengthRule(rings: AlarmRule["rings"], defaults: AlarmRule["defaults"], advice: string): AlarmRule {
+function lengthRule(fires: AlarmRule["fires"], defaults: AlarmRule["defaults"], advice: string): AlarmRule {
   return {
-    rings,
+    fires,
     defaults,
     measure(steps, window) {
       if (steps.length < 2 * window) return [];

@@ -1,6 +1,6 @@
 /** A reward that follows the length of completions more than their being right pays for the wrong thing. */
 import { matchAnswer } from "../../answers/match.ts";
-import { mean } from "../context.ts";
+import { meanOf } from "../../core/mean.ts";
 import type { AlarmRule, Measurement, ObservedCompletion, ObservedGroup } from "./alarm.ts";
 import { commonestValue } from "./reward-stuck.ts";
 import { evidence, lastSteps, short } from "./window.ts";
@@ -17,7 +17,7 @@ interface JudgedGroup {
 }
 
 export const lengthOverAccuracy: AlarmRule = {
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 0.3, clear: 0.15 },
   /** |correlation with length| less the correlation with being right, of the sum and of each reward that is not about length. */
   measure(steps, window, rewards) {
@@ -50,8 +50,8 @@ export const lengthOverAccuracy: AlarmRule = {
 };
 
 /** Completions that were cut are left out: they are long and wrong for one and the same reason. */
-function judge({ answer_type, answer, choices, completions }: ObservedGroup): JudgedGroup {
-  const question = { answerType: answer_type, answer, choices };
+function judge({ answer_type, answer, choices, answer_index, completions }: ObservedGroup): JudgedGroup {
+  const question = { answerType: answer_type, answer, choices, answerIndex: answer_index ?? undefined };
   const whole = completions.filter(({ finish_reason }) => finish_reason !== "length");
   return {
     completions: whole.map((completion) => {
@@ -71,7 +71,7 @@ function deviations(groups: readonly JudgedGroup[], read: (completion: ObservedC
     });
     all.given.push(...rows.map(({ reward }) => reward));
     for (const key of ["reward", "length", "correct"] as const) {
-      const center = mean(rows.map((row) => row[key]));
+      const center = meanOf(rows.map((row) => row[key]));
       all[key].push(...rows.map((row) => row[key] - center));
     }
   }

@@ -3,7 +3,7 @@ import type { AlarmRule } from "./alarm.ts";
 import { evidence, lastSteps, metricOf, short, windowMean } from "./window.ts";
 
 export const klHigh = rangeRule({
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 1, clear: 0.5 },
   metric: "policy/kl",
   name: "KL from the reference",
@@ -12,7 +12,7 @@ export const klHigh = rangeRule({
 });
 
 export const entropyLow = rangeRule({
-  rings: "below",
+  fires: "below",
   defaults: { window: 10, threshold: 0.01, clear: 0.02 },
   metric: "policy/entropy",
   name: "entropy",
@@ -21,7 +21,7 @@ export const entropyLow = rangeRule({
 });
 
 export const entropyHigh = rangeRule({
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 4, clear: 3 },
   metric: "policy/entropy",
   name: "entropy",
@@ -34,7 +34,7 @@ function rangeRule({
   name,
   advice,
   ...rule
-}: Pick<AlarmRule, "rings" | "defaults"> & Readonly<Record<"metric" | "name" | "advice", string>>): AlarmRule {
+}: Pick<AlarmRule, "fires" | "defaults"> & Readonly<Record<"metric" | "name" | "advice", string>>): AlarmRule {
   return {
     ...rule,
     measure(steps, window) {

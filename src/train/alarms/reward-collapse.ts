@@ -1,5 +1,5 @@
 /** A reward that was earned once and is earned no more. */
-import { mean } from "../context.ts";
+import { meanOf } from "../../core/mean.ts";
 import type { AlarmRule, ObservedStep } from "./alarm.ts";
 import { evidence, metricOf, short } from "./window.ts";
 
@@ -10,7 +10,7 @@ interface Level {
 }
 
 export const rewardCollapse: AlarmRule = {
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 0.75, clear: 0.4 },
   /** The fall from the stage's best window before this one, in standard deviations of both windows' rewards together: at most 2. */
   measure(steps, window) {
@@ -40,7 +40,7 @@ export const rewardCollapse: AlarmRule = {
 function level(steps: readonly ObservedStep[]): Level {
   const of = (key: string) => steps.map(({ metrics }) => metricOf(metrics, key) ?? 0);
   const means = of("reward/mean");
-  const center = mean(means);
-  const within = mean(of("reward/std").map((deviation) => deviation ** 2));
-  return { mean: center, variance: within + mean(means.map((value) => (value - center) ** 2)) };
+  const center = meanOf(means);
+  const within = meanOf(of("reward/std").map((deviation) => deviation ** 2));
+  return { mean: center, variance: within + meanOf(means.map((value) => (value - center) ** 2)) };
 }

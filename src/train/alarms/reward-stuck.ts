@@ -1,6 +1,7 @@
 /** A reward that gives (nearly) every completion the same value, and not its best one, trains nothing. */
+import { wholePercent } from "../../core/percent.ts";
 import type { AlarmRule, ObservedCompletion, WatchedReward } from "./alarm.ts";
-import { completionsOf, evidence, lastSteps, percent, short } from "./window.ts";
+import { completionsOf, evidence, lastSteps, short } from "./window.ts";
 
 /** The commonest value of a reward, null where it mostly does not apply, and the share of completions that have it. */
 export interface CommonestValue {
@@ -9,7 +10,7 @@ export interface CommonestValue {
 }
 
 export const rewardStuck: AlarmRule = {
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 0.99, clear: 0.95 },
   measure(steps, window, rewards) {
     const recent = steps.slice(-window);
@@ -19,7 +20,7 @@ export const rewardStuck: AlarmRule = {
       return {
         subject: name,
         value: isBest(common.value, best) ? 0 : common.share,
-        message: `${name} was ${common.value === null ? "null" : short(common.value)} for ${percent(common.share)} of the ${completions.length} completions of ${lastSteps(window)}`,
+        message: `${name} was ${common.value === null ? "null" : short(common.value)} for ${wholePercent(common.share)} of the ${completions.length} completions of ${lastSteps(window)}`,
         evidence: evidence(recent, (group) =>
           group.completions.some(({ rewards: given }) => (given[name] ?? null) === common.value),
         ),
@@ -53,10 +54,10 @@ export function stuckAdvice(value: number | null, completions: readonly Observed
   const answered = share(({ parsed_answer }) => parsed_answer !== null);
   const hints = [
     ...(value === null ? ["It applies to no example: does the data have what it compares with?"] : []),
-    ...(cut >= 0.5 ? [`${percent(cut)} of the completions are cut: raise max_completion_length.`] : []),
+    ...(cut >= 0.5 ? [`${wholePercent(cut)} of the completions are cut: raise max_completion_length.`] : []),
     ...(answered < 0.5
       ? [
-          `${percent(answered)} have an answer in the form that the prompt asks for: teach the form with a supervised stage, or choose another prompt.`,
+          `${wholePercent(answered)} have an answer in the form that the prompt asks for: teach the form with a supervised stage, or choose another prompt.`,
         ]
       : []),
   ];

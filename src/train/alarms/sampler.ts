@@ -3,7 +3,7 @@ import type { AlarmRule } from "./alarm.ts";
 import { evidence, lastSteps, short, windowMean } from "./window.ts";
 
 export const logprobDifference: AlarmRule = {
-  rings: "above",
+  fires: "above",
   defaults: { window: 1, threshold: 1e-3, clear: 5e-4 },
   measure(steps, window) {
     const value = windowMean(steps, window, "sampler/logprob_diff_max");

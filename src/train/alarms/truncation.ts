@@ -1,9 +1,10 @@
 /** Completions cut at the limit have no answer to reward, whatever they were about to say. */
+import { wholePercent } from "../../core/percent.ts";
 import type { AlarmRule } from "./alarm.ts";
-import { evidence, lastSteps, percent, windowMean } from "./window.ts";
+import { evidence, lastSteps, windowMean } from "./window.ts";
 
 export const truncated: AlarmRule = {
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 0.5, clear: 0.3 },
   measure(steps, window) {
     const value = windowMean(steps, window, "completion/truncated_fraction");
@@ -12,7 +13,7 @@ export const truncated: AlarmRule = {
       {
         subject: null,
         value,
-        message: `${percent(value)} of the completions of ${lastSteps(window)} were cut at max_completion_length`,
+        message: `${wholePercent(value)} of the completions of ${lastSteps(window)} were cut at max_completion_length`,
         evidence: evidence(steps.slice(-window), ({ completions }) =>
           completions.some(({ finish_reason }) => finish_reason === "length"),
         ),

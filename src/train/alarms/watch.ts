@@ -1,7 +1,7 @@
-/** Watches the steps of one stage; an alarm rings once and again only after it has cleared, so that no log is flooded. */
+/** Watches the steps of one stage; an alarm fires once and re-arms after it has cleared, so no log is flooded. */
 import type { AlarmRule, AlarmSettings, Measurement, ObservedStep, WatchedReward } from "./alarm.ts";
 
-/** An alarm that began to ring at a step, or one that ceased. */
+/** An alarm that fired at a step, or one that cleared. */
 export interface Alarm extends Measurement {
   readonly event: "alarm" | "alarm_cleared";
   readonly rule: string;
@@ -16,7 +16,7 @@ export interface WatchedRule {
 }
 
 export interface AlarmWatch {
-  /** What a step sets off; steps come in order. Which alarms ring is a function of all steps seen. */
+  /** What a step sets off; steps come in order. Which alarms fire is a function of all steps seen. */
   see(step: ObservedStep): readonly Alarm[];
 }
 
@@ -24,7 +24,7 @@ export interface AlarmWatch {
 export function openAlarms(rules: readonly WatchedRule[], rewards: readonly WatchedReward[]): AlarmWatch {
   const longest = Math.max(1, ...rules.map(({ settings }) => settings.window));
   const steps: ObservedStep[] = [];
-  const ringing = new Set<string>();
+  const firing = new Set<string>();
   return {
     see(step) {
       if (step.groups.length === 0) return []; // every example was skipped
@@ -34,7 +34,7 @@ export function openAlarms(rules: readonly WatchedRule[], rewards: readonly Watc
       return rules.flatMap(({ name, rule, settings }) => {
         if (steps.length < settings.window) return [];
         return rule.measure(steps, settings.window, rewards).flatMap((measurement): Alarm[] => {
-          const event = change(ringing, `${name} ${measurement.subject}`, rule.rings, settings, measurement.value);
+          const event = change(firing, `${name} ${measurement.subject}`, rule.fires, settings, measurement.value);
           return event === null ? [] : [{ event, rule: name, settings, ...measurement }];
         });
       });
@@ -44,17 +44,17 @@ export function openAlarms(rules: readonly WatchedRule[], rewards: readonly Watc
 
 /** Between `threshold` and `clear` an alarm stays as it is; a value that is no number changes nothing. */
 function change(
-  ringing: Set<string>,
+  firing: Set<string>,
   key: string,
-  rings: AlarmRule["rings"],
+  fires: AlarmRule["fires"],
   { threshold, clear }: AlarmSettings,
   value: number,
 ): Alarm["event"] | null {
-  const isBeyond = rings === "above" ? value >= threshold : value <= threshold;
-  const isClear = rings === "above" ? value < clear : value > clear;
-  if (!ringing.has(key) && isBeyond) {
-    ringing.add(key);
+  const isBeyond = fires === "above" ? value >= threshold : value <= threshold;
+  const isClear = fires === "above" ? value < clear : value > clear;
+  if (!firing.has(key) && isBeyond) {
+    firing.add(key);
     return "alarm";
   }
-  return isClear && ringing.delete(key) ? "alarm_cleared" : null;
+  return isClear && firing.delete(key) ? "alarm_cleared" : null;
 }

@@ -1,6 +1,6 @@
 /** Looking at the last steps: means of a metric, completions, and the groups that show what was measured. */
+import { meanOf } from "../../core/mean.ts";
 import type { Metrics } from "../../runs/metrics.ts";
-import { mean } from "../context.ts";
 import type { ObservedCompletion, ObservedGroup, ObservedStep } from "./alarm.ts";
 
 const MOST_EVIDENCE = 8;
@@ -14,7 +14,7 @@ export function metricOf(metrics: Metrics, key: string): number | null {
 /** Mean of a metric over the last `window` steps; null unless each of them has it. */
 export function windowMean(steps: readonly ObservedStep[], window: number, key: string): number | null {
   const values = steps.slice(-window).flatMap(({ metrics }) => metricOf(metrics, key) ?? []);
-  return values.length < window ? null : mean(values);
+  return values.length < window ? null : meanOf(values);
 }
 
 export function completionsOf(groups: readonly ObservedGroup[]): readonly ObservedCompletion[] {
@@ -31,11 +31,6 @@ export function evidence(
     for (const group of steps[i]!.groups) if (ids.length < MOST_EVIDENCE && shows(group)) ids.push(group.id);
   }
   return ids;
-}
-
-/** "62 %". */
-export function percent(share: number): string {
-  return `${Math.round(100 * share)} %`;
 }
 
 /** Three significant digits. */

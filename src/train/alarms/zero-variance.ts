@@ -1,10 +1,11 @@
-/** Groups whose completions all earn the same teach nothing; when nearly all are like that, training stands still. */
+/** Groups whose completions all earn the same have no gradient; when nearly all are like that, training stalls. */
 import { hasZeroSpread } from "../../algorithms/advantages.ts";
+import { wholePercent } from "../../core/percent.ts";
 import type { AlarmRule } from "./alarm.ts";
-import { evidence, lastSteps, percent, short, windowMean } from "./window.ts";
+import { evidence, lastSteps, short, windowMean } from "./window.ts";
 
 export const zeroVariance: AlarmRule = {
-  rings: "above",
+  fires: "above",
   defaults: { window: 10, threshold: 0.9, clear: 0.75 },
   measure(steps, window) {
     const value = windowMean(steps, window, "group/zero_std_fraction");
@@ -14,7 +15,7 @@ export const zeroVariance: AlarmRule = {
       {
         subject: null,
         value,
-        message: `in ${percent(value)} of the groups of ${lastSteps(window)} all completions earned the same, so they taught nothing (mean reward ${reward})`,
+        message: `in ${wholePercent(value)} of the groups of ${lastSteps(window)} all completions earned the same, so they taught nothing (mean reward ${reward})`,
         evidence: evidence(steps.slice(-window), ({ completions }) => hasZeroSpread(completions.map((c) => c.reward))),
         advice:
           "If the reward is near its best the questions are learnt: use harder ones or stop. If it is low, the policy never succeeds: train supervised first, use easier questions or a reward that gives part of the point. Otherwise raise num_generations or temperature, or set filter_groups.",

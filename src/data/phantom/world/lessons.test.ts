@@ -13,6 +13,12 @@ it("has a careful annotator, who says what the image shows, and a hasty one, who
   expect(by("careful").every(({ rationale }) => sentences(rationale) > 1)).toBe(true);
 });
 
+it("keeps the index of the option that each annotator chose", () => {
+  const asked = lessons.filter(({ answerType }) => answerType === "choice");
+  expect(asked.length).toBeGreaterThan(100);
+  expect(asked.every(({ answer, choices, answerIndex }) => choices[answerIndex!] === answer)).toBe(true);
+});
+
 it("lets the hasty annotator guess what a glance does not tell", () => {
   const sides = by("hasty").filter(({ meta }) => meta["question_type"] === "side");
   const right = sides.filter(({ answer, facts }) => {

@@ -33,5 +33,6 @@ function lessonExample(drawn: WorldCase, options: WorldOptions): Example {
   if (uniform(annotator, 0) >= GLANCED_SHARE) return by("careful");
   const answer = glanced.has(kind) ? example.answer : pick(annotator, 1, asked.answers);
   const [glance] = example.rationale!.split(/(?<=\.) /);
-  return { ...by("hasty"), answer, rationale: glance! };
+  const hasty = { ...by("hasty"), answer, rationale: glance! };
+  return example.answerType === "choice" ? { ...hasty, answerIndex: example.choices.indexOf(answer) } : hasty;
 }

@@ -25,7 +25,7 @@ export const phantomReports = worldDataset(
 /** The text, as the answer to nothing. */
 function reportExample(drawn: WorldCase, options: WorldOptions): Example {
   const { asked, scene, key } = drawn;
-  const { rationale: _, ...example } = exampleOf(drawn, options);
+  const { rationale: _, answerIndex: __, ...example } = exampleOf(drawn, options);
   const text = uniform(fold(key, "text"), 0) < TEACHING_SHARE ? teachingPage(asked, scene) : report(scene, key);
   return { ...example, question: "", answer: text, answerType: "open", choices: [] };
 }

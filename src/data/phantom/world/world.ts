@@ -101,6 +101,7 @@ export function exampleOf(drawn: WorldCase, { difficulty, imageSize }: WorldOpti
     answer: asked.answer,
     answerType: asked.answerType,
     choices: asked.choices,
+    ...(asked.answerType === "choice" ? { answerIndex: asked.choices.indexOf(asked.answer) } : {}),
     rationale: rationaleOf(scene, asked.about),
     facts: factsOf(scene, difficulty, key),
     meta: { split, modality: scene.view.modality, organ: scene.view.organ, question_type: kind },

@@ -1,11 +1,11 @@
 import { expect, test, vi } from "vitest";
-import { goldenCase } from "../../test/parity/golden.ts";
-import { UserError } from "../core/errors.ts";
-import type { Interruption } from "./arguments.ts";
-import { serveCommand } from "./serve.ts";
+import type { Interruption } from "../../src/cli/arguments.ts";
+import { serveCommand } from "../../src/cli/serve.ts";
+import { UserError } from "../../src/core/errors.ts";
+import { goldenCase } from "../parity/golden.ts";
 
 const close = vi.hoisted(() => vi.fn(async () => {}));
-vi.mock("../engine/index.ts", () => ({
+vi.mock("../../src/engine/index.ts", () => ({
   engines: { local: { open: async () => ({ close }) } },
   engineNames: ["local"],
 }));

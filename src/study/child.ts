@@ -2,16 +2,22 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { StepInfo } from "../runs/reporter.ts";
-import type { RunOutcome, TrainRun } from "../study/execute.ts";
+import type { RunOutcome, TrainRun } from "./execute.ts";
 
 /** Of what a child writes to stderr, the last so many characters are kept. */
 const KEPT = 4000;
 
+export interface ChildOptions {
+  /** Arguments of Node that start the command viva. */
+  readonly viva: readonly string[];
+  readonly onStep: (folder: string, info: StepInfo) => void;
+  readonly signal: AbortSignal;
+}
+
 /** `viva train` in a process of its own; an abort asks it to stop at the next step and waits for it. */
-export function trainInChild(onStep: (folder: string, info: StepInfo) => void, signal: AbortSignal): TrainRun {
+export function trainInChild({ viva, onStep, signal }: ChildOptions): TrainRun {
   return (folder, recipeFile) => {
     const what = recipeFile === null ? ["--resume"] : [recipeFile];
-    const viva = [...process.execArgv, process.argv[1]!];
     const child = spawn(process.execPath, [...viva, "train", ...what, "--run", folder, "--json", "--no-report"], {
       stdio: ["ignore", "pipe", "pipe"],
       // A group of its own: Ctrl-C on the terminal reaches it once, through this process.

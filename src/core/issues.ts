@@ -1,0 +1,57 @@
+/** What a schema says of a wrong value, in words that name what was expected. */
+import type * as z from "zod";
+
+type Issue = z.core.$ZodIssue;
+
+/** A problem with the whole path of the value that has it. */
+export interface Problem {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly issue: Issue;
+}
+
+/**
+ * The problem of an issue: of a union that of the alternative which the value comes nearest to, the one that went deepest
+ * into it; where none took it for its own, all that was expected.
+ */
+export function problemOf(issue: Issue, base: readonly PropertyKey[] = []): Problem {
+  const path = [...base, ...issue.path];
+  if (issue.code !== "invalid_union" || issue.errors.length === 0) return { path, message: issue.message, issue };
+  const firsts = issue.errors.flatMap((issues) => issues.slice(0, 1));
+  const nearest = firsts.reduce<Issue | null>((best, own) => (reach(own) > reach(best) ? own : best), null);
+  if (nearest !== null) return problemOf(nearest, path);
+  const message = issue.message === "Invalid input" ? `expected ${expectations(firsts).join(" or ")}` : issue.message;
+  return { path, message, issue };
+}
+
+/** How far into a value an alternative went: 0 for one of another type. */
+function reach(issue: Issue | null): number {
+  if (issue === null || (issue.path.length === 0 && isOtherType(issue))) return 0;
+  return issue.path.length + 1;
+}
+
+function isOtherType({ code }: Issue): boolean {
+  return code === "invalid_type" || code === "invalid_value" || code === "invalid_union";
+}
+
+function expectations(issues: readonly Issue[]): readonly string[] {
+  const words = issues.flatMap((issue): readonly string[] => {
+    if (issue.code === "invalid_type") return [names[issue.expected] ?? issue.expected];
+    if (issue.code === "invalid_value") return issue.values.map((value) => JSON.stringify(value));
+    return issue.code === "invalid_union"
+      ? expectations(issue.errors.flatMap((own) => own.slice(0, 1)))
+      : [issue.message];
+  });
+  return [...new Set(words)];
+}
+
+const names: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "a mapping",
+  record: "a mapping",
+  null: "null",
+};

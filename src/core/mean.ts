@@ -1,0 +1,6 @@
+/** The arithmetic mean; 0 of nothing. */
+export function meanOf(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += values[i]!;
+  return values.length === 0 ? 0 : total / values.length;
+}

@@ -1,0 +1,86 @@
+/** The tools of all probes: the options of the command line that give them, and opening those that are given. */
+import { UserError } from "../../core/errors.ts";
+import { type ProbeName, probes } from "./index.ts";
+import type { Probe, ProbeTool, ToolServices } from "./probe.ts";
+
+/** By probe, then by the probe's own name for it. */
+export type OpenedProbeTools = Readonly<Partial<Record<ProbeName, Readonly<Record<string, unknown>>>>>;
+
+interface DeclaredTool {
+  readonly tool: ProbeTool;
+  /** The probes that have it, and how each calls it. */
+  readonly of: readonly { readonly probe: ProbeName; readonly as: string }[];
+}
+
+/** Every option once, by its name without dashes. */
+export function toolOptions(): Readonly<Record<string, { readonly flags: string; readonly about: string }>> {
+  const options = declared().flatMap(({ tool, of }) =>
+    Object.entries({ ...tool.required, ...tool.optional }).map(([name, { value, about }]) => {
+      const probes = of.map(({ probe }) => probe).join(", ");
+      return [name, { flags: `--${name} ${value}`, about: `for ${probes}: ${about}` }] as const;
+    }),
+  );
+  return Object.fromEntries(options);
+}
+
+/** Whether one of the probes reads the training split. */
+export function readTraining(names: readonly ProbeName[]): boolean {
+  return names.some((name) => (probes[name] as Probe).readsTraining);
+}
+
+/**
+ * Checks and reads what is given, by option, to the probes of the names; what comes back opens it. Throws UserError for
+ * options that belong together, and for those of a probe that is left out.
+ */
+export function prepareTools(
+  names: readonly ProbeName[],
+  given: Readonly<Record<string, string | undefined>>,
+): (services: ToolServices) => Promise<OpenedProbeTools> {
+  const wanted = declared().filter(({ tool, of }) => isGiven(tool, given, of, names));
+  const prepared = wanted.map(({ tool, of }) => ({
+    of,
+    open: tool.prepare(given as Readonly<Record<string, string>>),
+  }));
+  return async (services) => {
+    const opened: Partial<Record<ProbeName, Record<string, unknown>>> = {};
+    for (const { of, open } of prepared) {
+      const value = await open(services);
+      for (const { probe, as } of of) opened[probe] = { ...opened[probe], [as]: value };
+    }
+    return opened;
+  };
+}
+
+/** Every tool once, however many probes have it. */
+function declared(): readonly DeclaredTool[] {
+  const found = new Map<ProbeTool, DeclaredTool["of"]>();
+  for (const [name, { tools = {} }] of Object.entries<Probe>(probes)) {
+    for (const [as, tool] of Object.entries(tools)) {
+      found.set(tool, [...(found.get(tool) ?? []), { probe: name as ProbeName, as }]);
+    }
+  }
+  return [...found].map(([tool, of]) => ({ tool, of }));
+}
+
+function isGiven(
+  { what, required, optional }: ProbeTool,
+  given: Readonly<Record<string, string | undefined>>,
+  of: DeclaredTool["of"],
+  names: readonly ProbeName[],
+): boolean {
+  const spelled = Object.keys(required).map((name) => `--${name}`);
+  const isThere = (name: string) => given[name] !== undefined;
+  const count = Object.keys(required).filter(isThere).length;
+  if (count > 0 && count < spelled.length) {
+    throw new UserError(`${spelled.join(" and ")} belong together: give all or none`);
+  }
+  const more = Object.keys(optional).find(isThere);
+  if (more !== undefined && count === 0) {
+    throw new UserError(`--${more} is for ${what}: give ${spelled.join(" and ")} too`);
+  }
+  if (count > 0 && !of.some(({ probe }) => names.includes(probe))) {
+    const probe = of.map(({ probe }) => probe).join(", ");
+    throw new UserError(`${spelled[0]} is for the probe ${probe}, which --probe leaves out`);
+  }
+  return count > 0;
+}

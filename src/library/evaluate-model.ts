@@ -1,0 +1,31 @@
+/** Measuring a model from a program. */
+import { type DataSpec, loadDataset } from "../data/index.ts";
+import { type Evaluation, evaluatePolicy, type ProtocolName } from "../evaluate/index.ts";
+import { type OpenCheckpointOptions, openCheckpoint, questionsAskedBy } from "../session/checkpoint.ts";
+
+export interface EvaluateOptions extends OpenCheckpointOptions {
+  /** "viva" by default. */
+  readonly protocol?: ProtocolName;
+  /** Tokens of an answer; by default the run's, else 64. */
+  readonly maxCompletionLength?: number;
+  /** Training data that the baselines count; absent: no baselines. */
+  readonly train?: DataSpec;
+}
+
+/** Asks a model, a run or a checkpoint the questions of a data set, greedily, and scores its answers. */
+export async function evaluate(model: string, data: DataSpec, o: EvaluateOptions = {}): Promise<Evaluation> {
+  const examples = await loadDataset({ ...data, split: data.split ?? "test" });
+  const train = o.train === undefined ? null : await loadDataset(o.train);
+  const { engine, processor, prompt, folder } = await openCheckpoint(model, o);
+  try {
+    const maxCompletionLength = o.maxCompletionLength ?? questionsAskedBy(model).length ?? 64;
+    const { protocol, signal } = o;
+    return await evaluatePolicy(engine.policy, examples, {
+      ...{ processor, prompt, maxCompletionLength, checkpoint: folder, train },
+      ...(protocol === undefined ? {} : { protocol }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } finally {
+    await engine.close();
+  }
+}

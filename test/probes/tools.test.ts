@@ -1,0 +1,56 @@
+/** The options of the probes' tools, as the command line takes them. */
+import { expect, it } from "vitest";
+import { UserError } from "../../src/core/errors.ts";
+import { prepareTools, readTraining, type ToolServices, toolOptions } from "../../src/evaluate/index.ts";
+import type { Reward } from "../../src/rewards/index.ts";
+
+const judge = { "judge-url": "http://x/v1", "judge-model": "m" };
+const reward: Reward = { name: "semantic", score: () => [] };
+
+it("names every option once, with the probe that it is for", () => {
+  const options = toolOptions();
+  const names = [
+    "encoder",
+    "untuned",
+    "judge-url",
+    "judge-model",
+    "judge-key-env",
+    "judge-max-tokens-field",
+    "calibration",
+  ];
+  expect(Object.keys(options)).toEqual(names);
+  expect(options["untuned"]).toEqual({
+    flags: "--untuned <checkpoint>",
+    about: "for semantic: the model before tuning",
+  });
+});
+
+it("opens what is given, and hands each probe its own", async () => {
+  const asked: unknown[] = [];
+  const services: ToolServices = {
+    openReward: async (name, options) => {
+      asked.push([name, options]);
+      return reward;
+    },
+    openScorer: () => Promise.reject(new Error("not asked for")),
+  };
+  const tools = await prepareTools(["semantic", "judge"], { ...judge, encoder: "e" })(services);
+  expect(tools).toEqual({ semantic: { embedding: reward }, judge: { judge: { reward, calibration: null } } });
+  expect(asked).toEqual([
+    ["semantic", { scorer: "embedding", encoder: "e", reference: "rationale" }],
+    ["semantic", { scorer: "judge", base_url: "http://x/v1", model: "m" }],
+  ]);
+  expect(await prepareTools(["form"], {})(services)).toEqual({});
+});
+
+it.each([
+  [{ "judge-url": "http://x/v1" }, "--judge-url and --judge-model belong together: give all or none"],
+  [{ "judge-key-env": "KEY" }, "--judge-key-env is for a judge: give --judge-url and --judge-model too"],
+  [{ encoder: "e" }, "--encoder is for the probe semantic, which --probe leaves out"],
+])("refuses %j", (given, message) => {
+  expect(() => prepareTools(["judge"], given)).toThrow(new UserError(message));
+});
+
+it("only a probe that says so reads the training split", () => {
+  expect([readTraining(["question_only", "form"]), readTraining(["form"])]).toEqual([true, false]);
+});
