@@ -24,6 +24,16 @@ export function decimalNumber(min: number, max = Number.MAX_VALUE): (text: strin
   };
 }
 
+/** Parser of two whole numbers within bounds, the lower first: "0,4095". */
+export function numberRange(min: number, max: number): (text: string) => readonly [number, number] {
+  return (text) => {
+    const parts = text.split(",");
+    const [low, high] = parts.map((part) => (/^\d+$/.test(part.trim()) ? Number(part) : Number.NaN));
+    if (parts.length === 2 && low! >= min && low! < high! && high! <= max) return [low!, high!];
+    throw new InvalidArgumentError(`Expected two whole numbers from ${min} to ${max}, the lower first, as 0,4095.`);
+  };
+}
+
 /** Parser of a size in bytes: "500MB", "5GB", "4GiB", as the Hub's tools spell them. */
 export function byteSize(text: string): number {
   const [, digits, prefix, binary] = /^(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b$/i.exec(text.trim()) ?? [];

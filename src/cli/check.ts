@@ -2,10 +2,11 @@
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
 import { alignColumns } from "../core/text-table.ts";
+import { describeOverlap } from "../data/index.ts";
 import { checkRecipe } from "../pipeline/check-recipe.ts";
 import type { RecipeCheck } from "../pipeline/check-schema.ts";
 import { loadRecipe } from "../recipes/load.ts";
-import { describeDropped } from "../session/preflight.ts";
+import { describeDoubts } from "../session/preflight.ts";
 import { collect, type Interruption, wholeNumber } from "./arguments.ts";
 import { formatSamples } from "./check-samples.ts";
 import { downloadReporter } from "./options.ts";
@@ -44,13 +45,25 @@ export function formatCheck(found: RecipeCheck): string {
     ["recipe", recipe],
     ["model", describeModel(model)],
     ...data.flatMap(describeData),
+    ...(found.overlap === null ? [] : [describeShared(found.overlap)]),
     ...found.stages.map(describeStage),
     ["steps", String(found.steps)],
-    ...describeMemory(memory),
-    ["verdict", found.can_run ? "this recipe can run here" : "this recipe does not fit into the memory here"],
+    ...(memory === null ? [] : describeMemory(memory)),
+    ["verdict", verdict(found)],
   ];
   const table = alignColumns(rows).join("\n");
   return found.samples === null ? table : `${table}\n\n${formatSamples(found.samples)}`;
+}
+
+function verdict({ can_run, overlap }: RecipeCheck): string {
+  if (can_run) return "this recipe can run here";
+  return overlap?.allowed === false
+    ? "this recipe does not run: give each subject to one split, or set data.allow_overlap: true"
+    : "this recipe does not fit into the memory here";
+}
+
+function describeShared(overlap: NonNullable<RecipeCheck["overlap"]>): readonly [string, string] {
+  return ["overlap", `data.eval shares with the training data ${describeOverlap(overlap)}`];
 }
 
 function describeModel({ path, revision, init, lora_rank, quantize_frozen, stop_token_ids }: RecipeCheck["model"]) {
@@ -73,7 +86,7 @@ function describeData(found: RecipeCheck["data"][number]): (readonly [string, st
       "",
       `a prompt has ${mean} tokens on average, at most ${most} (images ${image}); the longest is "${longest.example_id}", ${longest.tokens} tokens with its completion`,
     ],
-    ...describeDropped(found.dropped).map((line) => ["", line] as const),
+    ...describeDoubts(found).map((line) => ["", line] as const),
   ];
 }
 

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
 import { alignColumns } from "../core/text-table.ts";
 import {
+  dataNotices,
   datasetSummary,
   datasets,
   describeSamples,
@@ -14,6 +15,7 @@ import {
   leaksBetween,
   loadSplits,
 } from "../data/index.ts";
+import { describeNotice } from "../session/preflight.ts";
 import { locateDataset } from "../session/sources.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
 import { downloadReporter } from "./options.ts";
@@ -102,10 +104,24 @@ async function show(name: string, options: ShowOptions, signal: AbortSignal): Pr
   const leaks = options.leaks && splits.size > 1 ? leaksBetween(splits, await imagePrints(all)) : [];
   if (options.json) {
     const by_split = Object.fromEntries([...splits].map(([split, examples]) => [split, datasetSummary(examples)]));
-    console.log(JSON.stringify({ name, description, licence, obtain, ...datasetSummary(all), by_split, leaks }));
+    console.log(
+      JSON.stringify({
+        name,
+        description,
+        licence,
+        obtain,
+        ...datasetSummary(all),
+        by_split,
+        leaks,
+        notices: await dataNotices(all),
+      }),
+    );
     return;
   }
   for (const [split, examples] of splits) console.log(`\n${split}\n${formatDatasetSummary(datasetSummary(examples))}`);
   if (leaks.length > 0) console.log(`\n${formatLeaks(leaks)}`);
   console.log(`\n${describeSamples(all)}`);
+  for (const [split, examples] of splits) {
+    for (const notice of await dataNotices(examples)) console.log(`warning: ${split}: ${describeNotice(notice)}`);
+  }
 }

@@ -15,7 +15,8 @@ import {
   readPredictions,
   withBaselineImages,
 } from "../evaluate/index.ts";
-import { type PromptName, questionsAskedBy, untunedModel } from "../session/checkpoint.ts";
+import { type PromptName, promptStyle, questionsAskedBy, untunedModel } from "../session/checkpoint.ts";
+import { requireNoTags } from "../session/checks.ts";
 import {
   type EvaluationSource,
   type MaxTokensField,
@@ -71,7 +72,8 @@ export async function answered(
 ): Promise<Answered> {
   const { predictions, prompt = "plain" } = o;
   if (predictions !== undefined) {
-    const style = prompt === "base" ? "think_answer" : prompt;
+    const { style } = promptStyle(prompt);
+    requireNoTags(examples, style);
     const questions = { n: examples.length, sha256: hashQuestions(examples) };
     const conditions = { questions, prompt: null, decoding: null, images: null };
     return { answers: readPredictions(predictions, examples, style), subject: predictions, conditions, done() {} };
@@ -102,6 +104,7 @@ async function ask(
   const reporter = downloadReporter();
   try {
     const { source, subject, prompt } = opened;
+    requireNoTags(examples, prompt.style);
     const questions = { n: examples.length, sha256: hashQuestions(examples) };
     const images = { sha256: await hashImages(examples), ...opened.images, tokens: null };
     const conditions = { questions, prompt, decoding: source.decoding, images };

@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import { UserError } from "../core/errors.ts";
 import { percent } from "../core/percent.ts";
+import { overlapOf } from "../data/index.ts";
 import {
   breakdown,
   type EvalItem,
@@ -13,12 +14,13 @@ import {
   type ProtocolName,
   sampleRecords,
 } from "../evaluate/index.ts";
+import { trainedOn } from "../session/checkpoint.ts";
 import { maxTokensFields } from "../session/evaluation-sources.ts";
 import { openVocabulary } from "../session/reward-services.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { answered, baselinesBeside, type EvalOptions } from "./eval-answers.ts";
 import { deviceOption, outOption, outputOption, promptOption, writeJson, writeJsonLines } from "./options.ts";
-import { addQuestionOptions, describeQuestions, loadQuestions, protocolOption } from "./questions.ts";
+import { addQuestionOptions, describeQuestions, judgeOverlap, loadQuestions, protocolOption } from "./questions.ts";
 
 export function evalCommand(interruption: Interruption): Command {
   const command = new Command("eval")
@@ -79,9 +81,13 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
   const names = [...new Set(o.protocol ?? ["viva"])].map((name) => findProtocol(name).name as ProtocolName);
   checkOptions(checkpoint, o);
   const { examples, train } = await loadQuestions(o, signal);
+  const own = checkpoint === undefined ? null : await trainedOn(checkpoint);
+  const isJudged = train !== null && overlapOf(train, examples) !== null;
+  if (own !== null && !isJudged) judgeOverlap(o, own, examples);
+  const seen = [...(train ?? []), ...(own ?? [])];
   const { answers, subject, conditions, done } = await answered(checkpoint, examples, o, signal);
   const beside = await baselinesBeside(checkpoint, examples, train, o, signal);
-  const scoring = { checkpoint: subject, train, beside: beside.answers, conditions };
+  const scoring = { checkpoint: subject, train, seen, beside: beside.answers, conditions };
   const hasFacts = examples.some(({ facts }) => facts !== undefined);
   const vocabulary = hasFacts ? { vocabulary: openVocabulary(null) } : {};
   const evaluations = names.map((protocol) =>

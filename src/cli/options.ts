@@ -7,6 +7,7 @@ import { UserError } from "../core/errors.ts";
 import { replaceFile } from "../runs/durable.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import type { PromptName } from "../session/checkpoint.ts";
+import { numberRange } from "./arguments.ts";
 
 /** What `openCheckpoint` takes. */
 export function checkpointArgument(): Argument {
@@ -36,6 +37,14 @@ export function deviceOption(): Option {
   return new Option("--device <name>", "where the model is computed (viva doctor shows which devices work)")
     .choices(devices)
     .default("cpu");
+}
+
+/** --image-range: which values of 16-bit images become black and white. */
+export function imageRangeOption(otherwise = "0,65535"): Option {
+  return new Option(
+    "--image-range <low,high>",
+    `of 16-bit images: the values that become black and white (default: ${otherwise})`,
+  ).argParser(numberRange(0, 65_535));
 }
 
 /** --out: a file whose folder exists, which is seen before the work is done. */

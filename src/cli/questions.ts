@@ -1,12 +1,17 @@
 /** The options that say which questions are asked, for all commands that ask a data set, and loading those questions. */
 import { type Command, Option } from "commander";
 import { UserError } from "../core/errors.ts";
-import { loadDataset } from "../data/index.ts";
+import type { Example } from "../core/records.ts";
+import { dataNotices, findDataset, loadDataset, overlapOf } from "../data/index.ts";
 import { protocols } from "../evaluate/index.ts";
+import { type PromptName, promptStyle } from "../session/checkpoint.ts";
+import { requireNoTags } from "../session/checks.ts";
 import { evaluationSubset } from "../session/examples.ts";
+import { describeNotice } from "../session/preflight.ts";
+import { overlapWarning, refuseOverlap } from "../session/shared-subjects.ts";
 import { locateDataset } from "../session/sources.ts";
 import { wholeNumber } from "./arguments.ts";
-import { downloadReporter } from "./options.ts";
+import { downloadReporter, imageRangeOption } from "./options.ts";
 
 export interface QuestionOptions {
   readonly data: string;
@@ -14,7 +19,10 @@ export interface QuestionOptions {
   readonly split: string;
   readonly limit?: number;
   readonly seed: number;
+  readonly prompt?: PromptName;
   readonly imageDisjoint?: boolean;
+  readonly allowOverlap?: boolean;
+  readonly imageRange?: readonly [number, number];
 }
 
 /** Adds --data, --path, --split, --limit, --seed and --image-disjoint to a command. */
@@ -25,7 +33,9 @@ export function addQuestionOptions(command: Command): Command {
     .option("--split <name>", "split to evaluate on", "test")
     .option("--limit <n>", "a random subset of this many questions", wholeNumber(1))
     .option("--seed <n>", "chooses the subset; of sampled answers; of generated data", wholeNumber(0), 42)
-    .option("--image-disjoint", "split anew so that no image is in two splits");
+    .option("--image-disjoint", "split anew so that no image is in two splits")
+    .option("--allow-overlap", "of your own data: let the questions share subjects or images with the training data")
+    .addOption(imageRangeOption());
 }
 
 /** --protocol, without a parser: a command takes one or collects several. */
@@ -41,16 +51,28 @@ export async function loadQuestions(o: QuestionOptions, signal: AbortSignal, wit
     name: o.data,
     seed: o.seed,
     imageDisjoint: o.imageDisjoint ?? false,
+    ...(o.imageRange === undefined ? {} : { imageRange: o.imageRange }),
     ...(o.path === undefined ? {} : { path: (await locateDataset(o.path, where)).folder }),
   };
   const examples = evaluationSubset(await loadDataset({ ...source, split: o.split }), o.limit ?? null, o.seed);
+  for (const notice of await dataNotices(examples)) console.error(`warning: ${describeNotice(notice)}`);
+  if (o.prompt !== undefined) requireNoTags(examples, promptStyle(o.prompt).style);
   if (!withTrain) return { examples, train: null };
   const train = await loadDataset({ ...source, split: "train" }).catch((error: unknown) => {
     if (!(error instanceof UserError)) throw error;
     console.error(`no baselines, the training split cannot be read: ${error.message}`);
     return null;
   });
+  if (train !== null) judgeOverlap(o, train, examples);
   return { examples, train };
+}
+
+/** Stops where questions of one's own data are about subjects that were trained on; who asks the training split knows. */
+export function judgeOverlap(o: QuestionOptions, seen: readonly Example[], examples: readonly Example[]): void {
+  const overlap = o.split === "train" ? null : overlapOf(seen, examples);
+  if (overlap === null) return;
+  if (findDataset(o.data).isOwn && !o.allowOverlap) refuseOverlap(overlap, "the data asked", "--allow-overlap");
+  console.error(`warning: ${overlapWarning(overlap)}`);
 }
 
 /** What a results file says of the questions. */

@@ -5,7 +5,9 @@ import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { Device } from "../core/device.ts";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
-import type { Message } from "../core/records.ts";
+import type { Processor } from "../core/processor.ts";
+import type { Message, MessageContent } from "../core/records.ts";
+import { darkImageNotice } from "../data/index.ts";
 import { startServer } from "../server/server.ts";
 import {
   encodeOptions,
@@ -18,7 +20,7 @@ import {
 } from "../session/checkpoint.ts";
 import { hashModel } from "../session/content-hashes.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
-import { checkpointArgument, deviceOption, downloadReporter, promptNames } from "./options.ts";
+import { checkpointArgument, deviceOption, downloadReporter, imageRangeOption, promptNames } from "./options.ts";
 
 interface ServeCommandOptions {
   readonly host: string;
@@ -29,6 +31,7 @@ interface ServeCommandOptions {
   readonly promptStyle?: PromptName | true;
   readonly step?: number;
   readonly device: Device;
+  readonly imageRange?: readonly [number, number];
   readonly threads: number;
   readonly rows: number;
   readonly cacheGb: number;
@@ -58,6 +61,7 @@ export function serveCommand(interruption: Interruption, version: string): Comma
     )
     .option("--step <n>", "a run's checkpoint of this step (default: the newest)", wholeNumber(0))
     .addOption(deviceOption())
+    .addOption(imageRangeOption("the run's, else 0,65535"))
     .option("--threads <n>", "threads of the engine; 0 lets it choose", wholeNumber(0), 0)
     .option("--rows <n>", "completions decoded at the same time", wholeNumber(1), 32)
     .option(
@@ -130,7 +134,7 @@ async function serveOpened(
         ...(style === null ? [] : [JSON.stringify(style)]),
       ]),
       contextLength: engine.contextLength,
-      processor,
+      processor: windowed(processor, o.imageRange ?? opened.recipe?.data.train.image_range ?? null),
       engine: { decode },
       ...(style === null ? {} : { prompt: servedPrompt(style) }),
     },
@@ -161,6 +165,28 @@ function servedPrompt(style: PromptStyle) {
   return {
     arrange: (messages: readonly Message[]) => messagesInStyle(messages, style),
     encoding: encodeOptions(style),
+  };
+}
+
+/** Gives 16-bit images their range; without one, the first that would come out dark is told on stderr. */
+function windowed(processor: Processor, range: readonly [number, number] | null): Processor {
+  let told = false;
+  const inRange = async (part: MessageContent): Promise<MessageContent> => {
+    if (part.type === "text") return part;
+    if (range !== null) return { ...part, image: { ...part.image, range } };
+    const notice = told ? null : await darkImageNotice(part.image);
+    if (notice !== null) console.error(`warning: ${notice.replace("set image_range:", "set --image-range")}`);
+    told ||= notice !== null;
+    return part;
+  };
+  return {
+    ...processor,
+    encode: async (messages, options) => {
+      const given = messages.map(async (message) => {
+        return { ...message, content: await Promise.all(message.content.map(inRange)) };
+      });
+      return processor.encode(await Promise.all(given), options);
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { messageOf, UserError } from "../core/errors.ts";
 import { runRecipe } from "../pipeline/run-recipe.ts";
 import type { TrainResult } from "../pipeline/train-recipe.ts";
+import { type Extension, extensionOf } from "../recipes/extension.ts";
 import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import { defaultRunFolder, isRun, runPaths } from "../runs/run-folder.ts";
@@ -16,6 +17,7 @@ interface TrainOptions {
   readonly set: readonly string[];
   readonly run?: string;
   readonly resume?: boolean;
+  readonly allowChangedData?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly report?: boolean;
@@ -28,6 +30,10 @@ export function trainCommand(interruption: Interruption): Command {
     .option("--set <key=value>", "override a key of the recipe, e.g. stages.0.steps=10 (repeatable)", collect, [])
     .option("--run <folder>", "run folder (default: runs/<name>-<time>)")
     .option("--resume", "go on with the run in --run from its newest whole checkpoint")
+    .option(
+      "--allow-changed-data",
+      "with --resume: go on although data changed since, a mended image say; it is recorded",
+    )
     .option("--no-report", "write no report.html at the end")
     .option("--json", "progress as JSON lines")
     .option("--quiet", "warnings and errors only")
@@ -44,6 +50,9 @@ export function trainCommand(interruption: Interruption): Command {
     });
 }
 
+/** The recipe of a new run, or of one that goes on, with what it is to have more of. */
+type AskedRecipe = LoadedRecipe & { readonly extension: Extension | null };
+
 /** Trains in a new run folder or resumes one, and writes its report; returns where it is. */
 export async function train(
   recipeFile: string | undefined,
@@ -54,7 +63,10 @@ export async function train(
   const resume = options.resume ?? false;
   const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
   const folder = resolve(options.run ?? defaultRunFolder(loaded.recipe.name));
-  const result = await runRecipe(loaded, folder, { reporter, resume, signal });
+  const { allowChangedData = false } = options;
+  if (allowChangedData && !resume) throw new UserError("--allow-changed-data needs --resume");
+  const { extension } = loaded;
+  const result = await runRecipe(loaded, folder, { reporter, resume, extension, allowChangedData, signal });
   if (options.report !== false) await reportOn(folder, reporter);
   return { ...result, folder };
 }
@@ -69,25 +81,21 @@ async function reportOn(folder: string, reporter: Reporter): Promise<void> {
   }
 }
 
-function loadNew(recipeFile: string | undefined, { run, set }: TrainOptions): LoadedRecipe {
+function loadNew(recipeFile: string | undefined, { run, set }: TrainOptions): AskedRecipe {
   if (recipeFile === undefined) throw new UserError("train: name a recipe, or a run with --run and --resume");
   if (run !== undefined && isRun(run)) {
     throw new UserError(`${run} holds a run already: go on with --resume, or choose another --run`);
   }
-  return loadRecipe(recipeFile, set);
+  return { ...loadRecipe(recipeFile, set), extension: null };
 }
 
-/** The recipe of the run; a recipe named beside it must be the same, for a run has one recipe. */
-function loadRun(recipeFile: string | undefined, { run, set }: TrainOptions): LoadedRecipe {
+/** The recipe of the run; a recipe named beside it, or --set, may only add steps to its last stage. */
+function loadRun(recipeFile: string | undefined, { run, set }: TrainOptions): AskedRecipe {
   if (run === undefined) throw new UserError("train --resume: name the run with --run");
   if (!existsSync(run) || !isRun(run)) throw new UserError(`${run}: there is no run to resume`);
   const own = loadRecipe(runPaths(run).recipe);
-  if (recipeFile === undefined && set.length > 0) {
-    throw new UserError("train --resume: a run keeps its recipe, --set cannot change it; start a new run");
-  }
-  const isOther = (file: string) => resolvedYaml(pinnedLike(loadRecipe(file, set).recipe, own.recipe)) !== own.yaml;
-  if (recipeFile !== undefined && isOther(recipeFile)) {
-    throw new UserError(`${recipeFile} differs from the recipe of ${run}; leave it out to resume, or start a new run`);
-  }
-  return own;
+  if (recipeFile === undefined && set.length === 0) return { ...own, extension: null };
+  const asked = pinnedLike(loadRecipe(recipeFile ?? runPaths(run).recipe, set).recipe, own.recipe);
+  const extension = extensionOf(own.recipe, asked);
+  return extension === null ? { ...own, extension } : { recipe: asked, yaml: resolvedYaml(asked), extension };
 }

@@ -22,6 +22,8 @@ export interface ImageRef {
   readonly path: string;
   readonly pixels?: RawImage;
   readonly bytes?: Uint8Array;
+  /** The values of a 16-bit image that become 0 and 255; without it, its full range. */
+  readonly range?: readonly [low: number, high: number];
 }
 
 export type AnswerType = "closed" | "open" | "choice";

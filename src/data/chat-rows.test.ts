@@ -93,6 +93,16 @@ describe("a row of one's own data with a chat", () => {
       /2 parts .* without a path, and 1 image stands/,
     ],
     [
+      "image beside images",
+      { image: "b.png", images: ["a.png"], messages: [user({ type: "image" }, text("?")), says("a")] },
+      /has both "image" and "images": keep one/,
+    ],
+    [
+      "a field named nearly like one of a row",
+      { images: ["a.png"], options: ["a", "b"], messages: [user({ type: "image" }, text("?")), says("a")] },
+      /the field "options" is not read: did you mean "choices"/,
+    ],
+    [
       "content of another type",
       { messages: [{ role: "user", content: 3 }] },
       /field "messages\.0\.content": expected a text, or a list of parts/,

@@ -29,6 +29,7 @@ export function rowOfChat(value: unknown, where: string): unknown {
   const fail = (problem: string): never => {
     throw new UserError(`${where}: ${problem}`);
   };
+  if (row.image != null && row.images != null) fail('has both "image" and "images": keep one');
   if (given["question"] != null) fail(`has both question and ${key}`);
   try {
     const images = row.images ?? (row.image == null ? [] : [row.image]);

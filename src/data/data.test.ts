@@ -57,7 +57,7 @@ describe("loadDataset", () => {
 
   it("finds missing images, and leaves their questions out where asked", async () => {
     await write("a.png", "");
-    const path = await write("images.jsonl", row, { ...row, images: ["a.png", "gone.png"] });
+    const path = await write("images.jsonl", row, { ...row, image: undefined, images: ["a.png", "gone.png"] });
     expect(await failure(loadDataset({ name: "jsonl", path }))).toMatch(
       /1 bad image: .*gone.png of "images.jsonl:2" \(no such file\)/,
     );

@@ -23,14 +23,17 @@ export interface Dataset {
   readonly name: string;
   readonly description: string;
   readonly licence: string;
-  /** The user's own data: a name and a licence of its own are the user's to give. */
-  readonly isOwn?: true;
   /** Its name on the Hugging Face Hub, where it is there. */
   readonly hubName?: string;
   /** What is on the Hub under this name holds what `load` reads. */
   readonly downloadable?: true;
   /** How a user gets the data. */
   readonly obtain: string;
+  /**
+   * The user's own: its name and licence are the user's to give, and its splits are the user's doing, so what they share is
+   * a mistake and not a known flaw.
+   */
+  readonly isOwn?: true;
   /** Made when asked for: needs no path. */
   readonly generated?: true;
   /** Its own options, each with a default: keys of a recipe's data set beside those that all sets have. */

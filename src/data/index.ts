@@ -21,9 +21,12 @@ import { vqaRad } from "./vqa-rad.ts";
 
 export type { Dataset, LoadOptions } from "./dataset.ts";
 export { disjointSplit } from "./disjoint.ts";
+export { requireKnownFields } from "./field-names.ts";
 export { imageVectors } from "./image-vectors.ts";
 export { type BadImage, checkImages } from "./images.ts";
 export { formatLeaks, imagePrints, type Leaks, leaksBetween, loadSplits } from "./leaks.ts";
+export { type DataNotice, darkImageNotice, dataNotices } from "./notices.ts";
+export { describeOverlap, isSeen, type Overlap, overlapOf } from "./overlap.ts";
 export { type DatasetSummary, datasetSummary, describeSamples, formatDatasetSummary } from "./summary.ts";
 
 export const datasets = {
@@ -49,6 +52,8 @@ export interface DataSpec extends LoadOptions {
   readonly onBadImage?: "error" | "skip";
   /** Splits anew so that no image is in two splits; see `disjointSplit`. */
   readonly imageDisjoint?: boolean;
+  /** The values of 16-bit images that become 0 and 255; without it, their full range. */
+  readonly imageRange?: readonly [low: number, high: number];
 }
 
 /** The examples of a split; throws UserError for an unknown name, path or split, a wrong row, a missing image. */
@@ -59,13 +64,19 @@ export async function loadDataset(spec: DataSpec): Promise<readonly Example[]> {
   }
   const dataset = findDataset(spec.name);
   readOwn(spec.name, dataset.options ?? {}, spec.own);
-  const examples = spec.imageDisjoint ? await disjointSplit(dataset, spec) : await dataset.load(spec);
+  const loaded = spec.imageDisjoint ? await disjointSplit(dataset, spec) : await dataset.load(spec);
+  const examples = withRange(loaded, spec.imageRange);
   const bad = await checkImages(examples);
   if (bad.length === 0) return examples;
   const badIds = new Set(bad.map(({ exampleId }) => exampleId));
   const good = examples.filter(({ id }) => !badIds.has(id));
   if (spec.onBadImage === "skip" && good.length > 0) return good;
   throw new UserError(`dataset "${spec.name}": ${describeBadImages(bad)}`);
+}
+
+function withRange(examples: readonly Example[], range: DataSpec["imageRange"]): readonly Example[] {
+  if (range === undefined) return examples;
+  return examples.map((example) => ({ ...example, images: example.images.map((image) => ({ ...image, range })) }));
 }
 
 /** The dataset of that name; a UserError names the nearest. */

@@ -7,6 +7,7 @@ import type { AnswerType, Example } from "../core/records.ts";
 import { type JsonLine, readJsonLines } from "../io/json-lines.ts";
 import { rowOfChat } from "./chat-rows.ts";
 import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
+import { requireKnownFields } from "./field-names.ts";
 import { cellText, choiceOf, readAnswerType, readRow, requireUniqueIds, writtenOption } from "./rows.ts";
 
 const cell = z.union([z.string(), z.number(), z.boolean()]);
@@ -40,13 +41,36 @@ export const jsonl: Dataset = {
   async load(options) {
     const path = await requirePath(this, options.path);
     if (!(await stat(path)).isDirectory()) return subset(selectSplit(readFileRows(path), path, options), options);
-    const names = (await readdir(path)).filter((name) => name.endsWith(".jsonl"));
+    const names = (await readdir(path)).filter((name) => name.endsWith(".jsonl")).sort();
+    requireOneFile(path, names);
     const files = Object.fromEntries(names.map((name) => [splitName(name.slice(0, -".jsonl".length)), name]));
     const split = splitName(options.split);
-    const examples = readFileRows(join(path, await splitFile(this, path, split, files)));
+    const file = join(path, await splitFile(this, path, split, files));
+    const examples = readFileRows(file);
+    requireOwnSplit(examples, file, split);
     return subset(withSplit(examples, split), options);
   },
 };
+
+/** Two names of one split ("val", "validation") leave open which of the files is meant. */
+function requireOneFile(folder: string, names: readonly string[]): void {
+  const splits = names.map((name) => splitName(name.slice(0, -".jsonl".length)));
+  const second = splits.findIndex((split, i) => splits.indexOf(split) < i);
+  if (second < 0) return;
+  const [split, first] = [splits[second]!, names[splits.indexOf(splits[second]!)]!];
+  throw new UserError(
+    `dataset "jsonl": ${first} and ${names[second]} in ${folder} are both the split "${split}": keep or merge into one`,
+  );
+}
+
+/** A row may name its split beside the file, but no other one. */
+function requireOwnSplit(examples: readonly Example[], file: string, split: string): void {
+  const other = examples.find(({ meta }) => meta.split !== undefined && splitName(meta.split) !== split);
+  if (other === undefined) return;
+  throw new UserError(
+    `${file}: "${other.id}" says split "${other.meta.split}", and the file is the split "${split}": mend one of the two`,
+  );
+}
 
 /** The rows of a single file that belong to the split: by the field "split", else the whole file as "all". */
 function selectSplit(examples: readonly Example[], file: string, { split }: { split?: string }): readonly Example[] {
@@ -71,9 +95,10 @@ function readFileRows(file: string): readonly Example[] {
 }
 
 function toExample({ value, where, line }: JsonLine, file: string): Example {
-  const row = readRow(rowSchema, rowOfChat(value, where), where);
-  const images = row.images ?? (row.image === undefined ? [] : [row.image]);
-  if (images.length === 0) throw new UserError(`${where}: needs "image" or "images"`);
+  const given = rowOfChat(withoutNulls(value), where);
+  requireKnownFields(given, Object.keys(rowSchema.shape), where);
+  const row = readRow(rowSchema, given, where);
+  const images = imagesOf(row, where);
   const choices = optionsOf(row.choices ?? [], where);
   const written = cellText(row.answer, "answer", where);
   const answerType = answerTypeOf(row, written, choices, where);
@@ -88,6 +113,21 @@ function toExample({ value, where, line }: JsonLine, file: string): Example {
     ...(row.rationale === undefined ? {} : { rationale: row.rationale }),
     meta: metaOf(row),
   };
+}
+
+/** A field that is null is absent; "answer": null lacks its answer. */
+function withoutNulls(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
+}
+
+function imagesOf({ image, images }: Row, where: string): readonly string[] {
+  if (image !== undefined && images !== undefined)
+    throw new UserError(`${where}: has both "image" and "images": keep one`);
+  const paths = images ?? (image === undefined ? [] : [image]);
+  if (paths.length === 0) throw new UserError(`${where}: needs "image" or "images"`);
+  if (paths.some((path) => path.trim() === "")) throw new UserError(`${where}: the path of an image is empty`);
+  return paths;
 }
 
 /** As written; else choice where there are options, closed where the answer is yes or no, open otherwise. */

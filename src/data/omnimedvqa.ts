@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
-import { readJson } from "../io/files.ts";
+import { readExactJson } from "../io/files.ts";
 import { type Dataset, requirePath, splitName, subset } from "./dataset.ts";
 import { cellText, choiceOf, readRows, requireUniqueIds, writtenOption } from "./rows.ts";
 
@@ -46,7 +46,7 @@ export const omnimedvqa: Dataset = {
     }
     const examples = names.flatMap((name) => {
       const file = join(questions, name);
-      const rows = readRows(rowSchema, readJson(file, "questions"), file);
+      const rows = readRows(rowSchema, readExactJson(file, "questions"), file);
       return rows.map((row, i) => toExample(row, folder, `${file}, row ${i + 1}`));
     });
     requireUniqueIds(examples, questions);

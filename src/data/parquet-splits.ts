@@ -56,7 +56,7 @@ export function imageRef({ path }: { readonly path: string }): ImageRef {
   return { path };
 }
 
-/** The files of a split; a UserError names the splits that are there. */
+/** The files of a split, each of its "-of-N" once; a UserError names the splits that are there, or the files at fault. */
 export function requireSplit(
   name: string,
   folder: string,
@@ -64,8 +64,38 @@ export function requireSplit(
   splits: ReadonlyMap<string, readonly string[]>,
 ): readonly string[] {
   const files = splits.get(split);
-  if (files !== undefined) return files;
+  if (files !== undefined) {
+    requireAllShards(`dataset "${name}": the split "${split}" in ${folder}`, files);
+    return files;
+  }
   throw new UserError(
     `dataset "${name}": no split "${split}" in ${folder}; the splits there are ${[...splits.keys()].join(", ")}`,
+  );
+}
+
+/** A name says which part a file is and of how many: a split is all of them, from one upload. */
+function requireAllShards(what: string, files: readonly string[]): void {
+  const shards = files.map((path) => {
+    const [, part, of] = /-(\d+)-of-(\d+)/.exec(basename(path))!;
+    return { path, part: Number(part), of: Number(of) };
+  });
+  const { of } = shards[0]!;
+  const other = shards.find((shard) => shard.of !== of);
+  if (other !== undefined) {
+    const mixed = `mixes files of ${of} with files of ${other.of} (${shards[0]!.path}, ${other.path})`;
+    throw new UserError(`${what} ${mixed}: keep those of one upload`);
+  }
+  const twice = shards.find((shard, i) => shards.findIndex(({ part }) => part === shard.part) < i);
+  if (twice !== undefined) {
+    const first = shards.find(({ part }) => part === twice.part)!;
+    throw new UserError(`${what} has part ${twice.part} of ${of} twice (${first.path}, ${twice.path}): remove one`);
+  }
+  const numbers = Array.from({ length: of }, (_, i) => i);
+  const missing = numbers.filter((i) => !shards.some(({ part }) => part === i));
+  const beyond = shards.find(({ part }) => part >= of);
+  if (missing.length === 0 && beyond === undefined) return;
+  const shown = missing.slice(0, 5).join(", ") + (missing.length > 5 ? ", …" : "");
+  throw new UserError(
+    `${what} has ${files.length} of its ${of} files, numbered from 0: ${shown} missing; get them first`,
   );
 }

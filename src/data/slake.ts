@@ -2,7 +2,7 @@
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { Example } from "../core/records.ts";
-import { readJson } from "../io/files.ts";
+import { readExactJson } from "../io/files.ts";
 import { type Dataset, exists, requirePath, splitFile, splitName, subset } from "./dataset.ts";
 import { cellText, readAnswerType, readRows, requireUniqueIds } from "./rows.ts";
 
@@ -40,7 +40,7 @@ export const slake: Dataset = {
       folder,
       await splitFile(this, folder, split, (await exists(join(folder, hubFiles.validation))) ? hubFiles : files),
     );
-    const rows = readRows(rowSchema, readJson(file, "questions"), file);
+    const rows = readRows(rowSchema, readExactJson(file, "questions"), file);
     const examples = rows.flatMap((row, i) =>
       row.q_lang === "en" ? [toExample(row, folder, split, `${file}, row ${i + 1}`)] : [],
     );

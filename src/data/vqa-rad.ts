@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import type { Example } from "../core/records.ts";
-import { readJson } from "../io/files.ts";
+import { readExactJson } from "../io/files.ts";
 import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
 import { loadHubVqa } from "./hub-vqa.ts";
 import { cellText, readAnswerType, readRows, requireUniqueIds } from "./rows.ts";
@@ -35,7 +35,7 @@ export const vqaRad: Dataset = {
     const hub = await loadHubVqa(this.name, folder, split);
     if (hub !== null) return subset(hub, options);
     const file = join(folder, await splitFile(this, folder, split, files));
-    const rows = readRows(rowSchema, readJson(file, "questions"), file);
+    const rows = readRows(rowSchema, readExactJson(file, "questions"), file);
     const examples = rows.map((row, i) => toExample(row, folder, split, `${file}, row ${i + 1}`));
     requireUniqueIds(examples, file);
     return subset(examples, options);

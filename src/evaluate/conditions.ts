@@ -74,10 +74,11 @@ export async function hashImages(examples: readonly Example[]): Promise<string> 
   const known = new Map<string, string>();
   const hash = createHash("sha256");
   for (const { images } of examples) {
-    for (const { path, pixels } of images) {
+    for (const { path, pixels, range } of images) {
       const content = known.get(path) ?? digest(createHash("sha256"), pixels?.data ?? (await readFile(path)));
       known.set(path, content);
       hash.update(content);
+      if (range !== undefined) hash.update(range.join(" "));
     }
     hash.update("\n");
   }

@@ -3,17 +3,19 @@ import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
 import type { PromptStyle } from "../answers/prompts.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
+import { isSeen, overlapOf } from "../data/index.ts";
 import type { Policy } from "../engine/engine.ts";
 import { policySource } from "./answer-source.ts";
 import type { Answers, BaselineAnswers } from "./answers.ts";
 import { baselineAnswers, trainBaselines } from "./baselines.ts";
+import { bootstrapMean } from "./bootstrap.ts";
 import { type CollectOptions, collectAnswers, countBy } from "./collect.ts";
 import { type Conditions, type Decoding, decodingOf } from "./conditions.ts";
 import { summariseFacts } from "./facts.ts";
 import type { ProtocolName } from "./protocols/index.ts";
 import { summariseSampled } from "./sampled.ts";
 import { type EvalItem, scoreBaselines, scoreItems } from "./score.ts";
-import { type EvalSummary, summarise } from "./summary.ts";
+import { type EvalSummary, type OverlapSummary, summarise } from "./summary.ts";
 
 /** What is known of answers, whoever gave them. */
 export interface ScoringOptions {
@@ -23,6 +25,8 @@ export interface ScoringOptions {
   readonly checkpoint: string;
   /** Training examples that the baselines count; without them no baseline is given. */
   readonly train: readonly Example[] | null;
+  /** What the model was trained on, as far as it is known: `train` by default. */
+  readonly seen?: readonly Example[];
   /** Further baselines, answered already: the nearest neighbour, the untuned model. */
   readonly beside?: BaselineAnswers;
   /** Recorded in the summary, so that comparisons can check them. */
@@ -67,7 +71,7 @@ export function answerQuestions(
 
 /** Scores answers under one protocol; of several answers to a question the first is the item, all count for pass@k. */
 export function evaluateAnswers(examples: readonly Example[], answers: Answers, o: ScoringOptions): Evaluation {
-  const { protocol = "viva", train, beside = {}, conditions, vocabulary } = o;
+  const { protocol = "viva", train, seen = train ?? [], beside = {}, conditions, vocabulary } = o;
   const { predictions, style, thinkOpened } = answers;
   const items = scoreItems(examples, predictions, { protocol, style, thinkOpened, checkpoint: o.checkpoint });
   const counted = train === null ? {} : baselineAnswers(examples, trainBaselines(train));
@@ -81,6 +85,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
           items.map(({ prediction }) => prediction),
           { style, vocabulary },
         );
+  const overlap = summariseOverlap(seen, examples, items);
   const unanswered = countBy(predictions.flat().flatMap(({ error }) => error ?? []));
   return {
     items,
@@ -90,9 +95,24 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
       ...(conditions === undefined ? {} : { conditions: withImageTokens(conditions, predictions) }),
       ...(sampled === null ? {} : { sampled }),
       ...(facts === null ? {} : { facts }),
+      ...(overlap === null ? {} : { overlap }),
       ...(unanswered.size === 0 ? {} : { unanswered: Object.fromEntries(unanswered) }),
     },
   };
+}
+
+function summariseOverlap(
+  seen: readonly Example[],
+  examples: readonly Example[],
+  items: readonly EvalItem[],
+): OverlapSummary | null {
+  const overlap = overlapOf(seen, examples);
+  if (overlap === null) return null;
+  const shared = isSeen(seen);
+  const others = items.filter((_, i) => !shared(examples[i]!));
+  const subjects = others.map(({ subject_id }) => subject_id);
+  const strict = others.map((item) => item.strict);
+  return { ...overlap, unshared: others.length === 0 ? null : bootstrapMean(strict, subjects, {}) };
 }
 
 /** Image tokens are known once the questions have been encoded. */

@@ -6,6 +6,7 @@ import { UserError } from "../core/errors.ts";
 import { problemOf } from "../core/issues.ts";
 import type { Example } from "../core/records.ts";
 import { didYouMean } from "../core/suggest.ts";
+import { requireKnownFields } from "../data/index.ts";
 import { readJsonLines } from "../io/json-lines.ts";
 import type { Answers } from "./answers.ts";
 
@@ -53,6 +54,7 @@ export function readPredictions(file: string, examples: readonly Example[], styl
 function readLine(value: unknown, where: string): z.output<typeof rowSchema> | null {
   const kind = (value as { readonly kind?: unknown } | null)?.kind;
   if (kind !== undefined && kind !== "item") return null;
+  requireKnownFields(value, Object.keys(rowSchema.shape), where);
   const row = rowSchema.safeParse(value);
   if (row.success) return row.data;
   const { path, message } = problemOf(row.error.issues[0]!);

@@ -83,6 +83,16 @@ const summary = z.strictObject({
     .optional()
     .describe("reasoning against the known facts of the images"),
   unanswered: z.record(z.string(), z.int()).optional().describe("answers not to be had, by reason; counted as wrong"),
+  overlap: z
+    .strictObject({
+      subjects: z.int(),
+      questions: z.int(),
+      of: z.int().describe("questions"),
+      first: z.array(z.string()).describe("subjects"),
+      unshared: interval.nullable().describe("accuracy on questions about other subjects and images; null without any"),
+    })
+    .optional()
+    .describe("what the questions share with the training data, by subject or image"),
   sampled: z
     .strictObject({
       generations: z.int(),

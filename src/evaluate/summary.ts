@@ -1,6 +1,7 @@
 /** Sums up scored items: accuracies with intervals over subjects, beside what baselines reach on the same items. */
 
 import { meanOf } from "../core/mean.ts";
+import type { Overlap } from "../data/index.ts";
 import { type BootstrapOptions, bootstrapMean, bootstrapMeans, type Interval } from "./bootstrap.ts";
 import type { Conditions } from "./conditions.ts";
 import type { FactSummary } from "./facts.ts";
@@ -39,6 +40,12 @@ export interface SubsetSummary {
   readonly baselines: Readonly<Record<string, BaselineComparison>>;
 }
 
+/** Shared subjects and images, and the accuracy on the questions about others: the image-disjoint figure. */
+export interface OverlapSummary extends Overlap {
+  /** Null where every question is about something shared. */
+  readonly unshared: Interval | null;
+}
+
 /** The summary line of an evaluation in evals.jsonl. */
 export interface EvalSummary {
   readonly checkpoint: string;
@@ -51,6 +58,8 @@ export interface EvalSummary {
   readonly sampled?: SampledSummary;
   /** Where images have known facts and answers reasoning. */
   readonly facts?: FactSummary;
+  /** What the questions share with the training data; absent where nothing is shared, or no training data is known. */
+  readonly overlap?: OverlapSummary;
   /** How many answers were not to be had, by reason; they count as wrong. */
   readonly unanswered?: Readonly<Record<string, number>>;
 }

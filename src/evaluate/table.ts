@@ -1,6 +1,7 @@
 /** The summary of an evaluation as an aligned table for a terminal. */
 import { percent, points } from "../core/percent.ts";
 import { alignColumns } from "../core/text-table.ts";
+import { describeOverlap } from "../data/index.ts";
 import type { Interval } from "./bootstrap.ts";
 import { type EvalSummary, SUBSETS, type SubsetSummary } from "./summary.ts";
 
@@ -24,6 +25,7 @@ export function formatSummary(summary: EvalSummary): string {
     ...textMetrics(summary),
     ...sampledLines(summary),
     ...factLines(summary),
+    ...overlapLines(summary),
     legend,
   ]
     .filter((line) => line !== "")
@@ -57,6 +59,16 @@ function factLines({ facts, unanswered }: EvalSummary): string[] {
   }
   for (const [reason, n] of Object.entries(unanswered ?? {})) lines.push(`not answered: ${n} × ${reason}`);
   return lines;
+}
+
+function overlapLines({ overlap }: EvalSummary): string[] {
+  if (overlap === undefined) return [];
+  const { unshared } = overlap;
+  const rest =
+    unshared === null
+      ? "no question is about another"
+      : `accuracy on the other ${unshared.n}: ${percent(unshared.estimate)} ${bounds(unshared)}`;
+  return [`shared with the training data: ${describeOverlap(overlap)}; ${rest}`];
 }
 
 function sampledLines({ sampled }: EvalSummary): string[] {

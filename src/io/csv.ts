@@ -8,11 +8,14 @@ export interface CsvRow {
   readonly fields: Readonly<Record<string, string>>;
 }
 
-/** Throws UserError naming file and line for a row with more or fewer fields than the header, or an open quote. */
+/** Throws UserError naming file and line for a row with more or fewer fields than the header, an open quote or a column named twice. */
 export function readCsv(path: string, what: string): readonly CsvRow[] {
   const [header, ...records] = parse(readText(path, what).replace(/^\ufeff/, ""), path);
   if (header === undefined) throw new UserError(`${path}: the file is empty`);
   const names = header.fields.map((name) => name.trim());
+  const repeated = names.find((name, i) => name !== "" && names.indexOf(name) < i);
+  if (repeated !== undefined)
+    throw new UserError(`${path}:1: the header names the column "${repeated}" twice: keep one`);
   return records.map(({ line, fields }) => {
     if (fields.length !== names.length) {
       throw new UserError(`${path}:${line}: ${fields.length} fields, where the header has ${names.length}`);

@@ -1,5 +1,5 @@
 /** Files that are whole or absent, and JSON whose faults are told with their place: what every reader and writer of `io` uses. */
-
+import { isUtf8 } from "node:buffer";
 import { createHash, randomUUID } from "node:crypto";
 import {
   closeSync,
@@ -16,6 +16,7 @@ import { dirname } from "node:path";
 import { messageOf, UserError } from "../core/errors.ts";
 import { makeFolder } from "../core/make-folder.ts";
 import { asFileError, reasonOf } from "../core/system-errors.ts";
+import { repeatedKey, roundedNumber } from "./json-keys.ts";
 
 /** Replaces `path` by `data`, or leaves it as it was: a crash never shows a half-written file. Makes missing folders. */
 export function writeFileAtomic(path: string, data: string | Uint8Array): void {
@@ -48,17 +49,38 @@ export function writeBeside(path: string, fill: (write: (bytes: Uint8Array) => v
 /** What fits into one string of the engine. */
 const MAX_TEXT_BYTES = 500_000_000;
 
-/** Reads a text file a user gave; `what` names its role in the error, e.g. "model configuration". */
+/**
+ * Reads a text file a user gave; `what` names its role in the error, e.g. "model configuration". Bytes that are not UTF-8
+ * are a UserError with their line: guessed letters would change what a text says.
+ */
 export function readText(path: string, what: string): string {
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   if (size > MAX_TEXT_BYTES) {
     throw new UserError(`cannot read ${what} ${path}: it has ${size} bytes, more than ${MAX_TEXT_BYTES}`);
   }
+  let bytes: Buffer;
   try {
-    return readFileSync(path, "utf8");
+    bytes = readFileSync(path);
   } catch (error) {
     throw fileError(path, what, error);
   }
+  const fault = encodingFault(bytes);
+  if (fault === null) return bytes.toString("utf8");
+  throw new UserError(`cannot read ${what} ${path}: ${fault}: save the file as UTF-8`);
+}
+
+/** Why bytes that begin in a file's line `line` are no UTF-8; null where they are. */
+export function encodingFault(bytes: Buffer, line = 1): string | null {
+  const isWide = /^(\xff\xfe|\xfe\xff|\0[^\0]|[^\0]\0)/.test(bytes.subarray(0, 2).toString("latin1"));
+  if (isWide) return "it is UTF-16";
+  if (isUtf8(bytes)) return null;
+  let faulty = line;
+  for (let start = 0; ; faulty++) {
+    const end = bytes.indexOf(10, start);
+    if (end < 0 || !isUtf8(bytes.subarray(start, end))) break;
+    start = end + 1;
+  }
+  return `line ${faulty} is not UTF-8`;
 }
 
 /** Reads a JSON file a user gave; missing or malformed it is a UserError with path, line and column. */
@@ -74,6 +96,22 @@ export function readJson(path: string, what: string): unknown {
       cause: error,
     });
   }
+}
+
+/** As `readJson`, for questions and answers: what JSON.parse would change in silence is a UserError too. */
+export function readExactJson(path: string, what: string): unknown {
+  const value = readJson(path, what);
+  const fault = hiddenFault(readText(path, what));
+  if (fault === null) return value;
+  throw new UserError(`${what} ${path}: ${fault}`);
+}
+
+/** What JSON.parse changes in silence in a text that it accepts, as a sentence; null when it changes nothing. */
+export function hiddenFault(json: string): string | null {
+  const key = repeatedKey(json);
+  if (key !== null) return `an object holds the key ${shown(key)} twice: keep one`;
+  const number = roundedNumber(json);
+  return number === null ? null : `${number} has more digits than a number keeps: write it as a text, in quotes`;
 }
 
 /** What JSON.parse found wrong, in one line and without V8's excerpt of the text. */

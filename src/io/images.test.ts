@@ -7,6 +7,7 @@ import { messageOf, UserError } from "../core/errors.ts";
 import type { RawImage } from "../core/records.ts";
 import { sha256 } from "./files.ts";
 import { decodeImage, encodePng } from "./images.ts";
+import { ycbcrToRgb } from "./tiff-ycbcr.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "viva-images-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -56,6 +57,39 @@ describe("decodeImage converts", () => {
     expect((await sharp(png).metadata()).depth).toBe("ushort");
     const image = await decode("grey16.png", png);
     expect([...image.data].filter((_, i) => i % 3 === 0)).toEqual([...values].map((value) => value >> 8));
+  });
+
+  it("16-bit images within a range, which is part of their hash", async () => {
+    const values = Uint16Array.of(0, 1000, 2000, 3000, 5000, 65535);
+    const path = join(folder, "range.png");
+    for (const [channels, space] of [
+      [1, "grey16"],
+      [3, "rgb16"],
+    ] as const) {
+      const input = { raw: { width: 6 / channels, height: 1, channels } };
+      writeFileSync(path, await sharp(values, input).toColourspace(space).png().toBuffer());
+      const { image, sha256: hash } = await decodeImage({ path, range: [1000, 5000] });
+      const greys = channels === 1 ? [...image.data].filter((_, i) => i % 3 === 0) : [...image.data];
+      expect(greys).toEqual([0, 0, 64, 128, 255, 255]);
+      expect(hash).not.toBe((await decodeImage({ path })).sha256);
+    }
+    const eight = await encodePng({ width, height, channels: 1, data: grey });
+    writeFileSync(path, eight);
+    expect((await decodeImage({ path, range: [0, 10] })).sha256).toBe(sha256(eight));
+  });
+
+  it("a GIF's transparent pixels to the colours that they have, as Pillow does", async () => {
+    const image = await decode("transparent.gif", transparentGif());
+    expect([...image.data]).toEqual([10, 20, 30, 200, 100, 50, 10, 20, 30]);
+  });
+
+  it("YCbCr in TIFF by the tables of Pillow or libtiff", async () => {
+    const pixels = Uint8Array.of(175, 158, 2, 174, 161, 6); // Pillow 13: raw pixels, and LZW
+    const fields = { width: 2, height: 1, samples: 3, bits: 8, sampleFormat: 1, photometric: 6 };
+    const image = await decode("ycbcr.tiff", plainTiff(fields, pixels));
+    expect([...image.data]).toEqual([0, 254, 228, 2, 249, 232]);
+    ycbcrToRgb(pixels, "libtiff");
+    expect([...pixels]).toEqual([0, 255, 228, 3, 250, 232]);
   });
 
   it("alpha by dropping it, not by blending", async () => {
@@ -168,7 +202,7 @@ interface TiffFields {
   readonly bits: number;
   /** 1 unsigned, 3 float. */
   readonly sampleFormat: number;
-  /** 1 grey, 5 CMYK. */
+  /** 1 grey, 5 CMYK, 6 YCbCr. */
   readonly photometric: number;
 }
 
@@ -186,6 +220,7 @@ function plainTiff(fields: TiffFields, data: Uint8Array): Uint8Array {
     [278, height],
     [279, data.length],
     [339, fields.sampleFormat],
+    [530, 0x00010001], // of YCbCr: colour as fine as brightness
   ];
   const directory = 8 + 8 * samples;
   const start = directory + 2 + 12 * entries.length + 4;
@@ -199,12 +234,35 @@ function plainTiff(fields: TiffFields, data: Uint8Array): Uint8Array {
     const isPerSample = (tag === 258 || tag === 339) && samples > 2;
     const at = directory + 2 + 12 * i;
     bytes.writeUInt16LE(tag, at);
-    bytes.writeUInt16LE(tag === 258 || tag === 339 ? 3 : 4, at + 2); // 16 or 32 bits
-    bytes.writeUInt32LE(isPerSample ? samples : 1, at + 4);
+    bytes.writeUInt16LE(tag === 258 || tag === 339 || tag === 530 ? 3 : 4, at + 2); // 16 or 32 bits
+    bytes.writeUInt32LE(tag === 530 ? 2 : isPerSample ? samples : 1, at + 4);
     bytes.writeUInt32LE(isPerSample ? (tag === 258 ? 8 : 8 + 4 * samples) : tag === 273 ? start : value, at + 8);
   });
   bytes.set(data, start);
   return bytes;
+}
+
+/** Two pixels, the first transparent, in a canvas of three. */
+function transparentGif(): Uint8Array {
+  const palette = [0, 0, 0, 10, 20, 30, 200, 100, 50, 0, 0, 0];
+  const control = [0x21, 0xf9, 4, 1, 0, 0, 1, 0];
+  const frame = [0x2c, 0, 0, 0, 0, 2, 0, 1, 0, 0];
+  const pixels = [2, 2, 0x8c, 0x0a, 0]; // clear, 1, 2, end in codes of three bits
+  return Buffer.from([
+    ...Buffer.from("GIF89a"),
+    3,
+    0,
+    1,
+    0,
+    0x81,
+    0,
+    0,
+    ...palette,
+    ...control,
+    ...frame,
+    ...pixels,
+    0x3b,
+  ]);
 }
 
 /** A PNG that declares 30,000 x 30,000 pixels; nothing of it needs to be decoded to refuse it. */

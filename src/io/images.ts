@@ -2,14 +2,17 @@
  * Image files to 8-bit RGB pixels, equal to what Pillow's `exif_transpose` and `convert("RGB")` give to transformers:
  * EXIF rotation is applied, alpha is dropped without compositing, colour profiles are ignored, CMYK is converted by its
  * plain formula, of several frames the first is taken. 16-bit files are the exception: every value v becomes v >> 8, its
- * place in the full range 0..65535 (Pillow cuts grey at 255), so 12-bit scans stored in 16 bits need a window beforehand.
+ * place in the full range 0..65535 (Pillow cuts grey at 255), or in the range that comes with the image.
  */
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import sharp, { type Metadata, type SharpOptions } from "sharp";
+import sharp, { type Metadata, type Sharp, type SharpOptions } from "sharp";
 import { messageOf, UserError } from "../core/errors.ts";
 import type { ImageRef, ImageSize, RawImage } from "../core/records.ts";
 import { fileError, sha256 } from "./files.ts";
+import { fillAround, opaqueGif } from "./gif-frame.ts";
+import { windowed } from "./sixteen-bits.ts";
+import { ycbcrKind, ycbcrToRgb } from "./tiff-ycbcr.ts";
 
 /** A larger image is refused before it is decoded: 10,000 x 10,000. */
 export const MAX_IMAGE_PIXELS = 100_000_000;
@@ -18,7 +21,10 @@ const MAX_FILE_BYTES = 1_000_000_000;
 const LIMIT = { seconds: 120 };
 const FORMATS = ["png", "jpeg", "webp", "tiff", "gif", "heif"];
 
-/** Pixels in RGB with the size as shown (after EXIF rotation) and the hash of the file, or of pixels given directly. */
+/**
+ * Pixels in RGB with the size as shown (after EXIF rotation) and the hash of the file, or of pixels given directly; where a
+ * range was applied, the hash of file and range.
+ */
 export interface DecodedImage {
   readonly image: RawImage;
   readonly sha256: string;
@@ -35,8 +41,10 @@ export async function decodeImage(ref: ImageRef, baseFolder = "."): Promise<Deco
   const path = ref.bytes === undefined ? resolve(baseFolder, ref.path) : ref.path;
   const bytes = ref.bytes ?? (await readImageFile(path));
   const metadata = await readMetadata(path, bytes);
-  const image = await decode(path, bytes, metadata);
-  return { image, sha256: sha256(bytes), width: image.width, height: image.height };
+  const range = metadata.depth === "ushort" ? ref.range : undefined;
+  const image = await decode(path, bytes, metadata, range);
+  const hash = range === undefined ? sha256(bytes) : sha256(`${sha256(bytes)} ${range.join(" ")}`);
+  return { image, sha256: hash, width: image.width, height: image.height };
 }
 
 /**
@@ -131,18 +139,33 @@ function checkMetadata(path: string, { format, width, height, depth }: Metadata)
   }
 }
 
-async function decode(path: string, bytes: Uint8Array, metadata: Metadata): Promise<RawImage> {
+async function decode(
+  path: string,
+  bytes: Uint8Array,
+  metadata: Metadata,
+  range: ImageRef["range"],
+): Promise<RawImage> {
   try {
-    const isCmyk = metadata.space === "cmyk";
-    const input = sharp(bytes, options).timeout(LIMIT);
-    const pipeline = isCmyk ? input.pipelineColourspace("cmyk").toColourspace("cmyk") : input.removeAlpha();
-    const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true });
+    const { format, space, channels } = metadata;
+    const gif = format === "gif" ? opaqueGif(bytes) : null;
+    const input = sharp(gif?.bytes ?? bytes, options).timeout(LIMIT);
+    const { data, info } = await pixelsOf(input, space, range);
     const { width, height } = info;
-    if (isCmyk) return { width, height, channels: 3, data: cmykToRgb(data, info.channels) };
-    return toRgb({ width, height, channels: info.channels === 1 ? 1 : 3, data });
+    if (space === "cmyk") return { width, height, channels: 3, data: cmykToRgb(data, info.channels) };
+    const ycbcr = format === "tiff" && channels === 3 ? ycbcrKind(bytes) : null;
+    if (ycbcr !== null) ycbcrToRgb(data, ycbcr);
+    const image = toRgb({ width, height, channels: info.channels === 1 ? 1 : 3, data });
+    if (gif !== null) fillAround(image.data, width, gif);
+    return image;
   } catch (error) {
     throw new UserError(`image ${path} is damaged or cut short (${brief(error)}): replace it`, { cause: error });
   }
+}
+
+function pixelsOf(input: Sharp, space: string | undefined, range: ImageRef["range"]) {
+  if (range !== undefined) return windowed(input, space ?? "rgb16", range);
+  const pipeline = space === "cmyk" ? input.pipelineColourspace("cmyk").toColourspace("cmyk") : input.removeAlpha();
+  return pipeline.raw().toBuffer({ resolveWithObject: true });
 }
 
 function fromPixels(name: string, pixels: RawImage): DecodedImage {

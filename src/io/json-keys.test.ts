@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { repeatedKey } from "./json-keys.ts";
+import { repeatedKey, roundedNumber } from "./json-keys.ts";
 
 describe("repeatedKey", () => {
   it.each([
@@ -15,5 +15,19 @@ describe("repeatedKey", () => {
   ])("%s", (json, expected) => {
     JSON.parse(json);
     expect(repeatedKey(json)).toBe(expected);
+  });
+});
+
+describe("roundedNumber", () => {
+  it.each([
+    ['{"a": 9007199254740991, "b": -9007199254740991, "c": 0.12345678901234567890}', null],
+    ['{"a": [1, 9007199254740993]}', "9007199254740993"],
+    ['{"a": -12345678901234567890.5}', "-12345678901234567890.5"],
+    ['{"a": 1e400}', "1e400"],
+    ['{"9007199254740993": "id 9007199254740993, \\"9007199254740993"}', null],
+    ["9007199254740993", "9007199254740993"],
+  ])("%s", (json, expected) => {
+    JSON.parse(json);
+    expect(roundedNumber(json)).toBe(expected);
   });
 });

@@ -35,6 +35,15 @@ it("names file and line of what is no JSON, and goes on after it when lines are 
   expect(whole).toMatchObject({ line: 2, value: { a: 1 }, fault: null });
 });
 
+it.each<[string, string | Buffer, RegExp]>([
+  ["a key twice", `{}\n{"a":{"b":1,"b":2}}`, /rows\.jsonl:2: an object holds the key "b" twice/],
+  ["more digits than a number keeps", `{"id":9007199254740993}`, /rows\.jsonl:1: 9007199254740993 has more digits/],
+  ["Latin-1", Buffer.from(`{}\n\n"é"\n`, "latin1"), /cannot read rows .*: line 3 is not UTF-8: save the file as UTF-8/],
+  ["UTF-16", Buffer.from(`\ufeff{"a":1}\n`, "utf16le"), /: it is UTF-16: save/],
+])("refuses %s", (_, content, message) => {
+  expect(() => read(content)).toThrow(message);
+});
+
 it("says what cannot be read", () => {
   expect(() => readJsonLines(join(folder, "none.jsonl"), "rows")).toThrow(
     /^cannot read rows .*none\.jsonl: there is no such file$/,

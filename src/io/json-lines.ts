@@ -1,7 +1,7 @@
 /** The lines of a JSONL file with where they stand, one after the other; blank lines are passed over. */
 import { closeSync, openSync, readSync } from "node:fs";
 import { messageOf, UserError } from "../core/errors.ts";
-import { fileError } from "./files.ts";
+import { encodingFault, fileError, hiddenFault } from "./files.ts";
 
 /** Where a line stands: its number from 1, and "FILE:LINE" for errors. */
 interface Place {
@@ -22,23 +22,26 @@ export interface ScannedLine extends JsonLine {
 /** Bytes of a line that one string of the engine can hold. */
 const MAX_LINE_BYTES = 500_000_000;
 
-/** All lines; `what` names the file's role. UserError with file and line for a line that is no JSON. */
+/**
+ * All lines of a file that a user gave; `what` names its role. UserError with file and line for a line that is no JSON, is
+ * not UTF-8, or that JSON.parse would change: guessed letters or a key given twice would change what a row says.
+ */
 export function readJsonLines(file: string, what: string): readonly JsonLine[] {
   const lines: JsonLine[] = [];
-  for (const { value, line, where, fault } of scanJsonLines(file, what)) {
+  for (const { bytes, text, line, where } of textLines(file, what)) {
+    const encoding = encodingFault(bytes, line);
+    if (encoding !== null) throw new UserError(`cannot read ${what} ${file}: ${encoding}: save the file as UTF-8`);
+    const parsed = parseJson(text);
+    const fault = parsed.fault ?? hiddenFault(text);
     if (fault !== null) throw new UserError(`${where}: ${fault}`);
-    lines.push({ value, line, where });
+    lines.push({ value: parsed.value, line, where });
   }
   return lines;
 }
 
 /** The lines one by one, damaged ones too, without holding the file in memory. UserError for a file that cannot be read. */
 export function* scanJsonLines(file: string, what: string): Generator<ScannedLine> {
-  let line = 0;
-  for (const text of textLines(file, what)) {
-    line++;
-    if (text.trim() !== "") yield { text, line, where: `${file}:${line}`, ...parseJson(text) };
-  }
+  for (const { text, line, where } of textLines(file, what)) yield { text, line, where, ...parseJson(text) };
 }
 
 /** The value of a text, or why it is no JSON. */
@@ -50,8 +53,24 @@ export function parseJson(text: string): Pick<ScannedLine, "value" | "fault"> {
   }
 }
 
-/** Without their ends, and without the mark that some programs begin a file with. */
-function* textLines(file: string, what: string): Generator<string> {
+interface TextLine extends Place {
+  readonly bytes: Buffer;
+  /** Without the mark that some programs begin a file with. */
+  readonly text: string;
+}
+
+/** The lines that are not blank. */
+function* textLines(file: string, what: string): Generator<TextLine> {
+  let line = 0;
+  for (const bytes of byteLines(file, what)) {
+    const decoded = bytes.toString("utf8");
+    const text = line++ === 0 ? decoded.replace(/^\ufeff/, "") : decoded;
+    if (text.trim() !== "") yield { bytes, text, line, where: `${file}:${line}` };
+  }
+}
+
+/** Without their ends. */
+function* byteLines(file: string, what: string): Generator<Buffer> {
   const attempt = <T>(work: () => T): T => {
     try {
       return work();
@@ -64,14 +83,11 @@ function* textLines(file: string, what: string): Generator<string> {
     const chunk = Buffer.alloc(1 << 18);
     let pending: Buffer[] = [];
     let bytes = 0;
-    let isFirst = true;
-    const line = (last: Buffer): string => {
-      const text = Buffer.concat([...pending, last]).toString("utf8");
+    const line = (last: Buffer): Buffer => {
+      const whole = Buffer.concat([...pending, last]);
       pending = [];
       bytes = 0;
-      const shown = isFirst ? text.replace(/^\ufeff/, "") : text;
-      isFirst = false;
-      return shown;
+      return whole;
     };
     const next = () => attempt(() => readSync(fd, chunk));
     for (let read = next(); read > 0; read = next()) {

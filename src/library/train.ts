@@ -40,8 +40,14 @@ export async function train(
   return { ...(await runRecipe(loaded, folder, { ...o, resume: false })), folder };
 }
 
-/** Goes on with the run in a folder, from its newest whole checkpoint, by its own recipe. */
-export async function resume(folder: string, o: RunOptions = {}): Promise<TrainedRun> {
+/**
+ * Goes on with the run in a folder, from its newest whole checkpoint, by its own recipe. UserError where the model or the
+ * data are not those that it began with; `allowChangedData` lets changed data pass, and the run records it.
+ */
+export async function resume(
+  folder: string,
+  o: RunOptions & { readonly allowChangedData?: boolean } = {},
+): Promise<TrainedRun> {
   if (!existsSync(folder) || !isRun(folder)) throw new UserError(`${folder}: there is no run to resume`);
   const path = resolve(folder);
   return { ...(await runRecipe(loadRecipe(runPaths(path).recipe), path, { ...o, resume: true })), folder: path };

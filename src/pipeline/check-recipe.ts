@@ -7,6 +7,7 @@ import { isPreference } from "../recipes/stage-kinds.ts";
 import type { PreflightReport } from "../session/preflight.ts";
 import type { RunMemory } from "../session/run-memory.ts";
 import { openData, openEngine, type RunData } from "../session/session.ts";
+import { isMistake } from "../session/shared-subjects.ts";
 import type { SourceOptions } from "../session/sources.ts";
 import type { RecipeCheck, RewardSamples } from "./check-schema.ts";
 import { planStages } from "./planned-stages.ts";
@@ -47,7 +48,8 @@ async function sample(data: RunData, o: CheckOptions): Promise<RewardSamples> {
 }
 
 function describe(data: RunData): Omit<RecipeCheck, "samples"> {
-  const { recipe, processor, memory } = data;
+  const { recipe, processor, overlap, memory } = data;
+  const allowed = !isMistake(data.located.local);
   const { path, revision, init, lora, quantize_frozen } = recipe.model;
   const stages = planStages(recipe, data).map(({ index, name, steps }) => {
     return { stage: index, kind: name, steps, rewards: data.rewards[index]!.map(({ reward }) => reward.name) };
@@ -62,15 +64,16 @@ function describe(data: RunData): Omit<RecipeCheck, "samples"> {
       stop_token_ids: [...processor.stopTokenIds],
     },
     data: data.preflight.map((found) => ({ ...sourceOf(recipe, found), ...plain(found) })),
+    overlap: overlap === null ? null : { ...overlap, first: [...overlap.first], allowed },
     stages,
     steps: stages.reduce((total, { steps }) => total + steps, 0),
     memory: memory === null ? null : inGigabytes(memory),
   };
 }
 
-/** Whether this machine has the memory; an engine elsewhere takes none of it. */
-function canRun({ memory }: RunData): boolean {
-  return memory === null || memory.fits;
+/** Whether this machine has the memory, of which an engine elsewhere takes none, and the data share nothing by mistake. */
+function canRun({ memory, overlap, located }: RunData): boolean {
+  return (memory === null || memory.fits) && (overlap === null || !isMistake(located.local));
 }
 
 /** The data set that a report is about. */
@@ -81,11 +84,12 @@ function sourceOf({ data, stages }: Recipe, { data: key }: PreflightReport) {
   return { name: "jsonl", path: isPreference(stage) ? stage.pairs : null, split: null };
 }
 
-function plain({ dropped, ...found }: PreflightReport) {
+function plain({ dropped, notices, ...found }: PreflightReport) {
   const entries = Object.entries(dropped).map(
     ([why, { count, first }]) => [why, { count, first: [...first] }] as const,
   );
-  return { ...found, dropped: Object.fromEntries(entries) as RecipeCheck["data"][number]["dropped"] };
+  const told = notices.map((notice) => ({ ...notice, first: [...notice.first] }));
+  return { ...found, notices: told, dropped: Object.fromEntries(entries) as RecipeCheck["data"][number]["dropped"] };
 }
 
 function inGigabytes({

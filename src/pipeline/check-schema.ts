@@ -25,6 +25,16 @@ const dataSet = z.strictObject({
     z.enum(["image_missing", "image_or_text", "too_long"]),
     z.strictObject({ count, first: z.array(z.string()).describe("ids") }),
   ),
+  notices: z
+    .array(
+      z.strictObject({
+        notice: z.enum(["dark_images", "image_tag", "lost_letters"]),
+        count: count.describe("examples"),
+        first: z.array(z.string()).describe("ids"),
+        message: z.string(),
+      }),
+    )
+    .describe("what may not be meant, though it can be used"),
 });
 
 const stage = z.strictObject({
@@ -89,7 +99,7 @@ const samples = z.strictObject({
 export const checkSchema = z.strictObject({
   schema: z.literal("viva.check/1"),
   recipe: z.string(),
-  can_run: z.boolean().describe("false where the memory is not there"),
+  can_run: z.boolean().describe("false where the memory is not there, or data are shared that may not be"),
   model: z.strictObject({
     path: z.string(),
     revision: z.string().nullable().describe("commit on the Hub"),
@@ -99,6 +109,16 @@ export const checkSchema = z.strictObject({
     stop_token_ids: z.array(count),
   }),
   data: z.array(dataSet),
+  overlap: z
+    .strictObject({
+      subjects: count,
+      questions: count,
+      of: count.describe("questions of data.eval"),
+      first: z.array(z.string()).describe("subjects"),
+      allowed: z.boolean().describe("false stops training"),
+    })
+    .nullable()
+    .describe("what data.eval shares with the training data; null for nothing"),
   stages: z.array(stage),
   steps: count.describe("of all stages"),
   memory: memory.nullable().describe("null where the engine computes elsewhere"),

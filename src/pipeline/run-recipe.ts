@@ -1,9 +1,12 @@
 /** A run from its recipe to its end: opens what the recipe names, makes the run folder or opens it again, trains, closes. */
+import type { Extension } from "../recipes/extension.ts";
 import { type LoadedRecipe, resolvedYaml } from "../recipes/load.ts";
+import { replaceFile } from "../runs/durable.ts";
 import { environment } from "../runs/environment.ts";
 import type { Reporter } from "../runs/reporter.ts";
 import { createRun, openRun } from "../runs/run-folder.ts";
-import { openSession } from "../session/session.ts";
+import { changedHashes, requireRecorded } from "../session/recorded-hashes.ts";
+import { openSession, type Session } from "../session/session.ts";
 import { openObservers } from "./observers/index.ts";
 import type { RunObserver } from "./observers/observer.ts";
 import { type TrainResult, trainRecipe } from "./train-recipe.ts";
@@ -11,6 +14,10 @@ import { type TrainResult, trainRecipe } from "./train-recipe.ts";
 export interface RunRecipeOptions {
   /** Goes on with the run in the folder, from its newest whole checkpoint. */
   readonly resume: boolean;
+  /** What the run in the folder is to have more of; the recipe holds it already. */
+  readonly extension?: Extension | null;
+  /** Goes on although data or images are not those that the run began with; it is recorded. */
+  readonly allowChangedData?: boolean;
   /** Told of downloads and of the run's progress; absent: nothing is printed. */
   readonly reporter?: Reporter;
   /** Told of the run beside its folder. */
@@ -24,18 +31,19 @@ export interface RunRecipeOptions {
  * the run itself fails; the folder then holds all that was recorded.
  */
 export async function runRecipe(loaded: LoadedRecipe, folder: string, o: RunRecipeOptions): Promise<TrainResult> {
-  const { resume, reporter, signal } = o;
+  const { resume, reporter, signal, extension = null, allowChangedData = false } = o;
   const session = await openSession(loaded.recipe, folder, { reporter, signal });
   try {
     const recipeYaml = resolvedYaml(session.recipe, session.notes);
+    const changed = resume ? changedData(folder, session.notes, allowChangedData) : {};
     const content = { recipeYaml, environment: environment(["onnxruntime-node"]) };
     const run = resume ? openRun(folder) : createRun(folder, content);
     try {
       const watching = reporter === undefined ? [] : openObservers({ run, reporter });
       const observers = [...watching, ...(o.observers ?? [])];
+      if (extension !== null || Object.keys(changed).length > 0) replaceFile(run.paths.recipe, recipeYaml);
       return await trainRecipe(session.recipe, session, run, {
-        observers,
-        resume,
+        ...{ observers, resume, extension, changed },
         ...(signal === undefined ? {} : { signal }),
       });
     } finally {
@@ -44,4 +52,16 @@ export async function runRecipe(loaded: LoadedRecipe, folder: string, o: RunReci
   } finally {
     await session.close();
   }
+}
+
+/** What was recorded of data that are others now: a UserError unless the user knows; changed weights always are one. */
+function changedData(folder: string, notes: Session["notes"], isAllowed: boolean): Session["notes"] {
+  const entries = Object.entries(notes);
+  const isWeights = ([name]: readonly [string, string]) => name === "model_sha256" || name === "adapter_sha256";
+  const weights = Object.fromEntries(entries.filter(isWeights));
+  const data = Object.fromEntries(entries.filter((entry) => !isWeights(entry)));
+  requireRecorded(folder, weights, "it cannot go on: bring back what was there, or start a new run");
+  const ways = "bring back what was there, go on all the same with --allow-changed-data, or start a new run";
+  if (!isAllowed) requireRecorded(folder, data, `its record would be of two runs: ${ways}`);
+  return changedHashes(folder, data);
 }

@@ -5,6 +5,7 @@ import { messageOf, RunError } from "../core/errors.ts";
 import type { RolloutGroup } from "../core/records.ts";
 import { whileWriting } from "../core/system-errors.ts";
 import { type EvalSummary, evaluatePolicy } from "../evaluate/index.ts";
+import type { Extension } from "../recipes/extension.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { isPreference, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
 import type { Metrics } from "../runs/metrics.ts";
@@ -53,6 +54,10 @@ export interface TrainOptions {
   /** Told of the run beside its folder, which is always written: resuming reads it. */
   readonly observers: readonly RunObserver[];
   readonly resume: boolean;
+  /** What a run that resumes has more of than when it began. */
+  readonly extension?: Extension | null;
+  /** Recorded hashes of data that have changed since the run began, and may have. */
+  readonly changed?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 
@@ -128,8 +133,9 @@ async function trainStages(
   };
 
   try {
-    if (restored === null) tellData(session, told);
     const { step, owed } = safety.standing();
+    tellChanges(o, stages, step);
+    if (restored === null) tellData(session, told);
     if (step === 0 && recipe.evaluate?.at_start) await evaluate({ step, stage: "start" });
     if (owed) await finishStep({ step, stage: stageAt(stages, step).name });
     for (const planned of stages) if (safety.standing().step < planned.start + planned.steps) await trainStage(planned);
@@ -141,11 +147,23 @@ async function trainStages(
   return { steps: total, evaluations };
 }
 
+/** What is no longer as the run recorded it belongs to its record. */
+function tellChanges(
+  { told, changed = {}, extension }: Pick<TrainOptions, "changed" | "extension"> & { readonly told: Told },
+  stages: readonly PlannedStage[],
+  step: number,
+): void {
+  const before = stages.findLast(({ start }) => start <= step)!.name;
+  if (Object.keys(changed).length > 0) told.event({ event: "data_changed", step, stage: before, recorded: changed });
+  if (extension) told.event({ event: "extended", step, stage: stages.at(-1)!.name, ...extension });
+}
+
 /** What was found in the data, and what was left out before the run began, belong to its record. */
-function tellData({ skipped, preflight, memory }: Session, told: Told): void {
+function tellData({ skipped, preflight, overlap, memory }: Session, told: Told): void {
   const at = { step: 0, stage: "start" };
   for (const example of skipped) told.event({ event: "example_skipped", ...at, ...example });
   for (const report of preflight) told.event({ event: "preflight", ...at, ...report });
+  if (overlap !== null) told.event({ event: "overlap", ...at, ...overlap });
   if (memory !== null) told.notice({ notice: "memory", memory });
 }
 

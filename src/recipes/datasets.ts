@@ -9,6 +9,12 @@ const common = (split: string, ...names: readonly string[]) => ({
   revision: text("a branch, tag or commit").nullable().default(null).describe("Of a data set on the Hub."),
   split: text("the name of a split").default(split),
   limit: whole({ min: 1 }).nullable().default(null).describe("Use this many examples; null uses all."),
+  image_range: z
+    .tuple([whole({ min: 0, max: 65_535 }), whole({ min: 0, max: 65_535 })], { error: "a list of two whole numbers" })
+    .refine(([low, high]) => low < high, { error: "two numbers, the lower one first" })
+    .nullable()
+    .default(null)
+    .describe("The values of 16-bit images that become black and white; null is their full range."),
   seed: whole({ min: 0 }).nullable().default(null).describe("Chooses or generates examples; null is the recipe's."),
 });
 

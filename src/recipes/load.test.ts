@@ -114,6 +114,7 @@ describe("a good recipe", () => {
         revision: null,
         split: "train",
         limit: null,
+        image_range: null,
         seed: null,
       },
       eval: {
@@ -122,9 +123,11 @@ describe("a good recipe", () => {
         revision: null,
         split: "test",
         limit: null,
+        image_range: null,
         seed: null,
       },
       image_disjoint: false,
+      allow_overlap: false,
       on_bad_image: "error",
       on_too_long: "error",
     });
@@ -356,7 +359,7 @@ describe("--set", () => {
   test.each([
     [
       "data.train.difficulty=0.2",
-      "--set data.train.difficulty=0.2: unknown key data.train.difficulty; known here: name, path, revision, split, limit, seed",
+      "--set data.train.difficulty=0.2: unknown key data.train.difficulty; known here: name, path, revision, split, limit, image_range, seed",
     ],
     [
       "data.train={ name: phantom_world, dificulty: 0.2 }",
@@ -396,7 +399,9 @@ describe("the JSON Schema", () => {
 
   test("keys at a place follow the data set's name", () => {
     const recipe = { data: { train: { name: "slake" }, eval: { name: "phantom_world" } } };
-    expect(knownKeys(["data", "train"], recipe)).toEqual(["name", "path", "revision", "split", "limit", "seed"]);
+    expect(knownKeys(["data", "train"], recipe)).toEqual([
+      ...["name", "path", "revision", "split", "limit", "image_range", "seed"],
+    ]);
     expect(knownKeys(["data", "eval"], recipe)).toContain("difficulty");
   });
 

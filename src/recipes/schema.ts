@@ -84,6 +84,9 @@ const data = mapping({
   image_disjoint: flag()
     .default(false)
     .describe("Split train and eval anew so that no image, nor one that looks the same, is in two splits."),
+  allow_overlap: flag()
+    .default(false)
+    .describe("Whether eval may share subjects or images with train in your own data: a warning in place of an error."),
   on_bad_image: oneOf("error", "skip")
     .default("error")
     .describe("What an unreadable image does: stop the run, or leave the example out and report it."),

@@ -16,6 +16,15 @@ export interface EvaluationLine {
   readonly step: number;
   readonly stage: string;
   readonly subsets: Readonly<Record<string, SubsetLine>>;
+  readonly overlap?: OverlapLine;
+}
+
+/** What the questions share with the training data. */
+export interface OverlapLine {
+  readonly subjects: number;
+  readonly questions: number;
+  readonly of: number;
+  readonly unshared: Interval | null;
 }
 
 export interface SubsetLine {

@@ -3,6 +3,8 @@ import { type PromptName, type PromptStyle, promptStyle } from "../answers/promp
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
+import type { Example } from "../core/records.ts";
+import { findDataset } from "../data/index.ts";
 import { type ImageLimits, type QuantizedKind, quantizedBits } from "../engine/backend.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
@@ -12,6 +14,7 @@ import { loadRecipe } from "../recipes/load.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { runPaths } from "../runs/run-folder.ts";
+import { loadExamples } from "./examples.ts";
 import { adapterOf, modelFolder, runOf } from "./model-folder.ts";
 import { imageLimits, tellNotices } from "./session.ts";
 import type { SourceOptions } from "./sources.ts";
@@ -33,7 +36,13 @@ export interface OpenCheckpointOptions extends SourceOptions {
   readonly live?: { readonly rows: number; readonly cacheBytes: number };
 }
 
-export { encodeOptions, messagesInStyle, type PromptName, type PromptStyle } from "../answers/prompts.ts";
+export {
+  encodeOptions,
+  messagesInStyle,
+  type PromptName,
+  type PromptStyle,
+  promptStyle,
+} from "../answers/prompts.ts";
 
 export interface OpenedCheckpoint {
   readonly engine: TrainingEngine;
@@ -106,6 +115,21 @@ export async function untunedModel(path: string, o: SourceOptions & { readonly s
   const adapter = await adapterOf(await modelFolder(path, o), o);
   if (adapter !== null) return adapter.base;
   throw new UserError(`${path} is neither a run nor an adapter: name the model it was trained from`);
+}
+
+/**
+ * The training examples of the run that a path belongs to, but not of a generated set, whose splits share nothing; null for
+ * no run, and where they cannot be read any more.
+ */
+export async function trainedOn(path: string): Promise<readonly Example[] | null> {
+  const recipe = recipeOf(path);
+  if (recipe === null || findDataset(recipe.data.train.name).generated) return null;
+  try {
+    return (await loadExamples(recipe.data.train, recipe)).examples;
+  } catch (error) {
+    if (error instanceof UserError) return null;
+    throw error;
+  }
 }
 
 function recipeOf(path: string): Recipe | null {

@@ -1,6 +1,7 @@
 /** What a recipe asks that its model and data cannot give, found before a run exists. */
 import { readdirSync } from "node:fs";
 import type { PromptStyle } from "../answers/prompts.ts";
+import { refuseTags } from "../answers/tags-in-data.ts";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import { openModel } from "../models/index.ts";
@@ -57,5 +58,17 @@ export function checkRationales({ stages }: Recipe, { style }: PromptStyle, trai
     throw new UserError(
       `${key} needs a rationale for each example of data.train, and ${without.length} of ${train.length} have none ("${without[0]!.id}" first); set target: answer or use data with rationales`,
     );
+  }
+}
+
+/** Throws UserError where an example's answer holds the tags of the prompt's form: no answer given in that form would be equal. */
+export function requireNoTags(examples: readonly Example[], style: PromptStyle["style"]): void {
+  for (const example of examples) {
+    try {
+      refuseTags(example, style);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      throw new UserError(`example "${example.id}": ${error.message}`, { cause: error });
+    }
   }
 }

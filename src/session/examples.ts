@@ -57,7 +57,7 @@ function sentenceOf(error: unknown): string {
 
 /** A recipe's data set as the data layer takes it: absent keys are absent. */
 function datasetOptions(spec: DatasetSpec, seed: number, onBadImage: "error" | "skip") {
-  const { name, path, revision: _, split, limit, seed: given, ...own } = spec;
+  const { name, path, revision: _, split, limit, seed: given, image_range: range, ...own } = spec;
   return {
     name,
     split,
@@ -66,6 +66,7 @@ function datasetOptions(spec: DatasetSpec, seed: number, onBadImage: "error" | "
     own,
     ...(path === null ? {} : { path }),
     ...(limit === null ? {} : { limit }),
+    ...(range === null ? {} : { imageRange: range }),
   };
 }
 

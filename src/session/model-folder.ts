@@ -5,6 +5,8 @@ import { UserError } from "../core/errors.ts";
 import { type AdapterConfig, isAdapterFolder, readAdapterConfig } from "../models/adapter-files.ts";
 import { findCheckpoint, listCheckpoints } from "../runs/checkpoints.ts";
 import { isRun, runPaths, stepName } from "../runs/run-folder.ts";
+import { hashModel } from "./content-hashes.ts";
+import { requireRecorded } from "./recorded-hashes.ts";
 import { locateModel, type Source, type SourceOptions } from "./sources.ts";
 
 /**
@@ -16,8 +18,19 @@ export async function adapterOf(folder: string, o: SourceOptions): Promise<Adapt
   const adapter = readAdapterConfig(folder);
   const named = { ...o, key: `the model of the adapter ${folder}`, weights: true, isHubId: true };
   const base = (await locateModel(adapter.base, named)).folder;
-  if (existsSync(join(base, "config.json"))) return { ...adapter, base };
-  throw new UserError(`${folder}: the adapter's model ${base} is not a model folder`);
+  if (!existsSync(join(base, "config.json"))) {
+    throw new UserError(`${folder}: the adapter's model ${base} is not a model folder`);
+  }
+  await requireBase(folder, base);
+  return { ...adapter, base };
+}
+
+/** The adapters of a run belong to the weights that they were trained on. */
+async function requireBase(folder: string, base: string): Promise<void> {
+  const run = runOf(folder);
+  if (run === null) return;
+  const hashes = { model_sha256: await hashModel(base) };
+  requireRecorded(run, hashes, `its adapters do not belong to the model in ${base}: bring back what was there`);
 }
 
 export interface ModelFolderOptions extends SourceOptions {

@@ -1,11 +1,14 @@
 /** Preference pairs from a file: the JSONL format of data sets, each line with `chosen` and `rejected` besides. */
 import { UserError } from "../core/errors.ts";
-import { loadDataset } from "../data/index.ts";
+import { type DataSpec, loadDataset } from "../data/index.ts";
 import type { PreferencePair } from "../train/dpo.ts";
 
 /** Reads the pairs; throws UserError naming file and example where a text is missing or both are the same. */
-export async function loadPairs(file: string): Promise<readonly PreferencePair[]> {
-  const examples = await loadDataset({ name: "jsonl", path: file });
+export async function loadPairs(
+  file: string,
+  o: Pick<DataSpec, "imageRange"> = {},
+): Promise<readonly PreferencePair[]> {
+  const examples = await loadDataset({ ...o, name: "jsonl", path: file });
   return examples.map((example) => {
     const text = (key: string): string => {
       const value = example.meta[key];

@@ -81,7 +81,23 @@ describe("preflight", () => {
       image_tokens_max: 7,
       longest: { example_id: "a", tokens: 22 },
       dropped: {},
+      notices: [],
     });
+  });
+
+  it("tells of a tag in a question, and refuses the prompt's tags in an answer", async () => {
+    const asked = {
+      ...options,
+      processor: processor({ layOut: () => ({ tokenIds: new Int32Array(3), imageFeatures: [] }) }),
+    };
+    const tagged = [example("tagged", "[<image>]"), example("plain", "12")];
+    const encode: Processor["encode"] = async () => ({ text: "", tokenIds: new Int32Array(3), images: [] });
+    const { report } = await preflight(tagged, { ...asked, processor: { ...asked.processor, encode } });
+    expect(report.notices).toMatchObject([{ notice: "image_tag", count: 1, first: ["tagged"] }]);
+    expect(describePreflight(report).at(-1)).toMatch(/^data.train: 1 example with a tag such as <image> .*\(tagged\)$/);
+    const answered = [{ ...example("a", "1"), answer: "<answer>yes</answer>" }];
+    const strict = { ...options, prompt: promptStyle("answer_only"), onBadImage: "error" } as const;
+    await expect(preflight(answered, strict)).rejects.toThrow(/example "a": its answer contains "<answer>"/);
   });
 
   it("keeps what fits exactly and drops what is a token longer, by the stage that asks for most", async () => {

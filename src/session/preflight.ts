@@ -3,10 +3,12 @@
  * features, and prompt and completion fit the model's context. Prompts are never cut, so none can be cut inside an image.
  */
 import { encodeOptions, encodeQuestion, type PromptStyle, questionMessages } from "../answers/prompts.ts";
+import { refuseTags } from "../answers/tags-in-data.ts";
 import { messageOf, UserError } from "../core/errors.ts";
 import { meanOf } from "../core/mean.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example, ImageRef, ImageSize } from "../core/records.ts";
+import { type DataNotice, dataNotices } from "../data/index.ts";
 import { imageSize } from "../io/images.ts";
 import type { SkippedExample } from "../train/batches.ts";
 
@@ -43,6 +45,8 @@ export interface PreflightReport {
   readonly dropped: Readonly<
     Partial<Record<DropReason, { readonly count: number; readonly first: readonly string[] }>>
   >;
+  /** What may not be meant, though it can be used. */
+  readonly notices: readonly DataNotice[];
 }
 
 export interface Preflight {
@@ -84,11 +88,12 @@ export async function preflight(examples: readonly Example[], o: PreflightOption
   }
   const longest = good.reduce((a, b) => (b.total > a.total ? b : a));
   await compareWithEncoding(longest, o);
+  const kept = good.map(({ example }) => example);
   const dropped = (reason: DropReason, ids: readonly string[]) =>
     ids.length === 0 ? {} : { [reason]: { count: ids.length, first: ids.slice(0, FIRST) } };
   const idsOf = (reason: DropReason) => bad.filter((found) => found.reason === reason).map(({ example }) => example.id);
   return {
-    kept: good.map(({ example }) => example),
+    kept,
     skipped: bad.map(({ example, message }) => ({ example_id: example.id, reason: message })),
     report: {
       data: o.data,
@@ -107,6 +112,7 @@ export async function preflight(examples: readonly Example[], o: PreflightOption
         ...dropped("image_or_text", idsOf("image_or_text")),
         ...dropped("too_long", idsOf("too_long")),
       },
+      notices: await dataNotices(kept),
     },
   };
 }
@@ -118,7 +124,17 @@ export function describePreflight(report: PreflightReport): readonly string[] {
   const found =
     `${data}: ${kept} of ${examples} examples, ${images} images; a prompt has ${mean} tokens on average, at most ${max}` +
     ` (images ${image}); the longest is "${longest.example_id}", ${longest.tokens} tokens with its completion`;
-  return [found, ...describeDropped(report.dropped).map((line) => `${data}: ${line}`)];
+  return [found, ...describeDoubts(report).map((line) => `${data}: ${line}`)];
+}
+
+/** A line for each reason to leave examples out, and for each notice. */
+export function describeDoubts({ dropped, notices }: Pick<PreflightReport, "dropped" | "notices">): readonly string[] {
+  return [...describeDropped(dropped), ...notices.map(describeNotice)];
+}
+
+/** "3 examples with … (film-1, film-2, film-3)". */
+export function describeNotice({ message, count, first }: DataNotice): string {
+  return `${message} (${first.join(", ")}${count > first.length ? ", …" : ""})`;
 }
 
 const reasons: Readonly<Record<DropReason, string>> = {
@@ -128,7 +144,7 @@ const reasons: Readonly<Record<DropReason, string>> = {
 };
 
 /** A line for each reason: "2 left out, the image file is missing: film-1, film-2". */
-export function describeDropped(dropped: PreflightReport["dropped"]): readonly string[] {
+function describeDropped(dropped: PreflightReport["dropped"]): readonly string[] {
   return Object.entries(dropped).map(([reason, { count, first }]) => {
     const more = count > first.length ? ", …" : "";
     return `${count} left out, ${reasons[reason as DropReason]}: ${first.join(", ")}${more}`;
@@ -142,6 +158,7 @@ async function examine(
 ): Promise<Finding> {
   const { processor } = o;
   try {
+    refuseTags(example, o.prompt.style);
     const sizes: ImageSize[] = [];
     for (const image of example.images) {
       const size = await sizeOf(image);

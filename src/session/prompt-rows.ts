@@ -6,6 +6,7 @@ import { UserError } from "../core/errors.ts";
 import { problemOf } from "../core/issues.ts";
 import type { Example, Message, Prompt, SamplingOptions } from "../core/records.ts";
 import { type Chat, chatMessages, chatSchema, messageText } from "../data/chats.ts";
+import { requireKnownFields } from "../data/index.ts";
 import { plainScoring } from "../engine/engine.ts";
 import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
 import { readJsonLines } from "../io/json-lines.ts";
@@ -54,6 +55,7 @@ export function readPromptRows(file: string): readonly Row[] {
 }
 
 function parseRow(value: unknown, where: string): Omit<Row, "line"> {
+  requireKnownFields(value, Object.keys(rowSchema.shape), where);
   const result = rowSchema.safeParse(value);
   if (!result.success) {
     const { path, message } = problemOf(result.error.issues[0]!);

@@ -2,6 +2,7 @@ import { encodeOptions, opensThought, type PromptStyle, promptStyle } from "../a
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
+import { type Overlap, overlapOf } from "../data/index.ts";
 import { type EngineOptions, type ImageLimits, quantizedBits } from "../engine/backend.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
@@ -21,6 +22,7 @@ import type { PreflightReport } from "./preflight.ts";
 import { type LocatedRecipe, locateRecipe } from "./recipe-sources.ts";
 import { openRewards } from "./reward-services.ts";
 import { planRun, type RunMemory, requireMemory } from "./run-memory.ts";
+import { isMistake, refuseOverlap } from "./shared-subjects.ts";
 import type { SourceOptions } from "./sources.ts";
 
 /** What a run is made of besides its engine. */
@@ -38,6 +40,8 @@ export interface RunData {
   readonly skipped: readonly SkippedExample[];
   /** What was found in the data, a report for each set. */
   readonly preflight: readonly PreflightReport[];
+  /** What the evaluation data share with the training data; null for nothing. */
+  readonly overlap: Overlap | null;
   /** What the run's largest step will take of this machine; null where the engine computes elsewhere. */
   readonly memory: RunMemory | null;
   /** By stage; empty for stages that sample nothing. */
@@ -64,10 +68,12 @@ export async function openData(asked: Recipe, runFolder: string, o: SourceOption
   return { ...(await openLocalData(located, runFolder, o)), recipe: located.pinned, located };
 }
 
-/** Opens the engine on opened data, which stays open where that fails. UserError where the memory is not there. */
+/** Opens the engine on opened data, which stays open where that fails. UserError where the memory is not there, or data are shared. */
 export async function openEngine(data: RunData): Promise<Session> {
+  const { local } = data.located;
+  if (data.overlap !== null && isMistake(local)) refuseOverlap(data.overlap, "data.eval", "data.allow_overlap: true");
   if (data.memory !== null) requireMemory(data.memory);
-  const engine = await engines[data.recipe.engine.backend].open(engineOptions(data.located), data.processor);
+  const engine = await engines[local.engine.backend].open(engineOptions(data.located), data.processor);
   const close = async () => {
     await engine.close();
     await data.close();
@@ -105,8 +111,9 @@ async function openLocalData(
   if (train.examples.length === 0) throw new UserError(`data.train: "${data.train.name}" has no examples to train on`);
   const evaluation = await loadEvaluation(recipe);
   checkRationales(recipe, prompt, train.examples);
+  const ranged = data.train.image_range === null ? {} : { imageRange: data.train.image_range };
   const pairs = await Promise.all(
-    recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs) : [])),
+    recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs, ranged) : [])),
   );
   const files = companionFolder(adapter?.folder ?? model.path, model.path);
   const processor = await openProcessor(model.path, imageLimits(recipe), files);
@@ -119,7 +126,9 @@ async function openLocalData(
     const { planMemory } = engines[recipe.engine.backend];
     const memory =
       planMemory === undefined ? null : planRun(recipe, planMemory, engineOptions(located), checked.preflight[0]!);
-    return { processor, prompt, rewards, ...checked, memory, close };
+    const seen = [...checked.train, ...checked.pairs.flat().map(({ example }) => example)];
+    const overlap = checked.evaluation === null ? null : overlapOf(seen, checked.evaluation);
+    return { processor, prompt, rewards, ...checked, overlap, memory, close };
   } catch (error) {
     await close();
     throw error;
@@ -156,12 +165,14 @@ async function hashAll(
   { local: { model }, adapter }: LocatedRecipe,
   data: RunData,
 ): Promise<Readonly<Record<string, string>>> {
-  const chosen = data.pairs.flat();
+  const hashes = data.pairs.map(async (pairs, i) => {
+    return pairs.length === 0 ? [] : [[`stage_${i}_pairs_sha256`, await hashPairs(pairs)] as const];
+  });
   return {
     model_sha256: await hashModel(model.path),
     ...(adapter === null ? {} : { adapter_sha256: await hashModel(adapter.folder) }),
     train_sha256: await hashExamples(data.train),
-    ...(chosen.length === 0 ? {} : { pairs_sha256: await hashPairs(chosen) }),
+    ...Object.fromEntries((await Promise.all(hashes)).flat()),
     ...(data.evaluation === null ? {} : { eval_sha256: await hashExamples(data.evaluation) }),
   };
 }

@@ -56,7 +56,11 @@ describe("an image that cannot be decoded in the middle of a run", () => {
       const last = jsonLines(at(kind), "events.jsonl").at(-1);
       expect(last).toEqual({ event: "error", step: steps + 1, stage: kind, message });
       cpSync(join(good, "images"), join(path, "images"), { recursive: true });
-      await vivaOk(folder, "train", "--run", kind, "--resume");
+      const resume = ["train", "--run", kind, "--resume"];
+      expectMistake(await viva(folder, ...resume), /data.train \(train_sha256\) changed .* --allow-changed-data/);
+      await vivaOk(folder, ...resume, "--allow-changed-data");
+      const changed = jsonLines(at(kind), "events.jsonl").filter(({ event }) => event === "data_changed");
+      expect(changed).toMatchObject([{ step: steps, recorded: { train_sha256: expect.any(String) } }]);
       expect(jsonLines(at(kind), "metrics.jsonl").map(({ step }) => step)).toEqual(
         Array.from({ length: 12 }, (_, i) => i + 1),
       );

@@ -13,7 +13,13 @@ beforeAll(async () => {
   await writeFilms(at("films"));
   const rows = Array.from({ length: questions }, (_, i) => {
     const answer = i % 3 === 0 ? "no" : "yes";
-    return { id: `q${i}`, image: `images/${i % 16}.jpg`, question: `Is ${i} there?`, answer, subject: `p${i % 16}` };
+    return {
+      id: `q${i}`,
+      image: `images/${12 + (i % 4)}.jpg`,
+      question: `Is ${i} there?`,
+      answer,
+      subject: `p${i % 16}`,
+    };
   });
   writeRows(at("films", "test.jsonl"), rows);
 });

@@ -32,6 +32,16 @@ async function killed(run: string, when: () => boolean, delay = 0): Promise<read
   return existsSync(checkpoints) ? readdirSync(checkpoints).filter((name) => name.startsWith(".tmp-")) : [];
 }
 
+/** Goes on with a run while something is changed; `change` gives what undoes it. */
+async function changed(run: string, change: () => () => void) {
+  const undo = change();
+  try {
+    return await resume(run);
+  } finally {
+    undo();
+  }
+}
+
 /** Everything a reader sees of a run equals the run that was never stopped. */
 function expectUnbroken(run: string): void {
   expect(record(run)).toEqual(record("whole"));
@@ -138,6 +148,43 @@ describe("--resume", () => {
     expect(code).toBe(2);
     expectUnbroken("whole");
     expect(existsSync(at("nowhere"))).toBe(false);
+  });
+
+  it("gives a finished run more steps of its last stage, as if it had been started with them", async () => {
+    cpSync(at("whole"), at("longer"), { recursive: true });
+    await vivaOk(folder, "train", "--run", "longer", "--resume", "--set", "stages.1.steps=6");
+    await vivaOk(folder, "train", "tiny.yaml", "--run", "long", "--set", "stages.1.steps=6");
+    const weights = (run: string) => readFileSync(at(run, "checkpoints/step-000010/model.safetensors"));
+    expect(weights("longer").equals(weights("long"))).toBe(true);
+    const metrics = (run: string) => jsonLines(at(run), "metrics.jsonl").map((line) => line["loss"]);
+    expect(metrics("longer")).toEqual(metrics("long"));
+    expect(readFileSync(at("longer", "recipe.yaml"), "utf8")).toBe(readFileSync(at("long", "recipe.yaml"), "utf8"));
+    const extended = jsonLines(at("longer"), "events.jsonl").filter(({ event }) => event === "extended");
+    expect(extended).toMatchObject([{ step: 8, key: "stages.1.steps", from: 4, to: 6 }]);
+    const { code, stderr } = await viva(folder, "train", "--run", "longer", "--resume", "--set", "stages.1.beta=0.9");
+    expect([code, stderr]).toEqual([2, expect.stringContaining("stages.1.beta: a run keeps its recipe")]);
+  });
+
+  it("refuses a run whose answers or images have changed, and says which", async () => {
+    cpSync(at("whole"), at("data"), { recursive: true });
+    const { code, stderr } = await changed("data", () => {
+      const rows = readFileSync(join(data, "train.jsonl"), "utf8");
+      writeFileSync(join(data, "train.jsonl"), rows.replace('"answer":"yes"', '"answer":"no"'));
+      return () => writeFileSync(join(data, "train.jsonl"), rows);
+    });
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/data.train \(train_sha256\) changed since the run began/),
+    ]);
+    const image = join(data, "images/13.jpg");
+    const film = readFileSync(image);
+    const other = await changed("data", () => {
+      cpSync(join(data, "images/0.jpg"), image);
+      return () => writeFileSync(image, film);
+    });
+    expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/data.eval \(eval_sha256\) changed/)]);
+    expect(record("data")).toEqual(record("whole"));
+    expect((await resume("data")).code).toBe(0);
   });
 
   it("refuses a run that another process is writing", async () => {
@@ -270,4 +317,21 @@ describe("checkpoints that stay", () => {
       expect.stringMatching(/checkpoint\.best needs evaluations to choose by/),
     ]);
   });
+});
+
+it("refuses adapters whose base model has changed, resumed or evaluated", async () => {
+  const base = join(folder, "base");
+  cpSync(at("whole", "checkpoints/step-000008"), base, { recursive: true });
+  const { stages, model: _, ...recipe } = tinyRecipe({ model: base, data });
+  const lora = { ...recipe, model: { path: base, lora: { r: 2 } }, stages: stages.slice(0, 1), evaluate: null };
+  writeRecipe(join(folder, "lora.yaml"), lora);
+  await vivaOk(folder, "train", "lora.yaml", "--run", "adapters", "--no-report");
+  const weights = readFileSync(join(base, "model.safetensors"));
+  weights[weights.length - 5]! ^= 1;
+  writeFileSync(join(base, "model.safetensors"), weights);
+  const evaluate = ["eval", "adapters", "--data", "jsonl", "--path", data, "--out", "items.jsonl"];
+  for (const args of [["train", "--run", "adapters", "--resume"], evaluate]) {
+    const { code, stderr } = await viva(folder, ...args);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/base model's files .* changed since the run began/)]);
+  }
 });

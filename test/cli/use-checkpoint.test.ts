@@ -234,7 +234,18 @@ describe("viva eval of drawn answers, beside the untuned model, and after an int
     }));
     writeRows(at("films", "validation.jsonl"), many);
     const command = (out: string) => [
-      ...["eval", "run", "--data", "jsonl", "--path", data, "--split", "validation", "--no-nearest-neighbour"],
+      ...[
+        "eval",
+        "run",
+        "--data",
+        "jsonl",
+        "--path",
+        data,
+        "--split",
+        "validation",
+        "--no-nearest-neighbour",
+        "--allow-overlap",
+      ],
       ...["--max-completion-length", "4", "--out", out],
     ];
     const partial = at("long.partial.jsonl");

@@ -122,6 +122,7 @@ function expectRollouts(run: string, rolloutSteps: readonly number[]): void {
     "images",
     "question",
     "answer",
+    "answer_index",
     "answer_type",
     "choices",
     "meta",

@@ -2,10 +2,13 @@
  * What a run tells as it goes. Records come in the order of the run and synchronously; an observer that sends them elsewhere
  * queues them and waits for them in `close`. What an observer throws stops the run.
  */
+
 import type { EvalItem, EvalSummary } from "../../evaluate/index.ts";
+import type { Extension } from "../../recipes/extension.ts";
 import type { Metrics } from "../../runs/metrics.ts";
 import type { PreflightReport } from "../../session/preflight.ts";
 import type { RunMemory } from "../../session/run-memory.ts";
+import type { Overlap } from "../../session/shared-subjects.ts";
 import type { SkippedExample } from "../../train/batches.ts";
 import type { RewardEvent } from "../../train/reward-log.ts";
 import type { RolloutRecord, TokenRecord } from "../../train/rollout-records.ts";
@@ -51,6 +54,9 @@ export interface EvaluationRecord extends At {
 export type RunEvent =
   | (At & PreflightReport & { readonly event: "preflight" })
   | (At & SkippedExample & { readonly event: "example_skipped" })
+  | (At & Overlap & { readonly event: "overlap" })
+  | (At & { readonly event: "data_changed"; readonly recorded: Readonly<Record<string, string>> })
+  | (At & Extension & { readonly event: "extended" })
   | (At & { readonly event: "stage_start"; readonly steps: number })
   | (At & AlarmSubject & FiredAlarm & { readonly event: "alarm" })
   | (At & AlarmSubject & { readonly event: "alarm_cleared"; readonly value: number; readonly clear: number })

@@ -87,6 +87,7 @@ test("the terminal says what a watcher has to know, and no more", () => {
     kept: 1,
     longest: {},
     dropped: { too_long: { count: 1, first: ["b"] } },
+    notices: [],
   };
   event({ event: "preflight", step: 0, stage: "start", ...(preflight as unknown as PreflightReport) });
   const skipped = { event: "example_skipped", example_id: "a", reason: "broken" } as const;

@@ -5,6 +5,7 @@ import type { EvalSummary } from "../../evaluate/index.ts";
 import type { Reporter } from "../../runs/reporter.ts";
 import { describePreflight } from "../../session/preflight.ts";
 import { describePlan } from "../../session/run-memory.ts";
+import { overlapWarning } from "../../session/shared-subjects.ts";
 import type { RunEvent, RunNotice, RunObserver } from "./observer.ts";
 
 /** The reporter stays open: its owner closes it. */
@@ -28,6 +29,10 @@ function showEvent(record: RunEvent, reporter: Reporter): void {
   } else if (record.event === "example_skipped") {
     // Those of the start are counted in the preflight.
     if (record.step > 0) reporter.warn(`example "${record.example_id}" skipped: ${record.reason}`);
+  } else if (record.event === "data_changed") {
+    reporter.warn(`going on with other data than the run began with (${Object.keys(record.recorded).join(", ")})`);
+  } else if (record.event === "overlap") {
+    reporter.warn(overlapWarning(record));
   } else if (record.event === "alarm") {
     reporter.warn(`step ${record.step}: alarm ${alarmName(record)}: ${record.message}. ${record.advice}`);
   } else if (record.event === "alarm_cleared") {

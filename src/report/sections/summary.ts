@@ -32,7 +32,7 @@ export function summarySection({ record, statistics }: LabelledRun): Html {
     healthTile(record),
     timeTile(record),
   ];
-  return html`<section id="summary"><h2>Summary</h2>${sentence(record, statistics)}<div class="tiles">${tiles}</div>${notices(record)}</section>`;
+  return html`<section id="summary"><h2>Summary</h2>${sentence(record, statistics)}${overlap(record)}<div class="tiles">${tiles}</div>${notices(record)}</section>`;
 }
 
 /** What could not be read of a run. */
@@ -60,6 +60,18 @@ function bestSentence({ evaluations, recipe }: RunRecord): Content {
   if (best === null || (best.step === evaluations.at(-1)?.step && !isKept)) return null;
   const kept = isKept ? html`; its checkpoint is kept as <code>checkpoints/${stepName(best.step)}</code>` : null;
   return html` The best evaluation of the run is that of step ${best.step}: ${percent(best.accuracy)} %${kept}.`;
+}
+
+/** What the figures are worth where the model was trained on the subjects that it is asked about. */
+function overlap({ evaluations }: RunRecord): Content {
+  const shared = evaluations.at(-1)?.overlap;
+  if (shared === undefined) return null;
+  const { subjects, questions, of, unshared } = shared;
+  const rest =
+    unshared === null
+      ? "No question is about another, so the accuracy says nothing about new patients."
+      : `On the other ${unshared.n} questions the accuracy is ${percent(unshared.estimate)} % (95 % interval ${percent(unshared.low)} to ${percent(unshared.high)}).`;
+  return html`<p class="lead">${questions} of the ${of} questions are about ${subjects} subjects or images that the model was trained on. ${rest}</p>`;
 }
 
 function tile(title: string, value: Content, about: Content, kind = ""): Html {

@@ -1,0 +1,57 @@
+/** Fields of a row that were meant for known ones: a misspelt name would be passed over in silence. */
+import { UserError } from "../core/errors.ts";
+import { editDistance } from "../core/suggest.ts";
+
+/** What other tools call the fields of a row, without case, dashes, underscores and a plural's s. */
+const otherNames: Readonly<Record<string, readonly string[]>> = {
+  id: ["qid", "questionid", "exampleid", "uid"],
+  image: ["img", "imagepath", "imagefile", "imagename", "imgpath", "imgname", "picture", "figurepath"],
+  question: ["query", "prompt", "problem", "instruction"],
+  answer: ["anwser", "label", "solution", "target", "groundtruth", "gtanswer", "reference", "gt"],
+  answer_type: ["qtype"],
+  choices: ["option", "candidate", "alternative", "answerchoice", "answeroption"],
+  rationale: ["reasoning", "explanation", "cot", "thought", "thinking", "chainofthought"],
+  subject: ["subjectid", "patient", "patientid", "pid"],
+  meta: ["metadata"],
+  completion: ["response", "output", "generation"],
+  prediction: ["response", "output", "generation", "completion", "pred"],
+  example_id: ["id", "qid", "questionid"],
+};
+
+/** Of these a row has one or the other. */
+const eitherOf: Readonly<Record<string, string>> = {
+  image: "images",
+  images: "image",
+  question: "messages",
+  messages: "question",
+};
+
+/**
+ * Throws UserError for a field that is none of the known ones but looks like one that the row lacks ("options" for
+ * "choices"), or that is a known one in another spelling ("Answer" beside "answer").
+ */
+export function requireKnownFields(row: unknown, known: readonly string[], where: string): void {
+  if (typeof row !== "object" || row === null) return;
+  const present = Object.entries(row).flatMap(([name, value]) => (value == null ? [] : [name]));
+  const lacks = (field: string) => !present.includes(field) && !present.includes(eitherOf[field] ?? field);
+  for (const name of present.filter((each) => !known.includes(each))) {
+    const spelling = known.find((field) => field.toLowerCase() === name.toLowerCase());
+    const meant = spelling ?? known.find((field) => lacks(field) && looksLike(name, field));
+    if (meant === undefined) continue;
+    throw new UserError(
+      `${where}: the field "${name}" is not read: did you mean "${meant}"? Rename it, or move it into "meta" where it is something else`,
+    );
+  }
+}
+
+function looksLike(name: string, field: string): boolean {
+  const [given, meant] = [plain(name), plain(field)];
+  if (given === meant || otherNames[field]?.includes(given)) return true;
+  return Math.min(given.length, meant.length) >= 5 && editDistance(given, meant) <= 1;
+}
+
+const plain = (name: string) =>
+  name
+    .toLowerCase()
+    .replace(/[-_\s]/g, "")
+    .replace(/s$/, "");

@@ -1,0 +1,111 @@
+/** What a data file must not leave to chance: fields, encodings, keys, numbers, splits and parts of splits. */
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+import { UserError } from "../core/errors.ts";
+import { datasets } from "./index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "viva-rows-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function write(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  return path;
+}
+
+async function failure(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.then(
+    () => expect.unreachable("it was read"),
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(UserError);
+  return (error as UserError).message;
+}
+
+const row = { image: "a.png", question: "Is it clear?", answer: "yes" };
+const { answer: _, ...unanswered } = row;
+let files = 0;
+const load = (content: string | Uint8Array) => datasets.jsonl.load({ path: write(`${files++}.jsonl`, content) });
+
+describe("a JSONL row", () => {
+  it.each<[string, object, string]>([
+    ["options", { ...row, options: ["yes", "no"] }, 'the field "options" is not read: did you mean "choices"?'],
+    ["a misspelt field", { ...row, choises: ["yes", "no"] }, 'did you mean "choices"?'],
+    ["a patient", { ...row, patient_id: 7 }, 'did you mean "subject"?'],
+    ["another case", { ...row, Answer: "no" }, 'the field "Answer" is not read: did you mean "answer"?'],
+    ["answers", { ...unanswered, answers: "yes" }, 'did you mean "answer"?'],
+    ["img", { img: "a.png", question: "q", answer: "yes" }, 'did you mean "image"?'],
+    ["image_path", { image_path: "a.png", question: "q", answer: "yes" }, 'did you mean "image"?'],
+    ["answerType", { ...row, answerType: "open" }, 'did you mean "answer_type"?'],
+    ["image beside images", { ...row, images: ["b.png"] }, 'has both "image" and "images"'],
+    ["an empty path", { ...row, image: " " }, "the path of an image is empty"],
+    ["an answer of null", { ...row, answer: null }, 'field "answer"'],
+  ])("with %s is refused", async (_, bad, message) => {
+    expect(await failure(load(JSON.stringify(bad)))).toContain(message);
+  });
+
+  it("may have null in any optional field, and strata of other names", async () => {
+    const optional = { id: null, images: null, answer_type: null, choices: null, rationale: null, subject: null };
+    const more = { split: null, meta: null, question_type: "presence", modality: "CT", image_name: "a" };
+    const [example] = await load(JSON.stringify({ ...row, ...optional, ...more }));
+    expect(example).toMatchObject({ subjectId: "a.png", answerType: "closed", choices: [] });
+    expect(example!.meta).toEqual({ split: "all", question_type: "presence", modality: "CT", image_name: "a" });
+  });
+
+  it.each<[string, string | Uint8Array, RegExp]>([
+    [
+      "a key twice",
+      '{"image":"a.png","question":"q","answer":"yes","answer":"no"}',
+      /:1: an object holds the key "answer" twice/,
+    ],
+    ["more digits than a number keeps", '{"id":1,"subject":9007199254740993}', /:1: 9007199254740993 has more digits/],
+    ["Latin-1", Buffer.from(`{}\n${JSON.stringify({ ...row, question: "Größe?" })}`, "latin1"), /line 2 is not UTF-8/],
+    ["UTF-16", Buffer.from(`\ufeff${JSON.stringify(row)}`, "utf16le"), /it is UTF-16: save the file as UTF-8/],
+    ["UTF-16 without a mark", Buffer.from(JSON.stringify(row), "utf16le"), /it is UTF-16/],
+  ])("with %s is refused", async (_, content, message) => {
+    expect(await failure(load(content))).toMatch(message);
+  });
+});
+
+describe("a folder", () => {
+  it("has one file for a split", async () => {
+    for (const name of ["val", "validation"]) write(`two/${name}.jsonl`, JSON.stringify(row));
+    const path = join(folder, "two");
+    expect(await failure(datasets.jsonl.load({ path, split: "validation" }))).toMatch(
+      /val.jsonl and validation.jsonl in .* are both the split "validation"/,
+    );
+  });
+
+  it("has no row that says it is of another split", async () => {
+    write("other/train.jsonl", JSON.stringify({ ...row, id: "q", split: "test" }));
+    const path = join(folder, "other");
+    expect(await failure(datasets.jsonl.load({ path }))).toMatch(/"q" says split "test", and the file is .* "train"/);
+  });
+
+  it("has every part of a split of parquet files, once, from one upload", async () => {
+    const golden = fileURLToPath(new URL("../../test/golden/datasets/path_vqa/data/", import.meta.url));
+    const [first, second] = ["train-00000-of-00002-aa.parquet", "train-00001-of-00002-bb.parquet"] as const;
+    const of = async (name: string, parts: Readonly<Record<string, string>>) => {
+      const path = join(folder, name);
+      for (const [to, from] of Object.entries(parts)) cpSync(join(golden, from), join(path, to), { recursive: true });
+      return failure(datasets.path_vqa.load({ path }));
+    };
+    expect(await of("missing", { [`data/${second}`]: second })).toMatch(/has 1 of its 2 files, .*: 0 missing/);
+    expect(await of("twice", { [first]: first, [second]: second, [`data/${first}`]: first })).toMatch(
+      /has part 0 of 2 twice/,
+    );
+    expect(await of("mixed", { [first]: first, [second]: second, "train-00000-of-00001.parquet": first })).toMatch(
+      /mixes files of 1 with files of 2/,
+    );
+  });
+
+  it("of PMC-VQA names a column once", async () => {
+    write("pmc/test_clean.csv", "Figure_path,Question,Answer,Answer\nf.jpg,What?,A,B\n");
+    const path = join(folder, "pmc");
+    expect(await failure(datasets.pmc_vqa.load({ path, split: "test" }))).toMatch(/names the column "Answer" twice/);
+  });
+});
