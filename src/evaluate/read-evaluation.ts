@@ -1,5 +1,5 @@
 /** Reads recorded evaluations again: what `viva eval --out` wrote, or a run's evals.jsonl. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { UserError } from "../core/errors.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import { isRun, runPaths } from "../runs/run-folder.ts";
@@ -39,7 +39,9 @@ export function readEvaluation(name: string, label: string, asked: ReadOptions =
     throw new UserError(`${path} is no run: only a run has evaluations of several steps`);
   const found: { readonly summary: EvalSummary; readonly step: number | undefined; readonly items: EvalItem[] }[] = [];
   let items: EvalItem[] = [];
-  for (const line of readable(file)) {
+  if (statSync(file).isDirectory())
+    throw new UserError(`${file} is a folder without a recipe.yaml: name a run or a file`);
+  for (const line of scanJsonl<Line>(file)) {
     if (line.kind === "item") items.push(checkedItem(line, file));
     if (line.kind !== "summary") continue;
     found.push({ summary: line as unknown as EvalSummary, step: line.step, items });
@@ -76,17 +78,6 @@ function nothingFound(
   }
   const protocols = [...new Set(found.map((one) => one.protocol))].join(", ");
   return `${path} has no evaluation under the protocol ${protocol}; it has ${protocols}`;
-}
-
-function* readable(file: string): Generator<Line> {
-  try {
-    yield* scanJsonl<Line>(file);
-  } catch (error) {
-    if (!(error instanceof UserError) && (error as NodeJS.ErrnoException).code === "EISDIR") {
-      throw new UserError(`${file} is a folder without a recipe.yaml: name a run or a file`, { cause: error });
-    }
-    throw error;
-  }
 }
 
 function checkedItem(line: Line, file: string): EvalItem {
