@@ -42,6 +42,8 @@ export function readEvaluation(name: string, label: string, asked: ReadOptions =
     throw new UserError(`${path} is no run: only a run has evaluations of several steps`);
   const found: { readonly summary: EvalSummary; readonly step: number | undefined; readonly items: EvalItem[] }[] = [];
   let items: EvalItem[] = [];
+  if (statSync(file).isDirectory())
+    throw new UserError(`${file} is a folder without a recipe.yaml: name a run or a file`);
   for (const line of scanJsonl<Line>(file)) {
     if (line.kind === "item") items.push(checkedItem(line, file));
     if (line.kind !== "summary") continue;

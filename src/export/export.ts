@@ -7,6 +7,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, renameS
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { UserError } from "../core/errors.ts";
 import { makeFolder } from "../core/make-folder.ts";
+import { whileWriting } from "../core/system-errors.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import type { NamedTensor } from "../io/safetensors.ts";
 import { saveWeights } from "../io/weights.ts";
@@ -70,7 +71,7 @@ export async function exportCheckpoint(path: string, o: ExportOptions): Promise<
   const source: Source = { folder, adapter, base, run };
   const draft = join(dirname(out), `.${basename(out)}.${process.pid}.tmp`);
   rmSync(draft, { recursive: true, force: true });
-  makeFolder(draft);
+  whileWriting(out, () => makeFolder(draft));
   try {
     const parts = o.what === "both" ? (["adapter", "merged"] as const) : [o.what];
     for (const part of parts) {

@@ -91,7 +91,7 @@ describe("a reward of one's own", () => {
     ],
     ["kind.mjs", "export default { score: () => 1 };", /score must give a list of numbers and nulls, got number/],
     ["few.mjs", "export default { score: () => [1] };", /gave 1 values for 2 completions/],
-    ["text.mjs", "export default { score: () => ['1', '2'] };", /gave 1 for completion 0/],
+    ["text.mjs", "export default { score: () => ['1', '2'] };", /gave "1", a string, for completion 0/],
     ["outside.mjs", "export default { range: [0, 1], score: () => [0, 2] };", /gave 2 .* outside \[0, 1\]/],
   ])("stops the run where %s breaks the promise", async (name, source, message) => {
     const path = module(name, source);

@@ -100,6 +100,13 @@ function renamed(reward: Reward, name: string): Reward {
   };
 }
 
+/** A value that is no number of JavaScript's kind looks like one without its type: "1", 1n, [1]. */
+function shown(value: unknown): string {
+  if (typeof value === "number" || value === undefined) return String(value);
+  if (Array.isArray(value)) return `${JSON.stringify(value)}, a list,`;
+  return `${typeof value === "string" ? JSON.stringify(value) : String(value)}, a ${typeof value},`;
+}
+
 /** Sums of floating-point numbers may leave a range by their rounding. */
 const ROUNDING = 1e-9;
 
@@ -109,7 +116,7 @@ function checkScores({ name, range }: Reward, scores: Scores, example: Example, 
     throw new RunError(`reward "${name}": gave ${scores.length} values for ${count} completions of "${example.id}"`);
   }
   const bad = scores.findIndex((score) => score !== null && !Number.isFinite(score));
-  if (bad >= 0) throw new RunError(`reward "${name}": gave ${scores[bad]} ${at(bad)}`);
+  if (bad >= 0) throw new RunError(`reward "${name}": gave ${shown(scores[bad])} ${at(bad)}`);
   if (range === undefined) return;
   const slack = ROUNDING * Math.max(1, ...range.map(Math.abs));
   const outside = scores.findIndex((score) => score !== null && (score < range[0] - slack || score > range[1] + slack));

@@ -93,7 +93,7 @@ describe("a file where a folder should be, and the other way round", () => {
     ["a recipe that is a folder", ["train", "films"], /films: cannot be read: it is a folder/],
     ["a study that is a folder", ["study", "films"], /films: cannot be read: it is a folder/],
     ["rows that are a folder", ["generate", "run", "--rows", "films", "--out", "o.jsonl"], /films: it is a folder/],
-    ["an evaluation that is a folder", ["compare", "films", "run"], /films: it is a folder/],
+    ["an evaluation that is a folder", ["compare", "films", "run"], /films is a folder without a recipe\.yaml/],
     ["an export below a file", ["export", "run", "--out", "a-file/x"], /a part of its path is a file/],
     ["a report that is a folder", ["report", "run", "--out", "films"], /films: a folder is there/],
     [
