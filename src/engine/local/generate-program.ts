@@ -1,4 +1,4 @@
-/** The program that samples: a prompt at once or one token for each of many rows, over key-value caches that it only reads. */
+/** The sampling program: prefill of a prompt, or one decode step of many rows, over KV caches that it only reads. */
 import { concatDynamic, gather } from "../../compiler/ops/index.ts";
 import type { Dim } from "../../compiler/spec.ts";
 import { constant, type Program, type Tensor } from "../../compiler/tensor.ts";
@@ -11,15 +11,16 @@ import { addFeatures, float, ints, rotaryInputs, samplingInputs, stemInputs, wei
 import { localWeights } from "./programs.ts";
 
 /**
- * The whole language model over key-value caches: a prompt at once over empty caches, or one token for each of many rows;
- * then one sampled token for each row of "last" (indices into the flat tokens). Layer i's weights are inputs under their
- * whole names, those of fused projections joined. Its caches are "prompt.keys.i" and "prompt.values.i" [groups x keyValueHeads, 1,
- * prompt, headDim], and "past.keys.i" and "past.values.i" [rows x keyValueHeads, 1, past, headDim]; "added" are the new
- * tokens' own, keys and values layer by layer, in one piece. Caches are never outputs: whatever a program returns is copied
- * on its way to JavaScript, and costs time by itself. With `tokens` 1 the program is for one token of each row alone, whose
- * products with itself are numbers and whose transposes move nothing.
+ * The language model over KV caches: prefill of a whole prompt over empty caches, or decode of one token for each of
+ * many rows; then one sampled token for each row of "last" (indices into the flat tokens).
+ * - Weights: inputs under their full names, those of fused projections concatenated.
+ * - Caches: "prompt.keys.i" and "prompt.values.i" [groups x keyValueHeads, 1, prompt, headDim], "past.keys.i" and
+ *   "past.values.i" [rows x keyValueHeads, 1, past, headDim].
+ * - "added": the new tokens' keys and values, layer by layer, in one tensor.
  */
 export function generateProgram(model: Model, sampling: SamplingVariant, tokens: "tokens" | 1 = "tokens"): Program {
+  // With `tokens` 1 it decodes one token per row only: attention of the new tokens to themselves is scalar, and transposes
+  // copy nothing.
   const { language } = model;
   const { depth, headDim } = language;
   const { weights, inputs: weightsFed } = weightInputs(model, [
@@ -52,7 +53,8 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
     return own;
   };
   const sampledFrom = (rows: Tensor) => gather(rows, last);
-  // Of a prompt's tokens the last block's MLP sees only those that are sampled from; features would still come for all.
+  // After the last block's attention only prompt tokens that are sampled from remain; image features would still arrive
+  // for all.
   const endsEarly = tokens !== 1 && depth >= language.featureLevels;
   let x = language.stem(weights, stem);
   for (let i = 0; i < depth; i++) {
@@ -74,6 +76,7 @@ export function generateProgram(model: Model, sampling: SamplingVariant, tokens:
   }
   const logProbs = samplingLogProbs(language.head(weights, endsEarly ? x : sampledFrom(x)), sampling, t);
   const { token, logProb } = sampleToken(logProbs, sampling, uniform);
+  // The caches are never outputs: every output is copied to JavaScript, and costs time of its own.
   return {
     inputs: { ...stem, ...context, ...layout, last, uniform, ...t, ...caches, ...weightsFed, ...joined },
     outputs: { token, logProb, added: concatDynamic(added, 0, "added") },
