@@ -1,4 +1,6 @@
-/** Reads answers given elsewhere: JSONL rows {example_id, prediction}, where a prediction may be a list of answers. */
+/**
+ * Reads answers generated elsewhere: JSONL rows {example_id, prediction}, where a prediction can be a list of answers.
+ */
 import { readFileSync } from "node:fs";
 import * as z from "zod";
 import type { AnswerStyle } from "../answers/tags.ts";
@@ -11,14 +13,14 @@ const rowSchema = z.looseObject({
   kind: z.string().optional(),
   example_id: z.string(),
   prediction: z.union([z.string(), z.array(z.string()).min(1)]),
-  /** All answers, where `viva eval` gave several. */
+  /** All answers, if `viva eval` generated several. */
   predictions: z.array(z.string()).min(1).optional(),
   protocol: z.string().optional(),
 });
 
 /**
- * The answers of a file, in the examples' order; every example needs its row, and every row its example, once. Files that
- * `viva eval --out` wrote can be read as well: their summaries are skipped, of several protocols one is read.
+ * The answers of a file, in the examples' order; rows and examples must match one to one. Files written by `viva eval
+ * --out` are accepted as well: summaries are skipped, and only one of several protocols is read.
  */
 export function readPredictions(file: string, examples: readonly Example[], style: AnswerStyle): Answers {
   const known = new Set(examples.map(({ id }) => id));
@@ -32,7 +34,7 @@ export function readPredictions(file: string, examples: readonly Example[], styl
     protocol ??= row.protocol;
     if (row.protocol !== protocol) continue;
     if (!known.has(row.example_id)) throw unknownExample(where, row.example_id, examples);
-    if (byId.has(row.example_id)) throw new UserError(`${where}: the example_id "${row.example_id}" stands twice`);
+    if (byId.has(row.example_id)) throw new UserError(`${where}: the example_id "${row.example_id}" appears twice`);
     const { prediction, predictions = prediction } = row;
     byId.set(row.example_id, typeof predictions === "string" ? [predictions] : predictions);
   }
@@ -41,7 +43,7 @@ export function readPredictions(file: string, examples: readonly Example[], styl
     const first = missing.slice(0, 3).map(({ id }) => `"${id}"`);
     throw new UserError(
       `${file}: ${missing.length} of ${examples.length} questions have no prediction, the first ${first.join(", ")}: ` +
-        "an empty text stands for no answer",
+        "use an empty text for no answer",
     );
   }
   const predictions = examples.map(({ id }) => byId.get(id)!.map((text) => ({ text })));
@@ -58,7 +60,7 @@ function readLines(file: string): readonly string[] {
   }
 }
 
-/** Null for a line of another kind, such as a summary. */
+/** Null for a row of another kind, such as a summary. */
 function readLine(line: string, where: string): z.output<typeof rowSchema> | null {
   let json: unknown;
   try {

@@ -1,4 +1,4 @@
-/** Reads recorded evaluations again: what `viva eval --out` wrote, or a run's evals.jsonl. */
+/** Reads recorded evaluations: files of `viva eval --out`, or a run's evals.jsonl. */
 import { existsSync } from "node:fs";
 import { UserError } from "../core/errors.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
@@ -8,15 +8,15 @@ import type { EvalItem } from "./score.ts";
 import type { EvalSummary } from "./summary.ts";
 
 export interface ReadOptions {
-  /** The protocol to read where a file has several; its first by default. */
+  /** The protocol to read from a file with several; default its first. */
   readonly protocol?: string | undefined;
-  /** A run's evaluation after this step; its last by default. */
+  /** Selects a run's evaluation after this step; default its last. */
   readonly step?: number | undefined;
 }
 
 type Line = Readonly<Record<string, unknown>> & { readonly kind?: string; readonly step?: number };
 
-/** The evaluation in a file or a run folder; throws UserError where there is none, or none of that protocol or step. */
+/** The evaluation in a file or a run folder; throws UserError if there is none, or none of that protocol or step. */
 export function readEvaluation(path: string, label: string, o: ReadOptions = {}): ComparedRun {
   const file = isRun(path) ? runPaths(path).evals : path;
   if (!existsSync(file)) {
@@ -25,7 +25,7 @@ export function readEvaluation(path: string, label: string, o: ReadOptions = {})
     );
   }
   if (o.step !== undefined && !isRun(path))
-    throw new UserError(`${path} is no run: --step chooses an evaluation of a run`);
+    throw new UserError(`${path} is not a run: --step chooses an evaluation of a run`);
   const found: { readonly summary: EvalSummary; readonly step: number | undefined; readonly items: EvalItem[] }[] = [];
   let items: EvalItem[] = [];
   for (const line of readable(file)) {
@@ -39,7 +39,7 @@ export function readEvaluation(path: string, label: string, o: ReadOptions = {})
   const candidates = ofStep.filter(
     (one) => one.step === step && (o.protocol === undefined || one.summary.protocol === o.protocol),
   );
-  const chosen = step === undefined ? candidates[0] : candidates.at(-1); // a step evaluated twice counts by its later one
+  const chosen = step === undefined ? candidates[0] : candidates.at(-1); // of a step evaluated twice, the later one counts
   if (chosen !== undefined && chosen.items.length > 0) {
     const { summary, items } = chosen;
     return { label, protocol: summary.protocol, items, conditions: summary.conditions ?? null };
@@ -58,7 +58,7 @@ function nothingFound(
   found: readonly { readonly protocol: string; readonly step: number | undefined }[],
   { step, protocol }: ReadOptions,
 ): string {
-  if (found.length === 0) return `${path} holds no whole evaluation: viva eval --out writes one`;
+  if (found.length === 0) return `${path} has no complete evaluation: viva eval --out writes one`;
   const steps = [...new Set(found.map((one) => one.step))];
   if (step !== undefined && !steps.includes(step)) {
     return `${path} has no evaluation after step ${step}; it has ${steps.join(", ")}`;

@@ -1,4 +1,4 @@
-/** Scores predictions item by item: one line of evals.jsonl each, so that flips and paired tests need nothing else. */
+/** Scores predictions item by item: one row of evals.jsonl each, with all that flips and paired tests need. */
 import { chosenOption } from "../answers/choice.ts";
 import { normalisedTokens } from "../answers/normalise.ts";
 import { exactMatch, tokenF1 } from "../answers/open.ts";
@@ -9,7 +9,7 @@ import type { BaselineAnswers, Prediction } from "./answers.ts";
 import { bleu1, rougeL, tokenRecall } from "./metrics.ts";
 import { type ProtocolName, protocols } from "./protocols/index.ts";
 
-/** One item of an evaluation, as a line of evals.jsonl. */
+/** One item of an evaluation, a row of evals.jsonl. */
 export interface EvalItem {
   readonly checkpoint: string;
   readonly protocol: string;
@@ -21,25 +21,25 @@ export interface EvalItem {
   /** The example's meta: modality, organ, content_type… */
   readonly strata: Readonly<Record<string, string>>;
   readonly prediction: string;
-  /** All answers, where there are several; `prediction` is the first. */
+  /** All answers, if there are several; `prediction` is the first. */
   readonly predictions?: readonly string[];
-  /** The strictly parsed answer with its character span; null when there is none. */
+  /** The strictly parsed answer with its character span; null if there is none. */
   readonly parsed_answer: ParsedAnswer | null;
   /** 1 or 0, by the strictly parsed answer. */
   readonly strict: 0 | 1;
-  /** 1 or 0, by the leniently parsed one. */
+  /** 1 or 0, by the leniently parsed answer. */
   readonly lenient: 0 | 1;
   /** Of the strictly parsed answer against the reference, in [0, 1]. */
   readonly token_f1: number;
-  /** 1 where the strictly parsed answer equals the reference after normalisation, whatever the protocol. */
+  /** 1 if the strictly parsed answer equals the reference after normalisation, in every protocol. */
   readonly exact_match: 0 | 1;
-  /** Share of the reference's words that the strictly parsed answer has; like BLEU-1 and ROUGE-L in [0, 1]. */
+  /** Fraction of the reference's words in the strictly parsed answer; like BLEU-1 and ROUGE-L in [0, 1]. */
   readonly recall: number;
   readonly bleu_1: number;
   readonly rouge_l: number;
-  /** No strictly parsed answer, or one that names nothing the question asks for. */
+  /** No strictly parsed answer, or one that matches no possible answer. */
   readonly parse_failure: boolean;
-  /** The whole completion keeps to the style. */
+  /** Whether the whole completion follows the style's format. */
   readonly format: boolean;
   readonly tokens?: number;
   readonly finish_reason?: "stop" | "length";
@@ -48,14 +48,17 @@ export interface EvalItem {
 }
 
 export interface ScoreOptions {
-  /** "viva" by default. */
+  /** Default "viva". */
   readonly protocol?: ProtocolName;
   readonly style?: AnswerStyle;
   readonly thinkOpened?: boolean;
   readonly checkpoint?: string;
 }
 
-/** Scores the predictions, one or several per example in the same order, under one protocol; of several the first counts. */
+/**
+ * Scores the predictions, one or several per example in the same order, under one protocol; of several, the first
+ * counts.
+ */
 export function scoreItems(
   examples: readonly Example[],
   predictions: readonly (string | Prediction | readonly Prediction[])[],
@@ -73,7 +76,7 @@ export function scoreItems(
   });
 }
 
-/** The items the baselines' answers give, by baseline name. */
+/** The items of the baselines' answers, by baseline name. */
 export function scoreBaselines(
   examples: readonly Example[],
   baselines: BaselineAnswers,
@@ -121,7 +124,7 @@ function scoreItem(
   };
 }
 
-/** The answer in words: of a choice question the text of the option it names. */
+/** The answer in words: for a choice question, the text of the option. */
 function answerText({ choices }: Example, answer: string): string {
   const chosen = choices.length > 0 ? chosenOption(answer, choices) : null;
   return chosen === null ? answer : choices[chosen.index]!;

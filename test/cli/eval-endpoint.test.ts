@@ -150,7 +150,9 @@ describe("viva eval --endpoint", () => {
     const command = asking(server.url, "some.jsonl", "--max-retries", "0");
     const { code, stderr } = await viva(folder, ...command);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/3 of 40 answers are not to be had \(\d × answered \d00; \d × answered \d00; first "q\d"\)/);
+    expect(stderr).toMatch(
+      /3 of 40 answers could not be obtained \(\d × answered \d00; \d × answered \d00; first "q\d"\)/,
+    );
     expect(stderr).toMatch(/37 answers are kept in some\.partial\.jsonl/);
     await vivaOk(folder, ...command, "--count-unanswered");
     expect(server.requests).toHaveLength(questions + 3);

@@ -1,4 +1,4 @@
-/** Reads a calibration set for a judge: rationales with the verdicts of people. */
+/** Reads a judge's calibration set: rationales with human verdicts. */
 import { readFileSync } from "node:fs";
 import * as z from "zod";
 import { messageOf, UserError } from "../../core/errors.ts";
@@ -7,7 +7,7 @@ import type { Example } from "../../core/records.ts";
 export interface CalibrationRow {
   readonly example: Example;
   readonly completion: string;
-  /** What people said of the reasoning. */
+  /** The human verdict on the reasoning. */
   readonly sound: boolean;
 }
 
@@ -32,7 +32,7 @@ export function readCalibration(file: string): readonly CalibrationRow[] {
   const rows = text.split("\n").flatMap((line, i): CalibrationRow[] => {
     return line.trim() === "" ? [] : [readLine(line, `${file}:${i + 1}`)];
   });
-  if (rows.length === 0) throw new UserError(`${file} holds no rows; a row is ${SHAPE}`);
+  if (rows.length === 0) throw new UserError(`${file} has no rows; a row is ${SHAPE}`);
   return rows;
 }
 
