@@ -13,7 +13,7 @@ it("has a careful annotator, who says what the image shows, and a hasty one, who
   expect(by("careful").every(({ rationale }) => sentences(rationale) > 1)).toBe(true);
 });
 
-it("lets the hasty annotator guess what a glance does not tell", () => {
+it("lets the hasty annotator guess what a glance does not show", () => {
   const sides = by("hasty").filter(({ meta }) => meta["question_type"] === "side");
   const right = sides.filter(({ answer, facts }) => {
     const findings = facts!["findings"] as readonly { readonly side?: string }[];
