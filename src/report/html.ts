@@ -1,24 +1,24 @@
-/** HTML that cannot be broken by what it shows: only what `html` made is markup, every other value is escaped text. */
+/** Escaping HTML templates: only the output of `html` is markup, every other value is escaped text. */
 
-/** Finished markup; made by `html` and `raw` alone. */
+/** Finished markup; created only by `html` and `raw`. */
 export interface Html {
   readonly markup: string;
 }
 
-/** What may stand in a template: `null`, `undefined` and `false` show nothing, lists are joined. */
+/** Values of a template: `null`, `undefined` and `false` render nothing, lists are concatenated. */
 export type Content = Html | string | number | null | undefined | false | readonly Content[];
 
-/** Template tag: html`<p>${text}</p>` escapes `text`, in attributes too where they are quoted. */
+/** Template tag: html`<p>${text}</p>` escapes `text`, also within quoted attributes. */
 export function html(parts: TemplateStringsArray, ...values: readonly Content[]): Html {
   return { markup: parts.reduce((before, part, i) => before + markupOf(values[i - 1]) + part) };
 }
 
-/** Text that is markup already: style sheet and script of the report itself, never anything from a file. */
+/** Trusted markup: only the report's own style sheet and script, never anything from a file. */
 export function raw(markup: string): Html {
   return { markup };
 }
 
-/** Text for HTML and for quoted attributes; control characters that HTML forbids become U+FFFD. */
+/** Escapes text for HTML and quoted attributes; control characters that HTML forbids become U+FFFD. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (c) => entities[c]!).replace(forbidden, "\ufffd");
 }
@@ -30,7 +30,7 @@ const entities: Readonly<Record<string, string>> = {
   '"': "&quot;",
   "'": "&#39;",
 };
-/** Control characters other than tab and line ends. */
+/** Control characters other than tab and line breaks. */
 const forbidden = /(?![\t\n\r])\p{Cc}/gu;
 
 function markupOf(value: Content): string {

@@ -18,11 +18,11 @@ describe("axes", () => {
     expect(niceTicks([low, high], count)).toEqual(ticks);
   });
 
-  it("have no ticks between whole steps where the values are whole", () => {
+  it("have only integer ticks for integer values", () => {
     expect(niceTicks([1, 2], 5, true)).toEqual([1, 2]);
   });
 
-  it("end at round numbers around the values, leave out what is no number, and have room around a single one", () => {
+  it("end at round numbers around the values, ignore NaN, and leave room around a single value", () => {
     expect(niceDomain([0.13, 0.77, Number.NaN, Number.POSITIVE_INFINITY], 4)).toEqual([0, 0.8]);
     expect(niceDomain([], 4)).toEqual([0, 1]);
     const [low, high] = niceDomain([5], 4);
@@ -40,14 +40,14 @@ describe("axes", () => {
 describe("series", () => {
   const line = Array.from({ length: 1000 }, (_, x) => ({ x, y: x % 2 }));
 
-  it("are thinned to means of neighbours, every value counted once", () => {
+  it("are downsampled to means of neighbours, with every value counted once", () => {
     const few = thin([...line, { x: 1000, y: Number.NaN }], 100);
     expect(few).toHaveLength(100);
     expect(few[0]).toEqual({ x: 4.5, y: 0.5 });
     expect(thin(line.slice(0, 7), 100)).toEqual(line.slice(0, 7));
   });
 
-  it("have a running mean that keeps straight lines straight, to their very ends", () => {
+  it("have a running mean that preserves straight lines, including their ends", () => {
     const straight = line.map(({ x }) => ({ x, y: 3 * x }));
     expect(runningMean(straight, 9)).toEqual(straight);
     expect(runningMean(line.slice(0, 5), 3).map(({ y }) => y)).toEqual([0, 1 / 3, 2 / 3, 1 / 3, 0]);
@@ -76,7 +76,7 @@ describe("a line chart", () => {
     ],
   };
 
-  it("draws points where the axes put them, bands, levels and the marks within its steps", () => {
+  it("draws points, bands, levels and the marks within its steps in axis coordinates", () => {
     const svg = lineChart(chart)!.markup;
     const [from, to] = /<polyline class="line" points="([^"]+)"/
       .exec(svg)![1]!
@@ -90,13 +90,13 @@ describe("a line chart", () => {
     expect(svg).not.toContain("beyond");
   });
 
-  it("says its first and last values to those who cannot see it, and escapes names", () => {
+  it("describes its first and last values to screen readers, and escapes names", () => {
     const svg = lineChart(chart)!.markup;
     expect(svg).toContain("Line chart: Reward. &lt;b&gt;run&lt;/b&gt;: 0 at step 1, 1 at step 11. guessing: 0.5");
     expect(svg).not.toContain("<b>run");
   });
 
-  it("is none without points, and shows a single point", () => {
+  it("is null without points, and shows a single point", () => {
     expect(lineChart({ title: "", lines: [{ name: "", colour: 0, points: [] }] })).toBeNull();
     const single = lineChart({ title: "", lines: [{ name: "", colour: 0, points: [{ x: 5, y: 5 }] }] })!.markup;
     expect(single).toContain("<circle");
@@ -118,14 +118,14 @@ describe("a forest plot", () => {
     expect(svg).toContain("sft: −10.0 [−20.0, −5.0] points");
   });
 
-  it("always shows the line of no effect, also where every interval lies to one side", () => {
+  it("always shows the line of no effect, even if every interval is on one side", () => {
     const svg = forestPlot({ title: "arms", rows: rows.slice(0, 1), sides: ["worse", "better"] })!.markup;
     const x = Number(/class="zero" x1="([\d.]+)"/.exec(svg)![1]);
     expect(x).toBeGreaterThanOrEqual(12);
     expect(x).toBeLessThan(388);
   });
 
-  it("keeps the figures right of the axis, where neither the line of no effect nor an interval reaches", () => {
+  it("keeps the figures right of the axis, clear of the line of no effect and the intervals", () => {
     const near = [{ label: "dr_grpo", interval: interval(-0.105, -0.151, 0.012) }];
     const svg = forestPlot({ title: "arms", rows: near, sides: ["worse", "better"] })!.markup;
     const lines = [...svg.matchAll(/x[12]="([\d.]+)"/g)].map(([, x]) => Number(x));
@@ -133,13 +133,13 @@ describe("a forest plot", () => {
     expect(Math.max(...lines)).toBeLessThan(Number(end) - text!.length * 6.5);
   });
 
-  it("is none without rows", () => {
+  it("is null without rows", () => {
     expect(forestPlot({ title: "", rows: [], sides: ["", ""] })).toBeNull();
   });
 });
 
 describe("bars", () => {
-  it("reach as far as the share, and to the side of the sign", () => {
+  it("have the length of the share, and the direction of the sign", () => {
     expect(shareBar(interval(0.25, 0.2, 0.3), 0).markup).toContain('class="fill" width="25"');
     expect(signedBar(-1, 2).markup).toContain('class="negative" x="25" width="25"');
     expect(signedBar(2, 2).markup).toContain('class="positive" x="50" width="50"');

@@ -1,6 +1,6 @@
 /**
- * A forest plot as SVG: estimates with intervals on one axis, a line at no effect. A row's name stands above it, so that it
- * fits a phone, and its figures to the right of the axis, where no line crosses them.
+ * A forest plot as SVG: estimates with intervals on one axis, and a line at no effect. A row's label is above it, so
+ * that the plot fits a phone, and its figures are right of the axis, where no line crosses them.
  */
 import type { Interval } from "../../runs/statistics-records.ts";
 import { differenceText, points } from "../format.ts";
@@ -9,26 +9,26 @@ import { at, niceDomain, niceTicks, type Scale } from "./scale.ts";
 
 export interface ForestRow {
   readonly label: string;
-  /** Differences as shares; shown in percentage points. */
+  /** Differences as fractions; shown in percentage points. */
   readonly interval: Interval;
-  /** The main figure of several: drawn as a diamond. */
+  /** The main figure; drawn as a diamond. */
   readonly main?: boolean;
 }
 
 export interface ForestPlot {
   readonly title: string;
   readonly rows: readonly ForestRow[];
-  /** What the two sides of no effect mean. */
+  /** Meaning of the two sides of no effect. */
   readonly sides: readonly [left: string, right: string];
 }
 
 const width = 400;
 const rowHeight = 36;
 const plot = { left: 12, right: 258, top: 22 };
-/** Where the column of figures ends. */
+/** Right edge of the column of figures. */
 const figures = 392;
 
-/** The plot; without rows, null. */
+/** The plot; null without rows. */
 export function forestPlot({ title, rows, sides }: ForestPlot): Html | null {
   if (rows.length === 0) return null;
   const bottom = plot.top + rows.length * rowHeight;
@@ -60,7 +60,7 @@ function drawRow({ label, interval, main = false }: ForestRow, top: number, scal
   return html`<g class="row ${verdict}"><text class="row-label" x="${plot.left}" y="${top + 13}">${clipped(label, 34)}</text><text class="row-value" x="${figures}" y="${y + 4}" text-anchor="end">${differenceText(interval)}</text><line x1="${at(scale, interval.low)}" x2="${at(scale, interval.high)}" y1="${y}" y2="${y}"/>${shape}</g>`;
 }
 
-/** Labels come from data and recipes, and must not run into the figures. */
+/** Truncates labels, which come from data and recipes and must not overlap the figures. */
 function clipped(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

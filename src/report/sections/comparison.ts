@@ -1,4 +1,7 @@
-/** Several runs side by side: where each ended, the paired differences from the first as a forest plot, and how their recipes differ. */
+/**
+ * Several runs side by side: final results, paired differences from the first as a forest plot, and differences of
+ * their recipes.
+ */
 import type { ArmComparison } from "../../runs/statistics-records.ts";
 import { shareBar } from "../charts/bars.ts";
 import { forestPlot } from "../charts/forest-plot.ts";
@@ -52,7 +55,7 @@ function forest(runs: readonly LabelledRun[], arms: readonly ArmComparison[]): C
 ${byType.length > 0 && html`<details><summary>The same by question type</summary><div class="charts">${byType.map(({ type, plot }) => html`<figure><h3>${type}</h3>${plot}</figure>`)}</div></details>`}`;
 }
 
-/** The keys of the recipes whose values are not the same in all runs; the name is the run's own. */
+/** The recipe keys whose values differ between runs, except the name. */
 function recipeDifferences(runs: readonly LabelledRun[]): Content {
   const flat = runs.map(({ record }) => flatten(record));
   const keys = [...new Set(flat.flatMap((recipe) => [...recipe.keys()]))];
@@ -63,7 +66,7 @@ function recipeDifferences(runs: readonly LabelledRun[]): Content {
   return html`<h3>How the recipes differ</h3><div class="scroll" tabindex="0" role="region" aria-label="Differences of the recipes"><table><thead><tr><th scope="col">key</th>${runs.map(({ label }) => html`<th scope="col">${label}</th>`)}</tr></thead><tbody>${different.slice(0, 60).map((key) => html`<tr><th scope="row"><code>${key}</code></th>${flat.map((recipe) => html`<td>${recipe.get(key) ?? "–"}</td>`)}</tr>`)}</tbody></table></div>${different.length > 60 && html`<p class="note">and ${different.length - 60} more keys</p>`}`;
 }
 
-/** "stages.1.beta" → "0.02", for every value in the recipe. */
+/** Every value of the recipe by dotted key: "stages.1.beta" → "0.02". */
 function flatten({ recipe }: RunRecord): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const walk = (value: unknown, path: string) => {
