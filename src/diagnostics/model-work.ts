@@ -57,9 +57,9 @@ export function decodingWork(model: Model, prompts: readonly Prompt[], completio
   const weightBytes = sum(names.map((name) => storedBytes(weights[name]!)));
   const earlier = (rows * steps * (steps - 1)) / 2; // own tokens in the rows' caches, summed over all steps
   const seen = numGenerations * steps * promptTokens + earlier + rows * steps;
-  const queryNumbers = language.depth * language.heads * language.headDim;
+  const queryElements = language.depth * language.heads * language.headDim;
   return {
-    operations: 2 * sum(names.map((name) => matrixSize(model, name))) * rows * steps + 4 * queryNumbers * seen,
+    operations: 2 * sum(names.map((name) => matrixSize(model, name))) * rows * steps + 4 * queryElements * seen,
     bytes: weightBytes * steps + positionBytes(language) * (steps * promptTokens + earlier),
   };
 }

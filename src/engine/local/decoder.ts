@@ -185,7 +185,7 @@ export class Decoder {
     job.asked.onEnd(error);
   }
 
-  /** Removes cancelled rows; the last active row moves to the freed slot. */
+  /** Removes finished and cancelled rows; the last active row moves to the freed slot. */
   #removeClosed(): void {
     const isOpen = ({ prompt, completion }: Row) => prompt.job.open.has(completion);
     const active = this.#active;
