@@ -149,7 +149,7 @@ function refuseOutput(out: string, sources: readonly string[], overwrite: boolea
   if (clash !== undefined)
     throw new UserError(`--out ${out}: ${clash} is a source of the export; choose another folder`);
   if (!existsSync(out)) return;
-  if (!statSync(out).isDirectory()) throw new UserError(`--out ${out}: is a file; choose a folder`);
+  if (!statSync(out).isDirectory()) throw new UserError(`--out ${out} is a file; choose a folder`);
   const files = readdirSync(out);
   if (files.length === 0) return;
   if (!overwrite)

@@ -124,9 +124,9 @@ describe("preflight", () => {
     await expect(attempt).rejects.toThrow(/1 image tokens for 2 image features/);
   });
 
-  it("fails where the longest prompt, encoded in full, is not what was foretold", async () => {
+  it("fails where the longest prompt, encoded in full, is not what was estimated", async () => {
     const other = processor({ encode: async () => ({ text: "", tokenIds: Int32Array.of(1, 2), images: [] }) });
     const attempt = preflight([example("a", "1", 20)], { ...options, processor: other });
-    await expect(attempt).rejects.toThrow(/internal: example "a" has 2 tokens, its images' sizes foretell 3/);
+    await expect(attempt).rejects.toThrow(/internal: example "a" has 2 tokens, its images' sizes give 3/);
   });
 });

@@ -148,7 +148,7 @@ describe("viva export", () => {
     expect(existsSync(at("again/model.safetensors"))).toBe(false);
     writeFileSync(at("again/thesis.docx"), "mine");
     const over = ["--overwrite", "--out"];
-    expectMistake(await viva(folder, "export", "full", ...over, "again"), /thesis\.docx belongs to none/);
+    expectMistake(await viva(folder, "export", "full", ...over, "again"), /thesis\.docx is not part of one/);
     expect(readFileSync(at("again/thesis.docx"), "utf8")).toBe("mine");
     expectMistake(await viva(folder, "export", "lora", ...over, "base"), /is a source of the export/);
     expectMistake(
