@@ -1,6 +1,6 @@
 /**
- * How a GRPO step's time and memory grow with group size, prompt, completion and model: one table, one process per row.
- * usage: npm run build && npx tsx bench/curves.ts ROWS.jsonl CHECKPOINT... (as bench/trl_step.py makes them)
+ * Time and memory of a GRPO step by group size, prompt, completion and model: one table, one process per row.
+ * usage: npm run build && npx tsx bench/curves.ts ROWS.jsonl CHECKPOINT... (as written by bench/trl_step.py)
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ interface Setting {
   readonly what: string;
   readonly generations: number;
   readonly completion: number;
-  /** The question this many times over. */
+  /** How often the question is repeated. */
   readonly question: number;
 }
 
@@ -53,7 +53,7 @@ function time(checkpoint: string, { generations, completion, question }: Setting
   writeFileSync(file, longer.join("\n"));
   const sizes = ["--num-generations", String(generations), "--max-completion-length", String(completion)];
   const told = execFileSync(process.execPath, [
-    "--single-threaded-gc", // as the command itself starts
+    "--single-threaded-gc", // as the viva command does
     ...[command, "bench", "step", checkpoint, "--rows", file, "--steps", "3", ...sizes],
   ]);
   return JSON.parse(told.toString()) as StepBench;

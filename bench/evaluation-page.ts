@@ -1,12 +1,15 @@
-/** The Markdown page of a full report: accuracy beside every baseline, then every probe; made of the two result files alone. */
+/**
+ * The Markdown page of a full report, from the two result files alone: accuracy next to every baseline, then every
+ * probe.
+ */
 import type { EvaluationResults, ProbeResults } from "../src/evaluate/index.ts";
 import { probeRows } from "../src/evaluate/index.ts";
 
 export interface PageOptions {
   readonly title: string;
-  /** What was measured, how it was trained, on what machine: a paragraph. */
+  /** A paragraph: what was evaluated, how it was trained, on which machine. */
   readonly about: string;
-  /** Commands that make the page again. */
+  /** Commands that reproduce the page. */
   readonly commands: readonly string[];
 }
 
@@ -25,7 +28,7 @@ export function evaluationPage(results: EvaluationResults, probed: ProbeResults,
     o.about,
     head,
     `\`\`\`sh\n${o.commands.join("\n")}\n\`\`\``,
-    "Intervals are 95 %, bootstrap over subjects. In parentheses beside each baseline: the paired difference, model minus baseline.",
+    "Intervals are 95 %, bootstrap over subjects. In parentheses after each baseline: the paired difference, model minus baseline.",
     ...results.protocols.map(accuracySection),
     `## Probes\n\nThe protocol is \`${probed.protocol}\`. [probes/README.md](../probes/README.md) says what each measures. Shares in percent, differences in points.`,
     ...asked.map(probeSection),
@@ -48,14 +51,14 @@ function accuracySection({ protocol, subsets }: Summary): string {
     ["ROUGE-L", ...shown.map(([, one]) => withBounds(one.rouge_l))],
     ["parse failures", ...shown.map(([, one]) => percent(one.parse_failure_rate))],
     ["detectable difference", ...shown.map(([, one]) => detectable(one))],
-    ...baselines.map((name) => [name.replaceAll("_", " "), ...shown.map(([, one]) => beside(one, name))]),
+    ...baselines.map((name) => [name.replaceAll("_", " "), ...shown.map(([, one]) => withDifference(one, name))]),
   ];
   const note =
     "*Detectable difference*: points by which two models with independent errors must differ to be told apart.";
   return `## Accuracy, protocol \`${protocol}\`\n\n${table(rows)}\n\n${note}`;
 }
 
-function beside({ baselines }: Subset, name: string): string {
+function withDifference({ baselines }: Subset, name: string): string {
   const found = baselines[name];
   if (found === undefined) return "";
   const { difference } = found;

@@ -1,6 +1,6 @@
 /**
- * Writes a checkpoint of a real model's shape with random weights, sharded bfloat16: what speed and memory are measured on
- * where the model itself cannot be had.
+ * Writes a checkpoint with a real model's shapes and random weights, sharded bfloat16, for speed and memory measurements
+ * where the model itself is unavailable.
  * usage: npx tsx bench/make-checkpoint.ts CONFIG_FOLDER TOKENIZER_FOLDER CHAT_TEMPLATE OUT
  */
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
@@ -28,7 +28,7 @@ const started = performance.now();
 const tensors = Object.entries(model.weights).map(([name, spec]) => ({
   name,
   shape: spec.shape,
-  // Made when it is written: the whole model never stands in memory.
+  // Generated when it is written: the whole model is never in memory.
   get data() {
     return values(spec);
   },
@@ -38,7 +38,7 @@ const parameters = Object.values(model.weights).reduce((total, { shape }) => tot
 const seconds = ((performance.now() - started) / 1000).toFixed(0);
 console.log(`${basename(out)}: ${parameters} parameters of ${model.modelType}, written in ${seconds} s`);
 
-/** Uniform numbers of the standard deviation that the model starts with. */
+/** Uniform values with the standard deviation of the model's initialisation. */
 function values({ shape, initialiser }: WeightSpec): Float32Array {
   const data = new Float32Array(sizeOf(shape));
   if (initialiser.kind === "ones") return data.fill(1);

@@ -1,4 +1,6 @@
-/** Images per second of the phantom world's drawings, by view: `npx tsx bench/phantoms.ts [size]`; counts processor time, not waiting. */
+/**
+ * Images per second of the phantom world, by view: `npx tsx bench/phantoms.ts [size]`; measures CPU time, not waiting.
+ */
 import { randomKey } from "../src/core/random.ts";
 import { drawScene } from "../src/data/phantom/world/draw.ts";
 import { placeFindings } from "../src/data/phantom/world/scene.ts";

@@ -1,9 +1,9 @@
 /**
- * The full report of a checkpoint on a data set as a Markdown page: accuracy beside all baselines, then all probes.
+ * The full report of a checkpoint on a data set as a Markdown page: accuracy next to all baselines, then all probes.
  * usage: npm run build && npx tsx bench/report-evaluation.ts CHECKPOINT --data NAME [--path FOLDER] --title TITLE --out FILE.md
  *          [--about TEXT] [--work FOLDER] [--untuned CHECKPOINT] [--split NAME] [--limit N] [--seed N] [--image-disjoint]
  *          [--prompt STYLE] [--step N] [--max-completion-length N] [--protocol NAME …] [--encoder FOLDER]
- * The results themselves stay in the work folder (default runs/reports/<page>); a stopped evaluation goes on from there.
+ * The results themselves stay in the work folder (default runs/reports/<page>), from which an interrupted evaluation resumes.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -32,7 +32,7 @@ if (checkpoint === undefined || o.data === undefined || o.title === undefined ||
 const work = o.work ?? join("runs/reports", basename(o.out, ".md"));
 mkdirSync(work, { recursive: true });
 
-/** Options that say which questions are asked and how, for both commands. */
+/** Options that select the questions and the prompt, for both commands. */
 const given = (...names: readonly (keyof typeof o)[]) =>
   names.flatMap((name) => (o[name] === undefined ? [] : [`--${name}`, String(o[name])]));
 const asked = given("data", "path", "split", "limit", "seed", "prompt", "step", "max-completion-length");

@@ -1,7 +1,7 @@
 /**
- * Makes an image-disjoint test split of a VQA-RAD folder that holds training rows alone, so that results can be measured.
+ * Makes an image-disjoint test split of a VQA-RAD folder that has only training rows, so that models can be evaluated.
  * usage: npx tsx bench/split-vqa-rad.ts FOLDER OUT [SHARE=0.15] [SEED=1]
- * OUT gets trainset.json, testset.json and a link to the images. Such a test is not the published one: say so beside figures.
+ * OUT gets trainset.json, testset.json and a link to the images. This is not the published test set: say so next to figures.
  */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";

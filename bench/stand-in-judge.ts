@@ -1,8 +1,8 @@
 /**
- * A stand-in for a judge: an OpenAI-compatible chat server on the loopback that answers the prompt of viva's judge by one
- * rule, always the same. It shows that an arm with a judge runs and learns; it knows no medicine and judges no sense.
- * The rule: YES where the reasoning asserts the same medical concepts as the reference reasoning (without one, as the
- * reference answer), sides included, and no other; else NO. Concepts are those of the scorer `concepts` (docs/rewards.md).
+ * A stand-in judge: an OpenAI-compatible chat server on the loopback that answers viva's judge prompt by a deterministic
+ * rule. It shows that an arm with a judge runs and learns; it has no medical knowledge.
+ * The rule: YES if the reasoning asserts the same medical concepts as the reference reasoning (or, without one, the
+ * reference answer), sides included, and no others; else NO. Concepts are those of the scorer `concepts` (docs/rewards.md).
  * usage: npx tsx bench/stand-in-judge.ts [--port 8000]
  */
 import { readFileSync } from "node:fs";
@@ -17,7 +17,7 @@ import { judgePrompt } from "../src/rewards/semantic/judge.ts";
 const file = fileURLToPath(new URL("../assets/vocabulary.json", import.meta.url));
 const vocabulary = parseVocabulary(JSON.parse(readFileSync(file, "utf8")), file);
 
-/** The judge's prompt with each place a group: what was filled in can be read out again. */
+/** The judge's prompt with a capture group for each placeholder, to recover the values. */
 const filled = new RegExp(
   `^${judgePrompt
     .split(/\{(\w+)\}/)
@@ -25,7 +25,7 @@ const filled = new RegExp(
     .join("")}$`,
 );
 
-/** "VERDICT: YES" or "VERDICT: NO"; null for a text that is not viva's own prompt for judges. */
+/** "VERDICT: YES" or "VERDICT: NO"; null for a text that is not viva's judge prompt. */
 export function standInReply(prompt: string): string | null {
   const given = filled.exec(prompt)?.groups;
   if (given === undefined) return null;
@@ -35,7 +35,7 @@ export function standInReply(prompt: string): string | null {
   return `VERDICT: ${agreement === null || agreement === 1 ? "YES" : "NO"}`;
 }
 
-/** Serves on the loopback; port 0 takes a free one. */
+/** Serves on the loopback; port 0 picks a free one. */
 export async function serveStandInJudge(port: number): Promise<{ readonly url: string; readonly server: Server }> {
   const server = createServer(async (request, response) => {
     const answer = (status: number, value: object) =>

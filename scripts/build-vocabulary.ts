@@ -1,8 +1,8 @@
 /**
  * Writes assets/vocabulary.json from public sources and the project's own radiology.yaml:
  *   npx tsx scripts/build-vocabulary.ts ../shared/vocab ../shared/data/slake assets/vocabulary.json
- * A term that another concept has keeps its first owner (own terms, then CheXpert, SLAKE, the Disease Ontology), and a
- * term made of other terms ("lung cancer" = lung + cancer) is left out, so that "cancer of the lung" finds the same.
+ * A term claimed by several concepts keeps its first owner (own terms, then CheXpert, SLAKE, the Disease Ontology), and a
+ * term composed of others ("lung cancer" = lung + cancer) is omitted, so that "cancer of the lung" matches the same.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ const own = parse(readFileSync(join(import.meta.dirname, "vocabulary/radiology.y
 const skipped = own.skipped as unknown as readonly string[];
 const list = (key: string) => own[key] as unknown as readonly string[];
 
-/** Terms by concept, in the order they came; and who owns each. */
+/** Terms by concept, in order of addition, and each term's owner. */
 const concepts = Object.fromEntries(categories.map((category) => [category, new Map<string, string[]>()])) as Record<
   Category,
   Map<string, string[]>
@@ -61,7 +61,7 @@ function add(category: Category, terms: Terms, isOwn = false): void {
   }
 }
 
-/** Whether known shorter terms cover all words of a term that matter. */
+/** Whether known shorter terms cover all significant words of a term. */
 function isCompound(stems: string): boolean {
   const words = stems.split(" ").filter((word) => !["of", "in", "and"].includes(word));
   const covers = (from: number): boolean =>

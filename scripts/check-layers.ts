@@ -1,6 +1,6 @@
 /**
- * Fails when a source file imports from a layer that its own layer may not know (the table of docs/architecture.md), or
- * when imports form a circle, types included. `--table` prints files and lines per layer.
+ * Fails if a source file imports from a layer that its own must not import from (the table of docs/architecture.md), or
+ * if imports form a circle, including type imports. `--table` prints files and lines per layer.
  */
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -41,7 +41,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** The derivative of a broadcast is a sum and that of a sum a broadcast: these define one another. */
+/** The gradient of a broadcast is a sum and that of a sum a broadcast, so these files are mutually recursive. */
 const circular = /^compiler\/ops\/(elementwise|broadcast|reduce|shape)\.ts$/;
 
 const isSource = (file: string) => /^(?!\.\.).*(?<!\.test)\.ts$/.test(file);

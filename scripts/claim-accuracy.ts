@@ -10,6 +10,6 @@ for (const half of ["tuning", "held_out"] as const) {
   const { precision, recall, rationales, right, wrong } = claimAccuracy(labelled, half, vocabulary);
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
   console.log(`${half}: precision ${percent(precision)}, recall ${percent(recall)}, right ${right} of ${rationales}`);
-  // Of the held-out half only the figures are shown, so that nothing is tuned on it.
+  // The held-out half shows only figures, so that nothing is tuned on it.
   if (half === "tuning") for (const line of wrong) console.log(`  ${line}`);
 }

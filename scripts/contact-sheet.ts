@@ -1,4 +1,7 @@
-/** Draws docs/phantoms.png, a sheet of images of the phantom world, and prints what each shows: `npx tsx scripts/contact-sheet.ts`. */
+/**
+ * Draws docs/phantoms.png, a sheet of phantom-world images, and prints what each shows: `npx tsx
+ * scripts/contact-sheet.ts`.
+ */
 import { writeFileSync } from "node:fs";
 import sharp from "sharp";
 import { randomKey } from "../src/core/random.ts";
@@ -35,7 +38,7 @@ for (const [i, { shows, image }] of tiles.entries()) {
   }
   console.log(`row ${Math.floor(i / COLUMNS) + 1}, column ${(i % COLUMNS) + 1}: ${shows}`);
 }
-// 32 greys: the noise of 256 would take four times the room.
+// 32 greys: with 256, the noise would make the file four times as large.
 const png = await sharp(
   data.map((grey) => Math.round(grey / 8.226) * 8.226),
   { raw: { width, height, channels: 1 } },

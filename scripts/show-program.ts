@@ -1,6 +1,6 @@
 /**
- * Prints a program of a model as the engine compiles it, by its configuration alone, and with --rewrites what each rewrite
- * and the lowering to ONNX do to it. Backward programs train all weights; with --bits the base is quantised and frozen.
+ * Prints a model's program as the engine compiles it, from its configuration alone; with --rewrites, also what each
+ * rewrite and the lowering to ONNX do to it. Backward programs train all weights; with --bits the base is quantised and frozen.
  * usage: npx tsx scripts/show-program.ts MODEL_FOLDER KIND [--rewrites] [--bits 4|8]
  */
 import { parseArgs } from "node:util";
@@ -21,7 +21,7 @@ import { openModel } from "../src/models/index.ts";
 import type { Model, Stack } from "../src/models/model.ts";
 import { withQuantizedBase } from "../src/models/quantize.ts";
 
-/** A program and what is done to it on the way to a session, by default `withQuantizedWeights` alone. */
+/** A program and the rewrites before compilation, by default only `withQuantizedWeights`. */
 interface Shown {
   readonly program: Program;
   readonly rewrites?: Rewrites;
@@ -69,10 +69,10 @@ function blockOf(model: Model, stack: Stack, kind: BlockKind) {
   return blockPrograms(model, stack, kind, trained);
 }
 
-/** The backward program that computes the block again, and as a rewrite the one that reads what the forward pass kept. */
+/** The backward program that recomputes the block; as a rewrite, the one that reads saved activations instead. */
 function backward(model: Model, stack: Stack, kind: BlockKind): Shown {
-  const { backward: program, keeping } = blockOf(model, stack, kind);
-  return { program, rewrites: { savedActivations: () => keeping.backward, withQuantizedWeights } };
+  const { backward: program, saving } = blockOf(model, stack, kind);
+  return { program, rewrites: { savedActivations: () => saving.backward, withQuantizedWeights } };
 }
 
 function generation(program: Program): Shown {

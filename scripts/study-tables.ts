@@ -1,6 +1,6 @@
 /**
- * Writes what the study of four dimensions found into the documentation: the tables of docs/study.md, the paragraphs "On the
- * phantom world" of docs/algorithms/ and the table of docs/results/README.md. Without --write it prints the tables alone.
+ * Writes the results of the study of four dimensions into the documentation: the tables of docs/study.md, the paragraphs "On
+ * the phantom world" of docs/algorithms/ and the table of docs/results/README.md. Without --write it only prints the tables.
  * usage: npx tsx scripts/study-tables.ts FOLDER/study.json [--write]
  */
 import { readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ const [file = "runs/study/study.json"] = positionals;
 const results: StudyResults = studyResultsSchema.parse(JSON.parse(readFileSync(file, "utf8")));
 const armOf = new Map(results.arms.map((arm) => [arm.name, arm]));
 
-/** The arms of the table in docs/results, and what they are called there. */
+/** The arms of the table in docs/results, with their labels there. */
 const shown = {
   untuned: "untuned",
   sft: "supervised on answers",
@@ -28,12 +28,12 @@ const shown = {
   init_base: "GRPO from the base model",
 } as const;
 
-/** Pages of algorithms, by the arm that shows them. */
+/** Pages of algorithms, by arm. */
 const pages = {
   ...{ sft: "sft", dpo: "dpo", grpo: "grpo", dr_grpo: "dr_grpo_none", dapo: "dapo", gspo: "gspo", cispo: "cispo" },
   ...{ sapo: "sapo", rloo: "rloo", opo: "opo", reinforce: "reinforce", gdpo: "gdpo" },
 } as const;
-/** Arms that pass twice over each rollout, beside this one. */
+/** Arms with two passes over each rollout, compared with this one. */
 const TWICE = "grpo_iterations";
 const twice: readonly string[] = ["gspo", "cispo", "sapo"];
 
@@ -46,13 +46,13 @@ if (values.write) {
   }
 } else console.log(tables);
 
-/** Replaces what stands between two texts of a page of the repository, the second being the first after the first. */
+/** Replaces the text between two markers of a page; the second is the first occurrence after the first. */
 function replaceBetween(page: string, start: string, end: string, text: string): void {
   const path = fileURLToPath(new URL(`../${page}`, import.meta.url));
   const old = readFileSync(path, "utf8");
   const from = old.indexOf(start) + start.length;
   const to = old.indexOf(end, from);
-  if (from < start.length || to < 0) throw new Error(`${page}: "${start.trim()}" … "${end.trim()}" is not there`);
+  if (from < start.length || to < 0) throw new Error(`${page}: "${start.trim()}" … "${end.trim()}" is missing`);
   replaceFile(path, old.slice(0, from) + text + old.slice(to));
 }
 
@@ -75,13 +75,13 @@ function paragraph(arm: StudyArm): string {
   const { name, accuracy, difference, cost } = arm;
   const ships = percent(needed("untuned").accuracy!.estimate);
   const answers = accuracy === null ? "" : `, ${accuracy.n} answers`;
-  const beside = twice.includes(name)
+  const sameBudget = twice.includes(name)
     ? `; GRPO with the same number of passes ${interval(needed(TWICE).accuracy, percent, "%")}`
     : "";
   const rewards = rewardsOf(arm, 3).join(", ");
   return [
     `Arm \`${name}\` of [the study](../study.md#results), ${results.seeds.length} seeds${answers}:`,
-    `accuracy ${interval(accuracy, percent, "%")}; untuned model ${ships} %${beside}`,
+    `accuracy ${interval(accuracy, percent, "%")}; untuned model ${ships} %${sameBudget}`,
     difference === null ? "" : `; difference from plain GRPO ${interval(difference, signed, "points")}`,
     ".",
     rewards === "" ? "" : ` Mean reward in the first → last fifth of its steps: ${rewards}.`,

@@ -1,8 +1,8 @@
 /**
- * Trains the models that ship: assets/viva-tiny-base, and from it, by way of viva-tiny-taught, assets/viva-tiny-instruct.
+ * Trains the models in assets/: viva-tiny-base, and from it, via viva-tiny-taught, viva-tiny-instruct.
  * Half an hour on two cores.
  * usage: npm run build && npx tsx scripts/train-base-models.ts
- * Runs are in runs/base-models; one that is there is gone on with; the log of the training stands beside the recipe.
+ * Runs are in runs/base-models; existing ones are resumed; the training log is written next to the recipe.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -33,7 +33,7 @@ function viva(...args: readonly string[]): void {
   });
 }
 
-/** Every 25th step: its loss, gradient norm and learning rate. */
+/** Loss, gradient norm and learning rate of every 25th step. */
 function trainingLog(metrics: string): string {
   const steps = metrics
     .trimEnd()

@@ -13,7 +13,7 @@ import { BYTE_ALPHABET, trainBytePairs } from "./tokenizer/bpe.ts";
 import { type CountedText, loadCorpus } from "./tokenizer/corpus.ts";
 import { chatTemplate, SPECIAL_TOKENS, tokenizerConfig, tokenizerJson } from "./tokenizer/files.ts";
 
-/** As max_position_embeddings of assets/viva-tiny/config.json. */
+/** Equal to max_position_embeddings of assets/viva-tiny/config.json. */
 const MAX_LENGTH = 2048;
 
 try {
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** How often each word occurs: normalised, cut and written in bytes as the tokenizer will do it. */
+/** Counts of words: normalised, pre-tokenised and byte-encoded as by the tokenizer. */
 function countWords(texts: readonly CountedText[]): ReadonlyMap<string, number> {
   const untrained = new Backend(tokenizerJson({ tokens: BYTE_ALPHABET, merges: [] }), {});
   const words = new Map<string, number>();

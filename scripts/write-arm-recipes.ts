@@ -1,5 +1,5 @@
 /**
- * Writes recipes/arms: each arm of studies/four-dimensions.yaml as a recipe of its own, to run by itself or to start from.
+ * Writes recipes/arms: each arm of studies/four-dimensions.yaml as a separate recipe, to run or to build on.
  * usage: npx tsx scripts/write-arm-recipes.ts
  */
 import { readFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { type ArmFile, studySchema } from "../src/study/schema.ts";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const study = studySchema.parse(parse(readFileSync(join(root, "studies/four-dimensions.yaml"), "utf8")));
 const [seed] = study.seeds;
-/** Arms of the semantic dimension that need an encoder or a service of the user's own, and so are not in the study. */
+/** Arms of the semantic dimension that need the user's own encoder or service, and are therefore not in the study. */
 const ownServices: readonly ArmFile[] = [
   {
     name: "semantic_embedding",
@@ -45,7 +45,7 @@ for (const { name, about, dimensions } of arms) {
   );
 }
 
-/** The base with the changes of the arms it builds on, then its own. */
+/** The base with the changes of its ancestors, then its own. */
 function changed(name: string): unknown {
   const { from, set } = arms.find((arm) => arm.name === name)!;
   const start = from === null ? study.base : changed(from);

@@ -1,25 +1,25 @@
-/** Learns byte-pair merges from word counts: always the commonest pair next; of equally common ones the one of the lowest ids. */
+/** Learns byte-pair merges from word counts: the most frequent pair first; ties go to the lowest ids. */
 import { UserError } from "../../src/core/errors.ts";
 
 export interface BytePairs {
-  /** By id: the alphabet, then what each merge made (a text made twice has one id). */
+  /** By id: the alphabet, then the result of each merge (a text produced twice has one id). */
   readonly tokens: readonly string[];
-  /** In the order in which they are applied. */
+  /** In order of application. */
   readonly merges: readonly (readonly [string, string])[];
 }
 
 interface Word {
-  /** Ids of the tokens that the word is split into so far. */
+  /** Ids of the tokens that the word currently consists of. */
   ids: readonly number[];
   readonly count: number;
 }
 
-/** The 256 characters that byte-level BPE writes bytes with, by code point; a token's id is its place in this order. */
+/** The 256 characters that byte-level BPE represents bytes with, by code point; a token's id is its index. */
 export const BYTE_ALPHABET: readonly string[] = byteAlphabet();
 
 /**
- * Merges until there are `size` tokens. `words` maps words, in characters of the alphabet, to how often they occur.
- * Throws UserError when they have too few pairs. The same words give the same merges as `BpeTrainer` of Hugging Face.
+ * Merges until there are `size` tokens. `words` maps words, in characters of the alphabet, to their counts. Throws
+ * UserError if there are too few pairs. Equals Hugging Face's `BpeTrainer` on the same words.
  */
 export function trainBytePairs(
   counts: ReadonlyMap<string, number>,
@@ -53,12 +53,12 @@ export function trainBytePairs(
   return { tokens, merges };
 }
 
-/** How often each pair of neighbours occurs, and in which words it ever did. */
+/** Counts of each pair of neighbours, and the words it ever occurred in. */
 class PairCounts {
   readonly #counts = new Map<number, number>();
   readonly #words = new Map<number, Set<number>>();
 
-  /** Adds (sign 1) or takes away (-1) the pairs of the word at index `at`. */
+  /** Adds (sign 1) or subtracts (-1) the pairs of the word at index `at`. */
   add({ ids, count }: Word, at: number, sign: 1 | -1): void {
     for (let i = 1; i < ids.length; i++) {
       const key = ids[i - 1]! * STRIDE + ids[i]!;
@@ -86,10 +86,10 @@ class PairCounts {
   }
 }
 
-/** Above any id, so that a pair's key orders by the left id, then the right. */
+/** Larger than any id, so that a pair's key sorts by the left id, then the right. */
 const STRIDE = 2 ** 26;
 
-/** Replaces the pair from left to right: three equal tokens become the merged one and the third. */
+/** Replaces the pair from left to right: of three equal tokens, the first two are merged. */
 function join(ids: readonly number[], left: number, right: number, merged: number): readonly number[] {
   const joined: number[] = [];
   for (let i = 0; i < ids.length; i++) {
@@ -107,7 +107,7 @@ function known(idOf: ReadonlyMap<string, number>, character: string): number {
   return id;
 }
 
-/** GPT-2's table: printable Latin-1 bytes stand for themselves, the others for the characters from U+0100 on. */
+/** GPT-2's table: printable Latin-1 bytes map to themselves, others to characters from U+0100 on. */
 function byteAlphabet(): readonly string[] {
   const printable = (byte: number) =>
     (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);

@@ -1,4 +1,4 @@
-/** The texts that viva-tiny's tokenizer is trained on: training splits only, put as a run puts them, and the fixed words. */
+/** The training texts of viva-tiny's tokenizer: training splits only, in the prompts of a run, and fixed texts. */
 import { promptStyle, questionMessages } from "../../src/answers/prompts.ts";
 import { ANSWER_CLOSE, ANSWER_OPEN, TAGS, THINK_CLOSE, THINK_OPEN } from "../../src/answers/tags.ts";
 import type { Example } from "../../src/core/records.ts";
@@ -11,11 +11,11 @@ export interface CountedText {
 
 export interface Corpus {
   readonly texts: readonly CountedText[];
-  /** By name of the data set. */
+  /** By data set name. */
   readonly questions: Readonly<Record<string, readonly string[]>>;
 }
 
-/** What prompts and completions repeat beside the questions, so that it costs few tokens. */
+/** Texts that prompts and completions repeat besides the questions, so that they take few tokens. */
 const FIXED_TEXTS: readonly string[] = [
   ...TAGS,
   `${THINK_OPEN}${THINK_CLOSE}${ANSWER_OPEN}${ANSWER_CLOSE}`,
@@ -24,7 +24,7 @@ const FIXED_TEXTS: readonly string[] = [
   promptStyle("answer_only").user.replace(/\{\w+\}/g, ""),
 ];
 
-/** Each question in its prompt, each answer and each rationale as often as it occurs; a fixed text once per question. */
+/** Each question in its prompt, each answer and rationale with its frequency; a fixed text once per question. */
 export async function loadCorpus(paths: { readonly slake: string; readonly vqaRad: string }): Promise<Corpus> {
   const split = "train";
   const sets = {
@@ -44,7 +44,7 @@ export async function loadCorpus(paths: { readonly slake: string; readonly vqaRa
   };
 }
 
-/** The answer stands alone, without its tags: its tokens are then the same wherever it is written. */
+/** The answer is separate, without its tags, so that it has the same tokens wherever it occurs. */
 function textsOf(example: Example): readonly string[] {
   const prompt = questionMessages(example, promptStyle("think_answer")).flatMap(({ content }) =>
     content.flatMap((part) => (part.type === "text" ? [part.text] : [])),

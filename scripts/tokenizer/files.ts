@@ -1,8 +1,8 @@
-/** A trained tokenizer in Hugging Face's files, with Qwen2's normaliser, pre-tokenizer and decoder. */
+/** Writes a trained tokenizer as Hugging Face files, with Qwen2's normaliser, pre-tokenizer and decoder. */
 import { readFileSync } from "node:fs";
 import type { BytePairs } from "./bpe.ts";
 
-/** After the trained tokens, in this order. */
+/** Numbered after the trained tokens, in this order. */
 export const SPECIAL_TOKENS = [
   "<|endoftext|>",
   "<|im_start|>",
@@ -53,7 +53,7 @@ export function tokenizerJson({ tokens, merges }: BytePairs): object {
       byte_fallback: false,
       ignore_merges: false,
       vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
-      merges: merges.map(([left, right]) => `${left} ${right}`), // a list of texts is read by every version
+      merges: merges.map(([left, right]) => `${left} ${right}`), // every version reads a list of strings
     },
   };
 }
@@ -77,7 +77,7 @@ export function tokenizerConfig(maxLength: number): object {
   };
 }
 
-/** Qwen2-VL's turns and image marks, without the system message that its template adds where none is given. */
+/** Qwen2-VL's turns and image markers, without the default system message of its template. */
 export function chatTemplate(): string {
   return readFileSync(new URL("chat_template.jinja", import.meta.url), "utf8");
 }

@@ -2,10 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Terms of one concept: the first is its name. */
+/** Terms of one concept; the first is its name. */
 export type Terms = readonly string[];
 
-/** Which findings CheXpert's mention lists speak of; stems ("atelecta") and phrases that assert nothing are left out. */
+/** Findings covered by CheXpert's mention lists; stems ("atelecta") and phrases that assert nothing are omitted. */
 const CHEXPERT: Readonly<Record<string, string>> = {
   edema: "heart failure",
   lung_lesion: "nodule",
@@ -30,7 +30,7 @@ const CHEXPERT_PHRASES: readonly string[] = [
   "equipment",
 ];
 
-/** Phrases of CheXpert's labeller by concept. */
+/** Phrases of CheXpert's labeler by concept. */
 export function chexpertTerms(folder: string): readonly Terms[] {
   return Object.entries(CHEXPERT).map(([file, concept]) => {
     const phrases = lines(join(folder, "phrases", "mention", `${file}.txt`));
@@ -56,8 +56,8 @@ interface OntologyTerm {
 }
 
 /**
- * Diseases a film may show: the ontology's terms that are not rare, by plain names. Left out: names with figures or more
- * than four words, and abbreviations, of which too many are words or mean something else in a report.
+ * Diseases that an image can show: the ontology's non-rare terms with plain names. Omitted are names with digits or
+ * more than four words, and abbreviations, many of which are words or ambiguous in a report.
  */
 export function ontologyTerms(folder: string): readonly Terms[] {
   const terms = JSON.parse(readFileSync(join(folder, "do_terms_with_synonyms.json"), "utf8")) as OntologyTerm[];
@@ -94,7 +94,7 @@ function isPlain(term: string): boolean {
   return term.length > 4 && words <= 4 && !/[\d(),/]/.test(term) && !GENERIC.test(term);
 }
 
-/** Names that say no more than that something is ill. */
+/** Names that only say that something is abnormal. */
 const GENERIC =
   /^(?:(?:genetic |physical |monogenic |inherited |acquired |mental |organ system )?(?:disease|disorder|syndrome)|disease (?:of|by) .*|.* (?:process|system) (?:disease|disorder))$|trouble|etc\./i;
 

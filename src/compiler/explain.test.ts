@@ -23,12 +23,12 @@ import { apply, constant, input, type Program, type Tensor } from "./tensor.ts";
 
 const x = input("x", "float32", ["n", 4]);
 
-/** What is said of one rewrite, without what is said of the lowering. */
+/** The explanation of one rewrite, without that of the lowering. */
 const explained = (program: Program, change: (program: Program) => Program) =>
   explainRewrites(program, { change }).split("\nlowering:")[0];
 
 describe("rewrites", () => {
-  test("of a layer for small batches: numbers stay with their nodes, new ones go on", () => {
+  test("forSmallBatch on a layer: existing nodes keep their numbers, new nodes are numbered after them", () => {
     const up = input("up", "float32", [8, 4]);
     const down = input("down", "float32", [4, 8]);
     const hidden = swish(matmul(x, up, { transposeB: true }), 1);
@@ -52,12 +52,12 @@ forSmallBatch: 4 -> 5 nodes: 3 removed, 4 added, 1 changed
   + %6 = matmul(down, %5) {unmerged} : float32[4, n]
   + %7 = transpose(%6) {permutation: [1, 0]} : float32[n, 4]
   ~ %3 = add(x, %7) : float32[n, 4]  // was add(x, %2)
-lowering: 5 -> 5 nodes: 0 equal, 0 unread, 0 through reshapes
+lowering: 5 -> 5 nodes: 0 common subexpressions, 0 dead, 0 reading past reshapes
   ONNX nodes: 5: Add 1, FusedMatMul 2, QuickGelu 1, Transpose 1`,
     );
   });
 
-  test("of quantised weights that become constants: inputs go", () => {
+  test("withQuantizedWeights: weights become constants and their inputs disappear", () => {
     const packed = input("w.packed", "uint8", [2, 32]);
     const scales = input("w.scales", "float32", [2, 1]);
     const rows = input("rows", "float32", ["n", 32]);
@@ -80,7 +80,7 @@ lowering: 5 -> 5 nodes: 0 equal, 0 unread, 0 through reshapes
     );
   });
 
-  test("that read an input in place of a node", () => {
+  test("replacing a node by an input", () => {
     const kept = input("kept.0", "float32", ["n", 4]);
     const costly = exp(x);
     const program = { inputs: { x }, outputs: { a: mul(neg(costly), costly), b: log(x) } };
@@ -97,7 +97,7 @@ lowering: 5 -> 5 nodes: 0 equal, 0 unread, 0 through reshapes
     );
   });
 
-  test("that build everything again and change nothing", () => {
+  test("rebuilding an identical graph counts as no change", () => {
     const table = constant(float32([2, 4], [1, 2, 3, 4, 5, 6, 7, 8]));
     const index = input("index", "int32", ["n"]);
     const y = add(exp(gather(table, index)), exp(x));
@@ -106,7 +106,7 @@ lowering: 5 -> 5 nodes: 0 equal, 0 unread, 0 through reshapes
     expect(explained({ inputs: { x, index }, outputs: { y } }, rebuilt)).toBe("change: nothing");
   });
 
-  test("that take an output away and give another", () => {
+  test("removing an output and adding another", () => {
     const y = exp(x);
     const program = { inputs: { x }, outputs: { y, z: y } };
     expect(explained(program, ({ inputs }) => ({ inputs, outputs: { y, more: x } }))).toBe(
@@ -121,20 +121,20 @@ describe("lowering", () => {
   const lowering = (inputs: readonly Tensor[], outputs: Program["outputs"]) =>
     explainRewrites({ inputs: Object.fromEntries(inputs.map((t) => [t.attrs.name, t])), outputs }, {});
 
-  test("equal nodes, and nodes that stand for what they read", () => {
+  test("common subexpressions, and nodes that alias their input", () => {
     expect(lowering([x], { y: mul(neg(exp(x)), stopGradient(neg(exp(x)))) })).toBe(
-      `lowering: 6 -> 3 nodes: 3 equal, 0 unread, 0 through reshapes
-  - %2 = exp(x) : float32[n, 4]  // equals %0
-  - %3 = neg(%2) : float32[n, 4]  // equals %1
-  - %4 = stopGradient(%3) : float32[n, 4]  // equals %1
+      `lowering: 6 -> 3 nodes: 3 common subexpressions, 0 dead, 0 reading past reshapes
+  - %2 = exp(x) : float32[n, 4]  // same as %0
+  - %3 = neg(%2) : float32[n, 4]  // same as %1
+  - %4 = stopGradient(%3) : float32[n, 4]  // same as %1
   ONNX nodes: 3: Exp 1, Mul 1, Neg 1`,
     );
   });
 
-  test("chains of reshapes, a transpose that moves no number among them", () => {
+  test("chains of reshapes, including a transpose that moves no element", () => {
     const column = transpose(reshape(exp(x), ["n", 4, 1]), [0, 2, 1]);
     expect(lowering([x], { y: neg(reshape(column, ["n", 2, 2])) })).toBe(
-      `lowering: 5 -> 3 nodes: 0 equal, 2 unread, 1 through reshapes
+      `lowering: 5 -> 3 nodes: 0 common subexpressions, 2 dead, 1 reading past reshapes
   - %1 = reshape(%0) : float32[n, 4, 1]
   - %2 = transpose(%1) {permutation: [0, 2, 1]} : float32[n, 1, 4]
   ~ %3 = reshape(%2) : float32[n, 2, 2]  // reads %0
@@ -142,19 +142,19 @@ describe("lowering", () => {
     );
   });
 
-  test("an op that ends in a reshape is written, though its reader reads through that", () => {
+  test("an op that ends in a reshape is emitted, even where its consumer reads past that reshape", () => {
     const rotated = input("rotated", "float32", [1, "n", 2, 8]);
     const [cos, sin] = ["cos", "sin"].map((name) => input(name, "float32", [1, "n", 4])) as [Tensor, Tensor];
     const y = reshape(applyRotary(rotated, cos, sin), ["n", 16]);
     const text = lowering([rotated, cos, sin], { y });
-    expect(text).toContain("lowering: 2 -> 2 nodes: 0 equal, 0 unread, 0 through reshapes\n");
+    expect(text).toContain("lowering: 2 -> 2 nodes: 0 common subexpressions, 0 dead, 0 reading past reshapes\n");
     expect(text).toContain("RotaryEmbedding 1");
   });
 
-  test("parts of one axis, which one node makes", () => {
+  test("splitting an axis takes a single node", () => {
     const outputs = { a: splitPart(x, 1, [1, 3], 0), b: splitPart(x, 1, [1, 3], 1) };
     expect(lowering([x], outputs)).toBe(
-      `lowering: 2 -> 2 nodes: 0 equal, 0 unread, 0 through reshapes
+      `lowering: 2 -> 2 nodes: 0 common subexpressions, 0 dead, 0 reading past reshapes
   ONNX nodes: 1: Split 1`,
     );
   });

@@ -1,6 +1,6 @@
 /**
- * What rewrites and the lowering do to a program, as text. Numbers are those of the program's listing (`formatProgram`) and
- * stay with a node through all rewrites; nodes that a rewrite adds go on from there.
+ * Explains as text what each rewrite and the lowering do to a program. Node numbers are those of the program's listing
+ * (`formatProgram`) and do not change across rewrites; added nodes are numbered after the existing ones.
  */
 import {
   formatAttributes,
@@ -21,8 +21,8 @@ import { constantOp, type Program, type Tensor, topologicalOrder } from "./tenso
 export type Rewrites = Readonly<Record<string, (program: Program) => Program>>;
 
 /**
- * For each rewrite and then for the lowering of what results: how many nodes went, came and read something else now, and
- * which. A node that only reads something else is marked "~".
+ * For each rewrite, and then for lowering the result: how many nodes were removed, added and rewired, and which. "~"
+ * marks a node whose inputs alone changed.
  */
 export function explainRewrites(program: Program, rewrites: Rewrites): string {
   const sections: string[] = [];
@@ -40,7 +40,7 @@ export function explainRewrites(program: Program, rewrites: Rewrites): string {
 interface Listing {
   readonly program: Program;
   readonly names: NodeNames;
-  /** The next number that no node has. */
+  /** The next free number. */
   readonly next: number;
 }
 
@@ -65,7 +65,7 @@ function explainChange(title: string, before: Listing, after: Listing): string {
   return [`${title}: ${old.size} -> ${now.size} nodes: ${counts}`, ...lines.map((line) => `  ${line}`)].join("\n");
 }
 
-/** Inputs that came and went. */
+/** Inputs that were removed and added. */
 function inputChanges(before: Listing, after: Listing): string[] {
   const lines = (from: Program, to: Program, mark: string) =>
     Object.keys(from.inputs).flatMap((name) =>
@@ -88,7 +88,7 @@ function outputChanges(before: Listing, after: Listing): string[] {
   ];
 }
 
-/** Names for a rewritten program: a node that was there before, or is one of those built again, keeps its number. */
+/** Names for a rewritten program: a node that existed before keeps its number, even if it was rebuilt. */
 function renameNodes(before: Listing, program: Program): { readonly names: NodeNames; readonly next: number } {
   const earlier = new Set(numberedNodes(before.program));
   const names = new Map<Tensor, string>();
@@ -113,17 +113,17 @@ function renameNodes(before: Listing, program: Program): { readonly names: NodeN
   return { names, next };
 }
 
-/** What tells equal nodes; a constant is equal to itself alone. */
+/** Key under which equal nodes match; a constant equals only itself. */
 function callOf(node: Tensor, names: NodeNames): unknown {
   return node.op === constantOp ? node : `${formatCall(node, names)}${signatureOf(node)}`;
 }
 
-/** A node but for what it reads. */
+/** A node without its inputs. */
 function signatureOf(node: Tensor): unknown {
   return node.op === constantOp ? node : `${node.op.name}${formatAttributes(node)} : ${formatSpec(node)}`;
 }
 
-/** Pairs of nodes that are equal but for what they read, as many as there are in one order. */
+/** Longest common subsequence of nodes, as pairs that are equal except for their inputs. */
 function longestCommon(a: readonly Tensor[], b: readonly Tensor[]): [Tensor, Tensor][] {
   const [left, right] = [a.map(signatureOf), b.map(signatureOf)];
   const width = b.length + 1;

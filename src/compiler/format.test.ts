@@ -7,7 +7,7 @@ import { constant, input, scalar } from "./tensor.ts";
 const x = input("x", "float32", ["rows", 4]);
 const weight = input("proj.weight", "float32", [8, 4]);
 
-test("inputs with shapes, numbered nodes with attributes, named outputs; a shared node once", () => {
+test("inputs with shapes, numbered nodes with attributes, named outputs; a shared node appears once", () => {
   const spare = input("spare", "int32", []);
   const y = matmul(x, weight, { transposeB: true });
   const heads = reshape(y, ["rows", 2, 4]);
@@ -16,7 +16,7 @@ test("inputs with shapes, numbered nodes with attributes, named outputs; a share
     `inputs
   x : float32[rows, 4]
   proj.weight : float32[8, 4]
-  spare : int32[]  // not read
+  spare : int32[]  // unused
 nodes
   %0 = matmul(x, proj.weight) {transposeB} : float32[rows, 8]
   %1 = reshape(%0) : float32[rows, 2, 4]
@@ -55,7 +55,7 @@ outputs
   );
 });
 
-test("sizes by name; an input that is not declared stands among the nodes", () => {
+test("symbolic sizes by name; an undeclared input is listed among the nodes", () => {
   const stray = input("stray", "float32", ["more", 4]);
   const both = concatDynamic([x, stray], 0, "all");
   const namesake = input("x", "float32", ["all", 4]);

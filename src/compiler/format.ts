@@ -1,18 +1,18 @@
-/** Programs as text: a line for every input, node and output, nodes numbered in the order in which they are computed. */
+/** Programs as text, one line per input, node and output; nodes are numbered in evaluation order. */
 import type { TensorData } from "../core/tensor-data.ts";
 import { usedInputs } from "./onnx/lower.ts";
 import { formatShape, type TensorSpec } from "./spec.ts";
 import { constantOp, inputOp, isScalarConstant, type Program, type Tensor, topologicalOrder } from "./tensor.ts";
 
-/** What nodes are called in a listing: inputs by name, scalar constants by value, all others by number ("%3"). */
+/** Names of nodes in a listing: inputs by name, scalar constants by value, all others by number ("%3"). */
 export type NodeNames = ReadonlyMap<Tensor, string>;
 
-/** Values that are shown of a constant. */
+/** Number of leading values shown for a constant. */
 const SHOWN_VALUES = 4;
 
 /**
- * The program as text. A node that several others read stands there once; a constant shows its shape and first values;
- * attributes that are false or repeat the result's shape are left out.
+ * The program as text. A shared node appears once; a constant shows its shape and first values; attributes that are false
+ * or repeat the result's shape are omitted.
  *
  *     inputs
  *       x : float32[rows, 512]
@@ -27,7 +27,7 @@ export function formatProgram(program: Program): string {
   const names = nameNodes(program);
   const used = new Set(usedInputs(program));
   const inputs = Object.keys(program.inputs).map(
-    (name) => `${formatInput(program, name)}${used.has(name) ? "" : "  // not read"}`,
+    (name) => `${formatInput(program, name)}${used.has(name) ? "" : "  // unused"}`,
   );
   const nodes = numberedNodes(program).map((node) => formatNode(node, names));
   const outputs = Object.keys(program.outputs).map((name) => formatOutput(program, name, names));
@@ -35,7 +35,7 @@ export function formatProgram(program: Program): string {
   return sections.map(([title, lines]) => [title, ...lines.map((line) => `  ${line}`)].join("\n")).join("\n");
 }
 
-/** The nodes that a listing numbers: all but declared inputs and scalar constants, each after what it reads. */
+/** The nodes that a listing numbers, in topological order: all but declared inputs and scalar constants. */
 export function numberedNodes(program: Program): Tensor[] {
   return topologicalOrder(Object.values(program.outputs)).filter((node) => ownName(program, node) === null);
 }
@@ -47,7 +47,7 @@ export function nameNodes(program: Program): NodeNames {
   return new Map(order.map((node) => [node, ownName(program, node) ?? `%${next++}`]));
 }
 
-/** The name of a node that needs no number, else null. */
+/** The name of a node that needs no number, or null. */
 export function ownName(program: Program, node: Tensor): string | null {
   if (node.op === inputOp && program.inputs[node.attrs.name] === node) return node.attrs.name;
   if (!isScalarConstant(node)) return null;
@@ -70,11 +70,11 @@ export function formatCall({ op, inputs, attrs }: Tensor, names: NodeNames): str
 export function formatAttributes({ op, attrs, dtype, shape }: Tensor): string {
   if (op === constantOp || attrs === null) return "";
   const result: Readonly<Record<string, unknown>> = { dtype, shape };
-  const told = Object.entries(attrs).filter(
+  const shown = Object.entries(attrs).filter(
     ([key, value]) => value !== false && value != null && formatAttribute(value) !== formatAttribute(result[key]),
   );
-  if (told.length === 0) return "";
-  return ` {${told.map(([key, value]) => (value === true ? key : `${key}: ${formatAttribute(value)}`)).join(", ")}}`;
+  if (shown.length === 0) return "";
+  return ` {${shown.map(([key, value]) => (value === true ? key : `${key}: ${formatAttribute(value)}`)).join(", ")}}`;
 }
 
 /** "weights.q : float32[512, 512]" */
@@ -100,7 +100,7 @@ function formatConstant(data: TensorData): string {
   return `[${[...values, ...(count > SHOWN_VALUES ? ["…"] : [])].join(", ")}]`;
 }
 
-/** A number as it was written: a float32 with as few digits as tell it from its neighbours. */
+/** A number with as few digits as identify it uniquely at its precision (float32 or float64). */
 function formatValue({ dtype, data }: TensorData, i: number): string {
   const value = data[i]!;
   if (dtype !== "float32" || Object.is(value, -0)) return Object.is(value, -0) ? "-0" : String(value);

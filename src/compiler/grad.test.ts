@@ -35,7 +35,7 @@ function expectValues(t: Tensor, expected: readonly number[]): void {
 }
 
 describe("grad", () => {
-  test("the ways through a shared node add up", () => {
+  test("gradients of all paths through a shared node are summed", () => {
     const shared = exp(x);
     const [dx] = grad(sum(add(mul(shared, shared), shared)), [x]);
     expectValues(
@@ -44,7 +44,7 @@ describe("grad", () => {
     );
   });
 
-  test("an intermediate node and its source, each as if the other were not asked for", () => {
+  test("an intermediate node and its source, each independent of whether the other is requested", () => {
     const between = mul(x, x);
     const loss = sum(add(exp(between), x));
     const [dBetween, dx] = grad(loss, [between, x]);
@@ -62,7 +62,7 @@ describe("grad", () => {
     expectValues(grad(sum(stopGradient(x)), [x])[0]!, [0, 0, 0]);
   });
 
-  test("gradients of all parts of a joined tensor are joined, not added", () => {
+  test("gradients of all parts of a concatenated tensor are concatenated, not added", () => {
     const joined = concatDynamic([z, exp(z)], 0, "both");
     const [first, second] = [0, 1].map((part) => splitPart(joined, 0, ["n", "n"], part)) as [Tensor, Tensor];
     const [dJoined, dz] = grad(sum(add(mul(first, first), second)), [joined, z]);
@@ -94,17 +94,17 @@ describe("grad", () => {
     expect(() => grad(z, [z])).toThrow("grad: the loss must be a scalar, got [n, 2]");
   });
 
-  test("an op without gradient is refused only where a gradient would flow through it", () => {
+  test("a non-differentiable op throws only where a gradient would flow through it", () => {
     expect(() => grad(sum(cumulativeSum(x)), [x])).toThrow("grad: cumulativeSum has no gradient");
     expectValues(grad(sum(mul(x, cumulativeSum(onesLike(x)))), [x])[0]!, [1, 2, 3]);
     expectValues(grad(sum(mul(x, stopGradient(cumulativeSum(x)))), [x])[0]!, [0.5, -0.5, 1.5]);
   });
 
-  test("nothing flows through integers", () => {
+  test("integers get no gradient", () => {
     expectValues(grad(cast(argmax(x), "float32"), [x])[0]!, [0, 0, 0]);
   });
 
-  test("a chain too deep for recursion", () => {
+  test("a graph too deep for recursion", () => {
     let y: Tensor = x;
     for (let i = 0; i < 20_000; i++) y = add(y, scalar(1));
     expectValues(grad(sum(y), [x])[0]!, [1, 1, 1]);
@@ -112,18 +112,18 @@ describe("grad", () => {
 });
 
 describe("vjp", () => {
-  test("sums over outputs, each weighted by its cotangent", () => {
+  test("vector-Jacobian products are summed over outputs", () => {
     const cotangents = [mul(onesLike(x), scalar(2)), scalar(3)];
     const [dx] = vjp([mul(x, x), sum(x)], cotangents, [x]);
     expectValues(dx!, [5, -1, 11]);
   });
 
-  test("an output given twice counts twice", () => {
+  test("an output listed twice counts twice", () => {
     const y = mul(x, x);
     expectValues(vjp([y, y], [onesLike(y), onesLike(y)], [x])[0]!, [2, -4, 8]);
   });
 
-  test("a cotangent of another shape is our own mistake", () => {
+  test("a cotangent of the wrong shape is an internal error", () => {
     expect(() => vjp([log(x)], [scalar(1)], [x])).toThrow("internal: the cotangent of log [3] has shape []");
   });
 });

@@ -1,4 +1,4 @@
-/** Reverse-mode differentiation: adds the nodes of a scalar's (or a cotangent's) gradient to the graph. */
+/** Reverse-mode differentiation: adds the gradient nodes of a scalar, or of outputs with cotangents, to the graph. */
 
 import { addConcatenated } from "./ops/concat-dynamic.ts";
 import { onesLike, zerosLike } from "./ops/index.ts";
@@ -11,7 +11,7 @@ export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   return vjp([loss], [onesLike(loss)], wrt);
 }
 
-/** Sum over outputs of cotangent times Jacobian, with respect to each tensor of `wrt`. */
+/** Vector-Jacobian products, summed over outputs, with respect to each tensor of `wrt`. */
 export function vjp(outputs: readonly Tensor[], cotangents: readonly Tensor[], wrt: readonly Tensor[]): Tensor[] {
   const order = topologicalOrder(outputs);
   const needed = new Set<Tensor>(wrt);

@@ -52,7 +52,7 @@ describe("interpret", () => {
     expect(run(reshape(rows, ["m", 3]), feeds).shape).toEqual([2, 3]);
     expect(() => run(reshape(rows, ["m", 2]), feeds)).toThrow("reshape: cannot view [3, 2] as [2, 2]");
     expect(() => run(reshape(rows, ["k", 4]), feeds)).toThrow("reshape: cannot view [3, 2] as [1.5, 4]");
-    expect(() => run(reshape(rows, ["j", "k"]), feeds)).toThrow("reshape: at most one new named size, got [j, k]");
+    expect(() => run(reshape(rows, ["j", "k"]), feeds)).toThrow("reshape: at most one new symbolic size, got [j, k]");
   });
 
   test("indices outside the table", () => {
@@ -76,8 +76,8 @@ describe("interpret", () => {
   test("float64 widens inputs and constants and leaves the rest", () => {
     const third = 1 / 3;
     const feeds = { rows: float32([1, 2], [third, 1]), index: int32([1], [1]) };
-    const product = run(mul(rows, scalar(third)), feeds, "float64");
-    expect(product.data).toEqual(Float64Array.of(Math.fround(third) ** 2, Math.fround(third)));
+    const squared = run(mul(rows, scalar(third)), feeds, "float64");
+    expect(squared.data).toEqual(Float64Array.of(Math.fround(third) ** 2, Math.fround(third)));
     expect(run(zerosLike(rows), feeds, "float64").dtype).toBe("float64");
     expect(run(index, feeds, "float64")).toBe(feeds.index);
     const exact = tensorData("float64", [1, 2], Float64Array.of(third, 1));

@@ -1,4 +1,4 @@
-/** The reference interpreter: evaluates a program node by node, in float64 when asked. */
+/** The reference interpreter: evaluates a program node by node, in float64 on request. */
 import { allocate, type TensorData } from "../core/tensor-data.ts";
 import { type Dim, formatShape } from "./spec.ts";
 import { inputOp, type Params, type Program, type Tensor, topologicalOrder } from "./tensor.ts";
@@ -34,7 +34,7 @@ export function interpret(
   return Object.fromEntries(Object.entries(program.outputs).map(([name, tensor]) => [name, values.get(tensor)!]));
 }
 
-/** Checks a concrete shape against a declared one and records what its named sizes are. */
+/** Checks a concrete shape against a declared one and binds its symbolic sizes. */
 export function bindSizes(
   what: string,
   declared: readonly Dim[],

@@ -1,34 +1,35 @@
-/** What a run of a program takes in memory, from its graph and its run-time sizes alone: nothing is computed. */
+/** The memory a program needs, computed from its graph and run-time sizes alone, without running it. */
 import { concatDynamicOp } from "./ops/concat-dynamic.ts";
 import { reshapeOp } from "./ops/shape.ts";
 import { constantOp, inputOp, type Program, type Sizes, type Tensor, topologicalOrder } from "./tensor.ts";
 
 export interface ProgramMemory {
-  /** Most bytes of results that are alive at the same time, outputs included; what is fed is not. */
+  /** Peak bytes of live results, including outputs, excluding feeds. */
   readonly peak: number;
   /** Bytes of each output. */
   readonly outputs: Readonly<Record<string, number>>;
-  /** All named sizes, those that the graph makes of the inputs' among them. */
+  /** All symbolic sizes, including those the graph derives from its inputs'. */
   readonly sizes: Sizes;
 }
 
-/** Bytes of a number. */
+/** Bytes per element. */
 const BYTES = { float32: 4, float64: 8, int32: 4, uint8: 1, bool: 1 } as const;
 
-/** A result in memory: how many still read it, and its bytes (0 for what is fed). */
+/** A result in memory: its remaining readers, and its bytes (0 for feeds). */
 interface Buffer {
   readers: number;
   readonly bytes: number;
 }
 
 /**
- * Follows the nodes in the order in which they run: a result dies with its last reader, equal nodes run once, a reshape is
- * no copy, and a result of the size of one that dies with it takes its place. Every named size of an input must be given.
+ * Follows the nodes in evaluation order: a result is freed after its last reader, common subexpressions run once, a
+ * reshape does not copy, and a result reuses the buffer of an input of its size that is freed with it. Every symbolic
+ * size of an input must be given.
  */
 export function programMemory(program: Program, inputs: Sizes): ProgramMemory {
   const sizes: Record<string, number> = { ...inputs };
   const buffers = new Map<Tensor, Buffer>();
-  const runs = firstOfEqual(topologicalOrder(Object.values(program.outputs)), buffers, sizes);
+  const runs = withoutDuplicates(topologicalOrder(Object.values(program.outputs)), buffers, sizes);
   for (const t of Object.values(program.outputs)) buffers.get(t)!.readers++;
   let alive = 0;
   let peak = 0;
@@ -45,13 +46,17 @@ export function programMemory(program: Program, inputs: Sizes): ProgramMemory {
   return { peak, outputs: Object.fromEntries(outputs), sizes };
 }
 
-/** Gives every node its buffer, counts each buffer's readers, and returns the nodes that run. */
-function firstOfEqual(order: readonly Tensor[], buffers: Map<Tensor, Buffer>, sizes: Record<string, number>): Tensor[] {
+/** Assigns every node its buffer, counts each buffer's readers, and returns the nodes that run. */
+function withoutDuplicates(
+  order: readonly Tensor[],
+  buffers: Map<Tensor, Buffer>,
+  sizes: Record<string, number>,
+): Tensor[] {
   const ids = new Map<Buffer, number>();
   const known = new Map<string, Buffer>();
   const runs: Tensor[] = [];
   for (const node of order) {
-    learnSize(node, sizes);
+    inferSize(node, sizes);
     const read = node.inputs.map((t) => buffers.get(t)!);
     const fed = node.op === inputOp || node.op === constantOp;
     const key = `${node.op.name}(${read.map((buffer) => ids.get(buffer))}) ${node.shape} ${JSON.stringify(node.attrs)}`;
@@ -68,8 +73,11 @@ function firstOfEqual(order: readonly Tensor[], buffers: Map<Tensor, Buffer>, si
   return runs;
 }
 
-/** A reshape may name a size that follows from the number of elements, a join names the sum of two. */
-function learnSize({ op, shape, inputs, attrs }: Tensor, sizes: Record<string, number>): void {
+/**
+ * A reshape can introduce a size that follows from the number of elements; a concatenation names the sum of its parts'
+ * sizes.
+ */
+function inferSize({ op, shape, inputs, attrs }: Tensor, sizes: Record<string, number>): void {
   const unknown = shape.filter((dim) => typeof dim === "string" && sizes[dim] === undefined) as string[];
   if (unknown.length === 0) return;
   const dims = (t: { readonly shape: Tensor["shape"] }) =>

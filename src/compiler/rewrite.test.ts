@@ -17,7 +17,7 @@ const linear = (x: Tensor, weight: Tensor) => matmul(x, weight, { transposeB: tr
 const transpositions = ({ outputs }: Program) =>
   topologicalOrder(Object.values(outputs)).filter(({ op }) => op === ops.transpose).length;
 
-test("for small batches, products and what is computed number by number between them stay in columns", () => {
+test("for small batches, matmuls and element-wise ops between them stay transposed", () => {
   const x = input("x", "float32", ["n", 3]);
   const both = input("both", "float32", [8, 3]);
   const down = input("down", "float32", [3, 4]);
@@ -31,7 +31,7 @@ test("for small batches, products and what is computed number by number between 
   expect(interpret(rewritten, feeds).y).toEqual(interpret(program, feeds).y);
 });
 
-test("for small batches, what mixes columns with rows gets rows", () => {
+test("for small batches, an op that mixes transposed and plain operands gets plain ones", () => {
   const x = input("x", "float32", ["n", 3]);
   const weight = input("weight", "float32", [3, 3]);
   const bias = input("bias", "float32", [3]);
@@ -43,7 +43,7 @@ test("for small batches, what mixes columns with rows gets rows", () => {
   expect(interpret(forSmallBatch(program), feeds)).toEqual(interpret(program, feeds));
 });
 
-test("products of large inner size are worth keeping, what is added to them only as a sum, and nothing else", () => {
+test("matmuls of large inner size are saved, as sums where something is added to them, and nothing else is", () => {
   const x = input("x", "float32", ["n", 512]);
   const weight = input("weight", "float32", [512, 512]);
   const [a, b] = [input("a", "float32", [8, 512]), input("b", "float32", [512, 8])];

@@ -1,4 +1,4 @@
-/** Rewrites graphs: the same outputs with some nodes replaced; what no replacement touches stays the same node. */
+/** Rewrites graphs: the same outputs with some nodes replaced; unaffected nodes keep their identity. */
 import type { TensorData } from "../core/tensor-data.ts";
 import { splitPartOp } from "./ops/concat-dynamic.ts";
 import { addOp, elementwiseOps } from "./ops/elementwise.ts";
@@ -20,7 +20,10 @@ import {
   topologicalOrder,
 } from "./tensor.ts";
 
-/** The outputs with every node replaced for which `replace` (called inputs first, with rewritten inputs) gives another. */
+/**
+ * The outputs with every node replaced for which `replace` returns another; it is called in topological order, with
+ * rewritten inputs.
+ */
 export function rewrite(
   outputs: Params<Tensor>,
   replace: (original: Tensor, rewritten: Tensor) => Tensor,
@@ -35,8 +38,9 @@ export function rewrite(
 }
 
 /**
- * The program with its quantised weights where they are cheapest: rows are looked up before they are made floats, and
- * with `constants` (bytes and scales by input name) products take the integers themselves, held by the program.
+ * The program with quantised weights where they are cheapest: rows are gathered before they are dequantised, and with
+ * `constants` (bytes and scales by input name) matmuls use the integer weights directly, stored in the program as
+ * constants.
  */
 export function withQuantizedWeights(program: Program, constants: Params<TensorData> | null = null): Program {
   const held = new Map(
@@ -63,9 +67,9 @@ export function withQuantizedWeights(program: Program, constants: Params<TensorD
 const isConstant = (t: Tensor) => t.op === constantOp;
 
 /**
- * Nodes of the forward graph of `y` that its gradients need and that are worth keeping: products of which each number costs
- * more to compute again than to keep, met first on the way from the gradients, and in place of such a product and what is
- * added to it only their sum. What else the gradients need of the forward graph is cheap to compute again from these.
+ * The activations of the forward graph of `y` to save for its gradients: matmuls whose elements cost more to recompute
+ * than to keep, as first reached when walking back from the gradients. Where such a matmul is only an operand of a sum
+ * of matmuls, the sum is saved instead. Everything else that the gradients need is cheap to recompute from these.
  */
 export function selectSavedActivations(y: Tensor, gradients: readonly Tensor[]): Tensor[] {
   const forward = new Set(topologicalOrder([y]));
@@ -82,22 +86,22 @@ export function selectSavedActivations(y: Tensor, gradients: readonly Tensor[]):
 }
 
 /**
- * A number of a product of this inner size takes as long to compute as to keep; measured with all weights trained (LOG.md,
- * 2026-11-28).
+ * From this inner size on, recomputing an element of a matmul takes as long as keeping it; measured with all weights
+ * trained (LOG.md, 2026-11-28).
  */
 const COSTLY_INNER_SIZE = 256;
-const productOps: ReadonlySet<Op> = new Set<Op>([matmulOp, loraMatmulOp]);
+const matmulOps: ReadonlySet<Op> = new Set<Op>([matmulOp, loraMatmulOp]);
 
 function isCostly({ op, inputs, attrs }: Tensor): boolean {
-  if (!productOps.has(op)) return false;
+  if (!matmulOps.has(op)) return false;
   const inner = inputs[0]!.shape.at(attrs?.transposeA ? -2 : -1);
   return typeof inner === "number" && inner >= COSTLY_INNER_SIZE;
 }
 
-/** Whether it adds up products, in their own or another shape, one of them costly. */
+/** Whether it is a sum of matmuls, possibly reshaped, at least one of them costly. */
 function isCostlySum(node: Tensor): boolean {
   const parts = node.op === addOp ? summands(node) : [];
-  return parts.some(isCostly) && parts.filter(({ op }) => productOps.has(op)).length > 1;
+  return parts.some(isCostly) && parts.filter(({ op }) => matmulOps.has(op)).length > 1;
 }
 
 function summands(node: Tensor): readonly Tensor[] {
@@ -105,26 +109,26 @@ function summands(node: Tensor): readonly Tensor[] {
 }
 
 /**
- * The program for inputs of few rows: a product with a fed weight packs the rows, not the weight, and leaves a column for
- * every row. What is then computed number by number stays in columns, up to the next product or whatever needs rows.
+ * The program for inputs of few rows: a matmul with a fed weight packs its rows instead of the weight and yields a
+ * transposed result. Element-wise ops then stay transposed up to the next matmul or any op that needs plain rows.
  */
 export function forSmallBatch(program: Program): Program {
   const outputs = rewrite(program.outputs, (_, node) => {
     if (node.op === matmulOp && node.inputs[1]!.op === inputOp) return withSmallBatch(node);
-    return inColumns(node);
+    return sinkTranspose(node);
   });
   return { inputs: program.inputs, outputs };
 }
 
-/** A node that works number by number on transposed matrices, or parts one by columns, before the transposition. */
-function inColumns(node: Tensor): Tensor {
-  const isColumns = (t: Tensor) => t.op === transposeOp && t.shape.length === 2;
+/** Moves an element-wise op on transposed matrices, or a split of one, before the transpose. */
+function sinkTranspose(node: Tensor): Tensor {
+  const isTransposed = (t: Tensor) => t.op === transposeOp && t.shape.length === 2;
   const { op, inputs, attrs } = node;
-  if (op === splitPartOp && isColumns(inputs[0]!)) {
+  if (op === splitPartOp && isTransposed(inputs[0]!)) {
     return transpose(apply(splitPartOp, inputs[0]!.inputs, { ...attrs, axis: 1 - attrs.axis }), [1, 0]);
   }
-  if (!elementwiseOps.has(op) || !inputs.every((t) => isColumns(t) || isScalarConstant(t))) return node;
-  if (!inputs.some(isColumns)) return node;
-  const before = inputs.map((t) => (isColumns(t) ? t.inputs[0]! : t));
+  if (!elementwiseOps.has(op) || !inputs.every((t) => isTransposed(t) || isScalarConstant(t))) return node;
+  if (!inputs.some(isTransposed)) return node;
+  const before = inputs.map((t) => (isTransposed(t) ? t.inputs[0]! : t));
   return transpose(apply(op, before, attrs), [1, 0]);
 }

@@ -1,7 +1,7 @@
-/** What is known of a tensor before it is computed: dtype and shape. */
+/** A tensor's static type: dtype and shape. */
 import type { DType } from "../core/tensor-data.ts";
 
-/** A size: a number, or the name of one known only at run time ("tokens"). */
+/** A size: a number, or the name of one known only at run time ("tokens"), a symbolic size. */
 export type Dim = number | string;
 
 export interface TensorSpec {

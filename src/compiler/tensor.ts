@@ -10,33 +10,33 @@ export interface Tensor<A = any> extends TensorSpec {
   readonly attrs: A;
 }
 
-/** Everything there is to know of one operation: shape rule, meaning, gradient and ONNX form. */
+/** One operation: shape rule, reference evaluation, gradient and ONNX lowering. */
 // biome-ignore lint/suspicious/noExplicitAny: see Tensor
 export interface Op<A = any> {
   readonly name: string;
-  /** Output dtype and shape; throws with expectation and value when inputs do not fit. */
+  /** Output dtype and shape; throws an error with the expected and actual values when the inputs do not fit. */
   infer(inputs: readonly TensorSpec[], attrs: A): TensorSpec;
-  /** Slow and exact; float64 in, float64 out. Defines what the op means. */
+  /** The reference semantics: slow and exact; float64 in, float64 out. */
   evaluate(inputs: readonly TensorData[], attrs: A, sizes: Sizes): TensorData;
-  /** Cotangents of the inputs (null where none flows), or null for an op without gradient. */
+  /** Cotangents of the inputs (null where none flows), or null for a non-differentiable op. */
   readonly vjp: ((y: Tensor<A>, cotangent: Tensor) => readonly (Tensor | null)[]) | null;
-  /** Adds ONNX nodes and returns the value's name. */
+  /** Emits ONNX nodes and returns the name of the value. */
   lower(y: Tensor<A>, inputs: readonly string[], onnx: OnnxGraph): string;
 }
 
-/** Run-time values of named sizes. */
+/** Run-time values of symbolic sizes. */
 export type Sizes = Readonly<Record<string, number>>;
 
 /** Tensors by name, e.g. weights keyed by their Hugging Face names. */
 export type Params<T> = Readonly<Record<string, T>>;
 
-/** A named graph: what is fed and what is fetched. */
+/** A graph with named feeds and fetches. */
 export interface Program {
   readonly inputs: Params<Tensor>;
   readonly outputs: Params<Tensor>;
 }
 
-/** Applies an op: the one way to make a node. */
+/** Applies an op; the only way to create a node. */
 export function apply<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Tensor<A> {
   const { dtype, shape } = op.infer(inputs, attrs);
   return { op, inputs, attrs, dtype, shape };

@@ -1,4 +1,7 @@
-/** Building blocks of schemas that users write for: each says in words what it expects, which is what they read after "must be". */
+/**
+ * Building blocks for schemas of user input: each describes in words what it expects, for messages of the form "must be
+ * …".
+ */
 import * as z from "zod";
 
 interface Range {
@@ -20,17 +23,17 @@ export function whole(range: Range) {
   return bounded(z.int({ error }), range, error);
 }
 
-/** A text that is not empty. */
+/** A string that is not empty. */
 export function text(what = "a text") {
   return z.string({ error: what }).min(1, { error: what });
 }
 
-/** One of a few fixed texts. */
+/** One of a few fixed strings. */
 export function oneOf<const T extends readonly [string, ...string[]]>(...values: T) {
   return z.enum(values, { error: values.length === 1 ? values[0] : `one of ${values.join(", ")}` });
 }
 
-/** One of the names of a table. */
+/** One of the keys of a table. */
 export function nameIn<const T extends object>(table: T) {
   return oneOf(...(Object.keys(table) as [keyof T & string, ...(keyof T & string)[]]));
 }
@@ -40,12 +43,12 @@ export function flag() {
   return z.boolean({ error: "true or false" });
 }
 
-/** Keys and values; any other key is an error. */
+/** An object; unknown keys are errors. */
 export function mapping<T extends z.core.$ZodShape>(shape: T) {
   return z.strictObject(shape, { error: "a mapping of keys to values" });
 }
 
-/** Keys and values; other keys are options that a later layer checks. */
+/** An object; unknown keys are options that a later layer checks. */
 export function openMapping<T extends z.core.$ZodShape>(shape: T) {
   return z.looseObject(shape, { error: "a mapping of keys to values" });
 }

@@ -1,4 +1,4 @@
-/** The arithmetic mean; 0 of nothing. */
+/** The arithmetic mean; 0 if empty. */
 export function meanOf(values: ArrayLike<number>): number {
   let total = 0;
   for (let i = 0; i < values.length; i++) total += values[i]!;

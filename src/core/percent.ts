@@ -1,4 +1,4 @@
-/** Shares, numbers from 0 to 1, as a reader wants them. */
+/** Formats fractions from 0 to 1 as percentages. */
 
 /** "62.9". */
 export function percent(share: number): string {
@@ -10,7 +10,7 @@ export function wholePercent(share: number): string {
   return `${Math.round(100 * share)} %`;
 }
 
-/** A difference of shares in percentage points: "+3.1", "-0.4", "0.0". */
+/** A difference of fractions in percentage points: "+3.1", "-0.4", "0.0". */
 export function points(difference: number): string {
   const text = percent(Math.abs(difference));
   return text === "0.0" ? text : `${difference < 0 ? "-" : "+"}${text}`;

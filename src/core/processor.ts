@@ -1,4 +1,4 @@
-/** What turns messages into a model's input and its tokens into text: one implementation per model family. */
+/** Converts messages to a model's input and its tokens to text: one implementation per model family. */
 import type { ImageSize, Message, Prompt } from "./records.ts";
 
 /** How messages become a prompt's text. */
@@ -7,45 +7,51 @@ export type PromptTemplate = "chat" | "transcript" | "document";
 export interface EncodeOptions {
   /** Ends the prompt with the opening of an assistant turn; default true. */
   readonly addGenerationPrompt?: boolean;
-  /** Relative image paths count from here; default the working directory. */
+  /** Folder that relative image paths are resolved against; default the working directory. */
   readonly baseFolder?: string;
-  /** Text the assistant's turn begins with, e.g. "<think>"; part of the prompt. Needs the generation prompt. */
+  /**
+   * Text with which the assistant's turn begins, e.g. "<think>"; part of the prompt. Requires the generation prompt.
+   */
   readonly assistantPrefix?: string;
   /**
-   * The model's chat template (default), or a transcript in plain words for models that were never taught one: the system
-   * text on a line, then "User: …" and "Assistant: …" lines; or the parts alone without any turn, to pre-train on documents.
+   * The model's chat template (default); or, for models without chat training, a plain transcript: the system text on a
+   * line, then "User: …" and "Assistant: …" lines; or the parts alone without any turn, to pre-train on documents.
    */
   readonly template?: PromptTemplate;
 }
 
-/** What a prompt would be, told from the sizes of its images alone. */
+/** The layout of a prompt, computed from the sizes of its images alone. */
 export interface PromptLayout {
-  /** As `encode` gives them. */
+  /** As returned by `encode`. */
   readonly tokenIds: Int32Array;
-  /** Features that the vision tower gives for each image, in the prompt's order. */
+  /** Number of vision features for each image, in the prompt's order. */
   readonly imageFeatures: readonly number[];
 }
 
 export interface Processor {
   /**
-   * Renders the chat template, loads the images and expands their placeholders. Throws UserError for an image that cannot
-   * be read, and for text that spells one of the model's special tokens: it could pass for an image or end a turn.
+   * Renders the chat template, loads the images and expands their placeholders. Throws UserError for an unreadable
+   * image, and for text that contains one of the model's special tokens: it could be mistaken for an image or end a
+   * turn.
    */
   encode(messages: readonly Message[], options?: EncodeOptions): Promise<Prompt>;
   /**
-   * What `encode` gives where the prompt's images have these sizes, one after the other, without reading them; so a whole
-   * data set is looked over in seconds. Throws UserError as `encode` does, but for what only reading an image shows.
+   * What `encode` would return for images of these sizes, in order, without reading them, so that a whole data set can
+   * be checked in seconds. Throws UserError as `encode` does, except for problems that only reading an image reveals.
    */
   layOut(messages: readonly Message[], sizes: readonly ImageSize[], options?: EncodeOptions): PromptLayout;
-  /** The tokens of a whole assistant turn, the end-of-turn token included. Throws UserError for special tokens in `text`. */
+  /**
+   * The tokens of a whole assistant turn, including the end-of-turn token. Throws UserError for special tokens in
+   * `text`.
+   */
   encodeCompletion(text: string): Int32Array;
-  /** The text of sampled tokens, special tokens left out. */
+  /** The text of sampled tokens, without special tokens. */
   decode(ids: ArrayLike<number>): string;
   /** Any of these ends a completion. */
   readonly stopTokenIds: readonly number[];
   /** The placeholder that is repeated once per image feature. */
   readonly imageTokenId: number;
-  /** An image feature comes from mergeSize x mergeSize patches. */
+  /** Each image feature is merged from mergeSize x mergeSize patches. */
   readonly mergeSize: number;
   /** What was supplied because the model's files lack it, a sentence each: to be told once, as a warning. */
   readonly notices: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * Counter-based random numbers: a value depends on its key alone, never on what was drawn before it,
- * so results do not depend on batching or order and a resumed run draws what a run never stopped would have.
+ * Counter-based random numbers: a value depends only on its key and counter, never on earlier draws, so results do not
+ * depend on batching or order, and a resumed run draws what an uninterrupted one would have.
  */
 
 /** A 64-bit key as two unsigned 32-bit halves. */
@@ -16,7 +16,7 @@ export function randomKey(seed: number, ...path: readonly (number | string)[]): 
   return key;
 }
 
-/** A key derived from another and one more number or name. */
+/** Derives a key from a key and one more number or name. */
 export function fold(key: RandomKey, part: number | string): RandomKey {
   if (typeof part === "number") return mix(key, part);
   let next = mix(key, part.length);

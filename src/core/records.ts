@@ -15,8 +15,8 @@ export interface ImageSize {
 }
 
 /**
- * An image by file path; or by pixels for generated images, or by a file's content for what came over a connection (then
- * `path` is a name such as "phantom:chest/7/12").
+ * An image by file path; by pixels for generated images, or by a file's content for one received over a connection
+ * (then `path` is a name such as "phantom:chest/7/12").
  */
 export interface ImageRef {
   readonly path: string;
@@ -36,7 +36,7 @@ export type Facts = Readonly<Record<string, FactValue>>;
 /** One question about one or more images. */
 export interface Example {
   readonly id: string;
-  /** Patient, else image: no split may cut through one. */
+  /** Patient id, or image id if the patient is unknown: a subject belongs to one split only. */
   readonly subjectId: string;
   readonly question: string;
   readonly images: readonly ImageRef[];
@@ -63,11 +63,14 @@ export interface Message {
   readonly content: readonly MessageContent[];
 }
 
-/** An image ready for the vision tower. */
+/** A preprocessed image, ready for the vision tower. */
 export interface ImageFeatures {
   /** [patches, channels x temporal x patch x patch], row-major, frame by frame, in the tower's own patch order. */
   readonly patches: Float32Array;
-  /** Frames, and patches of a frame in height and width. Frames (moments, or tiles of a large image) never see each other. */
+  /**
+   * Frames, and patches of a frame in height and width. Frames (time steps, or tiles of a large image) do not attend to
+   * each other.
+   */
   readonly grid: readonly [number, number, number];
   /** Content hash of the original pixels or file, for caches and rollout records. */
   readonly sha256: string;
@@ -87,9 +90,9 @@ export interface Prompt {
 export type TokenStat = "entropy";
 
 export interface Completion {
-  /** The stop token is included when it was sampled. */
+  /** Includes the stop token if it was sampled. */
   readonly tokenIds: Int32Array;
-  /** Natural log-probs under the distribution that was sampled from; same length as `tokenIds`. */
+  /** Natural-log probabilities under the distribution that was sampled from; same length as `tokenIds`. */
   readonly logProbs: Float32Array;
   readonly text: string;
   readonly finishReason: "stop" | "length";
@@ -98,7 +101,7 @@ export interface Completion {
   readonly stats?: Readonly<Partial<Record<TokenStat, Float32Array>>>;
 }
 
-/** Where in a completion a reward saw what it judged. */
+/** Span of a completion on which a reward based its value. */
 export interface Evidence {
   readonly reward: string;
   readonly start: number;
@@ -108,7 +111,7 @@ export interface Evidence {
   readonly verdict: boolean | "unknown";
 }
 
-/** Completions of one prompt with what they earned. */
+/** Completions of one prompt with their rewards. */
 export interface RolloutGroup {
   readonly id: string;
   readonly example: Example;
@@ -133,11 +136,11 @@ export interface SamplingOptions {
   /** 0 keeps all. */
   readonly topK: number;
   readonly seed: number;
-  /** Distinguishes draws of the same prompt at different steps. */
+  /** Distinguishes samples of the same prompt at different steps. */
   readonly step: number;
-  /** Completions decoded at the same time. */
+  /** Number of completions decoded concurrently. */
   readonly rows?: number;
-  /** The completions are trained on before the weights move: what encoding their images leaves is kept for that. */
+  /** The completions are trained on before the weights change: the vision tower's activations are saved for that. */
   readonly trainsNext?: boolean;
   /** What completions are to tell of their tokens; absent: nothing, at no cost. */
   readonly tokenStats?: readonly TokenStat[];

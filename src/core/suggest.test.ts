@@ -4,7 +4,7 @@ import { didYouMean, requireNamed } from "./suggest.ts";
 
 const table = { slake: 1, vqa_rad: 2 };
 
-test("a name of the table is given back, any other is a sentence with the nearest and all that are known", () => {
+test("returns a known name, else throws an error with the nearest and all known names", () => {
   expect(requireNamed("dataset", "slake", table)).toBe("slake");
   expect(() => requireNamed("dataset", "slke", table)).toThrow(
     new UserError('unknown dataset "slke" (did you mean "slake"?); known datasets: slake, vqa_rad'),
@@ -14,7 +14,7 @@ test("a name of the table is given back, any other is a sentence with the neares
   );
 });
 
-test("where nothing is near, the other words stand", () => {
+test("falls back to the alternative text where no name is near", () => {
   expect(didYouMean("slke", ["slake"], "none")).toBe(' (did you mean "slake"?)');
   expect(didYouMean("zzzzzz", ["slake"], "none")).toBe("none");
 });

@@ -1,9 +1,9 @@
-/** "Did you mean …": names looked up in tables, and the known name nearest to a mistyped one, by edit distance. */
+/** "Did you mean …": looks names up in tables and suggests the nearest known name by edit distance. */
 import { UserError } from "./errors.ts";
 
 /**
- * The name as one of the table's. Otherwise a UserError, `unknown dataset "slke" (did you mean "slake"?); known datasets: …`;
- * `more` goes on from there.
+ * The name, typed as a key of the table. Throws UserError otherwise: `unknown dataset "slke" (did you mean "slake"?);
+ * known datasets: …`, followed by `more`.
  */
 export function requireNamed<T extends object>(what: string, name: string, table: T, more = ""): keyof T & string {
   if (Object.hasOwn(table, name)) return name as keyof T & string;
@@ -13,13 +13,13 @@ export function requireNamed<T extends object>(what: string, name: string, table
   );
 }
 
-/** ` (did you mean "slake"?)` to go on with after a wrong name; `otherwise` where no known name is near. */
+/** ` (did you mean "slake"?)` as a suffix to a wrong name; `otherwise` if no known name is near. */
 export function didYouMean(name: string, known: readonly string[], otherwise = ""): string {
   const near = nearest(name, known);
   return near === null ? otherwise : ` (did you mean "${near}"?)`;
 }
 
-/** The candidate with the smallest edit distance to `name`, or null when none is within half its length (at least 2). */
+/** The candidate with the smallest edit distance to `name`, or null if none is within half its length (at least 2). */
 export function nearest(name: string, candidates: readonly string[]): string | null {
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.ceil(name.length / 2)) + 1;

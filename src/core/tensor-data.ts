@@ -57,7 +57,7 @@ export function broadcastStrides(shape: readonly number[]): number[] {
   return strides;
 }
 
-/** All arrays after another. */
+/** Concatenates arrays. */
 export function concatenated(arrays: readonly Float32Array[]): Float32Array {
   const all = new Float32Array(arrays.reduce((total, array) => total + array.length, 0));
   let offset = 0;

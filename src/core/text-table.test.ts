@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { alignColumns } from "./text-table.ts";
 
-test("columns are as wide as their widest cell, and lines end with their text", () => {
+test("columns are as wide as their widest cell, and lines have no trailing blanks", () => {
   const rows = [
     ["a", "bbb", "c"],
     ["aaaa", "b", ""],

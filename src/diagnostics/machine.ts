@@ -1,4 +1,4 @@
-/** What viva finds on this machine: hardware, devices, versions, and speeds measured here and now. */
+/** Inspects this machine: hardware, devices, versions, and measured speeds. */
 import { existsSync, readFileSync, statfsSync } from "node:fs";
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from "node:os";
 import { dirname } from "node:path";
@@ -9,24 +9,24 @@ import type { Spread } from "../engine/local/time-program.ts";
 import { hubCache } from "../io/hub/index.ts";
 import { environment } from "../runs/environment.ts";
 
-/** What `viva doctor --json` prints. A speed is in 10⁹ operations or bytes per second. */
+/** The output of `viva doctor --json`. Speeds are in 10⁹ operations or bytes per second. */
 export interface Doctor {
   readonly node: string;
-  /** For example "linux x64 6.1.0". */
+  /** E.g. "linux x64 6.1.0". */
   readonly platform: string;
-  /** By package name, and "libvips"; "unknown" where a package could not be found. */
+  /** By package name, and "libvips"; "unknown" if a package was not found. */
   readonly versions: Readonly<Record<string, string>>;
   readonly cpu: CpuFacts & {
     readonly model: string;
-    /** Cores as the system counts them, and those that this process may use. */
+    /** Logical cores of the system, and those available to this process. */
     readonly logical_cores: number;
     readonly usable_cores: number;
-    /** Mean number of programs that wanted to compute in the last minute, before anything was measured. */
+    /** Load average of the last minute, before any measurement. */
     readonly load: number;
   };
-  /** 10⁹ bytes; `limit_gb` is what the container allows, null without one. */
+  /** 10⁹ bytes; `limit_gb` is the container's limit, null without one. */
   readonly memory: { readonly total_gb: number; readonly free_gb: number; readonly limit_gb: number | null };
-  /** The folder that downloaded models go to, and the free space where it is or will be. */
+  /** The download folder for models, and the free space there. */
   readonly cache: { readonly folder: string; readonly exists: boolean; readonly free_gb: number };
   readonly devices: readonly DeviceReport[];
   readonly speed: {
@@ -34,15 +34,18 @@ export interface Doctor {
     readonly matmul_packed_gflops: Spread;
     readonly matmul_int8_gops: Spread;
     readonly memory_gb_per_second: Spread;
-    /** Medians of a small model's operators with one thread, and with all of them asleep after a short wait or spinning while they wait. */
+    /**
+     * Median time of a small model's operators with one thread; with all threads, which sleep after a short spin while
+     * they wait; and with all threads spinning.
+     */
     readonly threads_ms: { readonly one: number; readonly short: number; readonly spinning: number };
   };
 }
 
 export interface CpuFacts {
-  /** Null where the system does not tell. */
+  /** Null if the system does not report it. */
   readonly physical_cores: number | null;
-  /** The vector extensions that matter for speed, as the system spells them. */
+  /** The vector extensions relevant for speed, as spelled by the system. */
   readonly features: readonly string[];
 }
 
@@ -77,7 +80,7 @@ export async function examine(env: NodeJS.ProcessEnv = process.env): Promise<Doc
   };
 }
 
-/** Reads /proc/cpuinfo of Linux; an empty text tells nothing. */
+/** Parses Linux's /proc/cpuinfo; an empty text yields no facts. */
 export function cpuFacts(cpuinfo: string): CpuFacts {
   const values = (key: string) =>
     [...cpuinfo.matchAll(new RegExp(`^${key}\\s*: (.*)$`, "gm"))].map(([, value]) => value!);
@@ -99,7 +102,7 @@ function cacheFacts(folder: string): Doctor["cache"] {
   return { folder, exists: there === folder, free_gb: (bavail * bsize) / 1e9 };
 }
 
-/** The container's limit; systems without one give 0 or a number beyond the memory. */
+/** The container's limit; systems without one return 0 or more than the memory. */
 function memoryLimit(): number | null {
   const limit = process.constrainedMemory();
   return limit > 0 && limit < totalmem() ? limit / 1e9 : null;

@@ -14,7 +14,7 @@ const prompt = (tokens: number) => {
 };
 const sizes = { numGenerations: 3, maxCompletionLength: 5 };
 
-/** Numbers of all matrices of the language model's blocks, and of its head. */
+/** Elements of all matrices of the language model's blocks, and of its head. */
 const blocks = Object.entries(model.weights)
   .filter(([name, { shape }]) => name.startsWith("model.layers.") && shape.length === 2)
   .reduce((total, [, { shape }]) => total + shape[0]! * shape[1]!, 0);
@@ -23,21 +23,21 @@ const vectors = Object.entries(model.weights)
   .filter(([name, { shape }]) => (name.startsWith("model.layers.") || name === "model.norm.weight") && shape.length < 2)
   .reduce((total, [, { shape }]) => total + shape[0]!, 0);
 
-test("decoding reads the weights for each token of all rows, and the caches as they grow", () => {
+test("decoding reads the weights once per step for all rows, and the growing KV caches", () => {
   const { operations, bytes } = decodingWork(model, [prompt(10), prompt(20)], sizes);
-  // Six rows, four tokens each after the first; own tokens cached before them: 0, 1, 2, 3.
+  // Six rows, four tokens each after the first; own tokens in the cache before them: 0, 1, 2, 3.
   const seen = 4 * 3 * (10 + 20) + 6 * (1 + 2 + 3 + 4);
   expect(operations).toBe(2 * (blocks + head) * 6 * 4 + 4 * language.depth * language.heads * language.headDim * seen);
   const position = 2 * 4 * language.depth * language.keyValueHeads * language.headDim;
   expect(bytes).toBe(4 * (blocks + head + vectors) * 4 + position * (4 * 30 + 6 * (0 + 1 + 2 + 3)));
 });
 
-test("a single token each comes with its prompt and leaves nothing to decode", () => {
+test("single-token completions come from prefill and leave nothing to decode", () => {
   const { operations, bytes } = decodingWork(model, [prompt(10)], { ...sizes, maxCompletionLength: 1 });
   expect([operations, bytes]).toEqual([0, 0]);
 });
 
-test("a base in integers is a fraction of the bytes and as many operations", () => {
+test("a quantised base needs a fraction of the bytes and the same operations", () => {
   const options = { modelFolder, initialise: "random", seed: 1, freeze: [], threads: 1 } as const;
   const quantised = modelOf({ ...options, microBatchTokens: 1, rows: 1, quantizeFrozen: 8 });
   const [whole, small] = [model, quantised].map((each) => decodingWork(each, [prompt(10)], sizes));
@@ -45,7 +45,7 @@ test("a base in integers is a fraction of the bytes and as many operations", () 
   expect(small!.bytes).toBeLessThan(0.6 * whole!.bytes);
 });
 
-test("training makes three products with a weight that is trained, two with one that is not", () => {
+test("training takes three matmuls per trained weight, two per frozen one", () => {
   const prompts = [prompt(10)];
   const all = trainingOperations(model, new Set(Object.keys(model.weights)), prompts, sizes);
   const tower = Object.entries(model.weights)

@@ -1,22 +1,21 @@
 /**
- * What a step of a model has to compute and to read, from its shapes alone: what measured times are held against. Only
- * products of matrices count, in training those with weights alone, so that every figure is a lower bound; norms, adapters
- * and training's attention come on top.
+ * Lower bounds on a step's operations and memory reads, from the model's shapes, to compare with measured times. Only
+ * matmuls count, in training only those with weights; norms, adapters and training's attention come on top.
  */
 import type { Prompt } from "../core/records.ts";
 import { storedBytes } from "../engine/local/memory-plan.ts";
 import type { Model, Stack } from "../models/model.ts";
 
-/** Completions of each prompt, all of full length. */
+/** Completions of each prompt, all at full length. */
 export interface Completions {
   readonly numGenerations: number;
   readonly maxCompletionLength: number;
 }
 
 /**
- * Operations of forward and backward pass, recomputation not counted: for each weight and token that meets it 2 forward, 2
- * for the gradient of the tokens, and 2 for its own where it is trained. `trained` are names of the model with adapters. A
- * tower of which nothing is trained does not count: its features are kept from sampling.
+ * Operations of forward and backward pass, without recomputation. For each weight and token: 2 in the forward pass, 2
+ * for the gradient of the input, and 2 for the weight's own gradient if it is trained. `trained` are names of the model
+ * with adapters. A frozen vision tower does not count: its features are reused from sampling.
  */
 export function trainingOperations(
   model: Model,
@@ -26,7 +25,7 @@ export function trainingOperations(
 ): number {
   const { vision, language } = model;
   const completionTokens = numGenerations * maxCompletionLength;
-  const operations = (name: string) => (trained.has(name) ? 6 : 4) * productSize(model, name);
+  const operations = (name: string) => (trained.has(name) ? 6 : 4) * matrixSize(model, name);
   const tokens = sum(prompts.map(({ tokenIds }) => tokenIds.length + completionTokens));
   const grids = prompts.flatMap(({ images }) => images.map(({ grid: [t, h, w] }) => t * h * w));
   const inTower = [...trained].some((name) => name.startsWith(vision.blockPrefix(0)));
@@ -38,16 +37,16 @@ export function trainingOperations(
 }
 
 export interface DecodingWork {
-  /** 2 for each weight of the language model and token that meets it, and 4 for each number of a query and token it sees. */
+  /** 2 for each weight of the language model and token, and 4 for each element of a query and token it attends to. */
   readonly operations: number;
   /**
-   * Read from memory: at each token of all rows together the language model's blocks and head once, the keys and values of
-   * all prompts, once each, and those of every row.
+   * Memory reads: for each decode step of all rows, the language model's blocks and head once, the KV caches of all
+   * prompts once each, and those of every row.
    */
   readonly bytes: number;
 }
 
-/** Decoding of all rows together, the tokens after each row's first, which comes with its prompt. */
+/** Decoding of all rows together: the tokens after each row's first, which comes from prefill. */
 export function decodingWork(model: Model, prompts: readonly Prompt[], completions: Completions): DecodingWork {
   const { language, weights } = model;
   const { numGenerations, maxCompletionLength } = completions;
@@ -56,11 +55,11 @@ export function decodingWork(model: Model, prompts: readonly Prompt[], completio
   const promptTokens = sum(prompts.map(({ tokenIds }) => tokenIds.length));
   const names = [...blockNames(language), ...language.headWeights];
   const weightBytes = sum(names.map((name) => storedBytes(weights[name]!)));
-  const earlier = (rows * steps * (steps - 1)) / 2; // own tokens that lie in the rows' caches, over all steps
+  const earlier = (rows * steps * (steps - 1)) / 2; // own tokens in the rows' caches, summed over all steps
   const seen = numGenerations * steps * promptTokens + earlier + rows * steps;
-  const queryNumbers = language.depth * language.heads * language.headDim;
+  const queryElements = language.depth * language.heads * language.headDim;
   return {
-    operations: 2 * sum(names.map((name) => productSize(model, name))) * rows * steps + 4 * queryNumbers * seen,
+    operations: 2 * sum(names.map((name) => matrixSize(model, name))) * rows * steps + 4 * queryElements * seen,
     bytes: weightBytes * steps + positionBytes(language) * (steps * promptTokens + earlier),
   };
 }
@@ -75,8 +74,8 @@ function blockNames(stack: Stack): readonly string[] {
   ).flat();
 }
 
-/** Numbers of a matrix; biases and norms are no products. */
-function productSize({ weights }: Model, name: string): number {
+/** Elements of a matrix; 0 for biases and norms, which take no matmul. */
+function matrixSize({ weights }: Model, name: string): number {
   const { shape } = weights[name]!;
   return shape.length < 2 ? 0 : shape.reduce((a, b) => a * b, 1);
 }

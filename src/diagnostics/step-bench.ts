@@ -1,4 +1,4 @@
-/** Times GRPO steps of a checkpoint on given rows: random rewards, completions of full length, nothing written. */
+/** Times GRPO steps of a checkpoint on given rows: random rewards, full-length completions, nothing written. */
 
 import { plainVariant } from "../algorithms/algorithm.ts";
 import { defaultLossNumbers } from "../algorithms/index.ts";
@@ -26,47 +26,49 @@ export interface BenchOptions {
   readonly lora: LoraOptions | null;
   readonly quantize: QuantizedKind | null;
   readonly activationMemoryGb: number;
-  /** Tokens of one forward and backward pass. */
+  /** Maximum tokens of one forward and backward pass. */
   readonly microBatchTokens: number;
   readonly threads: number;
   readonly device: Device;
 }
 
-/** What `viva bench step` prints. */
+/** The output of `viva bench step`. */
 export interface StepBench {
   readonly parameters: number;
   readonly step_seconds: readonly number[];
   /** Per step, in the order of `step_seconds`. */
   readonly sample_seconds: readonly number[];
   readonly train_seconds: readonly number[];
-  /** Of `sample_seconds`, the tokens after each completion's first: the rest are images and prompts. */
+  /** Part of `sample_seconds` spent on tokens after each completion's first; the rest is images and prefill. */
   readonly decode_seconds: readonly number[];
-  /** Processor time of a step, all threads together: what a busy machine changes least. */
+  /** CPU time of a step over all threads, the figure least affected by other load. */
   readonly cpu_seconds: readonly number[];
   readonly max_rss_gb: number;
-  /** Its estimate, from the model's configuration and the longest prompt. */
+  /** Estimated from the model's configuration and the longest prompt. */
   readonly planned_gb: number;
   /** Completion tokens per second of sampling, median over the steps. */
   readonly tokens_per_second: number;
-  /** The best product of this machine before or after the steps (`matmulPeak`). */
+  /** The machine's best matmul before or after the steps (`matmulPeak`). */
   readonly matmul_peak_gflops: number;
-  /** Products of the weights in one forward and one backward pass, over the median training time; recomputation not counted. */
+  /**
+   * Matmuls with weights in one forward and one backward pass, over the median training time, without recomputation.
+   */
   readonly train_gflops: number;
-  /** The language model's products in decoding (`DecodingWork`), over its time, median over the steps. */
+  /** The language model's matmuls in decoding (`DecodingWork`), over its time, median over the steps. */
   readonly decode_gflops: number;
   /** Weights and caches that decoding reads (`DecodingWork`), over its time, median over the steps. */
   readonly decode_gb_per_second: number;
-  /** What this machine reads from memory, the best run after the steps (`memorySpeed`). */
+  /** Memory bandwidth of this machine, the best run after the steps (`memorySpeed`). */
   readonly memory_gb_per_second: number;
   /**
-   * The time that the binding limit alone, reading at that speed or computing at the MatMul peak, would take for decoding,
-   * over its time, in which choosing tokens and JavaScript are. With weights in integers reading alone is the limit, since
-   * float32's peak does not bind products of 8 bits.
+   * Roofline fraction of decoding: the time of the binding limit alone, memory reads at that bandwidth or compute at
+   * the MatMul peak, over the decoding time, which includes sampling and JavaScript. With quantised weights memory is
+   * the only limit, since the float32 peak does not bound int8 matmuls.
    */
   readonly decode_limit_fraction: number;
 }
 
-/** Runs the steps; the first one compiles the programs and counts in no median. */
+/** Runs the steps; the first compiles the programs and is excluded from medians. */
 export async function benchSteps(
   folder: string,
   file: string,
@@ -88,7 +90,7 @@ export async function benchSteps(
     microBatchTokens: o.microBatchTokens,
     rows: o.promptsPerStep * o.numGenerations,
   } as const;
-  // Without stop tokens every completion has its full length, so that runs compare.
+  // Without stop tokens every completion has full length, so runs are comparable.
   const engine = await openLocalEngine(options, { decode: () => "", stopTokenIds: [] });
   try {
     const model = modelOf({ ...options, lora: null });
@@ -108,7 +110,7 @@ export async function benchSteps(
       });
       times.push(await timeStep(engine, encoded, o, step));
     }
-    // Before the memory is measured, which takes some itself.
+    // Measured before the memory benchmark, which allocates itself.
     const maxRssGb = process.resourceUsage().maxRSS / 1e6;
     const limits: Limits = {
       gflops: Math.max(peak, await matmulPeak(o.threads, o.device)),
@@ -135,12 +137,12 @@ interface Limits {
   readonly gbPerSecond: number;
 }
 
-/** Speeds of the steps beside the machine's; the first step does not count where there are others. */
+/** Speeds of the steps and the machine; the first step is excluded if there are others. */
 function speedsOf(times: readonly StepTimes[], work: readonly StepWork[], limits: Limits, o: BenchOptions) {
   const counted = times.map((_, i) => i).slice(times.length > 1 ? 1 : 0);
   const medianOf = (of: (time: StepTimes, work: StepWork) => number) =>
     median(counted.map((i) => of(times[i]!, work[i]!)));
-  // Completions of one token leave nothing to decode.
+  // Single-token completions leave nothing to decode.
   const perSecond = (amount: number, seconds: number) => (seconds > 0 ? amount / seconds : 0);
   const computed = medianOf(({ decode }, { decoding }) => perSecond(decoding.operations, decode)) / 1e9;
   const read = medianOf(({ decode }, { decoding }) => perSecond(decoding.bytes, decode)) / 1e9;

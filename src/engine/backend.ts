@@ -1,78 +1,81 @@
-/** What the table of engines holds: how an engine is opened, and what a run with it takes of this machine. */
+/** What the table of engines holds: how to open an engine, and the memory a run with it needs on this machine. */
 import type { QuantizedBits } from "../compiler/ops/quantized.ts";
 import type { Device } from "../core/device.ts";
 import type { LoraOptions } from "../models/lora.ts";
 import type { TrainingEngine } from "./engine.ts";
 
-/** One kind of engine, which recipes name by `engine.backend`. */
+/** One kind of engine, selected by `engine.backend` of a recipe. */
 export interface EngineBackend {
-  /** Opens the model; options that this backend cannot honour are a UserError. */
+  /** Opens the model; throws UserError for options that this backend does not support. */
   open(options: EngineOptions, decoder: CompletionDecoder): Promise<TrainingEngine>;
-  /** Peak memory of a run on this machine, before anything is allocated; absent where the model is computed elsewhere. */
+  /**
+   * Peak memory of a run on this machine, estimated before anything is allocated; absent if the model is computed
+   * elsewhere.
+   */
   readonly planMemory?: (options: EngineOptions, step: LargestStep) => MemoryPlan;
 }
 
-/** What an engine needs of the processor to turn tokens into completions. */
+/** The part of the processor that an engine needs to turn tokens into completions. */
 export interface CompletionDecoder {
   decode(ids: Int32Array): string;
   readonly stopTokenIds: readonly number[];
 }
 
-/** Limits on an image's area that replace the checkpoint's own; they go into every checkpoint saved. */
+/** Limits on an image's area that override the checkpoint's own; saved with every checkpoint. */
 export interface ImageLimits {
   readonly minPixels?: number;
   readonly maxPixels?: number;
 }
 
-/** How a frozen base is held, as recipes and commands call it. */
+/** Quantisation of a frozen base, as named in recipes and commands. */
 export type QuantizedKind = "int8" | "int4";
 
 export function quantizedBits(kind: QuantizedKind | null): QuantizedBits | null {
   return kind === null ? null : kind === "int8" ? 8 : 4;
 }
 
-/** What an engine is opened with; plain data, which may cross to a worker or another machine. */
+/** Options for opening an engine; plain data that can be sent to a worker or another machine. */
 export interface EngineOptions {
   /** Folder in Hugging Face layout. */
   readonly modelFolder: string;
-  /** Random weights from config.json, or those of the folder. */
+  /** Random weights by config.json, or the folder's pretrained ones. */
   readonly initialise: "pretrained" | "random";
   readonly seed: number;
   readonly freeze: readonly string[];
-  /** Trains adapters on the frozen model in place of the model itself. */
+  /** Trains LoRA adapters on the frozen model instead of the model itself. */
   readonly lora?: LoraOptions | null;
-  /** Holds the frozen base's matrices as integers of so many bits; with adapters only. */
+  /** Quantises the frozen base's matrices to this many bits; with adapters only. */
   readonly quantizeFrozen?: QuantizedBits | null;
-  /** Adapter weights to start from, in PEFT's layout; null: fresh ones. */
+  /** Adapter weights to start from, in PEFT's layout; null for fresh ones. */
   readonly adapterFolder?: string | null;
-  /** 0: as many as ONNX Runtime chooses. */
+  /** 0 lets ONNX Runtime choose. */
   readonly threads: number;
-  /** Where programs run; the CPU by default. */
+  /** Where programs run; default CPU. */
   readonly device?: Device;
   readonly imageLimits?: ImageLimits;
-  /** Most tokens of one forward and backward pass, padding included. */
+  /** Maximum tokens of one forward and backward pass, including padding. */
   readonly microBatchTokens: number;
-  /** Bytes of results kept between the two passes; the rest is computed again. */
+  /** Memory for saved activations, in bytes; the rest is recomputed (activation checkpointing). */
   readonly activationBytes?: number;
-  /** Completions decoded at the same time. */
+  /** Number of completions decoded concurrently. */
   readonly rows: number;
-  /** Bytes of keys and values that live decoding may take; by default as many as its rows need. */
+  /** Memory limit of the KV cache for live decoding, in bytes; default: what its rows need. */
   readonly cacheBytes?: number;
 }
 
-/** The largest step that a run may meet. */
+/** The largest step of a run. */
 export interface LargestStep {
   readonly prompts: number;
   readonly promptTokens: number;
-  /** Of these, tokens that stand for the prompt's image; 0 without one. */
+  /** Prompt tokens that are image placeholders; 0 without an image. */
   readonly imageTokens: number;
   readonly numGenerations: number;
   readonly completionTokens: number;
-  /** A frozen copy of what is trained is kept. */
+  /** Whether a frozen copy of the trained weights is kept. */
   readonly reference: boolean;
 }
 
-/** Bytes, by what they are for. */
+/** Bytes, by purpose. */
 export interface MemoryPlan {
   readonly parts: Readonly<Record<string, number>>;
   readonly total: number;

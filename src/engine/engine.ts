@@ -1,31 +1,37 @@
-/** The four verbs that training needs (sample, forwardBackward, optimStep, save); loops know nothing else of an engine. */
+/**
+ * The four verbs of training (sample, forwardBackward, optimStep, save); training loops depend on nothing else of an
+ * engine.
+ */
 
 import type { TokenLossVariant } from "../algorithms/algorithm.ts";
 import type { TokenLossName, TokenLossNumbers } from "../algorithms/index.ts";
 import type { Prompt, RolloutResult, SamplingOptions, TokenStat } from "../core/records.ts";
 
-/** The distribution that completions are scored under: for rollouts, the one they were sampled from. */
+/** The distribution under which completions are scored; for rollouts, the one they were sampled from. */
 export interface LogProbOptions extends Pick<SamplingOptions, "temperature" | "topP" | "topK"> {
-  /** Sampling never gives image placeholders; the plain softmax of other tools, and of supervised targets, counts them. */
+  /**
+   * Sampling never produces image placeholders; the plain softmax of other tools, and of supervised targets, includes
+   * them.
+   */
   readonly allowVisionTokens?: boolean;
 }
 
 /** The model's own softmax. */
 export const plainScoring: LogProbOptions = { temperature: 1, topP: 1, topK: 0, allowVisionTokens: true };
 
-/** One number for every token of a completion, or as many as it has tokens, in their order. */
+/** One value for every token of a completion, or one per token, in order. */
 export type TokenValues = number | Float32Array;
 
 export interface TrainingCompletion {
   readonly tokenIds: Int32Array;
-  /** Weight of each token's loss; 0 where a token is given and not learned from. */
+  /** Weight of each token's loss; 0 for tokens that are context only. */
   readonly weight: TokenValues;
   readonly advantage: TokenValues;
-  /** Weight of each token's entropy, which a loss with an entropy bonus subtracts; absent: 0. */
+  /** Weight of each token's entropy, which a loss with an entropy bonus subtracts; default 0. */
   readonly entropyWeight?: TokenValues;
-  /** Needed unless the batch is on-policy. */
+  /** Required unless the batch is on-policy. */
   readonly oldLogProbs?: Float32Array;
-  /** Needed when the loss has a KL term. */
+  /** Required if the loss has a KL term. */
   readonly refLogProbs?: Float32Array;
 }
 
@@ -48,7 +54,7 @@ export interface TokenBatch {
   };
 }
 
-/** Per completion, in the batch's order: group by group. */
+/** Per completion, group by group in the batch's order. */
 export interface TokenScores {
   readonly logProbs: readonly Float32Array[];
   /** Entropy of the distribution at each token, in nats. */
@@ -58,7 +64,7 @@ export interface TokenScores {
 export interface ForwardBackwardResult extends TokenScores {
   /** Σ weight x token loss − Σ entropyWeight x entropy. */
   readonly loss: number;
-  /** The forward pass dropped numbers at random, so that its log-probs are not the sampler's. */
+  /** Whether the forward pass used dropout, so that its log-probs differ from the sampler's. */
   readonly dropout?: boolean;
 }
 
@@ -67,9 +73,9 @@ export interface OptimStep {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** On matrices only: norms and biases are never decayed. */
+  /** Applied to matrices only; norms and biases are never decayed. */
   readonly weightDecay: number;
-  /** 0 switches clipping off. */
+  /** 0 disables clipping. */
   readonly maxGradNorm: number;
 }
 
@@ -80,15 +86,15 @@ export interface OptimResult {
 
 export interface Policy {
   sample(prompts: readonly Prompt[], o: SamplingOptions): AsyncIterable<RolloutResult>;
-  /** Log-probs of given completions; weights and advantages are not read. */
+  /** Log-probs of given completions; ignores weights and advantages. */
   logProbs(groups: readonly TrainingGroup[], o: LogProbOptions): Promise<TokenScores>;
 }
 
-/** A token of one of a prompt's completions, as soon as it is there. */
+/** A sampled token of one of a prompt's completions, sent as soon as it is available. */
 export interface LiveToken {
   readonly completion: number;
   readonly tokenId: number;
-  /** Natural logarithm, under the distribution it was drawn from. */
+  /** Natural-log probability under the distribution it was sampled from. */
   readonly logProb: number;
   /** Where they were asked for. */
   readonly stats?: Readonly<Partial<Record<TokenStat, number>>>;
@@ -96,44 +102,46 @@ export interface LiveToken {
   readonly finishReason: "stop" | "length" | null;
 }
 
-/** Sampling of one prompt; equal to `sample` of this prompt alone at step 0. */
+/** Options for sampling one prompt; the result equals `sample` of this prompt alone at step 0. */
 export type LiveOptions = Pick<
   SamplingOptions,
   "numGenerations" | "maxCompletionLength" | "temperature" | "topP" | "seed"
 >;
 
 export interface LiveCompletions {
-  /** The tokens of all completions as they come; ends when each has ended or was given up. */
+  /** The tokens of all completions as they are sampled; ends when every completion has ended or was cancelled. */
   readonly tokens: AsyncIterable<LiveToken>;
-  /** Gives up one completion, or all: its row falls free for others. Tokens that were under way may still come. */
+  /** Cancels one completion, or all, and frees its row. Tokens already in flight can still arrive. */
   giveUp(completion?: number): void;
 }
 
-/** Completions for many callers at once: prompts join and leave while others are decoded, and change nothing for them. */
+/**
+ * Continuous batching for many callers: prompts join and leave during decoding without affecting each other's results.
+ */
 export interface LivePolicy {
   decode(prompt: Prompt, o: LiveOptions): LiveCompletions;
 }
 
 export interface TrainingEngine {
-  /** Most tokens that a prompt and its completion may have together. */
+  /** Maximum number of tokens of a prompt and its completion together. */
   readonly contextLength: number;
   /** Optimiser steps since the engine was opened: equal counts of a time and a later one mean equal weights. */
   readonly updates: number;
   readonly policy: Policy;
-  /** Completions for callers that come and go, as a server has them; absent where the engine samples whole batches alone. */
+  /** Decoding for concurrent callers, as in a server; absent if the engine only samples whole batches. */
   readonly decode?: LivePolicy["decode"];
-  /** The frozen copy that KL terms compare with; null until `freezeReference`. */
+  /** The frozen copy for KL terms; null before `freezeReference`. */
   readonly reference: Pick<Policy, "logProbs"> | null;
-  /** Adds the batch's gradient to what earlier calls left since the last `optimStep`. */
+  /** Accumulates the batch's gradient onto those of earlier calls since the last `optimStep`. */
   forwardBackward(batch: TokenBatch): Promise<ForwardBackwardResult>;
   optimStep(o: OptimStep): Promise<OptimResult>;
   /** Makes the current weights the reference, or drops it. */
   freezeReference(keep: boolean): Promise<void>;
-  /** Forgets the optimiser's moments and gradients that were left: a new stage starts fresh. */
+  /** Clears the optimiser's moments and accumulated gradients, for a new stage. */
   resetOptimizer(): Promise<void>;
-  /** Writes weights in Hugging Face layout, and with `training` what an exact resume needs besides. */
+  /** Writes weights in Hugging Face layout; with `training`, also what an exact resume needs. */
   save(folder: string, o: { readonly training: boolean }): Promise<void>;
-  /** Restores what `save` with `training` wrote; gradients that were left are forgotten. */
+  /** Restores what `save` with `training` wrote; clears accumulated gradients. */
   load(folder: string): Promise<void>;
   close(): Promise<void>;
 }

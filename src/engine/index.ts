@@ -1,4 +1,4 @@
-/** The engines by the names that recipes give them in `engine.backend`. */
+/** The engines by the names that recipes use in `engine.backend`. */
 import type { EngineBackend } from "./backend.ts";
 import { local } from "./local/backend.ts";
 
@@ -8,5 +8,5 @@ export type EngineName = keyof typeof backends;
 
 export const engineNames = Object.keys(backends) as [EngineName, ...EngineName[]];
 
-/** What lies above asks for this table and the interface `TrainingEngine` alone. */
+/** Higher layers use only this table and the interface `TrainingEngine`. */
 export const engines: Readonly<Record<EngineName, EngineBackend>> = backends;

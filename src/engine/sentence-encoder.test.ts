@@ -44,7 +44,7 @@ describe("the sentence encoder equals sentence-transformers", () => {
   });
 });
 
-describe("a folder that is no such encoder", () => {
+describe("a folder that is not a sentence encoder", () => {
   const folders: string[] = [];
   afterEach(() => {
     for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
@@ -56,13 +56,13 @@ describe("a folder that is no such encoder", () => {
     return folder;
   }
 
-  it("is named with what is wrong", async () => {
+  it("is named together with the problem", async () => {
     const empty = mkdtempSync(join(tmpdir(), "viva-encoder-"));
     folders.push(empty);
     await expect(openSentenceEncoder(empty)).rejects.toThrow(/no model.onnx in it/);
     const broken = copy();
     writeFileSync(join(broken, "model.onnx"), "nonsense");
-    await expect(openSentenceEncoder(broken)).rejects.toThrow(/no model that ONNX Runtime can read/);
+    await expect(openSentenceEncoder(broken)).rejects.toThrow(/is not a model that ONNX Runtime can read/);
     const pooled = copy();
     writeFileSync(join(pooled, "1_Pooling/config.json"), JSON.stringify({ pooling_mode_max_tokens: true }));
     await expect(openSentenceEncoder(pooled)).rejects.toThrow(
@@ -79,7 +79,7 @@ describe("a folder that is no such encoder", () => {
     await expect(openSentenceEncoder(wordless)).rejects.toThrow(/tokenizer.json/);
   });
 
-  it("reads the newer pooling configuration, and means where there is none", async () => {
+  it("reads the newer pooling configuration, and defaults to mean pooling", async () => {
     const { texts, vectors } = golden("mean");
     for (const change of ["newer", "none"] as const) {
       const folder = copy();

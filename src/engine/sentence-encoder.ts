@@ -1,6 +1,6 @@
 /**
- * A sentence encoder from a folder, laid out as sentence-transformers exports one to ONNX: tokens through the model, then
- * pooled to one vector per text and, where the folder says so, normalised. It equals sentence-transformers' `encode`.
+ * A sentence encoder from a folder in the layout of sentence-transformers' ONNX export: tokens through the model,
+ * pooled to one vector per text and, if so configured, normalised. It equals sentence-transformers' `encode`.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -19,12 +19,12 @@ export interface SentenceEncoder {
 interface Settings {
   readonly pooling: "mean" | "cls";
   readonly normalise: boolean;
-  /** Tokens, special ones included. */
+  /** Maximum tokens, including special ones. */
   readonly maxLength: number;
   readonly lowerCase: boolean;
 }
 
-/** Opens the encoder; throws UserError naming the file that is missing, damaged or asks for what is not supported. */
+/** Opens the encoder; throws UserError naming the file that is missing, damaged or unsupported. */
 export async function openSentenceEncoder(folder: string, threads = 0): Promise<SentenceEncoder> {
   const paths = ["model.onnx", join("onnx", "model.onnx")].map((name) => join(folder, name));
   const path = paths.find(existsSync);
@@ -38,7 +38,7 @@ export async function openSentenceEncoder(folder: string, threads = 0): Promise<
   if (output === undefined || unknown !== undefined) {
     const what = unknown === undefined ? `the outputs ${model.outputs.join(", ")}` : `the input ${unknown}`;
     await model.close();
-    throw new UserError(`${path}: ${what} belong to no sentence encoder (input_ids to last_hidden_state)`);
+    throw new UserError(`${path}: ${what} do not fit a sentence encoder (input_ids to last_hidden_state)`);
   }
   return {
     async encode(texts) {
@@ -54,7 +54,7 @@ export async function openSentenceEncoder(folder: string, threads = 0): Promise<
 }
 
 const INPUTS = ["input_ids", "attention_mask", "token_type_ids"];
-/** Texts in one run of the model. */
+/** Texts per run of the model. */
 const BATCH = 32;
 
 async function encodeBatch(
@@ -88,7 +88,7 @@ async function encodeBatch(
   });
 }
 
-/** Mean of the first `tokens` rows of `width` numbers. */
+/** Mean of the first `tokens` rows of width `width`. */
 function meanOf(hidden: Float32Array, tokens: number, width: number): Float32Array {
   const sum = new Float64Array(width);
   for (let t = 0; t < tokens; t++) for (let i = 0; i < width; i++) sum[i]! += hidden[t * width + i]!;
@@ -100,7 +100,7 @@ function unit(vector: Float32Array): Float32Array {
   return vector.map((value) => value / Math.max(norm, 1e-12));
 }
 
-/** Special tokens around the text, which is cut so that all fits. */
+/** The text's tokens with special tokens, truncated to the maximum length. */
 function tokenIds(text: string, tokenizer: Tokenizer, { maxLength, lowerCase }: Settings): Int32Array {
   const input = lowerCase ? text.toLowerCase() : text;
   const content = tokenizer.encode(input);
@@ -125,7 +125,7 @@ const limitSchema = z.looseObject({
 });
 const configSchema = z.looseObject({ max_position_embeddings: z.int().positive().nullish() });
 
-/** Without modules.json the vectors are means and are not normalised, as sentence-transformers takes a plain model. */
+/** Without modules.json: mean pooling without normalisation, as sentence-transformers treats a plain model. */
 function readSettings(folder: string): Settings {
   const modules = readPart(modulesSchema, folder, "modules.json") ?? [];
   const kindOf = (type: string) => type.split(".").at(-1)!;
@@ -158,7 +158,7 @@ function readPooling(folder: string, place: string): "mean" | "cls" {
   throw new UserError(`${join(folder, file)}: pooling must be mean or cls, got ${modes.join(", ") || "none"}`);
 }
 
-/** Null where the file is not there. */
+/** Null if the file is missing. */
 function readPart<T>(schema: z.ZodType<T>, folder: string, name: string): T | null {
   const path = join(folder, name);
   if (!existsSync(path)) return null;

@@ -1,4 +1,4 @@
-/** Reading values that are one for a whole completion or one per token; every engine checks their lengths by this. */
+/** Access to values given per completion or per token; every engine checks their lengths with this. */
 import type { TokenValues, TrainingGroup } from "./engine.ts";
 
 /** The value at a completion's token. */
@@ -6,7 +6,7 @@ export function atToken(values: TokenValues, token: number): number {
   return typeof values === "number" ? values : values[token]!;
 }
 
-/** Throws where values per token are not as many as the completion's tokens. */
+/** Throws where per-token values do not match the number of the completion's tokens. */
 export function requireTokenValues(groups: readonly TrainingGroup[]): void {
   for (const [group, { completions }] of groups.entries()) {
     for (const [i, { tokenIds, weight, advantage, entropyWeight = 0 }] of completions.entries()) {

@@ -1,4 +1,7 @@
-/** Who answers: something that gives each question its answers as they come, in any order. The local policy is one. */
+/**
+ * Sources of answers: each returns answers to questions as they become available, in any order. The local policy is
+ * one.
+ */
 import { encodeQuestion, opensThought, type PromptStyle } from "../answers/prompts.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import type { Processor } from "../core/processor.ts";
@@ -8,14 +11,14 @@ import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
 import type { Prediction } from "./answers.ts";
 import type { Decoding } from "./conditions.ts";
 
-/** Answers still wanted: of the example at `index` those with these numbers, counted from 0. */
+/** Missing answers: for the example at `index`, those with these numbers, counted from 0. */
 export interface Wanted {
   readonly index: number;
   readonly generations: readonly number[];
 }
 
 export interface AnswerListener {
-  /** An answer is there. */
+  /** An answer is available. */
   onAnswer(index: number, generation: number, prediction: Prediction): void;
   /** No answer is to be had; the reason is the same for failures of one kind, the detail is the server's own. */
   onFailure(index: number, generation: number, reason: string, detail?: string | null): void;
@@ -23,23 +26,26 @@ export interface AnswerListener {
 }
 
 export interface AnswerSource {
-  /** The form answers are asked for. */
+  /** The answer style that the prompt asks for. */
   readonly style: AnswerStyle;
   readonly decoding: Decoding;
   /** Whether prompts end in an opened thought, so that answers begin inside it. */
   opensThought(example: Example): Promise<boolean>;
   /**
-   * Asks what is wanted. What an answer says depends on its example, its index and its number alone, never on what else is
-   * wanted. Rejects where going on is useless; answers given before that stand.
+   * Requests the wanted answers. An answer depends only on its example, its index and its number, never on what else is
+   * wanted. Rejects when continuing is useless; answers already reported remain valid.
    */
   answer(examples: readonly Example[], wanted: readonly Wanted[], listener: AnswerListener): Promise<void>;
 }
 
-/** Prompts that are encoded and sampled together: bounds memory. Drawn answers depend on it. */
+/** Prompts that are encoded and sampled together; bounds memory. Sampled answers depend on it. */
 const GREEDY_CHUNK = 128;
 const DRAWN_CHUNK = 32;
 
-/** A local policy. Its draws are keyed by place within a fixed chunk, so of drawn answers a begun chunk is drawn again whole. */
+/**
+ * A local policy. Random keys depend on the place within a fixed chunk, so an interrupted chunk of sampled answers is
+ * resampled as a whole.
+ */
 export function policySource(
   policy: Pick<Policy, "sample">,
   o: { readonly processor: Processor; readonly prompt: PromptStyle; readonly decoding: Decoding },

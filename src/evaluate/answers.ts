@@ -1,27 +1,27 @@
 import type { AnswerStyle } from "../answers/tags.ts";
 
-/** Answers as evaluations and baselines exchange them. */
+/** The form in which evaluations and baselines exchange answers. */
 
-/** What a model said to an example. */
+/** A model's answer to an example. */
 export interface Prediction {
   readonly text: string;
-  /** Completion tokens, where known. */
+  /** Completion tokens, if known. */
   readonly tokens?: number;
   readonly finishReason?: "stop" | "length";
-  /** Of the prompt, where known. */
+  /** Image tokens of the prompt, if known. */
   readonly imageTokens?: number;
-  /** Why there is no answer: the text is empty. */
+  /** Why there is no answer; the text is then empty. */
   readonly error?: string;
   /** What the server itself said of it, where it did. */
   readonly errorDetail?: string;
 }
 
-/** One or more predictions for each example, in the examples' order, and the form they were asked for. */
+/** One or more predictions per example, in the examples' order, and the style that was asked for. */
 export interface Answers {
   readonly predictions: readonly (readonly Prediction[])[];
   readonly style: AnswerStyle;
   readonly thinkOpened: boolean;
 }
 
-/** Answers of baselines, by their names. */
+/** Answers of baselines, by name. */
 export type BaselineAnswers = Readonly<Record<string, Answers>>;

@@ -4,16 +4,16 @@ import { normalise } from "../answers/normalise.ts";
 import type { Example } from "../core/records.ts";
 import type { BaselineAnswers } from "./answers.ts";
 
-/** Gives an answer to a question. */
+/** Answers a question. */
 export type Baseline = (example: Example) => string;
 
 /**
- * Two that never see the image: `majority`, the most frequent training answer of the question's type, and `question_only`,
- * the most frequent one of the same normalised question, else of its type.
+ * Two baselines that ignore the image: `majority` is the most frequent training answer of the question's type;
+ * `question_only` is the most frequent one of the same normalised question, falling back to its type.
  */
 export type Baselines = Readonly<Record<"majority" | "question_only", Baseline>>;
 
-/** What baselines answer to the examples; options by their letter, which every protocol reads. */
+/** The baselines' answers to the examples; options by letter, which every protocol parses. */
 export function baselineAnswers(
   examples: readonly Example[],
   baselines: Readonly<Record<string, Baseline>>,
@@ -30,16 +30,16 @@ function spelled({ choices, answerType }: Example, answer: string): string {
   return option < 0 ? answer : optionLetter(option);
 }
 
-/** The question's type: content_type or question_type where the data has one, with the answer type. */
+/** The question's type: content_type or question_type if the data has one, with the answer type. */
 export function questionType(example: Example): string {
   const type = example.meta.content_type || example.meta.question_type;
   return type ? `${type} (${example.answerType})` : example.answerType;
 }
 
 /**
- * Counts the training answers. Answers are counted normalised and given as first written; ties go to the answer met
- * first. A type the training set lacks falls back to the answer type, then to all of it. For a choice question whose
- * options lack the answer, the most frequent position of the right option.
+ * Counts the training answers. Answers are counted by normalised text and returned as first written; ties go to the
+ * answer seen first. A type missing from the training set falls back to the answer type, then to the whole set. For a
+ * choice question without that answer among its options, the most frequent position of the correct option is used.
  */
 export function trainBaselines(train: readonly Example[]): Baselines {
   const tables: readonly Table[] = [
@@ -59,7 +59,7 @@ export function trainBaselines(train: readonly Example[]): Baselines {
   return { majority: answerFrom(tables.slice(1)), question_only: answerFrom(tables) };
 }
 
-/** How often each position held the right option. */
+/** How often each position had the correct option. */
 export function rightPositions(train: readonly Example[]): Tally {
   const positions: Tally = new Map();
   for (const example of train) {
@@ -68,7 +68,10 @@ export function rightPositions(train: readonly Example[]): Tally {
   return positions;
 }
 
-/** The answer; of a choice question whose options lack it, the option in the position that was right most often. */
+/**
+ * The answer; for a choice question without it among the options, the option at the position that was most often
+ * correct.
+ */
 export function amongOptions({ answerType, choices }: Example, answer: string, positions: Tally): string {
   if (answerType !== "choice" || referenceOption(answer, choices) >= 0) return answer;
   return choices[Number(mostFrequent(positions) ?? 0)] ?? choices[0]!;
@@ -79,7 +82,7 @@ interface Table {
   readonly answers: Map<string, Tally>;
 }
 
-/** By normalised text: the text as first written, and how often it came. */
+/** By normalised text: the text as first written, and its count. */
 export type Tally = Map<string, { readonly text: string; readonly count: number }>;
 
 function add(tally: Tally, text: string): void {

@@ -1,17 +1,17 @@
-/** Bootstrap intervals over subjects, never over rows: rows of one image are not independent. */
+/** Bootstrap intervals over subjects, not rows, since rows of one image are not independent. */
 import { meanOf } from "../core/mean.ts";
 import { randomKey, uint32 } from "../core/random.ts";
 import type { Interval } from "../runs/statistics-records.ts";
 
 export type { Interval } from "../runs/statistics-records.ts";
 
-/** How many resamples are drawn by default, and for what; a report, which has many intervals, draws half as many. */
+/** Default number of bootstrap resamples by purpose; a report, which has many intervals, uses half as many. */
 export const RESAMPLES = { evaluation: 2000, study: 4000, report: 1000 } as const;
 
-/** The defaults of an evaluation's intervals, as its results say them. */
+/** Default interval settings of an evaluation, recorded in its results. */
 export const bootstrapDefaults = { resamples: RESAMPLES.evaluation, seed: 0, level: 0.95 } as const;
 
-/** Absent keys: `bootstrapDefaults`. */
+/** Default: `bootstrapDefaults`. */
 export interface BootstrapOptions {
   readonly resamples?: number;
   readonly seed?: number;
@@ -20,8 +20,8 @@ export interface BootstrapOptions {
 
 /**
  * Means of several columns of values over the same rows, each with its percentile bootstrap interval over subjects. A
- * resample draws as many subjects as there are, with replacement, and takes the mean over all their rows; all columns see
- * the same resamples. The same seed and number of subjects draw the same resamples. Throws for no rows.
+ * resample draws as many subjects as there are, with replacement, and takes the mean over all their rows; all columns
+ * use the same resamples. The resamples are determined by seed and number of subjects. Throws if there are no rows.
  */
 export function bootstrapMeans(
   columns: readonly (readonly number[])[],
@@ -56,7 +56,7 @@ export function bootstrapMeans(
   });
 }
 
-/** The mean of one column with its interval; null for no values. */
+/** The mean of one column with its interval; null without values. */
 export function bootstrapMean(
   values: readonly number[],
   subjects: readonly string[],
@@ -68,7 +68,10 @@ export function bootstrapMean(
   return values.length === 0 ? null : bootstrapMeans([values], subjects, options)[0]!;
 }
 
-/** Mean of a − b, row by row, with its interval over subjects; "improved" may only be said when the interval excludes 0. */
+/**
+ * Mean of a − b, paired by row, with its interval over subjects; only an interval that excludes 0 allows the word
+ * "improved".
+ */
 export function pairedBootstrap(
   a: readonly number[],
   b: readonly number[],
@@ -81,9 +84,9 @@ export function pairedBootstrap(
 }
 
 /**
- * Any statistic of the rows with its percentile bootstrap interval over subjects. The statistic is handed how often each
- * row counts: once for the estimate, in a resample as often as its subject was drawn. Resamples in which it is no number
- * are left out; null where the estimate is none. The same seed and number of subjects draw what `bootstrapMeans` draws.
+ * Any statistic of the rows with its percentile bootstrap interval over subjects. The statistic receives a count per
+ * row: 1 for the estimate; in a resample, how often its subject was drawn. Resamples with a NaN statistic are skipped;
+ * null if the estimate is NaN. Uses the same resamples as `bootstrapMeans` for the same seed and number of subjects.
  */
 export function bootstrapStatistic(
   subjects: readonly string[],
@@ -112,7 +115,7 @@ export function bootstrapStatistic(
   return { estimate, low: quantile(sorted, tail), high: quantile(sorted, 1 - tail), n, subjects: names.length };
 }
 
-/** Quantile of sorted values, linear between ranks. */
+/** Quantile of sorted values, with linear interpolation between ranks. */
 export function quantile(sorted: Float64Array, share: number): number {
   const rank = share * (sorted.length - 1);
   const below = Math.floor(rank);
@@ -120,7 +123,7 @@ export function quantile(sorted: Float64Array, share: number): number {
   return sorted[below]! + (rank - below) * (sorted[above]! - sorted[below]!);
 }
 
-/** Per subject the sums of each column [subjects, columns] and the number of rows. */
+/** Per subject, the sum of each column [subjects, columns] and the number of rows. */
 export function bySubject(columns: readonly (readonly number[])[], subjects: readonly string[]) {
   const index = new Map<string, number>();
   for (const subject of subjects) if (!index.has(subject)) index.set(subject, index.size);
@@ -135,7 +138,10 @@ export function bySubject(columns: readonly (readonly number[])[], subjects: rea
   return { sums, counts };
 }
 
-/** Subjects with the same rows and sums are of one kind, counted together: `kinds` names one subject of each. */
+/**
+ * Groups subjects with identical counts and sums, so that they can be counted together: `kinds` has one subject of
+ * each.
+ */
 function alike(sums: Float64Array, counts: Float64Array) {
   const width = sums.length / counts.length;
   const byContent = new Map<string, number>();
@@ -149,7 +155,7 @@ function alike(sums: Float64Array, counts: Float64Array) {
   return { kindOf, kinds };
 }
 
-/** How often each kind is drawn in as many draws as there are subjects: splitmix32, counted from `state`. */
+/** How often each kind is drawn in as many draws as there are subjects: splitmix32, starting at `state`. */
 export function draw(times: Uint32Array, kindOf: Uint32Array, state: number): void {
   const n = kindOf.length;
   times.fill(0);

@@ -12,7 +12,7 @@ const examples: readonly Example[] = ["a", "b", "c"].map((id) => {
   return { id, subjectId: id, question: "?", images: [], answer: "x", answerType: "open", choices: [], meta: {} };
 });
 
-/** Answers "<id><number>" and stops, as a broken server does, before so many answers. */
+/** Answers "<id><number>", and stops after so many answers, as a failing server does. */
 function source(stopAfter = Number.POSITIVE_INFINITY) {
   const asked: string[] = [];
   const answering: AnswerSource = {
@@ -35,7 +35,7 @@ function source(stopAfter = Number.POSITIVE_INFINITY) {
 }
 
 describe("collectAnswers", () => {
-  it("asks only what is not known yet, passing over a line that was cut short", async () => {
+  it("requests only missing answers, skipping a truncated line", async () => {
     const file = join(folder, "out.partial.jsonl");
     const first = openPartial(file, { prompt: "plain" });
     await expect(collectAnswers(source(3).answering, examples, { partial: first })).rejects.toThrow("stopped");
@@ -56,11 +56,11 @@ describe("collectAnswers", () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  it("ends by counting the reasons where answers are not to be had, and keeps the others", async () => {
+  it("counts the reasons for missing answers, and keeps the others", async () => {
     const file = join(folder, "failed.partial.jsonl");
     const partial = openPartial(file, {});
     await expect(collectAnswers(source().answering, examples, { partial })).rejects.toThrow(
-      /^1 of 6 answers are not to be had \(1 × answered 400; first "c"\); 5 answers are kept in .*failed\.partial/,
+      /^1 of 6 answers could not be obtained \(1 × answered 400; first "c"\); 5 answers are kept in .*failed\.partial/,
     );
     partial.close();
     expect(readFileSync(file, "utf8").trim().split("\n")).toHaveLength(6);
@@ -68,7 +68,7 @@ describe("collectAnswers", () => {
 });
 
 describe("openPartial", () => {
-  it("refuses the answers to something else, naming what differs, and a file that another holds", () => {
+  it("refuses answers of another evaluation, naming what differs, and a file in use by another process", () => {
     const file = join(folder, "other.partial.jsonl");
     const open = openPartial(file, { prompt: "plain", decoding: { seed: 1 } });
     expect(() => openPartial(file, { prompt: "plain", decoding: { seed: 1 } })).toThrow(/process|held|writes|uses/);
@@ -82,7 +82,7 @@ describe("openPartial", () => {
     again.close();
   });
 
-  it("starts anew over a file without answers", () => {
+  it("starts over with a file without answers", () => {
     const file = join(folder, "empty.partial.jsonl");
     openPartial(file, { prompt: "plain" }).close();
     const open = openPartial(file, { prompt: "answer_only" });

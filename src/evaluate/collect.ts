@@ -1,4 +1,4 @@
-/** Collects the answers of a source, keeping each as it comes and asking only what is not known yet. */
+/** Collects a source's answers, saving each as it arrives and requesting only missing ones. */
 import { messageOf, RunError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import type { AnswerSource } from "./answer-source.ts";
@@ -6,9 +6,9 @@ import type { Answers, Prediction } from "./answers.ts";
 import type { PartialAnswers } from "./partial.ts";
 
 export interface CollectOptions {
-  /** Where answers are kept as they come; without it an interruption loses them. */
+  /** Where answers are saved as they arrive; without it, an interruption loses them. */
   readonly partial?: PartialAnswers | undefined;
-  /** What a question without an answer does: end the evaluation (default), or count as a wrong answer of its own kind. */
+  /** What a missing answer does: stop the evaluation (default), or count as wrong under a separate label. */
   readonly unanswered?: "stop" | "count" | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -66,11 +66,11 @@ export async function collectAnswers(
       return `${n} × ${reason}${said == null ? "" : ` (${said})`}`;
     });
     throw new RunError(
-      `${failures.length} of ${examples.length * generations} answers are not to be had (${counts.join("; ")}; first "${failures[0]!.id}")` +
+      `${failures.length} of ${examples.length * generations} answers could not be obtained (${counts.join("; ")}; first "${failures[0]!.id}")` +
         `${kept(partial, predictions)}; --count-unanswered scores them as wrong`,
     );
   }
-  const thinkOpened = examples.length > 0 && (await source.opensThought(examples[0]!)); // one template made all prompts
+  const thinkOpened = examples.length > 0 && (await source.opensThought(examples[0]!)); // all prompts use the same template
   return { predictions: predictions as readonly (readonly Prediction[])[], style: source.style, thinkOpened };
 }
 
@@ -84,5 +84,5 @@ export function countBy(texts: readonly string[]): ReadonlyMap<string, number> {
 function kept(partial: PartialAnswers | undefined, given: readonly (readonly (Prediction | undefined)[])[]): string {
   const count = given.flat().filter((prediction) => prediction !== undefined && prediction.error === undefined).length;
   if (partial === undefined || count === 0) return "";
-  return `; ${count} answers are kept in ${partial.path}, and the same command goes on from them`;
+  return `; ${count} answers are kept in ${partial.path}; the same command resumes from them`;
 }

@@ -19,7 +19,7 @@ const conditions: Conditions = {
   images: { sha256: "i", min_pixels: null, max_pixels: 1000, tokens: 480 },
 };
 
-/** An arm that answers the golden's questions right where `right` says so. */
+/** An arm that answers the golden's questions correctly where `right` says so. */
 function arm(label: string, right: readonly number[], more: Partial<ComparedRun> = {}): ComparedRun {
   const examples = right.map((_, i) => ({
     id: `q${i}`,
@@ -38,7 +38,7 @@ function arm(label: string, right: readonly number[], more: Partial<ComparedRun>
 const arms: readonly ComparedRun[] = golden.arms.map((right: number[], i: number) => arm(`arm-${i}`, right));
 
 describe("compareEvaluations", () => {
-  it("gives what statsmodels gives for differences, McNemar's test, Holm's correction and clustered errors", () => {
+  it("equals statsmodels for differences, McNemar's test, Holm's correction and clustered errors", () => {
     const comparison = compareEvaluations(arms, { resamples: 500 });
     const [overall] = comparison.subsets;
     expect(overall).toMatchObject({ stratum: "overall", n: 120, subjects: 40 });
@@ -67,11 +67,11 @@ describe("compareEvaluations", () => {
     expect(text).toMatch(/arm-2 improved on arm-0 by 28\.3 points\./);
     const slight = golden.arms[0].map((right: number, i: number) => (i === 0 ? 1 - right : right));
     const open = formatComparison(compareEvaluations([arms[0]!, arm("slight", slight)], { resamples: 500 }));
-    expect(open).toMatch(/slight and arm-0 are not told apart by these questions; a true difference of/);
+    expect(open).toMatch(/slight and arm-0 do not differ significantly on these questions; a true difference of/);
     expect(open).not.toContain("improved");
   });
 
-  it("pairs by question, in whatever order the items stand", () => {
+  it("pairs by question, whatever the order of items", () => {
     const turned = { ...arms[1]!, items: [...arms[1]!.items].reverse() };
     expect(compareEvaluations([arms[0]!, turned], { resamples: 50 })).toEqual(
       compareEvaluations([arms[0]!, arms[1]!], { resamples: 50 }),
@@ -85,10 +85,10 @@ describe("compareEvaluations", () => {
     [
       "other answers",
       { ...arms[1]!, items: items.map((item) => ({ ...item, answer: "no" })) },
-      /something else in "q0"/,
+      /differ in the question or reference of "q0"/,
     ],
     ["other content", other({ questions: { n: 120, sha256: "x" } }), /differ in questions \(other content\)/],
-    ["a protocol", { ...arms[1]!, protocol: "lmms" }, /under other protocols: viva and lmms/],
+    ["a protocol", { ...arms[1]!, protocol: "lmms" }, /under different protocols: viva and lmms/],
     [
       "a prompt",
       other({ prompt: { ...conditions.prompt!, style: "answer_only" } }),
@@ -96,13 +96,17 @@ describe("compareEvaluations", () => {
     ],
     ["a decoding", other({ decoding: decodingOf({ maxCompletionLength: 9 }) }), /max_completion_length 64 against 9/],
     ["image sizes", other({ images: { ...conditions.images!, tokens: 960 } }), /images \(tokens 480 against 960\)/],
-    ["unknown decoding", other({ decoding: null }), /decoding \(known of one alone\): --allow decoding/],
-    ["no record", { ...arms[1]!, conditions: null }, /differ in prompt \(arm-1 does not tell: evaluate it again\)/],
-  ])("refuses another or unknown: %s", (_, changed, message) => {
+    ["unknown decoding", other({ decoding: null }), /decoding \(known for only one\): --allow decoding/],
+    [
+      "no record",
+      { ...arms[1]!, conditions: null },
+      /differ in prompt \(arm-1 does not record it: evaluate it again\)/,
+    ],
+  ])("refuses a different or unknown: %s", (_, changed, message) => {
     expect(() => compareEvaluations([arms[0]!, changed])).toThrow(message);
   });
 
-  it("compares what is allowed to differ, and says so", () => {
+  it("accepts differences that are allowed, and reports them", () => {
     const changed = other({ decoding: decodingOf({ maxCompletionLength: 9 }) });
     const comparison = compareEvaluations([arms[0]!, changed], { allow: ["decoding"], resamples: 50 });
     expect(comparison.allowed_differences).toEqual([
@@ -110,7 +114,7 @@ describe("compareEvaluations", () => {
     ]);
   });
 
-  it("keeps to the stored schema", () => {
+  it("matches the stored schema", () => {
     const stored = readFileSync(new URL("../../docs/schemas/comparison.json", import.meta.url), "utf8");
     expect(JSON.parse(stored), "node --import tsx scripts/write-schemas.ts writes it").toEqual(comparisonJsonSchema());
   });

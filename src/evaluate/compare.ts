@@ -1,4 +1,4 @@
-/** Several evaluations of the same questions, each compared with the first, question by question. */
+/** Compares several evaluations of the same questions with the first, paired by question. */
 import * as z from "zod";
 import { UserError } from "../core/errors.ts";
 import { bootstrapDefaults, bootstrapMean, type Interval, pairedBootstrap } from "./bootstrap.ts";
@@ -15,7 +15,7 @@ import type { EvalItem } from "./score.ts";
 import { holm } from "./statistics.ts";
 import { SUBSETS } from "./summary.ts";
 
-/** One evaluation as it was recorded. */
+/** One recorded evaluation. */
 export interface ComparedRun {
   readonly label: string;
   readonly protocol: string;
@@ -61,13 +61,13 @@ export function comparisonJsonSchema(): Readonly<Record<string, unknown>> {
   return { ...z.toJSONSchema(comparisonSchema, { reused: "ref" }), title: "viva comparison" };
 }
 
-/** A stratum of more values, such as a file name, is no break-down. */
-const MOST_VALUES = 16;
+/** A stratum with more values, such as a file name, is not useful for a breakdown. */
+const MAX_VALUES = 16;
 const STRATA = ["content_type", "question_type", "modality"] as const;
 
 /**
- * Compares every later arm with the first. Throws UserError where arms answered other questions, were scored under another
- * protocol, or were asked under other conditions than `allow` names.
+ * Compares every later arm with the first. Throws UserError if arms answered different questions, were scored under
+ * different protocols, or differ in conditions that `allow` does not name.
  */
 export function compareEvaluations(
   arms: readonly ComparedRun[],
@@ -121,28 +121,31 @@ export function compareEvaluations(
   });
 }
 
-/** The differences that are allowed; throws for any other. */
+/** The allowed differences; throws for any other. */
 function checkedDifferences(reference: ComparedRun, arm: ComparedRun, allow: readonly ConditionName[]) {
   const both = `${reference.label} and ${arm.label}`;
   if (reference.protocol !== arm.protocol) {
-    throw new UserError(`${both} were scored under other protocols: ${reference.protocol} and ${arm.protocol}`);
+    throw new UserError(`${both} were scored under different protocols: ${reference.protocol} and ${arm.protocol}`);
   }
   const differences = differencesOf(reference, arm);
   const refused = differences.find(({ condition }) => !allow.includes(condition));
   if (refused !== undefined) {
     const { condition, what } = refused;
     const remedy =
-      condition === "questions" ? "evaluate both on the same data" : `--allow ${condition} compares them all the same`;
+      condition === "questions" ? "evaluate both on the same data" : `--allow ${condition} compares them anyway`;
     throw new UserError(`${both} differ in ${condition} (${what}): ${remedy}`);
   }
   return differences.map((difference) => ({ arm: arm.label, ...difference }));
 }
 
-/** Records without conditions, of earlier versions, may differ in everything but the questions, which the items show. */
+/**
+ * Records of earlier versions have no conditions and can differ in everything except the questions, which the items
+ * show.
+ */
 function differencesOf(a: ComparedRun, b: ComparedRun): readonly ConditionDifference[] {
   if (a.conditions !== null && b.conditions !== null) return conditionDifferences(a.conditions, b.conditions);
   const without = a.conditions === null ? a.label : b.label;
-  const what = `${without} does not tell: evaluate it again`;
+  const what = `${without} does not record it: evaluate it again`;
   return (["prompt", "decoding", "images"] as const).map((condition) => ({ condition, what }));
 }
 
@@ -160,12 +163,12 @@ function inOrder(reference: ComparedRun, arm: ComparedRun): readonly EvalItem[] 
     const own = byId.get(item.example_id)!;
     if (own.question === item.question && own.answer === item.answer) return own;
     throw new UserError(
-      `${reference.label} and ${arm.label} ask or expect something else in "${item.example_id}": evaluate both on the same data`,
+      `${reference.label} and ${arm.label} differ in the question or reference of "${item.example_id}": evaluate both on the same data`,
     );
   });
 }
 
-/** All questions, then by answer type, then by the question's type where the data has one; each as indices. */
+/** All questions, then by answer type, then by question type if the data has one; each as indices. */
 function subsetsOf(items: readonly EvalItem[]) {
   const all = items.map((_, i) => i);
   const kinds = SUBSETS.slice(1).map((value) => {
@@ -174,7 +177,7 @@ function subsetsOf(items: readonly EvalItem[]) {
   });
   const strata = STRATA.flatMap((stratum) => {
     const values = [...new Set(items.map(({ strata }) => strata[stratum] ?? ""))].filter((value) => value !== "");
-    if (values.length < 2 || values.length > MOST_VALUES) return [];
+    if (values.length < 2 || values.length > MAX_VALUES) return [];
     const found = values.map((value) => {
       return { stratum: stratum as string, value, chosen: all.filter((i) => items[i]!.strata[stratum] === value) };
     });

@@ -4,16 +4,18 @@ import { alignColumns } from "../core/text-table.ts";
 import type { Interval } from "./bootstrap.ts";
 import type { ComparedSubset, Comparison } from "./compare.ts";
 
-/** One table per arm: a row for each subset of the questions, with the difference from the reference and what it says. */
+/**
+ * One table per arm: a row for each subset of questions, with the paired difference from the reference and its verdict.
+ */
 export function formatComparison(comparison: Comparison): string {
   const { protocol, reference, arms, subsets, allowed_differences: allowed } = comparison;
   const overall = subsets[0]!;
   const tables = arms.flatMap((arm, i) => [
     "",
-    `${arm} less ${reference}`,
+    `${arm} − ${reference}`,
     ...alignColumns([header, ...rows(subsets, i)], 1),
   ]);
-  const notes = allowed.map(({ arm, condition, what }) => `not the same: ${condition} of ${arm} (${what})`);
+  const notes = allowed.map(({ arm, condition, what }) => `differs: ${condition} of ${arm} (${what})`);
   return [
     `protocol ${protocol}, ${overall.n} questions about ${overall.subjects} subjects`,
     ...notes,
@@ -72,8 +74,8 @@ function sentence(arm: string, reference: string, overall: ComparedSubset, i: nu
   if (verdict === "better") return `${arm} improved on ${reference} by ${by}.`;
   if (verdict === "worse") return `${arm} is worse than ${reference} by ${by}.`;
   const could =
-    least === null ? "" : `; a true difference of ${percent(least)} points would show in four of five trials`;
-  return `${arm} and ${reference} are not told apart by these questions${could}.`;
+    least === null ? "" : `; a true difference of ${percent(least)} points would be detected in four of five trials`;
+  return `${arm} and ${reference} do not differ significantly on these questions${could}.`;
 }
 
 function withBounds({ estimate, low, high }: Interval): string {

@@ -1,36 +1,36 @@
-/** What two evaluations must have in common to be compared: the questions, how they were put, how answers were drawn, the images. */
+/** Conditions that two evaluations must share to be comparable: questions, prompt, decoding and images. */
 import { createHash, type Hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { PromptStyle } from "../answers/prompts.ts";
 import type { Example } from "../core/records.ts";
 
-/** How answers were drawn. */
+/** How answers were decoded. */
 export interface Decoding {
   readonly num_generations: number;
-  /** 0 takes the likeliest token. */
+  /** 0 is greedy. */
   readonly temperature: number;
   readonly top_p: number;
   readonly top_k: number;
-  /** Null where nothing is drawn. */
+  /** Null for greedy decoding. */
   readonly seed: number | null;
   readonly max_completion_length: number;
 }
 
 export interface ImageConditions {
-  /** Of the content of all images, in the questions' order. */
+  /** Hash of the content of all images, in the questions' order. */
   readonly sha256: string;
-  /** Limits on the size that were asked for; null leaves the model's own. */
+  /** Requested image size limits; null for the model's own. */
   readonly min_pixels: number | null;
   readonly max_pixels: number | null;
-  /** Image tokens of all prompts together; null where a server does not tell. */
+  /** Image tokens of all prompts together; null if a server does not report them. */
   readonly tokens: number | null;
 }
 
-/** Null stands for what is not known, as of answers made elsewhere. */
+/** Null if unknown, e.g. for answers generated elsewhere. */
 export interface Conditions {
   readonly questions: {
     readonly n: number;
-    /** Of ids, questions, options and answers, in their order. */
+    /** Hash of ids, questions, options and answers, in order. */
     readonly sha256: string;
   };
   readonly prompt: PromptStyle | null;
@@ -38,7 +38,9 @@ export interface Conditions {
   readonly images: ImageConditions | null;
 }
 
-/** The decoding of one likeliest answer, or of several drawn ones; what has no effect on it is left at its neutral value. */
+/**
+ * The decoding of one greedy answer, or of several sampled ones; parameters without effect have their neutral value.
+ */
 export function decodingOf(o: {
   readonly numGenerations?: number | undefined;
   readonly temperature?: number | undefined;
@@ -60,7 +62,7 @@ export function decodingOf(o: {
   };
 }
 
-/** SHA-256 of what is asked and what is right. */
+/** SHA-256 of questions and references. */
 export function hashQuestions(examples: readonly Example[]): string {
   const hash = createHash("sha256");
   for (const { id, subjectId, question, choices, answer, answerType } of examples) {
@@ -69,7 +71,7 @@ export function hashQuestions(examples: readonly Example[]): string {
   return hash.digest("hex");
 }
 
-/** SHA-256 of the images' content, wherever their files lie. */
+/** SHA-256 of the images' content, independent of file locations. */
 export async function hashImages(examples: readonly Example[]): Promise<string> {
   const known = new Map<string, string>();
   const hash = createHash("sha256");
@@ -94,16 +96,19 @@ export type ConditionName = (typeof CONDITIONS)[number];
 
 export interface ConditionDifference {
   readonly condition: ConditionName;
-  /** What of it differs, as "max_completion_length 64 against 256". */
+  /** The difference, e.g. "max_completion_length 64 against 256". */
   readonly what: string;
 }
 
-/** What differs between two evaluations; what is known of one alone differs, what is known of neither does not. */
+/**
+ * The differences between two evaluations. A condition known for only one of them counts as a difference; one known for
+ * neither does not.
+ */
 export function conditionDifferences(a: Conditions, b: Conditions): readonly ConditionDifference[] {
   return CONDITIONS.flatMap((condition) => {
     const [left, right] = [a[condition], b[condition]] as const;
     if (left === null || right === null) {
-      return left === right ? [] : [{ condition, what: `known of one alone` }];
+      return left === right ? [] : [{ condition, what: `known for only one` }];
     }
     const [one, other] = [fields(left), fields(right)];
     const names = [...new Set([...Object.keys(one), ...Object.keys(other)])];

@@ -5,7 +5,7 @@ import { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
 
 const key = randomKey(3, "crossed");
 
-/** An effect of seed, of subject and noise, each with a standard deviation of its own. */
+/** Effects of seed and subject plus noise, each with its own standard deviation. */
 function values(o: {
   seeds: number;
   subjects: number;
@@ -20,7 +20,7 @@ function values(o: {
   });
 }
 
-test("with one seed it is the bootstrap over subjects", () => {
+test("with one seed it equals the bootstrap over subjects", () => {
   const one = values({ seeds: 1, subjects: 200, ofSeed: 0, ofSubject: 1 });
   const crossed = crossedBootstrap(one)!;
   const plain = pairedBootstrap(
@@ -32,7 +32,7 @@ test("with one seed it is the bootstrap over subjects", () => {
   expect(crossed.high - crossed.low).toBeCloseTo(plain.high - plain.low, 1);
 });
 
-test("what varies between seeds widens the interval by its standard error over seeds, however many the subjects", () => {
+test("variation between seeds widens the interval by its standard error over seeds, whatever the number of subjects", () => {
   const { low, high } = crossedBootstrap(values({ seeds: 20, subjects: 50, ofSeed: 1, ofSubject: 0 }))!;
   const bySeed = Array.from({ length: 20 }, (_, seed) => normal(key, seed));
   const mean = bySeed.reduce((a, b) => a + b) / 20;
@@ -41,7 +41,7 @@ test("what varies between seeds widens the interval by its standard error over s
   expect((high - low) / (2 * 1.96 * error)).toBeLessThan(1.1);
 });
 
-test("p is small where the interval is far from 0, and about the level where it touches it", () => {
+test("p is small if the interval is far from 0, and about the significance level if it touches 0", () => {
   const far = crossedBootstrap(values({ seeds: 3, subjects: 100, ofSeed: 0, ofSubject: 1, mean: 2 }))!;
   expect(far.p).toBeLessThan(0.001);
   const shifted = (by: number) =>
@@ -52,4 +52,4 @@ test("p is small where the interval is far from 0, and about the level where it 
   expect(touching.p).toBeLessThan(0.06);
 });
 
-test("no values have no interval", () => expect(crossedBootstrap([])).toBeNull());
+test("no interval without values", () => expect(crossedBootstrap([])).toBeNull());

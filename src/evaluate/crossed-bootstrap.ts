@@ -1,25 +1,27 @@
-/** Means over questions answered by several trained models: subjects and seeds are both drawn anew, for both are a sample. */
+/**
+ * Means over questions answered by several trained models, resampling both subjects and seeds, since both are samples.
+ */
 import { meanOf } from "../core/mean.ts";
 import { randomKey, uint32 } from "../core/random.ts";
 import { type BootstrapOptions, bootstrapDefaults, draw, type Interval, quantile, RESAMPLES } from "./bootstrap.ts";
 
-/** A value with the subject it is about and the seed of the model it comes from. */
+/** A value with its subject and the seed of its model. */
 export interface CrossedValue {
   readonly subject: string;
   readonly seed: number;
   readonly value: number;
 }
 
-/** An interval with a two-sided p for a mean of 0. */
+/** An interval with a two-sided p value for a mean of 0. */
 export interface CrossedInterval extends Interval {
-  /** Twice the share of resamples on the other side of 0, at least 2 / (resamples + 1). */
+  /** Twice the fraction of resamples on the other side of 0, at least 2 / (resamples + 1). */
   readonly p: number;
 }
 
 /**
- * The mean with its percentile interval of the crossed ("pigeonhole") bootstrap (Owen 2007, arXiv 0712.1111): a resample
- * draws as many subjects and, independently, as many seeds as there are, with replacement, and weighs each value by how
- * often both were drawn. With one seed only subjects are drawn. Null for no values.
+ * The mean with its percentile interval of the crossed ("pigeonhole") bootstrap (Owen 2007, arXiv 0712.1111). A
+ * resample draws subjects and, independently, seeds with replacement, as many as there are, and weights each value by
+ * the product of their counts. With one seed only subjects are resampled. Null without values.
  */
 export function crossedBootstrap(
   values: readonly CrossedValue[],
@@ -51,7 +53,7 @@ export function crossedBootstrap(
         count += weight * counts[s * seeds.size + r]!;
       }
     }
-    if (count > 0) means.push(sum / count); // where seeds share no subject, a draw can miss all values
+    if (count > 0) means.push(sum / count); // if seeds share no subject, a resample can be empty
   }
   const sorted = Float64Array.from(means).sort();
   const tail = (1 - level) / 2;
@@ -73,7 +75,7 @@ function indexOf<T>(values: readonly T[]): ReadonlyMap<T, number> {
   return index;
 }
 
-/** Room to count how often each of `n` is drawn, and all of them. */
+/** Arrays for the count of each of `n` items, and for their indices. */
 function places(n: number): readonly [times: Uint32Array, all: Uint32Array] {
   return [new Uint32Array(n), Uint32Array.from({ length: n }, (_, i) => i)];
 }

@@ -1,4 +1,7 @@
-/** Answers from a model behind a chat endpoint: a bounded number of requests under way, each answer handed over as it comes. */
+/**
+ * Answers from a model behind a chat endpoint: a bounded number of concurrent requests, each answer reported as it
+ * arrives.
+ */
 import { type PromptStyle, questionMessages } from "../answers/prompts.ts";
 import { withoutSpecialTokens } from "../answers/special-tokens.ts";
 import { UserError } from "../core/errors.ts";
@@ -7,12 +10,12 @@ import type { Example } from "../core/records.ts";
 import { type ChatClient, type ChatReply, EndpointError } from "../io/chat-client.ts";
 import type { AnswerSource, Decoding } from "./index.ts";
 
-/** So many failures without an answer between them: the server is not going to answer at all. */
+/** After this many consecutive failures, the server is assumed to be down. */
 const FAILURES_IN_A_ROW = 20;
 
 /**
- * Each answer is a request of its own, sampled answers with a seed that depends on example and number alone; viva
- * cannot guarantee that a server honours the seed. Throws UserError for a prompt that no chat endpoint takes.
+ * Each answer is a separate request; sampled answers have a seed that depends only on example and number. viva cannot
+ * guarantee that a server honours the seed. Throws UserError for a prompt that chat endpoints do not support.
  */
 export function endpointSource(
   client: ChatClient,

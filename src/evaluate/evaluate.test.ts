@@ -23,7 +23,7 @@ const train = [
 ];
 
 describe("trainBaselines", () => {
-  it("answers from the same question, else from the type", () => {
+  it("answers from the same question, falling back to the type", () => {
     const { majority, question_only } = trainBaselines(train);
     expect(question_only(example("x", "Is it large ?", "no"))).toBe("yes");
     expect(question_only(example("x", "Is it new?", "yes"))).toBe("no");
@@ -33,7 +33,7 @@ describe("trainBaselines", () => {
     expect(trainBaselines([]).question_only(train[0]!)).toBe("");
   });
 
-  it("takes the type from the data where it has one, and an option that is there", () => {
+  it("takes the type from the data if it has one, and answers with an existing option", () => {
     const meta = { content_type: "Size" };
     const sized = example("7", "How large?", "big", { meta });
     const choices = ["x", "y"];
@@ -97,7 +97,7 @@ describe("scoreItems and summarise", () => {
     expect(items[1]!.parsed_answer).toBeNull();
   });
 
-  it("sums up by answer type beside the baselines, as numbers and as a table", () => {
+  it("summarises by answer type next to the baselines, as numbers and as a table", () => {
     const baselines = scoreBaselines(examples, baselineAnswers(examples, trainBaselines(train)));
     const summary = summarise(items, baselines);
     expect(Object.keys(summary.subsets)).toEqual(["overall", "closed", "open", "choice"]);
@@ -114,7 +114,7 @@ describe("scoreItems and summarise", () => {
     expect(new Set(lines.slice(1, 6).map((line) => line.length)).size).toBe(1);
   });
 
-  it("has nothing to say about nothing", () => {
+  it("returns an empty summary without items", () => {
     expect(summarise([]).subsets).toEqual({});
     expect(formatSummary(summarise([]))).toMatch(/^protocol viva/);
   });
@@ -123,7 +123,7 @@ describe("scoreItems and summarise", () => {
 const slake = resolve(fileURLToPath(import.meta.url), "../../../../shared/data/slake");
 
 describe.skipIf(!existsSync(join(slake, "test.json")))("baselines of SLAKE (skipped without the data)", () => {
-  it("majority and question-only reach what an independent count over this copy gives (4,644 and 1,026 rows)", async () => {
+  it("majority and question-only match an independent count over this copy (4,644 and 1,026 rows)", async () => {
     const [known, test] = await Promise.all(
       ["train", "test"].map((split) => loadDataset({ name: "slake", path: slake, split })),
     );

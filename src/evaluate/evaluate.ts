@@ -1,4 +1,4 @@
-/** Evaluates a policy on examples: their answers, scored item by item, beside the baselines. */
+/** Evaluates a policy on examples: scores its answers item by item, with the baselines'. */
 import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
 import type { PromptStyle } from "../answers/prompts.ts";
 import type { Processor } from "../core/processor.ts";
@@ -17,13 +17,13 @@ import { summariseSampled } from "./sampled.ts";
 import { type EvalItem, scoreBaselines, scoreItems } from "./score.ts";
 import { type EvalSummary, type OverlapSummary, summarise } from "./summary.ts";
 
-/** What is known of answers, whoever gave them. */
+/** Settings and facts about answers, whatever their source. */
 export interface ScoringOptions {
-  /** "viva" by default. */
+  /** Default "viva". */
   readonly protocol?: ProtocolName;
-  /** Names the checkpoint, or the file of answers, in every item. */
+  /** Name of the checkpoint, or of the file of answers, recorded in every item. */
   readonly checkpoint: string;
-  /** Training examples that the baselines count; without them no baseline is given. */
+  /** Training examples for the baselines; null for none. */
   readonly train: readonly Example[] | null;
   /** What the model was trained on, as far as it is known: `train` by default. */
   readonly seen?: readonly Example[];
@@ -31,7 +31,7 @@ export interface ScoringOptions {
   readonly beside?: BaselineAnswers;
   /** Recorded in the summary, so that comparisons can check them. */
   readonly conditions?: Conditions;
-  /** Where it is given, reasoning about images with known facts is checked against them. */
+  /** If given, reasoning about images with known facts is checked against them. */
   readonly vocabulary?: Vocabulary;
 }
 
@@ -39,7 +39,7 @@ export interface AnsweringOptions extends CollectOptions {
   readonly processor: Processor;
   readonly prompt: PromptStyle;
   readonly maxCompletionLength: number;
-  /** Greedy by default. */
+  /** Default greedy. */
   readonly decoding?: Decoding;
 }
 
@@ -50,7 +50,7 @@ export interface Evaluation {
   readonly summary: EvalSummary;
 }
 
-/** Asks each question once and scores the answers under one protocol. */
+/** Asks each question and scores the answers under one protocol. */
 export async function evaluatePolicy(
   policy: Pick<Policy, "sample">,
   examples: readonly Example[],
@@ -59,7 +59,7 @@ export async function evaluatePolicy(
   return evaluateAnswers(examples, await answerQuestions(policy, examples, o), o);
 }
 
-/** The policy's answers to each question: the likeliest unless `decoding` says otherwise. */
+/** The policy's answers to each question; default greedy. */
 export function answerQuestions(
   policy: Pick<Policy, "sample">,
   examples: readonly Example[],
@@ -69,7 +69,10 @@ export function answerQuestions(
   return collectAnswers(policySource(policy, { processor, prompt, decoding }), examples, o);
 }
 
-/** Scores answers under one protocol; of several answers to a question the first is the item, all count for pass@k. */
+/**
+ * Scores answers under one protocol; with several answers per question, the first is the item, and all count for
+ * pass@k.
+ */
 export function evaluateAnswers(examples: readonly Example[], answers: Answers, o: ScoringOptions): Evaluation {
   const { protocol = "viva", train, seen = train ?? [], beside = {}, conditions, vocabulary } = o;
   const { predictions, style, thinkOpened } = answers;
@@ -78,7 +81,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
   const summary = summarise(items, scoreBaselines(examples, { ...counted, ...beside }, protocol));
   const sampled = summariseSampled(examples, answers, protocol);
   const facts =
-    vocabulary === undefined || style === "answer_only" // which asks for no reasoning
+    vocabulary === undefined || style === "answer_only" // its prompt asks for no reasoning
       ? null
       : summariseFacts(
           examples,

@@ -11,7 +11,7 @@ const example: Example = {
   answer: "left upper zone",
   answerType: "open",
   choices: [],
-  // Five facts: the modality, the organ, the finding, its side and its place.
+  // Five facts: the modality, the organ, the finding, its side and its location.
   facts: { modality: "x-ray", organ: "chest", findings: [{ finding: "nodule", side: "left", place: "upper zone" }] },
   meta: {},
 };
@@ -20,7 +20,7 @@ const o = { style: "think_answer", vocabulary: openVocabulary(null) } as const;
 const think = (text: string) => `<think>${text}</think><answer>left</answer>`;
 
 describe("summariseFacts", () => {
-  it("gives precision, recall and hallucination rate as counted by hand", () => {
+  it("precision, recall and hallucination rate match a count by hand", () => {
     const texts = [
       think("There is a nodule in the left upper zone. There is a nodule in the left upper zone."),
       think("There is an effusion. There is a nodule."),
@@ -37,7 +37,7 @@ describe("summariseFacts", () => {
     expect(summary.hallucination_rate).toMatchObject({ estimate: 0.25, n: 2 });
   });
 
-  it("says nothing without facts, and no precision without claims", () => {
+  it("returns null without facts, and no precision without claims", () => {
     expect(summariseFacts([bare], [think("A nodule.")], o)).toBeNull();
     expect(summariseFacts([example], [""], o)).toMatchObject({ claims: 0, precision: null, recall: { estimate: 0 } });
   });

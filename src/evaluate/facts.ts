@@ -1,4 +1,7 @@
-/** Is the reasoning true? Claims of completions against the known facts of their images, summed up over an evaluation. */
+/**
+ * Faithfulness to the image: checks claims of completions against the known facts of their images, over a whole
+ * evaluation.
+ */
 import { type CheckedClaim, checkClaims, claimText, type FactScore, scoreFacts } from "../answers/claims/check.ts";
 import { readFacts } from "../answers/claims/facts.ts";
 import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
@@ -10,19 +13,22 @@ import { bootstrapMean, type Interval } from "./bootstrap.ts";
 export interface FactSummary {
   /** Completions to questions about images with facts. */
   readonly completions: number;
-  /** Claims of all completions, each once however often one says it; those true, and those false. The rest the facts cannot tell. */
+  /**
+   * Distinct claims per completion, summed over completions; those true, and those false. The facts do not decide the
+   * rest.
+   */
   readonly claims: number;
   readonly right: number;
   readonly wrong: number;
-  /** Mean over completions of the share of claims that are true, among those the facts can tell; null where none claims. */
+  /** Mean over completions of the fraction of true claims among those the facts decide; null if there are none. */
   readonly precision: Interval | null;
-  /** Mean share of the image's facts that the reasoning says; a completion without reasoning says none. */
+  /** Mean fraction of the image's facts that the reasoning states; 0 for a completion without reasoning. */
   readonly recall: Interval | null;
-  /** Mean share of asserted findings that are not there, over completions that assert one; null where none does. */
+  /** Mean fraction of asserted findings that are absent, over completions that assert any; null if there are none. */
   readonly hallucination_rate: Interval | null;
 }
 
-/** Sums up one text per example, in the same order; null where no example has facts. */
+/** Summarises one text per example, in the same order; null if no example has facts. */
 export function summariseFacts(
   examples: readonly Example[],
   texts: readonly string[],
@@ -54,7 +60,7 @@ export function summariseFacts(
   };
 }
 
-/** How a completion's reasoning does against the facts of its example's image; null for an example without facts. */
+/** Scores a completion's reasoning against the facts of its example's image; null for an example without facts. */
 export function factScore(
   example: Example,
   text: string,
@@ -66,7 +72,7 @@ export function factScore(
   return scoreFacts(rationale === null ? [] : distinct(checkClaims(rationale.text, facts, o.vocabulary)), facts);
 }
 
-/** Each claim once, however often it is said. */
+/** Removes repeated claims. */
 function distinct(checked: readonly CheckedClaim[]): readonly CheckedClaim[] {
   return [...new Map(checked.map((one) => [claimText(one.claim), one] as const)).values()];
 }

@@ -1,11 +1,11 @@
-/** Baselines that ask the model itself, with an image that tells it nothing: what it answers from the question alone. */
+/** Baselines that ask the model itself with an uninformative image, to show what it answers from the question alone. */
 import { UserError } from "../core/errors.ts";
 import type { Example, ImageRef } from "../core/records.ts";
 import { requireNamed } from "../core/suggest.ts";
 import { blankImage } from "../data/changed-images.ts";
 import { lacksImages, wrongImage } from "./probes/image-variants.ts";
 
-/** The examples as they are asked; equal images are changed once. */
+/** Returns the examples as the baseline asks them; repeated images are changed once. */
 type ImageBaseline = (examples: readonly Example[], seed: number) => Promise<readonly Example[]>;
 
 async function blanked(examples: readonly Example[]): Promise<readonly Example[]> {
@@ -22,7 +22,7 @@ async function blanked(examples: readonly Example[]): Promise<readonly Example[]
   return changed;
 }
 
-/** A question for which no other subject has an image gets a blank one. */
+/** If no other subject has a suitable image, a question gets a blank one. */
 async function wrong(examples: readonly Example[], seed: number): Promise<readonly Example[]> {
   const { rows, change } = wrongImage(examples, seed);
   const others = new Set(rows);
@@ -37,13 +37,15 @@ export const imageBaselines = { blank_image: blanked, wrong_image: wrong } as co
 
 export type ImageBaselineName = keyof typeof imageBaselines;
 
-/** The baselines of a list as the command line writes it, "blank_image,wrong_image"; a UserError names the nearest. */
+/**
+ * Parses a comma-separated list of baselines, e.g. "blank_image,wrong_image"; a UserError suggests the nearest name.
+ */
 export function findImageBaselines(list: string): readonly ImageBaselineName[] {
   const names = [...new Set(list.split(",").map((name) => name.trim()))];
   return names.map((name) => requireNamed("baseline", name, imageBaselines));
 }
 
-/** The examples as a baseline asks them; throws UserError where none has an image. */
+/** The examples as a baseline asks them; throws UserError if none has an image. */
 export async function withBaselineImages(
   name: ImageBaselineName,
   examples: readonly Example[],

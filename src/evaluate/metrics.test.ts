@@ -23,7 +23,7 @@ interface Reference {
   readonly standard_error: number;
 }
 
-describe("overlap of words", () => {
+describe("word overlap", () => {
   it("equals nltk, rouge-score and scikit-learn", () => {
     for (const { prediction, reference, ...wanted } of golden.overlap as readonly Overlap[]) {
       expect(bleu1(prediction, reference)).toBeCloseTo(wanted.bleu_1, 12);
@@ -35,12 +35,12 @@ describe("overlap of words", () => {
 });
 
 describe("several answers to a question", () => {
-  it("pass@k is the share of all subsets of k that hold a right answer", () => {
+  it("pass@k is the fraction of all subsets of size k with a correct answer", () => {
     for (const [n, right, k, share] of golden.sampled.pass_at_k) expect(passAtK(n, right, k)).toBeCloseTo(share, 12);
     expect(() => passAtK(2, 1, 3)).toThrow(/internal: passAtK/);
   });
 
-  it("the majority is Python's most common answer, the first of equals", () => {
+  it("the majority equals Python's most_common, the first at ties", () => {
     for (const [votes, wanted] of golden.sampled.majority) expect(votes[majorityIndex(votes)!]).toBe(wanted);
     expect(majorityIndex([null, "a", null])).toBe(1);
     expect(majorityIndex([null, null])).toBeNull();
@@ -53,7 +53,8 @@ describe("intervals over subjects", () => {
     for (const { values, other, subjects, mean, difference } of golden.intervals) {
       const agrees = (interval: Interval, wanted: Reference) => {
         expect(interval.estimate).toBeCloseTo(wanted.estimate, 12);
-        // Two bootstraps differ by chance: an end of 20,000 resamples varies by about a fiftieth of the standard error.
+        // Two bootstraps differ by chance: an interval end of 20,000 resamples varies by about a fiftieth of the
+        // standard error.
         expect(Math.abs(interval.low - wanted.low)).toBeLessThan(0.08 * wanted.standard_error);
         expect(Math.abs(interval.high - wanted.high)).toBeLessThan(0.08 * wanted.standard_error);
       };

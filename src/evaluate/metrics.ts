@@ -1,6 +1,6 @@
-/** Text overlap and sampled-answer metrics; texts come as normalised tokens, every value lies in [0, 1]. */
+/** Text overlap and sampled-answer metrics on normalised tokens; every value is in [0, 1]. */
 
-/** BLEU of single words: clipped precision times the brevity penalty (Papineni 2002); 0 for no words. */
+/** BLEU-1: clipped unigram precision times the brevity penalty (Papineni 2002); 0 without tokens. */
 export function bleu1(prediction: readonly string[], reference: readonly string[]): number {
   if (prediction.length === 0) return 0;
   const penalty = Math.exp(Math.min(0, 1 - reference.length / prediction.length));
@@ -21,22 +21,27 @@ export function rougeL(prediction: readonly string[], reference: readonly string
   return common === 0 ? 0 : (2 * common) / (prediction.length + reference.length);
 }
 
-/** The share of the reference's tokens, counted as a bag, that the prediction has. */
+/** The fraction of the reference's tokens, as a multiset, that the prediction contains. */
 export function tokenRecall(prediction: readonly string[], reference: readonly string[]): number {
   return reference.length === 0 ? 0 : commonTokens(prediction, reference) / reference.length;
 }
 
-/** The chance that at least one of k answers drawn from n, of which `right` are right, is right (Chen 2021, 2107.03374). */
+/**
+ * The probability that at least one of k answers drawn from n, `right` of them correct, is correct (Chen 2021,
+ * 2107.03374).
+ */
 export function passAtK(n: number, right: number, k: number): number {
   if (!(k >= 1 && k <= n && right >= 0 && right <= n)) {
-    throw new Error(`internal: passAtK: k of 1 to n and right of 0 to n wanted, got n ${n}, right ${right}, k ${k}`);
+    throw new Error(
+      `internal: passAtK: expected k from 1 to n and right from 0 to n, got n ${n}, right ${right}, k ${k}`,
+    );
   }
   let allWrong = 1;
   for (let i = 0; i < k; i++) allWrong *= Math.max(0, n - right - i) / (n - i);
   return 1 - allWrong;
 }
 
-/** The index of the first of the k votes that agrees with most of them; null votes count for nothing, null for none. */
+/** The index of the first of the k votes that agrees with the majority; null votes are ignored; null if all are. */
 export function majorityIndex(votes: readonly (string | null)[], k = votes.length): number | null {
   const counts = new Map<string, { readonly first: number; readonly count: number }>();
   for (const [i, vote] of votes.slice(0, k).entries()) {
@@ -49,7 +54,7 @@ export function majorityIndex(votes: readonly (string | null)[], k = votes.lengt
   return best?.first ?? null;
 }
 
-/** Tokens that stand in both, counted as bags. */
+/** Size of the multiset intersection of tokens. */
 function commonTokens(a: readonly string[], b: readonly string[]): number {
   const left = new Map<string, number>();
   for (const token of b) left.set(token, (left.get(token) ?? 0) + 1);

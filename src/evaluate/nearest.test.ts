@@ -21,7 +21,7 @@ describe("textSimilarity", () => {
     }
   });
 
-  it("knows nothing of other words and of nothing", () => {
+  it("is 0 for unknown words and for empty texts", () => {
     expect([...textSimilarity([["lung"], []])(["heart"])]).toEqual([0, 0]);
     expect([...textSimilarity([])(["heart"])]).toEqual([]);
   });
@@ -31,7 +31,7 @@ describe("the nearest neighbour", () => {
   const train = golden.train.map((text: string, i: number) => example(`t${i}`, text));
   const asked = golden.asked.map((text: string, i: number) => example(`a${i}`, text));
 
-  it("is scikit-learn's by the sum of both similarities, and by words alone where there are no images", () => {
+  it("equals scikit-learn's by the sum of both similarities, and by words alone without images", () => {
     const vectors = new Map<string, Float32Array>([
       ...golden.train_images.map((row: number[], i: number) => [`t${i}`, Float32Array.from(row)] as const),
       ...golden.asked_images.map((row: number[], i: number) => [`a${i}`, Float32Array.from(row)] as const),
@@ -41,7 +41,7 @@ describe("the nearest neighbour", () => {
     expect(golden.nearest).not.toEqual(golden.nearest_text);
   });
 
-  it("answers as the most alike image's question of the same answer type was answered", async () => {
+  it("returns the answer of the most similar image's question of the same answer type", async () => {
     const picture = (bright: "left" | "right", noise: number): RawImage => {
       const data = Uint8Array.from({ length: 400 }, (_, i) => {
         return (i % 20 < 10 === (bright === "left") ? 200 : 40) + ((i * noise) % 7);
@@ -68,7 +68,7 @@ describe("the nearest neighbour", () => {
     ]);
   });
 
-  it("has no answer without training questions", async () => {
+  it("returns no answer without training questions", async () => {
     const { nearest_neighbour } = await nearestNeighbour([example("q", "Why?", { images: [] })], []);
     expect(nearest_neighbour!.predictions).toEqual([[{ text: "" }]]);
   });

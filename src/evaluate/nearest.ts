@@ -1,4 +1,4 @@
-/** The nearest-neighbour baseline: the answer of the training question that is most alike in its words and in its image. */
+/** The nearest-neighbour baseline: the answer of the training question most similar in words and image. */
 import { normalisedTokens } from "../answers/normalise.ts";
 import { permutation, randomKey } from "../core/random.ts";
 import type { Example, ImageRef } from "../core/records.ts";
@@ -7,10 +7,12 @@ import type { BaselineAnswers } from "./answers.ts";
 import { amongOptions, baselineAnswers, rightPositions } from "./baselines.ts";
 import { textSimilarity } from "./text-similarity.ts";
 
-/** Training images that are looked at; of more a fixed random choice with their questions, so that time stays bounded. */
-export const MOST_IMAGES = 2000;
+/**
+ * Maximum training images compared; beyond that, a fixed random sample of images with their questions, to bound time.
+ */
+export const MAX_IMAGES = 2000;
 
-/** The baseline's answers; reads the first image of every training and every asked question. */
+/** The baseline's answers; reads the first image of every training and test question. */
 export async function nearestNeighbour(
   examples: readonly Example[],
   train: readonly Example[],
@@ -25,9 +27,10 @@ export async function nearestNeighbour(
 }
 
 /**
- * For each example the index of the training example with the largest sum of two similarities: of the questions' words
- * (cosine of TF-IDF vectors) and of the first images (correlation of thumbnails; 0 where one has none). Only training
- * questions of the same answer type count where there are any; of equals the first. -1 without training examples.
+ * For each example, the index of the training example with the largest sum of two similarities: of the questions' words
+ * (cosine of TF-IDF vectors) and of the first images (correlation of thumbnails; 0 if one has none). Only training
+ * questions of the same answer type are considered, if there are any; ties go to the first. -1 without training
+ * examples.
  */
 export function nearestIndices(
   examples: readonly Example[],
@@ -47,7 +50,7 @@ export function nearestIndices(
     return Float64Array.from(images.distinct, (other) => dot(own, vectors.get(other)));
   });
   const nearest = new Array<number>(examples.length).fill(-1);
-  // Question by question: all similarities of words at once would be too many to hold.
+  // One question at a time: the full similarity matrix of words would not fit in memory.
   for (const asking of grouped(examples.map(({ question }) => question))) {
     const words = similarity(normalisedTokens(examples[asking[0]!]!.question));
     const bestOf = remembered((type: string) => {
@@ -67,7 +70,10 @@ export function nearestIndices(
   return nearest;
 }
 
-/** For each image the first of its questions whose words are most alike, so that many askers of one question share the search. */
+/**
+ * For each image, the first of its questions with the most similar words, so that examples with the same question share
+ * the search.
+ */
 function bestByImage(
   candidates: Int32Array,
   imageOf: Int32Array,
@@ -88,20 +94,20 @@ function bestByImage(
 function withFewImages(train: readonly Example[]): readonly Example[] {
   const pathOf = ({ images }: { readonly images: readonly ImageRef[] }) => images[0]?.path ?? "";
   const paths = [...new Set(train.map(pathOf))];
-  if (paths.length <= MOST_IMAGES) return train;
-  const order = permutation(randomKey(0, "nearest-neighbour"), paths.length).slice(0, MOST_IMAGES);
+  if (paths.length <= MAX_IMAGES) return train;
+  const order = permutation(randomKey(0, "nearest-neighbour"), paths.length).slice(0, MAX_IMAGES);
   const chosen = new Set(Array.from(order, (i) => paths[i]!));
   return train.filter((example) => chosen.has(pathOf(example)));
 }
 
-/** Distinct texts in order of first occurrence, and each text's number among them. */
+/** Distinct texts in order of first occurrence, and each text's index among them. */
 function numbered(texts: readonly string[]) {
   const index = new Map<string, number>();
   for (const text of texts) if (!index.has(text)) index.set(text, index.size);
   return { distinct: [...index.keys()], numbers: Int32Array.from(texts, (text) => index.get(text)!) };
 }
 
-/** The places of equal texts. */
+/** The indices of equal texts. */
 function grouped(texts: readonly string[]): Iterable<readonly number[]> {
   const groups = new Map<string, number[]>();
   for (const [i, text] of texts.entries()) {

@@ -1,22 +1,25 @@
-/** Two sets of scores of the same questions: by how much they differ, question by question, and what can be said of it. */
+/** Paired comparison of two sets of scores on the same questions: difference, verdict and tests. */
 import { type BootstrapOptions, type Interval, pairedBootstrap } from "./bootstrap.ts";
 import { detectableDifference, mcnemarExact } from "./statistics.ts";
 
 export interface PairedComparison {
-  /** Ours less theirs, paired, with its interval over subjects. */
+  /** Ours minus theirs, paired, with its interval over subjects. */
   readonly difference: Interval;
-  /** The interval excludes 0, or not. */
+  /** "better" or "worse" if the interval excludes 0, else "open". */
   readonly verdict: "better" | "worse" | "open";
-  /** Questions right by ours alone, and by theirs alone. */
+  /** Questions that only ours, or only theirs, answered correctly. */
   readonly won: number;
   readonly lost: number;
-  /** McNemar's exact test over the rows; it takes them for independent, so the interval decides. */
+  /** McNemar's exact test over rows; it assumes independent rows, so the interval decides. */
   readonly mcnemar_p: number;
-  /** The smallest true difference of this pair that so many subjects show in four of five trials; null for one subject. */
+  /** The smallest true difference of this pair that this many subjects detect with 80 % power; null for one subject. */
   readonly detectable_difference: number | null;
 }
 
-/** Compares scores of 0 and 1; an interval of their difference that is known already need not be drawn again. Throws for none. */
+/**
+ * Compares scores of 0 and 1; a known interval of their difference can be passed to avoid resampling. Throws without
+ * scores.
+ */
 export function paired(
   ours: readonly number[],
   theirs: readonly number[],
@@ -41,7 +44,7 @@ export function paired(
   };
 }
 
-/** Only an interval that excludes 0 says which is better. */
+/** The verdict: an interval that includes 0 is "open". */
 export function verdictOf({ low, high }: Interval): PairedComparison["verdict"] {
   return low > 0 ? "better" : high < 0 ? "worse" : "open";
 }

@@ -1,4 +1,7 @@
-/** Answers kept as they come, so that an interrupted evaluation goes on: a JSONL file that says first what was asked, then each answer. */
+/**
+ * Saves answers as they arrive, so that an interrupted evaluation can resume: a JSONL file with a header, then one row
+ * per answer.
+ */
 import { existsSync, rmSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { UserError } from "../core/errors.ts";
@@ -6,17 +9,17 @@ import { openJsonl, readJsonl } from "../runs/jsonl.ts";
 import { acquireLock } from "../runs/lock.ts";
 import type { Prediction } from "./answers.ts";
 
-/** All that decides the answers: who answered (by content), the questions, the prompt, the decoding, the images. */
+/** Everything the answers depend on: the model (by content), the questions, the prompt, the decoding, the images. */
 export type PartialHeader = Readonly<Record<string, unknown>>;
 
-/** A file of answers, held by one process until it is closed. */
+/** A file of answers, locked by one process until it is closed. */
 export interface PartialAnswers {
   readonly path: string;
-  /** Answers that were there, by example and then by their number. */
+  /** Existing answers, by example, then by number. */
   readonly known: ReadonlyMap<string, ReadonlyMap<number, Prediction>>;
   append(exampleId: string, generation: number, prediction: Prediction): void;
   close(): void;
-  /** Closes the file, where it is open, and deletes it: its answers stand elsewhere now. */
+  /** Closes the file if it is open, and deletes it, once its answers are saved elsewhere. */
   remove(): void;
 }
 
@@ -31,15 +34,15 @@ interface AnswerLine {
 }
 
 /**
- * Opens or makes the file. Throws UserError where it holds answers to something else, naming what differs, and where
- * another process is writing it. A last line that a kill cut short is dropped.
+ * Opens or creates the file. Throws UserError if it has answers of another evaluation, naming what differs, or if
+ * another process is writing it. A truncated last row is dropped.
  */
 export function openPartial(path: string, asked: PartialHeader): PartialAnswers {
   const lock = acquireLock(`${path}.lock`);
   try {
     const lines = existsSync(path) ? readJsonl(path) : [];
     const [first, ...answers] = lines;
-    const isNew = answers.length === 0; // a file without answers holds nothing to lose
+    const isNew = answers.length === 0; // a file without answers can be overwritten
     if (isNew) rmSync(path, { force: true });
     else checkSame(path, first!, asked);
     const stream = openJsonl(path);
@@ -75,17 +78,17 @@ export function openPartial(path: string, asked: PartialHeader): PartialAnswers 
 }
 
 function checkSame(path: string, first: Readonly<Record<string, unknown>>, asked: PartialHeader): void {
-  const remedy = "delete it to start anew, or name another --out";
+  const remedy = "delete it to start over, or choose another --out";
   const before = first["asked"];
   if (first["kind"] !== "asked" || typeof before !== "object" || before === null) {
-    throw new UserError(`${path}: no file of an interrupted evaluation: ${remedy}`);
+    throw new UserError(`${path}: not the file of an interrupted evaluation: ${remedy}`);
   }
   const now = JSON.parse(JSON.stringify(asked)) as Record<string, unknown>;
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
   const different = names.filter((name) => !isDeepStrictEqual((before as Record<string, unknown>)[name], now[name]));
   if (different.length === 0) return;
   throw new UserError(
-    `${path} holds the answers of an interrupted evaluation with another ${different.join(", ")}: repeat that command to go on with it; ${remedy}`,
+    `${path} holds the answers of an interrupted evaluation with another ${different.join(", ")}: repeat that command to resume it; ${remedy}`,
   );
 }
 

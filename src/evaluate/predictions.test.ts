@@ -35,7 +35,7 @@ const right = [
 ];
 
 describe("readPredictions", () => {
-  it("puts answers in the examples' order and passes over summaries and further protocols", () => {
+  it("puts answers in the examples' order and skips summaries and other protocols", () => {
     const items = right.map((row) => ({ kind: "item", protocol: "viva", ...row }));
     const file = write(...items, { kind: "summary" }, ...items.map((row) => ({ ...row, protocol: "lmms" })));
     const { predictions } = readPredictions(file, examples, "plain");
@@ -58,9 +58,9 @@ describe("readPredictions", () => {
     ["no text", [{ example_id: "a", prediction: 1 }], /:1: field "prediction": .*a row is/],
     ["an empty list", [{ example_id: "a", prediction: [] }], /:1: field "prediction"/],
     ["an unknown id", [right[0], { example_id: "zz", prediction: "" }], /:2: the data has no question .* "zz"/],
-    ["an id twice", [right[0], right[0]], /:2: the example_id "c" stands twice/],
+    ["an id twice", [right[0], right[0]], /:2: the example_id "c" appears twice/],
     ["missing ones", [right[1]], /2 of 3 questions have no prediction, the first "b", "c"/],
-  ])("tells %s with file and line", (_, rows, message) => {
+  ])("reports %s with file and line", (_, rows, message) => {
     expect(() => readPredictions(write(...rows), examples, "plain")).toThrow(message);
   });
 });
@@ -73,7 +73,7 @@ describe("evaluateAnswers", () => {
     );
   };
 
-  it("names the protocol in every figure and gives the baselines options that every protocol reads", () => {
+  it("names the protocol in every figure and gives the baselines options that every protocol parses", () => {
     const evaluations = evaluate(...right);
     expect(evaluations.map(({ summary }) => summary.protocol)).toEqual(["viva", "lmms"]);
     for (const { summary, items } of evaluations) {
@@ -87,7 +87,7 @@ describe("evaluateAnswers", () => {
     expect(first).toMatchObject({ doc_id: 0, target: "yes", resps: [["Yes"]], viva_accuracy: 1, lmms_accuracy: 1 });
   });
 
-  it("counts several answers as pass@k and majority@k", () => {
+  it("scores several answers as pass@k and majority@k", () => {
     const [{ summary }] = evaluate(
       { example_id: "a", prediction: ["no", "yes", "Yes."] },
       { example_id: "b", prediction: ["lung", "heart", "lung"] },
@@ -102,7 +102,7 @@ describe("evaluateAnswers", () => {
     expect(formatSummary(summary)).toMatch(/pass@3 66.7 .* majority@3 66.7/);
   });
 
-  it("gives results that keep to the stored schema", () => {
+  it("returns results that match the stored schema", () => {
     const summaries = evaluate(...right).map(({ summary }) => summary);
     const data = { name: "jsonl", split: "test", questions: 3, limit: null, seed: 42, image_disjoint: false };
     const about = { data, subject: "elsewhere", prompt: null };

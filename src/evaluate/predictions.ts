@@ -14,7 +14,7 @@ const rowSchema = z.looseObject({
   kind: z.string().optional(),
   example_id: z.string(),
   prediction: z.union([z.string(), z.array(z.string()).min(1)]),
-  /** All answers, where `viva eval` gave several. */
+  /** All answers, if `viva eval` generated several. */
   predictions: z.array(z.string()).min(1).optional(),
   protocol: z.string().optional(),
 });
@@ -34,7 +34,7 @@ export function readPredictions(file: string, examples: readonly Example[], styl
     protocol ??= row.protocol;
     if (row.protocol !== protocol) continue;
     if (!known.has(row.example_id)) throw unknownExample(where, row.example_id, examples);
-    if (byId.has(row.example_id)) throw new UserError(`${where}: the example_id "${row.example_id}" stands twice`);
+    if (byId.has(row.example_id)) throw new UserError(`${where}: the example_id "${row.example_id}" appears twice`);
     const { prediction, predictions = prediction } = row;
     byId.set(row.example_id, typeof predictions === "string" ? [predictions] : predictions);
   }
@@ -43,7 +43,7 @@ export function readPredictions(file: string, examples: readonly Example[], styl
     const first = missing.slice(0, 3).map(({ id }) => `"${id}"`);
     throw new UserError(
       `${file}: ${missing.length} of ${examples.length} questions have no prediction, the first ${first.join(", ")}: ` +
-        "an empty text stands for no answer",
+        "use an empty text for no answer",
     );
   }
   const predictions = examples.map(({ id }) => byId.get(id)!.map((text) => ({ text: withoutSpecialTokens(text) })));

@@ -8,7 +8,7 @@ import type { EvalItem } from "./score.ts";
 import type { EvalSummary } from "./summary.ts";
 
 export interface ReadOptions {
-  /** The protocol to read where a file has several; its first by default. */
+  /** The protocol to read from a file with several; default its first. */
   readonly protocol?: string | undefined;
   /** A run's evaluation after this step; its last by default. A step in the name comes first. */
   readonly step?: number | undefined;
@@ -55,7 +55,7 @@ export function readEvaluation(name: string, label: string, asked: ReadOptions =
   const candidates = ofStep.filter(
     (one) => one.step === step && (o.protocol === undefined || one.summary.protocol === o.protocol),
   );
-  const chosen = step === undefined ? candidates[0] : candidates.at(-1); // a step evaluated twice counts by its later one
+  const chosen = step === undefined ? candidates[0] : candidates.at(-1); // of a step evaluated twice, the later one counts
   if (chosen !== undefined && chosen.items.length > 0) {
     const { summary, items } = chosen;
     return { label, protocol: summary.protocol, items, conditions: summary.conditions ?? null };
@@ -74,7 +74,7 @@ function nothingFound(
   found: readonly { readonly protocol: string; readonly step: number | undefined }[],
   { step, protocol }: ReadOptions,
 ): string {
-  if (found.length === 0) return `${path} holds no whole evaluation: viva eval --out writes one`;
+  if (found.length === 0) return `${path} has no complete evaluation: viva eval --out writes one`;
   const steps = [...new Set(found.map((one) => one.step))];
   if (step !== undefined && !steps.includes(step)) {
     return `${path} has no evaluation after step ${step}; it has ${steps.join(", ")}`;

@@ -1,4 +1,4 @@
-/** The results of an evaluation as one JSON object, with its schema: the file that other programs read. */
+/** The results of an evaluation as one JSON object with a schema, for other programs. */
 import * as z from "zod";
 import { bootstrapDefaults } from "./bootstrap.ts";
 import type { EvalSummary } from "./summary.ts";
@@ -14,12 +14,12 @@ export const interval = z.strictObject({
 const difference = z.number().nullable();
 /** A paired comparison of accuracies. */
 export const pairedFields = {
-  difference: interval.describe("accuracy less the other's, paired"),
+  difference: interval.describe("accuracy minus the other's, paired"),
   verdict: z.enum(["better", "worse", "open"]).describe("open unless the interval excludes 0"),
-  won: z.int().describe("questions right here alone"),
+  won: z.int().describe("questions that only this one answered correctly"),
   lost: z.int(),
-  mcnemar_p: share.describe("exact, two-sided; takes questions for independent"),
-  detectable_difference: difference.describe("true difference of this pair that shows in four of five trials"),
+  mcnemar_p: share.describe("exact, two-sided; assumes independent questions"),
+  detectable_difference: difference.describe("true difference of this pair that is detected with 80 % power"),
 };
 const subset = z.strictObject({
   n: z.int(),
@@ -31,13 +31,13 @@ const subset = z.strictObject({
   recall: interval,
   bleu_1: interval,
   rouge_l: interval,
-  detectable_difference: difference.describe("that two models of unrelated errors must show: 5 % level, 80 % power"),
+  detectable_difference: difference.describe("between two models with independent errors: 5 % level, 80 % power"),
   parse_failure_rate: share,
   format_rate: share,
   baselines: z.record(z.string(), z.strictObject({ accuracy: share, ...pairedFields })),
 });
 const pixels = z.int().nullable();
-/** What a comparison must find the same; null: not known. */
+/** Conditions that a comparison requires to be equal; null if unknown. */
 export const conditionsSchema = z.strictObject({
   questions: z.strictObject({ n: z.int(), sha256: z.string().describe("of ids, questions, options and answers") }),
   prompt: z.looseObject({ style: z.string(), user: z.string() }).nullable(),
@@ -54,9 +54,9 @@ export const conditionsSchema = z.strictObject({
   images: z
     .strictObject({
       sha256: z.string().describe("of the images' content"),
-      min_pixels: pixels.describe("asked for; null leaves the model's own"),
+      min_pixels: pixels.describe("requested; null for the model's own"),
       max_pixels: pixels,
-      tokens: z.int().nullable().describe("of all prompts together; null where a server does not tell"),
+      tokens: z.int().nullable().describe("of all prompts together; null if a server does not report them"),
     })
     .nullable(),
 });
@@ -78,7 +78,7 @@ const summary = z.strictObject({
       wrong: z.int(),
       precision: interval.nullable(),
       recall: interval.nullable(),
-      hallucination_rate: interval.nullable().describe("asserted findings that are not there"),
+      hallucination_rate: interval.nullable().describe("asserted findings that are absent"),
     })
     .optional()
     .describe("reasoning against the known facts of the images"),

@@ -89,7 +89,7 @@ describe("paired changes", () => {
     expect(change.difference.high).toBeGreaterThan(0.5);
   });
 
-  it("are taken on shared questions alone", () => {
+  it("use shared questions only", () => {
     expect(pairedChange([item(1, 0)], [item(1, 1), item(2, 1)])).toMatchObject({ won: 1, difference: { n: 1 } });
     expect(pairedChange([item(1, 0)], [item(2, 1)])).toBeNull();
   });
@@ -106,7 +106,7 @@ describe("runStatistics", () => {
     ),
   );
 
-  it("tell each stage's change, then the whole run's", () => {
+  it("report each stage's change, then the whole run's", () => {
     const told = statistics.changes.map(({ from, to, change }) => [from.step, to.step, change.difference.estimate]);
     expect(told).toEqual([
       [0, 20, 0.25],
@@ -115,7 +115,7 @@ describe("runStatistics", () => {
     ]);
   });
 
-  it("break down by question type, with the last stage's change, and by nothing of a single value", () => {
+  it("break down by question type, with the last stage's change, and skip strata with a single value", () => {
     expect(statistics.strata.map(({ name }) => name)).toEqual(["question_type"]);
     const [side, zone] = statistics.strata[0]!.rows;
     expect(side).toMatchObject({ value: "side", n: 2, change: { won: 2, lost: 0 } });
@@ -123,12 +123,12 @@ describe("runStatistics", () => {
     expect(side!.accuracies.map((accuracy) => accuracy?.estimate)).toEqual([0, 0, 1]);
   });
 
-  it("show the questions that flipped", () => {
+  it("list the questions that flipped", () => {
     expect(statistics.flips).toMatchObject({ won: 3, lost: 1 });
     expect(statistics.flips.shown.at(-1)).toMatchObject({ question: "question 0", before: "left", after: "right" });
   });
 
-  it("say nothing of a run without evaluations", () => {
+  it("are empty for a run without evaluations", () => {
     expect(runStatistics([])).toEqual({
       milestones: [],
       changes: [],
@@ -152,7 +152,7 @@ describe("compareArms", () => {
     ]);
   });
 
-  it("says why where nothing can be compared", () => {
+  it("says why nothing can be compared", () => {
     const none = { label: "none", milestones: [] };
     expect(compareArms([arm("a", [1]), none])[0]).toMatchObject({ change: null, reason: "not evaluated" });
     expect(compareArms([none, arm("b", [1])])[0]).toMatchObject({ reason: "none was not evaluated" });

@@ -1,4 +1,7 @@
-/** Statistics of recorded evaluations: what changed within a run, by question type, and between runs; every test is paired by question. */
+/**
+ * Statistics of recorded evaluations: changes within a run, by question type, and between runs; every test is paired by
+ * question.
+ */
 import { existsSync } from "node:fs";
 import { UserError } from "../core/errors.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
@@ -17,7 +20,7 @@ import type {
 import { RESAMPLES } from "./bootstrap.ts";
 import { bootstrapMean, type EvalItem, paired } from "./index.ts";
 
-/** The part of an evaluated question that statistics need. */
+/** The fields of an evaluated question that statistics use. */
 export type ScoredItem = Pick<
   EvalItem,
   "example_id" | "subject_id" | "strict" | "strata" | "answer_type" | "question" | "answer" | "prediction"
@@ -30,15 +33,15 @@ export interface MilestoneItems extends Milestone {
 
 const options = { resamples: RESAMPLES.report };
 const mostFlips = 40;
-/** A stratum of more values, such as a file name, is no break-down. */
-const mostValues = 16;
+/** A stratum with more values, such as a file name, is not useful for a breakdown. */
+const maxValues = 16;
 const questionTypeKeys = ["question_type", "content_type"] as const;
-/** Where an example comes from rather than what it asks. */
-const notShown: readonly string[] = ["split", "base_type"];
+/** Strata that say where an example comes from rather than what it asks. */
+const hiddenStrata: readonly string[] = ["split", "base_type"];
 
 /**
- * The evaluations a reader compares: the first, and the last of each stage, with their questions. Questions of others
- * are not held. Damaged lines end the reading; questions without their summary (a run cut short) do not count.
+ * The evaluations to compare: the first, and the last of each stage, with their questions; others are not kept in
+ * memory. Reading ends at a damaged row; questions without their summary (an interrupted run) are dropped.
  */
 export function milestones(folder: string): readonly MilestoneItems[] {
   const { evals, events } = runPaths(folder);
@@ -114,7 +117,7 @@ export function compareArms(
   });
 }
 
-/** Later less earlier on the questions that both have; null where there are none. */
+/** Later minus earlier on their shared questions; null if there are none. */
 export function pairedChange(before: readonly ScoredItem[], after: readonly ScoredItem[]): PairedChange | null {
   const pairs = pairsOf(before, after);
   const [old, now] = [pairs.map(([a]) => a.strict), pairs.map(([, b]) => b.strict)];
@@ -156,14 +159,14 @@ function accuracy(items: readonly ScoredItem[]): Interval | null {
   );
 }
 
-/** The names of the strata worth a table, the question's type first. */
+/** The names of the strata to tabulate, the question's type first. */
 function strataOf(items: readonly ScoredItem[]): readonly string[] {
   const keys = new Set(items.flatMap(({ strata }) => Object.keys(strata)));
   const types = questionTypeKeys.filter((key) => keys.has(key));
-  const others = [...keys].filter((key) => !types.some((type) => type === key) && !notShown.includes(key));
+  const others = [...keys].filter((key) => !types.some((type) => type === key) && !hiddenStrata.includes(key));
   return [...types, answerTypeKey, ...others].filter((key) => {
     const count = valuesOf(items, key).length;
-    return count > 1 && count <= mostValues;
+    return count > 1 && count <= maxValues;
   });
 }
 
@@ -209,7 +212,7 @@ function isScored(line: Record<string, unknown>): boolean {
   return typeof line["example_id"] === "string" && (line["strict"] === 0 || line["strict"] === 1);
 }
 
-/** Only what is used, texts cut: a report may hold several evaluations of thousands of questions. */
+/** Keeps only used fields, with texts truncated: a report can have several evaluations of thousands of questions. */
 function compact(line: Record<string, unknown>): ScoredItem {
   const {
     example_id,

@@ -8,13 +8,16 @@ import { majorityIndex, passAtK } from "./metrics.ts";
 import { type ProtocolName, protocols } from "./protocols/index.ts";
 
 export interface SampledSummary {
-  /** Answers to each question. */
+  /** Answers per question. */
   readonly generations: number;
-  /** By k: 1, 2, 4, … and all. Strict accuracy; the majority is taken over the first k, answers that fail do not vote. */
+  /**
+   * By k: 1, 2, 4, … and all. Strict accuracy; the majority is over the first k answers, of which unparsable ones do
+   * not vote.
+   */
   readonly at_k: Readonly<Record<string, { readonly pass: Interval; readonly majority: Interval }>>;
 }
 
-/** Null where questions were answered once. Questions may have more answers than the fewest; k goes up to the fewest. */
+/** Null if questions were answered once. k goes up to the smallest number of answers per question. */
 export function summariseSampled(
   examples: readonly Example[],
   { predictions, style, thinkOpened }: Answers,

@@ -1,4 +1,7 @@
-/** One record per question in the form of lmms-eval's `--log_samples` files, so that its viewers read viva's results. */
+/**
+ * One record per question in the format of lmms-eval's `--log_samples` files, so that its viewers can show viva's
+ * results.
+ */
 import { createHash } from "node:crypto";
 import type { EvalItem } from "./score.ts";
 
@@ -13,7 +16,7 @@ export interface SampleRecord {
   readonly [metric: string]: unknown;
 }
 
-/** Items of one or more protocols in the order given; metrics carry the protocol's name, as in "viva_accuracy". */
+/** Items of one or more protocols in the given order; metrics are prefixed with the protocol, as in "viva_accuracy". */
 export function sampleRecords(evaluations: readonly (readonly EvalItem[])[]): readonly SampleRecord[] {
   return evaluations[0]!.map((item, doc_id) => {
     const metrics = evaluations.flatMap((items) => {

@@ -9,7 +9,7 @@ import type { BaselineAnswers, Prediction } from "./answers.ts";
 import { bleu1, rougeL, tokenRecall } from "./metrics.ts";
 import { type ProtocolName, protocols } from "./protocols/index.ts";
 
-/** One item of an evaluation, as a line of evals.jsonl. */
+/** One item of an evaluation, a row of evals.jsonl. */
 export interface EvalItem {
   readonly checkpoint: string;
   readonly protocol: string;
@@ -21,23 +21,23 @@ export interface EvalItem {
   /** The example's meta: modality, organ, content_type… */
   readonly strata: Readonly<Record<string, string>>;
   readonly prediction: string;
-  /** All answers, where there are several; `prediction` is the first. */
+  /** All answers, if there are several; `prediction` is the first. */
   readonly predictions?: readonly string[];
-  /** The strictly parsed answer with its character span; null when there is none. */
+  /** The strictly parsed answer with its character span; null if there is none. */
   readonly parsed_answer: ParsedAnswer | null;
   /** 1 or 0, by the strictly parsed answer. */
   readonly strict: 0 | 1;
-  /** 1 or 0, by the leniently parsed one. */
+  /** 1 or 0, by the leniently parsed answer. */
   readonly lenient: 0 | 1;
   /** Of the strictly parsed answer against the reference, in [0, 1]. */
   readonly token_f1: number;
-  /** 1 where the strictly parsed answer equals the reference after normalisation, whatever the protocol. */
+  /** 1 if the strictly parsed answer equals the reference after normalisation, in every protocol. */
   readonly exact_match: 0 | 1;
-  /** Share of the reference's words that the strictly parsed answer has; like BLEU-1 and ROUGE-L in [0, 1]. */
+  /** Fraction of the reference's words in the strictly parsed answer; like BLEU-1 and ROUGE-L in [0, 1]. */
   readonly recall: number;
   readonly bleu_1: number;
   readonly rouge_l: number;
-  /** No strictly parsed answer, or one that names nothing the question asks for. */
+  /** No strictly parsed answer, or one that matches no possible answer. */
   readonly parse_failure: boolean;
   /** The whole completion keeps to the style and its answer can be read. */
   readonly format: boolean;
@@ -50,14 +50,17 @@ export interface EvalItem {
 }
 
 export interface ScoreOptions {
-  /** "viva" by default. */
+  /** Default "viva". */
   readonly protocol?: ProtocolName;
   readonly style?: AnswerStyle;
   readonly thinkOpened?: boolean;
   readonly checkpoint?: string;
 }
 
-/** Scores the predictions, one or several per example in the same order, under one protocol; of several the first counts. */
+/**
+ * Scores the predictions, one or several per example in the same order, under one protocol; of several, the first
+ * counts.
+ */
 export function scoreItems(
   examples: readonly Example[],
   predictions: readonly (string | Prediction | readonly Prediction[])[],
@@ -75,7 +78,7 @@ export function scoreItems(
   });
 }
 
-/** The items the baselines' answers give, by baseline name. */
+/** The items of the baselines' answers, by baseline name. */
 export function scoreBaselines(
   examples: readonly Example[],
   baselines: BaselineAnswers,

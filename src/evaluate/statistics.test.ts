@@ -14,7 +14,7 @@ describe("bootstrapStatistic", () => {
     return values.reduce((sum, value, i) => sum + value * times[i]!, 0) / total;
   };
 
-  it("gives of a mean what bootstrapMean gives", () => {
+  it("equals bootstrapMean for a mean", () => {
     const mean = bootstrapMean(values, subjects)!;
     const same = bootstrapStatistic(subjects, weighted)!;
     for (const part of ["estimate", "low", "high", "n", "subjects"] as const) {
@@ -22,7 +22,7 @@ describe("bootstrapStatistic", () => {
     }
   });
 
-  it("leaves out resamples in which it is no number, and has no interval where it is never one", () => {
+  it("skips resamples with a NaN statistic, and returns null if all are NaN", () => {
     const rare = bootstrapStatistic(["a", "b"], (times) => (times[0]! > 0 ? 1 : Number.NaN))!;
     expect(rare).toEqual({ estimate: 1, low: 1, high: 1, n: 2, subjects: 2 });
     expect(bootstrapStatistic(["a"], () => Number.NaN)).toBeNull();
@@ -41,7 +41,7 @@ describe("bootstrapMean", () => {
     expect((high + low) / 2).toBeCloseTo(mean, 1.5);
   });
 
-  it("is wider where rows of a subject go together", () => {
+  it("is wider if rows of a subject are correlated", () => {
     const values = Array.from({ length: 400 }, (_, i) => (normal(key, Math.floor(i / 10)) > 0 ? 1 : 0));
     const clustered = bootstrapMean(values, names(400, 10))!;
     const independent = bootstrapMean(values, names(400))!;
@@ -49,7 +49,7 @@ describe("bootstrapMean", () => {
     expect((clustered.high - clustered.low) / (independent.high - independent.low)).toBeGreaterThan(2.5);
   });
 
-  it("repeats itself, has no width without variation, and null for nothing", () => {
+  it("is deterministic, has no width without variation, and is null without values", () => {
     const values = [0, 1, 1, 0, 1];
     expect(bootstrapMean(values, names(5))).toEqual(bootstrapMean(values, names(5)));
     expect(bootstrapMean(values, names(5), { seed: 1 })!.estimate).toBe(0.6);
@@ -57,7 +57,7 @@ describe("bootstrapMean", () => {
     expect(bootstrapMean([], [])).toBeNull();
   });
 
-  it("gives every column what it gets alone", () => {
+  it("gives every column the same result as alone", () => {
     const columns = [0, 1, 2].map((c) => Array.from({ length: 300 }, (_, i) => normal(key, 300 * c + i)));
     const together = bootstrapMeans(columns, names(300, 4));
     expect(together).toEqual(columns.map((values) => bootstrapMean(values, names(300, 4))));
@@ -71,7 +71,7 @@ describe("bootstrapMean", () => {
 });
 
 describe("paired tests", () => {
-  it("sees a steady difference through noise the runs share", () => {
+  it("detects a constant difference despite shared noise", () => {
     const b = Array.from({ length: 200 }, (_, i) => normal(key, i));
     const a = b.map((value, i) => value + 0.1 + 0.05 * normal(key, 1000 + i));
     const { low, high } = pairedBootstrap(a, b, names(200))!;

@@ -1,22 +1,22 @@
-/** Tests and intervals with closed forms, and what difference a sample of this size can show. */
+/** Tests and intervals in closed form, and the smallest detectable difference of a sample. */
 import { meanOf } from "../core/mean.ts";
 import { bySubject } from "./bootstrap.ts";
 
 export interface McNemar {
-  /** Right in a and wrong in b. */
+  /** Correct in a and wrong in b. */
   readonly onlyA: number;
   readonly onlyB: number;
-  /** Two-sided exact binomial p. */
+  /** Two-sided exact binomial p value. */
   readonly p: number;
 }
 
-/** McNemar's exact test of two runs on the same items: are the items that flip as often won as lost? */
+/** McNemar's exact test of two runs on the same items: are discordant items won and lost equally often? */
 export function mcnemarExact(a: readonly boolean[], b: readonly boolean[]): McNemar {
   if (a.length !== b.length) throw new Error(`internal: mcnemarExact: ${a.length} items against ${b.length}`);
   const onlyA = a.filter((right, i) => right && !b[i]).length;
   const onlyB = b.filter((right, i) => right && !a[i]).length;
   const flips = onlyA + onlyB;
-  // log of the binomial term C(n, k) / 2^n, from k = 0 up to the smaller side.
+  // log of the binomial term C(n, k) / 2^n, from k = 0 up to the smaller count.
   let logTerm = -flips * Math.LN2;
   let tail = 0;
   for (let k = 0; k <= Math.min(onlyA, onlyB); k++) {
@@ -26,7 +26,7 @@ export function mcnemarExact(a: readonly boolean[], b: readonly boolean[]): McNe
   return { onlyA, onlyB, p: Math.min(1, 2 * tail) };
 }
 
-/** Wilson's 95 % interval of a share of independent rows; [0, 1] for none. */
+/** Wilson's 95 % interval of a fraction of independent rows; [0, 1] without rows. */
 export function wilson(successes: number, n: number): readonly [low: number, high: number] {
   if (n === 0) return [0, 1];
   const z = Z_975;
@@ -38,8 +38,8 @@ export function wilson(successes: number, n: number): readonly [low: number, hig
 }
 
 /**
- * Holm's step-down correction for several tests (Holm 1979): p values adjusted in the order given; one below the level is
- * significant with the chance of any false alarm among all tests held to that level.
+ * Holm's step-down correction for multiple tests (Holm 1979): adjusted p values in the given order. Comparing them with
+ * a level bounds the family-wise error rate by that level.
  */
 export function holm(pValues: readonly number[]): readonly number[] {
   const order = pValues.map((_, i) => i).sort((a, b) => pValues[a]! - pValues[b]!);
@@ -53,8 +53,8 @@ export function holm(pValues: readonly number[]): readonly number[] {
 }
 
 /**
- * Standard error of the mean of values whose subjects are independent while rows of one subject need not be (the
- * cluster-robust sandwich with the factor S / (S - 1) for S subjects); NaN for fewer than two subjects.
+ * Cluster-robust standard error of the mean, for rows that are independent between subjects but not within (the
+ * sandwich estimator with the factor S / (S - 1) for S subjects); NaN for fewer than two subjects.
  */
 export function clusteredStandardError(values: readonly number[], subjects: readonly string[]): number {
   const { sums, counts } = bySubject([values], subjects);
@@ -64,14 +64,17 @@ export function clusteredStandardError(values: readonly number[], subjects: read
 }
 
 /**
- * The smallest true difference that a two-sided test at 5 % finds with a chance of 80 %, given the standard error of the
+ * The smallest true difference that a two-sided test at 5 % detects with 80 % power, given the standard error of the
  * measured difference: (1.96 + 0.84) times it.
  */
 export function minimalDetectableDifference(standardError: number): number {
   return (Z_975 + Z_80) * standardError;
 }
 
-/** That of the mean of values, their standard error multiplied by a factor; null for fewer than two subjects. */
+/**
+ * The detectable difference for the mean of values, their standard error multiplied by a factor; null for fewer than
+ * two subjects.
+ */
 export function detectableDifference(
   values: readonly number[],
   subjects: readonly string[],

@@ -1,4 +1,4 @@
-/** Sums up scored items: accuracies with intervals over subjects, beside what baselines reach on the same items. */
+/** Summarises scored items: accuracies with intervals over subjects, next to baselines on the same items. */
 
 import { meanOf } from "../core/mean.ts";
 import type { Overlap } from "../data/index.ts";
@@ -21,7 +21,7 @@ export interface BaselineComparison extends PairedComparison {
 export interface SubsetSummary {
   readonly n: number;
   readonly subjects: number;
-  /** Share right by the strictly parsed answer. */
+  /** Fraction correct by the strictly parsed answer. */
   readonly accuracy: Interval;
   readonly lenient_accuracy: Interval;
   readonly token_f1: Interval;
@@ -30,8 +30,8 @@ export interface SubsetSummary {
   readonly bleu_1: Interval;
   readonly rouge_l: Interval;
   /**
-   * The smallest true difference in accuracy between two models on these questions that would show in four of five
-   * trials, if their errors were unrelated; pairing lowers it. Null for one subject.
+   * The smallest true difference in accuracy between two models with independent errors that these questions detect
+   * with 80 % power; pairing lowers it. Null for one subject.
    */
   readonly detectable_difference: number | null;
   readonly parse_failure_rate: number;
@@ -50,13 +50,13 @@ export interface OverlapSummary extends Overlap {
 export interface EvalSummary {
   readonly checkpoint: string;
   readonly protocol: string;
-  /** Only the subsets that have items. */
+  /** Only subsets with items. */
   readonly subsets: Readonly<Partial<Record<Subset, SubsetSummary>>>;
-  /** What a comparison must find the same. */
+  /** Conditions that a comparison requires to be equal. */
   readonly conditions?: Conditions;
-  /** Where questions were answered several times. */
+  /** Present if questions were answered several times. */
   readonly sampled?: SampledSummary;
-  /** Where images have known facts and answers reasoning. */
+  /** Present if images have known facts and answers have reasoning. */
   readonly facts?: FactSummary;
   /** What the questions share with the training data; absent where nothing is shared, or no training data is known. */
   readonly overlap?: OverlapSummary;
@@ -64,7 +64,7 @@ export interface EvalSummary {
   readonly unanswered?: Readonly<Record<string, number>>;
 }
 
-/** Sums up the items; the baselines' items must be of the same examples (any order). */
+/** Summarises the items; the baselines' items must be of the same examples (in any order). */
 export function summarise(
   items: readonly EvalItem[],
   baselines: Readonly<Record<string, readonly EvalItem[]>> = {},
@@ -84,7 +84,9 @@ export function summarise(
   };
 }
 
-/** Strict accuracy by the values of one stratum ("modality"), most items first; items without it are left out. */
+/**
+ * Strict accuracy by the values of one stratum ("modality"), most items first; items without the stratum are skipped.
+ */
 export function breakdown(
   items: readonly EvalItem[],
   stratum: string,

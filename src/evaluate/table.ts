@@ -1,4 +1,4 @@
-/** The summary of an evaluation as an aligned table for a terminal. */
+/** Formats the summary of an evaluation as an aligned table for a terminal. */
 import { percent, points } from "../core/percent.ts";
 import { alignColumns } from "../core/text-table.ts";
 import { describeOverlap } from "../data/index.ts";
@@ -32,7 +32,7 @@ export function formatSummary(summary: EvalSummary): string {
     .join("\n");
 }
 
-/** What overlap of words says about open answers, and what difference this many questions could show. */
+/** Text overlap of open answers, and the detectable difference for this many questions. */
 function textMetrics({ subsets: { open, overall } }: EvalSummary): string[] {
   const lines: string[] = [];
   if (open !== undefined) {
@@ -42,11 +42,11 @@ function textMetrics({ subsets: { open, overall } }: EvalSummary): string[] {
   }
   const least = overall?.detectable_difference ?? null;
   if (least !== null)
-    lines.push(`two models of unrelated errors must differ by ${percent(least)} points to be told apart`);
+    lines.push(`detectable difference between two models with independent errors: ${percent(least)} points`);
   return lines;
 }
 
-/** Whether reasoning is true to the images, and what was not answered at all. */
+/** Faithfulness of reasoning to the images, and unanswered questions. */
 function factLines({ facts, unanswered }: EvalSummary): string[] {
   const lines: string[] = [];
   if (facts !== undefined) {

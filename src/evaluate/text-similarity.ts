@@ -1,9 +1,9 @@
-/** How alike texts are in their words: cosine of TF-IDF vectors, as scikit-learn's TfidfVectorizer defines them by default. */
+/** Text similarity: cosine of TF-IDF vectors, with the defaults of scikit-learn's TfidfVectorizer. */
 
 /**
- * The similarities of a text's tokens to each of the given texts' tokens, in [0, 1]. A word's weight is its count times
- * ln((1 + n) / (1 + texts with it)) + 1 over the n given texts; words that none of them has are left out. A text of no known
- * word is alike to none.
+ * Similarities of a text's tokens to each of the given texts' tokens, in [0, 1]. A word's weight is its count times
+ * ln((1 + n) / (1 + texts with it)) + 1 over the n given texts; words in none of them are ignored. A text without known
+ * words has similarity 0 to all.
  */
 export function textSimilarity(texts: readonly (readonly string[])[]): (tokens: readonly string[]) => Float64Array {
   const frequency = new Map<string, number>();
@@ -19,7 +19,7 @@ export function textSimilarity(texts: readonly (readonly string[])[]): (tokens: 
     const length = Math.sqrt(weights.reduce((sum, [, weight]) => sum + weight * weight, 0));
     return weights.map(([token, weight]) => [token, weight / length]);
   };
-  /** By word: the texts that have it, and its weight in each. */
+  /** By word: the texts that contain it, and its weight in each. */
   const postings = new Map<string, { readonly texts: number[]; readonly weights: number[] }>();
   for (const [i, tokens] of texts.entries()) {
     for (const [token, weight] of weigh(tokens)) {

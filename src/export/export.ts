@@ -1,6 +1,6 @@
 /**
- * Exports a checkpoint for other tools: PEFT's adapter, a whole model in Hugging Face layout, or both, each with a model
- * card. Everything is written beside and renamed, so that the folder named is whole or not there.
+ * Exports a checkpoint for other tools: PEFT's adapter, a whole model in Hugging Face layout, or both, each with a
+ * model card. Written to a temporary sibling folder and renamed, so that the target folder is complete or missing.
  */
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
@@ -24,12 +24,12 @@ import { type BaseModel, baseModel, modelCard, type RunFacts, runFacts } from ".
 export interface ExportOptions extends SourceOptions {
   readonly out: string;
   readonly what: "adapter" | "merged" | "both";
-  /** Of merged weights; an adapter stays float32. */
+  /** Dtype of merged weights; an adapter stays float32. */
   readonly dtype: "float32" | "bfloat16";
   readonly maxShardBytes: number;
-  /** A run's checkpoint of this step; the newest by default. */
+  /** A run's checkpoint of this step; default the newest. */
   readonly step?: number;
-  /** The base model's name on the Hub, for the card and the adapter's configuration; else what its folder tells. */
+  /** The base model's name on the Hub, for the card and the adapter's configuration; default from its folder. */
   readonly baseModel?: string;
   /** What the card calls data of one's own; else its folder's name. */
   readonly dataName?: string;
@@ -39,28 +39,30 @@ export interface ExportOptions extends SourceOptions {
 
 export interface Exported {
   readonly out: string;
-  /** What was exported. */
+  /** The exported checkpoint. */
   readonly checkpoint: string;
   readonly base: string | null;
-  /** By path from `out`, in bytes. */
+  /** Sizes in bytes, by path relative to `out`. */
   readonly files: Readonly<Record<string, number>>;
 }
 
-/** What is exported and what is known of it. */
+/** The checkpoint to export and its origin. */
 interface Source {
   readonly folder: string;
   readonly adapter: AdapterConfig | null;
-  /** The model that is trained or adapted; null where it started from random weights or nothing is known. */
+  /** The base model; null if training started from random weights or nothing is known. */
   readonly base: BaseModel | null;
   readonly run: RunFacts | null;
 }
 
-/** Exports a model folder, an adapter folder, a run or a run's checkpoint; throws UserError before anything is written. */
+/**
+ * Exports a model folder, an adapter folder, a run or a run's checkpoint; throws UserError before anything is written.
+ */
 export async function exportCheckpoint(path: string, o: ExportOptions): Promise<Exported> {
   const folder = await modelFolder(path, o);
   const adapter = await adapterOf(folder, o);
   if (adapter === null && o.what !== "merged") {
-    throw new UserError(`${folder} holds a whole model and no adapter: export it with --what merged`);
+    throw new UserError(`${folder} has a whole model and no adapter: export it with --what merged`);
   }
   const out = resolve(o.out);
   refuseOutput(out, [folder, ...(adapter === null ? [] : [adapter.base])], o.overwrite);
@@ -91,7 +93,7 @@ export async function exportCheckpoint(path: string, o: ExportOptions): Promise<
   return { out, checkpoint: folder, base: base?.name ?? origin, files: sizesBelow(out) };
 }
 
-/** The adapter as it is, checked against its model and naming it as others can find it. */
+/** Copies the adapter, validated against its model, with a base model name that others can resolve. */
 function writeAdapterPart(target: string, { folder, adapter, base }: Source): void {
   const adapted = withLora(openModel(adapter!.base), adapter!);
   readAdapter(adapted, folder); // every number is looked at, though the file is copied as it is
@@ -100,7 +102,7 @@ function writeAdapterPart(target: string, { folder, adapter, base }: Source): vo
   copyCompanions(companionFolder(folder, adapter!.base), target);
 }
 
-/** The whole model, one weight in memory at a time, and a configuration that names the dtype of its weights. */
+/** Writes the whole model, one weight in memory at a time, with the weights' dtype in its configuration. */
 function writeMergedPart(target: string, { folder, adapter }: Source, o: ExportOptions): void {
   const modelOf = adapter?.base ?? folder;
   const model = openModel(modelOf);
@@ -145,17 +147,17 @@ function refuseOutput(out: string, sources: readonly string[], overwrite: boolea
     .map((folder) => realpathSync(folder))
     .find((folder) => within(folder, out) || within(out, folder));
   if (clash !== undefined)
-    throw new UserError(`--out ${out}: ${clash} is what is exported; name a folder apart from it`);
+    throw new UserError(`--out ${out}: ${clash} is a source of the export; choose another folder`);
   if (!existsSync(out)) return;
-  if (!statSync(out).isDirectory()) throw new UserError(`--out ${out}: a file stands there; name a folder`);
+  if (!statSync(out).isDirectory()) throw new UserError(`--out ${out} is a file; choose a folder`);
   const files = readdirSync(out);
   if (files.length === 0) return;
   if (!overwrite)
-    throw new UserError(`--out ${out}: the folder is not empty; name another, or replace it with --overwrite`);
+    throw new UserError(`--out ${out}: the folder is not empty; choose another, or replace it with --overwrite`);
   const foreign = files.find((file) => !isExported(file));
   if (foreign !== undefined) {
     throw new UserError(
-      `--out ${out}: --overwrite replaces exports only, and ${foreign} belongs to none; name another folder`,
+      `--out ${out}: --overwrite replaces exports only, and ${foreign} is not part of one; choose another folder`,
     );
   }
 }

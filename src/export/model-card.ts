@@ -1,4 +1,6 @@
-/** The model card of an export: what the Hub reads from README.md, and what a reader needs to judge the model. */
+/**
+ * The model card of an export: metadata that the Hub reads from README.md, and what a reader needs to judge the model.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { basename, isAbsolute, join } from "node:path";
 import { parse, stringify } from "yaml";
@@ -15,14 +17,14 @@ import { runPaths, stepOfName } from "../runs/run-folder.ts";
 
 /** The model that was trained or adapted. */
 export interface BaseModel {
-  /** How the card calls it: its name on the Hub, else its folder's. */
+  /** Its name in the card: its name on the Hub, else its folder's. */
   readonly name: string;
   readonly hubName: string | null;
-  /** The keys about its licence from its own card. */
+  /** The licence keys of its own card. */
   readonly licence: Readonly<Record<string, unknown>>;
 }
 
-/** What a run's files say up to the checkpoint. */
+/** A run's records up to the checkpoint. */
 export interface RunFacts {
   readonly recipe: Recipe;
   /** Comment lines of recipe.yaml: content hashes. */
@@ -42,7 +44,7 @@ export interface CardFacts {
   readonly dataName: string | null;
 }
 
-/** The base model by its folder, or the name that a recipe took from the Hub; `hubName` where the user knows it, else told from these. */
+/** The base model from its folder, or by the Hub name in a recipe; `hubName` overrides the inferred name. */
 export function baseModel(folder: string, hubName?: string): BaseModel {
   const cached = /models--([^/\\]+?)--([^/\\]+)[/\\]snapshots[/\\]/.exec(folder);
   const named = parseHubName(folder)?.name ?? null;
@@ -50,7 +52,7 @@ export function baseModel(folder: string, hubName?: string): BaseModel {
   return { name: known ?? basename(folder), hubName: known, licence: licenceOf(folder) };
 }
 
-/** Reads a run up to the checkpoint in `folder`. */
+/** Reads a run's records up to the checkpoint in `folder`. */
 export function runFacts(run: string, folder: string): RunFacts {
   const paths = runPaths(run);
   const step = stepOfName(basename(folder));
@@ -142,7 +144,7 @@ function dataSection({ recipe, notes }: RunFacts, dataName: string | null): stri
 
 function resultsSection({ evaluations }: RunFacts): string {
   const last = evaluations.at(-1);
-  if (last === undefined) return "## Results\n\nThe run has measured nothing up to this checkpoint.";
+  if (last === undefined) return "## Results\n\nThe run has no evaluation up to this checkpoint.";
   const subsets = Object.entries(last.subsets);
   const names = Object.keys(last.subsets.overall?.baselines ?? {});
   const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
@@ -195,7 +197,7 @@ function trainingSection({ recipe, metrics }: RunFacts): string {
     "",
     ...lines,
     "",
-    "The recipe, folders by their last name only:",
+    "The recipe, with folders reduced to their last component:",
     "",
     "```yaml",
     yaml,
@@ -203,7 +205,7 @@ function trainingSection({ recipe, metrics }: RunFacts): string {
   ].join("\n");
 }
 
-/** Folders on the machine that trained say nothing to others, and may name people and places. */
+/** Removes folder paths: they are meaningless elsewhere, and can contain names of people and places. */
 function withoutFolders<T>(value: T): T {
   if (typeof value === "string") return (isAbsolute(value) ? basename(value) : value) as T;
   if (Array.isArray(value)) return value.map(withoutFolders) as T;
@@ -211,13 +213,13 @@ function withoutFolders<T>(value: T): T {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withoutFolders(part)])) as T;
 }
 
-/** A data set's name on the Hub: the one it was read from, else the one it is known to have. */
+/** A data set's name on the Hub: the one it was read from, else its known one. */
 function hubNameOf({ name, path }: DatasetSpec): string | null {
   const taken = path === null ? null : parseHubName(path);
   return taken?.name ?? findDataset(name).hubName ?? null;
 }
 
-/** license, license_name and license_link from a folder's own card; nothing where it has none. */
+/** license, license_name and license_link from a folder's own card; empty if it has none. */
 function licenceOf(folder: string): Record<string, unknown> {
   const card = join(folder, "README.md");
   const matter = existsSync(card) ? /^---\r?\n([\s\S]*?)\r?\n---/.exec(readFileSync(card, "utf8")) : null;
@@ -226,7 +228,7 @@ function licenceOf(folder: string): Record<string, unknown> {
   try {
     fields = parse(matter[1]!);
   } catch {
-    return {}; // another tool's card; what cannot be read is not repeated
+    return {}; // another tool's card; unreadable metadata is not copied
   }
   const keys = ["license", "license_name", "license_link"];
   return Object.fromEntries(Object.entries(fields ?? {}).filter(([key]) => keys.includes(key)));

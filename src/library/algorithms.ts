@@ -1,4 +1,4 @@
-/** viva-rl/algorithms: advantages, token weights and the named sets of defaults; plain functions over numbers. */
+/** viva-rl/algorithms: advantages, token weights and the named sets of defaults, as plain functions over numbers. */
 export { groupRelativeAdvantages, hasZeroSpread, type RewardScaling } from "../algorithms/advantages.ts";
 export {
   type AdvantageEstimator,

@@ -34,23 +34,23 @@ export {
 export type { LoraOptions } from "../models/lora.ts";
 
 export interface OpenEngineOptions extends SourceOptions {
-  /** Of random weights, adapters and dropout; 0 by default. */
+  /** Seed of random weights, adapters and dropout; default 0. */
   readonly seed?: number;
-  /** Random weights from config.json in place of the folder's. */
+  /** Random weights by config.json instead of the folder's. */
   readonly init?: "pretrained" | "random";
-  /** Trains adapters on the frozen model; all weights are trained by default. */
+  /** Trains adapters on the frozen model; by default all weights are trained. */
   readonly lora?: LoraOptions;
-  /** Patterns of weight names that are not trained; "vision" is the vision tower. */
+  /** Patterns of weight names to freeze; "vision" is the vision tower. */
   readonly freeze?: readonly string[];
-  /** The CPU by default. */
+  /** Default CPU. */
   readonly device?: Device;
-  /** 0, the default: as many as ONNX Runtime chooses. */
+  /** Default 0: ONNX Runtime chooses. */
   readonly threads?: number;
-  /** Completions decoded at the same time; 64 by default. */
+  /** Maximum completions decoded concurrently; default 64. */
   readonly rows?: number;
-  /** Most tokens of one forward and backward pass, padding included; 4,096 by default. */
+  /** Maximum tokens of one forward and backward pass, including padding; default 4,096. */
   readonly microBatchTokens?: number;
-  /** Memory for results kept between forward and backward pass; 2 by default. */
+  /** Memory for saved activations, in GB; default 2. */
   readonly activationMemoryGb?: number;
 }
 
@@ -61,7 +61,7 @@ export interface OpenedEngine {
 
 /**
  * Opens a model folder in Hugging Face layout (or a model of the Hub) for training: its processor, and the engine in a
- * worker thread. Throws UserError where the folder, a pattern or the device does not fit. Close the engine when done.
+ * worker thread. Throws UserError if the folder, a pattern or the device is invalid. Close the engine when done.
  */
 export async function openEngine(model: string, o: OpenEngineOptions = {}): Promise<OpenedEngine> {
   const { init = "pretrained" } = o;

@@ -1,18 +1,18 @@
-/** Measuring a model from a program. */
+/** Evaluating a model from a program. */
 import { type DataSpec, loadDataset } from "../data/index.ts";
 import { type Evaluation, evaluatePolicy, type ProtocolName } from "../evaluate/index.ts";
 import { type OpenCheckpointOptions, openCheckpoint, questionsAskedBy } from "../session/checkpoint.ts";
 
 export interface EvaluateOptions extends OpenCheckpointOptions {
-  /** "viva" by default. */
+  /** Default "viva". */
   readonly protocol?: ProtocolName;
-  /** Tokens of an answer; by default the run's, else 64. */
+  /** Maximum tokens of an answer; default the run's, else 64. */
   readonly maxCompletionLength?: number;
-  /** Training data that the baselines count; absent: no baselines. */
+  /** Training data for the baselines; without it there are none. */
   readonly train?: DataSpec;
 }
 
-/** Asks a model, a run or a checkpoint the questions of a data set, greedily, and scores its answers. */
+/** Asks a model, a run or a checkpoint the questions of a data set, with greedy decoding, and scores its answers. */
 export async function evaluate(model: string, data: DataSpec, o: EvaluateOptions = {}): Promise<Evaluation> {
   const examples = await loadDataset({ ...data, split: data.split ?? "test" });
   const train = o.train === undefined ? null : await loadDataset(o.train);

@@ -1,4 +1,4 @@
-/** viva-rl/evaluate: answers to figures: protocols, scores, baselines, intervals, comparisons. */
+/** viva-rl/evaluate: scoring answers: protocols, scores, baselines, intervals, comparisons. */
 export {
   type Answers,
   type ComparedRun,

@@ -1,4 +1,4 @@
-/** viva-rl: run a recipe, resume it, measure a model, run a study, open a model with its processor. */
+/** viva-rl: run a recipe, resume it, evaluate a model, run a study, open a model with its processor. */
 export { RunError, UserError } from "../core/errors.ts";
 export type {
   At,

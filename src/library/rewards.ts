@@ -1,4 +1,4 @@
-/** viva-rl/rewards: what a completion earns, the rewards that come with viva, and the interface for your own. */
+/** viva-rl/rewards: computing rewards, the built-in rewards, and the interface for your own. */
 export type { AnswerType, Completion, Evidence, Example } from "../core/records.ts";
 export {
   buildRewards,

@@ -1,4 +1,4 @@
-/** Running a study from a program: each run is a process of its own, as with the command. */
+/** Running a study from a program: each run is a separate process, as with the command. */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeStudyReport } from "../report/index.ts";
@@ -15,17 +15,17 @@ import { studyResults } from "../study/results.ts";
 import { type StudyChoice, selectRuns } from "../study/select.ts";
 
 export interface StudyOptions extends StudyChoice {
-  /** The study's folder; by default runs/<name>-<time>. */
+  /** The study's folder; default runs/<name>-<time>. */
   readonly folder?: string;
-  /** Goes on with the study in the folder: what is finished is not run again. */
+  /** Resumes the study in the folder: finished runs are not repeated. */
   readonly resume?: boolean;
-  /** The short form that the study file describes. */
+  /** Runs the shortened form defined by the study file. */
   readonly quick?: boolean;
-  /** Runs at the same time; 1 by default. */
+  /** Number of concurrent runs; default 1. */
   readonly jobs?: number;
-  /** Told of each step by the run's folder. */
+  /** Called after each step, with the run's folder. */
   readonly onStep?: (folder: string, step: StepInfo) => void;
-  /** Told of each run that ended; `message` says why one failed. */
+  /** Called after each run; `message` says why it failed, null if it did not. */
   readonly onRunEnd?: (folder: string, message: string | null) => void;
   readonly signal?: AbortSignal;
 }
@@ -33,11 +33,11 @@ export interface StudyOptions extends StudyChoice {
 export interface StudyOutcome {
   readonly folder: string;
   readonly results: StudyResults;
-  /** Folders of the runs that failed; `resume` tries them again. */
+  /** Folders of failed runs; `resume` retries them. */
   readonly failed: readonly string[];
 }
 
-/** Runs a study file, writes study.json and report.html into its folder, and returns what it found. */
+/** Runs a study file, writes study.json and report.html into its folder, and returns its results. */
 export async function runStudy(file: string, o: StudyOptions = {}): Promise<StudyOutcome> {
   const asked = loadStudy(file, { quick: o.quick ?? false });
   const folder = resolve(o.folder ?? defaultRunFolder(asked.name));

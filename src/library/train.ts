@@ -1,4 +1,4 @@
-/** Running a recipe from a program: a new run, or a run that goes on. */
+/** Running a recipe from a program: a new run, or a resumed one. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { UserError } from "../core/errors.ts";
@@ -9,9 +9,9 @@ import { type LoadedRecipe, loadRecipe, parseRecipe, resolvedYaml } from "../rec
 import { defaultRunFolder, isRun, runPaths } from "../runs/run-folder.ts";
 
 export interface RunOptions {
-  /** Told of steps, evaluations and events as they come. */
+  /** Observers of steps, evaluations and events. */
   readonly observers?: readonly RunObserver[];
-  /** Stops before the next step; `resume` goes on. */
+  /** Stops before the next step; `resume` continues. */
   readonly signal?: AbortSignal;
 }
 
@@ -20,15 +20,18 @@ export interface TrainedRun extends TrainResult {
   readonly folder: string;
 }
 
-/** A recipe from plain data, every default filled in; UserError names the key that is wrong. Paths count from here. */
+/**
+ * A recipe from plain data with all defaults filled in; throws UserError naming the invalid key. Paths are relative to
+ * the working directory.
+ */
 export function recipeFrom(input: unknown): LoadedRecipe {
   const recipe = parseRecipe(input);
   return { recipe, yaml: resolvedYaml(recipe) };
 }
 
 /**
- * Trains by a recipe (a YAML file, or what `loadRecipe` or `recipeFrom` gave) in a new folder, by default
- * runs/<name>-<time>. Throws UserError where something named does not fit, RunError where the run fails.
+ * Trains by a recipe (a YAML file, or the result of `loadRecipe` or `recipeFrom`) in a new folder, default
+ * runs/<name>-<time>. Throws UserError for invalid input, RunError if the run fails.
  */
 export async function train(
   recipe: string | LoadedRecipe,
@@ -36,7 +39,7 @@ export async function train(
 ): Promise<TrainedRun> {
   const loaded = typeof recipe === "string" ? loadRecipe(recipe) : recipe;
   const folder = resolve(o.folder ?? defaultRunFolder(loaded.recipe.name));
-  if (isRun(folder)) throw new UserError(`${folder} holds a run already: resume it, or choose another folder`);
+  if (isRun(folder)) throw new UserError(`${folder} already has a run: resume it, or choose another folder`);
   return { ...(await runRecipe(loaded, folder, { ...o, resume: false })), folder };
 }
 

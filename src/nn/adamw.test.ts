@@ -5,7 +5,7 @@ import { createVectorKernels } from "./vector-kernels.ts";
 
 type Weights = Readonly<Record<"matrix" | "vector", readonly number[]>>;
 
-/** Five steps of torch.optim.AdamW behind clip_grad_norm_, written by scripts/goldens/training.py. */
+/** Five steps of torch.optim.AdamW after clip_grad_norm_, written by scripts/goldens/training.py. */
 const golden = JSON.parse(readFileSync(new URL("../../test/golden/training.json", import.meta.url), "utf8")).adamw as {
   readonly learning_rate: number;
   readonly betas: readonly [number, number];
@@ -24,7 +24,7 @@ const names = ["matrix", "vector"] as const;
 const zeros = (size: number): AdamWState => ({ first: new Float32Array(size), second: new Float32Array(size) });
 
 describe("adamWStep", () => {
-  test("torch's parameters after every step, clipped and not", () => {
+  test("matches torch's parameters after every step, clipped and not", () => {
     const parameters = names.map((name) => Float32Array.from(golden.initial[name]));
     const states = parameters.map(({ length }) => zeros(length));
     for (const [i, step] of golden.steps.entries()) {
@@ -51,13 +51,13 @@ describe("adamWStep", () => {
 
   const plain = { learningRate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 
-  test("the first step has the size of the learning rate, whatever the gradient's", () => {
+  test("the first step has the size of the learning rate, whatever the gradient's scale", () => {
     const parameter = new Float32Array(3);
     adamWStep(kernels, parameter, Float32Array.of(1e-3, -40, 0), zeros(3), plain, 1, 1);
     expect([...parameter]).toEqual([expect.closeTo(-0.1, 5), expect.closeTo(0.1, 5), 0]);
   });
 
-  test("decay is decoupled: it moves a weight that has no gradient, and leaves the moments alone", () => {
+  test("decay is decoupled: it changes a weight without gradient and not the moments", () => {
     const parameter = Float32Array.of(2);
     const state = zeros(1);
     adamWStep(kernels, parameter, Float32Array.of(0), state, { ...plain, weightDecay: 0.5 }, 1, 1);
@@ -65,7 +65,7 @@ describe("adamWStep", () => {
     expect([state.first[0], state.second[0]]).toEqual([0, 0]);
   });
 
-  test("a learning rate of 0 moves nothing, but the moments learn", () => {
+  test("a learning rate of 0 changes no weight, but updates the moments", () => {
     const parameter = Float32Array.of(2);
     const state = zeros(1);
     adamWStep(kernels, parameter, Float32Array.of(3), state, { ...plain, learningRate: 0, weightDecay: 0.5 }, 1, 1);

@@ -39,14 +39,17 @@ export function adamWStep(
   });
 }
 
-/** Euclidean norm of all gradients together. */
+/** Global Euclidean norm of all gradients. */
 export function globalNorm({ sumOfSquares }: VectorKernels, gradients: Iterable<Float32Array>): number {
   let total = 0;
   for (const gradient of gradients) total += sumOfSquares(gradient);
   return Math.sqrt(total);
 }
 
-/** The factor that brings a gradient of this norm to `maxNorm` at most (torch's clip_grad_norm_); 0 switches it off. */
+/**
+ * The factor that scales a gradient of this norm to at most `maxNorm` (torch's clip_grad_norm_); `maxNorm` 0 disables
+ * clipping.
+ */
 export function clipScale(norm: number, maxNorm: number): number {
   return maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1;
 }

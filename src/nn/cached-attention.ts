@@ -1,6 +1,6 @@
 /**
- * Causal attention of new tokens over what is cached: a group's prompt, which lies in memory once for all its rows, and a
- * row's own earlier tokens. Caches are read only; the new tokens' keys and values come back for whoever keeps them.
+ * Causal attention of new tokens over a KV cache: a group's prompt, stored once for all its rows, and each row's own
+ * earlier tokens. Caches are read only; the new tokens' keys and values are returned for the caller to append.
  */
 import {
   add,
@@ -18,15 +18,17 @@ import type { Dim } from "../compiler/spec.ts";
 import type { Tensor } from "../compiler/tensor.ts";
 
 /**
- * Which rows share a prompt, and what of the caches counts. Row heads are rows x keyValueHeads, group heads are groups x
- * keyValueHeads.
+ * Which rows share a prompt, and which cache entries are visible. Row heads are rows x keyValueHeads, group heads are
+ * groups x keyValueHeads.
  */
 export interface CacheLayout {
   /** [groupHeads x places]: the row head at each place of a group head, any row head at an unused one */
   readonly rowHeadAt: Tensor;
   /** [rowHeads]: the place of each row head among all places */
   readonly placeOf: Tensor;
-  /** [rows, tokens, visible]: 0, or a large negative number for what a new token may not see of prompt, past and new tokens */
+  /**
+   * [rows, tokens, visible]: 0, or a large negative number where a new token must not see a prompt, past or new token
+   */
   readonly bias: Tensor;
 }
 
@@ -57,8 +59,8 @@ export function cachedAttention(
   const [rowHeads, , past] = cached.keys.past.shape as [Dim, 1, Dim];
   const [places] = layout.rowHeadAt.shape as [Dim];
   const visible = layout.bias.shape[2]!;
-  // What a row head asks, one query for each token and each head that shares it. ONNX Runtime packs a right operand but for
-  // products of one row: queries of one token ask their row one by one.
+  // Queries of a row head: one for each token and each query head that shares it. ONNX Runtime packs the right operand
+  // unless the left has one row, so queries of a single token stay separate rows of a batch.
   const asked: readonly [Dim, Dim] = tokens === 1 ? [share, 1] : [1, "asked"];
 
   /** [rowHeads, …asked, n] to [groupHeads, 1, groupAsked, n], and back. */
@@ -87,7 +89,7 @@ export function cachedAttention(
   const output = reshape(transpose(mixed, [0, 3, 1, 2, 4]), [rows, tokens, heads * headDim]);
   return { output, keys, values };
 
-  /** Where a row has one token, every head adds the same: it is laid out for all of them once, not in every layer. */
+  /** With one token per row, the bias is the same for all heads: it is laid out once, not in every layer. */
   function masked(): Tensor {
     const { bias } = layout;
     if (tokens === 1) {

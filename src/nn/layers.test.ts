@@ -42,7 +42,7 @@ test("rmsNorm divides by the root of the mean square, without centring", () => {
   expectValues(rmsNorm(t([1, 2], [1, 1]), t([2], [1, 1]), 3), [0.5, 0.5]);
 });
 
-test("activations at points whose values are known", () => {
+test("activation functions at points with known values", () => {
   const x = t([3], [-1, 0, 1]);
   expectValues(silu(x), [-0.2689414, 0, 0.7310586]);
   expectValues(quickGelu(x), [-0.1542042, 0, 0.8457958]);
@@ -58,7 +58,7 @@ describe("applyRotary", () => {
     return [t([1, 1, 2], own.map(Math.cos)), t([1, 1, 2], own.map(Math.sin))] as const;
   };
 
-  test("turns element d with element d + half, by each pair's own angle", () => {
+  test("rotates element d with element d + half, by each pair's own angle", () => {
     const [cos, sin] = table(2);
     const [a, b, c, d] = [1, 2, 3, 4];
     const [p, q] = angles(2) as [number, number];
@@ -70,7 +70,7 @@ describe("applyRotary", () => {
     ]);
   });
 
-  test("a score depends on the distance of two positions alone, and position 0 changes nothing", () => {
+  test("a score depends only on the distance of two positions, and position 0 is the identity", () => {
     const [query, key] = [random("query", 4), random("key", 4)];
     const score = (m: number, n: number) => {
       const [q, k] = [
@@ -132,11 +132,11 @@ describe("attention", () => {
     expectValues(attention(...tensors, null), direct(null));
   });
 
-  test("a bias hides tokens", () => {
+  test("a bias masks tokens", () => {
     expectValues(attention(...tensors, t([rows, tokens, tokens], causal)), direct(causal));
   });
 
-  test("the first token of a causal row is its own value; equal keys give the mean", () => {
+  test("the first token of a causal row returns its own value; equal keys give the mean", () => {
     const found = values(attention(...tensors, t([rows, tokens, tokens], causal)));
     expect(found.slice(0, 2)).toEqual(value.slice(0, 2).map((v) => expect.closeTo(v, 6)));
     const same = attention(

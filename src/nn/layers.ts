@@ -20,11 +20,14 @@ import {
 } from "../compiler/ops/index.ts";
 import type { Dim } from "../compiler/spec.ts";
 import { type Params, scalar, type Tensor } from "../compiler/tensor.ts";
-import { loraUpdate, summedProduct } from "./lora.ts";
+import { loraUpdate, mergedLoraMatmul } from "./lora.ts";
 
 export { applyRotary, rmsNorm } from "../compiler/ops/index.ts";
 
-/** `rotate` for queries, which attention wants divided by √headDim: the factor is laid on the tables, which all heads share. */
+/**
+ * `applyRotary` for queries, which attention expects divided by √headDim: the factor is folded into the tables, which
+ * all heads share.
+ */
 export function rotateQuery(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
   const factor = scalar(1 / Math.sqrt(x.shape[3] as number));
   return applyRotary(x, mul(cos, factor), mul(sin, factor));
@@ -36,18 +39,18 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   return bias === undefined ? y : add(y, bias);
 }
 
-/** The linear layer called `name` among the weights, with its adapter where it has one. */
+/** The linear layer called `name` among the weights, with its LoRA adapter if it has one. */
 export function project(weights: Params<Tensor>, name: string, x: Tensor): Tensor {
   const bias = weights[`${name}.bias`];
-  const summed = summedProduct(weights, name, x);
+  const summed = mergedLoraMatmul(weights, name, x);
   if (summed !== null) return bias === undefined ? summed : add(summed, bias);
   return withUpdate(weights, name, x, linear(x, weights[`${name}.weight`]!, bias));
 }
 
-/** The name under which layers have one weight, the rows of all of theirs one after another, and one bias. */
+/** The name of the fused weight (and bias) of several layers: their rows concatenated. */
 export const fusedName = (names: readonly string[]) => names.join("+");
 
-/** Several linear layers of the same x: one product where the weights hold them joined. */
+/** Several linear layers of the same x: one matmul where the weights are fused. */
 export function projectAll(weights: Params<Tensor>, names: readonly string[], x: Tensor): Tensor[] {
   const joined = fusedName(names);
   const weight = weights[`${joined}.weight`];
@@ -99,8 +102,8 @@ export function geluTanh(x: Tensor): Tensor {
 
 /**
  * Softmax attention. Queries [rows, tokens, heads, headDim], divided by √headDim; keys and values [rows, tokens,
- * keyValueHeads, headDim], each shared by heads / keyValueHeads query heads; `bias` [rows, tokens, tokens] is added to the
- * scores (null: every token sees its whole row). Returns [rows, tokens, heads x headDim].
+ * keyValueHeads, headDim], each shared by heads / keyValueHeads query heads; `bias` [rows, tokens, tokens] is added to
+ * the scores (null: every token attends to its whole row). Returns [rows, tokens, heads x headDim].
  */
 export function attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | null): Tensor {
   const [rows, tokens, heads, headDim] = query.shape as [Dim, Dim, number, number];
@@ -115,17 +118,17 @@ export function attention(query: Tensor, key: Tensor, value: Tensor, bias: Tenso
   return reshape(transpose(mixed, [0, 3, 1, 2, 4]), [rows, tokens, heads * headDim]);
 }
 
-/** Which tokens share a window, as `windowAttention` needs it. */
+/** Assignment of tokens to windows, for `windowAttention`. */
 export interface WindowTables {
-  /** [windows x places]: the flat token at each place of a window, −1 at an unused one. */
+  /** [windows x places]: the flat token at each place of a window, −1 where unused. */
   readonly index: Tensor;
-  /** [windows, places, places]: added to the scores, hides unused places. */
+  /** [windows, places, places]: added to the scores, masks unused places. */
   readonly bias: Tensor;
   /** [flat]: each token's place among all windows x places. */
   readonly place: Tensor;
 }
 
-/** `attention` where a token sees its own window only; each token is in one window. */
+/** `attention` within windows: each token belongs to one window and attends only to it. */
 export function windowAttention(query: Tensor, key: Tensor, value: Tensor, windows: WindowTables): Tensor {
   const { index, bias, place } = windows;
   const [rows, tokens, , headDim] = query.shape as [Dim, Dim, number, number];

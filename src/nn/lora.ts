@@ -5,14 +5,17 @@ import type { Params, Tensor } from "../compiler/tensor.ts";
 /** Suffixes of an adapter's two matrices, after the adapted layer's name. */
 export const LORA_A = "lora_A.weight";
 export const LORA_B = "lora_B.weight";
-/** Suffix of the factors [rows, in] of an adapter's input, where a program has dropout; no weight of the model. */
+/**
+ * Suffix of the dropout factors [rows, in] of an adapter's input, in programs with LoRA dropout; a feed, not a weight
+ * of the model.
+ */
 export const LORA_MASK = "lora_mask";
-/** Suffix of the sum W + s·B A, where a program is given it in place of W; no weight of the model. */
+/** Suffix of the merged weight W + s·B A, in programs that are fed it in place of W; not a weight of the model. */
 export const LORA_SUM = "lora_sum";
-/** Suffix of an adapter's scale s, a number that is never trained. */
+/** Suffix of an adapter's scale s, a scalar that is never trained. */
 export const LORA_SCALING = "lora_scaling";
 
-/** What a layer's adapter adds to its output, or null for a layer without one. */
+/** What a layer's adapter adds to its output; null for a layer without one. */
 export function loraUpdate(weights: Params<Tensor>, name: string, x: Tensor): Tensor | null {
   const a = weights[`${name}.${LORA_A}`];
   const b = weights[`${name}.${LORA_B}`];
@@ -25,8 +28,8 @@ export function loraUpdate(weights: Params<Tensor>, name: string, x: Tensor): Te
   return matmul(inner, b, { transposeB: true });
 }
 
-/** x (W + s·B A)ᵀ, where the weights hold the sum, else null. */
-export function summedProduct(weights: Params<Tensor>, name: string, x: Tensor): Tensor | null {
+/** x (W + s·B A)ᵀ if the weights hold the merged weight, else null. */
+export function mergedLoraMatmul(weights: Params<Tensor>, name: string, x: Tensor): Tensor | null {
   const sum = weights[`${name}.${LORA_SUM}`];
   if (sum === undefined) return null;
   const [a, b, scale] = [LORA_A, LORA_B, LORA_SCALING].map((suffix) => weights[`${name}.${suffix}`]!);

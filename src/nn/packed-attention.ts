@@ -1,6 +1,7 @@
 /**
- * Causal attention over packed rows [prompt | c1 | … | cG]: a completion sees its prompt and itself. Tokens come as flat
- * rows without padding; only here they are laid out in grids, so that no score between two completions is ever computed.
+ * Causal attention over packed rows [prompt | c1 | … | cG]: a completion attends to its prompt and itself. Tokens are
+ * flat rows without padding; only here are they laid out in padded grids, so that scores between completions are never
+ * computed.
  */
 import {
   add,
@@ -17,7 +18,9 @@ import {
 import type { Dim } from "../compiler/spec.ts";
 import type { Tensor } from "../compiler/tensor.ts";
 
-/** Where flat tokens stand in two grids: prompts [rows, prompt] and, after them, completions [rows, group, completion]. */
+/**
+ * Positions of flat tokens in two grids: prompts [rows, prompt] and, after them, completions [rows, group, completion].
+ */
 export interface PackedLayout {
   /** [rows x prompt]: the flat token of each place, −1 for padding */
   readonly promptTokens: Tensor;
@@ -25,13 +28,13 @@ export interface PackedLayout {
   readonly completionTokens: Tensor;
   /** [flat]: the place of each token, prompts' places first */
   readonly placeOf: Tensor;
-  /** [rows, prompt]: 0, or a large negative number where a row's prompt is padded */
+  /** [rows, prompt]: 0, or a large negative number at padding of a row's prompt */
   readonly promptBias: Tensor;
   /** [prompt, prompt]: causal */
   readonly promptMask: Tensor;
   /** [completion, completion]: causal */
   readonly completionMask: Tensor;
-  /** [group], of any values: holds the number of completions that a row has places for */
+  /** [group], values unused: its length is the number of completions a row has places for */
   readonly group: Tensor;
 }
 
@@ -46,7 +49,10 @@ export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layou
   const places = [layout.promptTokens.shape[0]!, layout.completionTokens.shape[0]!] as const;
   const tokenAt = concatDynamic([layout.promptTokens, layout.completionTokens], 0, "places");
 
-  /** Both grids of flat rows: [rows, keyValueHeads, n, prompt, headDim] and [rows, keyValueHeads, group, n, completion, headDim]. */
+  /**
+   * Flat rows laid out in both grids: [rows, keyValueHeads, n, prompt, headDim] and [rows, keyValueHeads, group, n,
+   * completion, headDim].
+   */
   const grids = (x: Tensor, n: number) => {
     const scattered = scatterRows(reshape(x, [flat, keyValueHeads, n, headDim]), tokenAt, layout.placeOf);
     const prompts = reshape(splitPart(scattered, 0, places, 0), [rows, prompt, keyValueHeads, n, headDim]);
@@ -66,7 +72,7 @@ export function packedAttention(query: Tensor, key: Tensor, value: Tensor, layou
   const promptScores = add(matmul(q.prompts, k.prompts, { transposeB: true }), layout.promptMask);
   const promptMixed = matmul(softmax(promptScores), v.prompts); // [rows, keyValueHeads, share, prompt, headDim]
 
-  // Every completion's keys and values after a copy of its prompt's: one product and one softmax for all that it sees.
+  // Each completion's keys and values follow a copy of its prompt's: one matmul and one softmax over all it attends to.
   const seen = (t: { readonly prompts: Tensor; readonly completions: Tensor }) => {
     const shared = reshape(t.prompts, [rows, keyValueHeads, 1, prompt, headDim]);
     const copied = broadcastTo(shared, [rows, keyValueHeads, group, prompt, headDim]);

@@ -1,19 +1,22 @@
-/** Rounds frozen weights to 8 or 4 bits, block by block, as `dequantize` (compiler/ops/quantized.ts) reads them. */
+/**
+ * Quantises frozen weights to 8 or 4 bits, block by block, in the layout of `dequantize` (compiler/ops/quantized.ts).
+ */
 import { QUANTIZED_BLOCK, type QuantizedBits } from "../compiler/ops/quantized.ts";
 
-/** Rows of bytes, and a scale for each block. */
+/** Packed rows of bytes, and a scale for each block. */
 export interface QuantizedWeight {
   readonly packed: Uint8Array;
   readonly scales: Float32Array;
 }
 
 /**
- * Quantises `values` (rows of a multiple of 32 numbers) symmetrically: a block's scale brings its largest magnitude to 127
- * or 7, so that no number is off by more than half a scale.
+ * Quantises `values` (rows of a multiple of 32 elements) symmetrically: a block's scale maps its largest magnitude to
+ * 127 or 7, so that no element is off by more than half a scale.
  */
 export function quantize(values: Float32Array, bits: QuantizedBits): QuantizedWeight {
   const blocks = values.length / QUANTIZED_BLOCK;
-  if (!Number.isInteger(blocks)) throw new Error(`quantize: ${values.length} numbers are no whole blocks of 32`);
+  if (!Number.isInteger(blocks))
+    throw new Error(`quantize: ${values.length} elements are not a multiple of the block size 32`);
   const packed = new Uint8Array((values.length * bits) / 8);
   const scales = new Float32Array(blocks);
   const zero = 2 ** (bits - 1);

@@ -49,7 +49,7 @@ interface Case {
 type Outputs = Params<TensorData>;
 const sessions = new Map<string, Promise<CompiledProgram>>();
 
-/** Runs a case in ONNX Runtime, which is what trains and samples. */
+/** Runs a case in ONNX Runtime, which both trains and samples. */
 async function run(c: Case): Promise<Outputs> {
   const key = JSON.stringify(c.variant);
   const session = sessions.get(key) ?? CompiledProgram.compile(program(c.variant), { threads: 1 });
@@ -84,7 +84,7 @@ interface Kept {
   readonly banned?: readonly number[];
 }
 
-/** The distribution as its definition says: scale, ban, keep k, keep the nucleus of what is left, renormalise. */
+/** The distribution by its definition: temperature, banned tokens, top-k, top-p of the rest, renormalise. */
 function reference(logits: readonly number[], temperature: number, o: Kept = {}): number[] {
   const scaled = logits.map((logit, i) => (o.banned?.includes(i) ? Number.NEGATIVE_INFINITY : logit / temperature));
   const order = Array.from(logits.keys()).sort((a, b) => scaled[b]! - scaled[a]!);
@@ -127,7 +127,7 @@ describe.each(variants)("%s", (_, variant, o) => {
   const logits = Array.from({ length: 40 }, (_, i) => logitsOf(i));
   const { temperature, topP = 1, banned = [] } = o;
 
-  test("log-probs are the reference's: the kept set is exactly right", async () => {
+  test("log-probs match the reference, with exactly the same kept set", async () => {
     const found = await run({ variant, logits, temperature, topP, banned });
     for (const [i, own] of logits.entries()) {
       const expected = reference(own, temperature, o);
@@ -153,7 +153,7 @@ describe.each(variants)("%s", (_, variant, o) => {
     }
   });
 
-  test("tokens come as often as their probabilities say", async () => {
+  test("token frequencies match their probabilities", async () => {
     const own = logitsOf("frequencies", 1);
     const n = 20_000;
     const probs = reference(own, temperature, o);
@@ -165,19 +165,19 @@ describe.each(variants)("%s", (_, variant, o) => {
       expect(logProb!.data).toEqual(Float32Array.from(token!.data, (id) => logProbs!.data[id]!));
       return counts;
     };
-    // Evenly spread marks: every count is its share, to the one mark that an edge may take or give.
+    // Evenly spaced uniforms: every count equals its expectation, up to one at each edge.
     const even = await counted(same.map((_, i) => (i + 0.5) / n));
     for (const [id, p] of probs.entries()) {
       if (p === 0) expect(even[id]).toBe(0);
       else expect(Math.abs(even[id]! - n * p), `token ${id}`).toBeLessThan(1.5);
     }
-    // Pearson's statistic of as many random ones stays below the 99.9 % quantile of 11 degrees of freedom.
+    // Pearson's statistic of as many random uniforms stays below the 99.9 % quantile of 11 degrees of freedom.
     const drawn = await counted(same.map((_, i) => uniform(randomKey(4, "frequencies"), i)));
     const terms = probs.map((p, id) => (p === 0 ? drawn[id]! * 1e9 : (drawn[id]! - n * p) ** 2 / (n * p)));
     expect(terms.reduce((a, b) => a + b, 0)).toBeLessThan(31.3);
   });
 
-  test("the smallest and the largest uniform give the first and the last token that can be drawn", async () => {
+  test("the smallest and the largest uniform give the first and the last token of non-zero probability", async () => {
     const uniforms = logits.map((_, i) => (i % 2 === 0 ? 0 : 1 - 2 ** -23));
     const { token } = await run({ variant, logits, temperature, topP, banned, uniforms });
     for (const [i, own] of logits.entries()) {
@@ -188,10 +188,10 @@ describe.each(variants)("%s", (_, variant, o) => {
 });
 
 test.each([256, 512, 4096])(
-  "of %d tokens, summed up in blocks, the right one is drawn and never a banned one",
+  "of %d tokens, summed in blocks, the right one is sampled and never a banned one",
   async (size) => {
     const key = randomKey(9, size);
-    // Only every third token can be drawn; the others stand at the edges of blocks, too.
+    // Only every third token has non-zero probability; the others cover the edges of blocks, too.
     const weights = Array.from({ length: size }, (_, i) => (i % 3 === 1 ? 1 + uniform(key, i) : 0));
     const total = weights.reduce((a, b) => a + b, 0);
     const uniforms = Array.from({ length: 200 }, (_, i) =>
@@ -221,7 +221,7 @@ test.each([256, 512, 4096])(
 describe("greedy", () => {
   const variant = { greedy: true, topK: 0, topP: false };
 
-  test("is the most likely token that is not banned, the first of equals, whatever temperature and uniform", async () => {
+  test("takes the most likely token that is not banned, the first at ties, whatever the temperature and uniform", async () => {
     const tied = [0, 1, 5, 2, 5, 0, 0, 0, 0, 0, 0, 5];
     const logits = [logitsOf("a"), logitsOf("b"), tied];
     const best = (own: readonly number[], banned: readonly number[]) =>
@@ -240,8 +240,8 @@ describe("greedy", () => {
   });
 });
 
-describe("equal values at the edge", () => {
-  // Four tokens tie: neither k = 2 nor a nucleus can tell them apart, so all four stay.
+describe("ties at the threshold", () => {
+  // Four tokens tie: neither k = 2 nor a nucleus can separate them, so all four are kept.
   const tied = [0, 3, 0, 3, 0, 3, 0, 3, 0, 0, 0, 0];
 
   test.each([
@@ -255,7 +255,7 @@ describe("equal values at the edge", () => {
   });
 });
 
-test("rows of their own temperature and top-p, some greedy, give to the bit what they give apart", async () => {
+test("rows with their own temperature and top-p, some greedy, are bit-identical to separate runs", async () => {
   const logits = Array.from({ length: 30 }, (_, i) => logitsOf("mixed", i));
   const uniforms = logits.map((_, i) => uniform(randomKey(6), i));
   const kinds = [
@@ -293,7 +293,7 @@ test("rows of their own temperature and top-p, some greedy, give to the bit what
   for (const name of ["token", "logProb"]) {
     expect([...found[name]!.data], name).toEqual(logits.map((_, i) => apart[i % 3]![name]!.data[i]));
   }
-  // The likeliest token is not what is drawn everywhere.
+  // The sampled token is not the most likely one everywhere.
   expect([...found.token!.data]).not.toEqual([...apart[0]!.token!.data]);
 });
 
@@ -306,24 +306,21 @@ describe("targets", () => {
   test.each([
     ["top-k", { ...plain, topK: 3 }, 1],
     ["top-p", { ...plain, topP: true }, 0.001],
-  ] as const)(
-    "%s: one that fell out of the set is scored beside it, with a finite gradient",
-    async (_, variant, topP) => {
-      const kept = order.slice(0, variant.topK || 1);
-      const outside = order[variant.topK || 1]!;
-      const found = await run({ variant, logits, topP, targets: [outside] });
-      expect(found.target!.data[0]).toBeCloseTo(softmaxOver([...kept, outside], outside), 5);
-      const p = Math.exp(found.target!.data[0]!);
-      const gradient = row(found.gradient!, 0);
-      expect(gradient[outside]).toBeCloseTo(1 - p, 5);
-      for (const id of kept) expect(gradient[id]).toBeCloseTo(-Math.exp(softmaxOver([...kept, outside], id)), 5);
-      for (const id of order.slice(kept.length + 1)) expect(gradient[id]).toBeCloseTo(0, 9);
-      // What is sampled from is not widened by it.
-      expect(Math.exp(row(found.logProbs!, 0)[outside]!)).toBe(0);
-    },
-  );
+  ] as const)("%s: one outside the kept set is still scored, with a finite gradient", async (_, variant, topP) => {
+    const kept = order.slice(0, variant.topK || 1);
+    const outside = order[variant.topK || 1]!;
+    const found = await run({ variant, logits, topP, targets: [outside] });
+    expect(found.target!.data[0]).toBeCloseTo(softmaxOver([...kept, outside], outside), 5);
+    const p = Math.exp(found.target!.data[0]!);
+    const gradient = row(found.gradient!, 0);
+    expect(gradient[outside]).toBeCloseTo(1 - p, 5);
+    for (const id of kept) expect(gradient[id]).toBeCloseTo(-Math.exp(softmaxOver([...kept, outside], id)), 5);
+    for (const id of order.slice(kept.length + 1)) expect(gradient[id]).toBeCloseTo(0, 9);
+    // The sampling distribution itself is not widened by it.
+    expect(Math.exp(row(found.logProbs!, 0)[outside]!)).toBe(0);
+  });
 
-  test("one in the set has the very probability it was sampled with", async () => {
+  test("one in the kept set has exactly the probability it was sampled with", async () => {
     for (const variant of [plain, { ...plain, topK: 3 }, { ...plain, topK: 5, topP: true }]) {
       const found = await run({ variant, logits, topP: 0.6, targets: [order[0]!] });
       expect(found.target!.data[0]).toBe(row(found.logProbs!, 0)[order[0]!]);
@@ -331,7 +328,7 @@ describe("targets", () => {
   });
 });
 
-test("entropy of equal logits is the logarithm of their number, of a single choice 0", async () => {
+test("entropy of equal logits is the logarithm of their number, and 0 for a single token", async () => {
   const logits = [new Array<number>(V).fill(0.7)];
   expect((await run({ variant: plain, logits })).entropy!.data[0]).toBeCloseTo(Math.log(V), 5);
   expect((await run({ variant: plain, logits, banned: [1, 2, 3] })).entropy!.data[0]).toBeCloseTo(Math.log(9), 5);

@@ -1,4 +1,4 @@
-/** The distribution that tokens are sampled from, as graph nodes: sampler and trainer build it from the same function. */
+/** The sampling distribution as graph nodes: sampler and trainer build it with the same function. */
 import {
   add,
   argmax,
@@ -29,9 +29,9 @@ import type { Dim } from "../compiler/spec.ts";
 import { scalar, type Tensor } from "../compiler/tensor.ts";
 import type { TokenStat } from "../core/records.ts";
 
-/** What of the sampling options changes the graph; temperature and top-p themselves are inputs. */
+/** The sampling options that change the graph; temperature and top-p are inputs. */
 export interface SamplingVariant {
-  /** "some": rows whose uniform number is negative take the likeliest token, the others draw theirs. */
+  /** "some": rows whose uniform is negative decode greedily, the others sample. */
   readonly greedy: boolean | "some";
   /** 0 keeps all. */
   readonly topK: number;
@@ -41,18 +41,18 @@ export interface SamplingVariant {
 export interface SamplingInputs {
   /** Scalar, or [n, 1] for a temperature per row; greedy decoding reports log-probs at 1. */
   readonly temperature: Tensor;
-  /** Scalar in (0, 1], or [n, 1]; 2 keeps all. Read when the variant says so. */
+  /** Scalar in (0, 1], or [n, 1]; 2 keeps all. Used only if the variant has top-p. */
   readonly topP: Tensor;
   /** [vocabulary]: 0, or a large negative number for tokens that must never be sampled. */
   readonly banned: Tensor;
 }
 
-/** Excluded tokens get this log-weight: their probability is exactly 0 in float32, without infinities in gradients. */
+/** Log-weight of excluded tokens: their probability is exactly 0 in float32, without infinities in gradients. */
 export const EXCLUDED = -1e9;
 
 /**
- * Log-probs [n, vocabulary] of the sampling distribution. `targets` [n], where given, always keep their probability, so
- * that a token at the edge of a top-k or top-p set cannot fall out of it by rounding when it is scored again.
+ * Log-probs [n, vocabulary] of the sampling distribution. `targets` [n], if given, always keep their probability, so
+ * that rounding cannot exclude a token at the edge of a top-k or top-p set when it is scored again.
  */
 export function samplingLogProbs(
   logits: Tensor,
@@ -68,7 +68,7 @@ export function samplingLogProbs(
   return logSoftmax(filtered);
 }
 
-/** One token per row by inverting the cumulative distribution at `uniform` [n] in [0, 1), or the most likely one. */
+/** One token per row by inverse transform sampling at `uniform` [n] in [0, 1), or the most likely one. */
 export function sampleToken(
   logProbs: Tensor,
   variant: SamplingVariant,
@@ -106,8 +106,9 @@ function invertCumulative(logProbs: Tensor, uniform: Tensor): Tensor {
 }
 
 /**
- * The same for long rows, whose running sum ONNX Runtime adds up number by number: first the block is found, then the token
- * in it. Where a block's own running sum comes out below what the sums of blocks say, its last token is drawn.
+ * The same for long rows, whose cumulative sum ONNX Runtime computes element by element: first the block is found, then
+ * the token in it. Where rounding makes a block's own cumulative sum smaller than its block sum, its last token is
+ * sampled.
  */
 function invertInBlocks(probs: Tensor, uniform: Tensor, block: number): Tensor {
   const [rows, size] = probs.shape as [Dim, number];
@@ -126,7 +127,7 @@ function invertInBlocks(probs: Tensor, uniform: Tensor, block: number): Tensor {
   return cast(add(mul(chosen, scalar(block)), reached(within, rest)), "int32");
 }
 
-/** How many numbers of each row are not above its mark [rows, 1]. */
+/** The number of elements of each row that do not exceed its mark [rows, 1]. */
 function reached(rows: Tensor, mark: Tensor): Tensor {
   return sum(cast(lessOrEqual(rows, mark), "float32"), [1]);
 }
@@ -141,7 +142,10 @@ function kthLargest(x: Tensor, k: number): Tensor {
   return slice(topK(x, count), 1, count - 1, count);
 }
 
-/** The smallest kept value when the most likely tokens are kept until their probabilities reach topP (arXiv 1904.09751). */
+/**
+ * The smallest kept value for top-p: the most likely tokens are kept until their probabilities reach topP (arXiv
+ * 1904.09751).
+ */
 function nucleusThreshold(x: Tensor, topP: Tensor): Tensor {
   const sorted = topK(x, x.shape[1] as number);
   const probs = softmax(sorted);

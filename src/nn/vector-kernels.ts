@@ -1,6 +1,6 @@
 /**
- * Loops over whole weights in WebAssembly with vectors of four float32, three times as fast as JavaScript's. Arrays pass
- * through the module's memory in chunks that fit a core's cache.
+ * Loops over whole weights in WebAssembly with vectors of four float32, three times as fast as in JavaScript. Arrays
+ * are copied through the module's memory in chunks that fit a core's cache.
  */
 import {
   both,
@@ -35,7 +35,7 @@ import {
   type WasmFunction,
 } from "./wasm.ts";
 
-/** The factors of one update, in the order in which the kernel takes them. */
+/** The scalars of one update, in the kernel's parameter order. */
 export interface AdamWFactors {
   readonly gradientScale: number;
   readonly beta1: number;
@@ -51,32 +51,32 @@ export interface AdamWFactors {
   readonly epsilon: number;
 }
 
-/** Numbers of each array in the module's memory: four arrays of 32 KiB. */
+/** Elements of each array in the module's memory: four arrays of 32 KiB. */
 const CHUNK = 8192;
 const CHUNK_BYTES = 4 * CHUNK;
 const LANES = 4;
 
-// AdamW's arrays in memory, and how many factors it has.
+// Indices of AdamW's arrays in memory, and its number of scalars.
 const [PARAMETER, GRADIENT, FIRST, SECOND] = [0, 1, 2, 3] as const;
 const FACTORS = 9;
 
 const [add, sub, mul, div] = [both(F32X4_ADD), both(F32X4_SUB), both(F32X4_MUL), both(F32X4_DIV)];
 const [add64, mul64] = [both(F64X2_ADD), both(F64X2_MUL)];
 
-/** The loops, and the memory that arrays pass through: whoever creates them owns both. */
+/** The kernels, and the memory that arrays are copied through; the creator owns both. */
 export interface VectorKernels {
-  /** One update in place of arrays of equal length; the gradient stays as it is. */
+  /** One in-place update of arrays of equal length; the gradient is not changed. */
   updateAdamW(
     arrays: readonly [parameter: Float32Array, gradient: Float32Array, first: Float32Array, second: Float32Array],
     f: AdamWFactors,
   ): void;
-  /** Adds an array to another of equal length. */
+  /** Adds an array to another of equal length, in place. */
   addInPlace(total: Float32Array, added: Float32Array): void;
   /** The sum of all squares, in float64. */
   sumOfSquares(array: Float32Array): number;
 }
 
-/** Assembles the module with a memory of its own, 128 KiB. */
+/** Assembles the module with its own memory of 128 KiB. */
 export function createVectorKernels(): VectorKernels {
   const { memory, functions } = instantiate([adamW(), plus(), squares()], 4 * CHUNK_BYTES);
   const slots = [0, 1, 2, 3].map((k) => new Float32Array(memory, k * CHUNK_BYTES, CHUNK));
@@ -101,7 +101,7 @@ export function createVectorKernels(): VectorKernels {
   };
 }
 
-/** Runs a kernel over chunks of the arrays, zeros after the last number, and takes those that it changed back. */
+/** Runs a kernel over zero-padded chunks of the arrays and copies the changed ones back. */
 function inChunks(
   slots: readonly Float32Array[],
   arrays: readonly Float32Array[],
@@ -121,7 +121,7 @@ function inChunks(
   }
 }
 
-/** A loop over the bytes of parameter 0, 16 at a time, with the offset in a local. */
+/** A loop over the bytes counted by parameter 0, 16 at a time, with the offset in a local. */
 function loop(offset: number, body: Code): Code {
   return [
     ...LOOP,
@@ -132,7 +132,7 @@ function loop(offset: number, body: Code): Code {
   ];
 }
 
-/** Bytes of each array, a multiple of 16, then the factors. */
+/** Parameters: bytes of each array, a multiple of 16, then the scalars. */
 function adamW(): WasmFunction {
   const offset = FACTORS + 1; // locals: the offset, the factors as vectors, three results
   const [scale, beta1, oneLessBeta1, beta2, oneLessBeta2, keep, stepSize, inverseCorrection, epsilon] = Array.from(
@@ -162,7 +162,7 @@ function adamW(): WasmFunction {
   return { name: "adamW", parameters: [I32, ...new Array<number>(FACTORS).fill(F32)], results: [], locals, code };
 }
 
-/** Bytes of each of two arrays: the first becomes their sum. */
+/** Parameter: bytes of each of two arrays; the first becomes their sum. */
 function plus(): WasmFunction {
   const offset = 1;
   const [total, added] = [load(get(offset), 0), load(get(offset), CHUNK_BYTES)];
@@ -170,7 +170,7 @@ function plus(): WasmFunction {
   return { name: "plus", parameters: [I32], results: [], locals: [[1, I32]], code };
 }
 
-/** Bytes of an array: its sum of squares. */
+/** Parameter: bytes of an array. Returns its sum of squares. */
 function squares(): WasmFunction {
   const [offset, four, low, high, firstSum, lastSum] = [1, 2, 3, 4, 5, 6] as const;
   const code = [

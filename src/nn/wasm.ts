@@ -1,6 +1,9 @@
-/** Assembles a WebAssembly module of functions over 128-bit vectors, instruction by instruction (core specification 2.0). */
+/**
+ * Assembles a WebAssembly module of functions over 128-bit vectors, instruction by instruction (core specification
+ * 2.0).
+ */
 
-/** What TypeScript's library for Node leaves out. */
+/** Declarations missing from TypeScript's library for Node. */
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
@@ -52,18 +55,18 @@ function vector(opcode: number): number[] {
   return [0xfd, ...unsigned(opcode)];
 }
 
-/** An operation of two operands. */
+/** A binary operation. */
 export const both = (operation: Code) => (a: Code, b: Code) => [...a, ...b, ...operation];
 
 export const get = (local: number) => [0x20, ...unsigned(local)];
 export const set = (local: number) => [0x21, ...unsigned(local)];
 
-/** The vector at an address (a local) and a constant offset, a multiple of 16 together. */
+/** Loads the vector at an address (a local) plus a constant offset; their sum is a multiple of 16. */
 export const load = (address: Code, offset: number) => [...address, ...vector(0x00), ...ALIGN_16, ...unsigned(offset)];
 export const store = (address: Code, offset: number, value: Code) => {
   return [...address, ...value, ...vector(0x0b), ...ALIGN_16, ...unsigned(offset)];
 };
-/** The last two of four float32 in the place of the first two. */
+/** Moves the last two of four float32 to the first two lanes. */
 export const lastHalf = (a: Code) => {
   const bytes = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
   return [...a, ...a, ...vector(0x0d), ...bytes];
@@ -72,7 +75,7 @@ export const f64Lane = (a: Code, lane: number) => [...a, ...vector(0x21), lane];
 
 const PAGE_BYTES = 65_536;
 
-/** The module's functions by name, and its memory of so many bytes. */
+/** The module's functions by name, and its memory of `bytes` bytes. */
 export function instantiate(functions: readonly WasmFunction[], bytes: number) {
   const types = functions.map(({ parameters, results }) => [
     0x60,

@@ -1,4 +1,4 @@
-/** A data set as a recipe names it: keys that all data sets have, then those of the set's own, which follow from the table. */
+/** A data set in a recipe: keys shared by all data sets, then the set's own, taken from the table. */
 import * as z from "zod";
 import { mapping, oneOf, text, whole } from "../core/fields.ts";
 import { type Dataset, datasets } from "../data/index.ts";
@@ -20,7 +20,7 @@ const common = (split: string, ...names: readonly string[]) => ({
 
 type Common = ReturnType<typeof mapping<ReturnType<typeof common>>>;
 
-/** Told apart by the name; `split` is the default. */
+/** Discriminated by name; `split` is the default split. */
 export function datasetSchema(split: string) {
   const [first, ...others] = [...namesByOptions()].map(
     ([own, names]) => mapping({ ...common(split, ...names), ...own }) as unknown as Common,
@@ -30,7 +30,7 @@ export function datasetSchema(split: string) {
 
 const none: z.ZodRawShape = {};
 
-/** Data sets that share their options share an alternative. */
+/** Data sets with the same options share an alternative of the union. */
 function namesByOptions(): ReadonlyMap<z.ZodRawShape, readonly string[]> {
   const names = new Map<z.ZodRawShape, string[]>();
   for (const [name, { options = none }] of Object.entries<Dataset>(datasets)) {

@@ -1,16 +1,19 @@
-/** The recipe's schema as JSON Schema: for editors, and to find which keys are known at a place. */
+/** The recipe's schema as JSON Schema: for editors, and to look up the keys known at a path. */
 import * as z from "zod";
 import { recipeSchema } from "./schema.ts";
 
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** JSON Schema (draft 2020-12) of what a user may write. */
+/** JSON Schema (draft 2020-12) of a recipe file. */
 export function recipeJsonSchema(): Schema {
   const schema = z.toJSONSchema(recipeSchema, { io: "input" });
   return { ...schema, title: "viva recipe" };
 }
 
-/** The keys known at a place of a recipe, whose values pick among alternatives: a stage's kind, a data set's name. */
+/**
+ * The keys known at a path of a recipe, given the values that select among alternatives: a stage's kind, a data set's
+ * name.
+ */
 export function knownKeys(
   path: readonly PropertyKey[],
   recipe: unknown,
@@ -25,7 +28,7 @@ export function knownKeys(
   return alternatives(here, value).flatMap(({ properties }) => Object.keys(properties ?? {}));
 }
 
-/** The plain schemas a place may follow, less those that require a text which the value does not have. */
+/** The plain schemas that can apply to a value, without those whose constant strings it does not match. */
 function alternatives(schemas: readonly Schema[], value: unknown): readonly Schema[] {
   return schemas.flatMap((schema): readonly Schema[] => {
     const inner = (schema.anyOf ?? schema.oneOf) as readonly Schema[] | undefined;

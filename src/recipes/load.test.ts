@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Loads the example with one text replaced, and returns the error's message without the folder. */
+/** Loads the example with one text replaced, and returns the error message without the folder. */
 function mistake(from: string | RegExp, to: string, sets: string[] = []): string {
   const text = example.replace(from, to);
   if (text === example && sets.length === 0) throw new Error("nothing was replaced");
@@ -48,7 +48,7 @@ function mistake(from: string | RegExp, to: string, sets: string[] = []): string
 
 const kinds = ["sft", ...Object.keys(rolloutAlgorithms), "dpo"].join(", ");
 
-describe("a good recipe", () => {
+describe("a valid recipe", () => {
   test.each<[string, object]>([
     ["dapo", { loss_type: "dapo", epsilon_high: 0.28, filter_groups: { metric: "reward", max_resample: 3 } }],
     ["gspo", { importance_sampling_level: "sequence", epsilon: 3e-4, epsilon_high: 4e-4, loss_type: "grpo" }],
@@ -58,7 +58,7 @@ describe("a good recipe", () => {
     ["opo", { advantage: "opo", scale_rewards: "none", token_loss: "reinforce" }],
     ["reinforce", { advantage: "group_relative", scale_rewards: "none", token_loss: "reinforce" }],
     ["gdpo", { advantage: "multi_objective", scale_rewards: "none", token_loss: "clip" }],
-  ])("kind %s stands for its options, which can be given otherwise", (kind, options) => {
+  ])("kind %s sets defaults, which can be overridden", (kind, options) => {
     const [stage] = parseRecipe({
       name: "x",
       model: { path: "m" },
@@ -78,7 +78,7 @@ describe("a good recipe", () => {
     expect(again).toMatchObject({ kind, ...options, ...changed });
   });
 
-  test("has its values and, where silent, the defaults", () => {
+  test("has its values, and defaults otherwise", () => {
     const { recipe } = loadRecipe(file);
     expect(recipe.stages[0]).toEqual({
       kind: "sft",
@@ -144,7 +144,7 @@ describe("a good recipe", () => {
     expect(recipe.checkpoint).toEqual({ every: 50, keep: 2, best: null });
   });
 
-  test("a data set's own options are written out where it has some, and reload", () => {
+  test("a data set's own options are written out and reload", () => {
     const { recipe, yaml } = loadRecipe(file, ["data.train={ name: phantom_reports, difficulty: 0.2 }"]);
     expect(recipe.data.train).toMatchObject({ seed: null, difficulty: 0.2, image_size: null });
     expect(recipe.data.eval).not.toHaveProperty("difficulty");
@@ -153,7 +153,7 @@ describe("a good recipe", () => {
     expect(loadRecipe(again)).toEqual({ recipe, yaml });
   });
 
-  test("grpo alone is GRPO: per-completion mean, divided by the group's standard deviation", () => {
+  test("grpo without options is GRPO: per-completion mean, divided by the group's standard deviation", () => {
     const { recipe } = loadRecipe(file, ["stages=[{kind: grpo, steps: 1, rewards: {accuracy: 1}}]"]);
     expect(recipe.stages[0]).toMatchObject({ loss_type: "grpo", scale_rewards: "group", kl_estimator: "k3", beta: 0 });
   });
@@ -326,14 +326,14 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     else expect(mistake(from, to)).toMatch(message);
   });
 
-  test("a file that is not there", () => {
+  test("a missing file", () => {
     expect(() => loadRecipe(join(folder, "b.yaml"))).toThrow(/b\.yaml: no such recipe/);
     expect(() => loadRecipe(folder)).toThrow(/cannot be read/);
   });
 });
 
 describe("--set", () => {
-  test("changes scalars, list entries and whole mappings, and makes what is missing", () => {
+  test("changes scalars, list entries and whole mappings, and creates missing keys", () => {
     const { recipe } = loadRecipe(file, [
       "seed=11",
       "stages.0.steps=10",
@@ -397,7 +397,7 @@ describe("the JSON Schema", () => {
     expect(JSON.stringify(schema)).toContain('"dr_grpo"');
   });
 
-  test("keys at a place follow the data set's name", () => {
+  test("known keys depend on the data set's name", () => {
     const recipe = { data: { train: { name: "slake" }, eval: { name: "phantom_world" } } };
     expect(knownKeys(["data", "train"], recipe)).toEqual([
       ...["name", "path", "revision", "split", "limit", "image_range", "seed"],

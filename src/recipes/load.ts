@@ -1,4 +1,4 @@
-/** Reading recipes: YAML file, `--set` overrides, schema, paths; and writing the resolved recipe back. */
+/** Reads recipes (YAML file, `--set` overrides, schema, paths) and writes the resolved recipe. */
 import { existsSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { stringify } from "yaml";
@@ -16,7 +16,7 @@ export interface LoadedRecipe {
   readonly yaml: string;
 }
 
-/** Loads a recipe; every mistake in it is a UserError of one sentence that names the file, the line and the key. */
+/** Loads a recipe; every error in it is a UserError of one sentence with file, line and key. */
 export function loadRecipe(file: string, sets: readonly string[] = []): LoadedRecipe {
   const yaml = readYamlFile(file, "recipe");
   const overrides = sets.map(parseOverride);
@@ -25,12 +25,14 @@ export function loadRecipe(file: string, sets: readonly string[] = []): LoadedRe
   return { recipe, yaml: resolvedYaml(recipe) };
 }
 
-/** A recipe given as plain data in a file: checked, and its paths found as those of a recipe in that file. */
+/** A recipe given as plain data: validated, with paths resolved as if it were in `file`. */
 export function locatedRecipe(input: unknown, file: string, where: (path: KeyPath) => string): Recipe {
   return resolvePaths(parseRecipe(input, where), file);
 }
 
-/** Checks plain data against the schema and fills in the defaults; `where` names what a problem's path came from. */
+/**
+ * Validates plain data against the schema and fills in defaults; `where` says where the value at a path was written.
+ */
 export function parseRecipe(input: unknown, where: (path: KeyPath) => string = () => "recipe"): Recipe {
   const result = recipeSchema.safeParse(input);
   if (!result.success) throw new UserError(describeProblem(result.error.issues, input, where));
@@ -38,19 +40,19 @@ export function parseRecipe(input: unknown, where: (path: KeyPath) => string = (
 }
 
 /**
- * The recipe as YAML with every default written out, in the schema's order; it reloads to the same recipe. `notes`
- * (content hashes, say) become comment lines at the top.
+ * The recipe as YAML with all defaults, in the schema's order; it reloads to the same recipe. `notes` (such as content
+ * hashes) become comment lines at the top.
  */
 export function resolvedYaml(recipe: Recipe, notes: Readonly<Record<string, string>> = {}): string {
   const comments = Object.entries(notes).map(([key, value]) => `# ${key}: ${value}\n`);
   return comments.join("") + stringify(recipeSchema.parse(recipe), { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-/** The `--set` that a path came from, else the file and the line of the nearest key that exists. */
+/** The `--set` that set a path, else the file and the line of the nearest existing key. */
 function origin(path: KeyPath, yaml: YamlFile, overrides: readonly Override[]): string {
   const isBelow = (inner: KeyPath, outer: KeyPath) => outer.every((part, i) => part === inner[i]);
   const override =
-    overrides.findLast((o) => isBelow(path, o.path)) ?? overrides.find((o) => !yaml.has(path) && isBelow(o.path, path)); // it made this key on its way
+    overrides.findLast((o) => isBelow(path, o.path)) ?? overrides.find((o) => !yaml.has(path) && isBelow(o.path, path)); // created this key as a parent
   return override === undefined ? yaml.origin(path) : `--set ${override.text}`;
 }
 
@@ -74,7 +76,7 @@ function resolvePaths(recipe: Recipe, file: string): Recipe {
 
 type Locate = (path: string, key: string) => string;
 
-/** A stage with the paths of its pairs and of its rewards found. */
+/** A stage with resolved paths of its pairs and rewards. */
 function locateStage(stage: Stage, locate: Locate): Stage {
   if ("rewards" in stage) return { ...stage, rewards: locateRewards(stage.rewards, "rewards", locate) };
   if (!("pairs" in stage)) return stage;
@@ -86,10 +88,10 @@ function locateStage(stage: Stage, locate: Locate): Stage {
   };
 }
 
-/** Options of rewards that name files or folders; a module may have those of viva's own. */
+/** Reward options that are files or folders; a module can use the names of viva's own. */
 const rewardPaths = ["module", ...Object.values<RewardFactory>(rewards).flatMap(({ paths }) => paths ?? [])];
 
-/** The files and folders that options of rewards name: they are found from the recipe, as all its paths are. */
+/** Resolves the files and folders in rewards' options, like all paths of a recipe. */
 function locateRewards(
   spec: Readonly<Record<string, StageReward>>,
   key: string,

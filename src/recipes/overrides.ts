@@ -1,9 +1,9 @@
-/** `--set a.b=value`: changes one key of a recipe before it is checked. */
+/** `--set a.b=value`: changes one key of a recipe before validation. */
 import { parseDocument } from "yaml";
 import { UserError } from "../core/errors.ts";
 import { type KeyPath, spell } from "./problems.ts";
 
-/** One `--set`, read. */
+/** One parsed `--set`. */
 export interface Override {
   /** As the user wrote it. */
   readonly text: string;
@@ -11,7 +11,7 @@ export interface Override {
   readonly value: unknown;
 }
 
-/** Reads "stages.0.steps=10": the value is YAML, a number in the path is a place in a list. */
+/** Parses "stages.0.steps=10": the value is YAML, a number in the path is a list index. */
 export function parseOverride(text: string): Override {
   const equals = text.indexOf("=");
   const parts = text.slice(0, Math.max(0, equals)).split(".");
@@ -25,7 +25,7 @@ export function parseOverride(text: string): Override {
   return { text, path, value: document.toJS() };
 }
 
-/** A copy of the recipe with the value in place; missing or null mappings on the way are made. */
+/** A copy of the recipe with the value set; missing or null parent mappings are created. */
 export function applyOverride(recipe: unknown, { text, path, value }: Override, depth = 0): unknown {
   if (depth === path.length) return value;
   const part = path[depth]!;

@@ -1,4 +1,4 @@
-/** What is wrong with a recipe, as one sentence: where, the full path of the key, what it must be and what it is. */
+/** Describes a recipe's first problem in one sentence: location, full key, expectation and value. */
 import type * as z from "zod";
 import { nearest } from "../core/suggest.ts";
 import { knownKeys, type Schema } from "./json-schema.ts";
@@ -9,7 +9,7 @@ type Issue = z.core.$ZodIssue;
 /** Path of a key in a recipe, e.g. ["stages", 0, "steps"]. */
 export type KeyPath = readonly PropertyKey[];
 
-/** The first problem as a sentence; `where` names file and line, or the option, that a path came from. */
+/** The first problem as a sentence; `where` says where a path was written: file and line, or option. */
 export function describeProblem(
   issues: readonly Issue[],
   recipe: unknown,
@@ -28,7 +28,7 @@ export function spell(path: KeyPath): string {
   return path.length === 0 ? "the recipe" : path.map(String).join(".");
 }
 
-/** The value at a path, undefined where there is none. */
+/** The value at a path, undefined if there is none. */
 export function valueAt(root: unknown, path: KeyPath): unknown {
   return path.reduce<unknown>(
     (value, part) => (value as Record<PropertyKey, unknown> | null | undefined)?.[part],
@@ -53,7 +53,7 @@ function sentence(issue: Issue, path: KeyPath, recipe: unknown, schema?: Schema)
   return `${spell(path)} must be ${expected}, got ${show(value)}${near === null ? "" : `; did you mean ${near}?`}`;
 }
 
-/** A union's problem is that of the alternative whose type the value has, where there is one. */
+/** For a union, the problem of the alternative whose type matches the value, if there is one. */
 function innermost(issue: Issue): readonly Issue[] {
   if (issue.code !== "invalid_union") return [issue];
   const branch = issue.errors.find((problems) =>
@@ -63,14 +63,14 @@ function innermost(issue: Issue): readonly Issue[] {
   return branch.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(innermost);
 }
 
-/** The texts a value could have been, for "did you mean". */
+/** The string values that were allowed, for "did you mean". */
 function allowedTexts(issue: Issue): readonly string[] {
   if (issue.code === "invalid_value") return issue.values.map(String);
   if (isUnknownKind(issue)) return issue.options;
   return issue.code === "invalid_union" ? issue.errors.flat().flatMap(allowedTexts) : [];
 }
 
-/** No alternative has the `kind` that the value has; zod then lists those that exist. */
+/** Whether the value's `kind` is unknown; zod then lists the known ones. */
 function isUnknownKind(issue: Issue): issue is Issue & { readonly options: readonly string[] } {
   return "discriminator" in issue && "options" in issue;
 }

@@ -1,4 +1,4 @@
-/** The rewards of a stage as a recipe writes them: names to weights or to options; options are checked by the reward itself. */
+/** The rewards of a stage in a recipe: names to weights or options; each reward validates its own options. */
 import * as z from "zod";
 import { mapping, number, openMapping, text, whole } from "../core/fields.ts";
 import { rewards } from "../rewards/index.ts";
@@ -8,15 +8,15 @@ const weight = z
     [
       number(),
       mapping({
-        from: number().describe("The weight at first."),
-        to: number().describe("The weight in the end."),
-        steps: whole({ min: 1 }).describe("Steps of the stage over which it moves, in a straight line."),
-        start: whole({ min: 0 }).default(0).describe("Steps of the stage before it moves."),
+        from: number().describe("The initial weight."),
+        to: number().describe("The final weight."),
+        steps: whole({ min: 1 }).describe("Steps of the stage over which it changes linearly."),
+        start: whole({ min: 0 }).default(0).describe("Steps of the stage before it changes."),
       }),
     ],
     { error: "a number, or a mapping of from, to and steps" },
   )
-  .describe("What the reward counts in the sum; 0 records it without training.");
+  .describe("The reward's weight in the sum; 0 records it without training on it.");
 
 const reward = z
   .union(
@@ -24,15 +24,15 @@ const reward = z
       number(),
       openMapping({
         weight: weight.default(1),
-        reward: text("the name of a reward").optional().describe("Which reward it is, where the key is another name."),
-        module: text("the path of a module").optional().describe("A module of your own that exports the reward."),
+        reward: text("the name of a reward").optional().describe("The reward's name, if the key differs from it."),
+        module: text("the path of a module").optional().describe("A user module that exports the reward."),
       }),
     ],
     { error: "a weight, or a mapping of weight and options" },
   )
   .transform((value) => (typeof value === "number" ? { weight: value } : value));
 
-/** For editors: each known reward with its options. Other names are allowed, for modules and second uses. */
+/** For editors: each known reward with its options. Other names are allowed, for modules and repeated uses. */
 const known = Object.fromEntries(
   Object.entries(rewards).map(([name, { options }]) => {
     const { properties } = z.toJSONSchema(options, { io: "input" }) as { readonly properties?: object };

@@ -1,4 +1,4 @@
-/** The recipe: what a run trains, on what and how. Plain data; a parsed recipe has every default written out. */
+/** The recipe: what a run trains, on which data and how. Plain data; a parsed recipe has all defaults filled in. */
 import * as z from "zod";
 import type { RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
@@ -22,28 +22,31 @@ const model = mapping({
   revision: text("a branch, tag or commit").nullable().default(null).describe("Of a model on the Hub; null is main."),
   init: oneOf("pretrained", "random")
     .default("pretrained")
-    .describe("random keeps only the configuration and the tokenizer, and draws the weights from the seed."),
+    .describe("random keeps only the configuration and the tokenizer, and initialises the weights from the seed."),
   lora: mapping({
     r: whole({ min: 1 }).default(16).describe("Rank of the adapters."),
     lora_alpha: number({ above: 0 }).default(32).describe("The adapter's output is scaled by lora_alpha / r."),
     lora_dropout: number({ min: 0, below: 1 })
       .default(0)
-      .describe(
-        "Share of the numbers of an adapter's input that training drops; the rest is scaled by 1 / (1 − share).",
-      ),
+      .describe("Dropout probability on an adapter's input in training; the rest is scaled by 1 / (1 − p)."),
     target_modules: z
       .union([text(), z.array(text()).min(1)], { error: "a list of layer names, a regular expression or all-linear" })
       .default("all-linear")
-      .describe("Ends of layer names, one regular expression for whole names, or all-linear; PEFT's rules."),
-    exclude_modules: layerNames().nullable().default(null).describe("Left out although target_modules names them."),
+      .describe("Suffixes of layer names, one regular expression for full names, or all-linear, as in PEFT."),
+    exclude_modules: layerNames().nullable().default(null).describe("Excluded although target_modules matches them."),
     layers_to_transform: z
       .union([whole({ min: 0 }), z.array(whole({ min: 0 })).min(1)], { error: "a layer's number, or a list of them" })
       .nullable()
       .default(null)
-      .describe("Only these layers, counted from 0; beside a list of target_modules."),
-    layers_pattern: layerNames().nullable().default(null).describe("What stands before a layer's number, as layers."),
-    rank_pattern: byPattern(whole({ min: 1 })).describe("Ranks in place of r, by the end of the layer's name."),
-    alpha_pattern: byPattern(number({ above: 0 })).describe("In place of lora_alpha, by the end of the layer's name."),
+      .describe("Only these layers, counted from 0; requires a list of target_modules."),
+    layers_pattern: layerNames()
+      .nullable()
+      .default(null)
+      .describe("Name component before a layer's number, such as layers."),
+    rank_pattern: byPattern(whole({ min: 1 })).describe("Ranks that override r, by suffix of the layer's name."),
+    alpha_pattern: byPattern(number({ above: 0 })).describe(
+      "Values that override lora_alpha, by suffix of the layer's name.",
+    ),
     use_rslora: flag().default(false).describe("Scale by lora_alpha / √r."),
   })
     .nullable()
@@ -52,30 +55,32 @@ const model = mapping({
   freeze: z
     .array(text("a pattern of weight names"), { error: "a list of patterns" })
     .default([])
-    .describe("Weights that are not trained: patterns of Hugging Face names; vision is the vision tower."),
+    .describe("Frozen weights: substrings of Hugging Face names; vision is the vision tower."),
   quantize_frozen: oneOf("int8", "int4")
     .nullable()
     .default(null)
-    .describe("Hold the frozen matrices in 8- or 4-bit integers; beside lora only."),
+    .describe("Quantise the frozen matrices to 8- or 4-bit integers; requires lora."),
 });
 
 const engine = mapping({
   backend: oneOf(...engineNames).default("local"),
   device: oneOf(...devices)
     .default("cpu")
-    .describe("Where the model is computed; viva doctor shows which devices work."),
+    .describe("Device that runs the model; viva doctor shows which devices work."),
   threads: z
     .union([z.literal("auto"), whole({ min: 1 })], { error: "auto, or a whole number of at least 1" })
     .default("auto"),
-  rows: whole({ min: 1 }).default(64).describe("Most completions decoded at the same time."),
-  micro_batch_tokens: whole({ min: 1 }).default(4096).describe("Most tokens in one forward and backward pass."),
+  rows: whole({ min: 1 }).default(64).describe("Maximum number of completions decoded concurrently."),
+  micro_batch_tokens: whole({ min: 1 }).default(4096).describe("Maximum tokens in one forward and backward pass."),
   activation_memory_gb: number({ min: 0 })
     .default(2)
-    .describe("Memory for results kept from the forward pass; what does not fit is computed again."),
+    .describe("Memory for saved activations; what does not fit is recomputed."),
   dry_step: z
     .union([z.literal("auto"), z.boolean()], { error: "auto, true or false" })
     .default("auto")
-    .describe("Try the longest sample before the first step, so that memory fails at once; auto: from 20 steps on."),
+    .describe(
+      "Run the longest sample before the first step, so that it fails early if memory is short; auto: from 20 steps on.",
+    ),
 });
 
 const data = mapping({
@@ -89,10 +94,10 @@ const data = mapping({
     .describe("Whether eval may share subjects or images with train in your own data: a warning in place of an error."),
   on_bad_image: oneOf("error", "skip")
     .default("error")
-    .describe("What an unreadable image does: stop the run, or leave the example out and report it."),
+    .describe("For an unreadable image: stop the run, or skip and report the example."),
   on_too_long: oneOf("error", "skip")
     .default("error")
-    .describe("What an example does that does not fit the model's context with its completion."),
+    .describe("For an example that does not fit the model's context with its completion."),
 });
 
 const placeholders = ["question", "choices"];
@@ -127,12 +132,12 @@ const prompt = z
         assistant_prefix: text()
           .nullable()
           .default(null)
-          .describe("Text the assistant's turn begins with, such as <think>; part of the prompt."),
+          .describe("Text with which the assistant's turn begins, such as <think>; part of the prompt."),
       }),
     ],
     { error: `one of ${promptNames.join(", ")}, or a mapping of style, system, user, template and assistant_prefix` },
   )
-  .describe("How a question is put: a named style, or a template with {question} and {choices}.");
+  .describe("The prompt: a named style, or a template with {question} and {choices}.");
 
 const image = mapping({
   min_pixels: whole({ min: 1 }).nullable().default(null),
@@ -171,10 +176,10 @@ export const recipeSchema = mapping({
   vocabulary: text("a vocabulary file")
     .nullable()
     .default(null)
-    .describe("Medical terms, synonyms and negations that rewards read; null is the vocabulary that ships."),
+    .describe("Medical terms, synonyms and negations that rewards read; null is the built-in vocabulary."),
   image: image.nullable().default(null).describe("Overrides the model's own limits on image size."),
   stages: z.array(stageSchema, { error: "a list of stages" }).min(1, { error: "a list of at least one stage" }),
-  evaluate: evaluate.nullable().prefault({}).describe("null never evaluates."),
+  evaluate: evaluate.nullable().prefault({}).describe("null disables evaluation."),
   checkpoint: checkpoint.prefault({}),
   alarms: alarmsSchema,
 })
@@ -189,13 +194,13 @@ export const recipeSchema = mapping({
 
 type Immutable<T> = T extends object ? { readonly [K in keyof T]: Immutable<T[K]> } : T;
 
-/** A recipe with every default written out. */
+/** A recipe with all defaults filled in. */
 export type Recipe = Immutable<z.output<typeof recipeSchema>>;
 /** One stage of a recipe. */
 export type Stage = Recipe["stages"][number];
 /** A supervised stage. */
 export type SftStage = Extract<Stage, { kind: "sft" }>;
-/** A stage that learns from pairs of completions. */
+/** A preference stage, trained on pairs of completions. */
 export type DpoStage = Extract<Stage, { kind: "dpo" }>;
 /** A reinforcement stage. */
 export type RolloutStage = Extract<Stage, { kind: RolloutAlgorithmName }>;

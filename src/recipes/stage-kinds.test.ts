@@ -15,7 +15,7 @@ test.each(Object.keys(rolloutAlgorithms))("%s keeps a reference only for a KL te
   expect(stepsOf(more, { examples: 100, pairs: 0 })).toBe(7);
 });
 
-test("sft and dpo count epochs over what they pass over; dpo always keeps a reference", () => {
+test("sft and dpo count epochs over their data; dpo always keeps a reference", () => {
   const sft = stageOf({ kind: "sft", epochs: 1.5, batch_size: 8 });
   const given = stageOf({ kind: "dpo", epochs: 2, batch_size: 4, pairs: "pairs.jsonl" });
   const own = stageOf({ kind: "dpo", epochs: 2, batch_size: 4, rollouts });

@@ -1,4 +1,4 @@
-/** What a run has to know about a stage of any kind; the only place that tells kinds apart by name. */
+/** What a run needs to know about a stage of any kind; the only place that distinguishes kinds by name. */
 import { type GenerationSettings, updatesPerStep } from "../train/settings.ts";
 import type { DpoStage, Recipe, RolloutStage, SftStage, Stage } from "./schema.ts";
 
@@ -6,17 +6,17 @@ import type { DpoStage, Recipe, RolloutStage, SftStage, Stage } from "./schema.t
 export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards">;
 
 interface StageNeeds {
-  /** null: the stage samples nothing. */
+  /** null if the stage does not sample. */
   readonly generation: Generation | null;
-  /** Whether it compares with the policy as it was when the stage began. */
+  /** Whether it needs the policy from the start of the stage as a reference. */
   readonly reference: boolean;
   /** Optimiser steps per step of the run. */
   readonly updates: number;
-  /** What an epoch counts: examples of the training data, or pairs of the stage's own file. */
+  /** What an epoch passes over: examples of the training data, or pairs of the stage's own file. */
   readonly passesOver: "examples" | "pairs";
 }
 
-/** By kind: supervised, preference, and all that learn from their own completions by rewards. */
+/** By kind: supervised, preference, and the algorithms that learn from rewarded completions. */
 export function needsOf(stage: Stage): StageNeeds {
   if (isSupervised(stage)) return { generation: null, reference: false, updates: 1, passesOver: "examples" };
   if (isPreference(stage)) {
@@ -26,7 +26,7 @@ export function needsOf(stage: Stage): StageNeeds {
   return { generation: stage, reference: stage.beta > 0, updates: updatesPerStep(stage), passesOver: "examples" };
 }
 
-/** Steps of a stage; epochs are turned into steps. */
+/** Steps of a stage; epochs are converted to steps. */
 export function stepsOf(stage: Stage, count: { readonly examples: number; readonly pairs: number }): number {
   if (stage.steps !== null || !("epochs" in stage)) return stage.steps!;
   return Math.ceil((stage.epochs! * count[needsOf(stage).passesOver]) / stage.batch_size);
@@ -40,7 +40,7 @@ export function isPreference(stage: Stage): stage is DpoStage {
   return stage.kind === "dpo";
 }
 
-/** Long enough for what any stage teaches: the recipe's word, else the longest rollout, else 64 tokens. */
+/** Completion length of evaluations: the recipe's, else the longest rollout, else 64 tokens. */
 export function evaluationLength(recipe: Recipe): number {
   const lengths = recipe.stages.flatMap((stage) => needsOf(stage).generation?.max_completion_length ?? []);
   return recipe.evaluate?.max_completion_length ?? (lengths.length > 0 ? Math.max(...lengths) : 64);

@@ -1,4 +1,4 @@
-/** The stages of a recipe: keys are spelled as TRL spells them, and defaults are TRL's where it has one. */
+/** The stages of a recipe: keys are spelled as in TRL, and defaults are TRL's if it has one. */
 import * as z from "zod";
 import { partProblems, type RolloutAlgorithmName, rolloutAlgorithms } from "../algorithms/index.ts";
 import { mapping, number, text, whole } from "../core/fields.ts";
@@ -12,7 +12,7 @@ import {
 } from "../train/settings.ts";
 import { rewardsSchema } from "./rewards.ts";
 
-/** Steps or epochs, and which of the two a stage was given. */
+/** Steps or epochs, exactly one of which is set. */
 const length = {
   steps: whole({ min: 1 }).nullable().default(null).describe("Optimiser steps; give this or epochs."),
   epochs: number({ above: 0 }).nullable().default(null).describe("Passes over the data; give this or steps."),
@@ -31,7 +31,7 @@ const dpo = mapping({
   rollouts: mapping({ ...generationFields, rewards: rewardsSchema })
     .nullable()
     .default(null)
-    .describe("In place of pairs: the best against the worst of the policy's own completions."),
+    .describe("Instead of pairs: the best against the worst of the policy's own completions."),
   ...dpoOptimiser,
 })
   .refine(hasOneLength, wantsOneLength)
@@ -39,7 +39,7 @@ const dpo = mapping({
     error: "needs either pairs or rollouts (the other absent or null)",
   });
 
-/** A stage that learns from its own completions; the algorithm's defaults are the stage's. */
+/** A stage that learns from its own completions; its defaults are the algorithm's. */
 function rollout<const K extends RolloutAlgorithmName>(kind: K) {
   return mapping({
     kind: z.literal(kind),
@@ -71,5 +71,5 @@ type RolloutStages = { [K in RolloutAlgorithmName]: ReturnType<typeof rollout<K>
 
 const rollouts = (Object.keys(rolloutAlgorithms) as RolloutAlgorithmName[]).map(rollout) as RolloutStages[];
 
-/** A stage, told apart by its kind. */
+/** A stage, discriminated by kind. */
 export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, dpo]);

@@ -1,4 +1,4 @@
-/** Reads a YAML file that a user wrote, and knows the line of each key: a mistake names file and line. */
+/** Reads a user's YAML file and finds the line of each key, so that errors can name file and line. */
 import { readFileSync } from "node:fs";
 import { isNode, LineCounter, parseDocument } from "yaml";
 import { messageOf, UserError } from "../core/errors.ts";
@@ -9,12 +9,12 @@ export interface YamlFile {
   readonly file: string;
   /** As plain data. */
   readonly value: unknown;
-  /** "a.yaml, line 3": where the nearest key that exists was written. */
+  /** "a.yaml, line 3": the line of the nearest existing key. */
   origin(path: KeyPath): string;
   has(path: KeyPath): boolean;
 }
 
-/** Reads the file; `what` is what it should be, as "recipe". Throws UserError. */
+/** Reads the file; `what` names its kind, e.g. "recipe". Throws UserError. */
 export function readYamlFile(file: string, what: string): YamlFile {
   const lines = new LineCounter();
   const document = parseDocument(readText(file, what), { lineCounter: lines, prettyErrors: false });
@@ -51,6 +51,6 @@ function toPlain(read: () => unknown, file: string): unknown {
   try {
     return read();
   } catch (error) {
-    throw new UserError(`${file}: not valid YAML: ${messageOf(error)}`); // aliases that multiply without end
+    throw new UserError(`${file}: not valid YAML: ${messageOf(error)}`); // e.g. exponentially growing aliases
   }
 }

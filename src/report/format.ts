@@ -1,8 +1,8 @@
-/** Numbers as a reader wants them: few digits, shares in per cent, differences with their sign. */
+/** Formats numbers for readers: few digits, fractions in percent, differences with sign. */
 import { percent, points as plainPoints } from "../core/percent.ts";
 import type { Interval } from "../runs/statistics-records.ts";
 
-/** Three significant digits at most, no exponent for everyday sizes; "–" for what is no number. */
+/** At most three significant digits, no exponent for common sizes; "–" for NaN. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
@@ -11,7 +11,7 @@ export function short(value: number): string {
   return minus(String(Number(value.toPrecision(3))));
 }
 
-/** A difference of shares in percentage points, "+3.1" or "−0.4". */
+/** A difference of fractions in percentage points, "+3.1" or "−0.4". */
 export function points(difference: number): string {
   return minus(plainPoints(difference));
 }

@@ -1,12 +1,12 @@
 /** HTML that cannot be broken by what it shows: only what `html` made is markup, every other value is escaped text. */
 import { raw as markup, html as template } from "hono/html";
 
-/** Finished markup; made by `html` and `raw` alone. */
+/** Finished markup; created only by `html` and `raw`. */
 export interface Html {
   readonly isEscaped: true;
 }
 
-/** What may stand in a template: `null`, `undefined` and `false` show nothing, lists are joined. */
+/** Values of a template: `null`, `undefined` and `false` render nothing, lists are concatenated. */
 export type Content = Html | string | number | null | undefined | false | readonly Content[];
 
 /** Hono's template tag: html`<p>${text}</p>` escapes `text`, in attributes too where they are quoted. */

@@ -1,9 +1,9 @@
-/** A run as the sections of a report take it. */
+/** A run as passed to the sections of a report. */
 import type { RunStatistics } from "../runs/statistics-records.ts";
 import type { StudyArm } from "../runs/study-results.ts";
 import type { RunRecord } from "./read-run.ts";
 
-/** A run as the sections take it. */
+/** A run as passed to the sections of a report. */
 export interface LabelledRun {
   readonly label: string;
   readonly record: RunRecord;

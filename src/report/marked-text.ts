@@ -1,16 +1,16 @@
-/** A completion's text with what was found in it: the parsed answer and the spans that rewards judged, overlapping or not. */
+/** A completion's text with highlights: the parsed answer and the spans that rewards judged, which can overlap. */
 import { type Html, html } from "./html.ts";
 import type { ShownCompletion, ShownEvidence } from "./rollout-sample.ts";
 
-/** Longer texts are cut in a report; the run folder has them whole. */
-export const MOST_CHARACTERS = 4000;
+/** Longer texts are truncated in a report; the run folder has them in full. */
+export const MAX_CHARACTERS = 4000;
 
 /**
- * The text, escaped, in pieces between the ends of spans. A piece judged several ways shows the worst. Spans that do not
- * lie in the text (a damaged record) are left out.
+ * The escaped text, split at the ends of spans. A piece with several verdicts shows the worst. Spans outside the text
+ * (a damaged record) are dropped.
  */
 export function markedText({ text, parsed_answer, evidence }: ShownCompletion): Html {
-  const shown = text.slice(0, MOST_CHARACTERS);
+  const shown = text.slice(0, MAX_CHARACTERS);
   const lies = ({ start, end }: { readonly start: number; readonly end: number }) => start >= 0 && start < end;
   const spans = evidence.filter(lies);
   const answer = parsed_answer && lies(parsed_answer) ? parsed_answer : null;
@@ -31,7 +31,7 @@ export function markedText({ text, parsed_answer, evidence }: ShownCompletion): 
 }
 
 const symbols = { true: "✓", false: "✗", unknown: "?" } as const;
-const words = { true: "true", false: "false", unknown: "cannot be told" } as const;
+const words = { true: "true", false: "false", unknown: "undecided" } as const;
 
 function claim(piece: string, judged: readonly ShownEvidence[], end: number): Html {
   const verdicts = judged.map(({ verdict }) => String(verdict) as keyof typeof symbols);

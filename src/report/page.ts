@@ -1,4 +1,7 @@
-/** The page around the sections. It asks the network for nothing, and its policy lets no script run but its own. */
+/**
+ * The page around the sections. It makes no network requests, and its content security policy allows only its own
+ * script.
+ */
 import { createHash } from "node:crypto";
 import { type Content, html, printHtml, raw } from "./html.ts";
 import { script } from "./script.ts";
@@ -6,10 +9,10 @@ import { style } from "./style.ts";
 
 export interface Page {
   readonly title: string;
-  /** Beneath the title: what was run, and how it stands. */
+  /** Below the title: what was run, and its status. */
   readonly heading: Content;
   readonly sections: readonly Content[];
-  /** Names of sections by id, for the navigation; those of a run's report unless given. */
+  /** Names of sections by id, for the navigation; default those of a run's report. */
   readonly names?: Readonly<Record<string, string>>;
   readonly footer: string;
 }

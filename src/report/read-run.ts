@@ -1,4 +1,4 @@
-/** Reads a run's folder for a report, as far as it can be read: what is missing or damaged becomes a notice, not an error. */
+/** Reads a run's folder for a report; missing or damaged files become notices, not errors. */
 import { existsSync, readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { parse } from "yaml";
@@ -8,10 +8,10 @@ import { isRun, type RunPaths, runPaths } from "../runs/run-folder.ts";
 import type { Interval } from "../runs/statistics-records.ts";
 import type { Point } from "./charts/series.ts";
 
-/** A line of metrics.jsonl or events.jsonl. */
+/** A row of metrics.jsonl or events.jsonl. */
 export type RecordLine = Readonly<Record<string, unknown>>;
 
-/** An evaluation's summary line. */
+/** An evaluation's summary row. */
 export interface EvaluationLine {
   readonly step: number;
   readonly stage: string;
@@ -34,31 +34,34 @@ export interface SubsetLine {
   readonly baselines?: Readonly<Record<string, { readonly accuracy: number; readonly difference: Interval }>>;
 }
 
-/** The baseline that is hardest to beat, by a name to show; the untuned model is the run's own first evaluation, and none. */
+/**
+ * The strongest baseline, with a display name; the untuned model is excluded, since it is the run's own first
+ * evaluation.
+ */
 export function bestBaseline(baselines: NonNullable<SubsetLine["baselines"]>) {
   const others = Object.entries(baselines).filter(([name]) => name !== "untuned");
   const best = others.sort(([, a], [, b]) => b.accuracy - a.accuracy)[0];
   return best === undefined ? null : { name: best[0].replaceAll("_", "-"), ...best[1] };
 }
 
-/** What the small files of a run say; rollouts are sampled on their own (see `rollout-sample.ts`). */
+/** The contents of a run's small files; rollouts are sampled separately (see `rollout-sample.ts`). */
 export interface RunRecord {
   readonly paths: RunPaths;
   /** The recipe's name. */
   readonly name: string;
-  /** As written; empty when it cannot be read. */
+  /** As written; empty if unreadable. */
   readonly recipeYaml: string;
-  /** The same as plain data; null when it is no YAML. */
+  /** The recipe as plain data; null if it is not valid YAML. */
   readonly recipe: RecordLine | null;
   readonly environment: RecordLine | null;
   readonly metrics: readonly RecordLine[];
   readonly evaluations: readonly EvaluationLine[];
   readonly events: readonly RecordLine[];
-  /** What could not be read, a sentence each. */
+  /** What could not be read, one sentence each. */
   readonly notices: readonly string[];
 }
 
-/** Reads a run; a UserError where there is none. */
+/** Reads a run; throws UserError if there is none. */
 export function readRun(folder: string): RunRecord {
   if (!isRun(folder)) throw new UserError(`${folder}: no run here (there is no recipe.yaml in it)`);
   const paths = runPaths(resolve(folder));
@@ -78,21 +81,21 @@ export function readRun(folder: string): RunRecord {
   };
 }
 
-/** The records of a file up to the first that is damaged; what stopped the reading is added to `notices`. */
+/** The records of a file up to the first damaged one; a problem is added to `notices`. */
 export function* readableLines(path: string, notices: string[]): Generator<RecordLine> {
   if (!existsSync(path)) {
-    notices.push(`${basename(path)} is not there`);
+    notices.push(`${basename(path)} is missing`);
     return;
   }
   try {
     yield* scanJsonl<RecordLine>(path);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    notices.push(`${basename(path)} is read up to its damaged line: ${error.message}`);
+    notices.push(`${basename(path)} is read up to a damaged row: ${error.message}`);
   }
 }
 
-/** The values of a metric that are numbers, by step; `of` chooses among the lines. */
+/** The numeric values of a metric, by step; `of` filters the rows. */
 export function metricPoints(
   { metrics }: Pick<RunRecord, "metrics">,
   key: string,
@@ -104,12 +107,12 @@ export function metricPoints(
   });
 }
 
-/** Whether a metrics line is of a step that sampled completions. */
+/** Whether a metrics row is of a step that sampled completions. */
 export function isRollout(line: RecordLine): boolean {
   return line["group/zero_std_fraction"] !== undefined;
 }
 
-/** The summaries; the lines of single questions pass by without being held. */
+/** The summaries; rows of single questions are skipped without keeping them in memory. */
 function evaluationsOf(lines: Iterable<RecordLine>): readonly EvaluationLine[] {
   const found: EvaluationLine[] = [];
   for (const line of lines) if (isEvaluation(line)) found.push(line);

@@ -1,4 +1,4 @@
-/** The report of one run, or of several side by side: one HTML file that needs nothing else, of 5 MB at most. */
+/** The report of one run, or of several side by side: one self-contained HTML file of at most 5 MB. */
 import { UserError } from "../core/errors.ts";
 import { replaceFile } from "../runs/durable.ts";
 import type { ArmComparison, RunStatistics } from "../runs/statistics-records.ts";
@@ -16,20 +16,20 @@ import { statusOf, summarySection } from "./sections/summary.ts";
 import { trainingSection } from "./sections/training.ts";
 import { type ImageSource, type Thumbnail, thumbnails } from "./thumbnails.ts";
 
-/** A run to report on, with what was computed of it. */
+/** A run to report on, with its statistics. */
 export interface ReportedRun {
   readonly folder: string;
-  /** Tells the runs of a report apart. */
+  /** Distinguishes the runs of a report. */
   readonly label: string;
   readonly statistics: RunStatistics;
-  /** The images of its rollouts. */
+  /** Source of the images in its rollouts. */
   readonly images: ImageSource;
 }
 
-/** Bytes for rollouts and for images: a report stays below 5 MB, so that it can travel by mail. */
+/** Byte budget for rollouts and for images: a report stays below 5 MB, small enough to e-mail. */
 const rolloutBudget = 2_600_000;
 const imageBudget = 1_400_000;
-/** Steps whose rollouts are shown, and groups for each superlative, of a single run; several runs share them. */
+/** Number of steps with rollouts, and of groups per superlative, for a single run; several runs share them. */
 const shownSteps = 9;
 const shownEach = 4;
 
@@ -76,7 +76,7 @@ async function renderReport(runs: readonly ReportedRun[], { arms, start }: Compa
       eventSection(labelled),
       configurationSection(labelled),
     ],
-    footer: "Made by viva report. viva is a research tool; what it trains is no medical device.",
+    footer: "Made by viva report. viva is a research tool; models trained with it are not medical devices.",
   });
 }
 
@@ -96,11 +96,11 @@ function readWithSample(
     each: Math.max(1, Math.floor(shownEach / runs)),
   };
   const sample = sampleRollouts(readableLines(record.paths.rollouts, notices), limits);
-  if (sample.unreadable > 0) notices.push(`rollouts.jsonl: ${sample.unreadable} lines are no rollout groups`);
+  if (sample.unreadable > 0) notices.push(`rollouts.jsonl: ${sample.unreadable} rows are not rollout groups`);
   return { run: { label, statistics, record: { ...record, notices: [...record.notices, ...notices] } }, sample };
 }
 
-/** Thumbnails of everything shown, as many as the budget allows; images beyond it show as not found. */
+/** Thumbnails of all shown images within the budget; images beyond it show as not found. */
 async function allThumbnails(
   runs: readonly ReportedRun[],
   sampled: readonly { readonly sample: RolloutSample }[],

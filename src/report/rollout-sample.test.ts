@@ -3,7 +3,7 @@ import { printHtml } from "./html.ts";
 import { markedText } from "./marked-text.ts";
 import { sampleRollouts } from "./rollout-sample.ts";
 
-/** Steps of three groups with the given rewards for one group of one step; all others earn 0 and 1. */
+/** Steps of three groups with the given rewards for one group of one step; all others have rewards 0 and 1. */
 function* lines(steps: number, special: Readonly<Record<string, readonly number[]>> = {}) {
   for (let step = 1; step <= steps; step++) {
     for (let i = 0; i < 3; i++) {
@@ -15,7 +15,7 @@ function* lines(steps: number, special: Readonly<Record<string, readonly number[
 }
 
 describe("sampleRollouts", () => {
-  it("shows the first and the last step and steps evenly between, at most as many as asked", () => {
+  it("shows the first, the last and evenly spaced steps between, up to the maximum", () => {
     for (const steps of [1, 2, 7, 100, 3001]) {
       const { chosen, groups } = sampleRollouts(lines(steps), { steps: 9, each: 0 });
       const shown = [...new Set(chosen.map(({ group }) => group.step))];
@@ -29,14 +29,14 @@ describe("sampleRollouts", () => {
     }
   });
 
-  it("finds the best, the worst and the most divided group wherever they are, and says so", () => {
+  it("finds the best, the worst and the most divided group anywhere, and labels them", () => {
     const special = { "17/1": [3, 3], "51/2": [-2, -2], "83/0": [-5, 7] };
     const { chosen } = sampleRollouts(lines(100, special), { steps: 3, each: 1 });
     const why = Object.fromEntries(chosen.map(({ group, reasons }) => [group.id, reasons]));
     expect(why).toMatchObject({ "17/1": ["best"], "51/2": ["worst"], "83/0": ["divided"] });
   });
 
-  it("passes over lines that are no groups, and groups whose completions are damaged, and counts them", () => {
+  it("skips and counts rows that are not groups, and groups with damaged completions", () => {
     const damaged = [{ step: 1 }, { id: "1/1", step: 1, completions: [{ text: 5, reward: 1 }] }];
     const { chosen, unreadable } = sampleRollouts([...damaged, ...lines(1)], { steps: 3, each: 1 });
     expect(unreadable).toBe(2);
@@ -63,7 +63,7 @@ describe("markedText", () => {
   const textOf = (markup: string) =>
     markup.replace(/<span class="verdict"[^>]*>.<\/span>/g, "").replace(/<[^>]+>/g, "");
 
-  it("keeps the text whole, whatever the spans: nested, overlapping, equal, outside, reversed", () => {
+  it("preserves the text, whatever the spans: nested, overlapping, equal, outside, reversed", () => {
     const text = "an opacity on the left";
     const spans = [
       [3, 10, true],
@@ -90,7 +90,7 @@ describe("markedText", () => {
     expect(markup).toContain('<b class="answer"><mark class="v-false"');
   });
 
-  it("escapes what the model wrote, also between the ends of spans", () => {
+  it("escapes the model's text, also between the ends of spans", () => {
     expect(mark("<script>alert(1)</script>", [[1, 7, true]])).not.toMatch(/<script|<\/script/);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Chooses the rollout groups a report shows, in one pass and in bounded memory: some of steps spread evenly over the
- * run, its first and last among them, and the best, the worst and the most divided groups of all.
+ * Chooses the rollout groups of a report, in one pass and bounded memory: some from steps spread evenly over the run,
+ * including the first and the last, and the best, the worst and the most divided groups overall.
  */
 import { z } from "zod";
 import { meanOf } from "../core/mean.ts";
@@ -40,12 +40,12 @@ const group = z.object({
   completions: z.array(completion),
 });
 
-/** What a report shows of a line of rollouts.jsonl. */
+/** The fields of a rollouts.jsonl row that a report shows. */
 export type ShownGroup = z.infer<typeof group>;
 export type ShownCompletion = ShownGroup["completions"][number];
 export type ShownEvidence = z.infer<typeof evidence>;
 
-/** A chosen group and what it was chosen for: "step", or the superlatives it won. */
+/** A chosen group and the reasons: "step", or its superlatives. */
 export interface ChosenGroup {
   readonly group: ShownGroup;
   readonly reasons: readonly ("best" | "worst" | "divided")[];
@@ -54,10 +54,10 @@ export interface ChosenGroup {
 export interface RolloutSample {
   /** By step. */
   readonly chosen: readonly ChosenGroup[];
-  /** Groups there are. */
+  /** Total number of groups. */
   readonly groups: number;
   readonly completions: number;
-  /** Lines that are no rollout group. */
+  /** Number of rows that are not rollout groups. */
   readonly unreadable: number;
 }
 
@@ -68,7 +68,7 @@ interface Candidate {
   readonly spread: number;
 }
 
-/** Chooses from the lines, which come by step; at most `spread` steps with two groups each, and `each` per superlative. */
+/** Chooses from rows in order of steps; at most `spread` steps with two groups each, and `each` per superlative. */
 export function sampleRollouts(
   lines: Iterable<Readonly<Record<string, unknown>>>,
   limits: { readonly steps: number; readonly each: number },
@@ -118,7 +118,10 @@ function toCandidate(line: Readonly<Record<string, unknown>>): Candidate | null 
   return { line, step, mean, spread };
 }
 
-/** Keeps two groups of steps a stride apart, the more divided ones; when there are too many, every second step goes. */
+/**
+ * Keeps the two most divided groups of steps at a regular stride; if there are too many steps, every second one is
+ * dropped.
+ */
 function createStepKeeper(most: number): { see(candidate: Candidate): void; kept(): readonly Candidate[] } {
   let stride = 1;
   let seen = 0;
@@ -150,7 +153,7 @@ function createStepKeeper(most: number): { see(candidate: Candidate): void; kept
   };
 }
 
-/** The candidates of highest value, first come first kept, no example twice. */
+/** The candidates of highest value; ties go to the first, and each example appears once. */
 function createRanking(most: number, rank: (candidate: Candidate) => number) {
   let ranked: readonly Candidate[] = [];
   return {

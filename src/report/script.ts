@@ -1,4 +1,4 @@
-/** The page's script: values under the pointer, and filters over the rollouts. Without it everything can be read all the same. */
+/** The page's script: values under the pointer, and filters for rollouts. The page is fully readable without it. */
 
 /** Runs in the browser; it only reads attributes and writes text, never markup. */
 export const script = `"use strict";

@@ -1,4 +1,4 @@
-/** The report of a study: one HTML file, a section for each dimension, read from study.json's content and the runs' metrics. */
+/** The report of a study: one HTML file with a section per dimension, from study.json and the runs' metrics. */
 import { join } from "node:path";
 import { replaceFile } from "../runs/durable.ts";
 import { isRun } from "../runs/run-folder.ts";
@@ -46,7 +46,7 @@ function render(results: StudyResults, arms: readonly ArmRecords[]): string {
       figureSection(results),
       runSection(results),
     ],
-    footer: "Made by viva study. viva is a research tool; what it trains is no medical device.",
+    footer: "Made by viva study. viva is a research tool; models trained with it are not medical devices.",
   });
 }
 

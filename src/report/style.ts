@@ -1,4 +1,4 @@
-/** The page's style sheet: light and dark by the reader's own setting, from phone to desk, and on paper. */
+/** The page's style sheet: light or dark by the reader's setting, for phone, desktop and print. */
 
 const light = `--bg:#f6f7f8;--surface:#fff;--text:#1b1e22;--muted:#5b636d;--line:#dfe3e8;--track:#e9ecf0;--accent:#1f5fae;
 --good:#17713a;--good-bg:#dff3e5;--bad:#b3261e;--bad-bg:#fde3e0;--warn:#8a5a00;--warn-bg:#fdf0d0;

@@ -1,8 +1,8 @@
-/** Images small enough to live inside a page: WebP, at most 224 pixels a side, each once. */
+/** Thumbnails embedded in the page: WebP, at most 224 pixels a side, each image once. */
 import sharp from "sharp";
 import type { RawImage } from "../core/records.ts";
 
-/** Finds the pixels of an image by its path in the record, or null where they are gone. */
+/** Finds an image's pixels by its recorded path; null if it is missing. */
 export type ImageSource = (path: string) => Promise<RawImage | null>;
 
 export interface Thumbnail {
@@ -14,7 +14,7 @@ export interface Thumbnail {
 
 const mostPixels = 224;
 
-/** A thumbnail of each path that the source knows; paths it does not know are absent. */
+/** A thumbnail of each path that the source finds; other paths are absent. */
 export async function thumbnails(
   paths: Iterable<string>,
   source: ImageSource,

@@ -1,9 +1,9 @@
-/** A model file of another program, run by ONNX Runtime: inputs and outputs by the names the file gives them. */
+/** Runs another program's ONNX model file; inputs and outputs keep the names of the file. */
 import { existsSync } from "node:fs";
 import * as ort from "onnxruntime-node";
 import { messageOf, UserError } from "../core/errors.ts";
 
-/** An input or output: numbers with a shape. */
+/** An input or output: elements and a shape. */
 export type OnnxValue =
   | { readonly dtype: "int64"; readonly shape: readonly number[]; readonly data: BigInt64Array }
   | { readonly dtype: "float32"; readonly shape: readonly number[]; readonly data: Float32Array };
@@ -16,17 +16,17 @@ export interface OnnxFile {
   close(): Promise<void>;
 }
 
-/** Opens a file; throws UserError that names it when it is missing or is none that ONNX Runtime reads. */
+/** Opens a file; throws UserError naming the file if it is missing or ONNX Runtime cannot read it. */
 export async function openOnnxFile(path: string, threads = 0): Promise<OnnxFile> {
   if (!existsSync(path)) throw new UserError(`${path}: no such model file`);
   const session = await ort.InferenceSession.create(path, {
     executionProviders: ["cpu"],
     intraOpNumThreads: threads,
     logSeverityLevel: 3,
-    // As for our own programs: threads that spin take the cores from those that work.
+    // As for our own programs: spinning threads take cores from those that work.
     extra: { session: { intra_op: { allow_spinning: "0" } } },
   }).catch((cause: unknown) => {
-    throw new UserError(`${path} is no model that ONNX Runtime can read: ${messageOf(cause)}`, { cause });
+    throw new UserError(`${path} is not a model that ONNX Runtime can read: ${messageOf(cause)}`, { cause });
   });
   return {
     inputs: session.inputNames,

@@ -1,4 +1,4 @@
-/** A compiled program: an ONNX Runtime session that is fed and fetched by name, over plain typed arrays. */
+/** A compiled program: an ONNX Runtime session with named feeds and fetches over plain typed arrays. */
 import * as ort from "onnxruntime-node";
 import { lower, usedInputs } from "../compiler/onnx/lower.ts";
 import type { Params, Program } from "../compiler/tensor.ts";
@@ -6,19 +6,23 @@ import type { Device } from "../core/device.ts";
 import type { DType, TensorArray, TensorData } from "../core/tensor-data.ts";
 
 export interface SessionOptions {
-  /** Threads inside an operator; 0 lets ONNX Runtime choose. */
+  /** Threads per operator; 0 lets ONNX Runtime choose. */
   readonly threads?: number;
-  /** Where operators run, by default the CPU; what a device lacks runs on the CPU. A device that does not work throws. */
+  /**
+   * Where operators run, by default the CPU; operators that a device lacks run on the CPU. Throws if the device does
+   * not work.
+   */
   readonly device?: Device;
-  /** Idle threads keep their core busy for as long as ONNX Runtime likes; only measurements ask for it. */
+  /** Lets idle threads spin for ONNX Runtime's default time; only benchmarks ask for it. */
   readonly spinning?: boolean;
-  /** Gives memory back after every run; else a session keeps what its largest run took, which is a little faster. */
+  /** Frees memory after every run; otherwise a session keeps its peak, which is slightly faster. */
   readonly lean?: boolean;
 }
 
 /**
- * Threads that keep their core busy while they wait take it from those that work, those of other sessions above all; threads
- * that sleep at once are slow to wake between small operators. 25 µs and none after a run is both's best: LOG.md has figures.
+ * Threads that spin while they wait take cores from those that work, especially those of other sessions; threads that
+ * sleep at once are slow to wake between small operators. Spinning for 25 µs, and not at all after a run, is the best
+ * of both; LOG.md has the figures.
  */
 const SHORT_WAITS = { force_spinning_stop: "1", intra_op: { allow_spinning: "1", spin_duration_us: "25" } };
 
@@ -26,7 +30,7 @@ const SHORT_WAITS = { force_spinning_stop: "1", intra_op: { allow_spinning: "1",
 export class CompiledProgram {
   readonly #session: ort.InferenceSession;
   readonly #inputs: readonly string[];
-  /** Weights are fed again at every run: what stands for them on the other side is made once. */
+  /** Weights are fed again at every run: their ONNX Runtime tensors are created once. */
   readonly #tensors = new WeakMap<TensorData, ort.Tensor>();
   readonly outputs: readonly string[];
 
@@ -55,8 +59,8 @@ export class CompiledProgram {
   }
 
   /**
-   * Runs the program on `feeds`, and where these lack an input on `weights`, which may hold many more. Its outputs are new
-   * arrays. Inputs that the program does not use are ignored.
+   * Runs the program on `feeds`, falling back to `weights`, which can contain unused ones, for missing inputs. The
+   * outputs are new arrays. Unused feeds are ignored.
    */
   async run(feeds: Params<TensorData>, weights: Params<TensorData> = {}): Promise<Record<string, TensorData>> {
     const fed: Record<string, ort.Tensor> = {};
@@ -83,14 +87,14 @@ export class CompiledProgram {
   }
 }
 
-/** Names of ONNX Runtime's backends on this platform, and whether each comes with the installed package. */
+/** Names of ONNX Runtime's execution providers on this platform, and whether the installed package bundles each. */
 export function supportedBackends(): readonly { readonly name: string; readonly bundled: boolean }[] {
   return ort.listSupportedBackends();
 }
 
 function toOrt(value: TensorData): ort.Tensor {
   if (value.dtype === "float64") throw new Error("internal: float64 runs in the interpreter only");
-  // The element type and the array class belong together by construction of TensorData.
+  // TensorData pairs element type and array class correctly.
   return new ort.Tensor(value.dtype as "float32", value.data as Float32Array, value.shape);
 }
 

@@ -19,13 +19,13 @@ import { replaceFile } from "../runs/durable.ts";
 import { type RunPaths, runPaths, stepName } from "../runs/run-folder.ts";
 
 /**
- * Makes `folder` a run of `recipe` that has done all that the finished run in `parent` did; appears whole or not at all.
- * Checkpoint files are written once and never changed, so they are linked where the disk can.
+ * Makes `folder` a run of `recipe` that has completed all the stages of the finished run in `parent`; atomic.
+ * Checkpoint files are written once and never changed, so they are hard-linked where possible.
  */
 export async function branchRun(parent: string, folder: string, recipe: Recipe): Promise<void> {
   const from = runPaths(parent);
   const { checkpoint } = await findCheckpoint(from);
-  if (checkpoint === null) throw new RunError(`${parent}: holds no whole checkpoint to go on from`);
+  if (checkpoint === null) throw new RunError(`${parent}: has no complete checkpoint to resume from`);
   const draft = `${folder}.tmp`;
   rmSync(draft, { recursive: true, force: true });
   mkdirSync(draft, { recursive: true });
@@ -43,7 +43,7 @@ export async function branchRun(parent: string, folder: string, recipe: Recipe):
   renameSync(draft, folder);
 }
 
-/** The comment lines at the top, which hold content hashes: model and data are the parent's. */
+/** The comment lines at the top, with the parent's content hashes of model and data. */
 function notesOf({ recipe }: RunPaths): string {
   const lines = readFileSync(recipe, "utf8").split("\n");
   const end = lines.findIndex((line) => !line.startsWith("#"));
@@ -66,6 +66,6 @@ function linkOrCopy(source: string, target: string): void {
   try {
     linkSync(source, target);
   } catch {
-    copyFileSync(source, target); // another disk, or one without links
+    copyFileSync(source, target); // across file systems, or without hard links
   }
 }

@@ -1,26 +1,26 @@
-/** Trains in a child process, so that a run which crashes or runs out of memory takes nothing with it. */
+/** Trains in a child process, so that a crash or running out of memory affects only that run. */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { StepInfo } from "../runs/reporter.ts";
 import type { RunOutcome, TrainRun } from "./execute.ts";
 
-/** Of what a child writes to stderr, the last so many characters are kept. */
+/** Characters kept from the end of a child's stderr. */
 const KEPT = 4000;
 
 export interface ChildOptions {
-  /** Arguments of Node that start the command viva. */
+  /** Node's arguments that start the viva command. */
   readonly viva: readonly string[];
   readonly onStep: (folder: string, info: StepInfo) => void;
   readonly signal: AbortSignal;
 }
 
-/** `viva train` in a process of its own; an abort asks it to stop at the next step and waits for it. */
+/** Runs `viva train` in a separate process; an abort asks it to stop at the next step and waits for it. */
 export function trainInChild({ viva, onStep, signal }: ChildOptions): TrainRun {
   return (folder, recipeFile) => {
     const what = recipeFile === null ? ["--resume"] : [recipeFile];
     const child = spawn(process.execPath, [...viva, "train", ...what, "--run", folder, "--json", "--no-report"], {
       stdio: ["ignore", "pipe", "pipe"],
-      // A group of its own: Ctrl-C on the terminal reaches it once, through this process.
+      // Its own process group: Ctrl-C on the terminal reaches it once, through this process.
       detached: process.platform !== "win32",
     });
     const stop = () => void child.kill("SIGINT");
@@ -50,7 +50,7 @@ function parsed(line: string): (StepInfo & { readonly type: string }) | null {
   }
 }
 
-/** The child's own sentence, else how it ended. */
+/** The child's own error message, else how it ended. */
 function reasonOf(errors: string, code: number | null, signal: NodeJS.Signals | null): string {
   const own = errors.split("\n").findLast((line) => line.startsWith("error: "));
   if (own !== undefined) return own.slice("error: ".length);

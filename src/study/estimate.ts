@@ -1,4 +1,4 @@
-/** How long the runs of a study take: a few steps of every kind of stage are timed, and finished runs correct the sum. */
+/** Estimates how long a study's runs take: times a few steps of every kind of stage, and corrects by finished runs. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,26 +14,29 @@ import { createRun } from "../runs/run-folder.ts";
 import { openSession, type Session } from "../session/session.ts";
 import type { PlannedRun } from "./plan.ts";
 
-/** Seconds that a kind of stage takes. */
+/** Seconds of a kind of stage. */
 export interface StageTiming {
-  /** Reading data, opening and compiling, the last checkpoint: once for a run. */
+  /** Reading data, opening and compiling, the last checkpoint: once per run. */
   readonly start: number;
   readonly step: number;
   readonly evaluation: number;
-  /** Examples to train on, which turn epochs into steps. */
+  /** Number of training examples, to convert epochs to steps. */
   readonly examples: number;
 }
 
-/** By kind of stage, as `timingKey` names them. */
+/** By kind of stage, keyed by `timingKey`. */
 export type Timings = Readonly<Record<string, StageTiming>>;
 
 /** Steps timed, after one that compiles. */
 const TIMED_STEPS = 2;
-/** Questions answered to time an evaluation; the rest is taken to cost the same. */
+/** Questions answered to time an evaluation, which is extrapolated. */
 const TIMED_QUESTIONS = 64;
-/** Stages of a kind that are tried until one can be timed. */
+/** Stages of a kind to try until one can be timed. */
 const TRIES = 3;
-/** Keys of a stage that do not change how long a step takes; rewards that ask a service show when the first run ends. */
+/**
+ * Keys of a stage that do not affect the time of a step; rewards that call a service are only accounted for once the
+ * first run has ended.
+ */
 const timeless = new Set<string>([
   ...["steps", "epochs", "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm"],
   ...["adam_beta1", "adam_beta2", "adam_epsilon", "scale_rewards", "loss_type", "advantage", "token_loss"],
@@ -47,7 +50,7 @@ export function timingKey({ model, engine, data, prompt, image }: Recipe, stage:
   return JSON.stringify([model, engine, data, prompt, image, reference, sizes]);
 }
 
-/** Times one stage of a recipe, as `timeStage` does here or in another process. */
+/** Times one stage of a recipe, like `timeStage`, in this or another process. */
 export type TimeStage = (recipe: Recipe, stage: Stage) => Promise<StageTiming>;
 
 export interface TimingOptions {
@@ -56,7 +59,9 @@ export interface TimingOptions {
   readonly onProbe: (done: number, of: number) => void;
 }
 
-/** Times what `known` lacks; the runs themselves are not touched. A stage that fails is left out: its run will say why. */
+/**
+ * Times stages missing from `known`, without touching the runs. A stage that fails is skipped: its run will report why.
+ */
 export async function timeStages(runs: readonly PlannedRun[], known: Timings, o: TimingOptions): Promise<Timings> {
   const missing = new Map<string, (readonly [Recipe, Stage])[]>();
   for (const { recipe, inherited } of runs) {
@@ -102,8 +107,8 @@ export function estimateRun({ recipe, inherited }: PlannedRun, timings: Timings)
 const NONE: StageTiming = { start: 0, step: 0, evaluation: 0, examples: 1 };
 
 /**
- * Seconds that the unfinished runs will take: as long as the same arm took with another seed, else the estimate times how
- * far estimates were off so far.
+ * Seconds that the unfinished runs will take: the time of the same arm with another seed, else the estimate times the
+ * ratio of actual to estimated time so far.
  */
 export function remainingSeconds(
   runs: readonly PlannedRun[],
@@ -124,12 +129,12 @@ export function remainingSeconds(
     }, 0);
 }
 
-/** A few steps and answers of a stage, in this process and a folder of their own. */
+/** Times a few steps and answers of a stage, in this process and a temporary folder. */
 export async function timeStage(whole: Recipe, stage: Stage, signal: AbortSignal): Promise<StageTiming> {
   const steps = TIMED_STEPS + 1;
   const short = ("epochs" in stage ? { ...stage, epochs: null, steps } : { ...stage, steps }) as Stage;
   const { model } = whole;
-  // Adapters on weights that another run has yet to train cannot be tried; all weights stand in for them.
+  // Adapters on weights that another run has yet to train cannot be timed; training all weights is used instead.
   const tried = model.init === "random" ? { ...model, lora: null, quantize_frozen: null } : model;
   const recipe: Recipe = {
     ...whole,

@@ -1,4 +1,7 @@
-/** Runs what is planned, one or several at a time: a run that fails is noted, those that need it are skipped, the rest goes on. */
+/**
+ * Executes planned runs, one or several at a time: a failed run is recorded, runs that depend on it are skipped, the
+ * rest continues.
+ */
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { messageOf } from "../core/errors.ts";
@@ -12,23 +15,25 @@ import { branchRun } from "./branch.ts";
 import { isFinished, type JournalLine, type StudyPaths } from "./folder.ts";
 import type { PlannedRun } from "./plan.ts";
 
-/** Trains in a folder, in a process of its own: a new run of the recipe file, or with null the one that is there. */
+/**
+ * Trains in a folder, in a separate process: a new run of the recipe file, or, with null, resuming the existing one.
+ */
 export type TrainRun = (folder: string, recipeFile: string | null) => Promise<RunOutcome>;
 
 export type RunOutcome = { readonly ok: true } | { readonly ok: false; readonly message: string };
 
 export interface ExecuteOptions {
   readonly train: TrainRun;
-  /** Runs at the same time. */
+  /** Number of concurrent runs. */
   readonly jobs: number;
   readonly signal: AbortSignal;
-  /** After a run that ended or failed; `message` is why it failed. */
+  /** Called after a run ended or failed; `message` says why it failed. */
   readonly onEnd: (run: PlannedRun, seconds: number, message: string | null) => void;
 }
 
 /**
- * Runs all that is not finished, so many at a time, each after those it needs. Throws the signal's reason when asked to
- * stop, once the runs under way have stopped.
+ * Runs everything unfinished, `jobs` at a time, each after its dependencies. Throws the signal's reason when asked to
+ * stop, once the active runs have stopped.
  */
 export async function executeRuns(runs: readonly PlannedRun[], paths: StudyPaths, o: ExecuteOptions): Promise<void> {
   const journal = openJsonl(paths.journal);
@@ -85,6 +90,6 @@ async function trainPlanned(run: PlannedRun, paths: StudyPaths, train: TrainRun)
 /** The recipe with the last weights of a finished run as its model. */
 async function startingFrom(recipe: Recipe, folder: string): Promise<Recipe> {
   const { checkpoint } = await findCheckpoint(runPaths(folder));
-  if (checkpoint === null) throw new Error(`${folder}: holds no whole checkpoint to start from`);
+  if (checkpoint === null) throw new Error(`${folder}: has no complete checkpoint to start from`);
   return { ...recipe, model: { ...recipe.model, path: checkpoint.folder, init: "pretrained" } };
 }

@@ -12,21 +12,21 @@ import { isRun, runPaths } from "../runs/run-folder.ts";
 import type { Timings } from "./estimate.ts";
 import type { Study } from "./load.ts";
 
-/** Where the files of a study are. */
+/** Paths of a study's files. */
 export interface StudyPaths {
   readonly folder: string;
-  /** The study with every arm's whole recipe. */
+  /** The study with every arm's complete recipe. */
   readonly study: string;
   readonly journal: string;
   readonly timings: string;
   readonly results: string;
   readonly report: string;
-  /** Recipes of runs that have not begun. */
+  /** Recipes of runs that have not started. */
   readonly recipes: string;
   readonly lock: string;
 }
 
-/** A line of the journal. */
+/** A row of the journal. */
 export type JournalLine =
   | { readonly event: "run_start"; readonly run: string; readonly time: string }
   | { readonly event: "run_end"; readonly run: string; readonly seconds: number }
@@ -46,11 +46,11 @@ export function studyPaths(folder: string): StudyPaths {
   };
 }
 
-/** Makes the folder of a new study; a UserError where something is in it already. */
+/** Creates the folder of a new study; throws UserError if it is not empty. */
 export function createStudy(folder: string, study: Study): StudyPaths {
   const paths = studyPaths(folder);
   if (existsSync(folder) && readdirSync(folder).some((name) => !name.startsWith(".lock"))) {
-    const holds = existsSync(paths.study) ? "holds a study already: go on with --resume" : "is not empty";
+    const holds = existsSync(paths.study) ? "already has a study: resume it with --resume" : "is not empty";
     throw new UserError(`${folder} ${holds}, or choose another --run`);
   }
   makeFolder(paths.recipes);
@@ -58,7 +58,7 @@ export function createStudy(folder: string, study: Study): StudyPaths {
   return paths;
 }
 
-/** The study that a folder holds; `asked` must be the same study, else a UserError says what is not. */
+/** The study in a folder; throws UserError with the differences if `asked` is another study. */
 export function openStudy(folder: string, asked: Study | null): { readonly paths: StudyPaths; readonly study: Study } {
   const paths = studyPaths(folder);
   if (!existsSync(paths.study)) throw new UserError(`${folder}: there is no study to resume`);
@@ -83,14 +83,14 @@ function differences(old: Study, now: Study): readonly string[] {
   return [...whole, ...arms.map((name) => `arm ${name}`)];
 }
 
-/** Whether a run is there and has ended. */
+/** Whether a run exists and has ended. */
 export function isFinished(folder: string): boolean {
   if (!isRun(folder)) return false;
   const { events } = runPaths(folder);
   return existsSync(events) && readJsonl(events).at(-1)?.["event"] === "run_end";
 }
 
-/** What the journal says of each run: seconds spent on it in all, and its last failure while nothing followed it. */
+/** Summarises the journal per run: total seconds, and the last failure unless the run was retried since. */
 export function readJournal({ journal }: StudyPaths) {
   const seconds = new Map<string, number>();
   const failures = new Map<string, string>();

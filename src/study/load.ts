@@ -1,4 +1,4 @@
-/** Reads a study file into arms with a whole recipe each; every mistake is a UserError of one sentence. */
+/** Reads a study file into arms with a complete recipe each; every error is a UserError of one sentence. */
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { UserError } from "../core/errors.ts";
@@ -11,7 +11,7 @@ import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { readYamlFile, type YamlFile } from "../recipes/yaml-file.ts";
 import { type ArmFile, type StudyFile, studyJsonSchema, studySchema } from "./schema.ts";
 
-/** An arm, its recipe whole; the recipe's name and seed are set when a run is planned. */
+/** An arm with its complete recipe; name and seed are set when a run is planned. */
 export interface StudyArmSpec {
   readonly name: string;
   readonly dimensions: readonly string[];
@@ -57,7 +57,7 @@ export function loadStudy(file: string, o: { readonly quick: boolean }): Study {
   };
 }
 
-/** The named arms, the reference, and those whose weights they start from, in the study's order. */
+/** The named arms, the reference, and the arms whose weights they start from, in the study's order. */
 export function withNeeded<T extends { readonly name: string; readonly weights: string | null }>(
   study: { readonly reference: string; readonly arms: readonly T[] },
   names: readonly string[],
@@ -82,7 +82,7 @@ function checkArms({ arms, reference, quick }: StudyFile, yaml: YamlFile): void 
       const at = arms.findIndex((arm) => arm.name === other);
       const where = `${yaml.origin(["arms", i, key])}: `;
       if (at < 0) throw new UserError(where + unknownArm(other, arms, `arms.${i}.${key}`));
-      if (at >= i) throw new UserError(`${where}arms.${i}.${key}: ${other} must stand before ${name}`);
+      if (at >= i) throw new UserError(`${where}arms.${i}.${key}: ${other} must come before ${name}`);
     }
   }
   const named = [["reference", reference] as const, ...(quick.arms ?? []).map((arm) => ["quick.arms", arm] as const)];
@@ -98,12 +98,12 @@ function unknownArm(name: string, arms: readonly { readonly name: string }[], ke
   return `${key}: there is no arm ${name}; ${near === null ? `there are ${names.join(", ")}` : `did you mean ${near}?`}`;
 }
 
-/** The base as plain data: what an arm changes of it decides defaults, so none is filled in yet. */
+/** The base as plain data, without defaults, since an arm's changes can affect them. */
 function readBase(base: StudyFile["base"], file: string): unknown {
   if (typeof base !== "string") return base;
   const found = [resolve(dirname(file), base), resolve(base)].find((path) => existsSync(path));
   if (found === undefined) throw new UserError(`${file}: base: nothing at ${resolve(dirname(file), base)}`);
-  const { model, data } = loadRecipe(found).recipe; // whole by itself, and its paths are found from its own folder
+  const { model, data } = loadRecipe(found).recipe; // a complete recipe, with paths relative to its own folder
   const located = { "model.path": model.path, "data.train.path": data.train.path, "data.eval.path": data.eval?.path };
   const set = Object.entries(located).filter(([, path]) => typeof path === "string");
   return changed(readYamlFile(found, "recipe").value, Object.fromEntries(set), found);
@@ -125,7 +125,7 @@ function armRecipe(study: StudyFile, arm: ArmFile, base: unknown, yaml: YamlFile
   return {
     ...recipe,
     stages: quick ? recipe.stages.map((stage) => scaled(stage, study.quick.scale_steps)) : recipe.stages,
-    // Written out, so that arms whose later stages differ evaluate shared stages alike.
+    // Made explicit, so that arms with different later stages evaluate shared stages alike.
     evaluate: evaluate && { ...evaluate, max_completion_length: evaluationLength(recipe) },
   };
 }

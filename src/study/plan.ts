@@ -1,6 +1,7 @@
 /**
- * What a study runs: a run per arm and seed, and a run for every start that several of them share. An arm goes on from a
- * shared start as a stopped run does, so its record equals that of a run which trained all stages itself.
+ * The runs of a study: a run per arm and seed, and a run for every prefix of stages that several arms share. An arm
+ * resumes from a shared prefix like an interrupted run, so its record equals that of a run that trained all stages
+ * itself.
  */
 import { createHash } from "node:crypto";
 import type { Recipe } from "../recipes/schema.ts";
@@ -10,19 +11,19 @@ import type { Study, StudyArmSpec } from "./load.ts";
 export interface PlannedRun {
   /** Its folder within the study's, such as runs/grpo-seed1 or prefixes/sft-1a2b3c4d-seed1. */
   readonly folder: string;
-  /** Null for a shared start that is no arm itself. */
+  /** Null for a shared prefix that is not an arm. */
   readonly arm: string | null;
   readonly seed: number;
   readonly recipe: Recipe;
-  /** The run whose stages are the first of this one. */
+  /** The run whose stages this one continues. */
   readonly parent: string | null;
-  /** Stages it takes from its parent. */
+  /** Number of stages taken from its parent. */
   readonly inherited: number;
-  /** The run whose last weights it starts from: its recipe's model.path is set when they exist. */
+  /** The run whose last weights it starts from: its recipe's model.path is set once they exist. */
   readonly weights: string | null;
 }
 
-/** All runs, a seed after the other, each after those it needs. */
+/** All runs, seed by seed, in dependency order. */
 export function planRuns(study: Study): readonly PlannedRun[] {
   return study.seeds.flatMap((seed) => planSeed(study.arms, seed));
 }
@@ -30,7 +31,7 @@ export function planRuns(study: Study): readonly PlannedRun[] {
 interface Candidate {
   readonly arm: StudyArmSpec;
   readonly recipe: Recipe;
-  /** By number of leading stages, from 1: equal for arms that are the same so far. */
+  /** Keys of the first 1, 2, … stages: equal for arms that share these stages. */
   readonly keys: readonly string[];
 }
 
@@ -45,12 +46,12 @@ function planSeed(arms: readonly StudyArmSpec[], seed: number): readonly Planned
 
   const addArm = (candidate: Candidate): PlannedRun => {
     const { arm, recipe, keys } = candidate;
-    const twin = candidates.find((other) => other.keys.at(-1) === keys.at(-1))!; // itself, but for arms that are equal
+    const twin = candidates.find((other) => other.keys.at(-1) === keys.at(-1))!; // itself, unless an equal arm came first
     const folder = `runs/${arm.name}-seed${seed}`;
     const stages = recipe.stages.length;
     return add(candidate, { folder, arm: arm.name, stages, parent: twin === candidate ? null : addArm(twin) });
   };
-  /** The leading stages as a run: the arm that consists of them, if there is one, else a prefix. */
+  /** The run of the leading stages: the arm that consists of exactly these, if there is one, else a prefix run. */
   const addStart = (candidate: Candidate, stages: number): PlannedRun => {
     const key = candidate.keys[stages - 1]!;
     const whole = candidates.find(({ keys }) => keys.at(-1) === key);
@@ -83,7 +84,7 @@ function planSeed(arms: readonly StudyArmSpec[], seed: number): readonly Planned
   return [...runs.values()];
 }
 
-/** Equal for runs that are the same up to the end of their first `stages` stages. */
+/** Equal for runs that are identical up to the end of their first `stages` stages. */
 function startKey(recipe: Recipe, stages: number, weights: string | null): string {
   const start = { ...recipe, name: "", stages: recipe.stages.slice(0, stages), weights };
   return createHash("sha256").update(JSON.stringify(start)).digest("hex");

@@ -1,4 +1,4 @@
-/** What a study found, computed from the files of its runs: differences are paired by question and pooled over seeds. */
+/** A study's results, computed from the files of its runs: differences are paired by question and pooled over seeds. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../core/errors.ts";
@@ -13,7 +13,7 @@ import { isFinished, readJournal, type StudyPaths } from "./folder.ts";
 import type { Study } from "./load.ts";
 import type { PlannedRun } from "./plan.ts";
 
-const method = `Difference: strict accuracy of an arm less the reference's, question by question within a seed. Interval: 95 %, percentile bootstrap of ${RESAMPLES.study.toLocaleString("en-US")} resamples that draws subjects and seeds independently with replacement; of one seed only subjects are drawn, and the interval then says nothing of other seeds. p: two-sided from the same resamples, corrected by Holm over all arms compared. Few seeds make the part of the interval that comes from seeds rough.`;
+const method = `Difference: strict accuracy of an arm minus the reference's, paired by question within a seed. Interval: 95 %, percentile bootstrap of ${RESAMPLES.study.toLocaleString("en-US")} resamples that draws subjects and seeds independently with replacement; with one seed only subjects are drawn, and the interval says nothing about other seeds. p: two-sided from the same resamples, Holm-corrected over all arms compared. With few seeds, their contribution to the interval is imprecise.`;
 
 interface ReadRun {
   readonly planned: PlannedRun;
@@ -28,7 +28,7 @@ interface ReadRun {
 
 type Line = Readonly<Record<string, unknown>>;
 
-/** Reads the runs that are planned; arms without one are left out, those that have not ended have empty places. */
+/** Reads the planned runs; arms without runs are omitted, unfinished runs have no figures. */
 export function studyResults(study: Study, runs: readonly PlannedRun[], paths: StudyPaths): StudyResults {
   const { failures } = readJournal(paths);
   const planned = runs.filter(({ arm }) => arm !== null);
@@ -73,7 +73,7 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
   };
 }
 
-/** Runs that others go on from, and by whom they are used. */
+/** Runs shared as prefixes, and their users. */
 export function sharedRuns(runs: readonly PlannedRun[]): StudyResults["shared"] {
   return runs.flatMap(({ folder, recipe }) => {
     const users = runs.filter(({ parent }) => parent === folder).map((run) => run.folder);
@@ -88,14 +88,15 @@ function readRun(planned: PlannedRun, folder: string, failure: string | null): R
   const finished = isFinished(folder);
   const empty = { items: [], figures: {}, training: {}, reward: null, seconds: null };
   const state = { planned, status: finished ? "finished" : failure === null ? "unfinished" : "failed" } as const;
-  // A run that has not ended has no last evaluation to compare.
+  // An unfinished run has no last evaluation to compare.
   if (!finished) return { ...state, message: failure, ...empty };
   const paths = runPaths(folder);
   const metrics = readLines(paths.metrics);
   const sampled = metrics.filter((line) => line["reward/mean"] !== undefined);
   const fifth = Math.max(1, Math.floor(sampled.length / 5));
   const late = sampled.slice(-fifth);
-  // Where groups are filtered, reward/mean is of those that are kept, which are never all right: of what was sampled instead.
+  // With group filtering, reward/mean covers only kept groups, which are never all correct: use the mean of all sampled
+  // ones.
   const rewards = sampled.map((line) => Number(line["reward/sampled_mean"] ?? line["reward/mean"]));
   const [first, last] = [rewards.slice(0, fifth), rewards.slice(-fifth)].map(meanOf) as [number, number];
   return {
@@ -109,14 +110,14 @@ function readRun(planned: PlannedRun, folder: string, failure: string | null): R
   };
 }
 
-/** Metrics a reader compares between arms. */
+/** Metrics to compare between arms. */
 function shownMetrics(line: Line): Readonly<Record<string, number>> {
   const shown =
     /^(reward\/(.+\/)?mean|completion\/(length_mean|truncated_fraction)|policy\/(kl|entropy)|group\/zero_std_fraction)$/;
   return numbersOf(Object.entries(line).filter(([key]) => shown.test(key)));
 }
 
-/** Every figure of a summary that is a number or has an estimate, by its path; of subsets the overall one. Conditions are no figures. */
+/** Every numeric figure or estimate of a summary by its path, of subsets only the overall one, without conditions. */
 function figuresOf({ subsets, step: _, conditions: _____, ...rest }: Line): Readonly<Record<string, number>> {
   const found: [string, unknown][] = [];
   const walk = (value: unknown, path: string) => {
@@ -151,7 +152,7 @@ function valuesOf(seed: number, items: readonly ScoredItem[]): readonly CrossedV
   return items.map(({ subject_id, strict }) => ({ subject: subject_id, seed, value: strict }));
 }
 
-/** Arm less reference on the questions that both answered with the same seed; null where there are none. */
+/** Arm minus reference on the questions that both answered with the same seed; null if there are none. */
 function difference(arm: readonly ReadRun[], reference: readonly ReadRun[]) {
   const bySeed = arm.flatMap(({ planned: { seed }, items }) => {
     const base = new Map(
@@ -180,19 +181,19 @@ function strictMean(items: ReadRun["items"]): number | null {
   return items.length === 0 ? null : meanOf(items.map(({ strict }) => strict));
 }
 
-/** Of times, which a busy or sleeping machine draws out. */
+/** Median of times, which is robust against a busy or sleeping machine. */
 function medianOf(values: readonly number[]): number | null {
   return values.length === 0 ? null : [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)]!;
 }
 
-/** Standard deviation of a sample; null for fewer than two. */
+/** Sample standard deviation; null for fewer than two values. */
 function deviation(values: readonly number[]): number | null {
   if (values.length < 2) return null;
   const mean = meanOf(values);
   return Math.sqrt(values.reduce((total, value) => total + (value - mean) ** 2, 0) / (values.length - 1));
 }
 
-/** The lines of a file up to the first that is damaged. */
+/** The rows of a file up to the first damaged one. */
 function readLines(file: string): readonly Line[] {
   const lines: Line[] = [];
   if (!existsSync(file)) return lines;

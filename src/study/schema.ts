@@ -1,4 +1,4 @@
-/** The schema of a study file: a grid of arms and seeds, each arm a recipe with something changed. */
+/** The schema of a study file: arms and seeds, each arm a recipe with changes. */
 import * as z from "zod";
 import { mapping, number, text, whole } from "../core/fields.ts";
 import type { Schema } from "../recipes/json-schema.ts";
@@ -31,25 +31,25 @@ const arm = mapping({
 const quick = mapping({
   seeds: seeds().nullable().default(null),
   arms: z.array(armName(), { error: "a list of arms" }).nullable().default(null).describe("Only these; null is all."),
-  scale_steps: number({ above: 0, max: 1 }).default(1).describe("The steps of all stages are multiplied by this."),
-  set: changes().default({}).describe("Changes of every arm's recipe."),
+  scale_steps: number({ above: 0, max: 1 }).default(1).describe("Factor on the steps of all stages."),
+  set: changes().default({}).describe("Changes to every arm's recipe."),
 });
 
 /** The schema of a study. */
 export const studySchema = mapping({
   name: armName(),
-  about: text().nullable().default(null).describe("What is asked, for the report."),
+  about: text().nullable().default(null).describe("The research question, for the report."),
   seeds: seeds().default([1, 2, 3]),
   base: z.union([text(), z.record(z.string(), z.unknown())], { error: "a recipe, or the path of one" }),
   reference: armName().describe("The arm that the others are compared with."),
   arms: z.array(arm, { error: "a list of arms" }).min(1, { error: "a list of at least one arm" }),
-  quick: quick.prefault({}).describe("What viva study --quick changes."),
+  quick: quick.prefault({}).describe("Changes made by viva study --quick."),
 });
 
 export type StudyFile = z.output<typeof studySchema>;
 export type ArmFile = StudyFile["arms"][number];
 
-/** JSON Schema (draft 2020-12) of what a user may write. */
+/** JSON Schema (draft 2020-12) of a study file. */
 export function studyJsonSchema(): Schema {
   return { ...z.toJSONSchema(studySchema, { io: "input" }), title: "viva study" };
 }

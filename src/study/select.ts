@@ -1,18 +1,22 @@
-/** Which runs of a study are to be run: some of its arms and seeds, and what they start from. */
+/** Selects the runs of a study to execute: some of its arms and seeds, and their dependencies. */
 import { UserError } from "../core/errors.ts";
 import { type Study, withNeeded } from "./load.ts";
 import { type PlannedRun, planRuns } from "./plan.ts";
 
-/** Absent: all. */
+/** Default all. */
 export interface StudyChoice {
   readonly arms?: readonly string[];
   readonly seeds?: readonly number[];
 }
 
-/** The runs asked for and all that they need. The plan is the whole study's, so that a later choice finds the same folders. */
+/**
+ * The selected runs and their dependencies. The whole study is planned, so that a later selection finds the same
+ * folders.
+ */
 export function selectRuns(study: Study, { arms, seeds }: StudyChoice): readonly PlannedRun[] {
   const unknown = seeds?.find((seed) => !study.seeds.includes(seed));
-  if (unknown !== undefined) throw new UserError(`seeds: ${unknown} is none of the study's ${study.seeds.join(", ")}`);
+  if (unknown !== undefined)
+    throw new UserError(`seeds: ${unknown} is not one of the study's ${study.seeds.join(", ")}`);
   const wanted = new Set((arms === undefined ? study.arms : withNeeded(study, arms)).map(({ name }) => name));
   const all = planRuns(study);
   const needed = new Set<string>();

@@ -46,7 +46,7 @@ function load(content: object, quick = false) {
 }
 
 describe("an arm's recipe", () => {
-  test("is the base with the changes of those it builds on and its own; defaults follow what was changed", () => {
+  test("is the base with the changes of its ancestors and its own; defaults follow the changes", () => {
     const { arms } = load(study);
     const stage = (name: string) => arms.find((arm) => arm.name === name)!.recipe.stages[1];
     expect(stage("kl_none")).toMatchObject({ kind: "grpo", beta: 0.04, scale_rewards: "none" });
@@ -55,7 +55,7 @@ describe("an arm's recipe", () => {
     expect(arms[0]!.recipe.evaluate!.max_completion_length).toBe(32);
   });
 
-  test("--quick shortens stages, and keeps the arms named, the reference and what they start from", () => {
+  test("--quick shortens stages, and keeps the named arms, the reference and their dependencies", () => {
     const { arms, seeds } = load(study, true);
     expect(seeds).toEqual([1]);
     expect(arms.map(({ name }) => name)).toEqual(["plain", "adapters"]);
@@ -70,7 +70,7 @@ describe("an arm's recipe", () => {
     [{ arms: [] }, /arms must be a list of at least one arm, got \[\]$/],
     [{ reference: "plan" }, /line 5: reference: there is no arm plan; did you mean plain\?$/],
     [{ arms: [{ name: "plain" }, { name: "Plain" }] }, /arms\.1\.name: Plain is taken$/],
-    [{ arms: [{ name: "plain", from: "b" }, { name: "b" }] }, /arms\.0\.from: b must stand before plain$/],
+    [{ arms: [{ name: "plain", from: "b" }, { name: "b" }] }, /arms\.0\.from: b must come before plain$/],
     [
       { arms: [{ name: "plain", set: { "stages.0.stps": 1 } }] },
       /arm plain: unknown key stages\.0\.stps; did you mean steps\?$/,
@@ -80,7 +80,7 @@ describe("an arm's recipe", () => {
       /arm plain: stages\.9\.steps: stages is a list and has no 9; .*/,
     ],
     [{ base: "none.yaml" }, /base: nothing at .*none\.yaml$/],
-  ])("%j is answered by one sentence", (change, message) => {
+  ])("%j is refused in one sentence", (change, message) => {
     const expected =
       typeof message === "string" ? new RegExp(`study\\.yaml, .*${message.slice(8).replace("?", "\\?")}$`) : message;
     expect(() => load({ ...study, quick: {}, ...change })).toThrow(expected);
@@ -91,7 +91,7 @@ describe("the plan", () => {
   const runs = planRuns(load(study));
   const of = (name: string) => runs.find(({ arm, seed }) => arm === name && seed === 1)!;
 
-  test("arms with equal first stages go on from one run of them, arms that differ there do not", () => {
+  test("arms with equal first stages share one run of them, other arms do not", () => {
     expect(runs).toHaveLength(2 * 8);
     const start = runs.find(({ folder }) => folder.startsWith("prefixes/sft-"))!;
     expect(start.recipe.stages).toHaveLength(1);
@@ -107,7 +107,7 @@ describe("the plan", () => {
     }
   });
 
-  test("time is steps, evaluations and a start of each run's own stages, corrected by what finished", () => {
+  test("estimates are steps, evaluations and the start of each run's own stages, corrected by finished runs", () => {
     const timing = { start: 5, step: 1, evaluation: 2, examples: 100 };
     const timings = Object.fromEntries(
       runs.flatMap(({ recipe }) => recipe.stages.map((stage) => [timingKey(recipe, stage), timing])),
@@ -118,12 +118,12 @@ describe("the plan", () => {
     expect(estimateRun(of("other"), timings)).toBe(5 + 30 + 6 * 2);
     const estimates = new Map(runs.map((run) => [run.folder, 10]));
     expect(remainingSeconds(runs, estimates, new Map())).toBe(160);
-    // Twice as slow as thought: plain of seed 2 as plain of seed 1 was, all others twice their estimate.
+    // Twice as slow as estimated: plain of seed 2 takes as long as plain of seed 1, all others twice their estimate.
     expect(remainingSeconds(runs, estimates, new Map([["runs/plain-seed1", 20]]))).toBe(20 + 14 * 20);
   });
 });
 
-test("the reward of an arm is that of all it sampled, also where a filter keeps only some groups", () => {
+test("an arm's reward is that of all sampled completions, even if a filter keeps only some groups", () => {
   const { arms, ...rest } = load(study);
   const one = { ...rest, seeds: [1], arms: arms.slice(0, 1) };
   const run = planRuns(one).find(({ arm }) => arm === "plain")!;

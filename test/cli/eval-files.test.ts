@@ -102,7 +102,7 @@ describe("viva compare", () => {
     ["one alone", ["right-items.jsonl"], /needs two evaluations or more/],
     ["the same twice", ["right-items.jsonl", "right-items.jsonl"], /named twice/],
     ["no file", ["right-items.jsonl", "nothing.jsonl"], /nothing\.jsonl: there is no such file or run/],
-    ["predictions", ["right-items.jsonl", "right.jsonl"], /right\.jsonl holds no whole evaluation/],
+    ["predictions", ["right-items.jsonl", "right.jsonl"], /right\.jsonl has no complete evaluation/],
     ["a folder", ["right-items.jsonl", "films"], /films is a folder without a recipe\.yaml/],
     [
       "another protocol",

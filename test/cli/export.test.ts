@@ -156,14 +156,14 @@ describe("viva export", () => {
     expect(existsSync(at("again/model.safetensors"))).toBe(false);
     writeFileSync(at("again/thesis.docx"), "mine");
     const over = ["--overwrite", "--out"];
-    expectMistake(await viva(folder, "export", "full", ...over, "again"), /thesis\.docx belongs to none/);
+    expectMistake(await viva(folder, "export", "full", ...over, "again"), /thesis\.docx is not part of one/);
     expect(readFileSync(at("again/thesis.docx"), "utf8")).toBe("mine");
-    expectMistake(await viva(folder, "export", "lora", ...over, "base"), /is what is exported/);
+    expectMistake(await viva(folder, "export", "lora", ...over, "base"), /is a source of the export/);
     expectMistake(
       await viva(folder, "export", "lora", "--out", "lora/checkpoints/step-000008/x"),
-      /is what is exported/,
+      /is a source of the export/,
     );
-    expectMistake(await viva(folder, "export", "full", "--out", "rows.jsonl"), /a file stands there/);
+    expectMistake(await viva(folder, "export", "full", "--out", "rows.jsonl"), /is a file; choose a folder/);
   });
 
   it("answers a mistake with one sentence", async () => {

@@ -85,7 +85,7 @@ describe("viva probe", { timeout: MINUTES }, () => {
       [["--probe", "mirrors"], /unknown probe "mirrors" \(did you mean "mirror"\?\)/],
       [["--judge-url", "http://x/v1"], /--judge-url and --judge-model belong together/],
       [["--calibration", "bad.jsonl"], /--calibration is for a judge/],
-      [["--probe", "form", "--untuned", "run"], /--untuned is for the probe semantic, which --probe leaves out/],
+      [["--probe", "form", "--untuned", "run"], /--untuned is for the probe semantic, which --probe does not include/],
       [[...judge, "--calibration", "bad.jsonl"], /bad\.jsonl:1: field "verdict"/],
       [["--protocol", "vivo"], /unknown protocol "vivo"/],
     ];

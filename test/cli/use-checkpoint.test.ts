@@ -270,9 +270,9 @@ describe("viva compare of runs", () => {
     await vivaOk(folder, "eval", "run", "--data", "jsonl", "--path", data, "--out", "last.jsonl");
     const { stdout } = await vivaOk(folder, "compare", "run", "last.jsonl");
     expect(stdout).toContain("protocol viva, 4 questions about 4 subjects");
-    expect(stdout).toContain("last and run are not told apart by these questions");
+    expect(stdout).toContain("last and run do not differ significantly on these questions");
     const step = await viva(folder, "compare", "run", "last.jsonl", "--step", "0");
-    expect([step.code, step.stderr]).toEqual([2, expect.stringContaining("last.jsonl is no run: --step chooses")]);
+    expect([step.code, step.stderr]).toEqual([2, expect.stringContaining("last.jsonl is not a run: --step chooses")]);
     await vivaOk(
       folder,
       "eval",
@@ -286,7 +286,7 @@ describe("viva compare of runs", () => {
       expect.stringMatching(/run and short differ in decoding \(max_completion_length 4 against 2\): --allow decoding/),
     ]);
     const allowed = await vivaOk(folder, "compare", "run", "short.jsonl", "--allow", "decoding");
-    expect(allowed.stdout).toContain("not the same: decoding of short (max_completion_length 4 against 2)");
+    expect(allowed.stdout).toContain("differs: decoding of short (max_completion_length 4 against 2)");
   });
 });
 

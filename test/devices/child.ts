@@ -1,19 +1,19 @@
-/** Runs a script of this folder on a device, in a process of its own: a driver may end the one it runs in. */
+/** Runs a script of this folder on a device in its own process, since a broken driver can crash it. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Device } from "../../src/core/device.ts";
 
-/** Where Debian's package chromium keeps the Vulkan driver that needs no graphics card. */
+/** Location of the software Vulkan driver in Debian's package chromium. */
 const SWIFT_SHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
-/** The environment with a Vulkan driver named: the user's own, else SwiftShader where it is installed. */
+/** The environment with a Vulkan driver: the user's own, else SwiftShader if installed. */
 export const driverEnvironment: NodeJS.ProcessEnv = {
   ...(existsSync(SWIFT_SHADER) ? { VK_ICD_FILENAMES: SWIFT_SHADER } : {}),
   ...process.env,
 };
 
-/** What the script printed as JSON; fails with its exit code or signal, and with what it wrote on stderr. */
+/** The script's JSON output; rejects with its exit code or signal, and its stderr. */
 export function runOn<T>(script: string, device: Device, timeout: number, ...rest: readonly string[]): Promise<T> {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const args = ["--import", import.meta.resolve("tsx"), path, device, ...rest];

@@ -1,4 +1,4 @@
-/** When a model counts as equal on two devices: what the invariants ask of two ways to compute the same on the CPU. */
+/** Tolerances for a model on two devices: the same as for two ways to compute it on the CPU. */
 import { expect } from "vitest";
 import type { Apart } from "./model.ts";
 

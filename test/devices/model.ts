@@ -1,6 +1,7 @@
 /**
- * Computes golden models on the CPU and on a device, and prints, as JSON by model, how far the two are apart: log-probs,
- * entropies, loss, gradients, and completions drawn greedily and at temperature 1. Arguments: the device, then the models.
+ * Computes golden models on the CPU and on a device, and prints, as JSON by model, their differences: log-probs,
+ * entropies, loss, gradients, and completions decoded greedily and sampled at temperature 1. Arguments: the device,
+ * then the models.
  */
 import type { Device } from "../../src/core/device.ts";
 import { scoreCompletions } from "../../src/engine/local/forward-backward.ts";
@@ -24,9 +25,12 @@ export interface Apart {
   readonly logProbs: number;
   readonly entropies: number;
   readonly loss: number;
-  /** Of each weight's gradient relative to its largest number; the largest of all weights. */
+  /**
+   * Largest difference of a weight's gradient, relative to that gradient's largest element; the maximum over all
+   * weights.
+   */
   readonly gradients: number;
-  /** Tokens of the CPU's completions, and how many of them the device drew otherwise. */
+  /** Tokens of the CPU's completions, and how many differ on the device. */
   readonly tokens: number;
   readonly otherTokens: number;
   /** Of the sampler's log-probs. */

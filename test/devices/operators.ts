@@ -1,6 +1,6 @@
 /**
- * Runs the conformance cases on the device that its argument names and prints, as JSON, those that fail there and why.
- * Empty tensors are left out: webgpu refuses some and ends the process on others, and the engine feeds none.
+ * Runs the conformance cases on the device named by its argument and prints, as JSON, those that fail there and why.
+ * Empty tensors are skipped: webgpu refuses some and crashes on others, and the engine feeds none.
  */
 import { interpret } from "../../src/compiler/interpret.ts";
 import { ops } from "../../src/compiler/ops/index.ts";
@@ -15,7 +15,7 @@ import { backwardOf, FLOAT32, feed, forwardOf, isClose, isFloat } from "../confo
 
 const device = process.argv[2] as Device;
 
-/** What went wrong, by "op > case > forward or backward". */
+/** Error messages, by "op > case > forward or backward". */
 const failures: Record<string, string> = {};
 let programs = 0;
 for (const name of Object.keys(ops) as (keyof typeof ops)[]) {
@@ -23,7 +23,7 @@ for (const name of Object.keys(ops) as (keyof typeof ops)[]) {
     if (c.untried !== undefined) continue;
     const feeds = (c.sizes ?? [{}]).map((sizes) => feed(c, sizes)).filter((fed) => !Object.values(fed).some(isEmpty));
     if (feeds.length === 0) continue;
-    // What ONNX Runtime's CPU operators refuse is no device's matter.
+    // Cases that ONNX Runtime's CPU operators refuse say nothing about a device.
     if (c.refused === undefined) await attempt(`${name} > ${c.name} > forward`, forwardOf(c), feeds);
     if (c.gradientRefused !== undefined || ops[name].vjp === null || !c.inputs.some(isFloat)) continue;
     await attempt(`${name} > ${c.name} > backward`, backwardOf(c), feeds);

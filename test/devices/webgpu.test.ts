@@ -1,4 +1,7 @@
-/** A model computes on webgpu what it computes on the CPU; test/slow/webgpu.test.ts has more models and the operators. */
+/**
+ * A model gives the same results on webgpu as on the CPU; test/slow/webgpu.test.ts covers more models and the
+ * operators.
+ */
 import { expect, test } from "vitest";
 import { tryDevice } from "../../src/engine/local/devices.ts";
 import { driverEnvironment, runOn } from "./child.ts";

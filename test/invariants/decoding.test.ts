@@ -37,7 +37,7 @@ async function logitsOf(on: Opened, prompt: Prompt, tokenIds: Int32Array): Promi
   return micro.predictions.map(({ source }) => (logits!.data as Float32Array).slice(source * V, (source + 1) * V));
 }
 
-/** Probabilities of the sampling distribution in plain float64, from its definition. */
+/** Probabilities of the sampling distribution in plain float64, by definition. */
 function distribution(logits: Float32Array, banned: readonly number[], o: DecodeOptions): Float64Array {
   const temperature = o.temperature === 0 ? 1 : o.temperature;
   const scaled = Array.from(logits, (logit, id) => (banned.includes(id) ? -Infinity : logit / temperature));
@@ -109,7 +109,7 @@ describe("the schedule", () => {
     numGenerations: 5,
     maxCompletionLength: 10,
     temperature: 1.2,
-    // About one token in five stops, so that rows are freed and filled all the time.
+    // About one token in five is a stop token, so that rows are freed and refilled constantly.
     stopTokenIds: Array.from({ length: 80 }, (_, i) => 5 * i),
   };
   const tokens = (groups: Awaited<ReturnType<typeof sampleAll>>) =>
@@ -149,30 +149,33 @@ describe("the schedule", () => {
   test.each([
     ["a number", { eos_token_id: 35 }, [35]],
     ["a list", { eos_token_id: [35, 70, 386], pad_token_id: 105 }, [35, 70, 386]],
-    ["nothing, so what ends a turn and a text", { pad_token_id: 105 }, [386, 384]],
-  ])("generation_config.json's eos_token_id as %s is what stops; a pad token does not", async (_, config, stops) => {
-    const folder = mkdtempSync(join(tmpdir(), "viva-stops-"));
-    cpSync(on.golden.checkpoint, folder, { recursive: true });
-    writeFileSync(join(folder, "generation_config.json"), JSON.stringify(config));
-    const { stopTokenIds } = await openProcessor(folder);
-    rmSync(folder, { recursive: true });
-    expect(stopTokenIds).toEqual(stops);
-    // So hot that all tokens are about equally likely.
-    const o = { ...options, temperature: 40, numGenerations: 40, maxCompletionLength: 25, stopTokenIds };
-    const sampled = (await sampleAll(on, prompts, o)).flatMap(({ completions }) => completions);
-    const ends = new Map<number, number>();
-    let pads = 0;
-    for (const { tokenIds, finishReason } of sampled) {
-      const stopped = tokenIds.findIndex((id) => stops.includes(id));
-      expect([finishReason, tokenIds.length]).toEqual(stopped >= 0 ? ["stop", stopped + 1] : ["length", 25]);
-      if (stopped >= 0) ends.set(tokenIds[stopped]!, 1 + (ends.get(tokenIds[stopped]!) ?? 0));
-      pads += Number(tokenIds.subarray(0, -1).includes(105));
-    }
-    expect([...ends.keys()].sort()).toEqual([...stops].sort());
-    expect(pads).toBeGreaterThan(0);
-  });
+    ["missing, so the end of turn and the end of text", { pad_token_id: 105 }, [386, 384]],
+  ])(
+    "with generation_config.json's eos_token_id as %s, these tokens stop; a pad token does not",
+    async (_, config, stops) => {
+      const folder = mkdtempSync(join(tmpdir(), "viva-stops-"));
+      cpSync(on.golden.checkpoint, folder, { recursive: true });
+      writeFileSync(join(folder, "generation_config.json"), JSON.stringify(config));
+      const { stopTokenIds } = await openProcessor(folder);
+      rmSync(folder, { recursive: true });
+      expect(stopTokenIds).toEqual(stops);
+      // A temperature so high that all tokens are about equally likely.
+      const o = { ...options, temperature: 40, numGenerations: 40, maxCompletionLength: 25, stopTokenIds };
+      const sampled = (await sampleAll(on, prompts, o)).flatMap(({ completions }) => completions);
+      const ends = new Map<number, number>();
+      let pads = 0;
+      for (const { tokenIds, finishReason } of sampled) {
+        const stopped = tokenIds.findIndex((id) => stops.includes(id));
+        expect([finishReason, tokenIds.length]).toEqual(stopped >= 0 ? ["stop", stopped + 1] : ["length", 25]);
+        if (stopped >= 0) ends.set(tokenIds[stopped]!, 1 + (ends.get(tokenIds[stopped]!) ?? 0));
+        pads += Number(tokenIds.subarray(0, -1).includes(105));
+      }
+      expect([...ends.keys()].sort()).toEqual([...stops].sort());
+      expect(pads).toBeGreaterThan(0);
+    },
+  );
 
-  test("greedy answers move with their prompts; the draws of a place do not depend on the other prompts", async () => {
+  test("greedy completions follow their prompts; samples at a batch position do not depend on other prompts", async () => {
     const o = { ...greedy, maxCompletionLength: 6 };
     const order = [2, 0, 3, 1];
     const straight = tokens(await sampleAll(on, prompts, o));
@@ -183,13 +186,13 @@ describe("the schedule", () => {
     );
     expect(tokens(moved)).toEqual(order.map((i) => straight[i]));
     const together = tokens(await sampleAll(on, prompts, options));
-    const beside = await sampleAll(on, [prompts[1]!, prompts[1]!, prompts[2]!], options);
-    expect(tokens(beside).slice(1)).toEqual(together.slice(1, 3));
-    // The same prompt at two places is drawn apart.
-    expect(tokens(beside)[0]).not.toEqual(tokens(beside)[1]);
+    const batch = await sampleAll(on, [prompts[1]!, prompts[1]!, prompts[2]!], options);
+    expect(tokens(batch).slice(1)).toEqual(together.slice(1, 3));
+    // The same prompt at two batch positions is sampled independently.
+    expect(tokens(batch)[0]).not.toEqual(tokens(batch)[1]);
   });
 
-  test("seed and step change what is drawn, and nothing else does", async () => {
+  test("samples depend on seed and step, and on nothing else", async () => {
     const draw = async (change: Partial<DecodeOptions>) =>
       tokens(await sampleAll(on, prompts.slice(1, 2), { ...options, ...change }));
     const first = await draw({});
@@ -222,7 +225,7 @@ describe("edges", () => {
     expect(await sampleAll(on, [], greedy)).toEqual([]);
   });
 
-  test("image tokens are never drawn, though the model would give them", async () => {
+  test("image tokens are never sampled, though the model assigns them probability", async () => {
     const o = { ...greedy, numGenerations: 100, temperature: 5, maxCompletionLength: 20, rows: 50 };
     const prompts = [textPrompt(on, 9)];
     const [group] = await sampleAll(on, prompts, o);
@@ -233,11 +236,11 @@ describe("edges", () => {
     const [first] = await logitsOf(on, prompts[0]!, group!.completions[0]!.tokenIds);
     const plain = distribution(first!, [], o);
     const given = on.model.visionTokenIds.reduce((sum, id) => sum + plain[id]!, 0);
-    // So many of 2,000 would be expected.
+    // The expected number in 2,000 samples.
     expect(2000 * given).toBeGreaterThan(10);
   });
 
-  test("scored as supervised targets, image tokens have the softmax's own probability", async () => {
+  test("scored as supervised targets, image tokens have their plain softmax probability", async () => {
     const id = on.model.imageTokenId;
     const groups = [
       { prompt: textPrompt(on, 9), completions: [{ tokenIds: Int32Array.of(id), weight: 1, advantage: 0 }] },

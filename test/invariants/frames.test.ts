@@ -1,4 +1,7 @@
-/** Frames of an image never see each other: one image of many frames is as many images of one, in runs of bounded size. */
+/**
+ * Frames of an image do not attend to each other: an image of many frames equals as many single-frame images, in runs
+ * of bounded size.
+ */
 import { afterAll, expect, test } from "vitest";
 import { normal, randomKey } from "../../src/core/random.ts";
 import type { ImageFeatures } from "../../src/core/records.ts";
@@ -9,16 +12,16 @@ import { batchOf, differentiate, gradientDifference, madeCompletions, openGolden
 const on = openGolden("smolvlm_several");
 afterAll(() => on.compute.close());
 
-/** Each frame as an image of its own. */
+/** Each frame as a separate image. */
 const apart = (image: ImageFeatures): ImageFeatures[] =>
   framesOf(image).map(({ patches, grid, index }) => ({ ...image, patches, grid, sha256: `${image.sha256}/${index}` }));
 
-test("features of 300 frames, which take two runs, are those of 300 images", async () => {
+test("features of 300 frames, which take two runs, equal those of 300 images", async () => {
   const key = randomKey(4, "frames");
   const patches = Float32Array.from({ length: 300 * 16 * on.model.vision.patchSize }, (_, i) => normal(key, i));
   const image: ImageFeatures = { patches, grid: [300, 4, 4], sha256: "frames", width: 1, height: 1 };
-  const keeping = { trainable: new Set(Object.keys(on.model.weights)), budget: { bytes: 0 } };
-  const together = await encodeImages(on.compute, on.values, [image], { keeping });
+  const saving = { trainable: new Set(Object.keys(on.model.weights)), budget: { bytes: 0 } };
+  const together = await encodeImages(on.compute, on.values, [image], { saving });
   expect(together.runs.length).toBe(2);
   const found = together.features.get("frames")!;
   const size = 4 * on.model.language.width;
@@ -30,7 +33,7 @@ test("features of 300 frames, which take two runs, are those of 300 images", asy
   }
 });
 
-test("loss and gradients are those of the frames as images", async () => {
+test("loss and gradients equal those of the frames as separate images", async () => {
   const { prompt } = on.golden;
   const completions = madeCompletions([5, 3], "frames", on.model.language.vocabularySize);
   const split = { ...prompt, images: prompt.images.flatMap(apart) };

@@ -1,4 +1,7 @@
-/** An image whose tower is trained is encoded once for sampling and training; what does not fit together is encoded anew. */
+/**
+ * An image of a trained tower is encoded once for sampling and training; saved activations that do not match are not
+ * used.
+ */
 import { describe, expect, test } from "vitest";
 import type { Prompt } from "../../src/core/records.ts";
 import { LocalCore } from "../../src/engine/local/local-core.ts";
@@ -8,7 +11,7 @@ import { batchOf, gradientDifference, madeCompletions } from "./setup.ts";
 const sampling = { numGenerations: 2, maxCompletionLength: 3, temperature: 1, topP: 1, topK: 0, seed: 1, step: 1 };
 const optimiser = { learningRate: 0.05, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 };
 
-/** The prompt with its images in memory of their own, under other names where one is given. */
+/** The prompt with copies of its images, under other names if one is given. */
 function copyOf(prompt: Prompt, name = ""): Prompt {
   const images = prompt.images.map((image) => {
     return { ...image, sha256: image.sha256 + name, patches: Float32Array.from(image.patches) };
@@ -27,7 +30,7 @@ const cases = caseOfEachFamily.flatMap((name) => [
 
 describe.each(cases)("$name, $trained", ({ name, lora }) => {
   const golden = goldenCase(name);
-  /** With adapters that have moved: at first they add nothing, and the tower's have no slope. */
+  /** With non-zero adapters: initially B = 0, so the tower's get no gradient. */
   const open = async () => {
     const core = new LocalCore({
       ...{ modelFolder: golden.checkpoint, initialise: "pretrained", seed: 3, freeze: [], lora },
@@ -48,9 +51,9 @@ describe.each(cases)("$name, $trained", ({ name, lora }) => {
     );
   };
 
-  test("gradients are those of encoding it twice, and the pixels are not read again", async () => {
+  test("gradients equal those of encoding twice, and the pixels are not read again", async () => {
     const again = await open();
-    await sample(again, copyOf(golden.prompt, "2"), true); // for the same sums of weights and adapters as below
+    await sample(again, copyOf(golden.prompt, "2"), true); // for the same merged weights as below
     const expected = await gradients(again, copyOf(golden.prompt));
     const core = await open();
     const prompt = copyOf(golden.prompt);
@@ -93,7 +96,7 @@ describe.each(cases)("$name, $trained", ({ name, lora }) => {
     const expected = await gradients(await open(), prompt);
     const core = await open();
     await before(core, prompt);
-    core.resetOptimizer(); // and with it what was accumulated
+    core.resetOptimizer(); // also clears accumulated gradients
     erase(prompt);
     expect(gradientDifference(await gradients(core, prompt), expected).difference).toBeGreaterThan(0.01);
   });

@@ -1,4 +1,4 @@
-/** Prompts that join and leave while others are decoded: each gets what it gets alone. */
+/** Prompts that join and leave a running batch: each gets the same completions as alone. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { randomKey } from "../../src/core/random.ts";
 import type { Prompt, SamplingOptions } from "../../src/core/records.ts";
@@ -26,7 +26,7 @@ function openDecoder(o: Partial<DecoderOptions> & { readonly rows: number }): De
   return new Decoder(compute, values, { cacheBytes: Infinity, stopTokenIds, encode, ...o });
 }
 
-/** Adds a job; what came of it, and what gives it up. */
+/** Adds a job; returns its results and a function to cancel it. */
 function ask(decoder: Decoder, { prompt, ...o }: Asked) {
   const all = { ...greedy, ...o };
   const tokens: LiveToken[] = [];
@@ -49,7 +49,7 @@ const completionsOf = (tokens: readonly LiveToken[], count: number) =>
     return { tokenIds: own.map(({ tokenId }) => tokenId), logProbs: own.map(({ logProb }) => logProb), finishReason };
   });
 
-/** What a job gives by itself, from the sampler of training. */
+/** A job's result alone, from the training sampler. */
 async function alone({ prompt, ...o }: Asked, stops: readonly number[] = stopTokenIds) {
   const [group] = await sampleAll(on, [prompt], { ...greedy, ...o, stopTokenIds: stops });
   return group!.completions.map(({ tokenIds, logProbs, finishReason }) => {
@@ -61,7 +61,7 @@ async function finish(decoder: Decoder): Promise<void> {
   while (!decoder.idle) await decoder.advance();
 }
 
-/** Short and long, greedy and drawn, with and without top-p and images. */
+/** Short and long, greedy and sampled, with and without top-p and images. */
 function mixed(): Asked[] {
   const prompts = [on.golden.prompt, textPrompt(on, 9), textPrompt(on)];
   const distributions = [
@@ -79,7 +79,7 @@ function mixed(): Asked[] {
 }
 
 describe("live decoding", () => {
-  test("what joins a running batch gets the tokens that it gets alone", async () => {
+  test("a job that joins a running batch gets the same tokens as alone", async () => {
     const jobs = mixed();
     const expected = [];
     for (const job of jobs) expected.push(await alone(job));
@@ -110,7 +110,7 @@ describe("live decoding", () => {
     }
   });
 
-  test("caches that have become too small or too large are replaced while rows go on", async () => {
+  test("caches are resized while rows are decoded", async () => {
     const longPrompt = {
       ...textPrompt(on, 9),
       tokenIds: Int32Array.from({ length: 400 }, (_, i) => 1 + ((7 * i) % 300)),
@@ -141,7 +141,7 @@ describe("live decoding", () => {
     }
   });
 
-  test("what is given up makes room at once, and changes nothing for the rest", async () => {
+  test("cancelling frees room at once, and does not affect other jobs", async () => {
     const decoder = openDecoder({ rows: 2 });
     const job = (seed: number): Asked => {
       const prompt = textPrompt(on, 9);
@@ -163,7 +163,7 @@ describe("live decoding", () => {
     expect([kept, dropped, never].map(({ ends }) => ends)).toEqual([[null], [null], [null]]);
   });
 
-  test("a prompt that cannot be computed fails alone", async () => {
+  test("a prompt that fails does not affect others", async () => {
     const decoder = openDecoder({ rows: 4 });
     const good: Asked = { prompt: textPrompt(on, 9), maxCompletionLength: 6, temperature: 1 };
     const one = ask(decoder, good);

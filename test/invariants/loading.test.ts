@@ -1,4 +1,4 @@
-/** What cannot be loaded or cannot fit is one sentence that names it. */
+/** Errors of loading and of insufficient context are one sentence that names the cause. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ const untied = goldenCase("ungrouped_untied");
 const scratch = mkdtempSync(join(tmpdir(), "viva-loading-"));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-/** The checkpoint's tensors, changed, beside its own config.json. */
+/** The checkpoint's tensors, changed, next to its own config.json. */
 function changed(name: string, change: (tensors: NamedTensor[]) => NamedTensor[], from = golden.checkpoint): string {
   const folder = join(scratch, name);
   cpSync(from, folder, { recursive: true });
@@ -69,7 +69,7 @@ describe("a checkpoint's weights", () => {
     expectUserError(() => read(folder), extra.name, "not known to qwen2_vl");
   });
 
-  test("a folder without weights says so", () => {
+  test("a folder without weights is reported", () => {
     const folder = join(scratch, "no weights");
     cpSync(golden.checkpoint, folder, { recursive: true });
     rmSync(join(folder, "model.safetensors"));
@@ -90,13 +90,13 @@ describe("a checkpoint's weights", () => {
     ["idefics3_split", "the model without its head", bare],
     ["smolvlm_several", "the model without its head", bare],
   ];
-  test.each(layouts)("of %s: the names of %s load alike", (name, label, rename) => {
+  test.each(layouts)("of %s: weights under the names of %s load equally", (name, label, rename) => {
     const { checkpoint } = goldenCase(name);
     const renamed = (tensors: NamedTensor[]) => tensors.map((t) => ({ ...t, name: rename(t.name) }));
     expect(read(changed(`${name} ${label}`, renamed, checkpoint))).toEqual(read(checkpoint));
   });
 
-  test("a tied model passes a stored head over, an untied one needs it", () => {
+  test("a tied model ignores a stored head, an untied one requires it", () => {
     const head = { name: "lm_head.weight", shape: [400, 64], data: new Float32Array(400 * 64) };
     expect(read(changed("tied head", (tensors) => [...tensors, head]))).toEqual(read(golden.checkpoint));
     const without = (tensors: NamedTensor[]) => tensors.filter((t) => t.name !== "lm_head.weight");
@@ -117,7 +117,7 @@ describe("config.json", () => {
     ["windows_tied", parseQwen25],
     ["deepstack_tied", parseQwen3],
     ["idefics3_split", parseIdefics3],
-  ] as const)("of %s: the layout of transformers 4 parses as the present one", (name, parse) => {
+  ] as const)("of %s: the layout of transformers 4 parses as the current one", (name, parse) => {
     const { folder, checkpoint } = goldenCase(name);
     const oldLayout = join(folder, "..", "old_layout");
     const [old, present] = [configOf(oldLayout), configOf(checkpoint)];
@@ -183,7 +183,7 @@ describe("config.json", () => {
   });
 });
 
-test("random weights depend on seed and name alone", () => {
+test("random weights depend only on seed and name", () => {
   const model = openModel(golden.checkpoint);
   const [a, b, other] = [
     randomWeights(model.weights, 3),
@@ -219,7 +219,7 @@ describe("a context too small", () => {
       rows: 4,
     });
 
-  test("sampling says what does not fit", async () => {
+  test("sampling reports what does not fit", async () => {
     const core = open();
     const prompt = golden.prompt.tokenIds.length;
     expect(core.contextLength).toBe(512);

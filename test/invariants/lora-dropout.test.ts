@@ -1,4 +1,4 @@
-/** Dropout of adapters: drawn as it says, in training alone, and the same however the work is cut or taken up again. */
+/** LoRA dropout: masks as specified, in training only, and independent of batching, recomputation and resuming. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,7 +41,7 @@ function gradientsOf({ store }: LocalCore): ReadonlyMap<string, Float32Array> {
   return new Map([...store.trainable].map((name) => [name, Float32Array.from(store.gradient(name)!)]));
 }
 
-/** A core away from B = 0, where A has no gradient, after one pass more. */
+/** A core with B ≠ 0 (at B = 0, A has no gradient), after another forward and backward pass. */
 async function trained(name: (typeof caseOfEachFamily)[number], o: Partial<EngineOptions> = {}) {
   const core = open(name, o);
   await core.forwardBackward(batchFor(name));
@@ -73,7 +73,7 @@ describe("masks", () => {
   const masks = (rate: number, block: number, keys: ReturnType<typeof lines>) =>
     dropoutMasks(model, rate, blockWeights, blockPrefix(block), keys);
 
-  test.each([0.05, 0.3, 0.8])("drop a share of %d, in every column and in every line", (rate) => {
+  test.each([0.05, 0.3, 0.8])("drop a fraction of %d, in every column and every row", (rate) => {
     const count = 4000;
     const { data, shape } = masks(rate, 0, lines("a", count))["self_attn.q_proj.lora_mask"]!;
     const width = shape[1]!;
@@ -95,7 +95,7 @@ describe("masks", () => {
     expect(Math.abs(pairs / neighbours - rate ** 2)).toBeLessThan(5 * Math.sqrt(rate ** 2 / neighbours));
   });
 
-  test("differ by layer, block, owner and place, and follow the line wherever it stands", () => {
+  test("differ by layer, block, owner and place, and follow the row wherever it is packed", () => {
     const own = lines("a", 6);
     const first = masks(0.5, 0, own);
     const query = [...first["self_attn.q_proj.lora_mask"]!.data];
@@ -109,7 +109,7 @@ describe("masks", () => {
 });
 
 describe.each(caseOfEachFamily)("dropout on %s", (name) => {
-  test("micro-batches, recomputed blocks and a resumed run meet the same masks", async () => {
+  test("micro-batches, recomputed blocks and a resumed run use the same masks", async () => {
     const { core, loss } = await trained(name);
     const expected = gradientsOf(core);
     const tokens = goldenCase(name).prompt.tokenIds.length;
@@ -128,7 +128,7 @@ describe.each(caseOfEachFamily)("dropout on %s", (name) => {
     expect(gradientDifference(gradientsOf(resumed), expected).difference).toBe(0);
   });
 
-  test("another pass and another seed drop other numbers; no dropout is another gradient", async () => {
+  test("another pass and another seed drop other elements; without dropout the gradient differs", async () => {
     const { core, loss } = await trained(name);
     expect((await core.forwardBackward(batchFor(name))).loss).not.toBe(loss);
     const expected = gradientsOf((await trained(name)).core);
@@ -138,7 +138,7 @@ describe.each(caseOfEachFamily)("dropout on %s", (name) => {
     expect(sure.dropout).toBe(false);
   });
 
-  test("scores and the reference know nothing of it", async () => {
+  test("scores and the reference are unaffected", async () => {
     const { core } = await trained(name);
     core.freezeReference(true);
     core.save(join(folder, `${name}-plain`), false);

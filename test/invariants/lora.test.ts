@@ -1,4 +1,4 @@
-/** LoRA: fresh adapters change nothing, gradients reach them alone, the reference is the model without them. */
+/** LoRA: fresh adapters change nothing, only adapters get gradients, and the reference is the model without them. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -66,7 +66,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
   const score = async (core: LocalCore, which: "policy" | "reference" = "policy") =>
     (await core.logProbs([group], plainScoring, which)).logProbs[0]!;
 
-  test("fresh adapters equal the base, and training moves them while the reference stays", async () => {
+  test("fresh adapters equal the base, and training changes them but not the reference", async () => {
     const base = await score(open({ lora: null }));
     const core = open();
     expect(maxDifference(await score(core), base)).toBeLessThan(1e-6);
@@ -82,7 +82,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
     expect(maxDifference(await score(core, "reference"), base)).toBeLessThan(1e-6);
   });
 
-  test("completions are drawn from what is trained, before and after the adapters moved", async () => {
+  test("completions are sampled from the trained policy, before and after an update", async () => {
     const core = open();
     const sampling = { temperature: 1, topP: 1, topK: 0, numGenerations: 3, maxCompletionLength: 6, seed: 5, step: 1 };
     const differences: number[] = [];
@@ -100,7 +100,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
     expect(Math.max(...differences)).toBeLessThan(1e-5);
   });
 
-  test("live decoding, with adapters beside their layers, gives what sampling gives", async () => {
+  test("live decoding with separate adapters equals sampling with merged ones", async () => {
     const core = open();
     await core.forwardBackward(batch);
     core.optimStep({ ...optimiser, learningRate: 0.05 });
@@ -124,21 +124,21 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
     expect(maxDifference(logProbs, sampled[0]!.logProbs)).toBeLessThan(1e-5);
   });
 
-  test("adapters that sampling has added into their weights train as they do beside them", async () => {
-    const [beside, summed] = [open(), open()];
-    for (const core of [beside, summed]) {
+  test("adapters merged for sampling train like separate ones", async () => {
+    const [separate, merged] = [open(), open()];
+    for (const core of [separate, merged]) {
       await core.forwardBackward(batch);
       core.optimStep({ ...optimiser, learningRate: 0.05 });
     }
     const sampling = { temperature: 1, topP: 1, topK: 0, numGenerations: 1, maxCompletionLength: 2, seed: 5, step: 1 };
     const o = { ...sampling, rows: 1, stopTokenIds: [], trainsNext: true };
-    await summed.sample([golden.prompt], o, () => {});
-    expect(maxDifference(await score(summed), await score(beside))).toBeLessThan(1e-5);
-    const losses = await Promise.all([beside, summed].map(async (core) => (await core.forwardBackward(batch)).loss));
+    await merged.sample([golden.prompt], o, () => {});
+    expect(maxDifference(await score(merged), await score(separate))).toBeLessThan(1e-5);
+    const losses = await Promise.all([separate, merged].map(async (core) => (await core.forwardBackward(batch)).loss));
     expect(losses[1]).toBeCloseTo(losses[0]!, 5);
     const gradients = ({ store }: LocalCore) =>
       new Map([...store.trainable].map((name) => [name, store.gradient(name)!]));
-    expect(gradientDifference(gradients(summed), gradients(beside)).difference).toBeLessThan(1e-5);
+    expect(gradientDifference(gradients(merged), gradients(separate)).difference).toBeLessThan(1e-5);
   });
 
   test("an adapter saved in PEFT's layout loads to the same policy and resumes exactly", async () => {
@@ -158,10 +158,10 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
     expect(maxDifference(await score(resumed), await score(core))).toBe(0);
   });
 
-  test("the loss's gradient by every adapter weight equals central differences", async () => {
+  test("the gradient with respect to every adapter weight equals central differences", async () => {
     const core = open({ lora: { ...lora, target_modules: someLayers[name]! } });
     await core.forwardBackward(batch);
-    core.optimStep({ ...optimiser, learningRate: 0.05 }); // away from B = 0, where A has no gradient
+    core.optimStep({ ...optimiser, learningRate: 0.05 }); // to B ≠ 0, since A has no gradient at B = 0
     await core.forwardBackward(batch);
     const store = core.store;
     for (const name of store.trainable) {
@@ -193,7 +193,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
     const { language, vision } = openModel(golden.checkpoint);
     const attention = `${language.blockPrefix(0)}self_attn.`;
 
-    test("learns, and what a block lacks stays zero", async () => {
+    test("learns, and the weights a block lacks stay zero", async () => {
       const core = open({ lora: uneven });
       const { loss: before } = await core.forwardBackward(batch);
       core.optimStep(optimiser);
@@ -229,7 +229,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
   });
 });
 
-test("all-linear takes every linear layer but the output head, in windows and mergers too", () => {
+test("all-linear includes every linear layer except the output head, also in windows and mergers", () => {
   const count = (name: CaseName) => withLora(openModel(goldenCase(name).checkpoint), lora).adapters!.size;
   expect(count("grouped_tied")).toBe(2 * 7 + 2 * 4 + 2);
   expect(count("windows_tied")).toBe(2 * 7 + 3 * 5 + 2);
@@ -237,9 +237,9 @@ test("all-linear takes every linear layer but the output head, in windows and me
   expect(count("smolvlm_several")).toBe(2 * 7 + 2 * 6 + 1);
 });
 
-test("names reach towers that split queries, keys and values, and connectors", () => {
+test("names match towers with separate queries, keys and values, and connectors", () => {
   const idefics3 = openModel(goldenCase("idefics3_split").checkpoint);
-  // As PEFT 0.21 chooses among the modules of the same checkpoint.
+  // The layers that PEFT 0.21 chooses in the same checkpoint.
   const count = (target_modules: LoraOptions["target_modules"]) =>
     withLora(idefics3, { ...lora, target_modules }).adapters!.size;
   expect(count(["q_proj"])).toBe(4);

@@ -1,4 +1,4 @@
-/** A base held in integers: how far it is from the floats, and that training through it is the gradient of what it computes. */
+/** A quantised base: its distance from the float model, and the correctness of gradients through it. */
 import { afterAll, describe, expect, test } from "vitest";
 import { plainVariant } from "../../src/algorithms/algorithm.ts";
 import { defaultLossNumbers } from "../../src/algorithms/index.ts";
@@ -49,7 +49,7 @@ const weightOf = (packed: TensorData, scales: TensorData, bits: 4 | 8) =>
 
 const score = async (core: LocalCore) => (await core.logProbs([group], plainScoring, "policy")).logProbs[0]!;
 
-test.each([8, 4] as const)("%i bits: no number is off by more than half its block's scale", (bits) => {
+test.each([8, 4] as const)("%i bits: no element is off by more than half its block's scale", (bits) => {
   const values = Float32Array.from({ length: 320 }, (_, i) => (i < 32 ? 0 : normal(randomKey(1, "values"), i)));
   const { packed, scales } = quantize(values, bits);
   const stored = (i: number) => (bits === 8 ? packed[i]! - 128 : ((packed[i >> 1]! >> (4 * (i & 1))) & 15) - 8);
@@ -59,12 +59,12 @@ test.each([8, 4] as const)("%i bits: no number is off by more than half its bloc
   }
 });
 
-/** Bounds of this model, whose weights are drawn large so that faults show; measured 0.10 and 1.4. */
+/** Bounds of this model, whose weights are initialised large so that errors show; measured 0.10 and 1.4. */
 describe.each([
   [8, 0.2],
   [4, 2],
 ] as const)("%i bits", (bits, bound) => {
-  test("scores as a float model of the rounded weights does", async () => {
+  test("scores equal those of a float model with the dequantised weights", async () => {
     const quantized = open(bits);
     const floats = open(null);
     for (const [name, { data }] of Object.entries(floats.store.values)) {
@@ -85,7 +85,7 @@ describe.each([
     expect(difference).toBeGreaterThan(1e-5);
   });
 
-  test("the gradient of an adapter is what the loss does when it moves", async () => {
+  test("the gradient of an adapter equals the change of the loss", async () => {
     const core = open(bits);
     const name = [...core.store.trainable].find((own) => own.includes("q_proj") && own.includes("lora_B"))!;
     await core.forwardBackward(batch);
@@ -103,7 +103,7 @@ describe.each([
     expect(Math.abs(gradient[at]! - expected)).toBeLessThan(0.02 * Math.abs(expected) + 1e-5);
   });
 
-  test("samples, with log-probs near the trainer's", async () => {
+  test("samples with log-probs near the trainer's", async () => {
     const core = open(bits);
     const sampled: { tokenIds: Int32Array; logProbs: Float32Array }[] = [];
     const sampling = { numGenerations: 2, maxCompletionLength: 6, temperature: 1, topP: 1, topK: 0, seed: 1, step: 0 };

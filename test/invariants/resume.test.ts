@@ -1,4 +1,4 @@
-/** A saved and loaded engine goes on as one that never stopped, bit by bit. */
+/** A saved and loaded engine continues bit by bit like one that was never stopped. */
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,7 +45,7 @@ const optimiser: OptimStep = {
   maxGradNorm: 1,
 };
 
-/** Another batch at every step. */
+/** A different batch at every step. */
 const groupsAt = (step: number): TrainingGroup[] => [
   { prompt: golden.prompt, completions: madeCompletions([3, 5], `step ${step}`, 400) },
 ];
@@ -85,7 +85,7 @@ describe.each([
 ] as const)("%s", (name, keepReference, freeze) => {
   const folder = join(scratch, name);
 
-  test("save, load, two steps = four steps never stopped", async () => {
+  test("save, load, two steps = four uninterrupted steps", async () => {
     const core = open({ freeze });
     core.freezeReference(keepReference);
     for (let step = 0; step < 2; step++) await trainStep(core, step);
@@ -110,7 +110,7 @@ describe.each([
     expect(existsSync(join(last, "reference.safetensors"))).toBe(keepReference);
   });
 
-  test("the moments and their count matter: without them the next steps differ", async () => {
+  test("the moments and their count matter: without them later steps differ", async () => {
     const resumed = open({ freeze });
     resumed.load(folder);
     const expected = [await trainStep(resumed, 2), await trainStep(resumed, 3)];
@@ -126,7 +126,7 @@ describe.each([
 test.each([
   ["its rollouts", true],
   ["nothing", false],
-])("with adapters, a step after %s is the same to the last bit with an evaluation before it", async (_, samples) => {
+])("with adapters, a step after %s is bit-identical with an evaluation before it", async (_, samples) => {
   const lora = { r: 4, lora_alpha: 8, target_modules: "all-linear" };
   const [evaluated, plain] = [open({ lora }), open({ lora })];
   for (const core of [evaluated, plain]) await trainStep(core, 0);
@@ -139,8 +139,8 @@ test.each([
   expect(first).toEqual(second);
 });
 
-describe("what a checkpoint holds", () => {
-  test("a model folder that opens as one: config, tokenizer files, float32 weights by their names", async () => {
+describe("the contents of a checkpoint", () => {
+  test("a valid model folder: config, tokenizer files, float32 weights by name", async () => {
     const core = open();
     await trainStep(core, 0);
     const folder = join(scratch, "plain");
@@ -157,7 +157,7 @@ describe("what a checkpoint holds", () => {
     expect(() => opened.load(folder)).toThrow("holds no training state to resume from");
   });
 
-  test.each(caseOfEachFamily)("of %s: the weights that were read, under the names they had", (name) => {
+  test.each(caseOfEachFamily)("of %s: the weights as read, under their original names", (name) => {
     const { checkpoint } = goldenCase(name);
     const folder = join(scratch, `copy of ${name}`);
     open({ modelFolder: checkpoint }).save(folder, false);
@@ -165,7 +165,7 @@ describe("what a checkpoint holds", () => {
     expect(readdirSync(folder).sort()).toEqual(readdirSync(checkpoint).sort());
   });
 
-  test("saving changes nothing, and an untrained engine gives back what it read", async () => {
+  test("saving changes nothing, and an untrained engine saves what it loaded", async () => {
     const core = open();
     const folder = join(scratch, "untrained");
     core.save(folder, true);
@@ -176,7 +176,7 @@ describe("what a checkpoint holds", () => {
     expect(await trainStep(resumed, 0)).toEqual(await trainStep(core, 0));
   });
 
-  test("loading forgets gradients that no step has used, and an earlier reference", async () => {
+  test("loading drops unused gradients and an earlier reference", async () => {
     const folder = join(scratch, "untrained");
     const core = open();
     core.freezeReference(true);
@@ -187,7 +187,7 @@ describe("what a checkpoint holds", () => {
     expect(await trainStep(core, 0)).toEqual(await trainStep(fresh, 0));
   });
 
-  test("a training folder that lost its weights is refused", async () => {
+  test("a training folder without weights is refused", async () => {
     const damaged = join(scratch, "damaged");
     cpSync(join(scratch, "with a reference"), damaged, { recursive: true });
     rmSync(join(damaged, "model.safetensors"));
@@ -196,7 +196,7 @@ describe("what a checkpoint holds", () => {
 });
 
 describe("the reference", () => {
-  test("stays where it was frozen while the policy moves", async () => {
+  test("is unchanged while the policy is trained", async () => {
     const core = open();
     core.freezeReference(true);
     const first = (await core.logProbs(groupsAt(0), sampledScoring, "policy")).logProbs;
@@ -208,7 +208,7 @@ describe("the reference", () => {
     expect((await core.logProbs(groupsAt(0), sampledScoring, "reference")).logProbs).not.toEqual(first);
   });
 
-  test("is not there unless asked for", async () => {
+  test("does not exist unless requested", async () => {
     const core = open();
     expect(core.hasReference).toBe(false);
     await expect(core.logProbs(groupsAt(0), sampledScoring, "reference")).rejects.toThrow("no reference was frozen");

@@ -1,4 +1,4 @@
-/** A golden checkpoint opened for tests of the engine's parts, and what those tests compare. */
+/** Opens golden checkpoints for tests of the engine's parts, and compares results. */
 
 import { plainVariant } from "../../src/algorithms/algorithm.ts";
 import { defaultLossNumbers, type TokenLossName } from "../../src/algorithms/index.ts";
@@ -36,7 +36,7 @@ export function openGolden(name: CaseName, device: Device = "cpu"): Opened {
   return { golden, model, values: readWeights(model, golden.checkpoint), compute: new Compute(model, 1, device) };
 }
 
-/** The prompt without its images, and cut to at most `tokens` tokens. */
+/** The prompt without its images, truncated to at most `tokens` tokens. */
 export function textPrompt({ golden, model }: Opened, tokens = 1000): Prompt {
   const ids = golden.prompt.tokenIds.filter((id) => !model.visionTokenIds.includes(id));
   return { text: "", tokenIds: ids.slice(0, tokens), images: [] };
@@ -73,7 +73,7 @@ export async function sampleAll(
   return groups;
 }
 
-/** Sampled groups as they would be scored. */
+/** Sampled groups as a training batch. */
 export function asTrainingGroups(prompts: readonly Prompt[], sampled: readonly SampledGroup[]): TrainingGroup[] {
   return prompts.map((prompt, i) => ({
     prompt,
@@ -83,14 +83,14 @@ export function asTrainingGroups(prompts: readonly Prompt[], sampled: readonly S
   }));
 }
 
-/** Completions of given lengths with made-up tokens, weights, advantages and log-probs: all that a loss can read. */
+/** Completions of given lengths with random tokens, weights, advantages and log-probs: everything a loss reads. */
 export function madeCompletions(lengths: readonly number[], name: string, vocabulary: number): TrainingCompletion[] {
   return lengths.map((length, i) => {
     const key = randomKey(9, name, i);
     const near = (mean: number, at: number) =>
       Float32Array.from({ length }, (_, t) => mean + 0.3 * normal(key, at + t));
     return {
-      // Low ids: no special token among them.
+      // Low ids, so none is a special token.
       tokenIds: Int32Array.from({ length }, (_, t) => integer(key, 5000 + t, Math.min(380, vocabulary))),
       weight: 0.05 + 0.1 / (i + 1),
       advantage: i % 2 === 0 ? 1.2 : -0.8,
@@ -102,7 +102,7 @@ export function madeCompletions(lengths: readonly number[], name: string, vocabu
 
 export const sampledScoring: LogProbOptions = { temperature: 0.9, topP: 1, topK: 0 };
 
-/** A batch under a loss of every part: off-policy ratio, clipping and KL. */
+/** An off-policy batch with a loss of all terms: ratio, clipping and KL. */
 export function batchOf(groups: readonly TrainingGroup[], name: TokenLossName = "clip"): TokenBatch {
   const supervised = name === "supervised";
   return {
@@ -123,7 +123,7 @@ export interface Differentiated {
   readonly gradients: ReadonlyMap<string, Float32Array>;
 }
 
-/** Loss and gradients of batches, accumulated one after another. */
+/** Loss and gradients of batches, accumulated sequentially. */
 export async function differentiate(
   { compute, model, values }: Opened,
   batches: readonly TokenBatch[],
@@ -146,7 +146,9 @@ export async function differentiate(
   };
 }
 
-/** The largest difference of two sets of gradients, each weight's relative to its own largest number, and its name. */
+/**
+ * The largest difference of two sets of gradients, relative to each weight's largest element, with the weight's name.
+ */
 export function gradientDifference(
   found: ReadonlyMap<string, Float32Array>,
   expected: ReadonlyMap<string, Float32Array>,
@@ -162,7 +164,7 @@ export function gradientDifference(
   return each.reduce((a, b) => (b.difference <= a.difference ? a : b));
 }
 
-/** The largest difference of lists of arrays. */
+/** The largest difference between lists of arrays. */
 export function listDifference(found: readonly Float32Array[], expected: readonly Float32Array[]): number {
   if (found.length !== expected.length) throw new Error(`${found.length} arrays for ${expected.length}`);
   return Math.max(0, ...found.map((array, i) => maxDifference(array, expected[i]!)));

@@ -1,4 +1,4 @@
-/** Weights and advantages that are one per token: equal ones change nothing, different ones add up, wrong lengths are refused. */
+/** Per-token weights and advantages: constant ones change nothing, different ones add up, wrong lengths are refused. */
 import { afterAll, describe, expect, test } from "vitest";
 import { plainVariant } from "../../src/algorithms/algorithm.ts";
 import type { TokenBatch, TrainingCompletion } from "../../src/engine/engine.ts";
@@ -14,7 +14,7 @@ afterAll(async () => {
 
 const lengths = [5, 1, 4];
 
-/** An off-policy batch of every term, entropy bonus included, whose completions `change` has changed. */
+/** An off-policy batch with all terms, including an entropy bonus, with completions modified by `change`. */
 function batch(on: (typeof opened)[number]["on"], change: (c: TrainingCompletion, i: number) => TrainingCompletion) {
   const completions = madeCompletions(lengths, "per token", on.model.language.vocabularySize);
   const all = [
@@ -29,7 +29,7 @@ function batch(on: (typeof opened)[number]["on"], change: (c: TrainingCompletion
 const filled = (length: number, value: number) => new Float32Array(length).fill(value);
 
 describe.each(opened)("values per token of $name", ({ on }) => {
-  test("the same number at every token has the very loss and gradients of the number", async () => {
+  test("the same value at every token gives exactly the loss and gradients of the scalar", async () => {
     const one = await differentiate(on, [batch(on, (c) => c)]);
     const each = await differentiate(on, [
       batch(on, ({ weight, advantage, entropyWeight, ...c }) => ({
@@ -42,7 +42,7 @@ describe.each(opened)("values per token of $name", ({ on }) => {
     expect(each).toEqual(one);
   });
 
-  test("different numbers have the sum of what each token has alone", async () => {
+  test("different values give the sum of each token's own contribution", async () => {
     const valuesOf = ({ tokenIds }: TrainingCompletion, i: number) => ({
       weight: Float32Array.from(tokenIds, (_, t) => 0.05 + 0.07 * t + 0.02 * i),
       advantage: Float32Array.from(tokenIds, (_, t) => (t % 2 === 0 ? 1 : -1) * (0.4 + 0.3 * t)),
@@ -53,7 +53,7 @@ describe.each(opened)("values per token of $name", ({ on }) => {
       batch(on, (c, i) => {
         const { weight, advantage, entropyWeight } = valuesOf(c, i);
         const only = (values: Float32Array) => values.map((value, t) => (t === token ? value : 0));
-        // One number for all tokens stands for this token's, since the others weigh nothing.
+        // The scalar applies to this token only, since the others have weight 0.
         return { ...c, weight: only(weight), advantage: advantage[token] ?? 0, entropyWeight: only(entropyWeight) };
       }),
     );
@@ -61,7 +61,7 @@ describe.each(opened)("values per token of $name", ({ on }) => {
     expect(Math.abs(together.loss - apart.loss)).toBeLessThan(1e-5);
     const { difference, name } = gradientDifference(together.gradients, apart.gradients);
     expect(difference, name).toBeLessThan(1e-4);
-    // A batch in which tokens are interchanged is another one.
+    // A permutation of tokens is a different batch.
     const reversed = await differentiate(on, [
       batch(on, (c, i) => ({ ...c, ...valuesOf(c, i), weight: valuesOf(c, i).weight.toReversed() })),
     ]);
@@ -69,7 +69,7 @@ describe.each(opened)("values per token of $name", ({ on }) => {
   });
 });
 
-test("values that are not as many as the tokens are refused by name", async () => {
+test("values whose length differs from the number of tokens are refused by name", async () => {
   const { checkpoint, prompt } = goldenCase("grouped_tied");
   const options = { modelFolder: checkpoint, initialise: "pretrained", seed: 0, freeze: [], threads: 1 } as const;
   const core = new LocalCore({ ...options, microBatchTokens: 1024, rows: 8 });
@@ -87,7 +87,7 @@ test("values that are not as many as the tokens are refused by name", async () =
   }
 });
 
-test("tokens that weigh nothing count in no metric, and each token has its own sign of advantage", () => {
+test("tokens of weight 0 count in no metric, and each token has its own sign of advantage", () => {
   const logProbs = [Float32Array.of(-1, -1, -1)];
   const completion = {
     tokenIds: Int32Array.of(1, 2, 3),

@@ -1,4 +1,7 @@
-/** Loss and gradients do not depend on how a batch is packed, split or ordered; images are shared; frozen is frozen. */
+/**
+ * Loss and gradients do not depend on how a batch is packed, split or ordered; images are shared; frozen weights are
+ * unchanged.
+ */
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import {
   advantageEstimators,
@@ -47,7 +50,7 @@ describe.each(cases)("packed rows of %s", (name) => {
 
   test("[prompt | c1 … cG] has the log-probs, entropies and gradients of separate rows", async () => {
     const packed = await differentiate(on, [batchOf(groups)]);
-    // Rows of one completion each: the same images and prompts, computed anew for every completion.
+    // Rows of one completion each: prompt and images are recomputed for every completion.
     const separate = await differentiate(on, [batchOf(groups.flatMap(single))], { microBatchTokens: 1 });
     expect(Math.abs(packed.loss - separate.loss)).toBeLessThan(1e-4);
     expect(listDifference(packed.logProbs, separate.logProbs)).toBeLessThan(1e-4);
@@ -57,7 +60,7 @@ describe.each(cases)("packed rows of %s", (name) => {
     expect(difference, name).toBeLessThan(1e-3);
   });
 
-  test("a completion is scored alike whatever stands beside it", async () => {
+  test("a completion's scores do not depend on the other completions of its row", async () => {
     const score = async (which: readonly TrainingGroup[], microBatchTokens: number) =>
       (await scoreCompletions(on.compute, on.values, which, sampledScoring, { microBatchTokens })).logProbs;
     const expected = await score(groups, 4096);
@@ -71,7 +74,7 @@ describe.each(cases)("packed rows of %s", (name) => {
       ),
     ).toBeLessThan(1e-4);
     expect(listDifference(await score(groups.flatMap(single), 1), expected)).toBeLessThan(1e-4);
-    // Scoring and training are one computation.
+    // Scoring and training are the same computation.
     expect(listDifference((await differentiate(on, [batchOf(groups)])).logProbs, expected)).toBeLessThan(1e-6);
   });
 });
@@ -90,7 +93,7 @@ describe("splitting the batch", () => {
     completions: madeCompletions(lengths[i]!, `group ${i}`, vocabulary),
   }));
 
-  /** The batch with the weights, advantages and loss that an algorithm gives it, off policy, with every term there is. */
+  /** The batch with an algorithm's weights, advantages and loss, off-policy, with every term. */
   function algorithmBatch(name: RolloutAlgorithmName): TokenBatch {
     const settings = rolloutSettings(name);
     const rewards = lengths.map((group) => group.map((length) => length % 4));
@@ -147,7 +150,7 @@ describe("splitting the batch", () => {
     test.each([
       ["two calls", [part(0, 1), part(1, 3)]],
       ["three calls", [part(0, 1), part(1, 2), part(2, 3)]],
-      ["a call of nothing", [part(0, 0), part(0, 3)]],
+      ["an empty call", [part(0, 0), part(0, 3)]],
     ])("%s add up", async (_, calls) => {
       const whole = await expected;
       const found = await differentiate(on, calls);
@@ -157,7 +160,7 @@ describe("splitting the batch", () => {
       expect(difference, name).toBeLessThan(1e-4);
     });
 
-    test("the order of groups and of completions", async () => {
+    test("the order of groups and completions does not matter", async () => {
       const whole = await expected;
       const groups = [...batch.groups].reverse().map(({ prompt, completions }) => ({
         prompt,
@@ -171,7 +174,7 @@ describe("splitting the batch", () => {
     });
   });
 
-  test("a completion of weight 0 changes nothing, an empty one neither", async () => {
+  test("neither a completion of weight 0 nor an empty one changes anything", async () => {
     const [group, ...rest] = batches.grpo.groups;
     const idle = madeCompletions([7], "idle", vocabulary).map((completion) => ({ ...completion, weight: 0 }));
     const empty = madeCompletions([0], "empty", vocabulary);
@@ -183,7 +186,7 @@ describe("splitting the batch", () => {
     expect(gradientDifference(found.gradients, whole.gradients).difference).toBeLessThan(1e-4);
   });
 
-  test("on policy is off policy with the policy's own log-probs", async () => {
+  test("on-policy equals off-policy with the policy's own log-probs", async () => {
     const { loss, groups } = batches.grpo;
     const { logProbs } = await differentiate(on, [batches.grpo]);
     let next = 0;
@@ -201,11 +204,13 @@ describe("splitting the batch", () => {
     expect(difference, name).toBeLessThan(1e-4);
   });
 
-  // cispo's weights are constants of the gradient but not of the value: its loss is not what is differentiated.
+  // cispo's weights are constants for the gradient but not for the value: its reported loss is not the differentiated
+  // one.
   test.each(["grpo", "gspo", "sapo", "reinforce"] as const)(
-    "the loss that %s reports is the one that is differentiated",
+    "the loss reported for %s is the one that is differentiated",
     async (name) => {
-      // Along its own gradient, the loss grows by the square of the gradient's norm. A wide clip range, so that ratios count.
+      // Along its own gradient, the loss grows by the squared gradient norm. The clip range is wide, so that ratios
+      // matter.
       const { loss } = batches[name];
       const batch = {
         ...batches[name],
@@ -240,7 +245,7 @@ describe.each(["two_images", "windows_two_images", "deepstack_two_images"] as co
     completions: madeCompletions([4, 6], `image ${i}`, vocabulary),
   }));
 
-  test("one that stands in two prompts is encoded once, and its gradients add up", async () => {
+  test("one used in two prompts is encoded once, and its gradients add up", async () => {
     const forward = vi.spyOn(Compute.prototype, "forward");
     const together = await differentiate(on, [batchOf(groups)], { microBatchTokens: 100 });
     const patches = forward.mock.calls.flatMap(([key, , feeds]) =>
@@ -257,8 +262,8 @@ describe.each(["two_images", "windows_two_images", "deepstack_two_images"] as co
     for (const name of visionNames(on.model)) expect(together.gradients.has(name), name).toBe(true);
   });
 
-  test("the same image twice in one prompt has both places' gradients", async () => {
-    // Against a copy under another hash, which is encoded by itself.
+  test("the same image twice in one prompt gets the gradients of both places", async () => {
+    // Compared with a copy under another hash, which is encoded separately.
     const image = on.golden.prompt.images[0]!;
     const [start, end] = [on.golden.prompt.tokenIds.indexOf(387), on.golden.prompt.tokenIds.indexOf(388)];
     const block = on.golden.prompt.tokenIds.subarray(start, end + 1);
@@ -274,8 +279,8 @@ describe.each(["two_images", "windows_two_images", "deepstack_two_images"] as co
     expect(gradientDifference(shared.gradients, copied.gradients).difference).toBeLessThan(1e-3);
   });
 
-  test("images of one size run together, each with the result it has alone", async () => {
-    // As many patches, in another shape: positions and windows are another's.
+  test("images of equal size share a run, each with the same result as alone", async () => {
+    // As many patches in another shape, with other positions and windows.
     const { prompt } = on.golden;
     const changed = {
       ...prompt,
@@ -342,7 +347,7 @@ describe("frozen weights", () => {
     ["all but the tower", ["model."], (name) => name.startsWith("model.")],
     ["blocks and embeddings", ["layers.0.", "embed_tokens"], (name) => /layers\.0\.|embed_tokens/.test(name)],
     ["every bias", ["bias"], (name) => name.endsWith("bias")],
-  ])("%s: two steps move exactly the others", async (_, freeze, isFrozen) => {
+  ])("%s: two steps change exactly the others", async (_, freeze, isFrozen) => {
     const trainable = trainableNames(model, freeze);
     expect([...trainable].sort()).toEqual(names.filter((name) => !isFrozen(name)).sort());
     const copies = new WeightStore(model, values, trainableNames(model, [])).copyValues();
@@ -380,7 +385,7 @@ describe("frozen weights", () => {
     expect(vision()).toBe(model.vision.depth + 2);
   });
 
-  test("a pattern that names nothing, or everything, is the user's mistake", () => {
+  test("a pattern that matches nothing, or everything, is a user error", () => {
     expect(() => trainableNames(model, ["vision", "lm_hed"])).toThrow(UserError);
     expect(() => trainableNames(model, ["lm_hed"])).toThrow('no weight of qwen2_vl has "lm_hed" in its name');
     expect(() => trainableNames(model, ["vision", "model."])).toThrow("every weight is frozen");

@@ -1,4 +1,4 @@
-/** Reads a golden case that a script of scripts/goldens wrote. */
+/** Reads golden cases written by scripts in scripts/goldens. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +6,7 @@ import type { ImageFeatures, Message, Prompt } from "../../src/core/records.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
 import type { families } from "../../src/models/index.ts";
 
-/** The folder of test/golden/ that each case lies in. */
+/** The folder of each case in test/golden/. */
 const folderOf = {
   grouped_tied: "qwen2_vl",
   ungrouped_untied: "qwen2_vl",
@@ -25,7 +25,7 @@ export type CaseName = keyof typeof folderOf;
 
 export const cases = Object.keys(folderOf) as CaseName[];
 
-/** One case of each family, the smallest that has all the family's parts; a family without any is a type error. */
+/** One case per family, the smallest with all the family's parts; a family without a case is a type error. */
 const caseOf = {
   qwen2_vl: "grouped_tied",
   qwen2_5_vl: "windows_tied",
@@ -100,12 +100,12 @@ export function largest(a: ArrayLike<number>): number {
 }
 
 /**
- * What the difference of a weight's gradients is measured against: its largest gradient. A vision tower that rotates
- * nothing does not feel the bias of its keys, which moves all scores of a query alike: there only rounding is left, and a
- * thousandth of this scale is a millionth of the largest gradient of all weights.
+ * The scale for differences of a weight's gradients: its largest gradient. A vision tower without rotary embeddings
+ * does not depend on the bias of its keys, which shifts all scores of a query equally: that gradient is rounding error
+ * only, and a thousandth of this scale is a millionth of the largest gradient of all weights.
  */
 export function gradientScale(name: string, own: number, overall: number): number {
   const unfelt = /vision_model\..*k_proj\.bias$/.test(name);
-  if (unfelt !== own < 1e-6 * overall) throw new Error(`${name}: a largest gradient of ${own} beside ${overall}`);
+  if (unfelt !== own < 1e-6 * overall) throw new Error(`${name}: a largest gradient of ${own}, overall ${overall}`);
   return unfelt ? 1e-3 * overall : own;
 }

@@ -23,12 +23,12 @@ describe.each(cases)("%s", (name) => {
     completions: [{ tokenIds: golden.completion, weight: 1 / golden.completion.length, advantage: 0 }],
   };
 
-  const keeping = { trainable: new Set(Object.keys(model.weights)), budget: { bytes: 0 } };
+  const saving = { trainable: new Set(Object.keys(model.weights)), budget: { bytes: 0 } };
 
   test("vision tower", async () => {
     const found: Float32Array[][] = [];
     for (const image of golden.prompt.images) {
-      const { states } = await runVision(compute, values, visionFeeds(model, framesOf(image)), keeping);
+      const { states } = await runVision(compute, values, visionFeeds(model, framesOf(image)), saving);
       const head = { ...headFeeds(vision, states), ...values };
       const y = await compute.forward("vision.head", (trained) => visionHeadPrograms(model, trained), head);
       found.push([...states, y].map(({ data }) => data as Float32Array));
@@ -42,12 +42,12 @@ describe.each(cases)("%s", (name) => {
 
   test("language model", async () => {
     const encoded = await encodeImages(compute, values, golden.prompt.images);
-    // One token more than training needs, so that the golden's last position is computed too.
+    // One token more than training needs, to compute the golden's last position too.
     const completion = Int32Array.from([...golden.completion, 0]);
     const rows = packRows([{ ...group, completions: [{ ...group.completions[0]!, tokenIds: completion }] }], 4096);
     const micro = layOut(rows, language, model.imageTokenId, vision.patchesPerToken);
     expect([...micro.positions]).toEqual(golden.positions.flat());
-    const { states } = await runLanguage(compute, values, micro, encoded, keeping);
+    const { states } = await runLanguage(compute, values, micro, encoded, saving);
     for (const [i, { data }] of states.entries()) {
       const key = `language.hidden.${i}`;
       expect(maxDifference(data, golden.tensor(key).data), key).toBeLessThan(1e-4);
@@ -58,9 +58,9 @@ describe.each(cases)("%s", (name) => {
   });
 
   test.each([
-    ["everything kept", 1e9],
-    ["some blocks kept", 2e5],
-    ["all computed again", 0],
+    ["all activations saved", 1e9],
+    ["activations of some blocks saved", 2e5],
+    ["all recomputed", 0],
   ])("loss and gradients of every weight, %s", async (_, activationBytes) => {
     const store = new WeightStore(model, values, trainableNames(model, []));
     const result = await forwardBackward(

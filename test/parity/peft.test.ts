@@ -1,4 +1,7 @@
-/** LoRA against PEFT's goldens (scripts/goldens/adapters.py): which layers, of which rank and scale, and the same log-probs. */
+/**
+ * LoRA against PEFT's goldens (scripts/goldens/adapters.py): the adapted layers, their ranks and scales, and equal
+ * log-probs.
+ */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,7 +41,7 @@ function adapted({ checkpoint, config }: TargetCase) {
   );
 }
 
-describe("the layers that a configuration names", () => {
+describe("the layers that a configuration selects", () => {
   for (const golden of goldens.cases) {
     const name = `${golden.checkpoint} ${JSON.stringify(golden.config)}`;
     if (golden.layers === undefined) {
@@ -100,7 +103,7 @@ async function logProbs(checkpoint: (typeof cases)[number], adapterFolder: strin
   return logProbs[0]!;
 }
 
-/** The tensors of a file as plain numbers. */
+/** The tensors of a file as plain number arrays. */
 function tensors(path: string): Record<string, { shape: readonly number[]; values: readonly number[] }> {
   const file = openSafetensors(path);
   const read = file.names.toSorted().map((name) => {
@@ -114,7 +117,7 @@ describe.each(["list", "everywhere", "uneven", "some_layers"])("the adapter %s t
   const folder = join(root, name);
   const { checkpoint, log_probs } = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8"));
 
-  test("gives PEFT's log-probs within 1e-4, and is saved as it was", async () => {
+  test("gives PEFT's log-probs within 1e-4, and is saved unchanged", async () => {
     expect(maxDifference(await logProbs(checkpoint, folder), log_probs)).toBeLessThan(1e-4);
     const weights = "adapter_model.safetensors";
     expect(tensors(join(scratch, "saved", weights))).toEqual(tensors(join(folder, weights)));
@@ -124,7 +127,7 @@ describe.each(["list", "everywhere", "uneven", "some_layers"])("the adapter %s t
   });
 });
 
-test("an adapter from transformers 4, whose modules lack language_model, loads alike", async () => {
+test("an adapter from transformers 4, whose modules lack language_model, loads equally", async () => {
   const old = join(scratch, "old");
   cpSync(join(root, "list"), old, { recursive: true });
   const path = join(old, "adapter_model.safetensors");
@@ -166,7 +169,7 @@ describe("an adapter_config.json", () => {
     expect(() => readAdapterConfig(scratch)).toThrow(message);
   });
 
-  test("keeps dropout, and keys of tomorrow that are off", () => {
+  test("keeps dropout, and unknown keys that are disabled", () => {
     writeFileSync(
       join(scratch, "adapter_config.json"),
       JSON.stringify({ ...original, use_nothing: false, extra: null }),

@@ -1,4 +1,6 @@
-/** Advantages, losses, gradients and metrics against TRL's own code on random tensors (scripts/goldens/algorithms.py). */
+/**
+ * Advantages, losses, gradients and metrics against TRL's own code on random tensors (scripts/goldens/algorithms.py).
+ */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -24,7 +26,7 @@ import { combineRewards } from "../../src/rewards/index.ts";
 import { countTokens, meanEntropy, policyMetrics, sumPolicy } from "../../src/train/policy-metrics.ts";
 import { rolloutSettings } from "../../src/train/settings.ts";
 
-/** For the options that a case says nothing of. */
+/** Defaults of options that a case does not set. */
 const grpo = rolloutSettings("grpo");
 
 interface Options {
@@ -83,7 +85,7 @@ const golden: Golden = JSON.parse(readFileSync(path, "utf8"));
 const { inputs } = golden;
 const vocabulary = inputs.logits[0]![0]!.length;
 
-/** A model whose hidden states are its logits: the engine's own loss program, without a network before it. */
+/** A model whose hidden states are its logits: the engine's own loss program without a network. */
 const model = {
   weights: {},
   language: {
@@ -97,7 +99,7 @@ const model = {
 const sampling = { greedy: false, topK: 0, topP: false };
 const lengths = inputs.lengths;
 const masked = lengths.map((_, i) => i === inputs.masked);
-/** Every completion's tokens in a row, without padding. */
+/** All completions' tokens concatenated, without padding. */
 const flat = <T>(rows: readonly (readonly T[])[]) => rows.flatMap((row, i) => row.slice(0, lengths[i]!));
 const perToken = (values: readonly number[]) => lengths.flatMap((length, i) => Array<number>(length).fill(values[i]!));
 
@@ -112,7 +114,7 @@ function logProbsOf(): number[][] {
 
 interface Evaluated {
   readonly loss: number;
-  /** By the logits of every token, [tokens x vocabulary]. */
+  /** With respect to the logits of every token, [tokens x vocabulary]. */
   readonly gradient: readonly number[];
   readonly completions: readonly TrainingCompletion[];
   readonly logProbs: readonly Float32Array[];
@@ -193,7 +195,7 @@ function expectClose(found: readonly number[], expected: readonly number[], what
   }
 }
 
-/** TRL's loss_type names token loss and average at once. */
+/** TRL's loss_type combines token loss and averaging. */
 function choiceOf(lossType: Options["loss_type"]): LossChoice {
   if (lossType === "cispo") return { tokenLoss: "cispo", lossType: "dapo" };
   if (lossType === "sapo") return { tokenLoss: "sapo", lossType: "grpo" };
@@ -205,7 +207,7 @@ describe("losses", () => {
     const found = evaluate(options, choiceOf(options.loss_type));
     expectClose([found.loss], [loss], "loss");
     expectClose(found.gradient, flat(gradient).flat(), "gradient");
-    // Beyond the completions' tokens there is no gradient to compare with.
+    // Beyond the completions' tokens the gradient is zero.
     const beyond = gradient.flatMap((tokens, i) => tokens.slice(lengths[i]!)).flat();
     expect(beyond.every((value) => value === 0)).toBe(true);
 
@@ -217,7 +219,7 @@ describe("losses", () => {
     const counted = found.entropies.filter((_, i) => found.completions[i]!.weight !== 0);
     expect(meanEntropy(counted)).toBeCloseTo(metrics["entropy"]!, 5);
     if (options.beta > 0) expect(ours["policy/kl"]).toBeCloseTo(metrics["kl"]!, 5);
-    // A sequence's ratio counts once there and once per token here.
+    // A sequence-level ratio counts once in TRL and once per token here.
     if (options.importance_sampling_level === "sequence") return;
     const [low, high] = [
       metrics["clip_ratio/low_mean"],
@@ -245,11 +247,11 @@ describe("losses", () => {
     );
   });
 
-  test("rloo on policy: RLOOTrainer's gradient, but for the constant max_completion_length", () => {
+  test("rloo on policy: RLOOTrainer's gradient, up to the constant max_completion_length", () => {
     const options = { ...golden.losses[0]!.options, on_policy: true };
     const found = evaluate(options, { tokenLoss: "clip", lossType: "dr_grpo" });
     const expected = flat(golden.rloo.gradient).flat();
-    // TRL counts the masked completion in its mean too.
+    // TRL includes the masked completion in its mean.
     expectClose(found.gradient, expected, "gradient", inputs.max_completion_length);
     const reinforce = evaluate(options, { tokenLoss: "reinforce", lossType: "dr_grpo" });
     expectClose(reinforce.gradient, expected, "gradient of reinforce", inputs.max_completion_length);
@@ -290,7 +292,7 @@ test("dpo: loss, gradient and metrics of DPOTrainer", () => {
   const scores = Array.from({ length: pairs }, (_, i) => ({ chosen: score(i), rejected: score(pairs + i) }));
   const found = preferenceLoss(scores, beta);
   expectClose([found.loss], [loss], "loss");
-  // Chosen ones first there; the fed batch differentiates −weight·(Σ chosen − Σ rejected).
+  // The golden has chosen completions first; the fed batch differentiates −weight·(Σ chosen − Σ rejected).
   const expected = gradient.map((row, i) => row.slice(0, own[i]!));
   for (const [i, row] of expected.entries()) {
     const weight = found.weights[i % pairs]!;

@@ -1,4 +1,4 @@
-/** Models of real size: names and shapes of all weights as transformers derives them, without a weight in memory. */
+/** Models of real size: names and shapes of all weights as derived by transformers, without allocating any. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import type { Model } from "../../src/models/model.ts";
 interface Expected {
   readonly model_type: string;
   readonly config: Record<string, unknown> | null;
-  /** "#" stands for the numbers of blocks: how many, and the shape of each. */
+  /** "#" replaces block numbers: the number of blocks, and the shape of each. */
   readonly weights: Readonly<Record<string, readonly [number, readonly number[]]>>;
 }
 

@@ -3,7 +3,7 @@ import { evaluationPage } from "../../bench/evaluation-page.ts";
 import { evaluateAnswers, evaluationResults, probeResults } from "../../src/evaluate/index.ts";
 import { completion, example, probed } from "./scripted.ts";
 
-it("the full report holds accuracy beside baselines, every probe that applies and why others do not", async () => {
+it("the full report has accuracy with baselines, every applicable probe, and why others do not apply", async () => {
   const train = ["x", "y", "z"].map((id) =>
     example(id, { answer: id === "z" ? "yes" : "no", question: "Is it large?" }),
   );

@@ -6,7 +6,7 @@ import { probesJsonSchema } from "../../src/evaluate/probes/results.ts";
 
 const docs = fileURLToPath(new URL("../../docs/", import.meta.url));
 
-it("every probe has a page and a row in the index, and there is no other page", () => {
+it("every probe has a page and a row in the index, and there are no other pages", () => {
   const pages = readdirSync(`${docs}probes`).filter((file) => file !== "README.md");
   expect(pages.sort()).toEqual(
     Object.keys(probes)
@@ -17,6 +17,6 @@ it("every probe has a page and a row in the index, and there is no other page", 
   for (const name of Object.keys(probes)) expect(index).toContain(`| [${name}](${name}.md) |`);
 });
 
-it("the stored schema is the present one", () => {
+it("the stored schema is current", () => {
   expect(JSON.parse(readFileSync(`${docs}schemas/probe-results.json`, "utf8"))).toEqual(probesJsonSchema());
 });

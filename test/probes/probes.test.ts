@@ -1,4 +1,4 @@
-/** Every probe on a policy that does what the test says, so that each figure is known exactly. */
+/** Every probe on a policy scripted by the test, so that each figure is known exactly. */
 import { describe, expect, it } from "vitest";
 import type { Example } from "../../src/core/records.ts";
 import { loadDataset } from "../../src/data/index.ts";
@@ -9,7 +9,7 @@ const ids = ["a", "b", "c", "d"];
 const four = ids.map((id, i) => example(id, { answer: i < 2 ? "yes" : "no" }));
 const yes: Script = (shown) => completion(shown, "There is a nodule.", "yes");
 const nameOf = (text: string) => /nodule in (\w)/.exec(text)![1]!;
-/** Whether the image is the question's own, untouched. */
+/** Whether the image is the question's own, unchanged. */
 const isOwn: (examples: readonly Example[]) => (shown: Parameters<Script>[0]) => boolean = (examples) => {
   const own = new Map(examples.map(({ id, images }) => [id, images[0]!] as const));
   return ({ text, images }) => {
@@ -18,7 +18,7 @@ const isOwn: (examples: readonly Example[]) => (shown: Parameters<Script>[0]) =>
   };
 };
 
-describe("a policy that nothing can change", () => {
+describe("a constant policy", () => {
   const facts = { modality: "x-ray", organ: "chest", findings: [{ finding: "nodule", side: "left" }] };
   const choices = ["left", "right", "both", "none"];
   const questions = [
@@ -28,7 +28,7 @@ describe("a policy that nothing can change", () => {
     example("g", { question: "Where is it?", answer: "left", answerType: "choice", choices }),
   ];
 
-  it("flips nowhere, loses nothing, and is the same in every order", async () => {
+  it("never flips, loses no accuracy, and is consistent in every order", async () => {
     const constant: Script = (shown) => completion(shown, "There is a nodule.", "left, yes");
     const { measures, results } = await probed([], questions, constant);
     expect(results.filter(({ skipped }) => skipped !== null).map(({ probe }) => probe)).toEqual(["judge"]);
@@ -49,7 +49,7 @@ describe("a policy that nothing can change", () => {
 });
 
 describe("form and length_bias", () => {
-  it("counts what keeps to the form, lengths, repetition, truncation", async () => {
+  it("measures format, lengths, repetition, truncation", async () => {
     const texts: Readonly<Record<string, string>> = {
       a: "<think>x</think><answer>yes</answer>",
       b: "<think>x</think> and so <answer>yes</answer>",
@@ -63,9 +63,9 @@ describe("form and length_bias", () => {
     expect(estimate(measures, "length_mean")).toBe((1 + 4 + 6 + 4) / 4);
     expect(estimate(measures, "length_median")).toBe(4);
     expect(estimate(measures, "length_p90")).toBe(6);
-    // "no nodule here" comes twice among four runs of three words; two others repeat nothing, the first has two words.
+    // "no nodule here" occurs twice among four trigrams; two others have no repetition, the first has two words.
     expect(estimate(measures, "repetition")).toBeCloseTo(0.25 / 3, 12);
-    // Right: a, b, d with lengths 1, 4, 4; wrong: c with 6.
+    // Correct: a, b, d with lengths 1, 4, 4; wrong: c with 6.
     const [x, y] = [
       [1, 1, 0, 1],
       [1, 4, 6, 4],
@@ -73,14 +73,14 @@ describe("form and length_bias", () => {
     expect(estimate(measures, "accuracy_with_length")).toBeCloseTo(pearson(x, y), 12);
   });
 
-  it("has no correlation where nothing varies", async () => {
+  it("has no correlation without variation", async () => {
     const { measures } = await probed(["length_bias"], four.slice(0, 2), yes);
     expect(estimate(measures, "accuracy_with_length")).toBeNull();
   });
 });
 
 describe("answer_prior", () => {
-  it("sets the rate of yes against the truth", async () => {
+  it("compares the rate of yes with the truth", async () => {
     const { measures } = await probed(["answer_prior"], four, yes);
     expect(estimate(measures, "yes_rate")).toBe(1);
     expect(estimate(measures, "true_yes_rate")).toBe(0.5);
@@ -97,7 +97,7 @@ describe("image_grounding and question_only", () => {
     return completion(shown, "x", own(shown) ? truth : "yes");
   };
 
-  it("finds what the image is worth", async () => {
+  it("measures how much the image helps", async () => {
     const { measures } = await probed(["image_grounding", "question_only"], four, looks, { train: four });
     expect(estimate(measures, "accuracy", "right image")).toBe(1);
     expect(estimate(measures, "grounding", "blank image")).toBe(0.5);
@@ -108,7 +108,7 @@ describe("image_grounding and question_only", () => {
     expect(estimate(measures, "over_training_answers", "blank image")).toBe(-0.5);
   });
 
-  it("shows blank images in the mean colour, and another subject's of the same modality, asking for both once", async () => {
+  it("uses blank images of the mean colour, and another subject's of the same modality, and asks each variant once", async () => {
     const modalities = ["CT", "MRI", "ct", "MRI"];
     const mixed = four.map((one, i) => ({ ...one, meta: { modality: modalities[i]! } }));
     const shown: string[] = [];
@@ -123,7 +123,7 @@ describe("image_grounding and question_only", () => {
 });
 
 describe("noise, contrast, quantized, decoding", () => {
-  it("count the flips of every level", async () => {
+  it("count the flips at every level", async () => {
     const script: Script = (shown) => {
       const path = shown.images[0]!.path;
       const isMoved = /noise 0.1|contrast 0.5/.test(path) || shown.weights === "int4" || shown.temperature === 1;
@@ -148,9 +148,9 @@ describe("noise, contrast, quantized, decoding", () => {
     expect(estimate(measures, "accuracy", "int4 weights")).toBe(0.25);
   });
 
-  it("says so where the weights are not at hand", async () => {
+  it("says so where the weights are not available", async () => {
     const { results } = await probed(["quantized"], four, yes, { openQuantized: null });
-    expect(results[0]).toMatchObject({ skipped: "the weights are not at hand", measures: [] });
+    expect(results[0]).toMatchObject({ skipped: "the weights are not available", measures: [] });
   });
 });
 
@@ -160,7 +160,7 @@ describe("option_position", () => {
     return example(id, { question: "What is it?", answer: "stone", answerType: "choice", choices, answerIndex: 2 });
   });
 
-  it("shows a policy that always takes the first", async () => {
+  it("detects a policy that always chooses the first", async () => {
     const { measures } = await probed(["option_position"], two, (shown) => completion(shown, "x", "A"));
     expect(["A", "B", "C"].map((l) => estimate(measures, "accuracy", `right option at ${l}`))).toEqual([1, 0, 0]);
     expect(estimate(measures, "chosen_over_chance", "letter A")).toBeCloseTo(2 / 3, 12);
@@ -168,7 +168,7 @@ describe("option_position", () => {
     expect(estimate(measures, "same_option", "in all orders")).toBe(0);
   });
 
-  it("and one that knows", async () => {
+  it("and one that knows the answer", async () => {
     const knows: Script = (shown) => completion(shown, "x", /([A-C])\. stone/.exec(shown.text)![1]!);
     const { measures } = await probed(["option_position"], two, knows);
     expect(["A", "B", "C"].map((l) => estimate(measures, "accuracy", `right option at ${l}`))).toEqual([1, 1, 1]);
@@ -178,7 +178,7 @@ describe("option_position", () => {
 });
 
 describe("paraphrase", () => {
-  it("asks only the questions that a rule fits, in other words", async () => {
+  it("rephrases only questions that match a rule", async () => {
     const questions = [
       example("a", { question: "Is there a nodule?" }),
       example("b", { question: "Is there a cyst?" }),
@@ -202,7 +202,7 @@ describe("mirror", () => {
     const examples = await loadDataset({ name: "phantom_world", split: "test", limit: 130, seed: 3 });
     const byPath = new Map(examples.map((one) => [one.images[0]!.path, one] as const));
     const sides = (text: string) => text.replace(/\b(left|right)\b/g, (side) => (side === "left" ? "right" : "left"));
-    // Answers a mirrored image as it would the image with all sides exchanged: its own reference, turned where it must.
+    // Answers a mirrored image as if all sides were swapped: its own reference, flipped where necessary.
     const oracle: Script = (shown) => {
       const path = shown.images[0]!.path;
       const own = byPath.get(path.replace(" (mirrored)", ""))!;
@@ -223,7 +223,7 @@ describe("mirror", () => {
     expect(exact.interval!.n).toBeGreaterThan(10);
   });
 
-  it("stays on one side where the policy does", async () => {
+  it("reports no flips for a policy that always names one side", async () => {
     const left = example("a", { question: "Which side shows the mass?", answer: "left", answerType: "open" });
     const { measures } = await probed(["mirror"], [left], (shown) => completion(shown, "x", "left"));
     expect(estimate(measures, "flips", "mirrored")).toBe(0);
@@ -237,7 +237,7 @@ describe("mirror", () => {
 });
 
 describe("consistency, behaviours", () => {
-  it("counts rationales that lead to their answers", async () => {
+  it("counts rationales consistent with their answers", async () => {
     const said: Readonly<Record<string, readonly [string, string]>> = {
       a: ["Let me check the lungs. There is a nodule.", "yes"],
       b: ["Wait, there is no nodule.", "yes"],
@@ -272,22 +272,25 @@ describe("faithfulness", () => {
   const thought = (id: string) => `Film ${id} is dark. There is a nodule in the left lung.`;
 
   const known = { facts: { facts }, "a reference rationale": { rationale: "A nodule lies in the left lung." } };
-  it.each(Object.entries(known))("sees a policy that answers from its thought, truth by %s", async (_, more) => {
-    const questions = ids.map((id) => example(id, more));
-    const reads: Script = (shown) => {
-      const given = shown.prefix === "" ? thought(nameOf(shown.text)) : shown.prefix;
-      return completion(shown, thought(nameOf(shown.text)), /nodule in the left/.test(given) ? "yes" : "no");
-    };
-    const { measures } = await probed(["faithfulness"], questions, reads);
-    const rate = (condition: string) => estimate(measures, "flip_rate", condition);
-    const kept = [0, 25, 50, 75, 100].map((share) => rate(`${share} % of the thought`));
-    expect(kept).toEqual([1, 1, 1, 1, 0]); // the twelfth word is the last: "left" is the eleventh, cut at 75 %
-    expect(rate("another question's thought")).toBe(0); // all thoughts say the same of the nodule
-    expect(rate("a true claim negated")).toBe(1);
-    expect(estimate(measures, "accuracy_change", "a true claim negated")).toBe(-1);
-  });
+  it.each(Object.entries(known))(
+    "detects a policy that answers from its thought, with truth from %s",
+    async (_, more) => {
+      const questions = ids.map((id) => example(id, more));
+      const reads: Script = (shown) => {
+        const given = shown.prefix === "" ? thought(nameOf(shown.text)) : shown.prefix;
+        return completion(shown, thought(nameOf(shown.text)), /nodule in the left/.test(given) ? "yes" : "no");
+      };
+      const { measures } = await probed(["faithfulness"], questions, reads);
+      const rate = (condition: string) => estimate(measures, "flip_rate", condition);
+      const kept = [0, 25, 50, 75, 100].map((share) => rate(`${share} % of the thought`));
+      expect(kept).toEqual([1, 1, 1, 1, 0]); // of twelve words, "left" is the eleventh, cut at 75 %
+      expect(rate("another question's thought")).toBe(0); // all thoughts say the same about the nodule
+      expect(rate("a true claim negated")).toBe(1);
+      expect(estimate(measures, "accuracy_change", "a true claim negated")).toBe(-1);
+    },
+  );
 
-  it("hands the policy its own completion up to the answer, and another's", async () => {
+  it("prefills the policy's own completion up to the answer, and another's", async () => {
     const prefixes: string[] = [];
     await probed(["faithfulness"], questions, (shown) => {
       if (shown.prefix !== "") prefixes.push(shown.prefix);
@@ -324,7 +327,7 @@ describe("facts and semantic", () => {
     expect(estimate(measures, "concept_f1")).toBe(0.5);
   });
 
-  it("take an encoder's similarity and the untuned model's perplexity", async () => {
+  it("report an encoder's similarity and the untuned model's perplexity", async () => {
     const embedding: Reward = {
       name: "semantic",
       score: (_, all) => all.map(({ text }) => (/left/.test(text) ? 1 : 0)),
@@ -358,7 +361,7 @@ describe("judge", () => {
     score: (_, all) => all.map(({ text }) => (/unsure/.test(text) ? null : /nodule/.test(text) ? 1 : 0)),
   };
 
-  it("gives the verdict and the judge's agreement with people", async () => {
+  it("reports the verdict and the judge's agreement with people", async () => {
     const rows = [
       ["a nodule", true],
       ["a nodule", true],
@@ -382,7 +385,7 @@ describe("judge", () => {
 });
 
 describe("naming probes", () => {
-  it("names the nearest of an unknown one", async () => {
+  it("suggests the nearest for an unknown name", async () => {
     await expect(probed(["miror"], four, yes)).rejects.toThrow(/unknown probe "miror" \(did you mean "mirror"\?\)/);
   });
 });

@@ -1,4 +1,4 @@
-/** A policy whose every answer a test decides, from what it was shown: question, images, prefix, temperature, weights. */
+/** A scripted policy: the test decides every answer from question, images, prefix, temperature and weights. */
 import { type PromptName, promptStyle } from "../../src/answers/prompts.ts";
 import type { Processor } from "../../src/core/processor.ts";
 import type { Example, ImageRef, Prompt, RolloutResult, SamplingOptions } from "../../src/core/records.ts";
@@ -9,10 +9,10 @@ import { openVocabulary } from "../../src/session/reward-services.ts";
 
 /** What the policy sees of one prompt. */
 export interface Shown {
-  /** Question and options, as the template puts them. */
+  /** Question and options, as formatted by the template. */
   readonly text: string;
   readonly images: readonly ImageRef[];
-  /** What the completion begins with. */
+  /** Prefix of the completion. */
   readonly prefix: string;
   readonly temperature: number;
   readonly weights: "float" | "int8" | "int4";
@@ -22,7 +22,7 @@ export type Script = (shown: Shown) => string;
 
 export const vocabulary = openVocabulary(null);
 
-/** A question about an image of its own. */
+/** A question with its own image. */
 export function example(id: string, more: Partial<Example> = {}): Example {
   const data = Uint8Array.from({ length: 12 }, (_, i) => (13 * i + 31 * id.charCodeAt(0)) % 256);
   const pixels = { width: 4, height: 3, channels: 1, data } as const;
@@ -39,7 +39,7 @@ export function example(id: string, more: Partial<Example> = {}): Example {
   };
 }
 
-/** What each probe of the names finds, by probe. */
+/** The results of the named probes, by probe. */
 export async function probed(
   names: readonly string[],
   examples: readonly Example[],
@@ -65,7 +65,7 @@ export async function probed(
   return { results, answers, measures: results.flatMap(({ measures }) => measures) };
 }
 
-/** The estimate of a measure, null where nothing counts; throws where it is not there. */
+/** The estimate of a measure, null if no question counts; throws if it is missing. */
 export function estimate(measures: readonly Measure[], name: string, condition: string | null = null): number | null {
   const found = measures.filter((one) => one.name === name && one.condition === condition);
   if (found.length !== 1) {
@@ -103,7 +103,7 @@ function policyOf(
   };
 }
 
-/** A completion with a thought; what a prefix has said already is not said again. */
+/** A completion with a thought; text already in the prefix is not repeated. */
 export function completion({ prefix }: Shown, thought: string, answer: string): string {
   return prefix === "" ? `<think>${thought}</think><answer>${answer}</answer>` : `${answer}</answer>`;
 }

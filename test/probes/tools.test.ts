@@ -1,4 +1,4 @@
-/** The options of the probes' tools, as the command line takes them. */
+/** The options of the probes' tools on the command line. */
 import { expect, it } from "vitest";
 import { UserError } from "../../src/core/errors.ts";
 import { prepareTools, readTraining, type ToolServices, toolOptions } from "../../src/evaluate/index.ts";
@@ -25,7 +25,7 @@ it("names every option once, with the probe that it is for", () => {
   });
 });
 
-it("opens what is given, and hands each probe its own", async () => {
+it("opens what is configured, and passes each probe its own tools", async () => {
   const asked: unknown[] = [];
   const services: ToolServices = {
     openReward: async (name, options) => {
@@ -46,11 +46,11 @@ it("opens what is given, and hands each probe its own", async () => {
 it.each([
   [{ "judge-url": "http://x/v1" }, "--judge-url and --judge-model belong together: give all or none"],
   [{ "judge-key-env": "KEY" }, "--judge-key-env is for a judge: give --judge-url and --judge-model too"],
-  [{ encoder: "e" }, "--encoder is for the probe semantic, which --probe leaves out"],
+  [{ encoder: "e" }, "--encoder is for the probe semantic, which --probe does not include"],
 ])("refuses %j", (given, message) => {
   expect(() => prepareTools(["judge"], given)).toThrow(new UserError(message));
 });
 
-it("only a probe that says so reads the training split", () => {
+it("only a probe that declares it reads the training split", () => {
   expect([readTraining(["question_only", "form"]), readTraining(["form"])]).toEqual([true, false]);
 });

@@ -1,29 +1,29 @@
-/** A headless Chromium over its debugging pipe, for pages that must be seen rendered; nothing but Node is needed to drive it. */
+/** Drives a headless Chromium over its debugging pipe, with Node alone, for tests of rendered pages. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 
-/** What the browser tells: console errors, refused policies, requests. */
+/** Events from the browser: console errors, policy violations, requests. */
 export interface BrowserEvent {
   readonly method: string;
   readonly params: Readonly<Record<string, unknown>>;
 }
 
 export interface Browser {
-  /** Shows a file at a size in CSS pixels; resolves when it is loaded. */
+  /** Opens a file in a window of this size in CSS pixels; resolves when it is loaded. */
   open(file: string, view: { readonly width: number; readonly height: number; readonly dark?: boolean }): Promise<void>;
   /** The value of an expression in the page. */
   evaluate<T>(expression: string): Promise<T>;
   /** A PNG of the window, or of the whole page. */
   screenshot(o?: { readonly full?: boolean; readonly scale?: number }): Promise<Buffer>;
-  /** Everything told since the start. */
+  /** All events since the start. */
   readonly events: readonly BrowserEvent[];
   close(): Promise<void>;
 }
 
-/** The command of an installed Chromium; null where there is none. */
+/** The command of an installed Chromium; null if there is none. */
 export function findChromium(): string | null {
   for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
     try {
@@ -34,7 +34,7 @@ export function findChromium(): string | null {
   return null;
 }
 
-/** Starts the browser with a profile of its own, without network services. */
+/** Starts the browser with a temporary profile and without network services. */
 export async function openBrowser(command: string): Promise<Browser> {
   const profile = mkdtempSync(join(tmpdir(), "viva-chromium-"));
   const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"];

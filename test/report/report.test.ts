@@ -13,7 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const read = async (run: string) => readFileSync((await report([run])).file, "utf8");
 
 describe("a report", () => {
-  it("has every section, the image, marked claims and the recipe, and none of a file's texts as markup", async () => {
+  it("has every section, the image, marked claims and the recipe, and escapes all texts from files", async () => {
     const page = await read(await writeRun(at("whole"), { steps: 20 }));
     for (const id of ["summary", "accuracy", "training", "types", "rollouts", "events", "configuration"]) {
       expect(page).toContain(`<section id="${id}">`);
@@ -28,7 +28,7 @@ describe("a report", () => {
     expect(page).not.toMatch(/(?:src|href)="https?:/);
   });
 
-  it("says what there is of a run that goes on, has no evaluation, and an empty or cut file", async () => {
+  it("reports a run that is still going, has no evaluation, and an empty or truncated file", async () => {
     const run = await writeRun(at("partial"), { steps: 12 });
     rmSync(join(run, "evals.jsonl"));
     rmSync(join(run, "environment.json"));
@@ -41,22 +41,22 @@ describe("a report", () => {
     const page = await read(run);
     expect(page).toContain("no end recorded: at step 12 of 12");
     expect(page).toContain("no evaluation so far");
-    expect(page).toContain("evals.jsonl is not there");
+    expect(page).toContain("evals.jsonl is missing");
     expect(page).toContain('<section id="training">');
     expect(page).not.toContain('<section id="rollouts">');
   });
 
-  it("reads a file up to a line that is damaged in its middle, and says so", async () => {
+  it("reads a file up to a damaged row, and says so", async () => {
     const run = await writeRun(at("damaged"), { steps: 6 });
     const lines = readFileSync(join(run, "rollouts.jsonl"), "utf8").split("\n");
     writeFileSync(join(run, "rollouts.jsonl"), [...lines.slice(0, 4), "{broken", ...lines.slice(4)].join("\n"));
     writeFileSync(join(run, "recipe.yaml"), "name: [unclosed");
     const page = await read(run);
-    expect(page).toContain("rollouts.jsonl is read up to its damaged line");
+    expect(page).toContain("rollouts.jsonl is read up to a damaged row");
     expect(page).toContain("4 of 4 groups");
   });
 
-  it("of several runs compares them with the first, in a forest plot and by the keys that differ", async () => {
+  it("compares several runs with the first, in a forest plot and by the keys that differ", async () => {
     const runs = [await writeRun(at("a"), { steps: 5 }), await writeRun(at("b"), { steps: 9, evaluations: 1 })];
     const { file } = await report(runs, at("both.html"));
     const page = readFileSync(file, "utf8");
@@ -69,7 +69,7 @@ describe("a report", () => {
     expect(named).toContain("Forest plot: difference in accuracy from a. as it ships: ");
   });
 
-  it("refuses what is no run, a run named twice, and a place that is none, in a sentence", async () => {
+  it("refuses a folder without a run, a run named twice, and an output in a missing folder, in one sentence", async () => {
     const run = await writeRun(at("good"), { steps: 2 });
     await expect(report([at("nowhere")])).rejects.toThrow(/no such folder/);
     await expect(report([folder])).rejects.toThrow(/no run here/);
@@ -138,7 +138,7 @@ describe.skipIf(chromium === null)(
       60_000,
     );
 
-    it("shows a chart's values to the keyboard, and filters rollouts", async () => {
+    it("shows a chart's values by keyboard, and filters rollouts", async () => {
       await browser.open(files[1]!, { width: 1280, height: 900 });
       const key =
         "document.querySelector('svg[data-chart]').dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowLeft' }))";

@@ -1,20 +1,20 @@
-/** Run folders as a training leaves them, written by hand so that a report can meet every kind: whole, cut, hostile. */
+/** Hand-written run folders for tests of reports: complete, truncated, hostile. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 
-/** A text that would run, were it not escaped. */
+/** A text that would be executed if it were not escaped. */
 export const hostile = `<script>window.hacked=1</script><img src=x onerror="window.hacked=1"><svg onload=window.hacked=1>"'`;
 
 export interface RunShape {
   readonly steps: number;
   readonly groupsPerStep?: number;
   readonly completions?: number;
-  /** Evaluations beside the one at the start. */
+  /** Evaluations besides the one at the start. */
   readonly evaluations?: number;
 }
 
-/** Writes a run with an image, rollouts whose texts are hostile, alarms, and evaluations of 40 questions. */
+/** Writes a run with an image, rollouts with hostile texts, alarms, and evaluations of 40 questions. */
 export async function writeRun(folder: string, shape: RunShape): Promise<string> {
   const { steps, groupsPerStep = 2, completions = 4, evaluations = 2 } = shape;
   mkdirSync(folder, { recursive: true });

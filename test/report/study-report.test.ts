@@ -1,4 +1,6 @@
-/** A study's report: computed from run folders, a section for each dimension, nothing of a file as markup, readable on a phone. */
+/**
+ * A study's report: computed from run folders, with a section per dimension, all texts escaped, readable on a phone.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,7 +41,7 @@ const study = {
 let results: StudyResults;
 let page = "";
 
-/** 40 questions, of which the first `right` are answered rightly. */
+/** 40 questions, of which the first `right` are answered correctly. */
 function evaluation(right: number): string {
   const items = Array.from({ length: 40 }, (_, i) => ({
     kind: "item",
@@ -90,7 +92,7 @@ it("pairs arms with the reference by question and seed, and ranks them", () => {
   expect(results.ranking).toEqual(["better", "plain", "same"]);
 });
 
-it("shows dimensions, costs, further figures and failures, and no text of a file as markup", () => {
+it("shows dimensions, costs, further figures and failures, and escapes all texts from files", () => {
   for (const id of ["overview", "dimension-0", "costs", "figures", "runs"])
     expect(page).toContain(`<section id="${id}">`);
   expect(page).toContain("Forest plot: length: difference from plain. same: 0.0 [0.0, 0.0] points. better: +25.0");
@@ -102,7 +104,7 @@ it("shows dimensions, costs, further figures and failures, and no text of a file
 
 const chromium = findChromium();
 it.skipIf(chromium === null)(
-  "fits a desk and a phone, asks for nothing and logs no error",
+  "fits desktop and phone widths, makes no request and logs no error",
   { timeout: 60_000 },
   async () => {
     const browser = await openBrowser(chromium!);

@@ -1,4 +1,7 @@
-/** viva study through the command line: shared starts equal unshared runs, failures stay alone, a kill is made good. */
+/**
+ * viva study through the command line: shared prefixes equal unshared runs, failures are isolated, killed runs are
+ * resumed.
+ */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -13,7 +16,7 @@ const at = (...path: string[]) => join(folder, ...path);
 const { name: _, seed: __, ...base } = tinyRecipe({ model: at("model"), data: at("films") });
 const [supervised, rollout] = base.stages;
 
-/** Arms on one start, one of them the start itself; one with adapters on its weights; one whose reward throws. */
+/** Arms on one shared prefix, which is itself an arm; one with adapters on its weights; one whose reward throws. */
 const study = {
   name: "tiny",
   seeds: [7, 8],
@@ -43,7 +46,7 @@ const study = {
   quick: { seeds: [7], arms: ["none"], scale_steps: 0.5 },
 };
 
-/** Processes start slowly where others compute. */
+/** Processes start slowly on a busy machine. */
 const patience = 300_000;
 
 beforeAll(async () => {
@@ -56,7 +59,7 @@ beforeAll(async () => {
 const results = (run: string) => studyResultsSchema.parse(JSON.parse(readFileSync(at(run, "study.json"), "utf8")));
 
 describe("a study", () => {
-  it("isolates a failed arm, and its shared starts equal runs of their own", { timeout: patience }, async () => {
+  it("isolates a failed arm, and its shared prefixes equal separate runs", { timeout: patience }, async () => {
     const { code, stderr } = await viva(folder, "study", "study.yaml", "--run", "whole", "--seeds", "7");
     expect(code, stderr).toBe(1);
     expect(stderr).toMatch(/runs\/broken-seed7 failed: reward "bad" .* failed: bad reward/);
@@ -79,7 +82,7 @@ describe("a study", () => {
     expect(ranking).not.toContain("broken");
     expect(readFileSync(at("whole/report.html"), "utf8")).toContain('<section id="dimension-0">');
 
-    // The arm's own recipe, trained whole: the same bits; only the look at the data names its own longest example.
+    // The arm's own recipe, trained as a whole: bit-identical; only the preflight names its own longest example.
     await vivaOk(folder, "train", "whole/runs/plain-seed7/recipe.yaml", "--run", "alone", "--quiet", "--no-report");
     const seen = (run: string) => {
       const { events, ...record } = readRecord(at(run));
@@ -94,7 +97,7 @@ describe("a study", () => {
     }
   });
 
-  it("stopped and killed, goes on where it was and runs nothing twice", { timeout: patience }, async () => {
+  it("stopped and killed, resumes where it was and runs nothing twice", { timeout: patience }, async () => {
     const args = ["study", "study.yaml", "--run", "cut", "--quick"];
     const steps = (run: string) => {
       const file = at("cut/runs", run, "metrics.jsonl");
@@ -105,7 +108,7 @@ describe("a study", () => {
     expect(existsSync(at("cut/runs/plain-seed7/.lock"))).toBe(false);
     const again = ["study", "--run", "cut", "--resume"];
     await interrupted(folder, again, { signal: "SIGKILL", when: () => steps("none-seed7") > 2 });
-    // The killed study's last run notices that nobody reads it any more, and ends by itself.
+    // The killed study's last run notices that its reader is gone, and ends.
     await expect.poll(() => existsSync(at("cut/runs/none-seed7/.lock")), { timeout: 60_000 }).toBe(false);
     await vivaOk(folder, ...again);
     const starts = jsonLines(at("cut"), "journal.jsonl").filter(({ event }) => event === "run_start");

@@ -1,4 +1,6 @@
-/** The real training loops over a LocalCore in this thread, on a golden checkpoint, with made-up questions and rewards. */
+/**
+ * The real training loops over a LocalCore in this thread, on a golden checkpoint, with made-up questions and rewards.
+ */
 
 import type { RolloutAlgorithmName } from "../../src/algorithms/index.ts";
 import type { Processor } from "../../src/core/processor.ts";
@@ -29,7 +31,7 @@ export interface Point {
   readonly grad_norm: number;
 }
 
-/** Who answers the prompts: the model itself, or tokens that no model chose. */
+/** The source of completions: sampled by the model, or fixed tokens independent of it. */
 export type Answers = "sampled" | "given";
 
 export interface Run {
@@ -63,7 +65,7 @@ const rollout: Partial<RolloutSettings> = {
   temperature: 0.9,
 };
 
-/** The settings that make a kind of stage what it is, on the numbers above. */
+/** The settings of a kind of stage, with the optimiser settings above. */
 export function settingsOf(kind: RolloutAlgorithmName): RolloutSettings {
   const settings = rolloutSettings(kind, rollout);
   const { filter_groups } = settings;
@@ -75,14 +77,14 @@ export const drGrpo = settingsOf("dr_grpo");
 
 export const dpo: DpoSettings = { ...optimiser, kind: "dpo", batch_size: 3, beta: 0.1, rollouts: grpo };
 
-/** Share of even token ids. */
+/** Fraction of even token ids. */
 const evenTokens: Reward = {
   name: "even",
   score: (_, completions) =>
     completions.map(({ tokenIds }) => tokenIds.filter((id) => id % 2 === 0).length / tokenIds.length),
 };
 
-/** How often a token's id is above its predecessor's; trains only where a run says so. */
+/** How often a token's id exceeds its predecessor's; trained on only if a run asks for it. */
 const rises: Reward = {
   name: "rises",
   score: (_, completions) =>
@@ -201,8 +203,8 @@ function engineOver(core: LocalCore, answers: Answers, stopTokenIds: readonly nu
 }
 
 /**
- * Completions of one to six tokens from step, prompt and place alone, with the log-probs that the model gives them: a
- * rounding that would flip a sampled token on another machine cannot change them.
+ * Completions of one to six tokens that depend only on step, prompt and place, with the model's log-probs, so that
+ * rounding on another machine cannot flip a sampled token.
  */
 async function givenAnswers(core: LocalCore, of: readonly Prompt[], o: SamplingOptions): Promise<SampledGroup[]> {
   const groups = of.map(

@@ -1,6 +1,6 @@
 /**
  * Thirty tiny steps of every algorithm, pinned: loss and gradient norm may only change with a reason. After such a change
- * UPDATE_GOLDEN=1 npx vitest run test/trajectories writes test/golden/trajectories.json anew.
+ * UPDATE_GOLDEN=1 npx vitest run test/trajectories rewrites test/golden/trajectories.json.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -21,7 +21,7 @@ const pinned: Readonly<Record<string, Run>> = {
   // Off-policy second updates and a KL term: every part of the loss.
   grpo: { settings: { ...grpo, num_iterations: 2, beta: 0.1, epsilon: 0.02 }, steps: 30, answers: "given" },
   dr_grpo: { settings: drGrpo, steps: 30, answers: "given" },
-  // Two mini-batches a rollout; the second is off-policy. Prompts whose rewards are equal are replaced.
+  // Two mini-batches per rollout; the second is off-policy. Prompts with equal rewards are replaced.
   dapo: { settings: { ...settingsOf("dapo"), steps_per_generation: 2 }, steps: 30, answers: "given" },
   gspo: { settings: { ...settingsOf("gspo"), ...offPolicy, epsilon: 0.02, epsilon_high: 0.03 }, ...thirty },
   cispo: { settings: { ...settingsOf("cispo"), ...offPolicy, epsilon_high: 1.05 }, ...thirty },
@@ -41,7 +41,7 @@ const written = new Map<string, readonly Point[]>();
 function expectSame(found: readonly Point[], expected: readonly Point[]): void {
   expect(found.length).toBe(expected.length);
   for (const key of ["loss", "grad_norm"] as const) {
-    // A loss that weighs log-probs is a small difference of large terms: what rounding may do grows with the large ones.
+    // A loss that weights log-probs is a small difference of large terms, so its rounding error scales with those.
     const rounding = Math.max(1e-6, 1e-5 * Math.max(...expected.map((point) => Math.abs(point[key]))));
     for (const [step, point] of expected.entries()) {
       const difference = Math.abs(found[step]![key] - point[key]);
@@ -53,7 +53,7 @@ function expectSame(found: readonly Point[], expected: readonly Point[]): void {
 }
 
 describe.each(Object.entries(pinned))("%s", (name, run) => {
-  test("thirty steps are the pinned ones, in one micro-batch and in many", async () => {
+  test("thirty steps match the pinned ones, in one micro-batch and in many", async () => {
     const found = await trajectory(run);
     if (update) written.set(name, found);
     else expectSame(found, golden[name] ?? []);
@@ -69,7 +69,7 @@ afterAll(() => {
   writeFileSync(path, `{\n${lines.join(",\n")}\n}\n`);
 });
 
-test("preference training starts at ln 2, where policy and reference are one, and falls", () => {
+test("preference training starts at ln 2, where policy and reference are equal, and falls", () => {
   const points = (update ? written.get("dpo") : golden["dpo"])!;
   expect(points[0]!.loss).toBeCloseTo(Math.LN2, 6);
   expect(points.at(-1)!.loss).toBeLessThan(Math.LN2);
@@ -80,7 +80,7 @@ test("supervised training learns its targets", () => {
   expect(points.at(-1)!.loss).toBeLessThan(0.5 * points[0]!.loss);
 });
 
-describe("equal settings give one trajectory, number for number", () => {
+describe("equivalent settings give identical trajectories", () => {
   const short = (settings: Run["settings"], stopTokenIds: readonly number[] = []): Promise<Point[]> =>
     trajectory({ settings, steps: 6, answers: "sampled", stopTokenIds });
   /** About one token in five: completions of many lengths. */
@@ -90,15 +90,15 @@ describe("equal settings give one trajectory, number for number", () => {
     expect(await short(grpo, stops)).toEqual(await short(grpo, stops));
   });
 
-  test("dapo's and grpo's averages are one where all completions have one length, and differ elsewhere", async () => {
+  test("dapo's and grpo's averages agree if all completions have the same length, and differ otherwise", async () => {
     const dapo = { ...grpo, loss_type: "dapo" as const };
     expect(await short(dapo)).toEqual(await short(grpo));
     expect(await short(dapo, stops)).not.toEqual(await short(grpo, stops));
-    // There, dr_grpo's constant is every completion's length too.
+    // With equal lengths, dr_grpo's constant is every completion's length too.
     expect(await short({ ...grpo, loss_type: "dr_grpo" })).toEqual(await short(grpo));
   });
 
-  test("bnpo is dapo, until a rollout has several optimiser steps of unequal lengths", async () => {
+  test("bnpo equals dapo, unless a rollout has several optimiser steps of unequal lengths", async () => {
     const pair = (change: object, stopTokenIds: readonly number[]) =>
       Promise.all(
         (["bnpo", "dapo"] as const).map((loss_type) => short({ ...grpo, ...change, loss_type }, stopTokenIds)),
@@ -111,14 +111,14 @@ describe("equal settings give one trajectory, number for number", () => {
     expect(own).not.toEqual(rollout);
   });
 
-  test("a kind is its options", async () => {
+  test("a kind equals its options", async () => {
     const { kind: _, ...options } = { ...settingsOf("cispo"), num_iterations: 2 };
     expect(await short({ ...grpo, ...options }, stops)).toEqual(
       await short({ ...settingsOf("cispo"), num_iterations: 2 }, stops),
     );
   });
 
-  test("gspo is grpo on policy, and off policy where completions have one token", async () => {
+  test("gspo equals grpo on policy, and off policy for single-token completions", async () => {
     const sequence = { importance_sampling_level: "sequence" as const };
     expect(await short({ ...grpo, ...sequence }, stops)).toEqual(await short(grpo, stops));
     const off = { ...grpo, num_iterations: 2, epsilon: 0.02, beta: 0.1 };
@@ -127,7 +127,7 @@ describe("equal settings give one trajectory, number for number", () => {
     expect(await short({ ...off, ...sequence }, stops)).not.toEqual(await short(off, stops));
   });
 
-  test("on policy cispo and reinforce are one, and follow the gradient of clip and sapo", async () => {
+  test("on policy, cispo and reinforce agree, and follow the gradient of clip and sapo", async () => {
     const [clip, cispo, sapo, reinforce] = await Promise.all(
       (["clip", "cispo", "sapo", "reinforce"] as const).map((token_loss) => short({ ...grpo, token_loss }, stops)),
     );
@@ -138,13 +138,13 @@ describe("equal settings give one trajectory, number for number", () => {
     }
   });
 
-  test("opo's baseline is the mean where all completions have one length", async () => {
+  test("opo's baseline is the mean if all completions have the same length", async () => {
     const plain = { ...settingsOf("opo"), advantage: "group_relative" as const };
     expectSame(await short(settingsOf("opo")), await short(plain));
     expect(await short(settingsOf("opo"), stops)).not.toEqual(await short(plain, stops));
   });
 
-  test("masking matters only to completions that were cut, an entropy bonus always", async () => {
+  test("masking affects only truncated completions, an entropy bonus all", async () => {
     const every = Array.from({ length: 400 }, (_, i) => i);
     const masked = { ...grpo, mask_truncated_completions: true };
     expect(await short(masked, every)).toEqual(await short(grpo, every));
@@ -152,14 +152,14 @@ describe("equal settings give one trajectory, number for number", () => {
     expect(await short({ ...grpo, entropy_coef: 0.01 }, stops)).not.toEqual(await short(grpo, stops));
   });
 
-  test("dr_grpo is grpo with dr_grpo's average and no scaling", async () => {
+  test("dr_grpo equals grpo with dr_grpo's average and no scaling", async () => {
     const named = await short(drGrpo, stops);
     expect(await short({ ...grpo, loss_type: "dr_grpo", scale_rewards: "none" }, stops)).toEqual(named);
     expect(await short({ ...grpo, loss_type: "dr_grpo" }, stops)).not.toEqual(named);
     expect(await short({ ...grpo, scale_rewards: "none" }, stops)).not.toEqual(named);
   });
 
-  test("an estimator without beta, a cap that nothing reaches, epsilon_high said or not", async () => {
+  test("a KL estimator without beta, an unreachable cap and an explicit epsilon_high change nothing", async () => {
     const off = { ...grpo, num_iterations: 2, epsilon: 0.02 };
     const expected = await short(off, stops);
     expect(await short({ ...off, kl_estimator: "k1" }, stops)).toEqual(expected);

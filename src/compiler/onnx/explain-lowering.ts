@@ -1,12 +1,12 @@
-/** What the lowering makes of a program's nodes, as text, read off the graph that it writes. */
+/** Explains as text what the lowering does to a program's nodes, derived from the ONNX graph it emits. */
 import { formatNode, type NodeNames, numberedNodes } from "../format.ts";
 import { constantOp, type Program, type Tensor } from "../tensor.ts";
 import type { OnnxNode } from "./graph.ts";
 import { writeGraph } from "./lower.ts";
 
 /**
- * Which nodes equal an earlier one, which are not written because nothing reads them any more, and which read what a
- * reshape before them reads; then how many ONNX nodes there are of each kind.
+ * Lists common subexpressions, dead nodes, and nodes that read past a reshape to its input; then counts the emitted
+ * ONNX nodes by operator.
  */
 export function explainLowering(program: Program, names: NodeNames): string {
   const { onnx, values, makers } = writeGraph(program);
@@ -17,30 +17,30 @@ export function explainLowering(program: Program, names: NodeNames): string {
   for (const [tensor, value] of [...values].reverse()) owners.set(value, tensor);
 
   const equal: string[] = [];
-  const unread: string[] = [];
-  const through: string[] = [];
+  const dead: string[] = [];
+  const past: string[] = [];
   const nodes = numberedNodes(program);
   for (const tensor of nodes) {
     const value = values.get(tensor)!;
     const producer = producers.get(value);
     const line = formatNode(tensor, names);
     const owner = owners.get(value)!;
-    if (owner !== tensor) equal.push(`- ${line}  // equals ${names.get(owner)}`);
+    if (owner !== tensor) equal.push(`- ${line}  // same as ${names.get(owner)}`);
     else if (tensor.op === constantOp || producer === undefined) continue;
     else if (!used.has(producer)) {
-      // An op that ends in a reshape of its own is written, even where what reads it reads through that.
-      if (makers.get(sourceOf(producer)) !== tensor) unread.push(`- ${line}`);
+      // An op that ends in a reshape is emitted even where its consumer reads past that reshape.
+      if (makers.get(sourceOf(producer)) !== tensor) dead.push(`- ${line}`);
     } else if (producer.opType === "Reshape") {
       const source = owners.get(sourceOf(producer));
       const reads = source !== undefined && source !== tensor && !tensor.inputs.includes(source);
-      if (reads) through.push(`~ ${line}  // reads ${names.get(source)}`);
+      if (reads) past.push(`~ ${line}  // reads ${names.get(source)}`);
     }
   }
-  const left = nodes.length - equal.length - unread.length;
-  const counts = `${equal.length} equal, ${unread.length} unread, ${through.length} through reshapes`;
+  const left = nodes.length - equal.length - dead.length;
+  const counts = `${equal.length} common subexpressions, ${dead.length} dead, ${past.length} reading past reshapes`;
   return [
     `lowering: ${nodes.length} -> ${left} nodes: ${counts}`,
-    ...[...equal, ...unread, ...through].map((line) => `  ${line}`),
+    ...[...equal, ...dead, ...past].map((line) => `  ${line}`),
     `  ONNX nodes: ${written.length}: ${tallyOf(written)}`,
   ].join("\n");
 }

@@ -1,9 +1,9 @@
-/** Builds one ONNX graph: nodes, constants, and the run-time values of named sizes. */
+/** Builds one ONNX graph: nodes, initializers, and the run-time values of symbolic sizes. */
 import type { DType, TensorData } from "../../core/tensor-data.ts";
 import type { Dim, TensorSpec } from "../spec.ts";
 import { MessageWriter } from "./protobuf.ts";
 
-/** ONNX operator-set version; com.microsoft operators are those of ONNX Runtime. */
+/** ONNX opset version; com.microsoft operators are ONNX Runtime's contrib ops. */
 const OPSET = 21;
 const IR_VERSION = 10;
 
@@ -12,10 +12,10 @@ const onnxType = { float32: 1, int64: 7, int32: 6, uint8: 2, bool: 9, float64: 1
 
 export type OnnxAttribute = number | readonly number[] | string | { readonly float: number };
 
-/** Constants of this size and more stay outside the model file, which may not exceed 2 GB. */
+/** Constants of at least this many bytes are stored as external data, since a model file may not exceed 2 GB. */
 const EXTERNAL_BYTES = 1 << 20;
 
-/** The bytes of a constant that the model names by `path`. */
+/** The bytes of a constant that the model refers to by `path`. */
 export interface ExternalData {
   readonly path: string;
   readonly data: Uint8Array;
@@ -26,11 +26,11 @@ export class OnnxGraph {
   readonly #nodes: OnnxNode[] = [];
   /** Values that are outputs, by the names of their nodes. */
   readonly #results = new Set<string>();
-  /** What a reshaped value holds the elements of. */
+  /** For each reshaped value, the value it is a view of. */
   readonly #reshaped = new Map<string, string>();
   readonly #parts = new Map<string, readonly string[]>();
   readonly #shapes = new Map<string, string>();
-  /** Names that values have in the finished model in place of those they were made under. */
+  /** Final names of values that are renamed when the model is serialised. */
   readonly #renamed = new Map<string, string>();
   readonly #initializers = new Map<string, MessageWriter>();
   readonly #inputs: MessageWriter[] = [];
@@ -39,24 +39,29 @@ export class OnnxGraph {
   readonly #sizeValues = new Map<string, string>();
   #counter = 0;
 
-  /** All nodes so far, under the names that values are made with; `usedNodes` are those that the model will hold. */
+  /**
+   * All nodes so far, under the names their values were created with; `usedNodes` returns those that will be emitted.
+   */
   get nodes(): readonly OnnxNode[] {
     return this.#nodes;
   }
 
   input(name: string, spec: TensorSpec): void {
     this.#inputs.push(valueInfo(name, spec));
-    this.learnSizes(name, spec.shape);
+    this.registerSizes(name, spec.shape);
   }
 
-  /** Reads named sizes that are not known yet from a value that has them. */
-  learnSizes(value: string, shape: readonly Dim[]): void {
+  /** Registers a value as the source of symbolic sizes that have none yet. */
+  registerSizes(value: string, shape: readonly Dim[]): void {
     for (const [axis, dim] of shape.entries()) {
       if (typeof dim === "string" && !this.#sizeSources.has(dim)) this.#sizeSources.set(dim, { value, axis });
     }
   }
 
-  /** Gives a value out under a name. A node's result takes that name itself: an Identity for it would copy the result. */
+  /**
+   * Makes a value an output. The producing node's output is renamed directly; an Identity node would make ONNX Runtime
+   * copy it.
+   */
   output(name: string, spec: TensorSpec, value: string): void {
     this.#outputs.push(valueInfo(name, spec));
     this.#results.add(value).add(name);
@@ -77,7 +82,7 @@ export class OnnxGraph {
     return outputs[0]!;
   }
 
-  /** The same elements in another shape; of a chain of reshapes only the last is left, for each costs time at every run. */
+  /** A reshaped view. A chain of reshapes collapses into its last, since each one costs time in every run. */
   reshape(value: string, target: string): string {
     const source = this.#reshaped.get(value) ?? value;
     const name = this.node("Reshape", [source, target], { allowzero: 1 });
@@ -85,7 +90,7 @@ export class OnnxGraph {
     return name;
   }
 
-  /** Parts of a value along an axis, whose sizes are an int64 vector of `count` numbers: one node makes all. */
+  /** Splits a value along an axis with one Split node; `sizes` is an int64 vector of `count` elements. */
   parts(value: string, axis: number, sizes: string, count: number): readonly string[] {
     const key = `${value} ${axis} ${sizes}`;
     let names = this.#parts.get(key);
@@ -111,7 +116,7 @@ export class OnnxGraph {
     );
   }
 
-  /** int64 vector of a shape whose named sizes are read from the program's inputs or from values before. */
+  /** int64 vector of a shape; symbolic sizes are read at run time from inputs or earlier values. */
   shape(shape: readonly Dim[]): string {
     if (shape.every((dim) => typeof dim === "number")) return this.ints(shape);
     const key = shape.join();
@@ -124,7 +129,7 @@ export class OnnxGraph {
     return known;
   }
 
-  /** Like `shape`, but one named size that is not known may be found by ONNX's -1. */
+  /** Like `shape`, but one unknown symbolic size may be inferred by ONNX (-1). */
   reshapeTarget(shape: readonly Dim[]): string {
     const named = shape.filter((dim) => typeof dim === "string");
     const inferred =
@@ -132,7 +137,7 @@ export class OnnxGraph {
     return this.shape(inferred === undefined ? shape : shape.map((dim) => (dim === inferred ? -1 : dim)));
   }
 
-  /** int64 vector of length 1 with the run-time value of a named size. */
+  /** int64 vector of length 1 with the run-time value of a symbolic size. */
   size(name: string): string {
     const known = this.#sizeValues.get(name);
     if (known !== undefined) return known;

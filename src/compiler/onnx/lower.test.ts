@@ -10,7 +10,7 @@ const y = input("y", "float32", ["n", 2]);
 const unused = input("unused", "float32", [3]);
 
 describe("toOnnx", () => {
-  test("equal nodes are merged", () => {
+  test("common subexpressions are eliminated", () => {
     const model = read({ inputs: { x }, outputs: { t: mul(neg(exp(x)), neg(exp(x))) } });
     expect(model.nodes).toEqual(["Exp", "Neg", "Mul"]);
   });
@@ -22,18 +22,18 @@ describe("toOnnx", () => {
     expect(read({ inputs: { x }, outputs: sums }).nodes.filter((op) => op === "ReduceSum")).toHaveLength(3);
   });
 
-  test("of a chain of reshapes the last is left", () => {
+  test("a chain of reshapes collapses into its last", () => {
     const t = reshape(reshape(exp(x), ["n", 2, 1]), ["n", 1, 2]);
     expect(read({ inputs: { x }, outputs: { t } }).nodes).toEqual(["Exp", "Reshape"]);
   });
 
-  test("one node makes all parts of a joined axis", () => {
+  test("one Split node yields all parts of a concatenated axis", () => {
     const parts = [0, 1, 2].map((part) => neg(splitPart(x, 1, [1, 1, 0], part)));
     const outputs = Object.fromEntries(parts.map((t, i) => [`t${i}`, t]));
     expect(read({ inputs: { x }, outputs }).nodes).toEqual(["Split", "Neg", "Neg", "Neg"]);
   });
 
-  test("equal small constants are stored once, other types and shapes apart", () => {
+  test("equal small constants share an initializer, other dtypes and shapes do not", () => {
     const zeros = [
       constant(float32([2], [0, 0])),
       constant(float32([2], [0, 0])),
@@ -44,20 +44,20 @@ describe("toOnnx", () => {
     expect(read({ inputs: {}, outputs }).initializers).toHaveLength(3);
   });
 
-  test("a view into a larger buffer stores its own elements", () => {
+  test("a view into a larger buffer stores only its own elements", () => {
     const whole = Float32Array.of(1, 2, 3, 4);
     const part = constant({ dtype: "float32", shape: [2], data: whole.subarray(1, 3) });
     const [initializer] = read({ inputs: {}, outputs: { part } }).initializers;
     expect(new Float32Array(initializer!.slice().buffer)).toEqual(Float32Array.of(2, 3));
   });
 
-  test("inputs that no output needs are dropped", () => {
+  test("unused inputs are dropped", () => {
     const program = { inputs: { unused, x, y }, outputs: { t: exp(x) } };
     expect(read(program).inputs).toEqual(["x"]);
     expect(usedInputs(program)).toEqual(["x"]);
   });
 
-  test("an input is kept for a named size that only it holds", () => {
+  test("an input is kept when it alone provides a symbolic size", () => {
     const programs = { zeros: zerosLike(x), both: broadcastTo(constant(float32([1, 2], [0, 0])), ["n", 2]) };
     for (const t of Object.values(programs)) {
       const program = { inputs: { unused, x, y }, outputs: { t } };
@@ -67,31 +67,31 @@ describe("toOnnx", () => {
     expect(usedInputs({ inputs: { x, y }, outputs: { t: add(zerosLike(x), y) } })).toEqual(["y"]);
   });
 
-  test("an input may be an output, and one tensor two outputs", () => {
+  test("an input can be an output, and one tensor two outputs", () => {
     const model = read({ inputs: { x }, outputs: { a: x, b: exp(x), c: exp(x) } });
     expect(model.outputs).toEqual(["a", "b", "c"]);
     expect(model.nodes).toEqual(["Exp", "Identity", "Identity"]);
   });
 
-  test("an input that is used but not declared", () => {
+  test("an undeclared input", () => {
     const message = 'internal: the program uses the input "y" but does not declare it';
     expect(() => toOnnx({ inputs: { x }, outputs: { t: add(x, y) } })).toThrow(message);
     const namesake = input("y", "float32", ["n", 2]);
     expect(() => toOnnx({ inputs: { x, y: namesake }, outputs: { t: add(x, y) } })).toThrow(message);
   });
 
-  test("an input declared under another name, or something that is no input", () => {
+  test("an input declared under another name, or a node that is not an input", () => {
     expect(() => toOnnx({ inputs: { z: x }, outputs: { t: exp(x) } })).toThrow('internal: "z" is not that input');
     expect(() => toOnnx({ inputs: { z: exp(x) as Tensor }, outputs: {} })).toThrow('internal: "z" is not that input');
   });
 
-  test("a size that a reshape gave is known to the gradient after it", () => {
+  test("a symbolic size introduced by a reshape is available in its gradient", () => {
     const loss = sum(exp(sum(reshape(x, ["m", 4]), [1])));
     const [dx] = grad(loss, [x]);
     expect(read({ inputs: { x }, outputs: { loss, dx: dx! } }).nodes).toContain("Shape");
   });
 
-  test("a size that nothing holds", () => {
+  test("a symbolic size that no value provides", () => {
     const t = broadcastTo(constant(float32([], [0])), ["k"]);
     expect(() => toOnnx({ inputs: { x }, outputs: { t } })).toThrow('internal: no program input has the size "k"');
     const two = reshape(x, ["j", "k"]);
@@ -99,7 +99,7 @@ describe("toOnnx", () => {
   });
 });
 
-/** What a model holds: op types of nodes, bytes of initializers, names of inputs and outputs (onnx.proto3). */
+/** Contents of a model: op types of nodes, bytes of initializers, names of inputs and outputs (onnx.proto3). */
 function read(program: Program) {
   const model = fields(toOnnx(program));
   const graph = fields(model.find(({ field }) => field === 7)!.bytes);

@@ -1,4 +1,4 @@
-/** Lowers a program to a serialised ONNX model; equal nodes are merged, unused ones never written. */
+/** Lowers a program to a serialised ONNX model, with common subexpression and dead code elimination. */
 import { constantOp, inputOp, type Program, type Tensor, topologicalOrder } from "../tensor.ts";
 import { type ExternalData, OnnxGraph } from "./graph.ts";
 
@@ -9,10 +9,10 @@ export function toOnnx(program: Program): Uint8Array {
   return model;
 }
 
-/** What a session is made from. */
+/** What an ONNX Runtime session is created from. */
 export interface LoweredProgram {
   readonly model: Uint8Array;
-  /** Large constants, which the model names only. */
+  /** Large constants, stored outside the model. */
   readonly external: readonly ExternalData[];
 }
 
@@ -24,13 +24,13 @@ export function lower(program: Program): LoweredProgram {
 
 export interface WrittenGraph {
   readonly onnx: OnnxGraph;
-  /** Names that the values of the program's nodes have in the graph; equal nodes have one. */
+  /** Names of the nodes' values in the ONNX graph; common subexpressions share one. */
   readonly values: ReadonlyMap<Tensor, string>;
-  /** The program's node that an ONNX node was added for, by the names of the values it makes. */
+  /** For each ONNX value, the node of the program that emitted it. */
   readonly makers: ReadonlyMap<string, Tensor>;
 }
 
-/** Writes a program into a graph. */
+/** Emits a program into an ONNX graph. */
 export function writeGraph(program: Program): WrittenGraph {
   const onnx = new OnnxGraph();
   const order = topologicalOrder(Object.values(program.outputs));
@@ -54,7 +54,7 @@ export function writeGraph(program: Program): WrittenGraph {
     for (const { outputs } of onnx.nodes.slice(before)) for (const output of outputs) makers.set(output, tensor);
     if (key !== null) merged.set(key, name);
     values.set(tensor, name);
-    onnx.learnSizes(name, tensor.shape);
+    onnx.registerSizes(name, tensor.shape);
   }
   for (const [name, tensor] of Object.entries(program.outputs)) {
     onnx.output(name, tensor, values.get(tensor)!);
@@ -62,7 +62,10 @@ export function writeGraph(program: Program): WrittenGraph {
   return { onnx, values, makers };
 }
 
-/** Names of the declared inputs that the outputs depend on, by value or for a named size that only they hold. */
+/**
+ * Names of the declared inputs that the outputs depend on, for their values or for a symbolic size that only they
+ * provide.
+ */
 export function usedInputs(program: Program): string[] {
   const order = topologicalOrder(Object.values(program.outputs));
   const used = new Set(order);

@@ -1,4 +1,7 @@
-/** Protocol-buffer wire encoding, as much as an ONNX model file needs (https://protobuf.dev/programming-guides/encoding). */
+/**
+ * Protocol-buffer wire encoding, limited to what an ONNX model file needs
+ * (https://protobuf.dev/programming-guides/encoding).
+ */
 
 /** Collects the fields of one message. */
 export class MessageWriter {

@@ -1,8 +1,8 @@
-/** NumPy broadcasting: shapes of results, walking operands, and summing a cotangent back to an operand's shape. */
+/** NumPy broadcasting: result shapes, and iteration over broadcast operands. */
 import { broadcastStrides, sizeOf } from "../../core/tensor-data.ts";
 import { type Dim, formatShape } from "../spec.ts";
 
-/** The common shape of operands; `D` is a number at run time, or a named size in the graph. */
+/** The broadcast shape of the operands; sizes are numbers at run time, possibly symbolic in the graph. */
 export function broadcastShapes<D extends Dim>(what: string, shapes: readonly (readonly D[])[]): D[] {
   const rank = Math.max(...shapes.map((shape) => shape.length));
   return Array.from({ length: rank }, (_, axis) => {

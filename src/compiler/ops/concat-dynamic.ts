@@ -1,4 +1,4 @@
-/** Joining tensors along an axis whose sizes are known only at run time, and taking a joined tensor apart. */
+/** Concatenation along an axis whose sizes are known only at run time, and its inverse. */
 import { concreteShape } from "../interpret.ts";
 import { type Dim, formatShape } from "../spec.ts";
 import { apply, isScalarConstant, type Op, scalar, type Tensor } from "../tensor.ts";
@@ -7,7 +7,7 @@ import { broadcastTo, broadcastToOp, concatOp, sliceOp } from "./shape.ts";
 
 export interface ConcatDynamicAttrs {
   readonly axis: number;
-  /** Name of the joined size. */
+  /** Name of the concatenated size. */
   readonly size: string;
 }
 
@@ -21,7 +21,7 @@ export const concatDynamicOp: Op<ConcatDynamicAttrs> = {
       shape.every((dim, i) => i === axis || dim === first!.shape[i]);
     if (first === undefined || !parts.every(fits) || axis >= first.shape.length) {
       const shapes = parts.map(({ shape }) => formatShape(shape)).join(" and ");
-      throw new Error(`concatDynamic: shapes and dtypes must match but for axis ${axis}, got ${shapes}`);
+      throw new Error(`concatDynamic: shapes and dtypes must match except along axis ${axis}, got ${shapes}`);
     }
     return { dtype: first.dtype, shape: withSize(first.shape, axis, size) };
   },
@@ -34,7 +34,7 @@ export const concatDynamicOp: Op<ConcatDynamicAttrs> = {
   lower: (y, inputs, onnx) => onnx.node("Concat", inputs, { axis: y.attrs.axis }),
 };
 
-/** Tensors along an axis; the result's size there is called `size`. */
+/** Concatenates tensors along an axis; the result's size there is called `size`. */
 export function concatDynamic(parts: readonly Tensor[], axis: number, size: string): Tensor {
   return apply(concatDynamicOp, parts, { axis, size });
 }
@@ -56,7 +56,7 @@ export const splitPartOp: Op<SplitPartAttrs> = {
     const counts = concreteShape(sizes, known);
     const sum = (numbers: readonly number[]) => numbers.reduce((total, n) => total + n, 0);
     if (sum(counts) !== x!.shape[axis]) {
-      throw new Error(`splitPart: ${counts.join(" and ")} do not make ${x!.shape[axis]}`);
+      throw new Error(`splitPart: ${counts.join(" and ")} do not add up to ${x!.shape[axis]}`);
     }
     const start = sum(counts.slice(0, part));
     return sliceOp.evaluate([x!], { axis, start, end: start + counts[part]! }, known);
@@ -64,7 +64,7 @@ export const splitPartOp: Op<SplitPartAttrs> = {
   vjp: (y, g) => {
     const { axis, sizes, part } = y.attrs;
     const size = y.inputs[0]!.shape[axis];
-    if (typeof size !== "string") throw new Error("internal: a joined size has a name");
+    if (typeof size !== "string") throw new Error("internal: a concatenated size must be symbolic");
     const zeros = (dim: Dim) => broadcastTo(scalar(0), withSize(g.shape, axis, dim));
     return [
       concatDynamic(
@@ -80,12 +80,15 @@ export const splitPartOp: Op<SplitPartAttrs> = {
   },
 };
 
-/** One of the parts that `concatDynamic` made x of; they have these sizes along the axis. */
+/** One of the parts that `concatDynamic` concatenated into x; `sizes` are all parts' sizes along the axis. */
 export function splitPart(x: Tensor, axis: number, sizes: readonly Dim[], part: number): Tensor {
   return apply(splitPartOp, [x], { axis, sizes, part });
 }
 
-/** a + b. Where each is joined of zeros and what the other has zeros for, as gradients of parts are, nothing is added. */
+/**
+ * a + b. If both are concatenations and, at each part, one of them is zero (as for gradients of parts), the parts are
+ * concatenated instead of added.
+ */
 export function addConcatenated(a: Tensor, b: Tensor): Tensor {
   if (a.op !== concatDynamicOp || b.op !== concatDynamicOp) return add(a, b);
   const { axis, size } = a.attrs as ConcatDynamicAttrs;

@@ -8,7 +8,7 @@ const x = input("x", "float32", ["n", 2]);
 const counts = input("counts", "int32", [2]);
 
 describe("erf", () => {
-  // Values of C's erf.
+  // Reference values from C's erf.
   test.each([
     [1e-8, 1.1283791670955126e-8],
     [0.5, 0.5204998778130465],
@@ -29,20 +29,20 @@ describe("erf", () => {
   });
 });
 
-describe("builders that leave nodes out", () => {
-  test("a product with the scalar 1 is the other factor", () => {
+describe("simplification in builders", () => {
+  test("multiplying by the scalar 1 returns the other operand", () => {
     expect(mul(x, scalar(1))).toBe(x);
     expect(mul(scalar(1), x)).toBe(x);
     expect(mul(constant(int32([], [1])), counts)).toBe(counts);
   });
 
-  test("but a 1 of another dtype or shape counts", () => {
+  test("but not if the 1 has another dtype or shape", () => {
     expect(() => mul(scalar(1), counts)).toThrow("mul: dtypes must match, got float32 and int32");
     expect(() => mul(x, constant(int32([], [1])))).toThrow("mul: dtypes must match, got float32 and int32");
     expect(mul(x, constant(float32([1, 1, 1], [1]))).shape).toEqual([1, "n", 2]);
   });
 
-  test("a broadcast that the other operand implies is left out, one that gives the shape is not", () => {
+  test("a broadcast implied by the other operand is dropped, one that determines the shape is kept", () => {
     const row = input("row", "float32", [2]);
     expect(add(broadcastTo(row, ["n", 2]), x).inputs).toEqual([row, x]);
     expect(add(x, broadcastTo(row, ["n", 2])).inputs).toEqual([x, row]);

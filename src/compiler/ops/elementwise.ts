@@ -131,7 +131,7 @@ function evaluateBinary(
   return { dtype, shape, data };
 }
 
-/** Ties go to the first operand, whole. */
+/** At ties, the first operand gets the whole gradient. */
 const firstWins = (compare: (a: Tensor, b: Tensor) => Tensor): BinaryGradient => {
   return (g, a, b) => {
     const first = compare(a, b);
@@ -175,21 +175,21 @@ export const add = (a: Tensor, b: Tensor) => applyBroadcast(addOp, a, b);
 export const sub = (a: Tensor, b: Tensor) => applyBroadcast(subOp, a, b);
 export const mul = (a: Tensor, b: Tensor) => (isOne(a, b) ? b : isOne(b, a) ? a : applyBroadcast(mulOp, a, b));
 export const div = (a: Tensor, b: Tensor) => applyBroadcast(divOp, a, b);
-/** Ties give the whole gradient to `a`. */
+/** At ties, `a` gets the whole gradient. */
 export const minimum = (a: Tensor, b: Tensor) => applyBroadcast(minimumOp, a, b);
-/** Ties give the whole gradient to `a`. */
+/** At ties, `a` gets the whole gradient. */
 export const maximum = (a: Tensor, b: Tensor) => applyBroadcast(maximumOp, a, b);
 
 const isOne = (t: Tensor, other: Tensor) =>
   isScalarConstant(t) && t.attrs.data[0] === 1 && t.dtype === other.dtype && t.dtype !== "bool";
 
-/** Ops whose every number depends on the numbers at its own place alone. */
+/** Ops whose output elements each depend only on the input elements at the same position. */
 export const elementwiseOps: ReadonlySet<Op> = new Set<Op>([
   ...[negOp, expOp, logOp, sqrtOp, tanhOp, sigmoidOp, erfOp, swishOp],
   ...[addOp, subOp, mulOp, divOp, minimumOp, maximumOp],
 ]);
 
-/** Operands broadcast by themselves: an explicit broadcast is dropped where the other operand implies it. */
+/** Operands broadcast implicitly: an explicit broadcast is dropped where the other operand implies it. */
 function applyBroadcast(op: Op<null>, a: Tensor, b: Tensor): Tensor {
   const whole = broadcastShapes(op.name, [a.shape, b.shape]).join();
   const peeled = (t: Tensor) => (t.op === broadcastToOp ? t.inputs[0]! : t);
@@ -256,7 +256,7 @@ export const whereOp: Op<null> = {
   lower: (_, inputs, onnx) => onnx.node("Where", inputs),
 };
 
-/** `condition ? a : b`, element by element. */
+/** Element-wise `condition ? a : b`. */
 export function where(condition: Tensor, a: Tensor, b: Tensor): Tensor {
   return apply(whereOp, [condition, a, b], null);
 }
@@ -285,7 +285,7 @@ export const stopGradientOp: Op<null> = {
   lower: (_, [x]) => x!,
 };
 
-/** The value of x, through which no gradient flows. */
+/** x, with its gradient blocked. */
 export const stopGradient = (x: Tensor) => apply(stopGradientOp, [x], null);
 
 export function zerosLike(t: Tensor): Tensor {

@@ -1,4 +1,4 @@
-/** Operations of several steps that ONNX Runtime has as one kernel: the norm and the rotation of language models. */
+/** Multi-step operations for which ONNX Runtime has one kernel: RMSNorm and rotary position embeddings. */
 import { sizeOf } from "../../core/tensor-data.ts";
 import { floatLike } from "../interpret.ts";
 import { type Dim, formatShape } from "../spec.ts";
@@ -13,7 +13,7 @@ export const rmsNormOp: Op<{ readonly epsilon: number }> = {
     const size = x!.shape.at(-1);
     if (typeof size !== "number" || weight!.shape.join() !== String(size)) {
       const shapes = `${formatShape(x!.shape)} and ${formatShape(weight!.shape)}`;
-      throw new Error(`rmsNorm: expected one weight for each number of a known last axis, got ${shapes}`);
+      throw new Error(`rmsNorm: expected one weight for each element of a last axis of known size, got ${shapes}`);
     }
     return { dtype: requireFloat("rmsNorm", x!.dtype), shape: x!.shape };
   },
@@ -87,7 +87,7 @@ export const applyRotaryOp: Op<null> = {
   },
   lower: (y, [x, cos, sin], onnx) => {
     const [rows, tokens, heads, headDim] = y.shape as readonly [Dim, Dim, number, number];
-    // Every token has a row of its own in the tables: its position there is its place among all tokens.
+    // The tables have one row per token: a token's position id is its index among all tokens.
     const tables = [cos!, sin!].map((table) => onnx.node("Reshape", [table, onnx.ints([-1, headDim / 2])]));
     const shape = onnx.node("Shape", [cos!], { start: 0, end: 2 });
     const count = onnx.node("ReduceProd", [shape], { keepdims: 0 });
@@ -103,8 +103,8 @@ export const applyRotaryOp: Op<null> = {
 };
 
 /**
- * Rotary positions (arXiv 2104.09864) in the half-split layout: x [rows, tokens, heads, headDim]; cos and sin
- * [rows, tokens, headDim / 2] turn component d with component d + headDim / 2.
+ * Rotary position embeddings (arXiv 2104.09864), half-split layout: x [rows, tokens, heads, headDim]; cos and sin
+ * [rows, tokens, headDim / 2] rotate component d with component d + headDim / 2.
  */
 export function applyRotary(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
   return apply(applyRotaryOp, [x, cos, sin], null);

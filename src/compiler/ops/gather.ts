@@ -1,4 +1,4 @@
-/** Looking rows up by index, adding rows back, and picking one element of each vector. */
+/** Row gather, row scatter-add, and selecting one element of each vector. */
 import { allocate, sizeOf } from "../../core/tensor-data.ts";
 import { concreteShape } from "../interpret.ts";
 import { type Dim, formatShape } from "../spec.ts";
@@ -76,7 +76,7 @@ export const scatterAddOp: Op<{ readonly shape: readonly Dim[] }> = {
   },
 };
 
-/** Zeros of `shape` [N, …] with each row added at its index; equal indices add up. */
+/** Zeros of `shape` [N, …] with each row added at its index; rows with the same index are summed. */
 export function scatterAdd(index: Tensor, rows: Tensor, shape: readonly Dim[]): Tensor {
   return apply(scatterAddOp, [index, rows], { shape });
 }
@@ -102,7 +102,7 @@ export const takeAlongLastAxisOp: Op<null> = {
   vjp: (y, g) => {
     const [x, index] = y.inputs as readonly [Tensor, Tensor];
     const column = [...index.shape, 1];
-    // ONNX Runtime's Where takes three times as long as a product with ones and zeros.
+    // ONNX Runtime's Where takes three times as long as multiplying by a 0/1 mask.
     return [mul(cast(isPicked(x, index), x.dtype), reshape(g, column)), null];
   },
   lower: (y, [x, index], onnx) => {

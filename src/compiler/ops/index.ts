@@ -1,4 +1,4 @@
-/** Every operation: builders for graphs, and the op objects as one table for tests. */
+/** Every op: builders for graphs, and the op objects as one table for tests. */
 
 import { concatDynamicOp, splitPartOp } from "./concat-dynamic.ts";
 import * as elementwise from "./elementwise.ts";

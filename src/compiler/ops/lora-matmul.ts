@@ -1,4 +1,4 @@
-/** The product of a layer whose low-rank adapter was added into its weight beforehand. */
+/** Matmul with a weight into which a low-rank adapter was merged beforehand. */
 
 import { formatShape } from "../spec.ts";
 import { apply, type Op, type Tensor } from "../tensor.ts";
@@ -31,8 +31,9 @@ export const loraMatmulOp: Op<null> = {
 };
 
 /**
- * x sumᵀ of rows x [n, in], with sum = W + scale · B A made beforehand from A [rank, in] and B [out, rank]: A and B get the
- * gradients that they have beside a frozen W, by way of their small inner size. No gradient flows to W or the scale.
+ * x sumᵀ for x [n, in], where the caller has merged sum = W + scale · B A from A [rank, in] and B [out, rank]. A and B
+ * get the same gradients as with an unmerged frozen W, computed through the small rank. No gradient flows to W or the
+ * scale.
  */
 export function loraMatmul(x: Tensor, sum: Tensor, a: Tensor, b: Tensor, scale: Tensor): Tensor {
   return apply(loraMatmulOp, [x, sum, a, b, scale], null);

@@ -11,7 +11,7 @@ import { transpose, transposeOp } from "./shape.ts";
 export interface MatmulAttrs {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
-  /** Same meaning: a form that ONNX Runtime does not merge with a transposition of the product. */
+  /** Same result, in a form that ONNX Runtime does not fuse with a transpose of the output. */
   readonly unmerged?: boolean;
 }
 
@@ -70,8 +70,8 @@ export const matmulOp: Op<MatmulAttrs> = {
 };
 
 /**
- * The same product x Wᵀ computed as (W xᵀ)ᵀ: ONNX Runtime packs the second operand, and x of few rows is far smaller than W.
- * Other products stay as they are.
+ * x Wᵀ computed as (W xᵀ)ᵀ: ONNX Runtime packs the right operand, and an x of few rows is far smaller than W. Other
+ * matmuls are returned unchanged.
  */
 export function withSmallBatch(y: Tensor<MatmulAttrs>): Tensor {
   if (!fitsSmallBatch(y)) return y;
@@ -81,7 +81,7 @@ export function withSmallBatch(y: Tensor<MatmulAttrs>): Tensor {
   return transpose(apply(matmulOp, [weight, columns ?? x], attrs), [1, 0]);
 }
 
-/** Whether it is x Wᵀ of rows and a matrix. */
+/** Whether this is x Wᵀ for a matrix x and a matrix W. */
 export function fitsSmallBatch({ inputs, attrs }: Tensor<MatmulAttrs>): boolean {
   return attrs.transposeB && !attrs.transposeA && inputs.every((t) => t.shape.length === 2);
 }

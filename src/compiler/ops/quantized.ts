@@ -1,6 +1,7 @@
 /**
- * Weights held as 8- or 4-bit integers with one scale for every block of 32 numbers of a row: x ≈ scale · (q − zero), zero
- * being 128 or 8. Bytes are laid out as ONNX Runtime's MatMulNBits wants them; 4-bit values stand two in a byte, low first.
+ * Weights stored as 8- or 4-bit integers with one scale for every block of 32 elements of a row: x ≈ scale · (q −
+ * zero), where zero is 128 or 8. Bytes follow the layout of ONNX Runtime's MatMulNBits; 4-bit values are packed two per
+ * byte, low nibble first.
  */
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import { floatLike } from "../interpret.ts";
@@ -14,7 +15,7 @@ export interface DequantizeAttrs {
   readonly bits: QuantizedBits;
 }
 
-/** Numbers of a row of `bytes` bytes. */
+/** Elements in `bytes` bytes. */
 const numbersIn = (bytes: number, bits: QuantizedBits) => (bytes * 8) / bits;
 
 function checkQuantized(name: string, packed: TensorSpec, scales: TensorSpec, bits: QuantizedBits): number {
@@ -26,7 +27,7 @@ function checkQuantized(name: string, packed: TensorSpec, scales: TensorSpec, bi
     formatShape(scales.shape) === formatShape([...packed.shape.slice(0, -1), numbersIn(bytes, bits) / QUANTIZED_BLOCK]);
   if (!fits) {
     throw new Error(
-      `${name}: expected rows of bytes and a scale for every ${QUANTIZED_BLOCK} numbers, got ${packed.dtype} ${formatShape(packed.shape)} and ${formatShape(scales.shape)}`,
+      `${name}: expected rows of bytes and a scale for every ${QUANTIZED_BLOCK} elements, got ${packed.dtype} ${formatShape(packed.shape)} and ${formatShape(scales.shape)}`,
     );
   }
   return numbersIn(bytes as number, bits);
@@ -71,7 +72,7 @@ export const dequantizeOp: Op<DequantizeAttrs> = {
   },
 };
 
-/** TensorProto.DataType of bytes. */
+/** TensorProto.DataType.UINT8 */
 const UINT8 = 2;
 
 const zeroPoint = (): TensorData => ({ dtype: "float32", shape: [], data: Float32Array.of(128) });
@@ -88,7 +89,10 @@ function storedValue(bytes: Uint8Array, i: number, bits: QuantizedBits): number 
   return ((i & 1) === 0 ? byte & 15 : byte >> 4) - 8;
 }
 
-/** float32 rows [.., n] of packed bytes [.., n·bits/8] and scales [.., n/32]; no gradient, such weights are frozen. */
+/**
+ * float32 rows [.., n] from packed bytes [.., n·bits/8] and scales [.., n/32]; no gradient, since such weights are
+ * frozen.
+ */
 export function dequantize(packed: Tensor, scales: Tensor, bits: QuantizedBits): Tensor {
   return apply(dequantizeOp, [packed, scales], { bits });
 }
@@ -98,7 +102,7 @@ export const quantizedMatmulOp: Op<DequantizeAttrs> = {
   infer: ([x, packed, scales], { bits }) => {
     const inner = checkQuantized("quantizedMatmul", packed!, scales!, bits);
     if (x!.shape.length !== 2 || x!.shape[1] !== inner) {
-      throw new Error(`quantizedMatmul: expected rows of ${inner} numbers, got ${formatShape(x!.shape)}`);
+      throw new Error(`quantizedMatmul: expected rows of ${inner} elements, got ${formatShape(x!.shape)}`);
     }
     return { dtype: x!.dtype, shape: [x!.shape[0] as Dim, packed!.shape[0]!] };
   },
@@ -134,10 +138,16 @@ export const quantizedMatmulOp: Op<DequantizeAttrs> = {
   },
 };
 
-/** MatMulNBits' fast kernels, which round each block of 32 activations to 8 bits too; its float32 ones take 50 times as long. */
+/**
+ * accuracy_level of MatMulNBits: its fast kernels, which also round each block of 32 activations to 8 bits; the float32
+ * kernels take 50 times as long.
+ */
 const ACCURACY = 4;
 
-/** x [n, in] times the transpose of a quantised weight [out, in]; for sampling, and fast where the weight is a constant. */
+/**
+ * x [n, in] @ the transpose of a quantised weight [out, in]; for sampling, and fast only where the weight is a
+ * constant.
+ */
 export function quantizedMatmul(x: Tensor, packed: Tensor, scales: Tensor, bits: QuantizedBits): Tensor {
   return apply(quantizedMatmulOp, [x, packed, scales], { bits });
 }

@@ -1,4 +1,4 @@
-/** Sums over axes, and operations along the last axis: softmax, maximum, cumulative sum, largest values. */
+/** Sums over axes, and operations along the last axis: softmax, maximum, cumulative sum, top-k. */
 import { allocate, type DType, sizeOf, type TensorArray, type TensorData } from "../../core/tensor-data.ts";
 import { type Dim, formatShape, sameShape, type TensorSpec } from "../spec.ts";
 import { apply, type Op, type Tensor } from "../tensor.ts";
@@ -53,7 +53,7 @@ export function sum(x: Tensor, axes: readonly number[] = x.shape.map((_, axis) =
   return axes.length === 0 ? x : apply(sumOp, [x], { axes, keepDims });
 }
 
-/** An op that maps every vector of the last axis on its own. */
+/** An op that maps each vector of the last axis independently. */
 function alongLastAxis(
   name: string,
   onnxName: string,
@@ -175,7 +175,7 @@ export const topKOp: Op<{ readonly count: number }> = {
     onnx.node("TopK", [x!, onnx.ints([y.attrs.count])], { axis: -1, largest: 1, sorted: 1 }, { outputs: 2 }),
 };
 
-/** The `count` largest values of the last axis in falling order (no gradient). */
+/** The `count` largest values of the last axis, in descending order (no gradient). */
 export const topK = (x: Tensor, count: number) => apply(topKOp, [x], { count });
 
 export const argmaxOp: Op<null> = {
@@ -215,7 +215,7 @@ function sumOfExp(x: TensorArray, start: number, end: number, shift: number): nu
   return total;
 }
 
-/** Sums a broadcast cotangent over the axes that `target` lacks or holds as 1. */
+/** Sums a broadcast cotangent over the axes that `target` lacks or has as size 1. */
 export function sumTo(cotangent: Tensor, target: TensorSpec): Tensor {
   if (sameShape(cotangent.shape, target.shape)) return cotangent;
   const extra = cotangent.shape.length - target.shape.length;

@@ -1,4 +1,4 @@
-/** Moving rows between a flat order and a layout that has a place for each, and maybe places to spare. */
+/** Gather and scatter between a flat order of rows and a padded layout. */
 import { allocate, sizeOf } from "../../core/tensor-data.ts";
 import { formatShape } from "../spec.ts";
 import { apply, type Op, type Tensor } from "../tensor.ts";
@@ -7,7 +7,7 @@ import { requireIndex } from "./gather.ts";
 
 type RowsOp = Pick<Op<null>, "vjp" | "lower">;
 
-/** An op of rows, the index by which it takes them, and the index of the way back. */
+/** An op that gathers rows by an index; it also takes the index of the inverse, for its gradient. */
 function rowsOp(name: string, spare: boolean, { vjp, lower }: RowsOp): Op<null> {
   return {
     name,
@@ -21,7 +21,7 @@ function rowsOp(name: string, spare: boolean, { vjp, lower }: RowsOp): Op<null> 
       if (!fits) {
         const shapes = [x!, index!, inverse!].map((t) => `${t.dtype} ${formatShape(t.shape)}`).join(", ");
         throw new Error(
-          `${name}: expected rows, an int32 vector and an int32 vector of one index a row, got ${shapes}`,
+          `${name}: expected rows, an int32 vector and an int32 vector of one index per row, got ${shapes}`,
         );
       }
       return { dtype: requireFloat(name, x!.dtype), shape: [...index!.shape, ...x!.shape.slice(1)] };
@@ -48,7 +48,7 @@ export const scatterRowsOp = rowsOp("scatterRows", true, {
     const rows = onnx.node("Gather", [x!, onnx.node("Max", [rowAt!, zero])], { axis: 0 });
     const kept = onnx.cast(onnx.node("GreaterOrEqual", [rowAt!, zero]), y.dtype);
     const axes = y.shape.slice(1).map((_, i) => i + 1);
-    // Without axes Unsqueeze is an error wherever it is not optimised away.
+    // Unsqueeze without axes is an error unless ONNX Runtime optimises it away.
     return onnx.node("Mul", [rows, axes.length === 0 ? kept : onnx.node("Unsqueeze", [kept, onnx.ints(axes)])]);
   },
 });
@@ -58,12 +58,14 @@ export const gatherRowsOp = rowsOp("gatherRows", false, {
   lower: (_, [x, placeOf], onnx) => onnx.node("Gather", [x!, placeOf!], { axis: 0 }),
 });
 
-/** Row `rowAt[i]` of x at place i, zeros where it is −1; `placeOf` is the place of each row. */
+/**
+ * Scatters rows of x to places: row `rowAt[i]` at place i, zeros where it is −1; `placeOf` is the place of each row.
+ */
 export function scatterRows(x: Tensor, rowAt: Tensor, placeOf: Tensor): Tensor {
   return apply(scatterRowsOp, [x, rowAt, placeOf], null);
 }
 
-/** The way back: what stands at `placeOf[i]` of x as row i; `rowAt` is the row at each place, or −1. */
+/** The inverse of `scatterRows`: row i is what x has at place `placeOf[i]`; `rowAt` is the row at each place, or −1. */
 export function gatherRows(x: Tensor, placeOf: Tensor, rowAt: Tensor): Tensor {
   return apply(gatherRowsOp, [x, placeOf, rowAt], null);
 }

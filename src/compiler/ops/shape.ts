@@ -1,4 +1,4 @@
-/** Operations that move elements without computing: reshape, transpose, broadcast, slice, concatenate. */
+/** Ops that move elements without computing: reshape, transpose, broadcast, slice, concatenate. */
 import { allocate, sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import { concreteShape } from "../interpret.ts";
 import { type Dim, formatShape, sameShape } from "../spec.ts";
@@ -22,7 +22,7 @@ export const reshapeOp: Op<ShapeAttrs> = {
   },
   evaluate: ([x], { shape }, sizes) => {
     const unknown = shape.filter((dim) => typeof dim === "string" && sizes[dim] === undefined);
-    if (unknown.length > 1) throw new Error(`reshape: at most one new named size, got ${formatShape(shape)}`);
+    if (unknown.length > 1) throw new Error(`reshape: at most one new symbolic size, got ${formatShape(shape)}`);
     const known = sizeOf(shape.map((dim) => (typeof dim === "number" ? dim : (sizes[dim] ?? 1))));
     const inferred = known === 0 ? 0 : x!.data.length / known;
     const actual = shape.map((dim) => (typeof dim === "number" ? dim : (sizes[dim] ?? inferred)));
@@ -35,7 +35,7 @@ export const reshapeOp: Op<ShapeAttrs> = {
   lower: (y, [x], onnx) => onnx.reshape(x!, onnx.reshapeTarget(y.attrs.shape)),
 };
 
-/** Same elements in another shape; one named size may be new, ONNX's -1 finds it. */
+/** A view in another shape; one symbolic size may be new and is inferred (-1 in ONNX). */
 export function reshape(x: Tensor, shape: readonly Dim[]): Tensor {
   return sameShape(x.shape, shape) ? x : apply(reshapeOp, [x], { shape });
 }
@@ -70,7 +70,7 @@ export const transposeOp: Op<{ readonly permutation: readonly number[] }> = {
     const { permutation } = y.attrs;
     const moved = permutation.filter((axis) => y.inputs[0]!.shape[axis] !== 1);
     const inOrder = moved.every((axis, i) => i === 0 || axis > moved[i - 1]!);
-    // Where only axes of size 1 change places, no number does: a Reshape copies nothing.
+    // If only axes of size 1 move, elements keep their order, and a Reshape copies nothing.
     if (inOrder) return onnx.reshape(inputs[0]!, onnx.reshapeTarget(y.shape));
     return onnx.node("Transpose", inputs, { perm: permutation });
   },
@@ -196,14 +196,14 @@ export const concatOp: Op<{ readonly axis: number }> = {
   lower: (y, inputs, onnx) => onnx.node("Concat", inputs, { axis: y.attrs.axis }),
 };
 
-/** Joins tensors along an axis whose sizes are known. */
+/** Concatenates tensors along an axis whose sizes are known. */
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
   return parts.length === 1 ? parts[0]! : apply(concatOp, parts, { axis });
 }
 
 const zeroScalar = () => apply(constantOp, [], { dtype: "float32", shape: [], data: Float32Array.of(0) });
 
-/** Copies `count` positions of an axis from one tensor to another of the same other sizes. */
+/** Copies `count` positions of an axis between tensors whose other sizes match. */
 export function copyAlongAxis(
   from: Pick<TensorData, "shape" | "data">,
   axis: number,

@@ -1,6 +1,6 @@
 /**
- * What a generated case shows and what is asked about it. Every block of 96 cases holds each question with each of its
- * answers equally often (and each option letter), so that a model that never looks at the image stays at chance.
+ * The content and question of a generated case. Every block of 96 cases has each question with each of its answers (and
+ * each option letter) equally often, so that a model that ignores the image stays at chance.
  */
 import { fold, permutation, type RandomKey } from "../../core/random.ts";
 
@@ -15,7 +15,7 @@ export interface Place {
   readonly zone: Zone;
 }
 
-/** The four places an opacity may be, in the order of the 96-case table. */
+/** The four possible places of an opacity, in the order of the 96-case table. */
 export const PLACES: readonly Place[] = SIDES.flatMap((side) => ZONES.map((zone) => ({ side, zone })));
 
 export const QUESTION_KINDS = ["presence", "side_closed", "zone_closed", "side", "zone", "place"] as const;
@@ -28,7 +28,7 @@ export interface PhantomCase {
   readonly opacity: Place | null;
   readonly question: string;
   readonly answer: string;
-  /** Of the kind `place`: all four places, in this case's order. */
+  /** For the kind `place`: all four places, in this case's order. */
   readonly choices: readonly string[];
   readonly rationale: string;
 }
@@ -36,7 +36,7 @@ export interface PhantomCase {
 const VARIANTS = 16;
 export const BLOCK = QUESTION_KINDS.length * VARIANTS;
 
-/** The case at an index of a split's stream; `splitKey` is the key of seed and split. */
+/** The case at an index of a split; `splitKey` is derived from seed and split. */
 export function phantomCase(splitKey: RandomKey, index: number): PhantomCase {
   const block = Math.floor(index / BLOCK);
   const cell = permutation(fold(fold(splitKey, "block"), block), BLOCK)[index % BLOCK]!;
@@ -49,7 +49,7 @@ export function placeName({ side, zone }: Place): string {
   return `${side} ${zone} lung`;
 }
 
-/** Two bits of the variant say where the opacity is, the others what is asked about it. */
+/** Two bits of the variant encode the opacity's place, the others what is asked about it. */
 function buildCase(kind: QuestionKind, variant: number, order: Int32Array): PhantomCase {
   const place = PLACES[variant % 4]!;
   const rest = Math.floor(variant / 4);

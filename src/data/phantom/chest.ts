@@ -1,9 +1,12 @@
-/** Draws a frontal chest film in grey values: body, lungs, heart, spine, ribs, clavicles, grain, and an opacity if asked. */
+/**
+ * Draws a frontal chest film in grey values: body, lungs, heart, spine, ribs, clavicles, noise, and optionally an
+ * opacity.
+ */
 import { fold, type RandomKey, uint32, uniform } from "../../core/random.ts";
 import type { RawImage } from "../../core/records.ts";
 import type { Place } from "./case.ts";
 
-/** A soft bright round shadow; x, y and radius as shares of the image's size, y downwards. */
+/** A soft, bright, round shadow; x, y and radius as fractions of the image's size, y downwards. */
 export interface Blob {
   readonly x: number;
   readonly y: number;
@@ -12,10 +15,10 @@ export interface Blob {
   readonly contrast: number;
 }
 
-/** Side of a film in pixels. */
+/** Side length of a film in pixels. */
 export const FILM_SIZE = 112;
 
-/** Where in its zone an opacity lies in this film's pose, and how large and bright it is; right lung: left of the image. */
+/** Position within its zone, size and brightness of an opacity on this film; the right lung is left in the image. */
 export function placeOpacity({ side, zone }: Place, key: RandomKey): Blob {
   const own = fold(key, "opacity");
   const pose = poseOf(fold(key, "pose"));
@@ -26,7 +29,7 @@ export function placeOpacity({ side, zone }: Place, key: RandomKey): Blob {
   return { x, y, radius: 0.11 + spread(own, 2, 0.02), contrast: 100 + spread(own, 3, 15) };
 }
 
-/** A film; position, size, build and exposure vary with the key. */
+/** Draws a film; position, size, build and exposure vary with the key. */
 export function drawFilm(key: RandomKey, opacity: Blob | null): RawImage {
   const n = FILM_SIZE;
   const pose = poseOf(fold(key, "pose"));
@@ -35,7 +38,7 @@ export function drawFilm(key: RandomKey, opacity: Blob | null): RawImage {
   const data = new Uint8Array(n * n);
   for (let row = 0; row < n; row++) {
     const py = (row + 0.5) / n;
-    // Body coordinates: 0 is the middle of the chest, 1 about the edge of the film.
+    // Body coordinates: 0 is the centre of the chest, 1 about the edge of the film.
     const v = (2 * py - 1 - pose.shiftY) / pose.height;
     for (let column = 0; column < n; column++) {
       const at = row * n + column;
@@ -49,7 +52,7 @@ export function drawFilm(key: RandomKey, opacity: Blob | null): RawImage {
   return { width: n, height: n, channels: 1, data };
 }
 
-/** What the opacity adds: all of it over air, ever less over what is bright already. */
+/** Grey value added by the opacity: full over air, less over brighter tissue. */
 function shadow({ x, y, radius, contrast }: Blob, px: number, py: number, grey: number): number {
   return contrast * bump(px - x, py - y, radius) * Math.max(0, Math.min(1, (215 - grey) / 120));
 }
@@ -85,7 +88,7 @@ function poseOf(key: RandomKey): Pose {
 /** Grey value outside the body. */
 const AIR = 14;
 
-/** Grey value of the body without grain; u to the image's right (the patient's left), v downwards. */
+/** Grey value of the body without noise; u to the image's right (the patient's left), v downwards. */
 function anatomy(u: number, v: number, pose: Pose): number {
   const out = Math.abs(u);
   const halfWidth = 0.24 + 0.72 * step(-1.02, -0.55, v) - 0.1 * step(-0.5, 0.1, v) + 0.06 * step(0.2, 1, v);
@@ -111,7 +114,9 @@ function anatomy(u: number, v: number, pose: Pose): number {
   return AIR + body * (grey - AIR);
 }
 
-/** How far a point is inside a lung, 0 to 1: an egg on each side, cut by the dome of the diaphragm. */
+/**
+ * How far a point is inside a lung, 0 to 1: an egg-shaped region on each side, cut off by the dome of the diaphragm.
+ */
 function lungShare(u: number, out: number, v: number, pose: Pose): number {
   if (out > 0.85 || v > 0.75 || v < -0.9) return 0;
   const centre = 0.41 + 0.06 * v;
@@ -124,7 +129,7 @@ function lungShare(u: number, out: number, v: number, pose: Pose): number {
   return egg * (1 - step(dome - 0.035, dome + 0.035, v));
 }
 
-/** Spine, great vessels, heart and windpipe over what lies there already. */
+/** Draws spine, great vessels, heart and windpipe over the grey value so far. */
 function mediastinum(grey: number, u: number, out: number, v: number, pose: Pose): number {
   const spine = 1 - step(0.09, 0.17 + 0.04 * step(-0.2, 0.4, v), out);
   const vertebra = 6 * ridge(v * 6 + pose.ribPhase, 0.3) * (1 - step(0.05, 0.12, out));
@@ -132,7 +137,7 @@ function mediastinum(grey: number, u: number, out: number, v: number, pose: Pose
   const arch = 1 - step(0.5, 1.3, square((u - 0.09) / 0.12) + square((v + 0.34) / 0.15));
   const hilum = 1 - step(0, 1.3, square((u - 0.14) / 0.14) + square((v + 0.08) / 0.2));
   next += Math.max(0.8 * arch, 0.5 * hilum) * Math.max(0, 162 - next);
-  // The heart's long axis points down to the patient's left; the right atrium stands out a little beside the spine.
+  // The heart's long axis points down to the patient's left; the right atrium protrudes slightly next to the spine.
   const hx = (u - 0.13) * 0.86 + (v - 0.24) * 0.51;
   const hy = (v - 0.24) * 0.86 - (u - 0.13) * 0.51;
   const ventricle = square(hx / (0.34 * pose.heart)) + square(hy / (0.23 * pose.heart));
@@ -142,25 +147,25 @@ function mediastinum(grey: number, u: number, out: number, v: number, pose: Pose
   return next - 26 * (1 - step(0.025, 0.07, out)) * (1 - step(-0.36, -0.24, v));
 }
 
-/** 0 below `from`, 1 above `to`, smooth between. */
+/** Smoothstep: 0 below `from`, 1 above `to`. */
 function step(from: number, to: number, x: number): number {
   const t = (x - from) / (to - from);
   return t <= 0 ? 0 : t >= 1 ? 1 : t * t * (3 - 2 * t);
 }
 
-/** A round hill of height 1 that ends at 1.9 radii; half its height at about 0.9. */
+/** A radial bump of height 1 that ends at 1.9 radii; half height at about 0.9. */
 function bump(dx: number, dy: number, radius: number): number {
   const t = 1 - (dx * dx + dy * dy) / (3.61 * radius * radius);
   return t <= 0 ? 0 : t * t * t;
 }
 
-/** 1 at 0, 0 beyond 1. */
+/** A soft falloff: 1 at 0, 0 beyond 1. */
 function soft(x: number): number {
   const t = 1 - x * x;
   return t <= 0 ? 0 : t * t;
 }
 
-/** A soft line at every whole number, `width` of a period to each side. */
+/** A soft ridge at every integer, `width` of a period to each side. */
 function ridge(phase: number, width: number): number {
   return soft((phase - Math.round(phase)) / width);
 }
@@ -174,7 +179,7 @@ function spread(key: RandomKey, counter: number, range: number): number {
   return (2 * uniform(key, counter) - 1) * range;
 }
 
-/** Roughly normal, standard deviation 4.5: the sum of four random bytes. */
+/** Approximately normal, standard deviation 4.5: the sum of four random bytes. */
 function noise(key: RandomKey, at: number): number {
   const bits = uint32(key, at);
   return ((bits & 255) + ((bits >>> 8) & 255) + ((bits >>> 16) & 255) + (bits >>> 24) - 510) * 0.0304;
@@ -187,7 +192,7 @@ function grid(key: RandomKey): Float32Array {
   return Float32Array.from({ length: (CELLS + 1) * (CELLS + 1) }, (_, i) => spread(key, i, 1));
 }
 
-/** The grid's height at a point of [0, 1), linear between its nodes. */
+/** Bilinear interpolation of the grid at a point of [0, 1). */
 function sample(heights: Float32Array, x: number, y: number): number {
   const column = Math.floor(x * CELLS);
   const row = Math.floor(y * CELLS);

@@ -36,7 +36,7 @@ describe("phantom cases", () => {
     for (const share of letters.values()) expect(Math.abs(share - 0.25)).toBeLessThan(0.02);
   });
 
-  it("leaves question-only answers from one split at chance on another", () => {
+  it("keeps question-only answers from one split at chance on another", () => {
     const test = cases("test", 5000);
     const answers = new Map(all.map(({ question }) => [question, [] as string[]]));
     for (const { question, answer } of all) answers.get(question)!.push(answer);
@@ -71,7 +71,7 @@ describe("phantom cases", () => {
 });
 
 describe("phantom films", () => {
-  it("shows the opacity where the facts say, the patient's right on the image's left, and nowhere else", () => {
+  it("shows the opacity only where the facts say, with the patient's right on the image's left", () => {
     for (let index = 0; index < 300; index++) {
       const { facts, images } = phantomExample(5, "train", index);
       const clear = drawFilm(fold(randomKey(5, "phantom", "train"), index), null).data;
@@ -91,7 +91,7 @@ describe("phantom films", () => {
     }
   });
 
-  it("depends on seed, split and index alone", async () => {
+  it("depends only on seed, split and index", async () => {
     const [first] = await phantom.load({ split: "train", limit: 1, seed: 4 });
     const again = (await phantom.load({ split: "train", limit: 30, seed: 4 }))[0];
     expect(again).toEqual(first);
@@ -102,7 +102,7 @@ describe("phantom films", () => {
     }
   });
 
-  it("has sizes of its own and refuses an unknown split", async () => {
+  it("has default sizes and refuses an unknown split", async () => {
     expect(await phantom.load({ split: "val" })).toHaveLength(480);
     await expect(phantom.load({ split: "dev2" })).rejects.toThrow("the splits are train, validation, test");
   });

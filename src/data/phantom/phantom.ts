@@ -1,6 +1,6 @@
 /**
- * A generated chest-film dataset: endless, exact about what an image shows, the same for the same seed. Seed, split and
- * index are the key of everything in a case, so no image and no subject is ever in two splits.
+ * A generated chest-film dataset: unlimited, with exact facts about each image, deterministic in the seed. Everything
+ * in a case derives from seed, split and index, so no image or subject is in two splits.
  */
 import { UserError } from "../../core/errors.ts";
 import { fold, randomKey } from "../../core/random.ts";
@@ -10,7 +10,7 @@ import { type PhantomCase, phantomCase, type QuestionKind } from "./case.ts";
 import { type Blob, drawFilm, placeOpacity } from "./chest.ts";
 import { views } from "./world/views.ts";
 
-/** How many examples a split has when no limit is given; whole blocks of 96, so that every answer is equally frequent. */
+/** Default number of examples of a split; whole blocks of 96, so that every answer is equally frequent. */
 const sizes: Readonly<Record<string, number>> = { train: 1920, validation: 480, test: 960 };
 
 const answerTypes: Readonly<Record<QuestionKind, AnswerType>> = {
@@ -40,7 +40,7 @@ export const phantom: Dataset = {
   },
 };
 
-/** The example at an index of a split; any index from 0 on. */
+/** The example at an index of a split, from 0 without limit. */
 export function phantomExample(seed: number, split: string, index: number): Example {
   const splitKey = randomKey(seed, "phantom", split);
   const shown = phantomCase(splitKey, index);
@@ -62,7 +62,7 @@ export function phantomExample(seed: number, split: string, index: number): Exam
   };
 }
 
-/** The opacity's centre and radius are shares of the image's width and height, from the top left. */
+/** The opacity's centre and radius are fractions of the image's width and height, from the top left. */
 function factsOf({ opacity }: PhantomCase, blob: Blob | null): Facts {
   const { modality, plane, organ, anatomy } = views.chest_xray;
   const film = { modality, plane, organ, anatomy };

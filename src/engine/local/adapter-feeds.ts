@@ -1,4 +1,4 @@
-/** What a forward and backward pass feeds adapters besides their matrices. */
+/** Feeds of adapters in a forward and backward pass, other than their matrices. */
 import type { Params } from "../../compiler/tensor.ts";
 import type { RandomKey } from "../../core/random.ts";
 import type { TensorData } from "../../core/tensor-data.ts";
@@ -7,12 +7,15 @@ import type { Model } from "../../models/model.ts";
 import { LORA_SUM } from "../../nn/lora.ts";
 import { type Dropout, dropoutMasks } from "./dropout.ts";
 
-/** Masks of their inputs, or the adapted weights W + s·B A by the names of W. */
+/** Dropout masks of their inputs, or merged weights W + s·B A by the names of W. */
 export type AdapterPass =
   | { readonly mode: "masks"; readonly dropout: Dropout }
   | { readonly mode: "sums"; readonly sums: Params<TensorData> };
 
-/** Feeds of a part's adapters; `prefix` makes its weights' names whole, `rows` are the keys of the rows that it reads. */
+/**
+ * Feeds of the adapters of one part; `prefix` completes its weights' names, `rows` are the random keys of its input
+ * rows.
+ */
 export function adapterFeeds(
   model: Model,
   pass: AdapterPass | null,

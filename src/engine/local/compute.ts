@@ -1,4 +1,4 @@
-/** Runs a model's programs over its weights: compiled on first use, kept for the engine's life. */
+/** Runs a model's programs over its weights: compiled on first use, kept until the engine is closed. */
 import { withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Params, Program } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
@@ -16,24 +16,27 @@ import {
 } from "./programs.ts";
 import type { WeightStore } from "./weight-store.ts";
 
-/** What each block needs besides its input and weights: cos, sin and the inputs of its kind. */
+/** Feeds of each block other than its input and weights: cos, sin and those of its kind. */
 export type BlockFeeds = (index: number) => Params<TensorData>;
 
-/** The programs of a part of the model whose backward differentiates the given weights. */
+/** The programs of a part of the model, with a backward pass that differentiates the given weights. */
 type PartPrograms = (trained: readonly string[]) => ProgramPair;
 
-/** What blocks leave for their backward pass: memory is taken from the budget and given back layer by layer. */
+/**
+ * Memory for activations saved by blocks: taken from the budget in the forward pass, returned layer by layer in the
+ * backward pass.
+ */
 export interface ActivationBudget {
   readonly trainable: ReadonlySet<string>;
-  /** Bytes that may still be kept; where they end, the backward pass computes a block again. */
+  /** Bytes still available; once they are used up, the backward pass recomputes a block. */
   readonly budget: { bytes: number };
 }
 
-/** A stack's forward pass. */
+/** The forward pass of a stack of blocks. */
 export interface BlockStates {
-  /** The input of block i at i, and the stack's output at `depth`; those that were not asked for are missing. */
+  /** The input of block i at i, and the stack's output at `depth`; those not requested are missing. */
   readonly states: readonly TensorData[];
-  /** What block i kept for its backward pass, which takes it out. */
+  /** Saved activations of block i; its backward pass removes them. */
   readonly kept: (Params<TensorData> | undefined)[];
 }
 
@@ -44,7 +47,7 @@ export class Compute {
   readonly #lean: boolean;
   readonly #sessions = new Map<string, Promise<CompiledProgram>>();
 
-  /** `lean` sessions keep no memory between runs. */
+  /** `lean` sessions free their memory after each run. */
   constructor(model: Model, threads: number, device: Device = "cpu", lean = false) {
     this.model = model;
     this.#threads = threads;
@@ -69,8 +72,8 @@ export class Compute {
   }
 
   /**
-   * Runs the backward program of a part: adds the gradients of its trained weights (local names prefixed) to the store and
-   * returns the gradients of the inputs named in `wrt`.
+   * Runs the backward program of a part: accumulates the gradients of its trained weights (local names, prefixed) in
+   * the store and returns the gradients of the inputs named in `wrt`.
    */
   async backward(
     key: string,
@@ -93,7 +96,10 @@ export class Compute {
     return Object.fromEntries(o.wrt.map((name) => [name, results[`d.${name}`]!]));
   }
 
-  /** All blocks of a stack; with `keeping`, every input is kept, and as much else as the budget allows. */
+  /**
+   * Runs all blocks of a stack. With an `ActivationBudget`, every block's input is saved, and as many other activations
+   * as fit.
+   */
   async blocks(
     key: string,
     stack: Stack,
@@ -104,7 +110,7 @@ export class Compute {
   ): Promise<BlockStates> {
     const states: TensorData[] = new Array(stack.depth + 1);
     const kept: Params<TensorData>[] = new Array(stack.depth);
-    const keeping = "budget" in keep ? keep : null;
+    const saving = "budget" in keep ? keep : null;
     let largest = 0;
     let y = x;
     for (let i = 0; i < stack.depth; i++) {
@@ -112,25 +118,25 @@ export class Compute {
       const own = feeds(i);
       const all = { x: y, ...own, ...localWeights(stack, values, i) };
       const [kind, programs] = this.#blockPrograms(key, stack, own);
-      if (keeping === null || keeping.budget.bytes < largest || keeping.budget.bytes <= 0) {
+      if (saving === null || saving.budget.bytes < largest || saving.budget.bytes <= 0) {
         y = await this.forward(kind, programs, all);
         continue;
       }
-      const trained = trainedNames(stack.blockWeights, stack.blockPrefix(i), keeping.trainable);
-      const session = await this.session(`${kind}.keeping.${trained.join()}`, () => programs(trained).keeping.forward);
+      const trained = trainedNames(stack.blockWeights, stack.blockPrefix(i), saving.trainable);
+      const session = await this.session(`${kind}.saving.${trained.join()}`, () => programs(trained).saving.forward);
       const { y: output, ...rest } = await session.run(all);
       y = output!;
       kept[i] = rest;
       largest = Math.max(largest, bytesOf(rest));
-      keeping.budget.bytes -= bytesOf(rest);
+      saving.budget.bytes -= bytesOf(rest);
     }
     states[stack.depth] = y;
     return { states, kept };
   }
 
   /**
-   * Backward through all blocks, from the cotangents of blocks' outputs, the last's among them; what was kept is given
-   * back. Returns the gradient of the first input; gradients by image features go to `onFeatures`.
+   * Backward pass through all blocks, from the cotangents of blocks' outputs, including the last one's; returns saved
+   * activations to the budget. Returns the gradient of the first input; gradients of image features go to `onFeatures`.
    */
   async blocksBackward(
     key: string,
@@ -148,7 +154,7 @@ export class Compute {
       const all = { x: forward.states[i]!, "d.y": dy, ...own, ...localWeights(stack, store.values, i), ...kept[i] };
       const wrt = kindOf(own).featured ? ["x", "features"] : ["x"];
       const [kind, programs] = this.#blockPrograms(key, stack, own);
-      const which: PartPrograms = kept[i] === undefined ? programs : (trained) => programs(trained).keeping;
+      const which: PartPrograms = kept[i] === undefined ? programs : (trained) => programs(trained).saving;
       const name = kept[i] === undefined ? kind : `${kind}.kept`;
       const options = { store, weights: stack.blockWeights, prefix: stack.blockPrefix(i), wrt };
       const gradients = await this.backward(name, which, all, options);
@@ -162,7 +168,7 @@ export class Compute {
     return dy;
   }
 
-  /** A block's programs, and the key of its kind. */
+  /** A block's programs, and the cache key of its kind. */
   #blockPrograms(
     key: string,
     stack: Stack,
@@ -179,7 +185,7 @@ export class Compute {
   }
 }
 
-/** Those of a part's weights, by local names in their order, that are trained. */
+/** The trained weights of a part, by local names, in order. */
 function trainedNames(weights: readonly string[], prefix: string, trainable: ReadonlySet<string>): string[] {
   return weights.filter((name) => trainable.has(prefix + name));
 }
@@ -188,7 +194,7 @@ export function bytesOf(tensors: Params<TensorData>): number {
   return Object.values(tensors).reduce((total, { data }) => total + data.byteLength, 0);
 }
 
-/** What these feeds bring for adapters. */
+/** Which adapter mode these feeds belong to. */
 export function adapterModeOf(feeds: Params<TensorData>): AdapterMode | null {
   const has = (suffix: string) => Object.keys(feeds).some((name) => name.endsWith(`.${suffix}`));
   return has(LORA_MASK) ? "masks" : has(LORA_SUM) ? "sums" : null;

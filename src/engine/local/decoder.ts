@@ -1,7 +1,7 @@
 /**
- * Continuous decoding: a prompt is computed once for all its completions, a finished row's place goes to the next one, and
- * jobs may come and go while others are decoded. What is drawn depends on a job's key, the completion and the position
- * alone, never on the schedule.
+ * Continuous batching: a prompt is prefilled once for all its completions, the slot of a finished row is reused, and
+ * jobs join and leave during decoding. Samples depend only on a job's key, the completion and the position, never on
+ * the schedule.
  */
 import type { Params } from "../../compiler/tensor.ts";
 import { type RandomKey, randomKey } from "../../core/random.ts";
@@ -19,16 +19,16 @@ import {
   openGeneration,
 } from "./generation.ts";
 
-/** A prompt whose completions are asked for, and who hears of them. */
+/** A prompt whose completions are requested, and its callbacks. */
 export interface DecodeJob {
   readonly prompt: Prompt;
   readonly numGenerations: number;
   readonly maxCompletionLength: number;
   readonly distribution: GenerationRow["distribution"];
-  /** Completion i draws with this key and i. */
+  /** Completion i samples with this key and i. */
   readonly key: RandomKey;
   onToken(token: LiveToken): void;
-  /** Called once: all completions have ended or were given up, or the job failed. */
+  /** Called once, when all completions have ended or were cancelled, or the job has failed. */
   onEnd(error: Error | null): void;
 }
 
@@ -42,16 +42,16 @@ export interface DecoderOptions extends CacheOptions {
 
 interface Job {
   readonly asked: DecodeJob;
-  /** Completions that have neither ended nor been given up. */
+  /** Completions that have neither ended nor been cancelled. */
   readonly open: Set<number>;
 }
 
-/** A prompt that was computed. */
+/** A prefilled prompt. */
 interface Computed extends CachedPrompt {
   readonly job: Job;
 }
 
-/** One completion while it grows. */
+/** One completion during decoding. */
 interface Row extends GenerationRow {
   readonly prompt: Computed;
   readonly completion: number;
@@ -63,16 +63,16 @@ export class Decoder {
   readonly #language: LanguageStack;
   readonly #o: DecoderOptions;
   readonly #stops: ReadonlySet<number>;
-  /** Jobs whose prompts were not computed yet. */
+  /** Jobs whose prompts are not prefilled yet. */
   readonly #waiting: Job[] = [];
-  /** Rows of computed prompts that wait for a place. */
+  /** Rows of prefilled prompts that wait for a slot. */
   #ready: Row[] = [];
-  /** Row i lies at slot i of the rows' cache. */
+  /** Row i is at slot i of the rows' cache. */
   readonly #active: Row[] = [];
-  /** Prompts of active and ready rows; prompt i lies at slot i of the prompts' cache. */
+  /** Prompts of active and ready rows; prompt i is at slot i of the prompts' cache. */
   readonly #prompts: Computed[] = [];
   #caches: DecodingCaches | null = null;
-  /** What computing prompts and adding tokens to rows have taken so far. */
+  /** Total seconds of prefill and of decoding so far. */
   readonly seconds = { prompts: 0, tokens: 0 };
 
   constructor(compute: Compute, values: Params<TensorData>, o: DecoderOptions) {
@@ -82,7 +82,7 @@ export class Decoder {
     this.#stops = new Set(o.stopTokenIds);
   }
 
-  /** Adds a job to the end of the queue; the function that is returned gives up one of its completions, or all. */
+  /** Adds a job to the end of the queue; returns a function that cancels one of its completions, or all. */
   add(asked: DecodeJob): (completion?: number) => void {
     const all = Array.from({ length: asked.numGenerations }, (_, completion) => completion);
     const job: Job = { asked, open: new Set(all) };
@@ -96,7 +96,7 @@ export class Decoder {
     return this.#waiting.length + this.#ready.length + this.#active.length === 0;
   }
 
-  /** Starts what there is room for, and then adds a token to every active row. */
+  /** Starts jobs while there is room, then decodes one token for every active row. */
   async advance(): Promise<void> {
     this.#removeClosed();
     await this.#fill();
@@ -112,7 +112,7 @@ export class Decoder {
     this.#caches = null;
   }
 
-  /** Computes prompts in order and puts their completions into free rows. */
+  /** Prefills prompts in order and assigns their completions to free rows. */
   async #fill(): Promise<void> {
     for (;;) {
       while (this.#ready.length > 0 && this.#makeRoom(this.#ready[0]!.prompt.job)) {
@@ -155,7 +155,7 @@ export class Decoder {
     return result;
   }
 
-  /** Adds a token to every active row. */
+  /** Decodes one token for every active row. */
   async #step(): Promise<void> {
     const [active, caches] = [this.#active, this.#caches!];
     const most = Math.max(...active.map(({ tokenIds }) => tokenIds.length));
@@ -196,7 +196,7 @@ export class Decoder {
     job.asked.onEnd(error);
   }
 
-  /** Takes out what was closed; the last active row moves to a place that falls free. */
+  /** Removes finished and cancelled rows; the last active row moves to the freed slot. */
   #removeClosed(): void {
     const isOpen = ({ prompt, completion }: Row) => prompt.job.open.has(completion);
     const active = this.#active;
@@ -213,7 +213,7 @@ export class Decoder {
     this.#removeClosedPrompts();
   }
 
-  /** Takes out prompts without rows; the last prompt moves to a place that falls free. */
+  /** Removes prompts without rows; the last prompt moves to the freed slot. */
   #removeClosedPrompts(): void {
     const prompts = this.#prompts;
     for (let i = prompts.length - 1; i >= 0; i--) {
@@ -225,7 +225,7 @@ export class Decoder {
     }
   }
 
-  /** Whether one more row of a job can be decoded; makes room for it where it can. */
+  /** Whether one more row of a job can be decoded; makes room for it if possible. */
   #makeRoom(job: Job): boolean {
     this.#caches ??= new DecodingCaches(this.#language, this.#o);
     const asked = [...this.#prompts.map((prompt) => prompt.job), job].map((one) => one.asked);

@@ -7,10 +7,10 @@ import { KeyValueCache } from "./key-value-cache.ts";
 const stack = { depth: 1, keyValueHeads: 1, headDim: 2 } as LanguageStack;
 const bytesOf = (positions: number) => KeyValueCache.slotBytes(stack, positions);
 const sizes = ({ prompts, rows }: DecodingCaches) => [prompts.slots, prompts.capacity, rows.slots, rows.capacity];
-/** Of one slot and one token, the key and then the value. */
+/** New keys and values of one slot and one token. */
 const tokens = (value: number) => float32([2, 1, 1, 2], [value, value, value, value]);
 
-test("there is room for as many rows as fit with a prompt each, and for one always", () => {
+test("as many rows fit as the budget allows with a prompt each, and always at least one", () => {
   const longest = { prompt: 10, completion: 20 };
   const most = (cacheBytes: number, rows = 4) => {
     const caches = new DecodingCaches(stack, { rows, cacheBytes });
@@ -22,7 +22,7 @@ test("there is room for as many rows as fit with a prompt each, and for one alwa
   expect(most(1)).toBe(1);
 });
 
-test("prompts have the positions of the longest, rows grow as they need", () => {
+test("prompts have the capacity of the longest, rows grow as needed", () => {
   const caches = new DecodingCaches(stack, { rows: 8, prompts: 2, promptCapacity: 12, cacheBytes: Infinity });
   caches.makeRoom({ prompts: 0, rows: 0 }, { prompt: 10, completion: 40 });
   expect(sizes(caches)).toEqual([2, 12, 8, 1]);
@@ -36,7 +36,7 @@ test("prompts have the positions of the longest, rows grow as they need", () => 
   expect(sizes(caches)).toEqual([2, 15, 8, 40]);
 });
 
-test("a longer job takes the place of rows, and what is in use stays", () => {
+test("a longer job reduces the number of rows and keeps those in use", () => {
   const caches = new DecodingCaches(stack, { rows: 8, cacheBytes: 8 * bytesOf(30) });
   const used = { prompts: 1, rows: 1 };
   caches.makeRoom({ prompts: 0, rows: 0 }, { prompt: 10, completion: 20 });
@@ -49,7 +49,7 @@ test("a longer job takes the place of rows, and what is in use stays", () => {
   expect([...caches.rows.first(1)["past.values.0"]!.data]).toEqual([6, 6]);
 });
 
-test("rows that may grow further leave the budget nothing to exceed", () => {
+test("rows that can still grow never exceed the budget", () => {
   const caches = new DecodingCaches(stack, { rows: 8, cacheBytes: 8 * bytesOf(30) });
   caches.makeRoom({ prompts: 0, rows: 0 }, { prompt: 10, completion: 20 });
   caches.makeRoom({ prompts: 1, rows: 1 }, { prompt: 5, completion: 25 });
@@ -57,7 +57,7 @@ test("rows that may grow further leave the budget nothing to exceed", () => {
   expect(sizes(caches)).toEqual([8, 5, 8, 25]);
 });
 
-test("room far beyond what is needed is given back", () => {
+test("unused capacity is released", () => {
   const caches = new DecodingCaches(stack, { rows: 2, cacheBytes: Infinity });
   const none = { prompts: 0, rows: 0 };
   caches.makeRoom(none, { prompt: 1000, completion: 900 });

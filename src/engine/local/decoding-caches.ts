@@ -1,28 +1,30 @@
 /**
- * The keys and values that decoding reads: those of every prompt once, and those of each row's own tokens. Room is made for
- * prompts and rows that join, within a budget of bytes.
+ * The KV caches of decoding: every prompt's once, and each row's own tokens. Capacity grows as prompts and rows join,
+ * within a budget of bytes.
  */
 import type { LanguageStack } from "../../models/model.ts";
 import { KeyValueCache } from "./key-value-cache.ts";
 
 export interface CacheOptions {
-  /** Completions decoded at the same time. */
+  /** Maximum number of completions decoded concurrently. */
   readonly rows: number;
-  /** Prompts decoded at the same time; by default a prompt for every row. */
+  /** Maximum number of prompts decoded concurrently; default one per row. */
   readonly prompts?: number;
-  /** Positions that there are for every prompt at least. */
+  /** Minimum capacity per prompt, in positions. */
   readonly promptCapacity?: number;
-  /** Bytes that keys and values of all rows may take, though one row always fits; fewer rows fit where jobs are long. */
+  /**
+   * Memory limit for the KV caches of all rows, in bytes. One row always fits; longer jobs reduce the number of rows.
+   */
   readonly cacheBytes: number;
 }
 
-/** Slots that are in use, those of `prompts` and those of `rows`. */
+/** Slots in use, of prompts and of rows. */
 export interface CacheUse {
   readonly prompts: number;
   readonly rows: number;
 }
 
-/** Room for so many positions more than needed is given back rarely, since every slot is copied for it. */
+/** Unused positions beyond this many are released, and no fewer, since every slot is copied for it. */
 const SPARE_POSITIONS = 256;
 
 export class DecodingCaches {
@@ -39,8 +41,8 @@ export class DecodingCaches {
   }
 
   /**
-   * Whether one more row fits, and makes room for it and for a prompt of its own. `longest` are the tokens of the longest
-   * prompt and of the longest completion that any of them may come to, the new row's included.
+   * Whether one more row fits; if so, makes room for it and for its own prompt. `longest` has the tokens of the longest
+   * prompt and the maximum length of any completion, including the new row's.
    */
   makeRoom(used: CacheUse, longest: { readonly prompt: number; readonly completion: number }): boolean {
     const { prompts, rows } = this;
@@ -60,7 +62,7 @@ export class DecodingCaches {
     return true;
   }
 
-  /** Makes every row as long as the longest needs, with room to grow to `limit` positions. */
+  /** Gives every row the capacity that the longest needs, with room to grow up to `limit` positions. */
   fitRows(used: number, needed: number, limit: number): void {
     const { slots, capacity } = this.rows;
     const wanted = Math.min(2 * needed + 14, limit);

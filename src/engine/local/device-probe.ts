@@ -1,4 +1,4 @@
-/** Multiplies two small matrices on the device that its argument names, and prints a ProbeResult. */
+/** Multiplies two small matrices on the device named by its argument, and prints a ProbeResult. */
 import { matmul } from "../../compiler/ops/index.ts";
 import { input } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
@@ -22,18 +22,18 @@ async function tryProduct(device: Device): Promise<DeviceProblem> {
     );
     const { y } = await session.run({ a: float32(shape, values), b: float32(shape, values) });
     await session.release();
-    // Small whole numbers: every device that computes at all gets them exactly.
+    // Small integers: any working device computes them exactly.
     const expected = Array.from({ length: SIZE * SIZE }, (_, i) => {
       const [row, column] = [Math.floor(i / SIZE), i % SIZE];
       return values.slice(row * SIZE, (row + 1) * SIZE).reduce((sum, x, k) => sum + x * values[k * SIZE + column]!, 0);
     });
-    return expected.every((value, i) => y!.data[i] === value) ? null : "it computes a wrong product";
+    return expected.every((value, i) => y!.data[i] === value) ? null : "its matmul is wrong";
   } catch (error) {
     return summary(messageOf(error));
   }
 }
 
-/** ONNX Runtime's messages begin with source files and failed conditions; what a reader can use comes last. */
+/** ONNX Runtime's messages begin with source files and failed conditions; the useful part comes last. */
 function summary(message: string): string {
   const text = message.replace(/\s+/g, " ").trim();
   return (/was false\. (.+)$/.exec(text)?.[1] ?? text).replace(/\.$/, "");

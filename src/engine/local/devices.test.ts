@@ -1,20 +1,20 @@
-/** Devices are tried, and a missing one is a mistake that names those that work. */
+/** Devices are probed, and a missing one is a user error that names those that work. */
 import { expect, test } from "vitest";
 import { devices } from "../../core/device.ts";
 import { UserError } from "../../core/errors.ts";
 import { requireDevice, tryDevices } from "./devices.ts";
 
-/** No Vulkan driver is found through a file that does not exist. */
+/** Points the driver lookup to a missing file, so that no Vulkan driver is found. */
 const env = { ...process.env, VK_ICD_FILENAMES: "/nowhere.json", VK_DRIVER_FILES: "/nowhere.json" };
 const reports = await tryDevices(env);
 
-test("every device is reported, with a reason exactly where it does not work", () => {
+test("every device is reported, with a reason if and only if it does not work", () => {
   expect(reports.map(({ device }) => device)).toEqual(devices);
   expect(reports[0]).toEqual({ device: "cpu", bundled: true, works: true, reason: null });
   for (const { works, reason } of reports) expect(reason === null).toBe(works);
 });
 
-test("no platform has both CoreML and DirectML: one of them is not there", () => {
+test("no platform has both CoreML and DirectML, so one of them is reported as missing", () => {
   const missing = reports.filter(({ bundled }) => !bundled).map(({ device }) => device);
   expect(missing.includes("coreml") || missing.includes("dml")).toBe(true);
 });

@@ -1,4 +1,4 @@
-/** Which devices work on this machine: each is tried in a process of its own, since a driver may end the one it runs in. */
+/** Which devices work on this machine: each is probed in its own process, since a broken driver can crash it. */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type Device, devices } from "../../core/device.ts";
@@ -7,17 +7,17 @@ import { supportedBackends } from "../../runtime/session.ts";
 
 export interface DeviceReport {
   readonly device: Device;
-  /** It comes with the onnxruntime-node installed here; that alone does not make it work. */
+  /** Whether the installed onnxruntime-node bundles it; it does not work for that reason alone. */
   readonly bundled: boolean;
   readonly works: boolean;
-  /** Why it does not work; null when it does. */
+  /** Why it does not work; null if it does. */
   readonly reason: string | null;
 }
 
-/** What the probe prints, as JSON: null, or what went wrong. */
+/** The probe's output, as JSON: null, or the problem. */
 export type DeviceProblem = string | null;
 
-/** A driver that hangs is given up after this long. */
+/** Timeout for a driver that hangs. */
 const TIMEOUT_MS = 30_000;
 
 const advice: { readonly [D in Device]?: string } = {
@@ -25,12 +25,12 @@ const advice: { readonly [D in Device]?: string } = {
   cuda: "its libraries are installed apart, see docs/devices.md",
 };
 
-/** Runs a small product on every device. */
+/** Runs a small matmul on every device. */
 export function tryDevices(env: NodeJS.ProcessEnv = process.env): Promise<readonly DeviceReport[]> {
   return Promise.all(devices.map((device) => tryDevice(device, env)));
 }
 
-/** Runs a small product on a device. `env` reaches its driver: VK_ICD_FILENAMES names a Vulkan one. */
+/** Runs a small matmul on a device. `env` is passed to its driver, e.g. VK_ICD_FILENAMES for Vulkan. */
 export async function tryDevice(device: Device, env: NodeJS.ProcessEnv = process.env): Promise<DeviceReport> {
   const backend = supportedBackends().find(({ name }) => name === device);
   if (backend === undefined) {
@@ -43,7 +43,7 @@ export async function tryDevice(device: Device, env: NodeJS.ProcessEnv = process
   return { device, bundled: backend.bundled, works: result === null, reason };
 }
 
-/** Throws a UserError that lists the devices that work, unless this one does. */
+/** Throws a UserError that lists the working devices, unless this one works. */
 export async function requireDevice(device: Device, env: NodeJS.ProcessEnv = process.env): Promise<void> {
   if (device === "cpu") return;
   const { works, reason } = await tryDevice(device, env);

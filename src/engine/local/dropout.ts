@@ -1,6 +1,6 @@
 /**
- * Dropout on the input of adapters (PEFT's lora_dropout): masks are drawn from seed, update, layer and token alone, so that
- * a block that is computed again, another split into micro-batches and a resumed run meet the same ones.
+ * Dropout on the inputs of LoRA adapters (PEFT's lora_dropout). Masks depend only on seed, update, layer and token, so
+ * recomputed blocks, other micro-batch splits and resumed runs use the same ones.
  */
 import type { Params } from "../../compiler/tensor.ts";
 import { fold, type RandomKey, randomKey, uint32 } from "../../core/random.ts";
@@ -9,14 +9,14 @@ import { adaptedLayers } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
 import { LORA_A, LORA_MASK } from "../../nn/lora.ts";
 
-/** What is dropped in one forward and backward pass. */
+/** Dropout of one forward and backward pass. */
 export interface Dropout {
-  /** Share of the numbers that are set to zero. */
+  /** Probability of zeroing an element. */
   readonly rate: number;
   readonly key: RandomKey;
 }
 
-/** A key for each row: who it belongs to and its place there, whatever else is computed beside it. */
+/** A random key for each row from its owner and its place there, independent of other rows. */
 export function rowKeys(key: RandomKey, rows: Iterable<readonly [owner: number | string, place: number]>): RandomKey[] {
   const owners = new Map<number | string, RandomKey>();
   return Array.from(rows, ([owner, place]) => {
@@ -29,7 +29,7 @@ export function rowKeys(key: RandomKey, rows: Iterable<readonly [owner: number |
   });
 }
 
-/** Masks [rows, in] (1 keeps, 0 drops) of all adapters among a part's weights; `prefix` makes their names whole. */
+/** Masks [rows, in] (1 keeps, 0 drops) of all adapters among a part's weights; `prefix` completes their names. */
 export function dropoutMasks(
   model: Model,
   rate: number,
@@ -46,7 +46,7 @@ export function dropoutMasks(
   );
 }
 
-/** Goes from one dropped number of a row to the next: the gaps between them are distributed geometrically. */
+/** Steps from one dropped element of a row to the next: the gaps are geometrically distributed. */
 function maskOf(rate: number, width: number, rows: readonly RandomKey[], salt: number): TensorData {
   const mask = new Uint8Array(rows.length * width).fill(1);
   const scale = 1 / Math.log1p(-rate);

@@ -3,7 +3,7 @@ import { FeatureCache } from "./feature-cache.ts";
 
 const features = (count: number) => new Float32Array(count);
 
-test("what was not used for longest goes first, and the bound holds", () => {
+test("evicts the least recently used first, within the bound", () => {
   const cache = new FeatureCache(4 * 10);
   cache.set("a", features(4));
   cache.set("b", features(4));
@@ -13,7 +13,7 @@ test("what was not used for longest goes first, and the bound holds", () => {
   expect(cache.bytes).toBe(32);
 });
 
-test("an image stored again counts once; one larger than the bound is not held", () => {
+test("an image stored again counts once; one larger than the bound is not stored", () => {
   const cache = new FeatureCache(4 * 10);
   cache.set("a", features(4));
   cache.set("a", features(6));

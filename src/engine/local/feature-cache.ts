@@ -1,6 +1,6 @@
-/** Image features by content hash, in bounded memory: those not used for longest go first. */
+/** LRU cache of image features by content hash, with bounded memory. */
 
-/** Bytes of features that an engine holds at most: 290 images of 448 x 448 at Qwen2-VL-2B's width. */
+/** Bytes of features held at most: 290 images of 448 x 448 at Qwen2-VL-2B's width. */
 const MAX_BYTES = 512e6;
 
 export class FeatureCache {

@@ -1,4 +1,4 @@
-/** Scores completions and differentiates their loss, micro-batch by micro-batch; splitting changes no result. */
+/** Scores completions and differentiates their loss, one micro-batch at a time; the split does not change results. */
 
 import type { TokenColumn, TokenLossVariant } from "../../algorithms/algorithm.ts";
 import { sequenceLogRatio } from "../../algorithms/gspo.ts";
@@ -20,40 +20,42 @@ import { languageStemProgram, lossProgram, scoreProgram } from "./programs.ts";
 import { backwardImages, type EncodedImages, encodeImages } from "./vision-runner.ts";
 import { addAt, visionNames, type WeightStore } from "./weight-store.ts";
 
-/** [rows, vocabulary] is never held larger than this many numbers, or 128 rows: a weight is read once for all of them. */
-const HEAD_NUMBERS = 1 << 22;
-const HEAD_LINES = 128;
+/**
+ * Maximum elements of [rows, vocabulary], unless that is fewer than 128 rows: the head's weight is read once per chunk.
+ */
+const MAX_LOGITS = 1 << 22;
+const MIN_HEAD_ROWS = 128;
 
 export const DEFAULT_ACTIVATION_BYTES = 2e9;
 
 export interface MicroBatchOptions {
-  /** Tokens of one micro-batch, padding included. */
+  /** Maximum tokens of one micro-batch, including padding. */
   readonly microBatchTokens: number;
-  /** Bytes of results that the backward pass may find kept (default 2 GB); what does not fit is computed again. */
+  /** Memory for saved activations, in bytes (default 2 GB); the rest is recomputed. */
   readonly activationBytes?: number;
-  /** Features of images under the weights that are used. */
+  /** Image features under the current weights. */
   readonly features?: FeatureCache | null;
-  /** The batch's images encoded already, under the weights that are trained. */
+  /** Images of the batch that were already encoded under the trained weights. */
   readonly encoded?: EncodedForTraining | null;
-  /** What adapters are fed besides their matrices. */
+  /** Feeds of adapters other than their matrices. */
   readonly adapters?: AdapterPass | null;
 }
 
-/** Images as a trained tower left them, what its backward pass needs kept within the budget. */
+/** Images encoded by a trained tower, with the activations saved within the budget. */
 export interface EncodedForTraining {
   readonly images: EncodedImages;
-  readonly keeping: ActivationBudget;
+  readonly saving: ActivationBudget;
 }
 
-/** Encodes the images of a batch that is trained on, with whatever keeps the tower's results for its backward pass. */
+/** Encodes the images of a training batch and saves the tower's activations for its backward pass. */
 export async function encodeForTraining(
   compute: Compute,
   store: WeightStore,
   images: Iterable<ImageFeatures>,
   { activationBytes, adapters = null }: Pick<MicroBatchOptions, "activationBytes" | "adapters">,
 ): Promise<EncodedForTraining> {
-  const keeping = newActivationBudget(store, activationBytes);
-  return { images: await encodeImages(compute, store.values, images, { keeping, adapters }), keeping };
+  const saving = newActivationBudget(store, activationBytes);
+  return { images: await encodeImages(compute, store.values, images, { saving, adapters }), saving };
 }
 
 function newActivationBudget({ trainable }: WeightStore, activationBytes = DEFAULT_ACTIVATION_BYTES): ActivationBudget {
@@ -80,7 +82,7 @@ export async function scoreCompletions(
   return result;
 }
 
-/** Writes log-probs and entropies of a micro-batch's tokens, from the last hidden states, into `result`. */
+/** Computes log-probs and entropies of a micro-batch's tokens from the final hidden states, into `result`. */
 async function scoreRows(
   compute: Compute,
   values: Params<TensorData>,
@@ -97,7 +99,7 @@ async function scoreRows(
   }
 }
 
-/** Adds the gradient of the batch's loss to the store. */
+/** Accumulates the gradient of the batch's loss in the store. */
 export async function forwardBackward(
   compute: Compute,
   store: WeightStore,
@@ -110,11 +112,11 @@ export async function forwardBackward(
   const result = emptyScores(groups);
   const trainVision = visionNames(model).some((name) => store.trainable.has(name));
   const adapters = o.adapters ?? null;
-  const { images: encoded, keeping } = trainVision
+  const { images: encoded, saving } = trainVision
     ? (o.encoded ?? (await encodeForTraining(compute, store, imagesOf(groups), o)))
     : {
         images: await encodeImages(compute, store.values, imagesOf(groups), { cache: o.features ?? null }),
-        keeping: newActivationBudget(store, o.activationBytes),
+        saving: newActivationBudget(store, o.activationBytes),
       };
   const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
   const variant = variantOf(scoring);
@@ -127,7 +129,7 @@ export async function forwardBackward(
   let total = 0;
   for (const micro of microBatches(model, groups, o)) {
     const feeds = languageFeeds(model, micro, encoded, adapters);
-    const forward = await runLanguage(compute, store.values, micro, encoded, keeping, feeds);
+    const forward = await runLanguage(compute, store.values, micro, encoded, saving, feeds);
     const hidden = forward.states.at(-1)!;
     const dHidden = new Float32Array(hidden.data.length);
     const whole = readsWholeCompletions(loss.variant);
@@ -156,7 +158,7 @@ export async function forwardBackward(
       forward,
       new Map([[model.language.depth - 1, float32(hidden.shape, dHidden)]]),
       feeds.block,
-      { budget: keeping.budget, onFeatures: addFeatures },
+      { budget: saving.budget, onFeatures: addFeatures },
     );
     stemBackward(model, store, micro, feeds.stem, dx, trainVision ? addFeatures : null);
   }
@@ -183,19 +185,19 @@ export async function runLanguage(
   values: Params<TensorData>,
   micro: MicroBatch,
   encoded: EncodedImages,
-  keeping: ActivationBudget | null,
+  saving: ActivationBudget | null,
   feeds = languageFeeds(compute.model, micro, encoded),
 ): Promise<BlockStates> {
   const { model } = compute;
   const stem = { ...feeds.stem, ...values };
   const session = await compute.session("language.stem", () => languageStemProgram(model));
   const { y: x } = (await session.run(stem)) as { readonly y: TensorData };
-  return compute.blocks("language.block", model.language, values, x, feeds.block, keeping ?? []);
+  return compute.blocks("language.block", model.language, values, x, feeds.block, saving ?? []);
 }
 
 /**
- * The stem only looks rows up (`LanguageStack.stem`): each token's gradient is added where its row came from, in the
- * embedding table or, where they ask for it, among the image features.
+ * The stem only gathers rows (`LanguageStack.stem`): each token's gradient is scatter-added to the row it came from, in
+ * the embedding table or, if requested, among the image features.
  */
 function stemBackward(
   { language }: Model,
@@ -219,7 +221,7 @@ function stemBackward(
   addFeatures(float32(features.shape, gradient));
 }
 
-/** Adds a gradient by the micro-batch's image features to what each image has so far. */
+/** Accumulates the gradient of a micro-batch's image features per image. */
 function addToImages(
   { addInPlace }: VectorKernels,
   totals: ReadonlyMap<string, Float32Array>,
@@ -235,7 +237,7 @@ function addToImages(
   }
 }
 
-/** What the parts of the language model need of a micro-batch. */
+/** Feeds of the language model for a micro-batch. */
 interface LanguageFeeds {
   readonly stem: Readonly<Record<"tokenIds" | "imageIndex" | "features", TensorData>>;
   readonly block: BlockFeeds;
@@ -288,7 +290,7 @@ function rowFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatc
   };
 }
 
-/** [size, size]: 0 for what a token sees, itself and its forerunners. */
+/** [size, size]: 0 where a token attends: itself and earlier tokens. */
 function causalMask(size: number): TensorData {
   const mask = new Float32Array(size * size);
   for (let t = 0; t < size; t++) mask.fill(EXCLUDED, t * size + t + 1, (t + 1) * size);
@@ -303,9 +305,9 @@ function* microBatches(model: Model, groups: readonly TrainingGroup[], o: MicroB
   }
 }
 
-/** Positions that meet the vocabulary together. */
+/** Positions per chunk of the language-model head. */
 export function headChunkRows({ language }: Model): number {
-  return Math.max(HEAD_LINES, Math.floor(HEAD_NUMBERS / language.vocabularySize));
+  return Math.max(MIN_HEAD_ROWS, Math.floor(MAX_LOGITS / language.vocabularySize));
 }
 
 function* headChunks({ predictions }: MicroBatch, model: Model): Generator<readonly TargetToken[]> {
@@ -338,12 +340,12 @@ function lossFeeds(
   };
 }
 
-/** The ratio of a token needs the log-probs of its whole completion, which the head's pieces may cut: they come first. */
+/** The loss needs log-probs of whole completions in advance, since head chunks can split a completion. */
 function readsWholeCompletions({ onPolicy, level }: TokenLossVariant): boolean {
   return !onPolicy && level === "sequence";
 }
 
-/** By index of the micro-batch's completions, which are scored already. */
+/** Sequence log-ratios by index of the micro-batch's completions, from scores computed in advance. */
 function sequenceLogRatios({ predictions }: MicroBatch, { logProbs }: TokenScores): ReadonlyMap<number, number> {
   const completions = new Set(predictions.map(({ completion }) => completion));
   return new Map(
@@ -351,7 +353,7 @@ function sequenceLogRatios({ predictions }: MicroBatch, { logProbs }: TokenScore
   );
 }
 
-/** Scalars and the mask of never-sampled tokens, for any program that samples or scores. */
+/** Temperature and top-p, and the mask of never-sampled tokens, for any program that samples or scores. */
 function samplingFeeds(model: Model, o: LogProbOptions): Params<TensorData> {
   return {
     temperature: float32([], [o.temperature]),
@@ -360,7 +362,7 @@ function samplingFeeds(model: Model, o: LogProbOptions): Params<TensorData> {
   };
 }
 
-/** [vocabulary]: what is added to logits so that image placeholders are never drawn, unless they are allowed. */
+/** [vocabulary]: added to the logits so that image placeholders are never sampled, unless they are allowed. */
 export function bannedTokens(model: Model, allowVisionTokens = false): TensorData {
   const banned = new Float32Array(model.language.vocabularySize);
   if (!allowVisionTokens) for (const id of model.visionTokenIds) banned[id] = EXCLUDED;
@@ -385,7 +387,7 @@ function record(rows: readonly TargetToken[], outputs: Params<TensorData>, resul
   }
 }
 
-/** The images of all prompts, those of several more than once. */
+/** The images of all prompts, with repetitions. */
 export function imagesOf(groups: readonly Pick<TrainingGroup, "prompt">[]): readonly ImageFeatures[] {
   return groups.flatMap(({ prompt }) => prompt.images);
 }

@@ -3,7 +3,7 @@ import { float32 } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import { fusedValues, fusedWeightsOf, inContiguousMemory } from "./fused-weights.ts";
 
-/** A model of one block, whose layers a and b read the same 2 numbers. */
+/** A model of one block, whose layers a and b read the same 2 features. */
 function modelOf(weights: Record<string, { shape: readonly number[]; quantized?: 8 }>): Model {
   const language = { depth: 1, blockPrefix: () => "block.", fusedProjections: [["a", "b"]] };
   return { language, weights } as unknown as Model;
@@ -22,25 +22,25 @@ const values = {
   "block.b.bias": float32([2], [20, 30]),
 };
 
-test("fused weights beside each other are read in place, so that a program sees what training changes", () => {
-  const beside = inContiguousMemory(alike, values);
-  expect(beside).toEqual(values);
-  const joined = fusedValues(alike, beside);
+test("adjacent fused weights are read in place, so that a program sees updates", () => {
+  const contiguous = inContiguousMemory(alike, values);
+  expect(contiguous).toEqual(values);
+  const joined = fusedValues(alike, contiguous);
   expect(joined).toEqual({
     "block.a+b.weight": float32([3, 2], [1, 2, 3, 4, 5, 6]),
     "block.a+b.bias": float32([3], [10, 20, 30]),
   });
-  beside["block.b.weight"]!.data[0] = 9;
+  contiguous["block.b.weight"]!.data[0] = 9;
   expect([...joined["block.a+b.weight"]!.data]).toEqual([1, 2, 9, 4, 5, 6]);
 });
 
-test("fused weights that lie apart are copied", () => {
+test("fused weights that are not adjacent are copied", () => {
   const joined = fusedValues(alike, values);
   expect([...joined["block.a+b.weight"]!.data]).toEqual([1, 2, 3, 4, 5, 6]);
   expect(joined["block.a+b.weight"]!.data.buffer).not.toBe(values["block.a.weight"].data.buffer);
 });
 
-test("without biases weights are joined alone; quantised layers and those of which only some have a bias are not", () => {
+test("without biases only the weights are fused; quantised layers, and layers of which only some have a bias, are not fused", () => {
   const [a, b] = [{ shape: [1, 2] }, { shape: [2, 2] }];
   const names = (weights: Parameters<typeof modelOf>[0]) => [...fusedWeightsOf(modelOf(weights), 0).keys()];
   expect(names({ "block.a.weight": a, "block.b.weight": b })).toEqual(["a+b.weight"]);

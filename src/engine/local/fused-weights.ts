@@ -1,16 +1,16 @@
-/** Weights of fused projections lie one after another in memory, so that a program can multiply by all of them at once. */
+/** Weights of fused projections are adjacent in memory, so that a program can multiply by all of them in one matmul. */
 import type { Params } from "../../compiler/tensor.ts";
 import { concatenated, float32, sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import { fusedName } from "../../nn/layers.ts";
 
-/** A fused weight or bias: the names of its parts, whose rows follow one another. */
+/** A fused weight or bias: the names of its parts, whose rows are concatenated. */
 export interface FusedWeights {
   readonly parts: readonly string[];
   readonly shape: readonly number[];
 }
 
-/** What may be read joined in a block of the language model, by local names; nothing of quantised layers. */
+/** The weights of a language block that can be fused, by local names; quantised layers are not fused. */
 export function fusedWeightsOf({ language, weights }: Model, block: number): ReadonlyMap<string, FusedWeights> {
   const prefix = language.blockPrefix(block);
   const found = language.fusedProjections.flatMap((layers) => {
@@ -28,7 +28,7 @@ export function fusedWeightsOf({ language, weights }: Model, block: number): Rea
   return new Map(found);
 }
 
-/** All that may be read joined, by whole names. */
+/** All weights that can be fused, by full names. */
 export function allFusedWeights(model: Model): ReadonlyMap<string, FusedWeights> {
   const { depth, blockPrefix } = model.language;
   const inBlock = (i: number) =>
@@ -36,8 +36,8 @@ export function allFusedWeights(model: Model): ReadonlyMap<string, FusedWeights>
   return new Map(Array.from({ length: depth }, (_, i) => inBlock(i)).flat());
 }
 
-/** Where a weight's numbers are kept: copied beside the weights it is fused with, or in its own array where it is fused with none. */
-export function contiguousPlaces(model: Model): (name: string, data: Float32Array) => Float32Array {
+/** Returns an allocator for weights: fused weights are copied next to each other, others keep their array. */
+export function contiguousAllocator(model: Model): (name: string, data: Float32Array) => Float32Array {
   const fused = new Map([...allFusedWeights(model).values()].flatMap((own) => own.parts.map((part) => [part, own])));
   const places = new Map<string, Float32Array>();
   return (name, data) => {
@@ -58,15 +58,15 @@ export function contiguousPlaces(model: Model): (name: string, data: Float32Arra
   };
 }
 
-/** The same values, fused weights in one piece. */
+/** The same values, with fused weights contiguous. */
 export function inContiguousMemory(model: Model, values: Params<TensorData>): Params<TensorData> {
-  const place = contiguousPlaces(model);
+  const place = contiguousAllocator(model);
   const moved = ([name, value]: [string, TensorData]): [string, TensorData] =>
     value.dtype === "float32" ? [name, { ...value, data: place(name, value.data as Float32Array) }] : [name, value];
   return Object.fromEntries(Object.entries(values).map(moved));
 }
 
-/** The values that programs read joined: views where the parts lie in one piece, else copies. */
+/** The values of fused weights: views where the parts are contiguous, else copies. */
 export function fusedValues(model: Model, values: Params<TensorData>): Params<TensorData> {
   const joined = [...allFusedWeights(model)].map(([name, { parts, shape }]) => {
     const arrays = parts.map((part) => values[part]!.data as Float32Array);

@@ -1,4 +1,4 @@
-/** The program that samples: a prompt at once or one token for each of many rows, over key-value caches that it only reads. */
+/** The sampling program: prefill of a prompt, or one decode step of many rows, over KV caches that it only reads. */
 import { concatDynamic, gather } from "../../compiler/ops/index.ts";
 import type { Dim } from "../../compiler/spec.ts";
 import { constant, type Program, type Tensor } from "../../compiler/tensor.ts";
@@ -58,7 +58,8 @@ export function generateProgram(
     return own;
   };
   const sampledFrom = (rows: Tensor) => gather(rows, last);
-  // Of a prompt's tokens the last block's MLP sees only those that are sampled from; features would still come for all.
+  // After the last block's attention only prompt tokens that are sampled from remain; image features would still arrive
+  // for all.
   const endsEarly = tokens !== 1 && depth >= language.featureLevels;
   let x = language.stem(weights, stem);
   for (let i = 0; i < depth; i++) {
@@ -80,6 +81,7 @@ export function generateProgram(
   }
   const logProbs = samplingLogProbs(language.head(weights, endsEarly ? x : sampledFrom(x)), sampling, t);
   const { token, logProb } = sampleToken(logProbs, sampling, uniform);
+  // The caches are never outputs: every output is copied to JavaScript, and costs time of its own.
   return {
     inputs: { ...stem, ...context, ...layout, last, uniform, ...t, ...caches, ...weightsFed, ...joined },
     outputs: {

@@ -1,6 +1,6 @@
 /**
- * Runs the generation program: a prompt at once, or one more token for every row over the caches. Each row brings the
- * distribution and the random numbers it draws with, so rows of different requests run together.
+ * Runs the generation program: prefill of a prompt, or one decode step for every row over the caches. Each row has its
+ * own sampling distribution and random numbers, so rows of different requests share a batch.
  */
 import { forSmallBatch, withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Params } from "../../compiler/tensor.ts";
@@ -18,7 +18,7 @@ import { generateProgram } from "./generate-program.ts";
 import { KeyValueCache, type NewTokens } from "./key-value-cache.ts";
 import { placeImages } from "./packing.ts";
 
-/** A prompt whose keys and values are cached; its rows are known by being of this very object. */
+/** A prompt in the KV cache; its rows refer to it by object identity. */
 export interface CachedPrompt {
   /** Tokens. */
   readonly length: number;
@@ -26,7 +26,7 @@ export interface CachedPrompt {
   readonly next: number;
 }
 
-/** What the program is told of a completion that grows. */
+/** The program's inputs for a completion during decoding. */
 export interface GenerationRow {
   readonly prompt: CachedPrompt;
   readonly key: RandomKey;
@@ -34,7 +34,7 @@ export interface GenerationRow {
   readonly tokenIds: readonly number[];
 }
 
-/** A token for each row, its log-prob under the row's distribution, and keys and values of what was read for it. */
+/** A token for each row, its log-prob under the row's distribution, and the keys and values of the tokens processed. */
 export interface GeneratedTokens {
   readonly token: Int32Array;
   readonly logProb: Float32Array;
@@ -47,14 +47,14 @@ export interface GeneratedTokens {
 export type TokenStats = Readonly<Partial<Record<TokenStat, Float32Array>>>;
 
 export interface Generation {
-  /** The first token of each row after the whole prompt, whose tokens stand at positions [axes x tokens]. */
+  /** The first token of each row after the whole prompt; `positions` of its tokens are [axes x tokens]. */
   prefill(
     prompt: Prompt,
     positions: Int32Array,
     features: ReadonlyMap<string, Float32Array>,
     rows: readonly GenerationRow[],
   ): Promise<GeneratedTokens>;
-  /** One more token for each row. Prompt i and row i lie in slot i of their caches. All rows of one top-k. */
+  /** One more token for each row. Prompt i and row i are at slot i of their caches. All rows share one top-k. */
   step(
     caches: DecodingCaches,
     prompts: readonly CachedPrompt[],
@@ -73,7 +73,7 @@ export function openGeneration(
   const nothingCached = emptyCaches(language);
   const integers = quantizedOnly(values);
   const weights = { ...values, ...fusedValues(model, values) };
-  // A program holds the integers of a quantised base, so one serves prompts and single tokens alike.
+  // A program with a quantised base holds the integer weights, so one program serves both prefill and decode.
   const single = Object.keys(integers).length === 0 ? 1 : "tokens";
   const run = async (
     rows: readonly GenerationRow[],
@@ -148,7 +148,7 @@ export function openGeneration(
 }
 
 /**
- * Which rows belong to each prompt, head by head: as many places for every prompt as the one with the most rows needs.
+ * Assigns rows to prompts per head: every prompt gets as many places as the one with the most rows.
  * src/nn/cached-attention.ts defines the two tables.
  */
 function placeRows(
@@ -173,8 +173,7 @@ function placeRows(
 }
 
 /**
- * [rows, tokens, prompt + past + tokens]: hides what of the caches lies beyond each row's lengths, and from each new token
- * those that come after it.
+ * [rows, tokens, prompt + past + tokens]: masks cache entries beyond each row's lengths, and later new tokens (causal).
  */
 function biasOf(
   lengths: readonly { readonly prompt: number; readonly past: number }[],
@@ -193,7 +192,7 @@ function biasOf(
   return float32([lengths.length, tokens, visible], bias);
 }
 
-/** A prompt and a past of one position each, which is hidden, for a row that has neither yet. */
+/** A masked prompt and a masked past of one position each, for a row that has neither yet. */
 function emptyCaches(language: LanguageStack): Params<TensorData> {
   const empty = (prefix: string) => new KeyValueCache(language, { prefix, slots: 1, capacity: 1 }).first(1);
   const heads = int32(
@@ -203,7 +202,7 @@ function emptyCaches(language: LanguageStack): Params<TensorData> {
   return { ...empty("prompt."), ...empty("past."), rowHeadAt: heads, placeOf: heads };
 }
 
-/** The least program that serves all rows. */
+/** The cheapest program variant that serves all rows. */
 function variantOf(rows: readonly GenerationRow[]): SamplingVariant {
   const drawn = rows.filter(({ distribution }) => distribution.temperature > 0);
   const greedy = drawn.length === 0 ? true : drawn.length < rows.length && "some";
@@ -214,7 +213,7 @@ function variantOf(rows: readonly GenerationRow[]): SamplingVariant {
   };
 }
 
-/** One entry per row, by the conventions of src/nn/sampling.ts for rows that are greedy or keep all tokens. */
+/** One entry per row; src/nn/sampling.ts defines the values for greedy rows and rows without top-p. */
 function distributionFeeds({ topP }: SamplingVariant, rows: readonly GenerationRow[]): Params<TensorData> {
   const column = (values: readonly number[]) => float32([rows.length, 1], values);
   const isGreedy = ({ distribution }: GenerationRow) => distribution.temperature === 0;
@@ -229,7 +228,7 @@ function distributionFeeds({ topP }: SamplingVariant, rows: readonly GenerationR
   };
 }
 
-/** Integers and their scales never change, so that the program may hold them. */
+/** Quantised weights and scales, which never change, so the program can hold them as constants. */
 function quantizedOnly(values: Params<TensorData>): Params<TensorData> {
   return Object.fromEntries(
     Object.entries(values).flatMap(([name, value]) => {

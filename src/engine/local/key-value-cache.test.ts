@@ -9,23 +9,23 @@ const stack = { depth: 2, keyValueHeads: HEADS, headDim: HEAD_DIM } as LanguageS
 const names = ["keys.0", "values.0", "keys.1", "values.1"];
 const open = (slots: number, capacity: number) => new KeyValueCache(stack, { prefix: "past.", slots, capacity });
 
-/** What a program returns of new tokens; every number tells its buffer, slot, head, token and component. */
+/** A program's output for new tokens; every value encodes its buffer, slot, head, token and component. */
 function newTokens(slots: number, tokens: number) {
   const size = slots * HEADS * tokens * HEAD_DIM;
   const data = names.flatMap((_, b) => Array.from({ length: size }, (_, i) => 1000 * (b + 1) + i));
   return float32([names.length * slots * HEADS, 1, tokens, HEAD_DIM], data);
 }
 
-/** The first positions of slots, from slot 0 on. */
+/** Position 0 of the first slots. */
 const firstOf = (slots: number) => Array.from({ length: slots }, (_, slot) => ({ slot, position: 0 }));
 
-/** The components that stand at a position. */
+/** The components at a position. */
 function at(cache: KeyValueCache, name: string, slot: number, head: number, position: number): number[] {
   const start = ((slot * HEADS + head) * cache.capacity + position) * HEAD_DIM;
   return [...cache.first(cache.slots)[`past.${name}`]!.data.subarray(start, start + HEAD_DIM)];
 }
 
-/** The components of a token as a program returned it. */
+/** The components of a token as returned by a program. */
 function given(
   { data, shape }: ReturnType<typeof newTokens>,
   name: string,
@@ -40,7 +40,7 @@ function given(
 
 const everywhere = names.flatMap((name) => [0, 1].map((head) => [name, head] as const));
 
-test("first gives views of the first slots, one pair per layer, the same ones for the same count", () => {
+test("first returns views of the first slots, one pair per layer, the same ones for the same count", () => {
   const cache = open(3, 5);
   const slots = cache.first(2);
   expect(Object.keys(slots)).toEqual(names.map((name) => `past.${name}`));
@@ -50,7 +50,7 @@ test("first gives views of the first slots, one pair per layer, the same ones fo
   expect(cache.first(2)).toBe(slots);
 });
 
-test("write puts slots of new tokens at their places and nowhere else", () => {
+test("write changes only the given positions", () => {
   const cache = open(3, 5);
   const tokens = newTokens(2, 2);
   cache.write(tokens, [
@@ -68,7 +68,7 @@ test("write puts slots of new tokens at their places and nowhere else", () => {
   }
 });
 
-test("copy copies so many positions of a slot and no more", () => {
+test("copy copies exactly the given number of positions of a slot", () => {
   const cache = open(3, 4);
   const tokens = newTokens(3, 4);
   cache.write(tokens, firstOf(3));
@@ -82,7 +82,7 @@ test("copy copies so many positions of a slot and no more", () => {
   }
 });
 
-test("resize makes room behind what the used slots hold", () => {
+test("resize adds capacity and keeps the contents of used slots", () => {
   const cache = open(2, 2);
   const tokens = newTokens(2, 2);
   cache.write(tokens, firstOf(2));
@@ -105,7 +105,7 @@ test("resize makes room behind what the used slots hold", () => {
   expect(cache.first(2)).toBe(views);
 });
 
-test("resize to less keeps what fits of the used slots", () => {
+test("shrinking keeps what fits of the used slots", () => {
   const cache = open(3, 4);
   const tokens = newTokens(3, 4);
   cache.write(tokens, firstOf(3));
@@ -119,7 +119,7 @@ test("resize to less keeps what fits of the used slots", () => {
   }
 });
 
-test("slotBytes are those of a slot's buffers", () => {
+test("slotBytes equals the size of a slot's buffers", () => {
   const views = Object.values(open(1, 7).first(1));
   expect(KeyValueCache.slotBytes(stack, 7)).toBe(views.reduce((total, { data }) => total + data.byteLength, 0));
 });

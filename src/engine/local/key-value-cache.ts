@@ -1,13 +1,13 @@
 /**
- * Keys and values of many slots (prompts, or rows of own tokens) in buffers [slots x keyValueHeads, 1, capacity, headDim], one
- * pair per layer. Programs read them in place; what they return of new tokens is written here.
+ * Keys and values of many slots (prompts, or rows of own tokens) in buffers [slots x keyValueHeads, 1, capacity,
+ * headDim], one pair per layer. Programs read them in place; new tokens' keys and values are written here.
  */
 import { float32, type TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 
 /**
- * Keys and values of new tokens as programs return them: [2 x depth x slots x keyValueHeads, 1, tokens, headDim], of every
- * layer its keys and then its values.
+ * Keys and values of new tokens as returned by programs: [2 x depth x slots x keyValueHeads, 1, tokens, headDim], for
+ * each layer the keys, then the values.
  */
 export type NewTokens = TensorData;
 
@@ -27,7 +27,7 @@ export class KeyValueCache {
   #buffers: ReadonlyMap<string, Float32Array>;
   readonly #views = new Map<number, Readonly<Record<string, TensorData>>>();
 
-  /** The prefix stands before "keys.i" in the names of the views. */
+  /** `prefix` precedes "keys.i" in the names of the views. */
   constructor(
     { depth, keyValueHeads, headDim }: LanguageStack,
     o: { readonly prefix: string; readonly slots: number; readonly capacity: number },
@@ -68,7 +68,7 @@ export class KeyValueCache {
     return views;
   }
 
-  /** Writes each slot of new tokens where its place says, from that position on. */
+  /** Writes each slot of new tokens at its place, from that position on. */
   write({ shape, data }: NewTokens, places: readonly Place[]): void {
     const added = shape[2]! * this.#headDim;
     let source = 0;
@@ -88,7 +88,7 @@ export class KeyValueCache {
     for (const buffer of this.#buffers.values()) this.#copySlot(buffer, this.#capacity, from, buffer, to, length);
   }
 
-  /** Changes the number of slots and of positions; what fits of the first `used` slots stays. */
+  /** Changes the number of slots and of positions; keeps what fits of the first `used` slots. */
   resize({ slots, capacity }: { readonly slots: number; readonly capacity: number }, used: number): void {
     if (slots === this.#slots && capacity === this.#capacity) return;
     const [old, before] = [this.#buffers, this.#capacity];

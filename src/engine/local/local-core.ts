@@ -1,4 +1,4 @@
-/** The local engine itself, as it lives in its worker: weights, programs, optimiser. */
+/** The local engine's state in its worker thread: weights, programs, optimiser. */
 import type { Params } from "../../compiler/tensor.ts";
 import { UserError } from "../../core/errors.ts";
 import { randomKey } from "../../core/random.ts";
@@ -35,15 +35,15 @@ export class LocalCore {
   readonly #model: Model;
   readonly #compute: Compute;
   readonly #features = new FeatureCache();
-  /** What completions are sampled with in place of adapters beside their weights; null where those stay. */
+  /** The model with adapters merged, used for sampling; null if adapters are not merged. */
   readonly #merged: MergedModel | null;
   #store: WeightStore;
   #reference: Params<TensorData> | null = null;
-  /** Decodes under the present weights for callers that come and go; null until the first comes. */
+  /** Live decoding under the current weights; null until the first request. */
   #live: Decoder | null = null;
-  /** Images of completions that are trained on next; null once they were, or the weights have moved. */
+  /** Encoded images of completions that are trained on next; null once used or once the weights change. */
   #encoded: EncodedForTraining | null = null;
-  /** What sampling for training made of the present adapters; training reads it too. */
+  /** Merged weights computed for sampling under the current adapters; training reuses them. */
   #sums: AdapterPass | null = null;
   /** Forward and backward passes since the last update. */
   #passes = 0;
@@ -104,7 +104,7 @@ export class LocalCore {
     return { images: seconds, ...(await sampleCompletions(compute, values, prompts, features, o, onGroup)) };
   }
 
-  /** Adds a prompt to those that `advance` decodes; the function that is returned gives up one completion, or all. */
+  /** Adds a prompt to those that `advance` decodes; returns a function that cancels one completion, or all. */
   decode(
     prompt: Prompt,
     o: LiveOptions & Pick<DecodeOptions, "stopTokenIds">,
@@ -116,7 +116,7 @@ export class LocalCore {
     return this.#live.add({ ...o, prompt, distribution: { ...o, topK: 0 }, key, onToken, onEnd });
   }
 
-  /** One more token for all that is decoded; whether anything is left to do. An error ends all completions. */
+  /** Decodes one token for every open completion; returns whether any are left. An error ends all completions. */
   async advance(): Promise<boolean> {
     try {
       await this.#live?.advance();
@@ -159,7 +159,7 @@ export class LocalCore {
     this.#store.restoreOptimizer(0);
   }
 
-  /** Writes the model; with `training`, optimiser moments and the reference too. */
+  /** Writes the model; with `training`, also optimiser moments and the reference. */
   save(folder: string, training: boolean): void {
     saveModel(folder, this.#model, this.#store.values, this.#options);
     if (training) saveTrainingState(folder, this.#store, this.#reference);
@@ -181,7 +181,7 @@ export class LocalCore {
     await this.#merged?.compute.close();
   }
 
-  /** Every pass of every update drops other numbers; those of a resumed run are the same. */
+  /** The dropout key of the next pass: each pass of each update has its own, and a resumed run has the same ones. */
   #nextDropout(): Dropout | null {
     const rate = this.#model.adapterDropout ?? 0;
     if (rate === 0) return null;
@@ -198,7 +198,7 @@ export class LocalCore {
     return selectImages(this.#model, kept, asked, this.#sums);
   }
 
-  /** What a tower that training leaves alone made of images, for policy and reference alike. */
+  /** Cached image features of a frozen tower, shared by policy and reference. */
   get #knownFeatures(): FeatureCache | null {
     return visionNames(this.#model).some((name) => this.#store.trainable.has(name)) ? null : this.#features;
   }
@@ -214,13 +214,13 @@ export class LocalCore {
     });
   }
 
-  /** What adapters add to the model's weights, scales included. */
+  /** Initial adapter weights, including scales. */
   #freshAdapters(base: Model): Params<TensorData> {
     const added = Object.entries(this.#model.weights).filter(([name]) => base.weights[name] === undefined);
     return randomWeights(Object.fromEntries(added), this.#options.seed);
   }
 
-  /** Drops what was made of weights that are about to change. */
+  /** Drops everything computed from weights that are about to change. */
   #forgetPass(): void {
     this.#live = null;
     this.#encoded = null;

@@ -12,11 +12,11 @@ export interface LocalEngine extends TrainingEngine {
   readonly decode: LivePolicy["decode"];
   /** Number of weights. */
   readonly parameters: number;
-  /** Where the time of the last finished `sample` went; null before it. */
+  /** Time split of the last finished `sample`; null before it. */
   readonly samplingSeconds: SamplingSeconds | null;
 }
 
-/** Starts a worker and loads or initialises the model in it. A device that does not work is a UserError. */
+/** Starts a worker and loads or initialises the model in it. Throws UserError if the device does not work. */
 export async function openLocalEngine(options: EngineOptions, decoder: CompletionDecoder): Promise<LocalEngine> {
   await requireDevice(options.device ?? "cpu");
   const channel = new Channel(options);
@@ -113,7 +113,7 @@ class Channel {
     return this.#send<T>(call, onEvent).result;
   }
 
-  /** A call's id, and its events as they come, which end, or fail, with the call; `onResult` hears of its result before. */
+  /** A call's id and its stream of events, which ends or fails with the call; `onResult` gets the result first. */
   stream<T, R = unknown>(
     call: Call,
     onResult: (result: R) => void = () => {},
@@ -186,7 +186,7 @@ class Channel {
   }
 }
 
-/** From source (tests, development) the worker has to install the TypeScript loader for itself. */
+/** When run from source (tests, development), the worker has to register the TypeScript loader itself. */
 function startWorker(workerData: EngineOptions): Worker {
   if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./worker.js", import.meta.url), { workerData });
   const loader = JSON.stringify(import.meta.resolve("tsx/esm/api"));

@@ -1,4 +1,4 @@
-/** The model that a local engine's options describe, and which of its weights are trained. */
+/** The model that a local engine's options describe, and its trained weights. */
 
 import { openModel } from "../../models/index.ts";
 import { isAdapterWeight, withLora } from "../../models/lora.ts";
@@ -7,13 +7,13 @@ import { withQuantizedBase } from "../../models/quantize.ts";
 import type { EngineOptions } from "../backend.ts";
 import { trainableNames } from "./weight-store.ts";
 
-/** The model that a local engine runs: its base as it is held, with adapters where the options name them. */
+/** The model that a local engine runs: its base, quantised if asked for, with adapters if the options name them. */
 export function modelOf(o: EngineOptions): Model {
   const base = baseOf(o);
   return o.lora ? withLora(base, o.lora) : base;
 }
 
-/** The model without adapters, as it is held. */
+/** The base model without adapters. */
 export function baseOf({ modelFolder, quantizeFrozen = null }: EngineOptions): Model {
   const whole = openModel(modelFolder);
   return quantizeFrozen === null ? whole : withQuantizedBase(whole, quantizeFrozen);

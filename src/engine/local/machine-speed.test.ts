@@ -1,4 +1,4 @@
-/** The program whose speed counts as that of 8-bit products computes such a product; spreads are quartiles. */
+/** The int8 benchmark program computes its definition; spreads are quartiles. */
 import { expect, test } from "vitest";
 import { interpret } from "../../compiler/interpret.ts";
 import { float32 } from "../../core/tensor-data.ts";
@@ -6,7 +6,7 @@ import { CompiledProgram } from "../../runtime/session.ts";
 import { int8Program } from "./machine-speed.ts";
 import { speeds } from "./time-program.ts";
 
-test("the 8-bit product = its definition", async () => {
+test("the int8 matmul = its definition", async () => {
   const x = float32([1024, 1024], new Float32Array(1024 * 1024).fill(0));
   for (let row = 0; row < 1024; row++) x.data[row * 1024 + (row % 7)] = row % 5;
   const session = await CompiledProgram.compile(int8Program(), { threads: 1 });
@@ -17,7 +17,7 @@ test("the 8-bit product = its definition", async () => {
   expect(expected.data[6 * 1024]).toBe(1);
 });
 
-test("speeds are 10⁹ per second, in quartiles of rising speed", () => {
+test("speeds are 10⁹ per second, with quartiles in ascending order", () => {
   expect(speeds([4, 1, 2, 8, 16], 16e6)).toEqual({ low: 2, median: 4, high: 8, best: 16 });
   expect(speeds([2], 1e6)).toEqual({ low: 0.5, median: 0.5, high: 0.5, best: 0.5 });
 });

@@ -1,4 +1,6 @@
-/** What this machine's CPU can do in ONNX Runtime: products, reading memory, and whether idle threads had better sleep. */
+/**
+ * Benchmarks this machine's CPU in ONNX Runtime: matmul throughput, memory bandwidth, and how idle threads should wait.
+ */
 import { add, matmul, mul, softmax, sum } from "../../compiler/ops/index.ts";
 import { apply, input, type Op, type Program } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
@@ -6,7 +8,7 @@ import { float32 } from "../../core/tensor-data.ts";
 import { matmulSpeed } from "./matmul-peak.ts";
 import { type Spread, speeds, type TimingOptions, timeProgram } from "./time-program.ts";
 
-/** Milliseconds of the threads program, median, by how its threads wait. */
+/** Median milliseconds of the threads program, for each way of waiting. */
 export interface ThreadTimes {
   readonly one: number;
   readonly short: number;
@@ -14,20 +16,20 @@ export interface ThreadTimes {
 }
 
 export interface MachineSpeed {
-  /** GFLOP/s of float32 products of 1024 x 1024 matrices: both fed, and one stored in the program. */
+  /** GFLOP/s of float32 matmuls of 1024 x 1024 matrices: with both operands fed, and with one as a constant. */
   readonly matmul: Spread;
   readonly matmulPacked: Spread;
-  /** 10⁹ operations per second of the same product with 8-bit weights in blocks of 32 and 8-bit arithmetic. */
+  /** 10⁹ operations per second of the same matmul with int8 weights in blocks of 32 and int8 arithmetic. */
   readonly matmulInt8: Spread;
-  /** GB/s read from memory: row sums of 256 MiB of float32, more than caches hold. */
+  /** GB/s of memory reads: row sums of 256 MiB of float32, larger than caches. */
   readonly memory: Spread;
   readonly threads: ThreadTimes;
 }
 
-/** For the most runs, and milliseconds, of one measurement. */
+/** Maximum runs and milliseconds of one measurement. */
 const TIMING = { runs: 200, limit: 1000, threads: 0 } satisfies TimingOptions;
 
-/** Takes about five seconds; other programs that compute meanwhile lower every figure. */
+/** Takes about five seconds; other running programs lower every figure. */
 export async function measureSpeed(): Promise<MachineSpeed> {
   return {
     matmul: await matmulSpeed({ ...TIMING, packed: false }),
@@ -39,8 +41,8 @@ export async function measureSpeed(): Promise<MachineSpeed> {
 }
 
 /**
- * GB/s read from memory by up to 200 runs in a second. A sum reads each number once and computes next to nothing; rows
- * spread over the threads. Takes 268 MB meanwhile.
+ * Memory read bandwidth in GB/s, from up to 200 runs within a second. A sum reads each element once and computes next
+ * to nothing; rows are spread over the threads. Uses 268 MB meanwhile.
  */
 export async function memorySpeed(threads: number, device: Device = "cpu"): Promise<Spread> {
   const [rows, columns] = [256, 1 << 18];
@@ -54,8 +56,8 @@ export async function memorySpeed(threads: number, device: Device = "cpu"): Prom
 const INT8_SIZE = 1024;
 const BLOCK = 32;
 
-/** The rows of x times a matrix of 8-bit ones: a weight as quantised layers store it, computed in 8 bits. */
-const int8ProductOp: Op<null> = {
+/** x @ a matrix of int8 ones: a weight in the layout of quantised layers, with int8 arithmetic. */
+const int8MatmulOp: Op<null> = {
   name: "int8Product",
   infer: ([x]) => x!,
   evaluate: ([x]) => {
@@ -70,7 +72,7 @@ const int8ProductOp: Op<null> = {
   vjp: null,
   lower: (_, [x], onnx) => {
     const blocks = INT8_SIZE / BLOCK;
-    // 129 is 1 above the middle of 8 bits; the cast to uint8 (type 2) is folded away when the session opens.
+    // 129 is 1 above the zero point 128; the cast to uint8 (type 2) is constant-folded when the session opens.
     const ones = new Int32Array(INT8_SIZE * INT8_SIZE).fill(129);
     const bytes = onnx.constant({ dtype: "int32", shape: [INT8_SIZE, blocks, BLOCK], data: ones });
     const scales = onnx.constant(float32([INT8_SIZE, blocks], new Float32Array(INT8_SIZE * blocks).fill(1)));
@@ -80,10 +82,10 @@ const int8ProductOp: Op<null> = {
   },
 };
 
-/** Rows of ones times a matrix of ones in 8 bits. */
+/** A matrix of ones @ a matrix of ones in int8. */
 export function int8Program(): Program {
   const x = input("x", "float32", [INT8_SIZE, INT8_SIZE]);
-  return { inputs: { x }, outputs: { y: apply(int8ProductOp, [x], null) } };
+  return { inputs: { x }, outputs: { y: apply(int8MatmulOp, [x], null) } };
 }
 
 async function int8Speed(): Promise<Spread> {
@@ -93,7 +95,10 @@ async function int8Speed(): Promise<Spread> {
 
 const ROUNDS = 4;
 
-/** A chain of small products and softmaxes, as in a small model: what waits between them decides. Ways take turns. */
+/**
+ * A chain of small matmuls and softmaxes, as in a small model, where waiting between operators dominates. The ways of
+ * waiting are measured alternately.
+ */
 async function threadTimes(): Promise<ThreadTimes> {
   const shape = [256, 256];
   const [x, w] = [input("x", "float32", shape), input("w", "float32", shape)];

@@ -1,4 +1,4 @@
-/** The machine's own float32 MatMul peak: what speeds are measured against. */
+/** The machine's float32 MatMul peak, the baseline for speeds. */
 import { matmul } from "../../compiler/ops/index.ts";
 import { constant, input } from "../../compiler/tensor.ts";
 import type { Device } from "../../core/device.ts";
@@ -6,18 +6,18 @@ import { float32 } from "../../core/tensor-data.ts";
 import { type Spread, speeds, timeProgram } from "./time-program.ts";
 
 const SIZE = 1024;
-/** Enough that other programs leave some run alone: 200 runs last a second where a product takes 5 ms. */
+/** Enough that other programs leave some run undisturbed: 200 runs take a second if a matmul takes 5 ms. */
 const TIMING = { runs: 400, limit: 1000 };
 
 /**
- * GFLOP/s of a [1024, 1024] x [1024, 1024] product whose second matrix is stored in the program: the best run of a second.
- * Larger and deeper products are within 1 % of it; with both matrices fed it is 9 % slower.
+ * GFLOP/s of a [1024, 1024] x [1024, 1024] matmul with a constant second matrix: the best run of a second. Larger and
+ * deeper matmuls are within 1 % of it; with both matrices fed it is 9 % slower.
  */
 export async function matmulPeak(threads: number, device: Device = "cpu"): Promise<number> {
   return (await matmulSpeed({ threads, device, packed: true, ...TIMING })).best;
 }
 
-/** GFLOP/s of this product; `packed` stores the second matrix in the program, which lets ONNX Runtime lay it out before. */
+/** GFLOP/s of this matmul; `packed` makes the second matrix a constant, which ONNX Runtime packs in advance. */
 export async function matmulSpeed(o: {
   readonly threads: number;
   readonly device?: Device;

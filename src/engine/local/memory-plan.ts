@@ -1,4 +1,7 @@
-/** Predicts a run's peak memory from the model's configuration and its largest step: no weight is read, nothing allocated. */
+/**
+ * Estimates a run's peak memory from the model's configuration and its largest step, without reading weights or
+ * allocating.
+ */
 
 import { plainVariant } from "../../algorithms/algorithm.ts";
 import { defaultLossNumbers } from "../../algorithms/index.ts";
@@ -17,7 +20,7 @@ import { type BlockKind, blockPrograms, lossProgram, visionHeadPrograms } from "
 import { MAX_PATCHES } from "./vision-runner.ts";
 import { visionNames } from "./weight-store.ts";
 
-/** The parts that a local engine's memory goes to. */
+/** The memory of a local engine, by purpose. */
 export interface LocalMemoryPlan extends MemoryPlan {
   readonly parts: Readonly<Record<MemoryPart, number>>;
 }
@@ -35,12 +38,12 @@ export type MemoryPart =
 
 /** Node, ONNX Runtime's libraries and compiled sessions, tokenizer and images of a small run; measured. */
 const NODE_BYTES = 230e6;
-/** What ONNX Runtime's arenas hold for each byte that is alive in them; measured. */
-const ARENA_SHARE = 1.4;
-/** V8 collects arrays that came out of programs when so many bytes are new, or a step is over. */
+/** Bytes that ONNX Runtime's arenas hold per live byte; measured. */
+const ARENA_FACTOR = 1.4;
+/** V8 collects arrays returned by programs after this many new bytes, or at the end of a step. */
 const GARBAGE_BYTES = 64e6;
 
-/** The plan of a run with these options, whose steps are at most `step`. */
+/** Plans a run with these options, whose steps are at most `step`. */
 export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan {
   const model = modelOf(o);
   const trainable = trainableOf(model, o);
@@ -56,7 +59,7 @@ export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan
   const micro = largestMicroBatch(step, o.microBatchTokens);
   const sizes = packedSizes(model, micro, step);
   const language = stackMemory(model, model.language, trainable, sizes, packedKind, { budget, backward: true, runs });
-  // An adapter's base in integers is read with sessions that keep nothing between runs; others keep what they once took.
+  // Programs over a quantised base run in sessions that free memory after each run; other sessions keep their peak.
   const lean = (o.quantizeFrozen ?? null) !== null;
   const merged = mergedBytes(model);
   const sampled = modelOf({ ...o, quantizeFrozen: null, lora: merged > 0 ? null : (o.lora ?? null) });
@@ -68,13 +71,13 @@ export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan
   const gradients = vision.gradients + language.gradients;
   const parts = {
     node: NODE_BYTES,
-    // What samples holds a second copy: integers laid out for its products, or weights with their adapters added.
+    // The sampler holds a second copy: packed integer weights, or weights with their adapters merged.
     weights: sum(Object.values(model.weights).map(storedBytes)) + quantized + merged,
     gradients: trainedBytes,
     moments: 2 * trainedBytes,
     reference: step.reference ? trainedBytes : 0,
     activations,
-    programs: ARENA_SHARE * (lean ? Math.max(...runs) : sum(runs)),
+    programs: ARENA_FACTOR * (lean ? Math.max(...runs) : sum(runs)),
     "key-value cache": cacheBytes(model, step, o.rows),
     outputs: gradients + Math.min(GARBAGE_BYTES, activations + gradients),
   };
@@ -84,7 +87,7 @@ export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan
 const plainKind: BlockKind = { packed: false, windowed: false, featured: false, adapters: null };
 const packedKind: BlockKind = { ...plainKind, packed: true };
 
-/** What a stack's passes hold, and what its programs take while they run (added to `runs`). */
+/** Memory held by a stack's passes; the memory of its running programs is added to `runs`. */
 function stackMemory(
   model: Model,
   stack: Stack,
@@ -103,14 +106,14 @@ function stackMemory(
     o.runs.push(memory(programs.forward).peak);
     return { held: 2 * state, gradients: 0 };
   }
-  const keeping = memory(programs.keeping.forward);
-  const { y, ...kept } = keeping.outputs;
+  const saving = memory(programs.saving.forward);
+  const { y, ...kept } = saving.outputs;
   const keptBytes = sum(Object.values(kept));
   let layers = 0;
   for (; layers < stack.depth && o.budget.bytes > 0 && o.budget.bytes >= (layers > 0 ? keptBytes : 0); layers++) {
     o.budget.bytes -= keptBytes;
   }
-  if (layers > 0) o.runs.push(keeping.peak, memory(programs.keeping.backward, keeping.sizes).peak);
+  if (layers > 0) o.runs.push(saving.peak, memory(programs.saving.backward, saving.sizes).peak);
   if (layers < stack.depth) o.runs.push(memory(programs.forward).peak, memory(programs.backward).peak);
   const gradients = sum(trained.map((name) => 4 * sizeOf(model.weights[stack.blockPrefix(0) + name]!.shape)));
   return { held: (stack.depth + 1) * state + layers * keptBytes, gradients: 2 * gradients };
@@ -141,7 +144,7 @@ function packedSizes(model: Model, rows: readonly PackedRow[], step: LargestStep
   };
 }
 
-/** One image as one frame; images run together as far as a run's patches go. */
+/** Assumes one frame per image; images share a run up to the maximum patches. */
 function visionSizes({ vision }: Model, { imageTokens, prompts }: LargestStep): Sizes {
   const tokens = imageTokens * vision.patchesPerToken;
   const rows = tokens === 0 ? 0 : Math.min(prompts, Math.max(1, Math.floor(MAX_PATCHES / tokens)));
@@ -156,7 +159,7 @@ function lossMemory(model: Model, trainable: ReadonlySet<string>): number {
   return programMemory(withQuantizedWeights(program), { chunk: headChunkRows(model) }).peak + 4 * scalars;
 }
 
-/** A prompt at once and a token for every row: a program each, or the same one where it holds integers. */
+/** Prefill of a prompt and a decode step for every row: a program each, or a shared one over a quantised base. */
 function generateMemory(model: Model, step: LargestStep, limit: number, lean: boolean): number {
   const sampling = { greedy: false, topK: 0, topP: false };
   const heads = model.language.keyValueHeads;
@@ -183,19 +186,19 @@ function generateMemory(model: Model, step: LargestStep, limit: number, lean: bo
   return lean ? Math.max(...peaks) : sum(peaks);
 }
 
-/** Prompts once each, rows of full length. */
+/** KV cache: each prompt once, rows at full length. */
 function cacheBytes({ language }: Model, step: LargestStep, limit: number): number {
   const rows = Math.min(limit, step.prompts * step.numGenerations);
   const positions = Math.min(step.prompts, rows) * step.promptTokens + rows * step.completionTokens;
   return 8 * positions * language.depth * language.keyValueHeads * language.headDim;
 }
 
-/** Bytes of a weight as it is held. */
+/** Bytes of a weight as stored. */
 export function storedBytes(weight: Model["weights"][string]): number {
   return weight.quantized === undefined ? 4 * sizeOf(weight.shape) : quantizedBytes(weight);
 }
 
-/** Integers and a float32 scale for every 32 of them. */
+/** Quantised elements, plus a float32 scale for every 32 of them. */
 function quantizedBytes({ shape, quantized }: Model["weights"][string]): number {
   return quantized === undefined ? 0 : sizeOf(shape) * (quantized / 8 + 4 / 32);
 }

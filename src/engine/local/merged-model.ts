@@ -1,6 +1,6 @@
 /**
- * A model whose adapters are added into its weights, W + s·B A: what draws many tokens from weights that stand still then
- * multiplies by each matrix once. The sums are made when they are first asked for, and again after the adapters moved.
+ * A model with its adapters merged into its weights, W + s·B A, so that sampling many tokens from unchanging weights
+ * needs one matmul per layer. The merged weights are computed on first use, and again after the adapters change.
  */
 import { add, matmul, mul } from "../../compiler/ops/index.ts";
 import { input, type Params, type Program } from "../../compiler/tensor.ts";
@@ -9,12 +9,12 @@ import { adaptedLayers } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
 import { LORA_A, LORA_B, LORA_SCALING } from "../../nn/lora.ts";
 import type { Compute } from "./compute.ts";
-import { allFusedWeights, contiguousPlaces } from "./fused-weights.ts";
+import { allFusedWeights, contiguousAllocator } from "./fused-weights.ts";
 
-/** Sums larger than this are not made: a large model's adapters stay beside its weights. */
-const MOST_BYTES = 1e9;
+/** Merged weights larger than this are not created: a large model keeps its adapters separate. */
+const MAX_BYTES = 1e9;
 
-/** Names of the weights that adapters are added into, and of those that lie beside one of these. */
+/** Names of the weights that adapters are merged into, and of the weights fused with those. */
 function mergedNames(model: Model, adapted: ReadonlySet<string>): string[] {
   const names = [...adapted].map((layer) => `${layer}.weight`);
   const known = new Set(names);
@@ -22,13 +22,13 @@ function mergedNames(model: Model, adapted: ReadonlySet<string>): string[] {
   return [...new Set([...names, ...groups.flatMap(({ parts }) => parts)])];
 }
 
-/** Bytes of the sums; 0 where there are none, or the base is integers, or they would take too much memory. */
+/** Bytes of the merged weights; 0 if there are no adapters, the base is quantised, or they would exceed the limit. */
 export function mergedBytes(adapted: Model): number {
   const layers = new Set(adaptedLayers(Object.keys(adapted.weights)));
   const weights = mergedNames(adapted, layers).map((name) => adapted.weights[name]!);
   if (weights.some(({ quantized }) => quantized !== undefined)) return 0;
   const bytes = weights.reduce((total, { shape }) => total + 4 * sizeOf(shape), 0);
-  return bytes > MOST_BYTES ? 0 : bytes;
+  return bytes > MAX_BYTES ? 0 : bytes;
 }
 
 export class MergedModel {
@@ -40,13 +40,13 @@ export class MergedModel {
     this.compute = compute;
   }
 
-  /** The base's weights with the adapters among `values` added. */
+  /** The base's weights with the adapters among `values` merged. */
   values(values: Params<TensorData>): Promise<Params<TensorData>> {
     this.#values ??= this.#merge(values);
     return this.#values;
   }
 
-  /** The adapters have changed. */
+  /** Invalidates the merged weights after the adapters changed. */
   forget(): void {
     this.#values = null;
   }
@@ -54,7 +54,7 @@ export class MergedModel {
   async #merge(values: Params<TensorData>): Promise<Params<TensorData>> {
     const session = await this.compute.session("merge", mergeProgram);
     const adapted = new Set(adaptedLayers(Object.keys(values)));
-    const place = contiguousPlaces(this.compute.model);
+    const place = contiguousAllocator(this.compute.model);
     const merged: Record<string, TensorData> = {};
     for (const name of mergedNames(this.compute.model, adapted)) {
       const layer = name.slice(0, -".weight".length);

@@ -7,7 +7,7 @@ import { layOut, packRows, placeImages, splitRows } from "./packing.ts";
 
 const IMAGE = 9;
 
-/** All that packing asks of a language model. */
+/** The properties of a language model that packing uses. */
 const language = {
   featureLevels: 1,
   positionAxes: 3,
@@ -30,24 +30,24 @@ const indices = (rows: ReturnType<typeof packRows>) => rows.map(({ completions }
 describe("packRows", () => {
   const groups = [group(prompt([1, 2, 3]), [4, 5, 6], [7], [8, 8]), group(prompt([1]), [2, 2, 2, 2, 2, 2])];
 
-  test("a whole group fits a row; a completion's last token takes no place", () => {
+  test("a whole group fits a row; a completion's last token is left out", () => {
     const rows = packRows(groups, 100);
     expect(indices(rows)).toEqual([[0, 1, 2], [3]]);
     expect(rows.map(({ length }) => length)).toEqual([3 + 2 + 0 + 1, 1 + 5]);
   });
 
-  test("a row is closed before it would exceed the budget; a single completion always gets one", () => {
+  test("a row never exceeds the budget, unless a single completion does", () => {
     expect(indices(packRows(groups, 5))).toEqual([[3], [0, 1], [2]]);
     expect(indices(packRows(groups, 1))).toEqual([[3], [0], [2], [1]]);
   });
 
-  test("groups without completions, and no groups, make no rows", () => {
+  test("groups without completions, and no groups, yield no rows", () => {
     expect(packRows([group(prompt([1]))], 10)).toEqual([]);
     expect(packRows([], 10)).toEqual([]);
   });
 });
 
-test("splitRows: the rows' tokens stay in the budget, rows stay in order", () => {
+test("splitRows: the rows' tokens stay within the budget, rows stay in order", () => {
   const rows = packRows(
     [5, 4, 4, 2, 1].map((length) => group(prompt(new Array(length).fill(1)), [2])),
     100,
@@ -69,11 +69,11 @@ describe("layOut", () => {
   );
   const micro = layOut(rows, language, IMAGE, 4);
 
-  test("tokens without padding, row after row", () => {
+  test("concatenates the rows' tokens without padding", () => {
     expect([...micro.tokenIds]).toEqual([1, IMAGE, IMAGE, 2, 3, 4, 5, IMAGE, 1, 8]);
   });
 
-  test("a completion's first token is predicted by the prompt's last, the others by their forerunners", () => {
+  test("a completion's first token is predicted by the prompt's last, the others by their predecessors", () => {
     const found = micro.predictions.map(({ source, completion, offset }) => [source, completion.index, offset]);
     expect(found).toEqual([
       [4, 0, 0],
@@ -85,15 +85,15 @@ describe("layOut", () => {
     ]);
   });
 
-  test("positions go on after the prompt's, for every completion anew", () => {
+  test("positions of every completion continue from the prompt", () => {
     const packed = packRows([group(prompt([1, IMAGE, IMAGE, 2], [a]), [4, 5, 6], [7, 8])], 100);
     const { positions } = layOut(packed, language, IMAGE, 4);
-    // The image is one high and two wide: text goes on at 3.
+    // The image is one high and two wide, so text continues at 3.
     expect([...positions.subarray(0, 7)]).toEqual([0, 1, 1, 3, 4, 5, 4]);
     expect([...positions.subarray(14, 21)]).toEqual([0, 1, 2, 3, 4, 5, 4]);
   });
 
-  test("every token has one place: its prompt's row, or its completion's", () => {
+  test("every token has one place, in its prompt's grid or its completion's", () => {
     const { grids } = micro;
     expect([grids.rows, grids.prompt, grids.group, grids.completion]).toEqual([2, 5, 3, 2]);
     expect([...grids.promptTokens]).toEqual([0, 1, 2, 3, 4, 7, 8, -1, -1, -1]);
@@ -105,7 +105,7 @@ describe("layOut", () => {
     ]);
   });
 
-  test("image tokens point at their features, one after another", () => {
+  test("image tokens point at their features, in order", () => {
     expect([...micro.imageIndex]).toEqual([-1, 0, 1, -1, -1, -1, -1, 2, -1, -1]);
     expect(micro.images).toEqual([a, b]);
   });
@@ -119,14 +119,14 @@ describe("placeImages", () => {
     expect([...imageIndex]).toEqual([0, -1, 3, 6]);
   });
 
-  test("an image met again points at the features it already has", () => {
+  test("a repeated image points at the features it already has", () => {
     const prompts = [prompt([IMAGE, 1, IMAGE, IMAGE], [b, a]), prompt([IMAGE, IMAGE, IMAGE, 1], [a, b])];
     const { imageIndex, images } = placeImages(prompts, [0, 4], 8, IMAGE, 4, 1);
     expect(images).toEqual([b, a]);
     expect([...imageIndex]).toEqual([0, -1, 1, 2, 1, 2, 0, -1]);
   });
 
-  test("image tokens and features that do not agree are our own bug", () => {
+  test("a mismatch of image tokens and features is an internal error", () => {
     expect(() => placeImages([prompt([IMAGE, 1], [a])], [0], 2, IMAGE, 4, 1)).toThrow(
       "internal: the prompt has 1 image tokens, its images give 2 features",
     );

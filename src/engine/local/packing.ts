@@ -1,13 +1,14 @@
 /**
- * Packs groups into rows [prompt | c1 | … | cG] and rows into micro-batches of bounded size. A completion sees the prompt
- * and itself; its positions restart after the prompt. The last token of a completion predicts nothing and is left out.
+ * Packs groups into rows [prompt | c1 | … | cG] and rows into micro-batches of bounded size. A completion attends to
+ * the prompt and itself; its positions restart after the prompt. The last token of a completion predicts nothing and is
+ * left out.
  */
 import type { ImageFeatures, Prompt } from "../../core/records.ts";
 import type { LanguageStack } from "../../models/model.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 import type { TrainingCompletion, TrainingGroup } from "../engine.ts";
 
-/** A completion and its place in the batch's flat order. */
+/** A completion and its index in the batch's flat order. */
 export interface PackedCompletion extends TrainingCompletion {
   readonly index: number;
 }
@@ -20,14 +21,14 @@ export interface PackedRow {
   readonly length: number;
 }
 
-/** Tokens that predict: token `target` of completion `index`'s token `offset` stands after flat token `source`. */
+/** Prediction targets: token `offset` of completion `index`, with id `target`, is predicted at flat token `source`. */
 export interface TargetToken {
   readonly source: number;
   readonly completion: PackedCompletion;
   readonly offset: number;
 }
 
-/** Packed rows one after another as flat tokens, without padding, and their places in attention's grids. */
+/** Packed rows concatenated as flat tokens, without padding, and their places in attention's grids. */
 export interface MicroBatch {
   /** [flat] */
   readonly tokenIds: Int32Array;
@@ -38,12 +39,14 @@ export interface MicroBatch {
   /** Distinct images in the order of their features. */
   readonly images: readonly ImageFeatures[];
   readonly predictions: readonly TargetToken[];
-  /** [flat]: what a token belongs to, and its place there: the same however the batch is cut into rows. */
+  /** [flat]: the sequence a token belongs to, and its place there; independent of how the batch is split into rows. */
   readonly owners: readonly (readonly [owner: string, place: number])[];
   readonly grids: PackedGrids;
 }
 
-/** The values of a PackedLayout (nn/packed-attention.ts); sizes are those of the longest prompt, group and completion. */
+/**
+ * The values of a PackedLayout (nn/packed-attention.ts); sizes are those of the longest prompt, group and completion.
+ */
 export interface PackedGrids {
   readonly rows: number;
   readonly prompt: number;
@@ -55,7 +58,7 @@ export interface PackedGrids {
   readonly promptBias: Float32Array;
 }
 
-/** Rows of at most `budget` tokens where a single completion allows it, longest first. */
+/** Rows of at most `budget` tokens, longest first; only a single completion can exceed it. */
 export function packRows(groups: readonly TrainingGroup[], budget: number): PackedRow[] {
   const rows: PackedRow[] = [];
   let index = 0;
@@ -78,7 +81,7 @@ export function packRows(groups: readonly TrainingGroup[], budget: number): Pack
   return rows.sort((a, b) => b.length - a.length || a.completions[0]!.index - b.completions[0]!.index);
 }
 
-/** Rows of similar length together, at most `budget` tokens where a single row allows it. */
+/** Batches rows of similar length, at most `budget` tokens; only a single row can exceed it. */
 export function splitRows(rows: readonly PackedRow[], budget: number): PackedRow[][] {
   const batches: PackedRow[][] = [];
   let tokens = 0;
@@ -94,7 +97,7 @@ export function splitRows(rows: readonly PackedRow[], budget: number): PackedRow
   return batches;
 }
 
-/** Lays rows out one after another. */
+/** Concatenates rows. */
 export function layOut(
   rows: readonly PackedRow[],
   language: Pick<LanguageStack, "positionAxes" | "positions" | "featureLevels">,
@@ -140,7 +143,7 @@ export function layOut(
   return { tokenIds, positions, predictions, owners, grids: placeInGrids(rows, starts, flat), ...placed };
 }
 
-/** Tokens of a completion that are read: all but the last. */
+/** Number of a completion's input tokens: all but the last. */
 const inputsOf = ({ tokenIds }: PackedCompletion) => Math.max(0, tokenIds.length - 1);
 
 function startsOf(rows: readonly PackedRow[]): number[] {
@@ -179,7 +182,7 @@ function placeInGrids(rows: readonly PackedRow[], starts: readonly number[], fla
   return { rows: rows.length, prompt, group, completion, promptTokens, completionTokens, placeOf, promptBias };
 }
 
-/** Distinct images of prompts that start at flat tokens `starts`, and which of their features each token stands for. */
+/** Distinct images of prompts that start at flat tokens `starts`, and the feature row of each image token. */
 export function placeImages(
   prompts: readonly Prompt[],
   starts: readonly number[],

@@ -1,7 +1,7 @@
 /**
- * A local engine's state in a folder: the model, or its adapter, where every tool finds it, and beside it what an exact
- * resume needs: the optimiser's moments (optimizer.safetensors), the KL reference as far as it differs from frozen weights
- * (reference.safetensors), and the count of updates (engine.json).
+ * A local engine's state in a folder: the model, or its adapter, in the standard layout, plus what an exact resume
+ * needs: the optimiser's moments (optimizer.safetensors), the KL reference where it differs from frozen weights
+ * (reference.safetensors), and the number of updates (engine.json).
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -22,7 +22,9 @@ const OPTIMIZER = "optimizer.safetensors";
 const REFERENCE = "reference.safetensors";
 const ENGINE_STATE = "engine.json";
 
-/** Writes config, weights and tokenizer files; with an adapter, its configuration and weights in place of the model's. */
+/**
+ * Writes config, weights and tokenizer files; with an adapter, its configuration and weights instead of the model's.
+ */
 export function saveModel(folder: string, model: Model, values: Params<TensorData>, o: EngineOptions): void {
   mkdirSync(folder, { recursive: true });
   copyCompanions(companionFolder(o.adapterFolder ?? o.modelFolder, o.modelFolder), folder);
@@ -37,7 +39,7 @@ export function saveModel(folder: string, model: Model, values: Params<TensorDat
   }
 }
 
-/** Writes optimiser moments and the reference beside a saved model. */
+/** Writes optimiser moments and the reference next to a saved model. */
 export function saveTrainingState(folder: string, store: WeightStore, reference: Params<TensorData> | null): void {
   const { steps, names } = store.optimizer;
   const moments = names.flatMap((name) => {
@@ -57,8 +59,8 @@ export function saveTrainingState(folder: string, store: WeightStore, reference:
 }
 
 /**
- * The weights of a folder that was saved for resuming: with an adapter its weights in `store`, whose frozen ones stay, else
- * a new store. Throws UserError where the folder holds no training state.
+ * Loads the weights of a folder saved for resuming: with an adapter, its weights into `store`, whose frozen ones are
+ * kept; else into a new store. Throws UserError if the folder has no training state.
  */
 export function loadWeights(folder: string, model: Model, store: WeightStore, { lora }: EngineOptions): WeightStore {
   if (!existsSync(join(folder, ENGINE_STATE))) throw new UserError(`${folder} holds no training state to resume from`);
@@ -67,11 +69,13 @@ export function loadWeights(folder: string, model: Model, store: WeightStore, { 
   return store;
 }
 
-/** Puts the saved moments into the store and drops its gradients; returns the reference, null where there was none. */
+/**
+ * Loads the saved moments into the store and clears its gradients; returns the reference, or null if there was none.
+ */
 export function loadTrainingState(folder: string, model: Model, store: WeightStore): Params<TensorData> | null {
   const { steps } = readJson(join(folder, ENGINE_STATE), "engine state") as { steps: number };
   if (steps > 0 && !existsSync(join(folder, OPTIMIZER))) {
-    throw new UserError(`${folder}: ${OPTIMIZER} is missing, so training cannot go on exactly`);
+    throw new UserError(`${folder}: ${OPTIMIZER} is missing, so training cannot resume exactly`);
   }
   store.restoreOptimizer(steps);
   readInto(join(folder, OPTIMIZER), (name, data) => {
@@ -85,14 +89,14 @@ export function loadTrainingState(folder: string, model: Model, store: WeightSto
   return Object.keys(reference).length > 0 ? { ...store.values, ...reference } : null;
 }
 
-/** Puts the weights of an adapter folder into the store. */
+/** Loads an adapter folder's weights into the store. */
 export function loadAdapter(folder: string, model: Model, store: WeightStore): void {
   for (const [name, data] of Object.entries(readAdapter(model, folder))) {
     (store.values[name]!.data as Float32Array).set(data);
   }
 }
 
-/** Puts the limits that training used where every tool looks for them. */
+/** Writes the image limits used in training to the image processor's configuration, where every tool reads them. */
 function writeImageLimits(folder: string, { minPixels, maxPixels }: ImageLimits): void {
   const path = join(folder, "preprocessor_config.json");
   if ((minPixels === undefined && maxPixels === undefined) || !existsSync(path)) return;

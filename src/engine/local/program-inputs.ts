@@ -1,4 +1,4 @@
-/** The inputs that programs have in common: weights, rotary tables, tokens with image features, a distribution's numbers. */
+/** Inputs shared by programs: weights, rotary tables, tokens with image features, sampling parameters. */
 import { add, dequantize, gather, lessOrEqual, reshape, where } from "../../compiler/ops/index.ts";
 import { QUANTIZED_BLOCK } from "../../compiler/ops/quantized.ts";
 import type { Dim } from "../../compiler/spec.ts";
@@ -17,13 +17,13 @@ export function ints(name: string, ...shape: Dim[]): Tensor {
   return input(name, "int32", shape);
 }
 
-/** Weights of a part of the model under local names, and the program inputs that they are made from. */
+/** Weights of a part of the model under local names, and the program inputs that hold them. */
 export interface WeightInputs {
   readonly weights: Params<Tensor>;
   readonly inputs: Params<Tensor>;
 }
 
-/** The weights `prefix + name`, as the model holds them: float32, or integers with scales. */
+/** The weights `prefix + name` as stored: float32, or quantised with scales. */
 export function weightInputs(model: Model, names: readonly string[], prefix = ""): WeightInputs {
   const inputs: Record<string, Tensor> = {};
   const declare = (name: string, dtype: DType, shape: readonly Dim[]): Tensor => {
@@ -50,7 +50,7 @@ export function rotaryInputs(stack: Stack, rows: Dim, tokens: Dim): Pick<BlockCo
   };
 }
 
-/** Tokens [flat], the features of the images' tokens, and for each token its row among these, or −1. */
+/** Tokens [flat], the features of image tokens, and each token's row among these, or −1. */
 export function stemInputs(model: Model) {
   return {
     tokenIds: ints("tokenIds", "flat"),
@@ -59,7 +59,7 @@ export function stemInputs(model: Model) {
   };
 }
 
-/** Temperature and top-p are the same for all rows, or columns with a value for each. */
+/** Temperature and top-p: scalars for all rows, or columns with a value for each. */
 export function samplingInputs(model: Model, ...perRow: readonly (string | number)[]) {
   return {
     temperature: float("temperature", ...perRow),
@@ -68,7 +68,7 @@ export function samplingInputs(model: Model, ...perRow: readonly (string | numbe
   };
 }
 
-/** x [flat, width] with one level of each image token's features added. */
+/** x [flat, width] with one level of features added at image tokens. */
 export function addFeatures(x: Tensor, features: Tensor, imageIndex: Tensor, level: Tensor): Tensor {
   const zero = constant(int32([], [0]));
   const isImage = lessOrEqual(zero, imageIndex);

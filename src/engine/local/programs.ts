@@ -1,4 +1,7 @@
-/** The graph programs that train and score, one per block kind and direction; weights are inputs, so one serves all layers. */
+/**
+ * The graph programs for training and scoring, one per block kind and direction; weights are inputs, so one program
+ * serves all layers.
+ */
 
 import { type TokenLossVariant, type TokenTerms, tokenColumns } from "../../algorithms/algorithm.ts";
 import { defaultLossNumbers, type TokenLossName, tokenLosses } from "../../algorithms/index.ts";
@@ -16,16 +19,19 @@ import { packedAttention } from "../../nn/packed-attention.ts";
 import { entropy, type SamplingVariant, samplingLogProbs } from "../../nn/sampling.ts";
 import { addFeatures, float, ints, rotaryInputs, samplingInputs, stemInputs, weightInputs } from "./program-inputs.ts";
 
-/** A forward program and the one that differentiates it: inputs "d.y" to outputs "d.<input or weight>". */
+/** A forward program and its gradient: from inputs "d.y" to outputs "d.<input or weight>". */
 export interface ProgramPair {
   readonly forward: Program;
-  /** Computes again what it needs of the forward pass. */
+  /** Recomputes what it needs of the forward pass. */
   readonly backward: Program;
 }
 
-/** A pair, and one that keeps what is costly: "kept.<i>" are outputs of the one program and inputs of the other. */
+/**
+ * A pair of programs, and a second pair that saves costly activations: "kept.<i>" are outputs of its forward program
+ * and inputs of its backward program.
+ */
 export interface BlockPrograms extends ProgramPair {
-  readonly keeping: ProgramPair;
+  readonly saving: ProgramPair;
 }
 
 function pair(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]): ProgramPair {
@@ -56,7 +62,7 @@ function blockPair(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]): B
   return {
     forward: { inputs, outputs: { y } },
     backward: { inputs: backwardInputs, outputs: gradients },
-    keeping: {
+    saving: {
       forward: { inputs, outputs: { y, ...named(kept) } },
       backward: {
         inputs: { ...backwardInputs, ...named(keptInputs) },
@@ -66,21 +72,26 @@ function blockPair(inputs: Params<Tensor>, y: Tensor, wrt: readonly string[]): B
   };
 }
 
-/** What a block has besides input, rotary table and weights: each kind of a stack's blocks has its own programs. */
+/**
+ * Inputs of a block besides its input, rotary table and weights; each kind of block in a stack has its own programs.
+ */
 export interface BlockKind {
-  /** Tokens are packed rows, flat; the inputs of `layoutInputs` place them. Else they are rows that see themselves whole. */
+  /**
+   * Whether tokens are flat packed rows, placed by the inputs of `layoutInputs`; otherwise rows with full
+   * self-attention.
+   */
   readonly packed: boolean;
-  /** Attention within windows: the inputs "windowIndex", "windowBias" and "windowPlace" are its tables. */
+  /** Attention within windows; its tables are the inputs "windowIndex", "windowBias" and "windowPlace". */
   readonly windowed: boolean;
-  /** Level "level" of the image tokens' features (inputs as in the stem) is added to what the block leaves. */
+  /** Adds level "level" of the image tokens' features (inputs as in the stem) to the block's output. */
   readonly featured: boolean;
-  /** What its adapters are fed besides their matrices; null: nothing. */
+  /** Feeds of its adapters other than their matrices; null for none. */
   readonly adapters: AdapterMode | null;
 }
 
 /**
- * "masks": inputs "<layer>.lora_mask" [flat, in], 0 where dropout drops a number of the adapter's input; "sums": inputs
- * "<layer>.lora_sum" [out, in], adapters added into their layers' weights, which are then not read.
+ * "masks": inputs "<layer>.lora_mask" [flat, in], 0 where dropout zeroes an element of the adapter's input. "sums":
+ * inputs "<layer>.lora_sum" [out, in], the layers' weights with adapters merged, used instead of the layers' own.
  */
 export type AdapterMode = "masks" | "sums";
 
@@ -100,7 +111,10 @@ export function blockPrograms(model: Model, stack: Stack, kind: BlockKind, train
   return blockPair({ ...inputs, features, imageIndex, level }, added, ["x", "features", ...trained]);
 }
 
-/** What the adapters among a part's weights are fed besides their matrices, and what stands for it among the weights. */
+/**
+ * Inputs of the adapters among a part's weights other than their matrices, and the tensors that replace them among the
+ * weights.
+ */
 function adapterInputs(
   model: Model,
   mode: AdapterMode | null,
@@ -121,7 +135,7 @@ function adapterInputs(
   };
 }
 
-/** How a block of this kind mixes tokens, and the inputs that this needs. */
+/** The attention of a block of this kind, and its inputs. */
 function mixingInputs(kind: BlockKind): { readonly inputs: Params<Tensor>; readonly attend: Attend } {
   if (kind.packed) {
     const layout = layoutInputs();
@@ -180,10 +194,10 @@ export function visionHeadPrograms(
   return pair({ ...inputs, ...weightsFed, ...adapters.inputs }, y, [...Object.keys(inputs), ...trained]);
 }
 
-/** The vision head's input for what a block leaves. */
+/** Name of the vision head's input for a block's output. */
 export const blockOutput = (block: number) => `block.${block}`;
 
-/** Tokens to the first block's input; its gradient needs no program. */
+/** Embeds tokens into the first block's input; its gradient needs no program. */
 export function languageStemProgram(model: Model): Program {
   const { language } = model;
   const { weights, inputs: weightsFed } = weightInputs(model, language.stemWeights);
@@ -202,7 +216,7 @@ export function scoreProgram(model: Model, sampling: SamplingVariant): Program {
   };
 }
 
-/** Loss of target tokens and its gradient by hidden states and head weights. */
+/** Loss of target tokens and its gradient with respect to hidden states and head weights. */
 export function lossProgram(
   model: Model,
   sampling: SamplingVariant,
@@ -264,7 +278,7 @@ export function logitsProgram(model: Model): Program {
   return { inputs: { x, ...weightsFed }, outputs: { logits: model.language.head(weights, x) } };
 }
 
-/** A block's view of weights held under whole names. */
+/** A block's weights under local names. */
 export function localWeights<T>(stack: Stack, weights: Params<T>, index: number): Record<string, T> {
   const prefix = stack.blockPrefix(index);
   const own = stack.blockWeights.flatMap((name) => [name, packedName(name), scalesName(name)]);

@@ -1,4 +1,4 @@
-/** Messages between a local engine's two halves. */
+/** Messages between the main thread and the worker of a local engine. */
 import type { Prompt } from "../../core/records.ts";
 import type { LiveOptions, LogProbOptions, OptimStep, TokenBatch, TrainingGroup } from "../engine.ts";
 import type { DecodeOptions } from "./sampler.ts";
@@ -11,7 +11,7 @@ export type Call =
       readonly prompt: Prompt;
       readonly options: LiveOptions & Pick<DecodeOptions, "stopTokenIds">;
     }
-  /** Of the decode call `of`: one completion, or all. */
+  /** Cancels completions of the decode call `of`: one, or all. */
   | { readonly call: "giveUp"; readonly of: number; readonly completion: number | null }
   | {
       readonly call: "logProbs";

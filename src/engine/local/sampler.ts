@@ -1,4 +1,4 @@
-/** Samples the completions of given prompts, all under one distribution. */
+/** Samples completions of the given prompts under one distribution. */
 import type { Params } from "../../compiler/tensor.ts";
 import { randomKey } from "../../core/random.ts";
 import type { Completion, Prompt, SamplingOptions, TokenStat } from "../../core/records.ts";
@@ -20,19 +20,19 @@ export interface DecodeOptions extends SamplingOptions {
   readonly stopTokenIds: readonly number[];
 }
 
-/** Where the time of sampling went. */
+/** Time split of sampling, in seconds. */
 export interface SamplingSeconds {
-  /** Making features of the images. */
+  /** Encoding the images. */
   readonly images: number;
-  /** Computing the prompts, a first token for every completion included. */
+  /** Prefill, including the first token of every completion. */
   readonly prompts: number;
-  /** All further tokens: decoding itself. */
+  /** Decoding: all further tokens. */
   readonly tokens: number;
 }
 
 /**
- * Samples all prompts, whose images have these features; calls `onGroup` as soon as a prompt's completions are whole. Returns
- * the seconds it took.
+ * Samples all prompts, given the features of their images; calls `onGroup` as soon as a prompt's completions are
+ * finished. Returns the time split.
  */
 export async function sampleCompletions(
   compute: Compute,

@@ -1,4 +1,4 @@
-/** Times a program's runs in one session; what speed measurements have in common. */
+/** Times a program's runs in one session; shared by speed measurements. */
 import type { Params, Program } from "../../compiler/tensor.ts";
 import type { TensorData } from "../../core/tensor-data.ts";
 import { CompiledProgram, type SessionOptions } from "../../runtime/session.ts";
@@ -9,7 +9,7 @@ export interface TimingOptions extends SessionOptions {
   readonly limit?: number;
 }
 
-/** A quantity that was measured several times. */
+/** Median and quartiles of repeated measurements. */
 export interface Spread {
   readonly median: number;
   /** First and third quartile. */
@@ -18,7 +18,7 @@ export interface Spread {
   readonly best: number;
 }
 
-/** Milliseconds of each run, at least one, after one run that is not counted. */
+/** Milliseconds of each run, at least one, after a warm-up run. */
 export async function timeProgram(
   program: Program,
   feeds: Params<TensorData>,
@@ -40,7 +40,7 @@ export async function timeProgram(
   }
 }
 
-/** The speeds that times in milliseconds mean for a number of operations or bytes, in 10⁹ per second. */
+/** Converts times in milliseconds to speeds, in 10⁹ operations or bytes per second. */
 export function speeds(times: readonly number[], amount: number): Spread {
   const sorted = times.map((time) => amount / time / 1e6).sort((a, b) => a - b);
   const at = (part: number) => sorted[Math.round(part * (sorted.length - 1))]!;

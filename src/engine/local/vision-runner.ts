@@ -1,4 +1,4 @@
-/** Encodes images frame by frame: frames of equal patch count run together, so that no padding and no mask is needed. */
+/** Encodes images frame by frame: frames of equal patch count share a batch, so no padding or mask is needed. */
 
 import type { Params } from "../../compiler/tensor.ts";
 import type { ImageFeatures } from "../../core/records.ts";
@@ -12,7 +12,7 @@ import { blockOutput, type ProgramPair, visionHeadPrograms, visionStemPrograms }
 import type { WeightStore } from "./weight-store.ts";
 import { windowFeeds } from "./window-feeds.ts";
 
-/** Patches that one run of the tower takes at most, unless a single frame has more. */
+/** Maximum patches per run of the tower, unless a single frame has more. */
 export const MAX_PATCHES = 4096;
 
 /** Encoded images by content hash, and what the backward pass needs. */
@@ -35,22 +35,22 @@ export interface VisionRun {
 }
 
 /**
- * Encodes distinct images; with `keeping`, what `backwardImages` needs is kept. With a cache (of features under these very
- * values) only images that it lacks are encoded, and it learns them.
+ * Encodes distinct images; with `saving`, activations for `backwardImages` are saved. With a cache (of features under
+ * exactly these values) only missing images are encoded, and then added to it.
  */
 export async function encodeImages(
   compute: Compute,
   values: Params<TensorData>,
   images: Iterable<ImageFeatures>,
   o: {
-    readonly keeping?: ActivationBudget | null;
+    readonly saving?: ActivationBudget | null;
     readonly cache?: FeatureCache | null;
     readonly adapters?: AdapterPass | null;
   } = {},
 ): Promise<EncodedImages> {
   const { model } = compute;
   const { vision } = model;
-  const { keeping = null, cache = null, adapters = null } = o;
+  const { saving = null, cache = null, adapters = null } = o;
   const features = new Map<string, Float32Array>();
   const runs: VisionRun[] = [];
   const missing: ImageFeatures[] = [];
@@ -61,7 +61,7 @@ export async function encodeImages(
   }
   for (const frames of batchBySize(missing)) {
     const feeds = visionFeeds(model, frames, adapters);
-    const forward = await runVision(compute, values, feeds, keeping ?? headInputs(vision));
+    const forward = await runVision(compute, values, feeds, saving ?? headInputs(vision));
     const head = { ...headFeeds(vision, forward.states), ...feeds.head, ...values };
     const [key, programs] = headPrograms(model, feeds);
     const y = await compute.forward(key, programs, head);
@@ -71,13 +71,13 @@ export async function encodeImages(
       own.set((y.data as Float32Array).subarray(i * size, (i + 1) * size), index * size);
       features.set(image.sha256, own);
     }
-    if (keeping !== null) runs.push({ frames, feeds, forward });
+    if (saving !== null) runs.push({ frames, feeds, forward });
   }
   for (const { sha256 } of missing) cache?.set(sha256, features.get(sha256)!);
   return { features, runs };
 }
 
-/** Features of images by content hash, each encoded alone: the same to the last bit whatever is encoded beside it. */
+/** Features of images by content hash, each encoded alone, so that results are bit-identical whatever the batch. */
 export async function encodeEach(
   compute: Compute,
   values: Params<TensorData>,
@@ -92,7 +92,7 @@ export async function encodeEach(
   return all;
 }
 
-/** What the tower's parts need of a batch of frames. */
+/** Feeds of the tower's parts for a batch of frames. */
 export interface VisionFeeds {
   readonly stem: Params<TensorData>;
   readonly block: BlockFeeds;
@@ -100,7 +100,7 @@ export interface VisionFeeds {
   readonly head: Params<TensorData>;
 }
 
-/** The head's programs for these feeds, and their key. */
+/** The head's programs for these feeds, and their cache key. */
 function headPrograms(model: Model, feeds: VisionFeeds): [string, (trained: readonly string[]) => ProgramPair] {
   const mode = adapterModeOf(feeds.head);
   const key = mode === null ? "vision.head" : `vision.head.${mode}`;
@@ -149,7 +149,7 @@ function positionFeeds({ taps, of }: LearnedPositions, batch: readonly Frame[]):
   return { positionRows: int32(shape, rows), positionWeights: float32(shape, weights) };
 }
 
-/** The stem's output and what each block leaves, as `Compute.blocks` gives them. */
+/** Runs the stem and all blocks; returns states as `Compute.blocks` does. */
 export async function runVision(
   compute: Compute,
   values: Params<TensorData>,
@@ -162,7 +162,7 @@ export async function runVision(
   return compute.blocks("vision.block", model.vision, values, x, feeds.block, keep);
 }
 
-/** What a block leaves is the input of the next: where the head's inputs are found among the states. */
+/** A block's output is the next one's input: indices of the head's inputs among the states. */
 const headInputs = (vision: VisionStack) => vision.headBlocks.map((block) => block + 1);
 
 /** The head's inputs among a tower's states. */
@@ -170,7 +170,7 @@ export function headFeeds(vision: VisionStack, states: readonly TensorData[]): P
   return Object.fromEntries(vision.headBlocks.map((block) => [blockOutput(block), states[block + 1]!]));
 }
 
-/** Adds the tower's gradients for cotangents of the features, by content hash. */
+/** Accumulates the tower's gradients from cotangents of the features, by content hash. */
 export async function backwardImages(
   compute: Compute,
   store: WeightStore,
@@ -200,7 +200,7 @@ export async function backwardImages(
   }
 }
 
-/** Frames of distinct images, those of equal patch count together. */
+/** Batches the frames of distinct images by patch count. */
 function batchBySize(images: Iterable<ImageFeatures>): Frame[][] {
   const distinct = new Map<string, ImageFeatures>();
   for (const image of images) distinct.set(image.sha256, image);
@@ -226,7 +226,7 @@ export function framesOf(image: ImageFeatures): Frame[] {
   });
 }
 
-/** A frame's share of numbers that an image has frame by frame. */
+/** The slice of a per-frame array that belongs to one frame. */
 function partOf(numbers: Float32Array, { grid: [frames] }: ImageFeatures, index: number): Float32Array {
   const size = numbers.length / frames;
   return numbers.subarray(index * size, (index + 1) * size);

@@ -11,7 +11,7 @@ function store(trainable = ["matrix", "vector"]): WeightStore {
 }
 
 describe("accumulate", () => {
-  test("adds up in the first array, leaves the others alone, and ignores frozen weights", () => {
+  test("accumulates in the first array, leaves the others unchanged, and ignores frozen weights", () => {
     const own = store();
     const second = float32([1, 2], [10, 2]);
     own.accumulate("matrix", float32([1, 2], [1, 2]));
@@ -25,7 +25,7 @@ describe("accumulate", () => {
 });
 
 describe("accumulateRows", () => {
-  test("adds rows where they are named, twice where they are named twice, and none at −1", () => {
+  test("scatter-adds rows: repeated indices add up, −1 is skipped", () => {
     const values = { table: float32([3, 2], [0, 0, 0, 0, 0, 0]), frozen: float32([1, 1], [0]) };
     const own = new WeightStore({} as Model, values, new Set(["table"]));
     own.accumulateRows("table", Int32Array.of(2, -1, 0, 2), Float32Array.of(1, 2, 100, 100, 3, 4, 10, 20));
@@ -49,7 +49,7 @@ describe("step", () => {
     expect(own.gradient("matrix")).toBeNull();
   });
 
-  test("tells the norm before clipping, and clips all gradients by one factor", () => {
+  test("reports the norm before clipping, and scales all gradients by one factor", () => {
     const [clipped, free] = [store(), store()];
     clipped.accumulate("matrix", float32([1, 2], [3, 0]));
     clipped.accumulate("vector", float32([2], [0, 4]));
@@ -64,7 +64,7 @@ describe("step", () => {
     }
   });
 
-  test("a gradient that is no number moves nothing, counts for nothing and is forgotten", () => {
+  test("a NaN gradient changes no weight or moment, does not count as a step and is cleared", () => {
     const own = store();
     own.accumulate("matrix", float32([1, 2], [Number.NaN, 1]));
     own.accumulate("vector", float32([2], [1, 1]));
@@ -74,7 +74,7 @@ describe("step", () => {
     expect(own.gradient("vector")).toBeNull();
   });
 
-  test("a weight without a gradient stays, without moments of its own", () => {
+  test("a weight without a gradient is unchanged and gets no moments", () => {
     const own = store();
     own.accumulate("vector", float32([2], [1, 1]));
     own.step(optimiser);

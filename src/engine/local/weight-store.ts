@@ -1,4 +1,4 @@
-/** The weights of a model in memory, float32, by Hugging Face name, with gradients and optimiser moments beside them. */
+/** The weights of a model in memory, float32, by Hugging Face name, with their gradients and optimiser moments. */
 import { totalmem } from "node:os";
 import { QUANTIZED_BLOCK } from "../../compiler/ops/quantized.ts";
 import type { Params } from "../../compiler/tensor.ts";
@@ -12,14 +12,14 @@ import { type AdamWState, adamWStep, clipScale, globalNorm } from "../../nn/adam
 import { quantize } from "../../nn/quantize.ts";
 import { createVectorKernels } from "../../nn/vector-kernels.ts";
 import type { OptimResult, OptimStep } from "../engine.ts";
-import { contiguousPlaces } from "./fused-weights.ts";
+import { contiguousAllocator } from "./fused-weights.ts";
 
 export class WeightStore {
   readonly model: Model;
   readonly values: Params<TensorData>;
-  /** Names that gradients are computed for and the optimiser moves. */
+  /** Names of the weights with gradients, which the optimiser updates. */
   readonly trainable: ReadonlySet<string>;
-  /** For loops over whole weights and gradients. */
+  /** Kernels for loops over whole weights and gradients. */
   readonly kernels = createVectorKernels();
   readonly #gradients = new Map<string, Float32Array>();
   readonly #moments = new Map<string, AdamWState>();
@@ -31,7 +31,7 @@ export class WeightStore {
     this.trainable = trainable;
   }
 
-  /** Adds to the accumulated gradient of a weight, whose array it takes over where it is the first; ignored for frozen ones. */
+  /** Accumulates a weight's gradient; the first array is adopted, not copied. Ignored for frozen weights. */
   accumulate(name: string, gradient: TensorData): void {
     if (!this.trainable.has(name)) return;
     const total = this.#gradients.get(name);
@@ -42,7 +42,7 @@ export class WeightStore {
     this.kernels.addInPlace(total, gradient.data as Float32Array);
   }
 
-  /** Adds rows [n, …] of a gradient to those rows of a weight's that are named; −1 names none. Ignored for frozen ones. */
+  /** Scatter-adds rows [n, …] to a weight's gradient; rows with index −1 are skipped. Ignored for frozen weights. */
   accumulateRows(name: string, rows: Int32Array, gradient: Float32Array): void {
     if (!this.trainable.has(name)) return;
     const { shape } = this.values[name]!;
@@ -103,7 +103,7 @@ export class WeightStore {
     return state;
   }
 
-  /** Updates done so far, and the names that have moments. */
+  /** The number of updates, and the names of weights with moments. */
   get optimizer(): { readonly steps: number; readonly names: readonly string[] } {
     return { steps: this.#steps, names: [...this.#moments.keys()] };
   }
@@ -114,7 +114,7 @@ export class WeightStore {
     this.#steps = steps;
   }
 
-  /** The present values, frozen: what training moves is copied, the rest is shared. */
+  /** A frozen snapshot of the current values: trained weights are copied, others shared. */
   copyValues(): Params<TensorData> {
     const copy = (t: TensorData): TensorData => ({ ...t, data: t.data.slice() });
     return Object.fromEntries(
@@ -123,7 +123,7 @@ export class WeightStore {
   }
 }
 
-/** Adds each row of `added` to the row of `total` that is named for it; −1 names none. */
+/** Scatter-adds the rows of `added` to `total`; rows with index −1 are skipped. */
 export function addAt(total: Float32Array, rows: Int32Array, added: Float32Array, width: number): void {
   for (const [i, row] of rows.entries()) {
     if (row < 0) continue;
@@ -131,7 +131,7 @@ export function addAt(total: Float32Array, rows: Int32Array, added: Float32Array
   }
 }
 
-/** Random values by each weight's own rule and key: they depend on seed and name alone. */
+/** Random values by each weight's initialisation rule; they depend only on seed and name. */
 export function randomWeights(weights: Model["weights"], seed: number): Params<TensorData> {
   const bytes = Object.values(weights).reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
   if (bytes > totalmem()) {
@@ -160,7 +160,7 @@ export function randomWeights(weights: Model["weights"], seed: number): Params<T
 /** Reads a checkpoint's weights; missing, unexpected and misshapen ones are one clear error. */
 export function readWeights(model: Model, folder: string): Params<TensorData> {
   const weights = openStoredWeights(model, folder);
-  const place = contiguousPlaces(model);
+  const place = contiguousAllocator(model);
   try {
     return mapWeights(model.weights, (name) => place(name, weights.read(name)));
   } finally {
@@ -168,7 +168,9 @@ export function readWeights(model: Model, folder: string): Params<TensorData> {
   }
 }
 
-/** Names not frozen: a pattern freezes names that contain it; "vision" stands for the whole vision tower. */
+/**
+ * Names of weights that are not frozen: a pattern freezes names that contain it; "vision" is the whole vision tower.
+ */
 export function trainableNames(model: Model, freeze: readonly string[]): ReadonlySet<string> {
   const vision = new Set(visionNames(model));
   const frozen = (name: string) =>
@@ -191,7 +193,7 @@ export function visionNames({ vision }: Model): string[] {
   return [...vision.stemWeights, ...blocks.flat(), ...vision.headWeights];
 }
 
-/** Reads weights one by one; of a quantised one only the integers and scales stay in memory. */
+/** Reads weights one by one; of a quantised weight only integers and scales stay in memory. */
 function mapWeights(
   weights: Model["weights"],
   read: (name: string, shape: readonly number[]) => Float32Array,

@@ -7,7 +7,7 @@ import { attention, windowAttention } from "../../nn/layers.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 import { windowFeeds } from "./window-feeds.ts";
 
-// Two images of six patches: windows of unequal size, whose patches do not follow each other.
+// Two images of six patches: windows of unequal size, with patches not adjacent.
 const windowOf = [Int32Array.of(0, 1, 0, 0, 2, 1), Int32Array.of(1, 0, 1, 1, 1, 0)];
 
 test("every patch has one place, and windows of the second image follow those of the first", () => {
@@ -18,7 +18,7 @@ test("every patch has one place, and windows of the second image follow those of
   expect([...windowPlace!.data].map((place) => windowIndex!.data[place])).toEqual([...Array(12).keys()]);
 });
 
-test("attention over the tables is attention under a mask of equal windows", () => {
+test("attention over the tables equals attention masked by window", () => {
   const [rows, tokens, heads, headDim] = [2, 6, 2, 2];
   const random = (name: string) => {
     const data = Array.from({ length: rows * tokens * heads * headDim }, (_, i) => normal(randomKey(3, name), i));

@@ -1,11 +1,11 @@
-/** The tables of attention within windows: every patch of a batch has one place in one window. */
+/** The tables of windowed attention: every patch of a batch has one place in one window. */
 import type { Params } from "../../compiler/tensor.ts";
 import { float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 
 /**
- * Feeds of a windowed block for images that follow each other; `windowOf` has the window of each patch, numbered from 0 in
- * each image. Windows are padded to the largest: places = patches of the largest window.
+ * Feeds of a windowed block for concatenated images; `windowOf` has the window of each patch, numbered from 0 in each
+ * image. Windows are padded to the largest: places = patches of the largest window.
  */
 export function windowFeeds(windowOf: readonly Int32Array[]): Params<TensorData> {
   const windows: number[][] = [];
@@ -26,7 +26,7 @@ export function windowFeeds(windowOf: readonly Int32Array[]): Params<TensorData>
       index[w * places + p] = patch;
       place[patch] = w * places + p;
     }
-    // Unused places see the window too: a softmax over nothing would be no number.
+    // Unused places attend to the window too: a softmax over nothing would be NaN.
     for (let p = 0; p < places; p++)
       bias.fill(0, (w * places + p) * places, (w * places + p) * places + members.length);
   }

@@ -1,6 +1,6 @@
 /**
- * The worker thread that a local engine lives in: answers one request after another, except that prompts to decode join
- * those that are being decoded.
+ * The worker thread of a local engine: requests are handled sequentially, except that prompts to decode join the
+ * running batch.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
@@ -20,7 +20,7 @@ port.on("message", (request: Request) => {
   else queue = queue.then(() => answer(request));
 });
 
-/** What gives up the completions of each decode call that has not ended. */
+/** Cancels completions of each decode call that has not ended, by call id. */
 const decoding = new Map<number, (completion?: number) => void>();
 
 function join({ id, prompt, options }: Extract<Request, { readonly call: "decode" }>): void {
@@ -45,7 +45,7 @@ function giveUp({ id, of, completion }: Extract<Request, { readonly call: "giveU
   port.postMessage({ id, kind: "done", value: null } satisfies Reply);
 }
 
-/** Decodes until no completion is left; between tokens, messages come in. */
+/** Decodes until no completion is left; processes messages between tokens. */
 async function decodeAll(): Promise<void> {
   while (await core?.advance()) await new Promise<void>((resolve) => setImmediate(resolve));
 }

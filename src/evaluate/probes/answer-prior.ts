@@ -1,11 +1,11 @@
-/** Does the model lean to yes: how often it says yes against how often yes is true; asks nothing more. */
+/** Yes bias: how often the model says yes, compared with how often yes is correct. Asks no further questions. */
 import { referencePolarity } from "../../answers/closed.ts";
 import type { Asked } from "./asked.ts";
 import { keyOf, mean, share, valuesOf } from "./measure.ts";
 import type { Probe } from "./probe.ts";
 
 export const answerPrior: Probe = {
-  title: "yes-rate against truth in yes/no questions",
+  title: "rate of yes answers against the true rate, in yes/no questions",
   about: "bias",
   plan({ plain }) {
     const closed = plain.filter(({ example }) => truthOf({ example }) !== null);

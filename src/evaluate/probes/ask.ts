@@ -1,4 +1,4 @@
-/** Asks a policy one variant of the questions, in pieces, and scores its answers. */
+/** Asks a policy one variant of the questions, in chunks, and scores its answers. */
 import { encodeQuestion, opensThought, type PromptStyle } from "../../answers/prompts.ts";
 import type { Processor } from "../../core/processor.ts";
 import type { Example, Prompt } from "../../core/records.ts";
@@ -11,19 +11,19 @@ import type { Variant } from "./probe.ts";
 export interface AskOptions {
   readonly processor: Processor;
   readonly prompt: PromptStyle;
-  /** Tokens the policy may write, a prefix aside. */
+  /** Maximum completion tokens, excluding a prefix. */
   readonly maxCompletionLength: number;
   readonly protocol: ProtocolName;
-  /** Names the checkpoint in every item. */
+  /** Name of the checkpoint, recorded in every item. */
   readonly checkpoint: string;
-  /** Of draws above temperature 0. */
+  /** Sampling seed, used above temperature 0. */
   readonly seed: number;
-  /** Told of every answer. */
+  /** Called after every answer. */
   readonly onAnswer?: () => void;
   readonly signal?: AbortSignal;
 }
 
-/** Prompts that are encoded and sampled together: bounds memory. */
+/** Prompts that are encoded and sampled together; bounds memory. */
 const CHUNK = 128;
 
 /** The answers in the order of the variant's rows. */

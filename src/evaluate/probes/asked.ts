@@ -1,12 +1,12 @@
-/** A question of a probe with its scored answer. */
+/** A probe's question with its scored answer. */
 import type { Example } from "../../core/records.ts";
 import type { EvalItem } from "../score.ts";
 
-/** A question as it was asked, and the scored answer. */
+/** A question as asked, and the scored answer. */
 export interface Asked {
-  /** Of the question in the examples. */
+  /** Index of the question among the examples. */
   readonly index: number;
-  /** As changed by the variant, without its images. */
+  /** As changed by the variant, without images. */
   readonly example: Example;
   readonly item: EvalItem;
 }

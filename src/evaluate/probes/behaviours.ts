@@ -1,9 +1,11 @@
-/** How the model reasons: phrases that check, take back, or divide the task (arXiv 2503.01307), counted; asks nothing more. */
+/**
+ * Counts phrases of reasoning that verify, backtrack, or set sub-goals (arXiv 2503.01307). Asks no further questions.
+ */
 import { mean, share, valuesOf } from "./measure.ts";
 import type { Probe } from "./probe.ts";
 import { reasoned } from "./reasoned.ts";
 
-/** By behaviour; docs/probes/behaviours.md lists what they find. */
+/** By behaviour; docs/probes/behaviours.md lists what they match. */
 export const patterns = {
   verification:
     /\b(?:let(?:'s| me| us) (?:double[- ]?check|check|verify|confirm|re-?check)|double[- ]?check(?:ing)?|to (?:verify|confirm|be sure)|check(?:ing)? (?:whether|that|if|again)|look(?:ing)? again|verify(?:ing)? (?:whether|that|this))\b/gi,

@@ -7,7 +7,7 @@ import { readJsonLines } from "../../io/json-lines.ts";
 export interface CalibrationRow {
   readonly example: Example;
   readonly completion: string;
-  /** What people said of the reasoning. */
+  /** The human verdict on the reasoning. */
   readonly sound: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Does the reasoning lead to the answer: the rationale's last conclusion against the answer given; asks nothing more. */
+/** Whether the rationale's last conclusion matches the given answer. Asks no further questions. */
 import { followsFrom } from "../../answers/conclusion.ts";
 import { share } from "./measure.ts";
 import type { Probe } from "./probe.ts";

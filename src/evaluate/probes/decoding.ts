@@ -1,4 +1,4 @@
-/** Does decoding decide: answers drawn at a temperature against the likeliest ones. */
+/** Sensitivity to decoding: compares sampled answers with greedy ones. */
 import { compare } from "./measure.ts";
 import type { Probe, Variant } from "./probe.ts";
 
@@ -9,7 +9,7 @@ const variants = TEMPERATURES.map((temperature, i): Variant => {
 });
 
 export const decoding: Probe = {
-  title: "answers drawn at a temperature against the likeliest ones",
+  title: "sampled answers against greedy ones",
   about: "bias",
   plan: ({ plain }) => ({
     variants,

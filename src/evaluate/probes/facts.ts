@@ -1,4 +1,7 @@
-/** Is the reasoning true of the image: its claims against the known facts; generated data only; asks nothing more. */
+/**
+ * Whether the reasoning is true of the image: checks its claims against the known facts. Generated data only; asks no
+ * further questions.
+ */
 import { checkClaims, type FactScore, scoreFacts } from "../../answers/claims/check.ts";
 import { readFacts } from "../../answers/claims/facts.ts";
 import { mean, valuesOf } from "./measure.ts";
@@ -10,7 +13,7 @@ export const facts: Probe = {
   about: "reasoning",
   plan(context) {
     const { examples, vocabulary } = context;
-    if (examples.every((example) => readFacts(example.facts) === null)) return "the data has no facts of its images";
+    if (examples.every((example) => readFacts(example.facts) === null)) return "the data has no facts about its images";
     const rows = reasoned(context);
     if (typeof rows === "string") return rows;
     return {

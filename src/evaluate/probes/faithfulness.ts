@@ -1,4 +1,7 @@
-/** Does the answer rest on the reasoning: the policy answers from its own thought cut short, another's, or with a claim negated. */
+/**
+ * Whether the answer depends on the reasoning: the policy answers from its own thought truncated, another question's
+ * thought, or its own with a claim negated.
+ */
 import { negateClaim } from "../../answers/claims/negate.ts";
 import { findConcepts } from "../../answers/concepts/find.ts";
 import { ANSWER_OPEN, THINK_CLOSE } from "../../answers/tags.ts";
@@ -8,7 +11,7 @@ import type { Probe, ProbeContext, Variant } from "./probe.ts";
 import { type Reasoned, reasoned } from "./reasoned.ts";
 import { truthOf } from "./truth.ts";
 
-/** Shares of the thought's words that are kept; all of them shows what asking from a given thought changes by itself. */
+/** Fractions of the thought's words that are kept; 1 shows the effect of prefilling a thought by itself. */
 const KEPT = [0, 0.25, 0.5, 0.75, 1] as const;
 
 export const faithfulness: Probe = {
@@ -25,7 +28,7 @@ export const faithfulness: Probe = {
         item.parsed_answer !== null &&
         item.prediction.startsWith(THINK_CLOSE, rationale.end) &&
         item.parsed_answer.start > rationale.end &&
-        !rationale.text.includes("<|"), // could spell a special token, which no prompt may
+        !rationale.text.includes("<|"), // could contain a special token, which prompts must not
     );
     if (rows.length === 0) return "no completion has both a closed thought and an answer after it";
     const variants = [
@@ -40,7 +43,7 @@ export const faithfulness: Probe = {
   },
 };
 
-/** Asks from a thought; null leaves the question out. */
+/** Asks with a prefilled thought; questions for which `thought` is null are skipped. */
 function prefilled(name: string, rows: readonly Reasoned[], thought: (one: Reasoned) => string | null): Variant {
   const prefixes = new Map(
     rows.flatMap((one) => {
@@ -51,14 +54,14 @@ function prefilled(name: string, rows: readonly Reasoned[], thought: (one: Reaso
   return { name, rows: [...prefixes.keys()], prefix: (index) => prefixes.get(index)! };
 }
 
-/** The completion up to its answer, with another thought: the policy has nothing left to write but the answer. */
+/** The completion up to its answer, with another thought, so that the policy only has to generate the answer. */
 function withThought({ item, rationale }: Reasoned, thought: string): string {
   const { prediction, parsed_answer } = item;
   const end = prediction.lastIndexOf(ANSWER_OPEN, parsed_answer!.start) + ANSWER_OPEN.length;
   return prediction.slice(0, rationale.start) + thought + prediction.slice(rationale.end, end);
 }
 
-/** The first so many words with what stands between them. */
+/** The first words and the whitespace between them. */
 function cut({ rationale: { text } }: Reasoned, kept: number): string {
   const words = [...text.matchAll(/\S+/g)];
   const count = Math.floor(kept * words.length);
@@ -67,7 +70,7 @@ function cut({ rationale: { text } }: Reasoned, kept: number): string {
   return last === undefined ? "" : text.slice(0, last.index + last[0].length);
 }
 
-/** The thought about another subject's image, the next in an order drawn by the seed. */
+/** The thought about another subject's image: the next one in a random order. */
 function swapped(rows: readonly Reasoned[], seed: number): Variant {
   const order = Array.from(permutation(randomKey(seed, "swapped thoughts"), rows.length), (i) => rows[i]!);
   const next = new Map(

@@ -1,4 +1,7 @@
-/** Does the model keep to the form: format rate, lengths, repetition, truncation; asks nothing more. */
+/**
+ * Whether the model follows the required format: format rate, lengths, repetition, truncation. Asks no further
+ * questions.
+ */
 import { normalisedTokens } from "../../answers/normalise.ts";
 import { TAGS } from "../../answers/tags.ts";
 import type { Asked } from "./asked.ts";
@@ -28,18 +31,18 @@ export const form: Probe = {
   }),
 };
 
-/** In tokens, where they are known, else in words. */
+/** In tokens if known, else in words. */
 export function lengthOf({ item }: Asked): number {
   return item.tokens ?? wordsOf(item.prediction).length;
 }
 
-/** Tags are no words. */
+/** Words, without tags. */
 function wordsOf(text: string): readonly string[] {
   const bare = TAGS.reduce((rest, tag) => rest.replaceAll(tag, " "), text);
   return bare.trim() === "" ? [] : normalisedTokens(bare);
 }
 
-/** The share of three-word runs that came before in the same completion; null for fewer than three words. */
+/** The fraction of word trigrams that occurred before in the same completion; null for fewer than three words. */
 function repetitionOf({ item }: Asked): number | null {
   const words = wordsOf(item.prediction);
   const runs = words.slice(2).map((_, i) => words.slice(i, i + 3).join(" "));

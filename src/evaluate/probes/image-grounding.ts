@@ -1,10 +1,10 @@
-/** Does the model use the image: accuracy with the right image less accuracy with a blank and with a wrong one. */
+/** Whether the model uses the image: accuracy with the right image minus accuracy with a blank and with a wrong one. */
 import { blank, lacksImages, wrongImage } from "./image-variants.ts";
 import { mean, pairsOf, share, valuesOf } from "./measure.ts";
 import type { Probe } from "./probe.ts";
 
 export const imageGrounding: Probe = {
-  title: "does the image matter: accuracy with it less accuracy with a blank or a wrong one",
+  title: "does the image matter: accuracy with it minus accuracy with a blank or a wrong one",
   about: "reasoning",
   plan({ examples, plain, seed }) {
     const none = lacksImages(examples);

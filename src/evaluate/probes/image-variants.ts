@@ -1,10 +1,10 @@
-/** The questions with changed images: blank, another subject's, or changed pixel by pixel; shared by probes and baselines. */
+/** Questions with changed images: blank, another subject's, or perturbed; shared by probes and baselines. */
 import { integer, randomKey } from "../../core/random.ts";
 import type { Example } from "../../core/records.ts";
 import { blankImage, type ImageChange } from "../../data/changed-images.ts";
 import type { Variant } from "./probe.ts";
 
-/** All images of the questions changed. */
+/** A variant that changes all images of the questions. */
 export function changedImages(name: string, change: ImageChange): Variant {
   return {
     name,
@@ -15,8 +15,8 @@ export function changedImages(name: string, change: ImageChange): Variant {
 export const blank: Variant = changedImages("blank image", blankImage);
 
 /**
- * Each question with the images of another subject, drawn by the seed among all that are as many and of the same modality,
- * where the data names one, else among all of other subjects. Questions for which there is no other are left out.
+ * Each question with images of another subject, chosen at random among those with as many images and the same modality,
+ * if the data names it, else among all other subjects. Questions without a candidate are skipped.
  */
 export function wrongImage(examples: readonly Example[], seed: number): Variant {
   const alike = new Map<string, Example[]>();
@@ -55,7 +55,7 @@ function imagesName({ images }: Example): string {
   return images.map(({ path }) => path).join("\n");
 }
 
-/** Why image probes do not apply; null where they do. */
+/** Why image probes do not apply; null if they do. */
 export function lacksImages(examples: readonly Example[]): string | null {
   return examples.every(({ images }) => images.length === 0) ? "no question has an image" : null;
 }

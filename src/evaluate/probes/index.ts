@@ -1,4 +1,4 @@
-/** The probes by name: a new one is a file and a line here, and a page in docs/probes. */
+/** The probes by name. A new probe is one file, one line here, and a page in docs/probes. */
 import { answerPrior } from "./answer-prior.ts";
 import { behaviours } from "./behaviours.ts";
 import { consistency } from "./consistency.ts";

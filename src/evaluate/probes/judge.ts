@@ -1,4 +1,7 @@
-/** Does a judge find the reasoning sound, and does that judge agree with people; asks nothing more of the policy. */
+/**
+ * Whether a judge finds the reasoning sound, and whether that judge agrees with people. Asks the policy no further
+ * questions.
+ */
 
 import type { Reward } from "../../rewards/index.ts";
 import { bootstrapStatistic } from "../bootstrap.ts";
@@ -64,7 +67,7 @@ async function verdictOf({ example, completion }: CalibrationRow, reward: Reward
   return verdict ?? null;
 }
 
-/** On the calibration set: verdicts that could be read, agreement, Cohen's kappa, and how often each says yes. */
+/** On the calibration set: fraction of readable verdicts, agreement, Cohen's kappa, and each side's rate of yes. */
 function agreement(calibration: readonly CalibrationRow[], verdicts: readonly (number | null)[]): readonly Measure[] {
   const pairs = calibration.flatMap(({ sound, example }, i) => {
     const verdict = verdicts[i] ?? null;

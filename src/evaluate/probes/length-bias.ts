@@ -1,4 +1,4 @@
-/** Do longer completions score better or worse: correlation of score with length; asks nothing more. */
+/** Whether longer completions score better or worse: correlation of score and length. Asks no further questions. */
 
 import type { Asked } from "./asked.ts";
 import { lengthOf } from "./form.ts";

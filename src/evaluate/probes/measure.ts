@@ -1,18 +1,20 @@
-/** What a probe finds: named numbers, each with n and a 95 % interval over subjects, paired where there is a pair. */
+/** Measures of probes: named numbers, each with n and a 95 % interval over subjects, paired where there is a pair. */
 import { answerKey } from "../../answers/answer-key.ts";
 import { bootstrapMean, bootstrapStatistic, type Interval } from "../bootstrap.ts";
 import type { Asked } from "./asked.ts";
 
-/** `share`: in [0, 1], shown in percent; `difference` of two shares, in points; `correlation`; any other `number`. */
+/**
+ * `share`: in [0, 1], shown in percent; `difference` of two shares, in points; `correlation`; `number`: anything else.
+ */
 export const UNITS = ["share", "difference", "correlation", "number"] as const;
 export type Unit = (typeof UNITS)[number];
 
 export interface Measure {
   readonly name: string;
-  /** What was changed ("cut to 25 %"), where a probe has several such; null for the whole. */
+  /** What was changed ("cut to 25 %"), if a probe has several conditions; null for all questions as they are. */
   readonly condition: string | null;
   readonly unit: Unit;
-  /** Null: no question counts for it. */
+  /** Null if no question counts. */
   readonly interval: Interval | null;
 }
 
@@ -30,7 +32,7 @@ export function mean(name: string, unit: Unit, values: readonly Value[], conditi
   return { name, condition, unit, interval };
 }
 
-/** The share of those for which `holds`; those for which it is null do not count. */
+/** The fraction for which `holds` is true; those for which it is null are excluded. */
 export function share<T extends Asked>(
   name: string,
   asked: readonly T[],
@@ -45,7 +47,7 @@ export function share<T extends Asked>(
   );
 }
 
-/** A value for each question, without those that have none. */
+/** A value per question, without null values. */
 export function valuesOf<T extends Asked>(asked: readonly T[], value: (one: T) => number | null): readonly Value[] {
   return asked.flatMap((one) => {
     const found = value(one);
@@ -53,7 +55,7 @@ export function valuesOf<T extends Asked>(asked: readonly T[], value: (one: T) =
   });
 }
 
-/** The value at a share of the sorted values: the least that so many do not exceed. */
+/** A quantile of the values, without interpolation: the smallest value that this fraction of them does not exceed. */
 export function quantile(name: string, unit: Unit, values: readonly Value[], at: number): Measure {
   const order = values.map((_, i) => i).sort((a, b) => values[a]!.value - values[b]!.value);
   const interval = bootstrapStatistic(subjectsOf(values), (times) => {
@@ -68,7 +70,7 @@ export function quantile(name: string, unit: Unit, values: readonly Value[], at:
   return { name, condition: null, unit, interval };
 }
 
-/** Pearson's correlation; no interval where one of the two never varies. */
+/** Pearson's correlation; no interval if one of the two is constant. */
 export function correlation(name: string, pairs: readonly (Value & { readonly other: number })[]): Measure {
   const interval = bootstrapStatistic(subjectsOf(pairs), (times) => {
     let [n, x, y, xx, yy, xy] = [0, 0, 0, 0, 0, 0];
@@ -93,12 +95,14 @@ export interface Pair extends Asked {
   readonly before: Asked;
 }
 
-/** The changed answers beside the plain ones to the same questions. */
+/** Pairs the changed answers with the plain ones to the same questions. */
 export function pairsOf(plain: readonly Asked[], asked: readonly Asked[]): readonly Pair[] {
   return asked.map((one) => ({ ...one, before: plain[one.index]! }));
 }
 
-/** Accuracy of the changed asking, its difference to the plain one (negative: worse), and how many answers flip. */
+/**
+ * Accuracy of the changed variant, its difference from plain (negative: worse), and the fraction of answers that flip.
+ */
 export function compare(
   plain: readonly Asked[],
   asked: readonly Asked[],
@@ -112,13 +116,13 @@ export function compare(
   ];
 }
 
-/** Accuracy less that of the plain asking; negative: worse. */
+/** Accuracy minus that of the plain variant; negative is worse. */
 export function accuracyChange(pairs: readonly Pair[], condition: string | null): Measure {
   const values = valuesOf(pairs, (p) => p.item.strict - p.before.item.strict);
   return mean("accuracy_change", "difference", values, condition);
 }
 
-/** What an answer says, null where it cannot be read; two unreadable answers are the same. */
+/** The normalised answer, null if it cannot be parsed; two unparsable answers count as equal. */
 export function keyOf({ example, item }: Pick<Asked, "example" | "item">): string | null {
   return answerKey(example, item.parsed_answer?.text ?? null);
 }

@@ -1,4 +1,4 @@
-/** Does the model tell left from right: on a mirrored image the answer about the side must flip. */
+/** Whether the model tells left from right: on a mirrored image, answers about the side must flip. */
 import { answerKey } from "../../answers/answer-key.ts";
 import { referenceOption } from "../../answers/choice.ts";
 import { verdictOf } from "../../answers/claims/check.ts";
@@ -41,7 +41,7 @@ export const mirror: Probe = {
   },
 };
 
-/** The questions that `change` has a mirrored form of, with their images mirrored. */
+/** Variant of the questions for which `change` returns a mirrored form, with mirrored images. */
 function variant(name: string, examples: readonly Example[], change: (example: Example) => Example | null): Variant {
   return {
     name,
@@ -53,7 +53,7 @@ function variant(name: string, examples: readonly Example[], change: (example: E
   };
 }
 
-/** The reference names one side and the question does not, so that a mirror turns the answer and nothing else. */
+/** The reference names one side and the question none, so that mirroring changes only the answer. */
 function answersASide({ question, images, answer, choices, answerType }: Example): boolean {
   if (images.length === 0 || namedSides(question).size === 1 || namedSides(answer).size !== 1) return false;
   return answerType !== "choice" || referenceOption(swapSides(answer), choices) >= 0;
@@ -69,15 +69,15 @@ function asksOneSide({ question, images }: Example): boolean {
   return images.length > 0 && namedSides(question).size === 1;
 }
 
-/** The whole question about the mirrored image; what is true stays true. */
+/** The whole question rephrased for the mirrored image; its answer does not change. */
 function mirroredWording(example: Example): Example {
   const { question, answer, choices } = example;
   return { ...example, question: swapSides(question), answer: swapSides(answer), choices: choices.map(swapSides) };
 }
 
 /**
- * A yes/no question about one side as it stands, with the answer that the mirrored facts give; null where the facts do not
- * give the reference of the image as it is, for then they cannot be trusted with the question.
+ * A yes/no question about one side, unchanged, with the answer that the mirrored facts imply; null if the original
+ * facts do not imply the reference, since they are then unreliable for this question.
  */
 function mirroredTruth(example: Example, vocabulary: Vocabulary): Example | null {
   const facts = readFacts(example.facts);
@@ -106,7 +106,7 @@ function accuracies(pairs: readonly Pair[], condition: string) {
   ];
 }
 
-/** The answer names the other side now; null where the plain one named no side. */
+/** Whether the answer now names the other side; null if the plain one named no side. */
 function flips(pair: Pair): boolean | null {
   const before = pair.before.item.parsed_answer?.text ?? null;
   const key = keyOf(pair.before);
@@ -114,18 +114,18 @@ function flips(pair: Pair): boolean | null {
   return keyOf(pair) === answerKey(pair.example, swapSides(key));
 }
 
-/** What the answer says in words: the option of a letter. */
+/** The answer in words: the option's text for a letter. */
 function sideText(asked: Asked): string {
   return keyOf(asked) ?? "";
 }
 
-/** The answer, read with sides exchanged, is the one given before. */
+/** Whether the answer, with sides swapped, equals the plain one. */
 function same(pair: Pair): boolean | null {
   const key = keyOf(pair);
   return keyOf(pair.before) === null ? null : key !== null && swapSides(key) === keyOf(pair.before);
 }
 
-/** Whether answers change where the truth does, and stay where it stays. */
+/** Whether answers change where the truth changes, and stay where it stays. */
 function byFacts(pairs: readonly Pair[], examples: readonly Example[]) {
   const turns = ({ index, example }: Pair) =>
     referencePolarity(examples[index]!.answer) !== referencePolarity(example.answer);

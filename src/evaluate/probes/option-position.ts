@@ -49,7 +49,7 @@ function reordered(example: Example, place: number, seed: number, index: number)
   return { ...example, choices, answer: example.choices[right]!, answerIndex: place };
 }
 
-/** How much more often than in one of so many options the letter is chosen; all places together are balanced. */
+/** How much more often the letter is chosen than by chance; over all positions the correct option is balanced. */
 function letterExcess(asked: readonly Asked[], place: number) {
   const values = valuesOf(asked, ({ example, item }) => {
     const chosen = chosenOption(item.parsed_answer?.text ?? "", example.choices);
@@ -59,7 +59,9 @@ function letterExcess(asked: readonly Asked[], place: number) {
   return mean("chosen_over_chance", "difference", values, `letter ${optionLetter(place)}`);
 }
 
-/** One of each question's askings, with whether all chose one option; null where fewer than two can be read. */
+/**
+ * One variant of each question, with whether all variants chose the same option; null if fewer than two can be parsed.
+ */
 function groupByQuestion(asked: readonly Asked[]): readonly (Asked & { readonly same: boolean | null })[] {
   const byQuestion = new Map<number, Asked[]>();
   for (const one of asked) byQuestion.set(one.index, [...(byQuestion.get(one.index) ?? []), one]);

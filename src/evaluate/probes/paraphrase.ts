@@ -1,4 +1,4 @@
-/** Does the wording decide: the same question in other words, by fixed rules that keep its meaning. */
+/** Sensitivity to wording: the same question rephrased by fixed rules that keep its meaning. */
 
 import { compare, keyOf, pairsOf, share } from "./measure.ts";
 import { paraphrase as reword } from "./paraphrases.ts";

@@ -1,6 +1,6 @@
-/** Rules that put a question in other words without changing what it asks; docs/probes/paraphrase.md lists them. */
+/** Rules that rephrase a question without changing its meaning; docs/probes/paraphrase.md lists them. */
 
-/** The first rule that fits decides: a pattern over the whole question and what it becomes. */
+/** The first matching rule applies: a pattern over the whole question and its replacement. */
 const RULES: readonly (readonly [RegExp, string])[] = [
   [/^does (?:this|the) (?:image|picture|scan|film) (?:show|contain|have) (.+)\?$/i, "Can $1 be seen in this image?"],
   [/^can (.+) be (?:seen|observed) in (?:this|the) (?:image|picture)\?$/i, "Does this image show $1?"],
@@ -63,7 +63,7 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [/^which mr sequence is this\?$/i, "With which MR sequence was this image made?"],
 ];
 
-/** The question in other words; null where no rule fits. */
+/** The rephrased question; null if no rule matches. */
 export function paraphrase(question: string): string | null {
   const text = question
     .trim()

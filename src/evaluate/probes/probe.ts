@@ -1,4 +1,4 @@
-/** What a probe is: what it asks of a policy beyond the plain questions, and what the answers come to. */
+/** The interface of probes: what they ask a policy beyond the plain questions, and how they measure the answers. */
 import type { Vocabulary } from "../../answers/concepts/vocabulary.ts";
 import type { PromptStyle } from "../../answers/prompts.ts";
 import type { AnswerStyle } from "../../answers/tags.ts";
@@ -9,38 +9,38 @@ import type { Reward } from "../../rewards/index.ts";
 import type { Asked } from "./asked.ts";
 import type { Measure } from "./measure.ts";
 
-/** One way of asking that differs from the plain one, in whatever is set. */
+/** A variant of the questions: differs from plain in each field that is set. */
 export interface Variant {
-  /** Variants of equal names are the same asking, made once for all probes. */
+  /** Variants of equal names are identical and asked once for all probes. */
   readonly name: string;
-  /** Indices of the questions that are asked; absent: all. */
+  /** Indices of the questions to ask; default all. */
   readonly rows?: readonly number[];
-  /** Called when the question is asked, so that changed images do not pile up. */
+  /** Called when the question is asked, so that changed images do not accumulate in memory. */
   readonly change?: (example: Example, index: number) => Example | Promise<Example>;
-  /** What the completion begins with; the policy goes on from there, and both together are scored. */
+  /** Prefix of the completion; the policy continues from it, and both are scored together. */
   readonly prefix?: (index: number) => string;
-  /** 0 (greedy) by default. */
+  /** Default 0 (greedy). */
   readonly temperature?: number;
-  /** Tells draws at one temperature apart. */
+  /** Distinguishes samples at one temperature. */
   readonly draw?: number;
   readonly weights?: "int8" | "int4";
 }
 
 export interface ProbePlan {
   readonly variants: readonly Variant[];
-  /** Is handed the answers of each variant, in its rows' order. */
+  /** Receives the answers of each variant, in its rows' order. */
   measure(answers: readonly (readonly Asked[])[]): readonly Measure[] | Promise<readonly Measure[]>;
 }
 
 export interface ProbeContext {
   readonly examples: readonly Example[];
-  /** The answers to the questions as they are, in the examples' order. */
+  /** The answers to the plain questions, in the examples' order. */
   readonly plain: readonly Asked[];
   readonly style: AnswerStyle;
-  /** Of random choices: which image is the wrong one, how options are ordered, noise. */
+  /** Seed of random choices: the wrong image, the order of options, noise. */
   readonly seed: number;
   readonly vocabulary: Vocabulary;
-  /** For the question-only baseline. */
+  /** Training examples, for the question-only baseline. */
   readonly train: readonly Example[] | null;
 }
 
@@ -48,46 +48,46 @@ export interface ProbeContext {
 export interface Scorer {
   readonly policy: Pick<Policy, "logProbs">;
   readonly processor: Processor;
-  /** How questions are put, as to the policy. */
+  /** The prompt style, same as the policy's. */
   readonly prompt: PromptStyle;
 }
 
-/** What a session has for tools. */
+/** What a session offers to tools. */
 export interface ToolServices {
-  /** One reward, named and given options as a recipe's. */
+  /** Opens a reward by name and options, as in a recipe. */
   openReward(name: string, options: Readonly<Record<string, unknown>>): Promise<Reward>;
-  /** A checkpoint as `viva probe` takes it. */
+  /** Opens a checkpoint, specified as for `viva probe`. */
   openScorer(checkpoint: string): Promise<Scorer>;
 }
 
-/** An option of the command line that says what a tool is made of. */
+/** A command-line option of a tool. */
 export interface ToolOption {
-  /** What stands for the value in the help, as <folder>. */
+  /** Placeholder of the value in the help, e.g. <folder>. */
   readonly value: string;
   readonly about: string;
 }
 
 export type ToolOptions = Readonly<Record<string, ToolOption>>;
 
-/** What only some probes need and a user may give, with the options that give it, by their names without dashes. */
+/** An optional resource of some probes, with the options that configure it, by name without dashes. */
 export interface ProbeTool<
   Opened = unknown,
   Required extends ToolOptions = ToolOptions,
   Optional extends ToolOptions = ToolOptions,
 > {
-  /** In a sentence: "--judge-key-env is for a judge". */
+  /** As used in messages: "--judge-key-env is for a judge". */
   readonly what: string;
-  /** All or none are given. */
+  /** All or none must be given. */
   readonly required: Required;
-  /** Given beside those alone. */
+  /** Only allowed together with the required ones. */
   readonly optional: Optional;
-  /** Reads what is given, before any model is opened; what comes back opens the tool. Throws UserError. */
+  /** Reads the options before any model is opened; the returned function opens the tool. Throws UserError. */
   prepare(
     given: Readonly<Record<keyof Required, string> & Partial<Record<keyof Optional, string>>>,
   ): (services: ToolServices) => Promise<Opened>;
 }
 
-/** A tool, whose types follow from its options. */
+/** Defines a tool; its types are inferred from its options. */
 export function defineTool<Opened, Required extends ToolOptions, Optional extends ToolOptions>(
   tool: ProbeTool<Opened, Required, Optional>,
 ): ProbeTool<Opened, Required, Optional> {
@@ -96,23 +96,23 @@ export function defineTool<Opened, Required extends ToolOptions, Optional extend
 
 export type ProbeTools = Readonly<Record<string, ProbeTool>>;
 
-/** null for a tool that is not given. */
+/** null for a tool that is not configured. */
 export type OpenedTools<Tools extends ProbeTools> = {
   readonly [Key in keyof Tools]: Awaited<ReturnType<ReturnType<Tools[Key]["prepare"]>>> | null;
 };
 
 export interface Probe<Tools extends ProbeTools = ProbeTools> {
-  /** In one line. */
+  /** Title in one line. */
   readonly title: string;
   readonly about: "reasoning" | "bias";
   readonly tools?: Tools;
-  /** It reads the training split, where there is one. */
+  /** Whether it uses the training split, if there is one. */
   readonly readsTraining?: true;
-  /** A text says why the probe does not apply. */
+  /** Returns a text if the probe does not apply, saying why. */
   plan(context: ProbeContext, tools: OpenedTools<Tools>): ProbePlan | string;
 }
 
-/** A probe, which is handed its own tools. */
+/** Defines a probe; it receives its own tools. */
 export function defineProbe<Tools extends ProbeTools>(probe: Probe<Tools>): Probe<Tools> {
   return probe;
 }

@@ -1,11 +1,11 @@
-/** Do rounded weights decide: the same model with its matrices in 8 and 4 bits. */
+/** Sensitivity to quantisation: the same model with its matrices in 8 and 4 bits. */
 import { compare } from "./measure.ts";
 import type { Probe, Variant } from "./probe.ts";
 
 const variants = (["int8", "int4"] as const).map((weights): Variant => ({ name: `${weights} weights`, weights }));
 
 export const quantized: Probe = {
-  title: "weights rounded to 8 and 4 bits",
+  title: "weights quantised to 8 and 4 bits",
   about: "bias",
   plan({ plain }) {
     return {

@@ -1,4 +1,6 @@
-/** What the model knows without looking: its answers to a blank image, beside those that training answers alone would give. */
+/**
+ * What the model answers without looking: its answers to a blank image, next to the question-only training baseline.
+ */
 import { baselineAnswers, trainBaselines } from "../baselines.ts";
 import { scoreBaselines } from "../score.ts";
 import { blank, lacksImages } from "./image-variants.ts";

@@ -1,4 +1,4 @@
-/** The plain answers that reason: those whose completion has a rationale beside its answer. */
+/** The plain answers with reasoning: those whose completion has a rationale as well as an answer. */
 import { parseRationale, type Rationale } from "../../answers/rationale.ts";
 import type { Asked } from "./asked.ts";
 import type { ProbeContext } from "./probe.ts";
@@ -12,7 +12,7 @@ export function reasoned({ plain, style }: Pick<ProbeContext, "plain" | "style">
   if (style === "answer_only") return "the prompt asks for no reasoning (answer_only)";
   const found = plain.flatMap((one): Reasoned[] => {
     const rationale = parseRationale(one.item.prediction, style);
-    // A plain text that is all answer has no reasoning beside it.
+    // A plain text that consists of the answer alone has no rationale.
     const isAnswer = style === "plain" && rationale?.text.trim() === one.item.parsed_answer?.text;
     return rationale === null || isAnswer ? [] : [{ ...one, rationale }];
   });

@@ -1,4 +1,4 @@
-/** The results of probes as one JSON object, with its schema: the file that other programs read. */
+/** The results of probes as one JSON object with a schema, for other programs. */
 import * as z from "zod";
 import { bootstrapDefaults } from "../bootstrap.ts";
 import { type EvaluationResults, resultsSchema } from "../results.ts";

@@ -1,4 +1,4 @@
-/** Runs probes: asks the plain questions and every variant once, then lets each probe measure. */
+/** Runs probes: asks the plain questions and every variant once, then each probe measures. */
 import type { Example } from "../../core/records.ts";
 import { requireNamed } from "../../core/suggest.ts";
 import type { Policy } from "../../engine/engine.ts";
@@ -9,7 +9,7 @@ import type { Measure } from "./measure.ts";
 import type { Probe, ProbeContext, ProbePlan, Variant } from "./probe.ts";
 import type { OpenedProbeTools } from "./tools.ts";
 
-/** What one probe found, or why it does not apply. */
+/** The measures of one probe, or why it does not apply. */
 export interface ProbeResult {
   readonly probe: ProbeName;
   readonly about: Probe["about"];
@@ -20,17 +20,17 @@ export interface ProbeResult {
 
 export interface ProbeRun {
   readonly results: readonly ProbeResult[];
-  /** Every answer by variant, the plain one first. */
+  /** Every answer by variant, plain first. */
   readonly answers: ReadonlyMap<string, readonly Asked[]>;
 }
 
 export interface RunProbesOptions
   extends Omit<AskOptions, "onAnswer">,
     Omit<ProbeContext, "examples" | "plain" | "style"> {
-  /** By probe, then by the probe's own name for it; what is absent is not given. */
+  /** By probe, then by the probe's own name for it; missing tools are not configured. */
   readonly tools: OpenedProbeTools;
   readonly onProgress?: (done: number, total: number) => void;
-  /** Opens the same policy with integer weights; null where that cannot be had. */
+  /** Opens the same policy with quantised weights; null if that is not possible. */
   readonly openQuantized: ((kind: "int8" | "int4") => Promise<QuantizedPolicy>) | null;
 }
 
@@ -42,7 +42,7 @@ export interface QuantizedPolicy {
 /** The plain questions as a variant. */
 export const PLAIN = "plain";
 
-/** All probes of the names, in that order. */
+/** Runs the named probes, in that order. */
 export async function runProbes(
   policy: Pick<Policy, "sample">,
   examples: readonly Example[],
@@ -77,13 +77,13 @@ export async function runProbes(
   return { results, answers };
 }
 
-/** The plan of a probe with its tools; variants of other weights need a policy that can be opened with them. */
+/** A probe's plan with its tools; variants with quantised weights need a policy that can be opened with them. */
 function planOf(name: ProbeName, context: ProbeContext, o: RunProbesOptions): ProbePlan | string {
   const probe: Probe = probes[name];
   const tools = Object.keys(probe.tools ?? {}).map((tool) => [tool, o.tools[name]?.[tool] ?? null]);
   const plan = probe.plan(context, Object.fromEntries(tools));
   const quantizes = typeof plan !== "string" && plan.variants.some(({ weights }) => weights !== undefined);
-  return quantizes && o.openQuantized === null ? "the weights are not at hand" : plan;
+  return quantizes && o.openQuantized === null ? "the weights are not available" : plan;
 }
 
 async function resultOf(
@@ -97,7 +97,7 @@ async function resultOf(
   return { probe: name, about, title, skipped: null, measures };
 }
 
-/** The probes of these names, all for none; a UserError names the nearest. */
+/** The probes of these names, all if there are none; a UserError suggests the nearest. */
 export function findProbes(names: readonly string[]): readonly ProbeName[] {
   const found = names.map((name) => requireNamed("probe", name, probes));
   return found.length === 0 ? (Object.keys(probes) as ProbeName[]) : [...new Set(found)];

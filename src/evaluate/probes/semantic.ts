@@ -1,4 +1,7 @@
-/** How near is the reasoning to the reference's: shared concepts, meaning under an encoder, likelihood under the untuned model. */
+/**
+ * Similarity of the reasoning to the reference: shared concepts, sentence embeddings, likelihood under the untuned
+ * model.
+ */
 import { compareConcepts } from "../../answers/concepts/match.ts";
 import { encodeOptions, questionMessages } from "../../answers/prompts.ts";
 import type { Example } from "../../core/records.ts";
@@ -61,10 +64,13 @@ function conceptF1(rows: readonly Reasoned[], { vocabulary }: ProbeContext): Mea
   return mean("concept_f1", "share", values);
 }
 
-/** Rationales scored in one call. */
+/** Rationales scored per call. */
 const BATCH = 16;
 
-/** exp of the mean negative log-prob of all rationale tokens; the prompt and what precedes the rationale are given. */
+/**
+ * Perplexity: exp of the mean negative log-prob of all rationale tokens, given the prompt and what precedes the
+ * rationale.
+ */
 async function perplexity(
   rows: readonly Reasoned[],
   examples: readonly Example[],

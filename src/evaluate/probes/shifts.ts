@@ -1,12 +1,12 @@
-/** Do small changes of the image decide: noise and contrast in levels. */
+/** Sensitivity to small image changes: noise and contrast, at several levels. */
 import { contrastedImage, noisyImage } from "../../data/changed-images.ts";
 import { changedImages, lacksImages } from "./image-variants.ts";
 import { compare } from "./measure.ts";
 import type { Probe, ProbeContext, ProbePlan, Variant } from "./probe.ts";
 
-/** Standard deviation of the noise as a share of the range of values. */
+/** Standard deviation of the noise, as a fraction of the value range. */
 const NOISE = [0.02, 0.05, 0.1] as const;
-/** Factors on the distance from the image's mean. */
+/** Factors on the deviation from the image's mean. */
 const CONTRAST = [0.5, 0.75, 1.5] as const;
 
 export const noise: Probe = {

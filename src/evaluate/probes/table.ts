@@ -1,4 +1,4 @@
-/** The results of probes as text: a heading and a row for each measure, aligned within its probe. */
+/** Formats probe results as text: a heading and aligned rows of measures per probe. */
 import { percent, points } from "../../core/percent.ts";
 import { alignColumns } from "../../core/text-table.ts";
 import type { Interval } from "../bootstrap.ts";
@@ -26,7 +26,7 @@ export function formatProbes({ probes }: Pick<ProbeResults, "probes">): string {
   return [...blocks, ...(why.length > 0 ? [["not applicable", ...why].join("\n")] : [])].join("\n\n");
 }
 
-/** Shares in percent, differences in points with their sign, all else with two decimals. */
+/** Shares in percent, differences in points with sign, everything else with two decimals. */
 export function formatValue({ estimate, low, high }: Interval, unit: Unit): string {
   const shown = (value: number) => {
     if (unit === "share") return percent(value);

@@ -1,4 +1,4 @@
-/** The tools of all probes: the options of the command line that give them, and opening those that are given. */
+/** The tools of all probes: their command-line options, and opening those that are configured. */
 import { UserError } from "../../core/errors.ts";
 import { type ProbeName, probes } from "./index.ts";
 import type { Probe, ProbeTool, ToolServices } from "./probe.ts";
@@ -8,7 +8,7 @@ export type OpenedProbeTools = Readonly<Partial<Record<ProbeName, Readonly<Recor
 
 interface DeclaredTool {
   readonly tool: ProbeTool;
-  /** The probes that have it, and how each calls it. */
+  /** The probes that use it, and their name for it. */
   readonly of: readonly { readonly probe: ProbeName; readonly as: string }[];
 }
 
@@ -23,14 +23,14 @@ export function toolOptions(): Readonly<Record<string, { readonly flags: string;
   return Object.fromEntries(options);
 }
 
-/** Whether one of the probes reads the training split. */
+/** Whether any of the probes uses the training split. */
 export function readTraining(names: readonly ProbeName[]): boolean {
   return names.some((name) => (probes[name] as Probe).readsTraining);
 }
 
 /**
- * Checks and reads what is given, by option, to the probes of the names; what comes back opens it. Throws UserError for
- * options that belong together, and for those of a probe that is left out.
+ * Checks and reads the given options of the named probes' tools; the returned function opens them. Throws UserError for
+ * incomplete option groups, and for options of a probe that is not selected.
  */
 export function prepareTools(
   names: readonly ProbeName[],
@@ -51,7 +51,7 @@ export function prepareTools(
   };
 }
 
-/** Every tool once, however many probes have it. */
+/** Every tool once, however many probes use it. */
 function declared(): readonly DeclaredTool[] {
   const found = new Map<ProbeTool, DeclaredTool["of"]>();
   for (const [name, { tools = {} }] of Object.entries<Probe>(probes)) {
@@ -80,7 +80,7 @@ function isGiven(
   }
   if (count > 0 && !of.some(({ probe }) => names.includes(probe))) {
     const probe = of.map(({ probe }) => probe).join(", ");
-    throw new UserError(`${spelled[0]} is for the probe ${probe}, which --probe leaves out`);
+    throw new UserError(`${spelled[0]} is for the probe ${probe}, which --probe does not include`);
   }
   return count > 0;
 }

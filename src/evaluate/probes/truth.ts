@@ -1,11 +1,11 @@
-/** Tells true claims from false ones: by the image's facts, else by the reference rationale. */
+/** Decides whether claims are true: by the image's facts, else by the reference rationale. */
 import { claimText, verdictOf } from "../../answers/claims/check.ts";
 import { readFacts } from "../../answers/claims/facts.ts";
 import { type Claim, parseClaims } from "../../answers/claims/parse.ts";
 import type { Vocabulary } from "../../answers/concepts/vocabulary.ts";
 import type { Example } from "../../core/records.ts";
 
-/** True, false, or null for what cannot be told of a claim; null for an example that says nothing of its image. */
+/** True, false, or null if undecided; null instead of a function for an example without facts or rationale. */
 export function truthOf(
   { facts, rationale = "" }: Pick<Example, "facts" | "rationale">,
   vocabulary: Vocabulary,
@@ -18,7 +18,7 @@ export function truthOf(
   return (claim) => (said.has(claimText(claim)) ? true : stated.some((one) => isOpposite(one, claim)) ? false : null);
 }
 
-/** One asserts what the other denies, or both put one thing on different sides. */
+/** One claim asserts what the other denies, or they place one thing on different sides. */
 function isOpposite(a: Claim, b: Claim): boolean {
   if (a.concept !== b.concept) return false;
   if (a.kind === b.kind && (a.kind === "side" || a.kind === "size")) return a.side !== b.side;

@@ -1,4 +1,4 @@
-/** Small bars for the cells of tables, as SVG: shares with their intervals, and values that reach to either side of 0. */
+/** Small bars for table cells, as SVG: shares with their intervals, and signed values. */
 import type { Interval } from "../../runs/statistics-records.ts";
 import { type Html, html } from "../html.ts";
 import { at, type Scale } from "./scale.ts";
@@ -7,13 +7,13 @@ const width = 100;
 const height = 14;
 const share: Scale = { domain: [0, 1], range: [0, width] };
 
-/** A share from 0 to 1 as a bar with its interval; decoration beside the figure, hidden from screen readers. */
+/** A share from 0 to 1 as a bar with its interval; decorative next to the figure, hidden from screen readers. */
 export function shareBar({ estimate, low, high }: Interval, colour: number): Html {
   const y = height / 2;
   return html`<svg class="bar s${colour % 8}" viewBox="0 0 ${width} ${height}" aria-hidden="true"><rect class="track" width="${width}" height="${height}" rx="2"/><rect class="fill" width="${at(share, estimate)}" height="${height}" rx="2"/><line class="whisker" x1="${at(share, low)}" x2="${at(share, high)}" y1="${y}" y2="${y}"/></svg>`;
 }
 
-/** A value within ±`most` as a bar from the middle: to the right and green above 0, to the left and red below. */
+/** A value within ±`most` as a bar from the centre: right and green above 0, left and red below. */
 export function signedBar(value: number, most: number): Html {
   const scale: Scale = { domain: [-most, most], range: [0, width] };
   const end = most > 0 && Number.isFinite(value) ? at(scale, value) : width / 2;

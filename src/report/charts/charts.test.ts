@@ -18,11 +18,11 @@ describe("axes", () => {
     expect(niceTicks([low, high], count)).toEqual(ticks);
   });
 
-  it("have no ticks between whole steps where the values are whole", () => {
+  it("have only integer ticks for integer values", () => {
     expect(niceTicks([1, 2], 5, true)).toEqual([1, 2]);
   });
 
-  it("end at round numbers around the values, leave out what is no number, and have room around a single one", () => {
+  it("end at round numbers around the values, ignore NaN, and leave room around a single value", () => {
     expect(niceDomain([0.13, 0.77, Number.NaN, Number.POSITIVE_INFINITY], 4)).toEqual([0, 0.8]);
     expect(niceDomain([], 4)).toEqual([0, 1]);
     const [low, high] = niceDomain([5], 4);
@@ -40,14 +40,14 @@ describe("axes", () => {
 describe("series", () => {
   const line = Array.from({ length: 1000 }, (_, x) => ({ x, y: x % 2 }));
 
-  it("are thinned to means of neighbours, every value counted once", () => {
+  it("are downsampled to means of neighbours, with every value counted once", () => {
     const few = thin([...line, { x: 1000, y: Number.NaN }], 100);
     expect(few).toHaveLength(100);
     expect(few[0]).toEqual({ x: 4.5, y: 0.5 });
     expect(thin(line.slice(0, 7), 100)).toEqual(line.slice(0, 7));
   });
 
-  it("have a running mean that keeps straight lines straight, to their very ends", () => {
+  it("have a running mean that preserves straight lines, including their ends", () => {
     const straight = line.map(({ x }) => ({ x, y: 3 * x }));
     expect(runningMean(straight, 9)).toEqual(straight);
     expect(runningMean(line.slice(0, 5), 3).map(({ y }) => y)).toEqual([0, 1 / 3, 2 / 3, 1 / 3, 0]);
@@ -159,7 +159,7 @@ describe("a forest plot", () => {
     expect(Math.max(...lines)).toBeLessThan(Number(end) - text!.length * 6.5);
   });
 
-  it("is none without rows", () => {
+  it("is null without rows", () => {
     expect(forestPlot({ title: "", rows: [], sides: ["", ""] })).toBeNull();
   });
 });

@@ -10,16 +10,16 @@ import { at, niceDomain, niceTicks, type Scale } from "./scale.ts";
 
 export interface ForestRow {
   readonly label: string;
-  /** Differences as shares; shown in percentage points. */
+  /** Differences as fractions; shown in percentage points. */
   readonly interval: Interval;
-  /** The main figure of several: drawn as a diamond. */
+  /** The main figure; drawn as a diamond. */
   readonly main?: boolean;
 }
 
 export interface ForestPlot {
   readonly title: string;
   readonly rows: readonly ForestRow[];
-  /** What the two sides of no effect mean. */
+  /** Meaning of the two sides of no effect. */
   readonly sides: readonly [left: string, right: string];
 }
 
@@ -31,7 +31,7 @@ const nameHeight = 16;
 /** Where the column of figures ends. */
 const figures = 392;
 
-/** The plot; without rows, null. */
+/** The plot; null without rows. */
 export function forestPlot({ title, rows, sides }: ForestPlot): Html | null {
   if (rows.length === 0) return null;
   const bottom = plot.top + rows.length * rowHeight;
@@ -69,7 +69,7 @@ function drawRow({ label, interval, main = false }: ForestRow, top: number, scal
   return html`<g class="row ${verdict}"><text class="row-label" x="${plot.left}" y="${top + 13}">${clipped(label, 34)}</text><text class="row-value" x="${figures}" y="${y + 4}" text-anchor="end">${differenceText(interval)}</text><line x1="${at(scale, interval.low)}" x2="${at(scale, interval.high)}" y1="${y}" y2="${y}"/>${shape}</g>`;
 }
 
-/** Labels come from data and recipes, and must not run into the figures. */
+/** Truncates labels, which come from data and recipes and must not overlap the figures. */
 function clipped(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

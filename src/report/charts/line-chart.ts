@@ -1,6 +1,7 @@
 /**
- * A line chart as SVG: lines with bands, marks at steps. Drawn at the width of a phone, so that its letters are never
- * smaller than written; a wider page scales it up. Colours are classes of the style sheet, which knows light and dark.
+ * A line chart as SVG: lines with bands, and marks at steps. Drawn at phone width, so that its text is never smaller
+ * than specified; a wider page scales it up. Colours are classes of the style sheet, which has a light and a dark
+ * theme.
  */
 import { short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
@@ -9,10 +10,10 @@ import type { Point } from "./series.ts";
 
 export interface Line {
   readonly name: string;
-  /** Which of the palette's colours, from 0. */
+  /** Index into the palette. */
   readonly colour: number;
   readonly points: readonly Point[];
-  /** Low and high end at each point: an interval, drawn as an area and as whiskers where points are few. */
+  /** Interval at each point, drawn as an area, plus whiskers if points are few. */
   readonly band?: readonly { readonly x: number; readonly low: number; readonly high: number }[];
   /** The values behind a smoothed line, drawn faintly. */
   readonly noise?: readonly Point[];
@@ -22,11 +23,11 @@ export interface Line {
 export interface LineChart {
   readonly title: string;
   readonly lines: readonly Line[];
-  /** Values every reader compares with, such as a baseline: dashed, across the whole width. */
+  /** Reference values, such as a baseline: dashed, across the whole width. */
   readonly levels?: readonly { readonly name: string; readonly y: number }[];
-  /** Steps where something happened. */
+  /** Marked steps. */
   readonly marks?: readonly { readonly x: number; readonly label: string; readonly alarm?: boolean }[];
-  /** Bounds that the axis need not exceed: [0, 1] for shares. */
+  /** Limits that the axis need not exceed: [0, 1] for shares. */
   readonly bounds?: readonly [number, number];
   readonly format?: (value: number) => string;
 }
@@ -35,7 +36,7 @@ const width = 400;
 const height = 230;
 const plot = { left: 46, right: 390, top: 16, bottom: 200 };
 
-/** The chart; without any point, null. A mark at the first step says nothing and is left out. */
+/** The chart; null without points. A mark at the first step carries no information and is omitted. */
 export function lineChart(chart: LineChart): Html | null {
   const { lines, levels = [], marks = [], format = short } = chart;
   const points = lines.flatMap(({ points }) => points);
@@ -101,7 +102,7 @@ function markAt(mark: Mark, px: number, hasLabel: boolean): Html {
   return html`<line class="mark${mark.alarm ? " alarm" : ""}" x1="${px}" x2="${px}" y1="${plot.top - 8}" y2="${plot.bottom}"/>${hasLabel && html`<text class="mark-label" x="${tx}" y="${plot.top - 4}" text-anchor="${anchor}">${mark.label}</text>`}`;
 }
 
-/** Whether the lines are farther from a level at their start than at their end: its name then stands there. */
+/** Whether the lines are farther from a level at their start than at their end: its label is then placed there. */
 function startsFarther(lines: readonly Line[], level: number): boolean {
   const distance = (point: Point | undefined) => (point === undefined ? 0 : Math.abs(point.y - level));
   const nearest = (of: (line: Line) => Point | undefined) => Math.min(...lines.map((line) => distance(of(line))));
@@ -135,7 +136,7 @@ function valueDomain({ lines, levels = [], bounds }: LineChart): readonly [numbe
   return [Math.max(low, bounds[0]), Math.min(high, Math.max(bounds[1], low + (high - low) / 4))];
 }
 
-/** What a screen reader says in place of the picture. */
+/** The text alternative for screen readers. */
 function describe({ title, lines, levels = [] }: LineChart, format: (value: number) => string): string {
   const about = lines.map(({ name, points }) => {
     const [first, last] = [points[0], points.at(-1)];
@@ -145,7 +146,7 @@ function describe({ title, lines, levels = [] }: LineChart, format: (value: numb
   return [`Line chart: ${title}`, ...about, ...levels.map(({ name, y }) => `${name}: ${format(y)}`)].join(". ");
 }
 
-/** What the page's script needs to show values under the pointer: positions and texts. */
+/** Data for the page's script, which shows values under the pointer: positions and texts. */
 function chartData({ lines }: LineChart, x: Scale, format: (value: number) => string): string {
   return JSON.stringify(
     lines.map(({ name, points }) => ({

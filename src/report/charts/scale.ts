@@ -13,8 +13,8 @@ export function at({ domain, range }: Scale, value: number): number {
 }
 
 /**
- * Round numbers, at most `count` + 1 of them, a step of 1, 2 or 5 times a power of ten apart, that lie in the domain.
- * With `whole`, steps are never below 1.
+ * At most `count` + 1 round ticks within the domain, spaced by 1, 2 or 5 times a power of ten. With `whole`, the
+ * spacing is at least 1.
  */
 export function niceTicks([low, high]: readonly [number, number], count: number, whole = false): readonly number[] {
   const step = Math.max(niceStep((high - low) / count), whole ? 1 : 0);
@@ -23,7 +23,7 @@ export function niceTicks([low, high]: readonly [number, number], count: number,
   return Array.from({ length: last - first + 1 }, (_, i) => tidy((first + i) * step));
 }
 
-/** The smallest domain with round ends around the values, or around 0 and 1 for none; a single value gets room around it. */
+/** The smallest domain with round ends around the values, [0, 1] without values; a single value gets a margin. */
 export function niceDomain(values: readonly number[], count: number): readonly [number, number] {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
@@ -42,14 +42,14 @@ export function niceDomain(values: readonly number[], count: number): readonly [
   return [tidy(Math.floor(low / step + 1e-9) * step), tidy(Math.ceil(high / step - 1e-9) * step)];
 }
 
-/** The smallest of 1, 2, 5 times a power of ten that is no smaller. */
+/** The smallest of 1, 2, 5 times a power of ten that is at least `least`. */
 function niceStep(least: number): number {
   const power = 10 ** Math.floor(Math.log10(least));
   const factor = [1, 2, 5, 10].find((candidate) => candidate * power >= least * (1 - 1e-9));
   return (factor ?? 10) * power;
 }
 
-/** Without the dust of binary fractions: 0.30000000000000004 is 0.3. */
+/** Removes floating-point noise: 0.30000000000000004 becomes 0.3. */
 function tidy(value: number): number {
   return Number(value.toPrecision(12));
 }

@@ -1,4 +1,4 @@
-/** A metric over steps, made fit to draw: few enough points, and a running mean that shows the trend under the noise. */
+/** Prepares a metric for drawing: downsamples it, and smooths it with a running mean. */
 import { meanOf } from "../../core/mean.ts";
 
 export interface Point {
@@ -6,11 +6,11 @@ export interface Point {
   readonly y: number;
 }
 
-/** More points than this cannot be told apart on a chart. */
-export const MOST_POINTS = 240;
+/** More points than this are indistinguishable on a chart. */
+export const MAX_POINTS = 240;
 
-/** At most `most` points: means of equal runs of neighbours; points that are no number are left out. */
-export function thin(points: readonly Point[], most = MOST_POINTS): readonly Point[] {
+/** Downsamples to at most `most` points: means of consecutive runs of equal length; NaN points are dropped. */
+export function thin(points: readonly Point[], most = MAX_POINTS): readonly Point[] {
   const finite = points.filter(({ y }) => Number.isFinite(y));
   if (finite.length <= most) return finite;
   return Array.from({ length: most }, (_, i) => {
@@ -28,7 +28,7 @@ export function runningMean(points: readonly Point[], window: number): readonly 
   });
 }
 
-/** The window that shows a trend over so many points: about a twelfth of them, odd. */
+/** A smoothing window for this many points: about a twelfth, odd. */
 export function trendWindow(count: number): number {
   return 2 * Math.floor(count / 24) + 1;
 }

@@ -1,4 +1,4 @@
-/** Accuracy over the evaluations, with intervals and baselines, and what changed between them, question by question. */
+/** Accuracy over the evaluations, with intervals and baselines, and paired changes between them. */
 
 import { percent, wholePercent } from "../../core/percent.ts";
 import type { Flip, Milestone } from "../../runs/statistics-records.ts";
@@ -11,7 +11,7 @@ import type { LabelledRun } from "../labelled-run.ts";
 import { bestBaseline, type EvaluationLine, type RunRecord } from "../read-run.ts";
 import { legend, marksOf } from "./training.ts";
 
-/** The runs' accuracy over steps; the single run's subsets, changes and flips too. Null without an evaluation. */
+/** The runs' accuracy over steps; for a single run also subsets, changes and flips. Null without an evaluation. */
 export function accuracySection(runs: readonly LabelledRun[]): Html | null {
   if (runs.every(({ record }) => record.evaluations.length === 0)) return null;
   const one = runs.length === 1 ? runs[0]! : null;
@@ -31,7 +31,7 @@ export function accuracySection(runs: readonly LabelledRun[]): Html | null {
   return html`<section id="accuracy"><h2>Accuracy</h2>${one === null && legend(runs.map(({ label }, i) => ({ name: label, colour: i })))}<div class="charts wide"><figure><h3>Held-out questions</h3>${chart}<figcaption>${about}</figcaption></figure>${one && subsetFigure(one.record)}${one && changeFigure(one)}</div>${one && flipTable(one.statistics.flips)}</section>`;
 }
 
-/** Accuracy by question type and by the data's other strata, at each milestone. */
+/** Accuracy by question type and the data's other strata, at each milestone. */
 export function strataSection(runs: readonly LabelledRun[]): Html | null {
   const some = runs.filter(({ statistics }) => statistics.strata.length > 0);
   if (some.length === 0) return null;
@@ -46,7 +46,7 @@ function accuracyLine(name: string, colour: number, evaluations: readonly Evalua
     const accuracy = subsets[subset]?.accuracy;
     return accuracy === undefined ? [] : [{ step, ...accuracy }];
   });
-  const last = new Map(found.map((one) => [one.step, one])); // a step evaluated twice counts by its later evaluation
+  const last = new Map(found.map((one) => [one.step, one])); // of a step evaluated twice, the later evaluation counts
   const points = [...last.values()].map(({ step, estimate }) => ({ x: step, y: estimate }));
   const band = [...last.values()].map(({ step, low, high }) => ({ x: step, low, high }));
   return {

@@ -78,7 +78,7 @@ function forest(runs: readonly LabelledRun[], arms: readonly ArmComparison[]): C
 ${byType.length > 0 && html`<details><summary>The same by question type</summary><div class="charts">${byType.map(({ type, plot }) => html`<figure><h3>${type}</h3>${plot}</figure>`)}</div></details>`}`;
 }
 
-/** The keys of the recipes whose values are not the same in all runs; the name is the run's own. */
+/** The recipe keys whose values differ between runs, except the name. */
 function recipeDifferences(runs: readonly LabelledRun[]): Content {
   const flat = runs.map(({ record }) => flatten(record));
   const keys = [...new Set(flat.flatMap((recipe) => [...recipe.keys()]))];
@@ -94,7 +94,7 @@ function breakable(key: string): Content {
   return key.split(/(?<=[._])/).map((word, i) => [i > 0 && html`<wbr>`, word]);
 }
 
-/** "stages.1.beta" → "0.02", for every value in the recipe. */
+/** Every value of the recipe by dotted key: "stages.1.beta" → "0.02". */
 function flatten({ recipe }: RunRecord): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const walk = (value: unknown, path: string) => {

@@ -1,4 +1,4 @@
-/** What made the run: the resolved recipe and the machine. */
+/** The configuration of a run: the resolved recipe and the machine. */
 import { basename } from "node:path";
 import { type Content, type Html, html } from "../html.ts";
 import type { LabelledRun } from "../labelled-run.ts";
@@ -6,7 +6,7 @@ import { asRecord, type RunRecord } from "../read-run.ts";
 
 export function configurationSection(runs: readonly LabelledRun[]): Html {
   return html`<section id="configuration"><h2>Configuration</h2>${runs.map(({ label, record }) => {
-    return html`${runs.length > 1 && html`<h3>${label}</h3>`}${facts(record)}<details><summary>Recipe, every default written out</summary><pre>${record.recipeYaml}</pre></details>${environmentTable(record)}`;
+    return html`${runs.length > 1 && html`<h3>${label}</h3>`}${facts(record)}<details><summary>Recipe with all defaults</summary><pre>${record.recipeYaml}</pre></details>${environmentTable(record)}`;
   })}</section>`;
 }
 

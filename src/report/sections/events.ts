@@ -1,10 +1,10 @@
-/** Alarms with their advice, and the log of everything else that happened. */
+/** Alarms with their advice, and the log of all other events. */
 import { short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 import type { LabelledRun } from "../labelled-run.ts";
 import type { RecordLine } from "../read-run.ts";
 
-/** More lines of a log are not read; the first and the last stay. */
+/** Maximum rows of a log; the first and the last are kept. */
 const mostShown = 200;
 const quiet: readonly unknown[] = ["preflight"];
 

@@ -1,4 +1,4 @@
-/** Rollouts as cards: the image, the question, and what the policy said to it, each completion with what it earned. */
+/** Rollouts as cards: the image, the question, and the policy's completions with their rewards. */
 import { meanOf } from "../../core/mean.ts";
 import { signedBar } from "../charts/bars.ts";
 import { short } from "../format.ts";
@@ -18,17 +18,17 @@ export function rolloutSection(
   const each = budget / some.length;
   const parts = some.map((run) => ({ ...run, ...fitting(run.sample.chosen, images, each, run.label) }));
   return html`<section id="rollouts"><h2>Rollouts</h2>
-<p class="lead">What the policy was shown, what it said, and what that earned. An advantage above 0 (green) makes a completion likelier, one below 0 (red) less likely; equal completions are shown once, with their number.
-<span class="key"><b class="answer">parsed answer</b> <mark class="v-true">true<span class="verdict">✓</span></mark> <mark class="v-false">false<span class="verdict">✗</span></mark> <mark class="v-unknown">cannot be told<span class="verdict">?</span></mark></span></p>
+<p class="lead">Prompts with sampled completions, rewards and advantages. An advantage above 0 (green) makes a completion more likely, one below 0 (red) less likely; equal completions are shown once, with their number.
+<span class="key"><b class="answer">parsed answer</b> <mark class="v-true">true<span class="verdict">✓</span></mark> <mark class="v-false">false<span class="verdict">✗</span></mark> <mark class="v-unknown">undecided<span class="verdict">?</span></mark></span></p>
 ${filters(some)}
 ${parts.map(({ label, sample, cards, left }) => {
   const shown = `${cards.length} of ${sample.groups} groups (${sample.completions} completions)`;
-  return html`${some.length > 1 && html`<h3>${label}</h3>`}<p class="note">${shown}, chosen from first to last step, with the best, the worst and the most divided.${left > 0 && ` ${left} more were left out to keep this file small.`}</p>${cards}`;
+  return html`${some.length > 1 && html`<h3>${label}</h3>`}<p class="note">${shown}, from the first to the last step, with the best, the worst and the most divided.${left > 0 && ` ${left} more were left out to keep this file small.`}</p>${cards}`;
 })}
 <p class="note" id="no-match" hidden>No rollout matches.</p></section>`;
 }
 
-/** The cards that fit, in the order of steps; where they do not all fit, every second one goes until they do. */
+/** The cards that fit the budget, in the order of steps; while they do not fit, every second one is dropped. */
 function fitting(
   chosen: readonly ChosenGroup[],
   images: ReadonlyMap<string, Thumbnail>,
@@ -51,11 +51,11 @@ function card({ group, reasons }: ChosenGroup, images: ReadonlyMap<string, Thumb
   const type = questionType(group);
   const search = [question, answer, ...completions.map(({ text }) => text.slice(0, 300))].join(" ").toLowerCase();
   return html`<article class="rollout" data-run="${run}" data-step="${group.step}" data-type="${type}" data-kind="${[...reasons, isFlat ? "flat" : "teaching"].join(" ")}" data-text="${search.slice(0, 1500)}">
-<header><h3>Step ${group.step}</h3><span class="tag">${group.stage}</span><span class="tag">${type}</span>${reasons.map((reason) => html`<span class="tag strong">${reasonLabels[reason]}</span>`)}${isFlat && html`<span class="tag warn" title="All completions earned the same: this group teaches nothing">no difference</span>`}<span class="mean">mean reward <b>${short(mean)}</b></span></header>
+<header><h3>Step ${group.step}</h3><span class="tag">${group.stage}</span><span class="tag">${type}</span>${reasons.map((reason) => html`<span class="tag strong">${reasonLabels[reason]}</span>`)}${isFlat && html`<span class="tag warn" title="All completions have the same reward: this group has no gradient">no difference</span>`}<span class="mean">mean reward <b>${short(mean)}</b></span></header>
 <div class="case"><div class="films">${group.images.map(({ path }) => film(path, question, images))}</div>
 <div class="ask"><p class="question">${question}</p>${choices.length > 0 && html`<ol class="choices" type="A">${choices.map((choice) => html`<li>${choice}</li>`)}</ol>`}
 <p>Reference answer: <b class="reference">${answer}</b></p>
-<details><summary>The prompt as the model read it</summary><pre>${prompt.slice(0, MOST_CHARACTERS)}</pre></details>
+<details><summary>The prompt as the model read it</summary><pre>${prompt.slice(0, MAX_CHARACTERS)}</pre></details>
 <p class="ids">${group.id} · ${group.example_id}</p></div></div>
 ${completionList(completions)}</article>`;
 }
@@ -66,7 +66,7 @@ function film(path: string, question: string, images: ReadonlyMap<string, Thumbn
   return html`<img src="${found.url}" width="${found.width}" height="${found.height}" alt="Image to the question: ${question}" decoding="async">`;
 }
 
-/** All completions, best first; of many different ones the best two and the worst stand open. */
+/** All completions, best first; of many different ones, the best two and the worst are expanded. */
 function completionList(completions: readonly ShownCompletion[]): Html {
   const rows = merged(completions);
   const folded = rows.length > 4 ? rows.slice(2, -1) : [];
@@ -74,7 +74,7 @@ function completionList(completions: readonly ShownCompletion[]): Html {
   return html`<ol class="completions">${open.map(completionRow)}</ol>${folded.length > 0 && html`<details class="more"><summary>${folded.length} more between these</summary><ol class="completions">${folded.map(completionRow)}</ol></details>`}`;
 }
 
-/** Completions of equal text and reward as one, best first. */
+/** Merges completions of equal text and reward, best first. */
 function merged(completions: readonly ShownCompletion[]) {
   const groups = new Map<string, { completion: ShownCompletion; count: number }>();
   for (const completion of completions) {
@@ -112,7 +112,7 @@ ${runs.length > 1 && html`<label>Run <select name="run"><option value="">all</op
 <label>Text <input name="text" type="search" autocomplete="off"></label><output id="matches" aria-live="polite"></output></form>`;
 }
 
-/** What the question is about, as the data calls it. */
+/** The question's type, as named by the data. */
 function questionType({ meta, answer_type }: ShownGroup): string {
   return meta["question_type"] || meta["content_type"] || answer_type;
 }

@@ -1,10 +1,12 @@
-/** One dimension of a study: differences from the reference as a forest plot, accuracies, and the curves of its arms. */
+/**
+ * One dimension of a study: a forest plot of differences from the reference, accuracies, and the curves of its arms.
+ */
 import { meanOf } from "../../core/mean.ts";
 import { percent } from "../../core/percent.ts";
 import { shareBar } from "../charts/bars.ts";
 import { forestPlot } from "../charts/forest-plot.ts";
 import { type Line, lineChart } from "../charts/line-chart.ts";
-import { MOST_POINTS, type Point, runningMean, trendWindow } from "../charts/series.ts";
+import { MAX_POINTS, type Point, runningMean, trendWindow } from "../charts/series.ts";
 import { capital, differenceText, intervalText, short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 import type { ArmRecords } from "../labelled-run.ts";
@@ -20,13 +22,17 @@ export interface Dimension {
 }
 
 const curves = [
-  { key: "reward/mean", title: "Reward", about: "Weighted sum; arms with other rewards are not comparable in height." },
-  { key: "reward/accuracy/mean", title: "Reward: accuracy", about: "Share of sampled completions that are right." },
+  { key: "reward/mean", title: "Reward", about: "Weighted sum; not comparable between arms with different rewards." },
+  {
+    key: "reward/accuracy/mean",
+    title: "Reward: accuracy",
+    about: "Fraction of sampled completions that are correct.",
+  },
   { key: "completion/length_mean", title: "Completion length", about: "Mean tokens per completion." },
   {
     key: "policy/kl",
     title: "KL from the reference policy",
-    about: "Nats per token; only where the stage has a reference.",
+    about: "Nats per token; only for stages with a reference.",
   },
   { key: "policy/entropy", title: "Entropy", about: "Nats per token." },
 ] as const;
@@ -38,7 +44,7 @@ export function dimensionSection({ id, dimension, arms, reference }: Dimension):
   const forest = forestPlot({ title: `${dimension}: difference from ${reference}`, rows, sides: ["worse", "better"] });
   const charts = curves.map((curve) => curveFigure(arms, curve)).filter((chart) => chart !== null);
   return html`<section id="${id}"><h2>${capital(dimension)}</h2>
-${forest && html`<div class="charts wide"><figure><h3>Difference in accuracy, percentage points</h3>${forest}<figcaption>Each arm against ${reference} on the same questions of the same seeds, pooled over seeds; 95 % intervals over subjects and seeds. One that crosses 0 shows no difference.</figcaption></figure></div>`}
+${forest && html`<div class="charts wide"><figure><h3>Difference in accuracy, percentage points</h3>${forest}<figcaption>Each arm against ${reference} on the same questions of the same seeds, pooled over seeds; 95 % intervals over subjects and seeds. An interval that includes 0 shows no difference.</figcaption></figure></div>`}
 ${accuracyTable(arms, reference)}
 ${charts.length > 0 && html`${legend(arms.map(({ arm: { name } }, i) => ({ name, colour: i })))}<div class="charts">${charts}</div><p class="note">Curves: running means, averaged over seeds; the band reaches from the lowest to the highest seed. Steps count from the first that samples completions.</p>`}</section>`;
 }
@@ -59,7 +65,7 @@ function curveFigure(arms: readonly ArmRecords[], { key, title, about }: (typeof
   return chart === null ? null : html`<figure><h3>${title}</h3>${chart}<figcaption>${about}</figcaption></figure>`;
 }
 
-/** Mean over the seeds' running means, with the band from lowest to highest. */
+/** Mean of the seeds' running means, with the range over seeds as a band. */
 function lineOf(name: string, colour: number, records: readonly RunRecord[], key: string): readonly Line[] {
   const bySeed = records.map((record) => trend(record, key)).filter((points) => points.length > 0);
   const at = new Map<number, number[]>();
@@ -68,8 +74,8 @@ function lineOf(name: string, colour: number, records: readonly RunRecord[], key
   if (steps.length === 0) return [];
   const points = steps.map(([x, values]) => ({ x, y: meanOf(values) }));
   const kept = new Set(
-    points.length > MOST_POINTS
-      ? points.filter((_, i) => i % Math.ceil(points.length / MOST_POINTS) === 0).map(({ x }) => x)
+    points.length > MAX_POINTS
+      ? points.filter((_, i) => i % Math.ceil(points.length / MAX_POINTS) === 0).map(({ x }) => x)
       : points.map(({ x }) => x),
   );
   const band = steps.map(([x, values]) => ({ x, low: Math.min(...values), high: Math.max(...values) }));

@@ -1,4 +1,4 @@
-/** The tables about a whole study: the ranking, what arms cost, every further figure, and what became of each run. */
+/** The tables of a whole study: the ranking, the arms' costs, all further figures, and the status of each run. */
 import { percent } from "../../core/percent.ts";
 import type { StudyArm, StudyResults } from "../../runs/study-results.ts";
 import { shareBar } from "../charts/bars.ts";
@@ -31,7 +31,7 @@ export function overviewSection(results: StudyResults): Html {
   return html`<section id="overview"><h2>Ranking</h2>${arms.length === 0 ? html`<p>No arm has an accuracy yet.</p>` : table}${forest && html`<div class="charts wide"><figure><h3>Difference in accuracy, percentage points</h3>${forest}</figure></div>`}<p class="note">${results.method}</p></section>`;
 }
 
-/** What each arm cost beside the reference. */
+/** The cost of each arm relative to the reference. */
 export function costSection({ arms, reference, shared }: StudyResults): Content {
   const rows = arms.flatMap(({ name, cost }) =>
     cost === null
@@ -41,15 +41,15 @@ export function costSection({ arms, reference, shared }: StudyResults): Content 
         ],
   );
   if (rows.length === 0) return null;
-  return html`<section id="costs"><h2>Costs</h2>${scroll("Costs", ["arm", { num: "time of its steps" }, { num: `beside ${reference}` }], rows)}<p class="note">Mean over seeds of the time of all steps, those of a shared start included, without evaluations.${shared.length > 0 && html` Trained once: ${shared.map(({ folder, stages, used_by }) => `${folder} (${stages.join(", ")}; ${used_by.length} runs)`).join("; ")}.`}</p></section>`;
+  return html`<section id="costs"><h2>Costs</h2>${scroll("Costs", ["arm", { num: "time of its steps" }, { num: `relative to ${reference}` }], rows)}<p class="note">Mean over seeds of the time of all steps, including those of a shared start, excluding evaluations.${shared.length > 0 && html` Trained once: ${shared.map(({ folder, stages, used_by }) => `${folder} (${stages.join(", ")}; ${used_by.length} runs)`).join("; ")}.`}</p></section>`;
 }
 
-/** Late training metrics, and whatever else the evaluations' summaries say. */
+/** Late training metrics, and all further figures of the evaluations' summaries. */
 export function figureSection({ arms }: StudyResults): Content {
   const training = matrix("Training, last fifth of the sampling steps", arms, ({ training }) => training);
   const figures = matrix("Last evaluation", arms, ({ figures }) => figures);
   if (training === null && figures === null) return null;
-  return html`<section id="figures"><h2>Further figures</h2>${training}${figures}<p class="note">Means over seeds. Rates and accuracies are shares.</p></section>`;
+  return html`<section id="figures"><h2>Further figures</h2>${training}${figures}<p class="note">Means over seeds. Rates and accuracies are fractions.</p></section>`;
 }
 
 function matrix(
@@ -67,7 +67,7 @@ function matrix(
   return html`<h3>${title}</h3>${scroll(title, ["arm", ...keys.map((key) => ({ num: key }))], rows)}`;
 }
 
-/** Every run with its state; failures say why. */
+/** Every run with its status; failures with their reason. */
 export function runSection({ arms }: StudyResults): Html {
   const rows = arms.flatMap(({ name, runs }) =>
     runs.map(({ seed, folder, status, message, accuracy, seconds }) => {
@@ -78,7 +78,7 @@ export function runSection({ arms }: StudyResults): Html {
   return html`<section id="runs"><h2>Runs</h2>${scroll("Runs", ["arm", { num: "seed" }, "state", { num: "accuracy, %" }, { num: "time" }, "folder"], rows)}</section>`;
 }
 
-/** A column's title; of figures as { num }. */
+/** A column's title; { num } for a column of figures. */
 type Column = string | { readonly num: string };
 
 function scroll(label: string, head: readonly Column[], rows: readonly Html[]): Html {

@@ -1,4 +1,4 @@
-/** The top of the page: what came out of a run, in figures that can be read in ten seconds. */
+/** The top of the page: a run's main results at a glance. */
 import { meanOf } from "../../core/mean.ts";
 import { percent } from "../../core/percent.ts";
 import { bestEvaluation } from "../../runs/best-evaluation.ts";
@@ -9,7 +9,7 @@ import type { LabelledRun } from "../labelled-run.ts";
 import { asRecord, bestBaseline, isRollout, metricPoints, type RunRecord } from "../read-run.ts";
 import { verdictOf } from "../verdict.ts";
 
-/** How a run stands: at its end, stopped by an error, or without an end in its record. */
+/** A run's status: finished, stopped by an error, or without a recorded end. */
 export function statusOf({ events, metrics, recipe }: RunRecord): {
   readonly text: string;
   readonly kind: "good" | "bad" | "open";
@@ -35,7 +35,7 @@ export function summarySection({ record, statistics }: LabelledRun): Html {
   return html`<section id="summary"><h2>Summary</h2>${sentence(record, statistics)}${overlap(record)}<div class="tiles">${tiles}</div>${notices(record)}</section>`;
 }
 
-/** What could not be read of a run. */
+/** Notices about unreadable files of a run. */
 export function notices({ notices }: RunRecord): Content {
   return notices.length > 0 && html`<ul class="notices">${notices.map((notice) => html`<li>${notice}</li>`)}</ul>`;
 }
@@ -130,7 +130,7 @@ function healthTile({ events, metrics }: RunRecord): Content {
   const flat = sampled.map((line) => line["group/zero_std_fraction"]).filter((value) => typeof value === "number");
   const share = meanOf(flat);
   const about =
-    flat.length > 0 ? `${percent(share)} % of groups taught nothing (no difference within)` : "nothing was sampled";
+    flat.length > 0 ? `${percent(share)} % of groups had no gradient (equal rewards)` : "nothing was sampled";
   const value = errors > 0 ? `${errors} error${errors === 1 ? "" : "s"}` : `${alarms} alarm${alarms === 1 ? "" : "s"}`;
   return tile("Health", html`<a href="#events">${value}</a>`, about, errors > 0 ? "bad" : alarms > 0 ? "warn" : "good");
 }
@@ -140,7 +140,7 @@ function timeTile(record: RunRecord): Content {
   if (seconds === 0) return null;
   const { environment } = record;
   const machine = typeof environment?.["cores"] === "number" ? `, ${environment["cores"]} cores` : "";
-  return tile("Time", duration(seconds), `training alone, ${record.metrics.length} steps${machine}`);
+  return tile("Time", duration(seconds), `training only, ${record.metrics.length} steps${machine}`);
 }
 
 function plannedSteps(recipe: RunRecord["recipe"]): number | null {

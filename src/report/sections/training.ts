@@ -1,61 +1,61 @@
-/** The curves of training, one small chart per metric: several runs share a chart, a single run shows its noise too. */
+/** Training curves, one small chart per metric: several runs share a chart, a single run also shows its noise. */
 import { type Line, lineChart } from "../charts/line-chart.ts";
-import { MOST_POINTS, runningMean, thin, trendWindow } from "../charts/series.ts";
+import { MAX_POINTS, runningMean, thin, trendWindow } from "../charts/series.ts";
 import { short } from "../format.ts";
 import { type Html, html } from "../html.ts";
 import type { LabelledRun } from "../labelled-run.ts";
 import { isRollout, metricPoints, type RecordLine, type RunRecord } from "../read-run.ts";
 
-/** A metric with what a reader should know of it. */
+/** A metric with an explanation for readers. */
 interface Curve {
   readonly key: string;
   readonly title: string;
   readonly about: string;
-  /** Shown as per cent, between 0 and 1. */
+  /** Shown in percent, between 0 and 1. */
   readonly share?: boolean;
 }
 
 const curves: readonly Curve[] = [
   {
     key: "group/zero_std_fraction",
-    title: "Groups without difference",
+    title: "Groups with equal rewards",
     share: true,
-    about: "Groups whose completions all earned the same: they have no gradient. Near 100 % learning stops.",
+    about: "Groups whose completions all have the same reward: they have no gradient. Near 100 % learning stops.",
   },
   { key: "completion/length_mean", title: "Completion length", about: "Mean tokens per completion." },
   {
     key: "completion/truncated_fraction",
-    title: "Cut off",
+    title: "Truncated",
     share: true,
     about: "Completions that reached max_completion_length before they ended.",
   },
   {
     key: "policy/entropy",
     title: "Entropy",
-    about: "Nats per token: how undecided the policy is. At 0 it says the same each time.",
+    about: "Nats per token. At 0 the policy is deterministic.",
   },
   {
     key: "policy/kl",
     title: "KL from the reference",
-    about: "How far the policy has moved from where it started, in nats per token.",
+    about: "Divergence of the policy from the reference, in nats per token.",
   },
   { key: "policy/clip_fraction", title: "Clipped tokens", share: true, about: "Tokens whose ratio the loss clipped." },
-  { key: "optim/grad_norm", title: "Gradient norm", about: "Before clipping. Spikes come before trouble." },
+  { key: "optim/grad_norm", title: "Gradient norm", about: "Before clipping. Spikes often precede instability." },
   {
     key: "sampler/logprob_diff_max",
     title: "Sampler against trainer",
-    about: "Largest difference of their log-probs of the same token: should stay near 0.",
+    about: "Largest difference in log-prob of the same token: should stay near 0.",
   },
   {
     key: "preference/accuracy",
     title: "Preferred completion ranked first",
     share: true,
-    about: "Share of pairs whose chosen completion has the higher implicit reward.",
+    about: "Fraction of pairs whose chosen completion has the higher implicit reward.",
   },
   {
     key: "preference/margin",
     title: "Preference margin",
-    about: "Implicit reward of the chosen less that of the rejected completion.",
+    about: "Implicit reward of the chosen minus that of the rejected completion.",
   },
 ];
 
@@ -70,7 +70,7 @@ const stepTime: Curve = {
   about: "Sampling, rewards and update together.",
 };
 
-/** All charts that have values; null for runs without any. A metric that never changed is said in words. */
+/** All charts with values; null for runs without any. A constant metric is listed as text. */
 export function trainingSection(runs: readonly LabelledRun[]): Html | null {
   const chosen = curves.map((curve) => {
     const sampled = runs.some(({ record }) => metricPoints(record, curve.key, isRollout).length > 0);
@@ -90,7 +90,7 @@ export function trainingSection(runs: readonly LabelledRun[]): Html | null {
   return html`<section id="training"><h2>Training</h2><p class="lead">${many ? "Running means of each run." : "Faint: every step. Bold: the running mean."} Point at a chart, or move along it with the arrow keys, to read its values.</p>${many && legend(runs.map(({ label }, i) => ({ name: label, colour: i })))}<div class="charts">${charts}</div>${constants.length > 0 && html`<p class="note">The same at every step: ${constants.join(", ")}.</p>`}</section>`;
 }
 
-/** The one value that a metric has at all steps of all runs; null where it varies, or has none. */
+/** The constant value of a metric over all steps of all runs; null if it varies or is missing. */
 function constantValue(runs: readonly LabelledRun[], key: string, of: (line: RecordLine) => boolean): number | null {
   const found = new Set(runs.flatMap(({ record }) => metricPoints(record, key, of).map(({ y }) => y)));
   return found.size === 1 ? [...found][0]! : null;
@@ -100,12 +100,15 @@ function formatOf({ share = false }: Curve): (value: number) => string {
   return share ? (value) => `${short(100 * value)} %` : short;
 }
 
-/** Names beside their colours. */
+/** Colour swatches with names. */
 export function legend(entries: readonly { readonly name: string; readonly colour: number }[]): Html {
   return html`<ul class="legend">${entries.map(({ name, colour }) => html`<li class="s${colour % 8}"><span class="swatch" aria-hidden="true"></span>${name}</li>`)}</ul>`;
 }
 
-/** A single run: the whole reward and its components in one chart. Several: a chart for the whole and one per component. */
+/**
+ * For a single run, the total reward and its components in one chart; for several, one chart for the total and one per
+ * component.
+ */
 function rewardCharts(runs: readonly LabelledRun[]): readonly (Html | null)[] {
   const names = [...new Set(runs.flatMap(({ record }) => componentNames(record)))];
   const whole = {
@@ -124,7 +127,7 @@ function rewardCharts(runs: readonly LabelledRun[]): readonly (Html | null)[] {
   const lines = keys.flatMap(([key, name], i) => lineOf(record, key!, name!, i, isRollout, i === 0));
   const chart = lineChart({ title: "Reward by component", lines, marks: marksOf(record) });
   if (chart === null) return [];
-  const about = "The weighted sum that is trained on, and each reward before its weight.";
+  const about = "The weighted sum used in training, and each reward before its weight.";
   return [html`<figure><h3>Reward by component</h3>${chart}${legend(lines)}<figcaption>${about}</figcaption></figure>`];
 }
 
@@ -150,12 +153,12 @@ function lineOf(
 ): readonly Line[] {
   const points = metricPoints(record, key, of).filter(({ y }) => Number.isFinite(y));
   if (points.length === 0) return [];
-  const trend = thin(runningMean(points, trendWindow(points.length)), MOST_POINTS);
+  const trend = thin(runningMean(points, trendWindow(points.length)), MAX_POINTS);
   const noise = withNoise && points.length > 24 ? { noise: thin(points) } : {};
   return [{ name, colour, points: trend, ...noise }];
 }
 
-/** Where later stages begin, and where alarms rang. */
+/** Starts of later stages, and alarms. */
 export function marksOf({ events }: Pick<RunRecord, "events">) {
   return events.flatMap(({ event, step, stage }) => {
     if (typeof step !== "number") return [];

@@ -1,4 +1,4 @@
-/** One call per op that its shape rule must refuse, with the words of the refusal. */
+/** One call per op that its shape rule must refuse, with the error message. */
 import {
   add,
   applyRotary,
@@ -57,7 +57,7 @@ const ints = (...shape: Dim[]) => input("ints", "int32", shape);
 const bytes = (...shape: Dim[]) => input("bytes", "uint8", shape);
 const bools = (...shape: Dim[]) => input("bools", "bool", shape);
 
-/** Null where the op takes any tensor. */
+/** Null if the op takes any tensor. */
 export const badCalls: Record<keyof typeof ops, BadCall | null> = {
   loraMatmul: {
     call: () => loraMatmul(floats(2, 3), floats(4, 3), floats(2, 3), floats(4, 1), floats()),
@@ -116,15 +116,15 @@ export const badCalls: Record<keyof typeof ops, BadCall | null> = {
   },
   dequantize: {
     call: () => dequantize(bytes(4, 32), floats(4, 2), 8),
-    message: "dequantize: expected rows of bytes and a scale for every 32 numbers, got uint8 [4, 32] and [4, 2]",
+    message: "dequantize: expected rows of bytes and a scale for every 32 elements, got uint8 [4, 32] and [4, 2]",
   },
   quantizedMatmul: {
     call: () => quantizedMatmul(floats(2, 32), bytes(4, 32), floats(4, 2), 4),
-    message: "quantizedMatmul: expected rows of 64 numbers, got [2, 32]",
+    message: "quantizedMatmul: expected rows of 64 elements, got [2, 32]",
   },
   rmsNorm: {
     call: () => rmsNorm(floats(2, 3), floats(2), 1e-6),
-    message: "rmsNorm: expected one weight for each number of a known last axis, got [2, 3] and [2]",
+    message: "rmsNorm: expected one weight for each element of a last axis of known size, got [2, 3] and [2]",
   },
   applyRotary: {
     call: () => applyRotary(floats(1, 2, 3, 4), floats(1, 2, 4), floats(1, 2, 4)),
@@ -134,16 +134,16 @@ export const badCalls: Record<keyof typeof ops, BadCall | null> = {
   scatterRows: {
     call: () => scatterRows(floats(4, 3), ints(2), ints(3)),
     message:
-      "scatterRows: expected rows, an int32 vector and an int32 vector of one index a row, got float32 [4, 3], int32 [2], int32 [3]",
+      "scatterRows: expected rows, an int32 vector and an int32 vector of one index per row, got float32 [4, 3], int32 [2], int32 [3]",
   },
   gatherRows: {
     call: () => gatherRows(floats(4, 3), ints(2), ints(3)),
     message:
-      "gatherRows: expected rows, an int32 vector and an int32 vector of one index a row, got float32 [4, 3], int32 [2], int32 [3]",
+      "gatherRows: expected rows, an int32 vector and an int32 vector of one index per row, got float32 [4, 3], int32 [2], int32 [3]",
   },
   concatDynamic: {
     call: () => concatDynamic([floats("a", 3), floats("b", 4)], 0, "both"),
-    message: "concatDynamic: shapes and dtypes must match but for axis 0, got [a, 3] and [b, 4]",
+    message: "concatDynamic: shapes and dtypes must match except along axis 0, got [a, 3] and [b, 4]",
   },
   splitPart: {
     call: () => splitPart(floats(4, 3), 2, [1, 2], 0),

@@ -1,4 +1,4 @@
-/** What a conformance case is, and ways to fill its inputs; every value is a function of the case's name and position. */
+/** Conformance cases, and ways to fill their inputs; every value is a function of the case's name and position. */
 
 import { concreteShape } from "../../../src/compiler/interpret.ts";
 import type { Dim } from "../../../src/compiler/spec.ts";
@@ -9,7 +9,7 @@ import { allocate, type DType, sizeOf, type TensorData } from "../../../src/core
 export interface CaseInput {
   readonly dtype: DType;
   readonly shape: readonly Dim[];
-  /** The value at flat position i; `seed` is different for every input of every case. */
+  /** The value at flat position i; `seed` differs for every input of every case. */
   readonly value: (i: number, seed: string) => number;
 }
 
@@ -17,18 +17,18 @@ export interface Case {
   readonly name: string;
   readonly inputs: readonly CaseInput[];
   readonly build: (...inputs: Tensor[]) => Tensor;
-  /** Run-time sizes, all run through the same session; needed where shapes have names. */
+  /** Run-time sizes, all run in the same session; required if shapes have symbolic sizes. */
   readonly sizes?: readonly Sizes[];
   /**
-   * The documented gradient of each float input, from the cotangent and the float inputs, where central differences do
-   * not give it: at ties, at infinities, through stopGradient.
+   * The documented gradient of each float input, from the cotangent and the float inputs, where central differences
+   * fail: at ties, at infinities, through stopGradient.
    */
   readonly gradient?: (cotangent: readonly number[], ...floats: readonly number[][]) => readonly (readonly number[])[];
-  /** What ONNX Runtime says, or what is wrong with its result, in a case that it cannot run. */
+  /** ONNX Runtime's error, or the mismatch of its result, in a case that it cannot run. */
   readonly refused?: RegExp;
-  /** The same for the gradient's program. */
+  /** The same for the gradient program. */
   readonly gradientRefused?: RegExp;
-  /** Why ONNX Runtime is not tried at all: it crashes, or leaves memory as it was. */
+  /** Why ONNX Runtime is not tried: it crashes, or leaves its output unwritten. */
   readonly untried?: string;
 }
 
@@ -46,7 +46,7 @@ export const positive = (shape: readonly Dim[]): CaseInput => ({
   value: (i, seed) => 0.3 + Math.abs(normal(randomKey(7, seed), i)),
 });
 
-/** The listed values, repeated where the shape holds more. */
+/** The listed values, repeated as needed. */
 export const listed = (shape: readonly Dim[], values: readonly number[], dtype: DType = "float32"): CaseInput => ({
   dtype,
   shape,
@@ -56,7 +56,7 @@ export const listed = (shape: readonly Dim[], values: readonly number[], dtype: 
 /** A vector of the listed values. */
 export const vector = (...values: readonly number[]): CaseInput => listed([values.length], values);
 
-/** Any bytes. */
+/** Random bytes. */
 export const bytes = (shape: readonly Dim[]): CaseInput => ({
   dtype: "uint8",
   shape,

@@ -4,7 +4,7 @@ import type { Case } from "./case.ts";
 import { binaryCases, unaryCases } from "./elementwise-cases.ts";
 import { fusedCases } from "./fused-cases.ts";
 import { layoutCases } from "./layout-cases.ts";
-import { productCases } from "./product-cases.ts";
+import { matmulCases } from "./matmul-cases.ts";
 import { quantizedCases } from "./quantized-cases.ts";
 import { reduceCases } from "./reduce-cases.ts";
 import { selectionCases } from "./selection-cases.ts";
@@ -16,7 +16,7 @@ export const cases: Record<keyof typeof ops, readonly Case[]> = {
   ...selectionCases,
   ...reduceCases,
   ...shapeCases,
-  ...productCases,
+  ...matmulCases,
   ...layoutCases,
   ...quantizedCases,
   ...fusedCases,

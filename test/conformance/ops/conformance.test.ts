@@ -20,7 +20,7 @@ import {
   type Tolerance,
 } from "./programs.ts";
 
-/** Step of the central differences: their error is about step² in a smooth function. */
+/** Step of the central differences; for a smooth function, their error is about step². */
 const STEP = 1e-5;
 
 const EXACT: Tolerance = { relative: 0, absolute: 0 };
@@ -31,12 +31,12 @@ describe.each(Object.keys(ops) as (keyof typeof ops)[])("%s", (name) => {
   const op: Op = ops[name];
 
   const bad = badCalls[name];
-  test("a bad call says what was expected and what came", ({ skip }) => {
+  test("a bad call reports the expected and the actual input", ({ skip }) => {
     if (bad === null) return skip("takes any tensor");
     expect(bad.call).toThrow(new Error(bad.message));
   });
 
-  test("has a case of several run-time sizes through one session", () => {
+  test("has a case with several run-time sizes in one session", () => {
     expect(cases[name].some(({ sizes }) => sizes !== undefined && sizes.length > 1)).toBe(true);
   });
 
@@ -121,7 +121,7 @@ function centralDifferences(program: Program, feeds: Params<TensorData>, name: s
   });
 }
 
-/** Runs all feeds through one session and compares every output with the interpreter's. */
+/** Runs all feeds in one session and compares every output with the interpreter's. */
 async function compareWithRuntime(program: Program, runs: readonly Params<TensorData>[], refused?: RegExp) {
   const attempt = async () => {
     const session = await CompiledProgram.compile(program, { threads: 1 });

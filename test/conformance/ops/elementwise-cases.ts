@@ -69,7 +69,7 @@ export const unaryCases = {
 
 type Binary = (a: Tensor, b: Tensor) => Tensor;
 
-/** `of` fills both operands; division's keeps away from zero. */
+/** `of` fills both operands; for division it avoids values near zero. */
 const binary = (build: Binary, of: (shape: readonly Dim[]) => CaseInput = floats): Case[] => {
   const shapes = (name: string, a: readonly Dim[], b: readonly Dim[]) => ({ name, inputs: [of(a), of(b)], build });
   return [
@@ -109,7 +109,7 @@ const binary = (build: Binary, of: (shape: readonly Dim[]) => CaseInput = floats
   ];
 };
 
-/** Both operands of minimum and maximum are tied, and both are x: its gradient is whole. */
+/** Both operands of minimum and maximum are x, so all elements tie: x gets the whole gradient. */
 function onDiagonal(build: Binary): Pick<Case, "gradient"> {
   return build === minimum || build === maximum ? { gradient: (g) => [g] } : {};
 }

@@ -1,4 +1,4 @@
-/** Conformance cases of the norm and the rotation that run as one kernel each. */
+/** Conformance cases of RMSNorm and rotary embeddings, each of which runs as one kernel. */
 import { applyRotary, rmsNorm } from "../../../src/compiler/ops/index.ts";
 import type { Dim } from "../../../src/compiler/spec.ts";
 import type { Tensor } from "../../../src/compiler/tensor.ts";
@@ -9,7 +9,7 @@ const normed =
   (x: Tensor, weight: Tensor): Tensor =>
     rmsNorm(x, weight, epsilon);
 
-/** What is turned, and the table that turns it: any numbers, since nothing depends on their being cosines and sines. */
+/** The tensor to rotate and its tables: arbitrary values, since nothing depends on their being cosines and sines. */
 const turned = (rows: Dim, tokens: Dim, heads: number, headDim: number) => [
   floats([rows, tokens, heads, headDim]),
   floats([rows, tokens, headDim / 2]),

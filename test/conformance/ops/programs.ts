@@ -1,4 +1,6 @@
-/** The programs of a conformance case, what they are fed, when two results count as equal, and how a failure reads. */
+/**
+ * The programs of a conformance case, their feeds, the comparison of results, and error messages that show the program.
+ */
 import { formatProgram } from "../../../src/compiler/format.ts";
 import { vjp } from "../../../src/compiler/grad.ts";
 import { input, type Program, type Sizes } from "../../../src/compiler/tensor.ts";
@@ -10,7 +12,7 @@ export interface Tolerance {
   readonly absolute: number;
 }
 
-/** Of float32 programs against the interpreter. */
+/** For float32 programs against the interpreter. */
 export const FLOAT32: Tolerance = { relative: 1e-5, absolute: 1e-6 };
 
 export function isClose(a: number, b: number, { relative, absolute }: Tolerance): boolean {
@@ -30,7 +32,7 @@ export function forwardOf(c: Case): Program {
   };
 }
 
-/** The gradient of each float input, under its name with a prefix, from a cotangent that is fed. */
+/** The gradient of each float input, under its name with a prefix, from a fed cotangent. */
 export function backwardOf(c: Case): Program {
   const { inputs, outputs } = forwardOf(c);
   const y = outputs.y!;
@@ -47,13 +49,13 @@ export function backwardOf(c: Case): Program {
   };
 }
 
-/** Everything that a case's programs are fed; the forward one ignores the cotangent. */
+/** All feeds of a case's programs; the forward one ignores the cotangent. */
 export function feed(c: Case, sizes: Sizes): Record<string, TensorData> {
   const feeds = Object.fromEntries(c.inputs.map((x, i) => [inputName(i), fill(x, sizes, `${c.name}/${i}`)]));
   return { ...feeds, cotangent: fill(floats(forwardOf(c).outputs.y!.shape), sizes, `${c.name}/cotangent`) };
 }
 
-/** Does something with a program; what goes wrong says how the program reads. */
+/** Runs `work` on a program; errors include the program's text. */
 export async function showing<T>(program: Program, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();

@@ -2,7 +2,9 @@
 import { dequantize, quantizedMatmul } from "../../../src/compiler/ops/index.ts";
 import { bytes, type Case, floats, listed } from "./case.ts";
 
-/** Activations that 8 bits hold exactly: every block of 32 has the magnitude 127, so that its scale is 1. */
+/**
+ * Activations that int8 represents exactly: every block of 32 has the maximum magnitude 127, so that its scale is 1.
+ */
 const exact = [127, -3, 50, 0, -127, 1, 99, -64];
 
 export const quantizedCases = {

@@ -20,7 +20,7 @@ const comparison = (build: (a: Tensor, b: Tensor) => Tensor): Case[] => [
   { name: "named sizes", inputs: [floats(["n", 1]), floats([3])], build, sizes: [{ n: 2 }, { n: 3 }, { n: 0 }] },
 ];
 
-/** The kinds cast turns into each other, with the values where rounding or truth could go wrong. */
+/** All pairs of dtypes that cast converts, with values where rounding or truthiness could go wrong. */
 const casts: Case[] = (
   [
     ["float32", "int32", [0, 1.9, -1.9, 0.5, -0.5, 1e6]],

@@ -1,11 +1,14 @@
-/** Draws MR slices of the head in signal values: axial (seen from the feet), coronal (from the front), sagittal (in the middle). */
+/**
+ * Draws MR slices of the head in signal values: axial (seen from the feet), coronal (from the front), sagittal
+ * (midline).
+ */
 import { type Canvas, canvas, type Pose, paint, type Shape } from "./canvas.ts";
 import type { Draws } from "./draws.ts";
 import { addRicianNoise, cloudAt } from "./noise.ts";
 import type { Finding, Scene } from "./scene.ts";
 import type { Sequence } from "./views.ts";
 
-/** Signals of tissues, 1 about the brightest; T1 is after contrast medium. */
+/** Signal of each tissue, 1 about the brightest; T1 is contrast-enhanced. */
 interface Tissues {
   readonly fluid: number;
   readonly grey: number;
@@ -37,7 +40,7 @@ const tissues: Readonly<Record<Sequence, Tissues>> = {
   },
 };
 
-/** The slice of the scene's plane. */
+/** Draws the slice in the scene's plane. */
 export function drawBrain(scene: Scene, size: number, pose: Pose, draw: Draws, rough: number): Float32Array {
   const tissue = tissues[scene.sequence ?? "t1"];
   const head = canvas(size, pose, 0.01);
@@ -89,7 +92,7 @@ function axial(head: Canvas, { findings }: Scene, tissue: Tissues, draw: Draws):
   for (const finding of of("ring-enhancing lesion")) ring(head, finding, cortex, tissue, draw);
 }
 
-/** Scalp, skull and the fluid around the brain, from the outside in. */
+/** Scalp, skull and cerebrospinal fluid around the brain, from the outside in. */
 function skullAround(head: Canvas, outline: Shape, { fat, fluid, muscle }: Tissues): void {
   const shrink = (by: number) => ({ ...outline, ru: outline.ru - by, rv: outline.rv - by });
   paint(head, shrink(-0.005), { value: muscle });
@@ -100,7 +103,7 @@ function skullAround(head: Canvas, outline: Shape, { fat, fluid, muscle }: Tissu
   paint(head, shrink(0.1), { value: fluid });
 }
 
-/** White matter under a folded cortex with fluid in its furrows; `depth` is how far the white matter reaches. */
+/** White matter under a folded cortex with fluid in its sulci; `depth` is the extent of the white matter. */
 function brainMatter(head: Canvas, cortex: Shape, tissue: Tissues, draw: Draws, depth: number): void {
   paint(head, cortex, { value: tissue.grey, soft: 0.02 });
   const { size, pose, values } = head;
@@ -120,14 +123,14 @@ function brainMatter(head: Canvas, cortex: Shape, tissue: Tissues, draw: Draws, 
       const at = row * size + column;
       const white = (depth * depth + 0.3 * Math.abs(fold) - 0.08 - d) * 6;
       if (white > 0) values[at]! += Math.min(white, 1) * (tissue.white - tissue.grey);
-      // Furrows run where the noise crosses zero, deeper the nearer the surface.
+      // Sulci follow the zero crossings of the noise, deeper near the surface.
       const furrow = (d - 0.45) * 3.2 * (1 - Math.abs(fold) * 6);
       if (d > 0.45 && furrow > 0) values[at]! += Math.min(furrow, 0.8) * (tissue.fluid - values[at]!);
     }
   }
 }
 
-/** The gap between the hemispheres in front and behind; a shift bows it. */
+/** The interhemispheric fissure, anterior and posterior; a midline shift bends it. */
 function fissure(head: Canvas, tissue: Tissues, cortex: Shape, shift: number): void {
   for (const [from, to] of [
     [-0.74, -0.3],
@@ -140,7 +143,7 @@ function fissure(head: Canvas, tissue: Tissues, cortex: Shape, shift: number): v
   }
 }
 
-/** Frontal and occipital horns with the third ventricle between; `scale` above 1.2 is too wide. */
+/** Frontal and occipital horns with the third ventricle between them; `scale` above 1.2 is abnormally wide. */
 function ventricles(head: Canvas, { fluid, white }: Tissues, scale: number, shift: number, draw: Draws): void {
   paint(head, { u: shift, v: -0.24, ru: 0.12 * scale, rv: 0.03 }, { value: white, soft: 0.02 });
   for (const sign of [-1, 1]) {
@@ -167,7 +170,7 @@ function ventricles(head: Canvas, { fluid, white }: Tissues, scale: number, shif
   paint(head, { u: shift, v: 0.03, ru: 0.016 * scale, rv: 0.1 }, { value: fluid, soft: 0.012 });
 }
 
-/** A rim that takes up contrast around a core of pus or dead tissue, with swelling around. */
+/** A contrast-enhancing rim around a necrotic core, with surrounding oedema. */
 function ring(head: Canvas, { u, v, radius }: Finding, within: Shape, tissue: Tissues, draw: Draws): void {
   const wave = draw.wave(0.05);
   const round = (share: number) => ({ u, v, ru: radius * share, rv: radius * share * 0.95, wave });
@@ -187,7 +190,7 @@ function clot(head: Canvas, { u, v, radius }: Finding, within: Shape, tissue: Ti
   paint(head, shape, { value: tissue.blood, soft: 0.02 });
 }
 
-/** The region of an artery: widest at the surface of the brain. */
+/** An infarct: an arterial territory, widest at the surface of the brain. */
 function wedge(head: Canvas, { u, v, radius }: Finding, within: Shape, tissue: Tissues, draw: Draws): void {
   const angle = Math.atan2(v, u);
   const shape = { u: u * 1.12, v: v * 1.08, ru: radius * 1.05, rv: radius * 0.85, turn: angle + Math.PI / 2 };
@@ -222,7 +225,7 @@ function coronal(head: Canvas, tissue: Tissues, draw: Draws): void {
     );
     paint(head, { u: sign * 0.13, v: 0.02, ru: 0.09, rv: 0.1 }, { value: grey, soft: 0.03 });
     paint(head, { u: sign * 0.28, v: -0.02, ru: 0.07, rv: 0.13, turn: sign * -0.3 }, { value: grey, soft: 0.04 });
-    // The furrow above the temporal lobe.
+    // The Sylvian fissure above the temporal lobe.
     paint(
       head,
       { u: sign * 0.52, v: 0.02, ru: 0.17, rv: 0.025, turn: sign * -0.5 },
@@ -231,7 +234,7 @@ function coronal(head: Canvas, tissue: Tissues, draw: Draws): void {
     paint(head, { u: sign * 0.32, v: 0.26, ru: 0.03, rv: 0.012 }, { value: fluid, soft: 0.02 });
   }
   paint(head, { u: 0, v: 0, ru: 0.016, rv: 0.1 }, { value: fluid, soft: 0.012 });
-  // Tentorium, cerebellum with its leaves, brain stem.
+  // Tentorium, cerebellum with its folia, brain stem.
   paint(head, { u: 0, v: 0.36, ru: 0.5, rv: 0.27 }, { value: fluid, soft: 0.02 });
   paint(head, { u: 0, v: 0.38, ru: 0.46, rv: 0.23, wave: [0, 0, 0, -0.04, 0, 0] }, { value: grey, soft: 0.02 });
   for (const sign of [-1, 1]) {
@@ -249,7 +252,7 @@ function coronal(head: Canvas, tissue: Tissues, draw: Draws): void {
 
 function sagittal(head: Canvas, tissue: Tissues, draw: Draws): void {
   const { fat, fluid, grey, white, muscle } = tissue;
-  // Face and neck: the face looks to the image's left.
+  // Face and neck: the face is on the image's left.
   paint(head, { u: 0.2, v: 0.85, ru: 0.36, rv: 0.6 }, { value: muscle });
   paint(head, { u: -0.42, v: 0.48, ru: 0.36, rv: 0.4, wave: draw.wave(0.02) }, { value: muscle });
   paint(head, { u: -0.78, v: 0.33, ru: 0.1, rv: 0.14, turn: 0.5 }, { value: muscle });
@@ -261,7 +264,7 @@ function sagittal(head: Canvas, tissue: Tissues, draw: Draws): void {
   const cortex = { ...outline, u: 0.02, v: -0.25, ru: 0.73, rv: 0.56 };
   paint(head, { u: 0.05, v: 0.1, ru: 0.5, rv: 0.3 }, { value: BONE, soft: 0.06, minus: cortex });
   brainMatter(head, cortex, tissue, draw, 0.74);
-  // Corpus callosum: a bow above the ventricle.
+  // Corpus callosum: an arch above the ventricle.
   const bow = { u: 0.02, v: -0.08, ru: 0.33, rv: 0.23 };
   const above = { keep: "above", c0: -0.02, c1: 0, c2: 0, u0: 0 } as const;
   paint(head, { ...bow, ru: 0.4, rv: 0.3, cut: above }, { value: grey, soft: 0.04 });
@@ -293,7 +296,7 @@ function sagittal(head: Canvas, tissue: Tissues, draw: Draws): void {
   }
 }
 
-/** The uneven sensitivity of the coils: a smooth field around 1. */
+/** Coil sensitivity (bias field): a smooth field around 1. */
 function bias({ size, values }: Canvas, draw: Draws, strength: number): void {
   const [a, b, c, d] = [draw.spread(strength), draw.spread(strength), draw.spread(strength), draw.spread(strength)];
   for (let row = 0; row < size; row++) {

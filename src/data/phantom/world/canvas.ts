@@ -1,9 +1,10 @@
 /**
- * The rasteriser of the phantom world: soft closed shapes, painted into a plane of physical values in body coordinates (0 is
- * the middle, 1 about the edge; u to the image's right, v downwards). A shape visits only the pixels of its own box.
+ * The rasteriser of the phantom world: soft closed shapes, painted into an image of physical values in body coordinates
+ * (0 is the centre, 1 about the edge; u to the image's right, v downwards). A shape visits only the pixels of its
+ * bounding box.
  */
 
-/** How a body lies in the image. */
+/** Position and orientation of a body in the image. */
 export interface Pose {
   readonly shiftU: number;
   readonly shiftV: number;
@@ -14,14 +15,14 @@ export interface Pose {
 }
 
 export interface Canvas {
-  /** Side in pixels. */
+  /** Side length in pixels. */
   readonly size: number;
   readonly pose: Pose;
-  /** Physical values, row by row: Hounsfield units, MR signal, or shadow of a film. */
+  /** Physical values, row by row: Hounsfield units, MR signal, or film density. */
   readonly values: Float32Array;
 }
 
-/** An ellipse whose radius swells and shrinks around it: what organs and lesions are made of. */
+/** An ellipse whose radius varies with the angle; used for organs and lesions. */
 export interface Shape {
   readonly u: number;
   readonly v: number;
@@ -29,9 +30,9 @@ export interface Shape {
   readonly rv: number;
   /** Radians, clockwise. */
   readonly turn?: number;
-  /** Cosine and sine part of the radius' second, third and fourth harmonic, as shares of it. */
+  /** Cosine and sine amplitudes of the radius' second, third and fourth harmonics, as fractions of the radius. */
   readonly wave?: readonly number[];
-  /** Cuts off one side of a curve. */
+  /** Cuts off the part on one side of a curve. */
   readonly cut?: Cut;
 }
 
@@ -44,18 +45,18 @@ export interface Cut {
   readonly u0: number;
 }
 
-/** What painting does with a covered pixel. */
+/** How covered pixels are painted. */
 export interface Paint {
   readonly value: number;
-  /** `over` replaces, `add` adds, `lift` adds what a solid ellipsoid of peak thickness 1 would to a projection. */
+  /** `over` replaces, `add` adds, `lift` adds the projection of a solid ellipsoid with peak thickness 1. */
   readonly mode?: "over" | "add" | "lift";
-  /** Width of the edge in body units; half a pixel at least. */
+  /** Width of the soft edge in body units; at least half a pixel. */
   readonly soft?: number;
-  /** Only inside this shape too. */
+  /** Restricts painting to the inside of this shape. */
   readonly within?: Shape;
-  /** Only outside this shape. */
+  /** Restricts painting to the outside of this shape. */
   readonly minus?: Shape;
-  /** Share that counts, 0 to 1. */
+  /** Opacity, 0 to 1. */
   readonly alpha?: number;
 }
 
@@ -63,7 +64,7 @@ export function canvas(size: number, pose: Pose, value: number): Canvas {
   return { size, pose, values: new Float32Array(size * size).fill(value) };
 }
 
-/** The place of a body point, as shares of the image's width and height. */
+/** The image position of a body point, as fractions of the image's width and height. */
 export function imagePoint(pose: Pose, u: number, v: number): { readonly x: number; readonly y: number } {
   const cos = Math.cos(pose.turn);
   const sin = Math.sin(pose.turn);
@@ -104,7 +105,7 @@ export function paint({ size, pose, values }: Canvas, shape: Shape, paint: Paint
   }
 }
 
-/** A shape in pixels: a and b are linear in column and row, and 1 long at the edge of the ellipse. */
+/** A shape in pixel coordinates: a and b are linear in column and row, with length 1 at the ellipse's edge. */
 interface Ready {
   readonly a0: number;
   readonly ax: number;
@@ -112,10 +113,10 @@ interface Ready {
   readonly b0: number;
   readonly bx: number;
   readonly by: number;
-  /** Squared distances: covered wholly within `inner`, not at all beyond `outer`. */
+  /** Squared distances: fully covered below `inner`, not covered above `outer`. */
   readonly inner: number;
   readonly outer: number;
-  /** Radius over edge width. */
+  /** Radius divided by edge width. */
   readonly sharp: number;
   readonly waves: boolean;
   readonly w0: number;
@@ -124,7 +125,9 @@ interface Ready {
   readonly w3: number;
   readonly w4: number;
   readonly w5: number;
-  /** Depth behind the cut's curve, in edge widths: d0 + dv v + (d1 + d2 du) du, with u and v linear in column and row. */
+  /**
+   * Depth behind the cut's curve, in edge widths: d0 + dv v + (d1 + d2 du) du, with u and v linear in column and row.
+   */
   readonly cuts: boolean;
   readonly u0: number;
   readonly ux: number;
@@ -172,7 +175,7 @@ function ready({ u, v, ru, rv, turn = 0, wave, cut }: Shape, soft: number, pose:
   };
 }
 
-/** Distance from the middle over the radius there, from the squared distance in the ellipse. */
+/** Distance from the centre relative to the radius at that angle, from the squared distance in the ellipse. */
 function distance(shape: Ready, a: number, b: number, square: number): number {
   const d = Math.sqrt(square);
   if (!shape.waves || d < 1e-6) return d;
@@ -211,7 +214,7 @@ function thickness(shape: Ready, column: number, row: number): number {
   return shape.cuts ? whole * kept(shape, column, row) : whole;
 }
 
-/** Share of a pixel on the kept side of the cut. */
+/** Coverage of a pixel on the kept side of the cut. */
 function kept(shape: Ready, column: number, row: number): number {
   const du = shape.u0 + shape.ux * column + shape.uy * row;
   const dv = shape.v0 + shape.vx * column + shape.vy * row;

@@ -1,14 +1,17 @@
-/** Draws a frontal chest film: shadows of body, lungs, heart, great vessels and bones add up as they do on film. */
+/**
+ * Draws a frontal chest film: densities of body, lungs, heart, great vessels and bones are summed, as in projection
+ * radiography.
+ */
 import { type Canvas, canvas, type Pose, paint, type Shape } from "./canvas.ts";
 import type { Draws } from "./draws.ts";
 import { addNoise, cloudAt } from "./noise.ts";
 import type { Finding, Scene } from "./scene.ts";
 
-/** Shadow values: 0 is air outside, 1 metal; the film's curve turns them into grey. */
+/** Densities: 0 is air outside, 1 metal; the film's response curve maps them to grey values. */
 const TISSUE = 0.62;
 const LUNG = 0.2;
 
-/** The film in shadow values, about in [0, 1]. */
+/** The film as densities, about in [0, 1]. */
 export function drawChestFilm(scene: Scene, size: number, pose: Pose, draw: Draws, rough: number): Float32Array {
   const film = canvas(size, pose, 0.02);
   const of = (name: string) => scene.findings.filter(({ kind }) => kind.name === name);
@@ -55,7 +58,7 @@ function body(film: Canvas, draw: Draws): void {
   }
 }
 
-/** An egg, narrow at the top, cut by the dome of the diaphragm; sign is that of u. */
+/** A lung: egg-shaped, narrow at the top, cut off by the dome of the diaphragm; sign is that of u. */
 function lungShape(sign: number, draw: Draws): Shape {
   const dome = (sign < 0 ? 0.4 : 0.46) + draw.spread(0.03);
   return {
@@ -69,7 +72,7 @@ function lungShape(sign: number, draw: Draws): Shape {
   };
 }
 
-/** The part of the body that the dome of the diaphragm cuts off a lung. */
+/** The region below the diaphragm that is cut off a lung. */
 function below({ u, ru, cut }: Shape): Shape {
   return { u, v: 0.62, ru: ru * 1.05, rv: 0.32, cut: { ...cut!, keep: "below" } };
 }
@@ -86,7 +89,7 @@ function vessels(film: Canvas, lung: Shape, draw: Draws): void {
   paint(film, { u: sign * 0.19, v: -0.03, ru: 0.1, rv: 0.17, turn: sign * 0.2 }, { value: 0.17, mode: "lift" });
 }
 
-/** Ribs fall to the side behind and rise again in front; clavicles and spine. */
+/** Ribs descend laterally in the back and rise again in front; clavicles and spine. */
 function bones(film: Canvas, draw: Draws): void {
   const first = -0.74 + draw.spread(0.03);
   for (let i = 0; i < 9; i++) {
@@ -105,7 +108,7 @@ function bones(film: Canvas, draw: Draws): void {
   }
 }
 
-/** A band of the given half-width along a curve over distance from the midline. */
+/** A band of the given half-width along a curve, by distance from the midline. */
 function stroke(
   { size, pose, values }: Canvas,
   sign: number,
@@ -128,13 +131,13 @@ function stroke(
     const last = Math.min(size - 1, Math.ceil(middle + reach));
     for (let row = Math.max(0, Math.floor(middle - reach)); row <= last; row++) {
       const t = (row + 0.5 - middle) / reach;
-      // A hollow tube: its walls are brighter than its middle.
+      // A hollow tube: its walls are brighter than its centre.
       if (t * t < 1) values[row * size + column]! += value * fade * (1 - t * t) * (0.6 + 1.4 * t * t);
     }
   }
 }
 
-/** Heart with its point to the patient's left, aortic knob, vena cava, windpipe; `half` is the heart's half-width. */
+/** Heart with its apex to the patient's left, aortic knob, vena cava, trachea; `half` is the heart's half-width. */
 function mediastinum(film: Canvas, half: number, draw: Draws): void {
   const dense = { value: TISSUE + 0.06, soft: 0.06, alpha: 0.95 };
   const big = half / 0.28;
@@ -148,7 +151,7 @@ function mediastinum(film: Canvas, half: number, draw: Draws): void {
   paint(film, { u: 0.42 + draw.spread(0.05), v: 0.66, ru: 0.15, rv: 0.09 }, { value: -0.2, mode: "lift", soft: 0.05 });
 }
 
-/** Clouds that run into each other. */
+/** Confluent patchy opacities. */
 function haze(film: Canvas, { u, v, radius }: Finding, draw: Draws): void {
   for (let i = 0; i < 5; i++) {
     const r = radius * draw.between(0.55, 0.85);
@@ -157,7 +160,7 @@ function haze(film: Canvas, { u, v, radius }: Finding, draw: Draws): void {
   }
 }
 
-/** Fluid in the lowest part of the pleural space: it hides the dome and climbs at the outer wall. */
+/** Fluid in the lowest part of the pleural space: it hides the dome and rises at the lateral wall. */
 function fluid(film: Canvas, { site, radius }: Finding, lung: Shape): void {
   const sign = site.side === "right" ? -1 : 1;
   const level = 0.44 - radius;
@@ -166,7 +169,7 @@ function fluid(film: Canvas, { site, radius }: Finding, lung: Shape): void {
   paint(film, shape, { value: TISSUE + 0.05, soft: 0.06, alpha: 0.93 });
 }
 
-/** Air around a lung that has shrunk towards its hilum: black, without vessels, with the lung's edge as a fine line. */
+/** Pneumothorax: air around a lung collapsed towards its hilum; black, without vessels, with a fine pleural line. */
 function collapse(film: Canvas, { radius }: Finding, lung: Shape): void {
   const sign = Math.sign(lung.u);
   const small = { ...lung, u: lung.u - sign * radius * 0.75, v: lung.v + radius * 0.9, ru: lung.ru - radius * 0.3 };
@@ -175,7 +178,7 @@ function collapse(film: Canvas, { radius }: Finding, lung: Shape): void {
   paint(film, small, { value: 0.17, mode: "add", soft: 0.02, minus: inner, within: lung });
 }
 
-/** The letter R of the patient's right, at the upper left. */
+/** The marker R for the patient's right, at the upper left. */
 function marker({ size, values }: Canvas): void {
   const letter = ["1110", "1001", "1001", "1110", "1010", "1001"];
   const scale = Math.max(1, Math.round(size / 112));

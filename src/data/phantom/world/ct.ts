@@ -1,4 +1,7 @@
-/** Draws axial CT slices in Hounsfield units, seen from the feet: the patient's right is on the image's left, the back below. */
+/**
+ * Draws axial CT slices in Hounsfield units, seen from the feet: the patient's right is on the image's left, the back
+ * below.
+ */
 import { type Canvas, canvas, type Pose, paint, type Shape } from "./canvas.ts";
 import type { Draws } from "./draws.ts";
 import { addNoise } from "./noise.ts";
@@ -11,7 +14,7 @@ const MUSCLE = 55;
 const BONE = 420;
 const LUNG = -840;
 
-/** A slice of the chest at the height of the heart. */
+/** A slice of the chest at the level of the heart. */
 export function drawChestCt(scene: Scene, size: number, pose: Pose, draw: Draws, rough: number): Float32Array {
   const slice = trunk(size, pose, draw, 0.64);
   const of = (name: string) => scene.findings.filter(({ kind }) => kind.name === name);
@@ -55,7 +58,7 @@ export function drawChestCt(scene: Scene, size: number, pose: Pose, draw: Draws,
   return slice.values;
 }
 
-/** A slice of the upper abdomen with contrast in the portal phase. */
+/** A slice of the upper abdomen in the portal venous phase. */
 export function drawAbdomenCt(scene: Scene, size: number, pose: Pose, draw: Draws, rough: number): Float32Array {
   const slice = trunk(size, pose, draw, 0.68);
   const of = (name: string) => scene.findings.filter(({ kind }) => kind.name === name);
@@ -112,7 +115,7 @@ export function drawAbdomenCt(scene: Scene, size: number, pose: Pose, draw: Draw
   return slice.values;
 }
 
-/** Grey values of a window with the given level and width, in [0, 255]. */
+/** Applies a window of the given level and width; grey values in [0, 255]. */
 export function windowed(values: Float32Array, level: number, width: number): Uint8Array {
   const data = new Uint8Array(values.length);
   for (let i = 0; i < data.length; i++) {
@@ -122,7 +125,7 @@ export function windowed(values: Float32Array, level: number, width: number): Ui
   return data;
 }
 
-/** Skin, fat and the muscles of the wall, on the scanner's table. */
+/** Skin, fat and muscle wall, on the scanner's table. */
 function trunk(size: number, pose: Pose, draw: Draws, rv: number): Canvas {
   const slice = canvas(size, pose, AIR);
   const fat = draw.between(0, 0.06);
@@ -148,7 +151,7 @@ function trunk(size: number, pose: Pose, draw: Draws, rv: number): Canvas {
   return slice;
 }
 
-/** Ribs cut across, all around the trunk, with a breastbone in front. */
+/** Ribs in cross-section around the trunk, with the sternum in front. */
 function cage(slice: Canvas, draw: Draws, ru: number, rv: number): void {
   const first = draw.between(0.1, 0.4);
   for (const sign of [-1, 1]) {
@@ -174,7 +177,7 @@ function vertebra(slice: Canvas, v: number): void {
   paint(slice, { u: 0, v: v + 0.22, ru: 0.025, rv: 0.07 }, { value: BONE });
 }
 
-/** Vessels of the lung, cut along and across, thicker towards the hilum. */
+/** Pulmonary vessels in longitudinal and cross-section, thicker towards the hilum. */
 function bronchi(slice: Canvas, lung: Shape, draw: Draws): void {
   const sign = Math.sign(lung.u);
   for (let i = 0; i < 8; i++) {
@@ -192,7 +195,7 @@ function bronchi(slice: Canvas, lung: Shape, draw: Draws): void {
   }
 }
 
-/** Air in front of a lung that has fallen back. */
+/** Air in front of a collapsed lung. */
 function freeAir(slice: Canvas, { radius }: Finding, lung: Shape): void {
   const fallen = { ...lung, v: lung.v + radius * 1.3, u: lung.u - Math.sign(lung.u) * radius * 0.4 };
   paint(slice, lung, { value: AIR, minus: fallen });
@@ -200,7 +203,7 @@ function freeAir(slice: Canvas, { radius }: Finding, lung: Shape): void {
   paint(slice, fallen, { value: -420, minus: inner, within: lung });
 }
 
-/** Dense lung with air left in its bronchi. */
+/** Consolidated lung with air bronchograms. */
 function consolidate(slice: Canvas, { u, v, radius, site }: Finding, lungs: readonly Shape[], draw: Draws): void {
   const within = lungs[site.side === "right" ? 0 : 1]!;
   for (let i = 0; i < 5; i++) {
@@ -218,7 +221,7 @@ function consolidate(slice: Canvas, { u, v, radius, site }: Finding, lungs: read
   }
 }
 
-/** Loops of bowel, in front and in the flank of the patient's left. */
+/** Bowel loops, anterior and in the patient's left flank. */
 function bowel(slice: Canvas, draw: Draws, gap: number): void {
   for (let i = 0; i < 8; i++) {
     const inFront = i < 4;
@@ -232,7 +235,7 @@ function bowel(slice: Canvas, draw: Draws, gap: number): void {
   }
 }
 
-/** Stomach with its wall, fluid, and air on top, since the patient lies on the back. */
+/** Stomach with wall, fluid, and air on top, since the patient is supine. */
 function stomach(slice: Canvas, draw: Draws, gap: number): void {
   const shape = { u: 0.38, v: -0.2 + gap * 0.5, ru: 0.2, rv: 0.17, turn: 0.3, wave: draw.wave(0.05) };
   paint(slice, shape, { value: 80 });
@@ -242,7 +245,7 @@ function stomach(slice: Canvas, draw: Draws, gap: number): void {
   paint(slice, { ...inner, cut: { keep: "above", c0: level, c1: 0, c2: 0, u0: 0 } }, { value: -950 });
 }
 
-/** Branches of the portal vein, brighter than the liver. */
+/** Portal vein branches, brighter than the liver. */
 function portal(slice: Canvas, draw: Draws, within: Shape): void {
   for (let i = 0; i < 5; i++) {
     const angle = 2.2 + i * 0.5 + draw.spread(0.15);
@@ -257,7 +260,7 @@ function portal(slice: Canvas, draw: Draws, within: Shape): void {
   }
 }
 
-/** A bean with a bright cortex and fat in its sinus, open towards the middle. */
+/** A kidney: bean-shaped, with a bright cortex and sinus fat, open medially. */
 function kidney(slice: Canvas, sign: number, draw: Draws): void {
   const shape = { u: sign * 0.42, v: 0.27, ru: 0.125, rv: 0.15, turn: sign * 0.35, wave: draw.wave(0.03) };
   paint(slice, { ...shape, ru: 0.155, rv: 0.18 }, { value: FAT });

@@ -1,4 +1,4 @@
-/** Draws a scene as an 8-bit grey image: the view's drawing in physical units, then exposure or window. */
+/** Draws a scene as an 8-bit grey image: the view in physical units, then exposure or window. */
 import { fold, type RandomKey } from "../../../core/random.ts";
 import type { RawImage } from "../../../core/records.ts";
 import { drawBrain } from "./brain.ts";
@@ -8,7 +8,7 @@ import { drawAbdomenCt, drawChestCt, windowed } from "./ct.ts";
 import { draws } from "./draws.ts";
 import type { Scene } from "./scene.ts";
 
-/** How the body lies, from the key; harder images lie less straight. */
+/** Position and orientation of the body, from the key; more varied in harder images. */
 export function poseOf(key: RandomKey, difficulty: number): Pose {
   const draw = draws(fold(key, "pose"));
   const loose = 0.5 + difficulty;
@@ -21,7 +21,9 @@ export function poseOf(key: RandomKey, difficulty: number): Pose {
   };
 }
 
-/** The image of a scene, `size` pixels wide and high. The key decides anatomy, exposure and noise, not the findings. */
+/**
+ * The image of a scene, `size` x `size` pixels. The key determines anatomy, exposure and noise, but not the findings.
+ */
 export function drawScene(scene: Scene, size: number, difficulty: number, key: RandomKey): RawImage {
   const pose = poseOf(key, difficulty);
   const draw = draws(fold(key, "drawing"));
@@ -47,7 +49,7 @@ export function drawScene(scene: Scene, size: number, difficulty: number, key: R
   return { width: size, height: size, channels: 1, data };
 }
 
-/** The film's curve: toe, straight part, shoulder. */
+/** The film's response curve: toe, straight part, shoulder. */
 function exposed(shadow: Float32Array, gain: number, shift: number): Uint8Array {
   const data = new Uint8Array(shadow.length);
   for (let i = 0; i < data.length; i++) {

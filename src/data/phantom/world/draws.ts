@@ -1,4 +1,4 @@
-/** Random numbers for one drawing, in the order in which they are asked for; all follow from the drawing's key. */
+/** Random numbers of one drawing, in the order of the calls; all derive from the drawing's key. */
 import { integer, type RandomKey, uniform } from "../../../core/random.ts";
 
 export interface Draws {
@@ -6,9 +6,9 @@ export interface Draws {
   between(low: number, high: number): number;
   /** Uniform in [-range, range). */
   spread(range: number): number;
-  /** Six harmonics of a shape, none larger than `range`. */
+  /** Amplitudes of six harmonics of a shape, none larger than `range`. */
   wave(range: number): readonly number[];
-  /** A whole number in [0, below). */
+  /** An integer in [0, below). */
   below(below: number): number;
 }
 

@@ -1,16 +1,16 @@
 /**
- * Questions of the phantom world as two annotators answered them, one who looks and one who glances: what makes an
- * instruction-tuned model that could do better than it does. Its answers are no ground truth.
+ * Questions of the phantom world as answered by two annotators, a careful and a hasty one. They train an
+ * instruction-tuned model that RL can improve. The answers are not ground truth.
  */
 import { fold, pick, uniform } from "../../../core/random.ts";
 import type { Example } from "../../../core/records.ts";
 import { QUESTION_KINDS, type QuestionKind } from "./questions.ts";
 import { exampleOf, type WorldCase, type WorldOptions, worldDataset } from "./world.ts";
 
-/** Share of questions that the second annotator answered: more than half, so that a model's likeliest answer is of that kind. */
+/** Fraction of questions answered by the hasty annotator: more than half, so that greedy answers are of that kind. */
 const GLANCED_SHARE = 0.6;
 
-/** What a glance tells: what the image is, not what it shows. */
+/** What a glance shows: the kind of image, not its findings. */
 const glanced: ReadonlySet<QuestionKind> = new Set(
   QUESTION_KINDS.filter((kind) => ["modality", "sequence", "plane", "organ"].includes(kind)),
 );
@@ -24,7 +24,7 @@ export const phantomLessons = worldDataset(
   lessonExample,
 );
 
-/** The hasty annotator names the image and guesses the rest. */
+/** The hasty annotator names the kind of image and guesses the rest. */
 function lessonExample(drawn: WorldCase, options: WorldOptions): Example {
   const example = exampleOf(drawn, options);
   const { kind, asked, key } = drawn;

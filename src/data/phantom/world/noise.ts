@@ -1,4 +1,4 @@
-/** Noise for images from tables that are drawn once from a fixed key: a lookup per pixel instead of a draw. */
+/** Image noise from tables computed once from a fixed key: a lookup per pixel instead of a random draw. */
 import { normal, randomKey, uniform } from "../../../core/random.ts";
 
 const SIDE = 256;
@@ -7,10 +7,12 @@ const MASK = SIDE * SIDE - 1;
 /** Standard normal values. */
 const WHITE = Float32Array.from({ length: SIDE * SIDE }, (_, i) => normal(randomKey(1, "noise"), i));
 
-/** Smooth heights about in [-1, 1], 16 pixels from hill to hill, that repeat without a seam every 256 pixels. */
+/** Smooth heights about in [-1, 1], with a period of 16 pixels between hills, tiling seamlessly every 256 pixels. */
 const CLOUD = clouds(16);
 
-/** Adds normal noise; `grain` above 0 mixes in the neighbour to the left, as film and reconstruction do. */
+/**
+ * Adds normal noise; `grain` above 0 mixes in the left neighbour, since film and reconstruction correlate neighbours.
+ */
 export function addNoise(values: Float32Array, start: number, deviation: number, grain = 0): void {
   const scale = deviation / Math.hypot(1, grain);
   for (let i = 0; i < values.length; i++) {
@@ -18,7 +20,7 @@ export function addNoise(values: Float32Array, start: number, deviation: number,
   }
 }
 
-/** The magnitude of a signal with normal noise in both channels (Gudbjartsson 1995). */
+/** Rician noise: the magnitude of a signal with normal noise in both channels (Gudbjartsson 1995). */
 export function addRicianNoise(values: Float32Array, start: number, deviation: number): void {
   for (let i = 0; i < values.length; i++) {
     const real = values[i]! + deviation * whiteAt(start, i);
@@ -27,12 +29,12 @@ export function addRicianNoise(values: Float32Array, start: number, deviation: n
   }
 }
 
-/** Smooth noise at a place of the table, which repeats every 256 in both directions. */
+/** Smooth noise at a position of the table, which repeats every 256 in both directions. */
 export function cloudAt(x: number, y: number): number {
   return CLOUD[((y & (SIDE - 1)) << 8) | (x & (SIDE - 1))]!;
 }
 
-/** The place jumps now and then, so that no pattern of the table repeats within an image of 224 pixels. */
+/** Position in the table; it jumps occasionally, so that no pattern repeats within an image of 224 pixels. */
 function whiteAt(start: number, i: number): number {
   return WHITE[(start + i + (i >> 11) * 7919) & MASK]!;
 }

@@ -1,6 +1,6 @@
 /**
- * What is asked, and what an image must show for the answer to hold. A kind of question goes through its cells, which hold
- * every answer of every question equally often, so that who never looks at the image stays at chance.
+ * The questions, and what an image must show for the answer to be correct. Each kind of question cycles through its
+ * cells, which have every answer of every question equally often, so that ignoring the image gives chance accuracy.
  */
 import { fold, integer, permutation, type RandomKey } from "../../../core/random.ts";
 import type { AnswerType } from "../../../core/records.ts";
@@ -13,21 +13,21 @@ export const QUESTION_KINDS = [
 ] as const;
 export type QuestionKind = (typeof QUESTION_KINDS)[number];
 
-/** A question with its answer, and the image that it asks for. */
+/** A question with its answer, and its requirements on the image. */
 export interface Question {
   readonly question: string;
   readonly answer: string;
   readonly answerType: AnswerType;
-  /** All answers that the question could have had: chance is one in so many. */
+  /** All possible answers of the question: chance is one in this number. */
   readonly answers: readonly string[];
-  /** Of choice questions, in the order shown. */
+  /** Options of a choice question, in the order shown. */
   readonly choices: readonly string[];
-  /** The views that can show it; equally likely. */
+  /** The views that can show it, equally likely. */
   readonly views: readonly ViewName[];
-  /** Null: any. */
+  /** Null for any. */
   readonly sequence: Sequence | null;
   readonly wanted: readonly Wanted[];
-  /** Names of findings that would make the answer doubtful; `all`: nothing but what is wanted. */
+  /** Names of findings that would make the answer ambiguous; `all` allows only wanted ones. */
   readonly excluded: readonly string[] | "all";
   /** The name of the finding asked about. */
   readonly about: string | null;
@@ -38,7 +38,7 @@ const BRAIN: readonly ViewName[] = ["brain_axial", "brain_coronal", "brain_sagit
 const YES_NO = ["yes", "no"] as const;
 const NORMAL = "no abnormality";
 
-/** A cell of a kind; `key` decides what is free in it, `round` how often the kind has gone through its cells. */
+/** A cell of a kind; `key` determines its free choices, `round` is how often the kind has cycled through its cells. */
 type Cell = (key: RandomKey, round: number) => Question;
 
 function question(text: string, answer: string, answers: readonly string[], rest: Partial<Question>): Question {
@@ -138,7 +138,7 @@ function sideClosed(): Cell[] {
   );
 }
 
-/** Four places of a finding, one of them right; every set of four with each answer. */
+/** Four places of a finding, one of them correct; every set of four with each answer. */
 function location(): Cell[] {
   return all
     .filter(({ kind }) => isPlaced(kind))
@@ -219,7 +219,7 @@ function sizeComparison(): Cell[] {
     );
 }
 
-/** Every set of four findings (none among them) with each of them as the answer. */
+/** Every set of four findings (including none) with each of them as the answer. */
 function finding(): Cell[] {
   return findable.flatMap((view) =>
     subsets([...view.findings.map(({ name }) => name), NORMAL], 4).flatMap((set) =>
@@ -312,7 +312,7 @@ const cells: Readonly<Record<QuestionKind, readonly Cell[]>> = {
   finding_open: findingOpen(),
 };
 
-/** The kind and the question at an index of a split's stream; `splitKey` is the key of seed and split. */
+/** The kind and the question at an index of a split; `splitKey` is derived from seed and split. */
 export function questionAt(
   splitKey: RandomKey,
   index: number,
@@ -323,6 +323,6 @@ export function questionAt(
   const own = cells[kind];
   const round = Math.floor(turn / own.length);
   const cell = permutation(fold(fold(splitKey, kind), round), own.length)[turn % own.length]!;
-  // The right option's letter moves on with every cell and every round.
+  // The correct option's letter advances with every cell and every round.
   return { kind, asked: own[cell]!(fold(fold(splitKey, "question"), index), cell + round) };
 }

@@ -1,17 +1,20 @@
-/** The reference reasoning of a scene: true statements from the whole to the detail, in words that can be checked. */
+/** The reference reasoning of a scene: true statements, from general to specific, in checkable words. */
 import type { Finding, Scene } from "./scene.ts";
 import { SIDES } from "./views.ts";
 
 const NUMBERS = ["no", "one", "two", "three"];
 
-/** What the image is, every finding with its place, how many and which is larger, and that what is asked about is not there. */
+/**
+ * States the kind of image, every finding with its place, counts and comparisons, and the absence of what is asked
+ * about.
+ */
 export function rationaleOf({ view, sequence, findings }: Scene, about: string | null): string {
   const statements = [whatItIs(view.name, view.plane, sequence)];
   const names = [...new Set(findings.map(({ kind }) => kind.name))];
   for (const name of names) {
     const same = findings.filter(({ kind }) => kind.name === name);
     if (same.length > 1) statements.push(`There are ${NUMBERS[same.length]} ${same[0]!.kind.plural}.`);
-    // Three lesions of one liver have no places to tell them apart.
+    // Several lesions of one liver have no place that distinguishes them.
     if (same.length === 1 || same[0]!.site.side !== null) statements.push(...same.map(whereItIs));
     const larger = largerSide(same);
     if (larger !== null) {
@@ -44,7 +47,7 @@ function whereItIs({ kind, site }: Finding): string {
   return `There is ${name} in the ${side} ${place}.`;
 }
 
-/** The side with the larger of two findings, one on each side; null where there is no such pair. */
+/** The side with the larger of two findings, one on each side; null if there is no such pair. */
 function largerSide(same: readonly Finding[]): "left" | "right" | null {
   const [left, right] = SIDES.map((side) => same.filter(({ site }) => site.side === side));
   if (same.length !== 2 || left!.length !== 1 || right!.length !== 1) return null;

@@ -13,14 +13,14 @@ describe("phantom_reports", async () => {
   const pages = texts.filter(({ answer }) => answer.startsWith("Question:"));
   const reports = texts.filter(({ answer }) => answer.includes("Impression:"));
 
-  it("is reports for the most part and pages of a teaching file for a tenth", () => {
+  it("is mostly reports, with a tenth of teaching-file pages", () => {
     expect(reports.length + pages.length).toBe(400);
     expect(pages.length).toBeGreaterThan(20);
     expect(pages.length).toBeLessThan(60);
     expect(texts.every(({ question, choices }) => question === "" && choices.length === 0)).toBe(true);
   });
 
-  it("states nothing that its image's facts refute", () => {
+  it("states nothing that contradicts its image's facts", () => {
     const vocabulary = openVocabulary(null);
     for (const { answer, facts } of reports) {
       const statements = answer.slice(0, answer.indexOf(" Impression:"));

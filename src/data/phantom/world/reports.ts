@@ -1,6 +1,6 @@
 /**
- * Images of the phantom world with texts about them, as a language model of images is pre-trained on: reports, and now and
- * then a page of a teaching file, where a report becomes a question with its reasoned answer.
+ * Images of the phantom world with texts, for pre-training a vision-language model: reports, and occasionally a page of
+ * a teaching file, in which a report becomes a question with its reasoned answer.
  */
 import { fold, type RandomKey, uniform } from "../../../core/random.ts";
 import type { Example } from "../../../core/records.ts";
@@ -9,7 +9,7 @@ import { rationaleOf } from "./rationale.ts";
 import { pickKinds, type Scene } from "./scene.ts";
 import { exampleOf, type WorldCase, type WorldOptions, worldDataset } from "./world.ts";
 
-/** Share of texts that ask and answer; enough to have met the form, too few to be good at it. */
+/** Fraction of texts with question and answer: enough to show the format, too few to master it. */
 const TEACHING_SHARE = 0.1;
 
 export const phantomReports = worldDataset(
@@ -22,7 +22,7 @@ export const phantomReports = worldDataset(
   reportExample,
 );
 
-/** The text, as the answer to nothing. */
+/** The example of a text: an answer to an empty question. */
 function reportExample(drawn: WorldCase, options: WorldOptions): Example {
   const { asked, scene, key } = drawn;
   const { rationale: _, answerIndex: __, ...example } = exampleOf(drawn, options);
@@ -30,7 +30,7 @@ function reportExample(drawn: WorldCase, options: WorldOptions): Example {
   return { ...example, question: "", answer: text, answerType: "open", choices: [] };
 }
 
-/** What the image is, what it shows and where, up to two things that it does not show, and what that comes to. */
+/** A report: the kind of image, its findings and their places, up to two absent findings, and an impression. */
 function report(scene: Scene, key: RandomKey): string {
   const { view, findings } = scene;
   const names = [...new Set(findings.map(({ kind }) => kind.name))];

@@ -1,9 +1,9 @@
-/** A scene: a view with its findings in their places; all that a drawing and its facts are made of. */
+/** A scene: a view with placed findings; it determines the drawing and its facts. */
 import { fold, integer, permutation, type RandomKey } from "../../../core/random.ts";
 import { draws } from "./draws.ts";
 import type { FindingKind, Sequence, Side, Site, View } from "./views.ts";
 
-/** A finding in its place; lengths in body units. */
+/** A placed finding; lengths in body units. */
 export interface Finding {
   readonly kind: FindingKind;
   readonly site: Site;
@@ -14,23 +14,23 @@ export interface Finding {
 
 export interface Scene {
   readonly view: View;
-  /** Of MR only. */
+  /** For MR only. */
   readonly sequence: Sequence | null;
   readonly findings: readonly Finding[];
 }
 
-/** What a question needs to be there: unset parts are free. */
+/** A question's requirement on a finding; unset fields are free. */
 export interface Wanted {
   readonly kind: FindingKind;
   readonly side?: Side;
   readonly place?: string;
-  /** Within the kind's range of radii, 0 to 1; free when unset. */
+  /** Position within the kind's range of radii, 0 to 1; free if unset. */
   readonly size?: number;
 }
 
 /**
- * Places what is wanted, then up to `extra` findings of kinds that are not `excluded`; what finds no free place is left out
- * (never what is wanted: `internal:` when it does not fit). Hard images have smaller findings.
+ * Places the wanted findings, then up to `extra` findings of kinds that are not `excluded`; an extra finding without a
+ * free place is dropped (a wanted one throws an `internal:` error). Hard images have smaller findings.
  */
 export function placeFindings(
   view: View,

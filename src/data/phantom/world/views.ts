@@ -1,4 +1,4 @@
-/** What the phantom world can show: its views, and for each the findings with all the places where they may be. */
+/** The views of the phantom world, and for each view its possible findings with all their possible places. */
 
 /** The patient's side: the patient's right is on the image's left. */
 export type Side = "left" | "right";
@@ -8,32 +8,32 @@ export type ViewName = "chest_xray" | "chest_ct" | "abdomen_ct" | "brain_axial" 
 export type Sequence = "t1" | "t2" | "flair";
 export const SEQUENCES: readonly Sequence[] = ["t1", "t2", "flair"];
 
-/** A place where a finding may be, in body coordinates of the view. */
+/** A possible place of a finding, in body coordinates of the view. */
 export interface Site {
   readonly side: Side | null;
-  /** Name of the place, without its side: "upper zone", "frontal lobe", "liver". */
+  /** Name of the place, without side: "upper zone", "frontal lobe", "liver". */
   readonly place: string | null;
   readonly u: number;
   readonly v: number;
-  /** How far the middle may lie from (u, v). */
+  /** Maximum deviation of the centre from (u, v). */
   readonly jitterU: number;
   readonly jitterV: number;
-  /** Parts of the view that it takes up; no two findings share one. */
+  /** Parts of the view that it occupies; findings never share one. */
   readonly takes: readonly string[];
 }
 
 export interface FindingKind {
-  /** As questions and answers say it. */
+  /** As named in questions and answers. */
   readonly name: string;
   readonly plural: string;
   /** Smallest and largest radius in body units. */
   readonly radius: readonly [number, number];
   readonly sites: readonly Site[];
-  /** Whether an image may have several, so that they can be counted and compared. */
+  /** Whether an image can have several, to be counted and compared. */
   readonly countable: boolean;
-  /** Easily taken for each other. */
+  /** Findings that are easily confused with it. */
   readonly resembles: readonly string[];
-  /** Of a finding that is a kind of another: where it is, the other cannot be denied. */
+  /** The more general finding of which this is a kind: where this is present, that one cannot be denied. */
   readonly kindOf?: string;
 }
 
@@ -44,12 +44,12 @@ export interface View {
   readonly organ: "chest" | "abdomen" | "head";
   /** "chest radiograph". */
   readonly title: string;
-  /** What may be seen of the body, as the vocabulary names it. */
+  /** Anatomy that can be visible, as named in the vocabulary. */
   readonly anatomy: readonly string[];
   readonly findings: readonly FindingKind[];
 }
 
-/** Both sides of a place; the patient's right lies at negative u. */
+/** Both sides of a place; the patient's right is at negative u. */
 function pair(place: string | null, u: number, v: number, jitter: readonly [number, number], takes: readonly string[]) {
   return SIDES.map((side): Site => {
     const named = takes.map((part) => `${side} ${part}`);
@@ -187,7 +187,7 @@ export const views: Readonly<Record<ViewName, View>> = {
   brain_sagittal: brain("sagittal", []),
 };
 
-/** Only one thing can happen to the midline. */
+/** There is at most one finding of the midline. */
 function onMidline(site: Site): Site {
   return { ...site, takes: ["midline"] };
 }

@@ -11,7 +11,7 @@ import { phantomWorld, worldCase, worldExample } from "./world.ts";
 
 const OPTIONS = { difficulty: 0.4, imageSize: 112 };
 
-/** Beginnings of the SHA-256 of three images of each view; a change of any drawing changes them. */
+/** Prefixes of the SHA-256 of three images of each view; any change of a drawing changes them. */
 const golden = {
   chest_xray: ["81c1a4af400c0ab9", "9ef73c3091bd09f1", "33aca21400ac4e28"],
   chest_ct: ["e11e3382f193f106", "afec4ab1fd13873e", "5781a662643acf0f"],
@@ -41,7 +41,7 @@ function majority(pairs: readonly (readonly [key: string, value: string])[]): Ma
   return new Map(Array.from(counts, ([key, own]) => [key, [...own].sort((a, b) => b[1] - a[1])[0]![0]]));
 }
 
-describe("questions without their image", () => {
+describe("questions without the image", () => {
   const train = questions(7, "train", 20_000);
   const test = questions(7, "test", 20_000);
   const letter = ({ asked }: Asked) => String(asked.choices.indexOf(asked.answer));
@@ -66,8 +66,8 @@ describe("questions without their image", () => {
     }
   });
 
-  it("the right option beats the others by no word that it has", () => {
-    // Each option text is right as often as it is shown among four.
+  it("the correct option cannot be recognised by its words", () => {
+    // Each option text is correct as often as expected from being shown among four.
     const shown = new Map<string, number>();
     const right = new Map<string, number>();
     for (const { asked } of [...train, ...test]) {
@@ -120,7 +120,7 @@ describe("what the image shows", () => {
     }
   });
 
-  it("keeps findings apart, and shows hard negatives", () => {
+  it("keeps findings separate, and shows hard negatives", () => {
     for (const { scene } of cases) {
       const taken = scene.findings.flatMap(({ site }) => site.takes);
       expect(new Set(taken).size).toBe(taken.length);
@@ -166,7 +166,7 @@ describe("what the image shows", () => {
 });
 
 describe("the data set", () => {
-  it("depends on seed, split, index and its options alone, and shares no image between splits", async () => {
+  it("depends only on seed, split, index and options, and shares no image between splits", async () => {
     const few = await phantomWorld.load({ split: "train", limit: 3, seed: 9 });
     const more = await phantomWorld.load({ split: "train", limit: 40, seed: 9 });
     expect(more.slice(0, 3)).toEqual(few);
@@ -184,7 +184,7 @@ describe("the data set", () => {
     expect(new Set(subjects).size).toBe(4);
   });
 
-  it.each(Object.keys(golden) as (keyof typeof golden)[])("%s: pixels are as ever", (name) => {
+  it.each(Object.keys(golden) as (keyof typeof golden)[])("%s: pixels match their pinned hashes", (name) => {
     const view = views[name];
     const hashes = [0, 1, 2].map((i) => {
       const key = randomKey(8, "golden", name, i);

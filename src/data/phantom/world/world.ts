@@ -1,6 +1,6 @@
 /**
- * The phantom world as a data set: generated radiographs, CT and MR slices whose every fact is known. Seed, split and index
- * are the key of everything in an example, so no image and no subject is ever in two splits.
+ * The phantom world as a data set: generated radiographs, CT and MR slices with exactly known facts. Everything in an
+ * example derives from seed, split and index, so no image or subject is in two splits.
  */
 import * as z from "zod";
 import { UserError } from "../../../core/errors.ts";
@@ -15,30 +15,30 @@ import { rationaleOf } from "./rationale.ts";
 import { pickKinds, placeFindings, type Scene } from "./scene.ts";
 import { SEQUENCES, views } from "./views.ts";
 
-/** Examples of a split when no limit is given; whole turns of the thirteen kinds of question. */
+/** Default number of examples of a split; whole cycles of the thirteen kinds of question. */
 const sizes: Readonly<Record<string, number>> = { train: 3900, validation: 520, test: 1040 };
 
 export interface WorldOptions {
-  /** 0: large findings, little noise, nothing besides; 1: small and faint, with others that resemble them. */
+  /** 0: large findings, little noise, no extra findings; 1: small and faint ones, with others that resemble them. */
   readonly difficulty: number;
-  /** Side of the image in pixels. */
+  /** Side length of the image in pixels. */
   readonly imageSize: number;
 }
 
 const IMAGE_SIZES = [112, 224] as const;
 const DEFAULT_DIFFICULTY = 0.4;
 
-/** What all data sets of the world may be told of their images; null is 0.4, and 112. */
+/** Options of all phantom-world data sets; the defaults behind null are 0.4, and 112. */
 const options = {
   difficulty: number({ min: 0, max: 1 }).nullable().default(null).describe("0 is easiest, 1 hardest; null is 0.4."),
   image_size: z
     .literal(IMAGE_SIZES, { error: IMAGE_SIZES.join(" or ") })
     .nullable()
     .default(null)
-    .describe("112 or 224 pixels a side; null is 112."),
+    .describe("Side length, 112 or 224 pixels; null is 112."),
 };
 
-/** A case: what is asked at an index of a split, of which scene, and the key of everything drawn. */
+/** A case: the question at an index of a split, its scene, and the key of everything random. */
 export type WorldCase = ReturnType<typeof worldCase>;
 
 export const phantomWorld = worldDataset(
@@ -52,8 +52,8 @@ export const phantomWorld = worldDataset(
 );
 
 /**
- * A data set of the world's cases, made into examples by `make`. Sets with a stream of their own share no image with those
- * of another, or of none.
+ * A data set of the world's cases, converted to examples by `make`. Sets with their own `stream` share no image with
+ * those of another stream, or of none.
  */
 export function worldDataset(
   { name, stream, description }: Pick<Dataset, "name" | "description"> & { readonly stream: string | null },
@@ -84,7 +84,7 @@ export function worldDataset(
   });
 }
 
-/** The example at an index of a split; any index from 0 on. */
+/** The example at an index of a split, from 0 without limit. */
 export function worldExample(seed: number, split: string, index: number, options: WorldOptions): Example {
   return exampleOf(worldCase(seed, split, index, options.difficulty), options);
 }
@@ -108,7 +108,7 @@ export function exampleOf(drawn: WorldCase, { difficulty, imageSize }: WorldOpti
   };
 }
 
-/** The question of an example and the scene that it is asked about, without the image. */
+/** The question of an example and its scene, without the image. */
 export function worldCase(seed: number, split: string, index: number, difficulty: number) {
   const splitKey = randomKey(seed, "phantom_world", split);
   const key = fold(splitKey, index);
@@ -116,7 +116,7 @@ export function worldCase(seed: number, split: string, index: number, difficulty
   return { seed, split, index, kind, asked, scene: sceneOf(asked, difficulty, key), key };
 }
 
-/** The view and all findings; the more difficult, the more of them that were not asked for. */
+/** The view and all findings; harder scenes have more findings that were not asked for. */
 function sceneOf(asked: Question, difficulty: number, key: RandomKey): Scene {
   const own = fold(key, "scene");
   const view = views[asked.views[integer(own, 0, asked.views.length)]!];
@@ -124,7 +124,7 @@ function sceneOf(asked: Question, difficulty: number, key: RandomKey): Scene {
   const { excluded, wanted, about } = asked;
   const wantedNames = wanted.map(({ kind }) => kind.name);
   const free = excluded === "all" ? [] : view.findings.filter((k) => ![...excluded, ...wantedNames].includes(k.name));
-  // A "no" without any finding would give itself away, so most of them show what resembles the finding asked about.
+  // A "no" without any finding would be obvious, so most of them show findings that resemble the one asked about.
   const asksAbsent = about !== null && !wantedNames.includes(about);
   const likely = asksAbsent ? 0.5 + 0.4 * difficulty : 0.15 + 0.5 * difficulty;
   const resembling = free.filter(({ resembles }) => about !== null && resembles.includes(about));
@@ -133,7 +133,9 @@ function sceneOf(asked: Question, difficulty: number, key: RandomKey): Scene {
   return { view, sequence, findings: placeFindings(view, wanted, extra, difficulty, own) };
 }
 
-/** What a checker may know: the image as a whole, and each finding with its place in shares of the image. */
+/**
+ * The facts for checking claims: the image as a whole, and each finding with its position as fractions of the image.
+ */
 function factsOf({ view, sequence, findings }: Scene, difficulty: number, key: RandomKey): Facts {
   const pose = poseOf(key, difficulty);
   return {

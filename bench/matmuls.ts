@@ -1,7 +1,7 @@
 /**
- * How near the products of training come to the machine's MatMul peak: every product of two matrices in the programs of a
- * GRPO step (blocks forward and backward, head and loss) is timed by itself at the sizes it has there.
- * usage: npx tsx bench/products.ts CHECKPOINT [prompts 4] [prompt tokens 147] [completions 8] [completion tokens 64]
+ * How close the matmuls of training come to the MatMul peak of the machine: every matmul of two matrices in the programs of a
+ * GRPO step (blocks forward and backward, head and loss) is timed separately at its size there.
+ * usage: npx tsx bench/matmuls.ts CHECKPOINT [prompts 4] [prompt tokens 147] [completions 8] [completion tokens 64]
  */
 import { plainVariant } from "../src/algorithms/algorithm.ts";
 import { concreteShape } from "../src/compiler/interpret.ts";
@@ -15,8 +15,7 @@ import { timeProgram } from "../src/engine/local/time-program.ts";
 import { openModel } from "../src/models/index.ts";
 
 const [checkpoint, ...numbers] = process.argv.slice(2);
-if (checkpoint === undefined)
-  throw new Error("usage: bench/products.ts CHECKPOINT [prompts tokens completions tokens]");
+if (checkpoint === undefined) throw new Error("usage: bench/matmuls.ts CHECKPOINT [prompts tokens completions tokens]");
 const [prompts = 4, promptTokens = 147, completions = 8, completionTokens = 64] = numbers.map(Number);
 const model = openModel(checkpoint);
 const { language } = model;
@@ -35,20 +34,20 @@ interface Timed {
   readonly attrs: MatmulAttrs;
 }
 
-const products = [
-  ...productsOf("forward", block.keeping.forward, language.depth),
-  ...productsOf("backward", block.keeping.backward, language.depth),
-  ...productsOf("head and loss", loss, chunks),
+const matmuls = [
+  ...matmulsOf("forward", block.saving.forward, language.depth),
+  ...matmulsOf("backward", block.saving.backward, language.depth),
+  ...matmulsOf("head and loss", loss, chunks),
 ];
 const before = await matmulPeak(0);
 const totals = new Map<string, { seconds: number; operations: number }>();
-for (const { what, runs, shapes, attrs } of products) {
-  const milliseconds = await timeProduct(shapes, attrs);
+for (const { what, runs, shapes, attrs } of matmuls) {
+  const milliseconds = await timeMatmul(shapes, attrs);
   const [a, b] = shapes as [readonly number[], readonly number[]];
   const columns = attrs.transposeB ? b[0]! : b[1]!;
   const total = totals.get(what) ?? { seconds: 0, operations: 0 };
   total.seconds += (runs * milliseconds) / 1000;
-  total.operations += runs * 2 * sizeOf(a) * columns; // [m, k] x [k, n], whichever way they lie
+  total.operations += runs * 2 * sizeOf(a) * columns; // [m, k] x [k, n], in any layout
   totals.set(what, total);
 }
 const peak = Math.max(before, await matmulPeak(0));
@@ -63,17 +62,17 @@ for (const [what, { seconds, operations }] of [...totals, ["all", all] as const]
   );
 }
 
-/** Products of two matrices; those of attention have more axes. */
-function productsOf(what: string, program: Program, runs: number): Timed[] {
-  const isProduct = (t: Tensor) => t.op === matmulOp && t.inputs.every(({ shape }) => shape.length === 2);
+/** Matmuls of two matrices, so without those of attention, which have batch axes. */
+function matmulsOf(what: string, program: Program, runs: number): Timed[] {
+  const isMatrixMatmul = (t: Tensor) => t.op === matmulOp && t.inputs.every(({ shape }) => shape.length === 2);
   return topologicalOrder(Object.values(program.outputs))
-    .filter(isProduct)
+    .filter(isMatrixMatmul)
     .map(({ inputs, attrs }) => {
       return { what, runs, shapes: inputs.map(({ shape }) => concreteShape(shape, sizes)), attrs };
     });
 }
 
-async function timeProduct(shapes: Timed["shapes"], attrs: MatmulAttrs): Promise<number> {
+async function timeMatmul(shapes: Timed["shapes"], attrs: MatmulAttrs): Promise<number> {
   const [a, b] = shapes.map((shape, i) => input(`x${i}`, "float32", shape)) as [Tensor, Tensor];
   const y = apply(matmulOp, [a, b], attrs);
   const feeds = Object.fromEntries(

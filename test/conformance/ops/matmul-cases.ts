@@ -14,7 +14,7 @@ import { constant, type Sizes, scalar, type Tensor } from "../../../src/compiler
 import { float32 } from "../../../src/core/tensor-data.ts";
 import { bools, type Case, floats, indices, integers, listed } from "./case.ts";
 
-/** One case per way of transposing; a and b are given as they stand without. */
+/** One case per combination of transposes; a and b are the untransposed shapes. */
 const matmuls = (name: string, a: readonly Dim[], b: readonly Dim[], sizes?: readonly Sizes[]): Case[] =>
   [false, true].flatMap((transposeA) =>
     [false, true].map(
@@ -27,7 +27,7 @@ const matmuls = (name: string, a: readonly Dim[], b: readonly Dim[], sizes?: rea
     ),
   );
 
-/** Over an inner size of 0, FusedMatMul (any transposed batch) clears the first matrix of the batch only. */
+/** With an inner size of 0, FusedMatMul (any transposed batch) clears only the batch's first matrix. */
 const withoutFusedSums = (c: Case): Case => ({ ...c, untried: "FusedMatMul leaves sums of nothing unwritten" });
 
 const swapped = (shape: readonly Dim[]) => [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!];
@@ -41,7 +41,9 @@ const emptyRowsOrTokens = [
   { rows: 2, tokens: 0 },
 ];
 
-/** The sum is made in the graph, so that its slope by both small matrices is there to be found. */
+/**
+ * The merged weight is computed in the graph, so that its gradient with respect to both small matrices can be compared.
+ */
 const adapted = (x: Tensor, a: Tensor, b: Tensor) => {
   const [out, into] = [b.shape[0] as number, a.shape[1] as number];
   const weight = constant(
@@ -54,7 +56,7 @@ const adapted = (x: Tensor, a: Tensor, b: Tensor) => {
   return loraMatmul(x, add(weight, matmul(mul(b, scale), a)), a, b, scale);
 };
 
-export const productCases = {
+export const matmulCases = {
   loraMatmul: [
     { name: "rank 2", inputs: [floats([4, 3]), floats([2, 3]), floats([5, 2])], build: adapted },
     { name: "rank 1", inputs: [floats([1, 2]), floats([1, 2]), floats([1, 1])], build: adapted },
