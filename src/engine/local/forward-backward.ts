@@ -162,7 +162,7 @@ export async function forwardBackward(
     );
     stemBackward(model, store, micro, feeds.stem, dx, trainVision ? addFeatures : null);
   }
-  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, keeping.budget);
+  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, saving.budget);
   store.reach(reachedBy(model, store, batch.groups));
   return { ...result, loss: total, dropout: adapters?.mode === "masks" };
 }
@@ -179,7 +179,7 @@ function reachedBy(model: Model, { trainable }: WeightStore, groups: readonly Tr
   return [...trainable].filter((name) => !vision.has(name));
 }
 
-/** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first; without `keeping` the last only. */
+/** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first; without `saving` the last only. */
 export async function runLanguage(
   compute: Compute,
   values: Params<TensorData>,

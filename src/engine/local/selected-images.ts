@@ -13,17 +13,17 @@ import { type Frame, type VisionRun, visionFeeds } from "./vision-runner.ts";
  */
 export function selectImages(
   model: Model,
-  { images, keeping }: EncodedForTraining,
+  { images, saving }: EncodedForTraining,
   wanted: ReadonlySet<string>,
   adapters: AdapterPass | null,
 ): EncodedForTraining {
   const runs = images.runs.flatMap((run) => {
     const selected = selectFrames(model, run, ({ image }) => wanted.has(image.sha256), adapters);
-    keeping.budget.bytes += keptBytes(run) - (selected === null ? 0 : keptBytes(selected));
+    saving.budget.bytes += keptBytes(run) - (selected === null ? 0 : keptBytes(selected));
     return selected ?? [];
   });
   const features = new Map([...images.features].filter(([sha256]) => wanted.has(sha256)));
-  return { images: { features, runs }, keeping };
+  return { images: { features, runs }, saving };
 }
 
 function selectFrames(

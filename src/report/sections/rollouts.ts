@@ -3,7 +3,7 @@ import { meanOf } from "../../core/mean.ts";
 import { signedBar } from "../charts/bars.ts";
 import { short } from "../format.ts";
 import { type Content, type Html, html, printHtml } from "../html.ts";
-import { MOST_CHARACTERS, markedText } from "../marked-text.ts";
+import { MAX_CHARACTERS, markedText } from "../marked-text.ts";
 import type { ChosenGroup, RolloutSample, ShownCompletion, ShownGroup } from "../rollout-sample.ts";
 import type { Thumbnail } from "../thumbnails.ts";
 
