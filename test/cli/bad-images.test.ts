@@ -49,7 +49,10 @@ describe("an image that cannot be decoded in the middle of a run", () => {
     async (kind) => {
       const path = await writeBroken(`broken-${kind}`);
       const train = ["train", `${kind}.yaml`, "--run", kind, ...set(`data.train.path=${path}`, "checkpoint.every=1")];
-      expectMistake(await viva(folder, ...train), /example "film-[56]": image .*[56]\.jpg is damaged/);
+      const ended = await viva(folder, ...train);
+      const [resumes, ...error] = ended.stderr.split(/(?<=\n)/);
+      expect(resumes).toMatch(/^warning: stopped; to go on after step \d+: viva train --run \S+ --resume\n$/);
+      expectMistake({ ...ended, stderr: error.join("") }, /example "film-[56]": image .*[56]\.jpg is damaged/);
       const steps = jsonLines(at(kind), "metrics.jsonl").length;
       expect(steps).toBeLessThan(12);
       const message = expect.stringMatching(/example "film-[56]"/);

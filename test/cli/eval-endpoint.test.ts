@@ -157,7 +157,7 @@ describe("viva eval --endpoint", () => {
     const { code, stderr } = await viva(folder, ...command);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /3 of 40 answers are not to be had \(\d × answered \d00 \(too long\); \d × answered \d00 \(too long\); first "q\d"\)/,
+      /3 of 40 answers could not be obtained \(\d × answered \d00 \(too long\); \d × answered \d00 \(too long\); first "q\d"\)/,
     );
     expect(stderr).toMatch(/37 answers are kept in some\.partial\.jsonl/);
     await vivaOk(folder, ...command, "--count-unanswered");

@@ -44,7 +44,7 @@ it("several runs give one file, the first as reference; what is no run is refuse
   expect(report).toBe(at("comparison.html"));
   const page = readFileSync(report, "utf8");
   expect(Buffer.byteLength(page)).toBe(bytes);
-  expect(page).toContain("<code>data.train.name</code>");
+  expect(page).toContain("<code>data.<wbr>train.<wbr>name</code>");
   expect(page).toContain("not evaluated");
   expectMistake(await viva(folder, "report", "films"), /films: no run here/);
 });

@@ -272,7 +272,10 @@ describe("viva compare of runs", () => {
     expect(stdout).toContain("protocol viva, 4 questions about 4 subjects");
     expect(stdout).toContain("last and run do not differ significantly on these questions");
     const step = await viva(folder, "compare", "run", "last.jsonl", "--step", "0");
-    expect([step.code, step.stderr]).toEqual([2, expect.stringContaining("last.jsonl is not a run: --step chooses")]);
+    expect([step.code, step.stderr]).toEqual([
+      2,
+      expect.stringContaining("last.jsonl is no run: only a run has evaluations of several steps"),
+    ]);
     await vivaOk(
       folder,
       "eval",

@@ -147,7 +147,7 @@ describe("the schedule", () => {
   });
 
   test.each([
-    ["a number", { eos_token_id: 35 }, [35]],
+    ["a number, to which the end of turn is added", { eos_token_id: 35 }, [35, 386]],
     ["a list", { eos_token_id: [35, 70, 386], pad_token_id: 105 }, [35, 70, 386]],
     ["missing, so the end of turn and the end of text", { pad_token_id: 105 }, [386, 384]],
   ])(
