@@ -27,6 +27,8 @@ export function problemOf(issue: Issue, base: readonly PropertyKey[] = []): Prob
 /** How far into a value an alternative went: 0 for one of another type. */
 function reach(issue: Issue | null): number {
   if (issue === null || (issue.path.length === 0 && isOtherType(issue))) return 0;
+  // What takes no value at all says nothing of this one.
+  if (issue.code === "invalid_type" && issue.expected === "never") return 0;
   return issue.path.length + 1;
 }
 

@@ -96,9 +96,15 @@ describe("a checkpoint's weights", () => {
     expect(read(changed(`${name} ${label}`, renamed, checkpoint))).toEqual(read(checkpoint));
   });
 
-  test("a tied model ignores a stored head, an untied one requires it", () => {
+  test("a tied model ignores a copy of its embeddings and refuses another head, an untied one requires it", () => {
     const head = { name: "lm_head.weight", shape: [400, 64], data: new Float32Array(400 * 64) };
-    expect(read(changed("tied head", (tensors) => [...tensors, head]))).toEqual(read(golden.checkpoint));
+    const copied = (tensors: NamedTensor[]) => {
+      const { data } = tensors.find(({ name }) => name === "model.embed_tokens.weight")!;
+      return [...tensors, { ...head, data }];
+    };
+    expect(read(changed("tied head", copied))).toEqual(read(golden.checkpoint));
+    const other = changed("another head", (tensors) => [...tensors, head]);
+    expectUserError(() => read(other), '"lm_head.weight" differs from "model.embed_tokens.weight"');
     const without = (tensors: NamedTensor[]) => tensors.filter((t) => t.name !== "lm_head.weight");
     const folder = changed("untied", without, untied.checkpoint);
     expectUserError(() => read(folder), "lm_head.weight is missing");
