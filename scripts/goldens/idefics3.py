@@ -33,7 +33,7 @@ import numpy as np
 import torch
 import transformers
 from PIL import Image
-from qwen2_vl import CORPUS, random_image, versions, write_json
+from qwen_vl import CORPUS, random_image, versions, write_json
 from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (

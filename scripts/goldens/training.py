@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from qwen2_vl import versions, write_json
+from qwen_vl import versions, write_json
 from transformers import get_scheduler
 
 LEARNING_RATE, BETAS, EPS, MAX_NORM = 1e-2, (0.9, 0.999), 1e-8, 1.0

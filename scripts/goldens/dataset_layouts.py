@@ -1,6 +1,6 @@
 """Small made-up files in the layouts of the data sets that come as parquet.
 
-    python scripts/goldens/datasets.py test/golden/datasets
+    python scripts/goldens/dataset_layouts.py test/golden/datasets
 """
 
 import io
