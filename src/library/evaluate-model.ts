@@ -1,7 +1,8 @@
 /** Evaluating a model from a program. */
 import { type DataSpec, loadDataset } from "../data/index.ts";
 import { type Evaluation, evaluatePolicy, type ProtocolName } from "../evaluate/index.ts";
-import { type OpenCheckpointOptions, openCheckpoint, questionsAskedBy } from "../session/checkpoint.ts";
+import { type OpenCheckpointOptions, openCheckpoint } from "../session/checkpoint.ts";
+import { answerLength } from "../session/evaluation-sources.ts";
 
 export interface EvaluateOptions extends OpenCheckpointOptions {
   /** Default "viva". */
@@ -16,9 +17,9 @@ export interface EvaluateOptions extends OpenCheckpointOptions {
 export async function evaluate(model: string, data: DataSpec, o: EvaluateOptions = {}): Promise<Evaluation> {
   const examples = await loadDataset({ ...data, split: data.split ?? "test" });
   const train = o.train === undefined ? null : await loadDataset(o.train);
-  const { engine, processor, prompt, folder } = await openCheckpoint(model, o);
+  const { engine, processor, prompt, folder, recipe } = await openCheckpoint(model, o);
   try {
-    const maxCompletionLength = o.maxCompletionLength ?? questionsAskedBy(model).length ?? 64;
+    const maxCompletionLength = o.maxCompletionLength ?? answerLength(recipe);
     const { protocol, signal } = o;
     return await evaluatePolicy(engine.policy, examples, {
       ...{ processor, prompt, maxCompletionLength, checkpoint: folder, train },

@@ -4,6 +4,7 @@ import { UserError } from "../core/errors.ts";
 import { endpointSource } from "../evaluate/endpoint-source.ts";
 import { type AnswerSource, type Decoding, policySource } from "../evaluate/index.ts";
 import { type MaxTokensField, openChatClient } from "../io/chat-client.ts";
+import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { type OpenCheckpointOptions, openCheckpoint } from "./checkpoint.ts";
 import { hashCheckpoint } from "./content-hashes.ts";
@@ -28,6 +29,11 @@ export type DecodingFor = (ownLength: number) => Decoding;
 /** Tokens of an answer where no run says otherwise. */
 const PLAIN_LENGTH = 64;
 
+/** Tokens of an answer of a model that belongs to the run of this recipe, if to any. */
+export function answerLength(recipe: Recipe | null): number {
+  return recipe === null ? PLAIN_LENGTH : evaluationLength(recipe);
+}
+
 export async function openCheckpointSource(
   path: string,
   o: OpenCheckpointOptions & { readonly decoding: DecodingFor },
@@ -35,7 +41,7 @@ export async function openCheckpointSource(
   const { engine, processor, prompt, folder, base, imageLimits, recipe } = await openCheckpoint(path, o);
   const close = () => engine.close();
   try {
-    const decoding = o.decoding(recipe === null ? PLAIN_LENGTH : evaluationLength(recipe));
+    const decoding = o.decoding(answerLength(recipe));
     const sha256 = await hashCheckpoint(folder);
     return {
       source: policySource(engine.policy, { processor, prompt, decoding }),
