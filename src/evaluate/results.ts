@@ -68,6 +68,8 @@ const summary = z.strictObject({
     closed: subset.optional(),
     open: subset.optional(),
     choice: subset.optional(),
+    multi: subset.optional(),
+    numeric: subset.optional(),
   }),
   conditions: conditionsSchema.optional(),
   facts: z

@@ -1,6 +1,7 @@
 /** Summarises scored items: accuracies with intervals over subjects, next to baselines on the same items. */
 
 import { meanOf } from "../core/mean.ts";
+import { ANSWER_TYPES } from "../core/records.ts";
 import type { Overlap } from "../data/index.ts";
 import { type BootstrapOptions, bootstrapMean, bootstrapMeans, type Interval } from "./bootstrap.ts";
 import type { Conditions } from "./conditions.ts";
@@ -10,7 +11,7 @@ import type { SampledSummary } from "./sampled.ts";
 import type { EvalItem } from "./score.ts";
 import { detectableDifference } from "./statistics.ts";
 
-export const SUBSETS = ["overall", "closed", "open", "choice"] as const;
+export const SUBSETS = ["overall", ...ANSWER_TYPES] as const;
 export type Subset = (typeof SUBSETS)[number];
 
 export interface BaselineComparison extends PairedComparison {
