@@ -38,6 +38,12 @@ export function acquireLock(path: string): Lock {
   };
 }
 
+/** Whether a living process holds the lock, or one of another machine, which cannot be seen. Changes nothing. */
+export function isHeld(path: string): boolean {
+  const text = readOrNull(path);
+  return text !== null && mayLive(text);
+}
+
 /** Removes a dead process's lock; throws when the holder lives or may live. */
 function removeIfStale(path: string, aside: string): void {
   const text = readOrNull(path);

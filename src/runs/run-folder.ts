@@ -10,7 +10,7 @@ import { whileWriting } from "../core/system-errors.ts";
 import { replaceFile } from "./durable.ts";
 import type { Environment } from "./environment.ts";
 import { type JsonlStream, openJsonl } from "./jsonl.ts";
-import { acquireLock } from "./lock.ts";
+import { acquireLock, isHeld } from "./lock.ts";
 
 /** Where the files of a run are; readers of a run need only this. */
 export interface RunPaths {
@@ -67,6 +67,11 @@ export function runPaths(folder: string): RunPaths {
 /** Whether the folder holds a run. */
 export function isRun(folder: string): boolean {
   return existsSync(runPaths(folder).recipe);
+}
+
+/** Whether a process writes the run. */
+export function isLocked(folder: string): boolean {
+  return isHeld(join(folder, lockName));
 }
 
 /** File for the token ids and log-probs of one step's rollouts. */
