@@ -50,3 +50,4 @@ export { type EvalItem, type ScoreOptions, scoreBaselines, scoreItems } from "./
 export { holm, mcnemarExact, minimalDetectableDifference, wilson } from "./statistics.ts";
 export { breakdown, type EvalSummary, type SubsetSummary, summarise } from "./summary.ts";
 export { formatSummary } from "./table.ts";
+export { verdicts, verdictsOf } from "./verdict.ts";

@@ -21,6 +21,17 @@ export const pairedFields = {
   mcnemar_p: share.describe("exact, two-sided; assumes independent questions"),
   detectable_difference: difference.describe("true difference of this pair that is detected with 80 % power"),
 };
+/** The verdict on an arm, against the best of its baselines. */
+export const verdictSchema = z.strictObject({
+  verdict: z.enum(["improved", "worse", "not_shown"]),
+  against: z.string().describe("the best baseline"),
+  chosen_on: z.enum(["validation", "these questions"]),
+  difference: interval.describe("accuracy minus that baseline's, paired"),
+  p: share.describe("two-sided, the largest over all baselines, by flipping the signs of subjects"),
+  p_holm: share.describe("corrected for the number of arms"),
+  unbeaten: z.array(z.string()).describe("baselines that it is not shown to beat"),
+  detectable_difference: difference.describe("true difference of this pair that is detected with 80 % power"),
+});
 const subset = z.strictObject({
   n: z.int(),
   subjects: z.int(),
@@ -35,6 +46,7 @@ const subset = z.strictObject({
   parse_failure_rate: share,
   format_rate: share,
   baselines: z.record(z.string(), z.strictObject({ accuracy: share, ...pairedFields })),
+  verdict: verdictSchema.optional().describe("absent without baselines"),
 });
 const pixels = z.int().nullable();
 /** Conditions that a comparison requires to be equal; null if unknown. */

@@ -2,6 +2,7 @@
 import { percent, points } from "../core/percent.ts";
 import { alignColumns } from "../core/text-table.ts";
 import { describeOverlap } from "../data/index.ts";
+import { verdictSentence } from "../runs/verdict.ts";
 import type { Interval } from "./bootstrap.ts";
 import { type EvalSummary, SUBSETS, type SubsetSummary } from "./summary.ts";
 
@@ -27,6 +28,7 @@ export function formatSummary(summary: EvalSummary): string {
     ...factLines(summary),
     ...overlapLines(summary),
     legend,
+    verdictLine(summary),
   ]
     .filter((line) => line !== "")
     .join("\n");
@@ -59,6 +61,10 @@ function factLines({ facts, unanswered }: EvalSummary): string[] {
   }
   for (const [reason, n] of Object.entries(unanswered ?? {})) lines.push(`not answered: ${n} × ${reason}`);
   return lines;
+}
+
+function verdictLine({ subsets: { overall } }: EvalSummary): string {
+  return overall?.verdict === undefined ? "" : `verdict: ${verdictSentence(overall.verdict)}`;
 }
 
 function overlapLines({ overlap }: EvalSummary): string[] {
