@@ -15,6 +15,7 @@ import { generateCommand } from "./generate.ts";
 import { logprobsCommand } from "./logprobs.ts";
 import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
+import { rewardsCommand } from "./rewards.ts";
 import { serveCommand } from "./serve.ts";
 import { studyCommand } from "./study.ts";
 import { studyTimingCommand } from "./study-timing.ts";
@@ -37,6 +38,7 @@ const program = new Command("viva")
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
   .addCommand(serveCommand(interruption, version))
+  .addCommand(rewardsCommand())
   .addCommand(exportCommand(interruption))
   .addCommand(reportCommand())
   .addCommand(uiCommand(interruption, version))

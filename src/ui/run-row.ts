@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { bestEvaluation } from "../runs/best-evaluation.ts";
-import { isLocked, type RunPaths, runPaths } from "../runs/run-folder.ts";
+import { isWritten, type RunPaths, runPaths } from "../runs/run-folder.ts";
 import type { FoundFolder } from "./find-runs.ts";
 import { followLines, recordOf } from "./lines.ts";
 
@@ -57,7 +57,7 @@ export function rowReader(): (found: FoundFolder) => RunRow {
   const cache = new Map<string, Cached>();
   return (found) => {
     const paths = runPaths(found.folder);
-    const running = isLocked(found.folder);
+    const running = isWritten(found.folder);
     const signature = `${running} ${signatureOf(paths)}`;
     const known = cache.get(found.id);
     if (known?.signature === signature) return known.row;
