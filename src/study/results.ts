@@ -20,7 +20,7 @@ import { readJournal, type StudyPaths } from "./folder.ts";
 import type { Study } from "./load.ts";
 import { type PlannedRun, planRuns } from "./plan.ts";
 
-const method = `Difference: strict accuracy of an arm minus the reference's, paired by question within a seed. Interval: 95 %, percentile bootstrap of ${RESAMPLES.study.toLocaleString("en-US")} resamples that draws subjects and seeds independently with replacement; with one seed only subjects are drawn, and the interval says nothing about other seeds. p: two-sided from the same resamples, Holm-corrected over all arms compared. With few seeds, their contribution to the interval is imprecise.`;
+const method = `Difference: strict accuracy of an arm minus the reference's, paired by question within a seed. Interval: 95 %, percentile bootstrap of ${RESAMPLES.study} resamples that draws subjects and seeds independently with replacement; with one seed only subjects are drawn, and the interval says nothing about other seeds. p: two-sided from the same resamples, Holm-corrected over all arms compared. With few seeds, their contribution to the interval is imprecise.`;
 
 interface ReadRun {
   readonly planned: PlannedRun;
