@@ -3,13 +3,14 @@ import { type PromptName, type PromptStyle, promptStyle } from "../answers/promp
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
-import type { Example } from "../core/records.ts";
+import type { Example, ImageView } from "../core/records.ts";
 import { findDataset } from "../data/index.ts";
 import { type ImageLimits, type QuantizedKind, quantizedBits } from "../engine/backend.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
 import { companionFolder } from "../models/companions.ts";
 import { openProcessor } from "../models/index.ts";
+import { viewOf } from "../recipes/datasets.ts";
 import { loadRecipe } from "../recipes/load.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
@@ -130,6 +131,11 @@ export async function trainedOn(path: string): Promise<readonly Example[] | null
     if (error instanceof UserError) return null;
     throw error;
   }
+}
+
+/** How the images of a run are shown in training; as their files say where what was opened belongs to no run. */
+export function viewOfRun({ recipe }: Pick<OpenedCheckpoint, "recipe">): ImageView {
+  return recipe === null ? {} : viewOf(recipe.data.train);
 }
 
 function recipeOf(path: string): Recipe | null {
