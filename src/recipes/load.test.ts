@@ -172,7 +172,7 @@ describe("a valid recipe", () => {
     writeFileSync(again, resolvedYaml(first.recipe, { "data.train sha256": "ab: c" }));
     const second = loadRecipe(again);
     expect(second).toEqual(first);
-    expect(first.yaml.match(/^\w+/gm)?.slice(0, 4)).toEqual(["name", "seed", "model", "engine"]);
+    expect(first.yaml.match(/^\w+/gm)?.slice(0, 5)).toEqual(["name", "seed", "tuning_trials", "model", "engine"]);
   });
 
   test("key order does not change the resolved YAML", () => {
@@ -369,7 +369,7 @@ describe("--set", () => {
     ],
     [
       "data.train={ name: phantom_world, image_size: 100 }",
-      "--set data.train={ name: phantom_world, image_size: 100 }: data.train.image_size must be 112 or 224, got 100",
+      "--set data.train={ name: phantom_world, image_size: 100 }: data.train.image_size must be 112, 224 or 448, got 100",
     ],
     ["data.eval.name=phantm", /^--set .*: data\.eval\.name must be one of .*, got "phantm"; did you mean phantom\?$/],
     ["data.train.limt=2", "--set data.train.limt=2: unknown key data.train.limt; did you mean limit?"],
