@@ -1,5 +1,5 @@
 /** Converts messages to a model's input and its tokens to text: one implementation per model family. */
-import type { ImageFeatures, ImageRef, ImageSize, Message, Prompt } from "./records.ts";
+import type { ImageFeatures, ImageRef, ImageSize, Message, Prompt, RawImage } from "./records.ts";
 
 /** How messages become a prompt's text. */
 export type PromptTemplate = "chat" | "transcript" | "document";
@@ -34,6 +34,15 @@ export interface ImageTokens {
   readonly image: ImageFeatures;
 }
 
+/** What a vision tower is given of an image, before its values are normalised. */
+export interface ProcessedImage {
+  readonly image: RawImage;
+  /** Sides of a patch and of what becomes one token, in pixels. */
+  readonly patch: number;
+  readonly token: number;
+  readonly tokens: number;
+}
+
 export interface Processor {
   /**
    * Renders the chat template, loads the images and expands their placeholders. Throws UserError for an unreadable
@@ -66,4 +75,6 @@ export interface Processor {
   readonly mergeSize: number;
   /** What was supplied because the model's files lack it, a sentence each: to be told once, as a warning. */
   readonly notices: readonly string[];
+  /** For people to look at; absent where a family does not cut an image into one grid of patches. */
+  processed?(image: ImageRef): Promise<ProcessedImage>;
 }

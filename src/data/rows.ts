@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import { problemOf } from "../core/issues.ts";
-import type { AnswerType, Example } from "../core/records.ts";
+import { ANSWER_TYPES, type AnswerType, type Example } from "../core/records.ts";
 
 /** One row, checked; `where` is "FILE:LINE" or "FILE, row N". */
 export function readRow<T>(schema: z.ZodType<T>, row: unknown, where: string): T {
@@ -60,9 +60,9 @@ export function writtenOption(written: string, choices: readonly string[]): numb
 
 /** "CLOSED", "Closed " and "closed" are closed; "OPEN" is open; anything else is the user's mistake. */
 export function readAnswerType(value: string, where: string): AnswerType {
-  const type = value.trim().toLowerCase();
-  if (type === "closed" || type === "open" || type === "choice") return type;
-  throw new UserError(`${where}: answer type must be closed, open or choice, got "${value}"`);
+  const type = ANSWER_TYPES.find((one) => one === value.trim().toLowerCase());
+  if (type !== undefined) return type;
+  throw new UserError(`${where}: answer type must be closed, open, choice, multi or numeric, got "${value}"`);
 }
 
 /** Throws UserError when two examples share an id: runs, flips and paired tests go by it. */

@@ -367,7 +367,7 @@ describe("--set", () => {
     ],
     [
       "data.train={ name: phantom_world, image_size: 100 }",
-      "--set data.train={ name: phantom_world, image_size: 100 }: data.train.image_size must be 112 or 224, got 100",
+      "--set data.train={ name: phantom_world, image_size: 100 }: data.train.image_size must be 112, 224 or 448, got 100",
     ],
     ["data.eval.name=phantm", /^--set .*: data\.eval\.name must be one of .*, got "phantm"; did you mean phantom\?$/],
     ["data.train.limt=2", "--set data.train.limt=2: unknown key data.train.limt; did you mean limit?"],

@@ -5,10 +5,12 @@ import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
 import { messageOf, UserError } from "../core/errors.ts";
 import { isLoopback } from "./access.ts";
 
-export interface ListenOptions {
+/** Where a server listens, and the key that it asks for. */
+export interface Address {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Null lets everybody in who reaches the server. */
   readonly apiKey: string | null;
 }
 
@@ -27,7 +29,7 @@ const ARRIVAL_SECONDS = 120;
 /** Throws UserError for an address that cannot be taken, and for one that others can reach when there is no key. */
 export async function listenOn(
   fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>,
-  o: ListenOptions,
+  o: Address,
 ): Promise<Listening> {
   if (o.apiKey === null && !isLoopback(o.host)) {
     throw new UserError(

@@ -1,16 +1,17 @@
 /** Starts and stops the server: it answers on one address until it is closed, and then lets running requests end. */
+import type { Hono } from "hono";
 import { type AppOptions, createApp } from "./app.ts";
-import { listenOn } from "./listen.ts";
+import type { Env } from "./base-app.ts";
+import { type Address, listenOn } from "./listen.ts";
 import { type Load, type PoolLimits, RequestPool } from "./request-pool.ts";
 
-export interface ServeOptions extends Omit<AppOptions, "pool" | "limits"> {
-  readonly host: string;
-  /** 0 takes a free one. */
-  readonly port: number;
+export interface ServeOptions extends Omit<AppOptions, "pool" | "limits">, Address {
   readonly limits: AppOptions["limits"] & PoolLimits;
 }
 
 export interface RunningServer {
+  /** Where it listens, e.g. http://127.0.0.1:8000 . */
+  readonly origin: string;
   /** Where the OpenAI API begins, e.g. http://127.0.0.1:8000/v1 . */
   readonly baseUrl: string;
   readonly load: Load;
@@ -21,13 +22,18 @@ export interface RunningServer {
 /** Throws UserError for an address that cannot be taken, and for one that others can reach when there is no key. */
 export async function startServer(o: ServeOptions): Promise<RunningServer> {
   const pool = new RequestPool(o.limits);
-  const app = createApp({ ...o, pool });
-  const listening = await listenOn(app.fetch, o);
+  return listenWith(createApp({ ...o, pool }), pool, o);
+}
+
+/** Answers with an app on an address. Throws UserError for one that cannot be taken, or that others can reach without a key. */
+export async function listenWith(app: Hono<Env>, pool: RequestPool, o: Address): Promise<RunningServer> {
+  const { origin, close } = await listenOn(app.fetch, o);
   return {
-    baseUrl: `${listening.origin}/v1`,
+    origin,
+    baseUrl: `${origin}/v1`,
     get load() {
       return pool.load;
     },
-    close: (graceSeconds) => listening.close(() => pool.close(graceSeconds)),
+    close: (graceSeconds) => close(() => pool.close(graceSeconds)),
   };
 }

@@ -13,10 +13,10 @@ import {
 } from "../evaluate/index.ts";
 import { milestones, type ScoredItem } from "../evaluate/run-statistics.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
-import { runPaths } from "../runs/run-folder.ts";
+import { isFinished, runPaths } from "../runs/run-folder.ts";
 import type { StudyArm, StudyResults } from "../runs/study-results.ts";
 import type { Verdict } from "../runs/verdict.ts";
-import { isFinished, readJournal, type StudyPaths } from "./folder.ts";
+import { readJournal, type StudyPaths } from "./folder.ts";
 import type { Study } from "./load.ts";
 import type { PlannedRun } from "./plan.ts";
 

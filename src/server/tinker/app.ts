@@ -1,10 +1,10 @@
 /** The HTTP side of the Tinker API: routes, bodies, and errors as its SDKs read them. */
-import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { messageOf, UserError } from "../../core/errors.ts";
 import { decodeForwardBackwardRequest, PROTOBUF, requests } from "../../tinker/index.ts";
 import { requireKey, requireLoopbackHost } from "../access.ts";
 import { ApiError } from "../api-error.ts";
+import type { Env } from "../base-app.ts";
 import { readBytes, readJsonBody } from "../read-body.ts";
 import { archiveOf } from "./archive.ts";
 import { checkpointRoutes } from "./checkpoint-routes.ts";
@@ -23,8 +23,6 @@ export interface TinkerAppOptions {
 const WAIT_MS = 30_000;
 /** Bytes of a part of a batch: the client's estimate is not exact. */
 const PART_OF_BODY = 0.5;
-
-type Env = { readonly Bindings: HttpBindings };
 
 export function createTinkerApp(o: TinkerAppOptions): Hono<Env> {
   const { service, maxBodyBytes, apiKey, onFailure } = o;

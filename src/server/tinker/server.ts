@@ -1,14 +1,10 @@
 /** Starts and stops a server of the Tinker API over one base model. */
-import { type Listening, listenOn } from "../listen.ts";
+import { type Address, type Listening, listenOn } from "../listen.ts";
 import { createTinkerApp } from "./app.ts";
 import type { TinkerLimits } from "./served-model.ts";
 import { TinkerService, type TinkerServiceOptions } from "./service.ts";
 
-export interface TinkerServeOptions extends Omit<TinkerServiceOptions, "limits"> {
-  readonly host: string;
-  /** 0 takes a free one. */
-  readonly port: number;
-  readonly apiKey: string | null;
+export interface TinkerServeOptions extends Omit<TinkerServiceOptions, "limits">, Address {
   readonly limits: TinkerLimits & { readonly maxBodyBytes: number };
 }
 
