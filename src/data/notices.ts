@@ -5,7 +5,7 @@ import { sixteenBitRange } from "../io/sixteen-bits.ts";
 
 /** Something worth a warning, and which examples it is about. */
 export interface DataNotice {
-  readonly notice: "dark_images" | "no_window" | "image_tag" | "lost_letters";
+  readonly notice: "dark_images" | "no_window" | "image_tag" | "lost_letters" | "equal_options";
   /** Examples, and the ids of the first. */
   readonly count: number;
   readonly first: readonly string[];
@@ -18,23 +18,34 @@ const LOOKED_AT = 200;
 const FIRST = 5;
 
 export async function dataNotices(examples: readonly Example[]): Promise<readonly DataNotice[]> {
-  const about = (notice: DataNotice["notice"], found: readonly Example[], message: (count: string) => string) => {
-    if (found.length === 0) return [];
-    const count = `${found.length} example${found.length === 1 ? "" : "s"}`;
-    return [{ notice, count: found.length, first: found.slice(0, FIRST).map(({ id }) => id), message: message(count) }];
-  };
   const asks = ({ question, choices }: Example, sign: RegExp) => [question, ...choices].some((text) => sign.test(text));
   const tagged = examples.filter((example) => asks(example, /<\s*(?:image|img)[\s_]?\d*\s*\/?>/i));
   const lost = examples.filter((example) => asks(example, /\ufffd/) || example.answer.includes("\ufffd"));
   return [
-    ...(await darkImages(examples, about)),
+    ...(await darkImages(examples)),
     ...about("image_tag", tagged, (count) => {
       return `${count} with a tag such as <image> in the question, which the model reads as letters beside the image: take it out`;
     }),
     ...about("lost_letters", lost, (count) => {
-      return `${count} with the sign U+FFFD, which stands where letters were lost in another encoding: make the file again`;
+      return `${count} with the character U+FFFD, which marks letters that were lost in another encoding: make the file again`;
     }),
   ];
+}
+
+/** Of questions of a published set that were left out, by their ids. */
+export function equalOptionsNotices(leftOut: readonly Pick<Example, "id">[]): readonly DataNotice[] {
+  return about("equal_options", leftOut, (count) => `${count} left out, two of whose options are the same text`);
+}
+
+/** A notice about the examples found, if there are any. */
+function about(
+  notice: DataNotice["notice"],
+  found: readonly Pick<Example, "id">[],
+  message: (count: string) => string,
+): readonly DataNotice[] {
+  if (found.length === 0) return [];
+  const count = `${found.length} example${found.length === 1 ? "" : "s"}`;
+  return [{ notice, count: found.length, first: found.slice(0, FIRST).map(({ id }) => id), message: message(count) }];
 }
 
 /** Values that use less than a quarter of the range that is shown from black to white. */
@@ -44,14 +55,8 @@ interface NarrowRange {
   readonly high: number;
 }
 
-type About = (
-  notice: NarrowRange["notice"],
-  found: readonly Example[],
-  message: (count: string) => string,
-) => DataNotice[];
-
 /** 16-bit images without a range, and DICOM images without a window, that have next to no contrast. */
-async function darkImages(examples: readonly Example[], about: About): Promise<readonly DataNotice[]> {
+async function darkImages(examples: readonly Example[]): Promise<readonly DataNotice[]> {
   const images = new Map(examples.flatMap((example) => example.images.map((image) => [image.path, image] as const)));
   const narrow = new Map<string, NarrowRange>();
   const every = Math.ceil(images.size / LOOKED_AT);

@@ -7,7 +7,15 @@ import { dicomAbout } from "../io/dicom-files.ts";
 import { rowOfChat } from "./chat-rows.ts";
 import { splitName } from "./dataset.ts";
 import { requireKnownFields } from "./field-names.ts";
-import { cellText, choiceOf, readAnswerType, readRow, requireUniqueIds, writtenOption } from "./rows.ts";
+import {
+  cellText,
+  choiceOf,
+  readAnswerType,
+  readRow,
+  requireDifferentOptions,
+  requireUniqueIds,
+  writtenOption,
+} from "./rows.ts";
 
 const cell = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -82,13 +90,15 @@ export function toExample({ value, where, id, folder }: GivenRow): { example: Ex
   const choices = optionsOf(row.choices ?? [], where);
   const written = cellText(row.answer, "answer", where);
   const answerType = answerTypeOf(row, written, choices, where);
+  const exampleId = String(row.id ?? id);
+  if (answerType === "choice" || answerType === "multi") requireDifferentOptions(choices, exampleId, where);
   const example: Example = {
-    id: String(row.id ?? id),
+    id: exampleId,
     subjectId: String(row.subject ?? images[0]),
     question: cellText(row.question, "question", where),
     images: images.map((image) => ({ path: resolve(folder, image) })),
     ...(answerType === "choice"
-      ? choiceOf(choices, answerIndex(written, choices, where), where)
+      ? choiceOf(choices, answerIndex(written, choices, where))
       : { answer: answerType === "multi" ? letters(written, choices, where) : written, answerType, choices }),
     ...(answerType === "numeric" ? { target: targetOf(row, written, where) } : {}),
     ...(row.rationale === undefined ? {} : { rationale: row.rationale }),
