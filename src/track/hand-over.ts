@@ -47,11 +47,14 @@ export function openHandOver(folder: string, o: TrackOptions, images: ImageSourc
   const { tracker, at } = trackerAt(o, folder);
   const reader = openRunReader(folder);
   const { paths, name, recipe, created, config } = reader;
-  const file = join(paths.folder, "trackers", `${o.to}${o.at === null ? "" : `-${shortHash(at)}`}.json`);
+  const project = o.project ?? recipe;
+  // A run's own folder may be moved.
+  const place = o.at === null ? "" : `-${shortHash(tracker.place === "folder" ? at : `${at} ${project}`)}`;
+  const file = join(paths.folder, "trackers", `${o.to}${place}.json`);
   makeFolder(join(paths.folder, "trackers"));
   const lock = acquireLock(`${file}.lock`);
   const known = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Cursor) : newCursor(at);
-  const runOf = ({ id }: Cursor): TrackedRun => ({ id, name, project: o.project ?? recipe, created, config });
+  const runOf = ({ id }: Cursor): TrackedRun => ({ id, name, project, created, config });
   const isGone = known.state !== null && tracker.has?.(runOf(known), at, known.state) === false;
   let cursor = isGone ? newCursor(at) : known;
   const save = (next: Cursor) => {

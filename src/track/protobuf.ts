@@ -1,5 +1,5 @@
 /** Messages of trackers' protocol buffers, from the numbers of their fields. */
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import protobuf from "protobufjs/minimal.js";
 
 /** Number, kind and value of a field. */
 export type Field =
@@ -12,16 +12,19 @@ type FieldOf<K extends string, V> = readonly [number: number, kind: K, value: V]
 
 /** An encoded message; a message within it is a field of its bytes. */
 export function message(...fields: readonly Field[]): Uint8Array {
-  const writer = new BinaryWriter();
+  const writer = protobuf.Writer.create();
   for (const field of fields) write(writer, field);
   return writer.finish();
 }
 
-function write(writer: BinaryWriter, field: Field): void {
-  const number = field[0];
-  if (field[1] === "text") writer.tag(number, WireType.LengthDelimited).string(field[2]);
-  else if (field[1] === "bytes") writer.tag(number, WireType.LengthDelimited).bytes(field[2]);
-  else if (field[1] === "int") writer.tag(number, WireType.Varint).int64(field[2]);
-  else if (field[1] === "double") writer.tag(number, WireType.Bit64).double(field[2]);
-  else writer.tag(number, WireType.Bit32).float(field[2]);
+/** Wire types (https://protobuf.dev/programming-guides/encoding). */
+const [varint, bits64, delimited, bits32] = [0, 1, 2, 5];
+
+function write(writer: protobuf.Writer, field: Field): void {
+  const tag = (type: number) => writer.uint32(field[0] * 8 + type);
+  if (field[1] === "text") tag(delimited).string(field[2]);
+  else if (field[1] === "bytes") tag(delimited).bytes(field[2]);
+  else if (field[1] === "int") tag(varint).int64(field[2]);
+  else if (field[1] === "double") tag(bits64).double(field[2]);
+  else tag(bits32).float(field[2]);
 }

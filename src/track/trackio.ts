@@ -24,13 +24,14 @@ export const trackio: Tracker = {
       const { project, name, id, config } = run;
       return { project, run: name, run_id: id, step, metrics: values, config, log_id: `${id}-${of}-${step}` };
     });
-    if (logs.length > 0) await call(at, "bulk_log", [logs, null]);
+    if (logs.length > 0) await call(at, "bulk_log", { logs });
     return {};
   },
 };
 
-function call(at: string, name: string, args: readonly unknown[]): Promise<TrackerAnswer> {
-  return send(`${at}/api/${name}`, { json: { args, kwargs: {} }, headers: token() });
+function call(at: string, name: string, values: object): Promise<TrackerAnswer> {
+  const json = { args: [], kwargs: { ...values, hf_token: null } };
+  return send(`${at}/api/${name}`, { json, headers: token() });
 }
 
 function token(): Readonly<Record<string, string>> {
@@ -54,7 +55,7 @@ async function sampleValues(at: string, run: TrackedRun, { step, markdown, image
       relative_path: null,
       uploaded_file: file,
     };
-    await call(at, "bulk_upload_media", [[upload], null]);
+    await call(at, "bulk_upload_media", { uploads: [upload] });
     // The server's folder of a project's media: letters, digits, dashes and underscores of its name.
     const folder = run.project.replace(/[^\p{L}\p{N}_-]/gu, "") || "default";
     media[`rollouts/image_${i}`] = {

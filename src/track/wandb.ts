@@ -24,10 +24,11 @@ export const wandb: Tracker = {
     let number = Number(known);
     const encoded = (records: readonly Content[]) =>
       records.map(([kind, content]) => message([1, "int", ++number], [kinds[kind], "bytes", content]));
+    const media = samples.map((sample) => sampleRow(sample, join(dirname(file), "files")));
     const content = [
       ...(isNew ? opening(run) : []),
-      ...bySteps(scalars).map((row): Content => ["history", history(run, row)]),
-      ...samples.flatMap((sample) => sampleRecords(run, sample, join(dirname(file), "files"))),
+      ...media.map(({ files }): Content => ["files", message(...files)]),
+      ...bySteps([...scalars, ...media]).map((row): Content => ["history", history(run, row)]),
       ...(scalars.length > 0 ? [summary(scalars)] : []),
     ];
     const start = isNew ? [wandbHeader] : [];
@@ -79,13 +80,13 @@ function opening(run: TrackedRun): readonly Content[] {
   ];
 }
 
-/** A step and its evaluation are one row where they come together. */
-function bySteps(scalars: readonly Scalars[]): readonly Row[] {
+/** What belongs to a step is one row where it comes together. */
+function bySteps(parts: readonly Row[]): readonly Row[] {
   const rows = new Map<number, Row>();
-  for (const { step, time, values } of scalars) {
+  for (const { step, time, values } of parts) {
     rows.set(step, { step, time, values: { ...rows.get(step)?.values, ...values } });
   }
-  return [...rows.values()];
+  return [...rows.values()].sort((a, b) => a.step - b.step);
 }
 
 type Row = Pick<Scalars, "step" | "time"> & { readonly values: Readonly<Record<string, unknown>> };
@@ -108,14 +109,14 @@ function summary(scalars: readonly Scalars[]): Content {
   return ["summary", message(...updates)];
 }
 
-function sampleRecords(run: TrackedRun, sample: Sample, folder: string): readonly Content[] {
-  const files = sampleFiles(sample, folder);
-  const values = Object.fromEntries(files.map(({ name, value }) => [name, value]));
-  const listed = files.map(({ value }): Field => [1, "bytes", message([1, "text", value.path])]);
-  return [
-    ["files", message(...listed)],
-    ["history", history(run, { ...sample, values })],
-  ];
+/** A sample's part of the history, once its files are written; `files` lists them. */
+function sampleRow(sample: Sample, folder: string): Row & { readonly files: readonly Field[] } {
+  const shown = sampleFiles(sample, folder);
+  return {
+    ...{ step: sample.step, time: sample.time },
+    values: Object.fromEntries(shown.map(({ name, value }) => [name, value])),
+    files: shown.map(({ value }): Field => [1, "bytes", message([1, "text", value.path])]),
+  };
 }
 
 /** The same for items of configuration, history and summary. Numbers that JSON lacks are texts, as the client writes them. */

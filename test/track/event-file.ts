@@ -1,7 +1,7 @@
 /** Reads the numbers of a TensorBoard event file without TensorBoard. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BinaryReader } from "@bufbuild/protobuf/wire";
+import protobuf from "protobufjs/minimal.js";
 import { expect } from "vitest";
 
 /** A number, with its wall time in seconds. */
@@ -42,11 +42,12 @@ function scalarsOf(bytes: Uint8Array): readonly Point[] {
 }
 
 function fieldsOf(bytes: Uint8Array): ReadonlyMap<number, readonly unknown[]> {
-  const reader = new BinaryReader(bytes);
+  const reader = protobuf.Reader.create(bytes);
   const found = new Map<number, unknown[]>();
   const read = [() => Number(reader.int64()), () => reader.double(), () => reader.bytes()];
   while (reader.pos < reader.len) {
-    const [number, type] = reader.tag();
+    const tag = reader.uint32();
+    const [number, type] = [tag >> 3, tag & 7];
     const value = type === 5 ? reader.float() : read[type]!();
     found.set(number, [...(found.get(number) ?? []), value]);
   }
