@@ -48,12 +48,13 @@ async function init(file: string, given: Options, signal: AbortSignal): Promise<
   const isGenerated = "generated" in datasets[dataset];
   const { data, model, device } = await answers(given, !isGenerated, signal);
   const spec = { name: dataset, ...(data === null ? {} : { path: here(data) }) };
-  const evaluation = await evaluationSplit(spec, data);
+  const train = (await firstSplit(spec, ["train", "all"])) ?? "train";
+  const evaluation = await firstSplit(spec, ["test", "validation"]);
   const { input, check } = await proposeRecipe({
     name: given.name ?? nameOf(data ?? dataset),
     model: existsSync(model) && !shippedModels().includes(model) ? here(model) : model,
     device,
-    data: { train: { ...spec, split: "train" }, eval: evaluation === null ? null : { ...spec, split: evaluation } },
+    data: { train: { ...spec, split: train }, eval: evaluation === null ? null : { ...spec, split: evaluation } },
     signal,
     reporter: downloadReporter(),
   });
@@ -119,10 +120,10 @@ async function asked(
   }
 }
 
-/** The first of test and validation that the data have; null where they have neither. */
-async function evaluationSplit(spec: { readonly name: string; readonly path?: string }, data: string | null) {
-  if (data?.startsWith("hf:")) return "test";
-  for (const split of ["test", "validation"]) {
+/** The first of the splits that the data have; null where they have none of them. On the Hub the first is supposed to be there. */
+async function firstSplit(spec: { readonly name: string; readonly path?: string }, splits: readonly string[]) {
+  if (spec.path?.startsWith("hf:")) return splits[0]!;
+  for (const split of splits) {
     try {
       await loadDataset({ ...spec, split, limit: 1 });
       return split;

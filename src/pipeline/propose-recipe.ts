@@ -56,7 +56,7 @@ function recipeOf(o: ProposalOptions, facts: ModelFacts, way: object, length: nu
   const isSmall = facts.parameters <= SMALL;
   const { sft, grpo } = isSmall ? rates.small : rates.adapters;
   const limits =
-    isSmall || facts.tokenSide === null ? {} : { image: { max_pixels: IMAGE_TOKENS * facts.tokenSide ** 2 } };
+    isSmall || facts.pixelsPerToken === null ? {} : { image: { max_pixels: IMAGE_TOKENS * facts.pixelsPerToken } };
   const sizes = isSmall ? { batch: 16, prompts: 8 } : { batch: 8, prompts: 4 };
   return {
     name,

@@ -7,8 +7,8 @@ import type { SourceOptions } from "./sources.ts";
 export interface ModelFacts {
   /** Weights, adapters not counted. */
   readonly parameters: number;
-  /** The side of the square that an image token covers, in pixels; null where the area of images cannot be limited. */
-  readonly tokenSide: number | null;
+  /** Pixels of an image that one token covers; null where the area of images cannot be limited. */
+  readonly pixelsPerToken: number | null;
   /** Whether it is an adapter, which training goes on with. */
   readonly isAdapter: boolean;
 }
@@ -18,23 +18,27 @@ export async function modelFacts(path: string, o: SourceOptions = {}): Promise<M
   const { folder } = await locateModelFolder(path, { ...o, key: "--model", weights: false });
   const adapter = await adapterOf(folder, o);
   const base = adapter?.base ?? folder;
-  const { weights, vision } = openModel(base);
+  const { weights } = openModel(base);
   const sizes = Object.values(weights).map(({ shape }) => shape.reduce((size, n) => size * n, 1));
-  const side = vision.patchSize * Math.sqrt(vision.patchesPerToken);
   return {
     parameters: sizes.reduce((sum, size) => sum + size, 0),
-    tokenSide: (await takesLimits(base, side)) ? side : null,
+    pixelsPerToken: await pixelsPerToken(base),
     isAdapter: adapter !== null,
   };
 }
 
-/** A family that limits sides refuses a limit of the area. */
-async function takesLimits(folder: string, side: number): Promise<boolean> {
+/** A side that is a whole number of the patches of all families. */
+const side = 448;
+
+/** Of a family that limits sides there is none: it refuses a limit of the area. */
+async function pixelsPerToken(folder: string): Promise<number | null> {
   try {
-    await openProcessor(folder, { maxPixels: (32 * side) ** 2 });
-    return true;
+    const processor = await openProcessor(folder, { maxPixels: 2 * side ** 2 });
+    const image = { type: "image", image: { path: "" } } as const;
+    const { imageFeatures } = processor.layOut([{ role: "user", content: [image] }], [{ width: side, height: side }]);
+    return side ** 2 / imageFeatures[0]!;
   } catch (error) {
-    if (error instanceof UserError) return false;
+    if (error instanceof UserError) return null;
     throw error;
   }
 }

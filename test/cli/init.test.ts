@@ -9,9 +9,12 @@ import { writeFilms, writeRows, writeTinyModel } from "./tiny-run.ts";
 const folder = temporaryFolder();
 const recipe = (name: string) => parse(readFileSync(join(folder, name), "utf8"));
 
-/** The shape of Qwen2-VL-2B without its weights: what is decided by size needs no more. */
+/** A model of 400 million weights, with a file of one: nothing but their number is looked at. */
 function writeLargeModel(): string {
-  return writeTinyModel(join(folder, "large"), {
+  const header = Buffer.from('{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}');
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  const model = writeTinyModel(join(folder, "large"), {
     ...{ hidden_size: 1536, intermediate_size: 8960, num_hidden_layers: 4, max_window_layers: 4 },
     ...{ num_attention_heads: 12, rope_scaling: { type: "mrope", mrope_section: [16, 24, 24] } },
     vision_config: {
@@ -19,6 +22,8 @@ function writeLargeModel(): string {
       ...{ depth: 1, embed_dim: 32, hidden_size: 1536, num_heads: 2 },
     },
   });
+  writeFileSync(join(model, "model.safetensors"), Buffer.concat([length, header, Buffer.alloc(4)]));
+  return model;
 }
 
 beforeAll(async () => {
@@ -75,7 +80,7 @@ describe("viva init", () => {
 
   it.each([
     [[], "init: name the data with --data"],
-    [["--data", "nowhere"], "nowhere does not exist"],
+    [["--data", "nowhere"], "there is no folder"],
     [["--data", "films", "--model", "nothing-here"], "--model: there is no folder"],
     [["--data", "films", "--device", "abacus"], "Allowed choices are"],
     [["taken.yaml", "--data", "films"], "taken.yaml is there already"],
