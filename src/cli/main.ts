@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { createInterruption, runMain } from "./arguments.ts";
+import { auditCommand } from "./audit.ts";
 import { benchCommand } from "./bench.ts";
 import { checkCommand } from "./check.ts";
 import { compareCommand } from "./compare.ts";
@@ -17,11 +18,13 @@ import { initCommand } from "./init.ts";
 import { logprobsCommand } from "./logprobs.ts";
 import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
+import { rewardsCommand } from "./rewards.ts";
 import { serveCommand } from "./serve.ts";
 import { studyCommand } from "./study.ts";
 import { studyTimingCommand } from "./study-timing.ts";
 import { trackCommand } from "./track.ts";
 import { trainCommand } from "./train.ts";
+import { uiCommand } from "./ui.ts";
 import { versionText } from "./version.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
@@ -38,12 +41,15 @@ const program: Command = new Command("viva")
   .addCommand(evalCommand(interruption))
   .addCommand(compareCommand())
   .addCommand(probeCommand(interruption))
+  .addCommand(auditCommand(interruption))
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
   .addCommand(serveCommand(interruption, version))
+  .addCommand(rewardsCommand())
   .addCommand(exportCommand(interruption))
   .addCommand(reportCommand())
   .addCommand(trackCommand(interruption))
+  .addCommand(uiCommand(interruption, version))
   .addCommand(benchCommand(interruption))
   .addCommand(dataCommand(interruption))
   .addCommand(doctorCommand())

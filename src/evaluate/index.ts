@@ -6,6 +6,7 @@ export {
   type Wanted,
 } from "./answer-source.ts";
 export type { Answers, BaselineAnswers, Prediction } from "./answers.ts";
+export { type AuditResults, auditJsonSchema, runAudit } from "./audit/run.ts";
 export { type Baselines, baselineAnswers, questionType, trainBaselines } from "./baselines.ts";
 export { bootstrapMean, bootstrapMeans, type Interval, pairedBootstrap } from "./bootstrap.ts";
 export { type CollectOptions, collectAnswers } from "./collect.ts";
@@ -22,6 +23,8 @@ export {
   hashQuestions,
   type ImageConditions,
 } from "./conditions.ts";
+export { conventionalBaselines, questionRegression } from "./conventional/baselines.ts";
+export { type ConventionalName, conventionalModels, findConventional } from "./conventional/index.ts";
 export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
 export {
   answerQuestions,
@@ -50,3 +53,4 @@ export { type EvalItem, type ScoreOptions, scoreBaselines, scoreItems } from "./
 export { holm, mcnemarExact, minimalDetectableDifference, wilson } from "./statistics.ts";
 export { breakdown, type EvalSummary, type SubsetSummary, summarise } from "./summary.ts";
 export { formatSummary } from "./table.ts";
+export { verdicts, verdictsOf } from "./verdict.ts";

@@ -6,7 +6,7 @@ import type { ParsedAnswer } from "../answers/parse.ts";
 import { type AnswerStyle, followsStyle } from "../answers/tags.ts";
 import type { AnswerType, Example } from "../core/records.ts";
 import type { BaselineAnswers, Prediction } from "./answers.ts";
-import { bleu1, rougeL, tokenRecall } from "./metrics.ts";
+import { bleu1, rougeL, tokenRecall } from "./metrics/text.ts";
 import { type ProtocolName, protocols } from "./protocols/index.ts";
 
 /** One item of an evaluation, a row of evals.jsonl. */
@@ -133,8 +133,8 @@ function isExact(example: Example, answer: string, words: string): boolean {
   return chosen === null ? exactMatch(words, example.answer) : chosen.index === rightOption(example);
 }
 
-/** The answer in words: of a choice question the text of the option it names. */
-function answerText({ choices }: Example, answer: string): string {
-  const chosen = choices.length > 0 ? chosenOption(answer, choices) : null;
+/** The answer in words: of a choice question the text of the option it names; several options stay letters. */
+function answerText({ choices, answerType }: Example, answer: string): string {
+  const chosen = choices.length > 0 && answerType !== "multi" ? chosenOption(answer, choices) : null;
   return chosen === null ? answer : choices[chosen.index]!;
 }

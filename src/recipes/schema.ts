@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
 import { devices } from "../core/device.ts";
-import { flag, mapping, number, oneOf, text, whole } from "../core/fields.ts";
+import { flag, mapping, number, oneOf, oneOrMore, text, whole } from "../core/fields.ts";
 import { nearest } from "../core/suggest.ts";
 import { engineNames } from "../engine/index.ts";
 import { trackSchema } from "../track/options.ts";
@@ -11,8 +11,7 @@ import { alarmsSchema } from "./alarms.ts";
 import { datasetSchema } from "./datasets.ts";
 import { stageSchema } from "./stages.ts";
 
-const layerNames = () =>
-  z.union([text(), z.array(text()).min(1)], { error: "a list of layer names, or a regular expression" });
+const layerNames = () => oneOrMore(text(), "a list of layer names, or a regular expression");
 const byPattern = <T extends z.ZodType>(value: T) =>
   z.record(text(), value, { error: "a mapping of patterns of layer names to numbers" }).default({});
 
@@ -30,13 +29,11 @@ const model = mapping({
     lora_dropout: number({ min: 0, below: 1 })
       .default(0)
       .describe("Dropout probability on an adapter's input in training; the rest is scaled by 1 / (1 − p)."),
-    target_modules: z
-      .union([text(), z.array(text()).min(1)], { error: "a list of layer names, a regular expression or all-linear" })
+    target_modules: oneOrMore(text(), "a list of layer names, a regular expression or all-linear")
       .default("all-linear")
       .describe("Suffixes of layer names, one regular expression for full names, or all-linear, as in PEFT."),
     exclude_modules: layerNames().nullable().default(null).describe("Excluded although target_modules matches them."),
-    layers_to_transform: z
-      .union([whole({ min: 0 }), z.array(whole({ min: 0 })).min(1)], { error: "a layer's number, or a list of them" })
+    layers_to_transform: oneOrMore(whole({ min: 0 }), "a layer's number, or a list of them")
       .nullable()
       .default(null)
       .describe("Only these layers, counted from 0; requires a list of target_modules."),
@@ -170,6 +167,9 @@ export const recipeSchema = mapping({
     .string({ error: "a name of letters, digits, dots, dashes and underscores" })
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, { error: "a name of letters, digits, dots, dashes and underscores" }),
   seed: whole({ min: 0 }).default(42),
+  tuning_trials: whole({ min: 1 })
+    .default(1)
+    .describe("Runs that were tried to choose these settings, recorded so that readers see who was tuned more."),
   model,
   engine: engine.prefault({}),
   data,

@@ -44,7 +44,12 @@ describe("viva eval --predictions", () => {
     const [viva_, lmms] = results.protocols;
     expect([viva_!.protocol, lmms!.protocol]).toEqual(["viva", "lmms"]);
     expect(viva_!.subsets.overall!.accuracy).toMatchObject({ estimate: 1, n: 4, subjects: 4 });
-    expect(Object.keys(viva_!.subsets.overall!.baselines)).toEqual(["majority", "question_only", "nearest_neighbour"]);
+    expect(Object.keys(viva_!.subsets.overall!.baselines)).toEqual([
+      "majority",
+      "question_only",
+      "question_regression",
+      "nearest_neighbour",
+    ]);
     expect(viva_!.conditions).toMatchObject({ questions: { n: 4 }, prompt: null, decoding: null, images: null });
     const samples = jsonLines(folder, "samples.jsonl");
     expect(samples.map(({ doc_id }) => doc_id)).toEqual([0, 1, 2, 3]);
@@ -86,7 +91,9 @@ describe("viva compare", () => {
     }
     const files = ["wrong-items.jsonl", "right-items.jsonl", "several-items.jsonl"];
     const { stdout } = await vivaOk(folder, "compare", ...files, "--out", "comparison.json");
-    expect(stdout).toContain("right-items improved on wrong-items by 100.0 points.");
+    expect(stdout).toContain("right-items: not shown: +100.0 [+100.0, +100.0] points against wrong-items"); // four questions
+    const three = await vivaOk(folder, "compare", "wrong-items.jsonl", "right-items.jsonl", "--baseline", files[2]!);
+    expect(three.stdout).toMatch(/right-items: not shown: .* against several-items, the best baseline/);
     const comparison = comparisonSchema.parse(JSON.parse(readFileSync(at("comparison.json"), "utf8")));
     expect(comparison).toMatchObject({ reference: "wrong-items", arms: ["right-items", "several-items"] });
     const [overall, closed] = comparison.subsets;

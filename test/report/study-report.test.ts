@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Recipe } from "../../src/recipes/schema.ts";
-import { writeStudyReport } from "../../src/report/index.ts";
+import { writeStudyFiles } from "../../src/report/index.ts";
 import { type StudyResults, studyResultsSchema } from "../../src/runs/study-results.ts";
 import { studyPaths } from "../../src/study/folder.ts";
 import type { PlannedRun } from "../../src/study/plan.ts";
@@ -30,6 +30,7 @@ const study = {
   about: hostile,
   seeds,
   reference: "plain",
+  baselines: ["plain"],
   arms: arms.map((name) => ({
     name,
     about: hostile,
@@ -71,7 +72,7 @@ beforeAll(async () => {
   const failed = { event: "run_failed", run: "runs/gone-seed1", seconds: 1, message: hostile };
   writeFileSync(join(folder, "journal.jsonl"), `${JSON.stringify(failed)}\n`);
   results = studyResults(study, runs, studyPaths(folder));
-  writeStudyReport(results, folder, join(folder, "report.html"));
+  writeStudyFiles(results, studyPaths(folder));
   page = readFileSync(join(folder, "report.html"), "utf8");
 });
 
@@ -84,6 +85,9 @@ it("pairs arms with the reference by question and seed, and ranks them", () => {
   expect(better!.difference!.low).toBeGreaterThan(0);
   expect(better!.difference!.by_seed).toEqual(seeds.map((seed) => ({ seed, difference: 10 / 40 })));
   expect(better!.difference!.p_holm).toBeCloseTo(2 * better!.difference!.p, 12);
+  expect(better!.verdict).toMatchObject({ verdict: "improved", against: "plain", unbeaten: [] });
+  expect(same!.verdict).toMatchObject({ verdict: "not_shown", against: "plain", unbeaten: ["plain"] });
+  expect([plain!.verdict, gone!.verdict]).toEqual([null, null]);
   expect(plain!.accuracy!.estimate).toBeCloseTo((21 + 22) / 80, 12);
   expect(plain!.accuracy!.seed_sd).toBeCloseTo(Math.SQRT1_2 / 40, 12);
   expect(plain!.figures).toEqual({ token_f1: 0.5, "facts.precision": 0.75 });

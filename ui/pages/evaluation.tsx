@@ -1,0 +1,137 @@
+/** How a run's evaluations went: by stratum, what changed between two of them question by question, beside the baselines. */
+import type { Interval, RunStatistics } from "../../src/runs/statistics-records.ts";
+import { type Verdict, verdictSentence } from "../../src/runs/verdict.ts";
+import type { Line } from "../../src/ui/run-view.ts";
+import { address, setValues } from "../address.ts";
+import { intervalText, percent, pValue } from "../format.ts";
+import { Select, Table } from "../parts/controls.tsx";
+import { Forest } from "../parts/small-charts.tsx";
+import { Loaded, RunTabs } from "../parts/ways.tsx";
+import { api, read } from "../source.ts";
+import { type RunDetail, useData, useRun } from "../use-data.ts";
+import { FEW, type Item, Items } from "./evaluation-items.tsx";
+
+export function EvaluationPage({ run: id }: { readonly run: string }) {
+  const run = useRun(id);
+  return (
+    <>
+      <RunTabs run={id} page="evaluation" name={run.value?.row.path ?? id} />
+      <Loaded
+        asked={run}
+        show={(detail) =>
+          detail.evaluations.length === 0 ? <p>This run has not been evaluated yet.</p> : <Evaluations id={id} run={detail} />
+        }
+      />
+    </>
+  );
+}
+
+function Evaluations({ id, run }: { readonly id: string; readonly run: RunDetail }) {
+  const { values } = address.value;
+  const all = run.evaluations;
+  const last = all.length - 1;
+  const ofStep = values["step"] === undefined ? -1 : all.findLastIndex(({ step }) => step === Number(values["step"]));
+  const now = placeOf(values["n"], all.length) ?? (ofStep < 0 ? last : ofStep);
+  const before = placeOf(values["from"], all.length) ?? (now > 0 ? 0 : null);
+  const items = useItems(id, now);
+  const earlier = useItems(id, before);
+  const statistics = useData(
+    `${id} statistics ${all.length}`,
+    async () => (await read(api.runs[":run"].statistics.$get({ param: { run: id } }))) as RunStatistics,
+  );
+  const options = all.map(({ step, stage, protocol }, i) => [i, `step ${step} (${stage}, ${protocol})`] as const);
+  return (
+    <>
+      <div class="toolbar">
+        <Select label="evaluation" value={now} options={options} onChange={(n) => setValues({ n, step: null })} />
+        <Select
+          label="against"
+          value={before ?? ""}
+          options={[...(before === null ? [["", "none"] as const] : []), ...options.filter(([i]) => i !== now)]}
+          onChange={(from) => setValues({ from })}
+        />
+      </div>
+      <Overall summary={all[now]!.summary} />
+      <Loaded asked={statistics} show={(found) => <Changes statistics={found} />} />
+      <Loaded asked={items} show={(own) => own !== null && <Items items={own} earlier={earlier.value} />} />
+    </>
+  );
+}
+
+function placeOf(text: string | undefined, count: number): number | null {
+  const place = Number(text);
+  return text === undefined || text === "" || !Number.isInteger(place) || place < 0 || place >= count ? null : place;
+}
+
+function useItems(id: string, n: number | null) {
+  return useData(`${id} items ${n}`, async () =>
+    n === null
+      ? null
+      : ((await read(api.runs[":run"].evals[":n"].$get({ param: { run: id, n: String(n) } }))).items as unknown as readonly Item[]),
+  );
+}
+
+/** Strict and lenient accuracy of each answer type, and every baseline. */
+function Overall({ summary }: { readonly summary: Line }) {
+  const subsets = Object.entries((summary["subsets"] ?? {}) as Readonly<Record<string, Line | undefined>>);
+  const interval = (value: unknown) => {
+    const found = value as Interval | undefined;
+    return found?.low === undefined ? "–" : intervalText(found);
+  };
+  const baselines = Object.entries(
+    (subsets.find(([name]) => name === "overall")?.[1]?.["baselines"] ?? {}) as Readonly<Record<string, Line>>,
+  );
+  const failed = (rate: unknown) => (typeof rate === "number" ? `${percent(rate)} %` : "–");
+  const ofSubset = ([name, subset]: (typeof subsets)[number]) => {
+    const cells = [name, subset?.["n"] ?? "–", interval(subset?.["accuracy"]), interval(subset?.["lenient_accuracy"])];
+    return { key: name, cells: [...cells.map(String), failed(subset?.["parse_failure_rate"])] };
+  };
+  const ofBaseline = ([name, baseline]: (typeof baselines)[number]) => {
+    const key = `baseline: ${name.replaceAll("_", " ")}`;
+    return { key, cells: [key, "", failed(baseline["accuracy"]), verdictWord(baseline["verdict"]), ""] };
+  };
+  const verdict = subsets.find(([name]) => name === "overall")?.[1]?.["verdict"] as Verdict | undefined;
+  return (
+    <>
+      {verdict !== undefined && <p class={`verdict ${verdict.verdict}`}>This evaluation: {verdictSentence(verdict)}</p>}
+      <Table
+        label="Accuracy, 95 % intervals over subjects"
+        caption
+        head={["questions", "n", "strict", "lenient", "not parsed"]}
+        rows={[...subsets.map(ofSubset), ...baselines.map(ofBaseline)]}
+      />
+    </>
+  );
+}
+
+function verdictWord(verdict: unknown): string {
+  if (verdict === "better") return "the run is better";
+  return verdict === "worse" ? "the run is worse" : "not shown: interval includes 0";
+}
+
+/** What the stages changed, as `viva report` has it. */
+function Changes({ statistics: { changes, strata } }: { readonly statistics: RunStatistics }) {
+  if (changes.length === 0) return <p class="muted">Nothing to compare yet: the run was evaluated once.</p>;
+  const rows = changes.map(({ from, to, change }) => ({
+    key: `${from.step} ${to.step}`,
+    label: `step ${from.step} (${from.stage}) to ${to.step} (${to.stage})`,
+    interval: change.difference,
+    note: `${change.won} won, ${change.lost} lost, ${pValue(change.p)}`,
+  }));
+  return (
+    <>
+      <Forest rows={rows} label="Change of strict accuracy between the first evaluation and the ends of stages, points" />
+      {strata.map(({ name, rows: ofStratum }) => (
+        <Forest
+          key={name}
+          label={`By ${name.replaceAll("_", " ")}, the last change`}
+          rows={ofStratum.map(({ value, n, change }) => ({
+            key: value,
+            label: `${value} (n ${n}${n < FEW ? ", few" : ""})`,
+            interval: change?.difference ?? null,
+          }))}
+        />
+      ))}
+    </>
+  );
+}
