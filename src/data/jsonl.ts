@@ -8,7 +8,15 @@ import { type JsonLine, readJsonLines } from "../io/json-lines.ts";
 import { rowOfChat } from "./chat-rows.ts";
 import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
 import { requireKnownFields } from "./field-names.ts";
-import { cellText, choiceOf, readAnswerType, readRow, requireUniqueIds, writtenOption } from "./rows.ts";
+import {
+  cellText,
+  choiceOf,
+  readAnswerType,
+  readRow,
+  requireDifferentOptions,
+  requireUniqueIds,
+  writtenOption,
+} from "./rows.ts";
 
 const cell = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -102,13 +110,15 @@ function toExample({ value, where, line }: JsonLine, file: string): Example {
   const choices = optionsOf(row.choices ?? [], where);
   const written = cellText(row.answer, "answer", where);
   const answerType = answerTypeOf(row, written, choices, where);
+  const id = String(row.id ?? `${basename(file)}:${line}`);
+  if (answerType === "choice" || answerType === "multi") requireDifferentOptions(choices, id, where);
   return {
-    id: String(row.id ?? `${basename(file)}:${line}`),
+    id,
     subjectId: String(row.subject ?? images[0]),
     question: cellText(row.question, "question", where),
     images: images.map((image) => ({ path: resolve(dirname(file), image) })),
     ...(answerType === "choice"
-      ? choiceOf(choices, answerIndex(written, choices, where), where)
+      ? choiceOf(choices, answerIndex(written, choices, where))
       : { answer: answerType === "multi" ? letters(written, choices, where) : written, answerType, choices }),
     ...(answerType === "numeric" ? { target: targetOf(row, written, where) } : {}),
     ...(row.rationale === undefined ? {} : { rationale: row.rationale }),

@@ -52,7 +52,7 @@ export interface OverlapSummary extends Overlap {
   readonly unshared: Interval | null;
 }
 
-/** The summary line of an evaluation in evals.jsonl. */
+/** The summary row of an evaluation in evals.jsonl. */
 export interface EvalSummary {
   readonly checkpoint: string;
   readonly protocol: string;
@@ -66,6 +66,8 @@ export interface EvalSummary {
   readonly facts?: FactSummary;
   /** What the questions share with the training data; absent where nothing is shared, or no training data is known. */
   readonly overlap?: OverlapSummary;
+  /** Why the questions were not compared with all that the model was trained on. */
+  readonly overlap_unknown?: string;
   /** Closed questions as a test with probabilities, by predictor; present if conventional models were asked for. */
   readonly yes_no?: Readonly<Record<string, YesNoFigures>>;
   /** How many answers were not to be had, by reason; they count as wrong. */

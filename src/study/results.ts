@@ -19,7 +19,7 @@ import type { Verdict } from "../runs/verdict.ts";
 import { readJournal, type StudyPaths } from "./folder.ts";
 import type { Study } from "./load.ts";
 import { pilotPower } from "./pilot.ts";
-import type { PlannedRun } from "./plan.ts";
+import { type PlannedRun, planRuns } from "./plan.ts";
 import { judgePredictions } from "./predictions.ts";
 import { reasoningOf } from "./reasoning.ts";
 
@@ -37,6 +37,13 @@ interface ReadRun {
 }
 
 type Line = Readonly<Record<string, unknown>>;
+
+/** The results of the runs of this time and of those finished before. */
+export function resultsSoFar(study: Study, runs: readonly PlannedRun[], paths: StudyPaths): StudyResults {
+  const now = new Set(runs.map(({ folder }) => folder));
+  const shown = planRuns(study).filter(({ folder }) => now.has(folder) || isFinished(join(paths.folder, folder)));
+  return studyResults(study, shown, paths);
+}
 
 /** Reads the planned runs; arms without runs are omitted, unfinished runs have no figures. */
 export function studyResults(study: Study, runs: readonly PlannedRun[], paths: StudyPaths): StudyResults {
