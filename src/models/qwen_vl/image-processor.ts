@@ -120,7 +120,10 @@ export function patchGrid(image: ImageSize, config: ImageProcessorConfig): reado
 }
 
 /** Patches [grid height x grid width, 3 x temporal x patch x patch] of an RGB image, the one frame repeated in time. */
-export function patchify(image: RawImage, config: ImageProcessorConfig): Pick<ImageFeatures, "patches" | "grid"> {
+export function patchify(
+  image: RawImage,
+  config: ImageProcessorConfig,
+): Required<Pick<ImageFeatures, "patches" | "grid" | "pixels">> {
   const { patchSize: P, mergeSize, temporalPatchSize } = config;
   const grid = patchGrid(image, config);
   const [height, width] = [grid[1] * P, grid[2] * P];
@@ -141,7 +144,7 @@ export function patchify(image: RawImage, config: ImageProcessorConfig): Pick<Im
       for (let t = 1; t < temporalPatchSize; t++, o += P * P) patches.copyWithin(o, frame, frame + P * P);
     }
   }
-  return { patches, grid };
+  return { patches, grid, pixels: { width, height, channels: 3, data } };
 }
 
 /** (byte x rescale - mean) / std for every byte, each operation rounded to float32 as numpy does it. */
