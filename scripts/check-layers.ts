@@ -20,7 +20,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   answers: ["core"],
   rewards: ["core", "answers"],
   data: ["core", "io"],
-  engine: ["core", "compiler", "io", "runtime", "nn", "models", "algorithms"],
+  tinker: ["core"],
+  engine: ["core", "compiler", "io", "runtime", "nn", "models", "algorithms", "tinker"],
   train: ["core", "runs", "algorithms", "answers", "rewards", "data", "engine"],
   evaluate: ["core", "io", "runs", "data", "answers", "rewards", "engine"],
   recipes: ["core", "algorithms", "answers", "rewards", "data", "engine", "train"],
@@ -30,14 +31,15 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   export: ["core", "io", "runs", "models", "data", "evaluate", "recipes", "session"],
   diagnostics: ["core", "io", "runs", "models", "algorithms", "answers", "engine", "recipes", "session"],
   report: ["core", "runs"],
-  server: ["core", "io", "engine"],
+  server: ["core", "io", "models", "algorithms", "tinker", "engine"],
+  ui: ["core", "io", "runs", "evaluate", "server"],
   library: [
     ...["core", "models", "algorithms", "answers", "rewards", "data", "engine", "evaluate"],
     ...["runs", "recipes", "session", "pipeline", "study", "report"],
   ],
   cli: [
     ...["core", "runs", "data", "evaluate", "recipes", "session", "pipeline", "study", "export", "diagnostics"],
-    ...["report", "server"],
+    ...["report", "server", "ui"],
   ],
 };
 

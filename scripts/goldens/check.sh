@@ -12,7 +12,7 @@ if [ -z "${PYTHON:-}" ]; then
   PYTHON="$work/venv/bin/python"
   "$PYTHON" -m pip install -q torch==2.13.0 transformers==5.23.0 tokenizers==0.23.3 safetensors==0.8.0 pillow==13.0.0 \
     numpy==2.4.6 num2words pyarrow trl==1.16.0 peft==0.21.2 sentence-transformers==6.2.0 onnx==1.23.2 nltk==3.10.4 \
-    rouge-score==0.1.2 scipy==1.17.1 statsmodels==0.15.0 scikit-learn==1.9.1 || exit 1
+    rouge-score==0.1.2 scipy==1.17.1 statsmodels==0.15.0 scikit-learn==1.9.1 tinker==0.38.0 || exit 1
 fi
 cp -r "$root/test/golden" "$work/golden"
 differ=0
@@ -35,9 +35,11 @@ for name in qwen2_vl qwen2_5_vl qwen3_vl idefics3 processor parquet sentence_enc
 make training training.json
 make algorithms trl.json
 make metrics metrics.json
+make conventional conventional.json
 make selection selection.json
 make dataset_layouts datasets
 make rewards rewards.json
+make tinker_wire tinker.json
 make adapters peft -- --checkpoints "$work/golden/qwen2_vl"
 configs="$root/../shared/models/vlm_configs"
 if [ -d "$configs" ]; then make weight_shapes weight_shapes.json "$configs"; else echo "weight_shapes      skipped: no $configs"; fi

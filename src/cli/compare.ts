@@ -16,6 +16,7 @@ interface CompareOptions {
   readonly protocol?: string;
   readonly step?: number;
   readonly allow: readonly string[];
+  readonly baseline: readonly string[];
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -27,6 +28,11 @@ export function compareCommand(): Command {
     .argument(
       "<evaluations...>",
       "files that viva eval --out wrote, run folders, or RUN@STEP; the first is the reference",
+    )
+    .addOption(
+      new Option("--baseline <evaluation>", "one more that an arm must beat to be called improved, repeatable")
+        .argParser((text: string, earlier: readonly string[]) => collect(text, earlier))
+        .default([], "the reference alone"),
     )
     .option("--protocol <name>", "where files have several (default: the first in the file)")
     .option("--step <n>", "of runs, the evaluation after this step (default: the last)", wholeNumber(0))
@@ -40,9 +46,10 @@ export function compareCommand(): Command {
     .action((paths: readonly string[], o: CompareOptions) => {
       const wrong = o.allow.find((name) => !allowed.some((condition) => condition === name));
       if (wrong !== undefined) throw new UserError(`--allow ${wrong}: one of ${allowed.join(", ")}`);
-      const labels = labelsOf(paths);
-      const arms = paths.map((path, i) => readEvaluation(path, labels[i]!, o));
-      const comparison = compareEvaluations(arms, { allow: o.allow as readonly ConditionName[] });
+      const labels = labelsOf([...paths, ...o.baseline]);
+      const read = [...paths, ...o.baseline].map((path, i) => readEvaluation(path, labels[i]!, o));
+      const [arms, baselines] = [read.slice(0, paths.length), read.slice(paths.length)];
+      const comparison = compareEvaluations(arms, { allow: o.allow as readonly ConditionName[], baselines });
       if (o.out !== undefined) writeJson(o.out, comparison);
       console.log(o.json ? JSON.stringify(comparison) : formatComparison(comparison));
     });

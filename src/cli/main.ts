@@ -15,10 +15,12 @@ import { generateCommand } from "./generate.ts";
 import { logprobsCommand } from "./logprobs.ts";
 import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
+import { rewardsCommand } from "./rewards.ts";
 import { serveCommand } from "./serve.ts";
 import { studyCommand } from "./study.ts";
 import { studyTimingCommand } from "./study-timing.ts";
 import { trainCommand } from "./train.ts";
+import { uiCommand } from "./ui.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 const interruption = createInterruption();
@@ -36,8 +38,10 @@ const program = new Command("viva")
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
   .addCommand(serveCommand(interruption, version))
+  .addCommand(rewardsCommand())
   .addCommand(exportCommand(interruption))
   .addCommand(reportCommand())
+  .addCommand(uiCommand(interruption, version))
   .addCommand(benchCommand(interruption))
   .addCommand(dataCommand(interruption))
   .addCommand(doctorCommand())

@@ -19,10 +19,15 @@ import {
   questionsAskedBy,
 } from "../session/checkpoint.ts";
 import { hashModel } from "../session/content-hashes.ts";
-import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
+import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { checkpointArgument, deviceOption, downloadReporter, imageRangeOption, promptNames } from "./options.ts";
+import { serveRewards } from "./serve-rewards.ts";
 
 interface ServeCommandOptions {
+  readonly rewards?: string;
+  readonly set: readonly string[];
+  readonly stage?: number;
+  readonly maxRows: number;
   readonly host: string;
   readonly port: number;
   readonly apiKeyFile?: string;
@@ -48,7 +53,11 @@ interface ServeCommandOptions {
 export function serveCommand(interruption: Interruption, version: string): Command {
   return new Command("serve")
     .description("answer chat requests over an OpenAI-compatible API")
-    .addArgument(checkpointArgument())
+    .addArgument(checkpointArgument().argOptional())
+    .option("--rewards <recipe>", "serve the rewards of this recipe to other trainers, in place of a model")
+    .option("--set <key=value>", "with --rewards: override a key of the recipe (repeatable)", collect, [])
+    .option("--stage <n>", "with --rewards: the stage whose rewards are served, from 0", wholeNumber(0))
+    .option("--max-rows <n>", "with --rewards: completions of one request", wholeNumber(1), 4096)
     .option("--host <address>", "address to listen on; one that others can reach needs an API key", "127.0.0.1")
     .option("--port <n>", "port; 0 takes a free one", wholeNumber(0, 65535), 8000)
     .option("--api-key-file <file>", "file with the key that clients must send (or set VIVA_API_KEY)")
@@ -78,9 +87,22 @@ export function serveCommand(interruption: Interruption, version: string): Comma
     .option("--request-timeout-s <n>", "time from a request to the end of its answer", decimalNumber(0.001), 600)
     .option("--shutdown-timeout-s <n>", "time that running requests have when the server stops", decimalNumber(0), 30)
     .option("--json", "print where it listens as JSON")
-    .action((checkpoint: string, options: ServeCommandOptions) =>
-      interruption.during((signal) => serve(checkpoint, options, version, signal)),
+    .action((checkpoint: string | undefined, options: ServeCommandOptions) =>
+      interruption.during((signal) => {
+        const { rewards, apiKeyFile } = options;
+        if (rewards === undefined) return serve(requireCheckpoint(checkpoint), options, version, signal);
+        if (checkpoint !== undefined) {
+          throw new UserError(`serve: a checkpoint (${checkpoint}) or --rewards, not both: start a server for each`);
+        }
+        const apiKey = readApiKey(apiKeyFile, process.env["VIVA_API_KEY"]);
+        return serveRewards(rewards, { ...options, apiKey }, signal);
+      }),
     );
+}
+
+function requireCheckpoint(checkpoint: string | undefined): string {
+  if (checkpoint !== undefined) return checkpoint;
+  throw new UserError("serve: name a checkpoint to serve, or a recipe with --rewards");
 }
 
 async function serve(

@@ -87,8 +87,8 @@ export function resultText(results: StudyResults): string {
   return [...parts, ...rest, `ranking, accuracy %: ${ranked.join("  ")}`, ...troubles].join("\n\n");
 }
 
-function armTable(arms: readonly StudyArm[], { reference }: StudyResults): string {
-  const rows = arms.map(({ name, accuracy, difference, cost, runs }) => [
+function armTable(arms: readonly StudyArm[], { reference, baselines }: StudyResults): string {
+  const rows = arms.map(({ name, accuracy, difference, verdict, cost, runs }) => [
     name,
     accuracy === null ? "–" : `${percent(accuracy.estimate)} [${percent(accuracy.low)}, ${percent(accuracy.high)}]`,
     accuracy?.seed_sd == null ? "–" : percent(accuracy.seed_sd),
@@ -98,6 +98,7 @@ function armTable(arms: readonly StudyArm[], { reference }: StudyResults): strin
         ? "–"
         : `${points(difference.estimate)} [${points(difference.low)}, ${points(difference.high)}]`,
     difference === null ? "" : difference.p_holm.toFixed(3),
+    baselines.includes(name) ? "baseline" : verdict === null ? "–" : verdictWord(verdict),
     rewardChange(runs),
     cost === null ? "–" : clock(cost.seconds),
     cost?.ratio == null ? "–" : cost.ratio.toFixed(2),
@@ -110,6 +111,7 @@ function armTable(arms: readonly StudyArm[], { reference }: StudyResults): strin
       "seed sd",
       `against ${reference}`,
       "p Holm",
+      "verdict",
       "reward, first → last fifth",
       "time",
       "× ref.",
@@ -117,6 +119,10 @@ function armTable(arms: readonly StudyArm[], { reference }: StudyResults): strin
     ],
     ...rows,
   ]).join("\n");
+}
+
+function verdictWord({ verdict, against }: NonNullable<StudyArm["verdict"]>): string {
+  return verdict === "improved" ? "improved" : `${verdict.replace("_", " ")} (${against})`;
 }
 
 /** Mean over seeds, and with how many of them the reward rose. */

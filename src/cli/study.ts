@@ -7,14 +7,13 @@ import { writeStudyReport } from "../report/index.ts";
 import { replaceFile } from "../runs/durable.ts";
 import { acquireLock } from "../runs/lock.ts";
 import { createReporter, type Reporter, type StepInfo } from "../runs/reporter.ts";
-import { defaultRunFolder } from "../runs/run-folder.ts";
+import { defaultRunFolder, isFinished } from "../runs/run-folder.ts";
 import type { StudyResults } from "../runs/study-results.ts";
 import { trainInChild } from "../study/child.ts";
 import { estimateRun, remainingSeconds, timeStages } from "../study/estimate.ts";
 import { executeRuns } from "../study/execute.ts";
 import {
   createStudy,
-  isFinished,
   openStudy,
   readJournal,
   readTimings,

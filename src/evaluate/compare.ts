@@ -10,10 +10,11 @@ import {
   conditionDifferences,
 } from "./conditions.ts";
 import { paired, verdictOf } from "./paired.ts";
-import { conditionsSchema, interval, pairedFields, share } from "./results.ts";
+import { conditionsSchema, interval, pairedFields, share, verdictSchema } from "./results.ts";
 import type { EvalItem } from "./score.ts";
 import { holm } from "./statistics.ts";
 import { SUBSETS } from "./summary.ts";
+import { verdicts } from "./verdict.ts";
 
 /** One recorded evaluation. */
 export interface ComparedRun {
@@ -32,6 +33,7 @@ const comparedSchema = z.strictObject({
   holm_p: share.describe("mcnemar_p corrected for the number of arms compared on these questions"),
   lenient_accuracy: metricSchema,
   token_f1: metricSchema,
+  verdict_against_all: verdictSchema.describe("against the best of the reference and the other baselines"),
 });
 const subsetSchema = z.strictObject({
   stratum: z.string().describe("overall, answer_type, or a field of the questions such as content_type"),
@@ -47,6 +49,7 @@ export const comparisonSchema = z.strictObject({
   protocol: z.string(),
   reference: z.string(),
   arms: z.array(z.string()),
+  baselines: z.array(z.string()).describe("further ones, beside the reference"),
   conditions: conditionsSchema.nullable().describe("of the reference; null: not recorded"),
   allowed_differences: z.array(z.strictObject({ arm: z.string(), condition: z.enum(CONDITIONS), what: z.string() })),
   bootstrap: z.strictObject({ resamples: z.int(), seed: z.int(), level: share }),
@@ -65,19 +68,27 @@ export function comparisonJsonSchema(): Readonly<Record<string, unknown>> {
 const MAX_VALUES = 16;
 const STRATA = ["content_type", "question_type", "modality"] as const;
 
+export interface CompareOptions {
+  /** Conditions that may differ. */
+  readonly allow?: readonly ConditionName[];
+  readonly resamples?: number;
+  /** Evaluations that an arm must beat beside the reference to be called improved. */
+  readonly baselines?: readonly ComparedRun[];
+}
+
 /**
- * Compares every later arm with the first. Throws UserError if arms answered different questions, were scored under
- * different protocols, or differ in conditions that `allow` does not name.
+ * Compares every later arm with the first. Throws UserError if arms or baselines answered different questions, were
+ * scored under different protocols, or differ in conditions that `allow` does not name.
  */
 export function compareEvaluations(
   arms: readonly ComparedRun[],
-  o: { readonly allow?: readonly ConditionName[]; readonly resamples?: number } = {},
+  { allow = [], resamples = bootstrapDefaults.resamples, baselines = [] }: CompareOptions = {},
 ): Comparison {
-  const { allow = [], resamples = bootstrapDefaults.resamples } = o;
   const [reference, ...others] = arms;
   if (reference === undefined || others.length === 0) throw new UserError("viva compare needs two evaluations or more");
-  const differences = others.flatMap((arm) => checkedDifferences(reference, arm, allow));
-  const aligned = others.map((arm) => ({ label: arm.label, items: inOrder(reference, arm) }));
+  const differences = [...others, ...baselines].flatMap((arm) => checkedDifferences(reference, arm, allow));
+  const align = (arm: ComparedRun) => ({ label: arm.label, items: inOrder(reference, arm) });
+  const [aligned, beside] = [others.map(align), baselines.map(align)];
   const subsets = subsetsOf(reference.items).map(({ stratum, value, chosen }) => {
     const subject = chosen.map((i) => reference.items[i]!.subject_id);
     const of = (items: readonly EvalItem[], metric: "strict" | "lenient" | "token_f1") =>
@@ -103,10 +114,13 @@ export function compareEvaluations(
       };
     });
     const corrected = holm(compared.map(({ mcnemar_p }) => mcnemar_p));
+    const scored = ({ label, items }: (typeof aligned)[number]) => ({ name: label, values: of(items, "strict") });
+    const all = [{ name: reference.label, values: theirs.strict }, ...beside.map(scored)];
+    const judged = verdicts(aligned.map(scored), all, subject, { resamples });
     const accuracy: Interval = mean(theirs.strict);
     return {
       ...{ stratum, value, n: chosen.length, subjects: accuracy.subjects, reference_accuracy: accuracy },
-      arms: compared.map((one, i) => ({ ...one, holm_p: corrected[i]! })),
+      arms: compared.map((one, i) => ({ ...one, holm_p: corrected[i]!, verdict_against_all: judged[i]! })),
     };
   });
   return comparisonSchema.parse({
@@ -114,6 +128,7 @@ export function compareEvaluations(
     protocol: reference.protocol,
     reference: reference.label,
     arms: others.map(({ label }) => label),
+    baselines: baselines.map(({ label }) => label),
     conditions: reference.conditions,
     allowed_differences: differences,
     bootstrap: { ...bootstrapDefaults, resamples },

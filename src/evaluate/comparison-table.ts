@@ -1,6 +1,7 @@
 /** A comparison as aligned tables for a terminal. */
 import { percent, points } from "../core/percent.ts";
 import { alignColumns } from "../core/text-table.ts";
+import { verdictSentence } from "../runs/verdict.ts";
 import type { Interval } from "./bootstrap.ts";
 import type { ComparedSubset, Comparison } from "./compare.ts";
 
@@ -21,7 +22,7 @@ export function formatComparison(comparison: Comparison): string {
     ...notes,
     ...tables,
     "",
-    ...arms.map((arm, i) => sentence(arm, reference, overall, i)),
+    ...arms.map((arm, i) => sentence(arm, overall, i)),
     "Differences are paired, in points; + or - where the 95 % interval over subjects excludes 0. p: McNemar's exact test;",
     "Holm: corrected for the number of arms. Token F1 and lenient accuracy: their differences.",
   ].join("\n");
@@ -68,14 +69,8 @@ function rows(subsets: readonly ComparedSubset[], i: number): readonly (readonly
 
 const marks = { better: "+", worse: "-", open: "~" } as const;
 
-function sentence(arm: string, reference: string, overall: ComparedSubset, i: number): string {
-  const { difference, verdict, detectable_difference: least } = overall.arms[i]!;
-  const by = `${percent(Math.abs(difference.estimate))} points`;
-  if (verdict === "better") return `${arm} improved on ${reference} by ${by}.`;
-  if (verdict === "worse") return `${arm} is worse than ${reference} by ${by}.`;
-  const could =
-    least === null ? "" : `; a true difference of ${percent(least)} points would be detected in four of five trials`;
-  return `${arm} and ${reference} do not differ significantly on these questions${could}.`;
+function sentence(arm: string, overall: ComparedSubset, i: number): string {
+  return `${arm}: ${verdictSentence(overall.arms[i]!.verdict_against_all)}`;
 }
 
 function withBounds({ estimate, low, high }: Interval): string {

@@ -22,6 +22,8 @@ export {
   hashQuestions,
   type ImageConditions,
 } from "./conditions.ts";
+export { conventionalBaselines, questionRegression } from "./conventional/baselines.ts";
+export { type ConventionalName, conventionalModels, findConventional } from "./conventional/index.ts";
 export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
 export {
   answerQuestions,
@@ -50,3 +52,4 @@ export { type EvalItem, type ScoreOptions, scoreBaselines, scoreItems } from "./
 export { holm, mcnemarExact, minimalDetectableDifference, wilson } from "./statistics.ts";
 export { breakdown, type EvalSummary, type SubsetSummary, summarise } from "./summary.ts";
 export { formatSummary } from "./table.ts";
+export { verdicts, verdictsOf } from "./verdict.ts";

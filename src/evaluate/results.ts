@@ -21,6 +21,17 @@ export const pairedFields = {
   mcnemar_p: share.describe("exact, two-sided; assumes independent questions"),
   detectable_difference: difference.describe("true difference of this pair that is detected with 80 % power"),
 };
+/** The verdict on an arm, against the best of its baselines. */
+export const verdictSchema = z.strictObject({
+  verdict: z.enum(["improved", "worse", "not_shown"]),
+  against: z.string().describe("the best baseline"),
+  chosen_on: z.enum(["validation", "these questions"]),
+  difference: interval.describe("accuracy minus that baseline's, paired"),
+  p: share.describe("two-sided, the largest over all baselines, by flipping the signs of subjects"),
+  p_holm: share.describe("corrected for the number of arms"),
+  unbeaten: z.array(z.string()).describe("baselines that it is not shown to beat"),
+  detectable_difference: difference.describe("true difference of this pair that is detected with 80 % power"),
+});
 const subset = z.strictObject({
   n: z.int(),
   subjects: z.int(),
@@ -35,6 +46,7 @@ const subset = z.strictObject({
   parse_failure_rate: share,
   format_rate: share,
   baselines: z.record(z.string(), z.strictObject({ accuracy: share, ...pairedFields })),
+  verdict: verdictSchema.optional().describe("absent without baselines"),
 });
 const pixels = z.int().nullable();
 /** Conditions that a comparison requires to be equal; null if unknown. */
@@ -93,6 +105,26 @@ const summary = z.strictObject({
     })
     .optional()
     .describe("what the questions share with the training data, by subject or image"),
+  yes_no: z
+    .record(
+      z.string(),
+      z.strictObject({
+        n: z.int(),
+        positives: z.int().describe("questions whose reference is yes"),
+        unreadable: z.int().describe("answers that are neither yes nor no; areas and scores count them as 0.5"),
+        auroc: interval,
+        auroc_bounds: z.tuple([share, share]).describe("with unreadable answers as mistakes, and as right"),
+        auprc: share,
+        min_precision_recall: share.describe("the largest over thresholds of the smaller of both"),
+        f1: share,
+        f3: share,
+        cost: z.number().describe("(5 x missed + false alarms) / n"),
+        brier: share,
+        calibration_error: share.describe("over ten bins of probability"),
+      }),
+    )
+    .optional()
+    .describe("closed questions as a test with probabilities, by predictor"),
   sampled: z
     .strictObject({
       generations: z.int(),

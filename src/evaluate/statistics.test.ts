@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { normal, randomKey } from "../core/random.ts";
+import { integer, normal, randomKey } from "../core/random.ts";
 import { bootstrapMean, bootstrapMeans, bootstrapStatistic, pairedBootstrap, quantile } from "./bootstrap.ts";
-import { mcnemarExact, wilson } from "./statistics.ts";
+import { mcnemarExact, signFlipP, wilson } from "./statistics.ts";
 
 const key = randomKey(11, "test");
 const names = (n: number, rowsEach = 1) => Array.from({ length: n }, (_, i) => `s${Math.floor(i / rowsEach)}`);
@@ -113,5 +113,32 @@ describe("wilson and quantile", () => {
     expect(wilson(0, 0)).toEqual([0, 1]);
     expect(quantile(Float64Array.of(0, 1, 2, 3), 0.5)).toBe(1.5);
     expect(quantile(Float64Array.of(4), 0.975)).toBe(4);
+  });
+});
+
+describe("signFlipP", () => {
+  it("equals McNemar's exact test where every subject has one row", () => {
+    const key = randomKey(3, "rows");
+    const values = Array.from({ length: 90 }, (_, i) => [1, -1, 0, 1][integer(key, i, 4)]!);
+    const [a, b] = [values.map((value) => value > 0), values.map((value) => value < 0)];
+    const subjects = values.map((_, i) => `s${i}`);
+    expect(signFlipP(values, subjects)).toBeCloseTo(mcnemarExact(a, b).p, 12);
+  });
+
+  it("equals all flips counted one by one where subjects have several rows", () => {
+    const subjects = ["a", "a", "a", "b", "b", "c", "d", "d"];
+    const values = [1, 1, 0, -1, -1, 1, 1, 1];
+    const sums = [2, -2, 1, 2];
+    let asFar = 0;
+    for (let flips = 0; flips < 16; flips++) {
+      const total = sums.reduce((sum, one, s) => sum + ((flips >> s) & 1 ? one : -one), 0);
+      if (Math.abs(total) >= 3) asFar++;
+    }
+    expect(signFlipP(values, subjects)).toBeCloseTo(asFar / 16, 12);
+  });
+
+  it("is 1 where nothing differs or gains and losses cancel", () => {
+    expect(signFlipP([0, 0], ["a", "b"])).toBe(1);
+    expect(signFlipP([1, -1], ["a", "b"])).toBe(1);
   });
 });

@@ -38,6 +38,32 @@ export function wilson(successes: number, n: number): readonly [low: number, hig
 }
 
 /**
+ * Two-sided p of a mean of 0 for differences of right (1) and wrong (0) answers, by flipping the signs of subjects: if
+ * nothing differs, a subject's sum is as likely with either sign. Exact however few the subjects are, where a bootstrap
+ * is not: the distribution of the total over all 2^S flips is summed up subject by subject.
+ */
+export function signFlipP(differences: readonly number[], subjects: readonly string[]): number {
+  const sums = bySubject([differences], subjects).sums.filter((sum) => sum !== 0);
+  if (!sums.every(Number.isInteger)) throw new Error("internal: signFlipP: differences must be whole numbers");
+  const reach = sums.reduce((total, sum) => total + Math.abs(sum), 0);
+  let chance = new Float64Array(2 * reach + 1); // of each total from -reach to reach
+  chance[reach] = 1;
+  for (const sum of sums) {
+    const next = new Float64Array(chance.length);
+    const step = Math.abs(sum);
+    for (let i = 0; i < chance.length; i++) {
+      if (chance[i] === 0) continue;
+      next[i - step]! += chance[i]! / 2;
+      next[i + step]! += chance[i]! / 2;
+    }
+    chance = next;
+  }
+  const found = Math.abs(sums.reduce((total, sum) => total + sum, 0));
+  const within = chance.subarray(reach - found + 1, reach + found).reduce((total, one) => total + one, 0);
+  return found === 0 ? 1 : Math.max(0, 1 - within);
+}
+
+/**
  * Holm's step-down correction for multiple tests (Holm 1979): adjusted p values in the given order. Comparing them with
  * a level bounds the family-wise error rate by that level.
  */

@@ -2,13 +2,16 @@
 
 import { meanOf } from "../core/mean.ts";
 import type { Overlap } from "../data/index.ts";
+import type { Verdict } from "../runs/verdict.ts";
 import { type BootstrapOptions, bootstrapMean, bootstrapMeans, type Interval } from "./bootstrap.ts";
 import type { Conditions } from "./conditions.ts";
 import type { FactSummary } from "./facts.ts";
 import { type PairedComparison, paired } from "./paired.ts";
 import type { SampledSummary } from "./sampled.ts";
 import type { EvalItem } from "./score.ts";
-import { detectableDifference } from "./statistics.ts";
+import { detectableDifference, signFlipP } from "./statistics.ts";
+import { verdictsOf } from "./verdict.ts";
+import type { YesNoFigures } from "./yes-no.ts";
 
 export const SUBSETS = ["overall", "closed", "open", "choice"] as const;
 export type Subset = (typeof SUBSETS)[number];
@@ -38,6 +41,8 @@ export interface SubsetSummary {
   readonly format_rate: number;
   /** By baseline name. */
   readonly baselines: Readonly<Record<string, BaselineComparison>>;
+  /** Against the best of them; absent without baselines. */
+  readonly verdict?: Verdict;
 }
 
 /** Shared subjects and images, and the accuracy on the questions about others: the image-disjoint figure. */
@@ -60,6 +65,8 @@ export interface EvalSummary {
   readonly facts?: FactSummary;
   /** What the questions share with the training data; absent where nothing is shared, or no training data is known. */
   readonly overlap?: OverlapSummary;
+  /** Closed questions as a test with probabilities, by predictor; present if conventional models were asked for. */
+  readonly yes_no?: Readonly<Record<string, YesNoFigures>>;
   /** How many answers were not to be had, by reason; they count as wrong. */
   readonly unanswered?: Readonly<Record<string, number>>;
 }
@@ -121,6 +128,10 @@ function summariseSubset(
     const accuracy = meanOf(theirs[b]!);
     return [name, { accuracy, ...paired(strict, theirs[b]!, subjects, difference) }] as const;
   });
+  const tests = compared.map(([, { difference, detectable_difference }], b) => {
+    return { difference, p: signFlipP(differences[b]!, subjects), detectable_difference };
+  });
+  const named = compared.map(([name, { accuracy }]) => ({ name, accuracy }));
   return {
     n: items.length,
     subjects: accuracy.subjects,
@@ -131,6 +142,7 @@ function summariseSubset(
     parse_failure_rate: share(items, (item) => item.parse_failure),
     format_rate: share(items, (item) => item.format),
     baselines: Object.fromEntries(compared),
+    ...(named.length === 0 ? {} : { verdict: verdictsOf([tests], named)[0]! }),
   };
 }
 

@@ -14,6 +14,7 @@ import { loadRecipe, resolvedYaml } from "../recipes/load.ts";
 import type { DatasetSpec, Recipe } from "../recipes/schema.ts";
 import { readJsonl } from "../runs/jsonl.ts";
 import { runPaths, stepOfName } from "../runs/run-folder.ts";
+import { verdictSentence } from "../runs/verdict.ts";
 
 /** The model that was trained or adapted. */
 export interface BaseModel {
@@ -166,6 +167,8 @@ function resultsSection({ evaluations }: RunFacts): string {
     const { estimate, low, high } = overall!.accuracy;
     return `step ${step} (${stage}) ${percent(estimate)} [${percent(low)}, ${percent(high)}]`;
   });
+  const judged = last.subsets.overall?.verdict;
+  const verdict = judged === undefined ? [] : ["", `Verdict: ${verdictSentence(judged)}`];
   return [
     "## Results",
     "",
@@ -174,6 +177,7 @@ function resultsSection({ evaluations }: RunFacts): string {
     row(header),
     row(header.map(() => "---")),
     ...rows.map(row),
+    ...verdict,
     "",
     `Accuracy on all questions in the course of training: ${stations.join("; ")}.`,
   ].join("\n");

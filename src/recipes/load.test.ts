@@ -170,7 +170,7 @@ describe("a valid recipe", () => {
     writeFileSync(again, resolvedYaml(first.recipe, { "data.train sha256": "ab: c" }));
     const second = loadRecipe(again);
     expect(second).toEqual(first);
-    expect(first.yaml.match(/^\w+/gm)?.slice(0, 4)).toEqual(["name", "seed", "model", "engine"]);
+    expect(first.yaml.match(/^\w+/gm)?.slice(0, 5)).toEqual(["name", "seed", "tuning_trials", "model", "engine"]);
   });
 
   test("key order does not change the resolved YAML", () => {

@@ -190,6 +190,9 @@ export const recipeSchema = mapping({
     .string({ error: "a name of letters, digits, dots, dashes and underscores" })
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, { error: "a name of letters, digits, dots, dashes and underscores" }),
   seed: whole({ min: 0 }).default(42),
+  tuning_trials: whole({ min: 1 })
+    .default(1)
+    .describe("Runs that were tried to choose these settings, recorded so that readers see who was tuned more."),
   model,
   engine: engine.prefault({}),
   data,

@@ -6,6 +6,7 @@ import { messageOf, UserError } from "../core/errors.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import { isRun, type RunPaths, runPaths } from "../runs/run-folder.ts";
 import type { Interval } from "../runs/statistics-records.ts";
+import type { Verdict } from "../runs/verdict.ts";
 import type { Point } from "./charts/series.ts";
 
 /** A row of metrics.jsonl or events.jsonl. */
@@ -32,6 +33,7 @@ export interface SubsetLine {
   readonly token_f1?: Interval;
   readonly parse_failure_rate?: number;
   readonly baselines?: Readonly<Record<string, { readonly accuracy: number; readonly difference: Interval }>>;
+  readonly verdict?: Verdict;
 }
 
 /**

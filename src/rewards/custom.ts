@@ -56,6 +56,8 @@ function guarded(reward: Reward, name: string, path: string, file: string): Rewa
   return {
     name,
     ...(reward.range === undefined ? {} : { range: reward.range }),
+    ...(reward.measuresLength === true ? { measuresLength: true } : {}),
+    ...(reward.comparesGroup === true ? { comparesGroup: true } : {}),
     score: async (example, completions, log) => {
       try {
         const scores: unknown = await reward.score(example, completions, log);

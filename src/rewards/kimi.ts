@@ -10,6 +10,7 @@ export const kimi = defineReward("kimi", z.object(correctnessOptions), (o, conte
   return {
     name: "kimi",
     measuresLength: true,
+    comparesGroup: true,
     range: [-0.5, 0.5],
     score: (example, completions) => {
       const lengths = completions.map(({ tokenIds }) => tokenIds.length);

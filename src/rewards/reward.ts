@@ -15,6 +15,8 @@ export interface Reward {
   readonly range?: ScoreRange;
   /** Length is what it is about: nobody need be warned that it goes with length. */
   readonly measuresLength?: true;
+  /** Compares the completions of a group with each other: a completion alone cannot be scored. */
+  readonly comparesGroup?: true;
   score(example: Example, completions: readonly Completion[], log?: RewardLog): Scores | Promise<Scores>;
   /** Where in each completion the reward saw what it judged; for the rollout record and the dashboard. */
   evidence?(example: Example, completions: readonly Completion[]): readonly (readonly Evidence[])[];

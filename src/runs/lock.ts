@@ -1,10 +1,22 @@
 /**
- * One writer per run folder: a file that names the process which holds it. The file appears whole (hard link), a lock
- * left by a dead process is taken over, and a lock of another machine is respected, since its process cannot be seen.
+ * One writer per run folder: a file that names the process which holds it. The file appears whole (hard link), and a lock
+ * left by a dead process is taken over. A process of another machine cannot be seen: its lock is dead when nothing has
+ * touched it for two minutes, by the clock of the file system, and a holder that wakes to find its lock gone ends itself.
  */
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { hostname } from "node:os";
-import { UserError } from "../core/errors.ts";
+import { RunError, UserError } from "../core/errors.ts";
 import { asFileError } from "../core/system-errors.ts";
 
 /** A held lock. */
@@ -15,14 +27,22 @@ export interface Lock {
 interface Holder {
   readonly pid: number;
   readonly host: string;
+  /** Containers of one host have process ids of their own. Null where unknown. */
+  readonly space: string | null;
   /** When the process started, as the kernel tells it: a reused pid is not the same process. Null where unknown. */
   readonly started: string | null;
 }
 
+/** Between touches of a held lock. */
+const BEAT_MS = 10_000;
+/** A lock of another machine that was not touched for so long is dead. */
+const DEAD_MS = 120_000;
+
 /** Takes the lock, or fails with a UserError that names the process holding it. */
 export function acquireLock(path: string): Lock {
-  const mine = JSON.stringify({ pid: process.pid, host: hostname(), started: startOf(process.pid) } satisfies Holder);
-  const unique = `${path}.${process.pid}-${process.hrtime.bigint()}`;
+  const own = { pid: process.pid, host: hostname(), space: ownSpace(), started: startOf(process.pid) };
+  const mine = JSON.stringify(own satisfies Holder);
+  const unique = uniqueName(path);
   try {
     writeFileSync(unique, mine);
     while (!tryLink(unique, path)) removeIfStale(path, `${unique}.stale`);
@@ -31,18 +51,39 @@ export function acquireLock(path: string): Lock {
   } finally {
     rmSync(unique, { force: true });
   }
+  const timer = setInterval(() => beat(path, mine), BEAT_MS).unref();
   return {
     release() {
+      clearInterval(timer);
       if (readOrNull(path) === mine) rmSync(path, { force: true });
     },
   };
+}
+
+/** Whether a process holds the lock that lives, or may live. */
+export function isLocked(path: string): boolean {
+  const text = readOrNull(path);
+  return text !== null && mayLive(text, path);
+}
+
+/** Makes the lock's file younger: its first byte is written once more, so that it is whole at every moment. */
+function beat(path: string, mine: string): void {
+  if (readOrNull(path) !== mine) {
+    throw new RunError(`${path}: another process has taken this run over, after this one had been away; it ends here`);
+  }
+  const fd = openSync(path, "r+");
+  try {
+    writeSync(fd, mine.slice(0, 1), 0);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Removes a dead process's lock; throws when the holder lives or may live. */
 function removeIfStale(path: string, aside: string): void {
   const text = readOrNull(path);
   if (text === null) return;
-  if (mayLive(text)) throw inUse(path, text);
+  if (mayLive(text, path)) throw inUse(path, text);
   try {
     renameSync(path, aside);
   } catch {
@@ -59,13 +100,39 @@ function inUse(path: string, text: string): UserError {
   return new UserError(`${path}: ${who} is writing this run; wait for it, or delete the file if it no longer runs`);
 }
 
-function mayLive(text: string): boolean {
+function mayLive(text: string, path: string): boolean {
   const holder = parseHolder(text);
   if (holder === null) return false;
-  if (holder.host !== hostname()) return true;
+  const isUnseen = holder.host !== hostname() || (holder.space ?? ownSpace()) !== ownSpace();
+  if (isUnseen) return millisecondsOld(path) < DEAD_MS;
   if (!isAlive(holder.pid)) return false;
   const started = startOf(holder.pid);
   return holder.started === null || started === null || started === holder.started;
+}
+
+/** By the clock of the file system that holds the lock: how much older it is than a file written now. */
+function millisecondsOld(path: string): number {
+  const now = uniqueName(path);
+  try {
+    writeFileSync(now, "");
+    return statSync(now).mtimeMs - statSync(path).mtimeMs;
+  } catch {
+    return 0; // gone meanwhile, or not to be written: it may live
+  } finally {
+    rmSync(now, { force: true });
+  }
+}
+
+function uniqueName(path: string): string {
+  return `${path}.${process.pid}-${process.hrtime.bigint()}`;
+}
+
+function ownSpace(): string | null {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return null;
+  }
 }
 
 function isAlive(pid: number): boolean {

@@ -9,8 +9,8 @@ import { makeFolder } from "../core/make-folder.ts";
 import { whileWriting } from "../core/system-errors.ts";
 import { replaceFile } from "./durable.ts";
 import type { Environment } from "./environment.ts";
-import { type JsonlStream, openJsonl } from "./jsonl.ts";
-import { acquireLock } from "./lock.ts";
+import { type JsonlStream, openJsonl, readJsonl } from "./jsonl.ts";
+import { acquireLock, isLocked } from "./lock.ts";
 
 /** Where the files of a run are; readers of a run need only this. */
 export interface RunPaths {
@@ -67,6 +67,18 @@ export function runPaths(folder: string): RunPaths {
 /** Whether the folder holds a run. */
 export function isRun(folder: string): boolean {
   return existsSync(runPaths(folder).recipe);
+}
+
+/** Whether a run exists and has ended. */
+export function isFinished(folder: string): boolean {
+  if (!isRun(folder)) return false;
+  const { events } = runPaths(folder);
+  return existsSync(events) && readJsonl(events).at(-1)?.["event"] === "run_end";
+}
+
+/** Whether a process that lives, or may live, writes the run. */
+export function isWritten(folder: string): boolean {
+  return isLocked(join(folder, lockName));
 }
 
 /** File for the token ids and log-probs of one step's rollouts. */

@@ -24,6 +24,17 @@ const run = z.strictObject({
   seconds: z.number().nullable().describe("Of all its steps, those of a shared start included; no evaluations."),
 });
 
+const verdict = z.strictObject({
+  verdict: z.enum(["improved", "worse", "not_shown"]),
+  against: z.string().describe("The best baseline."),
+  chosen_on: z.enum(["validation", "these questions"]),
+  difference: interval.describe("Accuracy less that baseline's on the same questions of the same seeds."),
+  p: z.number().describe("Two-sided, the largest over all baselines."),
+  p_holm: z.number().describe("Corrected for all arms that are no baseline."),
+  unbeaten: z.array(z.string()).readonly().describe("Baselines that it is not shown to beat."),
+  detectable_difference: z.number().nullable().describe("True difference seen with 80 % power, from the interval."),
+});
+
 const arm = z.strictObject({
   name: z.string(),
   about: z.string().nullable(),
@@ -41,6 +52,9 @@ const arm = z.strictObject({
     })
     .nullable()
     .describe("Accuracy less the reference's on the same questions of the same seeds; null for the reference itself."),
+  verdict: verdict
+    .nullable()
+    .describe("Against the best baseline; null for a baseline itself and where nothing is to be compared."),
   figures: z
     .record(z.string(), z.number())
     .describe("Means over seeds of every other figure of the last evaluation's summary."),
@@ -61,6 +75,9 @@ export const studyResultsSchema = z.strictObject({
   method: z.string().describe("How intervals and p values were computed."),
   seeds: z.array(z.int()),
   reference: z.string(),
+  baselines: z
+    .array(z.string())
+    .describe("Arms that another must beat to be called improved; the reference is the first."),
   arms: z.array(arm).describe("In the order of the study."),
   ranking: z.array(z.string()).describe("Arms with an accuracy, the highest first."),
   shared: z

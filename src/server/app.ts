@@ -1,9 +1,8 @@
 /** The HTTP side: routes, and errors in the OpenAI API's form. */
-import type { HttpBindings } from "@hono/node-server";
-import { type Context, Hono } from "hono";
+import type { Context, Hono } from "hono";
 import { RunError } from "../core/errors.ts";
-import { requireKey, requireLoopbackHost } from "./access.ts";
 import { ApiError, clientGone } from "./api-error.ts";
+import { type Env, openApp, refuseOtherMethods } from "./base-app.ts";
 import { type ChatLimits, type ServedModel, startChat, unknownModel, wholeAnswer } from "./chat.ts";
 import { readChatRequest } from "./chat-request.ts";
 import { completionBody } from "./completion.ts";
@@ -24,22 +23,10 @@ export interface AppOptions {
 /** For a client to take what it is told when its request is aborted. */
 const LAST_WORDS_MS = 5000;
 
-type Env = { readonly Bindings: HttpBindings };
-
 export function createApp(o: AppOptions): Hono<Env> {
   const { model, pool, apiKey } = o;
   const startedAt = performance.now();
-  const app = new Hono<Env>();
-  const answer = (error: unknown) => errorResponse(error, o.onFailure);
-  app.onError((error) => answer(error));
-  app.notFound((c) =>
-    answer(new ApiError(404, `there is nothing at ${c.req.path.slice(0, 100)}`, { code: "not_found" })),
-  );
-  app.use("*", async (c, next) => {
-    if (apiKey === null) requireLoopbackHost(c.req.header("host"));
-    else if (c.req.path !== "/health") requireKey(c.req.header("authorization"), apiKey);
-    await next();
-  });
+  const app = openApp(apiKey, (error) => apiError(error, o.onFailure));
 
   app.get("/health", (c) =>
     c.json({
@@ -56,17 +43,12 @@ export function createApp(o: AppOptions): Hono<Env> {
     return c.json(card);
   });
   app.post("/v1/chat/completions", (c) => chatCompletion(c, o));
-  for (const [path, method] of [
+  refuseOtherMethods(app, [
     ["/health", "GET"],
     ["/v1/models", "GET"],
     ["/v1/models/*", "GET"],
     ["/v1/chat/completions", "POST"],
-  ] as const) {
-    app.all(path, (c) => {
-      const message = `${c.req.method} is not for ${path}, ${method} is`;
-      throw new ApiError(405, message, { code: "method_not_allowed", headers: { allow: method } });
-    });
-  }
+  ]);
   return app;
 }
 
@@ -94,11 +76,6 @@ async function chatCompletion(c: Context<Env>, { model, limits, pool, onFailure 
   } finally {
     if (!streams) request.leave();
   }
-}
-
-function errorResponse(error: unknown, onFailure: AppOptions["onFailure"]): Response {
-  const { status, headers, body } = apiError(error, onFailure);
-  return Response.json(body, { status, headers });
 }
 
 function errorBody(error: unknown, onFailure: AppOptions["onFailure"]): object {

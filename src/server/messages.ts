@@ -66,7 +66,7 @@ export function readMessages(messages: z.output<typeof messagesSchema>): readonl
 }
 
 /** The bytes of data:image/…;base64,… . What they are is seen by their content later. */
-function dataUrlBytes(url: string, param: string): Uint8Array {
+export function dataUrlBytes(url: string, param: string): Uint8Array {
   if (!/^data:/i.test(url)) {
     const what = /^https?:/i.test(url) ? "an http address" : "no data URL";
     throw badRequest(

@@ -207,7 +207,7 @@ export function imageLimits({ image }: Recipe): ImageLimits {
 }
 
 /** Whether prompts of this style end in an opened thought, by the chat template or by the style's own prefix. */
-async function opensThoughts(processor: Processor, prompt: PromptStyle): Promise<boolean> {
+export async function opensThoughts(processor: Processor, prompt: PromptStyle): Promise<boolean> {
   const probe = [{ role: "user", content: [{ type: "text", text: "?" }] }] as const;
   return opensThought((await processor.encode(probe, encodeOptions(prompt))).text);
 }

@@ -10,9 +10,9 @@ import type { Recipe } from "../recipes/schema.ts";
 import { findCheckpoint } from "../runs/checkpoints.ts";
 import { replaceFile } from "../runs/durable.ts";
 import { openJsonl } from "../runs/jsonl.ts";
-import { isRun, runPaths } from "../runs/run-folder.ts";
+import { isFinished, isRun, runPaths } from "../runs/run-folder.ts";
 import { branchRun } from "./branch.ts";
-import { isFinished, type JournalLine, type StudyPaths } from "./folder.ts";
+import type { JournalLine, StudyPaths } from "./folder.ts";
 import type { PlannedRun } from "./plan.ts";
 
 /**

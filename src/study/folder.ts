@@ -7,8 +7,7 @@ import { parse, stringify } from "yaml";
 import { UserError } from "../core/errors.ts";
 import { makeFolder } from "../core/make-folder.ts";
 import { replaceFile } from "../runs/durable.ts";
-import { readJsonl, scanJsonl } from "../runs/jsonl.ts";
-import { isRun, runPaths } from "../runs/run-folder.ts";
+import { scanJsonl } from "../runs/jsonl.ts";
 import type { Timings } from "./estimate.ts";
 import type { Study } from "./load.ts";
 
@@ -81,13 +80,6 @@ function differences(old: Study, now: Study): readonly string[] {
     return a === undefined || b === undefined || !isDeepStrictEqual(plain(a), plain(b));
   });
   return [...whole, ...arms.map((name) => `arm ${name}`)];
-}
-
-/** Whether a run exists and has ended. */
-export function isFinished(folder: string): boolean {
-  if (!isRun(folder)) return false;
-  const { events } = runPaths(folder);
-  return existsSync(events) && readJsonl(events).at(-1)?.["event"] === "run_end";
 }
 
 /** Summarises the journal per run: total seconds, and the last failure unless the run was retried since. */

@@ -27,6 +27,8 @@ export interface Study {
   readonly about: string | null;
   readonly seeds: readonly number[];
   readonly reference: string;
+  /** Arms that another must beat to be called improved; the reference is the first. */
+  readonly baselines: readonly string[];
   readonly arms: readonly StudyArmSpec[];
 }
 
@@ -47,6 +49,9 @@ export function loadStudy(file: string, o: { readonly quick: boolean }): Study {
     about: study.about,
     seeds: [...new Set((o.quick ? study.quick.seeds : null) ?? study.seeds)],
     reference: study.reference,
+    baselines: [...new Set([study.reference, ...study.baselines])].filter((name) =>
+      kept.some((arm) => arm.name === name),
+    ),
     arms: kept.map((arm) => ({
       name: arm.name,
       dimensions: arm.dimensions,
@@ -73,7 +78,7 @@ export function withNeeded<T extends { readonly name: string; readonly weights: 
   return study.arms.filter(({ name }) => wanted.has(name));
 }
 
-function checkArms({ arms, reference, quick }: StudyFile, yaml: YamlFile): void {
+function checkArms({ arms, reference, baselines, quick }: StudyFile, yaml: YamlFile): void {
   for (const [i, { name, from, weights }] of arms.entries()) {
     const twin = arms.findIndex((arm) => arm.name.toLowerCase() === name.toLowerCase()); // names become folders
     if (twin < i) throw new UserError(`${yaml.origin(["arms", i, "name"])}: arms.${i}.name: ${name} is taken`);
@@ -85,7 +90,11 @@ function checkArms({ arms, reference, quick }: StudyFile, yaml: YamlFile): void 
       if (at >= i) throw new UserError(`${where}arms.${i}.${key}: ${other} must come before ${name}`);
     }
   }
-  const named = [["reference", reference] as const, ...(quick.arms ?? []).map((arm) => ["quick.arms", arm] as const)];
+  const named = [
+    ["reference", reference] as const,
+    ...baselines.map((arm) => ["baselines", arm] as const),
+    ...(quick.arms ?? []).map((arm) => ["quick.arms", arm] as const),
+  ];
   for (const [key, name] of named) {
     if (arms.some((arm) => arm.name === name)) continue;
     throw new UserError(`${yaml.origin(key.split("."))}: ${unknownArm(name, arms, key)}`);

@@ -4,12 +4,19 @@ import { join } from "node:path";
 import { UserError } from "../core/errors.ts";
 import { meanOf } from "../core/mean.ts";
 import { RESAMPLES } from "../evaluate/bootstrap.ts";
-import { type CrossedValue, crossedBootstrap, holm } from "../evaluate/index.ts";
+import {
+  type CrossedValue,
+  crossedBootstrap,
+  holm,
+  minimalDetectableDifference,
+  verdictsOf,
+} from "../evaluate/index.ts";
 import { milestones, type ScoredItem } from "../evaluate/run-statistics.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
-import { runPaths } from "../runs/run-folder.ts";
+import { isFinished, runPaths } from "../runs/run-folder.ts";
 import type { StudyArm, StudyResults } from "../runs/study-results.ts";
-import { isFinished, readJournal, type StudyPaths } from "./folder.ts";
+import type { Verdict } from "../runs/verdict.ts";
+import { readJournal, type StudyPaths } from "./folder.ts";
 import type { Study } from "./load.ts";
 import type { PlannedRun } from "./plan.ts";
 
@@ -38,6 +45,7 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
   const chosen = study.arms.filter(({ name }) => of(name).length > 0);
   const compared = chosen.map(({ name }) => (name === study.reference ? null : difference(of(name), reference)));
   const adjusted = holm(compared.flatMap((found) => (found === null ? [] : [found.p])));
+  const judged = verdictsByArm(study.baselines, chosen, of);
   let next = 0;
   const baseSeconds = medianOf(reference.flatMap(({ seconds }) => seconds ?? []));
   const arms = chosen.map((arm, i): StudyArm => {
@@ -53,6 +61,7 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
       }),
       accuracy: accuracyOf(own),
       difference: found === null ? null : { ...found, p_holm: adjusted[next++]! },
+      verdict: judged.get(arm.name) ?? null,
       figures: meansOf(own.map(({ figures }) => figures)),
       training: meansOf(own.map(({ training }) => training)),
       cost: seconds === null ? null : { seconds, ratio: baseSeconds === null ? null : seconds / baseSeconds },
@@ -67,6 +76,7 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
     method,
     seeds: [...study.seeds],
     reference: study.reference,
+    baselines: [...study.baselines],
     arms,
     ranking: ranked.sort((a, b) => b.accuracy!.estimate - a.accuracy!.estimate).map(({ name }) => name),
     shared: sharedRuns(runs),
@@ -127,7 +137,7 @@ function figuresOf({ subsets, step: _, conditions: _____, ...rest }: Line): Read
     for (const [key, inner] of Object.entries(value)) walk(inner, path === "" ? key : `${path}.${key}`);
   };
   const overall = (subsets as Line | undefined)?.["overall"] as Line | undefined;
-  const { accuracy: __, n: ___, subjects: ____, baselines, ...others } = overall ?? {};
+  const { accuracy: __, n: ___, subjects: ____, verdict: ______, baselines, ...others } = overall ?? {};
   walk(others, "");
   for (const [name, line] of Object.entries((baselines ?? {}) as Record<string, Line>)) {
     found.push([`baseline ${name}`, line["accuracy"]]);
@@ -168,6 +178,36 @@ function difference(arm: readonly ReadRun[], reference: readonly ReadRun[]) {
   if (pooled === null) return null;
   const seeds = bySeed.map(({ seed, pairs }) => ({ seed, difference: meanOf(pairs.map(({ value }) => value)) }));
   return { ...pooled, by_seed: seeds };
+}
+
+/** Verdicts on the arms that are no baseline and share questions with every baseline that has any. */
+function verdictsByArm(
+  names: readonly string[],
+  arms: readonly { readonly name: string }[],
+  of: (name: string) => readonly ReadRun[],
+): ReadonlyMap<string, Verdict> {
+  const baselines = names.flatMap((name) => {
+    const accuracy = accuracyOf(of(name))?.estimate;
+    return accuracy === undefined ? [] : [{ name, accuracy }];
+  });
+  const tested = arms.flatMap(({ name }) => {
+    if (names.includes(name)) return [];
+    const tests = baselines.flatMap((baseline) => difference(of(name), of(baseline.name)) ?? []);
+    if (tests.length < baselines.length || tests.length === 0) return [];
+    const differences = tests.map(({ p, by_seed: _, ...interval }) => {
+      const error = (interval.high - interval.low) / (2 * 1.96);
+      return { difference: interval, p, detectable_difference: minimalDetectableDifference(error) };
+    });
+    return [{ name, differences }];
+  });
+  const found =
+    tested.length === 0
+      ? []
+      : verdictsOf(
+          tested.map(({ differences }) => differences),
+          baselines,
+        );
+  return new Map(tested.map(({ name }, i) => [name, found[i]!]));
 }
 
 function meansOf(records: readonly Readonly<Record<string, number>>[]): Record<string, number> {

@@ -42,6 +42,10 @@ export const studySchema = mapping({
   seeds: seeds().default([1, 2, 3]),
   base: z.union([text(), z.record(z.string(), z.unknown())], { error: "a recipe, or the path of one" }),
   reference: armName().describe("The arm that the others are compared with."),
+  baselines: z
+    .array(armName(), { error: "a list of arms" })
+    .default([])
+    .describe("Arms that, beside the reference, another must beat to be called improved, such as tuned SFT."),
   arms: z.array(arm, { error: "a list of arms" }).min(1, { error: "a list of at least one arm" }),
   quick: quick.prefault({}).describe("Changes made by viva study --quick."),
 });

@@ -86,7 +86,9 @@ describe("viva compare", () => {
     }
     const files = ["wrong-items.jsonl", "right-items.jsonl", "several-items.jsonl"];
     const { stdout } = await vivaOk(folder, "compare", ...files, "--out", "comparison.json");
-    expect(stdout).toContain("right-items improved on wrong-items by 100.0 points.");
+    expect(stdout).toContain("right-items: not shown: +100.0 [+100.0, +100.0] points against wrong-items"); // four questions
+    const three = await vivaOk(folder, "compare", "wrong-items.jsonl", "right-items.jsonl", "--baseline", files[2]!);
+    expect(three.stdout).toMatch(/right-items: not shown: .* against several-items, the best baseline/);
     const comparison = comparisonSchema.parse(JSON.parse(readFileSync(at("comparison.json"), "utf8")));
     expect(comparison).toMatchObject({ reference: "wrong-items", arms: ["right-items", "several-items"] });
     const [overall, closed] = comparison.subsets;

@@ -1,9 +1,10 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { filesBelow, jsonLines, root, temporaryFolder, viva, vivaOk } from "./command-line.ts";
+import { filesBelow, jsonLines, root, start, temporaryFolder, viva, vivaOk } from "./command-line.ts";
 import { tinyRecipe, writeFilms, writeRecipe, writeTinyModel } from "./tiny-run.ts";
 
 const folder = temporaryFolder();
@@ -21,10 +22,11 @@ beforeAll(async () => {
     join(folder, "recipes/short.mjs"),
     "export default ({ limit }) => ({ range: [0, 1], score: (e, all) => all.map(({ text }) => Number(text.length < limit)) });",
   );
-  let asked = 0;
   judge = createServer((request, response) => {
-    request.resume().on("end", () => {
-      const content = asked++ % 3 === 0 ? "VERDICT: YES" : "VERDICT: NO";
+    const hash = createHash("md5");
+    request.on("data", (chunk: Buffer) => hash.update(chunk));
+    request.on("end", () => {
+      const content = hash.digest()[0]! % 3 === 0 ? "VERDICT: YES" : "VERDICT: NO"; // the same for the same question
       response.end(JSON.stringify({ choices: [{ message: { content } }] }));
     });
   });
@@ -87,6 +89,83 @@ describe("a run with every reward", () => {
     await vivaOk(folder, "train", "--run", "again", "--resume", "--quiet");
     expect(jsonLines(folder, "again/rollouts.jsonl")).toEqual(groups);
     await new Promise<void>((ready) => judge.listen(Number(new URL(baseUrl).port), "127.0.0.1", ready));
+  });
+});
+
+describe("viva serve --rewards", () => {
+  /** The run's completions as another trainer would send them. */
+  // biome-ignore lint/suspicious/noExplicitAny: lines of the record
+  function recordedRows(groups: readonly any[], run: string): readonly object[] {
+    return groups.flatMap(({ id, step, example_id, question, answer, answer_type, completions }) => {
+      const sidecar = jsonLines(folder, `${run}/rollouts/step-${String(step).padStart(6, "0")}.jsonl`);
+      const tokens = sidecar.find((line) => line.id === id).completions;
+      const film = Number(example_id.split("-")[1]);
+      const rationale = film % 2 === 0 ? "An opacity on the left." : "No effusion.";
+      const images = [`data:image/jpeg;base64,${readFileSync(join(data, `images/${film}.jpg`)).toString("base64")}`];
+      const row = { group: id, question, answer, answer_type, rationale, images };
+      return completions.map(({ text, finish_reason }: { text: string; finish_reason: string }, i: number) => {
+        return { ...row, completion: text, finish_reason, completion_ids: tokens[i].token_ids };
+      });
+    });
+  }
+
+  it("gives the completions of a run what the run gave them, by every reward", async () => {
+    const recipe = recipeOf("served", every());
+    await vivaOk(folder, "train", recipe, "--run", "served", "--quiet");
+    const args = ["serve", "--rewards", recipe, "--port", "0", "--json", "--set", "stages.0.rewards.ecr.weight=1"];
+    const { child, finished } = start(folder, args);
+    const line = await new Promise<string>((resolve, reject) => {
+      child.stdout!.once("data", resolve);
+      finished.then(({ stderr }) => reject(new Error(stderr)), reject);
+    });
+    const { url } = JSON.parse(line) as { url: string };
+    const groups = jsonLines(folder, "served/rollouts.jsonl");
+    const rows = recordedRows(groups, "served");
+    const headers = { "content-type": "application/json" };
+    const reply = await fetch(`${url}/score`, { method: "POST", headers, body: JSON.stringify({ rows }) });
+    const scored = (await reply.json()) as { rows: { components: object; evidence: object[] }[] };
+    expect(scored.rows.map(({ components }) => components)).toEqual(
+      groups.flatMap(({ completions }) => completions.map(({ rewards }: { rewards: object }) => rewards)),
+    );
+    expect(scored.rows.map(({ evidence }) => evidence)).toEqual(
+      groups.flatMap(({ completions }) => completions.map(({ evidence }: { evidence: object }) => evidence)),
+    );
+    child.kill("SIGTERM");
+    expect((await finished).code).toBe(143);
+  });
+
+  it("refuses what it cannot serve", async () => {
+    const refused = async (...args: readonly string[]) => {
+      const { code, stderr } = await viva(folder, ...args);
+      return [code, stderr];
+    };
+    const recipe = recipeOf("one", { accuracy: 1 });
+    expect(await refused("serve")).toEqual([
+      2,
+      expect.stringMatching(/name a checkpoint .* or a recipe with --rewards/),
+    ]);
+    expect(await refused("serve", "model", "--rewards", recipe)).toEqual([2, expect.stringMatching(/not both/)]);
+    const stage = await refused("serve", "--rewards", recipe, "--stage", "1");
+    expect(stage).toEqual([2, expect.stringMatching(/--stage 1: that stage has no rewards; stages with rewards: 0/)]);
+    const open = await refused("serve", "--rewards", recipe, "--host", "0.0.0.0");
+    expect(open).toEqual([2, expect.stringMatching(/an API key is needed/)]);
+  });
+});
+
+describe("viva rewards stub", () => {
+  it.each(["trl", "verl", "easyr1", "swift", "openrlhf", "nemo_gym"])("prints a Python file for %s", async (tool) => {
+    const options = ["--url", "http://gpu-1:9000", "--column", "answer=solution"];
+    const { stdout } = await vivaOk(folder, "rewards", "stub", tool, ...options);
+    expect(stdout).toContain('"http://gpu-1:9000"');
+    expect(stdout).toContain('COLUMNS = {"answer":"solution"}');
+    expect(stdout).not.toMatch(/@[A-Z]+@/);
+  });
+
+  it("refuses a tool, a column and an address that are none", async () => {
+    const said = async (...args: readonly string[]) => (await viva(folder, "rewards", "stub", ...args)).stderr;
+    expect(await said("other")).toMatch(/Allowed choices are trl, verl/);
+    expect(await said("trl", "--column", "answers=x")).toMatch(/reads no column "answers" \(did you mean "answer"\?\)/);
+    expect(await said("trl", "--url", "gpu-1")).toMatch(/expected an address/);
   });
 });
 

@@ -30,6 +30,7 @@ const study = {
   about: hostile,
   seeds,
   reference: "plain",
+  baselines: ["plain"],
   arms: arms.map((name) => ({
     name,
     about: hostile,
@@ -84,6 +85,9 @@ it("pairs arms with the reference by question and seed, and ranks them", () => {
   expect(better!.difference!.low).toBeGreaterThan(0);
   expect(better!.difference!.by_seed).toEqual(seeds.map((seed) => ({ seed, difference: 10 / 40 })));
   expect(better!.difference!.p_holm).toBeCloseTo(2 * better!.difference!.p, 12);
+  expect(better!.verdict).toMatchObject({ verdict: "improved", against: "plain", unbeaten: [] });
+  expect(same!.verdict).toMatchObject({ verdict: "not_shown", against: "plain", unbeaten: ["plain"] });
+  expect([plain!.verdict, gone!.verdict]).toEqual([null, null]);
   expect(plain!.accuracy!.estimate).toBeCloseTo((21 + 22) / 80, 12);
   expect(plain!.accuracy!.seed_sd).toBeCloseTo(Math.SQRT1_2 / 40, 12);
   expect(plain!.figures).toEqual({ token_f1: 0.5, "facts.precision": 0.75 });

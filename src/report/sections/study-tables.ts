@@ -1,6 +1,7 @@
 /** The tables of a whole study: the ranking, the arms' costs, all further figures, and the status of each run. */
 import { percent } from "../../core/percent.ts";
 import type { StudyArm, StudyResults } from "../../runs/study-results.ts";
+import { verdictSentence } from "../../runs/verdict.ts";
 import { shareBar } from "../charts/bars.ts";
 import { forestPlot } from "../charts/forest-plot.ts";
 import { differenceText, duration, intervalText, short } from "../format.ts";
@@ -22,13 +23,22 @@ export function overviewSection(results: StudyResults): Html {
       "accuracy, % [95 % interval]",
       { num: "seed sd" },
       { num: `against ${results.reference}, points` },
+      "verdict",
     ],
-    arms.map(({ name, dimensions, accuracy, difference }, i) => {
+    arms.map(({ name, dimensions, accuracy, difference, verdict: judged }, i) => {
       const verdict = difference === null ? "" : difference.low > 0 ? "better" : difference.high < 0 ? "worse" : "";
-      return html`<tr><td class="num">${i + 1}</td><th scope="row">${name}</th><td>${dimensions.join(", ")}</td><td>${shareBar(accuracy!, 0)}<span class="figure">${intervalText(accuracy!).replace(" %", "")}</span></td><td class="num">${accuracy!.seed_sd === null ? "–" : percent(accuracy!.seed_sd)}</td><td class="num ${verdict}">${name === results.reference ? "reference" : difference === null ? "–" : differenceText(difference)}</td></tr>`;
+      return html`<tr><td class="num">${i + 1}</td><th scope="row">${name}</th><td>${dimensions.join(", ")}</td><td>${shareBar(accuracy!, 0)}<span class="figure">${intervalText(accuracy!).replace(" %", "")}</span></td><td class="num">${accuracy!.seed_sd === null ? "–" : percent(accuracy!.seed_sd)}</td><td class="num ${verdict}">${name === results.reference ? "reference" : difference === null ? "–" : differenceText(difference)}</td><td>${verdictCell(name, judged, results.baselines)}</td></tr>`;
     }),
   );
   return html`<section id="overview"><h2>Ranking</h2>${arms.length === 0 ? html`<p>No arm has an accuracy yet.</p>` : table}${forest && html`<div class="charts wide"><figure><h3>Difference in accuracy, percentage points</h3>${forest}</figure></div>`}<p class="note">${results.method}</p></section>`;
+}
+
+/** The word of the verdict, and the best baseline where there are several; the whole sentence on pointing at it. */
+function verdictCell(name: string, verdict: StudyArm["verdict"], baselines: readonly string[]): Content {
+  if (baselines.includes(name)) return "baseline";
+  if (verdict === null) return "–";
+  const word = verdict.verdict.replace("_", " ");
+  return html`<span title="${verdictSentence(verdict)}">${word}${baselines.length > 1 && html`<br><small>${verdict.against}</small>`}</span>`;
 }
 
 /** The cost of each arm relative to the reference. */

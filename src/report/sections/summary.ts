@@ -3,6 +3,7 @@ import { meanOf } from "../../core/mean.ts";
 import { percent } from "../../core/percent.ts";
 import { bestEvaluation } from "../../runs/best-evaluation.ts";
 import { stepName } from "../../runs/run-folder.ts";
+import { verdictSentence } from "../../runs/verdict.ts";
 import { differenceText, duration, points, pValue, short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 import type { LabelledRun } from "../labelled-run.ts";
@@ -32,7 +33,7 @@ export function summarySection({ record, statistics }: LabelledRun): Html {
     healthTile(record),
     timeTile(record),
   ];
-  return html`<section id="summary"><h2>Summary</h2>${sentence(record, statistics)}${overlap(record)}<div class="tiles">${tiles}</div>${notices(record)}</section>`;
+  return html`<section id="summary"><h2>Summary</h2>${sentence(record, statistics)}${overBaselines(record)}${overlap(record)}<div class="tiles">${tiles}</div>${notices(record)}</section>`;
 }
 
 /** Notices about unreadable files of a run. */
@@ -50,6 +51,14 @@ function sentence(record: RunRecord, { changes }: LabelledRun["statistics"]): Co
   const { difference } = whole.change;
   const verdict = verdictOf(record, whole.change);
   return html`<p class="lead">${now}, ${points(difference.estimate)} points against step ${whole.from.step}: ${verdict}.${bestSentence(record)}</p>`;
+}
+
+/** The last evaluation's verdict against its baselines. */
+function overBaselines({ evaluations }: RunRecord): Content {
+  const verdict = evaluations.at(-1)?.subsets["overall"]?.verdict;
+  return verdict === undefined
+    ? null
+    : html`<p class="lead">Over baselines that need no such training, ${verdictSentence(verdict)}</p>`;
 }
 
 /** Names the best evaluation where it is not the last, or where the recipe keeps its checkpoint. */

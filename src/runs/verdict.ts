@@ -1,0 +1,35 @@
+/** The verdict on an arm as evaluations and studies record it, and its sentence, the same in every table, page and card. */
+import { percent, points } from "../core/percent.ts";
+import type { Interval } from "./statistics-records.ts";
+
+export type VerdictName = "improved" | "worse" | "not_shown";
+
+export interface Verdict {
+  readonly verdict: VerdictName;
+  /** The baseline compared with: the best on validation if all were measured there, else the best on these questions. */
+  readonly against: string;
+  readonly chosen_on: "validation" | "these questions";
+  /** The arm's accuracy minus that baseline's, paired. */
+  readonly difference: Interval;
+  /** Two-sided, the largest over all baselines; then Holm-corrected over the arms. */
+  readonly p: number;
+  readonly p_holm: number;
+  /** Baselines that the arm is not shown to beat. */
+  readonly unbeaten: readonly string[];
+  /** The true difference that this pair would show in four of five trials; null for one subject. */
+  readonly detectable_difference: number | null;
+}
+
+/** "improved: …", "worse: …" or "not shown: …", with the baseline, the difference and what could have been seen. */
+export function verdictSentence(verdict: Verdict): string {
+  const { against, difference, p_holm: p, unbeaten, detectable_difference: least } = verdict;
+  const figures = `${points(difference.estimate)} [${points(difference.low)}, ${points(difference.high)}] points against ${against}`;
+  const tested = `p ${p < 0.001 ? "below 0.001" : p.toFixed(3)}`;
+  if (verdict.verdict === "improved") return `improved: ${figures}, the best baseline; ${tested}.`;
+  if (verdict.verdict === "worse") return `worse: ${figures}, the best baseline; ${tested}.`;
+  const others = unbeaten.filter((name) => name !== against);
+  const rest = others.length === 0 ? "" : `; not above ${others.join(", ")} either`;
+  const could =
+    least === null ? "" : `; a true difference of ${percent(least)} points would be seen in four of five trials`;
+  return `not shown: ${figures}, the best baseline; ${tested}${rest}${could}.`;
+}
