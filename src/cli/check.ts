@@ -59,7 +59,9 @@ export function formatCheck(found: RecipeCheck): string {
 function describeEngine(engine: RecipeCheck["engine"]): (readonly [string, string])[] {
   if (engine === null) return [];
   const { url, base_model, probe_s, honours: _, cannot: __, lora: ___, ...does } = engine.record;
-  const found = Object.entries(does).map(([key, value]) => `${key} ${typeof value === "number" ? digits(value) : value}`);
+  const found = Object.entries(does).map(
+    ([key, value]) => `${key} ${typeof value === "number" ? digits(value) : value}`,
+  );
   return [
     ["engine", `${base_model} on ${url}, tried for ${digits(Number(probe_s))} s`],
     ["", found.join(", ")],

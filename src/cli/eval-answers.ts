@@ -18,7 +18,13 @@ import {
   readPredictions,
   withBaselineImages,
 } from "../evaluate/index.ts";
-import { type AskedEngine, type PromptName, promptStyle, questionsAskedBy, untunedModel } from "../session/checkpoint.ts";
+import {
+  type AskedEngine,
+  type PromptName,
+  promptStyle,
+  questionsAskedBy,
+  untunedModel,
+} from "../session/checkpoint.ts";
 import { requireNoTags } from "../session/checks.ts";
 import {
   type EvaluationSource,

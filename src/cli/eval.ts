@@ -21,7 +21,15 @@ import { maxTokensFields } from "../session/evaluation-sources.ts";
 import { openVocabulary } from "../session/reward-services.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { answered, baselinesBeside, type EvalOptions } from "./eval-answers.ts";
-import { deviceOption, engineOption, outOption, outputOption, promptOption, writeJson, writeJsonLines } from "./options.ts";
+import {
+  deviceOption,
+  engineOption,
+  outOption,
+  outputOption,
+  promptOption,
+  writeJson,
+  writeJsonLines,
+} from "./options.ts";
 import { addQuestionOptions, describeQuestions, judgeOverlap, loadQuestions, protocolOption } from "./questions.ts";
 
 export function evalCommand(interruption: Interruption): Command {

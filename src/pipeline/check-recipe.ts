@@ -70,8 +70,7 @@ function describe(data: RunData, engine: EngineInspection | null): Omit<RecipeCh
     stages,
     steps: stages.reduce((total, { steps }) => total + steps, 0),
     memory: memory === null ? null : inGigabytes(memory),
-    engine:
-      engine === null ? null : { ...engine, refused: [...engine.refused], notices: [...engine.notices] },
+    engine: engine === null ? null : { ...engine, refused: [...engine.refused], notices: [...engine.notices] },
   };
 }
 

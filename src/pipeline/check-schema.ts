@@ -99,7 +99,9 @@ const samples = z.strictObject({
 export const checkSchema = z.strictObject({
   schema: z.literal("viva.check/1"),
   recipe: z.string(),
-  can_run: z.boolean().describe("false where the memory is not there, data are shared that may not be, or the server cannot do it"),
+  can_run: z
+    .boolean()
+    .describe("false where the memory is not there, data are shared that may not be, or the server cannot do it"),
   model: z.strictObject({
     path: z.string(),
     revision: z.string().nullable().describe("commit on the Hub"),

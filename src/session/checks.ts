@@ -15,7 +15,10 @@ import type { StartAdapter } from "./recipe-sources.ts";
  * Throws UserError unless the folder of the model is one that its other keys can be applied to; `adapter` is what it starts
  * from. Weights need not be here where the engine is elsewhere.
  */
-export function requireModelFolder({ model, engine }: Pick<Recipe, "model" | "engine">, adapter: StartAdapter | null): void {
+export function requireModelFolder(
+  { model, engine }: Pick<Recipe, "model" | "engine">,
+  adapter: StartAdapter | null,
+): void {
   const { path, init, lora, freeze, quantize_frozen } = model;
   const key = adapter === null ? "model.lora" : "model.path";
   if ((lora !== null || adapter !== null) && init === "random") {

@@ -73,7 +73,10 @@ function asked(list: readonly (readonly [key: string, feature: EngineFeature, is
 }
 
 /** A question about an image of one grey. */
-function probePrompt({ processor, prompt }: Pick<DemandingData, "processor" | "prompt">, grey: number): Promise<Prompt> {
+function probePrompt(
+  { processor, prompt }: Pick<DemandingData, "processor" | "prompt">,
+  grey: number,
+): Promise<Prompt> {
   const [width, height] = [112, 112];
   const pixels = { width, height, channels: 3, data: new Uint8Array(3 * width * height).fill(grey) } as const;
   const image = { type: "image", image: { path: `probe:${grey}`, pixels } } as const;

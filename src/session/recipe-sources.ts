@@ -27,7 +27,12 @@ export interface LocatedRecipe {
 export async function locateRecipe(recipe: Recipe, o: SourceOptions = {}): Promise<LocatedRecipe> {
   const { model, data } = recipe;
   const { path, revision } = model;
-  const named = { ...o, key: "model.path", revision, weights: model.init === "pretrained" && !engines[recipe.engine.backend].remote };
+  const named = {
+    ...o,
+    key: "model.path",
+    revision,
+    weights: model.init === "pretrained" && !engines[recipe.engine.backend].remote,
+  };
   const { folder, commit } = await locateModelFolder(path, named);
   const adapter = await adapterOf(folder, o);
   const train = await locateSpec(data.train, "data.train.path", o);

@@ -1,8 +1,8 @@
 /** SkyRL 0.4.0 in one process for tests: its environment without torch, a tiny random Qwen3, and the server itself. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { normal, randomKey } from "../../src/core/random.ts";
@@ -102,7 +102,11 @@ export function writeQwen3(folder: string): string {
       q_norm: [size.head],
       k_norm: [size.head],
     };
-    const mlp = { gate_proj: [size.inner, size.width], up_proj: [size.inner, size.width], down_proj: [size.width, size.inner] };
+    const mlp = {
+      gate_proj: [size.inner, size.width],
+      up_proj: [size.inner, size.width],
+      down_proj: [size.width, size.inner],
+    };
     const prefix = `model.layers.${layer}`;
     shapes[`${prefix}.input_layernorm.weight`] = [size.width];
     shapes[`${prefix}.post_attention_layernorm.weight`] = [size.width];
@@ -139,7 +143,12 @@ export async function startSkyrl(python: Python, model: string, folder: string):
   const log = join(folder, "server.log");
   let child: ChildProcess | null = null;
   const start = async () => {
-    const backend = { max_lora_adapters: 4, max_lora_rank: 8, sample_max_num_sequences: 16, train_micro_batch_size: 16 };
+    const backend = {
+      max_lora_adapters: 4,
+      max_lora_rank: 8,
+      sample_max_num_sequences: 16,
+      train_micro_batch_size: 16,
+    };
     writeFileSync(log, "");
     const output = openSync(log, "a");
     child = spawn(

@@ -36,7 +36,10 @@ export async function probeGradients(model: RemoteModel): Promise<GradientFindin
   const ofCalls = await normOf(model, loss, [short], [short]);
   if (!isClose(ofCalls, ofPair)) throw misfit("gradients of two calls do not add up as those of one");
 
-  const older = partWith([1, 1], Float32Array.from(own, (value) => value - Math.LN2));
+  const older = partWith(
+    [1, 1],
+    Float32Array.from(own, (value) => value - Math.LN2),
+  );
   const ofOlder = loss === UNCLIPPED ? null : await normOf(model, loss, [older]);
   const clipsToOne = ofOlder !== null && isClose(ofOlder, ofShort);
   return { dividesByTokens, dividesByData, clipsToOne, loss: clipsToOne ? CARRIER : UNCLIPPED, logProbs: own };
@@ -45,7 +48,10 @@ export async function probeGradients(model: RemoteModel): Promise<GradientFindin
 /** The loss that carries gradients, and the log-probs that it gives; some servers have one, some the other. */
 async function carrierOf(model: RemoteModel) {
   const tokenIds = partWith([1, 1, 1, 1], []).tokenIds;
-  const score = async (loss: WireLoss) => ({ loss, logProbs: await scoreOf(model, { prompt: probePrompt, tokenIds, loss }) });
+  const score = async (loss: WireLoss) => ({
+    loss,
+    logProbs: await scoreOf(model, { prompt: probePrompt, tokenIds, loss }),
+  });
   try {
     return await score(CARRIER);
   } catch (error) {
@@ -57,7 +63,9 @@ async function carrierOf(model: RemoteModel) {
 function oneOf(what: string, ratio: number, known: Readonly<Record<number, boolean>>): boolean {
   const found = Object.entries(known).find(([value]) => isClose(ratio, Number(value)));
   if (found !== undefined) return found[1];
-  throw misfit(`${what}: one part more multiplies the gradient by ${ratio.toPrecision(3)}, which is no sum and no mean`);
+  throw misfit(
+    `${what}: one part more multiplies the gradient by ${ratio.toPrecision(3)}, which is no sum and no mean`,
+  );
 }
 
 function isClose(a: number, b: number): boolean {

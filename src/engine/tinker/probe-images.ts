@@ -2,8 +2,7 @@
 import { messageOf } from "../../core/errors.ts";
 import type { Prompt } from "../../core/records.ts";
 import type { CompletionDecoder, EngineDemands } from "../backend.ts";
-import { promptChunks } from "./images.ts";
-import { isOneRunEach } from "./images.ts";
+import { isOneRunEach, promptChunks } from "./images.ts";
 import { largestDifference, scoreOf } from "./probe-tools.ts";
 import type { RemoteModel, WireLoss } from "./remote-model.ts";
 
@@ -17,7 +16,8 @@ export async function imageFault(
   { imageTokenId, stopTokenIds }: CompletionDecoder,
   loss: WireLoss,
 ): Promise<string | null> {
-  if (!isOneRunEach(black, imageTokenId)) return "this model cuts images into tiles, which the Tinker API has no form for";
+  if (!isOneRunEach(black, imageTokenId))
+    return "this model cuts images into tiles, which the Tinker API has no form for";
   const tokenIds = Int32Array.from([5, 6, stopTokenIds[0] ?? 7]);
   const score = (prompt: Prompt) => scoreOf(model, { prompt, tokenIds, loss, imageTokenId });
   let dark: Float32Array;

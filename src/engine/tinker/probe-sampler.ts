@@ -1,5 +1,5 @@
 /** Whether a server's sampler is its trainer: the same log-probs, stop tokens kept, draws that follow the seed. */
-import { misfit, probePrompt, largestDifference, scoreOf } from "./probe-tools.ts";
+import { largestDifference, misfit, probePrompt, scoreOf } from "./probe-tools.ts";
 import type { RemoteModel, WireLoss, WireSampling } from "./remote-model.ts";
 
 export interface SamplerFindings {
@@ -46,7 +46,9 @@ export async function probeSampler(model: RemoteModel, loss: WireLoss): Promise<
   const stop = greedy!.tokens[Math.min(3, greedy!.tokens.length - 1)]!;
   const first = greedy!.tokens.indexOf(stop);
   const [stopped] = await draw({ numSamples: 1, temperature: 0, stopTokenIds: [stop] });
-  if (stopped!.stopReason !== "stop" || stopped!.tokens.length > first + 1) throw misfit("it does not stop at a stop token");
-  if (stopped!.tokens.at(-1) !== stop) throw misfit("it leaves out the stop token, so that stopping would not be learned");
+  if (stopped!.stopReason !== "stop" || stopped!.tokens.length > first + 1)
+    throw misfit("it does not stop at a stop token");
+  if (stopped!.tokens.at(-1) !== stop)
+    throw misfit("it leaves out the stop token, so that stopping would not be learned");
   return { samplerDifference, repeatsSeeds };
 }

@@ -2,8 +2,8 @@
 import { UserError } from "../../core/errors.ts";
 import type { Prompt } from "../../core/records.ts";
 import type { OptimStep } from "../engine.ts";
-import { promptChunks } from "./images.ts";
 import { completionPart, toDatum, type WeighedCompletion } from "./datum.ts";
+import { promptChunks } from "./images.ts";
 import type { RemoteModel, WireLoss } from "./remote-model.ts";
 
 /** Adam's usual numbers, with a rate that moves adapters of any model at once. */
@@ -38,7 +38,12 @@ export const wholeWith = (oldLogProbs: ArrayLike<number>) => partWith([1, 1, 1, 
 /** A completion's log-probs under the model. */
 export async function scoreOf(
   model: RemoteModel,
-  o: { readonly prompt: Prompt; readonly tokenIds: Int32Array; readonly loss: WireLoss; readonly imageTokenId?: number },
+  o: {
+    readonly prompt: Prompt;
+    readonly tokenIds: Int32Array;
+    readonly loss: WireLoss;
+    readonly imageTokenId?: number;
+  },
 ): Promise<Float32Array> {
   const { prompt, tokenIds, loss, imageTokenId = -1 } = o;
   const zeros = new Float32Array(tokenIds.length);
@@ -53,7 +58,11 @@ export async function normOf(
   loss: WireLoss,
   ...calls: readonly (readonly WeighedCompletion[])[]
 ): Promise<number> {
-  for (const call of calls) await model.forwardBackward(call.map((item) => toDatum(item, 1)), loss);
+  for (const call of calls)
+    await model.forwardBackward(
+      call.map((item) => toDatum(item, 1)),
+      loss,
+    );
   const norm = await model.optimStep(still);
   if (norm === null) throw misfit("it does not tell the gradient's norm");
   return norm;

@@ -1,5 +1,5 @@
 /** One model on a server: LoRA weights, their gradients and optimiser. Its requests are numbered from 1, in the order sent. */
-import type { OptimStep } from "../engine.ts";
+
 import {
   type Chunk,
   type Datum,
@@ -9,6 +9,7 @@ import {
   replies,
   type SampleResponse,
 } from "../../tinker/index.ts";
+import type { OptimStep } from "../engine.ts";
 import { type Connection, parsed, type Result, ServerRefusal } from "./connection.ts";
 
 /** Which loss of the server's, and with what numbers. */

@@ -86,7 +86,8 @@ function engineOf(
       return updates;
     },
     policy: {
-      sample: (prompts, o) => sampleAll(trainer, prompts, { ...o, chunksOf, decoder, rows: o.rows ?? options.rows, updates }),
+      sample: (prompts, o) =>
+        sampleAll(trainer, prompts, { ...o, chunksOf, decoder, rows: o.rows ?? options.rows, updates }),
       logProbs: logProbs("policy"),
     },
     get reference() {
@@ -95,7 +96,8 @@ function engineOf(
     async forwardBackward(batch: TokenBatch) {
       requireTokenValues(batch.groups);
       requireWholeDistribution(batch.scoring);
-      if (batch.loss.variant.entropyBonus) throw new UserError("entropy_coef: a server gives no gradient of the entropy");
+      if (batch.loss.variant.entropyBonus)
+        throw new UserError("entropy_coef: a server gives no gradient of the entropy");
       const items = await weighed(batch.groups);
       if (items.length === 0) return { loss: 0, logProbs: [], entropies: [] };
       const needed = dependsOnLogProbs(batch) || !findings.dialect.clipsToOne;

@@ -95,7 +95,8 @@ export async function openTrainer(
   async function addGradient(batch: readonly WeighedCompletion[]): Promise<LogProbs> {
     const earlier = dialect.dividesByData ? [...waiting] : [];
     const data = counted + earlier.length + batch.length;
-    const scale = ({ tokenIds }: WeighedCompletion, n: number) => scaleOf(dialect, { tokens: tokenIds.length, data: n });
+    const scale = ({ tokenIds }: WeighedCompletion, n: number) =>
+      scaleOf(dialect, { tokens: tokenIds.length, data: n });
     const sent: Datum[] = [
       ...earlier.map((item) => toDatum(item, scale(item, data - counted))),
       ...batch.map((item) => toDatum(item, scale(item, data))),
@@ -131,7 +132,9 @@ export async function openTrainer(
       } catch (cause) {
         if (!(cause instanceof ServerRefusal)) throw cause;
         if (tries < MOST_REVIVALS) continue; // it may have gone away once more
-        throw new RunError(`the server lost the model, and what it saved does not bring it back: ${cause.message}`, { cause });
+        throw new RunError(`the server lost the model, and what it saved does not bring it back: ${cause.message}`, {
+          cause,
+        });
       }
     }
   }
@@ -222,7 +225,8 @@ export async function openTrainer(
     },
     sample: (prompt, sampling) =>
       surviving(async () => {
-        const current = (sampler ??= policy.saveForSampling());
+        sampler ??= policy.saveForSampling();
+        const current = sampler;
         try {
           return await policy.sample(await current, prompt, sampling);
         } catch (error) {

@@ -135,7 +135,8 @@ export function patchify(
 ): Required<Pick<ImageFeatures, "patches" | "grid" | "pixels">> {
   const { patchSize: P, mergeSize, temporalPatchSize } = config;
   const grid = patchGrid(image, config);
-  const { data, width } = resizedImage(image, grid, config);
+  const pixels = resizedImage(image, grid, config);
+  const { data, width } = pixels;
   const order = visionPositions(grid, mergeSize);
   const tables = [0, 1, 2].map((channel) => normalisedValues(config, channel));
   const patches = new Float32Array((order.length / 2) * 3 * temporalPatchSize * P * P);
@@ -152,7 +153,7 @@ export function patchify(
       for (let t = 1; t < temporalPatchSize; t++, o += P * P) patches.copyWithin(o, frame, frame + P * P);
     }
   }
-  return { patches, grid, pixels: { width, height, channels: 3, data } };
+  return { patches, grid, pixels };
 }
 
 /** (byte x rescale - mean) / std for every byte, each operation rounded to float32 as numpy does it. */

@@ -126,7 +126,12 @@ export class Bigrams {
   sample(
     prompt: readonly number[],
     brightness: number,
-    o: { readonly max_tokens: number; readonly seed: number; readonly temperature: number; readonly stop: readonly number[] },
+    o: {
+      readonly max_tokens: number;
+      readonly seed: number;
+      readonly temperature: number;
+      readonly stop: readonly number[];
+    },
   ) {
     const tokens: number[] = [];
     const logProbs: number[] = [];

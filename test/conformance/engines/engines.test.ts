@@ -48,6 +48,8 @@ for (const [name, ways] of Object.entries({
     open: () => engines.tinker.open(remote, processor, { features: [], images }),
     rate: 0.3,
     tolerance: { sampler: 1e-3, load: 1e-6 },
-    deviations: { "saved and loaded into a new engine, it goes on as if it had never stopped": "the fake server exports no adapter" },
+    deviations: {
+      "saved and loaded into a new engine, it goes on as if it had never stopped": "the fake server exports no adapter",
+    },
   });
 }

@@ -187,7 +187,7 @@ export async function startFakeServer(ways: Ways = {}): Promise<FakeServer> {
       return promise();
     }
     const json = isBinary ? null : (JSON.parse(body.toString() || "{}") as Record<string, unknown>);
-    if (json !== null) (bodies[call] ??= []).push(json);
+    if (json !== null) bodies[call] = [...(bodies[call] ?? []), json];
     if (call === "create_session") {
       const session = id("session");
       sessions.add(session);

@@ -1,11 +1,11 @@
 /** What the client finds out about servers that differ, and that it trains the same on all of them. */
 import { afterAll, describe, expect, test } from "vitest";
+import { promptStyle } from "../../../src/answers/prompts.ts";
 import type { EngineDemands } from "../../../src/engine/backend.ts";
 import { engines } from "../../../src/engine/index.ts";
-import { root } from "../../cli/command-line.ts";
-import { imageProbe } from "../../../src/session/engine-demands.ts";
-import { promptStyle } from "../../../src/answers/prompts.ts";
 import { openProcessor } from "../../../src/models/index.ts";
+import { imageProbe } from "../../../src/session/engine-demands.ts";
+import { root } from "../../cli/command-line.ts";
 import { type FakeServer, startFakeServer, type Ways } from "./fake-server.ts";
 
 const folder = `${root}/assets/viva-tiny-instruct`;
@@ -46,12 +46,20 @@ describe("what is found", () => {
   };
   test.each<[string, Ways, object]>([
     ["Tinker's own ways", {}, {}],
-    ["means over tokens and data", { dividesByTokens: true, dividesByData: true }, { divides_by_tokens: true, divides_by_data: true }],
+    [
+      "means over tokens and data",
+      { dividesByTokens: true, dividesByData: true },
+      { divides_by_tokens: true, divides_by_data: true },
+    ],
     ["a mean over data alone", { dividesByData: true }, { divides_by_data: true }],
     ["thresholds around 1", { clipsAround: true }, { clips_to_one: false }],
     ["no cispo", { losses: ["importance_sampling"] }, { clips_to_one: false }],
     ["gradients left over", { inheritsGradients: true }, { inherits_gradients: true }],
-    ["moments kept on loading", { keepsMoments: true }, { resets_moments: false, cannot: { later_stage: expect.any(String) } }],
+    [
+      "moments kept on loading",
+      { keepsMoments: true },
+      { resets_moments: false, cannot: { later_stage: expect.any(String) } },
+    ],
     ["one place", { places: 1 }, { cannot: { reference: expect.stringMatching(/no place/) } }],
     ["images left out", { images: "left_out" }, { cannot: { images: expect.any(String) } }],
     ["images uncounted", { images: "uncounted" }, { cannot: { images: expect.stringMatching(/how many tokens/) } }],
