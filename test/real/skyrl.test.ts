@@ -2,37 +2,41 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import type { EngineOptions } from "../../src/engine/backend.ts";
 import { engines } from "../../src/engine/index.ts";
 import { openProcessor } from "../../src/models/index.ts";
 import { root } from "../cli/command-line.ts";
 import { describeEngine } from "../conformance/engines/suite.ts";
 import { describeWithPython } from "./python.ts";
-import { SKYRL, startSkyrl, writeQwen3 } from "./skyrl.ts";
+import { SKYRL, type SkyrlServer, startSkyrl, writeQwen3 } from "./skyrl.ts";
 
-await describeWithPython("SkyRL 0.4.0", SKYRL, async (python) => {
+const local = `${root}/assets/viva-tiny-instruct`;
+const processor = await openProcessor(local);
+const optionsFor = (url: string): EngineOptions => ({
+  modelFolder: local,
+  initialise: "pretrained",
+  seed: 3,
+  freeze: [],
+  lora: { r: 8, lora_alpha: 32, target_modules: "all-linear" },
+  threads: 1,
+  microBatchTokens: 4096,
+  rows: 16,
+  server: { url, model: null, apiKeyEnv: null },
+});
+
+await describeWithPython("SkyRL 0.4.0", SKYRL, (python) => {
   const folder = mkdtempSync(join(tmpdir(), "viva-skyrl-"));
-  const local = `${root}/assets/viva-tiny-instruct`;
-  const processor = await openProcessor(local);
-  const server = await startSkyrl(python, writeQwen3(join(folder, "model")), join(folder, "server"));
+  let server: SkyrlServer | null = null;
+  beforeAll(async () => {
+    server = await startSkyrl(python, writeQwen3(join(folder, "model")), join(folder, "server"));
+  });
   afterAll(async () => {
-    await server.kill();
+    await server?.kill();
     rmSync(folder, { recursive: true, force: true });
   });
-  const options: EngineOptions = {
-    modelFolder: local,
-    initialise: "pretrained",
-    seed: 3,
-    freeze: [],
-    lora: { r: 8, lora_alpha: 32, target_modules: "all-linear" },
-    threads: 1,
-    microBatchTokens: 4096,
-    rows: 16,
-    server: { url: server.url, model: null, apiKeyEnv: null },
-  };
   describeEngine("its JAX backend in one process", {
-    open: () => engines.tinker.open(options, processor),
+    open: () => engines.tinker.open(optionsFor(server!.url), processor),
     prompt: { text: "", tokenIds: processor.encodeCompletion("The lung is").slice(0, -1), images: [] },
     tokens: Int32Array.of(31, 32, 33, 34, 35, 36),
     images: null,
