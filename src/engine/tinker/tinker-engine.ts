@@ -59,7 +59,8 @@ function engineOf(
   /** A batch's completions in order, to be scored; gains are filled in later. */
   const weighed = async (groups: readonly TrainingGroup[]): Promise<readonly WeighedCompletion[]> => {
     const listed = await Promise.all(
-      groups.map(async ({ prompt, completions }) => {
+      groups.map(async ({ prompt, completions, inPlace }) => {
+        if (inPlace !== undefined) throw new UserError("a server takes completions alone, no predictions in place");
         const chunks = await chunksOf(prompt);
         return completions.map(({ tokenIds, oldLogProbs }) => {
           const zeros = new Float32Array(tokenIds.length);
