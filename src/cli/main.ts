@@ -9,6 +9,7 @@ import { checkCommand } from "./check.ts";
 import { compareCommand } from "./compare.ts";
 import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
+import { deriveCommand } from "./derive.ts";
 import { doctorCommand } from "./doctor.ts";
 import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
@@ -42,6 +43,7 @@ const program = new Command("viva")
   .addCommand(serveCommand(interruption, version))
   .addCommand(rewardsCommand())
   .addCommand(exportCommand(interruption))
+  .addCommand(deriveCommand(interruption))
   .addCommand(reportCommand())
   .addCommand(uiCommand(interruption, version))
   .addCommand(benchCommand(interruption))
