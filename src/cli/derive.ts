@@ -1,8 +1,8 @@
 /** viva derive: a checkpoint as a deployment would have it, rounded to integers or pruned, as a model folder. */
 import { Command, Option } from "commander";
 import { UserError } from "../core/errors.ts";
-import type { Derivation } from "../export/derivation.ts";
-import { exportCheckpoint } from "../export/export.ts";
+import { type Derivation, exportCheckpoint } from "../export/export.ts";
+
 import { byteSize, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { checkpointArgument, downloadReporter } from "./options.ts";
 

@@ -13,6 +13,7 @@ import type { NamedTensor } from "../io/safetensors.ts";
 import { saveWeights } from "../io/weights.ts";
 import { type AdapterConfig, openAdapter, readAdapter, writeAdapterConfig } from "../models/adapter-files.ts";
 import { companionFolder, copyCompanions, isCompanion } from "../models/companions.ts";
+import { type Derivation, derivationName, derived } from "../models/derivation.ts";
 import { openModel } from "../models/index.ts";
 import { withLora } from "../models/lora.ts";
 import { linearLayers } from "../models/lora-targets.ts";
@@ -20,8 +21,9 @@ import { mergedWeights, plainWeights } from "../models/merge.ts";
 import { openStoredWeights } from "../models/stored-weights.ts";
 import { adapterOf, modelFolder, runOf } from "../session/model-folder.ts";
 import type { SourceOptions } from "../session/sources.ts";
-import { type Derivation, derivationName, derived } from "./derivation.ts";
 import { type BaseModel, baseModel, modelCard, type RunFacts, runFacts } from "./model-card.ts";
+
+export type { Derivation } from "../models/derivation.ts";
 
 export interface ExportOptions extends SourceOptions {
   readonly out: string;
