@@ -26,6 +26,7 @@ export {
 export { conventionalBaselines, questionRegression } from "./conventional/baselines.ts";
 export { type ConventionalName, conventionalModels, findConventional } from "./conventional/index.ts";
 export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
+export { crossedRatioDifference, type PairedParts, type Part, ratioOf } from "./crossed-ratio.ts";
 export {
   answerQuestions,
   type Evaluation,
@@ -50,7 +51,7 @@ export { readEvaluation } from "./read-evaluation.ts";
 export { type EvaluationResults, evaluationResults, resultsJsonSchema, resultsSchema } from "./results.ts";
 export { sampleRecords } from "./samples.ts";
 export { type EvalItem, type ScoreOptions, scoreBaselines, scoreItems } from "./score.ts";
-export { holm, mcnemarExact, minimalDetectableDifference, wilson } from "./statistics.ts";
+export { holm, mcnemarExact, minimalDetectableDifference, normalShare, wilson } from "./statistics.ts";
 export { breakdown, type EvalSummary, type SubsetSummary, summarise } from "./summary.ts";
 export { formatSummary } from "./table.ts";
 export { verdicts, verdictsOf } from "./verdict.ts";

@@ -7,6 +7,7 @@ import type { Reporter } from "../runs/reporter.ts";
 import { createRun, openRun } from "../runs/run-folder.ts";
 import { changedHashes, requireRecorded } from "../session/recorded-hashes.ts";
 import { openSession, type Session } from "../session/session.ts";
+import { trackerAt } from "../track/options.ts";
 import { openObservers } from "./observers/index.ts";
 import type { RunObserver } from "./observers/observer.ts";
 import { type TrainResult, trainRecipe } from "./train-recipe.ts";
@@ -32,6 +33,7 @@ export interface RunRecipeOptions {
  */
 export async function runRecipe(loaded: LoadedRecipe, folder: string, o: RunRecipeOptions): Promise<TrainResult> {
   const { resume, reporter, signal, extension = null, allowChangedData = false } = o;
+  for (const options of loaded.recipe.track) trackerAt(options, folder);
   const session = await openSession(loaded.recipe, folder, { reporter, signal });
   try {
     const recipeYaml = resolvedYaml(session.recipe, session.notes);
@@ -39,7 +41,7 @@ export async function runRecipe(loaded: LoadedRecipe, folder: string, o: RunReci
     const content = { recipeYaml, environment: environment(["onnxruntime-node"]) };
     const run = resume ? openRun(folder) : createRun(folder, content);
     try {
-      const watching = reporter === undefined ? [] : openObservers({ run, reporter });
+      const watching = openObservers({ run, reporter, track: session.recipe.track });
       const observers = [...watching, ...(o.observers ?? [])];
       if (extension !== null || Object.keys(changed).length > 0) replaceFile(run.paths.recipe, recipeYaml);
       return await trainRecipe(session.recipe, session, run, {

@@ -6,6 +6,7 @@ import { devices } from "../core/device.ts";
 import { flag, mapping, number, oneOf, oneOrMore, text, whole } from "../core/fields.ts";
 import { nearest } from "../core/suggest.ts";
 import { engineNames } from "../engine/index.ts";
+import { trackSchema } from "../track/options.ts";
 import { alarmsSchema } from "./alarms.ts";
 import { datasetSchema } from "./datasets.ts";
 import { stageSchema } from "./stages.ts";
@@ -182,6 +183,7 @@ export const recipeSchema = mapping({
   evaluate: evaluate.nullable().prefault({}).describe("null disables evaluation."),
   checkpoint: checkpoint.prefault({}),
   alarms: alarmsSchema,
+  track: z.array(trackSchema, { error: "a list of trackers" }).default([]).describe("Experiment trackers of the run."),
 })
   .refine(({ data, evaluate }) => data.eval !== null || evaluate === null || evaluate.every === null, {
     error: "needs data.eval to evaluate on",
