@@ -41,6 +41,14 @@ export function deviceOption(): Option {
     .default("cpu");
 }
 
+/** --engine: which machine computes. */
+export function engineOption(): Option {
+  return new Option(
+    "--engine <address>",
+    "a Tinker server that computes, or local for this machine (default: as the run was trained, else local)",
+  );
+}
+
 /** What `addViewOptions` gives. */
 export interface ViewOptions {
   readonly imageRange?: readonly [number, number];
