@@ -1,12 +1,11 @@
-/** viva serve: a model behind an OpenAI-compatible API. */
+/** viva serve: a model behind an OpenAI-compatible API, or behind the Tinker API. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { Device } from "../core/device.ts";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
-import type { Processor } from "../core/processor.ts";
-import type { Message, MessageContent } from "../core/records.ts";
+import type { ImageRef, Message } from "../core/records.ts";
 import { darkImageNotice } from "../data/index.ts";
 import { startServer } from "../server/server.ts";
 import {
@@ -17,17 +16,31 @@ import {
   type PromptName,
   type PromptStyle,
   questionsAskedBy,
+  viewOfRun,
 } from "../session/checkpoint.ts";
 import { hashModel } from "../session/content-hashes.ts";
+import { viewedProcessor } from "../session/viewed-processor.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
-import { checkpointArgument, deviceOption, downloadReporter, imageRangeOption, promptNames } from "./options.ts";
+import {
+  addViewOptions,
+  checkpointArgument,
+  deviceOption,
+  downloadReporter,
+  promptNames,
+  type ViewOptions,
+  viewAsked,
+} from "./options.ts";
 import { serveRewards } from "./serve-rewards.ts";
+import { type ServeTinkerOptions, serveTinker } from "./serve-tinker.ts";
 
-interface ServeCommandOptions {
+interface ServeCommandOptions
+  extends ViewOptions,
+    Pick<ServeTinkerOptions, "store" | "maxModels" | "maxSessions" | "sessionTimeoutS"> {
   readonly rewards?: string;
   readonly set: readonly string[];
   readonly stage?: number;
   readonly maxRows: number;
+  readonly tinker?: boolean;
   readonly host: string;
   readonly port: number;
   readonly apiKeyFile?: string;
@@ -36,7 +49,6 @@ interface ServeCommandOptions {
   readonly promptStyle?: PromptName | true;
   readonly step?: number;
   readonly device: Device;
-  readonly imageRange?: readonly [number, number];
   readonly threads: number;
   readonly rows: number;
   readonly cacheGb: number;
@@ -51,7 +63,7 @@ interface ServeCommandOptions {
 }
 
 export function serveCommand(interruption: Interruption, version: string): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .description("answer chat requests over an OpenAI-compatible API")
     .addArgument(checkpointArgument().argOptional())
     .option("--rewards <recipe>", "serve the rewards of this recipe to other trainers, in place of a model")
@@ -69,8 +81,8 @@ export function serveCommand(interruption: Interruption, version: string): Comma
       ).choices(promptNames),
     )
     .option("--step <n>", "a run's checkpoint of this step (default: the newest)", wholeNumber(0))
-    .addOption(deviceOption())
-    .addOption(imageRangeOption("the run's, else 0,65535"))
+    .addOption(deviceOption());
+  return addViewOptions(command, "the run's, else ")
     .option("--threads <n>", "threads of the engine; 0 lets it choose", wholeNumber(0), 0)
     .option("--rows <n>", "completions decoded at the same time", wholeNumber(1), 32)
     .option(
@@ -86,6 +98,11 @@ export function serveCommand(interruption: Interruption, version: string): Comma
     .option("--max-completion-length <n>", "most tokens of a choice, and its default", wholeNumber(1), 1024)
     .option("--request-timeout-s <n>", "time from a request to the end of its answer", decimalNumber(0.001), 600)
     .option("--shutdown-timeout-s <n>", "time that running requests have when the server stops", decimalNumber(0), 30)
+    .option("--tinker", "speak the Tinker API instead: clients train adapters on the model and sample from them")
+    .option("--store <folder>", "with --tinker, where checkpoints are kept", "runs/tinker")
+    .option("--max-models <n>", "with --tinker, models in training at the same time", wholeNumber(1), 8)
+    .option("--max-sessions <n>", "with --tinker, clients at the same time", wholeNumber(1), 32)
+    .option("--session-timeout-s <n>", "with --tinker, silence after which a client is gone", decimalNumber(1), 120)
     .option("--json", "print where it listens as JSON")
     .action((checkpoint: string | undefined, options: ServeCommandOptions) =>
       interruption.during((signal) => {
@@ -120,10 +137,14 @@ async function serve(
   }
   const live = { rows, cacheBytes: options.cacheGb * 1e9 };
   const named = style === undefined || style === true ? {} : { prompt: style };
-  const opening = { device, threads, live, reporter: downloadReporter(), signal, ...named };
+  const opening = { engine: "local", device, threads, live, reporter: downloadReporter(), signal, ...named } as const;
   const opened = await openCheckpoint(checkpoint, { ...opening, ...(step === undefined ? {} : { step }) });
   try {
-    await serveOpened(opened, checkpoint, { ...options, apiKey, version }, signal);
+    if (options.tinker) {
+      const own = { ...options, apiKey, name: servedName(checkpoint, options) };
+      const fingerprint = await fingerprintOf(opened, []);
+      await serveTinker(opened, { ...own, fingerprint }, aborted(signal));
+    } else await serveOpened(opened, checkpoint, { ...options, apiKey, version }, signal);
   } finally {
     await opened.engine.close();
   }
@@ -140,7 +161,7 @@ async function serveOpened(
   if (decode === undefined)
     throw new UserError("serve: this engine answers whole batches alone, so it cannot be served");
   const style = o.promptStyle === undefined ? null : opened.prompt;
-  const name = o.modelName ?? basename(resolve(checkpoint.replace(/@[^@/]*$/, "")));
+  const name = servedName(checkpoint, o);
   const ended = new AbortController();
   let fatal: unknown = null;
   const server = await startServer({
@@ -156,7 +177,7 @@ async function serveOpened(
         ...(style === null ? [] : [JSON.stringify(style)]),
       ]),
       contextLength: engine.contextLength,
-      processor: windowed(processor, o.imageRange ?? opened.recipe?.data.train.image_range ?? null),
+      processor: viewedProcessor(processor, viewAsked(o, viewOfRun(opened)), tellDarkOnce()),
       engine: { decode },
       ...(style === null ? {} : { prompt: servedPrompt(style) }),
     },
@@ -183,6 +204,10 @@ async function serveOpened(
   if (fatal !== null) throw new RunError(`the server stopped: ${messageOf(fatal)}`, { cause: fatal });
 }
 
+function servedName(checkpoint: string, { modelName }: ServeCommandOptions): string {
+  return modelName ?? basename(resolve(checkpoint.replace(/@[^@/]*$/, "")));
+}
+
 function servedPrompt(style: PromptStyle) {
   return {
     arrange: (messages: readonly Message[]) => messagesInStyle(messages, style),
@@ -190,25 +215,16 @@ function servedPrompt(style: PromptStyle) {
   };
 }
 
-/** Gives 16-bit images their range; without one, the first that would come out dark is told on stderr. */
-function windowed(processor: Processor, range: readonly [number, number] | null): Processor {
+/** The first image that would come out dark is told on stderr. */
+function tellDarkOnce(): (image: ImageRef) => Promise<void> {
   let told = false;
-  const inRange = async (part: MessageContent): Promise<MessageContent> => {
-    if (part.type === "text") return part;
-    if (range !== null) return { ...part, image: { ...part.image, range } };
-    const notice = told ? null : await darkImageNotice(part.image);
-    if (notice !== null) console.error(`warning: ${notice.replace("set image_range:", "set --image-range")}`);
-    told ||= notice !== null;
-    return part;
-  };
-  return {
-    ...processor,
-    encode: async (messages, options) => {
-      const given = messages.map(async (message) => {
-        return { ...message, content: await Promise.all(message.content.map(inRange)) };
-      });
-      return processor.encode(await Promise.all(given), options);
-    },
+  return async (image) => {
+    const notice = told ? null : await darkImageNotice(image);
+    if (notice === null) return;
+    told = true;
+    console.error(
+      `warning: ${notice.replace(/set (image_range|window):/, (_, key: string) => `set --${key.replace("_", "-")}`)}`,
+    );
   };
 }
 
