@@ -10,6 +10,7 @@ import { compareCommand } from "./compare.ts";
 import { completionCommand } from "./completion.ts";
 import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
+import { deriveCommand } from "./derive.ts";
 import { doctorCommand } from "./doctor.ts";
 import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
@@ -47,6 +48,7 @@ const program: Command = new Command("viva")
   .addCommand(serveCommand(interruption, version))
   .addCommand(rewardsCommand())
   .addCommand(exportCommand(interruption))
+  .addCommand(deriveCommand(interruption))
   .addCommand(reportCommand())
   .addCommand(trackCommand(interruption))
   .addCommand(uiCommand(interruption, version))

@@ -12,6 +12,7 @@ import { defaultRunFolder, isRun, runPaths } from "../runs/run-folder.ts";
 import { pinnedLike } from "../session/recipe-sources.ts";
 import { collect, type Interruption } from "./arguments.ts";
 import { report } from "./report.ts";
+import { startUiBeside } from "./ui-beside.ts";
 
 interface TrainOptions {
   readonly set: readonly string[];
@@ -21,6 +22,7 @@ interface TrainOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly report?: boolean;
+  readonly ui?: boolean;
 }
 
 export function trainCommand(interruption: Interruption): Command {
@@ -35,6 +37,7 @@ export function trainCommand(interruption: Interruption): Command {
       "with --resume: go on although data changed since, a mended image say; it is recorded",
     )
     .option("--no-report", "write no report.html at the end")
+    .option("--ui", "open the pages of viva ui beside the run, in a process of their own")
     .option("--json", "progress as JSON lines")
     .option("--quiet", "warnings and errors only")
     .action(async (recipe: string | undefined, options: TrainOptions) => {
@@ -66,9 +69,14 @@ export async function train(
   const { allowChangedData = false } = options;
   if (allowChangedData && !resume) throw new UserError("--allow-changed-data needs --resume");
   const { extension } = loaded;
-  const result = await runRecipe(loaded, folder, { reporter, resume, extension, allowChangedData, signal });
-  if (options.report !== false) await reportOn(folder, reporter);
-  return { ...result, folder };
+  const endUi = options.ui === true ? startUiBeside(folder, loaded.recipe, reporter) : null;
+  try {
+    const result = await runRecipe(loaded, folder, { reporter, resume, extension, allowChangedData, signal });
+    if (options.report !== false) await reportOn(folder, reporter);
+    return { ...result, folder };
+  } finally {
+    endUi?.();
+  }
 }
 
 /** A run whose report fails is a good run all the same. */

@@ -38,7 +38,10 @@ export async function runRecipe(loaded: LoadedRecipe, folder: string, o: RunReci
   try {
     const recipeYaml = resolvedYaml(session.recipe, session.notes);
     const changed = resume ? changedData(folder, session.notes, allowChangedData) : {};
-    const content = { recipeYaml, environment: environment(["onnxruntime-node"]) };
+    const { record, notices = [] } = session.engine;
+    for (const notice of notices) reporter?.warn(notice);
+    const found = environment(["onnxruntime-node"]);
+    const content = { recipeYaml, environment: record === undefined ? found : { ...found, engine: record } };
     const run = resume ? openRun(folder) : createRun(folder, content);
     try {
       const watching = openObservers({ run, reporter, track: session.recipe.track });
