@@ -27,6 +27,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   recipes: ["core", "algorithms", "answers", "rewards", "data", "engine", "train"],
   session: ["core", "io", "runs", "models", "answers", "rewards", "data", "engine", "train", "evaluate", "recipes"],
   pipeline: ["core", "runs", "algorithms", "answers", "rewards", "engine", "train", "evaluate", "recipes", "session"],
+  cluster: ["core", "runs"],
   study: ["core", "runs", "evaluate", "recipes", "session", "pipeline"],
   export: ["core", "io", "runs", "models", "data", "evaluate", "recipes", "session"],
   diagnostics: ["core", "io", "runs", "models", "algorithms", "answers", "engine", "recipes", "session"],
@@ -38,7 +39,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     ...["core", "runs", "data", "evaluate", "recipes", "session", "pipeline", "study", "export", "diagnostics"],
-    ...["report", "server"],
+    ...["cluster", "report", "server"],
   ],
 };
 

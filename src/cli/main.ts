@@ -13,6 +13,7 @@ import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
 import { generateCommand } from "./generate.ts";
 import { logprobsCommand } from "./logprobs.ts";
+import { clusterProbeCommand } from "./on-ray.ts";
 import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
 import { rewardsCommand } from "./rewards.ts";
@@ -29,8 +30,8 @@ const program = new Command("viva")
   .showHelpAfterError("(--help shows what is known)")
   .addCommand(demoCommand(interruption))
   .addCommand(checkCommand(interruption))
-  .addCommand(trainCommand(interruption))
-  .addCommand(studyCommand(interruption))
+  .addCommand(trainCommand(interruption, version))
+  .addCommand(studyCommand(interruption, version))
   .addCommand(evalCommand(interruption))
   .addCommand(compareCommand())
   .addCommand(probeCommand(interruption))
@@ -43,7 +44,8 @@ const program = new Command("viva")
   .addCommand(benchCommand(interruption))
   .addCommand(dataCommand(interruption))
   .addCommand(doctorCommand())
-  .addCommand(studyTimingCommand(interruption), { hidden: true });
+  .addCommand(studyTimingCommand(interruption), { hidden: true })
+  .addCommand(clusterProbeCommand(version), { hidden: true });
 
 for (const command of program.commands) command.showHelpAfterError("(--help shows what is known)");
 
