@@ -33,13 +33,14 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   diagnostics: ["core", "io", "runs", "models", "algorithms", "answers", "engine", "recipes", "session"],
   report: ["core", "runs"],
   server: ["core", "io", "models", "algorithms", "tinker", "engine"],
+  ui: ["core", "io", "runs", "evaluate", "server"],
   library: [
     ...["core", "models", "algorithms", "answers", "rewards", "data", "engine", "evaluate"],
     ...["runs", "recipes", "session", "pipeline", "study", "report"],
   ],
   cli: [
     ...["core", "runs", "data", "evaluate", "recipes", "session", "pipeline", "study", "export", "diagnostics"],
-    ...["cluster", "report", "server"],
+    ...["cluster", "report", "server", "ui"],
   ],
 };
 

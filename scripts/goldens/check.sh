@@ -35,6 +35,7 @@ for name in qwen2_vl qwen2_5_vl qwen3_vl idefics3 processor parquet sentence_enc
 make training training.json
 make algorithms trl.json
 make metrics metrics.json
+make conventional conventional.json
 make selection selection.json
 make dataset_layouts datasets
 make rewards rewards.json

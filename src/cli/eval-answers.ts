@@ -5,13 +5,16 @@ import {
   type Answers,
   type BaselineAnswers,
   type Conditions,
+  type ConventionalName,
   collectAnswers,
+  conventionalBaselines,
   decodingOf,
   hashImages,
   hashQuestions,
   type ImageBaselineName,
   nearestNeighbour,
   openPartial,
+  questionRegression,
   readPredictions,
   withBaselineImages,
 } from "../evaluate/index.ts";
@@ -39,6 +42,7 @@ export interface EvalOptions extends QuestionOptions {
   readonly countUnanswered?: boolean;
   readonly baseline?: readonly ImageBaselineName[];
   readonly baselineModel?: string;
+  readonly conventional?: readonly ConventionalName[];
   readonly nearestNeighbour: boolean;
   readonly numGenerations: number;
   readonly temperature?: number;
@@ -54,6 +58,8 @@ export interface EvalOptions extends QuestionOptions {
   readonly samples?: string;
   readonly json?: boolean;
 }
+
+type YesProbabilities = Readonly<Record<string, readonly (number | null)[]>>;
 
 /** Answers with the conditions they were given under; `done` lets go of what was kept of them, once they are written. */
 interface Answered {
@@ -131,15 +137,21 @@ async function ask(
   }
 }
 
-/** Baselines beyond the counted ones: the nearest neighbour, the model itself with other images, the untuned model. */
+/**
+ * Baselines beyond the counted ones: the question's words by regression, the nearest neighbour, conventional models with
+ * their probabilities of "yes", the model itself with other images, the untuned model.
+ */
 export async function baselinesBeside(
   checkpoint: string | undefined,
   examples: readonly Example[],
   train: readonly Example[] | null,
   o: EvalOptions,
   signal: AbortSignal,
-): Promise<{ readonly answers: BaselineAnswers; done(): void }> {
+): Promise<{ readonly answers: BaselineAnswers; readonly yes?: YesProbabilities; done(): void }> {
+  const words = train === null ? {} : questionRegression(examples, train);
   const near = train === null || !o.nearestNeighbour ? {} : await nearestNeighbour(examples, train);
+  const fitted = train === null ? {} : await conventionalBaselines(o.conventional ?? [], examples, train);
+  const probabilities = Object.entries(fitted).map(([name, { yes }]) => [name, yes] as const);
   const asked: [name: string, Answered][] = [];
   for (const name of o.baseline ?? []) {
     const changed = await withBaselineImages(name, examples, o.seed);
@@ -151,7 +163,13 @@ export async function baselinesBeside(
     asked.push(["untuned", await ask(opened, examples, partialFile(o.out, ".untuned"), o, signal)]);
   }
   return {
-    answers: { ...near, ...Object.fromEntries(asked.map(([name, { answers }]) => [name, answers] as const)) },
+    answers: {
+      ...words,
+      ...near,
+      ...fitted,
+      ...Object.fromEntries(asked.map(([name, { answers }]) => [name, answers] as const)),
+    },
+    ...(probabilities.length === 0 ? {} : { yes: Object.fromEntries(probabilities) }),
     done: () => {
       for (const [, { done }] of asked) done();
     },

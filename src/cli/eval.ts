@@ -5,9 +5,11 @@ import { percent } from "../core/percent.ts";
 import { overlapOf } from "../data/index.ts";
 import {
   breakdown,
+  conventionalModels,
   type EvalItem,
   evaluateAnswers,
   evaluationResults,
+  findConventional,
   findImageBaselines,
   findProtocol,
   formatSummary,
@@ -67,6 +69,11 @@ export function evalCommand(interruption: Interruption): Command {
       findImageBaselines,
     )
     .option("--baseline-model <model>", "an untuned model as a baseline; own: what the run or adapter began from")
+    .option(
+      "--conventional <models>",
+      `models without language beside it, by commas: ${Object.keys(conventionalModels).join(", ")}`,
+      findConventional,
+    )
     .option("--no-nearest-neighbour", "leave out the baseline that reads the training images")
     .addOption(outOption("JSONL: one line per question, then the summary"))
     .addOption(outputOption("--results <file>", "the summaries as one JSON object (schema: docs/schemas)"))
@@ -87,7 +94,14 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
   const seen = [...(train ?? []), ...(own ?? [])];
   const { answers, subject, conditions, done } = await answered(checkpoint, examples, o, signal);
   const beside = await baselinesBeside(checkpoint, examples, train, o, signal);
-  const scoring = { checkpoint: subject, train, seen, beside: beside.answers, conditions };
+  const scoring = {
+    checkpoint: subject,
+    train,
+    seen,
+    beside: beside.answers,
+    conditions,
+    ...(beside.yes === undefined ? {} : { yes: beside.yes }),
+  };
   const hasFacts = examples.some(({ facts }) => facts !== undefined);
   const vocabulary = hasFacts ? { vocabulary: openVocabulary(null) } : {};
   const evaluations = names.map((protocol) =>

@@ -21,6 +21,7 @@ import { serveCommand } from "./serve.ts";
 import { studyCommand } from "./study.ts";
 import { studyTimingCommand } from "./study-timing.ts";
 import { trainCommand } from "./train.ts";
+import { uiCommand } from "./ui.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 const interruption = createInterruption();
@@ -41,6 +42,7 @@ const program = new Command("viva")
   .addCommand(rewardsCommand())
   .addCommand(exportCommand(interruption))
   .addCommand(reportCommand())
+  .addCommand(uiCommand(interruption, version))
   .addCommand(benchCommand(interruption))
   .addCommand(dataCommand(interruption))
   .addCommand(doctorCommand())

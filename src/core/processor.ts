@@ -1,5 +1,5 @@
 /** Converts messages to a model's input and its tokens to text: one implementation per model family. */
-import type { ImageSize, Message, Prompt } from "./records.ts";
+import type { ImageRef, ImageSize, Message, Prompt, RawImage } from "./records.ts";
 
 /** How messages become a prompt's text. */
 export type PromptTemplate = "chat" | "transcript" | "document";
@@ -26,6 +26,15 @@ export interface PromptLayout {
   readonly tokenIds: Int32Array;
   /** Number of vision features for each image, in the prompt's order. */
   readonly imageFeatures: readonly number[];
+}
+
+/** What a vision tower is given of an image, before its values are normalised. */
+export interface ProcessedImage {
+  readonly image: RawImage;
+  /** Sides of a patch and of what becomes one token, in pixels. */
+  readonly patch: number;
+  readonly token: number;
+  readonly tokens: number;
 }
 
 export interface Processor {
@@ -55,4 +64,6 @@ export interface Processor {
   readonly mergeSize: number;
   /** What was supplied because the model's files lack it, a sentence each: to be told once, as a warning. */
   readonly notices: readonly string[];
+  /** For people to look at; absent where a family does not cut an image into one grid of patches. */
+  processed?(image: ImageRef): Promise<ProcessedImage>;
 }

@@ -22,7 +22,7 @@ import { vqaRad } from "./vqa-rad.ts";
 export type { Dataset, LoadOptions } from "./dataset.ts";
 export { disjointSplit } from "./disjoint.ts";
 export { requireKnownFields } from "./field-names.ts";
-export { imageVectors } from "./image-vectors.ts";
+export { imageProfiles, imageVectors } from "./image-vectors.ts";
 export { type BadImage, checkImages } from "./images.ts";
 export { formatLeaks, imagePrints, type Leaks, leaksBetween, loadSplits } from "./leaks.ts";
 export { type DataNotice, darkImageNotice, dataNotices } from "./notices.ts";

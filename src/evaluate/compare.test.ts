@@ -64,10 +64,10 @@ describe("compareEvaluations", () => {
 
   it("says improved only where the interval excludes 0", () => {
     const text = formatComparison(compareEvaluations([arms[0]!, arms[2]!], { resamples: 500 }));
-    expect(text).toMatch(/arm-2 improved on arm-0 by 28\.3 points\./);
+    expect(text).toMatch(/arm-2: improved: \+28\.3 .* points against arm-0, the best baseline/);
     const slight = golden.arms[0].map((right: number, i: number) => (i === 0 ? 1 - right : right));
     const open = formatComparison(compareEvaluations([arms[0]!, arm("slight", slight)], { resamples: 500 }));
-    expect(open).toMatch(/slight and arm-0 do not differ significantly on these questions; a true difference of/);
+    expect(open).toMatch(/slight: not shown: .* against arm-0, the best baseline; p .*; a true difference of/);
     expect(open).not.toContain("improved");
   });
 

@@ -16,6 +16,7 @@ import type { ProtocolName } from "./protocols/index.ts";
 import { summariseSampled } from "./sampled.ts";
 import { type EvalItem, scoreBaselines, scoreItems } from "./score.ts";
 import { type EvalSummary, type OverlapSummary, summarise } from "./summary.ts";
+import { yesNoFigures, yesOf } from "./yes-no.ts";
 
 /** Settings and facts about answers, whatever their source. */
 export interface ScoringOptions {
@@ -29,6 +30,8 @@ export interface ScoringOptions {
   readonly seen?: readonly Example[];
   /** Further baselines, answered already: the nearest neighbour, the untuned model. */
   readonly beside?: BaselineAnswers;
+  /** Probabilities of "yes" in the examples' order, by predictor: closed questions are then measured as a test too. */
+  readonly yes?: Readonly<Record<string, readonly (number | null)[]>>;
   /** Recorded in the summary, so that comparisons can check them. */
   readonly conditions?: Conditions;
   /** If given, reasoning about images with known facts is checked against them. */
@@ -74,7 +77,7 @@ export function answerQuestions(
  * pass@k.
  */
 export function evaluateAnswers(examples: readonly Example[], answers: Answers, o: ScoringOptions): Evaluation {
-  const { protocol = "viva", train, seen = train ?? [], beside = {}, conditions, vocabulary } = o;
+  const { protocol = "viva", train, seen = train ?? [], beside = {}, yes, conditions, vocabulary } = o;
   const { predictions, style, thinkOpened } = answers;
   const items = scoreItems(examples, predictions, { protocol, style, thinkOpened, checkpoint: o.checkpoint });
   const counted = train === null ? {} : baselineAnswers(examples, trainBaselines(train));
@@ -89,6 +92,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
           { style, vocabulary },
         );
   const overlap = summariseOverlap(seen, examples, items);
+  const yesNo = yes === undefined ? null : yesNoFigures(examples, { model: items.map(yesOf), ...yes });
   const unanswered = countBy(predictions.flat().flatMap(({ error }) => error ?? []));
   return {
     items,
@@ -99,6 +103,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
       ...(sampled === null ? {} : { sampled }),
       ...(facts === null ? {} : { facts }),
       ...(overlap === null ? {} : { overlap }),
+      ...(yesNo === null ? {} : { yes_no: yesNo }),
       ...(unanswered.size === 0 ? {} : { unanswered: Object.fromEntries(unanswered) }),
     },
   };

@@ -22,6 +22,8 @@ export {
   hashQuestions,
   type ImageConditions,
 } from "./conditions.ts";
+export { conventionalBaselines, questionRegression } from "./conventional/baselines.ts";
+export { type ConventionalName, conventionalModels, findConventional } from "./conventional/index.ts";
 export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
 export {
   answerQuestions,

@@ -91,7 +91,8 @@ function bestByImage(
   );
 }
 
-function withFewImages(train: readonly Example[]): readonly Example[] {
+/** The training questions about at most `MAX_IMAGES` images, a fixed random sample of them. */
+export function withFewImages(train: readonly Example[]): readonly Example[] {
   const pathOf = ({ images }: { readonly images: readonly ImageRef[] }) => images[0]?.path ?? "";
   const paths = [...new Set(train.map(pathOf))];
   if (paths.length <= MAX_IMAGES) return train;

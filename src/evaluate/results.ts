@@ -105,6 +105,26 @@ const summary = z.strictObject({
     })
     .optional()
     .describe("what the questions share with the training data, by subject or image"),
+  yes_no: z
+    .record(
+      z.string(),
+      z.strictObject({
+        n: z.int(),
+        positives: z.int().describe("questions whose reference is yes"),
+        unreadable: z.int().describe("answers that are neither yes nor no; areas and scores count them as 0.5"),
+        auroc: interval,
+        auroc_bounds: z.tuple([share, share]).describe("with unreadable answers as mistakes, and as right"),
+        auprc: share,
+        min_precision_recall: share.describe("the largest over thresholds of the smaller of both"),
+        f1: share,
+        f3: share,
+        cost: z.number().describe("(5 x missed + false alarms) / n"),
+        brier: share,
+        calibration_error: share.describe("over ten bins of probability"),
+      }),
+    )
+    .optional()
+    .describe("closed questions as a test with probabilities, by predictor"),
   sampled: z
     .strictObject({
       generations: z.int(),

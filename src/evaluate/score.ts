@@ -6,7 +6,7 @@ import type { ParsedAnswer } from "../answers/parse.ts";
 import { type AnswerStyle, followsStyle } from "../answers/tags.ts";
 import type { AnswerType, Example } from "../core/records.ts";
 import type { BaselineAnswers, Prediction } from "./answers.ts";
-import { bleu1, rougeL, tokenRecall } from "./metrics.ts";
+import { bleu1, rougeL, tokenRecall } from "./metrics/text.ts";
 import { type ProtocolName, protocols } from "./protocols/index.ts";
 
 /** One item of an evaluation, a row of evals.jsonl. */

@@ -11,6 +11,7 @@ import type { SampledSummary } from "./sampled.ts";
 import type { EvalItem } from "./score.ts";
 import { detectableDifference, signFlipP } from "./statistics.ts";
 import { verdictsOf } from "./verdict.ts";
+import type { YesNoFigures } from "./yes-no.ts";
 
 export const SUBSETS = ["overall", "closed", "open", "choice"] as const;
 export type Subset = (typeof SUBSETS)[number];
@@ -64,6 +65,8 @@ export interface EvalSummary {
   readonly facts?: FactSummary;
   /** What the questions share with the training data; absent where nothing is shared, or no training data is known. */
   readonly overlap?: OverlapSummary;
+  /** Closed questions as a test with probabilities, by predictor; present if conventional models were asked for. */
+  readonly yes_no?: Readonly<Record<string, YesNoFigures>>;
   /** How many answers were not to be had, by reason; they count as wrong. */
   readonly unanswered?: Readonly<Record<string, number>>;
 }

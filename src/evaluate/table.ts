@@ -27,6 +27,7 @@ export function formatSummary(summary: EvalSummary): string {
     ...sampledLines(summary),
     ...factLines(summary),
     ...overlapLines(summary),
+    ...yesNoLines(summary),
     legend,
     verdictLine(summary),
   ]
@@ -65,6 +66,39 @@ function factLines({ facts, unanswered }: EvalSummary): string[] {
 
 function verdictLine({ subsets: { overall } }: EvalSummary): string {
   return overall?.verdict === undefined ? "" : `verdict: ${verdictSentence(overall.verdict)}`;
+}
+
+/** A table of closed questions as a test: the model by its answers, others by their probabilities. */
+function yesNoLines({ yes_no: predictors }: EvalSummary): string[] {
+  if (predictors === undefined) return [];
+  const first = Object.values(predictors)[0]!;
+  const header = [
+    "yes or no",
+    "AUROC % [95 %]",
+    "AUPRC",
+    "min(P, Se)",
+    "F1",
+    "F3",
+    "cost",
+    "Brier",
+    "ECE",
+    "unreadable",
+  ];
+  const rows = Object.entries(predictors).map(([name, found]) => [
+    name,
+    `${percent(found.auroc.estimate)} ${bounds(found.auroc)}`,
+    ...[found.auprc, found.min_precision_recall, found.f1, found.f3].map(percent),
+    found.cost.toFixed(3),
+    found.brier.toFixed(3),
+    found.calibration_error.toFixed(3),
+    found.unreadable === 0
+      ? "0"
+      : `${found.unreadable} (AUROC ${percent(found.auroc_bounds[0])} to ${percent(found.auroc_bounds[1])})`,
+  ]);
+  return [
+    `${first.n} closed questions, ${first.positives} yes; cost: 5 for each missed, 1 for each false alarm, per question`,
+    ...alignColumns([header, ...rows], 1),
+  ];
 }
 
 function overlapLines({ overlap }: EvalSummary): string[] {

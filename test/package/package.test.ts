@@ -67,7 +67,12 @@ describe.skipIf(!registryAnswers())("the packed package", () => {
     expect(files.filter((file) => /\.test\.|\.map$|(?<!\.d)\.ts$/.test(file) && !file.startsWith("examples/"))).toEqual(
       [],
     );
-    for (const file of ["dist/cli/main.js", "dist/library/index.d.ts", "assets/viva-tiny-instruct/model.safetensors"]) {
+    for (const file of [
+      "dist/cli/main.js",
+      "dist/library/index.d.ts",
+      "dist/ui/pages/index.html",
+      "assets/viva-tiny-instruct/model.safetensors",
+    ]) {
       expect(files).toContain(file);
     }
   });

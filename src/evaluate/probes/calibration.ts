@@ -19,6 +19,10 @@ const rowSchema = z.strictObject({
   completion: z.string().min(1).describe("with its reasoning, as the policy writes it"),
   verdict: z.enum(["yes", "no"]),
   subject: z.string().optional(),
+  rewards: z
+    .record(z.string(), z.number().nullable())
+    .optional()
+    .describe("what rewards said; written by viva ui, not read"),
 });
 
 /** The rows of a JSONL file; throws UserError naming file, line and field. */

@@ -4,7 +4,7 @@
  */
 
 import type { Reward } from "../../rewards/index.ts";
-import { bootstrapStatistic } from "../bootstrap.ts";
+import { cohensKappa } from "../agreement.ts";
 import { type CalibrationRow, readCalibration } from "./calibration.ts";
 import { type Measure, mean } from "./measure.ts";
 import { defineProbe, defineTool } from "./probe.ts";
@@ -78,21 +78,6 @@ function agreement(calibration: readonly CalibrationRow[], verdicts: readonly (n
     subject: example.subjectId,
     value: verdicts[i] === null ? 0 : 1,
   }));
-  const kappa = bootstrapStatistic(
-    pairs.map(({ subject }) => subject),
-    (times) => {
-      let [n, agree, own, theirs] = [0, 0, 0, 0];
-      for (const [i, count] of times.entries()) {
-        const pair = pairs[i]!;
-        n += count;
-        agree += pair.own === pair.theirs ? count : 0;
-        own += count * pair.own;
-        theirs += count * pair.theirs;
-      }
-      const chance = (own * theirs + (n - own) * (n - theirs)) / (n * n);
-      return (agree / n - chance) / (1 - chance);
-    },
-  );
   return [
     mean("judge_readable", "share", all, on),
     mean(
@@ -101,7 +86,7 @@ function agreement(calibration: readonly CalibrationRow[], verdicts: readonly (n
       pairs.map(({ subject, own, theirs }) => ({ subject, value: own === theirs ? 1 : 0 })),
       on,
     ),
-    { name: "judge_kappa", condition: on, unit: "correlation", interval: kappa },
+    { name: "judge_kappa", condition: on, unit: "correlation", interval: cohensKappa(pairs) },
     mean(
       "judge_leniency",
       "difference",

@@ -119,12 +119,20 @@ export function patchGrid(image: ImageSize, config: ImageProcessorConfig): reado
   return [1, height / P, width / P];
 }
 
+/** The image at the size of its grid, which is what the patches are cut from. */
+export function resizedImage(
+  image: RawImage,
+  grid: readonly [number, number, number],
+  { patchSize }: ImageProcessorConfig,
+): RawImage {
+  return resizeBicubic(image, grid[2] * patchSize, grid[1] * patchSize);
+}
+
 /** Patches [grid height x grid width, 3 x temporal x patch x patch] of an RGB image, the one frame repeated in time. */
 export function patchify(image: RawImage, config: ImageProcessorConfig): Pick<ImageFeatures, "patches" | "grid"> {
   const { patchSize: P, mergeSize, temporalPatchSize } = config;
   const grid = patchGrid(image, config);
-  const [height, width] = [grid[1] * P, grid[2] * P];
-  const { data } = resizeBicubic(image, width, height);
+  const { data, width } = resizedImage(image, grid, config);
   const order = visionPositions(grid, mergeSize);
   const tables = [0, 1, 2].map((channel) => normalisedValues(config, channel));
   const patches = new Float32Array((order.length / 2) * 3 * temporalPatchSize * P * P);

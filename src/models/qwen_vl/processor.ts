@@ -23,7 +23,13 @@ import {
   withoutEnd,
 } from "../processor-files.ts";
 import type { TextConfig, VisionConfig } from "./config.ts";
-import { type ImageProcessorConfig, parseImageProcessorConfig, patchGrid, patchify } from "./image-processor.ts";
+import {
+  type ImageProcessorConfig,
+  parseImageProcessorConfig,
+  patchGrid,
+  patchify,
+  resizedImage,
+} from "./image-processor.ts";
 
 export interface LoadProcessorOptions {
   /** In place of what the checkpoint says: images are resized to an area within these limits. */
@@ -136,6 +142,16 @@ export async function loadProcessor(
       return turn;
     },
     decode: (ids) => tokenizer.decode(withoutEnd(ids, endOfTurn), { skipSpecialTokens: true }),
+    processed: async (ref) => {
+      const { image } = await decodeImage(ref);
+      const grid = naming(ref, () => patchGrid(image, config));
+      return {
+        image: resizedImage(image, grid, config),
+        patch: config.patchSize,
+        token: config.patchSize * config.mergeSize,
+        tokens: featuresOf(grid),
+      };
+    },
     stopTokenIds,
     imageTokenId,
     mergeSize: config.mergeSize,

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { tokenF1 } from "../answers/open.ts";
-import { bootstrapMean, type Interval, pairedBootstrap } from "./bootstrap.ts";
-import { bleu1, majorityIndex, passAtK, rougeL, tokenRecall } from "./metrics.ts";
-import { clusteredStandardError, holm, mcnemarExact, minimalDetectableDifference, wilson } from "./statistics.ts";
+import { tokenF1 } from "../../answers/open.ts";
+import { bootstrapMean, type Interval, pairedBootstrap } from "../bootstrap.ts";
+import { clusteredStandardError, holm, mcnemarExact, minimalDetectableDifference, wilson } from "../statistics.ts";
+import { bleu1, majorityIndex, passAtK, rougeL, tokenRecall } from "./text.ts";
 
-const golden = JSON.parse(readFileSync(new URL("../../test/golden/metrics.json", import.meta.url), "utf8"));
+const golden = JSON.parse(readFileSync(new URL("../../../test/golden/metrics.json", import.meta.url), "utf8"));
 
 interface Overlap {
   readonly prediction: readonly string[];

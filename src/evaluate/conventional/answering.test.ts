@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import { integer, randomKey, uniform } from "../../core/random.ts";
+import type { AnswerType, Example } from "../../core/records.ts";
+import { scoreItems } from "../score.ts";
+import { yesNoFigures, yesOf } from "../yes-no.ts";
+import { conventionalAnswers, type DenseBlock } from "./answering.ts";
+import { conventionalModels } from "./index.ts";
+
+interface Planted {
+  readonly example: Example;
+  /** What the image shows, for the block of features. */
+  readonly shade: number;
+}
+
+/** Closed questions of two organs: the word predicts the answer in `prior` of them, the image's shade in all. */
+function planted(n: number, seed: number, prior: number): readonly Planted[] {
+  return Array.from({ length: n }, (_, i) => {
+    const key = randomKey(seed, "planted", i);
+    const yes = uniform(key, 0) < 0.5;
+    const organ = uniform(key, 1) < prior === yes ? "liver" : "lung";
+    const example = question(`s${seed}-${i}`, "closed", `Is the ${organ} affected?`, yes ? "Yes" : "No");
+    return { example, shade: (yes ? 1 : -1) + 0.3 * (uniform(key, 2) - 0.5) };
+  });
+}
+
+function question(
+  id: string,
+  answerType: AnswerType,
+  text: string,
+  answer: string,
+  choices: readonly string[] = [],
+): Example {
+  const index = choices.length > 0 ? { answerIndex: choices.indexOf(answer) } : {};
+  return { id, subjectId: id, question: text, images: [], answer, answerType, choices, ...index, meta: {} };
+}
+
+function accuracyOf(rows: readonly Planted[], texts: readonly string[]): number {
+  return rows.filter(({ example }, i) => example.answer === texts[i]).length / rows.length;
+}
+
+const blockOf = (rows: readonly Planted[]): DenseBlock => {
+  const shades = new Map(rows.map(({ example, shade }) => [example.id, shade] as const));
+  return ({ id }) => [shades.get(id)!, 0.5];
+};
+
+describe.each(["lr", "knn", "gbdt"] as const)("%s as an answerer", (name) => {
+  const [train, test] = [planted(300, 1, 0.85), planted(200, 2, 0.85)];
+  const examples = (rows: readonly Planted[]) => rows.map(({ example }) => example);
+  const answer = (blocks: readonly DenseBlock[]) => {
+    const found = conventionalAnswers(conventionalModels[name], examples(test), examples(train), { blocks });
+    return { texts: found.predictions.map(([first]) => first!.text), yes: found.yes };
+  };
+
+  it("finds a planted question prior in words alone, and the rest in the image", () => {
+    const words = answer([]);
+    expect(accuracyOf(test, words.texts)).toBeGreaterThan(0.78);
+    expect(accuracyOf(test, words.texts)).toBeLessThan(0.93);
+    const both = answer([blockOf([...train, ...test])]);
+    expect(accuracyOf(test, both.texts)).toBeGreaterThan(0.95);
+    const figures = yesNoFigures(examples(test), { words: words.yes, both: both.yes })!;
+    expect(figures["both"]!.auroc.estimate).toBeGreaterThan(figures["words"]!.auroc.estimate);
+    expect(figures["both"]!.auroc.low).toBeGreaterThan(0.9);
+  });
+});
+
+describe("answers of conventional models", () => {
+  it("name options by their letter, and words as first written", () => {
+    const options = ["No sign", "Effusion", "Nodule"];
+    const train = Array.from({ length: 60 }, (_, i) => {
+      const finding = options[i % 3]!;
+      return [
+        question(`c${i}`, "choice", `Which, with sign ${finding}?`, finding, options),
+        question(`o${i}`, "open", `Name the sign of ${finding}`, finding),
+      ];
+    }).flat();
+    const test = [
+      question("a", "choice", "Which, with sign Nodule?", "Nodule", ["Nodule", "Effusion"]),
+      question("b", "open", "Name the sign of Effusion", "effusion"),
+    ];
+    const { predictions, yes } = conventionalAnswers(conventionalModels.lr, test, train, { blocks: [] });
+    expect(predictions.map(([first]) => first!.text)).toEqual(["A", "Effusion"]);
+    expect(yes).toEqual([null, null]);
+  });
+
+  it("are empty for a type that training lacks, and the one answer where it has one alone", () => {
+    const train = [question("t", "closed", "Is it?", "Yes"), question("u", "closed", "Is that?", "Yes")];
+    const test = [question("a", "closed", "Is this?", "No"), question("b", "open", "What?", "liver")];
+    const { predictions } = conventionalAnswers(conventionalModels.gbdt, test, train, { blocks: [] });
+    expect(predictions.map(([first]) => first!.text)).toEqual(["Yes", ""]);
+  });
+});
+
+describe("closed questions as a test", () => {
+  const examples = ["Yes", "No", "Yes", "No"].map((answer, i) => question(`q${i}`, "closed", "Is it?", answer));
+
+  it("counts unreadable answers apart, with the area's bounds", () => {
+    const items = scoreItems(examples, ["yes", "no", "perhaps", "yes"], { style: "plain" });
+    expect(items.map(yesOf)).toEqual([1, 0, null, 1]);
+    const { model } = yesNoFigures(examples, { model: items.map(yesOf) })!;
+    expect(model).toMatchObject({ n: 4, positives: 2, unreadable: 1, cost: (5 + 1) / 4 });
+    expect(model!.auroc_bounds[0]).toBeLessThan(model!.auroc.estimate);
+    expect(model!.auroc_bounds[1]).toBeGreaterThan(model!.auroc.estimate);
+  });
+
+  it("says nothing where only one answer occurs", () => {
+    expect(yesNoFigures(examples.slice(0, 1), { model: [1] })).toBeNull();
+    expect(yesNoFigures([question("w", "closed", "Which?", "left")], { model: [1] })).toBeNull();
+  });
+
+  it("does not depend on the order of questions", () => {
+    const key = randomKey(5, "order");
+    const many = Array.from({ length: 40 }, (_, i) =>
+      question(`m${i}`, "closed", "Is it?", i % 3 === 0 ? "Yes" : "No"),
+    );
+    const p = many.map((_, i) => integer(key, i, 10) / 9);
+    const forward = yesNoFigures(many, { one: p })!["one"]!;
+    const backward = yesNoFigures([...many].reverse(), { one: [...p].reverse() })!["one"]!;
+    expect(backward.auroc.estimate).toBeCloseTo(forward.auroc.estimate, 12);
+    expect(backward.auprc).toBeCloseTo(forward.auprc, 12);
+  });
+});

@@ -1,0 +1,136 @@
+/**
+ * Conventional models as answerers of questions (ClinicRealm, arXiv 2407.18525; the features are ours): what logistic
+ * regression, neighbours and trees make of the same training questions, so that a user sees whether a language model is
+ * needed at all.
+ */
+import { optionLetter, rightOption } from "../../answers/choice.ts";
+import { normalise } from "../../answers/normalise.ts";
+import { permutation, randomKey } from "../../core/random.ts";
+import type { AnswerType, Example } from "../../core/records.ts";
+import type { Answers } from "../answers.ts";
+import { beside, denseFeatures, type Features } from "./features.ts";
+import { subjectFolds } from "./folds.ts";
+import { type ConventionalModel, likeliest } from "./model.ts";
+import { zScores } from "./standardise.ts";
+import { hashedWords } from "./words.ts";
+
+/** A vector of each example for a block of features, such as its image; null where it has none. */
+export type DenseBlock = (example: Example) => ArrayLike<number> | null;
+
+export interface ConventionalOptions {
+  /** Blocks beside the question's words, each put to z-scores of the training rows. */
+  readonly blocks: readonly DenseBlock[];
+  readonly seed?: number;
+  /** Default 5. */
+  readonly folds?: number;
+}
+
+/** Answers with the probability of "yes" for closed questions; null where the model has no opinion. */
+export interface ConventionalAnswers extends Answers {
+  readonly yes: readonly (number | null)[];
+}
+
+/** Training rows of an answer type beyond which a fixed random sample is used, and answers that are told apart. */
+export const MAX_ROWS = 5000;
+const MAX_CLASSES = 24;
+
+/** Fits the model to the training questions of each answer type and answers the examples. */
+export function conventionalAnswers(
+  model: ConventionalModel,
+  examples: readonly Example[],
+  train: readonly Example[],
+  { blocks, seed = 0, folds = 5 }: ConventionalOptions,
+): ConventionalAnswers {
+  const texts = new Array<string>(examples.length).fill("");
+  const yes = new Array<number | null>(examples.length).fill(null);
+  const types = [...new Set(examples.map(({ answerType }) => answerType))];
+  for (const type of types) {
+    const asked = examples.flatMap((example, i) => (example.answerType === type ? [i] : []));
+    const { rows, classes, targets } = classesOf(train, type, seed);
+    if (classes.length === 0) continue;
+    const features = featuresOf(rows, blocks);
+    const own = features(asked.map((i) => examples[i]!));
+    const input = {
+      features: features(rows),
+      targets,
+      classes: classes.length,
+      folds: subjectFolds(
+        rows.map(({ subjectId }) => subjectId),
+        folds,
+        seed,
+      ),
+    };
+    const probabilities = classes.length === 1 ? new Float64Array(own.n).fill(1) : model.fit(input)(own);
+    const yesClass = classes.findIndex(({ key }) => key === "yes");
+    for (const [row, i] of asked.entries()) {
+      const of = (c: number) => probabilities[row * classes.length + c]!;
+      texts[i] =
+        type === "choice"
+          ? optionOf(examples[i]!, classes, of)
+          : classes[likeliest(probabilities, row, classes.length)]!.text;
+      if (type === "closed" && yesClass >= 0) yes[i] = of(yesClass);
+    }
+  }
+  return { predictions: texts.map((text) => [{ text }]), style: "plain", thinkOpened: false, yes };
+}
+
+interface AnswerClass {
+  /** Normalised. */
+  readonly key: string;
+  /** As first written. */
+  readonly text: string;
+}
+
+/** The most frequent answers of a type in training as classes, and the rows that have one of them. */
+function classesOf(train: readonly Example[], type: AnswerType, seed: number) {
+  const counts = new Map<string, { readonly text: string; count: number }>();
+  const ofType = train.filter(({ answerType }) => answerType === type);
+  const written = (example: Example) => (type === "choice" ? example.choices[rightOption(example)]! : example.answer);
+  for (const example of ofType) {
+    const text = written(example);
+    const entry = counts.get(normalise(text)) ?? { text, count: 0 };
+    entry.count += 1;
+    counts.set(normalise(text), entry);
+  }
+  const frequent = [...counts].sort(([, a], [, b]) => b.count - a.count).slice(0, MAX_CLASSES);
+  const classes = frequent.map(([key, { text }]): AnswerClass => ({ key, text }));
+  const index = new Map(classes.map(({ key }, c) => [key, c] as const));
+  const known = ofType.filter((example) => index.has(normalise(written(example))));
+  const some = permutation(randomKey(seed, "conventional"), known.length).slice(0, MAX_ROWS).sort();
+  const rows = known.length <= MAX_ROWS ? known : Array.from(some, (i) => known[i]!);
+  const targets = Int32Array.from(rows, (example) => index.get(normalise(written(example)))!);
+  return { rows, classes, targets };
+}
+
+/** Words of the question with its options, then each dense block as z-scores with a flag for rows that lack it. */
+function featuresOf(train: readonly Example[], blocks: readonly DenseBlock[]): (rows: readonly Example[]) => Features {
+  const textOf = ({ question, choices }: Example) => [question, ...choices].join(" ; ");
+  const words = hashedWords(train.map(textOf));
+  const dense = blocks.flatMap((block) => {
+    const known = train.map(block).filter((vector) => vector !== null);
+    return known.length === 0 ? [] : [{ block, width: known[0]!.length, scale: zScores(known) }];
+  });
+  return (rows) =>
+    beside([
+      words(rows.map(textOf)),
+      ...dense.map(({ block, width, scale }) =>
+        denseFeatures(
+          rows.map((example) => {
+            const vector = block(example);
+            const values = vector === null ? new Float64Array(width) : scale(vector);
+            // A block as long as a text's row, so that neighbours weigh both alike.
+            return [...values.map((value) => value / Math.sqrt(width)), vector === null ? 1 : 0];
+          }),
+        ),
+      ),
+    ]);
+}
+
+/** The option whose text has the largest probability; the first option where none was an answer in training. */
+function optionOf({ choices }: Example, classes: readonly AnswerClass[], of: (c: number) => number): string {
+  const scores = choices.map((choice) => {
+    const c = classes.findIndex(({ key }) => key === normalise(choice));
+    return c < 0 ? 0 : of(c);
+  });
+  return optionLetter(scores.indexOf(Math.max(...scores)));
+}

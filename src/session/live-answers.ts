@@ -1,0 +1,92 @@
+/** Answers of a run's checkpoints as they are decoded, one question at a time; the model stays open for the next. */
+import { parseAnswer } from "../answers/parse.ts";
+import { opensThought } from "../answers/prompts.ts";
+import { UserError } from "../core/errors.ts";
+import type { ImageRef } from "../core/records.ts";
+import { encodeOptions, messagesInStyle, type OpenedCheckpoint, openCheckpoint } from "./checkpoint.ts";
+import { offline } from "./model-view.ts";
+
+/** A question for a checkpoint of a run. */
+export interface LiveQuestion {
+  readonly folder: string;
+  /** Of the checkpoint; null for the newest. */
+  readonly step: number | null;
+  readonly images: readonly ImageRef[];
+  readonly question: string;
+  readonly samples: number;
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly seed: number;
+  readonly maxTokens: number;
+}
+
+/** The text of a completion so far; where done, with its answer. */
+export interface LiveDelta {
+  readonly completion: number;
+  readonly text: string;
+  readonly done: boolean;
+  readonly answer?: string | null;
+}
+
+export interface LiveAnswers {
+  /** Throws UserError where the checkpoint cannot be opened or another question is being answered. */
+  ask(question: LiveQuestion, signal: AbortSignal): AsyncIterable<LiveDelta>;
+  close(): Promise<void>;
+}
+
+export function liveAnswers(): LiveAnswers {
+  let open: { readonly name: string; readonly checkpoint: OpenedCheckpoint } | null = null;
+  let busy = false;
+  const close = async () => {
+    await open?.checkpoint.engine.close();
+    open = null;
+  };
+  const opened = async ({ folder, step }: LiveQuestion) => {
+    const name = `${folder}@${step}`;
+    if (open?.name === name) return open.checkpoint;
+    await close();
+    const live = { rows: 16, cacheBytes: 1e9 };
+    const checkpoint = await openCheckpoint(folder, { ...(step === null ? {} : { step }), live, env: offline });
+    open = { name, checkpoint };
+    return checkpoint;
+  };
+  return {
+    close,
+    async *ask(asked, signal) {
+      if (busy) throw new UserError("another question is being answered: wait for its end");
+      busy = true;
+      try {
+        const checkpoint = await opened(asked);
+        yield* answers(checkpoint, asked, signal);
+      } finally {
+        busy = false;
+      }
+    },
+  };
+}
+
+async function* answers(
+  { engine, processor, prompt: style, recipe }: OpenedCheckpoint,
+  { images, question, samples, temperature, seed, maxTokens }: LiveQuestion,
+  signal: AbortSignal,
+): AsyncIterable<LiveDelta> {
+  const { decode } = engine;
+  if (decode === undefined) throw new UserError("this engine answers whole batches alone");
+  const range = recipe?.data.train.image_range ?? null;
+  const parts = images.map(
+    (image) => ({ type: "image", image: range === null ? image : { ...image, range } }) as const,
+  );
+  const asked = [{ role: "user", content: [...parts, { type: "text", text: question }] }] as const;
+  const prompt = await processor.encode(messagesInStyle(asked, style), encodeOptions(style));
+  const live = decode(prompt, { numGenerations: samples, maxCompletionLength: maxTokens, temperature, topP: 1, seed });
+  signal.addEventListener("abort", () => live.giveUp());
+  const tokens = Array.from({ length: samples }, (): number[] => []);
+  const parsing = { style: style.style, thinkOpened: opensThought(prompt.text) };
+  for await (const { completion, tokenId, finishReason } of live.tokens) {
+    const own = tokens[completion]!;
+    own.push(tokenId);
+    const text = processor.decode(own);
+    if (finishReason === null) yield { completion, text, done: false };
+    else yield { completion, text, done: true, answer: parseAnswer(text, parsing)?.text ?? null };
+  }
+}

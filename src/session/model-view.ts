@@ -1,0 +1,47 @@
+/** What the model of a run is given of an image. Nothing is downloaded: a model that is not on this machine has no view. */
+import { existsSync } from "node:fs";
+import { UserError } from "../core/errors.ts";
+import type { ProcessedImage, Processor } from "../core/processor.ts";
+import type { ImageRef } from "../core/records.ts";
+import { openProcessor } from "../models/index.ts";
+import { loadRecipe } from "../recipes/load.ts";
+import { runPaths } from "../runs/run-folder.ts";
+import { imageLimits } from "./session.ts";
+import { locateModel } from "./sources.ts";
+
+/** Settings under which nothing is asked on the Hub. */
+export const offline: Readonly<Record<string, string | undefined>> = { ...process.env, HF_HUB_OFFLINE: "1" };
+
+/** Views by run folder; null where the model is not here or its family has none. */
+export function modelViews(): (folder: string, image: ImageRef) => Promise<ProcessedImage | null> {
+  const processors = new Map<
+    string,
+    Promise<{ readonly processor: Processor; readonly range: ImageRef["range"] } | null>
+  >();
+  return async (folder, image) => {
+    const known = processors.get(folder) ?? openFor(folder);
+    processors.set(folder, known);
+    const opened = await known;
+    if (opened?.processor.processed === undefined) return null;
+    try {
+      return await opened.processor.processed(opened.range === undefined ? image : { ...image, range: opened.range });
+    } catch (error) {
+      if (error instanceof UserError) return null;
+      throw error;
+    }
+  };
+}
+
+async function openFor(folder: string) {
+  try {
+    const { recipe } = loadRecipe(runPaths(folder).recipe);
+    const { path, revision } = recipe.model;
+    const model = await locateModel(path, { key: "model.path", revision, weights: false, env: offline });
+    if (!existsSync(model.folder)) return null;
+    const range = recipe.data.train.image_range ?? undefined;
+    return { processor: await openProcessor(model.folder, imageLimits(recipe)), range };
+  } catch (error) {
+    if (error instanceof UserError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,273 @@
+/**
+ * What the pages ask for, one route a question. Reading routes are paths without parameters behind a "?", so that a static
+ * bundle can hold their answers as files; nothing but annotations is written.
+ */
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import * as z from "zod";
+import type { ProcessedImage } from "../core/processor.ts";
+import type { ImageRef } from "../core/records.ts";
+import { milestones, runStatistics } from "../evaluate/run-statistics.ts";
+import { type Access, guard, openSession } from "./access.ts";
+import { annotate, annotatorName, markSchema, readAnnotations } from "./annotations.ts";
+import { checkpointDamage, checkpointRows } from "./checkpoint-list.ts";
+import { compareShown } from "./comparison.ts";
+import { dataSummary } from "./data-summary.ts";
+import { calibrationOf, type ExportKind, exportLines, markedCompletions } from "./exports.ts";
+import { type GeneratedImages, type ImageValues, imageValues, refOf, thumbnailOf } from "./images.ts";
+import type { Library } from "./library.ts";
+import { openPlay, type Play } from "./play.ts";
+import { annotationQueue, shownItem } from "./queue.ts";
+import { annotationsFolder, openAlarms } from "./run-row.ts";
+import { type Line, metricColumns, type RunView } from "./run-view.ts";
+import { readStudy } from "./study.ts";
+import { shownEvaluation, tailRun } from "./tail.ts";
+
+export interface UiOptions {
+  readonly library: Library;
+  readonly access: Access;
+  /** Real paths of folders whose images may be shown, beside the library's. */
+  readonly imageRoots: readonly string[];
+  readonly generated: GeneratedImages;
+  /** What a model's processor makes of an image; null where it cannot be told. */
+  readonly modelView: (folder: string, image: ImageRef) => Promise<ProcessedImage | null>;
+  /** Answers questions with a checkpoint; null where this page may not. */
+  readonly play: Play | null;
+  readonly version: string;
+  /** Told of failures that are ours. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+const QUEUE = { seed: 0, most: 200 };
+const MOST_HITS = 500;
+const MOST_ARMS = 12;
+const BODY_BYTES = 12_000_000;
+
+const annotationBody = z.strictObject({
+  by: annotatorName,
+  target: z.string().max(64),
+  text_sha256: z.string().length(64),
+  withdrawn: z.boolean(),
+  mark: markSchema,
+});
+
+export type UiApp = ReturnType<typeof createUiApp>;
+
+export function createUiApp(o: UiOptions) {
+  const { library } = o;
+  const imagesOf = async (run: RunView, sha256: string): Promise<ImageValues> => {
+    const recorded = run.groups.image(sha256);
+    if (recorded === null) throw new HTTPException(404, { message: "no group of this run records such an image" });
+    const roots = [...library.roots, ...o.imageRoots];
+    const values = await imageValues(recorded.path, roots, o.generated(run.found.folder));
+    if ("reason" in values) throw new HTTPException(404, { message: values.reason });
+    return values;
+  };
+  const found = <T>(value: T | null | undefined, what: string): T => {
+    if (value === null || value === undefined) throw new HTTPException(404, { message: `there is no ${what}` });
+    return value;
+  };
+  const app = new Hono();
+  app.use("*", guard(o.access));
+  app.use("*", bodyLimit({ maxSize: BODY_BYTES }));
+  app.onError((error, c) => {
+    if (error instanceof HTTPException) return c.json({ error: error.message }, error.status);
+    o.onFailure(error);
+    return c.json({ error: "the page's server failed; its terminal says why" }, 500);
+  });
+  return app
+    .post("/api/session", async (c) => {
+      const body: unknown = await c.req.json().catch(() => null);
+      const token = (body as { readonly token?: unknown } | null)?.token;
+      return openSession(c, o.access, token) ? c.json({ open: true }) : c.json({ error: "the token is wrong" }, 401);
+    })
+    .get("/api/state", (c) => {
+      return c.json({ version: o.version, roots: library.roots, play: o.play !== null, bundle: false });
+    })
+    .get("/api/runs", (c) => {
+      const { studies, notices } = library.found();
+      return c.json({ runs: library.rows(), studies: studies.map(({ id, path }) => ({ id, path })), notices });
+    })
+    .get("/api/recipes", (c) => {
+      const recipes = library.found().runs.map(({ id }) => [id, flatRecipe(library.run(id))] as const);
+      return c.json(Object.fromEntries(recipes));
+    })
+    .get("/api/runs/:run", (c) => {
+      const run = library.run(c.req.param("run"));
+      return c.json({
+        row: library.row(run.found.id),
+        position: run.position(),
+        metrics: metricColumns(run.metrics),
+        events: run.events,
+        alarms: openAlarms(run.events),
+        evaluations: run.evaluations.map(shownEvaluation),
+        groups: run.groups.count,
+        unreadable: run.groups.unreadable,
+        recipe: run.recipe.yaml,
+        folder: run.found.folder,
+        weights: rewardWeights(run),
+      });
+    })
+    .get("/api/runs/:run/tail", (c) => tailRun(c, library.run(c.req.param("run")), c.req.query("from") ?? ""))
+    .get("/api/runs/:run/groups", (c) => c.json(library.run(c.req.param("run")).groups.columns()))
+    .get("/api/runs/:run/groups/:step/:group", (c) => {
+      const id = `${c.req.param("step")}/${c.req.param("group")}`;
+      return c.json(found(library.run(c.req.param("run")).groups.group(id), `group ${id.slice(0, 40)}`));
+    })
+    .get("/api/runs/:run/tokens/:step/:group", (c) => {
+      const step = Number(c.req.param("step"));
+      if (!Number.isInteger(step) || step < 0) throw new HTTPException(404, { message: "there is no such step" });
+      const run = library.run(c.req.param("run"));
+      return c.json(found(run.tokens(step, `${step}/${c.req.param("group")}`), "token record of this group"));
+    })
+    .get("/api/runs/:run/search/:text", (c) => {
+      const { groups } = library.run(c.req.param("run"));
+      return c.json({ groups: groups.search(c.req.param("text"), MOST_HITS), most: MOST_HITS });
+    })
+    .get("/api/runs/:run/images/:sha", async (c) => {
+      const values = await imagesOf(library.run(c.req.param("run")), c.req.param("sha"));
+      const { width, height, channels, bits } = values;
+      const headers = {
+        "content-type": "application/octet-stream",
+        "x-image": JSON.stringify({ width, height, channels, bits }),
+      };
+      return c.body(new Uint8Array(values.data), 200, headers);
+    })
+    .get("/api/runs/:run/images/:sha/thumbnail", async (c) => {
+      const values = await imagesOf(library.run(c.req.param("run")), c.req.param("sha"));
+      return c.body(await thumbnailOf(values), 200, { "content-type": "image/webp" });
+    })
+    .get("/api/runs/:run/images/:sha/model", async (c) => {
+      const run = library.run(c.req.param("run"));
+      const sha = c.req.param("sha");
+      const ref = refOf(run.groups.image(sha)?.path ?? "", await imagesOf(run, sha));
+      const view = await o.modelView(run.found.folder, ref);
+      const { image, ...about } = found(
+        view,
+        "view of the model: it is not on this machine, or cuts images into tiles",
+      );
+      const { width, height, channels } = image;
+      return c.body(new Uint8Array(image.data), 200, {
+        "content-type": "application/octet-stream",
+        "x-image": JSON.stringify({ width, height, channels, bits: 8, ...about }),
+      });
+    })
+    .get("/api/runs/:run/evals/:n", (c) => {
+      const run = library.run(c.req.param("run"));
+      const evaluation = found(run.evaluations[Number(c.req.param("n"))], "such evaluation");
+      return c.json({ evaluation: shownEvaluation(evaluation), items: run.items(evaluation) });
+    })
+    .get("/api/runs/:run/statistics", (c) => {
+      const run = library.run(c.req.param("run"));
+      return c.json(library.cached(run, "statistics", () => runStatistics(milestones(run.found.folder))));
+    })
+    .get("/api/runs/:run/data", (c) => {
+      const run = library.run(c.req.param("run"));
+      return c.json(library.cached(run, "data", () => dataSummary(run)));
+    })
+    .get("/api/runs/:run/checkpoints", async (c) => {
+      return c.json(await checkpointRows(library.run(c.req.param("run"))));
+    })
+    .get("/api/runs/:run/checkpoints/:step", async (c) => {
+      const damage = await checkpointDamage(library.run(c.req.param("run")), Number(c.req.param("step")));
+      return c.json({ damage });
+    })
+    .get("/api/compare/:names", (c) => {
+      const names = c.req.param("names").split("+").slice(0, MOST_ARMS);
+      const arms = names.map((name) => {
+        const [id, step] = splitName(name);
+        const { folder, path } = library.run(id).found;
+        return { path: step === null ? folder : `${folder}@${step}`, label: step === null ? path : `${path}@${step}` };
+      });
+      return c.json(compareShown(arms));
+    })
+    .get("/api/studies/:study", (c) => c.json(readStudy(library, library.study(c.req.param("study")))))
+    .get("/api/runs/:run/queue/:by", (c) => {
+      const run = library.run(c.req.param("run"));
+      const by = nameOf(c);
+      const marks = readAnnotations(annotationsFolder(run.found.folder)).filter((mark) => mark.by === by);
+      const queue = library.cached(run, "queue", () => annotationQueue(run, QUEUE));
+      const isDone = ({ row, completion, repeat }: (typeof queue)[number]) =>
+        marks.some((mark) => mark.row === row && mark.completion === completion && mark.repeat === repeat);
+      return c.json({ items: queue.map((item) => ({ ...shownItem(item), done: isDone(item) })) });
+    })
+    .post("/api/runs/:run/annotations", async (c) => {
+      const run = library.run(c.req.param("run"));
+      const read = annotationBody.safeParse(await c.req.json().catch(() => null));
+      if (!read.success) return c.json({ error: `not an annotation: ${z.prettifyError(read.error)}` }, 400);
+      const { by, target, text_sha256, mark, withdrawn } = read.data;
+      const queue = library.cached(run, "queue", () => annotationQueue(run, QUEUE));
+      const item = found(
+        queue.find((one) => one.target === target),
+        "such completion in the queue: it has changed, load the page again",
+      );
+      if (shownItem(item).text_sha256 !== text_sha256) {
+        return c.json({ error: "the text has changed since it was shown: load the page again" }, 409);
+      }
+      const { row, completion, text, repeat, other } = item;
+      const about = { run: run.found.path, row, completion, text, repeat };
+      const better = mark.better_than === null ? null : (other?.completion ?? null);
+      const folder = annotationsFolder(run.found.folder);
+      const line = annotate(folder, by, about, { ...mark, better_than: better }, { blind: true, withdrawn });
+      return c.json({ id: line.id });
+    })
+    .get("/api/runs/:run/calibration", (c) => {
+      return c.json(calibrationOf(markedCompletions(library.run(c.req.param("run")))));
+    })
+    .get("/api/runs/:run/export/:kind", (c) => {
+      const kind = z.enum(["calibration", "pairs", "rationales"]).safeParse(c.req.param("kind"));
+      if (!kind.success) throw new HTTPException(404, { message: "exports are calibration, pairs and rationales" });
+      const lines = exportLines(markedCompletions(library.run(c.req.param("run"))), kind.data satisfies ExportKind);
+      return c.body(lines.map((line) => `${JSON.stringify(line)}\n`).join(""), 200, {
+        "content-type": "application/x-ndjson; charset=utf-8",
+        "content-disposition": `attachment; filename="${kind.data}.jsonl"`,
+      });
+    })
+    .post("/api/runs/:run/play", async (c) => {
+      const play = found(o.play, "model here: start viva ui without --no-play");
+      const run = library.run(c.req.param("run"));
+      const asked: unknown = await c.req.json().catch(() => null);
+      const image = async (sha: string) => refOf(run.groups.image(sha)?.path ?? "", await imagesOf(run, sha));
+      return openPlay(c, play, run, asked, image);
+    });
+}
+
+/** "ID@120" as id and step. */
+function splitName(name: string): readonly [string, string | null] {
+  const [, id, step] = /^(.+)@(\d+)$/.exec(name) ?? [];
+  return id === undefined ? [name, null] : [id, step!];
+}
+
+function nameOf(c: Context): string {
+  const by = annotatorName.safeParse(c.req.param("by"));
+  if (!by.success)
+    throw new HTTPException(404, { message: "an annotator's name has small letters, digits and dashes" });
+  return by.data;
+}
+
+/** Weights of the rewards by kind of stage; those that move during a stage are left out. */
+function rewardWeights(run: RunView): Readonly<Record<string, Readonly<Record<string, number>>>> {
+  const stages = run.recipe.values?.["stages"];
+  const weights: Record<string, Record<string, number>> = {};
+  for (const stage of Array.isArray(stages) ? (stages as readonly Line[]) : []) {
+    for (const [name, options] of Object.entries((stage?.["rewards"] ?? {}) as Line)) {
+      const weight = typeof options === "number" ? options : (options as Line | null)?.["weight"];
+      const kind = String(stage["kind"]);
+      if (typeof weight === "number") weights[kind] = { ...weights[kind], [name]: weight };
+    }
+  }
+  return weights;
+}
+
+/** The recipe's values by dotted key. */
+function flatRecipe(run: RunView): Readonly<Record<string, string | number>> {
+  const flat: Record<string, string | number> = {};
+  const walk = (value: unknown, key: string) => {
+    if (typeof value === "object" && value !== null) {
+      for (const [name, inner] of Object.entries(value)) walk(inner, key === "" ? name : `${key}.${name}`);
+    } else flat[key] = typeof value === "number" ? value : String(value);
+  };
+  walk(run.recipe.values ?? {}, "");
+  return flat;
+}

@@ -1,0 +1,205 @@
+/** The groups of rollouts.jsonl as columns: what the filters of a page need of each, so that only shown groups are read. */
+import { meanOf } from "../core/mean.ts";
+import { followLines, type LineFile, recordOf } from "./lines.ts";
+
+/** Columns over groups, in the order of the file; `from` is the first group's place in it. */
+export interface GroupColumns {
+  readonly from: number;
+  /** "step/group". */
+  readonly ids: readonly string[];
+  readonly steps: readonly number[];
+  /** Mean reward of the completions that have one; null where none has. */
+  readonly means: readonly (number | null)[];
+  /** Standard deviation of these rewards (over G); 0 is a group without a learning signal. */
+  readonly deviations: readonly (number | null)[];
+  readonly sizes: readonly number[];
+  /** Completions that were cut at the longest length. */
+  readonly truncated: readonly number[];
+  /** Completions without a parsed answer. */
+  readonly unparsed: readonly number[];
+  /** Completions on which two rewards disagree: one at its best of the group, another at its worst. */
+  readonly divided: readonly number[];
+  readonly examples: readonly string[];
+  /** By name (answer_type, and the example's meta): a value per group, "" where it has none. */
+  readonly facets: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface GroupIndex {
+  readonly file: LineFile;
+  /** Groups so far; lines that are no group are left out. */
+  readonly count: number;
+  /** Lines that are no group. */
+  readonly unreadable: number;
+  columns(from?: number): GroupColumns;
+  /** How many groups stand on the first lines of the file. */
+  rowsBefore(line: number): number;
+  /** The record of a group by its id; the last of several. Null where there is none. */
+  group(id: string): Readonly<Record<string, unknown>> | null;
+  /** Groups, as places in the columns, with a text in question, answer or a completion, without regard to case. */
+  search(text: string, most: number): readonly number[];
+  /** Path and size of images by their hash, as the groups record them. */
+  image(sha256: string): RecordedImage | null;
+  readonly images: ReadonlyMap<string, RecordedImage>;
+}
+
+export interface RecordedImage {
+  readonly path: string;
+  readonly width: number;
+  readonly height: number;
+  readonly subject: string;
+}
+
+/** More kinds of value than this make no filter. */
+const MOST_FACETS = 8;
+
+interface Row {
+  readonly line: number;
+  readonly id: string;
+  readonly step: number;
+  readonly mean: number | null;
+  readonly deviation: number | null;
+  readonly size: number;
+  readonly truncated: number;
+  readonly unparsed: number;
+  readonly divided: number;
+  readonly example: string;
+  readonly facets: Readonly<Record<string, string>>;
+}
+
+export function indexGroups(path: string): GroupIndex {
+  let rows: Row[] = [];
+  let unreadable = 0;
+  let names: string[] = [];
+  const places = new Map<string, number>();
+  const images = new Map<string, RecordedImage>();
+  const file = followLines(path, {
+    line(text, index) {
+      if (text === "") return;
+      const record = recordOf(text);
+      const row = record === null ? null : rowOf(record, index);
+      if (row === null) {
+        unreadable++;
+        return;
+      }
+      places.set(row.id, rows.length);
+      rows.push(row);
+      for (const name of Object.keys(row.facets)) {
+        if (names.length < MOST_FACETS && !names.includes(name)) names.push(name);
+      }
+      for (const image of listOf(record!["images"])) noteImage(images, image, String(record!["subject_id"] ?? ""));
+    },
+    reset() {
+      rows = [];
+      names = [];
+      unreadable = 0;
+      places.clear();
+      images.clear();
+    },
+  });
+  return {
+    file,
+    images,
+    get count() {
+      return rows.length;
+    },
+    get unreadable() {
+      return unreadable;
+    },
+    columns(from = 0) {
+      const part = from === 0 ? rows : rows.slice(from);
+      return {
+        from,
+        ids: part.map(({ id }) => id),
+        steps: part.map(({ step }) => step),
+        means: part.map(({ mean }) => mean),
+        deviations: part.map(({ deviation }) => deviation),
+        sizes: part.map(({ size }) => size),
+        truncated: part.map((row) => row.truncated),
+        unparsed: part.map((row) => row.unparsed),
+        divided: part.map((row) => row.divided),
+        examples: part.map(({ example }) => example),
+        facets: Object.fromEntries(names.map((name) => [name, part.map(({ facets }) => facets[name] ?? "")])),
+      };
+    },
+    rowsBefore(line) {
+      const later = rows.findIndex((row) => row.line >= line);
+      return later < 0 ? rows.length : later;
+    },
+    group(id) {
+      const place = places.get(id);
+      return place === undefined ? null : recordOf(file.read(rows[place]!.line));
+    },
+    search(text, most) {
+      const wanted = text.toLowerCase();
+      const found: number[] = [];
+      for (const [place, { line }] of rows.entries()) {
+        if (found.length >= most) break;
+        if (textOf(recordOf(file.read(line))).includes(wanted)) found.push(place);
+      }
+      return found;
+    },
+    image: (sha256) => images.get(sha256) ?? null,
+  };
+}
+
+function rowOf(record: Readonly<Record<string, unknown>>, line: number): Row | null {
+  const { id, step, completions } = record;
+  if (typeof id !== "string" || typeof step !== "number" || !Array.isArray(completions)) return null;
+  const given = completions.filter((one) => typeof one === "object" && one !== null);
+  const rewards = given.map(({ reward }) => reward).filter((value): value is number => typeof value === "number");
+  const mean = rewards.length === 0 ? null : meanOf(rewards);
+  const spread = mean === null ? null : Math.sqrt(meanOf(rewards.map((value) => (value - mean) ** 2)));
+  const facets: Record<string, string> = {};
+  if (typeof record["answer_type"] === "string") facets["answer_type"] = record["answer_type"];
+  const meta = record["meta"];
+  if (typeof meta === "object" && meta !== null) {
+    for (const [name, value] of Object.entries(meta)) if (typeof value === "string") facets[name] = value.slice(0, 80);
+  }
+  return {
+    ...{ line, id, step, mean, deviation: spread, size: given.length, facets },
+    truncated: given.filter(({ finish_reason }) => finish_reason === "length").length,
+    unparsed: given.filter(({ parsed_answer }) => parsed_answer === null).length,
+    divided: dividedOf(given.map(({ rewards }) => rewards)),
+    example: String(record["example_id"] ?? ""),
+  };
+}
+
+/** Rewards are put on a scale from 0 to 1 within the group; a completion is divided where two are 0 and 1. */
+function dividedOf(rewards: readonly unknown[]): number {
+  const lowest = new Map<string, number>();
+  const highest = new Map<string, number>();
+  const each = rewards.map((one) => (typeof one === "object" && one !== null ? Object.entries(one) : []));
+  for (const [name, value] of each.flat()) {
+    if (typeof value !== "number") continue;
+    lowest.set(name, Math.min(value, lowest.get(name) ?? Number.POSITIVE_INFINITY));
+    highest.set(name, Math.max(value, highest.get(name) ?? Number.NEGATIVE_INFINITY));
+  }
+  let count = 0;
+  for (const values of each) {
+    let [best, worst] = [false, false];
+    for (const [name, value] of values) {
+      if (typeof value !== "number" || lowest.get(name) === highest.get(name)) continue;
+      if (value === highest.get(name)) best = true;
+      if (value === lowest.get(name)) worst = true;
+    }
+    if (best && worst) count++;
+  }
+  return count;
+}
+
+function noteImage(images: Map<string, RecordedImage>, image: unknown, subject: string): void {
+  if (typeof image !== "object" || image === null) return;
+  const { path, sha256, width, height } = image as Readonly<Record<string, unknown>>;
+  if (typeof path !== "string" || typeof sha256 !== "string" || images.has(sha256)) return;
+  images.set(sha256, { path, width: Number(width) || 0, height: Number(height) || 0, subject });
+}
+
+function textOf(record: Readonly<Record<string, unknown>> | null): string {
+  if (record === null) return "";
+  const texts = listOf(record["completions"]).map((one) => (one as { readonly text?: unknown } | null)?.text);
+  return [record["question"], record["answer"], ...texts].map((text) => String(text ?? "").toLowerCase()).join("\n");
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}

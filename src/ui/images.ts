@@ -1,0 +1,115 @@
+/**
+ * Images by their recorded hash: a page never names a path. A file is read only if it really lies, links resolved, in one of
+ * the folders that were opened; generated images are made again by whoever opened the page.
+ */
+import { existsSync, realpathSync } from "node:fs";
+import { isAbsolute, relative, resolve } from "node:path";
+import sharp from "sharp";
+import { UserError } from "../core/errors.ts";
+import type { ImageRef, RawImage } from "../core/records.ts";
+import { decodeImage } from "../io/images.ts";
+import { sixteenBitValues } from "../io/sixteen-bits.ts";
+
+/** Pixel values as stored. */
+export interface ImageValues {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+  /** Of a value. */
+  readonly bits: 8 | 16;
+  /** Row by row; 16-bit values lower byte first. */
+  readonly data: Uint8Array;
+}
+
+/** Why an image is not shown. */
+export interface NoImage {
+  readonly reason: string;
+}
+
+export type GeneratedImages = (folder: string) => (path: string) => Promise<RawImage | null>;
+
+/** Larger images are scaled down to this before they are sent. */
+const MOST_PIXELS = 4096 * 4096;
+const THUMBNAIL = 224;
+
+/** The image's values; `roots` are real paths. */
+export async function imageValues(
+  path: string,
+  roots: readonly string[],
+  generated: (path: string) => Promise<RawImage | null>,
+): Promise<ImageValues | NoImage> {
+  if (!isAbsolute(path) && !existsSync(path)) {
+    const made = await generated(path);
+    if (made !== null) return { ...withoutColour(made), bits: 8 };
+    return { reason: `there is no image ${path}` };
+  }
+  const real = insideOf(path, roots);
+  if (typeof real !== "string") return real;
+  try {
+    const values = await sixteenBitValues(real);
+    if (values !== null && values.width * values.height <= MOST_PIXELS) return values;
+    const { image } = await decodeImage({ path: real });
+    return { ...withoutColour(await shrunk(image)), bits: 8 };
+  } catch (error) {
+    if (error instanceof UserError) return { reason: error.message };
+    throw error;
+  }
+}
+
+/** The real path of a file inside one of the roots; a reason for any other. */
+export function insideOf(path: string, roots: readonly string[]): string | NoImage {
+  let real: string;
+  try {
+    real = realpathSync(resolve(path));
+  } catch {
+    return { reason: `the file ${path} is not there` };
+  }
+  const isInside = roots.some((root) => {
+    const below = relative(root, real);
+    return below !== "" && !below.startsWith("..") && !isAbsolute(below);
+  });
+  if (isInside) return real;
+  return { reason: `${path} lies outside the opened folders: start viva ui with --images and its folder to see it` };
+}
+
+/** An image that was allowed to be read, for whoever decodes it: 16-bit files by their path, since a model has a range of its own. */
+export function refOf(path: string, { width, height, channels, bits, data }: ImageValues): ImageRef {
+  return bits === 16 ? { path } : { path, pixels: { width, height, channels, data } };
+}
+
+/** A WebP of at most 224 pixels a side; 16-bit values from their 1 % to their 99 % quantile. */
+export async function thumbnailOf(values: ImageValues): Promise<Uint8Array<ArrayBuffer>> {
+  const { width, height, channels } = values;
+  const webp = await sharp(values.bits === 8 ? values.data : stretched(values), { raw: { width, height, channels } })
+    .resize(THUMBNAIL, THUMBNAIL, { fit: "inside", withoutEnlargement: true })
+    .webp({ quality: 75 })
+    .toBuffer();
+  return new Uint8Array(webp);
+}
+
+function stretched({ data }: ImageValues): Uint8Array {
+  const values = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
+  const sorted = Uint16Array.from(values.filter((_, i) => i % 7 === 0)).sort();
+  const low = sorted[Math.floor(sorted.length * 0.01)] ?? 0;
+  const high = Math.max(low + 1, sorted[Math.floor(sorted.length * 0.99)] ?? 65_535);
+  return Uint8Array.from(values, (value) => (255 * (Math.min(high, Math.max(low, value)) - low)) / (high - low));
+}
+
+/** One channel for an image whose three are equal: grey is not called colour. */
+function withoutColour(image: RawImage): RawImage {
+  const { channels, data } = image;
+  if (channels === 1) return image;
+  for (let i = 0; i < data.length; i += 3) if (data[i] !== data[i + 1] || data[i] !== data[i + 2]) return image;
+  return { ...image, channels: 1, data: Uint8Array.from({ length: data.length / 3 }, (_, i) => data[3 * i]!) };
+}
+
+async function shrunk(image: RawImage): Promise<RawImage> {
+  const { width, height, channels, data } = image;
+  if (width * height <= MOST_PIXELS) return image;
+  const scale = Math.sqrt(MOST_PIXELS / (width * height));
+  const made = await sharp(data, { raw: { width, height, channels } })
+    .resize(Math.floor(width * scale), Math.floor(height * scale), { fit: "fill" })
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { width: made.info.width, height: made.info.height, channels, data: made.data };
+}

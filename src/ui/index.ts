@@ -1,0 +1,6 @@
+/** The server of the pages that watch runs. */
+export { accessFor } from "./access.ts";
+export { realRoots } from "./find-runs.ts";
+export { openLibrary } from "./library.ts";
+export { readPages } from "./pages.ts";
+export { startUi, type UiServer } from "./server.ts";

@@ -1,0 +1,184 @@
+/** A run that pages look into: its files followed from their last known ends, and what they hold in the form pages take. */
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+import { type RunPaths, runPaths, sidecarPath } from "../runs/run-folder.ts";
+import type { FoundFolder } from "./find-runs.ts";
+import { type GroupIndex, indexGroups } from "./groups.ts";
+import { followLines, type LineFile, recordOf } from "./lines.ts";
+
+export type Line = Readonly<Record<string, unknown>>;
+
+/** Where an evaluation's questions stand in evals.jsonl. */
+export interface Evaluation {
+  /** Its place among the run's evaluations. */
+  readonly n: number;
+  readonly step: number;
+  readonly stage: string;
+  readonly protocol: string;
+  readonly summary: Line;
+  /** First line of its questions, and how many. */
+  readonly first: number;
+  readonly items: number;
+}
+
+/** Metrics as columns over steps: null where a step lacks one or it is no number. */
+export interface MetricColumns {
+  readonly steps: readonly number[];
+  readonly stages: readonly string[];
+  readonly values: Readonly<Record<string, readonly (number | null)[]>>;
+}
+
+export interface RunView {
+  readonly found: FoundFolder;
+  readonly paths: RunPaths;
+  readonly groups: GroupIndex;
+  readonly metrics: readonly Line[];
+  readonly events: readonly Line[];
+  readonly evaluations: readonly Evaluation[];
+  /** Takes in what was appended to any file; true where something was. */
+  update(): boolean;
+  /** Byte offsets of metrics, events, evaluations and rollouts, joined: where a stream goes on. */
+  position(): string;
+  /** How many rows of each lie before a position; null where the files were cut since, and everything must be read again. */
+  before(position: string): Counts | null;
+  items(evaluation: Evaluation): readonly Line[];
+  /** Token ids and log-probs of a group; null where none were kept. */
+  tokens(step: number, id: string): Line | null;
+  readonly recipe: { readonly yaml: string; readonly values: Line | null };
+}
+
+export interface Counts {
+  readonly metrics: number;
+  readonly events: number;
+  readonly evaluations: number;
+  readonly groups: number;
+}
+
+export function viewRun(found: FoundFolder): RunView {
+  const paths = runPaths(found.folder);
+  const metrics = keptLines(paths.metrics);
+  const events = keptLines(paths.events);
+  let evaluations: Evaluation[] = [];
+  let first = 0;
+  let items = 0;
+  const evals = followLines(paths.evals, {
+    line(text, index) {
+      if (text.startsWith('{"kind":"item"')) {
+        if (items++ === 0) first = index;
+        return;
+      }
+      const summary = recordOf(text);
+      if (summary?.["kind"] !== "summary" || typeof summary["step"] !== "number") return;
+      const [stage, protocol] = [String(summary["stage"] ?? ""), String(summary["protocol"] ?? "")];
+      evaluations.push({ n: evaluations.length, step: summary["step"], stage, protocol, summary, first, items });
+      items = 0;
+    },
+    reset() {
+      evaluations = [];
+      items = 0;
+    },
+  });
+  const groups = indexGroups(paths.rollouts);
+  const files: readonly LineFile[] = [metrics.file, events.file, evals, groups.file];
+  return {
+    ...{ found, paths, groups },
+    get metrics() {
+      return metrics.rows();
+    },
+    get events() {
+      return events.rows();
+    },
+    get evaluations() {
+      return evaluations;
+    },
+    update: () => files.map((file) => file.update()).some(Boolean),
+    position: () => files.map(({ bytes }) => bytes).join(","),
+    before(position) {
+      const offsets = position.split(",").map(Number);
+      const lines = files.map((file, i) => file.at(offsets[i] ?? Number.NaN));
+      if (offsets.length !== files.length || lines.includes(null)) return null;
+      const [m, e, v, g] = lines as number[];
+      return {
+        metrics: metrics.rowsBefore(m!),
+        events: events.rowsBefore(e!),
+        evaluations: evaluations.filter((one) => one.first + one.items < v!).length,
+        groups: groups.rowsBefore(g!),
+      };
+    },
+    items: ({ first, items }) =>
+      Array.from({ length: items }, (_, i) => recordOf(evals.read(first + i))).filter((line) => line !== null),
+    tokens(step, id) {
+      let found: Line | null = null;
+      const visit = (text: string) => {
+        if (found === null && text.includes(JSON.stringify(id))) {
+          const record = recordOf(text);
+          if (record?.["id"] === id) found = record;
+        }
+      };
+      followLines(sidecarPath(paths, step), { line: visit, reset() {} }).update();
+      return found;
+    },
+    get recipe() {
+      return recipeOf(paths.recipe);
+    },
+  };
+}
+
+/** Columns of the rows from one on. */
+export function metricColumns(rows: readonly Line[]): MetricColumns {
+  const keys = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((key) => key !== "step" && key !== "stage");
+  const numberAt = (row: Line, key: string) => {
+    const value = row[key];
+    return typeof value === "number" ? value : null;
+  };
+  const values = keys.map((key) => [key, rows.map((row) => numberAt(row, key))] as const);
+  return {
+    steps: rows.map((row) => numberAt(row, "step") ?? 0),
+    stages: rows.map(({ stage }) => String(stage ?? "")),
+    values: Object.fromEntries(values.filter(([, column]) => column.some((value) => value !== null))),
+  };
+}
+
+/** The records of a short file, with the number of lines that came before each. */
+function keptLines(path: string) {
+  let rows: Line[] = [];
+  let lines: number[] = [];
+  const file = followLines(path, {
+    line(text, index) {
+      const record = recordOf(text);
+      if (record === null) return;
+      rows.push(record);
+      lines.push(index);
+    },
+    reset() {
+      rows = [];
+      lines = [];
+    },
+  });
+  return { file, rows: () => rows, rowsBefore: (line: number) => countBelow(lines, line) };
+}
+
+/** How many of the ascending numbers are below a bound. */
+export function countBelow(ascending: readonly number[], bound: number): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle]! < bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function recipeOf(path: string): RunView["recipe"] {
+  try {
+    const yaml = readFileSync(path, "utf8");
+    try {
+      const values: unknown = parse(yaml);
+      return { yaml, values: typeof values === "object" && values !== null ? (values as Line) : null };
+    } catch {
+      return { yaml, values: null };
+    }
+  } catch {
+    return { yaml: "", values: null };
+  }
+}

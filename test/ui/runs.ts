@@ -1,0 +1,202 @@
+/** Run folders for tests of the pages, as a run writes them. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { createUiApp, type UiOptions } from "../../src/ui/app.ts";
+import { openLibrary } from "../../src/ui/library.ts";
+
+/** Lines as a JSONL file has them. */
+export function jsonl(lines: readonly object[]): string {
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+}
+
+/** A group as rollouts.jsonl has it, with one right, one cut and two equal completions. */
+export function group(
+  step: number,
+  place: number,
+  o: { readonly image?: string; readonly sha256?: string; readonly text?: string } = {},
+) {
+  const { image = "phantom:none", sha256 = "0".repeat(64), text = "the left lung is clear" } = o;
+  const whole = `<think>${text}</think><answer>left</answer>`;
+  const start = whole.indexOf("<answer>") + 8;
+  const completion = (own: string, accuracy: number, judge: number | null, finish = "stop") => ({
+    ...{ text: own, tokens: own.length, finish_reason: finish },
+    parsed_answer: finish === "stop" ? { text: own.slice(start, start + 4), start, end: start + 4 } : null,
+    rewards: { accuracy, judge },
+    evidence: [
+      { reward: "judge", start: 7, end: 7 + text.length, label: "claim", concept: "lung", verdict: accuracy === 1 },
+    ],
+    ...{ reward: accuracy + 0.5 * (judge ?? 0), advantage: accuracy === 1 ? 1.2 : -0.4, mean_log_prob: -0.5 },
+  });
+  return {
+    ...{ id: `${step}/${place}`, step, stage: "grpo", example_id: `e${place}`, subject_id: `s${place}` },
+    images: [{ path: image, sha256, width: 64, height: 48 }],
+    ...{ question: `Which side? ${place}`, answer: "left", answer_type: "open", choices: [], answer_index: null },
+    meta: { modality: place % 2 === 0 ? "ct" : "mr", split: "train" },
+    ...{ prompt: "user: Which side?", prompt_tokens: 20, image_tokens: 4, policy_version: step - 1 },
+    completions: [
+      completion(whole, 1, 0),
+      completion(whole.replace("left<", "both<"), 0, 1),
+      completion(whole.replace("left<", "both<"), 0, 1),
+      completion(`<think>${text} and so on`, 0, null, "length"),
+    ],
+  };
+}
+
+const share = (estimate: number) => ({ estimate, low: estimate - 0.1, high: estimate + 0.1, n: 30, subjects: 10 });
+
+/** An evaluation's rows; the first `right` of 30 questions are right. */
+export function evaluation(step: number, right: number) {
+  const items = Array.from({ length: 30 }, (_, i) => ({
+    ...{
+      kind: "item",
+      step,
+      checkpoint: `step-${step}`,
+      protocol: "viva",
+      example_id: `q${i}`,
+      subject_id: `p${i % 10}`,
+    },
+    ...{
+      question: `What is shown? ${i}`,
+      answer: i % 3 === 0 ? "yes" : "no",
+      answer_type: i % 3 === 0 ? "closed" : "open",
+    },
+    strata: { modality: i % 2 === 0 ? "ct" : "mr" },
+    ...{ prediction: `because ${i}`, parsed_answer: { text: "yes", start: 0, end: 3 } },
+    ...{
+      strict: i < right ? 1 : 0,
+      lenient: i < right + 2 ? 1 : 0,
+      token_f1: i < right ? 1 : 0,
+      exact_match: i < right ? 1 : 0,
+    },
+    ...{ recall: 0, bleu_1: 0, rouge_l: 0, parse_failure: i === 29, format: i !== 29 },
+  }));
+  const accuracy = share(right / 30);
+  const subset = {
+    n: 30,
+    subjects: 10,
+    accuracy,
+    lenient_accuracy: accuracy,
+    token_f1: accuracy,
+    parse_failure_rate: 1 / 30,
+    format_rate: 1,
+  };
+  const decoding = { num_generations: 1, temperature: 0, top_p: 1, top_k: 0, seed: null, max_completion_length: 80 };
+  const conditions = { questions: { n: 30, sha256: "a" }, prompt: null, decoding, images: null };
+  const summary = {
+    kind: "summary",
+    step,
+    stage: step === 0 ? "start" : "grpo",
+    checkpoint: `step-${step}`,
+    protocol: "viva",
+  };
+  return [...items, { ...summary, subsets: { overall: { ...subset, baselines: {} } }, conditions }];
+}
+
+/** Writes a run with an 8-bit and a 16-bit image in its folder; returns the folder. */
+export async function writeUiRun(
+  folder: string,
+  o: { readonly steps?: number; readonly text?: string; readonly name?: string } = {},
+): Promise<string> {
+  const { steps = 4, text, name = "a run" } = o;
+  mkdirSync(join(folder, "checkpoints/step-000004"), { recursive: true });
+  mkdirSync(join(folder, "rollouts"));
+  const values = Uint16Array.from({ length: 64 * 48 }, (_, i) => 1000 + (i % 64) * 40);
+  const grey16 = join(folder, "deep.png");
+  await sharp(values, { raw: { width: 64, height: 48, channels: 1 } })
+    .toColourspace("grey16")
+    .png()
+    .toFile(grey16);
+  const noise = { type: "gaussian", mean: 120, sigma: 40 } as const;
+  const grey = join(folder, "film.png");
+  await sharp({ create: { width: 64, height: 48, channels: 3, background: "#888", noise } })
+    .png()
+    .toFile(grey);
+  const write = (file: string, content: string) => writeFileSync(join(folder, file), content);
+  const recipe = {
+    name,
+    seed: 1,
+    model: { path: "viva-tiny" },
+    data: { train: { name: "jsonl", path: "data" }, eval: null },
+  };
+  const stage = {
+    kind: "grpo",
+    steps,
+    learning_rate: 1e-4,
+    rewards: { accuracy: { weight: 1 }, judge: { weight: 0.5 } },
+  };
+  write("recipe.yaml", JSON.stringify({ ...recipe, stages: [stage] }, null, 1));
+  const range = Array.from({ length: steps }, (_, i) => i + 1);
+  write(
+    "metrics.jsonl",
+    jsonl(
+      range.map((step) => ({
+        step,
+        stage: "grpo",
+        "reward/mean": step / 10,
+        "reward/judge/mean": 0.5,
+        "policy/kl": "NaN",
+        "group/zero_std_fraction": 0.25,
+        "time/step_s": 1,
+      })),
+    ),
+  );
+  const images = [
+    { image: grey, sha256: "f".repeat(64) },
+    { image: grey16, sha256: "d".repeat(64) },
+    { image: "/etc/hostname", sha256: "e".repeat(64) },
+  ];
+  const of = (step: number, place: number) =>
+    group(step, place, { ...images[place], ...(text === undefined ? {} : { text }) });
+  write("rollouts.jsonl", jsonl(range.flatMap((step) => [0, 1, 2].map((place) => of(step, place)))));
+  for (const step of range) {
+    const tokens = Array.from({ length: 4 }, () => ({ token_ids: [5, 6, 7], log_probs: [-0.1, -2.5, -0.01] }));
+    write(
+      `rollouts/step-${String(step).padStart(6, "0")}.jsonl`,
+      jsonl([0, 1, 2].map((place) => ({ id: `${step}/${place}`, completions: tokens }))),
+    );
+  }
+  write("evals.jsonl", jsonl([...evaluation(0, 12), ...evaluation(steps, 20)]));
+  const alarm = {
+    event: "alarm",
+    step: 2,
+    stage: "grpo",
+    rule: "zero_variance",
+    threshold: 0.5,
+    value: 0.7,
+    window: 2,
+  };
+  write(
+    "events.jsonl",
+    jsonl([
+      { event: "stage_start", step: 1, stage: "grpo", steps },
+      { ...alarm, evidence: ["2/0"], message: "too many groups without variance", advice: "ask harder questions" },
+      { event: "run_end", step: steps },
+    ]),
+  );
+  write("environment.json", "{}");
+  return folder;
+}
+
+/** The app over a folder of runs, without engine and model. */
+export function appOver(root: string, o: Partial<UiOptions> = {}) {
+  return createUiApp({
+    library: openLibrary([root]),
+    access: { origin: null, token: null },
+    imageRoots: [],
+    generated: () => async () => null,
+    modelView: async () => null,
+    play: null,
+    version: "test",
+    onFailure: (error) => {
+      throw error;
+    },
+    ...o,
+  });
+}
+
+/** Asks the app as a browser on this machine does. */
+export function ask(app: ReturnType<typeof appOver>, path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = { host: "127.0.0.1:8321", ...(init.headers as Record<string, string> | undefined) };
+  return Promise.resolve(app.request(path, { ...init, headers }));
+}

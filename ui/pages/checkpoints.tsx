@@ -1,0 +1,99 @@
+/** The checkpoints of a run: size, whether they are whole, what they scored, and the commands that use them. Nothing is deleted here. */
+import { useState } from "preact/hooks";
+import type { CheckpointRow } from "../../src/ui/checkpoint-list.ts";
+import { bytes, intervalText } from "../format.ts";
+import { CopyButton, Loaded, RunTabs } from "../parts/ways.tsx";
+import { api, isBundle, read } from "../source.ts";
+import { useData, useRun } from "../use-data.ts";
+
+export function CheckpointsPage({ run: id }: { readonly run: string }) {
+  const run = useRun(id);
+  const asked = useData(
+    `${id} checkpoints`,
+    async () => (await read(api.runs[":run"].checkpoints.$get({ param: { run: id } }))) as readonly CheckpointRow[],
+  );
+  const best = run.value?.row.best?.step ?? null;
+  return (
+    <>
+      <RunTabs run={id} page="checkpoints" name={run.value?.row.path ?? id} />
+      <Loaded
+        asked={asked}
+        show={(rows) =>
+          rows.length === 0 ? (
+            <p>No checkpoint has been written yet.</p>
+          ) : (
+            <div class="wide-scroll" tabIndex={0} role="region" aria-label="Checkpoints">
+              <table>
+                <thead>
+                  <tr>
+                    <th scope="col">checkpoint</th>
+                    <th scope="col">kind</th>
+                    <th scope="col">size</th>
+                    <th scope="col">files</th>
+                    <th scope="col">accuracy of its evaluation</th>
+                    <th scope="col">
+                      <span class="hidden">use</span>
+                    </th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {rows.map((row) => (
+                    <tr key={row.step}>
+                      <th scope="row">
+                        {row.name} {row.step === best && <span class="badge good">best</span>}
+                      </th>
+                      <td>{row.kind}</td>
+                      <td class="number">{bytes(row.bytes)}</td>
+                      <td>
+                        <Whole id={id} row={row} />
+                      </td>
+                      <td class="number">
+                        {row.accuracy === null
+                          ? "–"
+                          : `${intervalText({ ...row.accuracy, subjects: 0 })} n ${row.accuracy.n}`}
+                      </td>
+                      <td>
+                        <CopyButton
+                          label="copy export command"
+                          text={() => `viva export ${run.value?.folder ?? ""}/checkpoints/${row.name} --out exported`}
+                        />
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+          )
+        }
+      />
+    </>
+  );
+}
+
+/** Sizes are compared at once; checksums, which read every byte, when asked for. */
+function Whole({ id, row }: { readonly id: string; readonly row: CheckpointRow }) {
+  const [found, setFound] = useState<string | null>(null);
+  const check = async () => {
+    setFound("reading …");
+    const { damage } = await read(
+      api.runs[":run"].checkpoints[":step"].$get({ param: { run: id, step: String(row.step) } }),
+    );
+    setFound(damage === null ? "✓ all checksums match" : `✗ ${damage}`);
+  };
+  const sizes =
+    row.complete === null
+      ? "no checksums"
+      : row.complete
+        ? `${row.files} files, sizes right`
+        : "✗ a file is missing or cut";
+  return (
+    <>
+      {found ?? sizes}{" "}
+      {!isBundle && row.complete !== null && found === null && (
+        <button type="button" class="quiet" onClick={check}>
+          check
+        </button>
+      )}
+    </>
+  );
+}

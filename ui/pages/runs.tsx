@@ -1,0 +1,265 @@
+/** All runs: where each stands, its last and best evaluation, its alarms, and what its recipe has other than a pinned one's. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { RowAccuracy, RunRow } from "../../src/ui/run-row.ts";
+import { address, go, hrefOf, setValues } from "../address.ts";
+import { ago, duration, percent } from "../format.ts";
+import { useKeys } from "../keys.ts";
+import { Sparkline } from "../parts/small-charts.tsx";
+import { Loaded, Status, To, useTitle } from "../parts/ways.tsx";
+import { api, isBundle, read } from "../source.ts";
+import { useData } from "../use-data.ts";
+import { matching, type Recipes } from "./run-filter.ts";
+
+interface RunList {
+  readonly runs: readonly RunRow[];
+  readonly studies: readonly { readonly id: string; readonly path: string }[];
+  readonly notices: readonly string[];
+}
+
+const REFRESH_MS = 5000;
+const ROW_HEIGHT = 46;
+
+export function RunsPage() {
+  useTitle("Runs");
+  const asked = useData("runs", async () => (await read(api.runs.$get())) as RunList);
+  useEffect(() => {
+    if (isBundle) return;
+    const timer = setInterval(() => document.hidden || asked.again(), REFRESH_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return (
+    <>
+      <h1>Runs</h1>
+      <Loaded asked={asked} show={(list) => <RunTable {...list} />} />
+    </>
+  );
+}
+
+function RunTable({ runs, studies, notices }: RunList) {
+  const { q = "", pin = "", with: marked = "" } = address.value.values;
+  const search = useRef<HTMLInputElement>(null);
+  const wantsRecipes = pin !== "" || /[<>=]|\w:/.test(q);
+  const recipes = useData(wantsRecipes && !isBundle ? "recipes" : "none", async () =>
+    wantsRecipes && !isBundle ? ((await read(api.recipes.$get())) as Recipes) : {},
+  );
+  const sorted = useMemo(() => [...runs].sort((a, b) => b.heartbeat - a.heartbeat), [runs]);
+  const shown = useMemo(() => matching(sorted, q, recipes.value ?? {}), [sorted, q, recipes.value]);
+  const chosen = marked === "" ? [] : marked.split("+");
+  const [row, setRow] = useState(-1);
+  const move = (by: number) => {
+    const next = Math.min(shown.length - 1, Math.max(0, row + by));
+    setRow(next);
+    document.querySelector<HTMLElement>(`[data-row="${next}"] a`)?.focus();
+  };
+  useKeys([
+    { key: "/", about: "search", act: () => search.current?.focus() },
+    { key: "j", about: "next run", act: () => move(1) },
+    { key: "k", about: "previous run", act: () => move(-1) },
+    {
+      key: "c",
+      about: "compare the marked runs",
+      act: () => chosen.length > 1 && go(hrefOf(["compare", chosen.join("+")])),
+    },
+  ]);
+  const mark = (id: string) => {
+    const next = chosen.includes(id) ? chosen.filter((one) => one !== id) : [...chosen, id];
+    setValues({ with: next.join("+") });
+  };
+  return (
+    <>
+      {notices.map((notice) => (
+        <p class="notice" key={notice}>
+          {notice}
+        </p>
+      ))}
+      {studies.length > 0 && (
+        <p>
+          Studies:{" "}
+          {studies.map(({ id, path }, i) => (
+            <span key={id}>
+              {i > 0 && ", "}
+              <To path={["studies", id]}>{path}</To>
+            </span>
+          ))}
+        </p>
+      )}
+      <div class="toolbar">
+        <label>
+          Filter{" "}
+          <input
+            ref={search}
+            type="search"
+            value={q}
+            placeholder="learning_rate<1e-4 data:slake alarm:any"
+            onInput={(event) => setValues({ q: event.currentTarget.value })}
+          />
+        </label>
+        <span class="muted" role="status">
+          {shown.length === runs.length ? `${runs.length} runs` : `${shown.length} of ${runs.length} runs`}
+        </span>
+        <span class="space" />
+        {chosen.length > 1 ? (
+          <To path={["compare", chosen.join("+")]} class="button">
+            Compare {chosen.length} runs
+          </To>
+        ) : (
+          <span class="muted">mark two runs to compare them</span>
+        )}
+      </div>
+      {runs.length === 0 ? (
+        <p>
+          There is no run in the opened folders yet. viva train and viva demo make one; this list looks again every few
+          seconds.
+        </p>
+      ) : (
+        <Rows runs={shown} {...{ pin, chosen, mark, recipes: recipes.value ?? {} }} />
+      )}
+    </>
+  );
+}
+
+interface RowsProps {
+  readonly runs: readonly RunRow[];
+  readonly pin: string;
+  readonly chosen: readonly string[];
+  readonly mark: (id: string) => void;
+  readonly recipes: Recipes;
+}
+
+/** Only the rows in view are made. */
+function Rows({ runs, pin, chosen, mark, recipes }: RowsProps) {
+  const [from, setFrom] = useState(0);
+  const [count, setCount] = useState(40);
+  useEffect(() => {
+    const look = () => {
+      const top = document.querySelector("#rows")?.getBoundingClientRect().top ?? 0;
+      setFrom(Math.max(0, Math.floor(-top / ROW_HEIGHT) - 10));
+      setCount(Math.ceil(innerHeight / ROW_HEIGHT) + 20);
+    };
+    look();
+    addEventListener("scroll", look, { passive: true });
+    addEventListener("resize", look);
+    return () => {
+      removeEventListener("scroll", look);
+      removeEventListener("resize", look);
+    };
+  }, []);
+  const part = runs.slice(from, from + count);
+  return (
+    <table class="runs" id="rows" aria-rowcount={runs.length + 1}>
+      <thead>
+        <tr>
+          <th scope="col">
+            <span class="hidden">mark</span>
+          </th>
+          <th scope="col">run</th>
+          <th scope="col">state</th>
+          <th scope="col" class="wide">
+            step
+          </th>
+          <th scope="col" class="wide">
+            reward
+          </th>
+          <th scope="col">last accuracy</th>
+          <th scope="col" class="wide">
+            best
+          </th>
+          <th scope="col">alarms</th>
+          <th scope="col" class="wide">
+            {pin === "" ? "stages" : "recipe against the pinned run's"}
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {from > 0 && <tr style={{ height: `${from * ROW_HEIGHT}px` }} />}
+        {part.map((run, i) => (
+          <tr key={run.id} data-row={from + i} aria-rowindex={from + i + 2}>
+            <td>
+              <input
+                type="checkbox"
+                checked={chosen.includes(run.id)}
+                onChange={() => mark(run.id)}
+                aria-label={`mark ${run.path}`}
+              />
+            </td>
+            <th scope="row">
+              <To path={["runs", run.id]}>{run.path}</To>
+              <small title={run.name}>
+                {[run.data, run.model.split("/").at(-1)].filter((part) => part).join(" · ")}
+              </small>
+            </th>
+            <td>
+              <Status status={run.status} />
+              <small>{ago(run.heartbeat)}</small>
+            </td>
+            <td class="wide number">
+              {run.steps === null ? run.step : `${run.step} / ${run.steps}`}
+              {run.secondsLeft !== null && <small>{duration(run.secondsLeft)} left</small>}
+            </td>
+            <td class="wide">
+              <Sparkline
+                values={run.rewards}
+                label={`mean reward from ${run.rewards[0] ?? "–"} to ${run.rewards.at(-1) ?? "–"}`}
+              />
+            </td>
+            <td class="number">
+              <Accuracy of={run.last} run={run.id} />
+            </td>
+            <td class="wide number">
+              <Accuracy of={run.best} run={run.id} />
+            </td>
+            <td class="number">
+              {run.alarms > 0 ? (
+                <To path={["runs", run.id, "alarms"]} class="alarm-count">
+                  {run.alarms}
+                </To>
+              ) : (
+                "0"
+              )}
+            </td>
+            <td class="wide recipe">
+              {pin === "" ? run.stages.join(" → ") : differences(recipes[pin], recipes[run.id])}{" "}
+              {!isBundle && (
+                <button
+                  type="button"
+                  class="quiet"
+                  aria-pressed={pin === run.id}
+                  onClick={() => setValues({ pin: pin === run.id ? null : run.id })}
+                >
+                  {pin === run.id ? "pinned" : "pin"}
+                </button>
+              )}
+            </td>
+          </tr>
+        ))}
+        {from + count < runs.length && <tr style={{ height: `${(runs.length - from - count) * ROW_HEIGHT}px` }} />}
+      </tbody>
+    </table>
+  );
+}
+
+function Accuracy({ of, run }: { readonly of: RowAccuracy | null; readonly run: string }) {
+  if (of === null) return <span class="muted">–</span>;
+  return (
+    <>
+      <To path={["runs", run, "evaluation"]} values={{ step: of.step }}>
+        {percent(of.estimate)} %
+      </To>
+      <small>
+        [{percent(of.low)}, {percent(of.high)}] n {of.n}
+      </small>
+    </>
+  );
+}
+
+const MOST_DIFFERENCES = 6;
+
+function differences(pinned: Recipes[string] | undefined, own: Recipes[string] | undefined): string {
+  if (pinned === undefined || own === undefined) return "";
+  const keys = [...new Set([...Object.keys(pinned), ...Object.keys(own)])].filter((key) => pinned[key] !== own[key]);
+  if (keys.length === 0) return "the same";
+  const shown = keys
+    .slice(0, MOST_DIFFERENCES)
+    .map((key) => `${key.split(".").slice(-2).join(".")} ${own[key] ?? "absent"}`);
+  return shown.join(", ") + (keys.length > MOST_DIFFERENCES ? ` and ${keys.length - MOST_DIFFERENCES} more` : "");
+}

@@ -1,0 +1,140 @@
+/** One completion: its advantage and rewards, its text with what was judged of it, or its tokens with their log-probs. */
+import { useState } from "preact/hooks";
+import { short, signed } from "../format.ts";
+import { DiffText, type Evidence, MarkedText, SHOWN_CHARACTERS, type Span } from "./marked-text.tsx";
+import { RewardBars } from "./reward-bars.tsx";
+
+export interface Completion {
+  readonly text: string;
+  readonly tokens?: number;
+  readonly finish_reason?: string;
+  readonly parsed_answer?: (Span & { readonly text: string }) | null;
+  readonly rewards?: Readonly<Record<string, number | null>>;
+  readonly evidence?: readonly Evidence[];
+  readonly reward?: number | null;
+  readonly advantage?: number;
+  readonly trained?: boolean;
+  readonly mean_log_prob?: number;
+}
+
+interface CompletionCardProps {
+  readonly completion: Completion;
+  /** Its places in the group, several where texts are equal. */
+  readonly places: readonly number[];
+  readonly weights: Readonly<Record<string, number>>;
+  readonly most: number;
+  readonly chosen: boolean;
+  readonly hovered: string | null;
+  readonly setHovered: (reward: string | null) => void;
+  /** The text to be compared with; null for none. */
+  readonly against: string | null;
+  readonly tokens: {
+    readonly token_ids: readonly number[];
+    readonly log_probs: readonly number[];
+    readonly entropies?: readonly number[];
+  } | null;
+}
+
+export function CompletionCard({
+  completion,
+  places,
+  weights,
+  most,
+  chosen,
+  hovered,
+  setHovered,
+  against,
+  tokens,
+}: CompletionCardProps) {
+  const [whole, setWhole] = useState(false);
+  const { text, rewards = {}, evidence = [], parsed_answer: answer = null } = completion;
+  const advantage = Number(completion.advantage) || 0;
+  const side = advantage > 0 ? "positive" : advantage < 0 ? "negative" : "neutral";
+  const shown = whole ? text : text.slice(0, SHOWN_CHARACTERS);
+  return (
+    <li class={`card ${side}${chosen ? " chosen" : ""}`} id={`c${places[0]}`}>
+      <header>
+        <b class="advantage">{signed(advantage)}</b>
+        <span>
+          {places.length > 1 && <b>×{places.length} </b>}
+          <span class="muted">completion {places.join(", ")}</span>
+        </span>
+        <span class="muted">
+          {completion.tokens} tokens, mean log-prob {short(completion.mean_log_prob)}
+        </span>
+        {completion.finish_reason === "length" && <span class="badge warn">✂ cut</span>}
+        {completion.parsed_answer === null && <span class="badge warn">∅ no answer read</span>}
+        {completion.trained === false && <span class="badge">not trained on</span>}
+        {answer !== null && (
+          <span>
+            answer <b>{answer.text}</b>
+          </span>
+        )}
+      </header>
+      <RewardBars
+        {...{ rewards, weights, advantage, most, hovered }}
+        total={completion.reward ?? null}
+        onHover={setHovered}
+      />
+      {tokens !== null ? (
+        <TokenLayer text={shown} tokens={tokens} />
+      ) : (
+        <p class="completion">
+          {against === null ? (
+            <MarkedText text={shown} evidence={evidence} answer={answer} reward={hovered} onHover={setHovered} />
+          ) : (
+            <DiffText text={shown} against={against} />
+          )}
+        </p>
+      )}
+      {!whole && text.length > shown.length && (
+        <button type="button" onClick={() => setWhole(true)}>
+          {text.length - shown.length} more characters
+        </button>
+      )}
+    </li>
+  );
+}
+
+const MOST_TOKENS = 2000;
+
+/** A bar per token, taller the less likely it was; entropies where they were recorded. */
+function TokenLayer({
+  text,
+  tokens,
+}: {
+  readonly text: string;
+  readonly tokens: NonNullable<CompletionCardProps["tokens"]>;
+}) {
+  const { token_ids: ids, log_probs: logProbs, entropies } = tokens;
+  const least = Math.min(-1, ...logProbs.slice(0, MOST_TOKENS));
+  const surprising = logProbs
+    .map((value, i) => ({ value, i }))
+    .sort((a, b) => a.value - b.value)
+    .slice(0, 3);
+  return (
+    <>
+      <p class="completion">{text}</p>
+      <svg
+        class="tokens"
+        viewBox={`0 0 ${Math.min(ids.length, MOST_TOKENS) * 4} 30`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`log-probs of ${ids.length} tokens, the least ${short(least)}`}
+      >
+        {logProbs.slice(0, MOST_TOKENS).map((value, i) => (
+          <rect key={i} x={i * 4} width="3" y={30 - (30 * value) / least} height="30">
+            <title>
+              token {i} ({ids[i]}): {short(value)}
+              {entropies !== undefined && `, entropy ${short(entropies[i])}`}
+            </title>
+          </rect>
+        ))}
+      </svg>
+      <p class="muted">
+        least likely: {surprising.map(({ value, i }) => `token ${i} (id ${ids[i]}) ${short(value)}`).join("; ")}
+        {entropies === undefined && "; entropies were not recorded"}
+      </p>
+    </>
+  );
+}

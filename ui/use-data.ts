@@ -1,0 +1,119 @@
+/** Data of a page: asked for when its key changes, the last answer kept while the next is on its way. */
+import { useEffect, useState } from "preact/hooks";
+import type { GroupColumns } from "../src/ui/groups.ts";
+import type { RunRow } from "../src/ui/run-row.ts";
+import type { Evaluation, Line, MetricColumns } from "../src/ui/run-view.ts";
+import { api, isBundle, read } from "./source.ts";
+
+export interface Asked<T> {
+  readonly value: T | null;
+  readonly error: string | null;
+}
+
+export function useData<T>(key: string, ask: () => Promise<T>): Asked<T> & { readonly again: () => void } {
+  const [state, setState] = useState<Asked<T> & { readonly key: string }>({ key, value: null, error: null });
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    let left = false;
+    ask().then(
+      (value) => left || setState({ key, value, error: null }),
+      (error: unknown) =>
+        left || setState({ key, value: null, error: error instanceof Error ? error.message : String(error) }),
+    );
+    return () => {
+      left = true;
+    };
+  }, [key, round]);
+  const fresh = state.key === key ? state : { value: null, error: null };
+  return { ...fresh, again: () => setRound((n) => n + 1) };
+}
+
+/** All that is told of a run at once. */
+export interface RunDetail {
+  readonly row: RunRow;
+  readonly position: string;
+  readonly metrics: MetricColumns;
+  readonly events: readonly Line[];
+  readonly alarms: readonly Line[];
+  readonly evaluations: readonly Omit<Evaluation, "first">[];
+  readonly groups: number;
+  readonly unreadable: number;
+  readonly recipe: string;
+  readonly folder: string;
+  readonly weights: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+/** Rows as a stream appends them. */
+interface Appended {
+  readonly metrics: readonly Line[];
+  readonly events: readonly Line[];
+  readonly evaluations: readonly Omit<Evaluation, "first">[];
+  readonly groups: GroupColumns;
+}
+
+/** A run that grows while it is watched; the stream is closed while the page is hidden. */
+export function useRun(id: string): Asked<RunDetail> & { readonly fresh: number } {
+  const { value, error, again } = useData(id, () => readRun(id));
+  const [grown, setGrown] = useState<{ readonly of: RunDetail; readonly now: RunDetail } | null>(null);
+  const [fresh, setFresh] = useState(0);
+  useEffect(() => {
+    if (value === null || isBundle) return;
+    let now = value;
+    let stream: EventSource | null = null;
+    const listen = () => {
+      stream = new EventSource(`/api/runs/${id}/tail?from=${now.position}`);
+      stream.addEventListener("rows", (event) => {
+        now = { ...grow(now, JSON.parse(event.data) as Appended), position: event.lastEventId };
+        setGrown({ of: value, now });
+        setFresh((n) => n + 1);
+      });
+      stream.addEventListener("reset", again);
+    };
+    const follow = () => {
+      if (document.hidden) {
+        stream?.close();
+        stream = null;
+      } else if (stream === null) listen();
+    };
+    follow();
+    document.addEventListener("visibilitychange", follow);
+    return () => {
+      document.removeEventListener("visibilitychange", follow);
+      stream?.close();
+    };
+  }, [value]);
+  return { value: grown !== null && grown.of === value ? grown.now : value, error, fresh };
+}
+
+async function readRun(id: string): Promise<RunDetail> {
+  return (await read(api.runs[":run"].$get({ param: { run: id } }))) as unknown as RunDetail;
+}
+
+function grow(run: RunDetail, added: Appended): RunDetail {
+  const step = added.metrics.reduce((most, line) => Math.max(most, Number(line["step"] ?? 0)), run.row.step);
+  const ended = added.events.some(({ event }) => event === "run_end");
+  return {
+    ...run,
+    row: { ...run.row, step, heartbeat: Date.now(), status: ended ? "finished" : run.row.status },
+    metrics: appendMetrics(run.metrics, added.metrics),
+    events: [...run.events, ...added.events],
+    evaluations: [...run.evaluations, ...added.evaluations],
+    groups: run.groups + added.groups.ids.length,
+  };
+}
+
+function appendMetrics(known: MetricColumns, lines: readonly Line[]): MetricColumns {
+  if (lines.length === 0) return known;
+  const keys = new Set([...Object.keys(known.values), ...lines.flatMap((line) => Object.keys(line))]);
+  keys.delete("step");
+  keys.delete("stage");
+  const at = (line: Line, key: string) => (typeof line[key] === "number" ? line[key] : null);
+  const empty = known.steps.map(() => null);
+  return {
+    steps: [...known.steps, ...lines.map((line) => Number(line["step"]))],
+    stages: [...known.stages, ...lines.map((line) => String(line["stage"] ?? ""))],
+    values: Object.fromEntries(
+      [...keys].map((key) => [key, [...(known.values[key] ?? empty), ...lines.map((line) => at(line, key))]]),
+    ),
+  };
+}
