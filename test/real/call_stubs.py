@@ -56,7 +56,7 @@ def easyr1():
     rows = [{"response": text, "response_length": 9, "ground_truth": TRUTH} for text in (GOOD, BAD)]
     module = stub("easyr1")
     both = module.compute_score(rows, **{})
-    assert module.compute_score(rows[0]) == both[0]
+    assert module.compute_score(rows[0])["overall"] == both[0]["overall"]
     return {"through": "the signature (EasyR1 is not on PyPI)", "rewards": [one["overall"] for one in both]}
 
 
