@@ -1,6 +1,6 @@
 /** Writes the JSON Schemas of study files and of viva's output to docs/schemas. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { comparisonJsonSchema, probesJsonSchema, resultsJsonSchema } from "../src/evaluate/index.ts";
+import { auditJsonSchema, comparisonJsonSchema, probesJsonSchema, resultsJsonSchema } from "../src/evaluate/index.ts";
 import { checkJsonSchema } from "../src/pipeline/check-schema.ts";
 import { studyResultsJsonSchema } from "../src/runs/study-results.ts";
 import { studyJsonSchema } from "../src/study/schema.ts";
@@ -10,6 +10,7 @@ const schemas = {
   "evaluation-results": resultsJsonSchema(),
   comparison: comparisonJsonSchema(),
   "probe-results": probesJsonSchema(),
+  audit: auditJsonSchema(),
   check: checkJsonSchema(),
   study: studyJsonSchema(),
   "study-results": studyResultsJsonSchema(),

@@ -41,9 +41,5 @@ export function useKeys(own: readonly Shortcut[]): void {
 
 function isTyping({ target }: KeyboardEvent): boolean {
   const element = target as HTMLElement | null;
-  return (
-    element?.matches?.(
-      "input:not([type=checkbox]):not([type=range]):not([type=radio]), textarea, select, [contenteditable]",
-    ) ?? false
-  );
+  return element?.matches?.("input:not([type=checkbox]):not([type=range]):not([type=radio]), textarea, select, [contenteditable]") ?? false;
 }

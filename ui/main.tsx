@@ -3,10 +3,12 @@ import { type ComponentType, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { address, followLinks, go } from "./address.ts";
 import { AlarmsPage } from "./pages/alarms.tsx";
+import { AnnotatePage } from "./pages/annotate.tsx";
 import { CheckpointsPage } from "./pages/checkpoints.tsx";
 import { ComparePage } from "./pages/compare.tsx";
 import { DataPage } from "./pages/data.tsx";
 import { EvaluationPage } from "./pages/evaluation.tsx";
+import { PlayPage } from "./pages/play.tsx";
 import { RolloutsPage } from "./pages/rollouts.tsx";
 import { RunPage } from "./pages/run.tsx";
 import { RunsPage } from "./pages/runs.tsx";
@@ -24,6 +26,8 @@ const runPages: Readonly<Record<string, ComponentType<{ readonly run: string }>>
   alarms: AlarmsPage,
   data: DataPage,
   checkpoints: CheckpointsPage,
+  play: PlayPage,
+  annotate: AnnotatePage,
 };
 
 function App() {
@@ -79,12 +83,7 @@ function ThemeButton() {
   }, [theme]);
   const next = themes[(themes.indexOf(theme as (typeof themes)[number]) + 1) % themes.length]!;
   return (
-    <button
-      type="button"
-      class="quiet"
-      onClick={() => setTheme(next)}
-      aria-label={`Colours: ${theme}; change to ${next}`}
-    >
+    <button type="button" class="quiet" onClick={() => setTheme(next)} aria-label={`Colours: ${theme}; change to ${next}`}>
       {theme}
     </button>
   );

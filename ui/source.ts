@@ -81,10 +81,7 @@ declare global {
     /** Called by the scripts that a bundle's data are. */
     vivaBundle?: (path: string, file: BundleFile) => void;
     trustedTypes?: {
-      createPolicy(
-        name: string,
-        rules: { createScriptURL(url: string): string },
-      ): { createScriptURL(url: string): string };
+      createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
     };
   }
 }

@@ -17,8 +17,7 @@ export function useData<T>(key: string, ask: () => Promise<T>): Asked<T> & { rea
     let left = false;
     ask().then(
       (value) => left || setState({ key, value, error: null }),
-      (error: unknown) =>
-        left || setState({ key, value: null, error: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) => left || setState({ key, value: null, error: error instanceof Error ? error.message : String(error) }),
     );
     return () => {
       left = true;
@@ -112,8 +111,6 @@ function appendMetrics(known: MetricColumns, lines: readonly Line[]): MetricColu
   return {
     steps: [...known.steps, ...lines.map((line) => Number(line["step"]))],
     stages: [...known.stages, ...lines.map((line) => String(line["stage"] ?? ""))],
-    values: Object.fromEntries(
-      [...keys].map((key) => [key, [...(known.values[key] ?? empty), ...lines.map((line) => at(line, key))]]),
-    ),
+    values: Object.fromEntries([...keys].map((key) => [key, [...(known.values[key] ?? empty), ...lines.map((line) => at(line, key))]])),
   };
 }

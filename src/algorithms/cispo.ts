@@ -1,5 +1,5 @@
 /** CISPO (arXiv 2506.13585): REINFORCE with importance weights that are capped, so that no token's gradient is dropped. */
-import { minimum, mul, neg, stopGradient } from "../compiler/ops/index.ts";
+import { maximum, minimum, mul, neg, stopGradient } from "../compiler/ops/index.ts";
 import { defineTokenLoss } from "./algorithm.ts";
 import { clip } from "./grpo.ts";
 
@@ -7,10 +7,13 @@ const CAP = 5;
 
 export const cispo = { token_loss: "cispo", loss_type: "dapo", epsilon_high: CAP } as const;
 
-/** −stopgrad(min(ρ, epsilonHigh))·A·logp. */
+/** −stopgrad(max(min(ρ, epsilonHigh), ratioFloor))·A·logp; the paper has no floor, other tools have one. */
 export const cispoLoss = defineTokenLoss({
   options: { epsilon_high: clip.options.epsilon_high },
-  numbers: ({ epsilon_high }) => ({ epsilonHigh: epsilon_high ?? CAP }),
-  policyLoss: (t) => neg(mul(mul(stopGradient(minimum(t.ratio, t.epsilonHigh)), t.advantage), t.logProb)),
+  numbers: ({ epsilon_high }) => ({ epsilonHigh: epsilon_high ?? CAP, ratioFloor: 0 }),
+  policyLoss(t) {
+    const ratio = stopGradient(maximum(minimum(t.ratio, t.epsilonHigh), t.ratioFloor));
+    return neg(mul(mul(ratio, t.advantage), t.logProb));
+  },
   bounds: ({ epsilon_high }) => ({ low: 0, high: epsilon_high ?? CAP }),
 });

@@ -4,7 +4,9 @@ import { chosenOption, rightOption } from "./choice.ts";
 import { polarity, referencePolarity } from "./closed.ts";
 import { withOneName } from "./concepts/find.ts";
 import type { Vocabulary } from "./concepts/vocabulary.ts";
+import { chosenOptions, optionsF1, rightOptions } from "./multi.ts";
 import { normalise } from "./normalise.ts";
+import { meetsTarget, numberOf, targetOf } from "./number.ts";
 import { containsReference, exactMatch, tokenF1 } from "./open.ts";
 
 export type OpenMatch = "exact" | "f1" | "contains";
@@ -22,20 +24,23 @@ export interface AnswerMatch {
   readonly correct: boolean;
   /** In [0, 1]. */
   readonly score: number;
-  /** No answer, or one that names neither yes nor no, no single option, no word. Never guessed: it scores 0. */
+  /** No answer, or one that names neither yes nor no, no single option, no number, no word. Never guessed: it scores 0. */
   readonly parseFailure: boolean;
 }
 
 /** What of an example an answer is compared with. */
-export type Question = Pick<Example, "answer" | "answerType" | "choices" | "answerIndex">;
+export type Question = Pick<Example, "answer" | "answerType" | "choices" | "answerIndex" | "target">;
 
 /**
  * Compares an answer (null: the completion gave none) with the example's reference. Closed questions whose reference is
- * neither yes nor no ("left or right?") are compared as open questions, exactly.
+ * neither yes nor no ("left or right?") are compared as open questions, exactly. Several options must be all the right
+ * ones and no other; with `f1` a part of them scores. A number is right within its target's tolerance.
  */
 export function matchAnswer(example: Question, answer: string | null, mode: MatchMode = {}): AnswerMatch {
   if (answer === null) return FAILED;
   if (example.answerType === "choice") return matchChoice(example, answer, mode.graded ?? false);
+  if (example.answerType === "multi") return matchOptions(example, answer, mode.open === "f1");
+  if (example.answerType === "numeric") return matchNumber(example, answer);
   const wanted = example.answerType === "closed" ? referencePolarity(example.answer) : null;
   if (wanted !== null) {
     const given = polarity(answer);
@@ -55,6 +60,19 @@ function matchChoice(example: Question, answer: string, graded: boolean): Answer
   if (chosen === null) return FAILED;
   const correct = chosen.index === rightOption(example);
   return judged(correct, correct && graded && !chosen.bare ? 0.5 : Number(correct));
+}
+
+function matchOptions(example: Question, answer: string, graded: boolean): AnswerMatch {
+  const chosen = chosenOptions(answer, example.choices);
+  if (chosen === null) return FAILED;
+  const f1 = optionsF1(chosen, rightOptions(example));
+  return judged(f1 === 1, graded ? f1 : Number(f1 === 1));
+}
+
+function matchNumber(example: Question, answer: string): AnswerMatch {
+  const target = targetOf(example);
+  const given = numberOf(answer, target?.unit);
+  return given === null ? FAILED : judged(target !== null && meetsTarget(given, target));
 }
 
 function matchOpen(reference: string, answer: string, open: OpenMatch): AnswerMatch {

@@ -95,8 +95,25 @@ describe("parseAnswer, lenient", () => {
     expect(textOf(completion, { lenient: true })).toBe(expected);
   });
 
-  it("gives null only for nothing", () => {
-    expect(textOf(" \u200b\n", { lenient: true })).toBeNull();
+  it.each([
+    " \u200b\n",
+    "<answer></answer>",
+    "<think>x</think><answer></answer>",
+    "<think>x</think>\n<answer>\u200b</answer>\n",
+    "<think>x</think><answer>…</answer>",
+    "<answer><think></answer>",
+    "<think>the answer is no</think><answer> </answer>",
+    "It is dark. <answer>",
+    "<answer></answer><answer></answer>",
+  ])("gives null for nothing, or an answer that is empty: %j", (completion) => {
+    expect(textOf(completion, { lenient: true })).toBeNull();
+  });
+
+  it.each([
+    ["The answer is edema. <answer></answer>", "edema"],
+    ["<think>first <answer></answer></think> Left lung", "Left lung"],
+  ])("reads what is said beside an empty answer, or after it in a thought: %j", (completion, expected) => {
+    expect(textOf(completion, { lenient: true })).toBe(expected);
   });
 });
 

@@ -22,14 +22,16 @@ export interface ParseOptions {
  * Strict: exactly one `<answer>…</answer>`, not empty and not inside a thought, closed or not; the plain style takes the
  * whole text. Lenient adds, on what follows the thought (else on everything): the last tag that holds anything, closed or
  * not, spelled in any case; the last `\boxed{…}` or stated answer ("answer is …", "Answer: …", "Answer" above a line),
- * whichever begins later; the whole text. What it finds is taken out of its `\boxed{…}`.
+ * whichever begins later; the whole text, unless it opens an answer and writes none. What it finds is taken out of its
+ * `\boxed{…}`.
  */
 export function parseAnswer(completion: string, options: ParseOptions = {}): ParsedAnswer | null {
   const { style = "think_answer", lenient = false, thinkOpened = false } = options;
   const text = completion.slice(0, contentEnd(completion));
   if (!lenient) return style === "plain" ? span(text, 0, text.length) : soleAnswer(text, thinkOpened);
   const from = lastThoughtEnd(text);
-  const found = soleAnswer(text, thinkOpened) ?? anyAnswer(text, from) ?? (from > 0 ? anyAnswer(text, 0) : null);
+  const readsThought = from > 0 && !opensAnswer(text, from);
+  const found = soleAnswer(text, thinkOpened) ?? anyAnswer(text, from) ?? (readsThought ? anyAnswer(text, 0) : null);
   return found === null ? null : (lastBoxed(text, found.start, found.end) ?? found);
 }
 
@@ -45,13 +47,18 @@ function lastThoughtEnd(text: string): number {
   return last === undefined ? 0 : last.index + last[0].length;
 }
 
+/** Whether an `<answer>` follows: one that is empty says that there is no answer, not that it stands elsewhere. */
+function opensAnswer(text: string, from: number): boolean {
+  return text.slice(from).search(OPEN) >= 0;
+}
+
 function anyAnswer(text: string, from: number): ParsedAnswer | null {
   const tagged = lastTagged(text, from);
   if (tagged !== null) return tagged;
   const stated = lastStated(text, from);
   const boxed = lastBoxed(text, from, text.length);
   if (stated !== null && boxed !== null) return boxed.start > stated.start ? boxed : stated;
-  return stated ?? boxed ?? untagged(text, from);
+  return stated ?? boxed ?? (opensAnswer(text, from) ? null : untagged(text, from));
 }
 
 const OPEN = /<\s{0,4}answer\s{0,4}>/gi;
@@ -64,7 +71,7 @@ function lastTagged(text: string, from: number): ParsedAnswer | null {
     const start = from + open.index + open[0].length;
     const close = text.slice(start, end).search(CLOSE);
     const found = span(text, start, close < 0 ? end : start + close);
-    if (found !== null) return found;
+    if (found !== null && hasContent(found.text)) return found;
     end = from + open.index;
   }
   return null;

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
 import { alignColumns } from "../core/text-table.ts";
 import {
+  type DataNotice,
   dataNotices,
   datasetSummary,
   datasets,
@@ -90,7 +91,9 @@ async function show(name: string, options: ShowOptions, signal: AbortSignal): Pr
     options.path === undefined
       ? undefined
       : (await locateDataset(options.path, { key: "--path", reporter, signal })).folder;
+  const leftOut: DataNotice[] = [];
   const source = {
+    onNotice: (notice: DataNotice) => void leftOut.push(notice),
     ...(path === undefined ? {} : { path }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
   };
@@ -98,7 +101,8 @@ async function show(name: string, options: ShowOptions, signal: AbortSignal): Pr
     await loadSplits(dataset, { ...source, ...(options.split === undefined ? {} : { only: options.split }) }),
   );
   if (options.imageDisjoint) {
-    for (const split of splits.keys()) splits.set(split, await disjointSplit(dataset, { ...source, split }));
+    const again = { ...source, onNotice: () => {} };
+    for (const split of splits.keys()) splits.set(split, await disjointSplit(dataset, { ...again, split }));
   }
   const all = [...splits.values()].flat();
   const leaks = options.leaks && splits.size > 1 ? leaksBetween(splits, await imagePrints(all)) : [];
@@ -113,7 +117,7 @@ async function show(name: string, options: ShowOptions, signal: AbortSignal): Pr
         ...datasetSummary(all),
         by_split,
         leaks,
-        notices: await dataNotices(all),
+        notices: [...leftOut, ...(await dataNotices(all))],
       }),
     );
     return;
@@ -121,6 +125,7 @@ async function show(name: string, options: ShowOptions, signal: AbortSignal): Pr
   for (const [split, examples] of splits) console.log(`\n${split}\n${formatDatasetSummary(datasetSummary(examples))}`);
   if (leaks.length > 0) console.log(`\n${formatLeaks(leaks)}`);
   console.log(`\n${describeSamples(all)}`);
+  for (const notice of leftOut) console.log(`warning: ${describeNotice(notice)}`);
   for (const [split, examples] of splits) {
     for (const notice of await dataNotices(examples)) console.log(`warning: ${split}: ${describeNotice(notice)}`);
   }

@@ -22,7 +22,7 @@ import { openVocabulary } from "../session/reward-services.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { answered, baselinesBeside, type EvalOptions } from "./eval-answers.ts";
 import { deviceOption, outOption, outputOption, promptOption, writeJson, writeJsonLines } from "./options.ts";
-import { addQuestionOptions, describeQuestions, judgeOverlap, loadQuestions, protocolOption } from "./questions.ts";
+import { addQuestionOptions, describeQuestions, loadQuestions, protocolOption, tellOverlap } from "./questions.ts";
 
 export function evalCommand(interruption: Interruption): Command {
   const command = new Command("eval")
@@ -75,9 +75,9 @@ export function evalCommand(interruption: Interruption): Command {
       findConventional,
     )
     .option("--no-nearest-neighbour", "leave out the baseline that reads the training images")
-    .addOption(outOption("JSONL: one line per question, then the summary"))
+    .addOption(outOption("JSONL: one row per question, then the summary"))
     .addOption(outputOption("--results <file>", "the summaries as one JSON object (schema: docs/schemas)"))
-    .addOption(outputOption("--samples <file>", "JSONL: one line per question as lmms-eval logs samples"))
+    .addOption(outputOption("--samples <file>", "JSONL: one row per question as lmms-eval logs samples"))
     .option("--json", "print the summary as JSON")
     .action((checkpoint: string | undefined, options: EvalOptions) =>
       interruption.during((signal) => evaluate(checkpoint, options, signal)),
@@ -90,14 +90,14 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
   const { examples, train } = await loadQuestions(o, signal);
   const own = checkpoint === undefined ? null : await trainedOn(checkpoint);
   const isJudged = train !== null && overlapOf(train, examples) !== null;
-  if (own !== null && !isJudged) judgeOverlap(o, own, examples);
-  const seen = [...(train ?? []), ...(own ?? [])];
+  if (own !== null && !isJudged) tellOverlap(o, own.examples, examples);
+  const seen = [...(train ?? []), ...(own?.examples ?? [])];
   const { answers, subject, conditions, done } = await answered(checkpoint, examples, o, signal);
   const beside = await baselinesBeside(checkpoint, examples, train, o, signal);
+  const known = { train, seen, unseen: own?.unknown ?? null };
   const scoring = {
     checkpoint: subject,
-    train,
-    seen,
+    ...known,
     beside: beside.answers,
     conditions,
     ...(beside.yes === undefined ? {} : { yes: beside.yes }),

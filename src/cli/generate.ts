@@ -34,7 +34,7 @@ export function generateCommand(interruption: Interruption): Command {
     .description("sample completions for rows of a file")
     .addArgument(checkpointArgument())
     .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages}; image paths relative to it")
-    .addOption(outOption("JSONL: one line per row"))
+    .addOption(outOption("JSONL: one row for each row given"))
     .option("--num-generations <n>", "completions per row", wholeNumber(1), 1)
     .option(
       "--temperature <t>",

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { createInterruption, runMain } from "./arguments.ts";
+import { auditCommand } from "./audit.ts";
 import { benchCommand } from "./bench.ts";
 import { checkCommand } from "./check.ts";
 import { compareCommand } from "./compare.ts";
@@ -36,6 +37,7 @@ const program = new Command("viva")
   .addCommand(evalCommand(interruption))
   .addCommand(compareCommand())
   .addCommand(probeCommand(interruption))
+  .addCommand(auditCommand(interruption))
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
   .addCommand(serveCommand(interruption, version))

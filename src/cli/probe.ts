@@ -68,7 +68,7 @@ export function probeCommand(interruption: Interruption): Command {
   for (const { flags, about } of Object.values(toolOptions())) command.option(flags, about);
   return command
     .addOption(outOption("the results as one JSON object (schema: docs/schemas)"))
-    .addOption(outputOption("--samples <file>", "JSONL: one line per answer"))
+    .addOption(outputOption("--samples <file>", "JSONL: one row per answer"))
     .option("--json", "print the results as JSON")
     .action((checkpoint: string, options: ProbeOptions) =>
       interruption.during((signal) => probe(checkpoint, options, signal)),

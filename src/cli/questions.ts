@@ -2,13 +2,13 @@
 import { type Command, Option } from "commander";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
-import { dataNotices, findDataset, loadDataset, overlapOf } from "../data/index.ts";
+import { type DataNotice, dataNotices, loadDataset } from "../data/index.ts";
 import { protocols } from "../evaluate/index.ts";
 import { type PromptName, promptStyle } from "../session/checkpoint.ts";
 import { requireNoTags } from "../session/checks.ts";
 import { evaluationSubset } from "../session/examples.ts";
 import { describeNotice } from "../session/preflight.ts";
-import { overlapWarning, refuseOverlap } from "../session/shared-subjects.ts";
+import { judgeOverlap } from "../session/shared-subjects.ts";
 import { locateDataset } from "../session/sources.ts";
 import { wholeNumber } from "./arguments.ts";
 import { downloadReporter, imageRangeOption } from "./options.ts";
@@ -54,8 +54,10 @@ export async function loadQuestions(o: QuestionOptions, signal: AbortSignal, wit
     ...(o.imageRange === undefined ? {} : { imageRange: o.imageRange }),
     ...(o.path === undefined ? {} : { path: (await locateDataset(o.path, where)).folder }),
   };
-  const examples = evaluationSubset(await loadDataset({ ...source, split: o.split }), o.limit ?? null, o.seed);
-  for (const notice of await dataNotices(examples)) console.error(`warning: ${describeNotice(notice)}`);
+  const onNotice = (notice: DataNotice) => console.error(`warning: ${describeNotice(notice)}`);
+  const split = await loadDataset({ ...source, split: o.split, onNotice });
+  const examples = evaluationSubset(split, o.limit ?? null, o.seed);
+  for (const notice of await dataNotices(examples)) onNotice(notice);
   if (o.prompt !== undefined) requireNoTags(examples, promptStyle(o.prompt).style);
   if (!withTrain) return { examples, train: null };
   const train = await loadDataset({ ...source, split: "train" }).catch((error: unknown) => {
@@ -63,16 +65,15 @@ export async function loadQuestions(o: QuestionOptions, signal: AbortSignal, wit
     console.error(`no baselines, the training split cannot be read: ${error.message}`);
     return null;
   });
-  if (train !== null) judgeOverlap(o, train, examples);
+  if (train !== null) tellOverlap(o, train, examples);
   return { examples, train };
 }
 
-/** Stops where questions of one's own data are about subjects that were trained on; who asks the training split knows. */
-export function judgeOverlap(o: QuestionOptions, seen: readonly Example[], examples: readonly Example[]): void {
-  const overlap = o.split === "train" ? null : overlapOf(seen, examples);
-  if (overlap === null) return;
-  if (findDataset(o.data).isOwn && !o.allowOverlap) refuseOverlap(overlap, "the data asked", "--allow-overlap");
-  console.error(`warning: ${overlapWarning(overlap)}`);
+/** Stops where questions of one's own data are about subjects that were trained on, and warns of others'. */
+export function tellOverlap(o: QuestionOptions, seen: readonly Example[], examples: readonly Example[]): void {
+  const allowed = { isAllowed: o.allowOverlap ?? false, allow: "--allow-overlap" };
+  const warning = judgeOverlap(seen, { name: o.data, split: o.split, examples, ...allowed });
+  if (warning !== null) console.error(`warning: ${warning}`);
 }
 
 /** What a results file says of the questions. */

@@ -1,4 +1,4 @@
-/** viva serve: a model behind an OpenAI-compatible API. */
+/** viva serve: a model behind an OpenAI-compatible API, or behind the Tinker API. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
@@ -22,12 +22,15 @@ import { hashModel } from "../session/content-hashes.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { checkpointArgument, deviceOption, downloadReporter, imageRangeOption, promptNames } from "./options.ts";
 import { serveRewards } from "./serve-rewards.ts";
+import { type ServeTinkerOptions, serveTinker } from "./serve-tinker.ts";
 
-interface ServeCommandOptions {
+interface ServeCommandOptions
+  extends Pick<ServeTinkerOptions, "store" | "maxModels" | "maxSessions" | "sessionTimeoutS"> {
   readonly rewards?: string;
   readonly set: readonly string[];
   readonly stage?: number;
   readonly maxRows: number;
+  readonly tinker?: boolean;
   readonly host: string;
   readonly port: number;
   readonly apiKeyFile?: string;
@@ -86,6 +89,11 @@ export function serveCommand(interruption: Interruption, version: string): Comma
     .option("--max-completion-length <n>", "most tokens of a choice, and its default", wholeNumber(1), 1024)
     .option("--request-timeout-s <n>", "time from a request to the end of its answer", decimalNumber(0.001), 600)
     .option("--shutdown-timeout-s <n>", "time that running requests have when the server stops", decimalNumber(0), 30)
+    .option("--tinker", "speak the Tinker API instead: clients train adapters on the model and sample from them")
+    .option("--store <folder>", "with --tinker, where checkpoints are kept", "runs/tinker")
+    .option("--max-models <n>", "with --tinker, models in training at the same time", wholeNumber(1), 8)
+    .option("--max-sessions <n>", "with --tinker, clients at the same time", wholeNumber(1), 32)
+    .option("--session-timeout-s <n>", "with --tinker, silence after which a client is gone", decimalNumber(1), 120)
     .option("--json", "print where it listens as JSON")
     .action((checkpoint: string | undefined, options: ServeCommandOptions) =>
       interruption.during((signal) => {
@@ -123,7 +131,11 @@ async function serve(
   const opening = { device, threads, live, reporter: downloadReporter(), signal, ...named };
   const opened = await openCheckpoint(checkpoint, { ...opening, ...(step === undefined ? {} : { step }) });
   try {
-    await serveOpened(opened, checkpoint, { ...options, apiKey, version }, signal);
+    if (options.tinker) {
+      const own = { ...options, apiKey, name: servedName(checkpoint, options) };
+      const fingerprint = await fingerprintOf(opened, []);
+      await serveTinker(opened, { ...own, fingerprint }, aborted(signal));
+    } else await serveOpened(opened, checkpoint, { ...options, apiKey, version }, signal);
   } finally {
     await opened.engine.close();
   }
@@ -140,7 +152,7 @@ async function serveOpened(
   if (decode === undefined)
     throw new UserError("serve: this engine answers whole batches alone, so it cannot be served");
   const style = o.promptStyle === undefined ? null : opened.prompt;
-  const name = o.modelName ?? basename(resolve(checkpoint.replace(/@[^@/]*$/, "")));
+  const name = servedName(checkpoint, o);
   const ended = new AbortController();
   let fatal: unknown = null;
   const server = await startServer({
@@ -181,6 +193,10 @@ async function serveOpened(
   await aborted(AbortSignal.any([signal, ended.signal]));
   await server.close(fatal === null ? o.shutdownTimeoutS : 0);
   if (fatal !== null) throw new RunError(`the server stopped: ${messageOf(fatal)}`, { cause: fatal });
+}
+
+function servedName(checkpoint: string, { modelName }: ServeCommandOptions): string {
+  return modelName ?? basename(resolve(checkpoint.replace(/@[^@/]*$/, "")));
 }
 
 function servedPrompt(style: PromptStyle) {

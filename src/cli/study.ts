@@ -3,12 +3,10 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { RunError, UserError } from "../core/errors.ts";
 import { shellWord } from "../core/shell-word.ts";
-import { writeStudyReport } from "../report/index.ts";
-import { replaceFile } from "../runs/durable.ts";
+import { writeStudyFiles } from "../report/index.ts";
 import { acquireLock } from "../runs/lock.ts";
 import { createReporter, type Reporter, type StepInfo } from "../runs/reporter.ts";
 import { defaultRunFolder, isFinished } from "../runs/run-folder.ts";
-import type { StudyResults } from "../runs/study-results.ts";
 import { trainInChild } from "../study/child.ts";
 import { estimateRun, remainingSeconds, timeStages } from "../study/estimate.ts";
 import { executeRuns } from "../study/execute.ts";
@@ -22,8 +20,8 @@ import {
   writeTimings,
 } from "../study/folder.ts";
 import { loadStudy, type Study } from "../study/load.ts";
-import { type PlannedRun, planRuns } from "../study/plan.ts";
-import { studyResults } from "../study/results.ts";
+import type { PlannedRun } from "../study/plan.ts";
+import { resultsSoFar } from "../study/results.ts";
 import { selectRuns } from "../study/select.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
 import { type Cluster, openCluster, rayOption, resourcesOption } from "./on-ray.ts";
@@ -214,17 +212,10 @@ function clusterOf({ runs, paths, options, version, reporter, signal }: AskedStu
 }
 
 function writeResults({ study, runs, paths, options: o, reporter }: AskedStudy): void {
-  const results: StudyResults = studyResults(study, shownRuns(study, runs, paths), paths);
-  replaceFile(paths.results, `${JSON.stringify(results, null, 2)}\n`);
-  writeStudyReport(results, paths.folder, paths.report);
+  const results = resultsSoFar(study, runs, paths);
+  writeStudyFiles(results, paths);
   if (o.json) console.log(JSON.stringify({ type: "results", file: paths.results, report: paths.report, results }));
   else reporter.message(`\n${resultText(results)}\n\nresults: ${paths.results}\nreport: ${paths.report}`);
-}
-
-/** The runs of this time, and those finished before. */
-function shownRuns(study: Study, runs: readonly PlannedRun[], paths: StudyPaths): readonly PlannedRun[] {
-  const now = new Set(runs.map(({ folder }) => folder));
-  return planRuns(study).filter(({ folder }) => now.has(folder) || isFinished(join(paths.folder, folder)));
 }
 
 function names(text: string): readonly string[] {

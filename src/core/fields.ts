@@ -28,6 +28,11 @@ export function text(what = "a text") {
   return z.string({ error: what }).min(1, { error: what });
 }
 
+/** One item, or a list of them that is not empty. */
+export function oneOrMore<Item extends z.ZodType>(item: Item, what: string) {
+  return z.union([item, z.array(item).min(1, { error: what })], { error: what });
+}
+
 /** One of a few fixed strings. */
 export function oneOf<const T extends readonly [string, ...string[]]>(...values: T) {
   return z.enum(values, { error: values.length === 1 ? values[0] : `one of ${values.join(", ")}` });

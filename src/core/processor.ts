@@ -1,5 +1,5 @@
 /** Converts messages to a model's input and its tokens to text: one implementation per model family. */
-import type { ImageRef, ImageSize, Message, Prompt, RawImage } from "./records.ts";
+import type { ImageFeatures, ImageRef, ImageSize, Message, Prompt, RawImage } from "./records.ts";
 
 /** How messages become a prompt's text. */
 export type PromptTemplate = "chat" | "transcript" | "document";
@@ -28,6 +28,12 @@ export interface PromptLayout {
   readonly imageFeatures: readonly number[];
 }
 
+/** An image as a part of a prompt. */
+export interface ImageTokens {
+  readonly tokenIds: Int32Array;
+  readonly image: ImageFeatures;
+}
+
 /** What a vision tower is given of an image, before its values are normalised. */
 export interface ProcessedImage {
   readonly image: RawImage;
@@ -49,6 +55,11 @@ export interface Processor {
    * be checked in seconds. Throws UserError as `encode` does, except for problems that only reading an image reveals.
    */
   layOut(messages: readonly Message[], sizes: readonly ImageSize[], options?: EncodeOptions): PromptLayout;
+  /**
+   * An image by itself, for prompts that come as tokens: the tokens that stand for it, without what opens and closes an
+   * image in a chat template, and its features. Throws UserError for an unreadable image.
+   */
+  encodeImage(ref: ImageRef): Promise<ImageTokens>;
   /**
    * The tokens of a whole assistant turn, including the end-of-turn token. Throws UserError for special tokens in
    * `text`.

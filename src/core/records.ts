@@ -24,9 +24,26 @@ export interface ImageRef {
   readonly bytes?: Uint8Array;
   /** The values of a 16-bit image that become 0 and 255; without it, its full range. */
   readonly range?: readonly [low: number, high: number];
+  /** The image that `pixels` is a smaller view of, for tools that look closer; no model sees it by itself. */
+  readonly original?: RawImage;
+  /** Millimetres between the centres of neighbouring pixels of `pixels`, where known. */
+  readonly spacing?: number;
 }
 
-export type AnswerType = "closed" | "open" | "choice";
+/** Yes or no; free text; one of the options; any number of the options ("A,C"); a number. */
+export const ANSWER_TYPES = ["closed", "open", "choice", "multi", "numeric"] as const;
+export type AnswerType = (typeof ANSWER_TYPES)[number];
+
+/** The number that a numeric question asks for. */
+export interface NumericTarget {
+  readonly value: number;
+  /** "mm", "months"; answers in other units of its kind are converted. */
+  readonly unit?: string;
+  /** Largest difference that counts as right, in the target's unit; default 0. */
+  readonly tolerance?: number;
+  /** Of a survival time: false where the patient was alive when last seen (censored), so every later time is right too. */
+  readonly event?: boolean;
+}
 
 export type FactValue = string | number | boolean | readonly FactValue[] | { readonly [name: string]: FactValue };
 
@@ -42,10 +59,15 @@ export interface Example {
   readonly images: readonly ImageRef[];
   readonly answer: string;
   readonly answerType: AnswerType;
-  /** Option texts in order (A, B, …); empty unless `answerType` is "choice". */
+  /** Option texts in order (A, B, …); empty unless `answerType` is "choice" or "multi". */
   readonly choices: readonly string[];
-  /** Which of `choices` is right; set where `answerType` is "choice". `answer` is its text. */
+  /**
+   * Which of `choices` is right; set where `answerType` is "choice", and `answer` is its text. Of "multi", `answer` has
+   * the letters: "A,C".
+   */
   readonly answerIndex?: number | undefined;
+  /** Set where `answerType` is "numeric"; `answer` is it in words: "24 mm". */
+  readonly target?: NumericTarget | undefined;
   /** Reference reasoning, where the data has one. */
   readonly rationale?: string;
   readonly facts?: Facts;

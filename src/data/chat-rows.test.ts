@@ -79,7 +79,7 @@ describe("a row of one's own data with a chat", () => {
     [
       "an image within the text",
       { images: ["a.png"], messages: [user(text("a"), { type: "image" }, text("b"))], answer: "no" },
-      /an image stands within the question's text/,
+      /an image is in the middle of the question's text/,
     ],
     [
       "two answers",
@@ -90,7 +90,7 @@ describe("a row of one's own data with a chat", () => {
     [
       "too few images",
       { images: ["a.png"], messages: [user({ type: "image" }, { type: "image" }), says("a")] },
-      /2 parts .* without a path, and 1 image stands/,
+      /2 parts .* without a path, and 1 image is given/,
     ],
     [
       "image beside images",

@@ -51,7 +51,7 @@ export function rowOfChat(value: unknown, where: string): unknown {
 function turns(messages: readonly Message[], key: string): readonly [Message, Message | null] {
   const [question, reply = null, ...more] = messages;
   if (messages.some(({ role }) => role === "system")) {
-    throw new UserError(`${key} has a system message: leave it out, the recipe's prompt says what stands there`);
+    throw new UserError(`${key} has a system message: leave it out, the recipe's prompt sets it`);
   }
   if (question?.role !== "user" || more.length > 0 || (reply !== null && reply.role !== "assistant")) {
     throw new UserError(
@@ -65,7 +65,9 @@ function turns(messages: readonly Message[], key: string): readonly [Message, Me
 function imagesAndText({ content }: Message) {
   const kinds = content.map(({ type }) => type).join(" ");
   if (/text .*image .*text/.test(kinds)) {
-    throw new UserError("an image stands within the question's text, and would be shown before it: put images first");
+    throw new UserError(
+      "an image is in the middle of the question's text, and would be shown before it: put images first",
+    );
   }
   return {
     images: content.flatMap((own) => (own.type === "image" ? [own.image.path] : [])),

@@ -47,7 +47,7 @@ export function chatMessages(chat: Chat, images: readonly string[]): readonly Me
   const inFront = open === 0 && images.length > 0 ? chat.findIndex(({ role }) => role === "user") : -1;
   if (open !== images.length && (inFront < 0 || all.length > 0)) {
     throw new UserError(
-      `the chat has ${open} ${open === 1 ? "part" : "parts"} {"type": "image"} without a path, and ${images.length} ${images.length === 1 ? "image stands" : "images stand"} beside it`,
+      `the chat has ${open} ${open === 1 ? "part" : "parts"} {"type": "image"} without a path, and ${images.length} ${images.length === 1 ? "image is" : "images are"} given beside it`,
     );
   }
   const waiting = images.values();

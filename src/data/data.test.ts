@@ -144,7 +144,7 @@ describe("jsonl", () => {
     ],
     ["two answers", { ...row, answer: "AB", choices: ["Ab", "aB"] }, /the answer "AB" must be one of/],
     ["wrong type", { ...row, answer_type: "essay" }, /bad.jsonl:2: answer type must be/],
-    ["same id", { ...row, id: "bad.jsonl:1" }, /the id "bad.jsonl:1" stands twice/],
+    ["same id", { ...row, id: "bad.jsonl:1" }, /the id "bad.jsonl:1" occurs twice/],
   ])("names file and line: %s", async (_, bad, message) => {
     const path = await write("bad.jsonl", row, bad);
     expect(await failure(datasets.jsonl.load({ path }))).toMatch(message);

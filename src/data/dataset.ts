@@ -5,6 +5,7 @@ import { UserError } from "../core/errors.ts";
 import { permutation, randomKey } from "../core/random.ts";
 import type { Example } from "../core/records.ts";
 import { didYouMean } from "../core/suggest.ts";
+import type { DataNotice } from "./notices.ts";
 
 export interface LoadOptions {
   /** Folder or file; generated sets need none. */
@@ -17,6 +18,8 @@ export interface LoadOptions {
   readonly seed?: number;
   /** The data set's own options, by their names in recipes. */
   readonly own?: Readonly<Record<string, unknown>>;
+  /** Told of what was left out. */
+  readonly onNotice?: (notice: DataNotice) => void;
 }
 
 export interface Dataset {

@@ -33,15 +33,28 @@ const eitherOf: Readonly<Record<string, string>> = {
 export function requireKnownFields(row: unknown, known: readonly string[], where: string): void {
   if (typeof row !== "object" || row === null) return;
   const present = Object.entries(row).flatMap(([name, value]) => (value == null ? [] : [name]));
+  const found = misspelt(present, known);
+  if (found === null) return;
+  throw new UserError(
+    `${where}: the field "${found.name}" is not read: did you mean "${found.meant}"? Rename it, or move it into "meta" where it is something else`,
+  );
+}
+
+/** The same for the columns of a table. */
+export function requireKnownColumns(present: readonly string[], known: readonly string[], where: string): void {
+  const found = misspelt(present, known);
+  if (found === null) return;
+  throw new UserError(`${where}: the column "${found.name}" is not read: did you mean "${found.meant}"? Rename it`);
+}
+
+function misspelt(present: readonly string[], known: readonly string[]) {
   const lacks = (field: string) => !present.includes(field) && !present.includes(eitherOf[field] ?? field);
   for (const name of present.filter((each) => !known.includes(each))) {
     const spelling = known.find((field) => field.toLowerCase() === name.toLowerCase());
     const meant = spelling ?? known.find((field) => lacks(field) && looksLike(name, field));
-    if (meant === undefined) continue;
-    throw new UserError(
-      `${where}: the field "${name}" is not read: did you mean "${meant}"? Rename it, or move it into "meta" where it is something else`,
-    );
+    if (meant !== undefined) return { name, meant };
   }
+  return null;
 }
 
 function looksLike(name: string, field: string): boolean {

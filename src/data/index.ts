@@ -11,9 +11,13 @@ import { mmmuMedical } from "./mmmu-medical.ts";
 import { moduleDataset } from "./module.ts";
 import { omnimedvqa } from "./omnimedvqa.ts";
 import { pathVqa } from "./path-vqa.ts";
+import { phantomDeep } from "./phantom/deep/deep.ts";
+import { phantomMosaics } from "./phantom/deep/mosaics.ts";
+import { phantomPatients } from "./phantom/deep/patients.ts";
 import { phantom } from "./phantom/phantom.ts";
 import { phantomLessons } from "./phantom/world/lessons.ts";
 import { phantomReports } from "./phantom/world/reports.ts";
+import { phantomImages } from "./phantom/world/unlabelled.ts";
 import { phantomWorld } from "./phantom/world/world.ts";
 import { pmcVqa } from "./pmc-vqa.ts";
 import { slake } from "./slake.ts";
@@ -43,6 +47,10 @@ export const datasets = {
   phantom_world: phantomWorld,
   phantom_reports: phantomReports,
   phantom_lessons: phantomLessons,
+  phantom_images: phantomImages,
+  phantom_deep: phantomDeep,
+  phantom_patients: phantomPatients,
+  phantom_mosaics: phantomMosaics,
 } as const satisfies Readonly<Record<string, Dataset>>;
 
 /** As a recipe names data: `{ name: slake, path: …, split: train }`. */

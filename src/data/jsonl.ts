@@ -3,12 +3,20 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
-import type { AnswerType, Example } from "../core/records.ts";
+import type { AnswerType, Example, NumericTarget } from "../core/records.ts";
 import { type JsonLine, readJsonLines } from "../io/json-lines.ts";
 import { rowOfChat } from "./chat-rows.ts";
 import { type Dataset, requirePath, splitFile, splitName, subset } from "./dataset.ts";
 import { requireKnownFields } from "./field-names.ts";
-import { cellText, choiceOf, readAnswerType, readRow, requireUniqueIds, writtenOption } from "./rows.ts";
+import {
+  cellText,
+  choiceOf,
+  readAnswerType,
+  readRow,
+  requireDifferentOptions,
+  requireUniqueIds,
+  writtenOption,
+} from "./rows.ts";
 
 const cell = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -102,14 +110,17 @@ function toExample({ value, where, line }: JsonLine, file: string): Example {
   const choices = optionsOf(row.choices ?? [], where);
   const written = cellText(row.answer, "answer", where);
   const answerType = answerTypeOf(row, written, choices, where);
+  const id = String(row.id ?? `${basename(file)}:${line}`);
+  if (answerType === "choice" || answerType === "multi") requireDifferentOptions(choices, id, where);
   return {
-    id: String(row.id ?? `${basename(file)}:${line}`),
+    id,
     subjectId: String(row.subject ?? images[0]),
     question: cellText(row.question, "question", where),
     images: images.map((image) => ({ path: resolve(dirname(file), image) })),
     ...(answerType === "choice"
-      ? choiceOf(choices, answerIndex(written, choices, where), where)
-      : { answer: written, answerType, choices }),
+      ? choiceOf(choices, answerIndex(written, choices, where))
+      : { answer: answerType === "multi" ? letters(written, choices, where) : written, answerType, choices }),
+    ...(answerType === "numeric" ? { target: targetOf(row, written, where) } : {}),
     ...(row.rationale === undefined ? {} : { rationale: row.rationale }),
     meta: metaOf(row),
   };
@@ -133,12 +144,37 @@ function imagesOf({ image, images }: Row, where: string): readonly string[] {
 /** As written; else choice where there are options, closed where the answer is yes or no, open otherwise. */
 function answerTypeOf(row: Row, answer: string, choices: readonly string[], where: string): AnswerType {
   const type = row.answer_type === undefined ? null : readAnswerType(row.answer_type, where);
-  if ((type === "choice" || type === null) && choices.length > 0) {
-    if (choices.length >= 2 && choices.length <= 26) return "choice";
+  if ((type === "choice" || type === "multi" || type === null) && choices.length > 0) {
+    if (choices.length >= 2 && choices.length <= 26) return type ?? "choice";
     throw new UserError(`${where}: "choices" must hold 2 to 26 options, got ${choices.length}`);
   }
-  if (type === "choice") throw new UserError(`${where}: a choice question needs "choices"`);
+  if (type === "choice" || type === "multi") throw new UserError(`${where}: a ${type} question needs "choices"`);
   return type ?? (/^(?:yes|no)\.?$/i.test(answer) ? "closed" : "open");
+}
+
+/** The right options of a question that may have several, given as their letters or texts: "A,C". */
+function letters(answer: string, choices: readonly string[], where: string): string {
+  const whole = writtenOption(answer, choices);
+  const indices = whole >= 0 ? [whole] : answer.split(/\s*[,;]\s*/).map((part) => answerIndex(part, choices, where));
+  return [...new Set(indices)]
+    .sort((a, b) => a - b)
+    .map((index) => String.fromCharCode(65 + index))
+    .join(",");
+}
+
+const targetFields = z.object({ tolerance: z.number().min(0).optional(), event: z.boolean().optional() });
+
+/** The number of a numeric question with its unit ("24 mm"), and the row's `tolerance` and, of a survival time, `event`. */
+function targetOf(row: Row, answer: string, where: string): NumericTarget {
+  const read = /^(-?\d+(?:\.\d+)?)\s*(\S*)$/.exec(answer);
+  if (read === null) throw new UserError(`${where}: the answer "${answer}" must be a number, or one with a unit`);
+  const { tolerance, event } = readRow(targetFields, row, where);
+  return {
+    value: Number(read[1]),
+    ...(read[2] === "" ? {} : { unit: read[2]! }),
+    ...(tolerance === undefined ? {} : { tolerance }),
+    ...(event === undefined ? {} : { event }),
+  };
 }
 
 /** Options in order; of { A: …, B: … } by their letters, which must leave none out, for the prompt letters them anew. */

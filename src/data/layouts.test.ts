@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import {
+  type DataNotice,
   datasetSummary,
   datasets,
   findDataset,
@@ -79,12 +80,36 @@ describe("PMC-VQA", () => {
   const header = "Figure_path,Question,Anwser,Choice A,Choice B,Choice C,Choice D";
   const load = () => datasets.pmc_vqa.load({ path: join(folder, "pmc"), split: "test" });
 
-  it("takes the letter's option where options differ in a sign, and refuses equal ones", async () => {
+  it("takes the letter's option where options differ in a sign; rows with equal ones are left out and counted", async () => {
     write("pmc/images/PMC1_F1.jpg", "");
-    write("pmc/test_clean.csv", [header, "PMC1_F1.jpg,Which?,D,A:PR+,B:PR-,C:ER+,D:ER-"].join("\n"));
-    expect(await load()).toMatchObject([{ answer: "ER-", answerIndex: 3 }]);
-    write("pmc/test_clean.csv", [header, "PMC1_F1.jpg,Which?,D,A:PR+,B:PR-,C:PR+,D:ER-"].join("\n"));
-    await expect(load()).rejects.toThrow(/test_clean.csv:2: options A and C are both "PR\+"/);
+    const rows = [
+      "PMC1_F1.jpg,Which?,D,A:PR+,B:PR-,C:ER+,D:ER-",
+      "PMC1_F1.jpg,Which?,D,A:PR+,B:PR-,C:PR+,D:ER-",
+      "PMC1_F1.jpg,Which?,PR+,A:PR+,B:PR-,C:PR+,D:ER-",
+    ];
+    write("pmc/test_clean.csv", [header, ...rows].join("\n"));
+    expect(await load()).toMatchObject([{ id: "pmc_vqa/test/1", answer: "ER-", answerIndex: 3 }]);
+    const notices: DataNotice[] = [];
+    const path = join(folder, "pmc");
+    const onNotice = (notice: DataNotice) => void notices.push(notice);
+    await loadDataset({ name: "pmc_vqa", path, split: "test", limit: 1, onNotice });
+    expect(notices).toEqual([
+      {
+        ...{ notice: "equal_options", count: 2, first: ["pmc_vqa/test/2", "pmc_vqa/test/3"] },
+        message: "2 examples left out, two of whose options are the same text",
+      },
+    ]);
+  });
+
+  it.each([
+    ["Choice_A", "Choice A"],
+    ["figure_path", "Figure_path"],
+    ["Questions", "Question"],
+  ])("suggests a name for the column %s", async (given, meant) => {
+    write("pmc/test_clean.csv", `${header.replace(meant, given)}\nPMC1_F1.jpg,Which?,D,a,b,c,d`);
+    expect(await failure(load())).toMatch(
+      `test_clean.csv:1: the column "${given}" is not read: did you mean "${meant}"? Rename it`,
+    );
   });
 
   it("reads quoted fields, labelled options and answers by letter or text", async () => {

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
-import { readJsonLines } from "../io/json-lines.ts";
+import { type JsonLine, readJsonLines } from "../io/json-lines.ts";
 import { type Dataset, exists, requirePath, splitFile, splitName, subset } from "./dataset.ts";
-import { cellText, choiceOf, readRow, requireUniqueIds } from "./rows.ts";
+import { cellText, choiceOf, publishedExamples, readRow, requireDifferentOptions, requireUniqueIds } from "./rows.ts";
 
 const rowSchema = z.object({
   id: z.string(),
@@ -34,9 +34,8 @@ export const medxpertqaMm: Dataset = {
     const questions = (await exists(join(folder, "MM"))) ? join(folder, "MM") : folder;
     const split = splitName(options.split ?? "test");
     const file = join(questions, await splitFile(this, questions, split, files));
-    const examples = readJsonLines(file, "questions").map(({ value, where }) =>
-      toExample(readRow(rowSchema, value, where), { folder, split, where }),
-    );
+    const read = ({ value, where }: JsonLine) => toExample(readRow(rowSchema, value, where), { folder, split, where });
+    const examples = publishedExamples(readJsonLines(file, "questions"), read, options);
     requireUniqueIds(examples, file);
     return subset(examples, options);
   },
@@ -55,12 +54,14 @@ function toExample(row: z.output<typeof rowSchema>, { folder, split, where }: Pl
     throw new UserError(`${where}: the label "${row.label}" must be one of ${letters.join(", ")}`);
   }
   const choices = letters.map((letter) => cellText(row.options[letter]!, `option ${letter}`, where));
+  const id = `medxpertqa_mm/${row.id}`;
+  requireDifferentOptions(choices, id, where);
   return {
-    id: `medxpertqa_mm/${row.id}`,
+    id,
     subjectId: `medxpertqa_mm/${row.images[0]}`,
     question: withoutChoices(cellText(row.question, "question", where)),
     images: row.images.map((name) => ({ path: join(folder, "images", name) })),
-    ...choiceOf(choices, right, where),
+    ...choiceOf(choices, right),
     meta: { split, question_type: row.question_type, task: row.medical_task, organ: row.body_system },
   };
 }

@@ -5,7 +5,7 @@ import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import { type Dataset, requirePath, subset } from "./dataset.ts";
 import { imageCell, imageRef, parquetSplits, readParquetRows, requireSplit } from "./parquet-splits.ts";
-import { cellText, choiceOf } from "./rows.ts";
+import { cellText, choiceOf, publishedExamples, requireDifferentOptions } from "./rows.ts";
 
 const image = imageCell.nullish();
 const rowSchema = z.object({
@@ -48,13 +48,14 @@ export const mmmuMedical: Dataset = {
   async load(options) {
     const folder = await requirePath(this, options.path);
     const split = options.split === "val" ? "validation" : (options.split ?? "validation");
-    const examples: Example[] = [];
+    const all: { readonly row: z.output<typeof rowSchema>; readonly place: Place }[] = [];
     for (const subject of subjects) {
       const splits = await devApart(join(folder, subject));
       if (splits.size === 0) continue;
       const rows = await readParquetRows(requireSplit(this.name, folder, split, splits), rowSchema);
-      for (const { row, where } of rows) examples.push(toExample(row, { subject, split, where }));
+      for (const { row, where } of rows) all.push({ row, place: { subject, split, where } });
     }
+    const examples = publishedExamples(all, ({ row, place }) => toExample(row, place), options);
     if (examples.length === 0) {
       throw new UserError(`dataset "mmmu_medical": no parquet file in ${folder}. To get the data: ${this.obtain}`);
     }
@@ -88,17 +89,17 @@ function toExample(row: z.output<typeof rowSchema>, { subject, split, where }: P
   if (choices.length > 0 && (choices[right] === undefined || written.length !== 1)) {
     throw new UserError(`${where}: the answer "${written}" must be the letter of one of ${choices.length} options`);
   }
+  const id = `mmmu_medical/${row.id}`;
+  requireDifferentOptions(choices, id, where);
   const { image_1, image_2, image_3, image_4, image_5, image_6, image_7 } = row;
   const images = [image_1, image_2, image_3, image_4, image_5, image_6, image_7].flatMap((one) => one ?? []);
   if (images.length === 0) throw new UserError(`${where}: has no image`);
   return {
-    id: `mmmu_medical/${row.id}`,
+    id,
     subjectId: `mmmu_medical/${images[0]!.sha256.slice(0, 16)}`,
     question: cellText(row.question, "question", where),
     images: images.map(imageRef),
-    ...(choices.length > 0
-      ? choiceOf(choices, right, where)
-      : ({ answer: written, answerType: "open", choices } as const)),
+    ...(choices.length > 0 ? choiceOf(choices, right) : ({ answer: written, answerType: "open", choices } as const)),
     meta: { split, subject, question_type: row.subfield, difficulty: row.topic_difficulty },
   };
 }
@@ -114,7 +115,8 @@ function pythonList(text: string, where: string): readonly string[] {
   while (item.lastIndex < inner.length) {
     const from = item.lastIndex;
     const match = item.exec(inner);
-    if (match === null) throw new UserError(`${where}: the options are no list of texts at sign ${from + 1}: ${text}`);
+    if (match === null)
+      throw new UserError(`${where}: the options are not a list of texts at character ${from + 1}: ${text}`);
     list.push((match[1] ?? match[2]!).replace(/\\(.)/g, (_, sign: string) => ESCAPES[sign] ?? sign));
     item.lastIndex += /^\s*,?\s*/.exec(inner.slice(item.lastIndex))![0].length;
   }

@@ -31,7 +31,7 @@ test.each([
   ["const x = 1;", "exports neither a function as default nor one called load"],
   ["export const load = () => 5;", "must give a list of examples, got number"],
   ["export default () => { throw new Error('no disk'); };", "no disk (line 1)"],
-  [`export default (o) => [${example("a")}, ${example("a")}];`, 'the id "a" stands twice'],
+  [`export default (o) => [${example("a")}, ${example("a")}];`, 'the id "a" occurs twice'],
   [`export default (o) => [{ ...${example("a")}, answerType: "maybe" }];`, 'example 0: field "answerType"'],
 ])("says what is wrong with %s", async (text, message) => {
   await expect(loadDataset({ name: "module", path: written(text) })).rejects.toThrow(message);

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { UserError } from "../core/errors.ts";
 import { exportOf, importModule, moduleFile } from "../core/import-module.ts";
 import { moduleErrorText } from "../core/module-errors.ts";
-import type { Example } from "../core/records.ts";
+import { ANSWER_TYPES, type Example } from "../core/records.ts";
 import { type Dataset, splitName } from "./dataset.ts";
 import { readRow, requireUniqueIds } from "./rows.ts";
 
@@ -14,13 +14,21 @@ const pixels = z.object({
   data: z.instanceof(Uint8Array, { error: "a Uint8Array" }),
 });
 
+const target = z.object({
+  value: z.number(),
+  unit: z.string().optional(),
+  tolerance: z.number().min(0).optional(),
+  event: z.boolean().optional(),
+});
+
 const exampleSchema = z.looseObject({
   id: z.string().min(1),
   subjectId: z.string().min(1),
   question: z.string().min(1),
   images: z.array(z.looseObject({ path: z.string().min(1), pixels: pixels.optional() })),
   answer: z.string(),
-  answerType: z.enum(["closed", "open", "choice"]),
+  answerType: z.enum(ANSWER_TYPES),
+  target: target.optional(),
   choices: z.array(z.string()),
   rationale: z.string().optional(),
   meta: z.record(z.string(), z.string()),

@@ -4,7 +4,7 @@ import { sixteenBitRange } from "../io/sixteen-bits.ts";
 
 /** Something worth a warning, and which examples it is about. */
 export interface DataNotice {
-  readonly notice: "dark_images" | "image_tag" | "lost_letters";
+  readonly notice: "dark_images" | "image_tag" | "lost_letters" | "equal_options";
   /** Examples, and the ids of the first. */
   readonly count: number;
   readonly first: readonly string[];
@@ -18,30 +18,38 @@ const FULL_RANGE = 65_535;
 const FIRST = 5;
 
 export async function dataNotices(examples: readonly Example[]): Promise<readonly DataNotice[]> {
-  const about = (notice: DataNotice["notice"], found: readonly Example[], message: (count: string) => string) => {
-    if (found.length === 0) return [];
-    const count = `${found.length} example${found.length === 1 ? "" : "s"}`;
-    return [{ notice, count: found.length, first: found.slice(0, FIRST).map(({ id }) => id), message: message(count) }];
-  };
   const asks = ({ question, choices }: Example, sign: RegExp) => [question, ...choices].some((text) => sign.test(text));
   const tagged = examples.filter((example) => asks(example, /<\s*(?:image|img)[\s_]?\d*\s*\/?>/i));
   const lost = examples.filter((example) => asks(example, /\ufffd/) || example.answer.includes("\ufffd"));
   return [
-    ...(await darkImages(examples, about)),
+    ...(await darkImages(examples)),
     ...about("image_tag", tagged, (count) => {
       return `${count} with a tag such as <image> in the question, which the model reads as letters beside the image: take it out`;
     }),
     ...about("lost_letters", lost, (count) => {
-      return `${count} with the sign U+FFFD, which stands where letters were lost in another encoding: make the file again`;
+      return `${count} with the character U+FFFD, which marks letters that were lost in another encoding: make the file again`;
     }),
   ];
 }
 
+/** Of questions of a published set that were left out, by their ids. */
+export function equalOptionsNotices(leftOut: readonly Pick<Example, "id">[]): readonly DataNotice[] {
+  return about("equal_options", leftOut, (count) => `${count} left out, two of whose options are the same text`);
+}
+
+/** A notice about the examples found, if there are any. */
+function about(
+  notice: DataNotice["notice"],
+  found: readonly Pick<Example, "id">[],
+  message: (count: string) => string,
+): readonly DataNotice[] {
+  if (found.length === 0) return [];
+  const count = `${found.length} example${found.length === 1 ? "" : "s"}`;
+  return [{ notice, count: found.length, first: found.slice(0, FIRST).map(({ id }) => id), message: message(count) }];
+}
+
 /** 16-bit images without a range that use less than a quarter of what sixteen bits hold. */
-async function darkImages(
-  examples: readonly Example[],
-  about: (notice: "dark_images", found: readonly Example[], message: (count: string) => string) => DataNotice[],
-): Promise<readonly DataNotice[]> {
+async function darkImages(examples: readonly Example[]): Promise<readonly DataNotice[]> {
   const images = new Map<string, ImageRef>();
   for (const example of examples) {
     for (const image of example.images) if (image.range === undefined) images.set(image.path, image);

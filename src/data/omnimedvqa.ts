@@ -6,7 +6,15 @@ import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import { readExactJson } from "../io/files.ts";
 import { type Dataset, requirePath, splitName, subset } from "./dataset.ts";
-import { cellText, choiceOf, readRows, requireUniqueIds, writtenOption } from "./rows.ts";
+import {
+  cellText,
+  choiceOf,
+  publishedExamples,
+  readRows,
+  requireDifferentOptions,
+  requireUniqueIds,
+  writtenOption,
+} from "./rows.ts";
 
 const option = z.string().nullish();
 const rowSchema = z.object({
@@ -44,11 +52,12 @@ export const omnimedvqa: Dataset = {
     if (names.length === 0) {
       throw new UserError(`dataset "omnimedvqa": no JSON file in ${questions}. To get the data: ${this.obtain}`);
     }
-    const examples = names.flatMap((name) => {
+    const rows = names.flatMap((name) => {
       const file = join(questions, name);
-      const rows = readRows(rowSchema, readExactJson(file, "questions"), file);
-      return rows.map((row, i) => toExample(row, folder, `${file}, row ${i + 1}`));
+      const own = readRows(rowSchema, readExactJson(file, "questions"), file);
+      return own.map((row, i) => ({ row, where: `${file}, row ${i + 1}` }));
     });
+    const examples = publishedExamples(rows, ({ row, where }) => toExample(row, folder, where), options);
     requireUniqueIds(examples, questions);
     return subset(examples, options);
   },
@@ -58,16 +67,18 @@ function toExample(row: z.output<typeof rowSchema>, folder: string, where: strin
   const choices = [row.option_A, row.option_B, row.option_C, row.option_D].flatMap((text) => text?.trim() || []);
   const answer = cellText(row.gt_answer, "gt_answer", where);
   if (choices.length < 2) throw new UserError(`${where}: needs at least the options option_A and option_B`);
+  const id = `omnimedvqa/${row.dataset}/${row.question_id}`;
+  requireDifferentOptions(choices, id, where);
   const right = writtenOption(answer, choices);
   if (right < 0) {
     throw new UserError(`${where}: the answer "${answer}" must be one of the options: ${choices.join(" | ")}`);
   }
   return {
-    id: `omnimedvqa/${row.dataset}/${row.question_id}`,
+    id,
     subjectId: `omnimedvqa/${row.image_path}`,
     question: cellText(row.question, "question", where),
     images: [{ path: join(folder, row.image_path) }],
-    ...choiceOf(choices, right, where),
+    ...choiceOf(choices, right),
     meta: {
       split: "test",
       modality: row.modality_type ?? row.modality ?? "",

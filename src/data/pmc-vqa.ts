@@ -4,26 +4,26 @@ import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
-import { readCsv } from "../io/csv.ts";
+import { type CsvRow, readCsv } from "../io/csv.ts";
 import { type Dataset, exists, requirePath, splitFile, splitName, subset } from "./dataset.ts";
-import { cellText, choiceOf, readRow, writtenOption } from "./rows.ts";
+import { requireKnownColumns } from "./field-names.ts";
+import { cellText, choiceOf, publishedExamples, readRow, requireDifferentOptions, writtenOption } from "./rows.ts";
 
 /** The answer's column is spelled `Anwser` in some of the files, `Answer` in others. */
-const rowSchema = z
-  .looseObject({
-    Figure_path: z.string(),
-    Question: z.string(),
-    "Choice A": z.string(),
-    "Choice B": z.string(),
-    "Choice C": z.string(),
-    "Choice D": z.string(),
-    Anwser: z.string().optional(),
-    Answer: z.string().optional(),
-    Answer_label: z.string().optional(),
-  })
-  .refine((row) => (row.Answer_label ?? row.Anwser ?? row.Answer) !== undefined, {
-    error: 'needs a column "Anwser", "Answer" or "Answer_label"',
-  });
+const columns = {
+  Figure_path: z.string(),
+  Question: z.string(),
+  "Choice A": z.string(),
+  "Choice B": z.string(),
+  "Choice C": z.string(),
+  "Choice D": z.string(),
+  Anwser: z.string().optional(),
+  Answer: z.string().optional(),
+  Answer_label: z.string().optional(),
+};
+const rowSchema = z.looseObject(columns).refine((row) => (row.Answer_label ?? row.Anwser ?? row.Answer) !== undefined, {
+  error: 'needs a column "Anwser", "Answer" or "Answer_label"',
+});
 
 const files = [
   { train: "train.csv", test: "test_clean.csv" },
@@ -47,10 +47,13 @@ export const pmcVqa: Dataset = {
     const named = files.find((pair) => present.includes(pair[split as keyof typeof pair])) ?? files[0]!;
     const file = join(folder, await splitFile(this, folder, split, named));
     const places = await imageFolders(folder);
-    const examples = readCsv(file, "questions").map(({ line, fields }, i) => {
+    const rows = readCsv(file, "questions");
+    if (rows[0] !== undefined) requireKnownColumns(Object.keys(rows[0].fields), Object.keys(columns), `${file}:1`);
+    const read = ({ line, fields }: CsvRow, i: number) => {
       const where = `${file}:${line}`;
       return toExample(readRow(rowSchema, fields, where), { where, split, places, number: i + 1 });
-    });
+    };
+    const examples = publishedExamples(rows, read, options);
     return subset(await withImages(examples, places), options);
   },
 };
@@ -67,15 +70,17 @@ function toExample(row: z.output<typeof rowSchema>, { where, split, places, numb
     const text = row[`Choice ${letter}` as "Choice A"].trim();
     return cellText(text.replace(new RegExp(`^${letter}\\s*:\\s*`), ""), `Choice ${letter}`, where);
   });
+  const id = `pmc_vqa/${split}/${number}`;
+  requireDifferentOptions(choices, id, where);
   const written = cellText(row.Answer_label ?? row.Anwser ?? row.Answer!, "answer", where);
   const index = /^[A-D]$/.test(written) ? written.charCodeAt(0) - 65 : writtenOption(written, choices);
   if (index < 0) throw new UserError(`${where}: the answer "${written}" must be A to D or the text of an option`);
   return {
-    id: `pmc_vqa/${split}/${number}`,
+    id,
     subjectId: `pmc_vqa/${row.Figure_path}`,
     question: cellText(row.Question, "question", where),
     images: [{ path: join(places[0]!, row.Figure_path) }],
-    ...choiceOf(choices, index, where),
+    ...choiceOf(choices, index),
     meta: { split },
   };
 }

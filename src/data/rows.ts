@@ -2,7 +2,9 @@
 import type { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import { problemOf } from "../core/issues.ts";
-import type { AnswerType, Example } from "../core/records.ts";
+import { ANSWER_TYPES, type AnswerType, type Example } from "../core/records.ts";
+import type { LoadOptions } from "./dataset.ts";
+import { equalOptionsNotices } from "./notices.ts";
 
 /** One row, checked; `where` is "FILE:LINE" or "FILE, row N". */
 export function readRow<T>(schema: z.ZodType<T>, row: unknown, where: string): T {
@@ -26,11 +28,23 @@ export function cellText(value: string | number | boolean, field: string, where:
   return text;
 }
 
-/**
- * A choice question's part of an example: its options and which of them is right, by index from here on. Throws UserError
- * where two options are the same text, since no answer could tell them apart.
- */
-export function choiceOf(choices: readonly string[], answerIndex: number, where: string) {
+/** A choice question's part of an example: its options and which of them is right, by index from here on. */
+export function choiceOf(choices: readonly string[], answerIndex: number) {
+  return { answer: choices[answerIndex]!, answerType: "choice", choices, answerIndex } as const;
+}
+
+/** Two options of a question are the same text. */
+export class EqualOptionsError extends UserError {
+  readonly exampleId: string;
+
+  constructor(message: string, exampleId: string) {
+    super(message);
+    this.exampleId = exampleId;
+  }
+}
+
+/** Throws EqualOptionsError where two options are the same text, since no answer could tell them apart. */
+export function requireDifferentOptions(choices: readonly string[], exampleId: string, where: string): void {
   const seen = new Map<string, number>();
   for (const [i, choice] of choices.entries()) {
     const text = choice
@@ -41,11 +55,34 @@ export function choiceOf(choices: readonly string[], answerIndex: number, where:
     const before = seen.get(text);
     if (before !== undefined) {
       const [first, second] = [before, i].map((index) => String.fromCharCode(65 + index));
-      throw new UserError(`${where}: options ${first} and ${second} are both "${choice}": change or remove one`);
+      const message = `${where}: options ${first} and ${second} are both "${choice}": change or remove one`;
+      throw new EqualOptionsError(message, exampleId);
     }
     seen.set(text, i);
   }
-  return { answer: choices[answerIndex]!, answerType: "choice", choices, answerIndex } as const;
+}
+
+/**
+ * The rows of a published set as examples. Its mistakes are not the user's to mend: a row with equal options is left out,
+ * and the notice says how many were.
+ */
+export function publishedExamples<Row>(
+  rows: readonly Row[],
+  toExample: (row: Row, i: number) => Example,
+  { onNotice }: LoadOptions,
+): readonly Example[] {
+  const leftOut: { readonly id: string }[] = [];
+  const examples = rows.flatMap((row, i) => {
+    try {
+      return [toExample(row, i)];
+    } catch (error) {
+      if (!(error instanceof EqualOptionsError)) throw error;
+      leftOut.push({ id: error.exampleId });
+      return [];
+    }
+  });
+  for (const notice of equalOptionsNotices(leftOut)) onNotice?.(notice);
+  return examples;
 }
 
 /** The index of the option that a cell names: by its text, case aside if need be, else by its letter; -1 for none or several. */
@@ -60,16 +97,16 @@ export function writtenOption(written: string, choices: readonly string[]): numb
 
 /** "CLOSED", "Closed " and "closed" are closed; "OPEN" is open; anything else is the user's mistake. */
 export function readAnswerType(value: string, where: string): AnswerType {
-  const type = value.trim().toLowerCase();
-  if (type === "closed" || type === "open" || type === "choice") return type;
-  throw new UserError(`${where}: answer type must be closed, open or choice, got "${value}"`);
+  const type = ANSWER_TYPES.find((one) => one === value.trim().toLowerCase());
+  if (type !== undefined) return type;
+  throw new UserError(`${where}: answer type must be closed, open, choice, multi or numeric, got "${value}"`);
 }
 
 /** Throws UserError when two examples share an id: runs, flips and paired tests go by it. */
 export function requireUniqueIds(examples: readonly Example[], file: string): void {
   const seen = new Set<string>();
   for (const { id } of examples) {
-    if (seen.has(id)) throw new UserError(`${file}: the id "${id}" stands twice`);
+    if (seen.has(id)) throw new UserError(`${file}: the id "${id}" occurs twice`);
     seen.add(id);
   }
 }

@@ -48,6 +48,20 @@ describe("a JSONL row", () => {
     expect(await failure(load(JSON.stringify(bad)))).toContain(message);
   });
 
+  it("reads several right options and numbers with their target", async () => {
+    const options = { ...row, choices: ["nodule", "opacity", "ascites"], answer_type: "multi" };
+    const [letters] = await load(JSON.stringify({ ...options, answer: "ascites, A" }));
+    expect(letters).toMatchObject({ answer: "A,C", answerType: "multi", choices: options.choices });
+    const time = { ...row, answer: "14 months", answer_type: "numeric", tolerance: 2, event: false };
+    const [survival] = await load(JSON.stringify(time));
+    expect(survival!.target).toEqual({ value: 14, unit: "months", tolerance: 2, event: false });
+    expect(await failure(load(JSON.stringify({ ...time, answer: "14 to 16" })))).toContain(
+      '"14 to 16" must be a number',
+    );
+    expect(await failure(load(JSON.stringify({ ...options, answer: "A, liver" })))).toContain('"liver" must be one of');
+    expect(await failure(load(JSON.stringify({ ...row, answer_type: "multi" })))).toContain('needs "choices"');
+  });
+
   it("may have null in any optional field, and strata of other names", async () => {
     const optional = { id: null, images: null, answer_type: null, choices: null, rationale: null, subject: null };
     const more = { split: null, meta: null, question_type: "presence", modality: "CT", image_name: "a" };

@@ -6,6 +6,7 @@
 import type { TokenLossVariant } from "../algorithms/algorithm.ts";
 import type { TokenLossName, TokenLossNumbers } from "../algorithms/index.ts";
 import type { Prompt, RolloutResult, SamplingOptions, TokenStat } from "../core/records.ts";
+import type { LoraOptions } from "../models/lora.ts";
 
 /** The distribution under which completions are scored; for rollouts, the one they were sampled from. */
 export interface LogProbOptions extends Pick<SamplingOptions, "temperature" | "topP" | "topK"> {
@@ -42,6 +43,11 @@ export interface TrainingCompletion {
 export interface TrainingGroup {
   readonly prompt: Prompt;
   readonly completions: readonly TrainingCompletion[];
+  /**
+   * What is predicted after each of the prompt's first tokens, one token each: any tokens, not only those that the prompt
+   * goes on with. Scored and trained on in place. Its results come before those of the group's completions.
+   */
+  readonly inPlace?: TrainingCompletion;
 }
 
 export interface TokenBatch {
@@ -54,7 +60,7 @@ export interface TokenBatch {
   };
 }
 
-/** Per completion, group by group in the batch's order. */
+/** Per completion, group by group in the batch's order; a group's predictions in place come first. */
 export interface TokenScores {
   readonly logProbs: readonly Float32Array[];
   /** Entropy of the distribution at each token, in nats. */
@@ -103,10 +109,11 @@ export interface LiveToken {
 }
 
 /** Options for sampling one prompt; the result equals `sample` of this prompt alone at step 0. */
-export type LiveOptions = Pick<
-  SamplingOptions,
-  "numGenerations" | "maxCompletionLength" | "temperature" | "topP" | "seed"
->;
+export interface LiveOptions
+  extends Pick<SamplingOptions, "numGenerations" | "maxCompletionLength" | "temperature" | "topP" | "seed"> {
+  /** In place of the model's own; none of them: completions end at their maximum length. */
+  readonly stopTokenIds?: readonly number[];
+}
 
 export interface LiveCompletions {
   /** The tokens of all completions as they are sampled; ends when every completion has ended or was cancelled. */
@@ -122,6 +129,22 @@ export interface LivePolicy {
   decode(prompt: Prompt, o: LiveOptions): LiveCompletions;
 }
 
+/** An adapter on an engine's model: fresh by the seed, or from a folder in PEFT's layout. */
+export interface AdapterOptions {
+  readonly lora: LoraOptions;
+  readonly seed: number;
+  readonly folder?: string | null;
+}
+
+/** Any number of adapters on one model, each an engine with weights, gradients, moments and samples of its own. */
+export interface AdapterHost {
+  /**
+   * An engine for one adapter; the model's own weights are shared and frozen, and may not be trained meanwhile. Closing it
+   * frees the adapter alone. Throws UserError for options that fit no layer and for a folder that does not fit the options.
+   */
+  open(o: AdapterOptions): Promise<TrainingEngine>;
+}
+
 export interface TrainingEngine {
   /** Maximum number of tokens of a prompt and its completion together. */
   readonly contextLength: number;
@@ -130,6 +153,8 @@ export interface TrainingEngine {
   readonly policy: Policy;
   /** Decoding for concurrent callers, as in a server; absent if the engine only samples whole batches. */
   readonly decode?: LivePolicy["decode"];
+  /** Adapters on this engine's model; absent if it holds one set of weights only. */
+  readonly adapters?: AdapterHost;
   /** The frozen copy for KL terms; null before `freezeReference`. */
   readonly reference: Pick<Policy, "logProbs"> | null;
   /** Accumulates the batch's gradient onto those of earlier calls since the last `optimStep`. */

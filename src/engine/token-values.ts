@@ -1,5 +1,5 @@
 /** Access to values given per completion or per token; every engine checks their lengths with this. */
-import type { TokenValues, TrainingGroup } from "./engine.ts";
+import type { TokenValues, TrainingCompletion, TrainingGroup } from "./engine.ts";
 
 /** The value at a completion's token. */
 export function atToken(values: TokenValues, token: number): number {
@@ -8,14 +8,20 @@ export function atToken(values: TokenValues, token: number): number {
 
 /** Throws where per-token values do not match the number of the completion's tokens. */
 export function requireTokenValues(groups: readonly TrainingGroup[]): void {
-  for (const [group, { completions }] of groups.entries()) {
-    for (const [i, { tokenIds, weight, advantage, entropyWeight = 0 }] of completions.entries()) {
-      for (const [name, values] of Object.entries({ weight, advantage, entropyWeight })) {
-        if (typeof values === "number" || values.length === tokenIds.length) continue;
-        throw new Error(
-          `forwardBackward: groups[${group}].completions[${i}].${name} must have one value per token, ${tokenIds.length}, got ${values.length}`,
-        );
-      }
+  for (const [group, { completions, inPlace }] of groups.entries()) {
+    if (inPlace !== undefined) requireOnePerToken(inPlace, `groups[${group}].inPlace`);
+    for (const [i, completion] of completions.entries()) {
+      requireOnePerToken(completion, `groups[${group}].completions[${i}]`);
     }
+  }
+}
+
+function requireOnePerToken(completion: TrainingCompletion, where: string): void {
+  const { tokenIds, weight, advantage, entropyWeight = 0 } = completion;
+  for (const [name, values] of Object.entries({ weight, advantage, entropyWeight })) {
+    if (typeof values === "number" || values.length === tokenIds.length) continue;
+    throw new Error(
+      `forwardBackward: ${where}.${name} must have one value per token, ${tokenIds.length}, got ${values.length}`,
+    );
   }
 }

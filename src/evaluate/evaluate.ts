@@ -28,6 +28,8 @@ export interface ScoringOptions {
   readonly train: readonly Example[] | null;
   /** What the model was trained on, as far as it is known: `train` by default. */
   readonly seen?: readonly Example[];
+  /** Why more of it is not known; null where all is. */
+  readonly unseen?: string | null;
   /** Further baselines, answered already: the nearest neighbour, the untuned model. */
   readonly beside?: BaselineAnswers;
   /** Probabilities of "yes" in the examples' order, by predictor: closed questions are then measured as a test too. */
@@ -77,7 +79,8 @@ export function answerQuestions(
  * pass@k.
  */
 export function evaluateAnswers(examples: readonly Example[], answers: Answers, o: ScoringOptions): Evaluation {
-  const { protocol = "viva", train, seen = train ?? [], beside = {}, yes, conditions, vocabulary } = o;
+  const { protocol = "viva", train, seen = train ?? [], unseen = null, beside = {}, yes } = o;
+  const { conditions, vocabulary } = o;
   const { predictions, style, thinkOpened } = answers;
   const items = scoreItems(examples, predictions, { protocol, style, thinkOpened, checkpoint: o.checkpoint });
   const counted = train === null ? {} : baselineAnswers(examples, trainBaselines(train));
@@ -103,6 +106,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
       ...(sampled === null ? {} : { sampled }),
       ...(facts === null ? {} : { facts }),
       ...(overlap === null ? {} : { overlap }),
+      ...(unseen === null ? {} : { overlap_unknown: unseen }),
       ...(yesNo === null ? {} : { yes_no: yesNo }),
       ...(unanswered.size === 0 ? {} : { unanswered: Object.fromEntries(unanswered) }),
     },

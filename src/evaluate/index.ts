@@ -6,6 +6,7 @@ export {
   type Wanted,
 } from "./answer-source.ts";
 export type { Answers, BaselineAnswers, Prediction } from "./answers.ts";
+export { type AuditResults, auditJsonSchema, runAudit } from "./audit/run.ts";
 export { type Baselines, baselineAnswers, questionType, trainBaselines } from "./baselines.ts";
 export { bootstrapMean, bootstrapMeans, type Interval, pairedBootstrap } from "./bootstrap.ts";
 export { type CollectOptions, collectAnswers } from "./collect.ts";

@@ -80,6 +80,8 @@ const summary = z.strictObject({
     closed: subset.optional(),
     open: subset.optional(),
     choice: subset.optional(),
+    multi: subset.optional(),
+    numeric: subset.optional(),
   }),
   conditions: conditionsSchema.optional(),
   facts: z
@@ -105,6 +107,10 @@ const summary = z.strictObject({
     })
     .optional()
     .describe("what the questions share with the training data, by subject or image"),
+  overlap_unknown: z
+    .string()
+    .optional()
+    .describe("why the questions were not compared with all that the model was trained on"),
   yes_no: z
     .record(
       z.string(),

@@ -133,8 +133,8 @@ function isExact(example: Example, answer: string, words: string): boolean {
   return chosen === null ? exactMatch(words, example.answer) : chosen.index === rightOption(example);
 }
 
-/** The answer in words: of a choice question the text of the option it names. */
-function answerText({ choices }: Example, answer: string): string {
-  const chosen = choices.length > 0 ? chosenOption(answer, choices) : null;
+/** The answer in words: of a choice question the text of the option it names; several options stay letters. */
+function answerText({ choices, answerType }: Example, answer: string): string {
+  const chosen = choices.length > 0 && answerType !== "multi" ? chosenOption(answer, choices) : null;
   return chosen === null ? answer : choices[chosen.index]!;
 }

@@ -1,6 +1,7 @@
 /** Summarises scored items: accuracies with intervals over subjects, next to baselines on the same items. */
 
 import { meanOf } from "../core/mean.ts";
+import { ANSWER_TYPES } from "../core/records.ts";
 import type { Overlap } from "../data/index.ts";
 import type { Verdict } from "../runs/verdict.ts";
 import { type BootstrapOptions, bootstrapMean, bootstrapMeans, type Interval } from "./bootstrap.ts";
@@ -13,7 +14,7 @@ import { detectableDifference, signFlipP } from "./statistics.ts";
 import { verdictsOf } from "./verdict.ts";
 import type { YesNoFigures } from "./yes-no.ts";
 
-export const SUBSETS = ["overall", "closed", "open", "choice"] as const;
+export const SUBSETS = ["overall", ...ANSWER_TYPES] as const;
 export type Subset = (typeof SUBSETS)[number];
 
 export interface BaselineComparison extends PairedComparison {
@@ -51,7 +52,7 @@ export interface OverlapSummary extends Overlap {
   readonly unshared: Interval | null;
 }
 
-/** The summary line of an evaluation in evals.jsonl. */
+/** The summary row of an evaluation in evals.jsonl. */
 export interface EvalSummary {
   readonly checkpoint: string;
   readonly protocol: string;
@@ -65,6 +66,8 @@ export interface EvalSummary {
   readonly facts?: FactSummary;
   /** What the questions share with the training data; absent where nothing is shared, or no training data is known. */
   readonly overlap?: OverlapSummary;
+  /** Why the questions were not compared with all that the model was trained on. */
+  readonly overlap_unknown?: string;
   /** Closed questions as a test with probabilities, by predictor; present if conventional models were asked for. */
   readonly yes_no?: Readonly<Record<string, YesNoFigures>>;
   /** How many answers were not to be had, by reason; they count as wrong. */

@@ -101,14 +101,15 @@ function yesNoLines({ yes_no: predictors }: EvalSummary): string[] {
   ];
 }
 
-function overlapLines({ overlap }: EvalSummary): string[] {
-  if (overlap === undefined) return [];
+function overlapLines({ overlap, overlap_unknown: unknown }: EvalSummary): string[] {
+  const notCompared = unknown === undefined ? [] : [`not compared with the training data of the run: ${unknown}`];
+  if (overlap === undefined) return notCompared;
   const { unshared } = overlap;
   const rest =
     unshared === null
       ? "no question is about another"
       : `accuracy on the other ${unshared.n}: ${percent(unshared.estimate)} ${bounds(unshared)}`;
-  return [`shared with the training data: ${describeOverlap(overlap)}; ${rest}`];
+  return [`shared with the training data: ${describeOverlap(overlap)}; ${rest}`, ...notCompared];
 }
 
 function sampledLines({ sampled }: EvalSummary): string[] {

@@ -31,7 +31,7 @@ function parse(text: string, path: string) {
   let record: { readonly line: number; readonly fields: string[] } = { line, fields: [] };
   while (field.lastIndex < text.length || record.fields.length > 0) {
     const match = field.exec(text);
-    if (match === null) throw new UserError(`${path}:${line}: a quote is not closed, or stands within a field`);
+    if (match === null) throw new UserError(`${path}:${line}: a quote is not closed, or is within a field`);
     const [whole, quoted, bare, end] = match;
     record.fields.push(quoted?.replaceAll('""', '"') ?? bare!);
     line += whole.split("\n").length - 1;

@@ -1,8 +1,7 @@
 /** Running a study from a program: each run is a separate process, as with the command. */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { writeStudyReport } from "../report/index.ts";
-import { replaceFile } from "../runs/durable.ts";
+import { writeStudyFiles } from "../report/index.ts";
 import { acquireLock } from "../runs/lock.ts";
 import type { StepInfo } from "../runs/reporter.ts";
 import { defaultRunFolder } from "../runs/run-folder.ts";
@@ -11,7 +10,7 @@ import { trainInChild } from "../study/child.ts";
 import { executeRuns } from "../study/execute.ts";
 import { createStudy, openStudy, studyPaths } from "../study/folder.ts";
 import { loadStudy } from "../study/load.ts";
-import { studyResults } from "../study/results.ts";
+import { resultsSoFar } from "../study/results.ts";
 import { type StudyChoice, selectRuns } from "../study/select.ts";
 
 export interface StudyOptions extends StudyChoice {
@@ -59,9 +58,8 @@ export async function runStudy(file: string, o: StudyOptions = {}): Promise<Stud
         o.onRunEnd?.(run.folder, message);
       },
     });
-    const results = studyResults(study, runs, paths);
-    replaceFile(paths.results, `${JSON.stringify(results, null, 2)}\n`);
-    writeStudyReport(results, folder, paths.report);
+    const results = resultsSoFar(study, runs, paths);
+    writeStudyFiles(results, paths);
     return { folder, results, failed };
   } finally {
     lock.release();

@@ -367,7 +367,7 @@ describe("--set", () => {
     ],
     [
       "data.train={ name: phantom_world, image_size: 100 }",
-      "--set data.train={ name: phantom_world, image_size: 100 }: data.train.image_size must be 112 or 224, got 100",
+      "--set data.train={ name: phantom_world, image_size: 100 }: data.train.image_size must be 112, 224 or 448, got 100",
     ],
     ["data.eval.name=phantm", /^--set .*: data\.eval\.name must be one of .*, got "phantm"; did you mean phantom\?$/],
     ["data.train.limt=2", "--set data.train.limt=2: unknown key data.train.limt; did you mean limit?"],
@@ -379,6 +379,14 @@ describe("--set", () => {
     ["stages.first.steps=2", "--set stages.first.steps=2: stages is a list and has no first; its entries are 0 to 2"],
     ["seed.x=2", "--set seed.x=2: seed is 7 and has no key x"],
     ["stages.0.steps=ten", '--set stages.0.steps=ten: stages.0.steps must be a whole number of at least 1, got "ten"'],
+    [
+      "model.lora={ target_modules: [] }",
+      "--set model.lora={ target_modules: [] }: model.lora.target_modules must be a list of layer names, a regular expression or all-linear, got []",
+    ],
+    [
+      "model.lora={ layers_to_transform: [] }",
+      "--set model.lora={ layers_to_transform: [] }: model.lora.layers_to_transform must be a layer's number, or a list of them, got []",
+    ],
     ["seed", "--set seed: expected key=value, such as stages.0.steps=10"],
     ["=3", "--set =3: expected key=value, such as stages.0.steps=10"],
     ["__proto__.x=3", "--set __proto__.x=3: expected key=value, such as stages.0.steps=10"],

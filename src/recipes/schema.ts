@@ -3,15 +3,14 @@ import * as z from "zod";
 import type { RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
 import { devices } from "../core/device.ts";
-import { flag, mapping, number, oneOf, text, whole } from "../core/fields.ts";
+import { flag, mapping, number, oneOf, oneOrMore, text, whole } from "../core/fields.ts";
 import { nearest } from "../core/suggest.ts";
 import { engineNames } from "../engine/index.ts";
 import { alarmsSchema } from "./alarms.ts";
 import { datasetSchema } from "./datasets.ts";
 import { stageSchema } from "./stages.ts";
 
-const layerNames = () =>
-  z.union([text(), z.array(text()).min(1)], { error: "a list of layer names, or a regular expression" });
+const layerNames = () => oneOrMore(text(), "a list of layer names, or a regular expression");
 const byPattern = <T extends z.ZodType>(value: T) =>
   z.record(text(), value, { error: "a mapping of patterns of layer names to numbers" }).default({});
 
@@ -29,13 +28,11 @@ const model = mapping({
     lora_dropout: number({ min: 0, below: 1 })
       .default(0)
       .describe("Dropout probability on an adapter's input in training; the rest is scaled by 1 / (1 − p)."),
-    target_modules: z
-      .union([text(), z.array(text()).min(1)], { error: "a list of layer names, a regular expression or all-linear" })
+    target_modules: oneOrMore(text(), "a list of layer names, a regular expression or all-linear")
       .default("all-linear")
       .describe("Suffixes of layer names, one regular expression for full names, or all-linear, as in PEFT."),
     exclude_modules: layerNames().nullable().default(null).describe("Excluded although target_modules matches them."),
-    layers_to_transform: z
-      .union([whole({ min: 0 }), z.array(whole({ min: 0 })).min(1)], { error: "a layer's number, or a list of them" })
+    layers_to_transform: oneOrMore(whole({ min: 0 }), "a layer's number, or a list of them")
       .nullable()
       .default(null)
       .describe("Only these layers, counted from 0; requires a list of target_modules."),

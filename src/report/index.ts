@@ -1,4 +1,4 @@
 /** Reports: HTML files about runs. */
 export { type ReportedRun, writeReport } from "./report.ts";
-export { writeStudyReport } from "./study-report.ts";
+export { writeStudyFiles } from "./study-report.ts";
 export type { ImageSource } from "./thumbnails.ts";

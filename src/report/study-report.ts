@@ -11,15 +11,21 @@ import { readRun } from "./read-run.ts";
 import { dimensionSection } from "./sections/study-dimension.ts";
 import { costSection, figureSection, overviewSection, runSection } from "./sections/study-tables.ts";
 
-/** Writes the report to `file`; `folder` is the study's. Returns its size in bytes. */
-export function writeStudyReport(results: StudyResults, folder: string, file: string): number {
+/** Where a study's results go; `folder` is the study's. */
+export interface StudyFiles {
+  readonly folder: string;
+  readonly results: string;
+  readonly report: string;
+}
+
+/** Writes a study's results as JSON, and the report on them. */
+export function writeStudyFiles(results: StudyResults, { folder, results: json, report }: StudyFiles): void {
+  replaceFile(json, `${JSON.stringify(results, null, 2)}\n`);
   const arms = results.arms.map((arm): ArmRecords => {
     const finished = arm.runs.filter(({ status }) => status === "finished").map((run) => join(folder, run.folder));
     return { arm, records: finished.filter(isRun).map(readRun) };
   });
-  const page = render(results, arms);
-  replaceFile(file, page);
-  return Buffer.byteLength(page);
+  replaceFile(report, render(results, arms));
 }
 
 function render(results: StudyResults, arms: readonly ArmRecords[]): string {

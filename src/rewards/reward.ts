@@ -29,7 +29,7 @@ export interface RewardLog {
    * scorer, `unparsable`, replies without a verdict, and `failed`, requests without a reply.
    */
   count(what: string): void;
-  /** A line of events.jsonl. */
+  /** A row of events.jsonl. */
   event(record: { readonly event: string } & Readonly<Record<string, string | number>>): void;
 }
 

@@ -37,7 +37,7 @@ const unfinished = ".tmp-";
 
 /**
  * Writes the checkpoint of a step: `write` puts its files (weights, optimiser) into the folder it is given. The run's
- * streams are flushed first, so that a checkpoint on disk implies the lines up to its step. Returns the final folder.
+ * streams are flushed first, so that a checkpoint on disk implies the rows up to its step. Returns the final folder.
  */
 export async function writeCheckpoint(
   run: Run,

@@ -130,10 +130,10 @@ export function openRun(folder: string): Run {
 }
 
 /**
- * Takes a run back to the moment its checkpoint of `step` was written: drops later lines of all streams and later
- * sidecars; returns how many lines went. Step 0 is the state before the first step, evaluated perhaps; -1 drops every
- * line. A line belongs to the step in its `step`, else in its `id` ("step/group"), else in its `checkpoint`
- * ("step-000120"); a line without any belongs to step 0.
+ * Takes a run back to the moment its checkpoint of `step` was written: drops later rows of all streams and later
+ * sidecars; returns how many rows went. Step 0 is the state before the first step, evaluated perhaps; -1 drops every
+ * row. A row belongs to the step in its `step`, else in its `id` ("step/group"), else in its `checkpoint`
+ * ("step-000120"); a row without any belongs to step 0.
  */
 export function rewindRun(run: Run, step: number): number {
   const keep = (record: Record<string, unknown>) => (stepOfRecord(record) ?? 0) <= step;
@@ -175,7 +175,7 @@ function openStreams(paths: RunPaths, release: () => void): Run {
 
 function refuseContent(folder: string): void {
   if (!existsSync(folder)) return;
-  if (!statSync(folder).isDirectory()) throw new UserError(`${folder}: a file stands where the run folder should be`);
+  if (!statSync(folder).isDirectory()) throw new UserError(`${folder}: there is a file where the run folder should be`);
   if (readdirSync(folder).every((name) => name.startsWith(lockName) || unborn.includes(name))) return;
   throw new UserError(
     `${folder}: the folder is not empty; continue that run with --resume, or name another with --run`,

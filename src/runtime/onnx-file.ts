@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import * as ort from "onnxruntime-node";
 import { messageOf, UserError } from "../core/errors.ts";
+import { otherRounding } from "./rounding.ts";
 
 /** An input or output: elements and a shape. */
 export type OnnxValue =
@@ -28,6 +29,7 @@ export async function openOnnxFile(path: string, threads = 0): Promise<OnnxFile>
   }).catch((cause: unknown) => {
     throw new UserError(`${path} is not a model that ONNX Runtime can read: ${messageOf(cause)}`, { cause });
   });
+  const round = otherRounding();
   return {
     inputs: session.inputNames,
     outputs: session.outputNames,
@@ -37,7 +39,9 @@ export async function openOnnxFile(path: string, threads = 0): Promise<OnnxFile>
       });
       const value = (await session.run(Object.fromEntries(fed), [output]))[output]!;
       if (value.type !== "float32") throw new UserError(`${path}: the output ${output} is ${value.type}, not float32`);
-      return { dtype: "float32", shape: value.dims, data: value.data as Float32Array };
+      const result = { dtype: "float32", shape: value.dims, data: value.data as Float32Array } as const;
+      round?.(output, result);
+      return result;
     },
     close: () => session.release(),
   };

@@ -4,6 +4,7 @@ import { lower, usedInputs } from "../compiler/onnx/lower.ts";
 import type { Params, Program } from "../compiler/tensor.ts";
 import type { Device } from "../core/device.ts";
 import type { DType, TensorArray, TensorData } from "../core/tensor-data.ts";
+import { otherRounding } from "./rounding.ts";
 
 export interface SessionOptions {
   /** Threads per operator; 0 lets ONNX Runtime choose. */
@@ -32,6 +33,7 @@ export class CompiledProgram {
   readonly #inputs: readonly string[];
   /** Weights are fed again at every run: their ONNX Runtime tensors are created once. */
   readonly #tensors = new WeakMap<TensorData, ort.Tensor>();
+  readonly #round = otherRounding();
   readonly outputs: readonly string[];
 
   private constructor(session: ort.InferenceSession, inputs: readonly string[], outputs: readonly string[]) {
@@ -70,7 +72,9 @@ export class CompiledProgram {
       fed[name] = this.#tensorOf(value);
     }
     const results = await this.#session.run(fed, this.outputs);
-    return Object.fromEntries(this.outputs.map((name) => [name, fromOrt(results[name]!)]));
+    const values = this.outputs.map((name) => [name, fromOrt(results[name]!)] as const);
+    if (this.#round !== null) for (const [name, value] of values) this.#round(name, value);
+    return Object.fromEntries(values);
   }
 
   #tensorOf(value: TensorData): ort.Tensor {

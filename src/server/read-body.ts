@@ -1,9 +1,9 @@
-/** Reads a request's body as JSON, never holding more of it than is allowed. */
+/** Reads a request's body, never holding more of it than is allowed. */
 import type { IncomingMessage } from "node:http";
 import { messageOf } from "../core/errors.ts";
 import { ApiError, badRequest, clientGone } from "./api-error.ts";
 
-/** Throws ApiError (400, 413, 415), or what the signal is aborted with. */
+/** Reads a body as JSON. Throws ApiError (400, 413, 415), or what the signal is aborted with. */
 export async function readJsonBody(incoming: IncomingMessage, maxBytes: number, signal: AbortSignal): Promise<unknown> {
   const type = incoming.headers["content-type"] ?? "";
   if (!/^application\/json *(;|$)/i.test(type)) {
@@ -11,13 +11,6 @@ export async function readJsonBody(incoming: IncomingMessage, maxBytes: number, 
       code: "unsupported_media_type",
     });
   }
-  const encoding = incoming.headers["content-encoding"] ?? "identity";
-  if (encoding !== "identity") {
-    throw new ApiError(415, `a body with content-encoding ${encoding.slice(0, 20)} is not read: send it as it is`, {
-      code: "unsupported_media_type",
-    });
-  }
-  if (Number(incoming.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const bytes = await readBytes(incoming, maxBytes, signal);
   try {
     return JSON.parse(bytes.toString("utf8"));
@@ -28,7 +21,19 @@ export async function readJsonBody(incoming: IncomingMessage, maxBytes: number, 
   }
 }
 
-function readBytes(incoming: IncomingMessage, maxBytes: number, signal: AbortSignal): Promise<Buffer> {
+/** Reads a body of any type. Throws ApiError (413, 415), or what the signal is aborted with. */
+export async function readBytes(incoming: IncomingMessage, maxBytes: number, signal: AbortSignal): Promise<Buffer> {
+  const encoding = incoming.headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity") {
+    throw new ApiError(415, `a body with content-encoding ${encoding.slice(0, 20)} is not read: send it as it is`, {
+      code: "unsupported_media_type",
+    });
+  }
+  if (Number(incoming.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  return collect(incoming, maxBytes, signal);
+}
+
+function collect(incoming: IncomingMessage, maxBytes: number, signal: AbortSignal): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

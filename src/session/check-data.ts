@@ -41,6 +41,7 @@ export async function checkData(recipe: Recipe, data: DataToCheck): Promise<Chec
     ...shared,
     data: "data.train",
     missing: train.skipped,
+    notices: train.notices,
     completions: (example) => trainedCompletions(recipe, example, data),
   });
   const paired = await Promise.all(
@@ -63,6 +64,7 @@ export async function checkData(recipe: Recipe, data: DataToCheck): Promise<Chec
           ...shared,
           data: "data.eval",
           missing: evaluation.skipped,
+          notices: evaluation.notices,
           completions: () => [{ key: "evaluate.max_completion_length", tokens: data.evaluationLength }],
         });
   const looked = [trained, ...paired, evaluated].filter((found) => found !== null);

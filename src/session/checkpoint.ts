@@ -2,6 +2,7 @@
 import { type PromptName, type PromptStyle, promptStyle } from "../answers/prompts.ts";
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
+import { HUB } from "../core/named-paths.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import { findDataset } from "../data/index.ts";
@@ -17,7 +18,7 @@ import { runPaths } from "../runs/run-folder.ts";
 import { loadExamples } from "./examples.ts";
 import { adapterOf, modelFolder, runOf } from "./model-folder.ts";
 import { imageLimits, tellNotices } from "./session.ts";
-import type { SourceOptions } from "./sources.ts";
+import { locateDataset, type SourceOptions } from "./sources.ts";
 
 export interface OpenCheckpointOptions extends SourceOptions {
   /** A run's checkpoint of this step; the newest by default. */
@@ -117,18 +118,32 @@ export async function untunedModel(path: string, o: SourceOptions & { readonly s
   throw new UserError(`${path} is neither a run nor an adapter: name the model it was trained from`);
 }
 
-/**
- * The training examples of the run that a path belongs to, but not of a generated set, whose splits share nothing; null for
- * no run, and where they cannot be read any more.
- */
-export async function trainedOn(path: string): Promise<readonly Example[] | null> {
+/** What the run that a path belongs to was trained on. */
+export interface TrainedOn {
+  /** Empty for a generated set, whose splits share nothing. */
+  readonly examples: readonly Example[];
+  /** Why they cannot be read any more; null where they were. */
+  readonly unknown: string | null;
+}
+
+/** The training examples of a run; null for a path that belongs to none. Nothing is downloaded for it. */
+export async function trainedOn(path: string, { env = process.env }: SourceOptions = {}): Promise<TrainedOn | null> {
   const recipe = recipeOf(path);
-  if (recipe === null || findDataset(recipe.data.train.name).generated) return null;
+  if (recipe === null) return null;
+  const { train } = recipe.data;
+  if (findDataset(train.name).generated) return { examples: [], unknown: null };
+  const here = { ...env, HF_HUB_OFFLINE: "1" };
   try {
-    return (await loadExamples(recipe.data.train, recipe)).examples;
+    const located = { key: "data.train.path", revision: train.revision, env: here };
+    const folder = train.path === null ? null : (await locateDataset(train.path, located)).folder;
+    const { examples } = await loadExamples({ ...train, path: folder, revision: null }, recipe);
+    return { examples, unknown: null };
   } catch (error) {
-    if (error instanceof UserError) return null;
-    throw error;
+    if (!(error instanceof UserError)) throw error;
+    const { path: from, revision } = train;
+    const id = from?.startsWith(HUB) ? `${from.slice(HUB.length)}${revision === null ? "" : `@${revision}`}` : null;
+    const absent = `data.train.path: ${from} is not in the Hub's cache; viva data get ${id} downloads it`;
+    return { examples: [], unknown: id === null ? error.message : absent };
   }
 }
 

@@ -32,8 +32,9 @@ export async function hashPairs(pairs: readonly PreferencePair[]): Promise<strin
 export async function hashExamples(examples: readonly Example[]): Promise<string> {
   const hash = createHash("sha256");
   const seen = new Set<string>();
-  for (const { id, subjectId, question, answer, answerType, choices, rationale, facts, images } of examples) {
-    const texts = [id, subjectId, question, answer, answerType, choices, rationale, facts];
+  for (const { id, subjectId, question, answer, answerType, choices, rationale, facts, images, target } of examples) {
+    const asked = [id, subjectId, question, answer, answerType, choices, rationale, facts];
+    const texts = target === undefined ? asked : [...asked, target];
     hash.update(JSON.stringify([...texts, images.map(({ path }) => path)]));
     for (const { path, pixels } of images) {
       if (seen.has(path)) continue;

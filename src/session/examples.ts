@@ -2,7 +2,7 @@
 import { messageOf, UserError } from "../core/errors.ts";
 import { permutation, randomKey } from "../core/random.ts";
 import type { Example } from "../core/records.ts";
-import { checkImages, findDataset, loadDataset } from "../data/index.ts";
+import { checkImages, type DataNotice, findDataset, loadDataset } from "../data/index.ts";
 import { decodeImage } from "../io/images.ts";
 import type { DatasetSpec, Recipe } from "../recipes/schema.ts";
 import type { SkippedExample } from "../train/batches.ts";
@@ -11,6 +11,8 @@ import type { SkippedExample } from "../train/batches.ts";
 export interface LoadedExamples<T> {
   readonly examples: T;
   readonly skipped: readonly SkippedExample[];
+  /** Of what the data set itself left out. */
+  readonly notices: readonly DataNotice[];
 }
 
 /** A data set without the examples whose image file is missing, where the recipe wants them skipped. */
@@ -21,13 +23,15 @@ export async function loadExamples(spec: DatasetSpec, recipe: Recipe): Promise<L
   const skipped = bad.map(({ exampleId, path, reason }) => {
     return { example_id: exampleId, reason: `image ${path}: ${reason}` };
   });
-  return { examples: await loadDataset(options), skipped };
+  const notices: DataNotice[] = [];
+  const examples = await loadDataset({ ...options, onNotice: (notice) => notices.push(notice) });
+  return { examples, skipped, notices };
 }
 
 /** What is evaluated, each image decoded once: one that is damaged must not stop the run at its first evaluation. */
 export async function loadEvaluation(recipe: Recipe): Promise<LoadedExamples<readonly Example[] | null>> {
   const { eval: spec, on_bad_image } = recipe.data;
-  if (spec === null) return { examples: null, skipped: [] };
+  if (spec === null) return { examples: null, skipped: [], notices: [] };
   const loaded = await loadExamples(spec, recipe);
   const chosen = evaluationSubset(loaded.examples, recipe.evaluate?.limit ?? null, recipe.seed);
   if (recipe.evaluate === null) return { ...loaded, examples: chosen };
@@ -46,7 +50,7 @@ export async function loadEvaluation(recipe: Recipe): Promise<LoadedExamples<rea
     else throw new UserError(`example "${example.id}": ${reason}`);
   }
   if (examples.length === 0) throw new UserError(`data.eval: "${spec.name}" has no examples to evaluate on`);
-  return { examples, skipped: [...loaded.skipped, ...skipped] };
+  return { ...loaded, examples, skipped: [...loaded.skipped, ...skipped] };
 }
 
 /** The sentence of a user's mistake; any other error is thrown on. */

@@ -1,4 +1,4 @@
-/** Preference pairs from a file: the JSONL format of data sets, each line with `chosen` and `rejected` besides. */
+/** Preference pairs from a file: the JSONL format of data sets, each row with `chosen` and `rejected` besides. */
 import { UserError } from "../core/errors.ts";
 import { type DataSpec, loadDataset } from "../data/index.ts";
 import type { PreferencePair } from "../train/dpo.ts";
@@ -13,7 +13,7 @@ export async function loadPairs(
     const text = (key: string): string => {
       const value = example.meta[key];
       if (value !== undefined && value.trim() !== "") return value;
-      throw new UserError(`${file}: "${example.id}" has no "${key}": each line needs chosen and rejected, two texts`);
+      throw new UserError(`${file}: "${example.id}" has no "${key}": each row needs chosen and rejected, two texts`);
     };
     const pair = { example, chosen: text("chosen"), rejected: text("rejected") };
     if (pair.chosen === pair.rejected) {

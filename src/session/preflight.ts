@@ -24,12 +24,14 @@ export interface PreflightOptions {
   readonly onTooLong: "error" | "skip";
   /** Left out before. */
   readonly missing: readonly SkippedExample[];
+  /** What is known of the data already. */
+  readonly notices?: readonly DataNotice[];
 }
 
 /** Why an example is left out. */
 export type DropReason = "image_missing" | "image_or_text" | "too_long";
 
-/** What was found; the line of events.jsonl. */
+/** What was found; the row of events.jsonl. */
 export interface PreflightReport {
   readonly data: string;
   /** Before anything was left out. */
@@ -112,7 +114,7 @@ export async function preflight(examples: readonly Example[], o: PreflightOption
         ...dropped("image_or_text", idsOf("image_or_text")),
         ...dropped("too_long", idsOf("too_long")),
       },
-      notices: await dataNotices(kept),
+      notices: [...(o.notices ?? []), ...(await dataNotices(kept))],
     },
   };
 }

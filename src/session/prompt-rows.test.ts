@@ -90,17 +90,17 @@ describe("a row's chat", () => {
     [
       "more parts than images",
       { images: ["a.png"], messages: [{ role: "user", content: [{ type: "image" }, { type: "image" }] }] },
-      /:1: the chat has 2 parts \{"type": "image"\} without a path, and 1 image stands beside it/,
+      /:1: the chat has 2 parts \{"type": "image"\} without a path, and 1 image is given beside it/,
     ],
     [
       "a part and no image",
       { messages: [{ role: "user", content: [{ type: "image" }] }] },
-      /1 part .* without a path, and 0 images stand beside it/,
+      /1 part .* without a path, and 0 images are given beside it/,
     ],
     [
       "images that no part asks for",
       { images: ["b.png"], messages: [{ role: "user", content: [{ type: "image", image: "a.png" }] }] },
-      /0 parts .* and 1 image stands beside it/,
+      /0 parts .* and 1 image is given beside it/,
     ],
     [
       "content of another type",

@@ -85,7 +85,7 @@ function replyText(chat: Chat): string {
   throw new UserError("completion: expected a text, or a list of one message of the assistant");
 }
 
-/** One line of `viva generate`'s output. */
+/** One row of `viva generate`'s output. */
 export interface GeneratedRow {
   readonly row: number;
   readonly prompt_tokens: number;
@@ -123,7 +123,7 @@ export async function generateRows(
   }
 }
 
-/** One line of `viva logprobs`' output. */
+/** One row of `viva logprobs`' output. */
 export interface ScoredRow {
   readonly token_ids: readonly number[];
   readonly log_probs: readonly number[];

@@ -8,7 +8,7 @@ import { withoutSpecialTokens } from "../answers/special-tokens.ts";
 import { UserError } from "../core/errors.ts";
 import type { AnswerType, Completion, Example, Facts, ImageRef } from "../core/records.ts";
 import { requireKnownFields } from "../data/field-names.ts";
-import { cellText, choiceOf, readAnswerType, readRow, writtenOption } from "../data/rows.ts";
+import { cellText, choiceOf, readAnswerType, readRow, requireDifferentOptions, writtenOption } from "../data/rows.ts";
 
 /** A row as it came, its images already read. */
 export interface GivenRow {
@@ -117,8 +117,9 @@ function questionOf(row: Columns, answer: string, where: string) {
   const type = answerTypeOf(row, answer, options, where);
   if (type !== "choice") return { question, answer, answerType: type, choices: [] };
   if (options.length < 2) throw new UserError(`${where}: a choice question needs "options", two or more`);
+  requireDifferentOptions(options, question, where);
   const index = writtenOption(answer, options);
-  if (index >= 0) return { question, ...choiceOf(options, index, where) };
+  if (index >= 0) return { question, ...choiceOf(options, index) };
   throw new UserError(`${where}: the answer must be one of the options, by its text or its letter`);
 }
 

@@ -1,6 +1,7 @@
 /** Whether what training and evaluation data share stops a run or an evaluation. */
 import { UserError } from "../core/errors.ts";
-import { describeOverlap, findDataset, type Overlap } from "../data/index.ts";
+import type { Example } from "../core/records.ts";
+import { describeOverlap, findDataset, type Overlap, overlapOf } from "../data/index.ts";
 import type { Recipe } from "../recipes/schema.ts";
 
 export type { Overlap } from "../data/index.ts";
@@ -16,6 +17,26 @@ export function refuseOverlap(overlap: Overlap, what: string, allow: string): ne
   throw new UserError(
     `${what} shares with the training data ${describeOverlap(overlap)}: give each subject to one split, or set ${allow}`,
   );
+}
+
+/** Questions that a model is asked. */
+export interface AskedQuestions {
+  /** Of the data set. */
+  readonly name: string;
+  /** Of the training split it is no surprise that it was trained on. */
+  readonly split: string;
+  readonly examples: readonly Example[];
+  /** Whether one's own data may share subjects with the training data, and what lets them. */
+  readonly isAllowed: boolean;
+  readonly allow: string;
+}
+
+/** The warning about what questions share with training data, null for nothing; throws UserError where it is a mistake. */
+export function judgeOverlap(seen: readonly Example[], asked: AskedQuestions): string | null {
+  const overlap = asked.split === "train" ? null : overlapOf(seen, asked.examples);
+  if (overlap === null) return null;
+  if (findDataset(asked.name).isOwn && !asked.isAllowed) refuseOverlap(overlap, "the data asked", asked.allow);
+  return overlapWarning(overlap);
 }
 
 /** The warning where it is allowed. */

@@ -18,7 +18,7 @@ import type { StudyArm, StudyResults } from "../runs/study-results.ts";
 import type { Verdict } from "../runs/verdict.ts";
 import { readJournal, type StudyPaths } from "./folder.ts";
 import type { Study } from "./load.ts";
-import type { PlannedRun } from "./plan.ts";
+import { type PlannedRun, planRuns } from "./plan.ts";
 
 const method = `Difference: strict accuracy of an arm minus the reference's, paired by question within a seed. Interval: 95 %, percentile bootstrap of ${RESAMPLES.study.toLocaleString("en-US")} resamples that draws subjects and seeds independently with replacement; with one seed only subjects are drawn, and the interval says nothing about other seeds. p: two-sided from the same resamples, Holm-corrected over all arms compared. With few seeds, their contribution to the interval is imprecise.`;
 
@@ -34,6 +34,13 @@ interface ReadRun {
 }
 
 type Line = Readonly<Record<string, unknown>>;
+
+/** The results of the runs of this time and of those finished before. */
+export function resultsSoFar(study: Study, runs: readonly PlannedRun[], paths: StudyPaths): StudyResults {
+  const now = new Set(runs.map(({ folder }) => folder));
+  const shown = planRuns(study).filter(({ folder }) => now.has(folder) || isFinished(join(paths.folder, folder)));
+  return studyResults(study, shown, paths);
+}
 
 /** Reads the planned runs; arms without runs are omitted, unfinished runs have no figures. */
 export function studyResults(study: Study, runs: readonly PlannedRun[], paths: StudyPaths): StudyResults {

@@ -9,11 +9,12 @@ const data = join(folder, "films");
 const rationale = "It is.";
 
 beforeAll(async () => {
-  await writeFilms(data, (row) => ({ ...row, rationale }));
+  await writeFilms(data, (row) => ({ ...row, rationale, answer: "yes" }));
   const recipe = tinyRecipe({ model: writeTinyModel(join(folder, "model")), data });
   const [sft, grpo] = recipe.stages;
+  // One text for every film, which is learnt until next to nothing else is likely, whatever the rounding.
   const stages = [
-    { ...sft, steps: 80, target: "rationale_answer", learning_rate: 0.01 },
+    { ...sft, steps: 60, target: "rationale_answer", learning_rate: 0.005 },
     {
       ...grpo,
       steps: 1,
@@ -28,6 +29,8 @@ beforeAll(async () => {
 });
 
 it("teaches what follows the opened tag, and rewards it as a whole format", () => {
+  const learnt = jsonLines(folder, "run", "metrics.jsonl").findLast(({ stage }) => stage === "sft");
+  expect(learnt.loss).toBeLessThan(0.05);
   const rollouts = jsonLines(folder, "run", "rollouts.jsonl");
   expect(rollouts.length).toBe(2);
   for (const { prompt, completions } of rollouts) {

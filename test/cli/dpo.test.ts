@@ -95,7 +95,7 @@ describe("a run", () => {
 });
 
 it.each([
-  [{ chosen: "yes" }, /pairs\.jsonl: "film-0" has no "rejected": each line needs chosen and rejected, two texts/],
+  [{ chosen: "yes" }, /pairs\.jsonl: "film-0" has no "rejected": each row needs chosen and rejected, two texts/],
   [{ chosen: "yes", rejected: "yes" }, /"film-0": chosen and rejected are the same text, which prefers nothing/],
 ])("refuses a pair like %j", async (fields, message) => {
   const bad = await writeFilms(join(folder, `bad-${Object.keys(fields).length}`));

@@ -44,7 +44,12 @@ describe("viva eval --predictions", () => {
     const [viva_, lmms] = results.protocols;
     expect([viva_!.protocol, lmms!.protocol]).toEqual(["viva", "lmms"]);
     expect(viva_!.subsets.overall!.accuracy).toMatchObject({ estimate: 1, n: 4, subjects: 4 });
-    expect(Object.keys(viva_!.subsets.overall!.baselines)).toEqual(["majority", "question_only", "nearest_neighbour"]);
+    expect(Object.keys(viva_!.subsets.overall!.baselines)).toEqual([
+      "majority",
+      "question_only",
+      "question_regression",
+      "nearest_neighbour",
+    ]);
     expect(viva_!.conditions).toMatchObject({ questions: { n: 4 }, prompt: null, decoding: null, images: null });
     const samples = jsonLines(folder, "samples.jsonl");
     expect(samples.map(({ doc_id }) => doc_id)).toEqual([0, 1, 2, 3]);

@@ -1,4 +1,14 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -73,6 +83,28 @@ describe("a recipe that names a model and data on the Hub", () => {
     expect(hub.log).toEqual([]);
     const metrics = (run: string) => jsonLines(at(run, "metrics.jsonl")).map(({ loss }) => loss);
     expect(metrics("again")).toEqual(metrics("run"));
+  });
+
+  it("is compared with what it was trained on where that is in the cache, which nothing is downloaded for", async () => {
+    const asked = at("asked");
+    const film = { image: "1.jpg", question: "Is it dark?", answer: "no" };
+    mkdirSync(asked);
+    cpSync(at("films/images/1.jpg"), join(asked, "1.jpg"));
+    writeRows(join(asked, "test.jsonl"), [{ ...film, subject: "patient-3" }]);
+    const question = ["--data", "jsonl", "--path", asked, "--max-completion-length", "2"];
+    const args = ["eval", "run", ...question, "--out", "items.jsonl"];
+    const refused = await viva(folder, ...args);
+    const shared =
+      "the data asked shares with the training data 1 subject (patient-3), which 1 of 1 questions are about";
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining(shared)]);
+    const cached = at("home/hub/datasets--org--films");
+    renameSync(cached, at("films-elsewhere"));
+    const { stdout } = await vivaOk(folder, ...args);
+    renameSync(at("films-elsewhere"), cached);
+    expect(stdout).toMatch(
+      /^not compared .* of the run: data\.train\.path: hf:org\/films is not .*; viva data get org\/films@[0-9a-f]{40} downloads it$/m,
+    );
+    expect(hub.log.filter(({ path }) => path.includes("films"))).toEqual([]);
   });
 
   it("is exported with their names on its card, and files in place of the cache's links", async () => {

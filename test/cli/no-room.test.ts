@@ -89,7 +89,11 @@ describe.skipIf(!canMount)("a disk", () => {
 describe("a file where a folder should be, and the other way round", () => {
   it.each([
     ["a run below a file", ["train", "tiny.yaml", "--run", "a-file/run"], /a part of its path is a file/],
-    ["a run that is a file", ["train", "tiny.yaml", "--run", "a-file"], /a file stands where the run folder should be/],
+    [
+      "a run that is a file",
+      ["train", "tiny.yaml", "--run", "a-file"],
+      /there is a file where the run folder should be/,
+    ],
     ["a recipe that is a folder", ["train", "films"], /films: cannot be read: it is a folder/],
     ["a study that is a folder", ["study", "films"], /films: cannot be read: it is a folder/],
     ["rows that are a folder", ["generate", "run", "--rows", "films", "--out", "o.jsonl"], /films: it is a folder/],

@@ -1,7 +1,8 @@
 /** Subjects in both training and evaluation data: an error in one's own data, until they are allowed. */
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
+import { evaluate } from "../../src/library/evaluate-model.ts";
 import { jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
 import { tinyRecipe, writeFilms, writeRecipe, writeTinyModel } from "./tiny-run.ts";
 
@@ -46,4 +47,21 @@ it("warns where they are allowed, in the table, the record and the report too", 
   expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining(SHARED)]);
   const { stdout } = await vivaOk(folder, ...evaluate, "--allow-overlap");
   expect(stdout).toContain(`shared with the training data: ${SHARED}; accuracy on the other 2: `);
+});
+
+it("stops and tells the library's evaluate too", async () => {
+  const asked = { name: "jsonl", path: data, split: "test" };
+  const run = join(folder, "run");
+  const refused = `${SHARED}: give each subject to one split, or set allowOverlap: true`;
+  await expect(evaluate(run, asked)).rejects.toThrow(refused);
+  const { summary } = await evaluate(run, asked, { allowOverlap: true, maxCompletionLength: 2 });
+  expect(summary.overlap).toMatchObject({ subjects: 2, questions: 2, unshared: { n: 2 } });
+});
+
+it("says so where the run's training data are gone", async () => {
+  const own = ["eval", "run", "--data", "jsonl", "--path", "asked", "--out", "items.jsonl", "--json"];
+  await writeFilms(join(folder, "asked"));
+  rmSync(join(data, "train.jsonl"));
+  const { stdout } = await vivaOk(folder, ...own, "--no-nearest-neighbour");
+  expect(JSON.parse(stdout).overlap_unknown).toMatch(/no split "train" in \S+films; the splits there are test/);
 });

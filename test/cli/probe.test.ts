@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { auditSchema } from "../../src/evaluate/audit/run.ts";
 import { probes } from "../../src/evaluate/probes/index.ts";
 import { type ProbeResults, probesSchema } from "../../src/evaluate/probes/results.ts";
 import { jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
@@ -106,5 +107,30 @@ describe("viva probe", { timeout: MINUTES }, () => {
       "no.jsonl",
     );
     expect([code, stderr]).toEqual([2, expect.stringContaining('did you mean "blank_image"?')]);
+  });
+});
+
+describe("viva audit", { timeout: MINUTES }, () => {
+  it("draws from the pool, grades every answer, and reports rates that its samples confirm", async () => {
+    const asked = ["--queries", "40", "--out", "audit.json", "--samples", "audit.jsonl"];
+    const { stdout } = await vivaOk(folder, "audit", "run", ...data, ...asked);
+    const results = auditSchema.parse(JSON.parse(readFileSync(join(folder, "audit.json"), "utf8")));
+    const rows = jsonLines(folder, "audit.jsonl");
+    expect(rows).toHaveLength(40);
+    expect(results).toMatchObject({ queries: 40, pool: 26, distinct: new Set(rows.map((row) => row.example_id)).size });
+    const failed = rows.filter(({ grade }) => grade <= 3);
+    expect(results.failures).toBe(failed.length);
+    expect(results.failure_rate).toBeCloseTo(failed.reduce((sum, { weight }) => sum + weight, 0) / 40, 9);
+    expect(rows.slice(0, 10).map(({ weight }) => weight)).toEqual(new Array(10).fill(1)); // the first quarter is uniform
+    expect(stdout).toMatch(/^40 queries, \d+ of 26 questions; mean grade/);
+    expect(stdout.trim().split("\n").at(-1)).toBe("results: audit.json");
+  });
+
+  it("asks for exactly one that answers", async () => {
+    const { code, stderr } = await viva(folder, "audit", ...data, "--out", "none.json");
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining("viva audit needs one of: a checkpoint, --endpoint URL"),
+    ]);
   });
 });

@@ -282,7 +282,7 @@ describe("the Hub refuses", () => {
     hub.fault = () => (times-- > 0 ? { status: 429, headers: { "retry-after": "0" } } : null);
     await open("org/single");
     hub.fault = () => ({ status: 429, headers: { "retry-after": "3600" } });
-    await expect(open("org/single")).rejects.toThrow(/too many requests\) and asks for 3600 s of patience/);
+    await expect(open("org/single")).rejects.toThrow(/too many requests\) and asks to wait 3600 s/);
   });
 
   it("by silence, by nonsense, by redirecting in circles or to another protocol", async () => {

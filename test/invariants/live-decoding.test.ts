@@ -17,22 +17,23 @@ beforeAll(() => {
 });
 afterAll(() => on.compute.close());
 
-type Asked = Partial<SamplingOptions> & { readonly prompt: Prompt };
+type Asked = Partial<SamplingOptions> & { readonly prompt: Prompt; readonly stops?: readonly number[] };
 
 function openDecoder(o: Partial<DecoderOptions> & { readonly rows: number }): Decoder {
   const cache = new FeatureCache();
   const { compute, values } = on;
   const encode = ({ images }: Prompt) => encodeEach(compute, values, images, cache);
-  return new Decoder(compute, values, { cacheBytes: Infinity, stopTokenIds, encode, ...o });
+  return new Decoder(compute, values, { cacheBytes: Infinity, encode, ...o });
 }
 
 /** Adds a job; returns its results and a function to cancel it. */
-function ask(decoder: Decoder, { prompt, ...o }: Asked) {
+function ask(decoder: Decoder, { prompt, stops = stopTokenIds, ...o }: Asked) {
   const all = { ...greedy, ...o };
   const tokens: LiveToken[] = [];
   const ends: (Error | null)[] = [];
   const giveUp = decoder.add({
     ...all,
+    stopTokenIds: stops,
     prompt,
     distribution: all,
     key: randomKey(all.seed, "sample", 0, 0),
@@ -50,7 +51,7 @@ const completionsOf = (tokens: readonly LiveToken[], count: number) =>
   });
 
 /** A job's result alone, from the training sampler. */
-async function alone({ prompt, ...o }: Asked, stops: readonly number[] = stopTokenIds) {
+async function alone({ prompt, stops = stopTokenIds, ...o }: Asked) {
   const [group] = await sampleAll(on, [prompt], { ...greedy, ...o, stopTokenIds: stops });
   return group!.completions.map(({ tokenIds, logProbs, finishReason }) => {
     return { tokenIds: [...tokenIds], logProbs: [...logProbs], finishReason };
@@ -121,18 +122,18 @@ describe("live decoding", () => {
     const middle: Asked = { ...long, maxCompletionLength: 30, seed: 6 };
     // Eight rows of short jobs, two of the others.
     const cacheBytes = 2 * KeyValueCache.slotBytes(on.model.language, 409);
-    const decoder = openDecoder({ rows: 8, cacheBytes, stopTokenIds: [] });
+    const decoder = openDecoder({ rows: 8, cacheBytes });
     const schedule = [[short, short], [wide, middle], [short, long, short], [middle, short, short], [wide]];
     const asked = [];
     for (const jobs of schedule) {
-      for (const job of jobs) asked.push({ job, ...ask(decoder, job) });
+      for (const job of jobs) asked.push({ job, ...ask(decoder, { ...job, stops: [] }) });
       for (let i = 0; i < 3; i++) await decoder.advance();
     }
     await finish(decoder);
-    const again = [middle, short].map((job) => ({ job, ...ask(decoder, job) }));
+    const again = [middle, short].map((job) => ({ job, ...ask(decoder, { ...job, stops: [] }) }));
     await finish(decoder);
     for (const { job, tokens, ends } of [...asked, ...again]) {
-      const [expected] = await alone(job, []);
+      const [expected] = await alone({ ...job, stops: [] });
       expect(tokens.map(({ tokenId }) => tokenId)).toEqual(expected!.tokenIds);
       expect(
         listDifference([Float32Array.from(tokens, ({ logProb }) => logProb)], [Float32Array.from(expected!.logProbs)]),

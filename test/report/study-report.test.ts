@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Recipe } from "../../src/recipes/schema.ts";
-import { writeStudyReport } from "../../src/report/index.ts";
+import { writeStudyFiles } from "../../src/report/index.ts";
 import { type StudyResults, studyResultsSchema } from "../../src/runs/study-results.ts";
 import { studyPaths } from "../../src/study/folder.ts";
 import type { PlannedRun } from "../../src/study/plan.ts";
@@ -72,7 +72,7 @@ beforeAll(async () => {
   const failed = { event: "run_failed", run: "runs/gone-seed1", seconds: 1, message: hostile };
   writeFileSync(join(folder, "journal.jsonl"), `${JSON.stringify(failed)}\n`);
   results = studyResults(study, runs, studyPaths(folder));
-  writeStudyReport(results, folder, join(folder, "report.html"));
+  writeStudyFiles(results, studyPaths(folder));
   page = readFileSync(join(folder, "report.html"), "utf8");
 });
 

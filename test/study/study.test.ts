@@ -2,10 +2,11 @@
  * viva study through the command line: shared prefixes equal unshared runs, failures are isolated, killed runs are
  * resumed.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
+import { runStudy } from "../../src/library/study.ts";
 import { studyResultsSchema } from "../../src/runs/study-results.ts";
 import { interrupted, jsonLines, temporaryFolder, viva, vivaOk } from "../cli/command-line.ts";
 import { readRecord } from "../cli/record.ts";
@@ -118,6 +119,14 @@ describe("a study", () => {
       ["finished"],
       ["finished"],
     ]);
+
+    // From a program, asked for one arm: the same files, of all that is finished.
+    const written = readFileSync(at("cut/study.json"), "utf8");
+    rmSync(at("cut/report.html"));
+    await runStudy(at("study.yaml"), { folder: at("cut"), resume: true, quick: true, arms: ["plain"] });
+    expect(readFileSync(at("cut/study.json"), "utf8")).toBe(written);
+    expect(existsSync(at("cut/report.html"))).toBe(true);
+
     writeFileSync(at("other.yaml"), stringify({ ...study, quick: { ...study.quick, scale_steps: 1 } }));
     const changed = await viva(folder, "study", "other.yaml", "--quick", "--run", "cut", "--resume");
     expect(changed.stderr).toMatch(

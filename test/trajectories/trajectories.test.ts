@@ -120,10 +120,11 @@ describe("equivalent settings give identical trajectories", () => {
 
   test("gspo equals grpo on policy, and off policy for single-token completions", async () => {
     const sequence = { importance_sampling_level: "sequence" as const };
-    expect(await short({ ...grpo, ...sequence }, stops)).toEqual(await short(grpo, stops));
+    // Other programs, so other rounding.
+    expectSame(await short({ ...grpo, ...sequence }, stops), await short(grpo, stops));
     const off = { ...grpo, num_iterations: 2, epsilon: 0.02, beta: 0.1 };
     const single = { ...off, max_completion_length: 1 };
-    expect(await short({ ...single, ...sequence })).toEqual(await short(single));
+    expectSame(await short({ ...single, ...sequence }), await short(single));
     expect(await short({ ...off, ...sequence }, stops)).not.toEqual(await short(off, stops));
   });
 

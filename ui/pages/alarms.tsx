@@ -10,9 +10,7 @@ export function AlarmsPage({ run: id }: { readonly run: string }) {
   const events = run.value?.events ?? [];
   const rung = events.filter(({ event }) => event === "alarm");
   const cleared = events.filter(({ event }) => event === "alarm_cleared");
-  const open = rung.filter(
-    (alarm) => !cleared.some((one) => isSame(one, alarm) && Number(one["step"]) >= Number(alarm["step"])),
-  ).length;
+  const open = rung.filter((alarm) => !cleared.some((one) => isSame(one, alarm) && Number(one["step"]) >= Number(alarm["step"]))).length;
   const others = events.filter(({ event }) => !["alarm", "alarm_cleared"].includes(String(event)));
   return (
     <>
@@ -73,15 +71,7 @@ function Announcer({ count, latest }: { readonly count: number; readonly latest:
   );
 }
 
-function Alarm({
-  run,
-  alarm,
-  cleared,
-}: {
-  readonly run: string;
-  readonly alarm: Line;
-  readonly cleared: Line | undefined;
-}) {
+function Alarm({ run, alarm, cleared }: { readonly run: string; readonly alarm: Line; readonly cleared: Line | undefined }) {
   const key = `viva-alarm ${run} ${alarm["rule"]} ${alarm["subject"] ?? ""} ${alarm["step"]}`;
   const [note, setNote] = useState(localStorage.getItem(key));
   const evidence = Array.isArray(alarm["evidence"]) ? alarm["evidence"].map(String) : [];
@@ -93,20 +83,14 @@ function Alarm({
   return (
     <article class="alarm">
       <h2>
-        {String(alarm["rule"])}{" "}
-        {alarm["subject"] !== undefined && <span class="muted">({String(alarm["subject"])})</span>}{" "}
-        {cleared === undefined ? (
-          <span class="badge bad">open</span>
-        ) : (
-          <span class="badge">cleared at step {String(cleared["step"])}</span>
-        )}
+        {String(alarm["rule"])} {alarm["subject"] !== undefined && <span class="muted">({String(alarm["subject"])})</span>}{" "}
+        {cleared === undefined ? <span class="badge bad">open</span> : <span class="badge">cleared at step {String(cleared["step"])}</span>}
       </h2>
       <p>
         Step {String(alarm["step"])}: {String(alarm["message"] ?? "")}
       </p>
       <p class="muted">
-        value {short(Number(alarm["value"]))}, threshold {short(Number(alarm["threshold"]))}, over{" "}
-        {String(alarm["window"] ?? "–")} steps
+        value {short(Number(alarm["value"]))}, threshold {short(Number(alarm["threshold"]))}, over {String(alarm["window"] ?? "–")} steps
       </p>
       <p>{String(alarm["advice"] ?? "")}</p>
       {evidence.length > 0 && (
@@ -140,8 +124,6 @@ function isSame(a: Line, b: Line): boolean {
 /** The rest of an event in one line. */
 function summary(event: Line): string {
   const rest = Object.entries(event).filter(([name]) => !["event", "step"].includes(name));
-  const text = rest
-    .map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)
-    .join(", ");
+  const text = rest.map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ");
   return text.length > 300 ? `${text.slice(0, 300)} …` : text;
 }

@@ -2,7 +2,8 @@
 import { useState } from "preact/hooks";
 import type { CheckpointRow } from "../../src/ui/checkpoint-list.ts";
 import { bytes, intervalText } from "../format.ts";
-import { CopyButton, Loaded, RunTabs } from "../parts/ways.tsx";
+import { Table } from "../parts/controls.tsx";
+import { CopyButton, Loaded, RunTabs, To } from "../parts/ways.tsx";
 import { api, isBundle, read } from "../source.ts";
 import { useData, useRun } from "../use-data.ts";
 
@@ -22,47 +23,33 @@ export function CheckpointsPage({ run: id }: { readonly run: string }) {
           rows.length === 0 ? (
             <p>No checkpoint has been written yet.</p>
           ) : (
-            <div class="wide-scroll" tabIndex={0} role="region" aria-label="Checkpoints">
-              <table>
-                <thead>
-                  <tr>
-                    <th scope="col">checkpoint</th>
-                    <th scope="col">kind</th>
-                    <th scope="col">size</th>
-                    <th scope="col">files</th>
-                    <th scope="col">accuracy of its evaluation</th>
-                    <th scope="col">
-                      <span class="hidden">use</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {rows.map((row) => (
-                    <tr key={row.step}>
-                      <th scope="row">
-                        {row.name} {row.step === best && <span class="badge good">best</span>}
-                      </th>
-                      <td>{row.kind}</td>
-                      <td class="number">{bytes(row.bytes)}</td>
-                      <td>
-                        <Whole id={id} row={row} />
-                      </td>
-                      <td class="number">
-                        {row.accuracy === null
-                          ? "–"
-                          : `${intervalText({ ...row.accuracy, subjects: 0 })} n ${row.accuracy.n}`}
-                      </td>
-                      <td>
-                        <CopyButton
-                          label="copy export command"
-                          text={() => `viva export ${run.value?.folder ?? ""}/checkpoints/${row.name} --out exported`}
-                        />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table
+              label="Checkpoints"
+              head={["checkpoint", "kind", "size", "files", "accuracy of its evaluation", ""]}
+              rows={rows.map((row) => ({
+                key: row.step,
+                cells: [
+                  <>
+                    {row.name} {row.step === best && <span class="badge good">best</span>}
+                  </>,
+                  row.kind,
+                  bytes(row.bytes),
+                  <Whole key={row.step} id={id} row={row} />,
+                  row.accuracy === null ? "–" : `${intervalText({ ...row.accuracy, subjects: 0 })} n ${row.accuracy.n}`,
+                  <>
+                    {!isBundle && (
+                      <To path={["runs", id, "play"]} values={{ step: row.step }}>
+                        ask it
+                      </To>
+                    )}{" "}
+                    <CopyButton
+                      label="copy export command"
+                      text={() => `viva export ${run.value?.folder ?? ""}/checkpoints/${row.name} --out exported`}
+                    />
+                  </>,
+                ],
+              }))}
+            />
           )
         }
       />
@@ -75,17 +62,10 @@ function Whole({ id, row }: { readonly id: string; readonly row: CheckpointRow }
   const [found, setFound] = useState<string | null>(null);
   const check = async () => {
     setFound("reading …");
-    const { damage } = await read(
-      api.runs[":run"].checkpoints[":step"].$get({ param: { run: id, step: String(row.step) } }),
-    );
+    const { damage } = await read(api.runs[":run"].checkpoints[":step"].$get({ param: { run: id, step: String(row.step) } }));
     setFound(damage === null ? "✓ all checksums match" : `✗ ${damage}`);
   };
-  const sizes =
-    row.complete === null
-      ? "no checksums"
-      : row.complete
-        ? `${row.files} files, sizes right`
-        : "✗ a file is missing or cut";
+  const sizes = row.complete === null ? "no checksums" : row.complete ? `${row.files} files, sizes right` : "✗ a file is missing or cut";
   return (
     <>
       {found ?? sizes}{" "}

@@ -2,6 +2,7 @@
 import type { Interval } from "../../src/runs/statistics-records.ts";
 import type { DataSummary } from "../../src/ui/data-summary.ts";
 import { intervalText, wholePercent } from "../format.ts";
+import { Table } from "../parts/controls.tsx";
 import { Loaded, RunTabs, Thumbnail } from "../parts/ways.tsx";
 import { api, read } from "../source.ts";
 import { useData, useRun } from "../use-data.ts";
@@ -38,21 +39,17 @@ function Summary({ id, data }: { readonly id: string; readonly data: DataSummary
       {data.priors.length > 0 && <h2>Answers by question type</h2>}
       <div class="charts">
         {data.priors.map(({ type, n, answers }) => (
-          <table class="panel" key={type}>
-            <caption>
-              {type || "all"}: {n} questions; always the first answer would be right for{" "}
-              {wholePercent((answers[0]?.count ?? 0) / n)}
-            </caption>
-            <tbody>
-              {answers.map(({ answer, count }) => (
-                <tr key={answer}>
-                  <th scope="row">{answer}</th>
-                  <td class="number">{count}</td>
-                  <td class="number">{wholePercent(count / n)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <div class="panel" key={type}>
+            <Table
+              caption
+              label={`${type || "all"}: ${n} questions; always the first answer would be right for ${wholePercent((answers[0]?.count ?? 0) / n)}`}
+              head={["answer", "questions", "share"]}
+              rows={answers.map(({ answer, count }) => ({
+                key: answer,
+                cells: [answer, count, wholePercent(count / n)],
+              }))}
+            />
+          </div>
         ))}
       </div>
       {data.images.length > 0 && (
@@ -91,8 +88,8 @@ function Leaks({ data: { shared, overlap, events } }: { readonly data: DataSumma
         <p>No subject of the last evaluation's {shared.of} questions was sampled on.</p>
       ) : (
         <p class="notice">
-          {shared.questions} of {shared.of} evaluated questions are about {shared.subjects} subjects that were sampled
-          on ({shared.first.join(", ")}).
+          {shared.questions} of {shared.of} evaluated questions are about {shared.subjects} subjects that were sampled on (
+          {shared.first.join(", ")}).
           {unshared !== null && ` On the others accuracy is ${intervalText(unshared)}.`}
         </p>
       )}

@@ -110,18 +110,12 @@ function Browser({ id, groups, weights }: BrowserProps) {
 /** Groups with a text, by the server; null while nothing is searched for. */
 function useSearch(id: string, text: string): readonly number[] | null {
   const asked = useData(`${id} search ${text}`, async () =>
-    text.length < 2 || isBundle
-      ? null
-      : (await read(api.runs[":run"].search[":text"].$get({ param: { run: id, text } }))).groups,
+    text.length < 2 || isBundle ? null : (await read(api.runs[":run"].search[":text"].$get({ param: { run: id, text } }))).groups,
   );
   return asked.value;
 }
 
-function filtered(
-  groups: GroupColumns,
-  values: Readonly<Record<string, string>>,
-  hits: readonly number[] | null,
-): readonly number[] {
+function filtered(groups: GroupColumns, values: Readonly<Record<string, string>>, hits: readonly number[] | null): readonly number[] {
   const from = Number(values["from"] ?? 0);
   const to = Number(values["to"] ?? Number.POSITIVE_INFINITY);
   const range = rangeOf(values["reward"]);
@@ -160,32 +154,16 @@ function Filters({ groups, values, search }: FiltersProps) {
     <>
       <label>
         text in question, answer or completion
-        <input
-          ref={search}
-          type="search"
-          value={text}
-          disabled={isBundle}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
+        <input ref={search} type="search" value={text} disabled={isBundle} onInput={(event) => setText(event.currentTarget.value)} />
       </label>
       <div class="pair">
         <label>
           from step{" "}
-          <input
-            type="number"
-            min="0"
-            value={values["from"] ?? ""}
-            onChange={(event) => setValues({ from: event.currentTarget.value })}
-          />
+          <input type="number" min="0" value={values["from"] ?? ""} onChange={(event) => setValues({ from: event.currentTarget.value })} />
         </label>
         <label>
           to step{" "}
-          <input
-            type="number"
-            min="0"
-            value={values["to"] ?? ""}
-            onChange={(event) => setValues({ to: event.currentTarget.value })}
-          />
+          <input type="number" min="0" value={values["to"] ?? ""} onChange={(event) => setValues({ to: event.currentTarget.value })} />
         </label>
       </div>
       <p class="label">mean reward of the group</p>
@@ -193,9 +171,7 @@ function Filters({ groups, values, search }: FiltersProps) {
         values={means}
         label="mean reward of groups; press a bar to see its groups"
         chosen={rangeOf(values["reward"])}
-        onChoose={(range) =>
-          setValues({ reward: range === null ? null : range.map((edge) => edge.toPrecision(6)).join(",") })
-        }
+        onChoose={(range) => setValues({ reward: range === null ? null : range.map((edge) => edge.toPrecision(6)).join(",") })}
       />
       {flags.map(([name, label, holds]) => {
         const count = groups.ids.filter((_, i) => holds(groups, i)).length;
@@ -216,10 +192,7 @@ function Filters({ groups, values, search }: FiltersProps) {
         return (
           <label key={name}>
             {name.replaceAll("_", " ")}
-            <select
-              value={values[`is.${name}`] ?? ""}
-              onChange={(event) => setValues({ [`is.${name}`]: event.currentTarget.value })}
-            >
+            <select value={values[`is.${name}`] ?? ""} onChange={(event) => setValues({ [`is.${name}`]: event.currentTarget.value })}>
               <option value="">all</option>
               {known.map((value) => (
                 <option key={value} value={value}>
@@ -251,8 +224,7 @@ function GroupList({ groups, shown, place, href }: GroupListProps) {
     const at = shown.indexOf(place);
     const element = list.current;
     if (at < 0 || element === null) return;
-    if (at * ROW < element.scrollTop || (at + 1) * ROW > element.scrollTop + element.clientHeight)
-      element.scrollTop = (at - 3) * ROW;
+    if (at * ROW < element.scrollTop || (at + 1) * ROW > element.scrollTop + element.clientHeight) element.scrollTop = (at - 3) * ROW;
   }, [place, shown]);
   const first = Math.max(0, Math.floor(from / ROW) - 10);
   const part = shown.slice(first, first + 60);

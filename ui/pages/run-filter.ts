@@ -22,8 +22,7 @@ function testOf(word: string): Test {
   const [, key, sign, wanted] = /^([\w.]+)(:|<=|>=|<|>|=)(.+)$/.exec(word) ?? [];
   if (key === undefined) {
     const text = word.toLowerCase();
-    return (run) =>
-      `${run.path} ${run.name} ${run.data} ${run.model} ${run.stages.join(" ")}`.toLowerCase().includes(text);
+    return (run) => `${run.path} ${run.name} ${run.data} ${run.model} ${run.stages.join(" ")}`.toLowerCase().includes(text);
   }
   return (run, recipe) => valuesOf(run, recipe, aliases[key] ?? key).some((value) => holds(value, sign!, wanted!));
 }

@@ -76,23 +76,13 @@ function Live({ run, id }: { readonly run: RunDetail; readonly id: string }) {
           )}
         </span>
       </p>
-      {run.unreadable > 0 && (
-        <p class="notice">{run.unreadable} lines of rollouts.jsonl are no groups and are left out</p>
-      )}
+      {run.unreadable > 0 && <p class="notice">{run.unreadable} lines of rollouts.jsonl are no groups and are left out</p>}
       <div class="toolbar">
         <label>
-          <input
-            type="checkbox"
-            checked={smoothing > 0}
-            onChange={() => setValues({ smooth: smoothing > 0 ? null : 1 })}
-          />{" "}
-          running means over the raw values
+          <input type="checkbox" checked={smoothing > 0} onChange={() => setValues({ smooth: smoothing > 0 ? null : 1 })} /> running means
+          over the raw values
         </label>
-        <button
-          type="button"
-          aria-pressed={paused !== null}
-          onClick={() => setValues({ paused: paused === null ? row.step : null })}
-        >
+        <button type="button" aria-pressed={paused !== null} onClick={() => setValues({ paused: paused === null ? row.step : null })}>
           {paused === null ? "Pause" : "Go on"}
         </button>
         <span role="status" class="muted">
@@ -155,9 +145,7 @@ function EvaluationChart({ run, onStep }: { readonly run: RunDetail; readonly on
   return <Chart title={title} steps={found.steps} series={found.series} smoothing={0} onStep={onStep} />;
 }
 
-function drawnPanels(
-  metrics: MetricColumns,
-): readonly { readonly title: string; readonly series: readonly Series[] }[] {
+function drawnPanels(metrics: MetricColumns): readonly { readonly title: string; readonly series: readonly Series[] }[] {
   const left = new Set(Object.keys(metrics.values));
   const taken = (keys: readonly string[]): readonly Series[] =>
     keys.map((key) => {

@@ -107,10 +107,7 @@ function RunTable({ runs, studies, notices }: RunList) {
         )}
       </div>
       {runs.length === 0 ? (
-        <p>
-          There is no run in the opened folders yet. viva train and viva demo make one; this list looks again every few
-          seconds.
-        </p>
+        <p>There is no run in the opened folders yet. viva train and viva demo make one; this list looks again every few seconds.</p>
       ) : (
         <Rows runs={shown} {...{ pin, chosen, mark, recipes: recipes.value ?? {} }} />
       )}
@@ -175,18 +172,11 @@ function Rows({ runs, pin, chosen, mark, recipes }: RowsProps) {
         {part.map((run, i) => (
           <tr key={run.id} data-row={from + i} aria-rowindex={from + i + 2}>
             <td>
-              <input
-                type="checkbox"
-                checked={chosen.includes(run.id)}
-                onChange={() => mark(run.id)}
-                aria-label={`mark ${run.path}`}
-              />
+              <input type="checkbox" checked={chosen.includes(run.id)} onChange={() => mark(run.id)} aria-label={`mark ${run.path}`} />
             </td>
             <th scope="row">
               <To path={["runs", run.id]}>{run.path}</To>
-              <small title={run.name}>
-                {[run.data, run.model.split("/").at(-1)].filter((part) => part).join(" · ")}
-              </small>
+              <small title={run.name}>{[run.data, run.model.split("/").at(-1)].filter((part) => part).join(" · ")}</small>
             </th>
             <td>
               <Status status={run.status} />
@@ -197,10 +187,7 @@ function Rows({ runs, pin, chosen, mark, recipes }: RowsProps) {
               {run.secondsLeft !== null && <small>{duration(run.secondsLeft)} left</small>}
             </td>
             <td class="wide">
-              <Sparkline
-                values={run.rewards}
-                label={`mean reward from ${run.rewards[0] ?? "–"} to ${run.rewards.at(-1) ?? "–"}`}
-              />
+              <Sparkline values={run.rewards} label={`mean reward from ${run.rewards[0] ?? "–"} to ${run.rewards.at(-1) ?? "–"}`} />
             </td>
             <td class="number">
               <Accuracy of={run.last} run={run.id} />
@@ -258,8 +245,6 @@ function differences(pinned: Recipes[string] | undefined, own: Recipes[string] |
   if (pinned === undefined || own === undefined) return "";
   const keys = [...new Set([...Object.keys(pinned), ...Object.keys(own)])].filter((key) => pinned[key] !== own[key]);
   if (keys.length === 0) return "the same";
-  const shown = keys
-    .slice(0, MOST_DIFFERENCES)
-    .map((key) => `${key.split(".").slice(-2).join(".")} ${own[key] ?? "absent"}`);
+  const shown = keys.slice(0, MOST_DIFFERENCES).map((key) => `${key.split(".").slice(-2).join(".")} ${own[key] ?? "absent"}`);
   return shown.join(", ") + (keys.length > MOST_DIFFERENCES ? ` and ${keys.length - MOST_DIFFERENCES} more` : "");
 }

@@ -1,8 +1,11 @@
 /** A study: every arm against the reference, seed by seed, by dimension; what it cost; and its runs. */
+
 import type { StudyArm, StudyResults } from "../../src/runs/study-results.ts";
+import { verdictSentence } from "../../src/runs/verdict.ts";
 import type { ShownStudy } from "../../src/ui/study.ts";
 import { address, setValues } from "../address.ts";
 import { differenceText, duration, intervalText, pValue, short } from "../format.ts";
+import { Select, Table } from "../parts/controls.tsx";
 import { Forest } from "../parts/small-charts.tsx";
 import { CopyButton, Loaded, To, useTitle } from "../parts/ways.tsx";
 import { api, read } from "../source.ts";
@@ -39,45 +42,30 @@ export function StudyPage({ study: id }: { readonly study: string }) {
   );
 }
 
-function Results({
-  results,
-  runs,
-}: {
-  readonly results: StudyResults;
-  readonly runs: Readonly<Record<string, string>>;
-}) {
+function Results({ results, runs }: { readonly results: StudyResults; readonly runs: Readonly<Record<string, string>> }) {
   const dimensions = [...new Set(results.arms.flatMap(({ dimensions }) => dimensions))];
   const chosen = address.value.values["dimension"] ?? "";
-  const arms = results.arms.filter(
-    (arm) => chosen === "" || arm.dimensions.includes(chosen) || arm.name === results.reference,
-  );
+  const arms = results.arms.filter((arm) => chosen === "" || arm.dimensions.includes(chosen) || arm.name === results.reference);
   const missing = results.arms.flatMap(({ name, runs: own }) =>
-    own
-      .filter(({ status }) => status !== "finished")
-      .map((run) => `${name}, seed ${run.seed}: ${run.message ?? run.status}`),
+    own.filter(({ status }) => status !== "finished").map((run) => `${name}, seed ${run.seed}: ${run.message ?? run.status}`),
   );
-  const decided = arms.filter(({ difference }) => difference !== null && (difference.low > 0 || difference.high < 0));
   const compared = arms.filter(({ difference }) => difference !== null);
+  const judged = arms.flatMap(({ name, verdict }) => (verdict === null ? [] : [{ name, verdict }]));
+  const improved = judged.filter(({ verdict }) => verdict.verdict === "improved");
   return (
     <>
       <p class="muted">{results.about}</p>
       <p class="verdict">
-        {decided.length === 0
-          ? `All ${compared.length} intervals include 0: nothing is decided against ${results.reference}.`
-          : `${decided.length} of ${compared.length} arms differ from ${results.reference} by an interval that excludes 0.`}
+        {improved.length === 0 ? "No arm is" : `${improved.length} of ${judged.length} arms ${improved.length === 1 ? "is" : "are"}`} shown
+        to beat {results.baselines.length === 1 ? `the baseline ${results.reference}` : `every baseline (${results.baselines.join(", ")})`}.
       </p>
       <div class="toolbar">
-        <label>
-          dimension{" "}
-          <select value={chosen} onChange={(event) => setValues({ dimension: event.currentTarget.value })}>
-            <option value="">all</option>
-            {dimensions.map((name) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Select
+          label="dimension"
+          value={chosen}
+          options={[["", "all"] as const, ...dimensions.map((name) => [name, name] as const)]}
+          onChange={(dimension) => setValues({ dimension })}
+        />
         <CopyButton label="copy as CSV" text={() => csvOf(results)} />
       </div>
       <Forest
@@ -90,6 +78,13 @@ function Results({
           note: `Holm ${pValue(difference!.p_holm)}`,
         }))}
       />
+      <ul>
+        {judged.map(({ name, verdict }) => (
+          <li key={name}>
+            <b>{name}</b> {verdictSentence(verdict)}
+          </li>
+        ))}
+      </ul>
       <ArmTable arms={arms} reference={results.reference} />
       {missing.length > 0 && (
         <div class="notice">
@@ -121,62 +116,30 @@ function Results({
 }
 
 function ArmTable({ arms, reference }: { readonly arms: readonly StudyArm[]; readonly reference: string }) {
-  return (
-    <div class="wide-scroll" tabIndex={0} role="region" aria-label="Arms">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">arm</th>
-            <th scope="col">seeds</th>
-            <th scope="col">accuracy</th>
-            <th scope="col">SD of seeds</th>
-            <th scope="col">difference</th>
-            <th scope="col">reward, first to last fifth</th>
-            <th scope="col">cost</th>
-          </tr>
-        </thead>
-        <tbody>
-          {arms.map((arm) => (
-            <tr key={arm.name}>
-              <th scope="row">
-                {arm.name}
-                <small> {arm.about}</small>
-              </th>
-              <td>{arm.runs.filter(({ status }) => status === "finished").length}</td>
-              <td class="number">{arm.accuracy === null ? "–" : intervalText(arm.accuracy)}</td>
-              <td class="number">{arm.accuracy?.seed_sd == null ? "–" : (100 * arm.accuracy.seed_sd).toFixed(1)}</td>
-              <td class="number">
-                {arm.difference === null
-                  ? arm.name === reference
-                    ? "reference"
-                    : "–"
-                  : differenceText(arm.difference)}
-              </td>
-              <td class="number">
-                {arm.runs
-                  .map(({ reward }) => (reward === null ? "–" : `${short(reward.first)} → ${short(reward.last)}`))
-                  .join("; ")}
-              </td>
-              <td class="number">
-                {arm.cost === null ? "–" : duration(arm.cost.seconds)}
-                {arm.cost?.ratio != null && <small> ×{arm.cost.ratio.toFixed(2)}</small>}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
+  const rows = arms.map(({ name, about, runs, accuracy, difference, cost }) => ({
+    key: name,
+    cells: [
+      <>
+        {name} <small>{about}</small>
+      </>,
+      runs.filter(({ status }) => status === "finished").length,
+      accuracy === null ? "–" : intervalText(accuracy),
+      accuracy?.seed_sd == null ? "–" : (100 * accuracy.seed_sd).toFixed(1),
+      difference === null ? (name === reference ? "reference" : "–") : differenceText(difference),
+      runs.map(({ reward }) => (reward === null ? "–" : `${short(reward.first)} → ${short(reward.last)}`)).join("; "),
+      cost === null ? "–" : `${duration(cost.seconds)}${cost.ratio === null ? "" : ` ×${cost.ratio.toFixed(2)}`}`,
+    ],
+  }));
+  const head = ["arm", "seeds", "accuracy", "SD of seeds", "difference", "reward, first to last fifth", "cost"];
+  return <Table label="Arms" head={head} rows={rows} />;
 }
 
 function csvOf({ arms }: StudyResults): string {
-  const cell = (value: unknown) =>
-    typeof value === "string" ? `"${value.replaceAll('"', '""')}"` : String(value ?? "");
+  const cell = (value: unknown) => (typeof value === "string" ? `"${value.replaceAll('"', '""')}"` : String(value ?? ""));
   const rows = arms.map(({ name, accuracy, difference, cost }) => [
     ...[name, accuracy?.estimate, accuracy?.low, accuracy?.high, accuracy?.seed_sd],
     ...[difference?.estimate, difference?.low, difference?.high, difference?.p_holm, cost?.seconds],
   ]);
-  const head =
-    "arm,accuracy,accuracy_low,accuracy_high,seed_sd,difference,difference_low,difference_high,p_holm,seconds";
+  const head = "arm,accuracy,accuracy_low,accuracy_high,seed_sd,difference,difference_low,difference_high,p_holm,seconds";
   return [head, ...rows.map((row) => row.map(cell).join(","))].join("\n");
 }

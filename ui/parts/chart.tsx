@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { short } from "../format.ts";
+import { Table } from "./controls.tsx";
 
 export interface Series {
   readonly name: string;
@@ -52,11 +53,7 @@ export function Chart({ title, steps, series, smoothing, onStep }: ChartProps) {
   useEffect(() => {
     if (!seen) return;
     const element = frame.current!;
-    const made = new uPlot(
-      optionsOf(element, series, smoothing > 0, onStep),
-      dataOf(steps, series, smoothing),
-      element,
-    );
+    const made = new uPlot(optionsOf(element, series, smoothing > 0, onStep), dataOf(steps, series, smoothing), element);
     plot.current = made;
     const resize = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
     resize.observe(element);
@@ -83,14 +80,7 @@ export function Chart({ title, steps, series, smoothing, onStep }: ChartProps) {
         {last.map(({ name, value }, i) => (
           <li key={name} class={`s${i % 8}`}>
             <svg width="18" height="8" aria-hidden="true">
-              <line
-                x1="0"
-                y1="4"
-                x2="18"
-                y2="4"
-                stroke-width="2.5"
-                stroke-dasharray={dashes[i % dashes.length]!.join(" ")}
-              />
+              <line x1="0" y1="4" x2="18" y2="4" stroke-width="2.5" stroke-dasharray={dashes[i % dashes.length]!.join(" ")} />
             </svg>
             {name} <b>{short(value)}</b>
           </li>
@@ -110,29 +100,15 @@ function ChartTable({ title, steps, series }: Pick<ChartProps, "title" | "steps"
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Table</summary>
       {open && (
-        <div class="scroll" tabIndex={0} role="region" aria-label={`Table of ${title}`}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">step</th>
-                {series.map(({ name }) => (
-                  <th scope="col" key={name}>
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map(({ step, i }) => (
-                <tr key={i}>
-                  <th scope="row">{step}</th>
-                  {series.map(({ name, values }) => (
-                    <td key={name}>{short(values[i])}</td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
+        <div class="scroll">
+          <Table
+            label={`Table of ${title}`}
+            head={["step", ...series.map(({ name }) => name)]}
+            rows={rows.map(({ step, i }) => ({
+              key: i,
+              cells: [step, ...series.map(({ values }) => short(values[i]))],
+            }))}
+          />
         </div>
       )}
     </details>
@@ -147,12 +123,7 @@ function dataOf(steps: readonly number[], series: readonly Series[], smoothing: 
   return [steps, ...columns] as unknown as uPlot.AlignedData;
 }
 
-function optionsOf(
-  element: HTMLElement,
-  series: readonly Series[],
-  smooth: boolean,
-  onStep: (step: number) => void,
-): uPlot.Options {
+function optionsOf(element: HTMLElement, series: readonly Series[], smooth: boolean, onStep: (step: number) => void): uPlot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim();
   const bands: uPlot.Band[] = [];
@@ -175,11 +146,7 @@ function optionsOf(
       points: { show: false },
       spanGaps: true,
     };
-    return [
-      line,
-      ...(low === undefined ? [] : [edge, edge]),
-      ...(smooth ? [{ ...line, stroke, width: 2, points: { show: false } }] : []),
-    ];
+    return [line, ...(low === undefined ? [] : [edge, edge]), ...(smooth ? [{ ...line, stroke, width: 2, points: { show: false } }] : [])];
   });
   let at = 1;
   for (const [i, { low }] of series.entries()) {

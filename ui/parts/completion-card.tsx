@@ -35,17 +35,7 @@ interface CompletionCardProps {
   } | null;
 }
 
-export function CompletionCard({
-  completion,
-  places,
-  weights,
-  most,
-  chosen,
-  hovered,
-  setHovered,
-  against,
-  tokens,
-}: CompletionCardProps) {
+export function CompletionCard({ completion, places, weights, most, chosen, hovered, setHovered, against, tokens }: CompletionCardProps) {
   const [whole, setWhole] = useState(false);
   const { text, rewards = {}, evidence = [], parsed_answer: answer = null } = completion;
   const advantage = Number(completion.advantage) || 0;
@@ -71,11 +61,7 @@ export function CompletionCard({
           </span>
         )}
       </header>
-      <RewardBars
-        {...{ rewards, weights, advantage, most, hovered }}
-        total={completion.reward ?? null}
-        onHover={setHovered}
-      />
+      <RewardBars {...{ rewards, weights, advantage, most, hovered }} total={completion.reward ?? null} onHover={setHovered} />
       {tokens !== null ? (
         <TokenLayer text={shown} tokens={tokens} />
       ) : (
@@ -99,13 +85,7 @@ export function CompletionCard({
 const MOST_TOKENS = 2000;
 
 /** A bar per token, taller the less likely it was; entropies where they were recorded. */
-function TokenLayer({
-  text,
-  tokens,
-}: {
-  readonly text: string;
-  readonly tokens: NonNullable<CompletionCardProps["tokens"]>;
-}) {
+function TokenLayer({ text, tokens }: { readonly text: string; readonly tokens: NonNullable<CompletionCardProps["tokens"]> }) {
   const { token_ids: ids, log_probs: logProbs, entropies } = tokens;
   const least = Math.min(-1, ...logProbs.slice(0, MOST_TOKENS));
   const surprising = logProbs

@@ -53,17 +53,12 @@ export function GroupView({ run, groups, place, weights }: GroupViewProps) {
   const [step, group] = id.split("/") as [string, string];
   const asked = useData(
     `${run} ${id}`,
-    async () =>
-      (await read(
-        api.runs[":run"].groups[":step"][":group"].$get({ param: { run, step, group } }),
-      )) as unknown as Group,
+    async () => (await read(api.runs[":run"].groups[":step"][":group"].$get({ param: { run, step, group } }))) as unknown as Group,
   );
   return (
     <Loaded
       asked={asked}
-      show={(found) => (
-        <Shown run={run} group={found} groups={groups} place={place} weights={weights[found.stage ?? ""] ?? {}} />
-      )}
+      show={(found) => <Shown run={run} group={found} groups={groups} place={place} weights={weights[found.stage ?? ""] ?? {}} />}
     />
   );
 }
@@ -129,8 +124,8 @@ function Shown({
             Reference: <b>{group.answer}</b>
           </p>
           <p class="muted">
-            group {group.id}, {group.stage}; weights after {group.policy_version} updates; {group.prompt_tokens} prompt
-            tokens, {group.image_tokens} of images; {group.example_id}
+            group {group.id}, {group.stage}; weights after {group.policy_version} updates; {group.prompt_tokens} prompt tokens,{" "}
+            {group.image_tokens} of images; {group.example_id}
           </p>
           <p class="chips">
             {Object.entries(group.meta ?? {}).map(([name, value]) => (
@@ -160,12 +155,7 @@ function Shown({
               close
             </button>
           </div>
-          <Viewer
-            run={run}
-            sha256={image.sha256}
-            wl={values["wl"]}
-            view={values["view"] === "model" ? "model" : "stored"}
-          />
+          <Viewer run={run} sha256={image.sha256} wl={values["wl"]} view={values["view"] === "model" ? "model" : "stored"} />
         </section>
       )}
       <SameQuestion run={run} groups={groups} place={place} />
@@ -219,9 +209,7 @@ function Cards({ run, group, cards, weights, most, chosen, hovered, setHovered, 
   const [step, place] = group.id.split("/") as [string, string];
   const tokens = useData(layer ? `${run} tokens ${group.id}` : "no tokens", async () =>
     layer
-      ? ((await read(
-          api.runs[":run"].tokens[":step"][":group"].$get({ param: { run, step, group: place } }),
-        )) as unknown as Tokens)
+      ? ((await read(api.runs[":run"].tokens[":step"][":group"].$get({ param: { run, step, group: place } }))) as unknown as Tokens)
       : null,
   );
   const best = cards[0]?.completion.text ?? "";

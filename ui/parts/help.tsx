@@ -21,8 +21,7 @@ export function Help() {
         <h2 id="keys-title">Keys</h2>
         <KeyList />
         <label class="switch">
-          <input type="checkbox" checked={keysOn.value} onChange={(event) => switchKeys(event.currentTarget.checked)} />{" "}
-          keys are on
+          <input type="checkbox" checked={keysOn.value} onChange={(event) => switchKeys(event.currentTarget.checked)} /> keys are on
         </label>
         <form method="dialog">
           <button type="submit">Close</button>

@@ -41,12 +41,7 @@ export function MarkedText({ text, evidence, answer, reward, onHover }: MarkedTe
         const covers = (span: Span) => span.start <= start && span.end >= end;
         const judged = spans.filter(covers);
         const piece: ComponentChildren = text.slice(start, end);
-        const inside =
-          judged.length === 0 ? (
-            piece
-          ) : (
-            <Claim judged={judged} piece={piece} reward={reward} {...(onHover && { onHover })} />
-          );
+        const inside = judged.length === 0 ? piece : <Claim judged={judged} piece={piece} reward={reward} {...(onHover && { onHover })} />;
         return framed !== null && covers(framed) ? (
           <b class="answer" key={start}>
             {inside}

@@ -23,12 +23,7 @@ export function RewardBars({ rewards, weights, total, advantage, most, hovered, 
     <table class="rewards">
       <tbody>
         {rows.map(({ name, value, weight, part }) => (
-          <tr
-            key={name}
-            class={hovered === name ? "hovered" : ""}
-            onMouseEnter={() => onHover(name)}
-            onMouseLeave={() => onHover(null)}
-          >
+          <tr key={name} class={hovered === name ? "hovered" : ""} onMouseEnter={() => onHover(name)} onMouseLeave={() => onHover(null)}>
             <th scope="row">{name}</th>
             <td class="bar">
               <Bar share={part / scale} kind={value === null ? "null" : "reward"} />
@@ -66,14 +61,7 @@ export function Bar({ share, kind }: { readonly share: number; readonly kind: "r
   const width = Math.min(1, Math.abs(share)) * 50;
   const side = share >= 0 ? "positive" : "negative";
   return (
-    <svg
-      class={`signed ${kind} ${side}`}
-      viewBox="0 0 100 10"
-      preserveAspectRatio="none"
-      width="100%"
-      height="12"
-      aria-hidden="true"
-    >
+    <svg class={`signed ${kind} ${side}`} viewBox="0 0 100 10" preserveAspectRatio="none" width="100%" height="12" aria-hidden="true">
       {kind === "null" ? (
         <line class="hatch" x1="2" x2="98" y1="5" y2="5" />
       ) : (

@@ -22,7 +22,7 @@ interface HistogramProps {
   readonly onChoose: (range: readonly [number, number] | null) => void;
 }
 
-const BINS = 12;
+const BINS = 8;
 
 /** Bars that can be pressed to choose their range. */
 export function Histogram({ values, label, chosen, onChoose }: HistogramProps) {
@@ -65,19 +65,8 @@ export interface ForestRow {
 }
 
 /** Intervals one below the other around 0 (or `line`), in percentage points. */
-export function Forest({
-  rows,
-  label,
-  line = 0,
-}: {
-  readonly rows: readonly ForestRow[];
-  readonly label: string;
-  readonly line?: number;
-}) {
-  const values = rows.flatMap(({ interval, dots = [] }) => [
-    ...(interval === null ? [] : [interval.low, interval.high]),
-    ...dots,
-  ]);
+export function Forest({ rows, label, line = 0 }: { readonly rows: readonly ForestRow[]; readonly label: string; readonly line?: number }) {
+  const values = rows.flatMap(({ interval, dots = [] }) => [...(interval === null ? [] : [interval.low, interval.high]), ...dots]);
   const low = Math.min(line, ...values);
   const high = Math.max(line, ...values);
   const pad = (high - low) * 0.05 || 0.01;
@@ -103,9 +92,7 @@ export function Forest({
                 {dots.map((value, i) => (
                   <line key={i} class="dot" x1={x(value)} x2={x(value)} y1="8.5" y2="11.5" />
                 ))}
-                {interval !== null && (
-                  <line class="middle" x1={x(interval.estimate)} x2={x(interval.estimate)} y1="2.5" y2="9.5" />
-                )}
+                {interval !== null && <line class="middle" x1={x(interval.estimate)} x2={x(interval.estimate)} y1="2.5" y2="9.5" />}
               </svg>
             </td>
             <td class="number">

@@ -50,8 +50,7 @@ function Viewport({ pixels, wl, view }: { readonly pixels: Pixels } & Pick<Viewe
   const source = useMemo(() => renderWindowed(pixels, given, invert), [pixels, given.width, given.level, invert]);
   useEffect(() => {
     const element = canvas.current!;
-    const draw = () =>
-      paint(element, source, { place, turns, smooth, ...(view === "model" && grid ? { pixels } : {}) });
+    const draw = () => paint(element, source, { place, turns, smooth, ...(view === "model" && grid ? { pixels } : {}) });
     draw();
     const resize = new ResizeObserver(draw);
     resize.observe(element);

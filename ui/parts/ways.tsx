@@ -27,13 +27,7 @@ export function To({
 }
 
 /** What `show` makes of the data once it is there. */
-export function Loaded<T>({
-  asked,
-  show,
-}: {
-  readonly asked: Asked<T>;
-  readonly show: (value: T) => ComponentChildren;
-}) {
+export function Loaded<T>({ asked, show }: { readonly asked: Asked<T>; readonly show: (value: T) => ComponentChildren }) {
   if (asked.error !== null) {
     return (
       <p class="notice" role="alert">
@@ -68,6 +62,8 @@ const tabs = [
   ["Alarms", "alarms"],
   ["Data", "data"],
   ["Checkpoints", "checkpoints"],
+  ["Play", "play"],
+  ["Annotate", "annotate"],
 ] as const;
 const served: readonly string[] = ["play", "annotate"];
 
@@ -100,15 +96,7 @@ export function useTitle(title: string): void {
 }
 
 /** A thumbnail, or why there is none. */
-export function Thumbnail({
-  run,
-  sha256,
-  alt,
-}: {
-  readonly run: string;
-  readonly sha256: string;
-  readonly alt: string;
-}) {
+export function Thumbnail({ run, sha256, alt }: { readonly run: string; readonly sha256: string; readonly alt: string }) {
   const [url, setUrl] = useState<string | null>(null);
   const [gone, setGone] = useState(false);
   useEffect(() => {
@@ -120,11 +108,7 @@ export function Thumbnail({
     };
   }, [run, sha256]);
   if (gone) return <span class="no-image">image not shown</span>;
-  return url === null ? (
-    <span class="no-image" />
-  ) : (
-    <img src={url} alt={alt} loading="lazy" onError={() => setGone(true)} />
-  );
+  return url === null ? <span class="no-image" /> : <img src={url} alt={alt} loading="lazy" onError={() => setGone(true)} />;
 }
 
 /** Copies a text; says so for a moment. */

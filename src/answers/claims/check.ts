@@ -3,6 +3,7 @@ import { elements } from "../concepts/match.ts";
 import type { Vocabulary } from "../concepts/vocabulary.ts";
 import type { FindingFacts, ImageFacts } from "./facts.ts";
 import { meaningOf, PLACES, regionOf } from "./meaning.ts";
+import { hasChanged, hasValue, measures } from "./measures.ts";
 import { type Claim, parseClaims } from "./parse.ts";
 
 export interface CheckedClaim {
@@ -17,7 +18,9 @@ export function checkClaims(text: string, facts: ImageFacts, vocabulary: Vocabul
 }
 
 /** Whether a claim holds. The list of findings is complete: what is not on it is not there. */
-export function verdictOf(claim: Claim, facts: ImageFacts): boolean | null {
+export function verdictOf(claim: Claim, known: ImageFacts): boolean | null {
+  if (claim.earlier && known.earlier === undefined) return null;
+  const facts = claim.earlier ? { ...known, findings: known.earlier!.findings } : known;
   const { concept, side } = claim;
   switch (claim.kind) {
     case "modality":
@@ -55,6 +58,15 @@ export function verdictOf(claim: Claim, facts: ImageFacts): boolean | null {
       if (sized.length < 2) return isOpen(concept, facts) ? null : false;
       return sized.reduce((one, other) => (other.radius! > one.radius! ? other : one)).side === side;
     }
+    case "measure":
+      if (isOpen(concept, facts)) return null;
+      return measures(claim.measure!, meant(claim, facts));
+    case "change": {
+      if (known.earlier === undefined) return null;
+      return hasChanged(claim.change!, meant(claim, known), meant(claim, { ...known, ...known.earlier }));
+    }
+    case "value":
+      return hasValue(concept, claim.value!, facts);
     case "negation": {
       const isImage = imageIs(concept, facts);
       if (isImage !== null) return !isImage;
@@ -103,6 +115,11 @@ function named(concept: string, { findings }: ImageFacts): readonly FindingFacts
   return findings.filter(({ finding }) => meaningOf(finding).is.includes(concept));
 }
 
+/** The findings of the claim's name, side and place. */
+function meant({ concept, side, place }: Claim, facts: ImageFacts): readonly FindingFacts[] {
+  return named(concept, facts).filter((finding) => isInPlace(finding, place, facts) && agrees(finding, side));
+}
+
 /** Whether the concept is only a possible reading of what is there. */
 function isOpen(concept: string, facts: ImageFacts): boolean {
   const open = facts.findings.some(({ finding }) => meaningOf(finding).open.includes(concept));
@@ -131,7 +148,7 @@ export function scoreFacts(checked: readonly CheckedClaim[], facts: ImageFacts):
   const [right, wrong] = [count(checked, true), count(checked, false)];
   const asserted = checked.filter(({ claim }) => claim.kind === "finding");
   const [there, invented] = [count(asserted, true), count(asserted, false)];
-  const said = checked.filter(({ verdict }) => verdict === true).map(({ claim }) => claim);
+  const said = checked.filter(({ claim, verdict }) => verdict === true && !claim.earlier).map(({ claim }) => claim);
   const wanted = wantedFacts(facts);
   const met = wanted.filter((isSaid) => said.some(isSaid)).length;
   return {
@@ -164,7 +181,9 @@ function wantedFacts(facts: ImageFacts): readonly ((claim: Claim) => boolean)[] 
 }
 
 /** A claim as one text, for records and comparisons: "side:nodule@left", "location:nodule@left:upper lobe", "count:nodule:2". */
-export function claimText({ kind, concept, side, place, count }: Claim): string {
+export function claimText({ kind, concept, side, place, count, measure, change, value, earlier }: Claim): string {
   const [about] = elements({ concept, sides: side === undefined ? [] : [side] });
-  return [kind, about, place, count].filter((part) => part !== undefined).join(":");
+  const size = measure === undefined ? undefined : `${measure.largest ? "largest " : ""}${measure.mm} mm`;
+  const when = earlier ? "earlier" : undefined;
+  return [when, kind, about, place, count, size, change, value].filter((part) => part !== undefined).join(":");
 }

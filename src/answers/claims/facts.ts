@@ -7,6 +7,7 @@ const findingFacts = z.object({
   side: z.enum(["left", "right"]).optional(),
   place: z.string().optional(),
   radius: z.number().optional(),
+  size_mm: z.number().optional(),
 });
 
 const imageFacts = z.object({
@@ -18,6 +19,10 @@ const imageFacts = z.object({
   anatomy: z.array(z.string()).optional(),
   /** All there are: what is not listed is not there. */
   findings: z.array(findingFacts),
+  /** An earlier image of the same patient. */
+  earlier: z.object({ findings: z.array(findingFacts) }).optional(),
+  /** Age, sex and laboratory values. */
+  table: z.record(z.string(), z.union([z.number(), z.string()])).optional(),
 });
 
 export type FindingFacts = z.output<typeof findingFacts>;

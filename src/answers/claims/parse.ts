@@ -4,6 +4,7 @@ import type { Side } from "../concepts/sides.ts";
 import { sentences, type Token } from "../concepts/tokens.ts";
 import type { Category, Vocabulary } from "../concepts/vocabulary.ts";
 import { DESCRIPTIONS, PLACES } from "./meaning.ts";
+import { type ChangeName, changeIn, isAboutEarlier, type Measure, measureIn, valueIn } from "./measures.ts";
 
 export type ClaimKind =
   | "modality"
@@ -14,25 +15,37 @@ export type ClaimKind =
   | "location"
   | "count"
   | "size"
-  | "negation";
+  | "negation"
+  | "measure"
+  | "change"
+  | "value";
 
 /** One thing that a text says about its image. */
 export interface Claim {
   readonly kind: ClaimKind;
-  /** What it is about: a concept of the vocabulary; "abnormality" for any finding. */
+  /** What it is about: a concept of the vocabulary; "abnormality" for any finding; of values the name in the table. */
   readonly concept: string;
-  /** Of sides, locations, counts and denials with a side; of sizes the side of the larger one. */
+  /** Of sides, locations, counts, measures, changes and denials with a side; of sizes the side of the larger one. */
   readonly side?: Side;
   /** Of locations: the place as the vocabulary or, for anterior and posterior, the text names it; of denials and counts an organ. */
   readonly place?: string;
   /** Of counts: the number, or "many" for two or more. */
   readonly count?: number | "many";
+  /** Of measures. */
+  readonly measure?: Measure;
+  /** Of changes since an earlier image. */
+  readonly change?: ChangeName;
+  /** Of values of the patient's table. */
+  readonly value?: number;
+  /** It is about an earlier image of the patient. */
+  readonly earlier?: true;
   /** UTF-16 offsets in the text. */
   readonly start: number;
   readonly end: number;
 }
 
 interface Sentence {
+  readonly text: string;
   readonly tokens: readonly Token[];
   readonly mentions: readonly Mention[];
   readonly categoryOf: (mention: Mention) => Category | "side";
@@ -50,8 +63,10 @@ export function parseClaims(text: string, vocabulary: Vocabulary): readonly Clai
     const from = at;
     const end = tokens.at(-1)!.end;
     while (at < mentions.length && mentions[at]!.start < end) at++;
-    const sentence = { tokens, mentions: mentions.slice(from, at), categoryOf };
-    claims.push(...sentenceClaims(sentence, carried));
+    const sentence = { text, tokens, mentions: mentions.slice(from, at), categoryOf };
+    const said = text.slice(tokens[0]!.start, end);
+    const made = [...sentenceClaims(sentence, carried), ...valueClaim(said, tokens[0]!.start)];
+    claims.push(...(isAboutEarlier(said) ? made.map((claim) => ({ ...claim, earlier: true }) as const) : made));
     carried = sentence.mentions.findLast((m) => isFinding(sentence, m) && m.assertion === "present") ?? carried;
   }
   return claims;
@@ -83,6 +98,14 @@ function sentenceClaims(sentence: Sentence, carried: Mention | null): readonly C
   return [...images, ...organs.map(({ concept, start, end }): Claim => ({ kind: "organ", concept, start, end }))];
 }
 
+/** "The CRP is 82." */
+function valueClaim(sentence: string, offset: number): readonly Claim[] {
+  const found = valueIn(sentence);
+  if (found === null) return [];
+  const { name, value, start, end } = found;
+  return [{ kind: "value", concept: name, value, start: start + offset, end: end + offset }];
+}
+
 /** Modality, sequence or plane. */
 function imageClaim({ concept, assertion, start, end }: Mention): readonly Claim[] {
   if (assertion === "uncertain" || / view$/.test(concept)) return [];
@@ -101,14 +124,27 @@ function findingClaims(sentence: Sentence, mention: Mention, before?: Mention, a
   const places = placesOf(sentence, organs, mention, before, after);
   const [first] = places;
   const onePlace = first === undefined ? {} : { place: first.place };
+  const { from, own } = aroundMention(sentence, before, after);
+  const change = changeIn(own, assertion === "absent");
+  const changes = change === null ? [] : [{ kind: "change", ...span, ...oneSide, ...onePlace, change } as const];
+  if (change === "none" || change === "gone") return changes;
   if (assertion === "absent") return [{ kind: "negation", ...span, ...oneSide, ...onePlace }];
   const count = countOf(sentence, mention);
+  const measure = measureIn(own, mention, from);
   return [
     { kind: "finding", ...span },
     ...sides.map((side): Claim => ({ kind: "side", ...span, side })),
     ...places.map((place): Claim => ({ kind: "location", concept, ...oneSide, ...place })),
     ...(count === null ? [] : [{ kind: "count", ...span, count, ...oneSide, ...onePlace } as const]),
+    ...(measure === null ? [] : [{ kind: "measure", ...span, ...oneSide, ...onePlace, measure } as const]),
+    ...changes,
   ];
+}
+
+/** The part of a sentence that lies between the findings before and after one, and where it begins. */
+function aroundMention({ text, tokens }: Sentence, before?: Mention, after?: Mention) {
+  const from = before?.end ?? tokens[0]!.start;
+  return { from, own: text.slice(from, after?.start ?? tokens.at(-1)!.end) };
 }
 
 /** Organs that belong to the finding: those up to the next one, or, with none there, those since the last one. */

@@ -25,6 +25,7 @@ export interface DecodeJob {
   readonly numGenerations: number;
   readonly maxCompletionLength: number;
   readonly distribution: GenerationRow["distribution"];
+  readonly stopTokenIds: readonly number[];
   /** Completion i samples with this key and i. */
   readonly key: RandomKey;
   onToken(token: LiveToken): void;
@@ -33,7 +34,6 @@ export interface DecodeJob {
 }
 
 export interface DecoderOptions extends CacheOptions {
-  readonly stopTokenIds: readonly number[];
   /** What is told of every token. */
   readonly tokenStats?: readonly TokenStat[];
   /** Features of a prompt's images by content hash. */
@@ -59,10 +59,9 @@ interface Row extends GenerationRow {
 }
 
 export class Decoder {
-  readonly #generation: Generation;
+  readonly #generation: Promise<Generation>;
   readonly #language: LanguageStack;
   readonly #o: DecoderOptions;
-  readonly #stops: ReadonlySet<number>;
   /** Jobs whose prompts are not prefilled yet. */
   readonly #waiting: Job[] = [];
   /** Rows of prefilled prompts that wait for a slot. */
@@ -75,11 +74,12 @@ export class Decoder {
   /** Total seconds of prefill and of decoding so far. */
   readonly seconds = { prompts: 0, tokens: 0 };
 
-  constructor(compute: Compute, values: Params<TensorData>, o: DecoderOptions) {
-    this.#generation = openGeneration(compute, values, o.tokenStats);
+  /** Weights that are still being computed are awaited by the first job. */
+  constructor(compute: Compute, values: Params<TensorData> | Promise<Params<TensorData>>, o: DecoderOptions) {
+    this.#generation = Promise.resolve(values).then((own) => openGeneration(compute, own, o.tokenStats));
+    this.#generation.catch(() => {}); // awaited by every job
     this.#language = compute.model.language;
     this.#o = o;
-    this.#stops = new Set(o.stopTokenIds);
   }
 
   /** Adds a job to the end of the queue; returns a function that cancels one of its completions, or all. */
@@ -137,7 +137,8 @@ export class Decoder {
         return { prompt: computed, completion, key: own, distribution, tokenIds: [] };
       });
       const features = await this.#o.encode(prompt);
-      const drawn = await this.#timed("prompts", () => this.#generation.prefill(prompt, positions, features, rows));
+      const generation = await this.#generation;
+      const drawn = await this.#timed("prompts", () => generation.prefill(prompt, positions, features, rows));
       const going = rows.filter((row, i) => this.#extend(row, drawn, i));
       if (going.length === 0) return;
       this.#caches!.prompts.write(drawn.added, [{ slot: this.#prompts.length, position: 0 }]);
@@ -161,7 +162,7 @@ export class Decoder {
     const most = Math.max(...active.map(({ tokenIds }) => tokenIds.length));
     const limit = Math.max(...this.#prompts.map(({ job }) => job.asked.maxCompletionLength));
     caches.fitRows(active.length, most, limit);
-    const drawn = await this.#generation.step(caches, this.#prompts, active);
+    const drawn = await (await this.#generation).step(caches, this.#prompts, active);
     const places = active.map(({ tokenIds }, slot) => ({ slot, position: tokenIds.length - 1 }));
     caches.rows.write(drawn.added, places);
     for (const [i, row] of active.entries()) this.#extend(row, drawn, i);
@@ -176,7 +177,7 @@ export class Decoder {
     const tokenId = token[index]!;
     tokenIds.push(tokenId);
     const isFull = tokenIds.length >= job.asked.maxCompletionLength;
-    const finishReason = this.#stops.has(tokenId) ? "stop" : isFull ? "length" : null;
+    const finishReason = job.asked.stopTokenIds.includes(tokenId) ? "stop" : isFull ? "length" : null;
     const told = Object.entries(stats).map(([name, values]) => [name, values[index]!] as const);
     job.asked.onToken({
       ...{ completion, tokenId, logProb: logProb[index]!, finishReason },

@@ -15,7 +15,7 @@ import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
 import type { ActivationBudget, BlockFeeds, BlockStates, Compute } from "./compute.ts";
 import { rowKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
-import { layOut, type MicroBatch, packRows, splitRows, type TargetToken } from "./packing.ts";
+import { layOut, type MicroBatch, packRows, splitByWeight, splitRows, type TargetToken } from "./packing.ts";
 import { languageStemProgram, lossProgram, scoreProgram } from "./programs.ts";
 import { backwardImages, type EncodedImages, encodeImages } from "./vision-runner.ts";
 import { addAt, visionNames, type WeightStore } from "./weight-store.ts";
@@ -135,7 +135,10 @@ export async function forwardBackward(
     const whole = readsWholeCompletions(loss.variant);
     if (whole) await scoreRows(compute, store.values, micro, hidden, scoring, result);
     const logRatios = whole ? sequenceLogRatios(micro, result) : null;
-    for (const rows of headChunks(micro, model)) {
+    const { trained, scored } = splitByWeight(micro);
+    if (scored.predictions.length > 0 && !whole)
+      await scoreRows(compute, store.values, scored, hidden, scoring, result);
+    for (const rows of headChunks(trained, model)) {
       const feeds = {
         ...headFeeds(rows, hidden),
         ...lossFeeds(rows, logRatios),
@@ -167,9 +170,9 @@ export async function forwardBackward(
   return { ...result, loss: total, dropout: adapters?.mode === "masks" };
 }
 
-/** Of a prompt without completions nothing is. */
-export function isComputed({ completions }: TrainingGroup): boolean {
-  return completions.length > 0;
+/** Of a prompt without completions, and without predictions in place, nothing is. */
+export function isComputed({ completions, inPlace }: TrainingGroup): boolean {
+  return completions.length > 0 || inPlace !== undefined;
 }
 
 /** The trained weights that prompts reach, with completions or without: the tower's only if one has images. */
@@ -376,7 +379,11 @@ export function variantOf(o: LogProbOptions): SamplingVariant {
 
 function emptyScores(groups: readonly TrainingGroup[]) {
   const zeros = () =>
-    groups.flatMap(({ completions }) => completions.map(({ tokenIds }) => new Float32Array(tokenIds.length)));
+    groups.flatMap(({ completions, inPlace }) =>
+      [...(inPlace === undefined ? [] : [inPlace]), ...completions].map(
+        ({ tokenIds }) => new Float32Array(tokenIds.length),
+      ),
+    );
   return { logProbs: zeros(), entropies: zeros() };
 }
 

@@ -1,4 +1,7 @@
-/** The local engine's state in its worker thread: weights, programs, optimiser. */
+/**
+ * One set of trained weights in the worker thread, a model's own or an adapter's: gradients, moments, what is computed from
+ * them. The frozen weights and the programs belong to the base, which adapters share.
+ */
 import type { Params } from "../../compiler/tensor.ts";
 import { UserError } from "../../core/errors.ts";
 import { randomKey } from "../../core/random.ts";
@@ -7,9 +10,9 @@ import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { EngineOptions } from "../backend.ts";
 import type { LiveOptions, LogProbOptions, OptimStep, TokenBatch, TrainingGroup } from "../engine.ts";
-import { requireTokenValues } from "../token-values.ts";
+import { atToken, requireTokenValues } from "../token-values.ts";
 import type { AdapterPass } from "./adapter-feeds.ts";
-import { Compute } from "./compute.ts";
+import type { Compute } from "./compute.ts";
 import { type DecodeJob, Decoder } from "./decoder.ts";
 import type { Dropout } from "./dropout.ts";
 import { FeatureCache } from "./feature-cache.ts";
@@ -21,20 +24,20 @@ import {
   isComputed,
   scoreCompletions,
 } from "./forward-backward.ts";
-import { inContiguousMemory } from "./fused-weights.ts";
-import { baseOf, modelOf, trainableOf } from "./local-model.ts";
+import { trainableOf } from "./local-model.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
 import { loadAdapter, loadTrainingState, loadWeights, saveModel, saveTrainingState } from "./persistence.ts";
 import { type DecodeOptions, type SampledGroup, type SamplingSeconds, sampleCompletions } from "./sampler.ts";
 import { selectImages } from "./selected-images.ts";
+import { SharedBase } from "./shared-base.ts";
 import { encodeEach, encodeImages } from "./vision-runner.ts";
-import { randomWeights, readWeights, visionNames, WeightStore } from "./weight-store.ts";
+import { randomWeights, visionNames, WeightStore } from "./weight-store.ts";
 
 export class LocalCore {
   readonly #options: EngineOptions;
+  readonly #base: SharedBase;
   readonly #model: Model;
   readonly #compute: Compute;
-  readonly #features = new FeatureCache();
   /** The model with adapters merged, used for sampling; null if adapters are not merged. */
   readonly #merged: MergedModel | null;
   #store: WeightStore;
@@ -48,27 +51,23 @@ export class LocalCore {
   /** Forward and backward passes since the last update. */
   #passes = 0;
 
-  constructor(options: EngineOptions) {
+  /** An adapter of another core's `base` gives that; who makes a base closes it. */
+  constructor(options: EngineOptions, base = new SharedBase(options)) {
     this.#options = options;
-    const { lora = null, adapterFolder = null, modelFolder, seed } = options;
-    const base = baseOf(options);
-    this.#model = modelOf(options);
-    const lean = (options.quantizeFrozen ?? null) !== null;
-    this.#compute = new Compute(this.#model, options.threads, options.device, lean);
-    this.#merged =
-      lora !== null && mergedBytes(this.#model) > 0
-        ? new MergedModel(new Compute(base, options.threads, options.device))
-        : null;
-    const baseValues =
-      options.initialise === "random"
-        ? inContiguousMemory(base, randomWeights(base.weights, seed))
-        : readWeights(base, modelFolder);
-    this.#store = new WeightStore(
-      this.#model,
-      lora === null ? baseValues : { ...baseValues, ...this.#freshAdapters(base) },
-      trainableOf(this.#model, options),
-    );
-    if (adapterFolder !== null) loadAdapter(adapterFolder, this.#model, this.#store);
+    this.#base = base;
+    const { lora = null, adapterFolder = null } = options;
+    const { model, compute } = base.with(lora);
+    this.#model = model;
+    this.#compute = compute;
+    this.#merged = lora !== null && mergedBytes(model) > 0 ? new MergedModel(base.compute) : null;
+    const values = { ...base.values, ...this.#freshAdapters(base.compute.model) };
+    this.#store = new WeightStore(model, values, trainableOf(model, options));
+    if (adapterFolder !== null) loadAdapter(adapterFolder, model, this.#store);
+  }
+
+  /** What adapters beside this one are opened on. */
+  get base(): SharedBase {
+    return this.#base;
   }
 
   /** The weights in memory, for tests and tools. */
@@ -90,8 +89,9 @@ export class LocalCore {
     onGroup: (group: SampledGroup) => void,
   ): Promise<SamplingSeconds> {
     this.#checkContext(Math.max(0, ...prompts.map((prompt) => prompt.tokenIds.length)), o.maxCompletionLength);
+    for (const { tokenIds } of prompts) this.#checkTokens(tokenIds);
     const compute = this.#merged?.compute ?? this.#compute;
-    const values = (await this.#merged?.values(this.#store.values)) ?? this.#store.values;
+    const values = await this.#sampledValues();
     const images = imagesOf(prompts.map((prompt) => ({ prompt })));
     const cache = this.#knownFeatures;
     if (o.trainsNext === true && this.#merged !== null) this.#sums = { mode: "sums", sums: values };
@@ -111,7 +111,8 @@ export class LocalCore {
     { onToken, onEnd }: Pick<DecodeJob, "onToken" | "onEnd">,
   ): (completion?: number) => void {
     this.#checkContext(prompt.tokenIds.length, o.maxCompletionLength);
-    this.#live ??= this.#newDecoder(o.stopTokenIds);
+    this.#checkTokens(prompt.tokenIds);
+    this.#live ??= this.#newDecoder();
     const key = randomKey(o.seed, "sample", 0, 0);
     return this.#live.add({ ...o, prompt, distribution: { ...o, topK: 0 }, key, onToken, onEnd });
   }
@@ -123,6 +124,11 @@ export class LocalCore {
     } catch (error) {
       this.#live?.fail(error as Error);
     }
+    return this.decoding;
+  }
+
+  /** Whether `advance` has anything left to decode. */
+  get decoding(): boolean {
     return this.#live?.idle === false;
   }
 
@@ -138,6 +144,7 @@ export class LocalCore {
   async forwardBackward(batch: TokenBatch) {
     this.#checkGroups(batch.groups);
     requireTokenValues(batch.groups);
+    if (batch.scoring.allowVisionTokens !== true) this.#requireNoMarks(batch.groups);
     const dropout = this.#nextDropout();
     const adapters = dropout === null ? this.#sums : ({ mode: "masks", dropout } as const);
     const encoded = this.#takeEncoded(batch.groups.filter(isComputed));
@@ -176,9 +183,15 @@ export class LocalCore {
     return this.#reference !== null;
   }
 
+  /** Closes the base with its programs. */
   async close(): Promise<void> {
-    await this.#compute.close();
-    await this.#merged?.compute.close();
+    await this.#base.close();
+  }
+
+  /** Frees the copy of the weights that the adapters are merged into; the next sample makes it again. */
+  forgetMerged(): void {
+    this.#merged?.forget();
+    if (!this.decoding) this.#live = null;
   }
 
   /** The dropout key of the next pass: each pass of each update has its own, and a resumed run has the same ones. */
@@ -200,18 +213,25 @@ export class LocalCore {
 
   /** Cached image features of a frozen tower, shared by policy and reference. */
   get #knownFeatures(): FeatureCache | null {
-    return visionNames(this.#model).some((name) => this.#store.trainable.has(name)) ? null : this.#features;
+    return visionNames(this.#model).some((name) => this.#store.trainable.has(name)) ? null : this.#base.features;
   }
 
-  #newDecoder(stopTokenIds: readonly number[]): Decoder {
-    const { values } = this.#store;
-    const cache = new FeatureCache();
-    return new Decoder(this.#compute, values, {
+  #newDecoder(): Decoder {
+    const compute = this.#merged?.compute ?? this.#compute;
+    const values = this.#sampledValues();
+    const cache = this.#knownFeatures ?? new FeatureCache();
+    return new Decoder(compute, values, {
       rows: this.#options.rows,
       cacheBytes: this.#options.cacheBytes ?? Infinity,
-      stopTokenIds,
-      encode: ({ images }) => encodeEach(this.#compute, values, images, cache),
+      encode: async ({ images }) => encodeEach(compute, await values, images, cache),
     });
+  }
+
+  /** The weights that completions are sampled from: with the adapters merged, where they are. */
+  async #sampledValues(): Promise<Params<TensorData>> {
+    if (this.#merged === null) return this.#store.values;
+    this.#base.keepMerged(this);
+    return this.#merged.values(this.#store.values);
   }
 
   /** Initial adapter weights, including scales. */
@@ -230,9 +250,34 @@ export class LocalCore {
   }
 
   #checkGroups(groups: readonly TrainingGroup[]): void {
-    for (const { prompt, completions } of groups) {
+    for (const { prompt, completions, inPlace } of groups) {
+      this.#checkTokens(prompt.tokenIds);
       for (const { tokenIds } of completions) this.#checkContext(prompt.tokenIds.length, tokenIds.length);
+      for (const { tokenIds } of completions) this.#checkTokens(tokenIds);
+      if (inPlace === undefined) continue;
+      this.#checkContext(prompt.tokenIds.length, 0);
+      this.#checkTokens(inPlace.tokenIds);
     }
+  }
+
+  /** Under a distribution without the marks of images a loss on one would be a number without meaning. */
+  #requireNoMarks(groups: readonly TrainingGroup[]): void {
+    const marks = new Set(this.#model.visionTokenIds);
+    for (const { completions, inPlace } of groups) {
+      for (const { tokenIds, weight } of inPlace === undefined ? completions : [inPlace, ...completions]) {
+        const at = tokenIds.findIndex((id, i) => marks.has(id) && atToken(weight, i) !== 0);
+        if (at < 0) continue;
+        throw new UserError(`token ${tokenIds[at]} marks an image, which the model never predicts: give it weight 0`);
+      }
+    }
+  }
+
+  /** Ids outside the vocabulary would be read from elsewhere in memory. */
+  #checkTokens(ids: Int32Array): void {
+    const { vocabularySize } = this.#model.language;
+    const unknown = ids.find((id) => id < 0 || id >= vocabularySize);
+    if (unknown === undefined) return;
+    throw new UserError(`token ${unknown} is not in the model's vocabulary of ${vocabularySize} tokens`);
   }
 
   #checkContext(promptLength: number, completionLength: number): void {

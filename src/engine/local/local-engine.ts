@@ -3,7 +3,15 @@ import { Worker } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
 import type { Completion, RolloutResult, SamplingOptions } from "../../core/records.ts";
 import type { CompletionDecoder, EngineOptions } from "../backend.ts";
-import type { LivePolicy, LiveToken, Policy, TokenScores, TrainingEngine } from "../engine.ts";
+import type {
+  AdapterHost,
+  AdapterOptions,
+  LivePolicy,
+  LiveToken,
+  Policy,
+  TokenScores,
+  TrainingEngine,
+} from "../engine.ts";
 import { requireDevice } from "./devices.ts";
 import type { Call, Reply } from "./protocol.ts";
 import type { SampledGroup, SamplingSeconds } from "./sampler.ts";
@@ -20,21 +28,52 @@ export interface LocalEngine extends TrainingEngine {
 export async function openLocalEngine(options: EngineOptions, decoder: CompletionDecoder): Promise<LocalEngine> {
   await requireDevice(options.device ?? "cpu");
   const channel = new Channel(options);
+  let adapters = 0;
+  try {
+    const open: AdapterHost["open"] = (adapter) => {
+      const on = ++adapters;
+      const close = async () => {
+        await channel.call({ call: "close" }, { on });
+      };
+      return openWeights(channel, { on, adapter, close, options, decoder });
+    };
+    return await openWeights(channel, { on: 0, close: () => channel.close(), options, decoder, adapters: { open } });
+  } catch (error) {
+    await channel.close();
+    throw error;
+  }
+}
+
+interface OpenWeights {
+  /** The number that the worker knows these weights by. */
+  readonly on: number;
+  readonly adapter?: AdapterOptions;
+  readonly close: () => Promise<void>;
+  readonly options: EngineOptions;
+  readonly decoder: CompletionDecoder;
+  readonly adapters?: AdapterHost;
+}
+
+/** The engine of one set of weights in the worker. */
+async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngine> {
+  const { on, adapter, options, decoder } = o;
+  const call = <T>(request: Call) => channel.call<T>(request, { on });
   let version = 0;
   let hasReference = false;
   let samplingSeconds: SamplingSeconds | null = null;
   const logProbs = (which: "policy" | "reference"): Policy["logProbs"] => {
-    return (groups, scoring) => channel.call<TokenScores>({ call: "logProbs", groups, scoring, which });
+    return (groups, scoring) => call<TokenScores>({ call: "logProbs", groups, scoring, which });
   };
   const sample = (prompts: Parameters<Policy["sample"]>[0], o: SamplingOptions): AsyncIterable<RolloutResult> => {
-    const call: Call = {
+    const request: Call = {
       call: "sample",
       prompts,
       options: { ...o, rows: o.rows ?? options.rows, stopTokenIds: decoder.stopTokenIds },
     };
-    const { events } = channel.stream<SampledGroup, SamplingSeconds>(call, (seconds) => {
+    const onResult = (seconds: SamplingSeconds) => {
       samplingSeconds = seconds;
-    });
+    };
+    const { events } = channel.stream<SampledGroup, SamplingSeconds>(request, { on, onResult });
     return mapGroups(events, ({ index, completions }) => ({
       index,
       completions: completions.map((completion): Completion => {
@@ -42,49 +81,46 @@ export async function openLocalEngine(options: EngineOptions, decoder: Completio
       }),
     }));
   };
-  try {
-    const opened = await channel.call<{ parameters: number; contextLength: number }>({ call: "open" });
-    return {
-      ...opened,
-      get updates() {
-        return version;
-      },
-      get samplingSeconds() {
-        return samplingSeconds;
-      },
-      policy: { sample, logProbs: logProbs("policy") },
-      decode: (prompt, o) => {
-        const { stopTokenIds } = decoder;
-        const { id, events } = channel.stream<LiveToken>({ call: "decode", prompt, options: { ...o, stopTokenIds } });
-        const giveUp = (completion?: number) => {
-          const call = channel.call({ call: "giveUp", of: id, completion: completion ?? null });
-          call.catch(() => {}); // a dead worker decodes nothing
-        };
-        return { tokens: events, giveUp };
-      },
-      get reference() {
-        return hasReference ? { logProbs: logProbs("reference") } : null;
-      },
-      forwardBackward: (batch) => channel.call({ call: "forwardBackward", batch }),
-      optimStep: (o) => {
-        version++;
-        return channel.call({ call: "optimStep", options: o });
-      },
-      freezeReference: async (keep) => {
-        await channel.call({ call: "freezeReference", keep });
-        hasReference = keep;
-      },
-      resetOptimizer: () => channel.call({ call: "resetOptimizer" }),
-      save: (folder, { training }) => channel.call({ call: "save", folder, training }),
-      load: async (folder) => {
-        ({ hasReference } = await channel.call<{ hasReference: boolean }>({ call: "load", folder }));
-      },
-      close: () => channel.close(),
-    };
-  } catch (error) {
-    await channel.close();
-    throw error;
-  }
+  const opening: Call = { call: "open", ...(adapter === undefined ? {} : { adapter }) };
+  const opened = await call<{ parameters: number; contextLength: number }>(opening);
+  return {
+    ...opened,
+    get updates() {
+      return version;
+    },
+    get samplingSeconds() {
+      return samplingSeconds;
+    },
+    policy: { sample, logProbs: logProbs("policy") },
+    decode: (prompt, own) => {
+      const asked = { ...own, stopTokenIds: own.stopTokenIds ?? decoder.stopTokenIds };
+      const { id, events } = channel.stream<LiveToken>({ call: "decode", prompt, options: asked }, { on });
+      const giveUp = (completion?: number) => {
+        const given = call({ call: "giveUp", of: id, completion: completion ?? null });
+        given.catch(() => {}); // a dead worker decodes nothing
+      };
+      return { tokens: events, giveUp };
+    },
+    ...(o.adapters === undefined ? {} : { adapters: o.adapters }),
+    get reference() {
+      return hasReference ? { logProbs: logProbs("reference") } : null;
+    },
+    forwardBackward: (batch) => call({ call: "forwardBackward", batch }),
+    optimStep: (step) => {
+      version++;
+      return call({ call: "optimStep", options: step });
+    },
+    freezeReference: async (keep) => {
+      await call({ call: "freezeReference", keep });
+      hasReference = keep;
+    },
+    resetOptimizer: () => call({ call: "resetOptimizer" }),
+    save: (folder, { training }) => call({ call: "save", folder, training }),
+    load: async (folder) => {
+      ({ hasReference } = await call<{ hasReference: boolean }>({ call: "load", folder }));
+    },
+    close: o.close,
+  };
 }
 
 const errors = { user: UserError, run: RunError, internal: Error } as const;
@@ -109,19 +145,20 @@ class Channel {
     this.#worker.on("exit", (code) => this.#fail(new RunError(`the engine's worker ended (exit code ${code})`)));
   }
 
-  call<T>(call: Call, onEvent: (event: unknown) => void = () => {}): Promise<T> {
-    return this.#send<T>(call, onEvent).result;
+  /** `on`: the weights that the call is for. */
+  call<T>(call: Call, { on }: { readonly on: number }): Promise<T> {
+    return this.#send<T>(call, on, () => {}).result;
   }
 
   /** A call's id and its stream of events, which ends or fails with the call; `onResult` gets the result first. */
   stream<T, R = unknown>(
     call: Call,
-    onResult: (result: R) => void = () => {},
+    { on, onResult = () => {} }: { readonly on: number; readonly onResult?: (result: R) => void },
   ): { readonly id: number; readonly events: AsyncGenerator<T> } {
     const waiting: T[] = [];
     let wake = () => {};
     let ended = false;
-    const { id, result } = this.#send<R>(call, (event) => {
+    const { id, result } = this.#send<R>(call, on, (event) => {
       waiting.push(event as T);
       wake();
     });
@@ -146,18 +183,25 @@ class Channel {
     return { id, events: events() };
   }
 
-  #send<T>(call: Call, onEvent: (event: unknown) => void): { readonly id: number; readonly result: Promise<T> } {
+  #send<T>(
+    call: Call,
+    on: number,
+    onEvent: (event: unknown) => void,
+  ): {
+    readonly id: number;
+    readonly result: Promise<T>;
+  } {
     const id = this.#next++;
     if (this.#failure !== null) return { id, result: Promise.reject(this.#failure) };
     const result = new Promise<T>((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, onEvent });
-      this.#worker.postMessage({ ...call, id });
+      this.#worker.postMessage({ ...call, id, on });
     });
     return { id, result };
   }
 
   async close(): Promise<void> {
-    if (this.#failure === null) await this.call({ call: "close" }).catch(() => {});
+    if (this.#failure === null) await this.call({ call: "close" }, { on: 0 }).catch(() => {});
     this.#failure ??= new RunError("the engine is closed");
     await this.#worker.terminate();
   }

@@ -1,16 +1,18 @@
 /**
  * Packs groups into rows [prompt | c1 | … | cG] and rows into micro-batches of bounded size. A completion attends to
  * the prompt and itself; its positions restart after the prompt. The last token of a completion predicts nothing and is
- * left out.
+ * left out. Predictions in place add no tokens to the prompt that makes them.
  */
 import type { ImageFeatures, Prompt } from "../../core/records.ts";
 import type { LanguageStack } from "../../models/model.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 import type { TrainingCompletion, TrainingGroup } from "../engine.ts";
+import { atToken } from "../token-values.ts";
 
 /** A completion and its index in the batch's flat order. */
 export interface PackedCompletion extends TrainingCompletion {
   readonly index: number;
+  readonly inPlace: boolean;
 }
 
 export interface PackedRow {
@@ -18,6 +20,8 @@ export interface PackedRow {
   /** The group's index in the batch. */
   readonly group: number;
   readonly completions: readonly PackedCompletion[];
+  /** Predicted after the prompt's first tokens; in one row of a group only. */
+  readonly inPlace: PackedCompletion | null;
   readonly length: number;
 }
 
@@ -62,23 +66,26 @@ export interface PackedGrids {
 export function packRows(groups: readonly TrainingGroup[], budget: number): PackedRow[] {
   const rows: PackedRow[] = [];
   let index = 0;
-  for (const [group, { prompt, completions }] of groups.entries()) {
+  for (const [group, { prompt, completions, inPlace: predicted }] of groups.entries()) {
     let open: PackedCompletion[] = [];
+    let inPlace = predicted === undefined ? null : { ...predicted, index: index++, inPlace: true };
     let length = prompt.tokenIds.length;
     const close = () => {
-      if (open.length > 0) rows.push({ prompt, group, completions: open, length });
+      if (open.length > 0 || inPlace !== null) rows.push({ prompt, group, completions: open, inPlace, length });
       open = [];
+      inPlace = null;
       length = prompt.tokenIds.length;
     };
     for (const completion of completions) {
       const added = Math.max(0, completion.tokenIds.length - 1);
       if (open.length > 0 && length + added > budget) close();
-      open.push({ ...completion, index: index++ });
+      open.push({ ...completion, index: index++, inPlace: false });
       length += added;
     }
     close();
   }
-  return rows.sort((a, b) => b.length - a.length || a.completions[0]!.index - b.completions[0]!.index);
+  const first = ({ inPlace, completions }: PackedRow) => (inPlace ?? completions[0]!).index;
+  return rows.sort((a, b) => b.length - a.length || first(a) - first(b));
 }
 
 /** Batches rows of similar length, at most `budget` tokens; only a single row can exceed it. */
@@ -111,7 +118,7 @@ export function layOut(
   const positions = new Int32Array(axes * flat);
   const predictions: TargetToken[] = [];
   const owners: (readonly [string, number])[] = [];
-  for (const [r, { prompt, group, completions }] of rows.entries()) {
+  for (const [r, { prompt, group, completions, inPlace }] of rows.entries()) {
     const start = starts[r]!;
     const promptLength = prompt.tokenIds.length;
     tokenIds.set(prompt.tokenIds, start);
@@ -123,6 +130,9 @@ export function layOut(
       positions.set(own.positions.subarray(axis * promptLength, (axis + 1) * promptLength), axis * flat + start);
     }
     for (let place = 0; place < promptLength; place++) owners.push([`prompt ${group}`, place]);
+    for (let offset = 0; offset < (inPlace?.tokenIds.length ?? 0); offset++) {
+      predictions.push({ source: start + offset, completion: inPlace!, offset });
+    }
     let at = start + promptLength;
     for (const completion of completions) {
       const inputs = inputsOf(completion);
@@ -141,6 +151,19 @@ export function layOut(
   const prompts = rows.map(({ prompt }) => prompt);
   const placed = placeImages(prompts, starts, flat, imageTokenId, patchesPerToken, language.featureLevels);
   return { tokenIds, positions, predictions, owners, grids: placeInGrids(rows, starts, flat), ...placed };
+}
+
+/** Predictions in place without a weight are only scored: they are most of a prompt's, and have no gradient. */
+export function splitByWeight(micro: MicroBatch): { readonly trained: MicroBatch; readonly scored: MicroBatch } {
+  const isScored = ({ completion, offset }: TargetToken) =>
+    completion.inPlace &&
+    atToken(completion.weight, offset) === 0 &&
+    atToken(completion.entropyWeight ?? 0, offset) === 0;
+  if (!micro.predictions.some(isScored)) return { trained: micro, scored: { ...micro, predictions: [] } };
+  return {
+    trained: { ...micro, predictions: micro.predictions.filter((one) => !isScored(one)) },
+    scored: { ...micro, predictions: micro.predictions.filter(isScored) },
+  };
 }
 
 /** Number of a completion's input tokens: all but the last. */

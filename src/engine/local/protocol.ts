@@ -1,10 +1,11 @@
 /** Messages between the main thread and the worker of a local engine. */
 import type { Prompt } from "../../core/records.ts";
-import type { LiveOptions, LogProbOptions, OptimStep, TokenBatch, TrainingGroup } from "../engine.ts";
+import type { AdapterOptions, LiveOptions, LogProbOptions, OptimStep, TokenBatch, TrainingGroup } from "../engine.ts";
 import type { DecodeOptions } from "./sampler.ts";
 
 export type Call =
-  | { readonly call: "open" }
+  /** Opens the model, or an adapter on it under the request's number. */
+  | { readonly call: "open"; readonly adapter?: AdapterOptions }
   | { readonly call: "sample"; readonly prompts: readonly Prompt[]; readonly options: DecodeOptions }
   | {
       readonly call: "decode";
@@ -27,7 +28,8 @@ export type Call =
   | { readonly call: "load"; readonly folder: string }
   | { readonly call: "close" };
 
-export type Request = Call & { readonly id: number };
+/** `on` is the set of weights it is for: 0 the engine's own, else an open adapter. */
+export type Request = Call & { readonly id: number; readonly on: number };
 
 export type Reply =
   | { readonly id: number; readonly kind: "done"; readonly value: unknown }

@@ -49,7 +49,6 @@ export async function sampleCompletions(
     cacheBytes: Infinity,
     prompts: prompts.length,
     promptCapacity: longest,
-    stopTokenIds: o.stopTokenIds,
     tokenStats: o.tokenStats ?? [],
     encode: async () => features,
   });

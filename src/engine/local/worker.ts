@@ -1,18 +1,22 @@
 /**
- * The worker thread of a local engine: requests are handled sequentially, except that prompts to decode join the
- * running batch.
+ * The worker thread of a local engine: requests are handled one after another, except that prompts to decode join the
+ * running batch of their weights. Other weights' requests take turns with its tokens; those for the same weights wait
+ * until nothing is decoded with them.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
 import { asFileError } from "../../core/system-errors.ts";
 import type { EngineOptions } from "../backend.ts";
-import type { LiveToken } from "../engine.ts";
+import type { AdapterOptions, LiveToken } from "../engine.ts";
 import { LocalCore } from "./local-core.ts";
 import type { Reply, Request } from "./protocol.ts";
 
 const port = parentPort!;
-let core: LocalCore | null = null;
+/** By number: 0 is the engine's own, the others are adapters on its model. */
+const cores = new Map<number, LocalCore>();
 let queue: Promise<void> = Promise.resolve();
+/** Whether the next token is in the queue. */
+let decodes = false;
 
 port.on("message", (request: Request) => {
   if (request.call === "decode") join(request);
@@ -23,21 +27,20 @@ port.on("message", (request: Request) => {
 /** Cancels completions of each decode call that has not ended, by call id. */
 const decoding = new Map<number, (completion?: number) => void>();
 
-function join({ id, prompt, options }: Extract<Request, { readonly call: "decode" }>): void {
+function join({ id, on, prompt, options }: Extract<Request, { readonly call: "decode" }>): void {
   const end = (error: Error | null) => {
     decoding.delete(id);
     if (error === null) port.postMessage({ id, kind: "done", value: null } satisfies Reply);
     else port.postMessage(failure(id, error));
   };
   try {
-    if (core === null) throw new Error("internal: the engine is not open");
     const onToken = (event: LiveToken) => port.postMessage({ id, kind: "event", event } satisfies Reply);
-    decoding.set(id, core.decode(prompt, options, { onToken, onEnd: end }));
+    decoding.set(id, coreOf(on).decode(prompt, options, { onToken, onEnd: end }));
   } catch (error) {
     end(error as Error);
     return;
   }
-  if (decoding.size === 1) queue = queue.then(decodeAll);
+  if (!decodes) decodeNext();
 }
 
 function giveUp({ id, of, completion }: Extract<Request, { readonly call: "giveUp" }>): void {
@@ -45,15 +48,22 @@ function giveUp({ id, of, completion }: Extract<Request, { readonly call: "giveU
   port.postMessage({ id, kind: "done", value: null } satisfies Reply);
 }
 
-/** Decodes until no completion is left; processes messages between tokens. */
-async function decodeAll(): Promise<void> {
-  while (await core?.advance()) await new Promise<void>((resolve) => setImmediate(resolve));
+/** Puts one token of every open completion into the queue, until none is left; messages arrive in between. */
+function decodeNext(): void {
+  decodes = true;
+  queue = queue.then(async () => {
+    for (const core of cores.values()) await core.advance();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    decodes = false;
+    if ([...cores.values()].some((core) => core.decoding)) decodeNext();
+  });
 }
 
 async function answer(request: Queued): Promise<void> {
   const { id } = request;
   const reply = (message: Reply) => port.postMessage(message);
   try {
+    while (await cores.get(request.on)?.advance()) await new Promise<void>((resolve) => setImmediate(resolve));
     reply({ id, kind: "done", value: await perform(request, (event) => reply({ id, kind: "event", event })) });
   } catch (error) {
     reply(failure(id, error));
@@ -68,12 +78,27 @@ function failure(id: number, thrown: unknown): Reply {
 
 type Queued = Exclude<Request, { readonly call: "decode" | "giveUp" }>;
 
+function coreOf(on: number): LocalCore {
+  const core = cores.get(on);
+  if (core === undefined) throw new Error("internal: the engine is not open");
+  return core;
+}
+
+function openCore(adapter: AdapterOptions | undefined): LocalCore {
+  const options = workerData as EngineOptions;
+  if (adapter === undefined) return new LocalCore(options);
+  const { lora, seed, folder = null } = adapter;
+  return new LocalCore({ ...options, lora, seed, adapterFolder: folder }, coreOf(0).base);
+}
+
 async function perform(request: Queued, emit: (event: unknown) => void): Promise<unknown> {
+  const { on } = request;
   if (request.call === "open") {
-    core = new LocalCore(workerData as EngineOptions);
-    return { parameters: core.parameters, contextLength: core.contextLength };
+    const opened = openCore(request.adapter);
+    cores.set(on, opened);
+    return { parameters: opened.parameters, contextLength: opened.contextLength };
   }
-  if (core === null) throw new Error("internal: the engine is not open");
+  const core = coreOf(on);
   switch (request.call) {
     case "sample":
       return core.sample(request.prompts, request.options, emit);
@@ -82,6 +107,7 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
     case "forwardBackward":
       return core.forwardBackward(request.batch);
     case "optimStep":
+      if (on === 0) requireNoAdapters();
       return core.optimStep(request.options);
     case "freezeReference":
       return core.freezeReference(request.keep);
@@ -90,10 +116,16 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
     case "save":
       return core.save(request.folder, request.training);
     case "load":
+      if (on === 0) requireNoAdapters();
       core.load(request.folder);
       return { hasReference: core.hasReference };
     case "close":
-      await core.close();
+      if (on === 0) await core.close();
+      cores.delete(on);
       return null;
   }
+}
+
+function requireNoAdapters(): void {
+  if (cores.size > 1) throw new Error("internal: weights that adapters are open on cannot change");
 }

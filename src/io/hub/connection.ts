@@ -46,7 +46,7 @@ export function connect(settings: HubSettings, repository: Repository, o: Connec
   const pause = async (attempt: number, reason: string, seconds: number | null = null): Promise<void> => {
     const what = describeRepository(repository);
     if (seconds !== null && seconds > MAX_PAUSE_SECONDS) {
-      throw new RunError(`${what}: ${reason} and asks for ${Math.ceil(seconds)} s of patience: try again then`);
+      throw new RunError(`${what}: ${reason} and asks to wait ${Math.ceil(seconds)} s: try again then`);
     }
     if (attempt >= ATTEMPTS) {
       throw new RunError(`${what}: ${reason}, ${ATTEMPTS} times in a row: check the network, or try again later`);

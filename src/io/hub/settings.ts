@@ -57,7 +57,8 @@ function readToken(env: Environment, home: string): string | null {
   const token = given === "" ? readTokenFile(source) : given;
   if (token === "") return null;
   // A character that no header may hold would be quoted, with the token, in the error of whoever sends it.
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new UserError(`${source} holds no token: there are spaces or signs in it`);
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw new UserError(`${source} holds no token: it has spaces or other characters that a token cannot have`);
   return token;
 }
 

@@ -134,6 +134,10 @@ export const loadProcessor: ModelFamily["loadProcessor"] = async (folder, limits
   return {
     encode,
     layOut,
+    encodeImage: async (ref) => {
+      const { plan, features } = await loadImage(ref, undefined, config, sizes);
+      return { tokenIds: toIds(writeOut(plan, tokensPerTile)), image: features };
+    },
     encodeCompletion: (text) => {
       refuseSpecialTokens(tokenizer, [text], "the completion");
       return Int32Array.from([...toIds(lead + text), endOfTurn]);

@@ -134,6 +134,10 @@ export async function loadProcessor(
   return {
     encode,
     layOut,
+    encodeImage: async (ref) => {
+      const image = await loadImage(ref, undefined, config);
+      return { tokenIds: new Int32Array(featuresOf(image.grid)).fill(imageTokenId), image };
+    },
     encodeCompletion: (text) => {
       refuseSpecialTokens(tokenizer, [text], "the completion");
       const ids = toIds(text);

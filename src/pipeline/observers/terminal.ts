@@ -1,5 +1,6 @@
 /** A run for who watches it: progress, evaluations, and what went wrong, through a reporter. */
 import { percent } from "../../core/percent.ts";
+import { ANSWER_TYPES } from "../../core/records.ts";
 import { shellWord } from "../../core/shell-word.ts";
 import type { EvalSummary } from "../../evaluate/index.ts";
 import type { Reporter } from "../../runs/reporter.ts";
@@ -64,7 +65,7 @@ function showNotice(record: RunNotice, reporter: Reporter): void {
 function accuracies({ subsets }: EvalSummary): string {
   const { overall } = subsets;
   if (overall === undefined) return "no items";
-  const parts = (["closed", "open", "choice"] as const).flatMap((name) => {
+  const parts = ANSWER_TYPES.flatMap((name) => {
     const subset = subsets[name];
     return subset === undefined ? [] : [`${name} ${percent(subset.accuracy.estimate)}`];
   });

@@ -1,6 +1,7 @@
 /** Accuracy over the evaluations, with intervals and baselines, and paired changes between them. */
 
 import { percent, wholePercent } from "../../core/percent.ts";
+import { ANSWER_TYPES } from "../../core/records.ts";
 import type { Flip, Milestone } from "../../runs/statistics-records.ts";
 import { shareBar } from "../charts/bars.ts";
 import { forestPlot } from "../charts/forest-plot.ts";
@@ -65,11 +66,11 @@ function baselineLevels({ evaluations }: RunRecord) {
 }
 
 function subsetFigure({ evaluations }: RunRecord): Content {
-  const names = ["closed", "open", "choice"].filter((name) => evaluations.some(({ subsets }) => subsets[name]));
+  const names = ANSWER_TYPES.filter((name) => evaluations.some(({ subsets }) => subsets[name]));
   if (names.length < 2 || evaluations.length < 2) return null;
   const lines = names.map((name, i) => accuracyLine(name, i + 1, evaluations, name));
   const chart = lineChart({ title: "Accuracy by kind of answer", lines, bounds: [0, 1], format: wholePercent });
-  return html`<figure><h3>By kind of answer</h3>${chart}${legend(lines)}<figcaption>Yes or no (closed), free words (open), one of several options (choice).</figcaption></figure>`;
+  return html`<figure><h3>By kind of answer</h3>${chart}${legend(lines)}<figcaption>Yes or no (closed), free words (open), one of several options (choice), any of them (multi), a number (numeric).</figcaption></figure>`;
 }
 
 function changeFigure({ statistics }: LabelledRun): Content {

@@ -48,7 +48,7 @@ export function drawBrain(scene: Scene, size: number, pose: Pose, draw: Draws, r
   else if (scene.view.plane === "coronal") coronal(head, tissue, draw);
   else sagittal(head, tissue, draw);
   bias(head, draw, 0.1 + 0.2 * rough);
-  addRicianNoise(head.values, draw.below(65536), 0.015 + 0.05 * rough);
+  addRicianNoise(head.values, draw.grain(), 0.015 + 0.05 * rough);
   return head.values;
 }
 
@@ -85,7 +85,8 @@ function axial(head: Canvas, { findings }: Scene, tissue: Tissues, draw: Draws):
     const inner = { ...cortex, u: cortex.u - sign * finding.radius * 1.5, ru: cortex.ru * 1.04, rv: cortex.rv * 1.02 };
     const outer = { ...cortex, ru: 0.645, rv: 0.8 };
     const half = { u: sign * 0.5, v: 0, ru: 0.5, rv: 0.75 };
-    paint(head, half, { value: tissue.bloodEdge, within: outer, minus: inner, soft: 0.02 });
+    const painted = { value: tissue.bloodEdge, within: outer, minus: inner, soft: 0.02, alpha: finding.density };
+    paint(head, half, painted);
   }
   for (const finding of of("infarct")) wedge(head, finding, cortex, tissue, draw);
   for (const finding of of("hemorrhage")) clot(head, finding, cortex, tissue, draw);
@@ -171,33 +172,43 @@ function ventricles(head: Canvas, { fluid, white }: Tissues, scale: number, shif
 }
 
 /** A contrast-enhancing rim around a necrotic core, with surrounding oedema. */
-function ring(head: Canvas, { u, v, radius }: Finding, within: Shape, tissue: Tissues, draw: Draws): void {
+function ring(head: Canvas, { u, v, radius, density = 1 }: Finding, within: Shape, tissue: Tissues, draw: Draws): void {
   const wave = draw.wave(0.05);
   const round = (share: number) => ({ u, v, ru: radius * share, rv: radius * share * 0.95, wave });
-  paint(head, { ...round(1.55), wave: draw.wave(0.14) }, { value: tissue.edema, soft: 0.08, within, alpha: 0.8 });
-  paint(head, round(0.95), { value: tissue.rim, within });
-  paint(head, round(0.6), { value: tissue.core });
+  paint(
+    head,
+    { ...round(1.55), wave: draw.wave(0.14) },
+    { value: tissue.edema, soft: 0.08, within, alpha: 0.8 * density },
+  );
+  paint(head, round(0.95), { value: tissue.rim, within, alpha: density });
+  paint(head, round(0.6), { value: tissue.core, alpha: density });
 }
 
-function clot(head: Canvas, { u, v, radius }: Finding, within: Shape, tissue: Tissues, draw: Draws): void {
+function clot(head: Canvas, { u, v, radius, density = 1 }: Finding, within: Shape, tissue: Tissues, draw: Draws): void {
   const wave = draw.wave(0.1);
   const shape = { u, v, ru: radius * 0.9, rv: radius * draw.between(0.8, 1), wave };
   paint(
     head,
     { ...shape, ru: shape.ru * 1.35, rv: shape.rv * 1.35 },
-    { value: tissue.edema, soft: 0.07, within, alpha: 0.7 },
+    { value: tissue.edema, soft: 0.07, within, alpha: 0.7 * density },
   );
-  paint(head, shape, { value: tissue.blood, soft: 0.02 });
+  paint(head, shape, { value: tissue.blood, soft: 0.02, alpha: density });
 }
 
 /** An infarct: an arterial territory, widest at the surface of the brain. */
-function wedge(head: Canvas, { u, v, radius }: Finding, within: Shape, tissue: Tissues, draw: Draws): void {
+function wedge(
+  head: Canvas,
+  { u, v, radius, density = 1 }: Finding,
+  within: Shape,
+  tissue: Tissues,
+  draw: Draws,
+): void {
   const angle = Math.atan2(v, u);
   const shape = { u: u * 1.12, v: v * 1.08, ru: radius * 1.05, rv: radius * 0.85, turn: angle + Math.PI / 2 };
   paint(
     head,
     { ...shape, wave: [0.05, 0, 0.1, draw.spread(0.08), 0.04, 0] },
-    { value: tissue.infarct, soft: 0.06, within, alpha: 0.88 },
+    { value: tissue.infarct, soft: 0.06, within, alpha: 0.88 * density },
   );
 }
 

@@ -57,7 +57,7 @@ export interface Paint {
   /** Restricts painting to the outside of this shape. */
   readonly minus?: Shape;
   /** Opacity, 0 to 1. */
-  readonly alpha?: number;
+  readonly alpha?: number | undefined;
 }
 
 export function canvas(size: number, pose: Pose, value: number): Canvas {

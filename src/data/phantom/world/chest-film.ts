@@ -11,6 +11,9 @@ import type { Finding, Scene } from "./scene.ts";
 const TISSUE = 0.62;
 const LUNG = 0.2;
 
+/** Radius in body units below which a nodule's edge is sharper, or nothing would be left of it. */
+const SMALL = 0.047;
+
 /** The film as densities, about in [0, 1]. */
 export function drawChestFilm(scene: Scene, size: number, pose: Pose, draw: Draws, rough: number): Float32Array {
   const film = canvas(size, pose, 0.02);
@@ -26,20 +29,21 @@ export function drawChestFilm(scene: Scene, size: number, pose: Pose, draw: Draw
   for (const lung of lungs) paint(film, below(lung), { value: 0.07, mode: "add", soft: 0.05 });
   mediastinum(film, of("cardiomegaly")[0]?.radius ?? draw.between(0.25, 0.31), draw);
   for (const opacity of of("opacity")) haze(film, opacity, draw);
-  for (const { u, v, radius } of of("nodule")) {
+  for (const { u, v, radius, density: alpha } of of("nodule")) {
     const shape = { u, v, ru: radius, rv: radius * draw.between(0.9, 1.1), wave: draw.wave(0.04) };
-    paint(film, shape, { value: 0.36 - 0.1 * rough, mode: "add", soft: 0.045 });
+    const soft = radius < SMALL ? 0.6 * radius : 0.045;
+    paint(film, shape, { value: 0.36 - 0.1 * rough, mode: "add", soft, alpha });
   }
   for (const effusion of of("pleural effusion")) fluid(film, effusion, lungs[effusion.site.side === "right" ? 0 : 1]!);
   if (draw.between(0, 1) < 0.7) marker(film);
-  const cloud = draw.below(65536);
+  const cloud = draw.grain();
   const step = 112 / size;
   for (let row = 0; row < size; row++) {
     for (let column = 0; column < size; column++) {
       film.values[row * size + column]! += 0.03 * cloudAt((column * step + cloud) | 0, (row * step) | 0);
     }
   }
-  addNoise(film.values, draw.below(65536), 0.012 + 0.025 * rough, 0.6);
+  addNoise(film.values, draw.grain(), 0.012 + 0.025 * rough, 0.6);
   return film.values;
 }
 
@@ -152,30 +156,30 @@ function mediastinum(film: Canvas, half: number, draw: Draws): void {
 }
 
 /** Confluent patchy opacities. */
-function haze(film: Canvas, { u, v, radius }: Finding, draw: Draws): void {
+function haze(film: Canvas, { u, v, radius, density = 1 }: Finding, draw: Draws): void {
   for (let i = 0; i < 5; i++) {
     const r = radius * draw.between(0.55, 0.85);
     const shape = { u: u + draw.spread(radius * 0.5), v: v + draw.spread(radius * 0.4), ru: r, rv: r * 0.85 };
-    paint(film, { ...shape, wave: draw.wave(0.1) }, { value: TISSUE, soft: 0.16, alpha: 0.4 });
+    paint(film, { ...shape, wave: draw.wave(0.1) }, { value: TISSUE, soft: 0.16, alpha: 0.4 * density });
   }
 }
 
 /** Fluid in the lowest part of the pleural space: it hides the dome and rises at the lateral wall. */
-function fluid(film: Canvas, { site, radius }: Finding, lung: Shape): void {
+function fluid(film: Canvas, { site, radius, density = 1 }: Finding, lung: Shape): void {
   const sign = site.side === "right" ? -1 : 1;
   const level = 0.44 - radius;
   const cut = { keep: "below", c0: level, c1: sign * -0.28, c2: -0.5, u0: sign * 0.4 } as const;
   const shape = { ...lung, rv: lung.rv * 1.1, cut };
-  paint(film, shape, { value: TISSUE + 0.05, soft: 0.06, alpha: 0.93 });
+  paint(film, shape, { value: TISSUE + 0.05, soft: 0.06, alpha: 0.93 * density });
 }
 
 /** Pneumothorax: air around a lung collapsed towards its hilum; black, without vessels, with a fine pleural line. */
-function collapse(film: Canvas, { radius }: Finding, lung: Shape): void {
+function collapse(film: Canvas, { radius, density: alpha }: Finding, lung: Shape): void {
   const sign = Math.sign(lung.u);
   const small = { ...lung, u: lung.u - sign * radius * 0.75, v: lung.v + radius * 0.9, ru: lung.ru - radius * 0.3 };
-  paint(film, lung, { value: 0.045, soft: 0.03, minus: small });
+  paint(film, lung, { value: 0.045, soft: 0.03, minus: small, alpha });
   const inner = { ...small, ru: small.ru - 0.035, rv: small.rv - 0.035 };
-  paint(film, small, { value: 0.17, mode: "add", soft: 0.02, minus: inner, within: lung });
+  paint(film, small, { value: 0.17, mode: "add", soft: 0.02, minus: inner, within: lung, alpha });
 }
 
 /** The marker R for the patient's right, at the upper left. */

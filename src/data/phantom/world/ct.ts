@@ -47,14 +47,17 @@ export function drawChestCt(scene: Scene, size: number, pose: Pose, draw: Draws,
     const lung = lungs[finding.site.side === "right" ? 0 : 1]!;
     const sign = Math.sign(lung.u);
     const cut = { keep: "below", c0: 0.3 - finding.radius, c1: sign * -0.15, c2: -0.6, u0: lung.u } as const;
-    paint(slice, { ...lung, cut }, { value: 12, soft: 0.02 });
-    paint(slice, { ...lung, cut: { ...cut, c0: cut.c0 - 0.05 } }, { value: -250, soft: 0.06, minus: { ...lung, cut } });
+    const alpha = finding.density;
+    const edge = { ...lung, cut: { ...cut, c0: cut.c0 - 0.05 } };
+    paint(slice, { ...lung, cut }, { value: 12, soft: 0.02, alpha });
+    paint(slice, edge, { value: -250, soft: 0.06, minus: { ...lung, cut }, alpha });
   }
   for (const finding of of("consolidation")) consolidate(slice, finding, lungs, draw);
-  for (const { u, v, radius } of of("nodule")) {
-    paint(slice, { u, v, ru: radius, rv: radius * draw.between(0.9, 1.1), wave: draw.wave(0.06) }, { value: 45 });
+  for (const { u, v, radius, density: alpha } of of("nodule")) {
+    const shape = { u, v, ru: radius, rv: radius * draw.between(0.9, 1.1), wave: draw.wave(0.06) };
+    paint(slice, shape, { value: 45, alpha });
   }
-  addNoise(slice.values, draw.below(65536), 12 + 34 * rough, 0.5);
+  addNoise(slice.values, draw.grain(), 12 + 34 * rough, 0.5);
   return slice.values;
 }
 
@@ -98,20 +101,21 @@ export function drawAbdomenCt(scene: Scene, size: number, pose: Pose, draw: Draw
     paint(slice, { u: sign * 0.2, v: 0.4, ru: 0.09, rv: 0.13, turn: sign * -0.4 }, { value: MUSCLE });
     kidney(slice, sign, draw);
   }
-  for (const { u, v, radius } of of("liver lesion")) {
+  for (const { u, v, radius, density: alpha } of of("liver lesion")) {
     const shape = { u: u + gap * 0.6, v, ru: radius, rv: radius * draw.between(0.85, 1.1), wave: draw.wave(0.07) };
-    paint(slice, shape, { value: 30, soft: 0.03 });
+    paint(slice, shape, { value: 30, soft: 0.03, alpha });
   }
-  for (const { u, v, radius } of of("splenic lesion")) {
-    paint(slice, { u: u - gap * 0.6, v, ru: radius, rv: radius, wave: draw.wave(0.05) }, { value: 32, soft: 0.025 });
+  for (const { u, v, radius, density: alpha } of of("splenic lesion")) {
+    const shape = { u: u - gap * 0.6, v, ru: radius, rv: radius, wave: draw.wave(0.05) };
+    paint(slice, shape, { value: 32, soft: 0.025, alpha });
   }
-  for (const { u, v, radius } of of("kidney lesion")) {
-    paint(slice, { u: u * 1.1, v: v - 0.04, ru: radius, rv: radius }, { value: WATER });
+  for (const { u, v, radius, density: alpha } of of("kidney lesion")) {
+    paint(slice, { u: u * 1.1, v: v - 0.04, ru: radius, rv: radius }, { value: WATER, alpha });
   }
-  for (const { u, v, radius } of of("kidney stone")) {
-    paint(slice, { u: u * 0.93, v, ru: radius, rv: radius * 0.85 }, { value: 1100 });
+  for (const { u, v, radius, density: alpha } of of("kidney stone")) {
+    paint(slice, { u: u * 0.93, v, ru: radius, rv: radius * 0.85 }, { value: 1100, alpha });
   }
-  addNoise(slice.values, draw.below(65536), 9 + 20 * rough, 0.6);
+  addNoise(slice.values, draw.grain(), 9 + 20 * rough, 0.6);
   return slice.values;
 }
 
@@ -196,15 +200,20 @@ function bronchi(slice: Canvas, lung: Shape, draw: Draws): void {
 }
 
 /** Air in front of a collapsed lung. */
-function freeAir(slice: Canvas, { radius }: Finding, lung: Shape): void {
+function freeAir(slice: Canvas, { radius, density: alpha }: Finding, lung: Shape): void {
   const fallen = { ...lung, v: lung.v + radius * 1.3, u: lung.u - Math.sign(lung.u) * radius * 0.4 };
-  paint(slice, lung, { value: AIR, minus: fallen });
+  paint(slice, lung, { value: AIR, minus: fallen, alpha });
   const inner = { ...fallen, ru: fallen.ru - 0.025, rv: fallen.rv - 0.025 };
-  paint(slice, fallen, { value: -420, minus: inner, within: lung });
+  paint(slice, fallen, { value: -420, minus: inner, within: lung, alpha });
 }
 
 /** Consolidated lung with air bronchograms. */
-function consolidate(slice: Canvas, { u, v, radius, site }: Finding, lungs: readonly Shape[], draw: Draws): void {
+function consolidate(
+  slice: Canvas,
+  { u, v, radius, site, density = 1 }: Finding,
+  lungs: readonly Shape[],
+  draw: Draws,
+): void {
   const within = lungs[site.side === "right" ? 0 : 1]!;
   for (let i = 0; i < 5; i++) {
     const shape = {
@@ -213,11 +222,11 @@ function consolidate(slice: Canvas, { u, v, radius, site }: Finding, lungs: read
       ru: radius * 0.8,
       rv: radius * 0.7,
     };
-    paint(slice, { ...shape, wave: draw.wave(0.14) }, { value: 15, soft: 0.09, within, alpha: 0.75 });
+    paint(slice, { ...shape, wave: draw.wave(0.14) }, { value: 15, soft: 0.09, within, alpha: 0.75 * density });
   }
   for (let i = 0; i < 3; i++) {
     const shape = { u: u + draw.spread(radius * 0.5), v: v + draw.spread(radius * 0.4), ru: radius * 0.45, rv: 0.014 };
-    paint(slice, { ...shape, turn: draw.spread(0.8) }, { value: -800, within, alpha: 0.8 });
+    paint(slice, { ...shape, turn: draw.spread(0.8) }, { value: -800, within, alpha: 0.8 * density });
   }
 }
 

@@ -22,12 +22,13 @@ export function poseOf(key: RandomKey, difficulty: number): Pose {
 }
 
 /**
- * The image of a scene, `size` x `size` pixels. The key determines anatomy, exposure and noise, but not the findings.
+ * The image of a scene, `size` x `size` pixels. The key determines anatomy, exposure and noise, but not the findings; with
+ * a `visit`, position, exposure and noise are that visit's, and only the anatomy is the key's.
  */
-export function drawScene(scene: Scene, size: number, difficulty: number, key: RandomKey): RawImage {
-  const pose = poseOf(key, difficulty);
-  const draw = draws(fold(key, "drawing"));
-  const light = draws(fold(key, "light"));
+export function drawScene(scene: Scene, size: number, difficulty: number, key: RandomKey, visit = key): RawImage {
+  const pose = poseOf(visit, difficulty);
+  const draw = draws(fold(key, "drawing"), fold(visit, "drawing"));
+  const light = draws(fold(visit, "light"));
   const gain = 1 + light.spread(0.06 + 0.12 * difficulty);
   const shift = light.spread(0.02 + 0.06 * difficulty);
   const { view } = scene;

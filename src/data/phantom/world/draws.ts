@@ -10,9 +10,12 @@ export interface Draws {
   wave(range: number): readonly number[];
   /** An integer in [0, below). */
   below(below: number): number;
+  /** Where the noise starts in its table: what two images of one patient do not share. */
+  grain(): number;
 }
 
-export function draws(key: RandomKey): Draws {
+/** The draws of a key; noise comes from `visit` where the key belongs to a patient who is seen several times. */
+export function draws(key: RandomKey, visit: RandomKey = key): Draws {
   let counter = 0;
   const between = (low: number, high: number) => low + (high - low) * uniform(key, counter++);
   const spread = (range: number) => between(-range, range);
@@ -21,5 +24,6 @@ export function draws(key: RandomKey): Draws {
     spread,
     wave: (range) => [range, range, range, range, range / 2, range / 2].map(spread),
     below: (below) => integer(key, counter++, below),
+    grain: () => integer(visit, counter++, 65536),
   };
 }

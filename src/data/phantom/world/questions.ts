@@ -1,9 +1,7 @@
-/**
- * The questions, and what an image must show for the answer to be correct. Each kind of question cycles through its
- * cells, which have every answer of every question equally often, so that ignoring the image gives chance accuracy.
- */
+/** The questions, and what an image must show for the answer to be correct. */
 import { fold, integer, permutation, type RandomKey } from "../../../core/random.ts";
 import type { AnswerType } from "../../../core/records.ts";
+import type { Cell as QuestionCell } from "./cells.ts";
 import type { Wanted } from "./scene.ts";
 import { type FindingKind, type Sequence, SIDES, type View, type ViewName, views } from "./views.ts";
 
@@ -38,8 +36,7 @@ const BRAIN: readonly ViewName[] = ["brain_axial", "brain_coronal", "brain_sagit
 const YES_NO = ["yes", "no"] as const;
 const NORMAL = "no abnormality";
 
-/** A cell of a kind; `key` determines its free choices, `round` is how often the kind has cycled through its cells. */
-type Cell = (key: RandomKey, round: number) => Question;
+type Cell = QuestionCell<Question>;
 
 function question(text: string, answer: string, answers: readonly string[], rest: Partial<Question>): Question {
   const type = answers.length === 2 && answers.includes("yes") ? "closed" : "open";
@@ -280,7 +277,8 @@ function subsets<T>(items: readonly T[], size: number): readonly (readonly T[])[
   return items.flatMap((first, i) => subsets(items.slice(i + 1), size - 1).map((rest) => [first, ...rest]));
 }
 
-const cells: Readonly<Record<QuestionKind, readonly Cell[]>> = {
+/** All cells by kind, in the order in which indices go through the kinds. */
+export const cells: Readonly<Record<QuestionKind, readonly Cell[]>> = {
   modality: simple(["Which imaging modality was used?", "How was this image taken?"], {
     "x-ray": { views: ["chest_xray"] },
     ct: { views: ["chest_ct", "abdomen_ct"] },
@@ -311,18 +309,3 @@ const cells: Readonly<Record<QuestionKind, readonly Cell[]>> = {
   finding: finding(),
   finding_open: findingOpen(),
 };
-
-/** The kind and the question at an index of a split; `splitKey` is derived from seed and split. */
-export function questionAt(
-  splitKey: RandomKey,
-  index: number,
-): { readonly kind: QuestionKind; readonly asked: Question } {
-  const kinds = QUESTION_KINDS.length;
-  const turn = Math.floor(index / kinds);
-  const kind = QUESTION_KINDS[permutation(fold(fold(splitKey, "kinds"), turn), kinds)[index % kinds]!]!;
-  const own = cells[kind];
-  const round = Math.floor(turn / own.length);
-  const cell = permutation(fold(fold(splitKey, kind), round), own.length)[turn % own.length]!;
-  // The correct option's letter advances with every cell and every round.
-  return { kind, asked: own[cell]!(fold(fold(splitKey, "question"), index), cell + round) };
-}

@@ -2,7 +2,7 @@
 import type { Finding, Scene } from "./scene.ts";
 import { SIDES } from "./views.ts";
 
-const NUMBERS = ["no", "one", "two", "three"];
+const NUMBERS = ["no", "one", "two", "three", "four", "five", "six"];
 
 /**
  * States the kind of image, every finding with its place, counts and comparisons, and the absence of what is asked
@@ -27,7 +27,8 @@ export function rationaleOf({ view, sequence, findings }: Scene, about: string |
   return statements.join(" ");
 }
 
-function whatItIs(view: Scene["view"]["name"], plane: string, sequence: Scene["sequence"]): string {
+/** "This is an axial CT of the chest." */
+export function whatItIs(view: Scene["view"]["name"], plane: string, sequence: Scene["sequence"]): string {
   if (view === "chest_xray") return "This is a frontal radiograph of the chest.";
   if (view === "chest_ct") return "This is an axial CT of the chest.";
   if (view === "abdomen_ct") return "This is an axial CT of the abdomen.";

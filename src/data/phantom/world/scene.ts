@@ -10,6 +10,8 @@ export interface Finding {
   readonly u: number;
   readonly v: number;
   readonly radius: number;
+  /** Contrast of findings that are painted, 0 to 1; default 1. Shapes (hydrocephalus, midline shift …) have none. */
+  readonly density?: number | undefined;
 }
 
 export interface Scene {
@@ -26,23 +28,25 @@ export interface Wanted {
   readonly place?: string;
   /** Position within the kind's range of radii, 0 to 1; free if unset. */
   readonly size?: number;
+  /** Radius in body units, whatever the kind's range. */
+  readonly radius?: number;
 }
 
 /**
- * Places the wanted findings, then up to `extra` findings of kinds that are not `excluded`; an extra finding without a
+ * Places the wanted findings, then the `extra` findings; an extra finding without a
  * free place is dropped (a wanted one throws an `internal:` error). Hard images have smaller findings.
  */
 export function placeFindings(
   view: View,
   wanted: readonly Wanted[],
-  extra: readonly FindingKind[],
+  extra: readonly Wanted[],
   difficulty: number,
   key: RandomKey,
 ): readonly Finding[] {
   const taken = new Set<string>();
   const placed: Finding[] = [];
-  for (const [i, want] of [...wanted, ...extra.map((kind): Wanted => ({ kind }))].entries()) {
-    const { kind, side, place, size } = want;
+  for (const [i, want] of [...wanted, ...extra].entries()) {
+    const { kind, side, place, size, radius: wantedRadius } = want;
     const own = fold(key, i);
     const free = kind.sites.filter(
       (site) =>
@@ -64,7 +68,7 @@ export function placeFindings(
       site,
       u: site.u + draw.spread(site.jitterU),
       v: site.v + draw.spread(site.jitterV),
-      radius: shrink * (radius[0] + (size ?? draw.between(0, 1)) * (radius[1] - radius[0])),
+      radius: wantedRadius ?? shrink * (radius[0] + (size ?? draw.between(0, 1)) * (radius[1] - radius[0])),
     });
   }
   return placed;

@@ -44,6 +44,8 @@ export interface View {
   readonly organ: "chest" | "abdomen" | "head";
   /** "chest radiograph". */
   readonly title: string;
+  /** Width of the image in millimetres. */
+  readonly fieldOfView: number;
   /** Anatomy that can be visible, as named in the vocabulary. */
   readonly anatomy: readonly string[];
   readonly findings: readonly FindingKind[];
@@ -104,7 +106,7 @@ const brainAnatomy =
 function brain(plane: View["plane"], findings: readonly FindingKind[]): View {
   const anatomy = [...brainAnatomy.split(", "), ...(plane === "axial" ? [] : ["cerebellum", "brainstem"])];
   const title = `${plane} brain MRI`;
-  return { name: `brain_${plane}`, modality: "mri", plane, organ: "head", title, anatomy, findings };
+  return { name: `brain_${plane}`, modality: "mri", plane, organ: "head", title, fieldOfView: 230, anatomy, findings };
 }
 
 /** Every view, by its name. */
@@ -115,6 +117,7 @@ export const views: Readonly<Record<ViewName, View>> = {
     plane: "coronal",
     organ: "chest",
     title: "chest radiograph",
+    fieldOfView: 350,
     anatomy:
       "chest, lung, heart, mediastinum, diaphragm, rib, spine, clavicle, trachea, aorta, pleura, hilum, upper lobe, lower lobe, middle lobe".split(
         ", ",
@@ -133,6 +136,7 @@ export const views: Readonly<Record<ViewName, View>> = {
     plane: "axial",
     organ: "chest",
     title: "chest CT",
+    fieldOfView: 360,
     anatomy: "chest, lung, heart, mediastinum, rib, spine, aorta, pleura, trachea".split(", "),
     findings: [
       kind("nodule", "nodules", [0.055, 0.1], ctZones, ["consolidation"], true),
@@ -149,6 +153,7 @@ export const views: Readonly<Record<ViewName, View>> = {
     plane: "axial",
     organ: "abdomen",
     title: "abdominal CT",
+    fieldOfView: 380,
     anatomy: "abdomen, liver, spleen, kidney, stomach, spine, aorta, pancreas, bowel, rib, gallbladder, vein".split(
       ", ",
     ),

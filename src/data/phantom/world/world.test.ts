@@ -3,8 +3,9 @@ import { describe, expect, it } from "vitest";
 import { UserError } from "../../../core/errors.ts";
 import { randomKey } from "../../../core/random.ts";
 import { imagePoint } from "./canvas.ts";
+import { questionAt } from "./cells.ts";
 import { drawScene, poseOf } from "./draw.ts";
-import { QUESTION_KINDS, type Question, questionAt } from "./questions.ts";
+import { cells, QUESTION_KINDS, type Question } from "./questions.ts";
 import { placeFindings } from "./scene.ts";
 import { SEQUENCES, views } from "./views.ts";
 import { phantomWorld, worldCase, worldExample } from "./world.ts";
@@ -28,7 +29,7 @@ interface Asked {
 
 function questions(seed: number, split: string, count: number): Asked[] {
   const key = randomKey(seed, "phantom_world", split);
-  return Array.from({ length: count }, (_, i) => questionAt(key, i));
+  return Array.from({ length: count }, (_, i) => questionAt(cells, key, i));
 }
 
 /** The most frequent value of each key, by counts. */
@@ -208,8 +209,8 @@ describe("the data set", () => {
   it.each([
     [{ split: "dev2" }, 'no split "dev2"; the splits are train, validation, test'],
     [{ own: { difficulty: 1.5 } }, "difficulty must be a number of at least 0 and at most 1, got 1.5"],
-    [{ own: { image_size: 128 } }, "image_size must be 112 or 224, got 128"],
-    [{ own: { size: 128 } }, 'unknown option "size"; its own are difficulty, image_size'],
+    [{ own: { image_size: 128 } }, "image_size must be 112, 224 or 448, got 128"],
+    [{ own: { size: 128 } }, 'unknown option "size"'],
   ])("refuses %j", async (options, message) => {
     const failure = await phantomWorld.load({ limit: 1, ...options }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(UserError);

@@ -1,0 +1,118 @@
+/** viva audit: an adaptive stress test that asks more where a model fails, and says where it is weakest. */
+import { Command } from "commander";
+import type { Device } from "../core/device.ts";
+import { UserError } from "../core/errors.ts";
+import { percent } from "../core/percent.ts";
+import { alignColumns } from "../core/text-table.ts";
+import { type AuditResults, decodingOf, findProtocol, type ProtocolName, runAudit } from "../evaluate/index.ts";
+import type { PromptName } from "../session/checkpoint.ts";
+import { openCheckpointSource, openEndpointSource } from "../session/evaluation-sources.ts";
+import { openVocabulary } from "../session/reward-services.ts";
+import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
+import {
+  deviceOption,
+  downloadReporter,
+  outOption,
+  outputOption,
+  promptOption,
+  writeJson,
+  writeJsonLines,
+} from "./options.ts";
+import { addQuestionOptions, loadQuestions, protocolOption, type QuestionOptions } from "./questions.ts";
+
+interface AuditCommandOptions extends QuestionOptions {
+  readonly endpoint?: string;
+  readonly model?: string;
+  readonly apiKeyEnv?: string;
+  readonly queries: number;
+  readonly uniformFirst: number;
+  readonly mix: number;
+  readonly power: number;
+  readonly protocol: string;
+  readonly prompt?: PromptName;
+  readonly device: Device;
+  readonly maxCompletionLength?: number;
+  readonly out: string;
+  readonly samples?: string;
+  readonly json?: boolean;
+}
+
+export function auditCommand(interruption: Interruption): Command {
+  const command = new Command("audit")
+    .description("stress a model where it fails: an adaptive draw of questions, rates without bias, the weakest cells")
+    .argument("[checkpoint]", "as for viva eval")
+    .option("--endpoint <url>", "in place of a checkpoint: an OpenAI-compatible address, as http://localhost:8000/v1")
+    .option("--model <name>", "the model's name at --endpoint")
+    .option("--api-key-env <name>", "environment variable that holds the endpoint's key")
+    .option("--queries <n>", "questions asked", wholeNumber(16, 1_000_000), 400)
+    .option("--uniform-first <share>", "share of queries before the draw adapts", decimalNumber(0, 1), 0.25)
+    .option("--mix <share>", "share of uniform draws after that", decimalNumber(0.01, 1), 0.3)
+    .option("--power <p>", "how strongly draws follow failures", decimalNumber(0, 8), 2);
+  return addQuestionOptions(command)
+    .addOption(protocolOption().default("viva"))
+    .addOption(promptOption())
+    .addOption(deviceOption())
+    .option("--max-completion-length <n>", "tokens per answer (default: the run's, else 64)", wholeNumber(1))
+    .addOption(outOption("the results as one JSON object (schema: docs/schemas)"))
+    .addOption(outputOption("--samples <file>", "JSONL: one line per query with its weight and grade"))
+    .option("--json", "print the results as JSON")
+    .action((checkpoint: string | undefined, options: AuditCommandOptions) =>
+      interruption.during((signal) => audit(checkpoint, options, signal)),
+    );
+}
+
+async function audit(checkpoint: string | undefined, o: AuditCommandOptions, signal: AbortSignal): Promise<void> {
+  const protocol = findProtocol(o.protocol).name as ProtocolName;
+  if ((checkpoint === undefined) === (o.endpoint === undefined)) {
+    throw new UserError("viva audit needs one of: a checkpoint, --endpoint URL");
+  }
+  if ((o.endpoint === undefined) !== (o.model === undefined)) {
+    throw new UserError("--endpoint URL and --model NAME belong together");
+  }
+  const { examples } = await loadQuestions(o, signal, false);
+  const reporter = downloadReporter();
+  const decoding = (own: number) => decodingOf({ maxCompletionLength: o.maxCompletionLength ?? own });
+  const prompt = o.prompt === undefined ? {} : { prompt: o.prompt };
+  const opened =
+    checkpoint !== undefined
+      ? await openCheckpointSource(checkpoint, { device: o.device, reporter, signal, decoding, ...prompt })
+      : openEndpointSource({
+          ...{ endpoint: o.endpoint!, model: o.model!, apiKeyEnv: o.apiKeyEnv, decoding, ...prompt },
+          ...{ concurrency: 16, timeoutSeconds: 120, maxRetries: 5, maxTokensField: "max_tokens" as const },
+        });
+  try {
+    const { results, items } = await runAudit(opened.source, examples, {
+      ...{ queries: o.queries, uniformFirst: o.uniformFirst, mix: o.mix, power: o.power, seed: o.seed },
+      ...{ protocol, vocabulary: openVocabulary(null), signal },
+      onProgress: (step, total) => reporter.step({ stage: "audit", step, total, metrics: {} }),
+    });
+    reporter.close();
+    writeJson(o.out, results);
+    if (o.samples !== undefined) writeJsonLines(o.samples, items);
+    console.log(o.json ? JSON.stringify(results) : `${formatAudit(results)}\nresults: ${o.out}`);
+  } finally {
+    reporter.close();
+    await opened.close();
+  }
+}
+
+function formatAudit(results: AuditResults): string {
+  const { queries, distinct, pool, failures, failure_rate, poor_reason_rate, mean_grade, weakest } = results;
+  const rows = weakest.map(({ attributes, queries, failures, rate, low }) => [
+    Object.entries(attributes)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(", "),
+    String(queries),
+    String(failures),
+    percent(rate),
+    percent(low),
+  ]);
+  return [
+    `${queries} queries, ${distinct} of ${pool} questions; mean grade ${mean_grade.toFixed(2)} of 10`,
+    `failures (grade 3 or less): ${failures} as drawn; rate in the pool, without bias: ${percent(failure_rate)} %`,
+    `right answers with a poor reason, as drawn: ${percent(poor_reason_rate)} %`,
+    ...(rows.length === 0
+      ? []
+      : ["", ...alignColumns([["weakest cells", "queries", "failures", "rate %", "at least"], ...rows], 1), ""]),
+  ].join("\n");
+}

@@ -1,0 +1,72 @@
+/**
+ * A model's own weights and programs, shared by everything that computes on it: an adapter adds its matrices, and programs
+ * only where none with such adapters are there yet.
+ */
+import type { Params } from "../../compiler/tensor.ts";
+import type { TensorData } from "../../core/tensor-data.ts";
+import type { LoraOptions } from "../../models/lora.ts";
+import { withLora } from "../../models/lora.ts";
+import type { Model } from "../../models/model.ts";
+import type { EngineOptions } from "../backend.ts";
+import { Compute } from "./compute.ts";
+import { FeatureCache } from "./feature-cache.ts";
+import { inContiguousMemory } from "./fused-weights.ts";
+import { baseOf } from "./local-model.ts";
+import { randomWeights, readWeights } from "./weight-store.ts";
+
+/** Who holds a copy of the weights with adapters merged into it. */
+interface MergedHolder {
+  forgetMerged(): void;
+}
+
+export class SharedBase {
+  readonly values: Params<TensorData>;
+  /** Runs the model's own programs. */
+  readonly compute: Compute;
+  /** Features of images, for all whose vision tower is the model's own. */
+  readonly features = new FeatureCache();
+  readonly #options: EngineOptions;
+  /** By the options that their adapters share. */
+  readonly #adapted = new Map<string, Compute>();
+  #holder: MergedHolder | null = null;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    const model = baseOf(options);
+    this.compute = this.#computeFor(model);
+    this.values =
+      options.initialise === "random"
+        ? inContiguousMemory(model, randomWeights(model.weights, options.seed))
+        : readWeights(model, options.modelFolder);
+  }
+
+  /** The model with such adapters, or without any, and what runs its programs. */
+  with(lora: LoraOptions | null): { readonly model: Model; readonly compute: Compute } {
+    const compute = lora === null ? this.compute : this.#computeWith(lora);
+    return { model: compute.model, compute };
+  }
+
+  /** One copy of the weights with merged adapters is in memory at a time: that of who sampled last. */
+  keepMerged(holder: MergedHolder): void {
+    if (this.#holder !== holder) this.#holder?.forgetMerged();
+    this.#holder = holder;
+  }
+
+  async close(): Promise<void> {
+    for (const compute of [this.compute, ...this.#adapted.values()]) await compute.close();
+  }
+
+  #computeWith(lora: LoraOptions): Compute {
+    const key = JSON.stringify(lora);
+    const known = this.#adapted.get(key);
+    if (known !== undefined) return known;
+    const made = this.#computeFor(withLora(this.compute.model, lora));
+    this.#adapted.set(key, made);
+    return made;
+  }
+
+  #computeFor(model: Model): Compute {
+    const { threads, device, quantizeFrozen = null } = this.#options;
+    return new Compute(model, threads, device, quantizeFrozen !== null);
+  }
+}

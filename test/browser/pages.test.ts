@@ -1,0 +1,295 @@
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RunRow } from "../../src/ui/run-row.ts";
+import type { UiServer } from "../../src/ui/server.ts";
+import { group, jsonl, writeUiRun } from "../ui/runs.ts";
+import { buildPages, launch, noBrowser, open, remove, serve, violations } from "./pages.ts";
+import { writeStudy } from "./study.ts";
+
+if (noBrowser !== null) console.log(`skipped: ${noBrowser}`);
+
+/** Texts that would run, load or break something where they were taken for markup. */
+const hostile = [
+  `<script>window.hacked=1</script>`,
+  `<img src=x onerror="window.hacked=1">`,
+  `"><svg onload=window.hacked=1>`,
+  `javascript:window.hacked=1`,
+  `<a href="javascript:window.hacked=1">x</a><iframe srcdoc="<script>parent.hacked=1</script>">`,
+  `{{constructor.constructor('window.hacked=1')()}} \u202e\u0000 \ud83e\ude7b`,
+].join(" ");
+
+describe.skipIf(noBrowser !== null)("the pages", () => {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), "viva-browser-")));
+  let browser: Browser;
+  let server: UiServer;
+  let origin: string;
+  let pages: string;
+  const ids: Record<string, string> = {};
+
+  beforeAll(async () => {
+    await writeUiRun(join(root, "good"), { steps: 12 });
+    await writeUiRun(join(root, "live"));
+    await writeUiRun(join(root, "hostile"), { text: hostile, name: hostile });
+    writeStudy(join(root, "study"));
+    [pages, browser] = await Promise.all([buildPages(), launch()]);
+    server = await serve(root, pages);
+    origin = server.url.replace(/\/$/, "");
+    const { runs, studies } = (await (await fetch(`${origin}/api/runs`)).json()) as {
+      runs: RunRow[];
+      studies: { id: string }[];
+    };
+    for (const { path, id } of runs) ids[path] = id;
+    ids["study"] = studies[0]!.id;
+  });
+  afterAll(async () => {
+    await browser.close();
+    await server.close();
+    remove(root, pages);
+  });
+
+  const addresses = (run: string) => [
+    "/",
+    `/runs/${run}`,
+    `/runs/${run}/rollouts/2/1?c=1&image=0`,
+    `/runs/${run}/rollouts/2/0?tokens=1&diff=1`,
+    `/runs/${run}/evaluation`,
+    `/runs/${run}/alarms`,
+    `/runs/${run}/data`,
+    `/runs/${run}/checkpoints`,
+    `/runs/${run}/play`,
+    `/runs/${run}/annotate`,
+    `/runs/${run}/annotate?by=dr-z`,
+    `/runs/${run}/annotate?view=calibration`,
+    `/compare/${run}@0+${run}`,
+    `/studies/${ids["study"]}`,
+    "/nothing",
+  ];
+
+  test.each([
+    ["light", { width: 1280 }],
+    ["dark", { width: 1280, dark: true }],
+    ["360 px", { width: 360 }],
+  ] as const)(
+    "%s: no violation of WCAG 2.2 AA or of the policy, nothing asked elsewhere, no sideways scrolling",
+    async (_, view) => {
+      const { page, problems, foreign } = await open(browser, origin, view);
+      for (const address of addresses(ids["good"]!)) {
+        await page.goto(origin + address);
+        await page.waitForSelector("h1");
+        await page.waitForLoadState("networkidle").catch(() => {});
+        await page.waitForFunction(() => !document.body.textContent?.includes("loading …"));
+        expect([address, await violations(page)]).toEqual([address, []]);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        expect([address, Math.max(0, wide)]).toEqual([address, 0]);
+      }
+      expect([problems.filter((text) => !text.includes("404")), foreign]).toEqual([[], []]);
+      await page.close();
+    },
+  );
+
+  test("texts of a run are texts: nothing runs, in any field of any page", async () => {
+    const { page, problems, foreign } = await open(browser, origin);
+    for (const address of addresses(ids["hostile"]!)) {
+      await page.goto(origin + address);
+      await page.waitForSelector("h1");
+      await page.waitForFunction(() => !document.body.textContent?.includes("loading …"));
+      expect(await page.evaluate(() => (window as never as { hacked?: number }).hacked)).toBe(undefined);
+    }
+    await page.goto(`${origin}/runs/${ids["hostile"]}/rollouts/2/0`);
+    await page.waitForSelector(".card");
+    expect(await page.locator(".card .completion").first().textContent()).toContain("<script>window.hacked=1</script>");
+    expect(problems.filter((text) => /Content Security Policy|Trusted/.test(text))).toEqual([]);
+    expect(foreign).toEqual([]);
+    await page.close();
+  });
+
+  test("an address brings back what was seen", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["good"]}/rollouts/3/1?c=2&wl=500,2000&image=0&is.modality=mr&from=2`);
+    await page.waitForSelector(".card.chosen");
+    expect(await page.locator(".card.chosen").getAttribute("id")).toBe("c1"); // 1 and 2 are one text
+    expect(await page.locator('.viewer input[aria-label="window"]').inputValue()).toBe("500");
+    expect(await page.locator(".groups a[aria-current]").textContent()).toContain("3/1");
+    await page.getByRole("button", { name: "2–98 %" }).click();
+    await page.waitForFunction(() => !location.search.includes("wl=500"));
+    const moved = page.url();
+    const again = await browser.newPage();
+    await again.goto(moved);
+    await again.waitForSelector(".viewer canvas");
+    expect(await again.locator('.viewer input[aria-label="window"]').inputValue()).toBe(
+      await page.locator('.viewer input[aria-label="window"]').inputValue(),
+    );
+    await again.close();
+    await page.close();
+  });
+
+  test("window and level on 16-bit values give these pixels", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["good"]}/rollouts/3/1?image=0&wl=1000,2000`);
+    await page.waitForSelector(".viewer canvas");
+    await page.waitForTimeout(200);
+    // The image's values are 1000 + 40 x; the window 1500 to 2500 is black at x 12 and before, white from x 38 on.
+    const row = await page.evaluate(() => {
+      const canvas = document.querySelector<HTMLCanvasElement>(".viewer canvas")!;
+      const context = canvas.getContext("2d")!;
+      const scale = Math.min(canvas.width / 64, canvas.height / 48);
+      const at = (x: number) =>
+        context.getImageData(canvas.width / 2 + (x + 0.5 - 32) * scale, canvas.height / 2, 1, 1).data[0]!;
+      return [0, 12, 21, 25, 32, 38, 63].map(at);
+    });
+    expect(row).toEqual([
+      0,
+      0,
+      ...[21, 25, 32].map((x) => Math.round((255 * (1000 + 40 * x - 1500)) / 1000)),
+      255,
+      255,
+    ]);
+    await page.close();
+  });
+
+  test("keys alone: groups, completions, image, and the list of keys", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["good"]}/rollouts/2/0`);
+    await page.waitForSelector(".card");
+    await page.keyboard.press("j");
+    await page.waitForURL(/rollouts\/2\/1/);
+    await page.keyboard.press("]");
+    await page.waitForURL(/rollouts\/3\/0/);
+    await page.waitForSelector(".card");
+    await page.keyboard.press("l");
+    await page.waitForSelector(".card.chosen");
+    await page.keyboard.press("z");
+    await page.waitForSelector(".viewer canvas");
+    await page.keyboard.press("Shift+ArrowUp");
+    await page.waitForURL(/wl=/);
+    await page.keyboard.press("?");
+    await page.waitForSelector("dialog[open]");
+    expect(await page.locator("dialog").textContent()).toContain("next completion");
+    await page.keyboard.press("Escape");
+    await page.close();
+  });
+
+  test("a whole session of annotation by keys; it survives a restart of the server", async () => {
+    const { page, problems } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["live"]}/annotate`);
+    await page.waitForSelector("main input");
+    await page.locator("main input").focus();
+    await page.keyboard.type("dr-a");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".annotate");
+    const total = Number(/of (\d+)/.exec(await page.locator(".facts").textContent())![1]);
+    for (let i = 0; i < total; i++) {
+      await page.waitForFunction((done) => document.querySelector(".facts")?.textContent?.startsWith(`${done} of`), i);
+      if (i === 0) {
+        await page.keyboard.press("s");
+        await page.keyboard.press("Space");
+      }
+      await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+      await page.keyboard.press(i % 3 === 0 ? "n" : "y");
+      await page.keyboard.press(i % 3 === 0 ? "w" : "q");
+      await page.keyboard.press("Enter");
+    }
+    await page.getByText("All are judged").waitFor();
+    expect(await page.locator("main").textContent()).not.toMatch(/accuracy|advantage|step \d/i);
+    const lines = readFileSync(join(root, "live/annotations/dr-a.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect([lines.length, lines[0].spans.length, lines[0].blind, lines[0].answer]).toEqual([total, 1, true, "wrong"]);
+    const port = Number(new URL(origin).port);
+    await server.close();
+    server = await serve(root, pages, { port });
+    await page.reload();
+    await page.getByText("All are judged").waitFor();
+    await page.goto(`${origin}/runs/${ids["live"]}/annotate?view=calibration`);
+    await page.getByText("people's yes").waitFor();
+    expect(await page.locator("main").textContent()).toMatch(/accuracy/);
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test("what is written appears by itself, a cut file too, and after a restart of the server", async () => {
+    const { page } = await open(browser, origin);
+    const file = join(root, "live/metrics.jsonl");
+    const whole = readFileSync(file, "utf8");
+    const append = (step: number) => appendFileSync(file, jsonl([{ step, stage: "grpo", "reward/mean": 0.1 * step }]));
+    await page.goto(`${origin}/runs/${ids["live"]}`);
+    await page.waitForSelector(".u-wrap");
+    await page.waitForTimeout(500);
+    append(5);
+    await page.getByText("step 5").waitFor({ timeout: 5000 });
+    await page.getByRole("button", { name: "Pause" }).click();
+    append(6);
+    await page.getByText("paused at step 5 – 1 new").waitFor({ timeout: 5000 });
+    await page.getByRole("button", { name: "Go on" }).click();
+    const port = Number(new URL(origin).port);
+    await server.close();
+    append(7);
+    server = await serve(root, pages, { port });
+    await page.getByText("step 7").waitFor({ timeout: 15_000 });
+    truncateSync(file, 0);
+    writeFileSync(file, whole);
+    await page.getByText("step 4").waitFor({ timeout: 10_000 });
+    await page.goto(`${origin}/runs/${ids["live"]}/rollouts`);
+    await page.waitForSelector(".card");
+    appendFileSync(join(root, "live/rollouts.jsonl"), jsonl([group(9, 0)]));
+    await page.getByRole("button", { name: "Show them" }).click({ timeout: 5000 });
+    await page.getByText("13 of 13 groups").waitFor();
+    await page.close();
+  });
+
+  test("a run of 100,000 completions scrolls and filters", async () => {
+    const folder = await writeUiRun(join(root, "large"), { steps: 1 });
+    const lines = Array.from({ length: 25_000 }, (_, i) => JSON.stringify(group(1 + Math.floor(i / 25), i % 25)));
+    writeFileSync(join(folder, "rollouts.jsonl"), `${lines.join("\n")}\n`);
+    await new Promise((resolve) => setTimeout(resolve, 2100)); // folders are looked for every two seconds
+    const { runs } = (await (await fetch(`${origin}/api/runs`)).json()) as { runs: RunRow[] };
+    const id = runs.find(({ path }) => path === "large")!.id;
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${id}/rollouts/1000/24`);
+    await page.getByText("25000 of 25000 groups").waitFor();
+    expect(await page.locator(".groups li").count()).toBeLessThan(100);
+    expect(await page.locator(".groups a[aria-current]").textContent()).toContain("1000/24");
+    await page.locator(".groups").evaluate((list) => list.scrollTo(0, 12_000 * 34));
+    await page.getByText("481/0", { exact: true }).waitFor();
+    await page.getByLabel("modality").selectOption("mr");
+    await page.getByText("12000 of 25000 groups").waitFor();
+    await page.close();
+  });
+
+  test("folders that are empty or broken have their pages", async () => {
+    const { page, problems } = await open(browser, origin);
+    for (const name of ["bare", "torn"]) {
+      const folder = join(root, name);
+      mkdirSync(folder);
+      writeFileSync(join(folder, "recipe.yaml"), name === "bare" ? "" : "name: [");
+      if (name === "torn")
+        writeFileSync(
+          join(folder, "rollouts.jsonl"),
+          'nonsense\n{"id":"1/0","step":1,"completions":[null,{"text":5}]}\n{"id":',
+        );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2100));
+    const { runs } = (await (await fetch(`${origin}/api/runs`)).json()) as { runs: RunRow[] };
+    for (const { id } of runs.filter(({ path }) => path === "bare" || path === "torn")) {
+      for (const address of addresses(id).slice(0, -2)) {
+        await page.goto(origin + address);
+        await page.waitForSelector("h1");
+        await page.waitForFunction(() => !document.body.textContent?.includes("loading …"));
+      }
+    }
+    expect(problems.filter((text) => !text.includes("404"))).toEqual([]);
+    await page.close();
+  });
+});

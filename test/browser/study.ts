@@ -1,0 +1,66 @@
+/** A study's folder with results of three arms, two seeds each. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { StudyResults } from "../../src/runs/study-results.ts";
+
+export function writeStudy(folder: string): void {
+  mkdirSync(join(folder, "grpo-1"), { recursive: true });
+  writeFileSync(join(folder, "grpo-1/recipe.yaml"), "name: grpo\n");
+  writeFileSync(join(folder, "study.yaml"), "name: arms\n");
+  const interval = (estimate: number) => ({
+    estimate,
+    low: estimate - 0.03,
+    high: estimate + 0.03,
+    n: 400,
+    subjects: 100,
+  });
+  const arm = (name: string, accuracy: number, difference: number | null): StudyResults["arms"][number] => ({
+    ...{ name, about: `about ${name}`, dimensions: ["algorithm"], figures: {}, training: {} },
+    runs: [1, 2].map((seed) => ({
+      ...{
+        seed,
+        folder: `${name}-${seed}`,
+        status: seed === 2 && name === "dapo" ? ("failed" as const) : ("finished" as const),
+      },
+      ...{ message: null, accuracy, reward: { first: 0.4, last: 0.6 }, seconds: 60 },
+    })),
+    accuracy: { ...interval(accuracy), seed_sd: 0.01 },
+    difference:
+      difference === null
+        ? null
+        : {
+            ...interval(difference),
+            p: 0.01,
+            p_holm: 0.02,
+            by_seed: [1, 2].map((seed) => ({ seed, difference: difference + seed / 100 })),
+          },
+    verdict:
+      difference === null
+        ? null
+        : {
+            ...{
+              verdict: difference > 0.03 ? "improved" : "not_shown",
+              against: "sft",
+              chosen_on: "these questions",
+              difference: interval(difference),
+            },
+            ...{ p: 0.01, p_holm: 0.02, unbeaten: difference > 0.03 ? [] : ["sft"], detectable_difference: 0.04 },
+          },
+    cost: { seconds: 60, ratio: 1 },
+  });
+  const results: StudyResults = {
+    ...{
+      version: 1,
+      name: "arms",
+      about: "three arms",
+      created: "2026-11-29T00:00:00Z",
+      method: "paired",
+      seeds: [1, 2],
+      reference: "sft",
+      baselines: ["sft"],
+    },
+    arms: [arm("sft", 0.6, null), arm("grpo", 0.66, 0.06), arm("dapo", 0.61, 0.01)],
+    ...{ ranking: ["grpo", "dapo", "sft"], shared: [] },
+  };
+  writeFileSync(join(folder, "study.json"), JSON.stringify(results));
+}

@@ -1,0 +1,287 @@
+/** Blind judging: image, question and text without rewards, run or step; one mark at a time, by keyboard alone if wanted. */
+import { useState } from "preact/hooks";
+import type { Mark } from "../../src/ui/annotations.ts";
+import { address, setValues } from "../address.ts";
+import { useKeys } from "../keys.ts";
+import { Calibration } from "../parts/calibration.tsx";
+import { Toggle } from "../parts/controls.tsx";
+import { Viewer } from "../parts/viewer.tsx";
+import { Loaded, To, useTitle } from "../parts/ways.tsx";
+import { api, read } from "../source.ts";
+import { useData } from "../use-data.ts";
+
+interface Item {
+  readonly target: string;
+  readonly text: string;
+  readonly text_sha256: string;
+  readonly other: string | null;
+  readonly images: readonly string[];
+  readonly question: string;
+  readonly answer: string;
+  readonly choices: readonly string[];
+  readonly done: boolean;
+}
+
+const empty: Mark = { answer: null, rationale: null, unsafe: false, spans: [], better_than: null, note: "", seconds: 0 };
+
+export function AnnotatePage({ run }: { readonly run: string }) {
+  useTitle("Annotate");
+  const { by = "", view } = address.value.values;
+  if (view === "calibration") return <Calibration run={run} />;
+  return (
+    <>
+      <h1>Annotate</h1>
+      {by === "" ? <Name /> : <Queue run={run} by={by} />}
+      <p>
+        <To path={["runs", run, "annotate"]} values={{ by, view: "calibration" }}>
+          Agreement and exports
+        </To>{" "}
+        <span class="muted">(shows rewards: look there after judging)</span>
+      </p>
+    </>
+  );
+}
+
+function Name() {
+  const [name, setName] = useState("");
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        setValues({ by: name }, { replace: false });
+      }}
+    >
+      <p>
+        Completions are shown without their rewards, in an order that says nothing. Your marks go into a file of your own in the run's
+        folder.
+      </p>
+      <label>
+        your name, small letters, digits and dashes{" "}
+        <input required pattern="[a-z0-9][a-z0-9\-]*" maxLength={40} value={name} onInput={(event) => setName(event.currentTarget.value)} />
+      </label>{" "}
+      <button type="submit">Begin</button>
+    </form>
+  );
+}
+
+function Queue({ run, by }: { readonly run: string; readonly by: string }) {
+  const asked = useData(
+    `${run} queue ${by}`,
+    async () => (await read(api.runs[":run"].queue[":by"].$get({ param: { run, by } }))).items as readonly Item[],
+  );
+  return (
+    <Loaded
+      asked={asked}
+      show={(items) => (items.length === 0 ? <p>There is nothing to judge in this run.</p> : <Session {...{ run, by, items }} />)}
+    />
+  );
+}
+
+function Session({ run, by, items }: { readonly run: string; readonly by: string; readonly items: readonly Item[] }) {
+  const [done, setDone] = useState<ReadonlySet<string>>(() => new Set(items.filter((item) => item.done).map(({ target }) => target)));
+  const next = items.findIndex(({ target }) => !done.has(target));
+  const asked = Number(address.value.values["i"] ?? Number.NaN);
+  const place = Number.isInteger(asked) && asked >= 0 && asked < items.length ? asked : next;
+  const item = items[place];
+  const show = (to: number) => setValues({ i: Math.max(0, Math.min(items.length - 1, to)), wl: null });
+  const saved = (target: string, withdrawn: boolean) => {
+    const now = new Set(done);
+    if (withdrawn) now.delete(target);
+    else now.add(target);
+    setDone(now);
+    setValues({ i: null, wl: null });
+  };
+  return (
+    <>
+      <p class="facts" role="status">
+        <span>
+          {done.size} of {items.length} judged by {by}
+        </span>
+        <progress value={done.size} max={items.length} aria-label="judged" />
+      </p>
+      {item === undefined ? (
+        <p class="verdict">All are judged. Thank you.</p>
+      ) : (
+        <Judge key={item.target} {...{ run, by, item, place, show }} judged={done.has(item.target)} onSaved={saved} />
+      )}
+    </>
+  );
+}
+
+interface JudgeProps {
+  readonly run: string;
+  readonly by: string;
+  readonly item: Item;
+  readonly place: number;
+  readonly judged: boolean;
+  readonly show: (place: number) => void;
+  readonly onSaved: (target: string, withdrawn: boolean) => void;
+}
+
+const answers = [
+  ["right", "y"],
+  ["wrong", "n"],
+  ["unsure", "u"],
+] as const;
+const rationales = [
+  ["sound", "Q"],
+  ["flawed", "W"],
+  ["none", "E"],
+] as const;
+
+function Judge({ run, by, item, place, judged, show, onSaved }: JudgeProps) {
+  const [mark, setMark] = useState(empty);
+  const [problem, setProblem] = useState<string | null>(null);
+  const [began] = useState(() => performance.now());
+  const change = (changes: Partial<Mark>) => setMark((old) => ({ ...old, ...changes }));
+  const save = async (withdrawn: boolean) => {
+    const seconds = Math.round((performance.now() - began) / 100) / 10;
+    const json = { by, target: item.target, text_sha256: item.text_sha256, withdrawn, mark: { ...mark, seconds } };
+    try {
+      await read(
+        fetch(`/api/runs/${run}/annotations`, {
+          method: "POST",
+          headers: { "content-type": "application/json", "x-viva": "1" },
+          body: JSON.stringify(json),
+        }),
+      );
+      onSaved(item.target, withdrawn);
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : String(error));
+    }
+  };
+  const ready = mark.answer !== null;
+  const better = () => item.other !== null && change({ better_than: mark.better_than === null ? 0 : null });
+  useKeys([
+    ...answers.map(([answer, key]) => ({ key, about: `the answer is ${answer}`, act: () => change({ answer }) })),
+    ...rationales.map(([rationale, key]) => ({
+      key: key.toLowerCase(),
+      about: `the reasoning: ${rationale}`,
+      act: () => change({ rationale }),
+    })),
+    { key: "x", about: "unsafe to act on", act: () => change({ unsafe: !mark.unsafe }) },
+    { key: "s", about: "next sentence, to mark it as false with the space bar", act: nextSentence },
+    { key: "b", about: "better than the other completion", act: better },
+    { key: "Enter", about: "save and go on", act: () => ready && void save(false) },
+    { key: "[", about: "the one before", act: () => show(place - 1) },
+    { key: "]", about: "the next one", act: () => show(place + 1) },
+  ]);
+  return (
+    <div class="annotate">
+      <div>
+        {item.images[0] === undefined ? (
+          <p class="muted">no image</p>
+        ) : (
+          <Viewer run={run} sha256={item.images[0]} wl={address.value.values["wl"]} view="stored" />
+        )}
+      </div>
+      <div>
+        <h2>{item.question}</h2>
+        {item.choices.length > 0 && <p>{item.choices.map((choice, i) => `${String.fromCharCode(65 + i)}. ${choice}`).join("   ")}</p>}
+        <details>
+          <summary>Reference answer</summary>
+          <b>{item.answer}</b>
+        </details>
+        <Sentences text={item.text} spans={mark.spans} onChange={(spans) => change({ spans })} />
+        <fieldset>
+          <legend>The answer is</legend>
+          <div class="choices">
+            {answers.map(([answer, key]) => (
+              <Toggle key={answer} pressed={mark.answer === answer} onPress={() => change({ answer })}>
+                {answer} <kbd>{key}</kbd>
+              </Toggle>
+            ))}
+          </div>
+        </fieldset>
+        <fieldset>
+          <legend>The reasoning is</legend>
+          <div class="choices">
+            {rationales.map(([rationale, key]) => (
+              <Toggle key={rationale} pressed={mark.rationale === rationale} onPress={() => change({ rationale })}>
+                {rationale === "none" ? "not there" : rationale} <kbd>{key.toLowerCase()}</kbd>
+              </Toggle>
+            ))}
+            <Toggle pressed={mark.unsafe} onPress={() => change({ unsafe: !mark.unsafe })}>
+              unsafe to act on <kbd>x</kbd>
+            </Toggle>
+          </div>
+        </fieldset>
+        {item.other !== null && (
+          <details>
+            <summary>Another completion of the same question</summary>
+            <p class="completion">{item.other}</p>
+            <Toggle pressed={mark.better_than !== null} onPress={better}>
+              the one above is better <kbd>b</kbd>
+            </Toggle>
+          </details>
+        )}
+        <label>
+          note <textarea rows={2} maxLength={2000} value={mark.note} onInput={(event) => change({ note: event.currentTarget.value })} />
+        </label>
+        <div class="buttons">
+          <button type="button" class="primary" disabled={!ready} onClick={() => void save(false)}>
+            Save and go on <kbd>Enter</kbd>
+          </button>
+          <button type="button" onClick={() => show(place - 1)}>
+            before
+          </button>
+          <button type="button" onClick={() => show(place + 1)}>
+            next
+          </button>
+          {judged && (
+            <button type="button" onClick={() => void save(true)}>
+              withdraw my mark
+            </button>
+          )}
+        </div>
+        {problem !== null && (
+          <p class="notice" role="alert">
+            {problem}
+          </p>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** Sentences that can be pressed: each is a claim that is false. */
+function Sentences({
+  text,
+  spans,
+  onChange,
+}: {
+  readonly text: string;
+  readonly spans: Mark["spans"];
+  readonly onChange: (spans: Mark["spans"]) => void;
+}) {
+  const pieces = [...text.matchAll(/<\/?(?:think|answer)>|[^.!?<]+[.!?]*\s*|[.!?<]/g)];
+  return (
+    <p class="completion">
+      {pieces.map(({ 0: piece, index }) => {
+        if (/^<\/?\w+>$/.test(piece) || piece.trim().length < 3) return <span key={index}>{piece}</span>;
+        const end = index + piece.trimEnd().length;
+        const marked = spans.some(({ start }) => start === index);
+        const flip = () =>
+          onChange(marked ? spans.filter(({ start }) => start !== index) : [...spans, { start: index, end, label: "false_claim" }]);
+        return (
+          <button
+            type="button"
+            key={index}
+            class="sentence"
+            aria-pressed={marked}
+            aria-label={`${marked ? "false: " : ""}${piece}`}
+            onClick={flip}
+          >
+            {piece}
+          </button>
+        );
+      })}
+    </p>
+  );
+}
+
+function nextSentence(): void {
+  const all = [...document.querySelectorAll<HTMLElement>(".sentence")];
+  const at = all.indexOf(document.activeElement as HTMLElement);
+  all[(at + 1) % all.length]?.focus();
+}

@@ -1,0 +1,185 @@
+/** The questions of an evaluation: by strata, as a confusion, and those that changed against another evaluation. */
+import { useMemo } from "preact/hooks";
+import { address, setValues } from "../address.ts";
+import { percent } from "../format.ts";
+import { CasePanel, Select, Table, Toggle } from "../parts/controls.tsx";
+
+/** A question of an evaluation, as far as it is shown. */
+export interface Item {
+  readonly example_id: string;
+  readonly question: string;
+  readonly answer: string;
+  readonly answer_type: string;
+  readonly strata: Readonly<Record<string, string>>;
+  readonly prediction: string;
+  readonly parsed_answer: { readonly text: string } | null;
+  readonly strict: 0 | 1;
+  readonly lenient: 0 | 1;
+  readonly parse_failure: boolean;
+}
+
+/** Fewer questions than this make no figure to rely on. */
+export const FEW = 20;
+
+const outcomes = {
+  fixed: (now: Item, then: Item | undefined) => then?.strict === 0 && now.strict === 1,
+  broken: (now: Item, then: Item | undefined) => then?.strict === 1 && now.strict === 0,
+  "still wrong": (now: Item, then: Item | undefined) => then?.strict === 0 && now.strict === 0,
+  "still right": (now: Item, then: Item | undefined) => then?.strict === 1 && now.strict === 1,
+  "not parsed": (now: Item) => now.parse_failure,
+  "lenient alone": (now: Item) => now.strict === 0 && now.lenient === 1,
+} as const;
+type Outcome = keyof typeof outcomes;
+
+export function Items({ items, earlier }: { readonly items: readonly Item[]; readonly earlier: readonly Item[] | null }) {
+  const { values } = address.value;
+  const before = useMemo(() => new Map((earlier ?? []).map((item) => [item.example_id, item])), [earlier]);
+  const names = useMemo(() => strataOf(items), [items]);
+  const rowName = values["rows"] ?? names[0] ?? "answer_type";
+  const columnName = values["columns"] ?? names[1] ?? "answer_type";
+  const cell = values["cell"]?.split("|") ?? null;
+  const counted = Object.keys(outcomes) as Outcome[];
+  const chosen = counted.find((name) => name === values["show"]) ?? "broken";
+  const inCell = (item: Item) => cell === null || (stratumOf(item, rowName) === cell[0] && stratumOf(item, columnName) === cell[1]);
+  const shown = items.filter((item) => inCell(item) && outcomes[chosen](item, before.get(item.example_id)));
+  return (
+    <>
+      <HeatTable {...{ items, rowName, columnName, cell, names }} />
+      <Confusion items={items} />
+      <h2>Questions</h2>
+      <div class="choices">
+        {counted.map((name) => (
+          <Toggle key={name} pressed={name === chosen} onPress={() => setValues({ show: name })}>
+            {name} {items.filter((item) => inCell(item) && outcomes[name](item, before.get(item.example_id))).length}
+          </Toggle>
+        ))}
+        {cell !== null && (
+          <button type="button" onClick={() => setValues({ cell: null })}>
+            all strata
+          </button>
+        )}
+      </div>
+      <CaseList items={shown} before={before} />
+    </>
+  );
+}
+
+const MOST_CASES = 100;
+
+function CaseList({ items, before }: { readonly items: readonly Item[]; readonly before: ReadonlyMap<string, Item> }) {
+  const answerOf = (name: string, { strict, parse_failure, prediction }: Item) => {
+    return { name, right: strict === 1, unparsed: parse_failure, text: prediction.slice(0, 3000) };
+  };
+  return (
+    <div class="cases">
+      {items.slice(0, MOST_CASES).map((item) => {
+        const earlier = before.get(item.example_id);
+        const answers = [...(earlier === undefined ? [] : [answerOf("before", earlier)]), answerOf("now", item)];
+        return <CasePanel key={item.example_id} id={item.example_id} {...item} answers={answers} />;
+      })}
+      {items.length === 0 && <p class="muted">No question is of this kind.</p>}
+      {items.length > MOST_CASES && <p class="muted">{items.length - MOST_CASES} more; choose a cell of the table to see fewer.</p>}
+    </div>
+  );
+}
+
+interface HeatTableProps {
+  readonly items: readonly Item[];
+  readonly rowName: string;
+  readonly columnName: string;
+  readonly cell: readonly string[] | null;
+  readonly names: readonly string[];
+}
+
+/** Strict accuracy of two strata at a time; a press shows the questions of a cell. */
+function HeatTable({ items, rowName, columnName, cell, names }: HeatTableProps) {
+  const rows = [...new Set(items.map((item) => stratumOf(item, rowName)))].sort();
+  const columns = [...new Set(items.map((item) => stratumOf(item, columnName)))].sort();
+  const choose = (name: "rows" | "columns", value: string) => (
+    <Select
+      label={name}
+      value={value}
+      options={names.map((one) => [one, one.replaceAll("_", " ")] as const)}
+      onChange={(chosen) => setValues({ [name]: chosen, cell: null })}
+    />
+  );
+  const cellOf = (row: string, column: string) => {
+    const own = items.filter((item) => stratumOf(item, rowName) === row && stratumOf(item, columnName) === column);
+    if (own.length === 0) return "";
+    const right = own.filter(({ strict }) => strict === 1).length;
+    const isChosen = cell?.[0] === row && cell[1] === column;
+    return (
+      <Toggle
+        class={`quiet heat-${own.length < FEW ? "few" : Math.round((5 * right) / own.length)}`}
+        pressed={isChosen}
+        onPress={() => setValues({ cell: isChosen ? null : `${row}|${column}` })}
+      >
+        {percent(right / own.length)} % <small>n {own.length}</small>
+      </Toggle>
+    );
+  };
+  if (names.length === 0) return null;
+  return (
+    <>
+      <h2>
+        Strict accuracy by {rowName.replaceAll("_", " ")} and {columnName.replaceAll("_", " ")}
+      </h2>
+      <div class="toolbar">
+        {choose("rows", rowName)} {choose("columns", columnName)}
+      </div>
+      <Table
+        class="heat"
+        label="Accuracy by strata; fewer than 20 questions are greyed"
+        caption
+        head={["", ...columns.map((column) => column || "none")]}
+        rows={rows.map((row) => ({
+          key: row,
+          cells: [row || "none", ...columns.map((column) => cellOf(row, column))],
+        }))}
+      />
+    </>
+  );
+}
+
+/** Reference against answer, of questions with a small fixed set of answers. */
+function Confusion({ items }: { readonly items: readonly Item[] }) {
+  const own = items.filter(({ answer_type }) => answer_type === "closed");
+  const references = [...new Set(own.map(({ answer }) => answer.toLowerCase()))].sort();
+  if (references.length < 2 || references.length > 8) return null;
+  const said = (item: Item) => {
+    const answer = item.parsed_answer?.text.trim().toLowerCase();
+    return answer === undefined ? "not parsed" : references.includes(answer) ? answer : "other";
+  };
+  const columns = [...references, "other", "not parsed"];
+  const count = (reference: string, column: string) =>
+    own.filter((item) => item.answer.toLowerCase() === reference && said(item) === column).length;
+  return (
+    <Table
+      class="heat"
+      label="Closed questions: reference (rows) against the strictly parsed answer (columns)"
+      caption
+      head={["", ...columns]}
+      rows={references.map((name) => ({ key: name, cells: [name, ...columns.map((column) => count(name, column))] }))}
+    />
+  );
+}
+
+function stratumOf(item: Item, name: string): string {
+  return name === "answer_type" ? item.answer_type : (item.strata?.[name] ?? "");
+}
+
+/** Strata with 2 to 16 values. */
+function strataOf(items: readonly Item[]): readonly string[] {
+  const keys = [
+    "question_type",
+    "content_type",
+    "modality",
+    "organ",
+    "answer_type",
+    ...items.flatMap(({ strata }) => Object.keys(strata ?? {})),
+  ];
+  return [...new Set(keys)].filter((key) => {
+    const { size } = new Set(items.map((item) => stratumOf(item, key)));
+    return size > 1 && size <= 16;
+  });
+}

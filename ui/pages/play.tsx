@@ -1,0 +1,267 @@
+/** Asks a checkpoint, or two with one seed, about an image; the answers stream in. Nothing is computed before the button is pressed. */
+import { useRef, useState } from "preact/hooks";
+import type { RunRow } from "../../src/ui/run-row.ts";
+import { address, setValues } from "../address.ts";
+import { Select, Toggle } from "../parts/controls.tsx";
+import { Loaded, RunTabs, Thumbnail } from "../parts/ways.tsx";
+import { api, read } from "../source.ts";
+import { useData, useRun } from "../use-data.ts";
+
+interface Delta {
+  readonly completion: number;
+  readonly text: string;
+  readonly done: boolean;
+  readonly answer?: string | null;
+}
+
+interface Asked {
+  readonly step: number | null;
+  readonly question: string;
+  readonly image: { readonly sha256: string } | { readonly base64: string } | null;
+  readonly change: "none" | "blank" | "mirrored";
+  readonly samples: number;
+  readonly temperature: number;
+  readonly seed: number;
+  readonly max_tokens: number;
+}
+
+export function PlayPage({ run: id }: { readonly run: string }) {
+  const run = useRun(id);
+  const state = useData("state", async () => (await read(api.state.$get())).play);
+  const data = useData(`${id} play`, async () => {
+    const [images, checkpoints, runs] = await Promise.all([
+      read(api.runs[":run"].data.$get({ param: { run: id } })),
+      read(api.runs[":run"].checkpoints.$get({ param: { run: id } })),
+      read(api.runs.$get()),
+    ]);
+    return {
+      images: images.images.slice(0, 60),
+      steps: checkpoints.map(({ step }) => step),
+      busy: (runs.runs as readonly RunRow[]).filter(({ status }) => status === "running").length,
+    };
+  });
+  return (
+    <>
+      <RunTabs run={id} page="play" name={run.value?.row.path ?? id} />
+      {state.value === false && <p class="notice">This page may not ask checkpoints: viva ui was started with --no-play.</p>}
+      {state.value === true && (
+        <Loaded
+          asked={data}
+          show={(found) => (found.steps.length === 0 ? <p>This run has no checkpoint yet.</p> : <Ask id={id} {...found} />)}
+        />
+      )}
+    </>
+  );
+}
+
+interface AskProps {
+  readonly id: string;
+  readonly images: readonly { readonly sha256: string; readonly name: string }[];
+  readonly steps: readonly number[];
+  /** Runs that are being trained. */
+  readonly busy: number;
+}
+
+function Ask({ id, images, steps, busy }: AskProps) {
+  const { values } = address.value;
+  const [answers, setAnswers] = useState<Readonly<Record<string, readonly Delta[]>>>({});
+  const [problem, setProblem] = useState<string | null>(null);
+  const [working, setWorking] = useState<AbortController | null>(null);
+  const [file, setFile] = useState<string | null>(null);
+  const [allowed, setAllowed] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  const change = (values["change"] ?? "none") as Asked["change"];
+  const step = Number(values["step"] ?? steps.at(-1));
+  const against = values["against"] ?? "";
+  const ask = async () => {
+    const fields = new FormData(form.current!);
+    const number = (name: string) => Number(fields.get(name));
+    const image = file !== null ? { base64: file } : values["sha"] === undefined ? null : { sha256: values["sha"] };
+    const common = {
+      image,
+      change,
+      question: String(fields.get("question")),
+      samples: number("samples"),
+      temperature: number("temperature"),
+    };
+    const left = new AbortController();
+    setWorking(left);
+    setProblem(null);
+    setAnswers({});
+    try {
+      for (const one of against === "" ? [step] : [step, Number(against)]) {
+        const asked = { ...common, step: one, seed: number("seed"), max_tokens: number("max_tokens") };
+        await stream(id, asked, left.signal, (deltas) => setAnswers((old) => ({ ...old, [`step ${one}`]: deltas })));
+      }
+    } catch (error) {
+      if (!left.signal.aborted) setProblem(error instanceof Error ? error.message : String(error));
+    } finally {
+      setWorking(null);
+    }
+  };
+  return (
+    <>
+      <p class="notice">Research use only. The model is not a medical device.</p>
+      <form
+        ref={form}
+        class="play"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void ask();
+        }}
+      >
+        <label>
+          question{" "}
+          <textarea
+            name="question"
+            rows={2}
+            required
+            maxLength={4000}
+            defaultValue={values["question"] ?? "What is shown in this image?"}
+          />
+        </label>
+        <fieldset>
+          <legend>image</legend>
+          <div class="strip">
+            {images.map(({ sha256, name }) => (
+              <button
+                type="button"
+                class="thumb"
+                key={sha256}
+                aria-pressed={values["sha"] === sha256}
+                onClick={() => setValues({ sha: values["sha"] === sha256 ? null : sha256 })}
+              >
+                <Thumbnail run={id} sha256={sha256} alt={name} />
+              </button>
+            ))}
+          </div>
+          <label>
+            or a file{" "}
+            <input type="file" accept="image/*" onChange={async (event) => setFile(await base64Of(event.currentTarget.files?.[0]))} />
+          </label>{" "}
+          <span class="choices">
+            {(["blank", "mirrored"] as const).map((one) => (
+              <Toggle key={one} pressed={change === one} onPress={() => setValues({ change: change === one ? null : one })}>
+                {one}
+              </Toggle>
+            ))}
+          </span>
+        </fieldset>
+        <div class="toolbar">
+          <Select
+            label="checkpoint"
+            value={step}
+            options={steps.map((one) => [one, `step ${one}`] as const)}
+            onChange={(to) => setValues({ step: to })}
+          />
+          <Select
+            label="and"
+            value={against}
+            options={[["", "no other"] as const, ...steps.map((one) => [one, `step ${one}`] as const)]}
+            onChange={(to) => setValues({ against: to })}
+          />
+          {fields.map(([name, label, value, most, by]) => (
+            <label key={name}>
+              {label}{" "}
+              <input
+                type="number"
+                name={name}
+                defaultValue={value}
+                min={name === "max_tokens" || name === "samples" ? 1 : 0}
+                max={most}
+                step={by}
+                required
+              />
+            </label>
+          ))}
+        </div>
+        {busy > 0 && (
+          <label>
+            <input type="checkbox" checked={allowed} onChange={() => setAllowed(!allowed)} /> {busy} {busy === 1 ? "run is" : "runs are"}{" "}
+            being trained and would be slowed: answer all the same
+          </label>
+        )}
+        <div class="buttons">
+          <button type="submit" class="primary" disabled={working !== null || (busy > 0 && !allowed)}>
+            Ask
+          </button>
+          {working !== null && (
+            <button type="button" onClick={() => working.abort()}>
+              Stop
+            </button>
+          )}
+        </div>
+      </form>
+      {problem !== null && (
+        <p class="notice" role="alert">
+          {problem}
+        </p>
+      )}
+      <p role="status" class="muted">
+        {working !== null && "the model is answering …"}
+      </p>
+      <div class="pair-texts">
+        {Object.entries(answers).map(([name, deltas]) => (
+          <section key={name} aria-label={name}>
+            <h2>
+              {name} {deltas.length > 1 && <small>{voteOf(deltas)}</small>}
+            </h2>
+            {deltas.map(({ completion, text, done, answer }) => (
+              <article class="card" key={completion}>
+                <p class="completion">{text}</p>
+                {done && <p class="muted">{answer === null ? "no answer was read" : `answer: ${answer}`}</p>}
+              </article>
+            ))}
+          </section>
+        ))}
+      </div>
+    </>
+  );
+}
+
+const fields = [
+  ["samples", "answers", 1, 16, 1],
+  ["temperature", "temperature", 0, 2, 0.1],
+  ["seed", "seed", 42, 1e9, 1],
+  ["max_tokens", "most tokens", 128, 2048, 1],
+] as const;
+
+function voteOf(deltas: readonly Delta[]): string {
+  const counts = new Map<string, number>();
+  for (const { answer } of deltas) if (answer != null) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([answer, count]) => `${answer} ×${count}`)
+    .join(", ");
+}
+
+async function base64Of(file: File | undefined): Promise<string | null> {
+  if (file === undefined) return null;
+  const url = await new Promise<string>((resolve) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result));
+    reader.readAsDataURL(file);
+  });
+  return url.slice(url.indexOf(",") + 1);
+}
+
+async function stream(id: string, asked: Asked, signal: AbortSignal, show: (deltas: readonly Delta[]) => void): Promise<void> {
+  const headers = { "content-type": "application/json", "x-viva": "1" };
+  const answer = await fetch(`/api/runs/${id}/play`, { method: "POST", headers, body: JSON.stringify(asked), signal });
+  if (!answer.ok || answer.body === null) throw new Error(((await answer.json()) as { readonly error?: string }).error ?? "no answer");
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  const deltas: Delta[] = [];
+  let pending = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (pending + value).split("\n\n");
+    pending = parts.pop()!;
+    for (const part of parts) {
+      const data = JSON.parse(/^data: (.*)$/m.exec(part)?.[1] ?? "{}") as Delta & { readonly message?: string };
+      if (/^event: failed$/m.test(part)) throw new Error(data.message);
+      if (/^event: delta$/m.test(part)) deltas[data.completion] = data;
+    }
+    show(deltas.filter((delta) => delta !== undefined));
+  }
+}
