@@ -139,6 +139,8 @@ function ownSpace(): string | null {
 }
 
 function isAlive(pid: number): boolean {
+  // A dead process that its parent has not asked about keeps its id: for ever, where nothing reaps orphans.
+  if (/\) [ZX] /.test(readOrNull(`/proc/${pid}/stat`) ?? "")) return false;
   try {
     process.kill(pid, 0);
     return true;

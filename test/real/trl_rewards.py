@@ -52,8 +52,8 @@ def viva_reward(completions, **columns):
 
 args = GRPOConfig(
     output_dir=out + ".trl",
-    per_device_train_batch_size=8,
-    num_generations=4,
+    per_device_train_batch_size=4,
+    num_generations=2,
     max_completion_length=40,
     max_steps=10,
     learning_rate=1e-4,
@@ -72,12 +72,12 @@ trainer.train()
 
 stub.URL = "http://127.0.0.1:9"
 try:
-    stub.viva_reward(["yes"], answer=["yes"])
+    stub.viva_reward(["yes"], solution=["yes"])
     failure = None
 except stub.VivaRewardError as error:
     failure = str(error)
 try:
-    stub.viva_reward(["yes"], solution=["yes"])
+    stub.viva_reward(["yes"], label=["yes"])
     lacking = None
 except stub.VivaRewardError as error:
     lacking = str(error)

@@ -92,7 +92,8 @@ const trainers = () =>
     const [, run] = /^\S*node .* train .*--run (\S+)/.exec(args) ?? [];
     return run === undefined || /^(sh|\/bin\/sh|bash)/.test(args) ? [] : [{ pid, run }];
   });
-const isAlive = (pid) => processes().some((each) => each.pid === pid);
+/** Nobody here reaps what is orphaned: a dead program stays listed. */
+const isAlive = (pid) => processes().some((each) => each.pid === pid && !each.args.endsWith("<defunct>"));
 const parentOf = (pid) => Number(/PPid:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
 /** The raylet below which a program runs. */
 const rayletOf = (pid) => {
