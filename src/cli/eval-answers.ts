@@ -18,7 +18,13 @@ import {
   readPredictions,
   withBaselineImages,
 } from "../evaluate/index.ts";
-import { type PromptName, promptStyle, questionsAskedBy, untunedModel } from "../session/checkpoint.ts";
+import {
+  type AskedEngine,
+  type PromptName,
+  promptStyle,
+  questionsAskedBy,
+  untunedModel,
+} from "../session/checkpoint.ts";
 import { requireNoTags } from "../session/checks.ts";
 import {
   type EvaluationSource,
@@ -51,6 +57,8 @@ export interface EvalOptions extends QuestionOptions {
   readonly maxPixels?: number;
   readonly prompt?: PromptName;
   readonly device: Device;
+  /** "local", or a server's address. */
+  readonly engine?: string;
   readonly step?: number;
   readonly maxCompletionLength?: number;
   readonly out: string;
@@ -187,10 +195,17 @@ async function openUntuned(checkpoint: string | undefined, named: string, o: Eva
 function checkpointOptions(o: EvalOptions, signal: AbortSignal, ownLength?: number) {
   const { device, prompt, maxPixels } = o;
   return {
+    ...askedEngine(o),
     ...{ device, reporter: downloadReporter(), signal, decoding: decodingFor(o, ownLength) },
     ...(prompt === undefined ? {} : { prompt }),
     ...(maxPixels === undefined ? {} : { imageLimits: { maxPixels } }),
   };
+}
+
+function askedEngine({ engine, model, apiKeyEnv }: EvalOptions): { readonly engine?: AskedEngine } {
+  if (engine === undefined || engine === "local") return engine === undefined ? {} : { engine };
+  const named = { ...(model === undefined ? {} : { model }), ...(apiKeyEnv === undefined ? {} : { apiKeyEnv }) };
+  return { engine: { url: engine, ...named } };
 }
 
 function givenStep({ step }: EvalOptions) {

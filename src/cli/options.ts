@@ -39,6 +39,14 @@ export function deviceOption(): Option {
     .default("cpu");
 }
 
+/** --engine: which machine computes. */
+export function engineOption(): Option {
+  return new Option(
+    "--engine <address>",
+    "a Tinker server that computes, or local for this machine (default: as the run was trained, else local)",
+  );
+}
+
 /** --image-range: which values of 16-bit images become black and white. */
 export function imageRangeOption(otherwise = "0,65535"): Option {
   return new Option(

@@ -128,7 +128,7 @@ async function serve(
   }
   const live = { rows, cacheBytes: options.cacheGb * 1e9 };
   const named = style === undefined || style === true ? {} : { prompt: style };
-  const opening = { device, threads, live, reporter: downloadReporter(), signal, ...named };
+  const opening = { engine: "local", device, threads, live, reporter: downloadReporter(), signal, ...named } as const;
   const opened = await openCheckpoint(checkpoint, { ...opening, ...(step === undefined ? {} : { step }) });
   try {
     if (options.tinker) {

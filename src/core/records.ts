@@ -99,6 +99,11 @@ export interface ImageFeatures {
   /** Size before resizing, in pixels. */
   readonly width: number;
   readonly height: number;
+  /**
+   * The resized image that the patches were cut from: a processor of the same model cuts the same ones from it. Absent where
+   * an image becomes several frames.
+   */
+  readonly pixels?: RawImage;
 }
 
 /** A tokenised prompt: image placeholders already expanded to one token per image feature. */

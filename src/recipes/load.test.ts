@@ -133,6 +133,9 @@ describe("a valid recipe", () => {
     });
     expect(recipe.engine).toEqual({
       backend: "local",
+      url: null,
+      model: null,
+      api_key_env: null,
       device: "cpu",
       dry_step: "auto",
       threads: "auto",
