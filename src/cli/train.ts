@@ -15,6 +15,7 @@ import { pinnedLike } from "../session/recipe-sources.ts";
 import { collect, type Interruption } from "./arguments.ts";
 import { openCluster, rayOption, resourcesOption } from "./on-ray.ts";
 import { report } from "./report.ts";
+import { startUiBeside } from "./ui-beside.ts";
 
 interface TrainOptions {
   readonly set: readonly string[];
@@ -26,6 +27,7 @@ interface TrainOptions {
   readonly report?: boolean;
   readonly ray?: string;
   readonly resources?: string;
+  readonly ui?: boolean;
 }
 
 export function trainCommand(interruption: Interruption, version: string): Command {
@@ -42,6 +44,7 @@ export function trainCommand(interruption: Interruption, version: string): Comma
     .option("--no-report", "write no report.html at the end")
     .addOption(rayOption())
     .addOption(resourcesOption())
+    .option("--ui", "open the pages of viva ui beside the run, in a process of their own")
     .option("--json", "progress as JSON lines")
     .option("--quiet", "warnings and errors only")
     .action(async (recipe: string | undefined, options: TrainOptions) => {
@@ -77,9 +80,14 @@ export async function train(
   const { allowChangedData = false } = options;
   if (allowChangedData && !resume) throw new UserError("--allow-changed-data needs --resume");
   const { extension } = loaded;
-  const result = await runRecipe(loaded, folder, { reporter, resume, extension, allowChangedData, signal });
-  if (options.report !== false) await reportOn(folder, reporter);
-  return { ...result, folder };
+  const endUi = options.ui === true ? startUiBeside(folder, loaded.recipe, reporter) : null;
+  try {
+    const result = await runRecipe(loaded, folder, { reporter, resume, extension, allowChangedData, signal });
+    if (options.report !== false) await reportOn(folder, reporter);
+    return { ...result, folder };
+  } finally {
+    endUi?.();
+  }
 }
 
 /** Trains as a job of a Ray cluster: the recipe, with its paths made absolute, lies beside the run's folder. */
@@ -91,6 +99,7 @@ async function trainOnRay(
   signal: AbortSignal,
 ): Promise<{ readonly folder: string }> {
   const { resume = false, allowChangedData = false } = options;
+  if (options.ui) throw new UserError("train --ray: watch a run on a cluster with viva ui, and leave --ui out");
   const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
   if (loaded.extension !== null || allowChangedData) {
     throw new UserError(
