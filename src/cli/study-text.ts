@@ -3,8 +3,10 @@
 import { meanOf } from "../core/mean.ts";
 import { percent, points } from "../core/percent.ts";
 import { alignColumns } from "../core/text-table.ts";
-import type { StudyArm, StudyResults } from "../runs/study-results.ts";
+import type { StudyArm, StudyPrediction, StudyResults } from "../runs/study-results.ts";
 import type { Study } from "../study/load.ts";
+import { studyMeasures } from "../study/measures.ts";
+import { pilotPower } from "../study/pilot.ts";
 import type { PlannedRun } from "../study/plan.ts";
 import { sharedRuns } from "../study/results.ts";
 
@@ -50,6 +52,7 @@ export function planText({ study, runs, estimates, finished, left }: Plan): stri
     `${study.name}: ${arms.length} arms, ${seeds.size} seeds: ${counts.join(" and ")}`,
     ...alignColumns([["arm", "dimensions", "stages (* shared)", "time a run"], ...rows]),
     ...(starts.length > 0 ? ["trained once and shared:", ...starts] : []),
+    ...powerRows(study),
     `${done}estimated time: ${clock(left)}`,
   ].join("\n");
 }
@@ -84,7 +87,9 @@ export function resultText(results: StudyResults): string {
   const troubles = results.arms.flatMap(({ runs }) =>
     runs.flatMap(({ folder, status, message }) => (status === "failed" ? [`failed: ${folder}: ${message}`] : [])),
   );
-  return [...parts, ...rest, `ranking, accuracy %: ${ranked.join("  ")}`, ...troubles].join("\n\n");
+  const { predictions } = results;
+  const predicted = predictions.length === 0 ? [] : [`predictions\n${predictionTable(predictions)}`];
+  return [...parts, ...rest, ...predicted, `ranking, accuracy %: ${ranked.join("  ")}`, ...troubles].join("\n\n");
 }
 
 function armTable(arms: readonly StudyArm[], { reference, baselines }: StudyResults): string {
@@ -119,6 +124,33 @@ function armTable(arms: readonly StudyArm[], { reference, baselines }: StudyResu
     ],
     ...rows,
   ]).join("\n");
+}
+
+/** Shares in percentage points, lengths in tokens. */
+function predictionTable(predictions: readonly StudyPrediction[]): string {
+  const rows = predictions.map(({ arm, against, measure, direction, unit, difference, verdict }) => {
+    const show = unit === "share" ? points : (tokens: number) => tokens.toFixed(1);
+    const found =
+      difference === null ? "–" : `${show(difference.estimate)} [${show(difference.low)}, ${show(difference.high)}]`;
+    const p = difference === null ? "" : difference.p_holm.toFixed(3);
+    return [`${arm} against ${against}`, `${measure} ${direction}`, found, p, verdict];
+  });
+  return alignColumns([["", "predicted", "difference [95 %]", "p Holm", "verdict"], ...rows]).join("\n");
+}
+
+/** What the pilot says of the study's power, a row for each prediction; none without a pilot. */
+function powerRows(study: Study): readonly string[] {
+  if (study.pilot === null) return [];
+  const of = pilotPower(study);
+  const rows = study.predicts.map((prediction) => {
+    const { arm, against, measure } = prediction;
+    const found = of(prediction);
+    const show = studyMeasures[measure].unit === "share" ? percent : (tokens: number) => tokens.toFixed(1);
+    const power = found === null ? ["not in the pilot", ""] : [show(found.detectable_difference), percent(found.power)];
+    return [`${arm} against ${against}`, measure, ...power];
+  });
+  const head = ["", "measure", "detectable with 80 % power", "power for the pilot's difference, %"];
+  return [`power with ${study.seeds.length} seeds, from ${study.pilot}:`, ...alignColumns([head, ...rows])];
 }
 
 function verdictWord({ verdict, against }: NonNullable<StudyArm["verdict"]>): string {

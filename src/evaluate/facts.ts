@@ -34,8 +34,19 @@ export function summariseFacts(
   texts: readonly string[],
   o: { readonly style: AnswerStyle; readonly vocabulary: Vocabulary },
 ): FactSummary | null {
+  return summariseScores(
+    examples,
+    examples.map((example, i) => factScore(example, texts[i]!, o)),
+  );
+}
+
+/** The same of scores, null where an example has no facts. */
+export function summariseScores(
+  examples: readonly Example[],
+  scores: readonly (FactScore | null)[],
+): FactSummary | null {
   const scored = examples.flatMap((example, i) => {
-    const score = factScore(example, texts[i]!, o);
+    const score = scores[i]!;
     return score === null ? [] : [{ subject: example.subjectId, score }];
   });
   if (scored.length === 0) return null;

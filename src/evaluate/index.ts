@@ -26,12 +26,14 @@ export {
 export { conventionalBaselines, questionRegression } from "./conventional/baselines.ts";
 export { type ConventionalName, conventionalModels, findConventional } from "./conventional/index.ts";
 export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
+export { crossedRatioDifference, type PairedParts, type Part, ratioOf } from "./crossed-ratio.ts";
 export {
   answerQuestions,
   type Evaluation,
   type EvaluationOptions,
   evaluateAnswers,
   evaluatePolicy,
+  type ScoringOptions,
 } from "./evaluate.ts";
 export { type FactSummary, factScore, summariseFacts } from "./facts.ts";
 export { findImageBaselines, type ImageBaselineName, withBaselineImages } from "./image-baselines.ts";
@@ -40,9 +42,9 @@ export { type PairedComparison, paired, verdictOf } from "./paired.ts";
 export { openPartial, type PartialAnswers, type PartialHeader } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";
 export { type ProbeName, probes } from "./probes/index.ts";
-export type { Scorer, ToolServices } from "./probes/probe.ts";
+export type { Scorer, ToolServices, WeightChange } from "./probes/probe.ts";
 export { type ProbeResults, probeResults, probesJsonSchema, probesSchema } from "./probes/results.ts";
-export { findProbes, runProbes } from "./probes/run.ts";
+export { type ChangedPolicy, findProbes, runProbes } from "./probes/run.ts";
 export { formatProbes, probeRows } from "./probes/table.ts";
 export { type OpenedProbeTools, prepareTools, readTraining, toolOptions } from "./probes/tools.ts";
 export { findProtocol, type Protocol, type ProtocolName, protocols } from "./protocols/index.ts";
@@ -50,7 +52,7 @@ export { readEvaluation } from "./read-evaluation.ts";
 export { type EvaluationResults, evaluationResults, resultsJsonSchema, resultsSchema } from "./results.ts";
 export { sampleRecords } from "./samples.ts";
 export { type EvalItem, type ScoreOptions, scoreBaselines, scoreItems } from "./score.ts";
-export { holm, mcnemarExact, minimalDetectableDifference, wilson } from "./statistics.ts";
+export { holm, mcnemarExact, minimalDetectableDifference, normalShare, wilson } from "./statistics.ts";
 export { breakdown, type EvalSummary, type SubsetSummary, summarise } from "./summary.ts";
 export { formatSummary } from "./table.ts";
 export { verdicts, verdictsOf } from "./verdict.ts";

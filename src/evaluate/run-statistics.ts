@@ -23,7 +23,16 @@ import { bootstrapMean, type EvalItem, paired } from "./index.ts";
 /** The fields of an evaluated question that statistics use. */
 export type ScoredItem = Pick<
   EvalItem,
-  "example_id" | "subject_id" | "strict" | "strata" | "answer_type" | "question" | "answer" | "prediction"
+  | "example_id"
+  | "subject_id"
+  | "strict"
+  | "strata"
+  | "answer_type"
+  | "question"
+  | "answer"
+  | "prediction"
+  | "tokens"
+  | "statements"
 >;
 
 /** An evaluation with its questions. */
@@ -223,6 +232,8 @@ function compact(line: Record<string, unknown>): ScoredItem {
     question,
     answer,
     prediction,
+    tokens,
+    statements,
   } = line;
   const text = (value: unknown) => String(value ?? "").slice(0, 300);
   return {
@@ -233,5 +244,7 @@ function compact(line: Record<string, unknown>): ScoredItem {
     question: text(question),
     answer: text(answer),
     prediction: text(prediction),
+    ...(typeof tokens === "number" ? { tokens } : {}),
+    ...(statements == null ? {} : { statements: statements as NonNullable<ScoredItem["statements"]> }),
   };
 }

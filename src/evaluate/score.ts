@@ -41,6 +41,13 @@ export interface EvalItem {
   readonly parse_failure: boolean;
   /** The whole completion keeps to the style and its answer can be read. */
   readonly format: boolean;
+  /** Statements of the reasoning about an image of known facts: true and false ones; findings asserted, and not there. */
+  readonly statements?: {
+    readonly right: number;
+    readonly wrong: number;
+    readonly asserted: number;
+    readonly invented: number;
+  };
   readonly tokens?: number;
   readonly finish_reason?: "stop" | "length";
   /** Why there is no answer. */

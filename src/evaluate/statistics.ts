@@ -110,5 +110,16 @@ export function detectableDifference(
   return Number.isFinite(error) ? minimalDetectableDifference(error) : null;
 }
 
+/** The standard normal distribution function, to 1.5e-7 (Abramowitz and Stegun 1964, 7.1.26). */
+export function normalShare(z: number): number {
+  const x = Math.abs(z) / Math.SQRT2;
+  const t = 1 / (1 + 0.3275911 * x);
+  const tail =
+    t *
+    (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))) *
+    Math.exp(-x * x);
+  return z >= 0 ? 1 - tail / 2 : tail / 2;
+}
+
 const Z_975 = 1.959963984540054;
 const Z_80 = 0.8416212335729143;

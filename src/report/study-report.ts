@@ -9,6 +9,7 @@ import type { ArmRecords } from "./labelled-run.ts";
 import { renderPage } from "./page.ts";
 import { readRun } from "./read-run.ts";
 import { dimensionSection } from "./sections/study-dimension.ts";
+import { predictionSection, reasoningSection } from "./sections/study-predictions.ts";
 import { costSection, figureSection, overviewSection, runSection } from "./sections/study-tables.ts";
 
 /** Where a study's results go; `folder` is the study's. */
@@ -39,15 +40,19 @@ function render(results: StudyResults, arms: readonly ArmRecords[]): string {
     title: results.name,
     heading: heading(results),
     names: {
+      predictions: "Predictions",
       overview: "Ranking",
       ...Object.fromEntries(dimensions.map((dimension, i) => [`dimension-${i}`, capital(dimension)])),
+      reasoning: "Reasoning",
       costs: "Costs",
       figures: "Further figures",
       runs: "Runs",
     },
     sections: [
+      predictionSection(results),
       overviewSection(results),
       ...sections,
+      reasoningSection(results),
       costSection(results),
       figureSection(results),
       runSection(results),

@@ -35,6 +35,50 @@ const verdict = z.strictObject({
   detectable_difference: z.number().nullable().describe("True difference seen with 80 % power, from the interval."),
 });
 
+const quantiles = z
+  .array(z.number())
+  .readonly()
+  .nullable()
+  .describe("Tokens: the 10th, 25th, 50th, 75th and 90th percentile; null without any.");
+
+const reasoning = z.strictObject({
+  right_lengths: quantiles,
+  wrong_lengths: quantiles,
+  tokens_per_right: z.number().nullable().describe("Tokens of all completions for each right answer."),
+  false_statements: z.number().nullable().describe("Share of the statements that facts decide; null without any."),
+  invented_findings: z.number().nullable().describe("Share of asserted findings that are not there."),
+  by_chain_length: z
+    .array(z.strictObject({ statements: z.int(), n: z.int(), accuracy: z.number() }))
+    .readonly()
+    .describe("By the number of statements of the reference chain; empty where the data does not say it."),
+});
+
+const prediction = z.strictObject({
+  arm: z.string(),
+  against: z.string(),
+  measure: z.string(),
+  unit: z.enum(["share", "tokens"]).describe("Of the measure, and so of all figures here."),
+  direction: z.enum(["higher", "lower", "same"]),
+  margin: z.number().nullable(),
+  because: z.string(),
+  values: z.strictObject({ arm: z.number(), against: z.number() }).nullable(),
+  difference: interval
+    .extend({ p: z.number(), p_holm: z.number().describe("Corrected for all predictions.") })
+    .nullable()
+    .describe("The arm's measure less the other's; null where one was not run."),
+  components: z
+    .strictObject({ seed: z.number(), subject: z.number(), residual: z.number() })
+    .nullable()
+    .describe("Standard deviations of one question's difference with one seed; null with one seed."),
+  power: z
+    .strictObject({ detectable_difference: z.number(), power: z.number() })
+    .nullable()
+    .describe(
+      "From the pilot, for this study's seeds and questions: what is seen with 80 %, and its own effect's power.",
+    ),
+  verdict: z.enum(["held", "failed", "undecided", "not run"]),
+});
+
 const arm = z.strictObject({
   name: z.string(),
   about: z.string().nullable(),
@@ -61,6 +105,7 @@ const arm = z.strictObject({
   training: z
     .record(z.string(), z.number())
     .describe("Means over seeds of metrics over the last fifth of the steps that sampled completions."),
+  reasoning: reasoning.nullable().describe("Of the last evaluations of all seeds; null without lengths."),
   cost: z
     .strictObject({ seconds: z.number(), ratio: z.number().nullable() })
     .nullable()
@@ -79,6 +124,7 @@ export const studyResultsSchema = z.strictObject({
     .array(z.string())
     .describe("Arms that another must beat to be called improved; the reference is the first."),
   arms: z.array(arm).describe("In the order of the study."),
+  predictions: z.array(prediction).describe("What the study file predicted, in its order, and whether it held."),
   ranking: z.array(z.string()).describe("Arms with an accuracy, the highest first."),
   shared: z
     .array(z.strictObject({ folder: z.string(), stages: z.array(z.string()), used_by: z.array(z.string()) }))
@@ -86,6 +132,7 @@ export const studyResultsSchema = z.strictObject({
 });
 
 export type StudyResults = z.output<typeof studyResultsSchema>;
+export type StudyPrediction = StudyResults["predictions"][number];
 export type StudyArm = StudyResults["arms"][number];
 
 /** JSON Schema (draft 2020-12) of study.json. */

@@ -71,7 +71,7 @@ export function openStudy(folder: string, asked: Study | null): { readonly paths
 
 function differences(old: Study, now: Study): readonly string[] {
   const plain = (value: unknown) => JSON.parse(JSON.stringify(value)) as unknown;
-  const whole = (["name", "about", "seeds", "reference"] as const).filter(
+  const whole = (["name", "about", "seeds", "reference", "predicts"] as const).filter(
     (key) => !isDeepStrictEqual(plain(old[key]), plain(now[key])),
   );
   const names = new Set([...old.arms, ...now.arms].map(({ name }) => name));

@@ -30,6 +30,10 @@ export interface Study {
   /** Arms that another must beat to be called improved; the reference is the first. */
   readonly baselines: readonly string[];
   readonly arms: readonly StudyArmSpec[];
+  /** Whose arms are all among `arms`; `against` is named. */
+  readonly predicts: readonly (Omit<StudyFile["predicts"][number], "against"> & { readonly against: string })[];
+  /** A pilot's study.json. */
+  readonly pilot: string | null;
 }
 
 /** Loads a study; `quick` applies the file's own shortening. */
@@ -52,6 +56,10 @@ export function loadStudy(file: string, o: { readonly quick: boolean }): Study {
     baselines: [...new Set([study.reference, ...study.baselines])].filter((name) =>
       kept.some((arm) => arm.name === name),
     ),
+    predicts: study.predicts
+      .map((prediction) => ({ ...prediction, against: prediction.against ?? study.reference }))
+      .filter(({ arm, against }) => [arm, against].every((name) => kept.some((one) => one.name === name))),
+    pilot: study.pilot === null ? null : resolve(dirname(file), study.pilot),
     arms: kept.map((arm) => ({
       name: arm.name,
       dimensions: arm.dimensions,
@@ -78,7 +86,7 @@ export function withNeeded<T extends { readonly name: string; readonly weights: 
   return study.arms.filter(({ name }) => wanted.has(name));
 }
 
-function checkArms({ arms, reference, baselines, quick }: StudyFile, yaml: YamlFile): void {
+function checkArms({ arms, reference, baselines, quick, predicts }: StudyFile, yaml: YamlFile): void {
   for (const [i, { name, from, weights }] of arms.entries()) {
     const twin = arms.findIndex((arm) => arm.name.toLowerCase() === name.toLowerCase()); // names become folders
     if (twin < i) throw new UserError(`${yaml.origin(["arms", i, "name"])}: arms.${i}.name: ${name} is taken`);
@@ -94,7 +102,18 @@ function checkArms({ arms, reference, baselines, quick }: StudyFile, yaml: YamlF
     ["reference", reference] as const,
     ...baselines.map((arm) => ["baselines", arm] as const),
     ...(quick.arms ?? []).map((arm) => ["quick.arms", arm] as const),
+    ...predicts.flatMap(({ arm, against }, i) => [
+      [`predicts.${i}.arm`, arm] as const,
+      ...(against === null ? [] : [[`predicts.${i}.against`, against] as const]),
+    ]),
   ];
+  for (const [i, { arm, against, direction, margin }] of predicts.entries()) {
+    const at = `${yaml.origin(["predicts", i])}: predicts.${i}`;
+    if (arm === (against ?? reference)) throw new UserError(`${at}: ${arm} is compared with itself`);
+    if ((direction === "same") !== (margin !== null)) {
+      throw new UserError(`${at}: a margin belongs to direction: same, and to no other`);
+    }
+  }
   for (const [key, name] of named) {
     if (arms.some((arm) => arm.name === name)) continue;
     throw new UserError(`${yaml.origin(key.split("."))}: ${unknownArm(name, arms, key)}`);

@@ -18,9 +18,12 @@ import type { StudyArm, StudyResults } from "../runs/study-results.ts";
 import type { Verdict } from "../runs/verdict.ts";
 import { readJournal, type StudyPaths } from "./folder.ts";
 import type { Study } from "./load.ts";
+import { pilotPower } from "./pilot.ts";
 import { type PlannedRun, planRuns } from "./plan.ts";
+import { judgePredictions } from "./predictions.ts";
+import { reasoningOf } from "./reasoning.ts";
 
-const method = `Difference: strict accuracy of an arm minus the reference's, paired by question within a seed. Interval: 95 %, percentile bootstrap of ${RESAMPLES.study.toLocaleString("en-US")} resamples that draws subjects and seeds independently with replacement; with one seed only subjects are drawn, and the interval says nothing about other seeds. p: two-sided from the same resamples, Holm-corrected over all arms compared. With few seeds, their contribution to the interval is imprecise.`;
+const method = `Difference: strict accuracy of an arm minus the reference's, paired by question within a seed. Interval: 95 %, percentile bootstrap of ${RESAMPLES.study} resamples that draws subjects and seeds independently with replacement; with one seed only subjects are drawn, and the interval says nothing about other seeds. p: two-sided from the same resamples, Holm-corrected over all arms compared. With few seeds, their contribution to the interval is imprecise.`;
 
 interface ReadRun {
   readonly planned: PlannedRun;
@@ -71,6 +74,7 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
       verdict: judged.get(arm.name) ?? null,
       figures: meansOf(own.map(({ figures }) => figures)),
       training: meansOf(own.map(({ training }) => training)),
+      reasoning: reasoningOf(own.flatMap(({ items }) => items)),
       cost: seconds === null ? null : { seconds, ratio: baseSeconds === null ? null : seconds / baseSeconds },
     };
   });
@@ -85,6 +89,13 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
     reference: study.reference,
     baselines: [...study.baselines],
     arms,
+    predictions: [
+      ...judgePredictions(
+        study.predicts,
+        (name) => of(name).map(({ planned: { seed }, items }) => ({ seed, items })),
+        pilotPower(study),
+      ),
+    ],
     ranking: ranked.sort((a, b) => b.accuracy!.estimate - a.accuracy!.estimate).map(({ name }) => name),
     shared: sharedRuns(runs),
   };

@@ -1,7 +1,8 @@
 /** The schema of a study file: arms and seeds, each arm a recipe with changes. */
 import * as z from "zod";
-import { mapping, number, text, whole } from "../core/fields.ts";
+import { mapping, nameIn, number, oneOf, text, whole } from "../core/fields.ts";
 import type { Schema } from "../recipes/json-schema.ts";
+import { studyMeasures } from "./measures.ts";
 
 const armName = () =>
   z
@@ -28,6 +29,18 @@ const arm = mapping({
   about: text().nullable().default(null).describe("What the arm is, for the report."),
 });
 
+const prediction = mapping({
+  arm: armName(),
+  against: armName().nullable().default(null).describe("The arm it is compared with; null is the reference."),
+  measure: nameIn(studyMeasures).default("accuracy").describe("What is compared; docs/study.md says how."),
+  direction: oneOf("higher", "lower", "same").describe("Of the arm's measure against the other's."),
+  margin: number({ above: 0 })
+    .nullable()
+    .default(null)
+    .describe("Of the direction same, which needs it: differences below it count as none."),
+  because: text("the reason, a text"),
+});
+
 const quick = mapping({
   seeds: seeds().nullable().default(null),
   arms: z.array(armName(), { error: "a list of arms" }).nullable().default(null).describe("Only these; null is all."),
@@ -47,6 +60,14 @@ export const studySchema = mapping({
     .default([])
     .describe("Arms that, beside the reference, another must beat to be called improved, such as tuned SFT."),
   arms: z.array(arm, { error: "a list of arms" }).min(1, { error: "a list of at least one arm" }),
+  predicts: z
+    .array(prediction, { error: "a list of predictions" })
+    .default([])
+    .describe("What is expected to come out, written before it runs; the report says of each whether it held."),
+  pilot: text()
+    .nullable()
+    .default(null)
+    .describe("study.json of a pilot, from which --plan and the results compute what the predictions can be told by."),
   quick: quick.prefault({}).describe("Changes made by viva study --quick."),
 });
 

@@ -83,6 +83,8 @@ it("counts invented findings, and what was left unsaid", () => {
     wrong: 2,
     precision: 3 / 5,
     recall: 3 / 6,
+    asserted: 2,
+    invented: 1,
     hallucination: 1 / 2,
   });
 });

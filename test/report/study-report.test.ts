@@ -9,6 +9,7 @@ import type { Recipe } from "../../src/recipes/schema.ts";
 import { writeStudyFiles } from "../../src/report/index.ts";
 import { type StudyResults, studyResultsSchema } from "../../src/runs/study-results.ts";
 import { studyPaths } from "../../src/study/folder.ts";
+import type { Study } from "../../src/study/load.ts";
 import type { PlannedRun } from "../../src/study/plan.ts";
 import { studyResults } from "../../src/study/results.ts";
 import { findChromium, openBrowser } from "./chromium.ts";
@@ -31,6 +32,16 @@ const study = {
   seeds,
   reference: "plain",
   baselines: ["plain"],
+  pilot: null,
+  predicts: [
+    {
+      ...{ arm: "better", against: "plain", measure: "accuracy" },
+      direction: "higher",
+      margin: null,
+      because: hostile,
+    },
+    { ...{ arm: "same", against: "plain", measure: "length" }, direction: "higher", margin: null, because: "longer" },
+  ] satisfies Study["predicts"],
   arms: arms.map((name) => ({
     name,
     about: hostile,
@@ -50,7 +61,9 @@ function evaluation(right: number): string {
     example_id: `q${i}`,
     subject_id: `s${i >> 1}`,
     strict: i < right ? 1 : 0,
-    strata: {},
+    strata: { chain_length: String(3 + (i % 2)) },
+    tokens: 30 + (i % 5),
+    statements: { right: 3, wrong: 1, asserted: 2, invented: 1 },
   }));
   const overall = { n: 40, accuracy: { estimate: right / 40, low: 0, high: 1 }, token_f1: { estimate: 0.5 } };
   const summary = {
@@ -94,6 +107,13 @@ it("pairs arms with the reference by question and seed, and ranks them", () => {
   expect(plain!.cost).toEqual({ seconds: 30, ratio: 1 });
   expect(gone!.runs.map(({ status }) => status)).toEqual(["failed", "unfinished"]);
   expect(results.ranking).toEqual(["better", "plain", "same"]);
+});
+
+it("says of each prediction whether it held, and shows how the arms reason", () => {
+  expect(results.predictions.map(({ verdict }) => verdict)).toEqual(["held", "undecided"]);
+  for (const id of ["predictions", "reasoning"]) expect(page).toContain(`<section id="${id}">`);
+  expect(page).toContain("1 of 2 held");
+  expect(page).toContain("by statements in the reference chain");
 });
 
 it("shows dimensions, costs, further figures and failures, and escapes all texts from files", () => {

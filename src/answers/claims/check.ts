@@ -138,6 +138,9 @@ export interface FactScore {
   readonly precision: number | null;
   /** Share of the image's facts (what it is, each finding with its side and place) that are said; null without facts. */
   readonly recall: number | null;
+  /** Findings that are said to be there, and those of them that are not. */
+  readonly asserted: number;
+  readonly invented: number;
   /** Share of asserted findings that are not there; null where none is asserted. */
   readonly hallucination: number | null;
 }
@@ -157,6 +160,8 @@ export function scoreFacts(checked: readonly CheckedClaim[], facts: ImageFacts):
     wrong,
     precision: right + wrong === 0 ? null : right / (right + wrong),
     recall: wanted.length === 0 ? null : met / wanted.length,
+    asserted: there + invented,
+    invented,
     hallucination: there + invented === 0 ? null : invented / (there + invented),
   };
 }

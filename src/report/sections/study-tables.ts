@@ -89,8 +89,9 @@ export function runSection({ arms }: StudyResults): Html {
 }
 
 /** A column's title; { num } for a column of figures. */
-type Column = string | { readonly num: string };
+export type Column = string | { readonly num: string };
 
-function scroll(label: string, head: readonly Column[], rows: readonly Html[]): Html {
+/** A table that scrolls sideways where it is wider than the page. */
+export function scroll(label: string, head: readonly Column[], rows: readonly Html[]): Html {
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${label}"><table><thead><tr>${head.map((title) => (typeof title === "string" ? html`<th scope="col">${title}</th>` : html`<th scope="col" class="num">${title.num}</th>`))}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }

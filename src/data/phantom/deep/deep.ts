@@ -4,6 +4,7 @@
  * patient, at either date, is in two splits.
  */
 import * as z from "zod";
+import { flag, number } from "../../../core/fields.ts";
 import { fold, integer, pick, type RandomKey, randomKey, uniform } from "../../../core/random.ts";
 import type { Example } from "../../../core/records.ts";
 import { questionAt } from "../world/cells.ts";
@@ -45,7 +46,19 @@ const own = {
     .nullable()
     .default(null)
     .describe("Only these kinds of question; null is all."),
+  hasty: number({ min: 0, max: 1 })
+    .nullable()
+    .default(null)
+    .describe("Share of questions whose rationale is its first statement alone, the kind of image; null is none."),
+  hinted: flag().default(true).describe('Whether such questions end in "Answer at once."'),
 };
+
+/** What the options say of the questions and of how they are answered. */
+interface Asked {
+  readonly kinds: readonly DeepKind[] | null;
+  readonly hasty: number | null;
+  readonly hinted: boolean;
+}
 
 export const phantomDeep = generatedSet(
   {
@@ -78,7 +91,7 @@ export function deepExample(
   split: string,
   index: number,
   o: WorldOptions,
-  { kinds }: { readonly kinds: readonly DeepKind[] | null } = { kinds: null },
+  { kinds, hasty, hinted }: Asked = { kinds: null, hasty: null, hinted: true },
 ): Example | null {
   const dials = { ...(o.dials ?? DIALS_OFF), measured: true };
   const { kind, asked, key } = deepCase(seed, split, index, kinds, dials.question_prior);
@@ -102,10 +115,11 @@ export function deepExample(
   const table = { ...tableOf(mm, key), ...asked.stated };
   const statements = [whatItIs(view.name, view.plane, sequence), ...asked.chain, `The answer is ${asked.answer}.`];
   const dates = datesOf(key);
+  const isHasty = hasty !== null && uniform(fold(key, "hasty"), 0) < hasty;
   return {
     id,
     subjectId,
-    question: asked.question,
+    question: isHasty && hinted ? `${asked.question} Answer at once.` : asked.question,
     images: [...(earlier === null ? [] : [earlier]), now].map(({ name, scene, visit }) =>
       imageOf(`${id}/${name}`, scene, { ...o, dials }, patient, key, visit),
     ),
@@ -113,7 +127,7 @@ export function deepExample(
     answerType: asked.answerType,
     choices: asked.choices,
     ...(asked.target === undefined ? {} : { target: asked.target }),
-    rationale: statements.join(" "),
+    rationale: isHasty ? statements[0]! : statements.join(" "),
     facts: {
       ...viewFacts(now.scene),
       findings: now.facts,
@@ -129,6 +143,7 @@ export function deepExample(
       question_type: kind,
       chain_length: String(statements.length),
       date: dates[1],
+      ...(hasty === null ? {} : { answered: isHasty ? "at once" : "with thought" }),
       sex: table.sex,
       age_group: table.age < 65 ? "below 65" : "65 and above",
       ...patient.meta,
