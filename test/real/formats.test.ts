@@ -13,7 +13,7 @@ const german = { question: "Frage", answer: "Antwort", image: "Bild" };
 const kinds: readonly (readonly [file: string, own: object])[] = [
   ["own_columns.parquet", { columns: { ...german, subject: "pid" } }],
   ["own_columns.csv", { columns: german }],
-  ["saved", { split: "train" }],
+  ["saved", { split: "train", columns: { subject: "pid" } }],
   ["llava.json", {}],
   ["llava.jsonl", {}],
   ["openai.jsonl", {}],
