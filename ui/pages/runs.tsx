@@ -18,7 +18,7 @@ interface RunList {
 
 const REFRESH_MS = 5000;
 /** As the style sheet has it. */
-const ROW_HEIGHT = innerWidth <= 520 ? 92 : 46;
+const ROW_HEIGHT = innerWidth <= 520 ? 96 : 46;
 
 export function RunsPage() {
   useTitle("Runs");
