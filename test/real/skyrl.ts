@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { normal, randomKey } from "../../src/core/random.ts";
@@ -168,7 +169,7 @@ export async function startSkyrl(python: Python, model: string, folder: string):
           PYTHONUNBUFFERED: "1",
           JAX_PLATFORMS: "cpu",
           HF_HUB_OFFLINE: "1",
-          JAX_COMPILATION_CACHE_DIR: join(folder, "..", "jax-cache"),
+          JAX_COMPILATION_CACHE_DIR: join(tmpdir(), "viva-jax-cache"),
           JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS: "0",
         },
       },
