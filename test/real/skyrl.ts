@@ -6,9 +6,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { normal, randomKey } from "../../src/core/random.ts";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
-import { root } from "../cli/command-line.ts";
 import type { Python, PythonNeeds } from "./python.ts";
 
 /** What its server on JAX imports; torch and peft are replaced by a few lines (`shadows`). */
@@ -64,7 +64,7 @@ uvicorn.run(api.app, host="127.0.0.1", port=asked.port)
 export function writeQwen3(folder: string): string {
   mkdirSync(folder, { recursive: true });
   for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
-    cpSync(join(root, "assets/viva-tiny-instruct", file), join(folder, file));
+    cpSync(fileURLToPath(new URL(`../../assets/viva-tiny-instruct/${file}`, import.meta.url)), join(folder, file));
   }
   const size = { vocabulary: 2048, width: 64, inner: 128, layers: 2, heads: 4, groups: 2, head: 16 };
   const config = {
