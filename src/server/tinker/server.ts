@@ -1,5 +1,5 @@
 /** Starts and stops a server of the Tinker API over one base model. */
-import { type Address, type Listening, listenOn } from "../listen.ts";
+import { type Address, type Listening, listenOn, requireKeyBeyondLoopback } from "../listen.ts";
 import { createTinkerApp } from "./app.ts";
 import type { TinkerLimits } from "./served-model.ts";
 import { TinkerService, type TinkerServiceOptions } from "./service.ts";
@@ -18,6 +18,7 @@ export interface RunningTinkerServer {
 
 /** Throws UserError for an address that cannot be taken, and for one that others can reach when there is no key. */
 export async function startTinkerServer(o: TinkerServeOptions): Promise<RunningTinkerServer> {
+  requireKeyBeyondLoopback(o);
   const service = new TinkerService(o);
   const app = createTinkerApp({ ...o, service, maxBodyBytes: o.limits.maxBodyBytes });
   let listening: Listening;
