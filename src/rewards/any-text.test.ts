@@ -25,6 +25,8 @@ const examples: readonly Example[] = [
   { ...base, answerType: "closed", answer: "Left" },
   { ...base, answerType: "choice", answer: "right lung", choices: ["left lung", "right lung", "A"] },
   { ...base, answer: "", rationale: " ", question: "" },
+  { ...base, answerType: "multi", answer: "A,C", choices: ["left lung", "right lung", "A"] },
+  { ...base, answerType: "numeric", answer: "12 mm", target: { value: 12, unit: "mm" } },
   {
     ...base,
     facts: { modality: "x-ray", organ: "chest", findings: [{ finding: "opacity", side: "left", place: "lower zone" }] },
@@ -58,6 +60,8 @@ const variants: readonly (readonly [keyof typeof rewards, object])[] = [
   ["accuracy", { lenient: true, open: "f1", graded: true }],
   ["accuracy", { style: "plain", open: "contains", gate_by_format: true }],
   ["answer_prose", {}],
+  ["choice_set", { lenient: true }],
+  ["numeric", { scale: 5, log: true, lenient: true }],
   ["cosine", {}],
   ["crpo", {}],
   ["cwr", { lenient: true }],
