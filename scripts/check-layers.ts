@@ -13,6 +13,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   compiler: ["core"],
   io: ["core"],
   runs: ["core", "io"],
+  track: ["core", "io", "runs"],
   runtime: ["core", "compiler"],
   nn: ["core", "compiler"],
   models: ["core", "compiler", "nn", "io"],
@@ -24,9 +25,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   engine: ["core", "compiler", "io", "runtime", "nn", "models", "algorithms", "tinker"],
   train: ["core", "runs", "algorithms", "answers", "rewards", "data", "engine"],
   evaluate: ["core", "io", "runs", "data", "answers", "rewards", "engine"],
-  recipes: ["core", "algorithms", "answers", "rewards", "data", "engine", "train"],
+  recipes: ["core", "algorithms", "answers", "rewards", "data", "engine", "track", "train"],
   session: ["core", "io", "runs", "models", "answers", "rewards", "data", "engine", "train", "evaluate", "recipes"],
-  pipeline: ["core", "runs", "algorithms", "answers", "rewards", "engine", "train", "evaluate", "recipes", "session"],
+  cluster: ["core", "runs"],
+  pipeline: [
+    ...["core", "runs", "algorithms", "answers", "rewards", "engine", "train", "evaluate", "recipes", "session"],
+    "track",
+  ],
   study: ["core", "runs", "evaluate", "recipes", "session", "pipeline"],
   export: ["core", "io", "runs", "models", "data", "evaluate", "recipes", "session"],
   diagnostics: ["core", "io", "runs", "models", "algorithms", "answers", "engine", "recipes", "session"],
@@ -39,7 +44,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     ...["core", "runs", "data", "evaluate", "recipes", "session", "pipeline", "study", "export", "diagnostics"],
-    ...["report", "server", "ui"],
+    ...["cluster", "report", "server", "track", "ui"],
   ],
 };
 

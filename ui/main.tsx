@@ -99,5 +99,4 @@ async function openSession(): Promise<void> {
 }
 
 followLinks();
-await openSession();
-render(<App />, document.getElementById("app")!);
+void openSession().then(() => render(<App />, document.getElementById("app")!));

@@ -1,6 +1,7 @@
 /** Where pages get their data: the server's typed routes, or the files of a static bundle in their place. */
 import { hc } from "hono/client";
 import type { UiApp } from "../src/ui/app.ts";
+import { bundleName } from "../src/ui/bundle-name.ts";
 
 /** A bundle's index.html says so, since it has no server to ask. */
 export const isBundle = document.documentElement.dataset["bundle"] !== undefined;
@@ -72,7 +73,8 @@ export async function thumbnailUrl(run: string, sha256: string): Promise<string 
 
 interface BundleFile {
   readonly type: string;
-  readonly base64: string;
+  readonly text?: string;
+  readonly base64?: string;
   readonly image?: string;
 }
 
@@ -104,7 +106,7 @@ function bundleFile(path: string): Promise<BundleFile | null> {
   window.vivaBundle ??= (name, file) => void loaded.set(name, file);
   return new Promise((resolve) => {
     const script = document.createElement("script");
-    const url = `./data/${path.slice("/api/".length).replaceAll(/[^A-Za-z0-9_.-]/g, "_")}.js`;
+    const url = `./data/${bundleName(path)}`;
     script.src = policy?.createScriptURL(url) ?? url;
     const end = () => {
       script.remove();
@@ -118,12 +120,12 @@ function bundleFile(path: string): Promise<BundleFile | null> {
 
 async function bundled(input: RequestInfo | URL): Promise<Response> {
   const { pathname } = new URL(input instanceof Request ? input.url : input);
-  const file = await bundleFile(decodeURI(pathname));
+  const file = await bundleFile(decodeURIComponent(pathname));
   if (file === null) {
     return Response.json({ error: "this is not part of the bundle: open the run with viva ui" }, { status: 404 });
   }
-  const bytes = Uint8Array.from(atob(file.base64), (letter) => letter.charCodeAt(0));
-  return new Response(bytes, {
+  const content = file.text ?? Uint8Array.from(atob(file.base64 ?? ""), (letter) => letter.charCodeAt(0));
+  return new Response(content, {
     headers: { "content-type": file.type, ...(file.image === undefined ? {} : { "x-image": file.image }) },
   });
 }

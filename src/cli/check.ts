@@ -49,14 +49,32 @@ export function formatCheck(found: RecipeCheck): string {
     ...found.stages.map(describeStage),
     ["steps", String(found.steps)],
     ...(memory === null ? [] : describeMemory(memory)),
+    ...describeEngine(found.engine),
     ["verdict", verdict(found)],
   ];
   const table = alignColumns(rows).join("\n");
   return found.samples === null ? table : `${table}\n\n${formatSamples(found.samples)}`;
 }
 
-function verdict({ can_run, overlap }: RecipeCheck): string {
+function describeEngine(engine: RecipeCheck["engine"]): (readonly [string, string])[] {
+  if (engine === null) return [];
+  const { url, base_model, probe_s, honours: _, cannot: __, lora: ___, ...does } = engine.record;
+  const found = Object.entries(does).map(
+    ([key, value]) => `${key} ${typeof value === "number" ? digits(value) : value}`,
+  );
+  return [
+    ["engine", `${base_model} on ${url}, tried for ${digits(Number(probe_s))} s`],
+    ["", found.join(", ")],
+    ...engine.notices.map((notice) => ["", notice] as const),
+    ...engine.refused.map((refusal) => ["cannot do", refusal] as const),
+  ];
+}
+
+const digits = (value: number) => value.toPrecision(2);
+
+function verdict({ can_run, overlap, engine }: RecipeCheck): string {
   if (can_run) return "this recipe can run here";
+  if (engine !== null && engine.refused.length > 0) return "this recipe cannot run on that server";
   return overlap?.allowed === false
     ? "this recipe does not run: give each subject to one split, or set data.allow_overlap: true"
     : "this recipe does not fit into the memory here";

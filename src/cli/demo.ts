@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { percent, points } from "../core/percent.ts";
+import { shellWord } from "../core/shell-word.ts";
 import type { EvalSummary } from "../evaluate/index.ts";
 import { type MilestoneItems, milestones, pairedChange } from "../evaluate/run-statistics.ts";
 import { readJsonl } from "../runs/jsonl.ts";
@@ -52,6 +53,7 @@ export function demoCommand(interruption: Interruption): Command {
           for (const line of verdict(results, folders)) reporter.message(line);
           const { file } = await report(folders, join(folder, "report.html"), UNTUNED);
           reporter.message(`report: ${file}`);
+          reporter.message(`to look at it step by step: viva ui ${shellWord(folder)}`);
         } finally {
           reporter.close();
         }

@@ -16,9 +16,16 @@ import {
   openPartial,
   questionRegression,
   readPredictions,
+  type ScoringOptions,
   withBaselineImages,
 } from "../evaluate/index.ts";
-import { type PromptName, promptStyle, questionsAskedBy, untunedModel } from "../session/checkpoint.ts";
+import {
+  type AskedEngine,
+  type PromptName,
+  promptStyle,
+  questionsAskedBy,
+  untunedModel,
+} from "../session/checkpoint.ts";
 import { requireNoTags } from "../session/checks.ts";
 import {
   type EvaluationSource,
@@ -51,6 +58,8 @@ export interface EvalOptions extends QuestionOptions {
   readonly maxPixels?: number;
   readonly prompt?: PromptName;
   readonly device: Device;
+  /** "local", or a server's address. */
+  readonly engine?: string;
   readonly step?: number;
   readonly maxCompletionLength?: number;
   readonly out: string;
@@ -59,7 +68,7 @@ export interface EvalOptions extends QuestionOptions {
   readonly json?: boolean;
 }
 
-type YesProbabilities = Readonly<Record<string, readonly (number | null)[]>>;
+type Fitted = Pick<ScoringOptions, "yes" | "numbers">;
 
 /** Answers with the conditions they were given under; `done` lets go of what was kept of them, once they are written. */
 interface Answered {
@@ -147,11 +156,15 @@ export async function baselinesBeside(
   train: readonly Example[] | null,
   o: EvalOptions,
   signal: AbortSignal,
-): Promise<{ readonly answers: BaselineAnswers; readonly yes?: YesProbabilities; done(): void }> {
+): Promise<{ readonly answers: BaselineAnswers; readonly fitted: Fitted; done(): void }> {
   const words = train === null ? {} : questionRegression(examples, train);
   const near = train === null || !o.nearestNeighbour ? {} : await nearestNeighbour(examples, train);
   const fitted = train === null ? {} : await conventionalBaselines(o.conventional ?? [], examples, train);
-  const probabilities = Object.entries(fitted).map(([name, { yes }]) => [name, yes] as const);
+  const given = Object.entries(fitted);
+  const parts = {
+    yes: Object.fromEntries(given.map(([name, { yes }]) => [name, yes] as const)),
+    numbers: Object.fromEntries(given.map(([name, { numbers }]) => [name, numbers] as const)),
+  };
   const asked: [name: string, Answered][] = [];
   for (const name of o.baseline ?? []) {
     const changed = await withBaselineImages(name, examples, o.seed);
@@ -169,7 +182,7 @@ export async function baselinesBeside(
       ...fitted,
       ...Object.fromEntries(asked.map(([name, { answers }]) => [name, answers] as const)),
     },
-    ...(probabilities.length === 0 ? {} : { yes: Object.fromEntries(probabilities) }),
+    fitted: given.length === 0 ? {} : parts,
     done: () => {
       for (const [, { done }] of asked) done();
     },
@@ -187,10 +200,17 @@ async function openUntuned(checkpoint: string | undefined, named: string, o: Eva
 function checkpointOptions(o: EvalOptions, signal: AbortSignal, ownLength?: number) {
   const { device, prompt, maxPixels } = o;
   return {
+    ...askedEngine(o),
     ...{ device, reporter: downloadReporter(), signal, decoding: decodingFor(o, ownLength) },
     ...(prompt === undefined ? {} : { prompt }),
     ...(maxPixels === undefined ? {} : { imageLimits: { maxPixels } }),
   };
+}
+
+function askedEngine({ engine, model, apiKeyEnv }: EvalOptions): { readonly engine?: AskedEngine } {
+  if (engine === undefined || engine === "local") return engine === undefined ? {} : { engine };
+  const named = { ...(model === undefined ? {} : { model }), ...(apiKeyEnv === undefined ? {} : { apiKeyEnv }) };
+  return { engine: { url: engine, ...named } };
 }
 
 function givenStep({ step }: EvalOptions) {

@@ -21,7 +21,15 @@ import { maxTokensFields } from "../session/evaluation-sources.ts";
 import { openVocabulary } from "../session/reward-services.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { answered, baselinesBeside, type EvalOptions } from "./eval-answers.ts";
-import { deviceOption, outOption, outputOption, promptOption, writeJson, writeJsonLines } from "./options.ts";
+import {
+  deviceOption,
+  engineOption,
+  outOption,
+  outputOption,
+  promptOption,
+  writeJson,
+  writeJsonLines,
+} from "./options.ts";
 import { addQuestionOptions, describeQuestions, loadQuestions, protocolOption, tellOverlap } from "./questions.ts";
 
 export function evalCommand(interruption: Interruption): Command {
@@ -33,8 +41,8 @@ export function evalCommand(interruption: Interruption): Command {
     )
     .option("--predictions <file>", "in place of a checkpoint: JSONL rows {example_id, prediction} made elsewhere")
     .option("--endpoint <url>", "in place of a checkpoint: an OpenAI-compatible address, as http://localhost:8000/v1")
-    .option("--model <name>", "the model's name at --endpoint")
-    .option("--api-key-env <name>", "environment variable that holds the endpoint's key")
+    .option("--model <name>", "the model's name at --endpoint or --engine")
+    .option("--api-key-env <name>", "environment variable that holds the key of --endpoint or --engine")
     .option("--concurrency <n>", "requests under way at the same time", wholeNumber(1, 1024), 16)
     .option("--timeout <seconds>", "of one request", decimalNumber(0.001, 86_400), 120)
     .option("--max-retries <n>", "attempts after the first, when the endpoint fails", wholeNumber(0, 100), 5)
@@ -52,6 +60,7 @@ export function evalCommand(interruption: Interruption): Command {
     )
     .addOption(promptOption())
     .addOption(deviceOption())
+    .addOption(engineOption())
     .option("--step <n>", "checkpoint of a run (default: the newest)", wholeNumber(0))
     .option("--max-completion-length <n>", "tokens per answer (default: the run's, else 64)", wholeNumber(1))
     .option("--max-pixels <n>", "scale larger images down to so many pixels (default: the run's)", wholeNumber(1))
@@ -100,7 +109,7 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
     ...known,
     beside: beside.answers,
     conditions,
-    ...(beside.yes === undefined ? {} : { yes: beside.yes }),
+    ...beside.fitted,
   };
   const hasFacts = examples.some(({ facts }) => facts !== undefined);
   const vocabulary = hasFacts ? { vocabulary: openVocabulary(null) } : {};
@@ -135,7 +144,10 @@ function checkOptions(checkpoint: string | undefined, o: EvalOptions): void {
   if ([checkpoint, o.predictions, o.endpoint].filter((given) => given !== undefined).length !== 1) {
     throw new UserError("viva eval needs one of: a checkpoint, --endpoint URL, --predictions FILE");
   }
-  if ((o.endpoint === undefined) !== (o.model === undefined)) {
+  if (o.endpoint !== undefined && o.engine !== undefined) {
+    throw new UserError("--endpoint asks a model elsewhere, and --engine computes a checkpoint: give one of them");
+  }
+  if (o.engine === undefined && (o.endpoint === undefined) !== (o.model === undefined)) {
     throw new UserError("--endpoint URL and --model NAME belong together");
   }
   if (o.topP === 0) throw new UserError("--top-p must be above 0");

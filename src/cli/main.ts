@@ -7,32 +7,39 @@ import { auditCommand } from "./audit.ts";
 import { benchCommand } from "./bench.ts";
 import { checkCommand } from "./check.ts";
 import { compareCommand } from "./compare.ts";
+import { completionCommand } from "./completion.ts";
 import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
+import { deriveCommand } from "./derive.ts";
 import { doctorCommand } from "./doctor.ts";
 import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
 import { generateCommand } from "./generate.ts";
+import { initCommand } from "./init.ts";
 import { logprobsCommand } from "./logprobs.ts";
+import { clusterProbeCommand } from "./on-ray.ts";
 import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
 import { rewardsCommand } from "./rewards.ts";
 import { serveCommand } from "./serve.ts";
 import { studyCommand } from "./study.ts";
 import { studyTimingCommand } from "./study-timing.ts";
+import { trackCommand } from "./track.ts";
 import { trainCommand } from "./train.ts";
 import { uiCommand } from "./ui.ts";
+import { versionText } from "./version.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 const interruption = createInterruption();
-const program = new Command("viva")
+const program: Command = new Command("viva")
   .description("Reinforcement fine-tuning of vision-language models for medical visual question answering")
-  .version(version)
+  .version(versionText(version, process.argv), "-V, --version", "print the version; with --json also what it runs on")
   .showHelpAfterError("(--help shows what is known)")
   .addCommand(demoCommand(interruption))
+  .addCommand(initCommand(interruption))
   .addCommand(checkCommand(interruption))
-  .addCommand(trainCommand(interruption))
-  .addCommand(studyCommand(interruption))
+  .addCommand(trainCommand(interruption, version))
+  .addCommand(studyCommand(interruption, version))
   .addCommand(evalCommand(interruption))
   .addCommand(compareCommand())
   .addCommand(probeCommand(interruption))
@@ -42,12 +49,16 @@ const program = new Command("viva")
   .addCommand(serveCommand(interruption, version))
   .addCommand(rewardsCommand())
   .addCommand(exportCommand(interruption))
+  .addCommand(deriveCommand(interruption))
   .addCommand(reportCommand())
+  .addCommand(trackCommand(interruption))
   .addCommand(uiCommand(interruption, version))
   .addCommand(benchCommand(interruption))
   .addCommand(dataCommand(interruption))
   .addCommand(doctorCommand())
-  .addCommand(studyTimingCommand(interruption), { hidden: true });
+  .addCommand(completionCommand(() => program))
+  .addCommand(studyTimingCommand(interruption), { hidden: true })
+  .addCommand(clusterProbeCommand(version), { hidden: true });
 
 for (const command of program.commands) command.showHelpAfterError("(--help shows what is known)");
 

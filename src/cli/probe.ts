@@ -1,8 +1,11 @@
 /** viva probe: reasoning quality, bias and robustness of a checkpoint, each by a named probe with intervals. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Command, Option } from "commander";
 import type { Device } from "../core/device.ts";
 import {
+  type ChangedPolicy,
   findProbes,
   findProtocol,
   formatProbes,
@@ -13,9 +16,16 @@ import {
   readTraining,
   runProbes,
   toolOptions,
+  type WeightChange,
 } from "../evaluate/index.ts";
+import { exportCheckpoint } from "../export/export.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
-import { openCheckpoint, type PromptName } from "../session/checkpoint.ts";
+import {
+  type OpenCheckpointOptions,
+  openCheckpoint,
+  type PromptName,
+  questionsAskedBy,
+} from "../session/checkpoint.ts";
 import { openProbeTools } from "../session/probe-tools.ts";
 import { openVocabulary } from "../session/reward-services.ts";
 import { collect, type Interruption, wholeNumber } from "./arguments.ts";
@@ -98,10 +108,7 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
         vocabulary: openVocabulary(recipe?.vocabulary ?? null),
         train,
         tools,
-        openQuantized: async (quantize) => {
-          const { engine } = await openCheckpoint(checkpoint, { ...source, quantize });
-          return { policy: engine.policy, close: () => engine.close() };
-        },
+        openChanged: (change) => openChanged(checkpoint, change, { ...source, prompt }),
         signal,
         onProgress: (step, total) => reporter.step({ stage: "probe", step, total, metrics: {} }),
       });
@@ -119,6 +126,28 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
     }
   } finally {
     await opened.engine.close();
+  }
+}
+
+/** The checkpoint with its weights changed: rounded ones are held in integers, pruned ones lie in a folder meanwhile. */
+async function openChanged(checkpoint: string, change: WeightChange, o: OpenCheckpointOptions): Promise<ChangedPolicy> {
+  if (change.kind === "quantize") {
+    const { engine } = await openCheckpoint(checkpoint, { ...o, quantize: `int${change.bits}` });
+    return { policy: engine.policy, close: () => engine.close() };
+  }
+  const folder = mkdtempSync(join(tmpdir(), "viva-pruned-"));
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    const out = join(folder, "model");
+    const written = { out, what: "merged", dtype: "float32", maxShardBytes: 5e9, overwrite: false } as const;
+    await exportCheckpoint(checkpoint, { ...o, ...written, derivation: change });
+    const limits = questionsAskedBy(checkpoint).imageLimits;
+    const { step: _, ...rest } = o;
+    const { engine } = await openCheckpoint(out, { ...rest, ...(limits === undefined ? {} : { imageLimits: limits }) });
+    return { policy: engine.policy, close: () => engine.close().finally(remove) };
+  } catch (error) {
+    remove();
+    throw error;
   }
 }
 

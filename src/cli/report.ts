@@ -8,9 +8,15 @@ import { writeReport } from "../report/index.ts";
 import { isRun, runPaths } from "../runs/run-folder.ts";
 import type { ArmComparison } from "../runs/statistics-records.ts";
 import { runImages } from "../session/run-images.ts";
+import { createUiApp, readPages, writeBundle } from "../ui/index.ts";
+import { collect } from "./arguments.ts";
+import { uiServices } from "./ui.ts";
 
 interface ReportOptions {
   readonly out?: string;
+  readonly bundle?: string;
+  readonly bundleImages: boolean;
+  readonly images: readonly string[];
   readonly json?: boolean;
 }
 
@@ -19,11 +25,47 @@ export function reportCommand(): Command {
     .description("write an HTML report of a run, or of several runs side by side")
     .argument("<run...>", "run folders; with several, the first is the reference")
     .option("--out <file>", "where to write (default: report.html in the run, comparison.html here for several)")
+    .option("--bundle <folder>", "write the pages of viva ui as files instead, which open without a server")
+    .option("--no-bundle-images", "with --bundle: leave out all images")
+    .option(
+      "--images <folder>",
+      "with --bundle: images that lie in this folder are part of it (repeatable)",
+      collect,
+      [],
+    )
     .option("--json", "print file and size as JSON")
-    .action(async (folders: readonly string[], { out, json }: ReportOptions) => {
+    .action(async (folders: readonly string[], { out, json, bundle, ...images }: ReportOptions) => {
+      if (bundle !== undefined) {
+        const { files, bytes } = await bundleOf(folders, bundle, images);
+        const told = `bundle: ${resolve(bundle, "index.html")} (${files} files, ${(bytes / 1e6).toFixed(1)} MB)`;
+        console.log(json ? JSON.stringify({ bundle: resolve(bundle), files, bytes }) : told);
+        return;
+      }
       const { file, bytes } = await report(folders, out);
       console.log(json ? JSON.stringify({ report: file, bytes }) : `report: ${file} (${(bytes / 1e6).toFixed(1)} MB)`);
     });
+}
+
+/** Writes the pages of the runs as files. */
+async function bundleOf(
+  folders: readonly string[],
+  to: string,
+  { bundleImages, images }: Pick<ReportOptions, "bundleImages" | "images">,
+): Promise<{ readonly files: number; readonly bytes: number }> {
+  const services = uiServices(runFolders(folders), { images, play: false }, "");
+  const app = createUiApp({ ...services, access: { origin: null, token: null } });
+  return writeBundle(resolve(to), { app, library: services.library, pages: readPages(), images: bundleImages });
+}
+
+/** Real paths of runs; throws UserError for what is none, or is named twice. */
+function runFolders(folders: readonly string[]): readonly string[] {
+  const runs = folders.map((folder) => resolve(folder));
+  for (const [i, folder] of runs.entries()) {
+    if (!existsSync(folder)) throw new UserError(`${folders[i]}: there is no such folder`);
+    if (!isRun(folder)) throw new UserError(`${folders[i]}: no run here (there is no recipe.yaml in it)`);
+    if (runs.indexOf(folder) < i) throw new UserError(`${folders[i]}: named twice; a run is compared with others`);
+  }
+  return runs;
 }
 
 /** Writes the report; returns where it is. `start` names the model that the first run began from. */
@@ -32,12 +74,7 @@ export async function report(
   out?: string,
   start?: string,
 ): Promise<{ readonly file: string; readonly bytes: number }> {
-  const runs = folders.map((folder) => resolve(folder));
-  for (const [i, folder] of runs.entries()) {
-    if (!existsSync(folder)) throw new UserError(`${folders[i]}: there is no such folder`);
-    if (!isRun(folder)) throw new UserError(`${folders[i]}: no run here (there is no recipe.yaml in it)`);
-    if (runs.indexOf(folder) < i) throw new UserError(`${folders[i]}: named twice; a run is compared with others`);
-  }
+  const runs = runFolders(folders);
   const file = resolve(out ?? (runs.length === 1 ? runPaths(runs[0]!).report : "comparison.html"));
   if (statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new UserError(`${out ?? file}: there is no folder ${dirname(file)}`);

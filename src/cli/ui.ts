@@ -7,7 +7,7 @@ import { messageOf, UserError } from "../core/errors.ts";
 import { generatedImagesOf } from "../session/generated-images.ts";
 import { liveAnswers } from "../session/live-answers.ts";
 import { modelViews } from "../session/model-view.ts";
-import { accessFor, openLibrary, readPages, realRoots, startUi, type UiServer } from "../ui/index.ts";
+import { accessFor, openLibrary, readPages, realRoots, startUi, type UiOptions, type UiServer } from "../ui/index.ts";
 import { collect, type Interruption, wholeNumber } from "./arguments.ts";
 
 interface UiCommandOptions {
@@ -51,20 +51,27 @@ async function openUi(given: readonly string[], o: UiCommandOptions, version: st
   if (given.length === 0 && !existsSync("runs")) {
     throw new UserError("there is no folder runs here; name the folders that hold runs: viva ui FOLDER");
   }
-  const roots = realRoots(given.length === 0 ? ["runs"] : given);
+  const roots = given.length === 0 ? ["runs"] : given;
   const access = accessFor(o.host, o.origin);
   lowerPriority();
-  const views = modelViews();
-  return startUi({
-    ...{ access, version, host: o.host, port: o.port },
-    library: openLibrary(roots),
+  return startUi({ ...uiServices(roots, o, version), access, host: o.host, port: o.port, pages: readPages() });
+}
+
+/** What the pages of these folders are served with. Throws UserError for a folder that is not there. */
+export function uiServices(
+  roots: readonly string[],
+  o: { readonly images: readonly string[]; readonly play: boolean },
+  version: string,
+): Omit<UiOptions, "access"> {
+  return {
+    library: openLibrary(realRoots(roots)),
     imageRoots: realRoots(o.images),
     generated: memoized(generatedImagesOf),
-    modelView: views,
+    modelView: modelViews(),
     play: o.play ? liveAnswers() : null,
-    pages: readPages(),
+    version,
     onFailure: (error) => console.error(`error: ${error instanceof Error ? error.stack : messageOf(error)}`),
-  });
+  };
 }
 
 /** A run that is watched comes first. */

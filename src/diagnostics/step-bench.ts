@@ -91,7 +91,7 @@ export async function benchSteps(
     rows: o.promptsPerStep * o.numGenerations,
   } as const;
   // Without stop tokens every completion has full length, so runs are comparable.
-  const engine = await openLocalEngine(options, { decode: () => "", stopTokenIds: [] });
+  const engine = await openLocalEngine(options, { decode: () => "", stopTokenIds: [], imageTokenId: -1 });
   try {
     const model = modelOf({ ...options, lora: null });
     const trained = trainableOf(modelOf(options), options);

@@ -1,13 +1,27 @@
 /** What the table of engines holds: how to open an engine, and the memory a run with it needs on this machine. */
 import type { QuantizedBits } from "../compiler/ops/quantized.ts";
 import type { Device } from "../core/device.ts";
+import type { Prompt } from "../core/records.ts";
 import type { LoraOptions } from "../models/lora.ts";
 import type { TrainingEngine } from "./engine.ts";
 
 /** One kind of engine, selected by `engine.backend` of a recipe. */
 export interface EngineBackend {
-  /** Opens the model; throws UserError for options that this backend does not support. */
-  open(options: EngineOptions, decoder: CompletionDecoder): Promise<TrainingEngine>;
+  /**
+   * Opens the model; throws UserError for options that this backend does not support, and for what is asked of it that it
+   * cannot do.
+   */
+  open(options: EngineOptions, decoder: CompletionDecoder, asked?: EngineDemands): Promise<TrainingEngine>;
+  /**
+   * The model's weights are on a server, `EngineOptions.server`: this machine needs its configuration and tokenizer alone.
+   */
+  readonly remote?: boolean;
+  /** Finds out what a server does and which demands it cannot meet; what `open` does first. */
+  readonly inspect?: (
+    options: EngineOptions,
+    decoder: CompletionDecoder,
+    asked: EngineDemands,
+  ) => Promise<EngineInspection>;
   /**
    * Peak memory of a run on this machine, estimated before anything is allocated; absent if the model is computed
    * elsewhere.
@@ -19,6 +33,58 @@ export interface EngineBackend {
 export interface CompletionDecoder {
   decode(ids: Int32Array): string;
   readonly stopTokenIds: readonly number[];
+  /** The placeholder that stands for an image in a prompt's tokens; -1 where there are no images. */
+  readonly imageTokenId: number;
+}
+
+/** What some engine may not be able to do. */
+export type EngineFeature =
+  | "all_weights"
+  | "random_weights"
+  | "frozen_parts"
+  | "quantised_base"
+  | "chosen_layers"
+  | "lora_dropout"
+  | "device"
+  | "temperature"
+  | "top_p"
+  | "top_k"
+  | "entropy_bonus"
+  | "reference"
+  | "later_stage"
+  | "images";
+
+/** A recipe's key that asks for a feature. */
+export interface FeatureDemand {
+  /** As in "stages.0.temperature: 0.7". */
+  readonly key: string;
+  readonly feature: EngineFeature;
+}
+
+/** What a run asks of an engine, for engines that cannot do everything. */
+export interface EngineDemands {
+  readonly features: readonly FeatureDemand[];
+  /** The same prompt about a black and about a white image, to see that images arrive; null: not to be tried. */
+  readonly images: { readonly black: Prompt; readonly white: Prompt } | null;
+}
+
+/** What an engine elsewhere was found to do. */
+export interface EngineInspection {
+  /** For environment.json. */
+  readonly record: Readonly<Record<string, unknown>>;
+  /** Demands that cannot be met, a sentence each that begins with the recipe's key; empty: the run can begin. */
+  readonly refused: readonly string[];
+  /** What is done otherwise than asked, a sentence each. */
+  readonly notices: readonly string[];
+}
+
+/** A server that computes in this machine's place. */
+export interface EngineServer {
+  readonly url: string;
+  /** What the server calls the model; null: its only one. */
+  readonly model: string | null;
+  /** Environment variable that holds the key; null sends none. */
+  readonly apiKeyEnv: string | null;
 }
 
 /** Limits on an image's area that override the checkpoint's own; saved with every checkpoint. */
@@ -48,6 +114,8 @@ export interface EngineOptions {
   readonly quantizeFrozen?: QuantizedBits | null;
   /** Adapter weights to start from, in PEFT's layout; null for fresh ones. */
   readonly adapterFolder?: string | null;
+  /** Where the model is computed, for a remote backend. */
+  readonly server?: EngineServer | null;
   /** 0 lets ONNX Runtime choose. */
   readonly threads: number;
   /** Where programs run; default CPU. */

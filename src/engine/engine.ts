@@ -63,7 +63,7 @@ export interface TokenBatch {
 /** Per completion, group by group in the batch's order; a group's predictions in place come first. */
 export interface TokenScores {
   readonly logProbs: readonly Float32Array[];
-  /** Entropy of the distribution at each token, in nats. */
+  /** Entropy of the distribution at each token, in nats; empty where the engine cannot tell. */
   readonly entropies: readonly Float32Array[];
 }
 
@@ -146,6 +146,10 @@ export interface AdapterHost {
 }
 
 export interface TrainingEngine {
+  /** What was found of an engine elsewhere, for environment.json; absent for one on this machine. */
+  readonly record?: Readonly<Record<string, unknown>>;
+  /** What it does otherwise than asked, a sentence each: to be told once, as a warning. */
+  readonly notices?: readonly string[];
   /** Maximum number of tokens of a prompt and its completion together. */
   readonly contextLength: number;
   /** Optimiser steps since the engine was opened: equal counts of a time and a later one mean equal weights. */

@@ -1,8 +1,9 @@
 /** The engines by the names that recipes use in `engine.backend`. */
 import type { EngineBackend } from "./backend.ts";
 import { local } from "./local/backend.ts";
+import { tinker } from "./tinker/backend.ts";
 
-const backends = { local } satisfies Readonly<Record<string, EngineBackend>>;
+const backends = { local, tinker } satisfies Readonly<Record<string, EngineBackend>>;
 
 export type EngineName = keyof typeof backends;
 

@@ -33,6 +33,7 @@ export {
   type EvaluationOptions,
   evaluateAnswers,
   evaluatePolicy,
+  type ScoringOptions,
 } from "./evaluate.ts";
 export { type FactSummary, factScore, summariseFacts } from "./facts.ts";
 export { findImageBaselines, type ImageBaselineName, withBaselineImages } from "./image-baselines.ts";
@@ -41,9 +42,9 @@ export { type PairedComparison, paired, verdictOf } from "./paired.ts";
 export { openPartial, type PartialAnswers, type PartialHeader } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";
 export { type ProbeName, probes } from "./probes/index.ts";
-export type { Scorer, ToolServices } from "./probes/probe.ts";
+export type { Scorer, ToolServices, WeightChange } from "./probes/probe.ts";
 export { type ProbeResults, probeResults, probesJsonSchema, probesSchema } from "./probes/results.ts";
-export { findProbes, runProbes } from "./probes/run.ts";
+export { type ChangedPolicy, findProbes, runProbes } from "./probes/run.ts";
 export { formatProbes, probeRows } from "./probes/table.ts";
 export { type OpenedProbeTools, prepareTools, readTraining, toolOptions } from "./probes/tools.ts";
 export { findProtocol, type Protocol, type ProtocolName, protocols } from "./protocols/index.ts";

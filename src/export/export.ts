@@ -13,13 +13,17 @@ import type { NamedTensor } from "../io/safetensors.ts";
 import { saveWeights } from "../io/weights.ts";
 import { type AdapterConfig, openAdapter, readAdapter, writeAdapterConfig } from "../models/adapter-files.ts";
 import { companionFolder, copyCompanions, isCompanion } from "../models/companions.ts";
+import { type Derivation, derivationName, derived } from "../models/derivation.ts";
 import { openModel } from "../models/index.ts";
 import { withLora } from "../models/lora.ts";
+import { linearLayers } from "../models/lora-targets.ts";
 import { mergedWeights, plainWeights } from "../models/merge.ts";
 import { openStoredWeights } from "../models/stored-weights.ts";
 import { adapterOf, modelFolder, runOf } from "../session/model-folder.ts";
 import type { SourceOptions } from "../session/sources.ts";
 import { type BaseModel, baseModel, modelCard, type RunFacts, runFacts } from "./model-card.ts";
+
+export type { Derivation } from "../models/derivation.ts";
 
 export interface ExportOptions extends SourceOptions {
   readonly out: string;
@@ -35,6 +39,8 @@ export interface ExportOptions extends SourceOptions {
   readonly dataName?: string;
   /** Replaces an earlier export. */
   readonly overwrite: boolean;
+  /** Changes the matrices of merged weights, as a deployment would. */
+  readonly derivation?: Derivation;
 }
 
 export interface Exported {
@@ -72,6 +78,7 @@ export async function exportCheckpoint(path: string, o: ExportOptions): Promise<
   const base = origin === null ? null : baseModel(origin, o.baseModel);
   const source: Source = { folder, adapter, base, run };
   const draft = join(dirname(out), `.${basename(out)}.${process.pid}.tmp`);
+  const changed = o.derivation === undefined ? null : derivationName(o.derivation);
   rmSync(draft, { recursive: true, force: true });
   whileWriting(out, () => makeFolder(draft));
   try {
@@ -83,7 +90,7 @@ export async function exportCheckpoint(path: string, o: ExportOptions): Promise<
       else writeMergedPart(target, source, o);
       writeFileAtomic(
         join(target, "README.md"),
-        modelCard({ ...source, what: part, name: basename(out), dataName: o.dataName ?? null }),
+        modelCard({ ...source, what: part, name: basename(out), dataName: o.dataName ?? null, derivation: changed }),
       );
     }
     replaceFolder(draft, out);
@@ -106,7 +113,10 @@ function writeAdapterPart(target: string, { folder, adapter, base }: Source): vo
 function writeMergedPart(target: string, { folder, adapter }: Source, o: ExportOptions): void {
   const modelOf = adapter?.base ?? folder;
   const model = openModel(modelOf);
-  const save = (tensors: readonly NamedTensor[]) => {
+  const { derivation } = o;
+  const matrices = new Set(derivation === undefined ? [] : linearLayers(model).map((layer) => `${layer}.weight`));
+  const save = (merged: readonly NamedTensor[]) => {
+    const tensors = merged.map((tensor) => (matrices.has(tensor.name) ? derived(tensor, derivation!) : tensor));
     const dtype = o.dtype === "bfloat16" ? "BF16" : "F32";
     saveWeights(target, tensors, { dtype, maxShardBytes: o.maxShardBytes });
   };

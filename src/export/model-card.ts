@@ -43,6 +43,8 @@ export interface CardFacts {
   readonly run: RunFacts | null;
   /** What data of one's own is called; null: by its folder. */
   readonly dataName: string | null;
+  /** What was done to the matrices after training, such as "int4"; null for nothing. */
+  readonly derivation: string | null;
 }
 
 /** The base model from its folder, or by the Hub name in a recipe; `hubName` overrides the inferred name. */
@@ -104,7 +106,7 @@ function frontMatter({ what, adapter, base, run }: CardFacts): string {
   return `---\n${stringify(matter)}---`;
 }
 
-function introduction({ what, adapter, base, run }: CardFacts): string {
+function introduction({ what, adapter, base, run, derivation }: CardFacts): string {
   const of = base === null ? "a model trained from random weights" : `the base model ${base.name}`;
   const form =
     what === "adapter"
@@ -118,7 +120,8 @@ function introduction({ what, adapter, base, run }: CardFacts): string {
             : `All weights of ${of}, trained further.`;
   const trained =
     run === null ? "Made with viva." : `Trained with viva to answer questions about medical images, ${course(run)}.`;
-  return `${form} ${trained}`;
+  const changed = derivation === null ? "" : ` Its matrices are changed after training: ${derivation}.`;
+  return `${form} ${trained}${changed}`;
 }
 
 function course({ recipe, step }: RunFacts): string {

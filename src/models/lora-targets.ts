@@ -164,7 +164,7 @@ function rankAndScale(module: string, o: LoraOptions): AdapterLayer {
 }
 
 /** Every linear layer but the output head, by its weights' common name. */
-function linearLayers(model: Model): string[] {
+export function linearLayers(model: Model): string[] {
   const isMatrix = (name: string) => name.endsWith(".weight") && model.weights[name]!.shape.length === 2;
   const inBlocks = [model.vision, model.language].flatMap((stack) =>
     Array.from({ length: stack.depth }, (_, i) => stack.blockWeights.map((name) => stack.blockPrefix(i) + name)).flat(),

@@ -2,11 +2,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { freemem, tmpdir } from "node:os";
 import { join } from "node:path";
+import type { EngineInspection } from "../engine/backend.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { isPreference } from "../recipes/stage-kinds.ts";
 import type { PreflightReport } from "../session/preflight.ts";
 import type { RunMemory } from "../session/run-memory.ts";
-import { openData, openEngine, type RunData } from "../session/session.ts";
+import { inspectEngine, openData, openEngine, type RunData } from "../session/session.ts";
 import { isMistake } from "../session/shared-subjects.ts";
 import type { SourceOptions } from "../session/sources.ts";
 import type { RecipeCheck, RewardSamples } from "./check-schema.ts";
@@ -28,8 +29,9 @@ export async function checkRecipe(recipe: Recipe, o: CheckOptions): Promise<Reci
   try {
     const data = await openData(recipe, folder, o);
     try {
-      const samples = o.sample > 0 && canRun(data) ? await sample(data, o) : null;
-      return { ...describe(data), samples };
+      const engine = await inspectEngine(data);
+      const found = describe(data, engine);
+      return { ...found, samples: o.sample > 0 && found.can_run ? await sample(data, o) : null };
     } finally {
       await data.close();
     }
@@ -47,7 +49,7 @@ async function sample(data: RunData, o: CheckOptions): Promise<RewardSamples> {
   }
 }
 
-function describe(data: RunData): Omit<RecipeCheck, "samples"> {
+function describe(data: RunData, engine: EngineInspection | null): Omit<RecipeCheck, "samples"> {
   const { recipe, processor, overlap, memory } = data;
   const allowed = !isMistake(data.located.local);
   const { path, revision, init, lora, quantize_frozen } = recipe.model;
@@ -57,7 +59,7 @@ function describe(data: RunData): Omit<RecipeCheck, "samples"> {
   return {
     schema: "viva.check/1",
     recipe: recipe.name,
-    can_run: canRun(data),
+    can_run: canRun(data) && (engine === null || engine.refused.length === 0),
     model: {
       ...{ path, revision, init, quantize_frozen },
       lora_rank: lora === null ? null : lora.r,
@@ -68,6 +70,7 @@ function describe(data: RunData): Omit<RecipeCheck, "samples"> {
     stages,
     steps: stages.reduce((total, { steps }) => total + steps, 0),
     memory: memory === null ? null : inGigabytes(memory),
+    engine: engine === null ? null : { ...engine, refused: [...engine.refused], notices: [...engine.notices] },
   };
 }
 

@@ -28,7 +28,7 @@ const dataSet = z.strictObject({
   notices: z
     .array(
       z.strictObject({
-        notice: z.enum(["dark_images", "image_tag", "lost_letters", "equal_options"]),
+        notice: z.enum(["dark_images", "no_window", "image_tag", "lost_letters", "equal_options"]),
         count: count.describe("examples"),
         first: z.array(z.string()).describe("ids"),
         message: z.string(),
@@ -99,7 +99,9 @@ const samples = z.strictObject({
 export const checkSchema = z.strictObject({
   schema: z.literal("viva.check/1"),
   recipe: z.string(),
-  can_run: z.boolean().describe("false where the memory is not there, or data are shared that may not be"),
+  can_run: z
+    .boolean()
+    .describe("false where the memory is not there, data are shared that may not be, or the server cannot do it"),
   model: z.strictObject({
     path: z.string(),
     revision: z.string().nullable().describe("commit on the Hub"),
@@ -122,6 +124,14 @@ export const checkSchema = z.strictObject({
   stages: z.array(stage),
   steps: count.describe("of all stages"),
   memory: memory.nullable().describe("null where the engine computes elsewhere"),
+  engine: z
+    .strictObject({
+      record: z.record(z.string(), z.unknown()).describe("what the server was found to do"),
+      refused: z.array(z.string()).describe("what the recipe asks of it in vain, by key"),
+      notices: z.array(z.string()).describe("what it does otherwise than asked"),
+    })
+    .nullable()
+    .describe("the server that computes; null for this machine"),
   samples: samples.nullable().describe("null where none were asked for, and where the recipe does not fit"),
 });
 

@@ -7,6 +7,7 @@ import type { Reporter } from "../runs/reporter.ts";
 import { createRun, openRun } from "../runs/run-folder.ts";
 import { changedHashes, requireRecorded } from "../session/recorded-hashes.ts";
 import { openSession, type Session } from "../session/session.ts";
+import { trackerAt } from "../track/options.ts";
 import { openObservers } from "./observers/index.ts";
 import type { RunObserver } from "./observers/observer.ts";
 import { type TrainResult, trainRecipe } from "./train-recipe.ts";
@@ -32,14 +33,18 @@ export interface RunRecipeOptions {
  */
 export async function runRecipe(loaded: LoadedRecipe, folder: string, o: RunRecipeOptions): Promise<TrainResult> {
   const { resume, reporter, signal, extension = null, allowChangedData = false } = o;
+  for (const options of loaded.recipe.track) trackerAt(options, folder);
   const session = await openSession(loaded.recipe, folder, { reporter, signal });
   try {
     const recipeYaml = resolvedYaml(session.recipe, session.notes);
     const changed = resume ? changedData(folder, session.notes, allowChangedData) : {};
-    const content = { recipeYaml, environment: environment(["onnxruntime-node"]) };
+    const { record, notices = [] } = session.engine;
+    for (const notice of notices) reporter?.warn(notice);
+    const found = environment(["onnxruntime-node"]);
+    const content = { recipeYaml, environment: record === undefined ? found : { ...found, engine: record } };
     const run = resume ? openRun(folder) : createRun(folder, content);
     try {
-      const watching = reporter === undefined ? [] : openObservers({ run, reporter });
+      const watching = openObservers({ run, reporter, track: session.recipe.track });
       const observers = [...watching, ...(o.observers ?? [])];
       if (extension !== null || Object.keys(changed).length > 0) replaceFile(run.paths.recipe, recipeYaml);
       return await trainRecipe(session.recipe, session, run, {

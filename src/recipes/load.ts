@@ -5,6 +5,7 @@ import { stringify } from "yaml";
 import { UserError } from "../core/errors.ts";
 import { HUB, pathAdvice, shippedModel } from "../core/named-paths.ts";
 import { type RewardFactory, rewards } from "../rewards/index.ts";
+import { trackers } from "../track/table.ts";
 import { applyOverride, type Override, parseOverride } from "./overrides.ts";
 import { describeProblem, type KeyPath } from "./problems.ts";
 import { type Recipe, recipeSchema, type Stage, type StageReward } from "./schema.ts";
@@ -70,6 +71,9 @@ function resolvePaths(recipe: Recipe, file: string): Recipe {
       train: dataset(data.train, "data.train"),
       eval: data.eval === null ? null : dataset(data.eval, "data.eval"),
     },
+    track: recipe.track.map((o) =>
+      trackers[o.to].place === "folder" && o.at !== null ? { ...o, at: resolve(o.at) } : o,
+    ),
     stages: recipe.stages.map((stage, i) => locateStage(stage, (path, key) => locate(path, `stages.${i}.${key}`))),
   };
 }

@@ -5,7 +5,8 @@ import type { PromptName } from "../answers/prompts.ts";
 import { devices } from "../core/device.ts";
 import { flag, mapping, number, oneOf, oneOrMore, text, whole } from "../core/fields.ts";
 import { nearest } from "../core/suggest.ts";
-import { engineNames } from "../engine/index.ts";
+import { engineNames, engines } from "../engine/index.ts";
+import { trackSchema } from "../track/options.ts";
 import { alarmsSchema } from "./alarms.ts";
 import { datasetSchema } from "./datasets.ts";
 import { stageSchema } from "./stages.ts";
@@ -59,8 +60,17 @@ const model = mapping({
     .describe("Quantise the frozen matrices to 8- or 4-bit integers; requires lora."),
 });
 
-const engine = mapping({
+const engineFields = mapping({
   backend: oneOf(...engineNames).default("local"),
+  url: text("an address, as http://localhost:8000")
+    .nullable()
+    .default(null)
+    .describe("Of the server that computes, for backend tinker; null computes here."),
+  model: text("what the server calls the model").nullable().default(null).describe("null: the server's only one."),
+  api_key_env: text("the name of an environment variable")
+    .nullable()
+    .default(null)
+    .describe("Environment variable that holds the server's key."),
   device: oneOf(...devices)
     .default("cpu")
     .describe("Device that runs the model; viva doctor shows which devices work."),
@@ -79,6 +89,18 @@ const engine = mapping({
       "Run the longest sample before the first step, so that it fails early if memory is short; auto: from 20 steps on.",
     ),
 });
+
+const remote = engineNames.filter((name) => engines[name].remote);
+
+const engine = engineFields
+  .refine(({ backend, url }) => url !== null || !engines[backend].remote, {
+    error: "is required: the address of the server, as http://localhost:8000",
+    path: ["url"],
+  })
+  .refine(({ backend, url }) => url === null || engines[backend].remote, {
+    error: `names a server: set engine.backend to ${remote.join(" or ")} too`,
+    path: ["url"],
+  });
 
 const data = mapping({
   train: datasetSchema("train"),
@@ -182,6 +204,7 @@ export const recipeSchema = mapping({
   evaluate: evaluate.nullable().prefault({}).describe("null disables evaluation."),
   checkpoint: checkpoint.prefault({}),
   alarms: alarmsSchema,
+  track: z.array(trackSchema, { error: "a list of trackers" }).default([]).describe("Experiment trackers of the run."),
 })
   .refine(({ data, evaluate }) => data.eval !== null || evaluate === null || evaluate.every === null, {
     error: "needs data.eval to evaluate on",

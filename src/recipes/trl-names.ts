@@ -49,6 +49,7 @@ export const trlCounterparts: Readonly<Record<string, readonly string[]>> = {
   max_length: ["data.on_too_long"],
   // the run
   run_name: ["name"],
+  report_to: ["track"],
   data_seed: ["data.train.seed"],
   eval_steps: ["evaluate.every"],
   eval_strategy: ["evaluate.every"],
@@ -64,7 +65,7 @@ export const trlCounterparts: Readonly<Record<string, readonly string[]>> = {
     [
       ...["attn_implementation", "bf16", "dataloader_num_workers", "dataset_num_proc", "deepspeed", "dtype", "fp16"],
       ...["fsdp", "log_completions", "logging_steps", "min_p", "optim", "packing", "per_device_eval_batch_size"],
-      ...["push_to_hub", "remove_unused_columns", "repetition_penalty", "report_to", "tf32", "torch_compile"],
+      ...["push_to_hub", "remove_unused_columns", "repetition_penalty", "tf32", "torch_compile"],
       ...[
         "torch_dtype",
         "trust_remote_code",

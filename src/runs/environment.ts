@@ -20,6 +20,8 @@ export interface Environment {
   readonly packages: Readonly<Record<string, string>>;
   /** Commit of the checkout the run was started in, "-dirty" appended when files differ from it; null outside one. */
   readonly git_commit: string | null;
+  /** What an engine elsewhere was found to do; absent for one on this machine. */
+  readonly engine?: Readonly<Record<string, unknown>>;
 }
 
 /** Gathers the environment; `dependencies` are the packages whose versions matter besides viva's own. */

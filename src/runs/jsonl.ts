@@ -101,6 +101,59 @@ export function* scanJsonl<T = Record<string, unknown>>(path: string): Generator
   for (const { record } of parsedLines(path)) if (record !== undefined) yield record as T;
 }
 
+/** A record that was appended, and whether the file was replaced or cut since the record before it. */
+export interface TailRow {
+  readonly row: Readonly<Record<string, unknown>>;
+  readonly rewound: boolean;
+}
+
+/**
+ * Reads a file that is being written: each call gives the whole records since the last one, and all of them again once the file
+ * was rewound. A file that is not there yet has none.
+ */
+export function tailJsonl(path: string): () => Generator<TailRow> {
+  let offset = 0;
+  let inode = 0;
+  return function* () {
+    if (!existsSync(path)) return;
+    const fd = openSync(path, "r");
+    try {
+      const { ino, size } = fstatSync(fd);
+      let rewound = offset > 0 && (ino !== inode || size < offset);
+      if (rewound) offset = 0;
+      inode = ino;
+      for (const { bytes, end } of wholeLines(fd, offset)) {
+        const { value, fault } = parseJson(bytes.toString("utf8"));
+        if (!isRecord(value)) throw new UserError(`${path}: a damaged row: ${fault ?? "expected a JSON object"}`);
+        yield { row: value, rewound };
+        offset = end;
+        rewound = false;
+      }
+    } finally {
+      closeSync(fd);
+    }
+  };
+}
+
+/** Lines from an offset on that have their newline, and the offset after each. */
+function* wholeLines(fd: number, start: number): Generator<{ readonly bytes: Buffer; readonly end: number }> {
+  const chunk = Buffer.alloc(1 << 18);
+  let parts: Buffer[] = [];
+  let [at, end] = [start, start];
+  for (let read = readSync(fd, chunk, 0, chunk.length, at); read > 0; read = readSync(fd, chunk, 0, chunk.length, at)) {
+    let from = 0;
+    for (let newline = chunk.indexOf(10); newline >= 0 && newline < read; newline = chunk.indexOf(10, from)) {
+      const bytes = Buffer.concat([...parts, chunk.subarray(from, newline)]);
+      parts = [];
+      end += bytes.length + 1;
+      from = newline + 1;
+      if (bytes.length > 0) yield { bytes, end };
+    }
+    parts.push(Buffer.from(chunk.subarray(from, read)));
+    at += read;
+  }
+}
+
 /**
  * Drops the lines whose record fails `keep`, and any half line; returns how many went. The file is replaced in one
  * step, and left untouched where nothing goes. Nobody may have it open for appending (see `JsonlStream.truncate`).

@@ -4,20 +4,28 @@ import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import { HUB } from "../core/named-paths.ts";
 import type { Processor } from "../core/processor.ts";
-import type { Example } from "../core/records.ts";
+import type { Example, ImageView } from "../core/records.ts";
 import { findDataset } from "../data/index.ts";
-import { type ImageLimits, type QuantizedKind, quantizedBits } from "../engine/backend.ts";
+import {
+  type EngineBackend,
+  type EngineServer,
+  type ImageLimits,
+  type QuantizedKind,
+  quantizedBits,
+} from "../engine/backend.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
-import { engines } from "../engine/index.ts";
+import { engineNames, engines } from "../engine/index.ts";
 import { companionFolder } from "../models/companions.ts";
 import { openProcessor } from "../models/index.ts";
+import { viewOf } from "../recipes/datasets.ts";
 import { loadRecipe } from "../recipes/load.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { runPaths } from "../runs/run-folder.ts";
+import { imageProbe } from "./engine-demands.ts";
 import { loadExamples } from "./examples.ts";
 import { adapterOf, modelFolder, runOf } from "./model-folder.ts";
-import { imageLimits, tellNotices } from "./session.ts";
+import { imageLimits, serverOf, tellNotices } from "./session.ts";
 import { locateDataset, type SourceOptions } from "./sources.ts";
 
 export interface OpenCheckpointOptions extends SourceOptions {
@@ -25,6 +33,8 @@ export interface OpenCheckpointOptions extends SourceOptions {
   readonly step?: number;
   /** In place of the run's prompt; "plain" for a folder that belongs to no run. */
   readonly prompt?: PromptName | PromptStyle;
+  /** Where it is computed; by default as the run it belongs to was trained, else here. */
+  readonly engine?: AskedEngine;
   /** 0: as many as ONNX Runtime chooses. */
   readonly threads?: number;
   /** The CPU by default, whatever a run was trained on. */
@@ -36,6 +46,9 @@ export interface OpenCheckpointOptions extends SourceOptions {
   /** Completions decoded at the same time, and the bytes of keys and values that live decoding may take. */
   readonly live?: { readonly rows: number; readonly cacheBytes: number };
 }
+
+/** "local" for this machine, or a server; what is left out is as the run has it. */
+export type AskedEngine = "local" | (Pick<EngineServer, "url"> & Partial<EngineServer>);
 
 export {
   encodeOptions,
@@ -54,10 +67,14 @@ export interface OpenedCheckpoint {
   /** Where an adapter's model is; `folder` itself where there is none. */
   readonly base: string;
   readonly imageLimits: ImageLimits;
+  /** The server that computes; null for this machine. */
+  readonly server: EngineServer | null;
   /** The recipe of the run it belongs to, if any. */
   readonly recipe: Recipe | null;
 }
 
+/** The engine of a server that no run names. */
+const REMOTE = engineNames.find((name) => engines[name].remote)!;
 /** Tokens of one scoring pass. */
 const MICRO_BATCH_TOKENS = 4096;
 /** Completions decoded at the same time. */
@@ -73,7 +90,11 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
   const limits = o.imageLimits ?? (recipe === null ? {} : imageLimits(recipe));
   const processor = await openProcessor(base, limits, companionFolder(folder, base));
   tellNotices(processor, o);
-  const engine = await engines.local.open(
+  const prompt = typeof chosen === "string" ? promptStyle(chosen) : chosen;
+  const { backend, server } = engineFor(o.engine, recipe);
+  const isRemote = backend.remote === true;
+  const quantised = { key: `quantize: ${o.quantize}`, feature: "quantised_base" } as const;
+  const engine = await backend.open(
     {
       modelFolder: base,
       initialise: "pretrained",
@@ -84,25 +105,46 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
       adapterFolder: adapter === null ? null : folder,
       threads: o.threads ?? 0,
       ...(o.device === undefined ? {} : { device: o.device }),
+      server,
       microBatchTokens: MICRO_BATCH_TOKENS,
       ...(o.live ?? { rows: ROWS }),
     },
     processor,
+    {
+      features: o.quantize === undefined ? [] : [quantised],
+      images: isRemote ? await imageProbe({ processor, prompt }) : null,
+    },
   );
-  const prompt = typeof chosen === "string" ? promptStyle(chosen) : chosen;
-  return { engine, processor, prompt, folder, base, imageLimits: limits, recipe };
+  for (const notice of engine.notices ?? []) o.reporter?.warn(notice);
+  return { engine, processor, prompt, folder, base, imageLimits: limits, server, recipe };
 }
 
-/** How the run that a path belongs to puts its questions; nothing where it belongs to none. */
+/** The engine that was asked for, else that of the run, else this machine's. */
+function engineFor(
+  asked: AskedEngine | undefined,
+  recipe: Recipe | null,
+): { readonly backend: EngineBackend; readonly server: EngineServer | null } {
+  const own = recipe?.engine;
+  const server = own === undefined ? null : serverOf(own);
+  if (asked === "local" || (asked === undefined && server === null)) return { backend: engines.local, server: null };
+  const name = own !== undefined && engines[own.backend].remote ? own.backend : REMOTE;
+  const { url, model = server?.model ?? null, apiKeyEnv = server?.apiKeyEnv ?? null } = asked ?? server!;
+  return { backend: engines[name], server: { url, model, apiKeyEnv } };
+}
+
+/** How and where the run that a path belongs to puts its questions; nothing where it belongs to none. */
 export function questionsAskedBy(path: string): {
   readonly prompt?: PromptStyle;
   readonly imageLimits?: ImageLimits;
   readonly length?: number;
+  readonly engine?: AskedEngine;
 } {
   const recipe = recipeOf(path);
   if (recipe === null) return {};
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
-  return { prompt, imageLimits: imageLimits(recipe), length: evaluationLength(recipe) };
+  const server = serverOf(recipe.engine);
+  const engine = server === null ? {} : { engine: server };
+  return { prompt, imageLimits: imageLimits(recipe), length: evaluationLength(recipe), ...engine };
 }
 
 /** The model that a run or an adapter was trained from, as a name to open; throws UserError where there is none. */
@@ -145,6 +187,11 @@ export async function trainedOn(path: string, { env = process.env }: SourceOptio
     const absent = `data.train.path: ${from} is not in the Hub's cache; viva data get ${id} downloads it`;
     return { examples: [], unknown: id === null ? error.message : absent };
   }
+}
+
+/** How the images of a run are shown in training; as their files say where what was opened belongs to no run. */
+export function viewOfRun({ recipe }: Pick<OpenedCheckpoint, "recipe">): ImageView {
+  return recipe === null ? {} : viewOf(recipe.data.train);
 }
 
 function recipeOf(path: string): Recipe | null {

@@ -4,17 +4,22 @@ import type { PromptStyle } from "../answers/prompts.ts";
 import { refuseTags } from "../answers/tags-in-data.ts";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
+import { engines } from "../engine/index.ts";
 import { openModel } from "../models/index.ts";
 import { adapterLayers, type LoraOptions, requireUsed } from "../models/lora-targets.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { isSupervised } from "../recipes/stage-kinds.ts";
 import type { StartAdapter } from "./recipe-sources.ts";
 
-/** Throws UserError unless the folder of `model` is one that its other keys can be applied to; `adapter` is what it starts from. */
+/**
+ * Throws UserError unless the folder of the model is one that its other keys can be applied to; `adapter` is what it starts
+ * from. Weights need not be here where the engine is elsewhere.
+ */
 export function requireModelFolder(
-  { path, init, lora, freeze, quantize_frozen }: Recipe["model"],
+  { model, engine }: Pick<Recipe, "model" | "engine">,
   adapter: StartAdapter | null,
 ): void {
+  const { path, init, lora, freeze, quantize_frozen } = model;
   const key = adapter === null ? "model.lora" : "model.path";
   if ((lora !== null || adapter !== null) && init === "random") {
     throw new UserError(`${key}: adapters need a model with weights; model.init: random would be lost with the run`);
@@ -27,6 +32,7 @@ export function requireModelFolder(
   }
   if (lora !== null && adapter === null) requireUsed(openModel(path), lora);
   if (lora !== null && adapter !== null) requireSameAdapters(path, lora, adapter);
+  if (engines[engine.backend].remote) return;
   const hasWeights = readdirSync(path).some((name) => name.endsWith(".safetensors"));
   if (init === "pretrained" && !hasWeights) {
     throw new UserError(`model.path: ${path} holds no weights; set model.init: random to start from random ones`);

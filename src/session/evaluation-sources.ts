@@ -38,7 +38,7 @@ export async function openCheckpointSource(
   path: string,
   o: OpenCheckpointOptions & { readonly decoding: DecodingFor },
 ): Promise<EvaluationSource> {
-  const { engine, processor, prompt, folder, base, imageLimits, recipe } = await openCheckpoint(path, o);
+  const { engine, processor, prompt, folder, base, imageLimits, server, recipe } = await openCheckpoint(path, o);
   const close = () => engine.close();
   try {
     const decoding = o.decoding(answerLength(recipe));
@@ -51,7 +51,7 @@ export async function openCheckpointSource(
       identity: {
         checkpoint_sha256: sha256,
         ...(base === folder ? {} : { base_sha256: await hashCheckpoint(base) }),
-        device: o.device ?? "cpu",
+        ...(server === null ? { device: o.device ?? "cpu" } : { server: server.url }),
       },
       close,
     };

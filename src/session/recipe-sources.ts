@@ -1,6 +1,7 @@
 /** A recipe's model and data as folders here, and the recipe that says which they were. */
 import { dirname } from "node:path";
 import { HUB } from "../core/named-paths.ts";
+import { engines } from "../engine/index.ts";
 import { parseHubName } from "../io/hub/index.ts";
 import type { AdapterConfig } from "../models/adapter-files.ts";
 import type { DatasetSpec, Recipe } from "../recipes/schema.ts";
@@ -26,7 +27,12 @@ export interface LocatedRecipe {
 export async function locateRecipe(recipe: Recipe, o: SourceOptions = {}): Promise<LocatedRecipe> {
   const { model, data } = recipe;
   const { path, revision } = model;
-  const named = { ...o, key: "model.path", revision, weights: model.init === "pretrained" };
+  const named = {
+    ...o,
+    key: "model.path",
+    revision,
+    weights: model.init === "pretrained" && !engines[recipe.engine.backend].remote,
+  };
   const { folder, commit } = await locateModelFolder(path, named);
   const adapter = await adapterOf(folder, o);
   const train = await locateSpec(data.train, "data.train.path", o);

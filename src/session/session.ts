@@ -3,11 +3,18 @@ import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import { type Overlap, overlapOf } from "../data/index.ts";
-import { type EngineOptions, type ImageLimits, quantizedBits } from "../engine/backend.ts";
+import {
+  type EngineInspection,
+  type EngineOptions,
+  type EngineServer,
+  type ImageLimits,
+  quantizedBits,
+} from "../engine/backend.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
 import { companionFolder } from "../models/companions.ts";
 import { openProcessor } from "../models/index.ts";
+import { viewOf } from "../recipes/datasets.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength, isPreference } from "../recipes/stage-kinds.ts";
 import type { ScheduledReward } from "../rewards/index.ts";
@@ -16,6 +23,7 @@ import type { PreferencePair } from "../train/dpo.ts";
 import { checkData } from "./check-data.ts";
 import { checkRationales, requireModelFolder } from "./checks.ts";
 import { hashExamples, hashModel, hashPairs } from "./content-hashes.ts";
+import { demandsOf } from "./engine-demands.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
 import { loadPairs } from "./pairs.ts";
 import type { PreflightReport } from "./preflight.ts";
@@ -73,7 +81,8 @@ export async function openEngine(data: RunData): Promise<Session> {
   const { local } = data.located;
   if (data.overlap !== null && isMistake(local)) refuseOverlap(data.overlap, "data.eval", "data.allow_overlap: true");
   if (data.memory !== null) requireMemory(data.memory);
-  const engine = await engines[local.engine.backend].open(engineOptions(data.located), data.processor);
+  const backend = engines[local.engine.backend];
+  const engine = await backend.open(engineOptions(data.located), data.processor, await demandsOf(local, data));
   const close = async () => {
     await engine.close();
     await data.close();
@@ -105,15 +114,15 @@ async function openLocalData(
 ): Promise<Omit<RunData, "recipe" | "located">> {
   const { local: recipe, adapter } = located;
   const { model, data } = recipe;
-  requireModelFolder(model, adapter);
+  requireModelFolder(recipe, adapter);
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
   const train = await loadExamples(data.train, recipe);
   if (train.examples.length === 0) throw new UserError(`data.train: "${data.train.name}" has no examples to train on`);
   const evaluation = await loadEvaluation(recipe);
   checkRationales(recipe, prompt, train.examples);
-  const ranged = data.train.image_range === null ? {} : { imageRange: data.train.image_range };
+  const view = viewOf(data.train);
   const pairs = await Promise.all(
-    recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs, ranged) : [])),
+    recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs, { view }) : [])),
   );
   const files = companionFolder(adapter?.folder ?? model.path, model.path);
   const processor = await openProcessor(model.path, imageLimits(recipe), files);
@@ -140,6 +149,13 @@ export function tellNotices({ notices }: Processor, { reporter }: SourceOptions)
   for (const notice of notices) reporter?.warn(notice);
 }
 
+/** What a server that computes in this machine's place does; null where the engine is here. Opens no engine. */
+export async function inspectEngine({ located, ...data }: RunData): Promise<EngineInspection | null> {
+  const { inspect } = engines[located.local.engine.backend];
+  if (inspect === undefined) return null;
+  return inspect(engineOptions(located), data.processor, await demandsOf(located.local, data));
+}
+
 function engineOptions({ local: recipe, adapter }: LocatedRecipe): EngineOptions {
   const { model, engine } = recipe;
   const { lora } = model;
@@ -152,12 +168,18 @@ function engineOptions({ local: recipe, adapter }: LocatedRecipe): EngineOptions
     quantizeFrozen: quantizedBits(model.quantize_frozen),
     adapterFolder: adapter?.folder ?? null,
     imageLimits: imageLimits(recipe),
+    server: serverOf(engine),
     device: engine.device,
     threads: engine.threads === "auto" ? 0 : engine.threads,
     microBatchTokens: engine.micro_batch_tokens,
     activationBytes: engine.activation_memory_gb * 1e9,
     rows: engine.rows,
   };
+}
+
+/** The server that a recipe's engine names; null where it names none. */
+export function serverOf({ url, model, api_key_env }: Recipe["engine"]): EngineServer | null {
+  return url === null ? null : { url, model, apiKeyEnv: api_key_env };
 }
 
 /** Hashes of everything whose content decides a run. */

@@ -78,13 +78,12 @@ function chosenOf({ chosen, ...group }: RolloutGroup): RolloutGroup {
   return { ...group, completions, advantages: group.advantages.filter((_, i) => chosen[i]) };
 }
 
-/** Of all sampled completions but masked ones. */
+/** Of all sampled completions but masked ones; none where the engine cannot tell. */
 function entropiesOf(groups: readonly RolloutGroup[], settings: RolloutSettings): Float32Array[] {
   return groups.flatMap((group) => {
     const masked = maskOf(group, settings);
     return group.completions.flatMap(({ stats }, i) => {
-      if (stats?.entropy === undefined) throw new Error("internal: the engine sampled without the entropies asked for");
-      return masked[i] ? [] : stats.entropy;
+      return masked[i] || stats?.entropy === undefined ? [] : stats.entropy;
     });
   });
 }

@@ -1,5 +1,7 @@
 /** The server of the pages that watch runs. */
 export { accessFor } from "./access.ts";
+export { createUiApp, type UiOptions } from "./app.ts";
+export { writeBundle } from "./bundle.ts";
 export { realRoots } from "./find-runs.ts";
 export { openLibrary } from "./library.ts";
 export { readPages } from "./pages.ts";

@@ -181,3 +181,35 @@ describe("viva export", () => {
     expect(existsSync(at("x"))).toBe(false);
   });
 });
+
+describe("viva derive", () => {
+  it("prunes the exact share of every matrix inside the stacks, and nothing else", async () => {
+    await vivaOk(folder, "export", "lora", "--out", "dense");
+    await vivaOk(folder, "derive", "lora", "--prune", "magnitude", "--sparsity", "0.5", "--out", "pruned");
+    const [dense, pruned] = [openWeights(at("dense")), openWeights(at("pruned"))];
+    let changed = 0;
+    for (const name of dense.names) {
+      const [before, after] = [dense.readFloat32(name), pruned.readFloat32(name)];
+      const dropped = after.filter((value, i) => value === 0 && before[i] !== 0).length;
+      if (dropped === 0) expect(after, name).toEqual(before);
+      else {
+        changed++;
+        expect(dropped, name).toBe(Math.round(before.length / 2));
+        expect(name).toMatch(/(layers|blocks|merger)\..*weight$/);
+      }
+    }
+    expect(changed).toBeGreaterThan(4);
+    dense.close();
+    pruned.close();
+    expect(card("pruned").text).toContain("Its matrices are changed after training: 50 % pruned by magnitude.");
+    expect(difference(await logProbs("pruned"), await logProbs("lora"))).toBeGreaterThan(1e-3);
+  });
+
+  it("answers a mistake with one sentence", async () => {
+    const mistake = async (pattern: RegExp, ...args: readonly string[]) =>
+      expectMistake(await viva(folder, "derive", "full", "--out", "y", ...args), pattern);
+    await mistake(/needs one of: --quantize int8 or int4, --prune magnitude or random/);
+    await mistake(/--prune METHOD and --sparsity SHARE belong together/, "--prune", "magnitude");
+    await mistake(/--search-scales belongs to --quantize/, "--prune", "random", "--sparsity", "0.1", "--search-scales");
+  });
+});

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { auditSchema } from "../../src/evaluate/audit/run.ts";
-import { probes } from "../../src/evaluate/probes/index.ts";
 import { type ProbeResults, probesSchema } from "../../src/evaluate/probes/results.ts";
+import { findProbes } from "../../src/evaluate/probes/run.ts";
 import { jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
 import { tinyRecipe, writeRecipe, writeRows, writeTinyModel } from "./tiny-run.ts";
 
@@ -37,7 +37,7 @@ describe("viva probe", { timeout: MINUTES }, () => {
   it("runs all probes that apply and says why the others do not", async () => {
     const { stdout } = await vivaOk(folder, "probe", "run", ...data, "--out", "all.json", "--samples", "all.jsonl");
     const results = resultsOf("all.json");
-    expect(results.probes.map(({ probe }) => probe)).toEqual(Object.keys(probes));
+    expect(results.probes.map(({ probe }) => probe)).toEqual(findProbes([]));
     expect(results).toMatchObject({ protocol: "viva", prompt: "think_answer", data: { name: "phantom_world" } });
     expect(results.probes.find(({ probe }) => probe === "judge")!.skipped).toMatch(/^no judge is given/);
     const asked = ["form", "image_grounding", "answer_prior", "question_only", "paraphrase", "mirror", "quantized"];

@@ -148,8 +148,36 @@ describe("noise, contrast, quantized, decoding", () => {
     expect(estimate(measures, "accuracy", "int4 weights")).toBe(0.25);
   });
 
+  it("counts bad and good flips by dose, and names the dose where accuracy bleeds", async () => {
+    const many = Array.from({ length: 40 }, (_, i) => example(`q${i}`, { answer: i % 2 === 0 ? "yes" : "no" }));
+    const script: Script = (shown) => {
+      const i = Number(/nodule in q(\d+)/.exec(shown.text)![1]);
+      const [, method, dose] = /^(\w+) ([\d.]+)$/.exec(shown.weights) ?? [];
+      const right = i % 2 === 0 ? "yes" : "no";
+      const other = right === "yes" ? "no" : "yes";
+      const knows = i % 4 !== 3; // every fourth is wrong as it is
+      if (method === "magnitude" && Number(dose) >= 0.5) return completion(shown, "x", knows ? other : right);
+      return completion(shown, "x", knows ? right : other);
+    };
+    const { measures } = await probed(["hemorrhage"], many, script);
+    const bled = "50 % pruned by magnitude";
+    expect(estimate(measures, "flip_rate", bled)).toBe(1);
+    expect(estimate(measures, "bad_flips", bled)).toBe(0.75);
+    expect(estimate(measures, "good_flips", bled)).toBe(0.25);
+    expect(estimate(measures, "accuracy_change", bled)).toBe(-0.5);
+    expect(estimate(measures, "flip_rate", "40 % pruned by magnitude")).toBe(0);
+    expect(estimate(measures, "bleeding_point", "pruned by magnitude")).toBe(0.5);
+    expect(estimate(measures, "bleeding_point", "pruned by random")).toBeNull();
+    for (const { name, condition } of measures.filter(({ name }) => name === "accuracy_change")) {
+      const change = estimate(measures, name, condition)!;
+      const [good, bad] = [estimate(measures, "good_flips", condition)!, estimate(measures, "bad_flips", condition)!];
+      expect(change).toBeCloseTo(good - bad, 12);
+      expect(estimate(measures, "flip_rate", condition)!).toBeGreaterThanOrEqual(Math.abs(change));
+    }
+  });
+
   it("says so where the weights are not available", async () => {
-    const { results } = await probed(["quantized"], four, yes, { openQuantized: null });
+    const { results } = await probed(["quantized"], four, yes, { openChanged: null });
     expect(results[0]).toMatchObject({ skipped: "the weights are not available", measures: [] });
   });
 });

@@ -15,7 +15,8 @@ export interface Shown {
   /** Prefix of the completion. */
   readonly prefix: string;
   readonly temperature: number;
-  readonly weights: "float" | "int8" | "int4";
+  /** "float", or what was done to them: "int4", "magnitude 0.3". */
+  readonly weights: string;
 }
 
 export type Script = (shown: Shown) => string;
@@ -59,7 +60,10 @@ export async function probed(
     vocabulary,
     train: null,
     tools: {},
-    openQuantized: async (kind) => ({ policy: policyOf(seen, script, kind), close: async () => {} }),
+    openChanged: async (change) => {
+      const weights = change.kind === "quantize" ? `int${change.bits}` : `${change.method} ${change.sparsity}`;
+      return { policy: policyOf(seen, script, weights), close: async () => {} };
+    },
     ...options,
   });
   return { results, answers, measures: results.flatMap(({ measures }) => measures) };

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { pairedChange } from "../../src/evaluate/run-statistics.ts";
+import { loadPairs } from "../../src/session/pairs.ts";
 import type { RunRow } from "../../src/ui/run-row.ts";
 import { appOver, ask, group, jsonl, writeUiRun } from "./runs.ts";
 
@@ -357,5 +358,18 @@ describe("annotations", () => {
       subject: expect.any(String),
     });
     expect((await ask(app, `/api/runs/${id}/export/everything`)).status).toBe(404);
+    for (const { target, text_sha256, text } of await queue("dr-c")) {
+      const answer = text.includes("<answer>left") ? "right" : "wrong";
+      await send("dr-c", target, text_sha256, { mark: { ...mark, answer } });
+    }
+    await send("dr-b", (await queue("dr-b"))[0]!.target, (await queue("dr-b"))[0]!.text_sha256, { withdrawn: true });
+    const file = join(root, "pairs.jsonl");
+    const lines = (await (await ask(app, `/api/runs/${id}/export/pairs`)).text()).split("\n");
+    writeFileSync(file, lines.filter((line) => !line.includes("link.png")).join("\n")); // that image is gone
+    const pairs = await loadPairs(file);
+    expect(pairs.length).toBeGreaterThan(3);
+    expect(
+      pairs.every(({ chosen, rejected }) => chosen.includes("<answer>left") && !rejected.includes("<answer>left")),
+    ).toBe(true);
   });
 });

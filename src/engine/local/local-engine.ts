@@ -1,5 +1,5 @@
 /** The TrainingEngine over ONNX Runtime in a worker thread: the main thread stays free for rewards, files and pages. */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
 import type { Completion, RolloutResult, SamplingOptions } from "../../core/records.ts";
 import type { CompletionDecoder, EngineOptions } from "../backend.ts";
@@ -12,6 +12,7 @@ import type {
   TokenScores,
   TrainingEngine,
 } from "../engine.ts";
+import { startWorker } from "../start-worker.ts";
 import { requireDevice } from "./devices.ts";
 import type { Call, Reply } from "./protocol.ts";
 import type { SampledGroup, SamplingSeconds } from "./sampler.ts";
@@ -139,7 +140,7 @@ class Channel {
   #failure: Error | null = null;
 
   constructor(options: EngineOptions) {
-    this.#worker = startWorker(options);
+    this.#worker = startWorker(new URL("./worker.ts", import.meta.url), options);
     this.#worker.on("message", (reply: Reply) => this.#receive(reply));
     this.#worker.on("error", (error) => this.#fail(new RunError(`the engine's worker failed: ${error.message}`)));
     this.#worker.on("exit", (code) => this.#fail(new RunError(`the engine's worker ended (exit code ${code})`)));
@@ -228,17 +229,6 @@ class Channel {
     for (const { reject } of this.#pending.values()) reject(this.#failure);
     this.#pending.clear();
   }
-}
-
-/** When run from source (tests, development), the worker has to register the TypeScript loader itself. */
-function startWorker(workerData: EngineOptions): Worker {
-  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./worker.js", import.meta.url), { workerData });
-  const loader = JSON.stringify(import.meta.resolve("tsx/esm/api"));
-  const worker = JSON.stringify(new URL("./worker.ts", import.meta.url).href);
-  return new Worker(`import(${loader}).then(({ register }) => { register(); return import(${worker}); })`, {
-    eval: true,
-    workerData,
-  });
 }
 
 async function* mapGroups<A, B>(items: AsyncIterable<A>, f: (item: A) => B): AsyncGenerator<B> {

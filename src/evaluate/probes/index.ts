@@ -6,6 +6,7 @@ import { decoding } from "./decoding.ts";
 import { facts } from "./facts.ts";
 import { faithfulness } from "./faithfulness.ts";
 import { form } from "./form.ts";
+import { hemorrhage } from "./hemorrhage.ts";
 import { imageGrounding } from "./image-grounding.ts";
 import { judge } from "./judge.ts";
 import { lengthBias } from "./length-bias.ts";
@@ -35,6 +36,7 @@ export const probes = {
   noise,
   contrast,
   quantized,
+  hemorrhage,
   decoding,
   length_bias: lengthBias,
 } as const satisfies Readonly<Record<string, Probe>>;

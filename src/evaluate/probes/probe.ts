@@ -9,6 +9,11 @@ import type { Reward } from "../../rewards/index.ts";
 import type { Asked } from "./asked.ts";
 import type { Measure } from "./measure.ts";
 
+/** What is done to the policy's matrices before it is asked. */
+export type WeightChange =
+  | { readonly kind: "quantize"; readonly bits: 8 | 4 }
+  | { readonly kind: "prune"; readonly method: "magnitude" | "random"; readonly sparsity: number };
+
 /** A variant of the questions: differs from plain in each field that is set. */
 export interface Variant {
   /** Variants of equal names are identical and asked once for all probes. */
@@ -23,7 +28,7 @@ export interface Variant {
   readonly temperature?: number;
   /** Distinguishes samples at one temperature. */
   readonly draw?: number;
-  readonly weights?: "int8" | "int4";
+  readonly weights?: WeightChange;
 }
 
 export interface ProbePlan {
@@ -108,6 +113,8 @@ export interface Probe<Tools extends ProbeTools = ProbeTools> {
   readonly tools?: Tools;
   /** Whether it uses the training split, if there is one. */
   readonly readsTraining?: true;
+  /** Asks so often that it runs only when it is named. */
+  readonly onlyNamed?: true;
   /** Returns a text if the probe does not apply, saying why. */
   plan(context: ProbeContext, tools: OpenedTools<Tools>): ProbePlan | string;
 }

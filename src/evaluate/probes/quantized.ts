@@ -2,7 +2,9 @@
 import { compare } from "./measure.ts";
 import type { Probe, Variant } from "./probe.ts";
 
-const variants = (["int8", "int4"] as const).map((weights): Variant => ({ name: `${weights} weights`, weights }));
+const variants = ([8, 4] as const).map((bits): Variant => {
+  return { name: `int${bits} weights`, weights: { kind: "quantize", bits } };
+});
 
 export const quantized: Probe = {
   title: "weights quantised to 8 and 4 bits",

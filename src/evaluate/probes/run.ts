@@ -6,7 +6,7 @@ import { type AskOptions, askVariant } from "./ask.ts";
 import type { Asked } from "./asked.ts";
 import { type ProbeName, probes } from "./index.ts";
 import type { Measure } from "./measure.ts";
-import type { Probe, ProbeContext, ProbePlan, Variant } from "./probe.ts";
+import type { Probe, ProbeContext, ProbePlan, Variant, WeightChange } from "./probe.ts";
 import type { OpenedProbeTools } from "./tools.ts";
 
 /** The measures of one probe, or why it does not apply. */
@@ -30,11 +30,11 @@ export interface RunProbesOptions
   /** By probe, then by the probe's own name for it; missing tools are not configured. */
   readonly tools: OpenedProbeTools;
   readonly onProgress?: (done: number, total: number) => void;
-  /** Opens the same policy with quantised weights; null if that is not possible. */
-  readonly openQuantized: ((kind: "int8" | "int4") => Promise<QuantizedPolicy>) | null;
+  /** Opens the same policy with its weights changed; null if that is not possible. */
+  readonly openChanged: ((change: WeightChange) => Promise<ChangedPolicy>) | null;
 }
 
-export interface QuantizedPolicy {
+export interface ChangedPolicy {
   readonly policy: Pick<Policy, "sample">;
   close(): Promise<void>;
 }
@@ -60,10 +60,9 @@ export async function runProbes(
   for (const { rows } of wanted.values()) total += (rows ?? examples).length;
 
   const answers = new Map<string, readonly Asked[]>([[PLAIN, plain]]);
-  for (const kind of [undefined, "int8", "int4"] as const) {
-    const variants = [...wanted.values()].filter(({ weights }) => weights === kind);
-    if (variants.length === 0) continue;
-    const opened = kind === undefined ? null : await o.openQuantized!(kind);
+  for (const [, variants] of byWeights([...wanted.values()])) {
+    const { weights } = variants[0]!;
+    const opened = weights === undefined ? null : await o.openChanged!(weights);
     try {
       for (const variant of variants) {
         answers.set(variant.name, await askVariant(opened?.policy ?? policy, examples, variant, asking));
@@ -77,13 +76,24 @@ export async function runProbes(
   return { results, answers };
 }
 
-/** A probe's plan with its tools; variants with quantised weights need a policy that can be opened with them. */
+/** Variants that ask the same weights, the policy's own first. */
+function byWeights(variants: readonly Variant[]): ReadonlyMap<string, readonly Variant[]> {
+  const groups = new Map<string, Variant[]>([["", []]]);
+  for (const variant of variants) {
+    const key = variant.weights === undefined ? "" : JSON.stringify(variant.weights);
+    groups.set(key, [...(groups.get(key) ?? []), variant]);
+  }
+  if (groups.get("")!.length === 0) groups.delete("");
+  return groups;
+}
+
+/** A probe's plan with its tools; variants with changed weights need a policy that can be opened with them. */
 function planOf(name: ProbeName, context: ProbeContext, o: RunProbesOptions): ProbePlan | string {
   const probe: Probe = probes[name];
   const tools = Object.keys(probe.tools ?? {}).map((tool) => [tool, o.tools[name]?.[tool] ?? null]);
   const plan = probe.plan(context, Object.fromEntries(tools));
-  const quantizes = typeof plan !== "string" && plan.variants.some(({ weights }) => weights !== undefined);
-  return quantizes && o.openQuantized === null ? "the weights are not available" : plan;
+  const changes = typeof plan !== "string" && plan.variants.some(({ weights }) => weights !== undefined);
+  return changes && o.openChanged === null ? "the weights are not available" : plan;
 }
 
 async function resultOf(
@@ -97,8 +107,9 @@ async function resultOf(
   return { probe: name, about, title, skipped: null, measures };
 }
 
-/** The probes of these names, all if there are none; a UserError suggests the nearest. */
+/** The probes of these names; if there are none, all but those that must be named. A UserError suggests the nearest. */
 export function findProbes(names: readonly string[]): readonly ProbeName[] {
   const found = names.map((name) => requireNamed("probe", name, probes));
-  return found.length === 0 ? (Object.keys(probes) as ProbeName[]) : [...new Set(found)];
+  const all = Object.keys(probes) as ProbeName[];
+  return found.length === 0 ? all.filter((name) => !(probes[name] as Probe).onlyNamed) : [...new Set(found)];
 }

@@ -129,10 +129,14 @@ export function resizedImage(
 }
 
 /** Patches [grid height x grid width, 3 x temporal x patch x patch] of an RGB image, the one frame repeated in time. */
-export function patchify(image: RawImage, config: ImageProcessorConfig): Pick<ImageFeatures, "patches" | "grid"> {
+export function patchify(
+  image: RawImage,
+  config: ImageProcessorConfig,
+): Required<Pick<ImageFeatures, "patches" | "grid" | "pixels">> {
   const { patchSize: P, mergeSize, temporalPatchSize } = config;
   const grid = patchGrid(image, config);
-  const { data, width } = resizedImage(image, grid, config);
+  const pixels = resizedImage(image, grid, config);
+  const { data, width } = pixels;
   const order = visionPositions(grid, mergeSize);
   const tables = [0, 1, 2].map((channel) => normalisedValues(config, channel));
   const patches = new Float32Array((order.length / 2) * 3 * temporalPatchSize * P * P);
@@ -149,7 +153,7 @@ export function patchify(image: RawImage, config: ImageProcessorConfig): Pick<Im
       for (let t = 1; t < temporalPatchSize; t++, o += P * P) patches.copyWithin(o, frame, frame + P * P);
     }
   }
-  return { patches, grid };
+  return { patches, grid, pixels };
 }
 
 /** (byte x rescale - mean) / std for every byte, each operation rounded to float32 as numpy does it. */

@@ -2,18 +2,28 @@
 import { messageOf } from "../../core/errors.ts";
 import type { Reporter } from "../../runs/reporter.ts";
 import type { Run } from "../../runs/run-folder.ts";
+import { runImages } from "../../session/run-images.ts";
+import type { TrackOptions } from "../../track/options.ts";
 import type { RunObserver } from "./observer.ts";
 import { terminal } from "./terminal.ts";
+import { tracked } from "./tracked.ts";
 
 /** What observers are opened with. */
 export interface Observed {
   readonly run: Run;
-  readonly reporter: Reporter;
+  /** Absent: nobody watches. */
+  readonly reporter: Reporter | undefined;
+  /** The recipe's trackers. */
+  readonly track: readonly TrackOptions[];
 }
 
 /** In the order in which they are told. */
-export function openObservers(o: Observed): readonly RunObserver[] {
-  return [terminal(o.reporter)];
+export function openObservers({ run, reporter, track }: Observed): readonly RunObserver[] {
+  const images = runImages(run.paths.folder);
+  return [
+    ...(reporter === undefined ? [] : [terminal(reporter)]),
+    ...track.map((options) => tracked(run, options, { images, warn: (text) => reporter?.warn(text) })),
+  ];
 }
 
 /** Tells all observers in turn. */

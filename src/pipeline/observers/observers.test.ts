@@ -1,17 +1,20 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readEventFile } from "../../../test/track/event-file.ts";
 import type { EvalItem, EvalSummary } from "../../evaluate/index.ts";
 import { environment } from "../../runs/environment.ts";
 import { createReporter } from "../../runs/reporter.ts";
 import { createRun, type Run, sidecarPath } from "../../runs/run-folder.ts";
 import type { PreflightReport } from "../../session/preflight.ts";
+import { trackSchema } from "../../track/options.ts";
 import type { RolloutRecord } from "../../train/rollout-records.ts";
 import { observed } from "./index.ts";
 import type { RunObserver, StepRecord } from "./observer.ts";
 import { runFiles } from "./run-files.ts";
 import { terminal } from "./terminal.ts";
+import { tracked } from "./tracked.ts";
 
 const step: StepRecord = {
   step: 12,
@@ -118,6 +121,53 @@ test("the terminal says what a watcher has to know, and no more", () => {
     "warning: step 3: alarm reward_stuck (format): format was 0. Look.",
     "warning: reward_failed no answer judge 2",
   ]);
+});
+
+describe("a tracker", () => {
+  let folder: string;
+  let run: Run;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "viva-observers-"));
+    run = createRun(join(folder, "run"), { recipeYaml: "name: x\n", environment: environment([]) });
+  });
+  afterEach(() => {
+    run.close();
+    rmSync(folder, { recursive: true });
+  });
+  const options = trackSchema.parse({ to: "tensorboard" });
+
+  test("is handed what the files hold, all of it when the run closes", async () => {
+    const warnings: string[] = [];
+    const observer = tracked(run, options, { images: async () => null, warn: (text) => warnings.push(text) });
+    for (const number of [1, 2, 3]) {
+      run.metrics.append({ step: number, stage: "grpo", loss: number });
+      observer.step!({ ...step, step: number });
+    }
+    await observer.close!();
+    const { scalars } = readEventFile(join(folder, "run/tensorboard"));
+    expect(scalars.map(([tag, at]) => [tag, at])).toEqual([1, 2, 3].map((at) => ["loss", at]));
+    expect(warnings).toEqual([]);
+  });
+
+  test("that fails warns, once on the way and once at the end, and is tried again", async () => {
+    const warnings: string[] = [];
+    writeFileSync(join(folder, "file"), "");
+    const at = join(folder, "file", "below");
+    const observer = tracked(
+      run,
+      { ...options, at },
+      { images: async () => null, warn: (text) => warnings.push(text) },
+    );
+    for (const number of [1, 2]) {
+      run.metrics.append({ step: number, stage: "grpo", loss: number });
+      observer.step!({ ...step, step: number });
+    }
+    await observer.close!();
+    expect(warnings).toEqual([
+      expect.stringMatching(/^tensorboard: .*a part of its path is a file, not a folder.*; the run goes on/),
+      `tensorboard lacks the end of this run: viva track ${join(folder, "run")} --to tensorboard --at ${at}`,
+    ]);
+  });
 });
 
 describe("an observer that fails", () => {
