@@ -2,20 +2,24 @@
 import { Command } from "commander";
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
-import { openCheckpoint, type PromptName } from "../session/checkpoint.ts";
+import { openCheckpoint, type PromptName, viewOfRun } from "../session/checkpoint.ts";
 import { type GeneratedRow, generateRows, readPromptRows } from "../session/prompt-rows.ts";
+import { viewedProcessor } from "../session/viewed-processor.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import {
+  addViewOptions,
   checkpointArgument,
   deviceOption,
   downloadReporter,
   outOption,
   promptOption,
   rowsWritten,
+  type ViewOptions,
+  viewAsked,
   writeJsonLines,
 } from "./options.ts";
 
-interface GenerateOptions {
+interface GenerateOptions extends ViewOptions {
   readonly rows: string;
   readonly out: string;
   readonly numGenerations: number;
@@ -30,7 +34,7 @@ interface GenerateOptions {
 }
 
 export function generateCommand(interruption: Interruption): Command {
-  return new Command("generate")
+  const command = new Command("generate")
     .description("sample completions for rows of a file")
     .addArgument(checkpointArgument())
     .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages}; image paths relative to it")
@@ -46,7 +50,8 @@ export function generateCommand(interruption: Interruption): Command {
     .option("--seed <n>", "seed of the sampling", wholeNumber(0), 42)
     .option("--max-completion-length <n>", "tokens after which a completion is cut", wholeNumber(1), 256)
     .addOption(promptOption())
-    .addOption(deviceOption())
+    .addOption(deviceOption());
+  return addViewOptions(command, "the run's, else ")
     .option("--json", "print what was written as JSON")
     .action((checkpoint: string, options: GenerateOptions) =>
       interruption.during((signal) => generate(checkpoint, options, signal)),
@@ -62,7 +67,8 @@ async function generate(checkpoint: string, options: GenerateOptions, signal: Ab
   try {
     const sampling = { numGenerations, maxCompletionLength, temperature, topP, topK, seed };
     const results: GeneratedRow[] = [];
-    await generateRows(opened, options.rows, rows, sampling, (row) => results.push(row));
+    const processor = viewedProcessor(opened.processor, viewAsked(options, viewOfRun(opened)));
+    await generateRows({ ...opened, processor }, options.rows, rows, sampling, (row) => results.push(row));
     writeJsonLines(options.out, results);
     console.log(rowsWritten(results.length, options));
   } finally {

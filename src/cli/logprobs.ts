@@ -1,20 +1,24 @@
 /** viva logprobs: per-token log-probs of given completions. */
 import { Command } from "commander";
 import type { Device } from "../core/device.ts";
-import { openCheckpoint, type PromptName } from "../session/checkpoint.ts";
+import { openCheckpoint, type PromptName, viewOfRun } from "../session/checkpoint.ts";
 import { readPromptRows, type ScoredRow, scoreRows } from "../session/prompt-rows.ts";
+import { viewedProcessor } from "../session/viewed-processor.ts";
 import type { Interruption } from "./arguments.ts";
 import {
+  addViewOptions,
   checkpointArgument,
   deviceOption,
   downloadReporter,
   outOption,
   promptOption,
   rowsWritten,
+  type ViewOptions,
+  viewAsked,
   writeJsonLines,
 } from "./options.ts";
 
-interface LogprobsOptions {
+interface LogprobsOptions extends ViewOptions {
   readonly rows: string;
   readonly out: string;
   readonly prompt?: PromptName;
@@ -23,13 +27,14 @@ interface LogprobsOptions {
 }
 
 export function logprobsCommand(interruption: Interruption): Command {
-  return new Command("logprobs")
+  const command = new Command("logprobs")
     .description("per-token log-probs of given completions, the closing end-of-turn token included")
     .addArgument(checkpointArgument())
     .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages, completion}")
     .addOption(outOption("JSONL: token_ids, log_probs (natural), prompt_tokens, image_tokens per row"))
     .addOption(promptOption())
-    .addOption(deviceOption())
+    .addOption(deviceOption());
+  return addViewOptions(command, "the run's, else ")
     .option("--json", "print what was written as JSON")
     .action((checkpoint: string, options: LogprobsOptions) =>
       interruption.during(async (signal) => {
@@ -37,7 +42,8 @@ export function logprobsCommand(interruption: Interruption): Command {
         const opened = await openCheckpoint(checkpoint, { ...options, reporter: downloadReporter(), signal });
         try {
           const scored: ScoredRow[] = [];
-          await scoreRows(opened, options.rows, rows, (row) => scored.push(row));
+          const processor = viewedProcessor(opened.processor, viewAsked(options, viewOfRun(opened)));
+          await scoreRows({ ...opened, processor }, options.rows, rows, (row) => scored.push(row));
           writeJsonLines(options.out, scored);
           console.log(rowsWritten(scored.length, options));
         } finally {

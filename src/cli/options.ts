@@ -1,9 +1,11 @@
 /** Options that several commands share, and writing their output files. */
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
-import { Argument, Option } from "commander";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { devices } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
+import type { ImageView } from "../core/records.ts";
+import { type GreyWindow, type WindowPreset, windowOf, windowPresets } from "../core/windows.ts";
 import { replaceFile } from "../runs/durable.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import type { PromptName } from "../session/checkpoint.ts";
@@ -47,12 +49,37 @@ export function engineOption(): Option {
   );
 }
 
-/** --image-range: which values of 16-bit images become black and white. */
-export function imageRangeOption(otherwise = "0,65535"): Option {
-  return new Option(
-    "--image-range <low,high>",
-    `of 16-bit images: the values that become black and white (default: ${otherwise})`,
-  ).argParser(numberRange(0, 65_535));
+/** What `addViewOptions` gives. */
+export interface ViewOptions {
+  readonly imageRange?: readonly [number, number];
+  readonly window?: GreyWindow;
+}
+
+/** --image-range and --window: which values of images become black and white; `own` names a default that comes first. */
+export function addViewOptions(command: Command, own = ""): Command {
+  const range = `of 16-bit images: the values that become black and white (default: ${own}0,65535)`;
+  const window = `of grey DICOM images: center,width, or for CT ${Object.keys(windowPresets).join(", ")} (default: ${own}each file's)`;
+  return command
+    .addOption(new Option("--image-range <low,high>", range).argParser(numberRange(0, 65_535)))
+    .addOption(new Option("--window <window>", window).argParser(greyWindow));
+}
+
+/** The view that options ask for, over that of a recipe. */
+export function viewAsked({ imageRange, window }: ViewOptions, own: ImageView = {}): ImageView {
+  return {
+    ...own,
+    ...(imageRange === undefined ? {} : { range: imageRange }),
+    ...(window === undefined ? {} : { window }),
+  };
+}
+
+function greyWindow(text: string): GreyWindow {
+  if (Object.hasOwn(windowPresets, text)) return windowOf(text as WindowPreset);
+  const [center, width, ...more] = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+  if (Number.isFinite(center) && width! >= 1 && more.length === 0) return { center: center!, width: width! };
+  throw new InvalidArgumentError(
+    `Expected ${Object.keys(windowPresets).join(", ")}, or a center and a width of at least 1, as -600,1500.`,
+  );
 }
 
 /** --out: a file whose folder exists, which is seen before the work is done. */

@@ -11,9 +11,9 @@ import { describeNotice } from "../session/preflight.ts";
 import { judgeOverlap } from "../session/shared-subjects.ts";
 import { locateDataset } from "../session/sources.ts";
 import { wholeNumber } from "./arguments.ts";
-import { downloadReporter, imageRangeOption } from "./options.ts";
+import { addViewOptions, downloadReporter, type ViewOptions, viewAsked } from "./options.ts";
 
-export interface QuestionOptions {
+export interface QuestionOptions extends ViewOptions {
   readonly data: string;
   readonly path?: string;
   readonly split: string;
@@ -22,20 +22,19 @@ export interface QuestionOptions {
   readonly prompt?: PromptName;
   readonly imageDisjoint?: boolean;
   readonly allowOverlap?: boolean;
-  readonly imageRange?: readonly [number, number];
 }
 
-/** Adds --data, --path, --split, --limit, --seed and --image-disjoint to a command. */
+/** Adds --data, --path, --split, --limit, --seed and --image-disjoint to a command, and how images are shown. */
 export function addQuestionOptions(command: Command): Command {
-  return command
+  command
     .requiredOption("--data <name>", "data set (viva data list)")
     .option("--path <folder>", "where its files are: a folder, a file, or hf:org/name on the Hub")
     .option("--split <name>", "split to evaluate on", "test")
     .option("--limit <n>", "a random subset of this many questions", wholeNumber(1))
     .option("--seed <n>", "chooses the subset; of sampled answers; of generated data", wholeNumber(0), 42)
     .option("--image-disjoint", "split anew so that no image is in two splits")
-    .option("--allow-overlap", "of your own data: let the questions share subjects or images with the training data")
-    .addOption(imageRangeOption());
+    .option("--allow-overlap", "of your own data: let the questions share subjects or images with the training data");
+  return addViewOptions(command);
 }
 
 /** --protocol, without a parser: a command takes one or collects several. */
@@ -51,7 +50,7 @@ export async function loadQuestions(o: QuestionOptions, signal: AbortSignal, wit
     name: o.data,
     seed: o.seed,
     imageDisjoint: o.imageDisjoint ?? false,
-    ...(o.imageRange === undefined ? {} : { imageRange: o.imageRange }),
+    view: viewAsked(o),
     ...(o.path === undefined ? {} : { path: (await locateDataset(o.path, where)).folder }),
   };
   const onNotice = (notice: DataNotice) => console.error(`warning: ${describeNotice(notice)}`);

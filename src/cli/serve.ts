@@ -5,8 +5,7 @@ import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { Device } from "../core/device.ts";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
-import type { Processor } from "../core/processor.ts";
-import type { Message, MessageContent } from "../core/records.ts";
+import type { ImageRef, Message } from "../core/records.ts";
 import { darkImageNotice } from "../data/index.ts";
 import { startServer } from "../server/server.ts";
 import {
@@ -17,15 +16,26 @@ import {
   type PromptName,
   type PromptStyle,
   questionsAskedBy,
+  viewOfRun,
 } from "../session/checkpoint.ts";
 import { hashModel } from "../session/content-hashes.ts";
+import { viewedProcessor } from "../session/viewed-processor.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
-import { checkpointArgument, deviceOption, downloadReporter, imageRangeOption, promptNames } from "./options.ts";
+import {
+  addViewOptions,
+  checkpointArgument,
+  deviceOption,
+  downloadReporter,
+  promptNames,
+  type ViewOptions,
+  viewAsked,
+} from "./options.ts";
 import { serveRewards } from "./serve-rewards.ts";
 import { type ServeTinkerOptions, serveTinker } from "./serve-tinker.ts";
 
 interface ServeCommandOptions
-  extends Pick<ServeTinkerOptions, "store" | "maxModels" | "maxSessions" | "sessionTimeoutS"> {
+  extends ViewOptions,
+    Pick<ServeTinkerOptions, "store" | "maxModels" | "maxSessions" | "sessionTimeoutS"> {
   readonly rewards?: string;
   readonly set: readonly string[];
   readonly stage?: number;
@@ -39,7 +49,6 @@ interface ServeCommandOptions
   readonly promptStyle?: PromptName | true;
   readonly step?: number;
   readonly device: Device;
-  readonly imageRange?: readonly [number, number];
   readonly threads: number;
   readonly rows: number;
   readonly cacheGb: number;
@@ -54,7 +63,7 @@ interface ServeCommandOptions
 }
 
 export function serveCommand(interruption: Interruption, version: string): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .description("answer chat requests over an OpenAI-compatible API")
     .addArgument(checkpointArgument().argOptional())
     .option("--rewards <recipe>", "serve the rewards of this recipe to other trainers, in place of a model")
@@ -72,8 +81,8 @@ export function serveCommand(interruption: Interruption, version: string): Comma
       ).choices(promptNames),
     )
     .option("--step <n>", "a run's checkpoint of this step (default: the newest)", wholeNumber(0))
-    .addOption(deviceOption())
-    .addOption(imageRangeOption("the run's, else 0,65535"))
+    .addOption(deviceOption());
+  return addViewOptions(command, "the run's, else ")
     .option("--threads <n>", "threads of the engine; 0 lets it choose", wholeNumber(0), 0)
     .option("--rows <n>", "completions decoded at the same time", wholeNumber(1), 32)
     .option(
@@ -168,7 +177,7 @@ async function serveOpened(
         ...(style === null ? [] : [JSON.stringify(style)]),
       ]),
       contextLength: engine.contextLength,
-      processor: windowed(processor, o.imageRange ?? opened.recipe?.data.train.image_range ?? null),
+      processor: viewedProcessor(processor, viewAsked(o, viewOfRun(opened)), tellDarkOnce()),
       engine: { decode },
       ...(style === null ? {} : { prompt: servedPrompt(style) }),
     },
@@ -206,25 +215,16 @@ function servedPrompt(style: PromptStyle) {
   };
 }
 
-/** Gives 16-bit images their range; without one, the first that would come out dark is told on stderr. */
-function windowed(processor: Processor, range: readonly [number, number] | null): Processor {
+/** The first image that would come out dark is told on stderr. */
+function tellDarkOnce(): (image: ImageRef) => Promise<void> {
   let told = false;
-  const inRange = async (part: MessageContent): Promise<MessageContent> => {
-    if (part.type === "text") return part;
-    if (range !== null) return { ...part, image: { ...part.image, range } };
-    const notice = told ? null : await darkImageNotice(part.image);
-    if (notice !== null) console.error(`warning: ${notice.replace("set image_range:", "set --image-range")}`);
-    told ||= notice !== null;
-    return part;
-  };
-  return {
-    ...processor,
-    encode: async (messages, options) => {
-      const given = messages.map(async (message) => {
-        return { ...message, content: await Promise.all(message.content.map(inRange)) };
-      });
-      return processor.encode(await Promise.all(given), options);
-    },
+  return async (image) => {
+    const notice = told ? null : await darkImageNotice(image);
+    if (notice === null) return;
+    told = true;
+    console.error(
+      `warning: ${notice.replace(/set (image_range|window):/, (_, key: string) => `set --${key.replace("_", "-")}`)}`,
+    );
   };
 }
 

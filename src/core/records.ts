@@ -1,4 +1,5 @@
 /** The plain records that layers exchange: examples, messages, prompts, completions, rollout groups, token batches. */
+import type { GreyWindow } from "./windows.ts";
 
 /** 8-bit pixels, row by row, channels interleaved. */
 export interface RawImage {
@@ -14,16 +15,22 @@ export interface ImageSize {
   readonly height: number;
 }
 
+/** Which values of an image become black and white, where its format leaves that open. */
+export interface ImageView {
+  /** Of a 16-bit image; absent: its full range. */
+  readonly range?: readonly [low: number, high: number];
+  /** Of a grey DICOM image; absent: as its file says. */
+  readonly window?: GreyWindow;
+}
+
 /**
- * An image by file path; by pixels for generated images, or by a file's content for one received over a connection
- * (then `path` is a name such as "phantom:chest/7/12").
+ * An image by file path, with `#frame=N` behind it for one of several in a DICOM file; by pixels for generated images, or by
+ * a file's content for one received over a connection (then `path` is a name such as "phantom:chest/7/12").
  */
-export interface ImageRef {
+export interface ImageRef extends ImageView {
   readonly path: string;
   readonly pixels?: RawImage;
   readonly bytes?: Uint8Array;
-  /** The values of a 16-bit image that become 0 and 255; without it, its full range. */
-  readonly range?: readonly [low: number, high: number];
   /** The image that `pixels` is a smaller view of, for tools that look closer; no model sees it by itself. */
   readonly original?: RawImage;
   /** Millimetres between the centres of neighbouring pixels of `pixels`, where known. */

@@ -57,9 +57,14 @@ function misspelt(present: readonly string[], known: readonly string[]) {
   return null;
 }
 
+/** Whether a column's name is one that other tools give a field. */
+export function otherNameOf(field: string, name: string): boolean {
+  return plain(name) === plain(field) || (otherNames[field]?.includes(plain(name)) ?? false);
+}
+
 function looksLike(name: string, field: string): boolean {
   const [given, meant] = [plain(name), plain(field)];
-  if (given === meant || otherNames[field]?.includes(given)) return true;
+  if (otherNameOf(field, name)) return true;
   return Math.min(given.length, meant.length) >= 5 && editDistance(given, meant) <= 1;
 }
 

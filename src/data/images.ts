@@ -1,4 +1,5 @@
 /** Finds image files that are not there before a run meets them. */
+import { imageFile } from "../core/image-names.ts";
 import type { Example } from "../core/records.ts";
 import { exists } from "./dataset.ts";
 
@@ -15,7 +16,7 @@ export async function checkImages(examples: readonly Example[]): Promise<readonl
     examples.flatMap(({ images }) => images.flatMap((image) => (image.pixels ? [] : [image.path]))),
   );
   const missing = new Set<string>();
-  for (const path of paths) if (!(await exists(path))) missing.add(path);
+  for (const path of paths) if (!(await exists(imageFile(path).file))) missing.add(path);
   return examples.flatMap(({ id, images }) =>
     images
       .filter((image) => image.pixels === undefined && missing.has(image.path))

@@ -1,6 +1,6 @@
 /** The datasets a recipe can name, and the one way to load them: a new one is a file and a line here. */
 import { UserError } from "../core/errors.ts";
-import type { Example } from "../core/records.ts";
+import type { Example, ImageView } from "../core/records.ts";
 import { requireNamed } from "../core/suggest.ts";
 import { type Dataset, type LoadOptions, readOwn } from "./dataset.ts";
 import { disjointSplit } from "./disjoint.ts";
@@ -60,8 +60,7 @@ export interface DataSpec extends LoadOptions {
   readonly onBadImage?: "error" | "skip";
   /** Splits anew so that no image is in two splits; see `disjointSplit`. */
   readonly imageDisjoint?: boolean;
-  /** The values of 16-bit images that become 0 and 255; without it, their full range. */
-  readonly imageRange?: readonly [low: number, high: number];
+  readonly view?: ImageView;
 }
 
 /** The examples of a split; throws UserError for an unknown name, path or split, a wrong row, a missing image. */
@@ -73,7 +72,7 @@ export async function loadDataset(spec: DataSpec): Promise<readonly Example[]> {
   const dataset = findDataset(spec.name);
   readOwn(spec.name, dataset.options ?? {}, spec.own);
   const loaded = spec.imageDisjoint ? await disjointSplit(dataset, spec) : await dataset.load(spec);
-  const examples = withRange(loaded, spec.imageRange);
+  const examples = withView(loaded, spec.view);
   const bad = await checkImages(examples);
   if (bad.length === 0) return examples;
   const badIds = new Set(bad.map(({ exampleId }) => exampleId));
@@ -82,9 +81,9 @@ export async function loadDataset(spec: DataSpec): Promise<readonly Example[]> {
   throw new UserError(`dataset "${spec.name}": ${describeBadImages(bad)}`);
 }
 
-function withRange(examples: readonly Example[], range: DataSpec["imageRange"]): readonly Example[] {
-  if (range === undefined) return examples;
-  return examples.map((example) => ({ ...example, images: example.images.map((image) => ({ ...image, range })) }));
+function withView(examples: readonly Example[], view: ImageView = {}): readonly Example[] {
+  if (view.range === undefined && view.window === undefined) return examples;
+  return examples.map((example) => ({ ...example, images: example.images.map((image) => ({ ...image, ...view })) }));
 }
 
 /** The dataset of that name; a UserError names the nearest. */

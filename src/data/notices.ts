@@ -1,19 +1,19 @@
 /** What a user should know of data that can be read, but may not be what was meant. */
 import type { Example, ImageRef } from "../core/records.ts";
+import { dicomRange } from "../io/dicom-files.ts";
 import { sixteenBitRange } from "../io/sixteen-bits.ts";
 
 /** Something worth a warning, and which examples it is about. */
 export interface DataNotice {
-  readonly notice: "dark_images" | "image_tag" | "lost_letters" | "equal_options";
+  readonly notice: "dark_images" | "no_window" | "image_tag" | "lost_letters" | "equal_options";
   /** Examples, and the ids of the first. */
   readonly count: number;
   readonly first: readonly string[];
   readonly message: string;
 }
 
-/** 16-bit images that are read whole, at most; of more, every n-th is. */
+/** Images of more than 8 bits that are read whole, at most; of more, every n-th is. */
 const LOOKED_AT = 200;
-const FULL_RANGE = 65_535;
 /** Ids in a notice. */
 const FIRST = 5;
 
@@ -48,42 +48,67 @@ function about(
   return [{ notice, count: found.length, first: found.slice(0, FIRST).map(({ id }) => id), message: message(count) }];
 }
 
-/** 16-bit images without a range that use less than a quarter of what sixteen bits hold. */
+/** Values that use less than a quarter of the range that is shown from black to white. */
+interface NarrowRange {
+  readonly notice: "dark_images" | "no_window";
+  readonly low: number;
+  readonly high: number;
+}
+
+/** 16-bit images without a range, and DICOM images without a window, that have next to no contrast. */
 async function darkImages(examples: readonly Example[]): Promise<readonly DataNotice[]> {
-  const images = new Map<string, ImageRef>();
-  for (const example of examples) {
-    for (const image of example.images) if (image.range === undefined) images.set(image.path, image);
+  const images = new Map(examples.flatMap((example) => example.images.map((image) => [image.path, image] as const)));
+  const narrow = new Map<string, NarrowRange>();
+  const every = Math.ceil(images.size / LOOKED_AT);
+  for (const [i, [path, image]] of [...images].entries()) {
+    const range = i % every === 0 ? await narrowRange(image) : null;
+    if (range !== null) narrow.set(path, range);
   }
-  const ranges = new Map<string, readonly [number, number]>();
-  const paths = [...images.keys()];
-  const every = Math.ceil(paths.length / LOOKED_AT);
-  for (const [i, path] of paths.entries()) {
-    if (i % every !== 0) continue;
-    const range = await sixteenBitRange(images.get(path)!);
-    if (range !== null && isNarrow(range)) ranges.set(path, range);
-  }
-  const low = Math.min(...[...ranges.values()].map(([lowest]) => lowest));
-  const high = Math.max(...[...ranges.values()].map(([, highest]) => highest));
-  const found = examples.filter((example) => example.images.some(({ path }) => ranges.has(path)));
-  return about("dark_images", found, (count) => darkImage(`${count} with 16-bit images whose values`, [low, high]));
+  return (["dark_images", "no_window"] as const).flatMap((notice) => {
+    const of = [...narrow].filter(([, range]) => range.notice === notice);
+    const paths = new Set(of.map(([path]) => path));
+    const found = examples.filter((example) => example.images.some(({ path }) => paths.has(path)));
+    const low = Math.min(...of.map(([, range]) => range.low));
+    const high = Math.max(...of.map(([, range]) => range.high));
+    return about(notice, found, (count) => sentences[notice](`${count} with`, { low, high }, "s"));
+  });
 }
 
 /** The same of one image: a sentence, or null. */
 export async function darkImageNotice(image: ImageRef): Promise<string | null> {
-  const range = image.range === undefined ? await sixteenBitRange(image) : null;
-  return range !== null && isNarrow(range) ? darkImage(`the values of the 16-bit image ${image.path}`, range) : null;
+  const range = await narrowRange(image);
+  return range === null ? null : sentences[range.notice](`${image.path} is a`, range, "");
 }
 
-/** Whether values are so near one another that the image has next to no contrast in its full range. */
-function isNarrow([low, high]: readonly [number, number]): boolean {
-  return high > low && high - low < FULL_RANGE / 4;
+async function narrowRange(image: ImageRef): Promise<NarrowRange | null> {
+  const bits = image.range === undefined ? await sixteenBitRange(image) : null;
+  if (bits !== null) return narrowed("dark_images", [...bits, FULL_RANGE]);
+  const units = await dicomRange(image);
+  return units === null ? null : narrowed("no_window", units);
 }
 
-/** The sentence about such an image. */
-function darkImage(what: string, [low, high]: readonly [number, number]): string {
-  const shade = (value: number) => Math.floor(value / 256);
-  return (
-    `${what} lie between ${low} and ${high} of ${FULL_RANGE}: the model sees greys from ${shade(low)} to ${shade(high)} ` +
-    `of 255; set image_range: [${low}, ${high}], or the window you want`
-  );
+function narrowed(
+  notice: NarrowRange["notice"],
+  [low, high, of]: readonly [low: number, high: number, of: number],
+): NarrowRange | null {
+  return high > low && high - low < of / 4 ? { notice, low, high } : null;
 }
+
+const FULL_RANGE = 65_535;
+
+const sentences = {
+  dark_images: (what: string, { low, high }: Pick<NarrowRange, "low" | "high">, s: string) => {
+    const shade = (value: number) => Math.floor(value / 256);
+    return (
+      `${what} 16-bit image${s} whose values lie between ${low} and ${high} of ${FULL_RANGE}: the model sees greys from ` +
+      `${shade(low)} to ${shade(high)} of 255; set image_range: [${low}, ${high}], or the window you want`
+    );
+  },
+  no_window: (what: string, { low, high }: Pick<NarrowRange, "low" | "high">, s: string) => {
+    const window = `{ center: ${Math.round((low + high) / 2)}, width: ${Math.ceil(high - low)} }`;
+    return (
+      `${what} DICOM image${s} without a window, whose values lie between ${Math.floor(low)} and ${Math.ceil(high)}, a ` +
+      `small part of what can be stored: set window: ${window}, or the window you want`
+    );
+  },
+} as const;

@@ -2,28 +2,31 @@
  * Image files to 8-bit RGB pixels, equal to what Pillow's `exif_transpose` and `convert("RGB")` give to transformers:
  * EXIF rotation is applied, alpha is dropped without compositing, colour profiles are ignored, CMYK is converted by its
  * plain formula, of several frames the first is taken. 16-bit files are the exception: every value v becomes v >> 8, its
- * place in the full range 0..65535 (Pillow cuts grey at 255), or in the range that comes with the image.
+ * place in the full range 0..65535 (Pillow cuts grey at 255), or in the range that comes with the image. DICOM files are
+ * shown in their window, or in the one that comes with the image (dicom/).
  */
-import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import sharp, { type Metadata, type Sharp, type SharpOptions } from "sharp";
 import { messageOf, UserError } from "../core/errors.ts";
+import { imageFile } from "../core/image-names.ts";
 import type { ImageRef, ImageSize, RawImage } from "../core/records.ts";
-import { fileError, sha256 } from "./files.ts";
+import { type DicomImage, decodeDicom, dicomSize } from "./dicom/decode.ts";
+import { isDicom } from "./dicom/parse.ts";
+import { sha256 } from "./files.ts";
 import { fillAround, opaqueGif } from "./gif-frame.ts";
+import { HEAD_BYTES, readHead, readImageFile } from "./image-files.ts";
 import { windowed } from "./sixteen-bits.ts";
 import { ycbcrKind, ycbcrToRgb } from "./tiff-ycbcr.ts";
 
 /** A larger image is refused before it is decoded: 10,000 x 10,000. */
 export const MAX_IMAGE_PIXELS = 100_000_000;
-const MAX_FILE_BYTES = 1_000_000_000;
 /** The largest image takes a few seconds; a file made to be slow may not take for ever. */
 const LIMIT = { seconds: 120 };
 const FORMATS = ["png", "jpeg", "webp", "tiff", "gif", "heif"];
 
 /**
  * Pixels in RGB with the size as shown (after EXIF rotation) and the hash of the file, or of pixels given directly; where a
- * range was applied, the hash of file and range.
+ * range, a window or a frame was chosen, the hash of the file and of these.
  */
 export interface DecodedImage {
   readonly image: RawImage;
@@ -40,6 +43,8 @@ export async function decodeImage(ref: ImageRef, baseFolder = "."): Promise<Deco
   if (ref.pixels !== undefined) return fromPixels(ref.path, ref.pixels);
   const path = ref.bytes === undefined ? resolve(baseFolder, ref.path) : ref.path;
   const bytes = ref.bytes ?? (await readImageFile(path));
+  if (isDicom(bytes))
+    return fromDicom(bytes, ref, await decodeDicom(path, bytes, { ...ref, maxPixels: MAX_IMAGE_PIXELS }));
   const metadata = await readMetadata(path, bytes);
   const range = metadata.depth === "ushort" ? ref.range : undefined;
   const image = await decode(path, bytes, metadata, range);
@@ -53,8 +58,14 @@ export async function decodeImage(ref: ImageRef, baseFolder = "."): Promise<Deco
  */
 export async function imageSize(ref: ImageRef, baseFolder = "."): Promise<ImageSize> {
   if (ref.pixels !== undefined) return ref.pixels;
-  if (ref.bytes !== undefined) return (await readMetadata(ref.path, ref.bytes)).autoOrient;
-  const path = resolve(baseFolder, ref.path);
+  const path = ref.bytes === undefined ? resolve(baseFolder, ref.path) : ref.path;
+  const head = ref.bytes ?? (await readHead(imageFile(path).file));
+  if (isDicom(head)) {
+    const limits = { maxPixels: MAX_IMAGE_PIXELS, isWhole: ref.bytes !== undefined || head.length < HEAD_BYTES };
+    const size = await dicomSize(path, head, limits);
+    return size ?? (await dicomSize(path, await readImageFile(path), { ...limits, isWhole: true }))!;
+  }
+  if (ref.bytes !== undefined) return (await readMetadata(path, ref.bytes)).autoOrient;
   const header = await sharp(path, { ...options, limitInputPixels: false })
     .metadata()
     .catch(() => null);
@@ -76,17 +87,6 @@ const options: SharpOptions = {
   limitInputPixels: MAX_IMAGE_PIXELS,
 };
 
-async function readImageFile(path: string): Promise<Uint8Array> {
-  try {
-    const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES)
-      throw new UserError(`image ${path} has ${size} bytes; at most ${MAX_FILE_BYTES} are read`);
-    return await readFile(path);
-  } catch (error) {
-    throw error instanceof UserError ? error : fileError(path, "image", error);
-  }
-}
-
 /** Known by its first bytes: a decoder for any other format (SVG, PDF…) never sees the file. */
 function hasKnownStart(bytes: Uint8Array): boolean {
   const start = Buffer.from(bytes.subarray(0, 12)).toString("latin1");
@@ -95,15 +95,13 @@ function hasKnownStart(bytes: Uint8Array): boolean {
 }
 
 async function readMetadata(path: string, bytes: Uint8Array): Promise<Metadata> {
+  requireNoFrame(path);
   if (bytes.length === 0) throw new UserError(`image ${path} is an empty file`);
-  if (Buffer.from(bytes.subarray(128, 132)).toString("latin1") === "DICM") {
-    throw new UserError(`image ${path} is a DICOM file: convert it to PNG with the window you want first`);
-  }
   if (!hasKnownStart(bytes)) {
     const isSvg = /^\s*<(\?xml|svg)/i.test(Buffer.from(bytes.subarray(0, 100)).toString("latin1"));
     const reason = isSvg
       ? "is in the format svg, which is not read"
-      : "is no image in a known format (PNG, JPEG, WebP, TIFF, GIF)";
+      : "is no image in a known format (PNG, JPEG, WebP, TIFF, GIF, DICOM)";
     throw new UserError(`image ${path} ${reason}: replace or convert it`);
   }
   let metadata: Metadata;
@@ -114,12 +112,18 @@ async function readMetadata(path: string, bytes: Uint8Array): Promise<Metadata> 
   } catch (error) {
     const isUnknown = /unsupported image format/.test(messageOf(error));
     const reason = isUnknown
-      ? "is no image in a known format (PNG, JPEG, WebP, TIFF, GIF)"
+      ? "is no image in a known format (PNG, JPEG, WebP, TIFF, GIF, DICOM)"
       : `is damaged (${brief(error)})`;
     throw new UserError(`image ${path} ${reason}: replace or convert it`, { cause: error });
   }
   checkMetadata(path, metadata);
   return metadata;
+}
+
+/** Of the other formats the first frame is taken. */
+function requireNoFrame(path: string): void {
+  if (imageFile(path).frame === null) return;
+  throw new UserError(`image ${path} is no DICOM file, so that no frame of it can be chosen: leave #frame=… out`);
 }
 
 /** Refuses what cannot be decoded to 8-bit pixels, or not in reasonable memory. */
@@ -166,6 +170,19 @@ function pixelsOf(input: Sharp, space: string | undefined, range: ImageRef["rang
   if (range !== undefined) return windowed(input, space ?? "rgb16", range);
   const pipeline = space === "cmyk" ? input.pipelineColourspace("cmyk").toColourspace("cmyk") : input.removeAlpha();
   return pipeline.raw().toBuffer({ resolveWithObject: true });
+}
+
+function fromDicom(
+  bytes: Uint8Array,
+  { window }: ImageRef,
+  { image, frame, frames, usedWindow }: DicomImage,
+): DecodedImage {
+  const chosen = [
+    ...(frames > 1 ? [`frame ${frame}`] : []),
+    ...(usedWindow ? [`window ${window!.center} ${window!.width}`] : []),
+  ];
+  const hash = chosen.length === 0 ? sha256(bytes) : sha256([sha256(bytes), ...chosen].join(" "));
+  return { image: toRgb(image), sha256: hash, width: image.width, height: image.height };
 }
 
 function fromPixels(name: string, pixels: RawImage): DecodedImage {

@@ -1,6 +1,8 @@
 /** A data set in a recipe: keys shared by all data sets, then the set's own, taken from the table. */
 import * as z from "zod";
-import { mapping, oneOf, text, whole } from "../core/fields.ts";
+import { mapping, nameIn, number, oneOf, text, whole } from "../core/fields.ts";
+import type { ImageView } from "../core/records.ts";
+import { type GreyWindow, type WindowPreset, windowOf, windowPresets } from "../core/windows.ts";
 import { type Dataset, datasets } from "../data/index.ts";
 
 const common = (split: string, ...names: readonly string[]) => ({
@@ -15,6 +17,15 @@ const common = (split: string, ...names: readonly string[]) => ({
     .nullable()
     .default(null)
     .describe("The values of 16-bit images that become black and white; null is their full range."),
+  window: z
+    .union([nameIn(windowPresets), mapping({ center: number(), width: number({ min: 1 }) })], {
+      error: `${Object.keys(windowPresets).join(", ")}, or a mapping of center and width`,
+    })
+    .nullable()
+    .default(null)
+    .describe(
+      "The values of grey DICOM images that are shown; null is each file's own window, a name is for CT alone.",
+    ),
   seed: whole({ min: 0 }).nullable().default(null).describe("Chooses or generates examples; null is the recipe's."),
 });
 
@@ -26,6 +37,17 @@ export function datasetSchema(split: string) {
     ([own, names]) => mapping({ ...common(split, ...names), ...own }) as unknown as Common,
   );
   return z.discriminatedUnion("name", [first!, ...others]);
+}
+
+/** How a data set's images are shown. */
+export function viewOf({
+  image_range: range,
+  window,
+}: {
+  readonly image_range: readonly [number, number] | null;
+  readonly window: WindowPreset | GreyWindow | null;
+}): ImageView {
+  return { ...(range === null ? {} : { range }), ...(window === null ? {} : { window: windowOf(window) }) };
 }
 
 const none: z.ZodRawShape = {};

@@ -115,6 +115,7 @@ describe("a valid recipe", () => {
         split: "train",
         limit: null,
         image_range: null,
+        window: null,
         seed: null,
       },
       eval: {
@@ -124,6 +125,7 @@ describe("a valid recipe", () => {
         split: "test",
         limit: null,
         image_range: null,
+        window: null,
         seed: null,
       },
       image_disjoint: false,
@@ -362,7 +364,7 @@ describe("--set", () => {
   test.each([
     [
       "data.train.difficulty=0.2",
-      "--set data.train.difficulty=0.2: unknown key data.train.difficulty; known here: name, path, revision, split, limit, image_range, seed",
+      "--set data.train.difficulty=0.2: unknown key data.train.difficulty; known here: name, path, revision, split, limit, image_range, window, seed",
     ],
     [
       "data.train={ name: phantom_world, dificulty: 0.2 }",
@@ -411,7 +413,7 @@ describe("the JSON Schema", () => {
   test("known keys depend on the data set's name", () => {
     const recipe = { data: { train: { name: "slake" }, eval: { name: "phantom_world" } } };
     expect(knownKeys(["data", "train"], recipe)).toEqual([
-      ...["name", "path", "revision", "split", "limit", "image_range", "seed"],
+      ...["name", "path", "revision", "split", "limit", "image_range", "window", "seed"],
     ]);
     expect(knownKeys(["data", "eval"], recipe)).toContain("difficulty");
   });

@@ -58,14 +58,15 @@ export function readMessages(messages: z.output<typeof messagesSchema>): readonl
       role: role === "developer" ? "system" : role,
       content: parts.map((own, p): MessageContent => {
         if (own.type === "text") return { type: "text", text: own.text };
+        const { url } = own.image_url;
         const path = `messages[${m}].content[${p}].image_url.url`;
-        return { type: "image", image: { path, bytes: dataUrlBytes(own.image_url.url, path) } };
+        return { type: "image", image: { path: path + frameOf(url), bytes: dataUrlBytes(url, path) } };
       }),
     };
   });
 }
 
-/** The bytes of data:image/…;base64,… . What they are is seen by their content later. */
+/** The bytes of data:image/…;base64,… or data:application/dicom;base64,… . What they are is seen by their content later. */
 export function dataUrlBytes(url: string, param: string): Uint8Array {
   if (!/^data:/i.test(url)) {
     const what = /^https?:/i.test(url) ? "an http address" : "no data URL";
@@ -77,12 +78,22 @@ export function dataUrlBytes(url: string, param: string): Uint8Array {
   }
   const comma = url.indexOf(",");
   const header = comma < 0 ? "" : url.slice(0, Math.min(comma, 200));
-  if (!/^data:image\/[\w.+-]+(;[\w=-]+)*;base64$/i.test(header)) {
-    throw badRequest(param, `${param}: expected data:image/…;base64,…`, "invalid_image_url");
+  if (!/^data:(?:image\/[\w.+-]+|application\/dicom)(;[\w=-]+)*;base64$/i.test(header)) {
+    throw badRequest(
+      param,
+      `${param}: expected data:image/…;base64,… or data:application/dicom;base64,…`,
+      "invalid_image_url",
+    );
   }
   const text = url.slice(comma + 1);
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text) || text.length % 4 === 1) {
     throw badRequest(param, `${param} is not valid base64`, "invalid_base64");
   }
   return Buffer.from(text, "base64");
+}
+
+/** The choice of a frame, as in data:application/dicom;frame=12;base64,… , as names of images spell it. */
+function frameOf(url: string): string {
+  const frame = /^data:[^,]{0,200};frame=([1-9]\d*)[;,]/i.exec(url.slice(0, 300))?.[1];
+  return frame === undefined ? "" : `#frame=${frame}`;
 }

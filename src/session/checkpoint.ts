@@ -4,7 +4,7 @@ import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import { HUB } from "../core/named-paths.ts";
 import type { Processor } from "../core/processor.ts";
-import type { Example } from "../core/records.ts";
+import type { Example, ImageView } from "../core/records.ts";
 import { findDataset } from "../data/index.ts";
 import {
   type EngineBackend,
@@ -17,6 +17,7 @@ import type { TrainingEngine } from "../engine/engine.ts";
 import { engineNames, engines } from "../engine/index.ts";
 import { companionFolder } from "../models/companions.ts";
 import { openProcessor } from "../models/index.ts";
+import { viewOf } from "../recipes/datasets.ts";
 import { loadRecipe } from "../recipes/load.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
@@ -186,6 +187,11 @@ export async function trainedOn(path: string, { env = process.env }: SourceOptio
     const absent = `data.train.path: ${from} is not in the Hub's cache; viva data get ${id} downloads it`;
     return { examples: [], unknown: id === null ? error.message : absent };
   }
+}
+
+/** How the images of a run are shown in training; as their files say where what was opened belongs to no run. */
+export function viewOfRun({ recipe }: Pick<OpenedCheckpoint, "recipe">): ImageView {
+  return recipe === null ? {} : viewOf(recipe.data.train);
 }
 
 function recipeOf(path: string): Recipe | null {

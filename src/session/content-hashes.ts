@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { imageFile } from "../core/image-names.ts";
 import type { Example } from "../core/records.ts";
 import type { PreferencePair } from "../train/dpo.ts";
 
@@ -39,7 +40,7 @@ export async function hashExamples(examples: readonly Example[]): Promise<string
     for (const { path, pixels } of images) {
       if (seen.has(path)) continue;
       seen.add(path);
-      hash.update(pixels === undefined ? await readFile(path) : pixels.data);
+      hash.update(pixels === undefined ? await readFile(imageFile(path).file) : pixels.data);
     }
   }
   return hash.digest("hex");

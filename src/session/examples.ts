@@ -4,6 +4,7 @@ import { permutation, randomKey } from "../core/random.ts";
 import type { Example } from "../core/records.ts";
 import { checkImages, type DataNotice, findDataset, loadDataset } from "../data/index.ts";
 import { decodeImage } from "../io/images.ts";
+import { viewOf } from "../recipes/datasets.ts";
 import type { DatasetSpec, Recipe } from "../recipes/schema.ts";
 import type { SkippedExample } from "../train/batches.ts";
 
@@ -61,7 +62,7 @@ function sentenceOf(error: unknown): string {
 
 /** A recipe's data set as the data layer takes it: absent keys are absent. */
 function datasetOptions(spec: DatasetSpec, seed: number, onBadImage: "error" | "skip") {
-  const { name, path, revision: _, split, limit, seed: given, image_range: range, ...own } = spec;
+  const { name, path, revision: _, split, limit, seed: given, image_range: __, window: ___, ...own } = spec;
   return {
     name,
     split,
@@ -70,7 +71,7 @@ function datasetOptions(spec: DatasetSpec, seed: number, onBadImage: "error" | "
     own,
     ...(path === null ? {} : { path }),
     ...(limit === null ? {} : { limit }),
-    ...(range === null ? {} : { imageRange: range }),
+    view: viewOf(spec),
   };
 }
 

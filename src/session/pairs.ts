@@ -4,10 +4,7 @@ import { type DataSpec, loadDataset } from "../data/index.ts";
 import type { PreferencePair } from "../train/dpo.ts";
 
 /** Reads the pairs; throws UserError naming file and example where a text is missing or both are the same. */
-export async function loadPairs(
-  file: string,
-  o: Pick<DataSpec, "imageRange"> = {},
-): Promise<readonly PreferencePair[]> {
+export async function loadPairs(file: string, o: Pick<DataSpec, "view"> = {}): Promise<readonly PreferencePair[]> {
   const examples = await loadDataset({ ...o, name: "jsonl", path: file });
   return examples.map((example) => {
     const text = (key: string): string => {

@@ -1,8 +1,10 @@
 /** Finds the images that a run's record names: files are read, generated images are generated again from the run's recipe. */
 import { existsSync } from "node:fs";
 import { UserError } from "../core/errors.ts";
-import type { Example, ImageRef, RawImage } from "../core/records.ts";
+import { imageFile } from "../core/image-names.ts";
+import type { Example, ImageView, RawImage } from "../core/records.ts";
 import { decodeImage } from "../io/images.ts";
+import { viewOf } from "../recipes/datasets.ts";
 import { loadRecipe } from "../recipes/load.ts";
 import { runPaths } from "../runs/run-folder.ts";
 import { loadExamples } from "./examples.ts";
@@ -12,7 +14,7 @@ export function runImages(folder: string): (path: string) => Promise<RawImage | 
   let generated: Promise<ReadonlyMap<string, RawImage>> | null = null;
   return async (path) => {
     try {
-      if (existsSync(path)) return (await decodeImage({ path, ...rangeOf(folder) })).image;
+      if (existsSync(imageFile(path).file)) return (await decodeImage({ path, ...runView(folder) })).image;
       generated ??= generatedImages(folder);
       return (await generated).get(path) ?? null;
     } catch (error) {
@@ -22,11 +24,10 @@ export function runImages(folder: string): (path: string) => Promise<RawImage | 
   };
 }
 
-/** The range of 16-bit images that the run trains on; none where its recipe cannot be read. */
-function rangeOf(folder: string): Pick<ImageRef, "range"> {
+/** How the run's images are shown in training; as their files say where its recipe cannot be read. */
+function runView(folder: string): ImageView {
   try {
-    const range = loadRecipe(runPaths(folder).recipe).recipe.data.train.image_range;
-    return range === null ? {} : { range };
+    return viewOf(loadRecipe(runPaths(folder).recipe).recipe.data.train);
   } catch (error) {
     if (error instanceof UserError) return {};
     throw error;

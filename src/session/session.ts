@@ -14,6 +14,7 @@ import type { TrainingEngine } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
 import { companionFolder } from "../models/companions.ts";
 import { openProcessor } from "../models/index.ts";
+import { viewOf } from "../recipes/datasets.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength, isPreference } from "../recipes/stage-kinds.ts";
 import type { ScheduledReward } from "../rewards/index.ts";
@@ -119,9 +120,9 @@ async function openLocalData(
   if (train.examples.length === 0) throw new UserError(`data.train: "${data.train.name}" has no examples to train on`);
   const evaluation = await loadEvaluation(recipe);
   checkRationales(recipe, prompt, train.examples);
-  const ranged = data.train.image_range === null ? {} : { imageRange: data.train.image_range };
+  const view = viewOf(data.train);
   const pairs = await Promise.all(
-    recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs, ranged) : [])),
+    recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs, { view }) : [])),
   );
   const files = companionFolder(adapter?.folder ?? model.path, model.path);
   const processor = await openProcessor(model.path, imageLimits(recipe), files);

@@ -23,7 +23,7 @@ import { type PlannedRun, planRuns } from "./plan.ts";
 import { judgePredictions } from "./predictions.ts";
 import { reasoningOf } from "./reasoning.ts";
 
-const method = `Difference: strict accuracy of an arm minus the reference's, paired by question within a seed. Interval: 95 %, percentile bootstrap of ${RESAMPLES.study.toLocaleString("en-US")} resamples that draws subjects and seeds independently with replacement; with one seed only subjects are drawn, and the interval says nothing about other seeds. p: two-sided from the same resamples, Holm-corrected over all arms compared. With few seeds, their contribution to the interval is imprecise.`;
+const method = `Difference: strict accuracy of an arm minus the reference's, paired by question within a seed. Interval: 95 %, percentile bootstrap of ${RESAMPLES.study} resamples that draws subjects and seeds independently with replacement; with one seed only subjects are drawn, and the interval says nothing about other seeds. p: two-sided from the same resamples, Holm-corrected over all arms compared. With few seeds, their contribution to the interval is imprecise.`;
 
 interface ReadRun {
   readonly planned: PlannedRun;

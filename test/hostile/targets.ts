@@ -3,8 +3,11 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
+import { UserError } from "../../src/core/errors.ts";
 import { randomWeights, readWeights } from "../../src/engine/local/weight-store.ts";
-import { decodeImage } from "../../src/io/images.ts";
+import { blankedDicom } from "../../src/io/dicom/blank.ts";
+import { dicomAbout, dicomRange } from "../../src/io/dicom-files.ts";
+import { decodeImage, imageSize } from "../../src/io/images.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
 import { loadTokenizer } from "../../src/io/tokenizer.ts";
 import { openWeights, saveWeights } from "../../src/io/weights.ts";
@@ -177,6 +180,31 @@ const images: Target = {
   read: async (folder) => void (await decodeImage({ path: join(folder, "image") })),
 };
 
+const dicomFiles = readdirSync(join(golden, "dicom")).filter((name) => name.endsWith(".dcm"));
+
+/** One file in each form that viva reads; half of the changes hit the elements before the pixels. */
+const dicom: Target = {
+  name: "dicom",
+  cases: 2000,
+  async prepare(folder) {
+    for (const name of dicomFiles) cpSync(join(golden, "dicom", name), join(folder, name));
+  },
+  mutate(folder, draw) {
+    const bytes = readFileSync(join(folder, draw.oneOf(dicomFiles)));
+    const pixels = Math.max(0, bytes.lastIndexOf("e07f1000", undefined, "hex"));
+    const [head, rest] = [bytes.subarray(0, pixels), bytes.subarray(pixels)];
+    const out = draw.chance(0.5) && pixels > 0 ? [mutateBytes(head, draw), rest] : [head, mutateBytes(rest, draw)];
+    writeFileSync(join(folder, "image"), Buffer.concat(out));
+  },
+  async read(folder) {
+    const path = join(folder, "image");
+    const sizes = await Promise.allSettled([imageSize({ path }), dicomAbout(path), dicomRange({ path })]);
+    for (const size of sizes) if (size.status === "rejected" && !(size.reason instanceof UserError)) throw size.reason;
+    await decodeImage({ path: `${path}#frame=1`, window: { center: 40, width: 400 } });
+    blankedDicom(readFileSync(path));
+  },
+};
+
 async function readProcessor(folder: string): Promise<void> {
   const processor = await openProcessor(folder);
   const data = new Uint8Array(3 * 30 * 40).fill(100);
@@ -259,4 +287,5 @@ export const targets: readonly Target[] = [
   jsonTarget("generation_config.json", 500, readProcessor),
   adapter,
   images,
+  dicom,
 ];

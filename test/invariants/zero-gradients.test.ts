@@ -119,8 +119,8 @@ async function expectSame(...[name, steps, o]: Parameters<typeof run>): Promise<
   const all = await run(name, steps, { ...o, all: true });
   expect(all.gradients.length).toBe(fewer.gradients.length);
   for (const [i, expected] of all.gradients.entries()) {
-    // After an update the weights differ: where a gradient is almost 0, AdamW makes much of its rounding.
-    expect(relative(fewer.gradients[i]!, expected), `update ${i}`).toBeLessThan(i === 0 ? 1e-6 : 1e-5);
+    // Other rows have other rounding; after an update AdamW makes much of it where a gradient is almost 0.
+    expect(relative(fewer.gradients[i]!, expected), `update ${i}`).toBeLessThan(1e-5);
   }
   expect(relative(fewer.weights, all.weights)).toBeLessThan(1e-5);
   const { "sampler/logprob_diff_max": rounding = 0, "completion/trained_fraction": share, ...rest } = fewer.metrics;

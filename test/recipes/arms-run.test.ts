@@ -3,12 +3,15 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse } from "yaml";
 import { jsonLines, root, temporaryFolder, vivaOk } from "../cli/command-line.ts";
 import { writeTinyModel } from "../cli/tiny-run.ts";
 
 interface PlainRecipe {
+  readonly prompt?: unknown;
+  readonly model: unknown;
   readonly stages: readonly { readonly kind: string; readonly rewards?: Readonly<Record<string, unknown>> }[];
 }
 
@@ -35,10 +38,17 @@ afterAll(() => {
   judge.close();
 });
 
+/** Arms that ask as the plain one does are evaluated in test/recipes/recipes.test.ts, as every recipe there is. */
+function asksOtherwise({ prompt, model }: PlainRecipe): boolean {
+  const plain = recipeOf("grpo.yaml");
+  return !isDeepStrictEqual([prompt, model], [plain.prompt, plain.model]);
+}
+
 const recipeOf = (file: string) => parse(readFileSync(join(root, "recipes/arms", file), "utf8")) as PlainRecipe;
 
 async function train(file: string, name = file, model = [`model.path=${weights}`]): Promise<string> {
-  const { stages } = recipeOf(file);
+  const recipe = recipeOf(file);
+  const { stages } = recipe;
   const sizes: Readonly<Record<string, readonly string[]>> = {
     sft: ["batch_size=2"],
     dpo: ["batch_size=2", "rollouts.num_generations=2", "rollouts.max_completion_length=4"],
@@ -49,7 +59,8 @@ async function train(file: string, name = file, model = [`model.path=${weights}`
   };
   const changes = [
     ...model,
-    ...["data.train.limit=8", "data.eval.limit=4", "evaluate.max_completion_length=4"],
+    ...["data.train.limit=8", "data.eval.limit=4"],
+    asksOtherwise(recipe) ? "evaluate.max_completion_length=4" : "evaluate=null",
     ...stages.flatMap(({ kind }, i) => {
       const rollout = ["prompts_per_step=2", "num_generations=2", "max_completion_length=4"];
       return ["steps=2", ...(sizes[kind] ?? rollout)].map((change) => `stages.${i}.${change}`);
@@ -57,7 +68,8 @@ async function train(file: string, name = file, model = [`model.path=${weights}`
     ...(services[file] ?? []).map((change) => `stages.0.rewards.semantic.${change}`),
   ];
   const run = join(folder, "runs", name);
-  await vivaOk(root, "train", `recipes/arms/${file}`, "--run", run, "--quiet", ...changes.flatMap((c) => ["--set", c]));
+  const quiet = ["--run", run, "--quiet", "--no-report"];
+  await vivaOk(root, "train", `recipes/arms/${file}`, ...quiet, ...changes.flatMap((c) => ["--set", c]));
   return run;
 }
 

@@ -1,14 +1,18 @@
-/** Image noise from tables computed once from a fixed key: a lookup per pixel instead of a random draw. */
+/** Image noise from tables computed once from a fixed key, when first needed: a lookup per pixel instead of a random draw. */
+import { once } from "../../../core/once.ts";
 import { normal, randomKey, uniform } from "../../../core/random.ts";
 
 const SIDE = 256;
 const MASK = SIDE * SIDE - 1;
 
 /** Standard normal values. */
-const WHITE = Float32Array.from({ length: SIDE * SIDE }, (_, i) => normal(randomKey(1, "noise"), i));
+const white = once(() => {
+  const key = randomKey(1, "noise");
+  return Float32Array.from({ length: SIDE * SIDE }, (_, i) => normal(key, i));
+});
 
 /** Smooth heights about in [-1, 1], with a period of 16 pixels between hills, tiling seamlessly every 256 pixels. */
-const CLOUD = clouds(16);
+const cloud = once(() => clouds(16));
 
 /**
  * Adds normal noise; `grain` above 0 mixes in the left neighbour, since film and reconstruction correlate neighbours.
@@ -31,12 +35,12 @@ export function addRicianNoise(values: Float32Array, start: number, deviation: n
 
 /** Smooth noise at a position of the table, which repeats every 256 in both directions. */
 export function cloudAt(x: number, y: number): number {
-  return CLOUD[((y & (SIDE - 1)) << 8) | (x & (SIDE - 1))]!;
+  return cloud()[((y & (SIDE - 1)) << 8) | (x & (SIDE - 1))]!;
 }
 
 /** Position in the table; it jumps occasionally, so that no pattern repeats within an image of 224 pixels. */
 function whiteAt(start: number, i: number): number {
-  return WHITE[(start + i + (i >> 11) * 7919) & MASK]!;
+  return white()[(start + i + (i >> 11) * 7919) & MASK]!;
 }
 
 function clouds(period: number): Float32Array {

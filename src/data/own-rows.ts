@@ -1,0 +1,198 @@
+/** Rows of one's own data: their fields, and the examples that they make. */
+import { resolve } from "node:path";
+import { z } from "zod";
+import { UserError } from "../core/errors.ts";
+import type { AnswerType, Example, NumericTarget } from "../core/records.ts";
+import { dicomAbout } from "../io/dicom-files.ts";
+import { rowOfChat } from "./chat-rows.ts";
+import { splitName } from "./dataset.ts";
+import { requireKnownFields } from "./field-names.ts";
+import {
+  cellText,
+  choiceOf,
+  readAnswerType,
+  readRow,
+  requireDifferentOptions,
+  requireUniqueIds,
+  writtenOption,
+} from "./rows.ts";
+
+const cell = z.union([z.string(), z.number(), z.boolean()]);
+
+const rowSchema = z.looseObject({
+  id: z.union([z.string(), z.number()]).optional(),
+  image: z.string().optional(),
+  images: z.array(z.string()).optional(),
+  question: z.string(),
+  answer: cell,
+  answer_type: z.string().optional(),
+  choices: z.union([z.array(cell), z.record(z.string(), cell)]).optional(),
+  rationale: z.string().optional(),
+  subject: z.union([z.string(), z.number()]).optional(),
+  split: z.string().optional(),
+  meta: z.record(z.string(), cell).optional(),
+});
+
+type Row = z.infer<typeof rowSchema>;
+
+/** A row as it was read, where it stands, its id if it gives itself none, and the folder that its image paths count from. */
+export interface GivenRow {
+  readonly value: unknown;
+  readonly where: string;
+  readonly id: string;
+  readonly folder: string;
+}
+
+/** The examples of the rows of a file or a folder. Throws UserError naming the row. */
+export async function examplesOf(rows: readonly GivenRow[], file: string): Promise<readonly Example[]> {
+  const made = rows.map(toExample);
+  requireUniqueIds(
+    made.map(({ example }) => example),
+    file,
+  );
+  const known = new Map<string, ReturnType<typeof dicomAbout>>();
+  const about: typeof dicomAbout = (path) => {
+    const asked = known.get(path) ?? dicomAbout(path);
+    known.set(path, asked);
+    return asked;
+  };
+  const examples: Example[] = [];
+  for (const { example, namesSubject } of made) examples.push(await withDicom(example, namesSubject, about));
+  return examples;
+}
+
+/** The examples of a split of rows that tell their splits themselves, by the field "split"; where none does, all are "all". */
+export function ownSplit(
+  examples: readonly Example[],
+  split: string | undefined,
+  { set, path }: { readonly set: string; readonly path: string },
+): readonly Example[] {
+  const splits = [...new Set(examples.map((example) => splitName(example.meta.split ?? "all")))];
+  const wanted = split === undefined && splits.length === 1 ? splits[0]! : splitName(split);
+  if (!splits.includes(wanted)) {
+    throw new UserError(`dataset "${set}": no split "${wanted}" in ${path}; the splits there are ${splits.join(", ")}`);
+  }
+  const chosen = examples.filter((example) => splitName(example.meta.split ?? "all") === wanted);
+  return withSplit(chosen, wanted);
+}
+
+/** Examples that say which split they are of. */
+export function withSplit(examples: readonly Example[], split: string): readonly Example[] {
+  return examples.map((example) => ({ ...example, meta: { ...example.meta, split } }));
+}
+
+/** A row's example as the row alone tells it. Throws UserError naming the row. */
+export function toExample({ value, where, id, folder }: GivenRow): { example: Example; namesSubject: boolean } {
+  const given = rowOfChat(withoutNulls(value), where);
+  requireKnownFields(given, Object.keys(rowSchema.shape), where);
+  const row = readRow(rowSchema, given, where);
+  const images = imagesOf(row, where);
+  const choices = optionsOf(row.choices ?? [], where);
+  const written = cellText(row.answer, "answer", where);
+  const answerType = answerTypeOf(row, written, choices, where);
+  const exampleId = String(row.id ?? id);
+  if (answerType === "choice" || answerType === "multi") requireDifferentOptions(choices, exampleId, where);
+  const example: Example = {
+    id: exampleId,
+    subjectId: String(row.subject ?? images[0]),
+    question: cellText(row.question, "question", where),
+    images: images.map((image) => ({ path: resolve(folder, image) })),
+    ...(answerType === "choice"
+      ? choiceOf(choices, answerIndex(written, choices, where))
+      : { answer: answerType === "multi" ? letters(written, choices, where) : written, answerType, choices }),
+    ...(answerType === "numeric" ? { target: targetOf(row, written, where) } : {}),
+    ...(row.rationale === undefined ? {} : { rationale: row.rationale }),
+    meta: metaOf(row),
+  };
+  return { example, namesSubject: row.subject !== undefined };
+}
+
+/**
+ * Examples of DICOM images as the files say where their rows do not: the subject is a keyed hash of the patient's id, and
+ * `modality` a stratum.
+ */
+async function withDicom(example: Example, namesSubject: boolean, about: typeof dicomAbout): Promise<Example> {
+  const known = await about(example.images[0]!.path);
+  if (known === null) return example;
+  const { subject, modality } = known;
+  return {
+    ...example,
+    subjectId: namesSubject || subject === null ? example.subjectId : subject,
+    meta: modality === null ? example.meta : { modality, ...example.meta },
+  };
+}
+
+/** A field that is null is absent; "answer": null lacks its answer. */
+function withoutNulls(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
+}
+
+function imagesOf({ image, images }: Row, where: string): readonly string[] {
+  if (image !== undefined && images !== undefined)
+    throw new UserError(`${where}: has both "image" and "images": keep one`);
+  const paths = images ?? (image === undefined ? [] : [image]);
+  if (paths.length === 0) throw new UserError(`${where}: needs "image" or "images"`);
+  if (paths.some((path) => path.trim() === "")) throw new UserError(`${where}: the path of an image is empty`);
+  return paths;
+}
+
+/** As written; else choice where there are options, closed where the answer is yes or no, open otherwise. */
+function answerTypeOf(row: Row, answer: string, choices: readonly string[], where: string): AnswerType {
+  const type = row.answer_type === undefined ? null : readAnswerType(row.answer_type, where);
+  if ((type === "choice" || type === "multi" || type === null) && choices.length > 0) {
+    if (choices.length >= 2 && choices.length <= 26) return type ?? "choice";
+    throw new UserError(`${where}: "choices" must hold 2 to 26 options, got ${choices.length}`);
+  }
+  if (type === "choice" || type === "multi") throw new UserError(`${where}: a ${type} question needs "choices"`);
+  return type ?? (/^(?:yes|no)\.?$/i.test(answer) ? "closed" : "open");
+}
+
+/** The right options of a question that may have several, given as their letters or texts: "A,C". */
+function letters(answer: string, choices: readonly string[], where: string): string {
+  const whole = writtenOption(answer, choices);
+  const indices = whole >= 0 ? [whole] : answer.split(/\s*[,;]\s*/).map((part) => answerIndex(part, choices, where));
+  return [...new Set(indices)]
+    .sort((a, b) => a - b)
+    .map((index) => String.fromCharCode(65 + index))
+    .join(",");
+}
+
+const targetFields = z.object({ tolerance: z.number().min(0).optional(), event: z.boolean().optional() });
+
+/** The number of a numeric question with its unit ("24 mm"), and the row's `tolerance` and, of a survival time, `event`. */
+function targetOf(row: Row, answer: string, where: string): NumericTarget {
+  const read = /^(-?\d+(?:\.\d+)?)\s*(\S*)$/.exec(answer);
+  if (read === null) throw new UserError(`${where}: the answer "${answer}" must be a number, or one with a unit`);
+  const { tolerance, event } = readRow(targetFields, row, where);
+  return {
+    value: Number(read[1]),
+    ...(read[2] === "" ? {} : { unit: read[2]! }),
+    ...(tolerance === undefined ? {} : { tolerance }),
+    ...(event === undefined ? {} : { event }),
+  };
+}
+
+/** Options in order; of { A: …, B: … } by their letters, which must leave none out, for the prompt letters them anew. */
+function optionsOf(given: NonNullable<Row["choices"]>, where: string): readonly string[] {
+  const text = (choice: z.output<typeof cell>) => cellText(choice, "choice", where);
+  if (Array.isArray(given)) return given.map(text);
+  const letters = Object.keys(given).sort();
+  const isWhole = letters.every((letter, i) => letter.trim().toUpperCase() === String.fromCharCode(65 + i));
+  if (isWhole) return letters.map((letter) => text(given[letter]!));
+  throw new UserError(`${where}: the letters of "choices" must be A, B, C, … without a gap, got ${letters.join(", ")}`);
+}
+
+/** The right option, for an answer given as its text or as its letter. */
+function answerIndex(answer: string, choices: readonly string[], where: string): number {
+  const index = writtenOption(answer, choices);
+  if (index >= 0) return index;
+  throw new UserError(`${where}: the answer "${answer}" must be one of the options: ${choices.join(" | ")}`);
+}
+
+/** "split", the fields of "meta", and every further field that holds a text, a number or true/false. */
+function metaOf({ meta, ...row }: Row): Readonly<Record<string, string>> {
+  const known = Object.keys(rowSchema.shape).filter((key) => key !== "split");
+  const further = Object.entries(row).filter(([key, value]) => !known.includes(key) && cell.safeParse(value).success);
+  return Object.fromEntries([...further, ...Object.entries(meta ?? {})].map(([key, value]) => [key, String(value)]));
+}

@@ -1,0 +1,41 @@
+/** Reading image files: whole, or the first bytes, which tell the format and mostly the size. */
+import { open, readFile, stat } from "node:fs/promises";
+import { UserError } from "../core/errors.ts";
+import { imageFile } from "../core/image-names.ts";
+import { isDicom } from "./dicom/parse.ts";
+import { fileError } from "./files.ts";
+
+const MAX_FILE_BYTES = 1_000_000_000;
+
+/** Enough for most headers of DICOM files. */
+export const HEAD_BYTES = 65_536;
+
+/** A file's first bytes, up to HEAD_BYTES of a DICOM file; none where it cannot be read, which its decoder tells. */
+export async function readHead(file: string): Promise<Uint8Array> {
+  const handle = await open(file, "r").catch(() => null);
+  if (handle === null) return new Uint8Array(0);
+  try {
+    const start = Buffer.alloc(132);
+    const { bytesRead } = await handle.read(start, 0, 132, 0);
+    if (!isDicom(start.subarray(0, bytesRead))) return start.subarray(0, bytesRead);
+    const head = Buffer.alloc(HEAD_BYTES);
+    return head.subarray(0, (await handle.read(head, 0, HEAD_BYTES, 0)).bytesRead);
+  } catch {
+    return new Uint8Array(0);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The bytes of the file that an image's name stands for. Throws UserError naming it. */
+export async function readImageFile(path: string): Promise<Uint8Array> {
+  const { file } = imageFile(path);
+  try {
+    const { size } = await stat(file);
+    if (size > MAX_FILE_BYTES)
+      throw new UserError(`image ${path} has ${size} bytes; at most ${MAX_FILE_BYTES} are read`);
+    return await readFile(file);
+  } catch (error) {
+    throw error instanceof UserError ? error : fileError(path, "image", error);
+  }
+}
