@@ -27,6 +27,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   evaluate: ["core", "io", "runs", "data", "answers", "rewards", "engine"],
   recipes: ["core", "algorithms", "answers", "rewards", "data", "engine", "track", "train"],
   session: ["core", "io", "runs", "models", "answers", "rewards", "data", "engine", "train", "evaluate", "recipes"],
+  cluster: ["core", "runs"],
   pipeline: [
     ...["core", "runs", "algorithms", "answers", "rewards", "engine", "train", "evaluate", "recipes", "session"],
     "track",
@@ -43,7 +44,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     ...["core", "runs", "data", "evaluate", "recipes", "session", "pipeline", "study", "export", "diagnostics"],
-    ...["report", "server", "track", "ui"],
+    ...["cluster", "report", "server", "track", "ui"],
   ],
 };
 

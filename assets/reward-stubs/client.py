@@ -93,7 +93,8 @@ def rows_of(completions, columns):
             if not _is_missing(value):
                 row[name] = value
     for name in ("image", "images") if SEND_IMAGES else ():
-        for row, value in zip(rows, columns.get(name) or []):
+        values = columns.get(name)
+        for row, value in zip(rows, [] if values is None else values):
             row["images"] = [_data_url(image) for image in (value if isinstance(value, (list, tuple)) else [value])]
     lacking = next((i for i, row in enumerate(rows) if "answer" not in row and "reference" not in row), None)
     if lacking is not None:

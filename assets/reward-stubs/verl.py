@@ -6,7 +6,8 @@ def compute_score(data_source, solution_str, ground_truth, extra_info=None, **_)
 def compute_scores(data_sources, solution_strs, ground_truths, extra_infos=None, **_):
     """The same for the reward manager "batch", which rewards that compare completions need."""
     rows = []
-    for text, truth, extra in zip(solution_strs, ground_truths, extra_infos or [None] * len(solution_strs)):
+    extras = [None] * len(solution_strs) if extra_infos is None else extra_infos  # an array of numpy
+    for text, truth, extra in zip(solution_strs, ground_truths, extras):
         columns = known_columns(extra or {})
         columns.pop("answer", None)
         rows.append({**columns, "completion": text, "reference": truth})

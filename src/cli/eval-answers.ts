@@ -16,6 +16,7 @@ import {
   openPartial,
   questionRegression,
   readPredictions,
+  type ScoringOptions,
   withBaselineImages,
 } from "../evaluate/index.ts";
 import {
@@ -67,7 +68,7 @@ export interface EvalOptions extends QuestionOptions {
   readonly json?: boolean;
 }
 
-type YesProbabilities = Readonly<Record<string, readonly (number | null)[]>>;
+type Fitted = Pick<ScoringOptions, "yes" | "numbers">;
 
 /** Answers with the conditions they were given under; `done` lets go of what was kept of them, once they are written. */
 interface Answered {
@@ -155,11 +156,15 @@ export async function baselinesBeside(
   train: readonly Example[] | null,
   o: EvalOptions,
   signal: AbortSignal,
-): Promise<{ readonly answers: BaselineAnswers; readonly yes?: YesProbabilities; done(): void }> {
+): Promise<{ readonly answers: BaselineAnswers; readonly fitted: Fitted; done(): void }> {
   const words = train === null ? {} : questionRegression(examples, train);
   const near = train === null || !o.nearestNeighbour ? {} : await nearestNeighbour(examples, train);
   const fitted = train === null ? {} : await conventionalBaselines(o.conventional ?? [], examples, train);
-  const probabilities = Object.entries(fitted).map(([name, { yes }]) => [name, yes] as const);
+  const given = Object.entries(fitted);
+  const parts = {
+    yes: Object.fromEntries(given.map(([name, { yes }]) => [name, yes] as const)),
+    numbers: Object.fromEntries(given.map(([name, { numbers }]) => [name, numbers] as const)),
+  };
   const asked: [name: string, Answered][] = [];
   for (const name of o.baseline ?? []) {
     const changed = await withBaselineImages(name, examples, o.seed);
@@ -177,7 +182,7 @@ export async function baselinesBeside(
       ...fitted,
       ...Object.fromEntries(asked.map(([name, { answers }]) => [name, answers] as const)),
     },
-    ...(probabilities.length === 0 ? {} : { yes: Object.fromEntries(probabilities) }),
+    fitted: given.length === 0 ? {} : parts,
     done: () => {
       for (const [, { done }] of asked) done();
     },

@@ -109,7 +109,7 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
     ...known,
     beside: beside.answers,
     conditions,
-    ...(beside.yes === undefined ? {} : { yes: beside.yes }),
+    ...beside.fitted,
   };
   const hasFacts = examples.some(({ facts }) => facts !== undefined);
   const vocabulary = hasFacts ? { vocabulary: openVocabulary(null) } : {};

@@ -17,6 +17,8 @@ import { exportCommand } from "./export.ts";
 import { generateCommand } from "./generate.ts";
 import { initCommand } from "./init.ts";
 import { logprobsCommand } from "./logprobs.ts";
+import { mergeCommand } from "./merge.ts";
+import { clusterProbeCommand } from "./on-ray.ts";
 import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
 import { rewardsCommand } from "./rewards.ts";
@@ -37,8 +39,8 @@ const program: Command = new Command("viva")
   .addCommand(demoCommand(interruption))
   .addCommand(initCommand(interruption))
   .addCommand(checkCommand(interruption))
-  .addCommand(trainCommand(interruption))
-  .addCommand(studyCommand(interruption))
+  .addCommand(trainCommand(interruption, version))
+  .addCommand(studyCommand(interruption, version))
   .addCommand(evalCommand(interruption))
   .addCommand(compareCommand())
   .addCommand(probeCommand(interruption))
@@ -49,6 +51,7 @@ const program: Command = new Command("viva")
   .addCommand(rewardsCommand())
   .addCommand(exportCommand(interruption))
   .addCommand(deriveCommand(interruption))
+  .addCommand(mergeCommand(interruption))
   .addCommand(reportCommand())
   .addCommand(trackCommand(interruption))
   .addCommand(uiCommand(interruption, version))
@@ -56,7 +59,8 @@ const program: Command = new Command("viva")
   .addCommand(dataCommand(interruption))
   .addCommand(doctorCommand())
   .addCommand(completionCommand(() => program))
-  .addCommand(studyTimingCommand(interruption), { hidden: true });
+  .addCommand(studyTimingCommand(interruption), { hidden: true })
+  .addCommand(clusterProbeCommand(version), { hidden: true });
 
 for (const command of program.commands) command.showHelpAfterError("(--help shows what is known)");
 

@@ -24,6 +24,7 @@ import type { PlannedRun } from "../study/plan.ts";
 import { resultsSoFar } from "../study/results.ts";
 import { selectRuns } from "../study/select.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
+import { type Cluster, openCluster, rayOption, resourcesOption } from "./on-ray.ts";
 import { clock, type Plan, planRecord, planText, resultText } from "./study-text.ts";
 import { timeInChild } from "./study-timing.ts";
 
@@ -34,11 +35,14 @@ interface StudyOptions {
   readonly quick?: boolean;
   readonly arms?: readonly string[];
   readonly seeds?: readonly number[];
-  readonly jobs: number;
+  /** Default 1; on a cluster all. */
+  readonly jobs?: number;
+  readonly ray?: string;
+  readonly resources?: string;
   readonly json?: boolean;
 }
 
-export function studyCommand(interruption: Interruption): Command {
+export function studyCommand(interruption: Interruption, version: string): Command {
   return new Command("study")
     .description("run a study: arms times seeds, shared starts trained once, then tables and a report")
     .argument("[study]", "YAML file; may be left out with --resume")
@@ -50,13 +54,14 @@ export function studyCommand(interruption: Interruption): Command {
     .option("--seeds <numbers>", "only these of the study's seeds (1,2)", numbers)
     .option(
       "--jobs <n>",
-      "runs at the same time; give each its share of the cores by engine.threads",
+      "runs at the same time; give each its share of the cores by engine.threads (default: 1, with --ray all)",
       wholeNumber(1),
-      1,
     )
+    .addOption(rayOption())
+    .addOption(resourcesOption())
     .option("--json", "progress as JSON lines, the results last; with --plan one JSON object")
     .action((file: string | undefined, options: StudyOptions) =>
-      interruption.during((signal) => study(file, options, signal)),
+      interruption.during((signal) => study(file, options, version, signal)),
     );
 }
 
@@ -66,6 +71,7 @@ interface AskedStudy {
   readonly runs: readonly PlannedRun[];
   readonly paths: StudyPaths;
   readonly options: StudyOptions;
+  readonly version: string;
   readonly reporter: Reporter;
   readonly signal: AbortSignal;
 }
@@ -73,14 +79,14 @@ interface AskedStudy {
 /** Seconds that a process of viva takes to begin: this one's own, when it was read. */
 const processStart = performance.now() / 1000;
 
-async function study(file: string | undefined, o: StudyOptions, signal: AbortSignal): Promise<void> {
+async function study(file: string | undefined, o: StudyOptions, version: string, signal: AbortSignal): Promise<void> {
   const asked = askedStudy(file, o);
   const folder = resolve(o.run ?? defaultRunFolder(asked?.name ?? ""));
   const opened = o.resume ? openStudy(folder, asked).study : asked!;
   const runs = selectRuns(opened, o);
   const reporter = createReporter({ ...(o.json ? { json: true } : {}) });
   try {
-    const asked = { study: opened, runs, paths: studyPaths(folder), options: o, reporter, signal };
+    const asked = { study: opened, runs, paths: studyPaths(folder), options: o, version, reporter, signal };
     if (o.plan) return await printPlan(asked);
     if (!o.resume) createStudy(folder, opened);
     const lock = acquireLock(asked.paths.lock);
@@ -94,7 +100,12 @@ async function study(file: string | undefined, o: StudyOptions, signal: AbortSig
   }
 }
 
-function askedStudy(file: string | undefined, { resume, run, quick, plan }: StudyOptions): Study | null {
+function askedStudy(
+  file: string | undefined,
+  { resume, run, quick, plan, ray, resources }: StudyOptions,
+): Study | null {
+  if (plan && ray !== undefined) throw new UserError("study --plan: it times this machine, leave --ray out");
+  if (resources !== undefined && ray === undefined) throw new UserError("study: --resources needs --ray");
   if (resume && run === undefined) throw new UserError("study --resume: name the study's folder with --run");
   if (file === undefined && !resume)
     throw new UserError("study: name a study file, or a folder with --run and --resume");
@@ -131,7 +142,7 @@ async function planOf(asked: AskedStudy): Promise<Plan> {
   const { study, runs, paths, options } = asked;
   const estimates = await estimate(asked);
   const finished = finishedSeconds(runs, paths);
-  return { study, runs, estimates, finished, left: remainingSeconds(runs, estimates, finished) / options.jobs };
+  return { study, runs, estimates, finished, left: remainingSeconds(runs, estimates, finished) / (options.jobs ?? 1) };
 }
 
 async function printPlan(asked: AskedStudy): Promise<void> {
@@ -140,11 +151,11 @@ async function printPlan(asked: AskedStudy): Promise<void> {
 }
 
 async function runStudy(asked: AskedStudy): Promise<void> {
-  const { runs, paths, options: o, reporter, signal } = asked;
-  const plan = await planOf(asked);
-  const { estimates } = plan;
-  const finished = new Map(plan.finished);
-  reporter.message(planText(plan));
+  const { study, runs, paths, options: o, reporter, signal } = asked;
+  const onCluster = o.ray === undefined ? null : await clusterOf(asked, o.ray);
+  const plan = onCluster === null ? await planOf(asked) : null;
+  const finished = new Map(plan?.finished);
+  reporter.message(plan === null ? `${study.name}: ${runs.length} runs on Ray` : planText(plan));
   reporter.message(`study folder: ${paths.folder}`);
   const failed: string[] = [];
   const number = ({ folder }: PlannedRun) => `[${runs.findIndex((run) => run.folder === folder) + 1}/${runs.length}]`;
@@ -153,10 +164,20 @@ async function runStudy(asked: AskedStudy): Promise<void> {
     const run = runs.find((one) => join(paths.folder, one.folder) === folder)!;
     steps({ ...info, stage: `${number(run)} ${run.folder.split("/")[1]} ${info.stage}` });
   };
+  const left = () => {
+    if (plan === null) return "";
+    const open = runs.filter((one) => !failed.includes(one.folder));
+    return `; ${clock(remainingSeconds(open, plan.estimates, finished) / (o.jobs ?? 1))} left`;
+  };
+  const onNode = (folder: string, recipe: string | null) => {
+    const run = { name: `viva-${study.name}-${folder.split("/").slice(-2).join("-")}`, folder, recipe };
+    return onCluster!.train(run, (info) => onStep(folder, info));
+  };
   try {
     await executeRuns(runs, paths, {
-      train: trainInChild({ viva: [...process.execArgv, process.argv[1]!], onStep, signal }),
-      jobs: o.jobs,
+      train:
+        onCluster === null ? trainInChild({ viva: [...process.execArgv, process.argv[1]!], onStep, signal }) : onNode,
+      jobs: o.jobs ?? (onCluster === null ? 1 : runs.length),
       signal,
       onEnd: (run, seconds, message) => {
         const { folder } = run;
@@ -165,10 +186,7 @@ async function runStudy(asked: AskedStudy): Promise<void> {
           return reporter.warn(`${number(run)} ${folder} failed: ${message}`);
         }
         finished.set(folder, readJournal(paths).seconds.get(folder) ?? seconds);
-        const left = runs.filter((one) => !failed.includes(one.folder));
-        reporter.message(
-          `${number(run)} ${folder}: ${clock(seconds)}; ${clock(remainingSeconds(left, estimates, finished) / o.jobs)} left`,
-        );
+        reporter.message(`${number(run)} ${folder}: ${clock(seconds)}${left()}`);
       },
     });
   } catch (error) {
@@ -181,6 +199,16 @@ async function runStudy(asked: AskedStudy): Promise<void> {
   throw new RunError(
     `${failed.length} of ${runs.length} runs failed (${failed.join(", ")}); viva study --run ${paths.folder} --resume tries them again`,
   );
+}
+
+/** The cluster, once its nodes have shown that they see what the runs need. */
+function clusterOf({ runs, paths, options, version, reporter, signal }: AskedStudy, ray: string): Promise<Cluster> {
+  return openCluster({ ...options, ray }, version, {
+    jobs: join(paths.folder, "jobs"),
+    recipes: runs.map(({ recipe }) => recipe),
+    onNotice: (text) => reporter.message(text),
+    signal,
+  });
 }
 
 function writeResults({ study, runs, paths, options: o, reporter }: AskedStudy): void {

@@ -1,16 +1,19 @@
 /** viva train: runs a recipe, or goes on with a run. */
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { Command } from "commander";
-import { messageOf, UserError } from "../core/errors.ts";
+import { messageOf, RunError, UserError } from "../core/errors.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { runRecipe } from "../pipeline/run-recipe.ts";
 import type { TrainResult } from "../pipeline/train-recipe.ts";
 import { type Extension, extensionOf } from "../recipes/extension.ts";
 import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
+import { replaceFile } from "../runs/durable.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import { defaultRunFolder, isRun, runPaths } from "../runs/run-folder.ts";
 import { pinnedLike } from "../session/recipe-sources.ts";
 import { collect, type Interruption } from "./arguments.ts";
+import { openCluster, rayOption, resourcesOption } from "./on-ray.ts";
 import { report } from "./report.ts";
 import { startUiBeside } from "./ui-beside.ts";
 
@@ -22,10 +25,12 @@ interface TrainOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly report?: boolean;
+  readonly ray?: string;
+  readonly resources?: string;
   readonly ui?: boolean;
 }
 
-export function trainCommand(interruption: Interruption): Command {
+export function trainCommand(interruption: Interruption, version: string): Command {
   return new Command("train")
     .description("run a recipe: supervised and reinforcement stages, evaluations, checkpoints")
     .argument("[recipe]", "YAML file; may be left out with --resume")
@@ -37,6 +42,8 @@ export function trainCommand(interruption: Interruption): Command {
       "with --resume: go on although data changed since, a mended image say; it is recorded",
     )
     .option("--no-report", "write no report.html at the end")
+    .addOption(rayOption())
+    .addOption(resourcesOption())
     .option("--ui", "open the pages of viva ui beside the run, in a process of their own")
     .option("--json", "progress as JSON lines")
     .option("--quiet", "warnings and errors only")
@@ -44,7 +51,11 @@ export function trainCommand(interruption: Interruption): Command {
       await interruption.during(async (signal) => {
         const reporter = createReporter(options);
         try {
-          const { folder } = await train(recipe, options, reporter, signal);
+          const { ray, resources } = options;
+          if (ray === undefined && resources !== undefined) throw new UserError("train: --resources needs --ray");
+          const { folder } = await (ray === undefined
+            ? train(recipe, options, reporter, signal)
+            : trainOnRay(recipe, { ...options, ray }, version, reporter, signal));
           reporter.message(`run folder: ${folder}`);
         } finally {
           reporter.close();
@@ -77,6 +88,40 @@ export async function train(
   } finally {
     endUi?.();
   }
+}
+
+/** Trains as a job of a Ray cluster: the recipe, with its paths made absolute, lies beside the run's folder. */
+async function trainOnRay(
+  recipeFile: string | undefined,
+  options: TrainOptions & { readonly ray: string },
+  version: string,
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<{ readonly folder: string }> {
+  const { resume = false, allowChangedData = false } = options;
+  if (options.ui) throw new UserError("train --ray: watch a run on a cluster with viva ui, and leave --ui out");
+  const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
+  if (loaded.extension !== null || allowChangedData) {
+    throw new UserError(
+      "train --ray: a run that goes on there goes on as it is: leave the recipe and other options out",
+    );
+  }
+  const folder = resolve(options.run ?? defaultRunFolder(loaded.recipe.name));
+  const jobs = `${folder}.jobs`;
+  const onNotice = (text: string) => reporter.message(text);
+  const cluster = await openCluster(options, version, { jobs, recipes: [loaded.recipe], onNotice, signal });
+  const recipe = join(jobs, "recipe.yaml");
+  if (!resume) replaceFile(recipe, loaded.yaml);
+  const run = { name: `viva-${basename(folder)}`, folder, recipe: resume ? null : recipe };
+  const outcome = await cluster.train(run, (info) => reporter.step(info));
+  if (!outcome.ok) {
+    if (signal.aborted && isRun(folder))
+      reporter.warn(`stopped; to go on: viva train --run ${shellWord(folder)} --resume`);
+    signal.throwIfAborted();
+    throw new RunError(outcome.message);
+  }
+  if (options.report !== false) await reportOn(folder, reporter);
+  return { folder };
 }
 
 /** A run whose report fails is a good run all the same. */

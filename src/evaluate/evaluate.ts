@@ -12,6 +12,7 @@ import { bootstrapMean } from "./bootstrap.ts";
 import { type CollectOptions, collectAnswers, countBy } from "./collect.ts";
 import { type Conditions, type Decoding, decodingOf } from "./conditions.ts";
 import { factScore, summariseScores } from "./facts.ts";
+import { numberFigures, numberIn } from "./number-figures.ts";
 import type { ProtocolName } from "./protocols/index.ts";
 import { summariseSampled } from "./sampled.ts";
 import { type EvalItem, scoreBaselines, scoreItems } from "./score.ts";
@@ -34,6 +35,8 @@ export interface ScoringOptions {
   readonly beside?: BaselineAnswers;
   /** Probabilities of "yes" in the examples' order, by predictor: closed questions are then measured as a test too. */
   readonly yes?: Readonly<Record<string, readonly (number | null)[]>>;
+  /** Numbers in the examples' order, by predictor, beside the model's. */
+  readonly numbers?: Readonly<Record<string, readonly (number | null)[]>>;
   /** Recorded in the summary, so that comparisons can check them. */
   readonly conditions?: Conditions;
   /** If given, reasoning about images with known facts is checked against them. */
@@ -79,7 +82,7 @@ export function answerQuestions(
  * pass@k.
  */
 export function evaluateAnswers(examples: readonly Example[], answers: Answers, o: ScoringOptions): Evaluation {
-  const { protocol = "viva", train, seen = train ?? [], unseen = null, beside = {}, yes } = o;
+  const { protocol = "viva", train, seen = train ?? [], unseen = null, beside = {}, yes, numbers = {} } = o;
   const { conditions, vocabulary } = o;
   const { predictions, style, thinkOpened } = answers;
   const scored = scoreItems(examples, predictions, { protocol, style, thinkOpened, checkpoint: o.checkpoint });
@@ -98,6 +101,8 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
   const sampled = summariseSampled(examples, answers, protocol);
   const facts = summariseScores(examples, statements);
   const overlap = summariseOverlap(seen, examples, items);
+  const own = items.map((item, i) => numberIn(item, examples[i]!));
+  const figures = numberFigures(examples, { model: own, ...numbers });
   const yesNo = yes === undefined ? null : yesNoFigures(examples, { model: items.map(yesOf), ...yes });
   const unanswered = countBy(predictions.flat().flatMap(({ error }) => error ?? []));
   return {
@@ -111,6 +116,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
       ...(overlap === null ? {} : { overlap }),
       ...(unseen === null ? {} : { overlap_unknown: unseen }),
       ...(yesNo === null ? {} : { yes_no: yesNo }),
+      ...(figures === null ? {} : { numbers: figures }),
       ...(unanswered.size === 0 ? {} : { unanswered: Object.fromEntries(unanswered) }),
     },
   };

@@ -33,6 +33,7 @@ export {
   type EvaluationOptions,
   evaluateAnswers,
   evaluatePolicy,
+  type ScoringOptions,
 } from "./evaluate.ts";
 export { type FactSummary, factScore, summariseFacts } from "./facts.ts";
 export { findImageBaselines, type ImageBaselineName, withBaselineImages } from "./image-baselines.ts";

@@ -131,6 +131,23 @@ const summary = z.strictObject({
     )
     .optional()
     .describe("closed questions as a test with probabilities, by predictor"),
+  numbers: z
+    .record(
+      z.string(),
+      z.array(
+        z.strictObject({
+          unit: z.string().describe("empty for a plain number"),
+          n: z.int().describe("readable numbers whose target is known (not censored)"),
+          unreadable: z.int(),
+          mae: interval.describe("mean absolute error, in the unit"),
+          rmse: z.number(),
+          r2: z.number().nullable().describe("null where all targets are equal"),
+          concordance: share.nullable().describe("Harrell's, censored times included"),
+        }),
+      ),
+    )
+    .optional()
+    .describe("numeric questions by distance, by predictor"),
   sampled: z
     .strictObject({
       generations: z.int(),

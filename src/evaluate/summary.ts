@@ -7,6 +7,7 @@ import type { Verdict } from "../runs/verdict.ts";
 import { type BootstrapOptions, bootstrapMean, bootstrapMeans, type Interval } from "./bootstrap.ts";
 import type { Conditions } from "./conditions.ts";
 import type { FactSummary } from "./facts.ts";
+import type { NumberFigures } from "./number-figures.ts";
 import { type PairedComparison, paired } from "./paired.ts";
 import type { SampledSummary } from "./sampled.ts";
 import type { EvalItem } from "./score.ts";
@@ -70,6 +71,8 @@ export interface EvalSummary {
   readonly overlap_unknown?: string;
   /** Closed questions as a test with probabilities, by predictor; present if conventional models were asked for. */
   readonly yes_no?: Readonly<Record<string, YesNoFigures>>;
+  /** Numeric questions by distance, by predictor and unit; present if there are any. */
+  readonly numbers?: Readonly<Record<string, readonly NumberFigures[]>>;
   /** How many answers were not to be had, by reason; they count as wrong. */
   readonly unanswered?: Readonly<Record<string, number>>;
 }

@@ -28,6 +28,7 @@ export function formatSummary(summary: EvalSummary): string {
     ...factLines(summary),
     ...overlapLines(summary),
     ...yesNoLines(summary),
+    ...numberLines(summary),
     legend,
     verdictLine(summary),
   ]
@@ -99,6 +100,24 @@ function yesNoLines({ yes_no: predictors }: EvalSummary): string[] {
     `${first.n} closed questions, ${first.positives} yes; cost: 5 for each missed, 1 for each false alarm, per question`,
     ...alignColumns([header, ...rows], 1),
   ];
+}
+
+/** A table of numeric questions by distance. */
+function numberLines({ numbers: predictors }: EvalSummary): string[] {
+  const rows = Object.entries(predictors ?? {}).flatMap(([name, found]) =>
+    found.map(({ unit, n, unreadable, mae, rmse, r2, concordance }) => [
+      name,
+      unit,
+      String(n),
+      `${mae.estimate.toFixed(2)} [${mae.low.toFixed(2)}, ${mae.high.toFixed(2)}]`,
+      rmse.toFixed(2),
+      r2 === null ? "–" : r2.toFixed(3),
+      concordance === null ? "–" : concordance.toFixed(3),
+      String(unreadable),
+    ]),
+  );
+  const header = ["numbers", "unit", "n", "mean absolute error [95 %]", "RMSE", "R²", "concordance", "unreadable"];
+  return rows.length === 0 ? [] : alignColumns([header, ...rows], 2);
 }
 
 function overlapLines({ overlap, overlap_unknown: unknown }: EvalSummary): string[] {

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,4 +55,16 @@ test("a holder that finds another's lock ends itself, and leaves that lock alone
   expect(() => vi.advanceTimersByTime(11_000)).toThrow(RunError);
   lock.release();
   expect(readFileSync(path, "utf8")).toBe(other);
+});
+
+test.runIf(process.platform === "linux")("a process that is dead and not reaped holds nothing", async () => {
+  const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 30"]); // sleep asks about no child
+  try {
+    const pid = Number(await new Promise((resolve) => parent.stdout.once("data", resolve)));
+    writeFileSync(path, JSON.stringify({ pid, host: hostname(), space: null, started: null }));
+    await expect.poll(() => readFileSync(`/proc/${pid}/stat`, "utf8")).toMatch(/\) Z /);
+    expect(isLocked(path)).toBe(false);
+  } finally {
+    parent.kill();
+  }
 });

@@ -94,10 +94,13 @@ function removeIfStale(path: string, aside: string): void {
   rmSync(aside, { force: true });
 }
 
+/** What every refusal of a lock says. */
+export const HELD = "is writing this run";
+
 function inUse(path: string, text: string): UserError {
   const holder = parseHolder(text);
   const who = holder === null ? "another process" : `process ${holder.pid} on ${holder.host}`;
-  return new UserError(`${path}: ${who} is writing this run; wait for it, or delete the file if it no longer runs`);
+  return new UserError(`${path}: ${who} ${HELD}; wait for it, or delete the file if it no longer runs`);
 }
 
 function mayLive(text: string, path: string): boolean {
@@ -136,6 +139,8 @@ function ownSpace(): string | null {
 }
 
 function isAlive(pid: number): boolean {
+  // A dead process that its parent has not asked about keeps its id: for ever, where nothing reaps orphans.
+  if (/\) [ZX] /.test(readOrNull(`/proc/${pid}/stat`) ?? "")) return false;
   try {
     process.kill(pid, 0);
     return true;

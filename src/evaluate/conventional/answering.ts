@@ -25,9 +25,10 @@ export interface ConventionalOptions {
   readonly folds?: number;
 }
 
-/** Answers with the probability of "yes" for closed questions; null where the model has no opinion. */
+/** Answers with the probability of "yes" for closed questions and numbers for numeric ones; null elsewhere. */
 export interface ConventionalAnswers extends Answers {
   readonly yes: readonly (number | null)[];
+  readonly numbers: readonly (number | null)[];
 }
 
 /** Training rows of an answer type beyond which a fixed random sample is used, and answers that are told apart. */
@@ -43,24 +44,24 @@ export function conventionalAnswers(
 ): ConventionalAnswers {
   const texts = new Array<string>(examples.length).fill("");
   const yes = new Array<number | null>(examples.length).fill(null);
+  const numbers = new Array<number | null>(examples.length).fill(null);
   const types = [...new Set(examples.map(({ answerType }) => answerType))];
   for (const type of types) {
     const asked = examples.flatMap((example, i) => (example.answerType === type ? [i] : []));
+    const own = asked.map((i) => examples[i]!);
+    if (type === "numeric") {
+      for (const [row, value] of numbersOf(model, own, train, { blocks, seed, folds }).entries()) {
+        numbers[asked[row]!] = value;
+        texts[asked[row]!] = value === null ? "" : numberText(value, own[row]!);
+      }
+      continue;
+    }
     const { rows, classes, targets } = classesOf(train, type, seed);
     if (classes.length === 0) continue;
     const features = featuresOf(rows, blocks);
-    const own = features(asked.map((i) => examples[i]!));
-    const input = {
-      features: features(rows),
-      targets,
-      classes: classes.length,
-      folds: subjectFolds(
-        rows.map(({ subjectId }) => subjectId),
-        folds,
-        seed,
-      ),
-    };
-    const probabilities = classes.length === 1 ? new Float64Array(own.n).fill(1) : model.fit(input)(own);
+    const input = { features: features(rows), targets, classes: classes.length, folds: foldsOf(rows, folds, seed) };
+    const probabilities =
+      classes.length === 1 ? new Float64Array(own.length).fill(1) : model.classify(input)(features(own));
     const yesClass = classes.findIndex(({ key }) => key === "yes");
     for (const [row, i] of asked.entries()) {
       const of = (c: number) => probabilities[row * classes.length + c]!;
@@ -71,7 +72,52 @@ export function conventionalAnswers(
       if (type === "closed" && yesClass >= 0) yes[i] = of(yesClass);
     }
   }
-  return { predictions: texts.map((text) => [{ text }]), style: "plain", thinkOpened: false, yes };
+  return { predictions: texts.map((text) => [{ text }]), style: "plain", thinkOpened: false, yes, numbers };
+}
+
+/** Numbers predicted from training questions with the same unit; null where there are none. */
+function numbersOf(
+  model: ConventionalModel,
+  asked: readonly Example[],
+  train: readonly Example[],
+  { blocks, seed, folds }: Required<ConventionalOptions>,
+): readonly (number | null)[] {
+  const found = new Array<number | null>(asked.length).fill(null);
+  for (const unit of new Set(asked.map(({ target }) => target?.unit))) {
+    const rows = sampled(
+      // A censored time is no target: the patient lived longer.
+      train.filter(({ target }) => target !== undefined && target.unit === unit && target.event !== false),
+      seed,
+    );
+    const own = asked.flatMap(({ target }, i) => (target?.unit === unit ? [i] : []));
+    if (rows.length < 2) continue;
+    const features = featuresOf(rows, blocks);
+    const targets = Float64Array.from(rows, ({ target }) => target!.value);
+    const predict = model.regress({ features: features(rows), targets, folds: foldsOf(rows, folds, seed) });
+    const values = predict(features(own.map((i) => asked[i]!)));
+    for (const [row, i] of own.entries()) found[i] = values[row]!;
+  }
+  return found;
+}
+
+function numberText(value: number, { target }: Example): string {
+  const rounded = Number(value.toPrecision(4));
+  return target?.unit === undefined ? String(rounded) : `${rounded} ${target.unit}`;
+}
+
+function foldsOf(rows: readonly Example[], folds: number, seed: number): Int32Array {
+  return subjectFolds(
+    rows.map(({ subjectId }) => subjectId),
+    folds,
+    seed,
+  );
+}
+
+/** At most `MAX_ROWS` of the rows, in their order. */
+function sampled(rows: readonly Example[], seed: number): readonly Example[] {
+  if (rows.length <= MAX_ROWS) return rows;
+  const some = permutation(randomKey(seed, "conventional"), rows.length).slice(0, MAX_ROWS).sort();
+  return Array.from(some, (i) => rows[i]!);
 }
 
 interface AnswerClass {
@@ -96,8 +142,7 @@ function classesOf(train: readonly Example[], type: AnswerType, seed: number) {
   const classes = frequent.map(([key, { text }]): AnswerClass => ({ key, text }));
   const index = new Map(classes.map(({ key }, c) => [key, c] as const));
   const known = ofType.filter((example) => index.has(normalise(written(example))));
-  const some = permutation(randomKey(seed, "conventional"), known.length).slice(0, MAX_ROWS).sort();
-  const rows = known.length <= MAX_ROWS ? known : Array.from(some, (i) => known[i]!);
+  const rows = sampled(known, seed);
   const targets = Int32Array.from(rows, (example) => index.get(normalise(written(example)))!);
   return { rows, classes, targets };
 }

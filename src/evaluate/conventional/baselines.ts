@@ -5,6 +5,7 @@ import type { BaselineAnswers } from "../answers.ts";
 import { withFewImages } from "../nearest.ts";
 import { type ConventionalAnswers, conventionalAnswers, type DenseBlock } from "./answering.ts";
 import { type ConventionalName, conventionalModels } from "./index.ts";
+import { tableBlock } from "./table-block.ts";
 
 /** Logistic regression on the question's words: what can be known without the image. */
 export function questionRegression(examples: readonly Example[], train: readonly Example[]): BaselineAnswers {
@@ -22,7 +23,7 @@ export async function conventionalBaselines(
   const profiles = await imageProfiles([...seen, ...examples].flatMap(({ images }) => images.slice(0, 1)));
   const image: DenseBlock = ({ images: [first] }) => (first === undefined ? null : (profiles.get(first.path) ?? null));
   const answers = names.map((name) => {
-    const found = conventionalAnswers(conventionalModels[name], examples, seen, { blocks: [image] });
+    const found = conventionalAnswers(conventionalModels[name], examples, seen, { blocks: [image, tableBlock(seen)] });
     return [`conventional_${name}`, found] as const;
   });
   return Object.fromEntries(answers);

@@ -56,3 +56,33 @@ export function beside(blocks: readonly Features[]): Features {
   });
   return { n, width, dense, sparseWidth, sparse };
 }
+
+/** X w for weights with the bias first: [n]. */
+export function productsOf({ n, width, dense, sparse }: Features, weights: Float64Array): Float64Array {
+  const margins = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    let sum = weights[0]!;
+    for (let j = 0; j < width; j++) sum += dense[i * width + j]! * weights[1 + j]!;
+    const { columns, values } = sparse[i]!;
+    for (let c = 0; c < columns.length; c++) sum += values[c]! * weights[1 + width + columns[c]!]!;
+    margins[i] = sum;
+  }
+  return margins;
+}
+
+/** Xᵀ r, the bias first: [1 + width + sparseWidth]. */
+export function transposedProducts(
+  { n, width, dense, sparse, sparseWidth }: Features,
+  residuals: Float64Array,
+): Float64Array {
+  const sums = new Float64Array(1 + width + sparseWidth);
+  for (let i = 0; i < n; i++) {
+    const r = residuals[i]!;
+    if (r === 0) continue;
+    sums[0]! += r;
+    for (let j = 0; j < width; j++) sums[1 + j]! += dense[i * width + j]! * r;
+    const { columns, values } = sparse[i]!;
+    for (let c = 0; c < columns.length; c++) sums[1 + width + columns[c]!]! += values[c]! * r;
+  }
+  return sums;
+}

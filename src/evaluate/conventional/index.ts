@@ -1,44 +1,47 @@
-/** The conventional models by name: logistic regression, nearest neighbours, boosted trees. */
+/** The conventional models by name: regression, nearest neighbours, boosted trees. */
 import { UserError } from "../../core/errors.ts";
 import { requireNamed } from "../../core/suggest.ts";
-import { rowsOf } from "./features.ts";
+import { chosenClassifier, chosenRegressor } from "./chosen.ts";
+import { type Features, productsOf, rowsOf } from "./features.ts";
 import { fitLogistic, logisticProbabilities } from "./logistic.ts";
 import {
-  accuracyOf,
   type Classifier,
   type ConventionalModel,
   type FitInput,
+  type NumberInput,
   oneAgainstRest,
   splitBy,
 } from "./model.ts";
-import { neighbourShares } from "./neighbours.ts";
-import { fitTrees, treePredictions } from "./trees.ts";
+import { neighbourMeans, neighbourShares } from "./neighbours.ts";
+import { fitRidge } from "./ridge.ts";
+import { fitTrees, type TreeObjective, treePredictions } from "./trees.ts";
 
 const lr: ConventionalModel = {
-  about: "logistic regression with an L2 penalty",
-  fit: (input) => chosenOnFolds(input, [0.1, 1, 10], logisticOf),
+  about: "logistic regression with an L2 penalty, ridge regression for numbers",
+  classify: (input) => chosenClassifier(input, PENALTIES, logisticOf),
+  regress: (input) => chosenRegressor(input, PENALTIES, ridgeOf),
 };
 
 const knn: ConventionalModel = {
   about: "nearest neighbours by the cosine of all features",
-  fit: (input) => chosenOnFolds(input, [1, 5, 15], neighboursOf),
+  classify: (input) => chosenClassifier(input, NEIGHBOURS, neighboursOf),
+  regress: (input) =>
+    chosenRegressor(input, NEIGHBOURS, ({ features, targets }, k) => (rows) => {
+      return neighbourMeans(features, targets, rows, k);
+    }),
 };
 
 /** Trees stop where the last fold no longer gains. */
 const gbdt: ConventionalModel = {
   about: "gradient-boosted trees of depth 3",
-  fit(input) {
-    const { features, targets, classes } = input;
-    const { outside, inside } = splitBy(input, Math.max(...input.folds));
-    const [fitted, held] = [rowsOf(features, outside), rowsOf(features, inside)];
-    return oneAgainstRest(targets, classes, (binary) => {
-      const of = (rows: readonly number[]) => Float64Array.from(rows, (i) => binary[i]!);
-      const stopOn = inside.length === 0 ? {} : { stopOn: { features: held, targets: of(inside) } };
-      const trees = fitTrees(fitted, of(outside), "log_loss", stopOn);
-      return (rows) => treePredictions(trees, rows);
-    });
+  classify(input) {
+    return oneAgainstRest(input.targets, input.classes, (targets) => treesOf({ ...input, targets }, "log_loss"));
   },
+  regress: (input) => treesOf(input, "squared_error"),
 };
+
+const PENALTIES = [0.1, 1, 10];
+const NEIGHBOURS = [1, 5, 15];
 
 export const conventionalModels = { lr, knn, gbdt } as const satisfies Readonly<Record<string, ConventionalModel>>;
 
@@ -62,27 +65,17 @@ function neighboursOf({ features, targets, classes }: Omit<FitInput, "folds">, k
   return (rows) => neighbourShares(features, targets, classes, rows, k);
 }
 
-/** The value with the best accuracy over the folds, the first of equal ones, fitted to all rows. */
-function chosenOnFolds(
-  input: FitInput,
-  values: readonly number[],
-  fitWith: (input: Omit<FitInput, "folds">, value: number) => Classifier,
-): Classifier {
-  const { features, targets, classes, folds } = input;
-  const scores = values.map((value) => {
-    let score = 0;
-    for (const fold of new Set(folds)) {
-      const { outside, inside } = splitBy(input, fold);
-      if (outside.length === 0 || inside.length === 0) continue;
-      const part = {
-        features: rowsOf(features, outside),
-        targets: targets.filter((_, i) => folds[i] !== fold),
-        classes,
-      };
-      const held = targets.filter((_, i) => folds[i] === fold);
-      score += held.length * accuracyOf(fitWith(part, value)(rowsOf(features, inside)), held, classes);
-    }
-    return score;
-  });
-  return fitWith(input, values[scores.indexOf(Math.max(...scores))]!);
+function ridgeOf({ features, targets }: Omit<NumberInput, "folds">, l2: number) {
+  const weights = fitRidge(features, targets, l2);
+  return (rows: Features) => productsOf(rows, weights);
+}
+
+function treesOf({ features, targets, folds }: NumberInput, objective: TreeObjective) {
+  const { outside, inside } = splitBy({ folds }, Math.max(...folds));
+  const fitted = outside.length === 0 ? inside : outside;
+  const of = (rows: readonly number[]) => Float64Array.from(rows, (i) => targets[i]!);
+  const held = { features: rowsOf(features, inside), targets: of(inside) };
+  const stopOn = outside.length === 0 || inside.length === 0 ? {} : { stopOn: held };
+  const trees = fitTrees(rowsOf(features, fitted), of(fitted), objective, stopOn);
+  return (rows: Features) => treePredictions(trees, rows);
 }

@@ -13,14 +13,23 @@ export interface FitInput {
 /** Probabilities [n, classes], row by row. */
 export type Classifier = (rows: Features) => Float64Array;
 
-/** One kind of model; hyper-parameters are chosen within `fit`, on the folds. */
+/** Rows with a number each. */
+export interface NumberInput {
+  readonly features: Features;
+  readonly targets: Float64Array;
+  readonly folds: Int32Array;
+}
+
+/** One kind of model; hyper-parameters are chosen within, on the folds. */
 export interface ConventionalModel {
   readonly about: string;
-  fit(input: FitInput): Classifier;
+  classify(input: FitInput): Classifier;
+  /** Predicts numbers [n]. */
+  regress(input: NumberInput): (rows: Features) => Float64Array;
 }
 
 /** Rows outside and inside a fold. */
-export function splitBy({ folds }: Pick<FitInput, "folds">, fold: number) {
+export function splitBy({ folds }: { readonly folds: Int32Array }, fold: number) {
   const indices = Array.from(folds, (_, i) => i);
   return { outside: indices.filter((i) => folds[i] !== fold), inside: indices.filter((i) => folds[i] === fold) };
 }

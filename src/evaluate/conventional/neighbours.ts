@@ -1,4 +1,4 @@
-/** k nearest neighbours: the share of each class among the k most similar training rows. */
+/** k nearest neighbours: shares of classes, or means of numbers, among the k most similar training rows. */
 import type { Features, SparseRow } from "./features.ts";
 
 /**
@@ -13,15 +13,28 @@ export function neighbourShares(
   k: number,
 ): Float64Array {
   const shares = new Float64Array(rows.n * classes);
-  const lengths = Float64Array.from({ length: train.n }, (_, i) => Math.sqrt(product(train, i, train, i)) || 1);
-  for (let r = 0; r < rows.n; r++) {
-    const alike = Float64Array.from({ length: train.n }, (_, i) => product(train, i, rows, r) / lengths[i]!);
-    const nearest = Array.from(alike, (_, i) => i)
-      .sort((a, b) => alike[b]! - alike[a]! || a - b)
-      .slice(0, k);
+  for (const [r, nearest] of nearestRows(train, rows, k).entries()) {
     for (const i of nearest) shares[r * classes + targets[i]!]! += 1 / nearest.length;
   }
   return shares;
+}
+
+/** For each row, the mean of the numbers of its k nearest training rows. */
+export function neighbourMeans(train: Features, targets: ArrayLike<number>, rows: Features, k: number): Float64Array {
+  return Float64Array.from(nearestRows(train, rows, k), (nearest) => {
+    return nearest.reduce((sum, i) => sum + targets[i]!, 0) / nearest.length;
+  });
+}
+
+/** The k most similar training rows of each row, the most similar first. */
+function nearestRows(train: Features, rows: Features, k: number): readonly (readonly number[])[] {
+  const lengths = Float64Array.from({ length: train.n }, (_, i) => Math.sqrt(product(train, i, train, i)) || 1);
+  return Array.from({ length: rows.n }, (_, r) => {
+    const alike = Float64Array.from({ length: train.n }, (_, i) => product(train, i, rows, r) / lengths[i]!);
+    return Array.from(alike, (_, i) => i)
+      .sort((a, b) => alike[b]! - alike[a]! || a - b)
+      .slice(0, k);
+  });
 }
 
 /** The inner product of row i of one and row j of another. */
