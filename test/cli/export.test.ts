@@ -213,3 +213,20 @@ describe("viva derive", () => {
     await mistake(/--search-scales belongs to --quantize/, "--prune", "random", "--sparsity", "0.1", "--search-scales");
   });
 });
+
+describe("viva merge", () => {
+  it("gives an adapter's own model for equal adapters, and refuses what is no adapter of one model", async () => {
+    cpSync(at("lora/checkpoints/step-000008"), at("twin"), { recursive: true });
+    await vivaOk(folder, "export", "lora", "--out", "alone");
+    for (const method of ["mean", "ties"]) {
+      await vivaOk(folder, "merge", "lora", "twin", "--method", method, "--density", "1", "--out", `by-${method}`);
+      expect(difference(await logProbs(`by-${method}`), await logProbs("alone"))).toBeLessThan(1e-5);
+    }
+    const mistake = async (pattern: RegExp, ...args: readonly string[]) =>
+      expectMistake(await viva(folder, "merge", ...args, "--out", "z"), pattern);
+    await mistake(/full is a whole model and no adapter/, "lora", "full");
+    await mistake(/needs two adapters or more/, "lora");
+    await mistake(/--weights has 3 numbers for 2 adapters/, "lora", "twin", "--weights", "1,2,3");
+    expect(existsSync(at("z"))).toBe(false);
+  });
+});
