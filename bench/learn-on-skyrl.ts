@@ -16,10 +16,12 @@ const [python, count = "40"] = process.argv.slice(2);
 if (python === undefined) throw new Error("usage: bench/learn-on-skyrl.ts PYTHON [STEPS]");
 const steps = Number(count);
 const folder = mkdtempSync(join(tmpdir(), "viva-learn-skyrl-"));
-const rows = ["lung", "heart", "liver", "brain", "spleen", "kidney", "colon", "bladder"].map((organ) => {
-  return { id: organ, question: `Name the ${organ}.`, answer: organ, subject: organ };
-});
-writeFileSync(join(folder, "train.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+const organs = ["lung", "heart", "liver", "brain", "spleen", "kidney", "colon", "bladder"];
+const examples = organs.map((organ) => ({
+  ...{ id: organ, subjectId: organ, question: `Name the ${organ}.`, images: [] },
+  ...{ answer: organ, answerType: "open", choices: [], meta: {} },
+}));
+writeFileSync(join(folder, "questions.mjs"), `export default () => ${JSON.stringify(examples)};\n`);
 // A model of random weights knows no answer: it learns to write in small letters.
 writeFileSync(
   join(folder, "small-letters.mjs"),
@@ -45,7 +47,7 @@ try {
       seed,
       model: { path: fileURLToPath(new URL("../assets/viva-tiny-instruct", import.meta.url)), lora: { r: 8 } },
       engine: { backend: "tinker", url: server.url },
-      data: { train: { name: "jsonl", path: folder } },
+      data: { train: { name: "module", path: join(folder, "questions.mjs") } },
       prompt: "plain",
       stages: [
         {
