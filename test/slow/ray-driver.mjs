@@ -13,7 +13,7 @@ const env = {
   ...process.env,
   RAY_USAGE_STATS_ENABLED: "0",
   RAY_DASHBOARD_SUBPROCESS_MODULE_WAIT_READY_TIMEOUT: "180",
-  VIVA_TEST_PAUSE_MS: "400",
+  VIVA_TEST_PAUSE_MS: "300",
 };
 mkdirSync(temporary, { recursive: true });
 execSync("ip link set lo up");
@@ -126,12 +126,10 @@ const ended = new Promise((resolve) => controller.on("close", (code) => resolve(
 let code = null;
 void ended.then((value) => (code = value));
 const going = () => {
-  if (code !== null)
-    throw new Error(
-      `the study ended early, ${code}: ${readFileSync(join(temporary, "study.log"), "utf8").slice(-2000)}`,
-    );
+  if (code !== null) throw new Error(`the study ended early, ${code}: ${log().slice(-2000)}`);
 };
 
+const log = () => readFileSync(join(temporary, "study.log"), "utf8");
 /** A program that trains below the raylet of a node and has a checkpoint. */
 const onNode = (n) => {
   going();
@@ -143,7 +141,7 @@ const victim = onNode(1);
 const raylet = rayletOf(victim.pid);
 process.kill(raylet, "SIGKILL");
 await until("the program of the killed raylet is gone", () => !isAlive(victim.pid), 30);
-await until("another program goes on with its run", () => trainers().some(({ run }) => run === victim.run), 300);
+await until("its run is submitted again", () => /was lost .*submitted again/.test(log()), 120);
 
 await until("a run on node 2 has a checkpoint", () => onNode(2) !== undefined, 240);
 const last = onNode(2);

@@ -42,7 +42,7 @@ async function writeStudy(): Promise<string> {
     name: "grid",
     seeds: [1, 2],
     reference: "plain",
-    base: { ...plain, engine: { threads: 1 }, stages: [stage], evaluate: { every: 10 }, checkpoint: { every: 4 } },
+    base: { ...plain, engine: { threads: 1 }, stages: [stage], evaluate: { every: 6 }, checkpoint: { every: 3 } },
     arms: [
       { name: "plain" },
       { name: "fails", set: { "stages.0.rewards.slow.fails": true } },
@@ -67,7 +67,7 @@ function recordOf(run: string) {
   );
   const whole = (file: string) => [file, readFileSync(join(run, file)).toString("base64")];
   const weights = filesBelow(run).filter((file) =>
-    /^checkpoints\/step-000020\/.*\.safetensors$|^rollouts\//.test(file),
+    /^checkpoints\/step-000012\/.*\.safetensors$|^rollouts\//.test(file),
   );
   return {
     metrics,
