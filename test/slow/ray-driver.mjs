@@ -13,6 +13,7 @@ const env = {
   ...process.env,
   RAY_USAGE_STATS_ENABLED: "0",
   RAY_DASHBOARD_SUBPROCESS_MODULE_WAIT_READY_TIMEOUT: "180",
+  RAY_raylet_start_wait_time_s: "180", // a busy machine takes longer than its 30
   VIVA_TEST_PAUSE_MS: "300",
 };
 mkdirSync(temporary, { recursive: true });
@@ -74,8 +75,9 @@ const up = async () => {
   head();
   await until("the head answers", async () => (await get("/api/version")) !== null && (await aliveNodes()) > 0, 240);
   node(1);
+  await until("node 1 has joined", async () => (await aliveNodes()) === 2, 240);
   node(2);
-  await until("both nodes have joined", async () => (await aliveNodes()) === 3, 180);
+  await until("node 2 has joined", async () => (await aliveNodes()) === 3, 240);
 };
 
 const processes = () =>
@@ -147,7 +149,7 @@ await until("a run on node 2 has a checkpoint", () => onNode(2) !== undefined, 2
 const last = onNode(2);
 for (const { pid } of processes().filter(({ args }) => args.includes("gcs_server"))) process.kill(pid, "SIGKILL");
 await until("the nodes die with their head", () => raylets().length === 0, 180);
-await until("their programs too", () => trainers().length === 0, 60);
+await until("their programs too", () => trainers().length === 0, 120);
 await up();
 await until("the study has ended", () => code !== null, 900);
 clearInterval(watching);
