@@ -32,8 +32,12 @@ const ports = (n) => [
 const head = () => {
   const own = ["--port=16379", "--dashboard-host=127.0.0.1", "--dashboard-port=18265", "--include-dashboard=true"];
   const args = ["start", "--head", "--num-cpus=0", `--temp-dir=${temporary}/ray`, ...own, ...ports(0), ...shared];
-  spawn(ray, args, { env, stdio: output("head") });
+  // A head whose dashboard did not start in time ends; it is started once more, as an operator would.
+  spawn(ray, args, { env, stdio: output("head") }).on("exit", () => {
+    if (!headAnswers) setTimeout(head, 2000);
+  });
 };
+let headAnswers = false;
 const node = (n) => {
   const named = `--resources={"node${n}":1}`;
   const args = ["start", "--address=127.0.0.1:16379", "--num-cpus=1", named, ...ports(n), ...shared];
@@ -72,8 +76,10 @@ async function until(what, holds, seconds) {
   say(what);
 }
 const up = async () => {
+  headAnswers = false;
   head();
-  await until("the head answers", async () => (await get("/api/version")) !== null && (await aliveNodes()) > 0, 240);
+  await until("the head answers", async () => (await get("/api/version")) !== null && (await aliveNodes()) > 0, 480);
+  headAnswers = true;
   node(1);
   await until("node 1 has joined", async () => (await aliveNodes()) === 2, 240);
   node(2);

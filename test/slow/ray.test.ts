@@ -67,8 +67,9 @@ function recordOf(run: string) {
   );
   const whole = (file: string) => [file, readFileSync(join(run, file)).toString("base64")];
   const weights = filesBelow(run).filter((file) =>
-    /^checkpoints\/step-000012\/.*\.safetensors$|^rollouts\//.test(file),
+    /^checkpoints\/step-000020\/.*\.safetensors$|^rollouts\//.test(file),
   );
+  expect(weights.filter((file) => file.endsWith(".safetensors")).length).toBeGreaterThan(0);
   return {
     metrics,
     rollouts: jsonLines(run, "rollouts.jsonl"),
