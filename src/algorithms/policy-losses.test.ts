@@ -82,7 +82,7 @@ describe("sapo", () => {
 describe("cispo", () => {
   test.each([0.3, 1, 4, 9])("−min(ρ, 5)·A·logp at ρ %f: no token's gradient is dropped", (ratio) => {
     const cap = tokenLosses.cispo.numbers({ epsilon_high: null });
-    expect(cap).toEqual({ epsilonHigh: 5 });
+    expect(cap).toEqual({ epsilonHigh: 5, ratioFloor: 0 });
     expect(tokenLosses.cispo.bounds({ epsilon_high: null })).toEqual({ low: 0, high: 5 });
     for (const advantage of [1.5, -1.5]) {
       const [loss, gradient] = evaluate("cispo", { ratio, advantage }, offPolicy, cap);

@@ -1,6 +1,7 @@
 /** The rewards by the name a recipe gives them: a new one is a file and a line here. */
 import { accuracy } from "./accuracy.ts";
 import { answerProse } from "./answer-prose.ts";
+import { choiceSet } from "./choice-set.ts";
 import { cosine } from "./cosine.ts";
 import { crpo } from "./crpo.ts";
 import { cwr } from "./cwr.ts";
@@ -9,6 +10,7 @@ import { english } from "./english.ts";
 import { facts } from "./facts.ts";
 import { format } from "./format.ts";
 import { kimi } from "./kimi.ts";
+import { numeric } from "./numeric.ts";
 import type { RewardFactory } from "./options.ts";
 import { repetition } from "./repetition.ts";
 import { semantic } from "./semantic/index.ts";
@@ -17,6 +19,7 @@ import { softOverlong } from "./soft-overlong.ts";
 export const rewards = {
   accuracy,
   answer_prose: answerProse,
+  choice_set: choiceSet,
   cosine,
   crpo,
   cwr,
@@ -25,6 +28,7 @@ export const rewards = {
   facts,
   format,
   kimi,
+  numeric,
   repetition,
   semantic,
   soft_overlong: softOverlong,

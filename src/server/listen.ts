@@ -26,16 +26,20 @@ const KEEP_ALIVE_SECONDS = 75;
 /** For a request's headers and body to arrive. */
 const ARRIVAL_SECONDS = 120;
 
-/** Throws UserError for an address that cannot be taken, and for one that others can reach when there is no key. */
+/** Throws UserError for an address that others can reach when there is no key. */
+export function requireKeyBeyondLoopback({ host, apiKey }: Pick<Address, "host" | "apiKey">): void {
+  if (apiKey !== null || isLoopback(host)) return;
+  throw new UserError(
+    `--host ${host}: others can reach this address, so an API key is needed: name a file with --api-key-file, or set VIVA_API_KEY`,
+  );
+}
+
+/** Throws UserError as `requireKeyBeyondLoopback`, and for an address that cannot be taken. */
 export async function listenOn(
   fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>,
   o: Address,
 ): Promise<Listening> {
-  if (o.apiKey === null && !isLoopback(o.host)) {
-    throw new UserError(
-      `--host ${o.host}: others can reach this address, so an API key is needed: name a file with --api-key-file, or set VIVA_API_KEY`,
-    );
-  }
+  requireKeyBeyondLoopback(o);
   const server = createAdaptorServer({
     fetch: fetch as Parameters<typeof createAdaptorServer>[0]["fetch"],
     overrideGlobalObjects: false,

@@ -2,7 +2,7 @@
 import type { Hono } from "hono";
 import { type AppOptions, createApp } from "./app.ts";
 import type { Env } from "./base-app.ts";
-import { type Address, listenOn } from "./listen.ts";
+import { type Address, listenOn, requireKeyBeyondLoopback } from "./listen.ts";
 import { type Load, type PoolLimits, RequestPool } from "./request-pool.ts";
 
 export interface ServeOptions extends Omit<AppOptions, "pool" | "limits">, Address {
@@ -21,6 +21,7 @@ export interface RunningServer {
 
 /** Throws UserError for an address that cannot be taken, and for one that others can reach when there is no key. */
 export async function startServer(o: ServeOptions): Promise<RunningServer> {
+  requireKeyBeyondLoopback(o);
   const pool = new RequestPool(o.limits);
   return listenWith(createApp({ ...o, pool }), pool, o);
 }

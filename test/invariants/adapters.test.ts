@@ -117,6 +117,11 @@ test("live decoding of two adapters takes turns with training a third; each draw
   expect(alone[0]).not.toEqual(alone[1]);
   const [one, two] = await Promise.all([draw(a), draw(b), train(c)]);
   expect([one, two]).toEqual(alone);
+  // Joining while the other's prompt is computed: the other's merged weights go, its completions stay.
+  for (const milliseconds of [1, 3, 5, 10]) {
+    const later = new Promise((resolve) => setTimeout(resolve, milliseconds)).then(() => draw(b));
+    expect(await Promise.all([draw(a), later])).toEqual(alone);
+  }
   for (const engine of engines) await engine.close();
 });
 

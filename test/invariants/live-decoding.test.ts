@@ -147,6 +147,21 @@ describe("live decoding", () => {
     }
   });
 
+  test("a decoder is not idle while it computes a prompt", async () => {
+    const cache = new FeatureCache();
+    const idle: boolean[] = [];
+    const decoder: Decoder = openDecoder({
+      rows: 2,
+      encode: ({ images }) => {
+        idle.push(decoder.idle);
+        return encodeEach(on.compute, on.values, images, cache);
+      },
+    });
+    ask(decoder, { prompt: on.golden.prompt, maxCompletionLength: 2 });
+    await finish(decoder);
+    expect([...idle, decoder.idle]).toEqual([false, true]);
+  });
+
   test("cancelling frees room at once, and does not affect other jobs", async () => {
     const decoder = openDecoder({ rows: 2 });
     const job = (seed: number): Asked => {

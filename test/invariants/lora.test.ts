@@ -100,7 +100,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
     expect(Math.max(...differences)).toBeLessThan(1e-5);
   });
 
-  test("live decoding with separate adapters equals sampling with merged ones", async () => {
+  test("live decoding equals sampling: both read the merged adapters", async () => {
     const core = open();
     await core.forwardBackward(batch);
     core.optimStep({ ...optimiser, learningRate: 0.05 });

@@ -3,11 +3,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { normal, randomKey } from "../../src/core/random.ts";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
-import { root } from "../cli/command-line.ts";
 import type { Python, PythonNeeds } from "./python.ts";
 
 /** What its server on JAX imports; torch and peft are replaced by a few lines (`shadows`). */
@@ -63,7 +64,7 @@ uvicorn.run(api.app, host="127.0.0.1", port=asked.port)
 export function writeQwen3(folder: string): string {
   mkdirSync(folder, { recursive: true });
   for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
-    cpSync(join(root, "assets/viva-tiny-instruct", file), join(folder, file));
+    cpSync(fileURLToPath(new URL(`../../assets/viva-tiny-instruct/${file}`, import.meta.url)), join(folder, file));
   }
   const size = { vocabulary: 2048, width: 64, inner: 128, layers: 2, heads: 4, groups: 2, head: 16 };
   const config = {
@@ -168,7 +169,7 @@ export async function startSkyrl(python: Python, model: string, folder: string):
           PYTHONUNBUFFERED: "1",
           JAX_PLATFORMS: "cpu",
           HF_HUB_OFFLINE: "1",
-          JAX_COMPILATION_CACHE_DIR: join(folder, "..", "jax-cache"),
+          JAX_COMPILATION_CACHE_DIR: join(tmpdir(), "viva-jax-cache"),
           JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS: "0",
         },
       },

@@ -107,6 +107,33 @@ describe("forward_backward", () => {
     expect(await gradNorm(model, seqId)).toBeCloseTo(norm, 3);
   });
 
+  test("gspo: every token has its sequence's ratio and the gradient of its own log-prob", async () => {
+    const session = await on.session();
+    const model = await on.model(session, 0, { seed: 6 });
+    await on.batch({ modelId: model, seqId: 1, data: [datum([3, 4], { weights: [1, 1] })] });
+    await on.result(await on.submit("optim_step", optim(model, 2, 0.01)));
+    const sampled = await on.batch({ modelId: model, seqId: 3, data: [datum([5, 6, 7], {})], forwardOnly: true });
+    // Log-ratios of 0.3, 0.1 and one that the mask leaves out: their mean is 0.2.
+    const logprobs = [...sampled.outputs[0]!["logprobs"]!.slice(-3)].map((lp, i) => lp - [0.3, 0.1, 5][i]!);
+    const data = [datum([5, 6, 7], { logprobs, advantages: [1, -1, 2], sequence_ratio_mask: [1, 1, 0] })];
+    const lossConfig = { clip_low_threshold: 0.5, clip_high_threshold: 2 };
+    const told = await on.batch({ modelId: model, seqId: 4, data, lossFn: "gspo", lossConfig });
+    const norm = await gradNorm(model, 5);
+    const ratio = Math.exp(0.2);
+    for (const [i, advantage] of [1, -1, 2].entries()) {
+      expect(told.outputs[0]!["elementwise_loss"]!.at(i - 3)).toBeCloseTo(-ratio * advantage, 3);
+    }
+    const weights = [ratio, -ratio, 2 * ratio];
+    await on.batch({ modelId: model, seqId: 6, data: [datum([5, 6, 7], { weights })] });
+    expect(await gradNorm(model, 7)).toBeCloseTo(norm, 3);
+    // The default bounds are narrow: a ratio of 1.22 is clipped, and rewarded tokens have no gradient.
+    const clipped = datum([5, 6, 7], { logprobs, advantages: [1, 1, 1], sequence_ratio_mask: [1, 1, 0] });
+    await on.batch({ modelId: model, seqId: 8, data: [clipped], lossFn: "gspo" });
+    expect(await gradNorm(model, 9)).toBe(0);
+    const other = datum([5], { mask: [1] });
+    await expect(on.batch({ modelId: model, seqId: 10, data: [other] })).rejects.toThrow("loss_fn_inputs.mask is not");
+  });
+
   test("images: anywhere in the input, their tokens counted, their pixels seen", async () => {
     const session = await on.session();
     const model = await on.model(session);
@@ -248,6 +275,17 @@ describe("checkpoints", () => {
     expect((await on.send("weights_info", { tinker_path: saved.path })).status).toBe(400);
     await on.result(await on.submit("unload_model", { model_id: model }));
   });
+});
+
+test("an engine that is gone is told of as fatal; requests fail with the server's category", async () => {
+  const own = await openEngine();
+  const served = await serveTinkerEngine(own);
+  const model = await served.model(await served.session());
+  await own.engine.close();
+  await expect(served.result(await served.submit("optim_step", optim(model, 1)))).rejects.toThrow("server: ");
+  await until(() => served.failures.length > 0);
+  expect(served.failures).toContainEqual({ fatal: true });
+  await served.close();
 });
 
 test("a key, where one is set, in either header; else foreign names of the host are refused", async () => {

@@ -64,6 +64,8 @@ export class Decoder {
   readonly #o: DecoderOptions;
   /** Jobs whose prompts are not prefilled yet. */
   readonly #waiting: Job[] = [];
+  /** The job whose prompt is being prefilled. */
+  #starting: Job | null = null;
   /** Rows of prefilled prompts that wait for a slot. */
   #ready: Row[] = [];
   /** Row i is at slot i of the rows' cache. */
@@ -92,8 +94,9 @@ export class Decoder {
     };
   }
 
+  /** Nothing is left to decode; false while a prompt is prefilled. */
   get idle(): boolean {
-    return this.#waiting.length + this.#ready.length + this.#active.length === 0;
+    return this.#starting === null && this.#waiting.length + this.#ready.length + this.#active.length === 0;
   }
 
   /** Starts jobs while there is room, then decodes one token for every active row. */
@@ -107,6 +110,8 @@ export class Decoder {
   /** Ends every job with an error. */
   fail(error: Error): void {
     const jobs = [...this.#prompts.map(({ job }) => job), ...this.#waiting];
+    if (this.#starting !== null) jobs.push(this.#starting);
+    this.#starting = null;
     for (const job of jobs) this.#end(job, error);
     this.#removeClosed();
     this.#caches = null;
@@ -121,7 +126,9 @@ export class Decoder {
       const next = this.#waiting[0];
       if (next === undefined || this.#ready.length > 0 || !this.#makeRoom(next)) return;
       this.#waiting.shift();
+      this.#starting = next;
       await this.#start(next);
+      this.#starting = null;
     }
   }
 

@@ -1,7 +1,7 @@
 /** What a checkpoint folder holds of a model on a server: the server's paths, and the adapter itself in PEFT's layout. */
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { parseTarGzip } from "nanotar";
+import { parseTar, parseTarGzip } from "nanotar";
 import * as z from "zod";
 import { messageOf, RunError, UserError } from "../../core/errors.ts";
 import { readJson, writeFileAtomic } from "../../io/files.ts";
@@ -46,7 +46,7 @@ export function readRemoteCheckpoint(folder: string): RemoteCheckpoint {
 }
 
 /**
- * Writes the adapter of a server's archive, a gzipped tar file, with the tokenizer and processor files beside it. Its
+ * Writes the adapter of a server's archive, a tar file, gzipped or not, with the tokenizer and processor files beside it. Its
  * configuration is written anew: servers leave out which layers are adapted, and name the base model by their own path.
  */
 export async function writeAdapterArchive(folder: string, archive: Uint8Array, o: EngineOptions): Promise<void> {
@@ -77,10 +77,11 @@ export async function writeAdapterArchive(folder: string, archive: Uint8Array, o
 /** By file name, whatever folder they lie in. */
 async function filesOf(archive: Uint8Array): Promise<ReadonlyMap<string, Uint8Array>> {
   try {
-    const items = await parseTarGzip(archive);
+    const isZipped = archive[0] === 0x1f && archive[1] === 0x8b;
+    const items = isZipped ? await parseTarGzip(archive) : parseTar(archive);
     return new Map(items.flatMap(({ name, data }) => (data === undefined ? [] : [[basename(name), data] as const])));
   } catch (cause) {
-    throw new RunError(`the server's archive of the adapter is no gzipped tar file: ${messageOf(cause)}`, { cause });
+    throw new RunError(`the server's archive of the adapter is no tar file: ${messageOf(cause)}`, { cause });
   }
 }
 

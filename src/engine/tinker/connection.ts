@@ -3,7 +3,7 @@
  * does nothing twice; what it answers is a result, or one of two errors: it refused, or it is gone.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import type * as z from "zod";
+import * as z from "zod";
 import { messageOf, RunError, UserError } from "../../core/errors.ts";
 import { PROTOBUF, replies } from "../../tinker/index.ts";
 import type { EngineServer } from "../backend.ts";
@@ -26,7 +26,7 @@ export interface Connection {
   post<T>(call: string, body: object, reply: z.ZodType<T>): Promise<T>;
   /** A call that is answered by a promise, whose result is then fetched; bytes are a binary body. */
   submit(call: string, body: object | Uint8Array): Promise<Result>;
-  /** A file's content; `call` may redirect. */
+  /** A file's content, be it at this address or where the answer points to. */
   download(call: string): Promise<Uint8Array>;
   remove(call: string): Promise<void>;
 }
@@ -78,6 +78,14 @@ export function openConnection(server: EngineServer, o: ConnectionOptions = {}):
       await delay(wait);
     }
   };
+  /** The key is for this server alone. */
+  const fetchFile = async (address: URL): Promise<Response> => {
+    try {
+      return await fetch(address, address.origin === new URL(base).origin ? { headers } : {});
+    } catch (error) {
+      throw new RunError(`the archive at ${address.origin} cannot be read (${networkReason(error)})`);
+    }
+  };
   const post = (call: string, body: object | Uint8Array) => {
     const isBinary = body instanceof Uint8Array;
     return request(call, {
@@ -109,9 +117,11 @@ export function openConnection(server: EngineServer, o: ConnectionOptions = {}):
       }
     },
     async download(call) {
-      const response = await request(call, { method: "GET", redirect: "follow" });
-      if (!response.ok) throw new ServerRefusal(`${call}: ${await refusalOf(response)}`);
-      return new Uint8Array(await response.arrayBuffer());
+      const response = await request(call, { method: "GET", redirect: "manual" });
+      const place = await placeOf(call, response);
+      const file = place === null ? response : await fetchFile(new URL(place, url(call)));
+      if (!file.ok) throw new ServerRefusal(`${call}: ${await refusalOf(file)}`);
+      return new Uint8Array(await file.arrayBuffer());
     },
     async remove(call) {
       const response = await request(call, { method: "DELETE" });
@@ -141,6 +151,16 @@ async function resultOf(call: string, response: Response): Promise<Result> {
   const failed = replies.failure.safeParse(json);
   if (failed.success) throw new ServerRefusal(`${call}: ${failed.data.error}`);
   return { json };
+}
+
+/** Where a file is that an answer names, by redirecting or in its JSON; null for the file itself. */
+async function placeOf(call: string, response: Response): Promise<string | null> {
+  if (response.status >= 300 && response.status < 400) {
+    await response.body?.cancel();
+    return response.headers.get("location");
+  }
+  if (!response.ok || !response.headers.get("content-type")?.startsWith("application/json")) return null;
+  return parsed(call, await response.json(), z.object({ url: z.string() })).url;
 }
 
 /** What the server says of it, shortened. */

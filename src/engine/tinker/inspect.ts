@@ -98,7 +98,17 @@ async function modelOf(connection: Connection, asked: string | null) {
 }
 
 function recordOf(
-  { dialect, lora, loadDifference, samplerDifference, repeatsSeeds, honours, resetsMoments, cannot }: ServerFindings,
+  {
+    dialect,
+    lora,
+    loadDifference,
+    samplerDifference,
+    repeatsSeeds,
+    honours,
+    loadsMoments,
+    resetsMoments,
+    cannot,
+  }: ServerFindings,
   about: Readonly<Record<string, unknown>>,
 ): EngineInspection["record"] {
   return {
@@ -112,19 +122,26 @@ function recordOf(
     repeats_seeds: repeatsSeeds,
     load_logprob_diff: loadDifference,
     honours,
+    loads_moments: loadsMoments,
     resets_moments: resetsMoments,
     cannot,
   };
 }
 
 /** What a server changes in silence. */
-function noticesOf({ honours, lora, repeatsSeeds }: ServerFindings, options: EngineOptions): readonly string[] {
+function noticesOf(
+  { honours, lora, loadsMoments, repeatsSeeds }: ServerFindings,
+  options: EngineOptions,
+): readonly string[] {
   const ignored = Object.entries(honours).flatMap(([key, isRead]) => (isRead ? [] : [key]));
   const alpha = lora["alpha"] ?? lora["lora_alpha"];
   const asked = options.lora?.lora_alpha;
   return [
     ...(ignored.length === 0 ? [] : [`the server reads no ${ignored.join(", ")}: it trains by its own`]),
     ...(alpha === undefined || alpha === asked ? [] : [`the server's adapters have lora_alpha ${alpha}, not ${asked}`]),
+    ...(loadsMoments
+      ? []
+      : ["the server loads states without the optimiser's moments: a run that goes on builds them anew"]),
     ...(repeatsSeeds ? [] : ["equal seeds give other completions on this server: a run does not repeat exactly"]),
   ];
 }

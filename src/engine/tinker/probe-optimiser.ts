@@ -6,7 +6,8 @@ import type { RemoteModel, WireLoss } from "./remote-model.ts";
 export interface OptimiserFindings {
   /** By the recipe's key, whether changing it changes an update. */
   readonly honours: Readonly<Record<"adam_beta1" | "adam_epsilon" | "weight_decay" | "max_grad_norm", boolean>>;
-  /** Whether a state can be loaded without the optimiser's moments. */
+  /** Whether a state can be loaded with the optimiser's moments, and without them. */
+  readonly loadsMoments: boolean;
   readonly resetsMoments: boolean;
 }
 
@@ -21,23 +22,29 @@ const CHANGES = {
 /** Smaller differences, as a share of the update's own, are rounding. */
 const NOTICED = 0.01;
 
-/** `reborn` gives a new model in one saved state, with or without its moments; `before`: log-probs in that state. */
+/**
+ * `living` is the model in the state that was saved, and `reborn` gives a new model in it, with or without its moments;
+ * `before`: log-probs in that state.
+ */
 export async function probeOptimiser(
+  living: RemoteModel,
   reborn: (optimizer: boolean) => Promise<RemoteModel>,
   o: { readonly loss: WireLoss; readonly before: Float32Array },
 ): Promise<OptimiserFindings> {
-  const updated = async (change: object, optimizer = true) => {
-    const model = await reborn(optimizer);
+  const updatedOn = async (model: RemoteModel, change: object) => {
     const item = partWith([1, -1, 1, -1], o.before); // not the state's own gradient, which its moments would not be seen beside
     await model.forwardBackward([toDatum(item, 1)], o.loss);
     await model.optimStep({ ...probeStep, ...change });
     return scoreOf(model, { prompt: probePrompt, tokenIds: item.tokenIds, loss: o.loss });
   };
+  const updated = async (change: object, optimizer = true) => updatedOn(await reborn(optimizer), change);
+  const unbroken = await updatedOn(living, {});
   const usual = await updated({});
   const moved = largestDifference(usual, o.before);
-  const differs = (logProbs: Float32Array) => largestDifference(logProbs, usual) > NOTICED * moved;
+  const differs = (logProbs: Float32Array, other = usual) => largestDifference(logProbs, other) > NOTICED * moved;
   const honours: Record<string, boolean> = {};
   for (const [key, change] of Object.entries(CHANGES)) honours[key] = differs(await updated(change));
-  const resetsMoments = differs(await updated({}, false));
-  return { honours: honours as OptimiserFindings["honours"], resetsMoments };
+  const loadsMoments = !differs(usual, unbroken);
+  const resetsMoments = differs(await updated({}, false), unbroken);
+  return { honours: honours as OptimiserFindings["honours"], loadsMoments, resetsMoments };
 }

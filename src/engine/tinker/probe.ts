@@ -64,12 +64,12 @@ export async function probeServer(session: RemoteSession, o: ProbeOptions): Prom
     const sampler = await probeSampler(model, loss);
     const state = await model.saveState("probe");
     const noRoom = await roomFault(create);
+    const optimiser = await probeOptimiser(model, (optimizer) => next(state, optimizer), { loss, before: after });
     await next(state, true);
     const loadDifference = largestDifference(await scored(), after);
     if (loadDifference > SAME_STATE) {
       throw misfit(`a state that was saved and loaded gives other log-probs, by ${loadDifference.toPrecision(2)}`);
     }
-    const optimiser = await probeOptimiser((optimizer) => next(state, optimizer), { loss, before: after });
     const images = o.images === null ? null : await imageFault(model, o.images, o.decoder, loss);
     const moments = optimiser.resetsMoments ? null : "the server keeps the optimiser's moments from stage to stage";
     const faults = { reference: noRoom, later_stage: moments, images };

@@ -80,6 +80,7 @@ export async function createRemoteModel(connection: Connection, o: ModelRequest)
   const { model_id: id } = parsed("create_model", json, replies.createdModel);
   let seqId = 0;
   let samplers = 0;
+  let draws = 0;
   const numbered = () => ({ model_id: id, seq_id: ++seqId });
 
   const pass = async (data: readonly Datum[], loss: WireLoss, forwardOnly: boolean) => {
@@ -133,6 +134,7 @@ export async function createRemoteModel(connection: Connection, o: ModelRequest)
     async sample(from, prompt, s) {
       const result = await connection.submit("asample", {
         ...from,
+        seq_id: ++draws,
         prompt: { chunks: prompt.map(jsonChunk) },
         num_samples: s.numSamples,
         sampling_params: {

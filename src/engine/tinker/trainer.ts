@@ -43,7 +43,7 @@ export interface Trainer {
   save(): Promise<SavedState>;
   /** Goes on from a saved state; without the optimiser, from its weights alone. */
   restore(saved: SavedState, o: { readonly optimizer: boolean }): Promise<void>;
-  /** The adapter as the server exports it, in a gzipped tar file. */
+  /** The adapter as the server exports it, in a tar file. */
   exportAdapter(): Promise<Uint8Array>;
   close(): Promise<void>;
 }

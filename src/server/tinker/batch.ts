@@ -16,11 +16,20 @@ export interface CheckedDatum {
   readonly weights: Float32Array;
   readonly advantages: Float32Array;
   readonly oldLogProbs: Float32Array;
+  /** Not 0 where a token counts in its sequence's ratio; empty where the loss does not ask for it. */
+  readonly ratioMask: Float32Array;
 }
+
+/** Arrays that a loss may read; others are refused, since they are meant to change something. */
+const ARRAYS = ["target_tokens", "weights", "logprobs", "advantages", "sequence_ratio_mask"];
 
 /** Throws UserError that names what is wrong; `where` names the datum. */
 export function checkDatum(datum: Datum, input: EncodedInput, { reads }: ChosenLoss, where: string): CheckedDatum {
   const { length } = input.tokenIds;
+  const unknown = Object.keys(datum.inputs).find((name) => !ARRAYS.includes(name));
+  if (unknown !== undefined) {
+    throw new UserError(`${where}.loss_fn_inputs.${unknown.slice(0, 60)} is not supported: ${ARRAYS.join(", ")} are`);
+  }
   const array = (name: string): Float32Array | Int32Array | null => {
     const tensor = datum.inputs[name];
     if (tensor === undefined) return null;
@@ -55,7 +64,19 @@ export function checkDatum(datum: Datum, input: EncodedInput, { reads }: ChosenL
     weights: weights.map((weight, i) => (advantages[i] === 0 ? 0 : weight)),
     advantages,
     oldLogProbs: own["logprobs"] ?? new Float32Array(length),
+    ratioMask: own["sequence_ratio_mask"] ?? new Float32Array(0),
   };
+}
+
+/**
+ * A datum whose tokens' ratios all have the value of its sequence's, the geometric mean of those that the mask marks, as
+ * GSPO-token has it (arXiv 2507.18071): each keeps the gradient of its own log-prob. `logProbs` are the present ones.
+ */
+export function withSequenceRatio(datum: CheckedDatum, logProbs: Float32Array): CheckedDatum {
+  const marked = [...datum.ratioMask.keys()].filter((i) => datum.ratioMask[i] !== 0);
+  const total = marked.reduce((sum, i) => sum + logProbs[i]! - datum.oldLogProbs[i]!, 0);
+  const logRatio = marked.length === 0 ? 0 : total / marked.length;
+  return { ...datum, oldLogProbs: logProbs.map((logProb) => logProb - logRatio) };
 }
 
 /** Groups for the engine, and how to put its numbers back into one array per datum, as long as its input. */

@@ -18,7 +18,7 @@ export interface TokenTerms {
 /** A loss with its configuration. */
 export interface ChosenLoss {
   /** Arrays that a datum must bring beside its targets. */
-  readonly reads: readonly ("logprobs" | "advantages")[];
+  readonly reads: readonly ("logprobs" | "advantages" | "sequence_ratio_mask")[];
   readonly loss: TokenBatch["loss"];
   /** The loss of a token of weight 1. */
   value(t: TokenTerms): number;
@@ -50,6 +50,9 @@ const NEVER = -1e8;
 const thresholds = { clip_low_threshold: 0.8, clip_high_threshold: 1.2 } as const;
 const offPolicy = { ...plainVariant, onPolicy: false };
 const policy = { reads: ["logprobs", "advantages"] } as const;
+
+/** The clip range of the paper's experiments (arXiv 2507.18071, section 5.1). */
+const sequenceThresholds = { clip_low_threshold: 1 - 3e-4, clip_high_threshold: 1 + 4e-4 } as const;
 
 const ratioOf = ({ logProb, oldLogProb }: TokenTerms) => Math.exp(logProb - oldLogProb);
 const clamp = (x: number, low: number, high: number) => Math.min(Math.max(x, low), high);
@@ -86,6 +89,14 @@ const losses: Readonly<Record<string, TinkerLoss>> = {
         numbers: { ...defaultLossNumbers, epsilonLow: 1 - low, epsilonHigh: high - 1 },
       },
       value: (t) => -Math.min(ratioOf(t) * t.advantage, clamp(ratioOf(t), low, high) * t.advantage),
+    }),
+  },
+  // The ratio is the sequence's: whoever computes this loss puts it in place of the tokens' own (`withSequenceRatio`).
+  gspo: {
+    config: sequenceThresholds,
+    choose: (bounds) => ({
+      ...losses["ppo"]!.choose(bounds),
+      reads: ["logprobs", "advantages", "sequence_ratio_mask"],
     }),
   },
   cispo: {

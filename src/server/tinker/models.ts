@@ -9,7 +9,7 @@ import {
   type ForwardBackwardRequest,
   type requests,
 } from "../../tinker/index.ts";
-import { type CheckedDatum, checkDatum, groupDatums } from "./batch.ts";
+import { type CheckedDatum, checkDatum, groupDatums, withSequenceRatio } from "./batch.ts";
 import type { Result } from "./futures.ts";
 import type { InputEncoder } from "./input.ts";
 import { type ChosenLoss, chooseLoss, scoring, withoutMarks } from "./losses.ts";
@@ -117,6 +117,11 @@ export async function forwardBackward(
   const chosen = chooseLoss(request.lossFn, request.lossConfig);
   const datums: CheckedDatum[] = [];
   for (const [i, datum] of request.data.entries()) datums.push(await readDatum(datum, i, chosen, encoder));
+  if (chosen.reads.includes("sequence_ratio_mask")) {
+    const { groups, apart } = groupDatums(datums);
+    const present = apart((await engine.policy.logProbs(groups, scoring)).logProbs);
+    for (const [i, datum] of datums.entries()) datums[i] = withSequenceRatio(datum, present[i]!);
+  }
   const { groups, apart } = groupDatums(datums);
   const scores = request.forwardOnly
     ? await engine.policy.logProbs(groups, scoring)

@@ -40,6 +40,9 @@ export interface FakeServer {
   readonly passes: readonly ForwardBackwardRequest[];
   /** As a restart does: models, sessions and promises are gone, what was saved is not. */
   restart(): void;
+  /** Paths of saved states. */
+  states(): readonly string[];
+  loseStates(): void;
   /** The next answer of this call is cut off after the work was done, as by a broken connection. */
   breakAfter(call: string): void;
   /** Restarts in the middle of the next call of this name: before its work, or after it. */
@@ -197,7 +200,10 @@ export async function startFakeServer(ways: Ways = {}): Promise<FakeServer> {
     const request = isBinary ? decodeForwardBackwardRequest(body) : null;
     if (request !== null) passes.push(request);
     const numbered = request === null ? json! : { model_id: request.modelId, seq_id: request.seqId };
-    const key = numbered["seq_id"] === undefined ? null : `${numbered["model_id"]}/${numbered["seq_id"]}`;
+    const key =
+      numbered["seq_id"] === undefined
+        ? null
+        : `${numbered["model_id"] ?? numbered["sampling_session_id"]}/${numbered["seq_id"]}`;
     const before = key === null ? undefined : seen.get(key);
     if (before !== undefined) return { request_id: before };
     const result = request === null ? work[call]!(json!) : pass(request);
@@ -228,6 +234,7 @@ export async function startFakeServer(ways: Ways = {}): Promise<FakeServer> {
         states.delete(`tinker://${model}/${name.join("/")}`);
         return send(200, {});
       }
+      if (call.endsWith("/archive")) throw new Refusal("there is no archive");
       const content = await answer(call, body, isBinary);
       if (isDue === "after") restart();
       if (broken === call) {
@@ -245,6 +252,8 @@ export async function startFakeServer(ways: Ways = {}): Promise<FakeServer> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     ...{ calls, bodies, passes, restart },
+    states: () => [...states.keys()],
+    loseStates: () => states.clear(),
     breakAfter: (call) => {
       broken = call;
     },

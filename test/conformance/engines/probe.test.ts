@@ -40,6 +40,7 @@ describe("what is found", () => {
     sampler_logprob_diff: expect.closeTo(0, 5),
     load_logprob_diff: 0,
     repeats_seeds: true,
+    loads_moments: true,
     resets_moments: true,
     cannot: {},
     honours: { adam_beta1: true, adam_epsilon: true, weight_decay: true, max_grad_norm: true },

@@ -1,0 +1,1 @@
+const s="/assets/report.BwYpHWMt.png";export{s as _};

@@ -1,0 +1,66 @@
+/** Every command of docs/tutorials is run, page by page, on small data and with few steps. */
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import { expect, inject, it, test } from "vitest";
+import { root, temporaryFolder } from "../cli/command-line.ts";
+import { writeFilms } from "../cli/tiny-run.ts";
+
+const pages = join(root, "docs/tutorials");
+
+/** What a page leaves behind that says its commands did what it says they do. */
+const results: Readonly<Record<string, readonly string[]>> = {
+  "own-images.md": ["recipe.yaml", "runs/mine/report.html", "after.jsonl", "report.html", "my-model/model.safetensors"],
+  "judge.md": ["runs/judged/report.html", "runs/judged/replies"],
+  "study.md": ["runs/quick/study.json", "arms.html"],
+  "hospital.md": ["key.txt"],
+};
+
+/** Steps are cut short; nothing else of a command is changed. */
+const shorter = "--set stages.0.steps=2 --set evaluate.limit=4";
+
+test("every tutorial is run", () => {
+  expect(
+    readdirSync(pages)
+      .filter((name) => name !== "README.md")
+      .sort(),
+  ).toEqual(Object.keys(results).sort());
+});
+
+it.each(Object.keys(results))(
+  "%s",
+  async (page) => {
+    const folder = temporaryFolder();
+    await writeFilms(join(folder, "my-data"));
+    const bin = join(folder, "bin");
+    mkdirSync(bin);
+    const main = join(inject("built"), "dist/cli/main.js");
+    const short = `case "$1 $*" in *--resume*) ;; train*) set -- "$@" ${shorter} ;; esac`;
+    writeFileSync(join(bin, "viva"), `#!/bin/bash\n${short}\nexec ${process.execPath} ${main} "$@"\n`);
+    chmodSync(join(bin, "viva"), 0o755);
+    const blocks = [...readFileSync(join(pages, page), "utf8").matchAll(/^```sh\n(.*?)^```$/gms)].map(
+      ([, code]) => code!,
+    );
+    const script = `set -euo pipefail\ntrap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n${blocks.join("\n")}`;
+    const { code, output } = await bash(script.replaceAll(/\b8000\b/g, String(await freePort())), folder, bin);
+    expect(code, output).toBe(0);
+    for (const result of results[page]!) expect(readdirSync(folder, { recursive: true }), output).toContain(result);
+  },
+  10 * 60_000,
+);
+
+function bash(script: string, cwd: string, bin: string): Promise<{ code: number | null; output: string }> {
+  const child = spawn("bash", ["-c", script], { cwd, env: { ...process.env, PATH: `${bin}:${process.env["PATH"]}` } });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
+  return new Promise((resolve) => child.on("close", (code) => resolve({ code, output })));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((ready) => server.once("listening", ready));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
