@@ -1,6 +1,6 @@
 /** viva serve --tinker: a model behind the Tinker API, for training and sampling. */
 import { resolve } from "node:path";
-import { messageOf, UserError } from "../core/errors.ts";
+import { messageOf, RunError, UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import { startTinkerServer } from "../server/tinker/server.ts";
 import type { OpenedCheckpoint } from "../session/checkpoint.ts";
@@ -36,6 +36,7 @@ export async function serveTinker(
     );
   }
   if (adapters === undefined) throw new UserError("--tinker: this engine holds one set of weights only");
+  const died = new AbortController();
   const server = await startTinkerServer({
     host: o.host,
     port: o.port,
@@ -58,7 +59,10 @@ export async function serveTinker(
       maxSessions: o.maxSessions,
       sessionTimeoutSeconds: o.sessionTimeoutS,
     },
-    onFailure: (error) => console.error(`error: ${messageOf(error)}`),
+    onFailure: (error, fatal) => {
+      console.error(`error: ${messageOf(error)}`);
+      if (fatal) died.abort();
+    },
   });
   const { baseUrl } = server;
   if (o.json) console.log(JSON.stringify({ base_url: baseUrl, model: o.name, api_key: o.apiKey !== null }));
@@ -66,8 +70,9 @@ export async function serveTinker(
     const key = o.apiKey === null ? "" : ", with an API key";
     console.log(`serving ${o.name} to Tinker clients at ${baseUrl}${key}; Ctrl-C stops`);
   }
-  await ended;
+  await Promise.race([ended, new Promise((resolve) => died.signal.addEventListener("abort", resolve))]);
   await server.close();
+  if (died.signal.aborted) throw new RunError("the server stopped: its engine ended");
 }
 
 /** Gives 16-bit images the values that become black and white. */

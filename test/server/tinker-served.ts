@@ -55,7 +55,7 @@ export async function serveTinkerEngine(
       adapters: engine.adapters!,
     },
     limits: { ...limits, ...o.limits },
-    onFailure: (error) => failures.push(error),
+    onFailure: (_, fatal) => failures.push({ fatal }),
   });
   const url = (path: string) => `${server.baseUrl}/api/v1/${path}`;
   const send = async (path: string, body: object, headers: Record<string, string> = {}): Promise<Answer> => {

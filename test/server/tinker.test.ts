@@ -277,6 +277,17 @@ describe("checkpoints", () => {
   });
 });
 
+test("an engine that is gone is told of as fatal; requests fail with the server's category", async () => {
+  const own = await openEngine();
+  const served = await serveTinkerEngine(own);
+  const model = await served.model(await served.session());
+  await own.engine.close();
+  await expect(served.result(await served.submit("optim_step", optim(model, 1)))).rejects.toThrow("server: ");
+  await until(() => served.failures.length > 0);
+  expect(served.failures).toContainEqual({ fatal: true });
+  await served.close();
+});
+
 test("a key, where one is set, in either header; else foreign names of the host are refused", async () => {
   const closed = await serveTinkerEngine(engine, { apiKey: "tml-secret" });
   expect((await closed.send("create_session", {})).status).toBe(401);

@@ -3,7 +3,6 @@ import { UserError } from "../../core/errors.ts";
 import type { Processor } from "../../core/processor.ts";
 import type { Prompt } from "../../core/records.ts";
 import type { TrainingEngine } from "../../engine/engine.ts";
-import { requireFiniteLogProbs } from "../../engine/finite-log-probs.ts";
 import type { requests, SampledSequence, SampleResponse } from "../../tinker/index.ts";
 import { openStopScan } from "../stop-scan.ts";
 import { openTextStream } from "../text-stream.ts";
@@ -96,7 +95,9 @@ function openSample(texts: readonly string[], decode: (ids: readonly number[]) =
       if (texts.length > 0 && finishReason !== "stop" && scan.push(text.push(tokenId)).stopped) stopReason = "stop";
     },
     sequence(): SampledSequence {
-      requireFiniteLogProbs(logProbs, "the sample");
+      if (!logProbs.every(Number.isFinite)) {
+        throw new UserError("the weights are so large that their numbers overflow: sample from an earlier checkpoint");
+      }
       return { stopReason: stopReason!, tokens: Int32Array.from(tokens), logProbs: Float32Array.from(logProbs) };
     },
   };

@@ -1,10 +1,13 @@
 /** Starts and stops a server of the Tinker API over one base model. */
 import { type Address, type Listening, listenOn, requireKeyBeyondLoopback } from "../listen.ts";
 import { createTinkerApp } from "./app.ts";
+import { scoring } from "./losses.ts";
 import type { TinkerLimits } from "./served-model.ts";
 import { TinkerService, type TinkerServiceOptions } from "./service.ts";
 
-export interface TinkerServeOptions extends Omit<TinkerServiceOptions, "limits">, Address {
+export interface TinkerServeOptions extends Omit<TinkerServiceOptions, "limits" | "onFailure">, Address {
+  /** Told of failures that are not the client's; `fatal` when the engine is gone. */
+  readonly onFailure: (error: unknown, fatal: boolean) => void;
   readonly limits: TinkerLimits & { readonly maxBodyBytes: number };
 }
 
@@ -19,8 +22,16 @@ export interface RunningTinkerServer {
 /** Throws UserError for an address that cannot be taken, and for one that others can reach when there is no key. */
 export async function startTinkerServer(o: TinkerServeOptions): Promise<RunningTinkerServer> {
   requireKeyBeyondLoopback(o);
-  const service = new TinkerService(o);
-  const app = createTinkerApp({ ...o, service, maxBodyBytes: o.limits.maxBodyBytes });
+  // One client's weights may be at fault; an engine that answers nothing is gone for all.
+  const onFailure = (error: unknown) => {
+    const tell = (fatal: boolean) => o.onFailure(error, fatal);
+    void o.model.engine.policy.logProbs([], scoring).then(
+      () => tell(false),
+      () => tell(true),
+    );
+  };
+  const service = new TinkerService({ ...o, onFailure });
+  const app = createTinkerApp({ ...o, onFailure, service, maxBodyBytes: o.limits.maxBodyBytes });
   let listening: Listening;
   try {
     listening = await listenOn(app.fetch, o);

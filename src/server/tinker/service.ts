@@ -222,7 +222,7 @@ export class TinkerService {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    for (const id of this.#sessions.ids) await this.#end(id);
+    for (const id of this.#sessions.ids) await this.#end(id).catch(this.#onFailure);
     rmSync(this.#snapshots, { recursive: true, force: true });
   }
 
