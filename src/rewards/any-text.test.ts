@@ -24,6 +24,8 @@ const examples: readonly Example[] = [
   { ...withoutRationale, answerType: "open", answer: "Liver, Heart and 2.0" },
   { ...base, answerType: "closed", answer: "Left" },
   { ...base, answerType: "choice", answer: "right lung", choices: ["left lung", "right lung", "A"] },
+  { ...base, answerType: "multi", answer: "A,C", choices: ["nodule", "effusion", "opacity"] },
+  { ...base, answerType: "numeric", answer: "24 mm", target: { value: 24, unit: "mm", tolerance: 3 } },
   { ...base, answer: "", rationale: " ", question: "" },
   { ...base, answerType: "multi", answer: "A,C", choices: ["left lung", "right lung", "A"] },
   { ...base, answerType: "numeric", answer: "12 mm", target: { value: 12, unit: "mm" } },

@@ -13,6 +13,7 @@ import {
   inReadingOrder,
   lesionText,
   placeText,
+  ruleText,
 } from "./question.ts";
 
 const VIEWS = DEEP_VIEWS.map((name) => lesionsOf[name]);
@@ -115,7 +116,7 @@ export const ruleChange: readonly DeepCell[] = VIEWS.flatMap((lesions) =>
               ? `The ${lesions.noun} in the ${place} is new.`
               : `The ${lesions.noun} in the ${place} has grown.`;
           const question = `The first image is the earlier one. Rule: ${answers[0]} if any ${lesions.noun} is new or has grown by 20 percent or more, otherwise ${answers[1]}. What does the rule advise?`;
-          const chain = [...described(lesions, { before, now }), verdict];
+          const chain = [...described(lesions, { before, now }), verdict, ruleText(isYes)];
           return deepQuestion({ question, answer, answers, lesions, before, now, chain });
         },
     ),

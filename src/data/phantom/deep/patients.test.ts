@@ -23,7 +23,7 @@ function correlation(a: readonly number[], b: readonly number[]): number {
 }
 
 describe("phantom_patients", async () => {
-  const patients = await load("phantom_patients", 900);
+  const patients = await load("phantom_patients", 600);
 
   it("has laboratory values that go with the findings as the formulas say", () => {
     const burden = patients.map((one) => Math.min(1, sizesOf(one).reduce((sum, mm) => sum + mm, 0) / 120));
@@ -67,8 +67,8 @@ describe("phantom_patients", async () => {
     const shares: number[] = [];
     for (const linear_share of [0, 1]) {
       const own = { ask: "outcome", linear_share };
-      const rows = await load("phantom_patients", 900, own);
-      expect(Math.abs(mean(rows.map(({ answer }) => Number(answer === "yes"))) - 0.5)).toBeLessThan(0.1);
+      const rows = await load("phantom_patients", 400, own);
+      expect(Math.abs(mean(rows.map(({ answer }) => Number(answer === "yes"))) - 0.5)).toBeLessThan(0.12);
       // The sum of the table's standardised values against the outcome.
       const score = rows.map(
         (one) => Math.log(tableOf(one).crp) / 0.8 + tableOf(one).ldh / 50 - tableOf(one).albumin / 4,
@@ -80,7 +80,7 @@ describe("phantom_patients", async () => {
         ),
       );
     }
-    expect(shares[1]! - shares[0]!).toBeGreaterThan(0.1);
+    expect(shares[1]! - shares[0]!).toBeGreaterThan(0.06);
   });
 });
 

@@ -76,6 +76,11 @@ export function limitText(mm: number, limit: number): string {
   return `${mm} mm is ${mm < limit ? "" : "not "}below ${limit} mm.`;
 }
 
+/** The step between what is seen and the answer: whether the rule's condition is met. */
+export function ruleText(holds: boolean): string {
+  return `The rule ${holds ? "holds" : "does not hold"}.`;
+}
+
 /** "The CRP is 82." */
 export function valueText(lab: Lab | "age", value: number): string {
   return `The ${labName(lab)} is ${value}.`;

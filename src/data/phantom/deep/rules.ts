@@ -24,6 +24,7 @@ import {
   largestText,
   lesionText,
   limitText,
+  ruleText,
   valueText,
 } from "./question.ts";
 import type { Lab } from "./table.ts";
@@ -62,7 +63,8 @@ export const ruleSize: readonly DeepCell[] = VIEWS.flatMap((lesions) =>
             const [least, most] = answer === answers[0] ? [limit + MARGIN, MOST_MM] : [LEAST_MM, limit - MARGIN];
             const now = lesionsUpTo(lesions, least, most, key);
             const question = `Rule: ${answers[0]} if the largest ${lesions.noun} measures ${limit} mm or more, otherwise ${answers[1]}. ${ASK}`;
-            const chain = [...measured(lesions, now), limitText(largestOf(now), limit)];
+            const holds = ruleText(answer === answers[0]);
+            const chain = [...measured(lesions, now), limitText(largestOf(now), limit), holds];
             return deepQuestion({ question, answer, answers, lesions, now, chain });
           },
       ),
@@ -92,7 +94,8 @@ export const ruleCount: readonly DeepCell[] = VIEWS.flatMap((lesions) =>
             const named = now.map((placed) => lesionText(lesions, placed));
             const compared = `${count} is ${count > limit ? "" : "not "}more than ${limit}.`;
             const counted = count === 0 ? `There is no ${lesions.noun}.` : countText(lesions, count);
-            return deepQuestion({ question, answer, answers, lesions, now, chain: [...named, counted, compared] });
+            const chain = [...named, counted, compared, ruleText(answer === answers[0])];
+            return deepQuestion({ question, answer, answers, lesions, now, chain });
           },
       ),
     ),
@@ -125,6 +128,8 @@ export const ruleSide: readonly DeepCell[] = VIEWS.flatMap((lesions) =>
             const chain = [
               ...now.map((placed) => lesionText(lesions, placed)),
               `${count("right")} on the right, ${count("left")} on the left.`,
+              `The ${side} side has more.`,
+              ruleText(answer === answers[0]),
             ];
             return deepQuestion({ question, answer, answers, lesions, now, chain });
           },
@@ -172,6 +177,7 @@ export const ruleTable: readonly DeepCell[] = VIEWS.flatMap((lesions) =>
                 `${value} is ${isHigh ? "" : "not "}above ${limit}, so the limit is ${applies} mm.`,
                 ...measured(lesions, now),
                 limitText(largestOf(now), applies),
+                ruleText(answer === answers[0]),
               ];
               return deepQuestion({ question, answer, answers, lesions, now, chain, stated: { [lab]: value } });
             },
