@@ -40,13 +40,13 @@ beforeAll(async () => {
   await writeFilms(data);
   const recipe = tinyRecipe({ model: writeTinyModel(at("model")), data });
   writeRecipe(at("full.yaml"), { ...recipe, stages: [recipe.stages[0]], checkpoint: { every: 2, keep: null } });
-  await vivaOk(folder, "train", "full.yaml", "--run", "full");
+  await vivaOk(folder, "train", "full.yaml", "--run", "full", "--no-report");
   // As a model from the Hub: weights, a card with a licence.
   cpSync(at("full/checkpoints/step-000004"), at("base"), { recursive: true });
   writeFileSync(at("base/README.md"), "---\nlicense: apache-2.0\nlicense_link: there\ntags: [a]\n---\nbase\n");
   const lora = { r: 4, lora_alpha: 8, target_modules: "all-linear", rank_pattern: { "layers.1.*q_proj": 2 } };
   writeRecipe(at("lora.yaml"), { ...recipe, model: { path: at("base"), lora } });
-  await vivaOk(folder, "train", "lora.yaml", "--run", "lora");
+  await vivaOk(folder, "train", "lora.yaml", "--run", "lora", "--no-report");
   const rows = [1, 6, 13].map((i) => ({
     image: `films/images/${i}.jpg`,
     question: "Is it dark?",
