@@ -12,19 +12,21 @@ import { runRecipe } from "../src/pipeline/run-recipe.ts";
 import { loadRecipe } from "../src/recipes/load.ts";
 import { startSkyrl, writeQwen3 } from "../test/real/skyrl.ts";
 
-const [python, count = "40"] = process.argv.slice(2);
+const [python, count = "30"] = process.argv.slice(2);
 if (python === undefined) throw new Error("usage: bench/learn-on-skyrl.ts PYTHON [STEPS]");
 const steps = Number(count);
 const folder = mkdtempSync(join(tmpdir(), "viva-learn-skyrl-"));
-const rows = ["lung", "heart", "liver", "brain", "spleen", "kidney", "colon", "bladder"].map((organ) => {
-  return { id: organ, question: `Name the ${organ}.`, answer: organ, subject: organ };
-});
-writeFileSync(join(folder, "train.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
-// A model of random weights knows no answer: it learns to write in small letters.
+const organs = ["lung", "heart", "liver", "brain", "spleen", "kidney", "colon", "bladder"];
+const examples = organs.map((organ) => ({
+  ...{ id: organ, subjectId: organ, question: `Name the ${organ}.`, images: [] },
+  ...{ answer: organ, answerType: "open", choices: [], meta: {} },
+}));
+writeFileSync(join(folder, "questions.mjs"), `export default () => ${JSON.stringify(examples)};\n`);
+// A model of random weights knows no answer: it learns to write vowels.
 writeFileSync(
-  join(folder, "small-letters.mjs"),
-  `export const reward = { name: "small_letters", range: [0, 1], score: (_, completions) => completions.map(({ text }) =>
-    text.length === 0 ? 0 : (text.match(/[a-z]/g) ?? []).length / text.length) };\n`,
+  join(folder, "vowels.mjs"),
+  `export const reward = { name: "vowels", range: [0, 1], score: (_, completions) => completions.map(({ text }) =>
+    text.length === 0 ? 0 : (text.match(/[aeiou]/g) ?? []).length / text.length) };\n`,
 );
 const server = await startSkyrl(
   { python, bin: () => python },
@@ -41,17 +43,17 @@ interface Row {
 try {
   for (const seed of [1, 2, 3]) {
     const recipe = {
-      name: "small-letters",
+      name: "vowels",
       seed,
       model: { path: fileURLToPath(new URL("../assets/viva-tiny-instruct", import.meta.url)), lora: { r: 8 } },
       engine: { backend: "tinker", url: server.url },
-      data: { train: { name: "jsonl", path: folder } },
+      data: { train: { name: "module", path: join(folder, "questions.mjs") } },
       prompt: "plain",
       stages: [
         {
           ...{ kind: "grpo", steps, prompts_per_step: 4, num_generations: 8, max_completion_length: 12 },
-          ...{ learning_rate: 0.005, lr_scheduler_type: "constant", max_grad_norm: 0 },
-          rewards: { small_letters: { weight: 1, module: join(folder, "small-letters.mjs") } },
+          ...{ learning_rate: 0.01, lr_scheduler_type: "constant", max_grad_norm: 0 },
+          rewards: { vowels: { weight: 1, module: join(folder, "vowels.mjs") } },
         },
       ],
       evaluate: null,

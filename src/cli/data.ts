@@ -19,6 +19,7 @@ import {
 import { describeNotice } from "../session/preflight.ts";
 import { locateDataset } from "../session/sources.ts";
 import { type Interruption, wholeNumber } from "./arguments.ts";
+import { importCommand } from "./data-import.ts";
 import { downloadReporter } from "./options.ts";
 
 interface ShowOptions {
@@ -61,8 +62,8 @@ export function dataCommand(interruption: Interruption): Command {
     .argument("<name>", "data set of viva data list that is on the Hub, or org/name[@revision]")
     .option("--json", "the folder and the commit as JSON")
     .action((name: string, options: GetOptions) => interruption.during((signal) => get(name, options, signal)));
-  const data = new Command("data").description("data sets: list, show, get");
-  return data.addCommand(list).addCommand(showing).addCommand(getting);
+  const data = new Command("data").description("data sets: list, show, get, import");
+  return data.addCommand(list).addCommand(showing).addCommand(getting).addCommand(importCommand(interruption));
 }
 
 async function get(name: string, options: GetOptions, signal: AbortSignal): Promise<void> {

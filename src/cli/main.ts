@@ -17,6 +17,7 @@ import { exportCommand } from "./export.ts";
 import { generateCommand } from "./generate.ts";
 import { initCommand } from "./init.ts";
 import { logprobsCommand } from "./logprobs.ts";
+import { mergeCommand } from "./merge.ts";
 import { clusterProbeCommand } from "./on-ray.ts";
 import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
@@ -50,6 +51,7 @@ const program: Command = new Command("viva")
   .addCommand(rewardsCommand())
   .addCommand(exportCommand(interruption))
   .addCommand(deriveCommand(interruption))
+  .addCommand(mergeCommand(interruption))
   .addCommand(reportCommand())
   .addCommand(trackCommand(interruption))
   .addCommand(uiCommand(interruption, version))

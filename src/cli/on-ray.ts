@@ -45,10 +45,17 @@ export async function openCluster(
   const nodes = nodesWithRoom(resources, await ray.nodes());
   const viva = [process.execPath, ...process.execArgv, resolve(process.argv[1]!)];
   const nonce = randomBytes(4).toString("hex");
+  let told = "";
+  // All runs see at once that the head is away, and back.
+  const onceEach = (text: string) => {
+    if (text !== told) onNotice(text);
+    told = text;
+  };
   onNotice(`asking ${nodes.length} nodes of Ray at ${ray.url} what they see`);
   await probeNodes({ ray, nodes, viva, version, nonce, jobs, paths: [...new Set(recipes.flatMap(pathsOf))], signal });
   return {
-    train: (run, onStep) => trainRemotely(run, { ray, resources, viva, nonce, jobs, onStep, onNotice, signal }),
+    train: (run, onStep) =>
+      trainRemotely(run, { ray, resources, viva, nonce, jobs, onStep, onNotice: onceEach, signal }),
   };
 }
 

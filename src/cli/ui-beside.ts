@@ -14,12 +14,16 @@ export function startUiBeside(folder: string, { data }: Recipe, reporter: Report
   const images = [data.train.path, data.eval?.path ?? null].flatMap((path) => (path === null ? [] : folderOf(path)));
   const named = [...new Set(images)].flatMap((path) => ["--images", path]);
   const args = [...process.execArgv, process.argv[1]!, "ui", root, "--port", "0", "--json", ...named];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   child.on("error", (error) => reporter.warn(`the pages could not be opened: ${error.message}`));
   createInterface({ input: child.stdout }).on("line", (line) => {
     const url = /"url":"([^"]+)"/.exec(line)?.[1];
     if (url !== undefined) reporter.message(`watch it: ${url} (while this command runs; later: viva ui ${root})`);
   });
+  createInterface({ input: child.stderr }).on(
+    "line",
+    (line) => line.startsWith("error") && reporter.warn(`the pages: ${line}`),
+  );
   return () => void child.kill("SIGTERM");
 }
 

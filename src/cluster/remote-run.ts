@@ -91,9 +91,10 @@ async function runJob({ folder, recipe }: RemoteRun, id: string, o: RemoteRunOpt
     const view: JobView = refused === null ? await ray.look(id) : { state: "away", message: refused };
     log.read();
     if (view.state === "away") {
-      if (away === null) o.onNotice(`Ray at ${ray.url} does not answer (${view.message}); waiting for it`);
+      if (away === null) o.onNotice(`Ray at ${ray.url} does not answer; waiting for it`);
       away ??= performance.now();
-      if (performance.now() - away > AWAY_MS) return { what: "failed", message: `Ray at ${ray.url} does not answer` };
+      if (performance.now() - away > AWAY_MS)
+        return { what: "failed", message: `Ray at ${ray.url} does not answer: ${view.message}` };
     } else if (away !== null) {
       o.onNotice(`Ray at ${ray.url} answers again`);
       away = null;

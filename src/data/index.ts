@@ -4,9 +4,11 @@ import type { Example, ImageView } from "../core/records.ts";
 import { requireNamed } from "../core/suggest.ts";
 import { type Dataset, type LoadOptions, readOwn } from "./dataset.ts";
 import { disjointSplit } from "./disjoint.ts";
+import { files } from "./files.ts";
 import { checkImages, describeBadImages } from "./images.ts";
 import { jsonl } from "./jsonl.ts";
 import { medxpertqaMm } from "./medxpertqa.ts";
+import { mixOf } from "./mix.ts";
 import { mmmuMedical } from "./mmmu-medical.ts";
 import { moduleDataset } from "./module.ts";
 import { omnimedvqa } from "./omnimedvqa.ts";
@@ -28,6 +30,7 @@ export { disjointSplit } from "./disjoint.ts";
 export { requireKnownFields } from "./field-names.ts";
 export { imageProfiles, imageVectors } from "./image-vectors.ts";
 export { type BadImage, checkImages } from "./images.ts";
+export { type Imported, type ImportedSplit, importRows } from "./import.ts";
 export { formatLeaks, imagePrints, type Leaks, leaksBetween, loadSplits } from "./leaks.ts";
 export { type DataNotice, darkImageNotice, dataNotices } from "./notices.ts";
 export { describeOverlap, isSeen, type Overlap, overlapOf } from "./overlap.ts";
@@ -42,6 +45,8 @@ export const datasets = {
   medxpertqa_mm: medxpertqaMm,
   mmmu_medical: mmmuMedical,
   jsonl,
+  files,
+  mix: mixOf((name) => findDataset(name)),
   module: moduleDataset,
   phantom,
   phantom_world: phantomWorld,

@@ -140,7 +140,7 @@ function writeMergedPart(target: string, { folder, adapter }: Source, o: ExportO
 }
 
 /** transformers loads weights in the dtype that config.json names: under "dtype" (5) or "torch_dtype" (4), at each level. */
-function withDtype(config: Readonly<Record<string, unknown>>, dtype: string): Record<string, unknown> {
+export function withDtype(config: Readonly<Record<string, unknown>>, dtype: string): Record<string, unknown> {
   const set = (level: Readonly<Record<string, unknown>>) => {
     const present = ["dtype", "torch_dtype"].filter((key) => Object.hasOwn(level, key));
     return { ...level, ...Object.fromEntries(present.map((key) => [key, dtype])) };

@@ -94,6 +94,21 @@ function hasKnownStart(bytes: Uint8Array): boolean {
   return /^RIFF.{4}WEBP|^.{4}ftyp/s.test(start);
 }
 
+/** How names of files with these bytes end: ".png", ".dcm"; "" for what is no known image. */
+export function imageExtension(bytes: Uint8Array): string {
+  const start = Buffer.from(bytes.subarray(0, 12)).toString("latin1");
+  const found = EXTENSIONS.find(([pattern]) => pattern.test(start));
+  return isDicom(bytes) ? ".dcm" : (found?.[1] ?? "");
+}
+
+const EXTENSIONS: readonly (readonly [RegExp, string])[] = [
+  [/^\x89PNG/, ".png"],
+  [/^\xff\xd8\xff/, ".jpg"],
+  [/^GIF8/, ".gif"],
+  [/^RIFF.{4}WEBP/s, ".webp"],
+  [/^(?:II|MM)/, ".tif"],
+];
+
 async function readMetadata(path: string, bytes: Uint8Array): Promise<Metadata> {
   requireNoFrame(path);
   if (bytes.length === 0) throw new UserError(`image ${path} is an empty file`);

@@ -44,7 +44,7 @@ export function plainWeights(model: Model, weights: StoredWeights): readonly Nam
 }
 
 /** values [out, in] += scale · b [out, rank] a [rank, in]; the product is summed in float64 and added in float32. */
-function addProduct(values: Float32Array, b: Float32Array, a: Float32Array, rank: number, scale: number): void {
+export function addProduct(values: Float32Array, b: Float32Array, a: Float32Array, rank: number, scale: number): void {
   const width = a.length / rank;
   const sums = new Float64Array(width);
   for (let row = 0; row * width < values.length; row++) {

@@ -61,7 +61,7 @@ function resolvePaths(recipe: Recipe, file: string): Recipe {
   const { model, data } = recipe;
   const locate = (path: string, key: string) => locateFile(path, key, file);
   const dataset = <T extends Recipe["data"]["train"]>(spec: T, key: string): T =>
-    spec.path === null ? spec : { ...spec, path: locateSource(spec.path, `${key}.path`, file, false) };
+    located(spec, (path, inner) => locateSource(path, `${key}.${inner}`, file, false));
   return {
     ...recipe,
     vocabulary: recipe.vocabulary === null ? null : locate(recipe.vocabulary, "vocabulary"),
@@ -79,6 +79,16 @@ function resolvePaths(recipe: Recipe, file: string): Recipe {
 }
 
 type Locate = (path: string, key: string) => string;
+
+/** A data set with its path resolved, and those of the sets that it is made of. */
+function located<T extends object>(spec: T, locate: Locate, prefix = ""): T {
+  const { path, sets } = spec as { readonly path?: unknown; readonly sets?: unknown };
+  return {
+    ...spec,
+    ...(typeof path === "string" ? { path: locate(path, `${prefix}path`) } : {}),
+    ...(Array.isArray(sets) ? { sets: sets.map((own: object, i) => located(own, locate, `${prefix}sets.${i}.`)) } : {}),
+  };
+}
 
 /** A stage with resolved paths of its pairs and rewards. */
 function locateStage(stage: Stage, locate: Locate): Stage {

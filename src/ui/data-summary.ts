@@ -1,6 +1,5 @@
 /** The data of a run as its record shows it: what was asked how often, how answers are spread, what evaluation shares with training. */
 import { basename } from "node:path";
-import { recordOf } from "./lines.ts";
 import type { Line, RunView } from "./run-view.ts";
 
 export interface DataSummary {
@@ -43,9 +42,7 @@ const dataEvents = ["preflight", "overlap", "data_changed", "example_skipped"];
 export function dataSummary(run: RunView): DataSummary {
   const examples = new Map<string, { readonly type: string; readonly answer: string }>();
   const subjects = new Set<string>();
-  for (let place = 0; place < run.groups.file.count; place++) {
-    const group = recordOf(run.groups.file.read(place));
-    if (group === null) continue;
+  for (const group of run.groups.records()) {
     const meta = (group["meta"] ?? {}) as Line;
     const type = String(meta["question_type"] ?? meta["content_type"] ?? group["answer_type"] ?? "");
     examples.set(String(group["example_id"]), { type, answer: String(group["answer"]) });

@@ -31,6 +31,8 @@ export interface GroupIndex {
   /** Lines that are no group. */
   readonly unreadable: number;
   columns(from?: number): GroupColumns;
+  /** All groups as they are recorded, one after the other. */
+  records(): Generator<Readonly<Record<string, unknown>>>;
   /** How many groups stand on the first lines of the file. */
   rowsBefore(line: number): number;
   /** The record of a group by its id; the last of several. Null where there is none. */
@@ -121,6 +123,12 @@ export function indexGroups(path: string): GroupIndex {
         facets: Object.fromEntries(names.map((name) => [name, part.map(({ facets }) => facets[name] ?? "")])),
       };
     },
+    *records() {
+      for (const line of file.lines(rows.map((row) => row.line))) {
+        const record = recordOf(line);
+        if (record !== null) yield record;
+      }
+    },
     rowsBefore(line) {
       const later = rows.findIndex((row) => row.line >= line);
       return later < 0 ? rows.length : later;
@@ -131,10 +139,13 @@ export function indexGroups(path: string): GroupIndex {
     },
     search(text, most) {
       const wanted = text.toLowerCase();
+      const written = JSON.stringify(wanted).slice(1, -1); // as the line has it: lines without it need not be parsed
       const found: number[] = [];
-      for (const [place, { line }] of rows.entries()) {
+      let place = 0;
+      for (const line of file.lines(rows.map((row) => row.line))) {
+        if (line?.toLowerCase().includes(written) && textOf(recordOf(line)).includes(wanted)) found.push(place);
+        place++;
         if (found.length >= most) break;
-        if (textOf(recordOf(file.read(line))).includes(wanted)) found.push(place);
       }
       return found;
     },

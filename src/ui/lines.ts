@@ -25,6 +25,8 @@ export interface LineFile {
   update(): boolean;
   /** The text of a line; null where the file no longer has it. */
   read(index: number): string | null;
+  /** The texts of lines, one after the other, with the file opened once. */
+  lines(indices: Iterable<number>): Generator<string | null>;
   /** The index of the line that begins at a byte offset (the count for the file's end); null where none does. */
   at(offset: number): number | null;
 }
@@ -83,6 +85,20 @@ export function followLines(path: string, visitor: LineVisitor): LineFile {
     }
   };
 
+  function* lines(indices: Iterable<number>): Generator<string | null> {
+    const fd = openOrNull(path);
+    try {
+      for (const index of indices) {
+        const start = starts[index];
+        const length = (starts[index + 1] ?? bytes) - 1 - (start ?? 0);
+        if (fd === null || start === undefined || length > MAX_LINE_BYTES) yield null;
+        else yield readAt(fd, start, length).toString("utf8");
+      }
+    } finally {
+      if (fd !== null) closeSync(fd);
+    }
+  }
+
   return {
     path,
     get count() {
@@ -118,19 +134,8 @@ export function followLines(path: string, visitor: LineVisitor): LineFile {
         closeSync(fd);
       }
     },
-    read(index) {
-      const start = starts[index];
-      if (start === undefined) return null;
-      const end = (starts[index + 1] ?? bytes) - 1;
-      if (end - start > MAX_LINE_BYTES) return null;
-      const fd = openOrNull(path);
-      if (fd === null) return null;
-      try {
-        return readAt(fd, start, end - start).toString("utf8");
-      } finally {
-        closeSync(fd);
-      }
-    },
+    read: (index) => lines([index]).next().value as string | null,
+    lines,
     at(offset) {
       if (offset === bytes) return starts.length;
       let [low, high] = [0, starts.length - 1];

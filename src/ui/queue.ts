@@ -5,7 +5,6 @@
 import { createHash } from "node:crypto";
 import { permutation, randomKey, uniform } from "../core/random.ts";
 import { textHash } from "./annotations.ts";
-import { recordOf } from "./lines.ts";
 import type { Line, RunView } from "./run-view.ts";
 
 export type Reason = "disagreement" | "unsupported" | "random";
@@ -36,10 +35,7 @@ const REPEATED_SHARE = 0.1;
 
 export function annotationQueue(run: RunView, { seed, most }: QueueOptions): readonly QueueItem[] {
   const found: QueueItem[] = [];
-  for (let place = 0; place < run.groups.file.count; place++) {
-    const group = recordOf(run.groups.file.read(place));
-    if (group !== null && Array.isArray(group["completions"])) found.push(...candidates(group, seed));
-  }
+  for (const group of run.groups.records()) found.push(...candidates(group, seed));
   const order = permutation(randomKey(seed, "annotate"), found.length);
   const chosen = [...order].map((i) => found[i]!).slice(0, most);
   const every = Math.round(1 / REPEATED_SHARE);

@@ -146,7 +146,7 @@ function sampledMetrics(path: string, notices: string[]): readonly Line[] {
   const every = Math.max(1, Math.ceil(count / POINTS));
   const places = Array.from({ length: Math.ceil(count / every) }, (_, i) => i * every);
   if (count > 0 && places.at(-1) !== count - 1) places.push(count - 1);
-  return places.map((place) => recordOf(file.read(place))).filter((line) => line !== null);
+  return [...file.lines(places)].map(recordOf).filter((line) => line !== null);
 }
 
 function linesOf(path: string, notices: string[]): readonly Line[] {

@@ -106,7 +106,9 @@ export function viewRun(found: FoundFolder): RunView {
       };
     },
     items: ({ first, items }) =>
-      Array.from({ length: items }, (_, i) => recordOf(evals.read(first + i))).filter((line) => line !== null),
+      [...evals.lines(Array.from({ length: items }, (_, i) => first + i))]
+        .map(recordOf)
+        .filter((line) => line !== null),
     tokens(step, id) {
       let found: Line | null = null;
       const visit = (text: string) => {

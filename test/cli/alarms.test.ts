@@ -41,7 +41,7 @@ beforeAll(async () => {
 
 describe("a reward that is stuck", () => {
   it("fires once, with its numbers, where to look and what to do", async () => {
-    const { stderr } = await vivaOk(folder, "train", "stuck.yaml", "--run", "stuck");
+    const { stderr } = await vivaOk(folder, "train", "stuck.yaml", "--run", "stuck", "--no-report");
     const warning =
       /^warning: step 5: alarm reward_stuck \(form\): form was 0 for 100 % of the 24 completions of the last 3 steps\. .+$/gm;
     expect(stderr.match(warning)).toHaveLength(1);
@@ -62,23 +62,23 @@ describe("a reward that is stuck", () => {
     for (const name of readdirSync(join(folder, run, "checkpoints"))) {
       if (Number(name.slice(5)) > step) rmSync(join(folder, run, "checkpoints", name), { recursive: true });
     }
-    const { stdout } = await vivaOk(folder, "train", "--run", run, "--resume");
+    const { stdout } = await vivaOk(folder, "train", "--run", run, "--resume", "--no-report");
     expect(stdout).toContain(`resuming after step ${step}`);
     expect(readRecord(join(folder, run))).toEqual(readRecord(join(folder, "stuck")));
   });
 
   it("is not looked for where the recipe says alarms: null", async () => {
-    const { stderr } = await vivaOk(folder, "train", "silent.yaml", "--run", "silent");
+    const { stderr } = await vivaOk(folder, "train", "silent.yaml", "--run", "silent", "--no-report");
     expect([stderr, ofAlarms("silent")]).toEqual(["", []]);
   });
 
   it("stops the run where the recipe says so, which can go on", async () => {
-    const stopped = await viva(folder, "train", "stop.yaml", "--run", "stop");
+    const stopped = await viva(folder, "train", "stop.yaml", "--run", "stop", "--no-report");
     expect(stopped.code).toBe(1);
     expect(stopped.stderr).toContain("stopped after step 5 by the alarm reward_stuck (alarms.on_alarm: stop)");
     expect(readdirSync(join(folder, "stop/checkpoints"))).toContain("step-000005");
     expect(jsonLines(folder, "stop", "events.jsonl").at(-1)).toMatchObject({ event: "error", step: 5 });
-    await vivaOk(folder, "train", "--run", "stop", "--resume");
+    await vivaOk(folder, "train", "--run", "stop", "--resume", "--no-report");
     expect(readRecord(join(folder, "stop")).rollouts).toEqual(readRecord(join(folder, "stuck")).rollouts);
     expect(ofAlarms("stop")).toEqual(ofAlarms("stuck"));
   }, 180_000); // two runs, on a machine that may be busy

@@ -25,7 +25,7 @@ beforeAll(async () => {
     },
   ];
   writeRecipe(join(folder, "base.yaml"), { ...recipe, prompt: "base", stages, evaluate: { at_start: false } });
-  await vivaOk(folder, "train", "base.yaml", "--run", "run");
+  await vivaOk(folder, "train", "base.yaml", "--run", "run", "--no-report");
 });
 
 it("teaches what follows the opened tag, and rewards it as a whole format", () => {

@@ -1,18 +1,22 @@
 /** viva bench step: one JSON object with the fields that scripts read, and times that add up. */
 import { cpSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { temporaryFolder, vivaOk } from "./command-line.ts";
 import { tinyRecipe, writeFilms, writeRecipe, writeRows, writeTinyModel } from "./tiny-run.ts";
 
-it.each([[], ["--lora"]])("times steps %s", async (...flags) => {
-  const folder = temporaryFolder();
+const folder = temporaryFolder();
+
+beforeAll(async () => {
   await writeFilms(join(folder, "films"));
   const recipe = tinyRecipe({ model: writeTinyModel(join(folder, "model")), data: join(folder, "films") });
   writeRecipe(join(folder, "tiny.yaml"), recipe);
-  await vivaOk(folder, "train", "tiny.yaml", "--run", "run", "--quiet", "--set", "evaluate=null");
+  await vivaOk(folder, "train", "tiny.yaml", "--run", "run", "--quiet", "--no-report", "--set", "evaluate=null");
   cpSync(join(folder, "run/checkpoints/step-000008"), join(folder, "checkpoint"), { recursive: true });
   writeRows(join(folder, "rows.jsonl"), [{ image: "films/images/2.jpg", question: "Is the film bright?" }]);
+});
+
+it.each([[], ["--lora"]])("times steps %s", async (...flags) => {
   const sizes = ["--steps", "2", "--prompts-per-step", "2", "--num-generations", "2", "--max-completion-length", "5"];
   const { stdout } = await vivaOk(folder, "bench", "step", "checkpoint", "--rows", "rows.jsonl", ...sizes, ...flags);
   const result = JSON.parse(stdout);

@@ -22,7 +22,7 @@ beforeAll(async () => {
   writeRecipe(join(folder, "two.yaml"), { ...plain(), stages: [sft, { ...grpo, rewards }, dpo] });
   writeRecipe(join(folder, "grpo.yaml"), { ...plain(), stages: [{ ...grpo, rewards }] });
   writeRecipe(join(folder, "sft.yaml"), { ...plain(), stages: [sft] });
-  await vivaOk(folder, "train", "sft.yaml", "--run", "run", "--quiet");
+  await vivaOk(folder, "train", "sft.yaml", "--run", "run", "--quiet", "--no-report");
   before = files();
 });
 
@@ -62,7 +62,17 @@ describe("viva check --sample", () => {
 
   it("shows the draws that the run will make", async () => {
     const { stdout } = await vivaOk(folder, "check", "grpo.yaml", "--sample", "2", "--json");
-    await vivaOk(folder, "train", "grpo.yaml", "--run", "real", "--quiet", "--set", "stages.0.filter_groups=null");
+    await vivaOk(
+      folder,
+      "train",
+      "grpo.yaml",
+      "--run",
+      "real",
+      "--quiet",
+      "--no-report",
+      "--set",
+      "stages.0.filter_groups=null",
+    );
     const first = jsonLines(folder, "real", "rollouts.jsonl").filter(({ step }) => step === 1);
     expect(JSON.parse(stdout).samples.stages[0].groups).toEqual(first);
     before = files();

@@ -31,7 +31,7 @@ beforeAll(async () => {
     },
   ];
   writeRecipe(join(folder, "dpo.yaml"), { ...recipe, stages, checkpoint: { every: 3 } });
-  await vivaOk(folder, "train", "dpo.yaml", "--run", "whole");
+  await vivaOk(folder, "train", "dpo.yaml", "--run", "whole", "--no-report");
 });
 
 describe("a run", () => {
@@ -83,9 +83,9 @@ describe("a run", () => {
     for (const step of [8, 13]) {
       const args = lines("broken") > 0 ? ["--resume"] : ["dpo.yaml"];
       const when = () => lines("broken") >= step;
-      await interrupted(folder, ["train", ...args, "--run", "broken"], { signal: "SIGKILL", when });
+      await interrupted(folder, ["train", ...args, "--run", "broken", "--no-report"], { signal: "SIGKILL", when });
     }
-    await vivaOk(folder, "train", "--run", "broken", "--resume");
+    await vivaOk(folder, "train", "--run", "broken", "--resume", "--no-report");
     expect(record("broken")).toEqual(record("whole"));
     for (const file of ["model.safetensors", "optimizer.safetensors", "reference.safetensors"]) {
       const read = (run: string) => readFileSync(join(folder, run, "checkpoints/step-000014", file));

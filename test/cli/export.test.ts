@@ -40,13 +40,13 @@ beforeAll(async () => {
   await writeFilms(data);
   const recipe = tinyRecipe({ model: writeTinyModel(at("model")), data });
   writeRecipe(at("full.yaml"), { ...recipe, stages: [recipe.stages[0]], checkpoint: { every: 2, keep: null } });
-  await vivaOk(folder, "train", "full.yaml", "--run", "full");
+  await vivaOk(folder, "train", "full.yaml", "--run", "full", "--no-report");
   // As a model from the Hub: weights, a card with a licence.
   cpSync(at("full/checkpoints/step-000004"), at("base"), { recursive: true });
   writeFileSync(at("base/README.md"), "---\nlicense: apache-2.0\nlicense_link: there\ntags: [a]\n---\nbase\n");
   const lora = { r: 4, lora_alpha: 8, target_modules: "all-linear", rank_pattern: { "layers.1.*q_proj": 2 } };
   writeRecipe(at("lora.yaml"), { ...recipe, model: { path: at("base"), lora } });
-  await vivaOk(folder, "train", "lora.yaml", "--run", "lora");
+  await vivaOk(folder, "train", "lora.yaml", "--run", "lora", "--no-report");
   const rows = [1, 6, 13].map((i) => ({
     image: `films/images/${i}.jpg`,
     question: "Is it dark?",
@@ -211,5 +211,22 @@ describe("viva derive", () => {
     await mistake(/needs one of: --quantize int8 or int4, --prune magnitude or random/);
     await mistake(/--prune METHOD and --sparsity SHARE belong together/, "--prune", "magnitude");
     await mistake(/--search-scales belongs to --quantize/, "--prune", "random", "--sparsity", "0.1", "--search-scales");
+  });
+});
+
+describe("viva merge", () => {
+  it("gives an adapter's own model for equal adapters, and refuses what is no adapter of one model", async () => {
+    cpSync(at("lora/checkpoints/step-000008"), at("twin"), { recursive: true });
+    await vivaOk(folder, "export", "lora", "--out", "alone");
+    for (const method of ["mean", "ties"]) {
+      await vivaOk(folder, "merge", "lora", "twin", "--method", method, "--density", "1", "--out", `by-${method}`);
+      expect(difference(await logProbs(`by-${method}`), await logProbs("alone"))).toBeLessThan(1e-5);
+    }
+    const mistake = async (pattern: RegExp, ...args: readonly string[]) =>
+      expectMistake(await viva(folder, "merge", ...args, "--out", "z"), pattern);
+    await mistake(/full is a whole model and no adapter/, "lora", "full");
+    await mistake(/needs two adapters or more/, "lora");
+    await mistake(/--weights has 3 numbers for 2 adapters/, "lora", "twin", "--weights", "1,2,3");
+    expect(existsSync(at("z"))).toBe(false);
   });
 });

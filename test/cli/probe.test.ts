@@ -30,7 +30,7 @@ beforeAll(async () => {
     evaluate: null,
   };
   writeRecipe(join(folder, "tiny.yaml"), recipe);
-  await vivaOk(folder, "train", "tiny.yaml", "--run", "run");
+  await vivaOk(folder, "train", "tiny.yaml", "--run", "run", "--no-report");
 }, MINUTES);
 
 describe("viva probe", { timeout: MINUTES }, () => {

@@ -67,7 +67,7 @@ const every = () => ({
 
 describe("a run with every reward", () => {
   it("records each, keeps the judge's replies, and resumes to the same record", async () => {
-    await vivaOk(folder, "train", recipeOf("every", every()), "--run", "every", "--quiet");
+    await vivaOk(folder, "train", recipeOf("every", every()), "--run", "every", "--quiet", "--no-report");
     const names = Object.keys(every());
     const metrics = jsonLines(folder, "every/metrics.jsonl");
     expect(metrics.map((line) => line["reward/ecr/weight"])).toEqual([1, 0.5, 0]);
@@ -86,7 +86,7 @@ describe("a run with every reward", () => {
     cpSync(join(folder, "every"), join(folder, "again"), { recursive: true });
     judge.closeAllConnections();
     await new Promise((closed) => judge.close(closed)); // what was judged once is known
-    await vivaOk(folder, "train", "--run", "again", "--resume", "--quiet");
+    await vivaOk(folder, "train", "--run", "again", "--resume", "--quiet", "--no-report");
     expect(jsonLines(folder, "again/rollouts.jsonl")).toEqual(groups);
     await new Promise<void>((ready) => judge.listen(Number(new URL(baseUrl).port), "127.0.0.1", ready));
   });
@@ -111,7 +111,7 @@ describe("viva serve --rewards", () => {
 
   it("gives the completions of a run what the run gave them, by every reward", async () => {
     const recipe = recipeOf("served", every());
-    await vivaOk(folder, "train", recipe, "--run", "served", "--quiet");
+    await vivaOk(folder, "train", recipe, "--run", "served", "--quiet", "--no-report");
     const args = ["serve", "--rewards", recipe, "--port", "0", "--json", "--set", "stages.0.rewards.ecr.weight=1"];
     const { child, finished } = start(folder, args);
     const line = await new Promise<string>((resolve, reject) => {
@@ -188,7 +188,15 @@ describe("a judge that cannot be reached", () => {
   });
 
   it("is passed over where the recipe says so, with events, a metric and a warning", async () => {
-    const ended = await vivaOk(folder, "train", recipeOf("skip", lost("skip"), 2), "--run", "skip", "--quiet");
+    const ended = await vivaOk(
+      folder,
+      "train",
+      recipeOf("skip", lost("skip"), 2),
+      "--run",
+      "skip",
+      "--quiet",
+      "--no-report",
+    );
     expect(ended.stderr).toMatch(/reward_failed .*cannot be reached/);
     const failed = jsonLines(folder, "skip/events.jsonl").filter(({ event }) => event === "reward_failed");
     const completions = 2 * 4;
@@ -256,7 +264,7 @@ describe("a judge whose replies cannot be read", () => {
     const base_url = `http://127.0.0.1:${(rambling.address() as AddressInfo).port}/v1`;
     const judged = { weight: 1, reward: "semantic", scorer: "judge", model: "m", base_url };
     const recipe = recipeOf("rambling", { judged }, 2);
-    const ended = await vivaOk(folder, "train", recipe, "--run", "rambling", "--quiet");
+    const ended = await vivaOk(folder, "train", recipe, "--run", "rambling", "--quiet", "--no-report");
     rambling.close();
     expect(ended.stderr).toMatch(
       /step 1: alarm reward_unread \(judged\): judged has no verdict for 100 % of the \d it asked for/,

@@ -12,7 +12,7 @@ it("a stage's rollouts carry the evidence of its own rewards, once", async () =>
   const [sft, grpo] = recipe.stages;
   const stages = [sft, { ...grpo, steps: 1 }, { ...grpo, kind: "dr_grpo", steps: 1 }];
   writeRecipe(join(folder, "three.yaml"), { ...recipe, stages, evaluate: null });
-  await vivaOk(folder, "train", "three.yaml", "--run", "run");
+  await vivaOk(folder, "train", "three.yaml", "--run", "run", "--no-report");
   const rollouts = jsonLines(folder, "run", "rollouts.jsonl");
   expect(rollouts.map(({ id, stage }) => `${id} ${stage}`)).toEqual([
     "5/0 grpo",
@@ -33,7 +33,7 @@ it("every kind takes its steps, and each rollout knows how many updates its poli
   const kinds = Object.keys(rolloutAlgorithms);
   const stages = [sft, ...kinds.map((kind) => ({ ...grpo, kind, steps: 1, mask_truncated_completions: true }))];
   writeRecipe(join(folder, "kinds.yaml"), { ...recipe, stages, evaluate: null, checkpoint: { every: null } });
-  await vivaOk(folder, "train", "kinds.yaml", "--run", "kinds-run");
+  await vivaOk(folder, "train", "kinds.yaml", "--run", "kinds-run", "--no-report");
   const rollouts = jsonLines(folder, "kinds-run", "rollouts.jsonl");
   const metrics = jsonLines(folder, "kinds-run", "metrics.jsonl").slice(4);
   expect(metrics.map(({ stage }) => stage)).toEqual(kinds);

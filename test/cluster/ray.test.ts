@@ -89,7 +89,7 @@ describe("a head that goes away and knows of no job when it is back", () => {
     const ended = train("head", "40:6:0");
     await until(() => steps.includes(2));
     await ray.away(true);
-    await until(() => notices.some((text) => /does not answer .*waiting/.test(text)));
+    await until(() => notices.some((text) => /does not answer; waiting/.test(text)));
     await ray.back();
     expect(await ended).toEqual({ ok: true });
     expect(starts("head").length).toBe(2);

@@ -144,11 +144,12 @@ async function call(python: string, ...tools: readonly string[]) {
 
 await describeWithPython("the stubs called through the trainers' packages", trainers, ({ python }) => {
   it("give each completion its reward", async () => {
-    expect(await call(python, "verl", "easyr1", "swift", "openrlhf")).toEqual({
+    expect(await call(python, "verl", "easyr1", "swift", "openrlhf", "nemo_gym")).toEqual({
       verl: { through: "verl.workers.reward_manager.batch.BatchRewardManager", rewards: [1.5, 0], accuracy: [1, 0] },
       easyr1: { through: "the signature (EasyR1 is not on PyPI)", rewards: [1.5, 0] },
       swift: { through: "swift.rewards.orms", rewards: [1.5, 0] },
       openrlhf: { through: expect.stringMatching(/SingleTurnAgentExecutor/), rewards: [1.5, 0] },
+      nemo_gym: { through: "the documented classes of 0.4.0", rewards: [1.5, 0], accuracy: [1, 0] },
     });
   });
 });

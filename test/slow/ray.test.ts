@@ -42,7 +42,7 @@ async function writeStudy(): Promise<string> {
     name: "grid",
     seeds: [1, 2],
     reference: "plain",
-    base: { ...plain, engine: { threads: 1 }, stages: [stage], evaluate: { every: 10 }, checkpoint: { every: 4 } },
+    base: { ...plain, engine: { threads: 1 }, stages: [stage], evaluate: { every: 6 }, checkpoint: { every: 3 } },
     arms: [
       { name: "plain" },
       { name: "fails", set: { "stages.0.rewards.slow.fails": true } },
@@ -69,6 +69,7 @@ function recordOf(run: string) {
   const weights = filesBelow(run).filter((file) =>
     /^checkpoints\/step-000020\/.*\.safetensors$|^rollouts\//.test(file),
   );
+  expect(weights.filter((file) => file.endsWith(".safetensors")).length).toBeGreaterThan(0);
   return {
     metrics,
     rollouts: jsonLines(run, "rollouts.jsonl"),

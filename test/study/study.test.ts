@@ -121,10 +121,10 @@ describe("a study", () => {
     ]);
 
     // From a program, asked for one arm: the same files, of all that is finished.
-    const written = results("cut");
+    const { created: _, ...written } = results("cut");
     rmSync(at("cut/report.html"));
     await runStudy(at("study.yaml"), { folder: at("cut"), resume: true, quick: true, arms: ["plain"] });
-    expect({ ...results("cut"), created: written.created }).toEqual(written);
+    expect(results("cut")).toMatchObject(written);
     expect(existsSync(at("cut/report.html"))).toBe(true);
 
     writeFileSync(at("other.yaml"), stringify({ ...study, quick: { ...study.quick, scale_steps: 1 } }));

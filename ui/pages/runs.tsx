@@ -17,7 +17,8 @@ interface RunList {
 }
 
 const REFRESH_MS = 5000;
-const ROW_HEIGHT = 46;
+/** As the style sheet has it. */
+const ROW_HEIGHT = innerWidth <= 520 ? 96 : 46;
 
 export function RunsPage() {
   useTitle("Runs");

@@ -24,8 +24,6 @@ interface CompletionCardProps {
   readonly weights: Readonly<Record<string, number>>;
   readonly most: number;
   readonly chosen: boolean;
-  readonly hovered: string | null;
-  readonly setHovered: (reward: string | null) => void;
   /** The text to be compared with; null for none. */
   readonly against: string | null;
   readonly tokens: {
@@ -35,7 +33,8 @@ interface CompletionCardProps {
   } | null;
 }
 
-export function CompletionCard({ completion, places, weights, most, chosen, hovered, setHovered, against, tokens }: CompletionCardProps) {
+export function CompletionCard({ completion, places, weights, most, chosen, against, tokens }: CompletionCardProps) {
+  const [hovered, setHovered] = useState<string | null>(null);
   const [whole, setWhole] = useState(false);
   const { text, rewards = {}, evidence = [], parsed_answer: answer = null } = completion;
   const advantage = Number(completion.advantage) || 0;
@@ -65,9 +64,14 @@ export function CompletionCard({ completion, places, weights, most, chosen, hove
       {tokens !== null ? (
         <TokenLayer text={shown} tokens={tokens} />
       ) : (
-        <p class="completion">
+        <p
+          class="completion"
+          onMouseOver={(event) => setHovered((event.target as Element).closest?.("mark")?.getAttribute("data-reward") ?? null)}
+          onMouseLeave={() => setHovered(null)}
+          onFocus={() => setHovered(null)}
+        >
           {against === null ? (
-            <MarkedText text={shown} evidence={evidence} answer={answer} reward={hovered} onHover={setHovered} />
+            <MarkedText text={shown} evidence={evidence} answer={answer} reward={hovered} />
           ) : (
             <DiffText text={shown} against={against} />
           )}

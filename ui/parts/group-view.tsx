@@ -1,5 +1,5 @@
 /** A group: image and question once, then its completions, the best first and equal ones merged. */
-import { useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import type { GroupColumns } from "../../src/ui/groups.ts";
 import { address, hrefOf, setValues, shownHref } from "../address.ts";
 import { short } from "../format.ts";
@@ -7,6 +7,7 @@ import { useKeys } from "../keys.ts";
 import { api, read } from "../source.ts";
 import { useData } from "../use-data.ts";
 import { type Completion, CompletionCard } from "./completion-card.tsx";
+import { ClaimLegend } from "./marked-text.tsx";
 import { Viewer } from "./viewer.tsx";
 import { CopyButton, Loaded, Thumbnail } from "./ways.tsx";
 
@@ -72,7 +73,6 @@ function Shown({
 }: Omit<GroupViewProps, "weights"> & { readonly group: Group; readonly weights: Readonly<Record<string, number>> }) {
   const { values } = address.value;
   const cards = useMemo(() => merged(group.completions), [group]);
-  const [hovered, setHovered] = useState<string | null>(null);
   const chosen = values["c"] === undefined ? null : Number(values["c"]);
   const layer = values["tokens"] !== undefined;
   const diff = values["diff"] !== undefined;
@@ -174,12 +174,9 @@ function Shown({
         <button type="button" aria-pressed={diff} onClick={() => setValues({ diff: diff ? null : 1 })}>
           diff against the best
         </button>
-        <span class="legend-text">
-          claims: <mark class="claim v-true">supported</mark> <mark class="claim v-false">contradicted</mark>{" "}
-          <mark class="claim v-unknown">unknown</mark>
-        </span>
+        <ClaimLegend />
       </div>
-      <Cards {...{ run, group, cards, weights, most, chosen, hovered, setHovered, layer, diff }} />
+      <Cards {...{ run, group, cards, weights, most, chosen, layer, diff }} />
     </>
   );
 }
@@ -191,8 +188,6 @@ interface CardsProps {
   readonly weights: Readonly<Record<string, number>>;
   readonly most: number;
   readonly chosen: number | null;
-  readonly hovered: string | null;
-  readonly setHovered: (reward: string | null) => void;
   readonly layer: boolean;
   readonly diff: boolean;
 }
@@ -205,7 +200,7 @@ interface Tokens {
   }[];
 }
 
-function Cards({ run, group, cards, weights, most, chosen, hovered, setHovered, layer, diff }: CardsProps) {
+function Cards({ run, group, cards, weights, most, chosen, layer, diff }: CardsProps) {
   const [step, place] = group.id.split("/") as [string, string];
   const tokens = useData(layer ? `${run} tokens ${group.id}` : "no tokens", async () =>
     layer
@@ -220,7 +215,7 @@ function Cards({ run, group, cards, weights, most, chosen, hovered, setHovered, 
         {cards.map(({ completion, places }, i) => (
           <CompletionCard
             key={places[0]}
-            {...{ completion, places, weights, most, hovered, setHovered }}
+            {...{ completion, places, weights, most }}
             chosen={chosen !== null && places.includes(chosen)}
             against={diff && i > 0 ? best : null}
             tokens={layer ? (tokens.value?.completions[places[0]!] ?? null) : null}

@@ -19,7 +19,6 @@ interface MarkedTextProps {
   readonly answer: Span | null;
   /** The reward whose claims stand out; null for none in particular. */
   readonly reward: string | null;
-  readonly onHover?: (reward: string | null) => void;
 }
 
 /** Longer texts are cut until the reader asks for the rest. */
@@ -27,61 +26,73 @@ export const SHOWN_CHARACTERS = 6000;
 const words = { true: "supported", false: "contradicted", unknown: "not decided" } as const;
 
 /** Solid underline: supported; double: contradicted; dotted: unknown. A piece with several verdicts has the worst. */
-export function MarkedText({ text, evidence, answer, reward, onHover }: MarkedTextProps) {
+export function MarkedText({ text, evidence, answer, reward }: MarkedTextProps) {
   const lies = ({ start, end }: Span) => start >= 0 && start < end && end <= text.length;
   const spans = evidence.filter(lies);
   const framed = answer !== null && lies(answer) ? answer : null;
   const cuts = new Set([0, text.length]);
   for (const { start, end } of framed === null ? spans : [...spans, framed]) cuts.add(start).add(end);
   const ends = [...cuts].sort((a, b) => a - b);
+  const waiting = [...spans].sort((a, b) => a.start - b.start);
+  let next = 0;
+  let open: readonly Evidence[] = [];
   return (
     <>
       {ends.slice(1).map((end, i) => {
         const start = ends[i]!;
         const covers = (span: Span) => span.start <= start && span.end >= end;
-        const judged = spans.filter(covers);
+        const begun = next;
+        while (next < waiting.length && waiting[next]!.start <= start) next++;
+        open = [...open, ...waiting.slice(begun, next)].filter(covers);
+        const judged = open;
         const piece: ComponentChildren = text.slice(start, end);
-        const inside = judged.length === 0 ? piece : <Claim judged={judged} piece={piece} reward={reward} {...(onHover && { onHover })} />;
+        if (judged.length === 0 && framed === null) return piece;
+        const inside = judged.length === 0 ? piece : claim(judged, piece, reward, start);
         return framed !== null && covers(framed) ? (
           <b class="answer" key={start}>
             {inside}
           </b>
         ) : (
-          <span key={start}>{inside}</span>
+          inside
         );
       })}
     </>
   );
 }
 
-function Claim({
-  judged,
-  piece,
-  reward,
-  onHover,
-}: Pick<MarkedTextProps, "reward" | "onHover"> & {
-  readonly judged: readonly Evidence[];
-  readonly piece: ComponentChildren;
-}) {
+/** A function, not a component: a group may have thousands. Who hovers over it learns its reward from the attribute. */
+function claim(judged: readonly Evidence[], piece: ComponentChildren, reward: string | null, key: number) {
   const verdicts = judged.map(({ verdict }) => String(verdict) as keyof typeof words);
   const verdict = verdicts.includes("false") ? "false" : verdicts.includes("unknown") ? "unknown" : "true";
-  const title = judged
-    .map(
-      ({ reward, label, concept }, i) =>
-        `${reward}: ${label}${concept === undefined ? "" : ` (${concept})`}: ${words[verdicts[i]!] ?? verdicts[i]}`,
-    )
-    .join("; ");
+  const titles = judged.map(
+    ({ reward, label, concept }, i) =>
+      `${reward}: ${label}${concept === undefined ? "" : ` (${concept})`}: ${words[verdicts[i]!] ?? verdicts[i]}`,
+  );
   const faded = reward !== null && judged.every((one) => one.reward !== reward);
   return (
     <mark
+      key={key}
       class={`claim v-${verdict}${faded ? " faded" : ""}`}
-      title={title}
-      onMouseEnter={() => onHover?.(judged[0]!.reward)}
-      onMouseLeave={() => onHover?.(null)}
+      title={titles.join("; ")}
+      data-reward={judged[0]!.reward}
+      aria-describedby={`verdict-${verdict}`}
     >
       {piece}
-      <span class="hidden">{` (${words[verdict]})`}</span>
     </mark>
+  );
+}
+
+/** What the underlines mean; claims name it as their description. */
+export function ClaimLegend() {
+  return (
+    <span class="legend-text">
+      claims:{" "}
+      {Object.entries(words).map(([verdict, word]) => (
+        <mark key={verdict} class={`claim v-${verdict}`} id={`verdict-${verdict}`}>
+          {word}
+        </mark>
+      ))}
+    </span>
   );
 }
 

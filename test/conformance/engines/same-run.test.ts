@@ -8,10 +8,12 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { randomKey, uint32 } from "../../../src/core/random.ts";
 import type { TrainingEngine } from "../../../src/engine/engine.ts";
+import { checkRecipe } from "../../../src/pipeline/check-recipe.ts";
 import { trainRecipe } from "../../../src/pipeline/train-recipe.ts";
-import { loadRecipe } from "../../../src/recipes/load.ts";
+import { loadRecipe, resolvedYaml } from "../../../src/recipes/load.ts";
 import { environment } from "../../../src/runs/environment.ts";
 import { createRun } from "../../../src/runs/run-folder.ts";
+import { openCheckpoint } from "../../../src/session/checkpoint.ts";
 import { openSession, type Session } from "../../../src/session/session.ts";
 import { jsonLines, root } from "../../cli/command-line.ts";
 import { serveViva, type VivaServer } from "./viva-server.ts";
@@ -67,7 +69,10 @@ async function run(
   const recipe = recipeWith(set);
   const at = join(folder, name);
   const session: Session = await openSession(recipe, at);
-  const record = createRun(at, { recipeYaml: "", environment: environment([]) });
+  const record = createRun(at, {
+    recipeYaml: resolvedYaml(session.recipe, session.notes),
+    environment: environment([]),
+  });
   try {
     await trainRecipe(session.recipe, { ...session, engine: change(session.engine) }, record, {
       observers: [],
@@ -113,4 +118,66 @@ test("metrics, completions and evaluation are those of the local engine", async 
   const answers = (at: string) =>
     jsonLines(at, "evals.jsonl").map(({ prediction, subsets }) => [prediction, subsets?.overall?.accuracy]);
   expect(answers(there.at)).toEqual(answers(here.at));
+});
+
+test("a run's checkpoint is sampled on its server, on another that is named, and from its adapter here", async () => {
+  const run = join(folder, "there");
+  const answers = async (o: Parameters<typeof openCheckpoint>[1]) => {
+    const { engine, processor } = await openCheckpoint(run, o);
+    try {
+      const content = [{ type: "text", text: "Is the lung clear?" }] as const;
+      const prompt = await processor.encode([{ role: "user", content }]);
+      const sampling = {
+        numGenerations: 1,
+        maxCompletionLength: 12,
+        temperature: 0,
+        topP: 1,
+        topK: 0,
+        seed: 0,
+        step: 0,
+      };
+      for await (const { completions } of engine.policy.sample([prompt], sampling)) return completions[0]!;
+      throw new Error("no completion");
+    } finally {
+      await engine.close();
+    }
+  };
+  const there = await answers({});
+  const named = await answers({ engine: { url: server.url } });
+  const here = await answers({ engine: "local" });
+  expect([...named.tokenIds]).toEqual([...there.tokenIds]);
+  expect([...here.tokenIds]).toEqual([...there.tokenIds]);
+  for (const [i, value] of here.logProbs.entries()) expect(value).toBeCloseTo(there.logProbs[i]!, 3);
+});
+
+test("viva check tries the server, and names every key that it cannot serve", async () => {
+  const o = { sample: 0, checkpoint: null, signal: new AbortController().signal };
+  const good = await checkRecipe(recipeWith(remote), o);
+  expect(good).toMatchObject({
+    can_run: true,
+    memory: null,
+    engine: { refused: [], record: { url: server.url, base_model: "tiny" } },
+  });
+  const asked = [
+    "stages.0.temperature=0.7",
+    "stages.0.top_k=5",
+    "stages.0.entropy_coef=0.1",
+    "model.lora.lora_dropout=0.1",
+  ];
+  const bad = await checkRecipe(recipeWith([...remote, ...asked]), o);
+  expect(bad.can_run).toBe(false);
+  expect(bad.engine!.refused.map((text) => text.split(": ")[0])).toEqual([
+    "model.lora.lora_dropout",
+    "stages.0.temperature",
+    "stages.0.top_k",
+    "stages.0.entropy_coef",
+  ]);
+  await expect(openSession(recipeWith([...remote, ...asked]), join(folder, "never"))).rejects.toThrow(
+    /cannot run this: .*lora_dropout.*temperature: 0.7.*top_k: 5.*entropy_coef: 0.1/,
+  );
+  await expect(openSession(recipeWith([...remote, "engine.model=other"]), join(folder, "never"))).rejects.toThrow(
+    'the server has no model "other"; it has tiny',
+  );
+  expect(() => recipeWith(["engine.backend=tinker"])).toThrow(/engine.url/);
+  expect(() => recipeWith([`engine.url=${server.url}`])).toThrow(/set engine.backend to tinker/);
 });
