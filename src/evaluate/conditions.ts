@@ -2,6 +2,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { PromptStyle } from "../answers/prompts.ts";
+import { imageFile } from "../core/image-names.ts";
 import type { Example } from "../core/records.ts";
 
 /** How answers were decoded. */
@@ -76,11 +77,14 @@ export async function hashImages(examples: readonly Example[]): Promise<string> 
   const known = new Map<string, string>();
   const hash = createHash("sha256");
   for (const { images } of examples) {
-    for (const { path, pixels, range } of images) {
-      const content = known.get(path) ?? digest(createHash("sha256"), pixels?.data ?? (await readFile(path)));
+    for (const { path, pixels, range, window } of images) {
+      const { file, frame } = imageFile(path);
+      const content = known.get(path) ?? digest(createHash("sha256"), pixels?.data ?? (await readFile(file)));
       known.set(path, content);
       hash.update(content);
       if (range !== undefined) hash.update(range.join(" "));
+      if (frame !== null) hash.update(`frame ${frame}`);
+      if (window !== undefined) hash.update(`window ${window.center} ${window.width}`);
     }
     hash.update("\n");
   }

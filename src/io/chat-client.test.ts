@@ -3,12 +3,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { afterEach, describe, expect, it } from "vitest";
 import { RunError, UserError } from "../core/errors.ts";
 import type { Message } from "../core/records.ts";
 import { cachedChat } from "./cached-chat.ts";
 import { type ChatClientOptions, EndpointError, openChatClient } from "./chat-client.ts";
+import { decodeImage } from "./images.ts";
 import { openReplyCache, type ReplyCache } from "./reply-cache.ts";
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string, count: number) => void;
@@ -166,6 +168,17 @@ describe("the chat client", () => {
     expect(sent).not.toHaveProperty("top_k");
     const png = Buffer.from(sent.messages[0].content[0].image_url.url.split(",")[1], "base64");
     expect(await sharp(png).metadata()).toMatchObject({ width: 10, height: 5 });
+  });
+
+  it("sends a DICOM image as a PNG in its window, without what the file says of the patient", async () => {
+    const path = fileURLToPath(new URL("../../test/golden/dicom/ct.dcm", import.meta.url));
+    const image = { path, window: { center: 40, width: 400 } };
+    const { endpoint } = client("http://127.0.0.1:9/v1");
+    const content = [{ type: "image", image }] as const;
+    const body = JSON.parse(await endpoint.body([{ role: "user", content }], { maxTokens: 1, temperature: 0 }));
+    const png = Buffer.from(body.messages[0].content[0].image_url.url.split(",")[1], "base64");
+    expect(png.toString("latin1")).not.toMatch(/CANARY|19010101/);
+    expect(await sharp(png).removeAlpha().raw().toBuffer()).toEqual(Buffer.from((await decodeImage(image)).image.data));
   });
 
   it("calls the limit on tokens as the server wants it", async () => {

@@ -72,6 +72,20 @@ describe("a chat request", () => {
     expect(refusal({ messages: look({ detail: "tiny" }) }).param).toBe("messages[0].content[0].image_url.detail");
   });
 
+  it("takes DICOM, and a frame of it", () => {
+    const image = (url: string) => {
+      const messages = [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }];
+      const [part] = read({ messages }).messages[0]!.content;
+      return part?.type === "image"
+        ? { path: part.image.path, bytes: Buffer.from(part.image.bytes!).toString() }
+        : null;
+    };
+    const path = "messages[0].content[0].image_url.url";
+    expect(image("data:application/dicom;base64,aGVsbG8=")).toEqual({ path, bytes: "hello" });
+    expect(image("data:application/dicom;frame=12;base64,aGVsbG8=")?.path).toBe(`${path}#frame=12`);
+    expect(refusal({ messages: look({ url: "data:application/pdf;base64,aGVsbG8=" }) }).code).toBe("invalid_image_url");
+  });
+
   const turns = (assistant: object) => [...body.messages, { role: "assistant", content: "Yes.", ...assistant }];
   it.each<[string, object[], string]>([
     ["a part's limits", look({}, { max_pixels: 3136 }), "messages[0].content[0].max_pixels"],

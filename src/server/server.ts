@@ -28,6 +28,7 @@ export async function startServer(o: ServeOptions): Promise<RunningServer> {
 
 /** Answers with an app on an address. Throws UserError for one that cannot be taken, or that others can reach without a key. */
 export async function listenWith(app: Hono<Env>, pool: RequestPool, o: Address): Promise<RunningServer> {
+  requireKeyBeyondLoopback(o); // before anything is asked of the app
   const { origin, close } = await listenOn(app.fetch, o);
   return {
     origin,

@@ -3,7 +3,7 @@ import { parseAnswer } from "../answers/parse.ts";
 import { opensThought } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import type { ImageRef } from "../core/records.ts";
-import { encodeOptions, messagesInStyle, type OpenedCheckpoint, openCheckpoint } from "./checkpoint.ts";
+import { encodeOptions, messagesInStyle, type OpenedCheckpoint, openCheckpoint, viewOfRun } from "./checkpoint.ts";
 import { offline } from "./model-view.ts";
 
 /** A question for a checkpoint of a run. */
@@ -72,10 +72,8 @@ async function* answers(
 ): AsyncIterable<LiveDelta> {
   const { decode } = engine;
   if (decode === undefined) throw new UserError("this engine answers whole batches alone");
-  const range = recipe?.data.train.image_range ?? null;
-  const parts = images.map(
-    (image) => ({ type: "image", image: range === null ? image : { ...image, range } }) as const,
-  );
+  const view = viewOfRun({ recipe });
+  const parts = images.map((image) => ({ type: "image", image: { ...image, ...view } }) as const);
   const asked = [{ role: "user", content: [...parts, { type: "text", text: question }] }] as const;
   const prompt = await processor.encode(messagesInStyle(asked, style), encodeOptions(style));
   const live = decode(prompt, { numGenerations: samples, maxCompletionLength: maxTokens, temperature, topP: 1, seed });

@@ -2,8 +2,9 @@
 import { existsSync } from "node:fs";
 import { UserError } from "../core/errors.ts";
 import type { ProcessedImage, Processor } from "../core/processor.ts";
-import type { ImageRef } from "../core/records.ts";
+import type { ImageRef, ImageView } from "../core/records.ts";
 import { openProcessor } from "../models/index.ts";
+import { viewOf } from "../recipes/datasets.ts";
 import { loadRecipe } from "../recipes/load.ts";
 import { runPaths } from "../runs/run-folder.ts";
 import { imageLimits } from "./session.ts";
@@ -14,17 +15,14 @@ export const offline: Readonly<Record<string, string | undefined>> = { ...proces
 
 /** Views by run folder; null where the model is not here or its family has none. */
 export function modelViews(): (folder: string, image: ImageRef) => Promise<ProcessedImage | null> {
-  const processors = new Map<
-    string,
-    Promise<{ readonly processor: Processor; readonly range: ImageRef["range"] } | null>
-  >();
+  const processors = new Map<string, Promise<{ readonly processor: Processor; readonly view: ImageView } | null>>();
   return async (folder, image) => {
     const known = processors.get(folder) ?? openFor(folder);
     processors.set(folder, known);
     const opened = await known;
     if (opened?.processor.processed === undefined) return null;
     try {
-      return await opened.processor.processed(opened.range === undefined ? image : { ...image, range: opened.range });
+      return await opened.processor.processed({ ...image, ...opened.view });
     } catch (error) {
       if (error instanceof UserError) return null;
       throw error;
@@ -38,8 +36,7 @@ async function openFor(folder: string) {
     const { path, revision } = recipe.model;
     const model = await locateModel(path, { key: "model.path", revision, weights: false, env: offline });
     if (!existsSync(model.folder)) return null;
-    const range = recipe.data.train.image_range ?? undefined;
-    return { processor: await openProcessor(model.folder, imageLimits(recipe)), range };
+    return { processor: await openProcessor(model.folder, imageLimits(recipe)), view: viewOf(recipe.data.train) };
   } catch (error) {
     if (error instanceof UserError) return null;
     throw error;

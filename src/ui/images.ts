@@ -6,6 +6,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { isAbsolute, relative, resolve } from "node:path";
 import sharp from "sharp";
 import { UserError } from "../core/errors.ts";
+import { imageFile } from "../core/image-names.ts";
 import type { ImageRef, RawImage } from "../core/records.ts";
 import { decodeImage } from "../io/images.ts";
 import { sixteenBitValues } from "../io/sixteen-bits.ts";
@@ -43,12 +44,13 @@ export async function imageValues(
     if (made !== null) return { ...withoutColour(made), bits: 8 };
     return { reason: `there is no image ${path}` };
   }
-  const real = insideOf(path, roots);
+  const { file, frame } = imageFile(path);
+  const real = insideOf(file, roots);
   if (typeof real !== "string") return real;
   try {
     const values = await sixteenBitValues(real);
     if (values !== null && values.width * values.height <= MOST_PIXELS) return values;
-    const { image } = await decodeImage({ path: real });
+    const { image } = await decodeImage({ path: frame === null ? real : `${real}#frame=${frame}` });
     return { ...withoutColour(await shrunk(image)), bits: 8 };
   } catch (error) {
     if (error instanceof UserError) return { reason: error.message };
