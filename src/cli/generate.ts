@@ -63,12 +63,16 @@ async function generate(checkpoint: string, options: GenerateOptions, signal: Ab
   if (topP === 0) throw new UserError("--top-p must be above 0");
   const rows = readPromptRows(options.rows);
   const temperature = options.temperature ?? (numGenerations === 1 ? 0 : 1);
-  const opened = await openCheckpoint(checkpoint, { ...options, reporter: downloadReporter(), signal });
+  const reporter = downloadReporter();
+  const opened = await openCheckpoint(checkpoint, { ...options, reporter, signal });
   try {
     const sampling = { numGenerations, maxCompletionLength, temperature, topP, topK, seed };
     const results: GeneratedRow[] = [];
     const processor = viewedProcessor(opened.processor, viewAsked(options, viewOfRun(opened)));
-    await generateRows({ ...opened, processor }, options.rows, rows, sampling, (row) => results.push(row));
+    await generateRows({ ...opened, processor }, options.rows, rows, sampling, (row) => {
+      results.push(row);
+      reporter.progress({ what: "rows", done: results.length, total: rows.length });
+    });
     writeJsonLines(options.out, results);
     console.log(rowsWritten(results.length, options));
   } finally {

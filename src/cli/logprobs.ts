@@ -39,11 +39,15 @@ export function logprobsCommand(interruption: Interruption): Command {
     .action((checkpoint: string, options: LogprobsOptions) =>
       interruption.during(async (signal) => {
         const rows = readPromptRows(options.rows);
-        const opened = await openCheckpoint(checkpoint, { ...options, reporter: downloadReporter(), signal });
+        const reporter = downloadReporter();
+        const opened = await openCheckpoint(checkpoint, { ...options, reporter, signal });
         try {
           const scored: ScoredRow[] = [];
           const processor = viewedProcessor(opened.processor, viewAsked(options, viewOfRun(opened)));
-          await scoreRows({ ...opened, processor }, options.rows, rows, (row) => scored.push(row));
+          await scoreRows({ ...opened, processor }, options.rows, rows, (row) => {
+            scored.push(row);
+            reporter.progress({ what: "rows", done: scored.length, total: rows.length });
+          });
           writeJsonLines(options.out, scored);
           console.log(rowsWritten(scored.length, options));
         } finally {

@@ -19,6 +19,7 @@ import { withLora } from "../models/lora.ts";
 import { linearLayers } from "../models/lora-targets.ts";
 import { mergedWeights, plainWeights } from "../models/merge.ts";
 import { openStoredWeights } from "../models/stored-weights.ts";
+import type { Reporter } from "../runs/reporter.ts";
 import { adapterOf, modelFolder, runOf } from "../session/model-folder.ts";
 import type { SourceOptions } from "../session/sources.ts";
 import { type BaseModel, baseModel, modelCard, type RunFacts, runFacts } from "./model-card.ts";
@@ -116,7 +117,8 @@ function writeMergedPart(target: string, { folder, adapter }: Source, o: ExportO
   const { derivation } = o;
   const matrices = new Set(derivation === undefined ? [] : linearLayers(model).map((layer) => `${layer}.weight`));
   const save = (merged: readonly NamedTensor[]) => {
-    const tensors = merged.map((tensor) => (matrices.has(tensor.name) ? derived(tensor, derivation!) : tensor));
+    const written = merged.map((tensor) => (matrices.has(tensor.name) ? derived(tensor, derivation!) : tensor));
+    const tensors = o.reporter === undefined ? written : counted(written, o.reporter);
     const dtype = o.dtype === "bfloat16" ? "BF16" : "F32";
     saveWeights(target, tensors, { dtype, maxShardBytes: o.maxShardBytes });
   };
@@ -137,6 +139,18 @@ function writeMergedPart(target: string, { folder, adapter }: Source, o: ExportO
   }
   writeFileAtomic(join(target, "config.json"), `${JSON.stringify(withDtype(model.config, o.dtype), null, 2)}\n`);
   copyCompanions(companionFolder(folder, modelOf), target);
+}
+
+/** Tensors that tell as they are read, which is when they are merged and written. */
+function counted(tensors: readonly NamedTensor[], reporter: Reporter): readonly NamedTensor[] {
+  return tensors.map((tensor, done) => ({
+    name: tensor.name,
+    shape: tensor.shape,
+    get data() {
+      reporter.progress({ what: "writing weights", done: done + 1, total: tensors.length });
+      return tensor.data;
+    },
+  }));
 }
 
 /** transformers loads weights in the dtype that config.json names: under "dtype" (5) or "torch_dtype" (4), at each level. */

@@ -280,6 +280,7 @@ async function evaluateStep(
     checkpoint: stepName(at.step),
     train: session.train,
     conditions,
+    onProgress: (done, total) => o.told.notice({ notice: "evaluating", done, total }),
     beside: { ...beside, ...untunedAnswers(session, run, at.step) },
     ...(vocabulary === undefined ? {} : { vocabulary }),
     ...(o.signal === undefined ? {} : { signal: o.signal }),

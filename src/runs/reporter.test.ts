@@ -119,3 +119,31 @@ test("timing fields are told by their prefix", () => {
   expect(["time/sample_s", "throughput/tokens_per_second"].every(isTimingKey)).toBe(true);
   expect(["loss", "completion/time", "timeline"].some(isTimingKey)).toBe(false);
 });
+
+test("progress of other work is told only where it lasts, with the time left, and leaves nothing behind on a terminal", () => {
+  const answer = (reporter: ReturnType<typeof recorded>, ms: number) => {
+    for (let done = 1; done <= 20; done++) {
+      reporter.text.time += ms;
+      reporter.reporter.progress({ what: "evaluation", done, total: 20 });
+    }
+  };
+  const short = recorded({});
+  answer(short, 100);
+  expect(short.text.out).toBe("");
+  const long = recorded({});
+  answer(long, 1000);
+  expect(long.text.out).toBe("evaluation 6/20  0:14 left\nevaluation 11/20  0:09 left\nevaluation 16/20  0:04 left\n");
+  const json = recorded({ json: true });
+  answer(json, 2000);
+  expect(JSON.parse(json.text.out.split("\n")[0]!)).toEqual({
+    ...{ type: "progress", what: "evaluation", done: 4, total: 20 },
+    seconds_left: 32,
+  });
+  const bar = recorded({ isTTY: true });
+  answer(bar, 1000);
+  expect(bar.text.out).toContain("\revaluation 19/20  0:01 left\x1b[K");
+  expect(bar.text.out.endsWith("\r\x1b[K")).toBe(true);
+  const quiet = recorded({ quiet: true });
+  answer(quiet, 9000);
+  expect(quiet.text.out + quiet.text.err).toBe("");
+});

@@ -14,9 +14,19 @@ export interface StepInfo {
   readonly metrics: Metrics;
 }
 
+/** Where work that is no training step stands. */
+export interface Progress {
+  /** "evaluation", "writing weights". */
+  readonly what: string;
+  readonly done: number;
+  readonly total: number;
+}
+
 /** Told of each step; must be closed so that the last state is shown. */
 export interface Reporter {
   step(info: StepInfo): void;
+  /** Shown while it lasts, and only where it lasts for seconds. */
+  progress(info: Progress): void;
   message(text: string): void;
   warn(text: string): void;
   close(): void;
@@ -61,14 +71,19 @@ export function createReporter(options: ReporterOptions = {}): Reporter {
   const err = options.err ?? process.stderr;
   const env = options.env ?? process.env;
   const now = options.now ?? (() => performance.now());
-  if (options.json) return jsonReporter(out);
+  if (options.json) return jsonReporter(out, now);
   if (options.quiet) return quietReporter(err);
   return out.isTTY && env.TERM !== "dumb" ? barReporter(out, err, !env.NO_COLOR, now) : lineReporter(out, err, now);
 }
 
-function jsonReporter(out: Output): Reporter {
+function jsonReporter(out: Output, now: () => number): Reporter {
   const line = (record: object) => void out.write(jsonLine(record));
+  const isDue = sometimes(now);
   return {
+    progress(info) {
+      const left = isDue(info);
+      if (left !== null) line({ type: "progress", ...info, seconds_left: Math.round(left) });
+    },
     step: ({ stage, step, total, metrics }) => line({ type: "step", stage, step, total, metrics }),
     message: (text) => line({ type: "message", text }),
     warn: (text) => line({ type: "warning", text }),
@@ -77,7 +92,7 @@ function jsonReporter(out: Output): Reporter {
 }
 
 function quietReporter(err: Output): Reporter {
-  return { step() {}, message() {}, warn: (text) => void err.write(`warning: ${text}\n`), close() {} };
+  return { step() {}, progress() {}, message() {}, warn: (text) => void err.write(`warning: ${text}\n`), close() {} };
 }
 
 function lineReporter(out: Output, err: Output, now: () => number): Reporter {
@@ -88,7 +103,14 @@ function lineReporter(out: Output, err: Output, now: () => number): Reporter {
     if (pending !== null) out.write(pending + "\n");
     pending = null;
   };
+  const isDue = sometimes(now);
   return {
+    progress(info) {
+      const left = isDue(info);
+      if (left === null) return;
+      flush();
+      out.write(`${progressText(info, left)}\n`);
+    },
     step(info) {
       const line = [`${info.stage} ${info.step}/${info.total}`, ...describe(info, timeLeft(info))].join("  ");
       if (pending !== null && !pending.startsWith(`${info.stage} `)) flush();
@@ -119,11 +141,22 @@ function barReporter(out: Output, err: Output, colour: boolean, now: () => numbe
     shown = null;
   };
   const interrupt = (write: () => void) => {
-    if (shown !== null) out.write("\r\x1b[K");
+    if (shown !== null || isPassing) out.write("\r\x1b[K");
+    isPassing = false;
     write();
     draw();
   };
+  let isPassing = false;
+  const isDue = sometimes(now, redrawEvery);
   return {
+    progress(info) {
+      const left = isDue(info);
+      if (left === null && info.done < info.total) return;
+      const text = progressText(info, left ?? 0).slice(0, (out.columns ?? 80) - 1);
+      out.write(info.done < info.total ? `\r${text}\x1b[K` : "\r\x1b[K");
+      isPassing = info.done < info.total;
+      if (!isPassing) draw();
+    },
     step(info) {
       if (shown !== null && shown.stage !== info.stage) leave();
       shown = info;
@@ -135,6 +168,26 @@ function barReporter(out: Output, err: Output, colour: boolean, now: () => numbe
     warn: (text) => interrupt(() => err.write(`${colour ? "\x1b[33mwarning:\x1b[0m" : "warning:"} ${text}\n`)),
     close: leave,
   };
+}
+
+/** Seconds left of the work, where it is time to tell of it: every so often, not at its beginning; null otherwise. */
+function sometimes(now: () => number, every = plainLineEvery): (info: Progress) => number | null {
+  let work: { readonly what: string; readonly from: number; readonly start: number } | null = null;
+  let last = 0;
+  return ({ what, done, total }) => {
+    const at = now();
+    if (work?.what !== what || done < work.from) {
+      work = { what, from: done, start: at };
+      last = at;
+    }
+    if (at - last < every || done === work.from) return null;
+    last = at;
+    return ((at - work.start) / 1000 / (done - work.from)) * (total - done);
+  };
+}
+
+function progressText({ what, done, total }: Progress, secondsLeft: number): string {
+  return `${what} ${done}/${total}  ${clock(secondsLeft)} left`;
 }
 
 /** The line cut to the width: first the bar goes, then the least important parts. */

@@ -62,7 +62,7 @@ it("is told what the files say, byte for byte, and of their order", async () => 
     expect(told[name], name).toBe(file(name));
     expect(told[name].length, name).toBeGreaterThan(0);
   }
-  expect([told.notices, told.closed]).toEqual([["memory"], 1]);
+  expect([told.notices, told.closed]).toEqual([["memory", ...Array(12).fill("evaluating")], 1]); // 3 x 4 questions
   expect(told.tokens).toBe(file("rollouts").trimEnd().split("\n").length);
   const [sft, grpo] = [
     ["stage_start", "step 1", "evaluation 1", "checkpoint"],

@@ -85,6 +85,8 @@ interface FiredAlarm {
 export type RunNotice =
   /** What the run's largest step takes of this machine. */
   | { readonly notice: "memory"; readonly memory: RunMemory }
+  /** Questions of the evaluation under way that are answered. */
+  | { readonly notice: "evaluating"; readonly done: number; readonly total: number }
   /** Goes on after this step; null: there was no checkpoint to go on from. */
   | { readonly notice: "resumed"; readonly step: number | null }
   /**

@@ -46,7 +46,9 @@ function alarmName({ rule, subject }: { readonly rule: string; readonly subject?
 }
 
 function showNotice(record: RunNotice, reporter: Reporter): void {
-  if (record.notice === "memory") reporter.message(describePlan(record.memory));
+  if (record.notice === "evaluating") {
+    reporter.progress({ what: "evaluation", done: record.done, total: record.total });
+  } else if (record.notice === "memory") reporter.message(describePlan(record.memory));
   else if (record.notice === "observer_failed") reporter.warn(record.message);
   else if (record.notice === "checkpoint_damaged") {
     reporter.warn(`${record.folder} is damaged and skipped: ${record.reason}`);

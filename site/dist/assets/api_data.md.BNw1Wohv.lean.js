@@ -1,1 +1,0 @@
-import{_ as a,o,c as t,ag as r}from"./chunks/framework.DlQ8ZhpE.js";const u=JSON.parse('{"title":"data","description":"","frontmatter":{},"headers":[],"relativePath":"api/data.md","filePath":"api/data.md"}'),d={name:"api/data.md"};function n(c,e,i,l,s,h){return o(),t("div",null,[...e[0]||(e[0]=[r("",205)])])}const m=a(d,[["render",n]]);export{u as __pageData,m as default};

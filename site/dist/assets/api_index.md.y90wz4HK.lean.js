@@ -1,1 +1,0 @@
-import{_ as e,o as t,c as i,ag as l}from"./chunks/framework.DlQ8ZhpE.js";const c=JSON.parse('{"title":"API","description":"","frontmatter":{},"headers":[],"relativePath":"api/index.md","filePath":"api/index.md"}'),r={name:"api/index.md"};function n(o,a,d,s,h,m){return t(),i("div",null,[...a[0]||(a[0]=[l("",3)])])}const u=e(r,[["render",n]]);export{c as __pageData,u as default};
