@@ -162,7 +162,9 @@ describe.each(variants)("%s", (_, variant, o) => {
       const { token, logProb, logProbs } = await run({ variant, logits: same, temperature, topP, banned, uniforms });
       const counts = new Array<number>(V).fill(0);
       for (const id of token!.data) counts[id]!++;
-      expect(logProb!.data).toEqual(Float32Array.from(token!.data, (id) => logProbs!.data[id]!));
+      // Two outputs of one program: each has its own rounding.
+      const apart = Array.from(token!.data, (id, i) => Math.abs(logProb!.data[i]! - logProbs!.data[id]!));
+      expect(apart.reduce((most, value) => Math.max(most, value), 0)).toBeLessThan(1e-5);
       return counts;
     };
     // Evenly spaced uniforms: every count equals its expectation, up to one at each edge.
@@ -323,7 +325,7 @@ describe("targets", () => {
   test("one in the kept set has exactly the probability it was sampled with", async () => {
     for (const variant of [plain, { ...plain, topK: 3 }, { ...plain, topK: 5, topP: true }]) {
       const found = await run({ variant, logits, topP: 0.6, targets: [order[0]!] });
-      expect(found.target!.data[0]).toBe(row(found.logProbs!, 0)[order[0]!]);
+      expect(found.target!.data[0]).toBeCloseTo(row(found.logProbs!, 0)[order[0]!]!, 5);
     }
   });
 });
