@@ -1,6 +1,6 @@
 /** A static bundle, from a disk and from a plain web server; and the commands themselves. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, realpathSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -84,18 +84,17 @@ describe.skipIf(noBrowser !== null)("a bundle", () => {
   });
 });
 
-test("viva ui says where it listens, answers there, and ends at SIGTERM", async () => {
+/** npm run build makes them; the command serves no others. */
+const isBuilt = existsSync(join(import.meta.dirname, "../../dist/ui/pages/index.html"));
+
+test.skipIf(!isBuilt)("viva ui says where it listens, answers there, and ends at SIGTERM", async () => {
   const root = mkdtempSync(join(tmpdir(), "viva-ui-command-"));
   const main = join(import.meta.dirname, "../../src/cli/main.ts");
   const child = spawn(process.execPath, ["--import", "tsx", main, "ui", root, "--port", "0", "--json"], {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   let told = "";
-  let failed = "";
-  child.stderr.on("data", (text) => {
-    failed += text;
-  });
   await new Promise<void>((resolve) => {
     child.stdout.on("data", (text) => {
       told += text;
@@ -103,7 +102,6 @@ test("viva ui says where it listens, answers there, and ends at SIGTERM", async 
     });
     void ended.then(() => resolve());
   });
-  if (failed.includes("the pages are not built")) return remove(root); // npm run build makes them
   const { url } = JSON.parse(told) as { url: string };
   expect((await fetch(`${url}api/runs`)).status).toBe(200);
   expect(await (await fetch(url)).text()).toContain("<title>viva</title>");

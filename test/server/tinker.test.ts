@@ -146,7 +146,7 @@ describe("forward_backward", () => {
     const { outputs } = await on.batch({ modelId: model, seqId: 1, data });
     expect(outputs.map((one) => one["logprobs"]!.length)).toEqual([13, 13]);
     const [black, white] = outputs.map((one) => one["logprobs"]!);
-    expect(black!.slice(0, 2)).toEqual(white!.slice(0, 2));
+    for (const t of [0, 1]) expect(black![t]).toBeCloseTo(white![t]!, 5);
     expect(Math.abs(black!.at(-1)! - white!.at(-1)!)).toBeGreaterThan(1e-4);
     expect(await gradNorm(model, 2)).toBeGreaterThan(0.1); // predictions before an image are trained on too
     await expect(on.batch({ modelId: model, seqId: 3, data: [await input(0, 5)] })).rejects.toThrow(
@@ -199,7 +199,8 @@ describe("a model's requests", () => {
     expect([...drawn.promptLogProbs!].map(Number.isNaN)).toEqual([true, false, false, false, false]);
     const last = await on.sample({ ...asked, seq_id: 2, prompt_logprobs: true, prompt_logprobs_last_n: 2 });
     expect([...last.promptLogProbs!].map(Number.isNaN)).toEqual([true, true, true, false, false]);
-    expect(last.sequences).toEqual(drawn.sequences); // by the seed
+    // By the seed; what is asked for besides changes the batch, and so rounding.
+    expect(last.sequences.map(({ tokens }) => tokens)).toEqual(drawn.sequences.map(({ tokens }) => tokens));
   });
 });
 
