@@ -75,7 +75,7 @@ const trainers = {
   name: "trainers",
   requirements: [
     ...["trl==1.16.0", "transformers==5.23.0", "torch==2.13.0", "peft==0.21.2", "datasets==5.2.0", "pillow==13.0.0"],
-    ...["requests==2.34.2", "aiohttp==3.14.5"],
+    ...["requests==2.34.2", "aiohttp==3.14.5", "msgpack==1.2.4", "jsonschema==4.26.0", "importlib_metadata==10.2.0"],
   ],
   withoutDependencies: [
     ...["verl==0.9.1", "ms-swift==4.6.0", "openrlhf==0.11.2", "ray==2.57.0", "tensordict==0.10.0", "protobuf==7.36.2"],

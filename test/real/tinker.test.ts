@@ -127,7 +127,7 @@ for (const version of ["0.38.0", "0.25.0"]) {
 await describeWithPython("several clients of one Tinker server", needs("0.38.0"), ({ python }) => {
   it("train side by side as each alone; one that is killed takes only its own models with it", async () => {
     const store = mkdtempSync(join(tmpdir(), "viva-tinker-test-"));
-    const server = await serve(store, "--session-timeout-s", "15");
+    const server = await serve(store, "--session-timeout-s", "15", "--max-models", "16"); // the killed one's stay a while
     const load = async () => {
       const answer = await fetch(`${server.url}/api/v1/healthz`);
       return (await answer.json()) as { sessions: number; models: number };
