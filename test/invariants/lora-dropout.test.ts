@@ -116,7 +116,8 @@ describe.each(caseOfEachFamily)("dropout on %s", (name) => {
     for (const o of [{ microBatchTokens: tokens + 6 }, { activationBytes: 0 }]) {
       const other = await trained(name, o);
       expect(Math.abs(other.loss - loss)).toBeLessThan(1e-4);
-      expect(gradientDifference(gradientsOf(other.core), expected).difference).toBeLessThan(1e-3);
+      // Rounding alone comes to 1.3e-3 where outputs are moved by 1e-7; another mask differs by more than 1e-2.
+      expect(gradientDifference(gradientsOf(other.core), expected).difference).toBeLessThan(3e-3);
     }
     const before = open(name);
     await before.forwardBackward(batchFor(name));
