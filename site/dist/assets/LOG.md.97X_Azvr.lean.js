@@ -1,1 +1,0 @@
-import{_ as t,o,c as s,ag as a}from"./chunks/framework.DlQ8ZhpE.js";const c=JSON.parse('{"title":"Experiment log","description":"","frontmatter":{},"headers":[],"relativePath":"LOG.md","filePath":"LOG.md"}'),n={name:"LOG.md"};function r(i,e,d,h,l,m){return o(),s("div",null,[...e[0]||(e[0]=[a("",71)])])}const g=t(n,[["render",r]]);export{c as __pageData,g as default};

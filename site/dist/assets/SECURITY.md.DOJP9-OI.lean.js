@@ -1,1 +1,0 @@
-import{_ as t,o,c as a,ag as s}from"./chunks/framework.DlQ8ZhpE.js";const m=JSON.parse('{"title":"Security","description":"","frontmatter":{},"headers":[],"relativePath":"SECURITY.md","filePath":"SECURITY.md"}'),r={name:"SECURITY.md"};function i(n,e,d,h,l,c){return o(),a("div",null,[...e[0]||(e[0]=[s("",8)])])}const p=t(r,[["render",i]]);export{m as __pageData,p as default};

@@ -1,1 +1,0 @@
-const s="/assets/report.BwYpHWMt.png";export{s as _};
