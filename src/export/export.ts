@@ -78,11 +78,8 @@ export async function exportCheckpoint(path: string, o: ExportOptions): Promise<
   const origin = adapter?.base ?? (run === null || run.recipe.model.init === "random" ? null : run.recipe.model.path);
   const base = origin === null ? null : baseModel(origin, o.baseModel);
   const source: Source = { folder, adapter, base, run };
-  const draft = join(dirname(out), `.${basename(out)}.${process.pid}.tmp`);
   const changed = o.derivation === undefined ? null : derivationName(o.derivation);
-  rmSync(draft, { recursive: true, force: true });
-  whileWriting(out, () => makeFolder(draft));
-  try {
+  writeFolder(out, (draft) => {
     const parts = o.what === "both" ? (["adapter", "merged"] as const) : [o.what];
     for (const part of parts) {
       const target = parts.length === 1 ? draft : join(draft, part);
@@ -94,10 +91,7 @@ export async function exportCheckpoint(path: string, o: ExportOptions): Promise<
         modelCard({ ...source, what: part, name: basename(out), dataName: o.dataName ?? null, derivation: changed }),
       );
     }
-    replaceFolder(draft, out);
-  } finally {
-    rmSync(draft, { recursive: true, force: true });
-  }
+  });
   return { out, checkpoint: folder, base: base?.name ?? origin, files: sizesBelow(out) };
 }
 
@@ -195,6 +189,19 @@ function isExported(file: string): boolean {
     isCompanion(file) ||
     /^(README\.md|config\.json|adapter_config\.json|adapter|merged)$|\.safetensors(\.index\.json)?$/.test(file)
   );
+}
+
+/** Writes a folder beside and renames it: `out` is whole, or as it was. */
+export function writeFolder(out: string, write: (draft: string) => void): void {
+  const draft = join(dirname(out), `.${basename(out)}.${process.pid}.tmp`);
+  rmSync(draft, { recursive: true, force: true });
+  whileWriting(out, () => makeFolder(draft));
+  try {
+    write(draft);
+    replaceFolder(draft, out);
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
 }
 
 function replaceFolder(draft: string, out: string): void {

@@ -1,19 +1,18 @@
 /** Merges several adapters of one model into it: adapters in, a whole model folder out, written beside and renamed. */
-import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { UserError } from "../core/errors.ts";
-import { whileWriting } from "../core/system-errors.ts";
 import { writeFileAtomic } from "../io/files.ts";
 import { saveWeights } from "../io/weights.ts";
 import { openAdapter } from "../models/adapter-files.ts";
-import { combinedWeights, type MergeMethod } from "../models/combine.ts";
+import { combinedWeights, type MergeMethod, type OpenAdapter } from "../models/combine.ts";
 import { copyCompanions } from "../models/companions.ts";
 import { openModel } from "../models/index.ts";
 import { withLora } from "../models/lora.ts";
 import { openStoredWeights } from "../models/stored-weights.ts";
 import { adapterOf, modelFolder } from "../session/model-folder.ts";
 import type { SourceOptions } from "../session/sources.ts";
-import { withDtype } from "./export.ts";
+import { withDtype, writeFolder } from "./export.ts";
 
 export { type MergeMethod, mergeMethods } from "../models/combine.ts";
 
@@ -50,29 +49,25 @@ export async function mergeAdapters(paths: readonly string[], o: MergeAdaptersOp
   if (existsSync(out) && (!statSync(out).isDirectory() || readdirSync(out).length > 0)) {
     throw new UserError(`--out ${out}: not a new or empty folder; choose another`);
   }
-  const draft = join(dirname(out), `.${basename(out)}.${process.pid}.tmp`);
-  rmSync(draft, { recursive: true, force: true });
-  whileWriting(out, () => mkdirSync(draft, { recursive: true }));
   const model = openModel(base);
   const weights = openStoredWeights(model, base);
-  const adapters = [];
+  const adapters: OpenAdapter[] = [];
   try {
     for (const { folder, config } of sources) {
       const adapted = withLora(model, config);
       adapters.push({ model: adapted, reader: openAdapter(adapted, folder) });
     }
-    saveWeights(draft, combinedWeights(model, weights, adapters, { ...o, weights: o.adapterWeights }), {
-      dtype: "F32",
-      maxShardBytes: SHARD_BYTES,
+    writeFolder(out, (draft) => {
+      saveWeights(draft, combinedWeights(model, weights, adapters, { ...o, weights: o.adapterWeights }), {
+        dtype: "F32",
+        maxShardBytes: SHARD_BYTES,
+      });
+      writeFileAtomic(join(draft, "config.json"), `${JSON.stringify(withDtype(model.config, "float32"), null, 2)}\n`);
+      copyCompanions(base, draft);
     });
-    writeFileAtomic(join(draft, "config.json"), `${JSON.stringify(withDtype(model.config, "float32"), null, 2)}\n`);
-    copyCompanions(base, draft);
-    if (existsSync(out)) rmSync(out, { recursive: true });
-    renameSync(draft, out);
   } finally {
     for (const { reader } of adapters) reader.close();
     weights.close();
-    rmSync(draft, { recursive: true, force: true });
   }
   return out;
 }
