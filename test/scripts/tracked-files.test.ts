@@ -1,0 +1,11 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+
+it.skipIf(!existsSync(join(root, ".git")))("nothing that is built, and so ignored, is in the repository", () => {
+  const tracked = execFileSync("git", ["ls-files", "--cached", "--ignored", "--exclude-standard"], { cwd: root });
+  expect(tracked.toString()).toBe("");
+});
