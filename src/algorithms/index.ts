@@ -14,6 +14,7 @@ import type { AlgorithmDefaults } from "./settings.ts";
 export {
   type AdvantageName,
   advantageEstimators,
+  advantageShapers,
   defaultLossNumbers,
   type PolicyLossName,
   policyLosses,

@@ -57,10 +57,11 @@ export function opensThought(text: string): boolean {
   return text.trimEnd().endsWith(THINK_OPEN);
 }
 
-/** The chat that asks an example's question: its images first, then the text. */
+/** The chat that asks an example's question: its images first, then the text, then its variant's instruction. */
 export function questionMessages(example: Example, style: PromptStyle): readonly Message[] {
   const choices = example.choices.map((choice, i) => `\n${optionLetter(i)}. ${choice}`).join("");
-  return [...systemTurn(style), userTurn(example.images, { question: example.question, choices }, style)];
+  const instruction = example.variant === undefined ? "" : `\n${example.variant.instruction}`;
+  return [...systemTurn(style), userTurn(example.images, { question: example.question, choices }, style, instruction)];
 }
 
 /**
@@ -88,8 +89,9 @@ function userTurn(
   images: readonly ImageRef[],
   values: { readonly question: string; readonly choices: string },
   { user }: PromptStyle,
+  behind = "",
 ): Message {
-  const text = user.replace(/\{(question|choices)\}/g, (_, name: keyof typeof values) => values[name]);
+  const text = user.replace(/\{(question|choices)\}/g, (_, name: keyof typeof values) => values[name]) + behind;
   return {
     role: "user",
     content: [...images.map((image) => ({ type: "image", image }) as const), { type: "text", text }],

@@ -1,4 +1,6 @@
 /** What a run needs to know about a stage of any kind; the only place that distinguishes kinds by name. */
+import { advantageShapers } from "../algorithms/index.ts";
+import type { TokenStat } from "../core/records.ts";
 import { type GenerationSettings, updatesPerStep } from "../train/settings.ts";
 import type { DpoStage, Recipe, RolloutStage, SftStage, Stage } from "./schema.ts";
 
@@ -8,6 +10,8 @@ export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards"
 interface StageNeeds {
   /** null if the stage does not sample. */
   readonly generation: Generation | null;
+  /** What sampling must tell of tokens, for the key that asks it; empty where nothing does. */
+  readonly tokenStats: readonly TokenStat[];
   /** Whether it needs the policy from the start of the stage as a reference. */
   readonly reference: boolean;
   /** Optimiser steps per step of the run. */
@@ -18,12 +22,16 @@ interface StageNeeds {
 
 /** By kind: supervised, preference, and the algorithms that learn from rewarded completions. */
 export function needsOf(stage: Stage): StageNeeds {
-  if (isSupervised(stage)) return { generation: null, reference: false, updates: 1, passesOver: "examples" };
+  if (isSupervised(stage))
+    return { generation: null, tokenStats: [], reference: false, updates: 1, passesOver: "examples" };
   if (isPreference(stage)) {
     const passesOver = stage.pairs === null ? "examples" : "pairs";
-    return { generation: stage.rollouts, reference: true, updates: 1, passesOver };
+    return { generation: stage.rollouts, tokenStats: [], reference: true, updates: 1, passesOver };
   }
-  return { generation: stage, reference: stage.beta > 0, updates: updatesPerStep(stage), passesOver: "examples" };
+  return {
+    ...{ generation: stage, tokenStats: advantageShapers[stage.shaping].stats, reference: stage.beta > 0 },
+    ...{ updates: updatesPerStep(stage), passesOver: "examples" },
+  };
 }
 
 /** Steps of a stage; epochs are converted to steps. */

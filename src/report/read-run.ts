@@ -18,6 +18,14 @@ export interface EvaluationLine {
   readonly stage: string;
   readonly subsets: Readonly<Record<string, SubsetLine>>;
   readonly overlap?: OverlapLine;
+  readonly reasoning?: ReasoningLine;
+}
+
+export interface ReasoningLine {
+  readonly rationales: number;
+  readonly restated_facts: Interval | null;
+  readonly excluded_options: Interval | null;
+  readonly behaviours: Readonly<Record<string, Interval>>;
 }
 
 /** What the questions share with the training data. */
