@@ -47,9 +47,18 @@ export function encodeOptions({ template = "chat", assistant_prefix }: PromptSty
   return { template, assistantPrefix: assistant_prefix ?? "" };
 }
 
-/** The prompt that asks an example's question. */
-export function encodeQuestion(processor: Processor, example: Example, prompt: PromptStyle): Promise<Prompt> {
-  return processor.encode(questionMessages(example, prompt), encodeOptions(prompt));
+/** The prompt that asks an example's question, with the answers that its type leaves: yes and no, or an option's letter. */
+export async function encodeQuestion(processor: Processor, example: Example, prompt: PromptStyle): Promise<Prompt> {
+  const { answerType, choices, subjectId } = example;
+  const about = { question: questionWithOptions(example), subjectId };
+  const encoded = await processor.encode(questionMessages(example, prompt), { ...encodeOptions(prompt), about });
+  if (answerType === "closed") return { ...encoded, options: ["yes", "no"] };
+  return answerType === "choice" ? { ...encoded, options: choices.map((_, i) => optionLetter(i)) } : encoded;
+}
+
+/** A question and the texts of its options, as cases are compared and shown. */
+export function questionWithOptions({ question, choices }: Pick<Example, "question" | "choices">): string {
+  return choices.length === 0 ? question : `${question} (${choices.join("; ")})`;
 }
 
 /** Whether a prompt's text ends in an opened `<think>`: the chat template's doing, or the prefix's. */

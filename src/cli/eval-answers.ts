@@ -17,6 +17,7 @@ import {
   questionRegression,
   readPredictions,
   type ScoringOptions,
+  towerNeighbour,
   withBaselineImages,
 } from "../evaluate/index.ts";
 import {
@@ -33,10 +34,11 @@ import {
   openCheckpointSource,
   openEndpointSource,
 } from "../session/evaluation-sources.ts";
+import { type ControlCommandOptions, controlAsked } from "./control-options.ts";
 import { downloadReporter } from "./options.ts";
 import type { QuestionOptions } from "./questions.ts";
 
-export interface EvalOptions extends QuestionOptions {
+export interface EvalOptions extends QuestionOptions, ControlCommandOptions {
   readonly protocol?: readonly string[];
   readonly predictions?: string;
   readonly endpoint?: string;
@@ -51,6 +53,7 @@ export interface EvalOptions extends QuestionOptions {
   readonly baselineModel?: string;
   readonly conventional?: readonly ConventionalName[];
   readonly nearestNeighbour: boolean;
+  readonly towerNeighbour?: boolean;
   readonly numGenerations: number;
   readonly temperature?: number;
   readonly topP: number;
@@ -104,7 +107,11 @@ async function openAsked(
 ): Promise<EvaluationSource> {
   const { endpoint } = o;
   return endpoint === undefined
-    ? await openCheckpointSource(checkpoint!, { ...checkpointOptions(o, signal), ...givenStep(o) })
+    ? await openCheckpointSource(checkpoint!, {
+        ...checkpointOptions(o, signal),
+        ...givenStep(o),
+        control: controlAsked(o),
+      })
     : openEndpointSource({ ...o, endpoint, model: o.model!, timeoutSeconds: o.timeout, decoding: decodingFor(o) });
 }
 
@@ -159,6 +166,7 @@ export async function baselinesBeside(
 ): Promise<{ readonly answers: BaselineAnswers; readonly fitted: Fitted; done(): void }> {
   const words = train === null ? {} : questionRegression(examples, train);
   const near = train === null || !o.nearestNeighbour ? {} : await nearestNeighbour(examples, train);
+  const tower = train === null || !o.towerNeighbour ? {} : await nearestInTower(checkpoint, examples, train, o, signal);
   const fitted = train === null ? {} : await conventionalBaselines(o.conventional ?? [], examples, train);
   const given = Object.entries(fitted);
   const parts = {
@@ -179,6 +187,7 @@ export async function baselinesBeside(
     answers: {
       ...words,
       ...near,
+      ...tower,
       ...fitted,
       ...Object.fromEntries(asked.map(([name, { answers }]) => [name, answers] as const)),
     },
@@ -187,6 +196,22 @@ export async function baselinesBeside(
       for (const [, { done }] of asked) done();
     },
   };
+}
+
+/** The nearest neighbour as the model that is evaluated sees images. */
+async function nearestInTower(
+  checkpoint: string | undefined,
+  examples: readonly Example[],
+  train: readonly Example[],
+  o: EvalOptions,
+  signal: AbortSignal,
+): Promise<BaselineAnswers> {
+  const opened = await openAsked(checkpoint, o, signal);
+  try {
+    return await towerNeighbour(examples, train, (images) => opened.embed(images));
+  } finally {
+    await opened.close();
+  }
 }
 
 /** The untuned model, asked as the model beside it is: with the run's prompt, length and image limits. */

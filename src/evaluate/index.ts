@@ -37,7 +37,7 @@ export {
 } from "./evaluate.ts";
 export { type FactSummary, factScore, summariseFacts } from "./facts.ts";
 export { findImageBaselines, type ImageBaselineName, withBaselineImages } from "./image-baselines.ts";
-export { nearestNeighbour } from "./nearest.ts";
+export { nearestNeighbour, towerNeighbour } from "./nearest.ts";
 export { type PairedComparison, paired, verdictOf } from "./paired.ts";
 export { openPartial, type PartialAnswers, type PartialHeader } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";
