@@ -69,6 +69,8 @@ export interface Example {
   /** Patient id, or image id if the patient is unknown: a subject belongs to one split only. */
   readonly subjectId: string;
   readonly question: string;
+  /** Turns that come before the question, such as the groups of a table, each acknowledged. */
+  readonly before?: readonly string[];
   readonly images: readonly ImageRef[];
   readonly answer: string;
   readonly answerType: AnswerType;
@@ -126,6 +128,10 @@ export interface Prompt {
   readonly text: string;
   readonly tokenIds: Int32Array;
   readonly images: readonly ImageFeatures[];
+  /** The answers there are to choose from, as the model is to write them; absent: any text. */
+  readonly options?: readonly string[];
+  /** The adapter that is to answer, where prompts are routed; null for the model's own weights. */
+  readonly expert?: string | null;
 }
 
 /**
@@ -134,6 +140,15 @@ export interface Prompt {
  */
 export const TOKEN_STATS = ["entropy", "self_certainty", "logit"] as const;
 export type TokenStat = (typeof TOKEN_STATS)[number];
+
+/** How the thought of a completion ended, where a controller could end it. */
+export interface ThoughtEnd {
+  /** Sentences after which it was ended; null: it went to its own end. */
+  readonly sentences: number | null;
+  /** Trial answers, and the tokens that were sampled or scored for them beside the completion's own. */
+  readonly trials: number;
+  readonly trialTokens: number;
+}
 
 export interface Completion {
   /** Includes the stop token if it was sampled. */
@@ -145,6 +160,8 @@ export interface Completion {
   readonly policyVersion: number;
   /** Those that were asked for, one value per token. */
   readonly stats?: Readonly<Partial<Record<TokenStat, Float32Array>>>;
+  /** Present where thoughts are ended early. */
+  readonly thought?: ThoughtEnd;
 }
 
 /** One value for every token of a completion, or one per token, in order. */

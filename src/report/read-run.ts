@@ -19,6 +19,7 @@ export interface EvaluationLine {
   readonly subsets: Readonly<Record<string, SubsetLine>>;
   readonly overlap?: OverlapLine;
   readonly reasoning?: ReasoningLine;
+  readonly subgroups?: readonly SubgroupLine[];
 }
 
 export interface ReasoningLine {
@@ -26,6 +27,18 @@ export interface ReasoningLine {
   readonly restated_facts: Interval | null;
   readonly excluded_options: Interval | null;
   readonly behaviours: Readonly<Record<string, Interval>>;
+}
+
+/** Gaps of a group against the rest. */
+export interface SubgroupLine {
+  readonly stratum: string;
+  readonly value: string;
+  readonly n: number;
+  readonly rest: number;
+  readonly disparate_impact: Interval | null;
+  readonly parity_difference: Interval | null;
+  readonly opportunity_difference: Interval | null;
+  readonly odds_difference: Interval | null;
 }
 
 /** What the questions share with the training data. */

@@ -56,7 +56,10 @@ const optimiser: OptimizerSettings = {
   max_grad_norm: 1,
 };
 
-export const sft: SftSettings = { ...optimiser, kind: "sft", batch_size: 3, target: "answer" };
+export const sft: SftSettings = {
+  ...{ ...optimiser, kind: "sft", batch_size: 3, target: "answer" },
+  ...{ in_context_examples: 0, in_context_fixed: false },
+};
 
 const rollout: Partial<RolloutSettings> = {
   ...optimiser,
@@ -207,6 +210,7 @@ function engineOver(core: LocalCore, answers: Answers, stopTokenIds: readonly nu
         yield* groups.map(result);
       },
       logProbs: (groups, o) => core.logProbs(groups, o, "policy"),
+      embed: (of) => core.embed(of),
     },
     reference: core.hasReference ? { logProbs: (groups, o) => core.logProbs(groups, o, "reference") } : null,
     forwardBackward: (batch) => core.forwardBackward(batch),

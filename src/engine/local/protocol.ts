@@ -20,8 +20,10 @@ export type Call =
       readonly scoring: LogProbOptions;
       readonly which: "policy" | "reference";
     }
+  | { readonly call: "embed"; readonly prompts: readonly Prompt[] }
   | { readonly call: "forwardBackward"; readonly batch: TokenBatch }
   | { readonly call: "optimStep"; readonly options: OptimStep }
+  | { readonly call: "inputNorms"; readonly groups: readonly TrainingGroup[] }
   | { readonly call: "freezeReference"; readonly keep: boolean }
   | { readonly call: "resetOptimizer" }
   | { readonly call: "save"; readonly folder: string; readonly training: boolean }
