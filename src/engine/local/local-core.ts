@@ -9,7 +9,14 @@ import type { Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { EngineOptions } from "../backend.ts";
-import type { LiveOptions, LogProbOptions, OptimStep, TokenBatch, TrainingGroup } from "../engine.ts";
+import type {
+  LiveOptions,
+  LogProbOptions,
+  OptimStep,
+  ScoredCompletions,
+  TokenBatch,
+  TrainingGroup,
+} from "../engine.ts";
 import { atToken, requireTokenValues } from "../token-values.ts";
 import type { AdapterPass } from "./adapter-feeds.ts";
 import type { Compute } from "./compute.ts";
@@ -28,6 +35,7 @@ import { trainableOf } from "./local-model.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
 import { loadAdapter, loadTrainingState, loadWeights, saveModel, saveTrainingState } from "./persistence.ts";
 import { type DecodeOptions, type SampledGroup, type SamplingSeconds, sampleCompletions } from "./sampler.ts";
+import { backwardByHead, scoreByHead } from "./score-head.ts";
 import { selectImages } from "./selected-images.ts";
 import { SharedBase } from "./shared-base.ts";
 import { encodeEach, encodeImages } from "./vision-runner.ts";
@@ -152,6 +160,25 @@ export class LocalCore {
     return forwardBackward(this.#compute, this.#store, batch, o);
   }
 
+  get hasScoreHead(): boolean {
+    return this.#model.scoreHead !== undefined;
+  }
+
+  /** What the score head says of whole completions, group by group. */
+  async scores(groups: readonly ScoredCompletions[]): Promise<readonly number[]> {
+    this.#checkScored(groups);
+    const o = { ...this.#options, features: this.#knownFeatures, adapters: this.#sums };
+    return scoreByHead(this.#compute, this.#store.values, groups, o);
+  }
+
+  async backwardScores(groups: readonly ScoredCompletions[], gradients: readonly number[]): Promise<void> {
+    this.#checkScored(groups);
+    const dropout = this.#nextDropout();
+    const adapters = dropout === null ? this.#sums : ({ mode: "masks", dropout } as const);
+    const o = { ...this.#options, features: this.#knownFeatures, adapters };
+    await backwardByHead(this.#compute, this.#store, groups, gradients, o);
+  }
+
   optimStep(o: OptimStep) {
     this.#forgetPass();
     return this.#store.step(o);
@@ -258,6 +285,13 @@ export class LocalCore {
       this.#checkContext(prompt.tokenIds.length, 0);
       this.#checkTokens(inPlace.tokenIds);
     }
+  }
+
+  #checkScored(groups: readonly ScoredCompletions[]): void {
+    const weightless = ({ prompt, completions }: ScoredCompletions): TrainingGroup => {
+      return { prompt, completions: completions.map((tokenIds) => ({ tokenIds, weight: 0, advantage: 0 })) };
+    };
+    this.#checkGroups(groups.map(weightless));
   }
 
   /** Under a distribution without the marks of images a loss on one would be a number without meaning. */

@@ -96,7 +96,7 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
   if (request.call === "open") {
     const opened = openCore(request.adapter);
     cores.set(on, opened);
-    return { parameters: opened.parameters, contextLength: opened.contextLength };
+    return { parameters: opened.parameters, contextLength: opened.contextLength, hasScoreHead: opened.hasScoreHead };
   }
   const core = coreOf(on);
   switch (request.call) {
@@ -106,6 +106,10 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
       return core.logProbs(request.groups, request.scoring, request.which);
     case "forwardBackward":
       return core.forwardBackward(request.batch);
+    case "scores":
+      return core.scores(request.groups);
+    case "scoresBackward":
+      return core.backwardScores(request.groups, request.gradients);
     case "optimStep":
       if (on === 0) requireNoAdapters();
       return core.optimStep(request.options);
