@@ -51,6 +51,11 @@ const services: RewardServices = {
         return Float32Array.from({ length: 4 }, (_, i) => (text.length % 7 === 0 ? 0 : integer(key, i, 9) - 4));
       }),
   }),
+  openScorer: async (folder) => ({
+    folder,
+    score: async (_, completions) =>
+      completions.map(({ text }) => (text.length % 5 === 0 ? null : Math.sin(text.length))),
+  }),
 };
 
 const context: RewardContext = { maxCompletionLength: 64, vocabulary: openVocabulary(null), services };
@@ -74,6 +79,7 @@ const variants: readonly (readonly [keyof typeof rewards, object])[] = [
   ["format", { style: "tags", think_opened: true }],
   ["kimi", {}],
   ["repetition", { ngram_size: 2 }],
+  ["reward_model", { path: "runs/rm" }],
   ["semantic", endpoint],
   ["semantic", { scorer: "embedding", encoder: "x" }],
   ["semantic", { scorer: "embedding", encoder: "x", of: "answer", reference: "answer" }],
