@@ -8,10 +8,12 @@ import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../io/s
 import { LORA_A, LORA_B } from "../nn/lora.ts";
 import { ADAPTER_CONFIG, type AdapterConfig, adapterConfigJson } from "./adapter-config.ts";
 import type { Model } from "./model.ts";
+import { SCORE_WEIGHT } from "./score-head.ts";
 
-export { type AdapterConfig, readAdapterConfig } from "./adapter-config.ts";
+export { ADAPTER_CONFIG, type AdapterConfig, readAdapterConfig } from "./adapter-config.ts";
 
-const WEIGHTS = "adapter_model.safetensors";
+/** The file of an adapter's matrices. */
+export const ADAPTER_WEIGHTS = "adapter_model.safetensors";
 /** PEFT wraps the model and names layers behind this as the module tree does. */
 const PEFT_PREFIX = "base_model.model.";
 
@@ -39,7 +41,7 @@ export interface AdapterReader {
 
 /** Opens the adapter of a model with adapters; missing, unknown and misshapen weights are one clear error. */
 export function openAdapter(model: Model, folder: string): AdapterReader {
-  const path = join(folder, WEIGHTS);
+  const path = join(folder, ADAPTER_WEIGHTS);
   const file = openSafetensors(path);
   try {
     const stored = storedNames(model, file, path);
@@ -96,15 +98,40 @@ export function writeAdapter(
   o: AdapterConfig,
   value: (name: string) => Float32Array,
 ): void {
-  writeAdapterConfig(model, folder, o);
-  const tensors = matrices(model).map(({ name, stored, shape }) => {
+  writeMatrices(model, folder, o, ({ name, shape }) => {
     const width = model.weights[name]!.shape[1]!;
-    const own = (data: Float32Array) =>
-      name.endsWith(LORA_A) ? data.subarray(0, shape[0] * shape[1]) : resizeColumns(data, width, shape[1]);
-    return { name: stored, shape, data: own(value(name)) };
+    const data = value(name);
+    return name.endsWith(LORA_A) ? data.subarray(0, shape[0] * shape[1]) : resizeColumns(data, width, shape[1]);
   });
-  const whole = heads(model).map(({ name, stored, shape }) => ({ name: stored, shape, data: value(name) }));
-  writeSafetensors(join(folder, WEIGHTS), [...tensors, ...whole], "F32");
+}
+
+/** Writes what an `AdapterReader` reads: `layer` gives A and B in the layer's own rank. */
+export function writeAdapterLayers(
+  model: Model,
+  folder: string,
+  o: AdapterConfig,
+  layer: (name: string) => { readonly a: Float32Array; readonly b: Float32Array },
+): void {
+  const layers = new Map([...(model.adapters ?? [])].map(([name]) => [name, layer(name)] as const));
+  writeMatrices(model, folder, o, ({ name }) => {
+    const isA = name.endsWith(LORA_A);
+    const { a, b } = layers.get(name.slice(0, -(isA ? LORA_A : LORA_B).length - 1))!;
+    return isA ? a : b;
+  });
+}
+
+function writeMatrices(
+  model: Model,
+  folder: string,
+  o: AdapterConfig,
+  data: (matrix: StoredWeight) => Float32Array,
+): void {
+  writeAdapterConfig(model, folder, o);
+  const tensors = matrices(model).map((matrix) => {
+    return { name: matrix.stored, shape: matrix.shape, data: data(matrix) };
+  });
+  const whole = heads(model).map((head) => ({ name: head.stored, shape: head.shape, data: data(head) }));
+  writeSafetensors(join(folder, ADAPTER_WEIGHTS), [...tensors, ...whole], "F32");
 }
 
 /** Writes adapter_config.json alone. */
@@ -133,8 +160,11 @@ function matrices(model: Model): readonly StoredWeight[] {
 function storedNames(model: Model, file: SafetensorsFile, path: string): ReadonlyMap<string, string> {
   const byName = new Map<string, string>();
   for (const stored of file.names) {
-    if (model.scoreHead !== undefined && stored === PEFT_PREFIX + model.scoreHead) {
-      byName.set(model.scoreHead, stored);
+    if (stored === PEFT_PREFIX + SCORE_WEIGHT) {
+      if (model.scoreHead === undefined) {
+        throw new UserError(`${path}: ${stored} is the score head of a reward model: it is opened as one, not merged`);
+      }
+      byName.set(SCORE_WEIGHT, stored);
       continue;
     }
     const [, module, suffix] = /^base_model\.model\.(.*)\.(lora_[AB]\.weight)$/.exec(stored) ?? [];

@@ -9,13 +9,14 @@ import type { Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { EngineOptions } from "../backend.ts";
-import type {
-  LiveOptions,
-  LogProbOptions,
-  OptimStep,
-  ScoredCompletions,
-  TokenBatch,
-  TrainingGroup,
+import {
+  type LiveOptions,
+  type LogProbOptions,
+  type OptimStep,
+  plainScoring,
+  type ScoredCompletions,
+  type TokenBatch,
+  type TrainingGroup,
 } from "../engine.ts";
 import { atToken, requireTokenValues } from "../token-values.ts";
 import type { AdapterPass } from "./adapter-feeds.ts";
@@ -177,6 +178,14 @@ export class LocalCore {
     const adapters = dropout === null ? this.#sums : ({ mode: "masks", dropout } as const);
     const o = { ...this.#options, features: this.#knownFeatures, adapters };
     await backwardByHead(this.#compute, this.#store, groups, gradients, o);
+  }
+
+  /** Norms of the inputs of all blocks' linear layers over the prompts and completions of these groups. */
+  inputNorms(groups: readonly TrainingGroup[]): Promise<ReadonlyMap<string, Float32Array>> {
+    this.#checkGroups(groups);
+    return this.#compute.inputNorms(() =>
+      scoreCompletions(this.#compute, this.#store.values, groups, plainScoring, this.#options),
+    );
   }
 
   optimStep(o: OptimStep) {

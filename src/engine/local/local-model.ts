@@ -28,5 +28,7 @@ export function baseOf({ modelFolder, quantizeFrozen = null }: EngineOptions): M
 /** Names of the weights that are trained. */
 export function trainableOf(model: Model, { lora, freeze }: EngineOptions): ReadonlySet<string> {
   if (!lora) return trainableNames(model, freeze);
-  return new Set(Object.keys(model.weights).filter((name) => isAdapterWeight(name) || name === model.scoreHead));
+  const isFrozen = (name: string) => freeze.some((pattern) => name.includes(pattern));
+  const isTrained = (name: string) => isAdapterWeight(name) || name === model.scoreHead;
+  return new Set(Object.keys(model.weights).filter((name) => isTrained(name) && !isFrozen(name)));
 }

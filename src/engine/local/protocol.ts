@@ -36,6 +36,7 @@ export type Call =
       readonly gradients: readonly number[];
     }
   | { readonly call: "optimStep"; readonly options: OptimStep }
+  | { readonly call: "inputNorms"; readonly groups: readonly TrainingGroup[] }
   | { readonly call: "freezeReference"; readonly keep: boolean }
   | { readonly call: "resetOptimizer" }
   | { readonly call: "save"; readonly folder: string; readonly training: boolean }
