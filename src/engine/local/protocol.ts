@@ -28,6 +28,7 @@ export type Call =
       readonly scoring: LogProbOptions;
       readonly which: "policy" | "reference";
     }
+  | { readonly call: "embed"; readonly prompts: readonly Prompt[] }
   | { readonly call: "forwardBackward"; readonly batch: TokenBatch }
   | { readonly call: "scores"; readonly groups: readonly ScoredCompletions[] }
   | {
