@@ -12,7 +12,8 @@ import type { Session } from "../session/session.ts";
 import { withAdvantages } from "../train/advantages.ts";
 import { watchedRewards } from "../train/alarms/index.ts";
 import { isBest, stuckAdvice } from "../train/alarms/reward-stuck.ts";
-import { withRanks } from "../train/dpo.ts";
+import { calibrateRewards } from "../train/calibrate.ts";
+import { withRanks } from "../train/pair-sources.ts";
 import { type RolloutRecord, rolloutRecord } from "../train/rollout-records.ts";
 import { sampleGroups, samplingOptions } from "../train/sampling.ts";
 import { singleTurn } from "../train/single-turn.ts";
@@ -90,6 +91,7 @@ async function sampleStage(
     },
   };
   const context = { ...shared, collect: singleTurn(shared) };
+  await calibrateRewards(context, generation, rewards);
   const sampling = samplingOptions(generation, recipe.seed, position.step, needsOf(stage).tokenStats);
   const plan = { sampling, count, filter: null, paradigms: "paradigms" in stage ? stage.paradigms : null };
   const { groups: samples } = await sampleGroups(context, plan, weighted, position);

@@ -49,6 +49,7 @@ function setting(answer: (text: string) => string) {
       },
       readYaml: () => null,
       openEncoder: () => Promise.reject(new Error("not asked for")),
+      openScorer: () => Promise.reject(new Error("not asked for")),
     },
   };
   return { asked, settings, context };
