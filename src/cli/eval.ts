@@ -96,7 +96,7 @@ export function evalCommand(interruption: Interruption): Command {
 async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: AbortSignal): Promise<void> {
   const names = [...new Set(o.protocol ?? ["viva"])].map((name) => findProtocol(name).name as ProtocolName);
   checkOptions(checkpoint, o);
-  const { examples, train } = await loadQuestions(o, signal);
+  const { examples, train } = await loadQuestions(checkpoint, o, signal);
   const own = checkpoint === undefined ? null : await trainedOn(checkpoint);
   const isJudged = train !== null && overlapOf(train, examples) !== null;
   if (own !== null && !isJudged) tellOverlap(o, own.examples, examples);
