@@ -20,6 +20,7 @@ import { countPlaces, history, largestSize, present } from "./inventory.ts";
 import { addOther, findingsAt, type Placed } from "./lesions.ts";
 import { pathway } from "./pathway.ts";
 import type { DeepCell, DeepQuestion } from "./question.ts";
+import { ring } from "./ring.ts";
 import { ruleCount, ruleSide, ruleSize, ruleTable } from "./rules.ts";
 import { survivalOf, tableOf } from "./table.ts";
 
@@ -36,6 +37,7 @@ export const deepCells = {
   largest_size: largestSize,
   present,
   pathway,
+  ring,
 } as const satisfies Readonly<Record<string, readonly DeepCell[]>>;
 export type DeepKind = keyof typeof deepCells;
 
@@ -66,7 +68,7 @@ export const phantomDeep = generatedSet(
   {
     name: "phantom_deep",
     description:
-      "Phantom deep: eleven kinds of question that need several steps: rules, pathways, counts, two dates, exact facts",
+      "Phantom deep: twelve kinds of question that need several steps: rules, pathways, counts, two dates, exact facts",
   },
   { train: 4000, validation: 500, test: 1000 },
   deepExample,
