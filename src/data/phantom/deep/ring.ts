@@ -9,7 +9,7 @@ import { type DeepCell, deepQuestion, inReadingOrder, lesionText } from "./quest
 const VIEWS = DEEP_VIEWS.map((name) => lesionsOf[name]);
 const LEAST_FINDINGS = 2;
 const READERS = ["A", "B", "C", "D"] as const;
-const WORDS = ["no reader", "one reader", "two readers", "three readers"];
+const NUMBERS = ["None", "One", "Two", "Three"];
 
 /** How many readers a lesion passes the image on, and how many the other finding. */
 const PASSES: readonly (readonly [lesion: number, other: number])[] = [
@@ -53,14 +53,20 @@ export const ring: readonly DeepCell[] = VIEWS.flatMap((lesions) =>
             now = findings(lesions, fold(key, `attempt ${attempt}`));
           }
           const question =
-            `Readers A, B, C and D sit in a ring, and A has the image. Each ${lesions.noun} passes it ${WORDS[lesion]} on, ` +
-            `each ${lesions.other.name} ${WORDS[other]}. Who has it in the end?`;
-          const chain = holders(now).flatMap((reader, i) => [
-            lesionText(lesions, { ...now[i]!, mm: null }),
-            `Now ${READERS[reader]} has it.`,
+            `Readers A, B, C and D sit in a ring, and A has the image. Each ${lesions.noun} passes it ${on(lesion)}, ` +
+            `each ${lesions.other.name} ${on(other)}. Who has it in the end?`;
+          const readers = [0, ...holders(now)].map((reader) => READERS[reader]!);
+          const chain = now.flatMap((placed, i) => [
+            lesionText(lesions, { ...placed, mm: null }),
+            `${NUMBERS[passes(placed)]} on from ${readers[i]} is ${readers[i + 1]}.`,
           ]);
           return deepQuestion({ question, answer, answers: READERS, lesions, now, chain, isOpen: false });
         },
     ),
   ),
 );
+
+/** "two readers on" */
+function on(count: number): string {
+  return `${NUMBERS[count]!.toLowerCase()} ${count === 1 ? "reader" : "readers"} on`;
+}
