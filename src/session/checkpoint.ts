@@ -145,7 +145,13 @@ export function questionsAskedBy(path: string): {
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
   const server = serverOf(recipe.engine);
   const engine = server === null ? {} : { engine: server };
-  return { prompt, imageLimits: imageLimits(recipe), length: evaluationLength(recipe), view: viewOfRun({ recipe }), ...engine };
+  return {
+    prompt,
+    imageLimits: imageLimits(recipe),
+    length: evaluationLength(recipe),
+    view: viewOfRun({ recipe }),
+    ...engine,
+  };
 }
 
 /** The model that a run or an adapter was trained from, as a name to open; throws UserError where there is none. */
