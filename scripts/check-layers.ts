@@ -25,8 +25,24 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   engine: ["core", "compiler", "io", "runtime", "nn", "models", "algorithms", "tinker"],
   train: ["core", "runs", "algorithms", "answers", "rewards", "data", "engine"],
   evaluate: ["core", "io", "runs", "data", "answers", "rewards", "engine"],
+  control: ["core", "io", "answers", "engine"],
   recipes: ["core", "algorithms", "answers", "rewards", "data", "engine", "track", "train"],
-  session: ["core", "io", "runs", "models", "answers", "rewards", "data", "engine", "train", "evaluate", "recipes"],
+  session: [
+    ...[
+      "core",
+      "io",
+      "runs",
+      "models",
+      "answers",
+      "rewards",
+      "data",
+      "engine",
+      "train",
+      "evaluate",
+      "control",
+      "recipes",
+    ],
+  ],
   cluster: ["core", "runs"],
   pipeline: [
     ...["core", "runs", "algorithms", "answers", "rewards", "engine", "train", "evaluate", "recipes", "session"],
@@ -34,6 +50,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   study: ["core", "runs", "evaluate", "recipes", "session", "pipeline"],
   export: ["core", "io", "runs", "models", "data", "evaluate", "recipes", "session"],
+  federate: [...["core", "io", "runs", "models", "data", "evaluate", "recipes", "session", "study", "export"]],
   diagnostics: ["core", "io", "runs", "models", "algorithms", "answers", "engine", "recipes", "session"],
   report: ["core", "runs"],
   server: ["core", "io", "models", "algorithms", "tinker", "engine"],
@@ -44,7 +61,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     ...["core", "runs", "data", "evaluate", "recipes", "session", "pipeline", "study", "export", "diagnostics"],
-    ...["cluster", "report", "server", "track", "ui"],
+    ...["cluster", "federate", "report", "server", "track", "ui"],
   ],
 };
 
