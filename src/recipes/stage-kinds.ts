@@ -10,6 +10,8 @@ export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards"
 interface StageNeeds {
   /** null if the stage does not sample. */
   readonly generation: Generation | null;
+  /** Ways in which each question is put; null for as it is. */
+  readonly paradigms: Readonly<Record<string, string>> | null;
   /** What sampling must tell of tokens, for the key that asks it; empty where nothing does. */
   readonly tokenStats: readonly TokenStat[];
   /** Whether it needs the policy from the start of the stage as a reference. */
@@ -24,7 +26,7 @@ interface StageNeeds {
   readonly scoreHead: boolean;
 }
 
-const noPairs = { roles: [], scoreHead: false, passesOver: "examples", tokenStats: [] } as const;
+const noPairs = { roles: [], scoreHead: false, passesOver: "examples", tokenStats: [], paradigms: null } as const;
 
 /** By kind: supervised, preference, and the algorithms that learn from rewarded completions. */
 export function needsOf(stage: Stage): StageNeeds {
@@ -36,7 +38,15 @@ export function needsOf(stage: Stage): StageNeeds {
     return { ...noPairs, generation: stage.rollouts, reference: !scoreHead, updates: 1, passesOver, roles, scoreHead };
   }
   const tokenStats = advantageShapers[stage.shaping].stats;
-  return { ...noPairs, generation: stage, tokenStats, reference: stage.beta > 0, updates: updatesPerStep(stage) };
+  const { paradigms } = stage;
+  return {
+    ...noPairs,
+    generation: stage,
+    paradigms,
+    tokenStats,
+    reference: stage.beta > 0,
+    updates: updatesPerStep(stage),
+  };
 }
 
 /** Steps of a stage; epochs are converted to steps. */
