@@ -1,5 +1,5 @@
 /** Messages between the main thread and the worker of a local engine. */
-import type { Prompt } from "../../core/records.ts";
+import type { ImageFeatures, Prompt } from "../../core/records.ts";
 import type { AdapterOptions, LiveOptions, LogProbOptions, OptimStep, TokenBatch, TrainingGroup } from "../engine.ts";
 import type { DecodeOptions } from "./sampler.ts";
 
@@ -22,6 +22,9 @@ export type Call =
     }
   | { readonly call: "forwardBackward"; readonly batch: TokenBatch }
   | { readonly call: "optimStep"; readonly options: OptimStep }
+  | { readonly call: "gradients"; readonly batch: TokenBatch; readonly wrt: "pixels" | readonly string[] }
+  | { readonly call: "towerEncode"; readonly images: readonly ImageFeatures[]; readonly training: boolean }
+  | { readonly call: "towerBackward"; readonly gradients: readonly Float32Array[] }
   | { readonly call: "freezeReference"; readonly keep: boolean }
   | { readonly call: "resetOptimizer" }
   | { readonly call: "save"; readonly folder: string; readonly training: boolean }

@@ -96,7 +96,8 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
   if (request.call === "open") {
     const opened = openCore(request.adapter);
     cores.set(on, opened);
-    return { parameters: opened.parameters, contextLength: opened.contextLength };
+    const { parameters, contextLength, towerWidth } = opened;
+    return { parameters, contextLength, towerWidth };
   }
   const core = coreOf(on);
   switch (request.call) {
@@ -109,6 +110,12 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
     case "optimStep":
       if (on === 0) requireNoAdapters();
       return core.optimStep(request.options);
+    case "gradients":
+      return core.gradients(request.batch, request.wrt);
+    case "towerEncode":
+      return core.encodeTower(request.images, request.training);
+    case "towerBackward":
+      return core.backwardTower(request.gradients);
     case "freezeReference":
       return core.freezeReference(request.keep);
     case "resetOptimizer":
