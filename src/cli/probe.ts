@@ -20,6 +20,7 @@ import {
 } from "../evaluate/index.ts";
 import { exportCheckpoint } from "../export/export.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
+import { attackOn } from "../session/attack.ts";
 import {
   type OpenCheckpointOptions,
   openCheckpoint,
@@ -108,6 +109,7 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
         vocabulary: openVocabulary(recipe?.vocabulary ?? null),
         train,
         tools,
+        attack: attackOn(opened),
         openChanged: (change) => openChanged(checkpoint, change, { ...source, prompt }),
         signal,
         onProgress: (step, total) => reporter.step({ stage: "probe", step, total, metrics: {} }),

@@ -52,7 +52,8 @@ export type EngineFeature =
   | "entropy_bonus"
   | "reference"
   | "later_stage"
-  | "images";
+  | "images"
+  | "pixel_gradients";
 
 /** A recipe's key that asks for a feature. */
 export interface FeatureDemand {

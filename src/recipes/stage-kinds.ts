@@ -1,6 +1,6 @@
 /** What a run needs to know about a stage of any kind; the only place that distinguishes kinds by name. */
 import { type GenerationSettings, updatesPerStep } from "../train/settings.ts";
-import type { DpoStage, Recipe, RolloutStage, SftStage, Stage } from "./schema.ts";
+import type { DpoStage, Recipe, RolloutStage, SftStage, Stage, WarmUpStage } from "./schema.ts";
 
 /** Keys of a stage that samples completions and rewards them. */
 export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards">;
@@ -12,13 +12,17 @@ interface StageNeeds {
   readonly reference: boolean;
   /** Optimiser steps per step of the run. */
   readonly updates: number;
-  /** What an epoch passes over: examples of the training data, or pairs of the stage's own file. */
-  readonly passesOver: "examples" | "pairs";
+  /** What an epoch passes over: examples of the training data, pairs of the stage's own file, or images of its own. */
+  readonly passesOver: "examples" | "pairs" | "images";
 }
 
 /** By kind: supervised, preference, and the algorithms that learn from rewarded completions. */
 export function needsOf(stage: Stage): StageNeeds {
   if (isSupervised(stage)) return { generation: null, reference: false, updates: 1, passesOver: "examples" };
+  if (isWarmUp(stage)) {
+    const passesOver = stage.images === null ? "examples" : "images";
+    return { generation: null, reference: false, updates: 1, passesOver };
+  }
   if (isPreference(stage)) {
     const passesOver = stage.pairs === null ? "examples" : "pairs";
     return { generation: stage.rollouts, reference: true, updates: 1, passesOver };
@@ -26,8 +30,11 @@ export function needsOf(stage: Stage): StageNeeds {
   return { generation: stage, reference: stage.beta > 0, updates: updatesPerStep(stage), passesOver: "examples" };
 }
 
+/** How much there is of what an epoch of a stage can pass over. */
+type StageCounts = Readonly<Record<StageNeeds["passesOver"], number>>;
+
 /** Steps of a stage; epochs are converted to steps. */
-export function stepsOf(stage: Stage, count: { readonly examples: number; readonly pairs: number }): number {
+export function stepsOf(stage: Stage, count: StageCounts): number {
   if (stage.steps !== null || !("epochs" in stage)) return stage.steps!;
   return Math.ceil((stage.epochs! * count[needsOf(stage).passesOver]) / stage.batch_size);
 }
@@ -38,6 +45,10 @@ export function isSupervised(stage: Stage): stage is SftStage {
 
 export function isPreference(stage: Stage): stage is DpoStage {
   return stage.kind === "dpo";
+}
+
+export function isWarmUp(stage: Stage): stage is WarmUpStage {
+  return stage.kind === "warm_up";
 }
 
 /** Completion length of evaluations: the recipe's, else the longest rollout, else 64 tokens. */

@@ -9,7 +9,9 @@ import {
   learningFields,
   rolloutFields,
   sftFields,
+  warmUpFields,
 } from "../train/settings.ts";
+import { datasetSchema } from "./datasets.ts";
 import { rewardsSchema } from "./rewards.ts";
 
 /** Steps or epochs, exactly one of which is set. */
@@ -22,6 +24,16 @@ const hasOneLength = ({ steps, epochs }: { readonly steps: number | null; readon
 const wantsOneLength = { error: "needs either steps or epochs (the other absent or null)" };
 
 const sft = mapping({ kind: z.literal("sft"), ...length, ...sftFields }).refine(hasOneLength, wantsOneLength);
+
+const warmUp = mapping({
+  kind: z.literal("warm_up"),
+  ...length,
+  ...warmUpFields,
+  images: datasetSchema("train")
+    .nullable()
+    .default(null)
+    .describe("Whose images are looked at, questions and answers unread; null: those of data.train."),
+}).refine(hasOneLength, wantsOneLength);
 
 const dpo = mapping({
   kind: z.literal("dpo"),
@@ -72,4 +84,4 @@ type RolloutStages = { [K in RolloutAlgorithmName]: ReturnType<typeof rollout<K>
 const rollouts = (Object.keys(rolloutAlgorithms) as RolloutAlgorithmName[]).map(rollout) as RolloutStages[];
 
 /** A stage, discriminated by kind. */
-export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, dpo]);
+export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, dpo, warmUp]);

@@ -30,8 +30,6 @@ export function changedHashes(run: string, hashes: Hashes): Hashes {
 export function requireRecorded(run: string, hashes: Hashes, then: string): void {
   const changed = Object.keys(changedHashes(run, hashes));
   if (changed.length === 0) return;
-  const what = changed
-    .map((name) => `${meanings[name] ?? "the preference pairs or their images"} (${name})`)
-    .join(" and ");
+  const what = changed.map((name) => `${meanings[name] ?? "a stage's own pairs or images"} (${name})`).join(" and ");
   throw new UserError(`${run}: ${what} changed since the run began, so ${then}`);
 }

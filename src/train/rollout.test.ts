@@ -359,7 +359,7 @@ describe("rolloutStep", () => {
 
 test("sftStep: each target token weighs 1 / all of them, under the model's own softmax", async () => {
   const { engine, batches, calls } = fakeEngine(false);
-  const sft = { ...settings, kind: "sft" as const, batch_size: 3, target: "answer" as const };
+  const sft = { ...settings, kind: "sft" as const, batch_size: 3, target: "answer" as const, adversarial: null };
   const { metrics } = await sftStep(contextOf(engine), sft, { index: 1, step: 2 });
   expect(calls).toEqual(["forwardBackward", "optimStep"]);
   const [batch] = batches;

@@ -6,6 +6,7 @@ import { encodeQuestion, opensThought, targetText } from "../answers/prompts.ts"
 import { meanMetric } from "../core/mean.ts";
 import { plainScoring, type TokenBatch } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
+import { adversarialPass } from "./adversarial.ts";
 import { batchAt, encodeExamples } from "./batches.ts";
 import { type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { optimiserAt, type SftSettings } from "./settings.ts";
@@ -40,10 +41,16 @@ export async function sftStep(
   const optimiser = optimiserAt(settings, index, context.steps);
   const { value, seconds } = await timed(async () => {
     const forward = await engine.forwardBackward(batch);
-    return { forward, ...(await engine.optimStep(optimiser)) };
+    const { adversarial } = settings;
+    const attacked = adversarial === null ? null : await adversarialPass(context, batch, adversarial);
+    const loss = forward.loss + (attacked === null ? 0 : adversarial!.lambda * attacked);
+    return { forward, attacked, loss, ...(await engine.optimStep(optimiser)) };
   });
   const metrics = {
-    loss: value.forward.loss,
+    loss: value.loss,
+    ...(value.attacked === null
+      ? {}
+      : { "adversarial/clean_loss": value.forward.loss, "adversarial/loss": value.attacked }),
     ...meanMetric(
       "policy/entropy",
       value.forward.entropies.flatMap((entropies) => [...entropies]),

@@ -55,7 +55,7 @@ const optimiser: OptimizerSettings = {
   max_grad_norm: 1,
 };
 
-export const sft: SftSettings = { ...optimiser, kind: "sft", batch_size: 3, target: "answer" };
+export const sft: SftSettings = { ...optimiser, kind: "sft", batch_size: 3, target: "answer", adversarial: null };
 
 const rollout: Partial<RolloutSettings> = {
   ...optimiser,
