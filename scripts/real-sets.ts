@@ -36,18 +36,28 @@ function mednist(folder: string, out: string): void {
   for (const [split, lines] of Object.entries(rows)) writeLines(join(out, `${split}.jsonl`), lines);
 }
 
+/** Of the training split as many images with pneumonia as without: nine in ten have it there. */
 async function pneumoniamnist(file: string, out: string): Promise<void> {
   const arrays = readNpz(readFileSync(file));
-  for (const [split, name] of [["train", "train"], ["val", "validation"], ["test", "test"]] as const) {
+  for (const [split, name] of [
+    ["train", "train"],
+    ["val", "validation"],
+    ["test", "test"],
+  ] as const) {
     const images = arrays.get(`${split}_images.npy`)!;
     const labels = arrays.get(`${split}_labels.npy`)!;
     mkdirSync(join(out, "images"), { recursive: true });
     const rows: string[] = [];
+    const healthy = labels.filter((label) => label === 0).length;
+    let ill = 0;
     for (const [i, label] of [...labels].entries()) {
+      if (split === "train" && label === 1 && ++ill > healthy) continue;
       const path = `images/${split}-${i}.png`;
       const data = images.slice(i * 784, (i + 1) * 784);
       writeFileSync(join(out, path), await encodePng({ width: 28, height: 28, channels: 1, data }));
-      rows.push(JSON.stringify({ id: `${split}-${i}`, image: path, question: "Is there pneumonia?", answer: label === 1 }));
+      rows.push(
+        JSON.stringify({ id: `${split}-${i}`, image: path, question: "Is there pneumonia?", answer: label === 1 }),
+      );
     }
     writeLines(join(out, `${name}.jsonl`), rows);
   }
