@@ -7,14 +7,21 @@ import { join } from "node:path";
 import { UserError } from "../core/errors.ts";
 import { makeFolder } from "../core/make-folder.ts";
 import type { Example, RawImage } from "../core/records.ts";
-import { BAGS_FILE, type Bag, readBags, writeBag } from "../data/bags.ts";
-import { imageTiles } from "../data/square-images.ts";
 import { attach, loadAttached, saveAttached } from "../engine/attached.ts";
 import { numericErrors } from "../evaluate/metrics/numeric.ts";
 import { replaceFile } from "../runs/durable.ts";
 import { openCheckpoint } from "../session/checkpoint.ts";
 import type { SourceOptions } from "../session/sources.ts";
-import { bagEpoch, predictBags, targetScale } from "../train/bags.ts";
+import {
+  BAGS_FILE,
+  type Bag,
+  bagEpoch,
+  imageTiles,
+  predictBags,
+  readBags,
+  targetScale,
+  writeBag,
+} from "../train/bags.ts";
 import { labelWeights } from "../train/label-distribution.ts";
 import { meanFeatures } from "../train/tower-features.ts";
 

@@ -1,13 +1,10 @@
 /** Images changed against an opened model, as a file would hold them: for the probe of accuracy against ε. */
-
-import { plainVariant } from "../algorithms/algorithm.ts";
-import { defaultLossNumbers } from "../algorithms/index.ts";
 import { encodeQuestion, opensThought, targetText } from "../answers/prompts.ts";
 import { pixelsOf } from "../core/pixels.ts";
 import type { RawImage } from "../core/records.ts";
-import { plainScoring, type TokenBatch } from "../engine/engine.ts";
 import { adversarialBatch } from "../engine/pgd.ts";
 import type { Attack } from "../evaluate/index.ts";
+import { supervisedBatch } from "../train/supervised-batch.ts";
 import type { OpenedCheckpoint } from "./checkpoint.ts";
 
 /**
@@ -21,11 +18,8 @@ export function attackOn({ engine, processor, prompt }: OpenedCheckpoint): Attac
     const encoded = await encodeQuestion(processor, example, prompt);
     const text = targetText(example, prompt.style, "answer", opensThought(encoded.text));
     const tokenIds = processor.encodeCompletion(text);
-    const batch: TokenBatch = {
-      groups: [{ prompt: encoded, completions: [{ tokenIds, weight: 1 / tokenIds.length, advantage: 0 }] }],
-      scoring: plainScoring,
-      loss: { name: "supervised", variant: plainVariant, numbers: defaultLossNumbers },
-    };
+    const completions = [{ tokenIds, weight: 1 / tokenIds.length, advantage: 0 }];
+    const batch = supervisedBatch([{ prompt: encoded, completions }]);
     const { images } = (await adversarialBatch(engine, processor, batch, o)).groups[0]!.prompt;
     const changed = images.map(({ patches, grid }, i) => {
       const layout = pixelLayout(grid);

@@ -5,6 +5,9 @@ import type { Bag } from "../data/bags.ts";
 import type { Attached } from "../engine/attached.ts";
 import type { OptimStep } from "../engine/engine.ts";
 
+export { BAGS_FILE, type Bag, readBags, writeBag } from "../data/bags.ts";
+export { imageTiles } from "../data/square-images.ts";
+
 /** Targets as the head sees them: (target − mean) / std of the training bags. */
 export interface TargetScale {
   readonly mean: number;

@@ -2,8 +2,6 @@
  * Model reprogramming (arXiv 2506.00620; definitions from OPTML-Group/ILM-VP): the model stays as it is; what is trained is a
  * change of pixels that all images share, and which of the model's own answers stands for which class.
  */
-import { plainVariant } from "../algorithms/algorithm.ts";
-import { defaultLossNumbers } from "../algorithms/index.ts";
 import { encodeQuestion, opensThought, type PromptStyle, targetText } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import { type PixelLayout, pixelGradient, withPixelChange } from "../core/pixels.ts";
@@ -14,6 +12,7 @@ import { squareImage } from "../data/square-images.ts";
 import type { Attached } from "../engine/attached.ts";
 import { type OptimStep, plainScoring, type TokenBatch, type TrainingEngine } from "../engine/engine.ts";
 import { answerCounts, crossEntropy, frequencyMapping } from "./output-mapping.ts";
+import { supervisedBatch } from "./supervised-batch.ts";
 
 /** An example of the new classes, encoded once; its image is square. */
 export interface Reprogrammed {
@@ -185,11 +184,7 @@ function weighted(
     ...group,
     completions: group.completions.map((completion, a) => ({ ...completion, weight: -gradients[i]![a]! })),
   }));
-  return {
-    groups,
-    scoring: plainScoring,
-    loss: { name: "supervised", variant: plainVariant, numbers: defaultLossNumbers },
-  };
+  return supervisedBatch(groups);
 }
 
 function groupsOf({ answers, layout }: FrozenModel, items: readonly Reprogrammed[], pixels: PixelChange | null) {

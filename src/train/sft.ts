@@ -1,15 +1,12 @@
 /** Supervised fine-tuning, one step: the mean negative log-prob of the batch's target tokens. */
-
-import { plainVariant } from "../algorithms/algorithm.ts";
-import { defaultLossNumbers } from "../algorithms/index.ts";
 import { encodeQuestion, opensThought, targetText } from "../answers/prompts.ts";
 import { meanMetric } from "../core/mean.ts";
-import { plainScoring, type TokenBatch } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { adversarialPass } from "./adversarial.ts";
 import { batchAt, encodeExamples } from "./batches.ts";
 import { type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { optimiserAt, type SftSettings } from "./settings.ts";
+import { supervisedBatch } from "./supervised-batch.ts";
 
 /** One optimiser step on the batch that this position names. */
 export async function sftStep(
@@ -26,18 +23,12 @@ export async function sftStep(
     processor.encodeCompletion(targetText(item.example, prompt.style, settings.target, opensThought(item.prompt.text))),
   );
   const tokens = targets.reduce((total, target) => total + target.length, 0);
-  const batch: TokenBatch = {
-    groups: encoded.map((item, i) => ({
+  const batch = supervisedBatch(
+    encoded.map((item, i) => ({
       prompt: item.prompt,
       completions: [{ tokenIds: targets[i]!, weight: 1 / tokens, advantage: 0 }],
     })),
-    scoring: plainScoring,
-    loss: {
-      name: "supervised",
-      variant: plainVariant,
-      numbers: defaultLossNumbers,
-    },
-  };
+  );
   const optimiser = optimiserAt(settings, index, context.steps);
   const { value, seconds } = await timed(async () => {
     const forward = await engine.forwardBackward(batch);
