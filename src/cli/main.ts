@@ -15,6 +15,7 @@ import { deriveCommand } from "./derive.ts";
 import { doctorCommand } from "./doctor.ts";
 import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
+import { federateCommand } from "./federate.ts";
 import { generateCommand } from "./generate.ts";
 import { initCommand } from "./init.ts";
 import { logprobsCommand } from "./logprobs.ts";
@@ -43,6 +44,7 @@ const program: Command = new Command("viva")
   .addCommand(checkCommand(interruption))
   .addCommand(trainCommand(interruption, version))
   .addCommand(studyCommand(interruption, version))
+  .addCommand(federateCommand(interruption))
   .addCommand(evalCommand(interruption))
   .addCommand(compareCommand())
   .addCommand(probeCommand(interruption))
