@@ -16,11 +16,11 @@ import {
   readTraining,
   runProbes,
   toolOptions,
-  type WeightChange,
 } from "../evaluate/index.ts";
-import { exportCheckpoint } from "../export/export.ts";
+import { type Derivation, exportCheckpoint } from "../export/export.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { attackOn } from "../session/attack.ts";
+import { calibrator } from "../session/calibration.ts";
 import {
   type OpenCheckpointOptions,
   openCheckpoint,
@@ -97,6 +97,7 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
   try {
     const { processor, prompt, folder: subject, recipe } = opened;
     const folder = join(dirname(o.out), "replies");
+    const calibrate = calibrator(opened, train ?? []);
     const { tools, close } = await openProbeTools(open, { ...source, prompt, folder });
     try {
       const { results, answers } = await runProbes(opened.engine.policy, examples, names, {
@@ -110,7 +111,7 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
         train,
         tools,
         attack: attackOn(opened),
-        openChanged: (change) => openChanged(checkpoint, change, { ...source, prompt }),
+        openChanged: async (change) => openChanged(checkpoint, await calibrate(change), { ...source, prompt }),
         signal,
         onProgress: (step, total) => reporter.step({ stage: "probe", step, total, metrics: {} }),
       });
@@ -131,9 +132,9 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
   }
 }
 
-/** The checkpoint with its weights changed: rounded ones are held in integers, pruned ones lie in a folder meanwhile. */
-async function openChanged(checkpoint: string, change: WeightChange, o: OpenCheckpointOptions): Promise<ChangedPolicy> {
-  if (change.kind === "quantize") {
+/** The checkpoint with its weights changed: rounded ones are held in integers, others lie in a folder meanwhile. */
+async function openChanged(checkpoint: string, change: Derivation, o: OpenCheckpointOptions): Promise<ChangedPolicy> {
+  if (change.kind === "quantize" && change.search !== true) {
     const { engine } = await openCheckpoint(checkpoint, { ...o, quantize: `int${change.bits}` });
     return { policy: engine.policy, close: () => engine.close() };
   }

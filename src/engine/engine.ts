@@ -181,6 +181,11 @@ export interface TrainingEngine {
    * that is open already. Absent where the model is computed elsewhere.
    */
   attach?<Name extends AttachmentName>(name: Name, config: AttachmentConfig<Name>): Promise<Attached>;
+  /**
+   * Norms of the inputs of every linear layer of the stacks over all tokens of prompts and completions, [in] by the layer's
+   * weight. Absent where the model is computed elsewhere.
+   */
+  inputNorms?(groups: readonly TrainingGroup[]): Promise<ReadonlyMap<string, Float32Array>>;
   /** Makes the current weights the reference, or drops it. */
   freezeReference(keep: boolean): Promise<void>;
   /** Clears the optimiser's moments and accumulated gradients, for a new stage. */

@@ -1,10 +1,10 @@
 /** Images changed against an opened model, as a file would hold them: for the probe of accuracy against ε. */
-import { encodeQuestion, opensThought, targetText } from "../answers/prompts.ts";
+import { encodeQuestion } from "../answers/prompts.ts";
 import { pixelsOf } from "../core/pixels.ts";
 import type { RawImage } from "../core/records.ts";
 import { adversarialBatch } from "../engine/pgd.ts";
 import type { Attack } from "../evaluate/index.ts";
-import { supervisedBatch } from "../train/supervised-batch.ts";
+import { supervisedBatch } from "../train/sft.ts";
 import type { OpenedCheckpoint } from "./checkpoint.ts";
 
 /**
@@ -16,10 +16,7 @@ export function attackOn({ engine, processor, prompt }: OpenedCheckpoint): Attac
   if (engine.gradients === undefined || pixelLayout === undefined) return null;
   return async (example, o) => {
     const encoded = await encodeQuestion(processor, example, prompt);
-    const text = targetText(example, prompt.style, "answer", opensThought(encoded.text));
-    const tokenIds = processor.encodeCompletion(text);
-    const completions = [{ tokenIds, weight: 1 / tokenIds.length, advantage: 0 }];
-    const batch = supervisedBatch([{ prompt: encoded, completions }]);
+    const { batch } = supervisedBatch([{ example, prompt: encoded }], "answer", { processor, style: prompt.style });
     const { images } = (await adversarialBatch(engine, processor, batch, o)).groups[0]!.prompt;
     const changed = images.map(({ patches, grid }, i) => {
       const layout = pixelLayout(grid);

@@ -11,8 +11,8 @@ import { float32 } from "../core/tensor-data.ts";
 import { squareImage } from "../data/square-images.ts";
 import type { Attached } from "../engine/attached.ts";
 import { type OptimStep, plainScoring, type TokenBatch, type TrainingEngine } from "../engine/engine.ts";
+import { likelihoodBatch } from "./likelihood-batch.ts";
 import { answerCounts, crossEntropy, frequencyMapping } from "./output-mapping.ts";
-import { supervisedBatch } from "./supervised-batch.ts";
 
 /** An example of the new classes, encoded once; its image is square. */
 export interface Reprogrammed {
@@ -184,7 +184,7 @@ function weighted(
     ...group,
     completions: group.completions.map((completion, a) => ({ ...completion, weight: -gradients[i]![a]! })),
   }));
-  return supervisedBatch(groups);
+  return likelihoodBatch(groups);
 }
 
 function groupsOf({ answers, layout }: FrozenModel, items: readonly Reprogrammed[], pixels: PixelChange | null) {

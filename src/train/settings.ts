@@ -48,6 +48,14 @@ export const sftFields = {
     .nullable()
     .default(null)
     .describe("Train on images that are changed against the model too."),
+  in_context_examples: whole({ min: 0 })
+    .default(0)
+    .describe(
+      "Solved training examples, without images, before each question; of other subjects, and not learned from.",
+    ),
+  in_context_fixed: flag()
+    .default(false)
+    .describe("The first of the training data before every question, in place of a draw for each."),
   ...optimiserFields(2e-5),
 };
 

@@ -47,6 +47,8 @@ const examples = Array.from({ length: 8 }, (_, e): Example => {
   return { ...named, question: "Is it bright?", answerType: "closed", choices: [], meta: {} };
 });
 
+type Numbers = Readonly<Record<string, number>>;
+
 const stageOf = <T>(given: object) => stageSchema.parse(given) as unknown as T;
 const warmUp = (more: object = {}) =>
   stageOf<WarmUpSettings>({ kind: "warm_up", steps: 4, batch_size: 4, projection: 8, learning_rate: 0.01, ...more });
@@ -66,9 +68,11 @@ function contextOf(engine: LocalEngine): TrainingContext {
 }
 
 async function run(engine: LocalEngine, settings: WarmUpSettings, from: number, to: number) {
-  const metrics = [];
+  const metrics: Numbers[] = [];
   for (let index = from; index < to; index++) {
-    metrics.push((await warmUpStep(contextOf(engine), settings, examples, { index, step: index + 1 })).metrics);
+    metrics.push(
+      (await warmUpStep(contextOf(engine), settings, examples, { index, step: index + 1 })).metrics as Numbers,
+    );
   }
   return metrics;
 }
@@ -139,7 +143,7 @@ test("adversarial samples: ε 0 doubles the loss by λ 1, a larger ε adds more"
   const stepOf = async (adversarial: object | null) => {
     const engine = await open();
     const settings = stageOf<SftSettings>({ kind: "sft", steps: 4, batch_size: 4, learning_rate: 0.01, adversarial });
-    return (await sftStep(contextOf(engine), settings, { index: 0, step: 1 })).metrics;
+    return (await sftStep(contextOf(engine), settings, { index: 0, step: 1 })).metrics as Numbers;
   };
   const plain = (await stepOf(null))["loss"]!;
   const still = await stepOf({ epsilon: 0, lambda: 1 });

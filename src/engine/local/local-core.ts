@@ -9,7 +9,15 @@ import type { ImageFeatures, Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { EngineOptions } from "../backend.ts";
-import type { LiveOptions, LogProbOptions, LossGradients, OptimStep, TokenBatch, TrainingGroup } from "../engine.ts";
+import {
+  type LiveOptions,
+  type LogProbOptions,
+  type LossGradients,
+  type OptimStep,
+  plainScoring,
+  type TokenBatch,
+  type TrainingGroup,
+} from "../engine.ts";
 import { atToken, requireTokenValues } from "../token-values.ts";
 import type { AdapterPass } from "./adapter-feeds.ts";
 import type { Compute } from "./compute.ts";
@@ -201,6 +209,14 @@ export class LocalCore {
     }
     await backwardImages(this.#compute, this.#store, encoded.images, totals, encoded.saving.budget);
     this.#store.reach(visionNames(this.#model));
+  }
+
+  /** Norms of the inputs of all blocks' linear layers over the prompts and completions of these groups. */
+  inputNorms(groups: readonly TrainingGroup[]): Promise<ReadonlyMap<string, Float32Array>> {
+    this.#checkGroups(groups);
+    return this.#compute.inputNorms(() =>
+      scoreCompletions(this.#compute, this.#store.values, groups, plainScoring, this.#options),
+    );
   }
 
   optimStep(o: OptimStep) {

@@ -125,6 +125,7 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
       encode: (images, { training }) => call({ call: "towerEncode", images, training }),
       backward: (gradients) => call({ call: "towerBackward", gradients }),
     },
+    inputNorms: (groups) => call({ call: "inputNorms", groups }),
     freezeReference: async (keep) => {
       await call({ call: "freezeReference", keep });
       hasReference = keep;

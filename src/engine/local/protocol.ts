@@ -25,6 +25,7 @@ export type Call =
   | { readonly call: "gradients"; readonly batch: TokenBatch; readonly wrt: "pixels" | readonly string[] }
   | { readonly call: "towerEncode"; readonly images: readonly ImageFeatures[]; readonly training: boolean }
   | { readonly call: "towerBackward"; readonly gradients: readonly Float32Array[] }
+  | { readonly call: "inputNorms"; readonly groups: readonly TrainingGroup[] }
   | { readonly call: "freezeReference"; readonly keep: boolean }
   | { readonly call: "resetOptimizer" }
   | { readonly call: "save"; readonly folder: string; readonly training: boolean }

@@ -116,6 +116,8 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
       return core.encodeTower(request.images, request.training);
     case "towerBackward":
       return core.backwardTower(request.gradients);
+    case "inputNorms":
+      return core.inputNorms(request.groups);
     case "freezeReference":
       return core.freezeReference(request.keep);
     case "resetOptimizer":

@@ -3,7 +3,7 @@ import { plainVariant } from "../algorithms/algorithm.ts";
 import { defaultLossNumbers } from "../algorithms/index.ts";
 import { plainScoring, type TokenBatch, type TrainingGroup } from "../engine/engine.ts";
 
-export function supervisedBatch(groups: readonly TrainingGroup[]): TokenBatch {
+export function likelihoodBatch(groups: readonly TrainingGroup[]): TokenBatch {
   const loss = { name: "supervised", variant: plainVariant, numbers: defaultLossNumbers } as const;
   return { groups, scoring: plainScoring, loss };
 }
