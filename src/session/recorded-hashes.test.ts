@@ -14,6 +14,6 @@ it("names everything that is another than a run recorded, and nothing that it di
   const check = (hashes: Readonly<Record<string, string>>) => () => requireRecorded(run, hashes, "it cannot go on");
   expect(check({ model_sha256: a, train_sha256: b })).not.toThrow();
   expect(check({ model_sha256: b, stage_1_pairs_sha256: b })).toThrow(
-    /the base model's files \(model.path\) \(model_sha256\) and a stage's own pairs or images \(stage_1_pairs_sha256\) changed/,
+    /the base model's files \(model.path\) \(model_sha256\) and the preference pairs or their images \(stage_1_pairs_sha256\) changed/,
   );
 });

@@ -18,6 +18,12 @@ export function recordedHashes(run: string): Hashes {
   return Object.fromEntries(notes.map(([, name, hash]) => [name!, hash!]));
 }
 
+/** Of what a stage reads besides: its pairs, its images, or the model that one of its rewards asks. */
+function stageMeaning(name: string): string {
+  if (name.endsWith("_images_sha256")) return "the images of a stage";
+  return name.endsWith("_pairs_sha256") ? "the preference pairs or their images" : "the model that a reward asks";
+}
+
 type Hashes = Readonly<Record<string, string>>;
 
 /** The recorded hashes that are others now. */
@@ -30,6 +36,6 @@ export function changedHashes(run: string, hashes: Hashes): Hashes {
 export function requireRecorded(run: string, hashes: Hashes, then: string): void {
   const changed = Object.keys(changedHashes(run, hashes));
   if (changed.length === 0) return;
-  const what = changed.map((name) => `${meanings[name] ?? "a stage's own pairs or images"} (${name})`).join(" and ");
+  const what = changed.map((name) => `${meanings[name] ?? stageMeaning(name)} (${name})`).join(" and ");
   throw new UserError(`${run}: ${what} changed since the run began, so ${then}`);
 }
