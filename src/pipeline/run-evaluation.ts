@@ -14,13 +14,16 @@ import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import type { Run } from "../runs/run-folder.ts";
+import { imageLimits } from "../session/recipe-options.ts";
 import { openVocabulary } from "../session/reward-services.ts";
-import { imageLimits, type Session } from "../session/session.ts";
+import type { Session } from "../session/session.ts";
 
 export interface EvaluationSetup {
   readonly conditions: Conditions;
   /** Baselines whose answers are the same at every step. */
   readonly beside: BaselineAnswers;
+  /** Strata whose groups are compared. */
+  readonly subgroups: readonly string[];
   /** Given where images have known facts. */
   readonly vocabulary?: Vocabulary;
 }
@@ -45,6 +48,7 @@ async function find(recipe: Recipe, { evaluation, train, prompt }: Session): Pro
       decoding: decodingOf({ maxCompletionLength: evaluationLength(recipe) }),
       images: { sha256: await hashImages(examples), min_pixels: minPixels, max_pixels: maxPixels, tokens: null },
     },
+    subgroups: recipe.evaluate?.subgroups ?? [],
     beside: await nearestNeighbour(examples, train),
     ...(hasFacts ? { vocabulary: openVocabulary(recipe.vocabulary) } : {}),
   };

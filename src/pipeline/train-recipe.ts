@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { messageOf, RunError } from "../core/errors.ts";
 import type { RolloutGroup } from "../core/records.ts";
 import { whileWriting } from "../core/system-errors.ts";
-import { type EvalSummary, evaluatePolicy } from "../evaluate/index.ts";
+import { type EvalSummary, evaluatePolicy, shotFigures, shotsFrom } from "../evaluate/index.ts";
 import type { Extension } from "../recipes/extension.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { isPreference, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
@@ -13,8 +13,9 @@ import { type Run, stepName } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
 import type { Alarm } from "../train/alarms/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
+import { calibrateRewards } from "../train/calibrate.ts";
 import { nonFinite, type TrainingContext } from "../train/context.ts";
-import { dpoStep } from "../train/dpo.ts";
+import { pairStep } from "../train/pair-step.ts";
 import type { RewardEvent } from "../train/reward-log.ts";
 import { rolloutStep } from "../train/rollout.ts";
 import { rolloutRecord, tokenRecord } from "../train/rollout-records.ts";
@@ -83,12 +84,14 @@ async function trainStages(
   const safety = openSafety(session, run, restored);
   const earlierUpdates = updatesUntil(stages, safety.standing().step);
 
-  const setup = evaluationSetup(recipe, session);
+  const evaluationOf = evaluationSetup(recipe, session);
   const evaluate = async (at: At) => {
     if (session.evaluation === null || recipe.evaluate === null) return;
-    const work = async () => evaluateStep(session, run, at, { ...o, ...(await setup()) });
-    const summary = await recorded(told, at, work);
+    const setup = await evaluationOf();
+    const summary = await recorded(told, at, () => evaluateStep(session, run, at, { ...o, ...setup }));
     evaluations.push({ ...at, summary });
+    if (at.step === 0 || at.step === total)
+      await recorded(told, at, () => askWithShots(recipe, session, at, { ...o, ...setup }));
     const accuracy = summary.subsets.overall?.accuracy.estimate;
     if (accuracy !== undefined) accuracies.push({ step: at.step, accuracy });
   };
@@ -107,12 +110,13 @@ async function trainStages(
     const { stage, start, steps, name } = planned;
     const end = start + steps;
     const done = () => safety.standing().step;
+    const context = stageContext(recipe, session, planned, told, () => done() + 1);
     if (done() === start) {
       await engine.resetOptimizer();
       await engine.freezeReference(needsOf(stage).reference);
       told.event({ event: "stage_start", step: start + 1, stage: name, steps });
+      await recorded(told, { step: start + 1, stage: name }, () => calibrate(context, session, planned, told));
     }
-    const context = stageContext(recipe, session, planned, told, () => done() + 1);
     const alarms = openStageAlarms(recipe, session.rewards[planned.index]!, run, { start, step: done() });
     while (done() < end) {
       o.signal?.throwIfAborted();
@@ -216,6 +220,21 @@ function stageContext(
   return { ...shared, collect: singleTurn(shared) };
 }
 
+/** Lets rewards measure the policy that the stage begins with; what they found belongs to the record. */
+async function calibrate(
+  context: TrainingContext,
+  session: Session,
+  { stage, index, start, name }: PlannedStage,
+  told: Told,
+): Promise<void> {
+  const { generation } = needsOf(stage);
+  if (generation === null) return;
+  const measured = await calibrateRewards(context, generation, session.rewards[index]!);
+  for (const [reward, state] of Object.entries(measured)) {
+    told.event({ event: "reward_calibrated", step: start + 1, stage: name, reward, measured: state });
+  }
+}
+
 async function trainStep(
   context: TrainingContext,
   session: Session,
@@ -227,7 +246,7 @@ async function trainStep(
   if (isSupervised(stage)) return { ...(await sftStep(context, stage, position)), groups: [] };
   if (!isPreference(stage)) return rolloutStep(context, stage, rewards, position);
   const source = stage.pairs === null ? { rewards } : { pairs: session.pairs[index]! };
-  return dpoStep(context, stage, source, position);
+  return pairStep(context, stage, source, position);
 }
 
 function stepRecord(
@@ -281,10 +300,31 @@ async function evaluateStep(
     train: session.train,
     conditions,
     onProgress: (done, total) => o.told.notice({ notice: "evaluating", done, total }),
+    subgroups: o.subgroups,
     beside: { ...beside, ...untunedAnswers(session, run, at.step) },
     ...(vocabulary === undefined ? {} : { vocabulary }),
     ...(o.signal === undefined ? {} : { signal: o.signal }),
   });
   o.told.evaluation({ ...at, items, summary });
   return summary;
+}
+
+/** The same questions with solved training examples before them, as often as the recipe asks. */
+async function askWithShots(
+  recipe: Recipe,
+  session: Session,
+  at: At,
+  { conditions, ...o }: EvaluationSetup & { readonly told: Told; readonly signal?: AbortSignal },
+): Promise<void> {
+  const { engine, processor, prompt, evaluation, train } = session;
+  for (const count of recipe.evaluate!.shots) {
+    const { items } = await evaluatePolicy(engine.policy, evaluation!, {
+      ...{ processor, prompt, checkpoint: stepName(at.step), train: null },
+      maxCompletionLength: conditions.decoding!.max_completion_length,
+      shots: shotsFrom(train, { count, seed: recipe.seed }),
+      onProgress: (done, total) => o.told.notice({ notice: "evaluating", done, total }),
+      ...(o.signal === undefined ? {} : { signal: o.signal }),
+    });
+    o.told.shots({ ...at, ...shotFigures(count, items) });
+  }
 }

@@ -1,6 +1,6 @@
 /** The recipe: what a run trains, on which data and how. Plain data; a parsed recipe has all defaults filled in. */
 import * as z from "zod";
-import type { RolloutAlgorithmName } from "../algorithms/index.ts";
+import type { PairwiseName, RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
 import { devices } from "../core/device.ts";
 import { flag, mapping, number, oneOf, oneOrMore, text, whole } from "../core/fields.ts";
@@ -171,6 +171,14 @@ const evaluate = mapping({
   limit: whole({ min: 1 }).nullable().default(null).describe("Evaluate on this many examples; null is all."),
   at_start: flag().default(true).describe("Evaluate the untrained model too."),
   max_completion_length: whole({ min: 1 }).nullable().default(null).describe("null is the stage's."),
+  subgroups: z
+    .array(text("the name of a stratum"), { error: "a list of strata" })
+    .default([])
+    .describe("Strata, such as sex, whose groups are compared in yes/no questions."),
+  shots: z
+    .array(whole({ min: 1 }), { error: "a list of numbers of solved examples" })
+    .default([])
+    .describe("Before training and at its end, ask again with so many solved training examples before each question."),
 });
 
 const checkpoint = mapping({
@@ -224,7 +232,7 @@ export type Stage = Recipe["stages"][number];
 /** A supervised stage. */
 export type SftStage = Extract<Stage, { kind: "sft" }>;
 /** A preference stage, trained on pairs of completions. */
-export type DpoStage = Extract<Stage, { kind: "dpo" }>;
+export type PairStage = Extract<Stage, { kind: PairwiseName }>;
 /** A reinforcement stage. */
 export type RolloutStage = Extract<Stage, { kind: RolloutAlgorithmName }>;
 /** A data set with its options; keys beyond the named ones are the data set's own. */

@@ -1,6 +1,7 @@
 /** Opens what an evaluation asks: a checkpoint, a run or an adapter on this machine, or a model behind an endpoint. */
-import { type PromptName, type PromptStyle, promptStyle } from "../answers/prompts.ts";
+import { type PromptName, type PromptStyle, promptStyle, type Shots } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
+import type { Example, ImageRef } from "../core/records.ts";
 import { endpointSource } from "../evaluate/endpoint-source.ts";
 import { type AnswerSource, type Decoding, policySource } from "../evaluate/index.ts";
 import { type MaxTokensField, openChatClient } from "../io/chat-client.ts";
@@ -8,6 +9,8 @@ import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { type OpenCheckpointOptions, openCheckpoint } from "./checkpoint.ts";
 import { hashCheckpoint } from "./content-hashes.ts";
+import { type ControlOptions, controlled, requireThoughts } from "./control.ts";
+import { embedImages } from "./image-embeddings.ts";
 
 export { type MaxTokensField, maxTokensFields } from "../io/chat-client.ts";
 
@@ -20,11 +23,20 @@ export interface EvaluationSource {
   readonly images: { readonly min_pixels: number | null; readonly max_pixels: number | null };
   /** Who answers, by content: answers of another are not mixed with its own. */
   readonly identity: Readonly<Record<string, string>>;
+  /** What its vision tower makes of images, by path. Throws UserError where it is computed elsewhere. */
+  embed(images: readonly ImageRef[]): Promise<ReadonlyMap<string, Float32Array>>;
   close(): Promise<void>;
 }
 
 /** Gives the decoding when the number of tokens that fits the source is known. */
 export type DecodingFor = (ownLength: number) => Decoding;
+
+/** How questions are put. */
+interface AskedWith {
+  readonly decoding: DecodingFor;
+  /** Solved examples before each question; none by default. */
+  readonly shots?: (example: Example) => Shots;
+}
 
 /** Tokens of an answer where no run says otherwise. */
 const PLAIN_LENGTH = 64;
@@ -36,15 +48,18 @@ export function answerLength(recipe: Recipe | null): number {
 
 export async function openCheckpointSource(
   path: string,
-  o: OpenCheckpointOptions & { readonly decoding: DecodingFor },
+  o: OpenCheckpointOptions & AskedWith & { readonly control?: ControlOptions },
 ): Promise<EvaluationSource> {
-  const { engine, processor, prompt, folder, base, imageLimits, server, recipe } = await openCheckpoint(path, o);
+  const opened = await openCheckpoint(path, o);
+  const { engine, prompt, folder, base, imageLimits, server, recipe } = opened;
   const close = () => engine.close();
   try {
     const decoding = o.decoding(answerLength(recipe));
     const sha256 = await hashCheckpoint(folder);
+    if (o.control?.stop !== undefined) requireThoughts(prompt);
+    const { policy, processor, identity } = await controlled(opened, o.control ?? {}, o);
     return {
-      source: policySource(engine.policy, { processor, prompt, decoding }),
+      source: policySource(policy, { processor, prompt, decoding, ...withShots(o) }),
       subject: folder,
       prompt,
       images: { min_pixels: imageLimits.minPixels ?? null, max_pixels: imageLimits.maxPixels ?? null },
@@ -52,7 +67,9 @@ export async function openCheckpointSource(
         checkpoint_sha256: sha256,
         ...(base === folder ? {} : { base_sha256: await hashCheckpoint(base) }),
         ...(server === null ? { device: o.device ?? "cpu" } : { server: server.url }),
+        ...identity,
       },
+      embed: (refs) => embedImages(opened, refs),
       close,
     };
   } catch (error) {
@@ -61,7 +78,7 @@ export async function openCheckpointSource(
   }
 }
 
-export interface EndpointOptions {
+export interface EndpointOptions extends AskedWith {
   /** The address before /chat/completions. */
   readonly endpoint: string;
   readonly model: string;
@@ -76,7 +93,6 @@ export interface EndpointOptions {
   /** What the endpoint calls the limit on tokens. */
   readonly maxTokensField: MaxTokensField;
   readonly prompt?: PromptName | undefined;
-  readonly decoding: DecodingFor;
   /** In place of the process's environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -101,11 +117,16 @@ export function openEndpointSource(o: EndpointOptions): EvaluationSource {
   const { origin, pathname } = new URL(endpoint);
   const address = `${origin}${pathname}`.replace(/\/+$/, "");
   return {
-    source: endpointSource(client, { prompt, decoding: o.decoding(PLAIN_LENGTH), concurrency }),
+    source: endpointSource(client, { prompt, decoding: o.decoding(PLAIN_LENGTH), concurrency, ...withShots(o) }),
     subject: `${model} at ${address}`,
     prompt,
     images: { min_pixels: null, max_pixels: maxPixels ?? null },
     identity: { model, endpoint: address },
+    embed: () => Promise.reject(new UserError("an endpoint gives no embeddings of images: name a checkpoint")),
     close: async () => {},
   };
+}
+
+function withShots({ shots }: Pick<AskedWith, "shots">): Pick<AskedWith, "shots"> {
+  return shots === undefined ? {} : { shots };
 }
