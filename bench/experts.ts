@@ -82,7 +82,10 @@ async function merged(name: string, methods: readonly MergeMethod[], lambdas: re
   return { answers: answersIn(`${out}.jsonl`), chosen };
 }
 
-const table = new Map<string, { readonly seed: number; readonly answers: Answers; readonly chosen?: MergeCandidate }[]>();
+const table = new Map<
+  string,
+  { readonly seed: number; readonly answers: Answers; readonly chosen?: MergeCandidate }[]
+>();
 const add = (arm: string, seed: number, answers: Answers, chosen?: MergeCandidate) => {
   table.set(arm, [...(table.get(arm) ?? []), { seed, answers, ...(chosen === undefined ? {} : { chosen }) }]);
 };

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from flwr.app import ArrayRecord, ConfigRecord, Context, MetricRecord
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord
 from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg
 
@@ -19,6 +19,11 @@ class VivaAverage(FedAvg):
     def __init__(self, config, folder: Path, **options) -> None:
         super().__init__(fraction_evaluate=0.0, **options)
         self.config, self.folder = config, folder
+
+    def _construct_messages(self, record, node_ids, message_type):
+        """Messages that end with their round: a site that comes back does not begin with what nobody waits for any more."""
+        seconds = float(self.config["round-timeout"])
+        return [Message(record, node_id, message_type, ttl=seconds) for node_id in node_ids]
 
     def aggregate_train(self, server_round, replies):
         valid, _ = self._check_and_log_replies(replies, is_train=True)
