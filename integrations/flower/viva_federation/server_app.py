@@ -22,8 +22,8 @@ class VivaAverage(FedAvg):
 
     def _construct_messages(self, record, node_ids, message_type):
         """Messages that end with their round: a site that comes back does not begin with what nobody waits for any more."""
-        seconds = float(self.config["round-timeout"])
-        return [Message(record, node_id, message_type, ttl=seconds) for node_id in node_ids]
+        message = {"content": record, "message_type": message_type, "ttl": float(self.config["round-timeout"])}
+        return [Message(dst_node_id=node_id, **message) for node_id in node_ids]
 
     def aggregate_train(self, server_round, replies):
         valid, _ = self._check_and_log_replies(replies, is_train=True)
