@@ -15,7 +15,7 @@ import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
 import type { ActivationBudget, BlockFeeds, BlockStates, Compute } from "./compute.ts";
 import { rowKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
-import { layOut, type MicroBatch, packRows, splitByWeight, splitRows, type TargetToken } from "./packing.ts";
+import { imagesOf, layOut, type MicroBatch, packRows, splitByWeight, splitRows, type TargetToken } from "./packing.ts";
 import { languageStemProgram, lossProgram, scoreProgram } from "./programs.ts";
 import { backwardImages, type EncodedImages, encodeImages } from "./vision-runner.ts";
 import { addAt, visionNames, type WeightStore } from "./weight-store.ts";
@@ -352,7 +352,9 @@ function readsWholeCompletions({ onPolicy, level }: TokenLossVariant): boolean {
 function sequenceLogRatios({ predictions }: MicroBatch, { logProbs }: TokenScores): ReadonlyMap<number, number> {
   const completions = new Set(predictions.map(({ completion }) => completion));
   return new Map(
-    [...completions].map(({ index, oldLogProbs }) => [index, sequenceLogRatio(logProbs[index]!, oldLogProbs!)]),
+    [...completions].map(({ index, oldLogProbs, mask }) => {
+      return [index, sequenceLogRatio(logProbs[index]!, oldLogProbs!, mask)];
+    }),
   );
 }
 
@@ -392,9 +394,4 @@ function record(rows: readonly TargetToken[], outputs: Params<TensorData>, resul
     result.logProbs[completion.index]![offset] = outputs["logProb"]!.data[i]!;
     result.entropies[completion.index]![offset] = outputs["entropy"]!.data[i]!;
   }
-}
-
-/** The images of all prompts, with repetitions. */
-export function imagesOf(groups: readonly Pick<TrainingGroup, "prompt">[]): readonly ImageFeatures[] {
-  return groups.flatMap(({ prompt }) => prompt.images);
 }

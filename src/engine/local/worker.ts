@@ -96,7 +96,8 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
   if (request.call === "open") {
     const opened = openCore(request.adapter);
     cores.set(on, opened);
-    return { parameters: opened.parameters, contextLength: opened.contextLength };
+    const { parameters, contextLength, vocabularySize } = opened;
+    return { parameters, contextLength, vocabularySize };
   }
   const core = coreOf(on);
   switch (request.call) {
