@@ -23,10 +23,14 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   data: ["core", "io"],
   tinker: ["core"],
   engine: ["core", "compiler", "io", "runtime", "nn", "models", "algorithms", "tinker"],
-  train: ["core", "runs", "algorithms", "answers", "rewards", "data", "engine"],
-  evaluate: ["core", "io", "runs", "data", "answers", "rewards", "engine"],
-  recipes: ["core", "algorithms", "answers", "rewards", "data", "engine", "track", "train"],
-  session: ["core", "io", "runs", "models", "answers", "rewards", "data", "engine", "train", "evaluate", "recipes"],
+  tools: ["core", "io", "answers", "engine"],
+  train: ["core", "runs", "algorithms", "answers", "rewards", "data", "engine", "tools"],
+  evaluate: ["core", "io", "runs", "data", "answers", "rewards", "engine", "tools"],
+  recipes: ["core", "algorithms", "answers", "rewards", "data", "engine", "tools", "track", "train"],
+  session: [
+    ...["core", "io", "runs", "models", "answers", "rewards", "data", "engine", "tools", "train", "evaluate"],
+    "recipes",
+  ],
   cluster: ["core", "runs"],
   pipeline: [
     ...["core", "runs", "algorithms", "answers", "rewards", "engine", "train", "evaluate", "recipes", "session"],
@@ -36,7 +40,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   export: ["core", "io", "runs", "models", "data", "evaluate", "recipes", "session"],
   diagnostics: ["core", "io", "runs", "models", "algorithms", "answers", "engine", "recipes", "session"],
   report: ["core", "runs"],
-  server: ["core", "io", "models", "algorithms", "tinker", "engine"],
+  server: ["core", "io", "models", "algorithms", "answers", "tinker", "engine", "tools"],
   ui: ["core", "io", "runs", "evaluate", "server"],
   library: [
     ...["core", "models", "algorithms", "answers", "rewards", "data", "engine", "evaluate"],
