@@ -15,6 +15,7 @@ import type { RewardFactory } from "./options.ts";
 import { repetition } from "./repetition.ts";
 import { semantic } from "./semantic/index.ts";
 import { softOverlong } from "./soft-overlong.ts";
+import { toolUse } from "./tool-use.ts";
 
 export const rewards = {
   accuracy,
@@ -32,4 +33,5 @@ export const rewards = {
   repetition,
   semantic,
   soft_overlong: softOverlong,
+  tool_use: toolUse,
 } as const satisfies Readonly<Record<string, RewardFactory>>;
