@@ -28,6 +28,7 @@ import {
 } from "../session/checkpoint.ts";
 import { requireNoTags } from "../session/checks.ts";
 import {
+  type EnvironmentChoice,
   type EvaluationSource,
   type MaxTokensField,
   openCheckpointSource,
@@ -56,6 +57,7 @@ export interface EvalOptions extends QuestionOptions {
   readonly topP: number;
   readonly topK: number;
   readonly maxPixels?: number;
+  readonly environment?: EnvironmentChoice;
   readonly prompt?: PromptName;
   readonly device: Device;
   /** "local", or a server's address. */
@@ -104,7 +106,11 @@ async function openAsked(
 ): Promise<EvaluationSource> {
   const { endpoint } = o;
   return endpoint === undefined
-    ? await openCheckpointSource(checkpoint!, { ...checkpointOptions(o, signal), ...givenStep(o) })
+    ? await openCheckpointSource(checkpoint!, {
+        ...checkpointOptions(o, signal),
+        ...givenStep(o),
+        environment: o.environment,
+      })
     : openEndpointSource({ ...o, endpoint, model: o.model!, timeoutSeconds: o.timeout, decoding: decodingFor(o) });
 }
 

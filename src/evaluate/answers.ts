@@ -1,4 +1,5 @@
 import type { AnswerStyle } from "../answers/tags.ts";
+import type { TurnRecord } from "../tools/turn-records.ts";
 
 /** The form in which evaluations and baselines exchange answers. */
 
@@ -10,6 +11,8 @@ export interface Prediction {
   readonly finishReason?: "stop" | "length";
   /** Image tokens of the prompt, if known. */
   readonly imageTokens?: number;
+  /** With tools: every turn, its call and what came back; `text` is the last turn's. */
+  readonly turns?: readonly TurnRecord[];
   /** Why there is no answer; the text is then empty. */
   readonly error?: string;
   /** What the server itself said of it, where it did. */

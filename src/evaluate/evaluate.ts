@@ -5,6 +5,7 @@ import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import { isSeen, overlapOf } from "../data/index.ts";
 import type { Policy } from "../engine/engine.ts";
+import type { OpenedTools } from "../tools/trajectories.ts";
 import { policySource } from "./answer-source.ts";
 import type { Answers, BaselineAnswers } from "./answers.ts";
 import { baselineAnswers, trainBaselines } from "./baselines.ts";
@@ -46,6 +47,8 @@ export interface ScoringOptions {
 export interface AnsweringOptions extends CollectOptions {
   readonly processor: Processor;
   readonly prompt: PromptStyle;
+  /** What answers may call between their turns. */
+  readonly tools?: OpenedTools | null;
   readonly maxCompletionLength: number;
   /** Default greedy. */
   readonly decoding?: Decoding;
@@ -73,8 +76,8 @@ export function answerQuestions(
   examples: readonly Example[],
   o: AnsweringOptions,
 ): Promise<Answers> {
-  const { processor, prompt, decoding = decodingOf(o) } = o;
-  return collectAnswers(policySource(policy, { processor, prompt, decoding }), examples, o);
+  const { processor, prompt, tools = null, decoding = decodingOf(o) } = o;
+  return collectAnswers(policySource(policy, { processor, prompt, tools, decoding }), examples, o);
 }
 
 /**

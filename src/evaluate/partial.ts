@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import { UserError } from "../core/errors.ts";
 import { openJsonl, readJsonl } from "../runs/jsonl.ts";
 import { acquireLock } from "../runs/lock.ts";
+import type { TurnRecord } from "../tools/turn-records.ts";
 import type { Prediction } from "./answers.ts";
 
 /** Everything the answers depend on: the model (by content), the questions, the prompt, the decoding, the images. */
@@ -28,6 +29,7 @@ interface AnswerLine {
   readonly example_id: string;
   readonly generation: number;
   readonly text: string;
+  readonly turns?: readonly TurnRecord[];
   readonly tokens?: number;
   readonly finish_reason?: "stop" | "length";
   readonly image_tokens?: number;
@@ -59,10 +61,10 @@ export function openPartial(path: string, asked: PartialHeader): PartialAnswers 
     return {
       path,
       known,
-      append(example_id, generation, { text, tokens, finishReason, imageTokens }) {
+      append(example_id, generation, { text, turns, tokens, finishReason, imageTokens }) {
         stream.append({
           ...{ kind: "answer", example_id, generation, text },
-          ...{ tokens, finish_reason: finishReason, image_tokens: imageTokens },
+          ...{ turns, tokens, finish_reason: finishReason, image_tokens: imageTokens },
         } satisfies { [Key in keyof AnswerLine]: AnswerLine[Key] | undefined });
       },
       close,
@@ -92,9 +94,10 @@ function checkSame(path: string, first: Readonly<Record<string, unknown>>, asked
   );
 }
 
-function predictionOf({ text, tokens, finish_reason, image_tokens }: AnswerLine): Prediction {
+function predictionOf({ text, turns, tokens, finish_reason, image_tokens }: AnswerLine): Prediction {
   return {
     text,
+    ...(turns === undefined ? {} : { turns }),
     ...(tokens === undefined ? {} : { tokens }),
     ...(finish_reason === undefined ? {} : { finishReason: finish_reason }),
     ...(image_tokens === undefined ? {} : { imageTokens: image_tokens }),

@@ -11,11 +11,11 @@ import { isRun, runPaths } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
 import { watchedRewards } from "../train/alarms/index.ts";
 import { isBest, stuckAdvice } from "../train/alarms/reward-stuck.ts";
+import { collectWith } from "../train/collect-rollouts.ts";
 import { withRanks } from "../train/dpo.ts";
 import { withAdvantages } from "../train/rollout.ts";
 import { type RolloutRecord, rolloutRecord } from "../train/rollout-records.ts";
 import { sampleGroups, samplingOptions } from "../train/sampling.ts";
-import { singleTurn } from "../train/single-turn.ts";
 import type { RewardSamples, RewardSummary, SampledStage, SampleWarning } from "./check-schema.ts";
 import { type PlannedStage, planStages } from "./planned-stages.ts";
 
@@ -89,7 +89,7 @@ async function sampleStage(
       told.push({ reward, message: event, hint: Object.values(record).join(" ") });
     },
   };
-  const context = { ...shared, collect: singleTurn(shared) };
+  const context = { ...shared, collect: collectWith(shared, session.tools.stages[index]!) };
   const plan = { sampling: samplingOptions(generation, recipe.seed, position.step), count, filter: null };
   const { groups: samples } = await sampleGroups(context, plan, weighted, position);
   const learnsFromPairs = isPreference(stage) || isSupervised(stage);

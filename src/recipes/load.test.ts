@@ -86,6 +86,7 @@ describe("a valid recipe", () => {
       epochs: null,
       batch_size: 32,
       target: "answer",
+      environment: null,
       learning_rate: 1e-3,
       lr_scheduler_type: "linear",
       warmup_steps: 0,

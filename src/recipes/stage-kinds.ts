@@ -1,4 +1,5 @@
 /** What a run needs to know about a stage of any kind; the only place that distinguishes kinds by name. */
+import type { EnvironmentSettings } from "../tools/index.ts";
 import { type GenerationSettings, updatesPerStep } from "../train/settings.ts";
 import type { DpoStage, Recipe, RolloutStage, SftStage, Stage } from "./schema.ts";
 
@@ -44,4 +45,14 @@ export function isPreference(stage: Stage): stage is DpoStage {
 export function evaluationLength(recipe: Recipe): number {
   const lengths = recipe.stages.flatMap((stage) => needsOf(stage).generation?.max_completion_length ?? []);
   return recipe.evaluate?.max_completion_length ?? (lengths.length > 0 ? Math.max(...lengths) : 64);
+}
+
+/** What a stage's completions can do between their turns; null where they have one. */
+export function environmentOf(stage: Stage): EnvironmentSettings | null {
+  return "environment" in stage ? stage.environment : null;
+}
+
+/** Evaluations answer as the last stage that has an environment does. */
+export function evaluationEnvironment({ stages }: Pick<Recipe, "stages">): EnvironmentSettings | null {
+  return stages.map(environmentOf).findLast((environment) => environment !== null) ?? null;
 }

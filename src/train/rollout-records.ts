@@ -3,8 +3,10 @@ import { type ParsedAnswer, parseAnswer } from "../answers/parse.ts";
 import { opensThought } from "../answers/prompts.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import { meanOf } from "../core/mean.ts";
-import type { AnswerType, Completion, Evidence, RolloutGroup } from "../core/records.ts";
+import type { AnswerType, Completion, Evidence, RolloutGroup, Segment } from "../core/records.ts";
+import { policyLength, policyValues } from "../core/segments.ts";
 import type { Reward } from "../rewards/index.ts";
+import { type TurnRecord, turnRecords } from "../tools/turn-records.ts";
 
 /** One line of rollouts.jsonl. */
 export interface RolloutRecord {
@@ -34,6 +36,8 @@ export interface RolloutRecord {
   readonly completions: readonly {
     readonly text: string;
     readonly tokens: number;
+    /** With tools: every turn, its call and what came back. */
+    readonly turns?: readonly TurnRecord[];
     readonly finish_reason: Completion["finishReason"];
     readonly parsed_answer: ParsedAnswer | null;
     readonly rewards: Readonly<Record<string, number | null>>;
@@ -81,18 +85,22 @@ export function rolloutRecord(
     prompt_tokens: prompt.tokenIds.length,
     image_tokens: prompt.tokenIds.filter((id) => id === o.imageTokenId).length,
     policy_version: o.earlierUpdates + (completions[0]?.policyVersion ?? 0),
-    completions: completions.map(({ text, tokenIds, finishReason, logProbs }, i) => ({
-      text,
-      tokens: tokenIds.length,
-      finish_reason: finishReason,
-      parsed_answer: parseAnswer(text, { style: o.style, thinkOpened }),
-      rewards: Object.fromEntries(Object.entries(group.rewards).map(([name, values]) => [name, values[i]!])),
-      evidence: evidence.flatMap((byCompletion) => byCompletion[i] ?? []),
-      reward: group.reward[i]!,
-      advantage: group.advantages[i]!,
-      ...(group.chosen === undefined ? {} : { trained: group.chosen[i]! }),
-      mean_log_prob: meanOf(logProbs),
-    })),
+    completions: completions.map((completion, i) => {
+      const { text, finishReason, logProbs, turns, segments, images = [] } = completion;
+      return {
+        text,
+        tokens: policyLength(completion),
+        ...(turns === undefined ? {} : { turns: turnRecords(turns, images) }),
+        finish_reason: finishReason,
+        parsed_answer: parseAnswer(text, { style: o.style, thinkOpened }),
+        rewards: Object.fromEntries(Object.entries(group.rewards).map(([name, values]) => [name, values[i]!])),
+        evidence: evidence.flatMap((byCompletion) => byCompletion[i] ?? []),
+        reward: group.reward[i]!,
+        advantage: group.advantages[i]!,
+        ...(group.chosen === undefined ? {} : { trained: group.chosen[i]! }),
+        mean_log_prob: meanOf(policyValues(logProbs, segments)),
+      };
+    }),
   };
 }
 
@@ -101,14 +109,20 @@ export interface TokenRecord {
   /** "step/group". */
   readonly id: string;
   /** Log-probs are natural, under the distribution that was sampled from. */
-  readonly completions: readonly { readonly token_ids: readonly number[]; readonly log_probs: readonly number[] }[];
+  readonly completions: readonly {
+    readonly token_ids: readonly number[];
+    readonly log_probs: readonly number[];
+    /** With tools: who wrote which tokens, and how many, in order. */
+    readonly segments?: readonly Segment[];
+  }[];
 }
 
 export function tokenRecord(group: RolloutGroup): TokenRecord {
   return {
     id: group.id,
-    completions: group.completions.map(({ tokenIds, logProbs }) => {
-      return { token_ids: [...tokenIds], log_probs: [...logProbs] };
+    completions: group.completions.map(({ tokenIds, logProbs, segments }) => {
+      const tokens = { token_ids: [...tokenIds], log_probs: [...logProbs] };
+      return segments === undefined ? tokens : { ...tokens, segments };
     }),
   };
 }

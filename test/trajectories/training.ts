@@ -10,6 +10,7 @@ import type { TrainingEngine, TrainingGroup } from "../../src/engine/engine.ts";
 import { LocalCore } from "../../src/engine/local/local-core.ts";
 import type { SampledGroup } from "../../src/engine/local/sampler.ts";
 import type { Reward, WeightedReward } from "../../src/rewards/index.ts";
+import { collectWith } from "../../src/train/collect-rollouts.ts";
 import type { StepPosition, TrainingContext } from "../../src/train/context.ts";
 import { dpoStep } from "../../src/train/dpo.ts";
 import { rolloutStep } from "../../src/train/rollout.ts";
@@ -21,7 +22,6 @@ import {
   type SftSettings,
 } from "../../src/train/settings.ts";
 import { sftStep } from "../../src/train/sft.ts";
-import { singleTurn } from "../../src/train/single-turn.ts";
 import { goldenCase } from "../parity/golden.ts";
 
 const golden = goldenCase("grouped_tied");
@@ -148,7 +148,7 @@ export async function trajectory({
       onBadImage: "error",
       onSkip: () => {},
     } as const;
-    const context: TrainingContext = { ...shared, collect: singleTurn(shared) };
+    const context: TrainingContext = { ...shared, collect: collectWith(shared, null) };
     const even = { reward: evenTokens, weight: 1 };
     const rewards = weight === 0 ? [even] : [even, { reward: rises, weight }];
     const points: Point[] = [];
