@@ -18,6 +18,19 @@ export interface EvaluationLine {
   readonly stage: string;
   readonly subsets: Readonly<Record<string, SubsetLine>>;
   readonly overlap?: OverlapLine;
+  readonly subgroups?: readonly SubgroupLine[];
+}
+
+/** Gaps of a group against the rest. */
+export interface SubgroupLine {
+  readonly stratum: string;
+  readonly value: string;
+  readonly n: number;
+  readonly rest: number;
+  readonly disparate_impact: Interval | null;
+  readonly parity_difference: Interval | null;
+  readonly opportunity_difference: Interval | null;
+  readonly odds_difference: Interval | null;
 }
 
 /** What the questions share with the training data. */

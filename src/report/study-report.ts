@@ -9,6 +9,7 @@ import type { ArmRecords } from "./labelled-run.ts";
 import { renderPage } from "./page.ts";
 import { readRun } from "./read-run.ts";
 import { dimensionSection } from "./sections/study-dimension.ts";
+import { generalisationSection } from "./sections/study-generalisation.ts";
 import { predictionSection, reasoningSection } from "./sections/study-predictions.ts";
 import { costSection, figureSection, overviewSection, runSection } from "./sections/study-tables.ts";
 
@@ -43,6 +44,7 @@ function render(results: StudyResults, arms: readonly ArmRecords[]): string {
       predictions: "Predictions",
       overview: "Ranking",
       ...Object.fromEntries(dimensions.map((dimension, i) => [`dimension-${i}`, capital(dimension)])),
+      generalisation: "Generalisation",
       reasoning: "Reasoning",
       costs: "Costs",
       figures: "Further figures",
@@ -52,6 +54,7 @@ function render(results: StudyResults, arms: readonly ArmRecords[]): string {
       predictionSection(results),
       overviewSection(results),
       ...sections,
+      generalisationSection(results),
       reasoningSection(results),
       costSection(results),
       figureSection(results),

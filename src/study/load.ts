@@ -32,6 +32,8 @@ export interface Study {
   readonly arms: readonly StudyArmSpec[];
   /** Whose arms are all among `arms`; `against` is named. */
   readonly predicts: readonly (Omit<StudyFile["predicts"][number], "against"> & { readonly against: string })[];
+  /** Of arms that are among `arms`; null for no matrix. */
+  readonly generalisation: StudyFile["generalisation"];
   /** A pilot's study.json. */
   readonly pilot: string | null;
 }
@@ -59,6 +61,12 @@ export function loadStudy(file: string, o: { readonly quick: boolean }): Study {
     predicts: study.predicts
       .map((prediction) => ({ ...prediction, against: prediction.against ?? study.reference }))
       .filter(({ arm, against }) => [arm, against].every((name) => kept.some((one) => one.name === name))),
+    generalisation: study.generalisation && {
+      ...study.generalisation,
+      trained_on: Object.fromEntries(
+        Object.entries(study.generalisation.trained_on).filter(([name]) => kept.some((arm) => arm.name === name)),
+      ),
+    },
     pilot: study.pilot === null ? null : resolve(dirname(file), study.pilot),
     arms: kept.map((arm) => ({
       name: arm.name,
@@ -86,7 +94,7 @@ export function withNeeded<T extends { readonly name: string; readonly weights: 
   return study.arms.filter(({ name }) => wanted.has(name));
 }
 
-function checkArms({ arms, reference, baselines, quick, predicts }: StudyFile, yaml: YamlFile): void {
+function checkArms({ arms, reference, baselines, quick, predicts, generalisation }: StudyFile, yaml: YamlFile): void {
   for (const [i, { name, from, weights }] of arms.entries()) {
     const twin = arms.findIndex((arm) => arm.name.toLowerCase() === name.toLowerCase()); // names become folders
     if (twin < i) throw new UserError(`${yaml.origin(["arms", i, "name"])}: arms.${i}.name: ${name} is taken`);
@@ -102,6 +110,7 @@ function checkArms({ arms, reference, baselines, quick, predicts }: StudyFile, y
     ["reference", reference] as const,
     ...baselines.map((arm) => ["baselines", arm] as const),
     ...(quick.arms ?? []).map((arm) => ["quick.arms", arm] as const),
+    ...Object.keys(generalisation?.trained_on ?? {}).map((arm) => ["generalisation.trained_on", arm] as const),
     ...predicts.flatMap(({ arm, against }, i) => [
       [`predicts.${i}.arm`, arm] as const,
       ...(against === null ? [] : [[`predicts.${i}.against`, against] as const]),

@@ -17,6 +17,7 @@ import { isFinished, runPaths } from "../runs/run-folder.ts";
 import type { StudyArm, StudyResults } from "../runs/study-results.ts";
 import type { Verdict } from "../runs/verdict.ts";
 import { readJournal, type StudyPaths } from "./folder.ts";
+import { generalisationOf } from "./generalisation.ts";
 import type { Study } from "./load.ts";
 import { pilotPower } from "./pilot.ts";
 import { type PlannedRun, planRuns } from "./plan.ts";
@@ -96,6 +97,7 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
         pilotPower(study),
       ),
     ],
+    generalisation: study.generalisation === null ? null : generalisationOf(study.generalisation, of, paths),
     ranking: ranked.sort((a, b) => b.accuracy!.estimate - a.accuracy!.estimate).map(({ name }) => name),
     shared: sharedRuns(runs),
   };

@@ -2,13 +2,17 @@
 
 import { plainVariant } from "../algorithms/algorithm.ts";
 import { defaultLossNumbers } from "../algorithms/index.ts";
-import { encodeQuestion, opensThought, targetText, targetTurns } from "../answers/prompts.ts";
+import { encodeQuestion, opensThought, type Shots, type Target, targetText, targetTurns } from "../answers/prompts.ts";
+import type { AnswerStyle } from "../answers/tags.ts";
 import { meanMetric } from "../core/mean.ts";
-import type { Completion } from "../core/records.ts";
-import { policyLength, policyMask } from "../core/segments.ts";
+import type { Processor } from "../core/processor.ts";
+import type { Completion, Example } from "../core/records.ts";
+import { policyLength, policyMask, policyValues } from "../core/segments.ts";
+import { inContextExamples } from "../data/in-context.ts";
 import { plainScoring, type TokenBatch, type TrainingCompletion } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { demonstrate } from "../tools/demonstrate.ts";
+import type { OpenedTools } from "../tools/trajectories.ts";
 import { batchAt, type EncodedExample, encodeExamples } from "./batches.ts";
 import { type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { optimiserAt, type SftSettings } from "./settings.ts";
@@ -23,23 +27,12 @@ export async function sftStep(
   const prompt = context.tools?.prompt ?? context.prompt;
   const started = performance.now();
   const examples = batchAt(context.examples, { ...context, step: index, count: settings.batch_size });
-  const encode = (example: (typeof examples)[number]) => encodeQuestion(processor, example, prompt);
+  const encode = (example: Example) => encodeQuestion(processor, example, prompt, shotsOf(context, settings, example));
   const encoded = await encodeExamples(examples, encode, context.onBadImage, context.onSkip);
-  const targets = await targetsOf(context, settings, encoded);
-  const lengths = targets.map(policyLength);
-  const tokens = lengths.reduce((total, length) => total + length, 0);
-  const batch: TokenBatch = {
-    groups: encoded.map((item, i) => ({
-      prompt: item.prompt,
-      completions: [weighed(targets[i]!, 1 / tokens)],
-    })),
-    scoring: plainScoring,
-    loss: {
-      name: "supervised",
-      variant: plainVariant,
-      numbers: defaultLossNumbers,
-    },
-  };
+  const { target } = settings;
+  const { batch, targets, tokens } = await supervisedBatch(encoded, target, {
+    ...{ processor, style: prompt.style, tools: context.tools ?? null },
+  });
   const optimiser = optimiserAt(settings, index, context.steps);
   const { value, seconds } = await timed(async () => {
     const forward = await engine.forwardBackward(batch);
@@ -49,9 +42,9 @@ export async function sftStep(
     loss: value.forward.loss,
     ...meanMetric(
       "policy/entropy",
-      value.forward.entropies.flatMap((entropies) => [...entropies]),
+      value.forward.entropies.flatMap((entropies, i) => [...policyValues(entropies, targets[i]!.segments)]),
     ),
-    ...meanMetric("completion/length_mean", lengths),
+    ...meanMetric("completion/length_mean", targets.map(policyLength)),
     "optim/grad_norm": value.gradNorm,
     "optim/learning_rate": optimiser.learningRate,
     "time/train_s": seconds,
@@ -61,14 +54,29 @@ export async function sftStep(
   return { metrics, examples: encoded.map(({ example }) => example.id) };
 }
 
-type Target = Pick<Completion, "tokenIds" | "segments" | "images">;
+type Taught = Pick<Completion, "tokenIds" | "segments" | "images">;
 
-/** What is taught; with tools, the calls of a rationale are run, and what they give is read. */
-async function targetsOf(
-  { processor, prompt: { style }, tools = null }: TrainingContext,
-  { target }: SftSettings,
+/**
+ * A batch whose loss is the mean negative log-prob of its examples' targets. With tools, the calls of a rationale are run,
+ * and what they give is read, not learned.
+ */
+export async function supervisedBatch(
   encoded: readonly EncodedExample[],
-): Promise<readonly Target[]> {
+  target: Target,
+  o: { readonly processor: Processor; readonly style: AnswerStyle; readonly tools?: OpenedTools | null },
+): Promise<{ readonly batch: TokenBatch; readonly targets: readonly Taught[]; readonly tokens: number }> {
+  const targets = await targetsOf(encoded, target, o);
+  const tokens = targets.reduce((total, taught) => total + policyLength(taught), 0);
+  const groups = encoded.map(({ prompt }, i) => ({ prompt, completions: [weighed(targets[i]!, 1 / tokens)] }));
+  const loss = { name: "supervised", variant: plainVariant, numbers: defaultLossNumbers } as const;
+  return { batch: { groups, scoring: plainScoring, loss }, targets, tokens };
+}
+
+async function targetsOf(
+  encoded: readonly EncodedExample[],
+  target: Target,
+  { processor, style, tools = null }: Parameters<typeof supervisedBatch>[2],
+): Promise<readonly Taught[]> {
   const opened = (item: EncodedExample) => opensThought(item.prompt.text);
   if (tools !== null) {
     const turns = encoded.map((item) => targetTurns(item.example, style, target, opened(item)));
@@ -79,8 +87,17 @@ async function targetsOf(
   });
 }
 
-function weighed({ tokenIds, segments, images = [] }: Target, weight: number): TrainingCompletion {
+function weighed({ tokenIds, segments, images = [] }: Taught, weight: number): TrainingCompletion {
   if (segments === undefined) return { tokenIds, weight, advantage: 0 };
   const mask = policyMask(segments);
   return { tokenIds, mask, images, weight: Float32Array.from(mask, (counts) => weight * counts), advantage: 0 };
+}
+
+/** The solved examples before a question: the same for it in every epoch. */
+export function shotsOf(
+  { examples, seed }: Pick<TrainingContext, "examples" | "seed">,
+  { in_context_examples: count, in_context_fixed: fixed, target }: SftSettings,
+  question: Example,
+): Shots {
+  return { examples: inContextExamples(examples, { count, fixed, seed })(question), target };
 }

@@ -33,6 +33,7 @@ const study = {
   reference: "plain",
   baselines: ["plain"],
   pilot: null,
+  generalisation: null,
   predicts: [
     {
       ...{ arm: "better", against: "plain", measure: "accuracy" },

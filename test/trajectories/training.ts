@@ -55,7 +55,10 @@ const optimiser: OptimizerSettings = {
   max_grad_norm: 1,
 };
 
-export const sft: SftSettings = { ...optimiser, kind: "sft", batch_size: 3, target: "answer" };
+export const sft: SftSettings = {
+  ...{ ...optimiser, kind: "sft", batch_size: 3, target: "answer" },
+  ...{ in_context_examples: 0, in_context_fixed: false },
+};
 
 const rollout: Partial<RolloutSettings> = {
   ...optimiser,

@@ -9,7 +9,14 @@ import type { Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { EngineOptions } from "../backend.ts";
-import type { LiveOptions, LogProbOptions, OptimStep, TokenBatch, TrainingGroup } from "../engine.ts";
+import {
+  type LiveOptions,
+  type LogProbOptions,
+  type OptimStep,
+  plainScoring,
+  type TokenBatch,
+  type TrainingGroup,
+} from "../engine.ts";
 import { atToken, requireTokenValues } from "../token-values.ts";
 import type { AdapterPass } from "./adapter-feeds.ts";
 import type { Compute } from "./compute.ts";
@@ -166,6 +173,14 @@ export class LocalCore {
     const encoded = this.#takeEncoded(batch.groups.filter(isComputed));
     const o = { ...this.#options, features: this.#knownFeatures, adapters, encoded };
     return forwardBackward(this.#compute, this.#store, batch, o);
+  }
+
+  /** Norms of the inputs of all blocks' linear layers over the prompts and completions of these groups. */
+  inputNorms(groups: readonly TrainingGroup[]): Promise<ReadonlyMap<string, Float32Array>> {
+    this.#checkGroups(groups);
+    return this.#compute.inputNorms(() =>
+      scoreCompletions(this.#compute, this.#store.values, groups, plainScoring, this.#options),
+    );
   }
 
   optimStep(o: OptimStep) {

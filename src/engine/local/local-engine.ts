@@ -123,6 +123,7 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
       version++;
       return call({ call: "optimStep", options: step });
     },
+    inputNorms: (groups) => call({ call: "inputNorms", groups }),
     freezeReference: async (keep) => {
       await call({ call: "freezeReference", keep });
       hasReference = keep;

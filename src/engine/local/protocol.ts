@@ -22,6 +22,7 @@ export type Call =
     }
   | { readonly call: "forwardBackward"; readonly batch: TokenBatch }
   | { readonly call: "optimStep"; readonly options: OptimStep }
+  | { readonly call: "inputNorms"; readonly groups: readonly TrainingGroup[] }
   | { readonly call: "freezeReference"; readonly keep: boolean }
   | { readonly call: "resetOptimizer" }
   | { readonly call: "save"; readonly folder: string; readonly training: boolean }

@@ -110,6 +110,8 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
     case "optimStep":
       if (on === 0) requireNoAdapters();
       return core.optimStep(request.options);
+    case "inputNorms":
+      return core.inputNorms(request.groups);
     case "freezeReference":
       return core.freezeReference(request.keep);
     case "resetOptimizer":
