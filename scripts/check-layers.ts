@@ -26,10 +26,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   tools: ["core", "io", "answers", "engine"],
   train: ["core", "runs", "algorithms", "answers", "rewards", "data", "engine", "tools"],
   evaluate: ["core", "io", "runs", "data", "answers", "rewards", "engine", "tools"],
+  control: ["core", "io", "answers", "engine"],
   recipes: ["core", "algorithms", "answers", "rewards", "data", "engine", "tools", "track", "train"],
   session: [
     ...["core", "io", "runs", "models", "answers", "rewards", "data", "engine", "tools", "train", "evaluate"],
-    "recipes",
+    ...["control", "recipes"],
   ],
   cluster: ["core", "runs"],
   pipeline: [

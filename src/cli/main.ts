@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { createInterruption, runMain } from "./arguments.ts";
 import { auditCommand } from "./audit.ts";
 import { benchCommand } from "./bench.ts";
+import { calibrateCommand } from "./calibrate.ts";
 import { checkCommand } from "./check.ts";
 import { compareCommand } from "./compare.ts";
 import { completionCommand } from "./completion.ts";
@@ -16,6 +17,7 @@ import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
 import { federateCommand } from "./federate.ts";
 import { generateCommand } from "./generate.ts";
+import { indexCommand } from "./index-cases.ts";
 import { initCommand } from "./init.ts";
 import { logprobsCommand } from "./logprobs.ts";
 import { mergeCommand } from "./merge.ts";
@@ -47,6 +49,8 @@ const program: Command = new Command("viva")
   .addCommand(compareCommand())
   .addCommand(probeCommand(interruption))
   .addCommand(auditCommand(interruption))
+  .addCommand(calibrateCommand(interruption))
+  .addCommand(indexCommand(interruption))
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
   .addCommand(serveCommand(interruption, version))

@@ -101,6 +101,11 @@ export interface Policy {
   sample(prompts: readonly Prompt[], o: SamplingOptions): AsyncIterable<RolloutResult>;
   /** Log-probs of given completions; ignores weights and advantages. */
   logProbs(groups: readonly TrainingGroup[], o: LogProbOptions): Promise<TokenScores>;
+  /**
+   * A vector of each prompt's images, [language width]: the mean of the vision tower's output over all their tokens, zeros
+   * without an image. Throws UserError where the engine has no tower at hand.
+   */
+  embed(prompts: readonly Prompt[]): Promise<readonly Float32Array[]>;
 }
 
 /** A sampled token of one of a prompt's completions, sent as soon as it is available. */
@@ -115,9 +120,12 @@ export interface LiveToken {
   readonly finishReason: "stop" | "length" | null;
 }
 
-/** Options for sampling one prompt; the result equals `sample` of this prompt alone at step 0. */
+/** Options for sampling one prompt; the result equals that of `sample` for the prompt at `index` of its call. */
 export interface LiveOptions
   extends Pick<SamplingOptions, "numGenerations" | "maxCompletionLength" | "temperature" | "topP" | "seed"> {
+  /** Default 0. */
+  readonly step?: number;
+  readonly index?: number;
   /** In place of the model's own; none of them: completions end at their maximum length. */
   readonly stopTokenIds?: readonly number[];
 }
@@ -138,9 +146,15 @@ export interface LivePolicy {
 
 /** An adapter on an engine's model: fresh by the seed, or from a folder in PEFT's layout. */
 export interface AdapterOptions {
-  readonly lora: LoraOptions;
+  /** null: no adapter, the model's own weights. */
+  readonly lora: LoraOptions | null;
   readonly seed: number;
   readonly folder?: string | null;
+  /**
+   * Whether completions are sampled from a copy of the weights with the adapter merged into it; default true. One such copy
+   * is in memory at a time, so adapters that take turns are sampled beside the weights instead.
+   */
+  readonly merged?: boolean;
 }
 
 /** Any number of adapters on one model, each an engine with weights, gradients, moments and samples of its own. */
@@ -150,6 +164,10 @@ export interface AdapterHost {
    * frees the adapter alone. Throws UserError for options that fit no layer and for a folder that does not fit the options.
    */
   open(o: AdapterOptions): Promise<TrainingEngine>;
+  /** The adapter of a folder by its own configuration, not merged: any number of them take turns at no cost. */
+  load(folder: string): Promise<TrainingEngine>;
+  /** The model's own weights, adapters off, whatever this engine itself holds; they are sampled and scored, not trained. */
+  base(): Promise<TrainingEngine>;
 }
 
 export interface TrainingEngine {

@@ -100,12 +100,14 @@ export function policySource(
           const imageTokens = prompts[place]!.tokenIds.filter((id) => id === processor.imageTokenId).length;
           for (const generation of wantedOf.get(index) ?? []) {
             const completion = completions[generation]!;
-            const { text, logProbs, finishReason, turns, images = [] } = completion;
+            const { text, logProbs, finishReason, thought, turns, images = [] } = completion;
+            const { expert } = prompts[place]!;
             requireFiniteLogProbs(logProbs, `question "${examples[index]!.id}"`);
-            const own = turns === undefined ? {} : { turns: turnRecords(turns, images) };
             onAnswer(index, generation, {
               ...{ text, tokens: policyLength(completion), finishReason, imageTokens },
-              ...own,
+              ...(turns === undefined ? {} : { turns: turnRecords(turns, images) }),
+              ...(thought === undefined ? {} : { thought }),
+              ...(expert === undefined ? {} : { expert }),
             });
           }
         }

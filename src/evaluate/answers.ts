@@ -1,4 +1,5 @@
 import type { AnswerStyle } from "../answers/tags.ts";
+import type { ThoughtEnd } from "../core/records.ts";
 import type { TurnRecord } from "../tools/turn-records.ts";
 
 /** The form in which evaluations and baselines exchange answers. */
@@ -13,6 +14,10 @@ export interface Prediction {
   readonly imageTokens?: number;
   /** With tools: every turn, its call and what came back; `text` is the last turn's. */
   readonly turns?: readonly TurnRecord[];
+  /** How its thought ended, where one could be ended early. */
+  readonly thought?: ThoughtEnd;
+  /** The adapter that answered, where questions are routed; null for the model's own weights. */
+  readonly expert?: string | null;
   /** Why there is no answer; the text is then empty. */
   readonly error?: string;
   /** What the server itself said of it, where it did. */

@@ -5,6 +5,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { UserError } from "../core/errors.ts";
+import type { ThoughtEnd } from "../core/records.ts";
 import { openJsonl, readJsonl } from "../runs/jsonl.ts";
 import { acquireLock } from "../runs/lock.ts";
 import type { TurnRecord } from "../tools/turn-records.ts";
@@ -33,6 +34,8 @@ interface AnswerLine {
   readonly tokens?: number;
   readonly finish_reason?: "stop" | "length";
   readonly image_tokens?: number;
+  readonly thought?: ThoughtEnd;
+  readonly expert?: string | null;
 }
 
 /**
@@ -61,10 +64,10 @@ export function openPartial(path: string, asked: PartialHeader): PartialAnswers 
     return {
       path,
       known,
-      append(example_id, generation, { text, turns, tokens, finishReason, imageTokens }) {
+      append(example_id, generation, { text, turns, tokens, finishReason, imageTokens, thought, expert }) {
         stream.append({
           ...{ kind: "answer", example_id, generation, text },
-          ...{ turns, tokens, finish_reason: finishReason, image_tokens: imageTokens },
+          ...{ turns, tokens, finish_reason: finishReason, image_tokens: imageTokens, thought, expert },
         } satisfies { [Key in keyof AnswerLine]: AnswerLine[Key] | undefined });
       },
       close,
@@ -94,12 +97,14 @@ function checkSame(path: string, first: Readonly<Record<string, unknown>>, asked
   );
 }
 
-function predictionOf({ text, turns, tokens, finish_reason, image_tokens }: AnswerLine): Prediction {
+function predictionOf({ text, turns, tokens, finish_reason, image_tokens, thought, expert }: AnswerLine): Prediction {
   return {
     text,
     ...(turns === undefined ? {} : { turns }),
     ...(tokens === undefined ? {} : { tokens }),
     ...(finish_reason === undefined ? {} : { finishReason: finish_reason }),
     ...(image_tokens === undefined ? {} : { imageTokens: image_tokens }),
+    ...(thought === undefined ? {} : { thought }),
+    ...(expert === undefined ? {} : { expert }),
   };
 }

@@ -52,7 +52,9 @@ export type AskedEngine = "local" | (Pick<EngineServer, "url"> & Partial<EngineS
 
 export {
   encodeOptions,
+  encodeQuestion,
   messagesInStyle,
+  opensThought,
   type PromptName,
   type PromptStyle,
   promptStyle,

@@ -1,7 +1,7 @@
 /** Opens what an evaluation asks: a checkpoint, a run or an adapter on this machine, or a model behind an endpoint. */
 import { type PromptName, type PromptStyle, promptStyle, type Shots } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
-import type { Example } from "../core/records.ts";
+import type { Example, ImageRef } from "../core/records.ts";
 import { endpointSource } from "../evaluate/endpoint-source.ts";
 import { type AnswerSource, type Decoding, policySource } from "../evaluate/index.ts";
 import { type MaxTokensField, openChatClient } from "../io/chat-client.ts";
@@ -11,6 +11,8 @@ import { environmentSchema } from "../tools/index.ts";
 import type { OpenedTools } from "../tools/trajectories.ts";
 import { type OpenCheckpointOptions, openCheckpoint } from "./checkpoint.ts";
 import { hashCheckpoint } from "./content-hashes.ts";
+import { type ControlOptions, controlled, requireThoughts } from "./control.ts";
+import { embedImages } from "./image-embeddings.ts";
 import { openTools } from "./stage-tools.ts";
 
 export { type MaxTokensField, maxTokensFields } from "../io/chat-client.ts";
@@ -28,6 +30,8 @@ export interface EvaluationSource {
   readonly images: { readonly min_pixels: number | null; readonly max_pixels: number | null };
   /** Who answers, by content: answers of another are not mixed with its own. */
   readonly identity: Readonly<Record<string, string>>;
+  /** What its vision tower makes of images, by path. Throws UserError where it is computed elsewhere. */
+  embed(images: readonly ImageRef[]): Promise<ReadonlyMap<string, Float32Array>>;
   close(): Promise<void>;
 }
 
@@ -53,12 +57,13 @@ export async function openCheckpointSource(
   path: string,
   o: OpenCheckpointOptions &
     AskedWith & {
+      readonly control?: ControlOptions;
       /** In place of the run's: an environment by name, or none. */
       readonly environment?: EnvironmentChoice | undefined;
     },
 ): Promise<EvaluationSource> {
   const opened = await openCheckpoint(path, o);
-  const { engine, processor, folder, base, imageLimits, server, recipe } = opened;
+  const { engine, folder, base, imageLimits, server, recipe } = opened;
   let tools: OpenedTools | null = null;
   const close = async () => {
     await tools?.environment.close();
@@ -70,8 +75,10 @@ export async function openCheckpointSource(
     const prompt = tools?.prompt ?? opened.prompt;
     const decoding = o.decoding(answerLength(recipe));
     const sha256 = await hashCheckpoint(folder);
+    if (o.control?.stop !== undefined) requireThoughts(prompt);
+    const { policy, processor, identity } = await controlled(opened, o.control ?? {}, o);
     return {
-      source: policySource(engine.policy, { processor, prompt, tools, decoding, ...withShots(o) }),
+      source: policySource(policy, { processor, prompt, tools, decoding, ...withShots(o) }),
       subject: folder,
       prompt,
       images: { min_pixels: imageLimits.minPixels ?? null, max_pixels: imageLimits.maxPixels ?? null },
@@ -80,7 +87,9 @@ export async function openCheckpointSource(
         ...(settings === null ? {} : { environment: JSON.stringify(settings) }),
         ...(base === folder ? {} : { base_sha256: await hashCheckpoint(base) }),
         ...(server === null ? { device: o.device ?? "cpu" } : { server: server.url }),
+        ...identity,
       },
+      embed: (refs) => embedImages(opened, refs),
       close,
     };
   } catch (error) {
@@ -139,6 +148,7 @@ export function openEndpointSource(o: EndpointOptions): EvaluationSource {
     prompt,
     images: { min_pixels: null, max_pixels: maxPixels ?? null },
     identity: { model, endpoint: address },
+    embed: () => Promise.reject(new UserError("an endpoint gives no embeddings of images: name a checkpoint")),
     close: async () => {},
   };
 }

@@ -159,9 +159,10 @@ function pieces<T>({ parts, observed }: Trajectory, of: (part: Completion | Prom
   return parts.flatMap((part, i) => (i === 0 ? [of(part)] : [of(observed[i - 1]!), of(part)]));
 }
 
-function promptOf(own: Trajectory, { text, tokenIds, images }: Prompt): Prompt {
+function promptOf(own: Trajectory, prompt: Prompt): Prompt {
   const before = [...pieces(own, (piece) => piece.tokenIds), own.observed.at(-1)!.tokenIds];
-  return { text, tokenIds: joinedIds([tokenIds, ...before]), images: [...images, ...imagesOf(own)] };
+  const { tokenIds, images } = prompt;
+  return { ...prompt, tokenIds: joinedIds([tokenIds, ...before]), images: [...images, ...imagesOf(own)] };
 }
 
 function imagesOf({ observed }: Trajectory): readonly ImageFeatures[] {

@@ -193,6 +193,7 @@ function engineOver(core: LocalCore, answers: Answers, stopTokenIds: readonly nu
         yield* groups.map(result);
       },
       logProbs: (groups, o) => core.logProbs(groups, o, "policy"),
+      embed: (of) => core.embed(of),
     },
     reference: core.hasReference ? { logProbs: (groups, o) => core.logProbs(groups, o, "reference") } : null,
     forwardBackward: (batch) => core.forwardBackward(batch),

@@ -30,6 +30,7 @@ import {
   isComputed,
   scoreCompletions,
 } from "./forward-backward.ts";
+import { imageMean } from "./image-mean.ts";
 import { trainableOf } from "./local-model.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
 import { imagesOf } from "./packing.ts";
@@ -61,8 +62,9 @@ export class LocalCore {
   /** Forward and backward passes since the last update. */
   #passes = 0;
 
-  /** An adapter of another core's `base` gives that; who makes a base closes it. */
-  constructor(options: EngineOptions, base = new SharedBase(options)) {
+  /** One on another core's base gives that; who makes a base closes it. */
+  constructor(options: EngineOptions, on: { readonly base: SharedBase; readonly merged: boolean } | null = null) {
+    const base = on?.base ?? new SharedBase(options);
     this.#options = options;
     this.#prefixes = new PrefixCache(options.prefixBytes);
     this.#base = base;
@@ -70,10 +72,17 @@ export class LocalCore {
     const { model, compute } = base.with(lora);
     this.#model = model;
     this.#compute = compute;
-    this.#merged = lora !== null && mergedBytes(model) > 0 ? new MergedModel(base.compute) : null;
+    const merges = lora !== null && on?.merged !== false && mergedBytes(model) > 0;
+    this.#merged = merges ? new MergedModel(base.compute) : null;
     const values = { ...base.values, ...this.#freshAdapters(base.compute.model) };
-    this.#store = new WeightStore(model, values, trainableOf(model, options));
+    const isFrozen = on !== null && lora === null; // another core's weights
+    this.#store = new WeightStore(model, values, isFrozen ? new Set() : trainableOf(model, options));
     if (adapterFolder !== null) loadAdapter(adapterFolder, model, this.#store);
+  }
+
+  /** Whether what it trains is its own; else it is the base's. */
+  get isAdapter(): boolean {
+    return (this.#options.lora ?? null) !== null;
   }
 
   /** What adapters beside this one are opened on. */
@@ -136,7 +145,7 @@ export class LocalCore {
     this.#checkContext(prompt.tokenIds.length, o.maxCompletionLength);
     this.#checkTokens(prompt.tokenIds);
     this.#live ??= this.#newDecoder();
-    const key = randomKey(o.seed, "sample", 0, 0);
+    const key = randomKey(o.seed, "sample", o.step ?? 0, o.index ?? 0);
     return this.#live.add({ ...o, prompt, distribution: { ...o, topK: 0 }, key, onToken, onEnd });
   }
 
@@ -162,6 +171,18 @@ export class LocalCore {
     const adapters = which === "policy" ? this.#sums : null;
     const options = { ...this.#options, features: this.#knownFeatures, adapters };
     return scoreCompletions(this.#compute, values, groups, o, options);
+  }
+
+  /** The mean of each prompt's image tokens; an image is encoded by itself, so the batch changes nothing. */
+  async embed(prompts: readonly Prompt[]): Promise<readonly Float32Array[]> {
+    const cache = this.#knownFeatures ?? new FeatureCache();
+    const means: Float32Array[] = [];
+    for (const { images } of prompts) {
+      const features = await encodeEach(this.#compute, this.#store.values, images, cache);
+      const own = images.map(({ sha256 }) => features.get(sha256)!);
+      means.push(imageMean(own, this.#model.language));
+    }
+    return means;
   }
 
   async forwardBackward(batch: TokenBatch) {

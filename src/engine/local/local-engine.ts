@@ -2,6 +2,7 @@
 import type { Worker } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
 import type { Completion, RolloutResult, SamplingOptions } from "../../core/records.ts";
+import { readAdapterConfig } from "../../models/adapter-files.ts";
 import type { CompletionDecoder, EngineOptions } from "../backend.ts";
 import type {
   AdapterHost,
@@ -39,7 +40,15 @@ export async function openLocalEngine(options: EngineOptions, decoder: Completio
       };
       return openWeights(channel, { on, adapter, close, options, decoder });
     };
-    return await openWeights(channel, { on: 0, close: () => channel.close(), options, decoder, adapters: { open } });
+    const host: AdapterHost = {
+      open,
+      load: async (folder) => {
+        const { base: _, ...lora } = readAdapterConfig(folder);
+        return open({ lora, seed: 0, folder, merged: false });
+      },
+      base: () => open({ lora: null, seed: 0 }),
+    };
+    return await openWeights(channel, { on: 0, close: () => channel.close(), options, decoder, adapters: host });
   } catch (error) {
     await channel.close();
     throw error;
@@ -104,7 +113,7 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
     get samplingSeconds() {
       return samplingSeconds;
     },
-    policy: { sample, logProbs: logProbs("policy") },
+    policy: { sample, logProbs: logProbs("policy"), embed: (prompts) => call({ call: "embed", prompts }) },
     decode: (prompt, own) => {
       const asked = { ...own, stopTokenIds: own.stopTokenIds ?? decoder.stopTokenIds };
       const { id, events } = channel.stream<LiveToken>({ call: "decode", prompt, options: asked }, { on });

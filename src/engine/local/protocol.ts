@@ -20,6 +20,7 @@ export type Call =
       readonly scoring: LogProbOptions;
       readonly which: "policy" | "reference";
     }
+  | { readonly call: "embed"; readonly prompts: readonly Prompt[] }
   | { readonly call: "forwardBackward"; readonly batch: TokenBatch }
   | { readonly call: "optimStep"; readonly options: OptimStep }
   | { readonly call: "inputNorms"; readonly groups: readonly TrainingGroup[] }
