@@ -170,6 +170,20 @@ export interface AdapterHost {
   base(): Promise<TrainingEngine>;
 }
 
+/** Whole completions of one prompt, each read as a whole. */
+export interface ScoredCompletions {
+  readonly prompt: Prompt;
+  readonly completions: readonly Int32Array[];
+}
+
+/** What gives every completion one number, read at its last token. */
+export interface ScoreHead {
+  /** One score per completion, group by group. */
+  scores(groups: readonly ScoredCompletions[]): Promise<readonly number[]>;
+  /** Accumulates the gradient of a loss whose derivative by each score is given. */
+  backward(groups: readonly ScoredCompletions[], gradients: readonly number[]): Promise<void>;
+}
+
 export interface TrainingEngine {
   /** What was found of an engine elsewhere, for environment.json; absent for one on this machine. */
   readonly record?: Readonly<Record<string, unknown>>;
@@ -184,6 +198,8 @@ export interface TrainingEngine {
   readonly decode?: LivePolicy["decode"];
   /** Adapters on this engine's model; absent if it holds one set of weights only. */
   readonly adapters?: AdapterHost;
+  /** Absent where the model has none. */
+  readonly scoreHead?: ScoreHead;
   /** The frozen copy for KL terms; null before `freezeReference`. */
   readonly reference: Pick<Policy, "logProbs"> | null;
   /** Accumulates the batch's gradient onto those of earlier calls since the last `optimStep`. */

@@ -13,6 +13,7 @@ import { kimi } from "./kimi.ts";
 import { numeric } from "./numeric.ts";
 import type { RewardFactory } from "./options.ts";
 import { repetition } from "./repetition.ts";
+import { rewardModel } from "./reward-model.ts";
 import { semantic } from "./semantic/index.ts";
 import { softOverlong } from "./soft-overlong.ts";
 import { toolUse } from "./tool-use.ts";
@@ -31,6 +32,7 @@ export const rewards = {
   kimi,
   numeric,
   repetition,
+  reward_model: rewardModel,
   semantic,
   soft_overlong: softOverlong,
   tool_use: toolUse,

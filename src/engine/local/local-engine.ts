@@ -10,6 +10,7 @@ import type {
   LivePolicy,
   LiveToken,
   Policy,
+  ScoreHead,
   TokenScores,
   TrainingEngine,
 } from "../engine.ts";
@@ -65,6 +66,13 @@ interface OpenWeights {
   readonly adapters?: AdapterHost;
 }
 
+interface Opened {
+  readonly parameters: number;
+  readonly contextLength: number;
+  readonly vocabularySize: number;
+  readonly hasScoreHead: boolean;
+}
+
 /** The engine of one set of weights in the worker. */
 async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngine> {
   const { on, adapter, options, decoder } = o;
@@ -99,12 +107,12 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
       }),
     }));
   };
+  const scoreHead: ScoreHead = {
+    scores: (groups) => call({ call: "scores", groups }),
+    backward: (groups, gradients) => call({ call: "scoresBackward", groups, gradients }),
+  };
   const opening: Call = { call: "open", ...(adapter === undefined ? {} : { adapter }) };
-  const { vocabularySize, ...opened } = await call<{
-    readonly parameters: number;
-    readonly contextLength: number;
-    readonly vocabularySize: number;
-  }>(opening);
+  const { hasScoreHead, vocabularySize, ...opened } = await call<Opened>(opening);
   return {
     ...opened,
     get updates() {
@@ -128,6 +136,7 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
       return hasReference ? { logProbs: logProbs("reference") } : null;
     },
     forwardBackward: (batch) => call({ call: "forwardBackward", batch }),
+    ...(hasScoreHead ? { scoreHead } : {}),
     optimStep: (step) => {
       version++;
       return call({ call: "optimStep", options: step });

@@ -98,8 +98,8 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
   if (request.call === "open") {
     const opened = openCore(request.adapter);
     cores.set(on, opened);
-    const { parameters, contextLength, vocabularySize } = opened;
-    return { parameters, contextLength, vocabularySize };
+    const { parameters, contextLength, vocabularySize, hasScoreHead } = opened;
+    return { parameters, contextLength, vocabularySize, hasScoreHead };
   }
   const core = coreOf(on);
   switch (request.call) {
@@ -111,6 +111,10 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
       return core.embed(request.prompts);
     case "forwardBackward":
       return core.forwardBackward(request.batch);
+    case "scores":
+      return core.scores(request.groups);
+    case "scoresBackward":
+      return core.backwardScores(request.groups, request.gradients);
     case "optimStep":
       if (!core.isAdapter) requireNoAdapters();
       return core.optimStep(request.options);
