@@ -3,7 +3,7 @@ import { type ParsedAnswer, parseAnswer } from "../answers/parse.ts";
 import { opensThought } from "../answers/prompts.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import { meanOf } from "../core/mean.ts";
-import type { AnswerType, Completion, Evidence, RolloutGroup, Segment } from "../core/records.ts";
+import type { AnswerType, Completion, Evidence, RolloutGroup, Segment, TokenValues } from "../core/records.ts";
 import { policyLength, policyValues } from "../core/segments.ts";
 import type { Reward } from "../rewards/index.ts";
 import { type TurnRecord, turnRecords } from "../tools/turn-records.ts";
@@ -15,6 +15,8 @@ export interface RolloutRecord {
   readonly step: number;
   readonly stage: string;
   readonly example_id: string;
+  /** How the question was put, where it was put in several ways. */
+  readonly variant?: string;
   readonly subject_id: string;
   readonly images: readonly {
     readonly path: string;
@@ -43,6 +45,7 @@ export interface RolloutRecord {
     readonly rewards: Readonly<Record<string, number | null>>;
     readonly evidence: readonly Evidence[];
     readonly reward: number | null;
+    /** Where tokens have their own, the mean over them. */
     readonly advantage: number;
     /** Only where a stage chooses (train_completions). */
     readonly trained?: boolean;
@@ -71,6 +74,7 @@ export function rolloutRecord(
     step: o.step,
     stage: o.stage,
     example_id: example.id,
+    ...(group.variant === undefined ? {} : { variant: group.variant }),
     subject_id: example.subjectId,
     images: prompt.images.map(({ sha256, width, height }, i) => {
       return { path: example.images[i]!.path, sha256, width, height };
@@ -96,12 +100,16 @@ export function rolloutRecord(
         rewards: Object.fromEntries(Object.entries(group.rewards).map(([name, values]) => [name, values[i]!])),
         evidence: evidence.flatMap((byCompletion) => byCompletion[i] ?? []),
         reward: group.reward[i]!,
-        advantage: group.advantages[i]!,
+        advantage: meanAdvantage(group.advantages[i]!),
         ...(group.chosen === undefined ? {} : { trained: group.chosen[i]! }),
         mean_log_prob: meanOf(policyValues(logProbs, segments)),
       };
     }),
   };
+}
+
+function meanAdvantage(advantage: TokenValues): number {
+  return typeof advantage === "number" ? advantage : meanOf(advantage);
 }
 
 /** One line of the sidecar. */
@@ -114,15 +122,22 @@ export interface TokenRecord {
     readonly log_probs: readonly number[];
     /** With tools: who wrote which tokens, and how many, in order. */
     readonly segments?: readonly Segment[];
+    /** Where they differ from token to token. */
+    readonly advantages?: readonly number[];
   }[];
 }
 
 export function tokenRecord(group: RolloutGroup): TokenRecord {
   return {
     id: group.id,
-    completions: group.completions.map(({ tokenIds, logProbs, segments }) => {
-      const tokens = { token_ids: [...tokenIds], log_probs: [...logProbs] };
-      return segments === undefined ? tokens : { ...tokens, segments };
+    completions: group.completions.map(({ tokenIds, logProbs, segments }, i) => {
+      const advantage = group.advantages[i]!;
+      return {
+        token_ids: [...tokenIds],
+        log_probs: [...logProbs],
+        ...(segments === undefined ? {} : { segments }),
+        ...(typeof advantage === "number" ? {} : { advantages: [...advantage] }),
+      };
     }),
   };
 }
