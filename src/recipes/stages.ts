@@ -11,7 +11,15 @@ import {
 } from "../algorithms/index.ts";
 import { mapping, number, text, whole } from "../core/fields.ts";
 import { environmentSchema } from "../tools/index.ts";
-import { generationFields, learningFields, preferenceFields, rolloutFields, sftFields } from "../train/settings.ts";
+import {
+  generationFields,
+  learningFields,
+  preferenceFields,
+  rolloutFields,
+  sftFields,
+  warmUpFields,
+} from "../train/settings.ts";
+import { datasetSchema } from "./datasets.ts";
 import { rewardsSchema } from "./rewards.ts";
 
 /** Steps or epochs, exactly one of which is set. */
@@ -32,6 +40,16 @@ const sft = mapping({ kind: z.literal("sft"), ...length, ...sftFields, environme
   hasOneLength,
   wantsOneLength,
 );
+
+const warmUp = mapping({
+  kind: z.literal("warm_up"),
+  ...length,
+  ...warmUpFields,
+  images: datasetSchema("train")
+    .nullable()
+    .default(null)
+    .describe("Whose images are looked at, questions and answers unread; null: those of data.train."),
+}).refine(hasOneLength, wantsOneLength);
 
 /** A stage that learns from pairs of completions; its defaults are the algorithm's. */
 function preference(kind: PairwiseName) {
@@ -98,4 +116,4 @@ type RolloutStages = { [K in RolloutAlgorithmName]: ReturnType<typeof rollout<K>
 const rollouts = (Object.keys(rolloutAlgorithms) as RolloutAlgorithmName[]).map(rollout) as RolloutStages[];
 
 /** A stage, discriminated by kind. */
-export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, ...preferences]);
+export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, ...preferences, warmUp]);

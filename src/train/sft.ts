@@ -1,7 +1,4 @@
 /** Supervised fine-tuning, one step: the mean negative log-prob of the batch's target tokens. */
-
-import { plainVariant } from "../algorithms/algorithm.ts";
-import { defaultLossNumbers } from "../algorithms/index.ts";
 import { encodeQuestion, opensThought, type Shots, type Target, targetText, targetTurns } from "../answers/prompts.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import { meanMetric } from "../core/mean.ts";
@@ -9,12 +6,14 @@ import type { Processor } from "../core/processor.ts";
 import type { Completion, Example } from "../core/records.ts";
 import { policyLength, policyMask, policyValues } from "../core/segments.ts";
 import { inContextExamples } from "../data/in-context.ts";
-import { plainScoring, type TokenBatch, type TrainingCompletion } from "../engine/engine.ts";
+import type { TokenBatch, TrainingCompletion } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { demonstrate } from "../tools/demonstrate.ts";
 import type { OpenedTools } from "../tools/trajectories.ts";
+import { adversarialPass } from "./adversarial.ts";
 import { batchAt, type EncodedExample, encodeExamples } from "./batches.ts";
 import { type StepPosition, type TrainingContext, timed } from "./context.ts";
+import { likelihoodBatch } from "./likelihood-batch.ts";
 import { optimiserAt, type SftSettings } from "./settings.ts";
 
 /** One optimiser step on the batch that this position names. */
@@ -36,10 +35,16 @@ export async function sftStep(
   const optimiser = optimiserAt(settings, index, context.steps);
   const { value, seconds } = await timed(async () => {
     const forward = await engine.forwardBackward(batch);
-    return { forward, ...(await engine.optimStep(optimiser)) };
+    const { adversarial } = settings;
+    const attacked = adversarial === null ? null : await adversarialPass(context, batch, adversarial);
+    const loss = forward.loss + (attacked === null ? 0 : adversarial!.lambda * attacked);
+    return { forward, attacked, loss, ...(await engine.optimStep(optimiser)) };
   });
   const metrics = {
-    loss: value.forward.loss,
+    loss: value.loss,
+    ...(value.attacked === null
+      ? {}
+      : { "adversarial/clean_loss": value.forward.loss, "adversarial/loss": value.attacked }),
     ...meanMetric(
       "policy/entropy",
       value.forward.entropies.flatMap((entropies, i) => [...policyValues(entropies, targets[i]!.segments)]),
@@ -68,8 +73,7 @@ export async function supervisedBatch(
   const targets = await targetsOf(encoded, target, o);
   const tokens = targets.reduce((total, taught) => total + policyLength(taught), 0);
   const groups = encoded.map(({ prompt }, i) => ({ prompt, completions: [weighed(targets[i]!, 1 / tokens)] }));
-  const loss = { name: "supervised", variant: plainVariant, numbers: defaultLossNumbers } as const;
-  return { batch: { groups, scoring: plainScoring, loss }, targets, tokens };
+  return { batch: likelihoodBatch(groups), targets, tokens };
 }
 
 async function targetsOf(

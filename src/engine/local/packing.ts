@@ -4,6 +4,7 @@
  * left out. Predictions in place add no tokens to the prompt that makes them; tokens of mask 0 are read and not predicted.
  */
 import type { ImageFeatures } from "../../core/records.ts";
+import { float32, type TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 import type { TrainingCompletion, TrainingGroup } from "../engine.ts";
@@ -278,4 +279,11 @@ export function imagesOf(
   return groups.flatMap(({ prompt, completions = [] }) => {
     return [...prompt.images, ...completions.flatMap(({ images = [] }) => images)];
   });
+}
+
+/** [size, size]: 0 where a token attends: itself and earlier tokens. */
+export function causalMask(size: number): TensorData {
+  const mask = new Float32Array(size * size);
+  for (let t = 0; t < size; t++) mask.fill(EXCLUDED, t * size + t + 1, (t + 1) * size);
+  return float32([size, size], mask);
 }

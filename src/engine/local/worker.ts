@@ -98,8 +98,8 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
   if (request.call === "open") {
     const opened = openCore(request.adapter);
     cores.set(on, opened);
-    const { parameters, contextLength, vocabularySize, hasScoreHead } = opened;
-    return { parameters, contextLength, vocabularySize, hasScoreHead };
+    const { parameters, contextLength, vocabularySize, hasScoreHead, towerWidth } = opened;
+    return { parameters, contextLength, vocabularySize, hasScoreHead, towerWidth };
   }
   const core = coreOf(on);
   switch (request.call) {
@@ -118,6 +118,12 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
     case "optimStep":
       if (!core.isAdapter) requireNoAdapters();
       return core.optimStep(request.options);
+    case "gradients":
+      return core.gradients(request.batch, request.wrt);
+    case "towerEncode":
+      return core.encodeTower(request.images, request.training);
+    case "towerBackward":
+      return core.backwardTower(request.gradients);
     case "inputNorms":
       return core.inputNorms(request.groups);
     case "freezeReference":

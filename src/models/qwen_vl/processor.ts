@@ -30,6 +30,7 @@ import {
   parseImageProcessorConfig,
   patchGrid,
   patchify,
+  pixelLayout,
   resizedImage,
 } from "./image-processor.ts";
 
@@ -172,6 +173,7 @@ export async function loadProcessor(
         tokens: featuresOf(grid),
       };
     },
+    pixelLayout: (grid) => pixelLayout(grid, config),
     stopTokenIds,
     imageTokenId,
     mergeSize: config.mergeSize,
