@@ -52,6 +52,7 @@ export type EngineFeature =
   | "entropy_bonus"
   | "reference"
   | "later_stage"
+  | "critic"
   | "images";
 
 /** A recipe's key that asks for a feature. */
@@ -141,6 +142,10 @@ export interface LargestStep {
   readonly completionTokens: number;
   /** Whether a frozen copy of the trained weights is kept. */
   readonly reference: boolean;
+  /** Whether updates are masked, which keeps two arrays of each trained weight's size; default false. */
+  readonly masked?: boolean;
+  /** Whether a critic and its target are trained beside the policy; default false. */
+  readonly critic?: boolean;
 }
 
 /** Bytes, by purpose. */

@@ -7,6 +7,9 @@ import type { TokenLossVariant } from "../algorithms/algorithm.ts";
 import type { TokenLossName, TokenLossNumbers } from "../algorithms/index.ts";
 import type { Prompt, RolloutResult, SamplingOptions, TokenStat } from "../core/records.ts";
 import type { LoraOptions } from "../models/lora.ts";
+import type { UpdateMaskName } from "../nn/update-masks.ts";
+
+export { type UpdateMaskName, updateMasks } from "../nn/update-masks.ts";
 
 /** The distribution under which completions are scored; for rollouts, the one they were sampled from. */
 export interface LogProbOptions extends Pick<SamplingOptions, "temperature" | "topP" | "topK"> {
@@ -83,6 +86,13 @@ export interface OptimStep {
   readonly weightDecay: number;
   /** 0 disables clipping. */
   readonly maxGradNorm: number;
+  /** Holds the model's own weights to where they were, each as its importance says; adapters are refused. Default none. */
+  readonly importanceMasking?: UpdateMaskName;
+}
+
+/** Why a mask is refused where adapters are trained. */
+export function refusesAdapters(mask: UpdateMaskName): string {
+  return `importance_masking: ${mask} weighs what a model's weights mattered before, and fresh adapters (B is 0, A random) say nothing of that: train all weights, with model.lora: null, or set it to none`;
 }
 
 export interface OptimResult {
@@ -145,6 +155,44 @@ export interface AdapterHost {
   open(o: AdapterOptions): Promise<TrainingEngine>;
 }
 
+/** What soft Q-learning cannot do without. */
+export const SOFT_NEEDS =
+  "soft_q: policy and critic are adapters on one frozen model: set model.lora, with lora_dropout: 0";
+
+/** A pass of soft Q-learning over completions; weights are those of its loss, advantages the critic's targets. */
+export interface SoftBatch {
+  readonly groups: readonly TrainingGroup[];
+  readonly scoring: LogProbOptions;
+  /** Weight of the distance to the frozen model. */
+  readonly beta: number;
+}
+
+export interface SoftResult extends TokenScores {
+  readonly loss: number;
+  /** By completion: soft values of the tokens' states, or the critic's values of the tokens. */
+  readonly values: readonly Float32Array[];
+}
+
+/** One update of policy and critic; the target moves to polyak × target + (1 − polyak) × critic. */
+export interface SoftStep {
+  readonly policy: OptimStep;
+  readonly critic: OptimStep;
+  readonly polyak: number;
+}
+
+/**
+ * A critic beside a policy of adapters: a second adapter on the same frozen model, whose values are its logits less that
+ * model's, and a slow copy of it, the target. Both are new, so all values 0, after `resetOptimizer`; they are saved and loaded
+ * with the engine.
+ */
+export interface SoftCritic {
+  /** Accumulates the policy's gradient of −V under the target, V against the frozen model; returns V of each token's state. */
+  policyPass(batch: SoftBatch): Promise<SoftResult>;
+  /** Accumulates the critic's gradient of its Huber loss; returns its values of the tokens, no log-probs. */
+  criticPass(batch: SoftBatch): Promise<SoftResult>;
+  step(o: SoftStep): Promise<{ readonly policy: OptimResult; readonly critic: OptimResult }>;
+}
+
 export interface TrainingEngine {
   /** What was found of an engine elsewhere, for environment.json; absent for one on this machine. */
   readonly record?: Readonly<Record<string, unknown>>;
@@ -159,6 +207,8 @@ export interface TrainingEngine {
   readonly decode?: LivePolicy["decode"];
   /** Adapters on this engine's model; absent if it holds one set of weights only. */
   readonly adapters?: AdapterHost;
+  /** Absent if the engine cannot train a critic beside its policy. */
+  readonly softCritic?: SoftCritic;
   /** The frozen copy for KL terms; null before `freezeReference`. */
   readonly reference: Pick<Policy, "logProbs"> | null;
   /** Accumulates the batch's gradient onto those of earlier calls since the last `optimStep`. */

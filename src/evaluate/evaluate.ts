@@ -5,6 +5,7 @@ import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import { isSeen, overlapOf } from "../data/index.ts";
 import type { Policy } from "../engine/engine.ts";
+import { answerFigures } from "./answer-figures.ts";
 import { policySource } from "./answer-source.ts";
 import type { Answers, BaselineAnswers } from "./answers.ts";
 import { baselineAnswers, trainBaselines } from "./baselines.ts";
@@ -103,6 +104,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
   const overlap = summariseOverlap(seen, examples, items);
   const own = items.map((item, i) => numberIn(item, examples[i]!));
   const figures = numberFigures(examples, { model: own, ...numbers });
+  const further = answerFigures(examples, items, style);
   const yesNo = yes === undefined ? null : yesNoFigures(examples, { model: items.map(yesOf), ...yes });
   const unanswered = countBy(predictions.flat().flatMap(({ error }) => error ?? []));
   return {
@@ -117,6 +119,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
       ...(unseen === null ? {} : { overlap_unknown: unseen }),
       ...(yesNo === null ? {} : { yes_no: yesNo }),
       ...(figures === null ? {} : { numbers: figures }),
+      ...(further === null ? {} : { figures: further }),
       ...(unanswered.size === 0 ? {} : { unanswered: Object.fromEntries(unanswered) }),
     },
   };

@@ -4,6 +4,7 @@ import { meanOf } from "../core/mean.ts";
 import { ANSWER_TYPES } from "../core/records.ts";
 import type { Overlap } from "../data/index.ts";
 import type { Verdict } from "../runs/verdict.ts";
+import type { AnswerFigures } from "./answer-figures.ts";
 import { type BootstrapOptions, bootstrapMean, bootstrapMeans, type Interval } from "./bootstrap.ts";
 import type { Conditions } from "./conditions.ts";
 import type { FactSummary } from "./facts.ts";
@@ -73,6 +74,8 @@ export interface EvalSummary {
   readonly yes_no?: Readonly<Record<string, YesNoFigures>>;
   /** Numeric questions by distance, by predictor and unit; present if there are any. */
   readonly numbers?: Readonly<Record<string, readonly NumberFigures[]>>;
+  /** Sets of options by overlap, survival by status, reasoning by its words; present if there are any. */
+  readonly figures?: AnswerFigures;
   /** How many answers were not to be had, by reason; they count as wrong. */
   readonly unanswered?: Readonly<Record<string, number>>;
 }

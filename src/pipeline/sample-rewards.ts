@@ -4,7 +4,7 @@ import { hasZeroSpread, present, standardDeviation } from "../algorithms/advanta
 import { messageOf, RunError, UserError } from "../core/errors.ts";
 import { meanOf } from "../core/mean.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { type Generation, isPreference, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
+import { type Generation, isPreference, isSoftQ, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
 import { rewardsAt, type ScheduledReward, type Scores } from "../rewards/index.ts";
 import { findCheckpoint } from "../runs/checkpoints.ts";
 import { isRun, runPaths } from "../runs/run-folder.ts";
@@ -92,7 +92,7 @@ async function sampleStage(
   const context = { ...shared, collect: singleTurn(shared) };
   const plan = { sampling: samplingOptions(generation, recipe.seed, position.step), count, filter: null };
   const { groups: samples } = await sampleGroups(context, plan, weighted, position);
-  const learnsFromPairs = isPreference(stage) || isSupervised(stage);
+  const learnsFromPairs = isPreference(stage) || isSupervised(stage) || isSoftQ(stage);
   const groups = learnsFromPairs ? withRanks(samples, position) : withAdvantages(samples, weighted, stage, position);
   const record = { step: position.step, stage: name, style: prompt.style, imageTokenId: processor.imageTokenId };
   const lines = groups.map((group) => rolloutRecord(group, { ...record, earlierUpdates: 0 }, rewards));

@@ -1,6 +1,6 @@
 /** What a run needs to know about a stage of any kind; the only place that distinguishes kinds by name. */
 import { type GenerationSettings, updatesPerStep } from "../train/settings.ts";
-import type { DpoStage, Recipe, RolloutStage, SftStage, Stage } from "./schema.ts";
+import type { DpoStage, Recipe, RolloutStage, SftStage, SoftQStage, Stage } from "./schema.ts";
 
 /** Keys of a stage that samples completions and rewards them. */
 export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards">;
@@ -16,13 +16,14 @@ interface StageNeeds {
   readonly passesOver: "examples" | "pairs";
 }
 
-/** By kind: supervised, preference, and the algorithms that learn from rewarded completions. */
+/** By kind: supervised, preference, soft Q-learning, and the algorithms that learn from rewarded completions. */
 export function needsOf(stage: Stage): StageNeeds {
   if (isSupervised(stage)) return { generation: null, reference: false, updates: 1, passesOver: "examples" };
   if (isPreference(stage)) {
     const passesOver = stage.pairs === null ? "examples" : "pairs";
     return { generation: stage.rollouts, reference: true, updates: 1, passesOver };
   }
+  if (isSoftQ(stage)) return { generation: stage, reference: false, updates: 1, passesOver: "examples" };
   return { generation: stage, reference: stage.beta > 0, updates: updatesPerStep(stage), passesOver: "examples" };
 }
 
@@ -38,6 +39,10 @@ export function isSupervised(stage: Stage): stage is SftStage {
 
 export function isPreference(stage: Stage): stage is DpoStage {
   return stage.kind === "dpo";
+}
+
+export function isSoftQ(stage: Stage): stage is SoftQStage {
+  return stage.kind === "soft_q";
 }
 
 /** Completion length of evaluations: the recipe's, else the longest rollout, else 64 tokens. */

@@ -9,6 +9,8 @@ import {
   learningFields,
   rolloutFields,
   sftFields,
+  softQFields,
+  softQOptimiser,
 } from "../train/settings.ts";
 import { rewardsSchema } from "./rewards.ts";
 
@@ -37,6 +39,20 @@ const dpo = mapping({
   .refine(hasOneLength, wantsOneLength)
   .refine(({ pairs, rollouts }) => (pairs === null) !== (rollouts === null), {
     error: "needs either pairs or rollouts (the other absent or null)",
+  });
+
+const softQ = mapping({
+  kind: z.literal("soft_q"),
+  steps: whole({ min: 1 }).describe("Rollout steps."),
+  ...rolloutFields,
+  rewards: rewardsSchema,
+  ...softQFields,
+  ...softQOptimiser,
+})
+  .refine(({ top_p }) => top_p === 1, { error: "must be 1: values are those of the whole vocabulary", path: ["top_p"] })
+  .refine(({ top_k }) => top_k === 0, {
+    error: "must be 0: values are those of the whole vocabulary",
+    path: ["top_k"],
   });
 
 /** A stage that learns from its own completions; its defaults are the algorithm's. */
@@ -72,4 +88,4 @@ type RolloutStages = { [K in RolloutAlgorithmName]: ReturnType<typeof rollout<K>
 const rollouts = (Object.keys(rolloutAlgorithms) as RolloutAlgorithmName[]).map(rollout) as RolloutStages[];
 
 /** A stage, discriminated by kind. */
-export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, dpo]);
+export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, dpo, softQ]);

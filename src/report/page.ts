@@ -22,6 +22,7 @@ const runSections: Readonly<Record<string, string>> = {
   accuracy: "Accuracy",
   training: "Training",
   types: "Question types",
+  "answer-figures": "Figures",
   rollouts: "Rollouts",
   events: "Alarms and events",
   configuration: "Configuration",

@@ -11,6 +11,7 @@ import { accuracySection, strataSection } from "./sections/accuracy.ts";
 import { comparisonSection, type StartComparison } from "./sections/comparison.ts";
 import { configurationSection, oneLine } from "./sections/configuration.ts";
 import { eventSection } from "./sections/events.ts";
+import { figuresSection } from "./sections/figures.ts";
 import { rolloutSection } from "./sections/rollouts.ts";
 import { statusOf, summarySection } from "./sections/summary.ts";
 import { trainingSection } from "./sections/training.ts";
@@ -68,6 +69,7 @@ async function renderReport(runs: readonly ReportedRun[], { arms, start }: Compa
       accuracySection(labelled),
       trainingSection(labelled),
       strataSection(labelled),
+      figuresSection(labelled),
       rolloutSection(
         sampled.map(({ run, sample }) => ({ label: run.label, sample })),
         images,

@@ -10,6 +10,7 @@ import { renderPage } from "./page.ts";
 import { readRun } from "./read-run.ts";
 import { dimensionSection } from "./sections/study-dimension.ts";
 import { predictionSection, reasoningSection } from "./sections/study-predictions.ts";
+import { retentionSection } from "./sections/study-retention.ts";
 import { costSection, figureSection, overviewSection, runSection } from "./sections/study-tables.ts";
 
 /** Where a study's results go; `folder` is the study's. */
@@ -43,6 +44,7 @@ function render(results: StudyResults, arms: readonly ArmRecords[]): string {
       predictions: "Predictions",
       overview: "Ranking",
       ...Object.fromEntries(dimensions.map((dimension, i) => [`dimension-${i}`, capital(dimension)])),
+      retention: "Retention",
       reasoning: "Reasoning",
       costs: "Costs",
       figures: "Further figures",
@@ -52,6 +54,7 @@ function render(results: StudyResults, arms: readonly ArmRecords[]): string {
       predictionSection(results),
       overviewSection(results),
       ...sections,
+      retentionSection(results),
       reasoningSection(results),
       costSection(results),
       figureSection(results),

@@ -12,9 +12,12 @@ import { format } from "./format.ts";
 import { kimi } from "./kimi.ts";
 import { numeric } from "./numeric.ts";
 import type { RewardFactory } from "./options.ts";
+import { rationale } from "./rationale.ts";
 import { repetition } from "./repetition.ts";
 import { semantic } from "./semantic/index.ts";
 import { softOverlong } from "./soft-overlong.ts";
+import { survival } from "./survival.ts";
+import { survivalStatus } from "./survival-status.ts";
 
 export const rewards = {
   accuracy,
@@ -29,7 +32,10 @@ export const rewards = {
   format,
   kimi,
   numeric,
+  rationale,
   repetition,
   semantic,
   soft_overlong: softOverlong,
+  survival,
+  survival_status: survivalStatus,
 } as const satisfies Readonly<Record<string, RewardFactory>>;

@@ -5,7 +5,7 @@ import type { Example, Prompt } from "../core/records.ts";
 import type { EngineDemands, EngineFeature, FeatureDemand } from "../engine/backend.ts";
 import { engines } from "../engine/index.ts";
 import type { Recipe, Stage } from "../recipes/schema.ts";
-import { needsOf } from "../recipes/stage-kinds.ts";
+import { isSoftQ, needsOf } from "../recipes/stage-kinds.ts";
 
 interface DemandingData {
   readonly processor: Processor;
@@ -64,6 +64,7 @@ function demandsOfStage(stage: Stage, i: number): readonly FeatureDemand[] {
     [key(`top_k: ${top_k}`), "top_k", top_k !== 0],
     [key(`entropy_coef: ${entropy}`), "entropy_bonus", entropy > 0],
     [key("beta"), "reference", reference],
+    [`stages.${i}.kind: ${stage.kind}`, "critic", isSoftQ(stage)],
     [`stages.${i}`, "later_stage", i > 0],
   ]);
 }

@@ -128,7 +128,9 @@ async function openLocalData(
   const processor = await openProcessor(model.path, imageLimits(recipe), files);
   tellNotices(processor, o);
   const thinkOpened = await opensThoughts(processor, prompt);
-  const { rewards, close } = await openRewards(recipe, { style: prompt.style, thinkOpened }, runFolder);
+  const trainTargets = train.examples.flatMap(({ target }) => target ?? []);
+  const known = { style: prompt.style, thinkOpened, trainTargets };
+  const { rewards, close } = await openRewards(recipe, known, runFolder);
   try {
     const loaded = { train, evaluation, pairs, evaluationLength: evaluationLength(recipe) };
     const checked = await checkData(recipe, { processor, prompt, thinkOpened, ...loaded });

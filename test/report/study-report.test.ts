@@ -33,6 +33,7 @@ const study = {
   reference: "plain",
   baselines: ["plain"],
   pilot: null,
+  retention: null,
   predicts: [
     {
       ...{ arm: "better", against: "plain", measure: "accuracy" },

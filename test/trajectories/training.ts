@@ -19,9 +19,11 @@ import {
   type RolloutSettings,
   rolloutSettings,
   type SftSettings,
+  type SoftQSettings,
 } from "../../src/train/settings.ts";
 import { sftStep } from "../../src/train/sft.ts";
 import { singleTurn } from "../../src/train/single-turn.ts";
+import { softQStep } from "../../src/train/soft-q.ts";
 import { goldenCase } from "../parity/golden.ts";
 
 const golden = goldenCase("grouped_tied");
@@ -35,8 +37,10 @@ export interface Point {
 export type Answers = "sampled" | "given";
 
 export interface Run {
-  readonly settings: RolloutSettings | SftSettings | DpoSettings;
+  readonly settings: RolloutSettings | SftSettings | DpoSettings | SoftQSettings;
   readonly steps: number;
+  /** Stops after so many of them. */
+  readonly until?: number;
   readonly answers: Answers;
   /** Weight of a second reward. */
   readonly rises?: number;
@@ -53,6 +57,7 @@ const optimiser: OptimizerSettings = {
   adam_beta2: 0.999,
   adam_epsilon: 1e-8,
   max_grad_norm: 1,
+  importance_masking: "none",
 };
 
 export const sft: SftSettings = { ...optimiser, kind: "sft", batch_size: 3, target: "answer" };
@@ -76,6 +81,11 @@ export const grpo = settingsOf("grpo");
 export const drGrpo = settingsOf("dr_grpo");
 
 export const dpo: DpoSettings = { ...optimiser, kind: "dpo", batch_size: 3, beta: 0.1, rollouts: grpo };
+
+export const softQ: SoftQSettings = {
+  ...{ ...grpo, kind: "soft_q", beta: 0.05, gamma: 0.99, polyak: 0.9, critic_learning_rate: 3e-3 },
+  adam_epsilon: 1e-5, // the first gradients of the policy are rounding alone
+};
 
 /** Fraction of even token ids. */
 const evenTokens: Reward = {
@@ -121,6 +131,7 @@ const processor = {
 export async function trajectory({
   settings,
   steps,
+  until = steps,
   answers,
   rises: weight = 0,
   microBatchTokens,
@@ -134,9 +145,10 @@ export async function trajectory({
     threads: 1,
     microBatchTokens: microBatchTokens ?? 4096,
     rows: 8,
+    lora: settings.kind === "soft_q" ? { r: 4, lora_alpha: 8, target_modules: "all-linear" } : null,
   });
   try {
-    core.freezeReference(settings.kind !== "sft" && settings.beta > 0);
+    core.freezeReference(settings.kind !== "sft" && settings.kind !== "soft_q" && settings.beta > 0);
     const shared = {
       engine: engineOver(core, answers, stopTokenIds),
       processor,
@@ -152,7 +164,7 @@ export async function trajectory({
     const even = { reward: evenTokens, weight: 1 };
     const rewards = weight === 0 ? [even] : [even, { reward: rises, weight }];
     const points: Point[] = [];
-    for (let index = 0; index < steps; index++) {
+    for (let index = 0; index < until; index++) {
       const position = { index, step: index + 1 };
       const { metrics } = await step(context, settings, rewards, position);
       points.push({ loss: metrics["loss"] as number, grad_norm: metrics["optim/grad_norm"] as number });
@@ -170,6 +182,7 @@ function step(
   position: StepPosition,
 ) {
   if (settings.kind === "sft") return sftStep(context, settings, position);
+  if (settings.kind === "soft_q") return softQStep(context, settings, rewards, position);
   if (settings.kind === "dpo") return dpoStep(context, settings, { rewards }, position);
   return rolloutStep(context, settings, rewards, position);
 }
@@ -194,6 +207,11 @@ function engineOver(core: LocalCore, answers: Answers, stopTokenIds: readonly nu
     reference: core.hasReference ? { logProbs: (groups, o) => core.logProbs(groups, o, "reference") } : null,
     forwardBackward: (batch) => core.forwardBackward(batch),
     optimStep: async (o) => core.optimStep(o),
+    softCritic: {
+      policyPass: (batch) => core.softPolicyPass(batch),
+      criticPass: (batch) => core.softCriticPass(batch),
+      step: async (o) => core.softStep(o),
+    },
     freezeReference: async (keep) => core.freezeReference(keep),
     resetOptimizer: async () => core.resetOptimizer(),
     save: async (folder, { training }) => core.save(folder, training),

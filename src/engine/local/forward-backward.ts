@@ -17,6 +17,9 @@ import { rowKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import { layOut, type MicroBatch, packRows, splitByWeight, splitRows, type TargetToken } from "./packing.ts";
 import { languageStemProgram, lossProgram, scoreProgram } from "./programs.ts";
+import { rowFeeds } from "./row-feeds.ts";
+import type { PairHead } from "./soft-programs.ts";
+import { emptyResults, record, type TokenResults } from "./token-results.ts";
 import { backwardImages, type EncodedImages, encodeImages } from "./vision-runner.ts";
 import { addAt, visionNames, type WeightStore } from "./weight-store.ts";
 
@@ -39,6 +42,8 @@ export interface MicroBatchOptions {
   readonly encoded?: EncodedForTraining | null;
   /** Feeds of adapters other than their matrices. */
   readonly adapters?: AdapterPass | null;
+  /** A head in place of the batch's token loss. */
+  readonly pair?: PairHead | null;
 }
 
 /** Images encoded by a trained tower, with the activations saved within the budget. */
@@ -70,7 +75,7 @@ export async function scoreCompletions(
   scoring: LogProbOptions,
   o: MicroBatchOptions,
 ): Promise<TokenScores> {
-  const result = emptyScores(groups);
+  const result = emptyResults(groups);
   const adapters = o.adapters ?? null;
   const images = imagesOf(groups.filter(isComputed));
   const encoded = await encodeImages(compute, values, images, { cache: o.features ?? null, adapters });
@@ -89,7 +94,7 @@ async function scoreRows(
   micro: MicroBatch,
   hidden: TensorData,
   scoring: LogProbOptions,
-  result: TokenScores,
+  result: TokenResults,
 ): Promise<void> {
   const variant = variantOf(scoring);
   const session = await compute.session(`score.${JSON.stringify(variant)}`, () => scoreProgram(compute.model, variant));
@@ -105,11 +110,11 @@ export async function forwardBackward(
   store: WeightStore,
   batch: TokenBatch,
   o: MicroBatchOptions,
-): Promise<ForwardBackwardResult> {
+): Promise<ForwardBackwardResult & TokenResults> {
   const { model } = compute;
   const { loss, scoring } = batch;
   const groups = batch.groups.filter(isComputed);
-  const result = emptyScores(groups);
+  const result = emptyResults(groups, o.pair != null);
   const trainVision = visionNames(model).some((name) => store.trainable.has(name));
   const adapters = o.adapters ?? null;
   const { images: encoded, saving } = trainVision
@@ -122,9 +127,12 @@ export async function forwardBackward(
   const variant = variantOf(scoring);
   const trainedHead = model.language.headWeights.filter((name) => store.trainable.has(name));
   const key = `loss.${loss.name}.${JSON.stringify([variant, loss.variant, trainedHead])}`;
-  const session = await compute.session(key, () => lossProgram(model, variant, loss.name, loss.variant, trainedHead));
+  const { pair = null } = o;
+  const session = await (pair === null
+    ? compute.session(key, () => lossProgram(model, variant, loss.name, loss.variant, trainedHead))
+    : compute.session(pair.key, () => pair.program()));
   const scalars = Object.fromEntries(
-    Object.entries(loss.numbers).map(([name, value]) => [name, float32([], [Math.min(value, 3e38)])]),
+    Object.entries(pair?.numbers ?? loss.numbers).map(([name, value]) => [name, float32([], [Math.min(value, 3e38)])]),
   );
   let total = 0;
   for (const micro of microBatches(model, groups, o)) {
@@ -132,6 +140,7 @@ export async function forwardBackward(
     const forward = await runLanguage(compute, store.values, micro, encoded, saving, feeds);
     const hidden = forward.states.at(-1)!;
     const dHidden = new Float32Array(hidden.data.length);
+    const beside = (await pair?.hidden(micro)) ?? {};
     const whole = readsWholeCompletions(loss.variant);
     if (whole) await scoreRows(compute, store.values, micro, hidden, scoring, result);
     const logRatios = whole ? sequenceLogRatios(micro, result) : null;
@@ -141,6 +150,7 @@ export async function forwardBackward(
     for (const rows of headChunks(trained, model)) {
       const feeds = {
         ...headFeeds(rows, hidden),
+        ...Object.fromEntries(Object.entries(beside).map(([name, states]) => [name, rowsOf(rows, states)])),
         ...lossFeeds(rows, logRatios),
         ...samplingFeeds(model, scoring),
         ...scalars,
@@ -276,30 +286,6 @@ function stemFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages) {
   };
 }
 
-function rowFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatch): Params<TensorData> {
-  const { cos, sin } = language.rotary(positions);
-  const table = [1, tokenIds.length, language.headDim / 2];
-  const { rows, prompt, group, completion, promptTokens, completionTokens, placeOf, promptBias } = grids;
-  return {
-    cos: float32(table, cos),
-    sin: float32(table, sin),
-    promptTokens: int32([promptTokens.length], promptTokens),
-    completionTokens: int32([completionTokens.length], completionTokens),
-    placeOf: int32([placeOf.length], placeOf),
-    promptBias: float32([rows, prompt], promptBias),
-    promptMask: causalMask(prompt),
-    completionMask: causalMask(completion),
-    group: float32([group], new Float32Array(group)),
-  };
-}
-
-/** [size, size]: 0 where a token attends: itself and earlier tokens. */
-function causalMask(size: number): TensorData {
-  const mask = new Float32Array(size * size);
-  for (let t = 0; t < size; t++) mask.fill(EXCLUDED, t * size + t + 1, (t + 1) * size);
-  return float32([size, size], mask);
-}
-
 function* microBatches(model: Model, groups: readonly TrainingGroup[], o: MicroBatchOptions): Generator<MicroBatch> {
   const budget = o.microBatchTokens;
   const { patchesPerToken } = model.vision;
@@ -319,13 +305,18 @@ function* headChunks({ predictions }: MicroBatch, model: Model): Generator<reado
 }
 
 function headFeeds(rows: readonly TargetToken[], hidden: TensorData): Params<TensorData> {
+  const targets = Int32Array.from(rows, ({ completion, offset }) => completion.tokenIds[offset]!);
+  return { x: rowsOf(rows, hidden), targets: int32([rows.length], targets) };
+}
+
+/** The hidden states that predict these tokens. */
+function rowsOf(rows: readonly TargetToken[], hidden: TensorData): TensorData {
   const width = hidden.shape[1]!;
   const x = new Float32Array(rows.length * width);
   for (const [i, { source }] of rows.entries()) {
     x.set((hidden.data as Float32Array).subarray(source * width, (source + 1) * width), i * width);
   }
-  const targets = Int32Array.from(rows, ({ completion, offset }) => completion.tokenIds[offset]!);
-  return { x: float32([rows.length, width], x), targets: int32([rows.length], targets) };
+  return float32([rows.length, width], x);
 }
 
 function lossFeeds(
@@ -375,23 +366,6 @@ export function bannedTokens(model: Model, allowVisionTokens = false): TensorDat
 export function variantOf(o: LogProbOptions): SamplingVariant {
   const greedy = o.temperature === 0;
   return { greedy, topK: greedy ? 0 : o.topK, topP: !greedy && o.topP < 1 };
-}
-
-function emptyScores(groups: readonly TrainingGroup[]) {
-  const zeros = () =>
-    groups.flatMap(({ completions, inPlace }) =>
-      [...(inPlace === undefined ? [] : [inPlace]), ...completions].map(
-        ({ tokenIds }) => new Float32Array(tokenIds.length),
-      ),
-    );
-  return { logProbs: zeros(), entropies: zeros() };
-}
-
-function record(rows: readonly TargetToken[], outputs: Params<TensorData>, result: TokenScores): void {
-  for (const [i, { completion, offset }] of rows.entries()) {
-    result.logProbs[completion.index]![offset] = outputs["logProb"]!.data[i]!;
-    result.entropies[completion.index]![offset] = outputs["entropy"]!.data[i]!;
-  }
 }
 
 /** The images of all prompts, with repetitions. */

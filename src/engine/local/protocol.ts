@@ -1,6 +1,15 @@
 /** Messages between the main thread and the worker of a local engine. */
 import type { Prompt } from "../../core/records.ts";
-import type { AdapterOptions, LiveOptions, LogProbOptions, OptimStep, TokenBatch, TrainingGroup } from "../engine.ts";
+import type {
+  AdapterOptions,
+  LiveOptions,
+  LogProbOptions,
+  OptimStep,
+  SoftBatch,
+  SoftStep,
+  TokenBatch,
+  TrainingGroup,
+} from "../engine.ts";
 import type { DecodeOptions } from "./sampler.ts";
 
 export type Call =
@@ -22,6 +31,9 @@ export type Call =
     }
   | { readonly call: "forwardBackward"; readonly batch: TokenBatch }
   | { readonly call: "optimStep"; readonly options: OptimStep }
+  /** Soft Q-learning's pass of the policy or of the critic, and its update of both. */
+  | { readonly call: "softPass"; readonly of: "policy" | "critic"; readonly batch: SoftBatch }
+  | { readonly call: "softStep"; readonly options: SoftStep }
   | { readonly call: "freezeReference"; readonly keep: boolean }
   | { readonly call: "resetOptimizer" }
   | { readonly call: "save"; readonly folder: string; readonly training: boolean }

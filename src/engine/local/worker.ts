@@ -109,6 +109,10 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
     case "optimStep":
       if (on === 0) requireNoAdapters();
       return core.optimStep(request.options);
+    case "softPass":
+      return request.of === "policy" ? core.softPolicyPass(request.batch) : core.softCriticPass(request.batch);
+    case "softStep":
+      return core.softStep(request.options);
     case "freezeReference":
       return core.freezeReference(request.keep);
     case "resetOptimizer":

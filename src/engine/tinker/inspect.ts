@@ -38,6 +38,7 @@ const NEVER: Readonly<Partial<Record<EngineFeature, string>>> = {
   top_p: "log-probs from a server are those of the whole distribution",
   top_k: "log-probs from a server are those of the whole distribution",
   entropy_bonus: "a server gives no gradient of the entropy",
+  critic: "a server gives log-probs of tokens, not values of the whole vocabulary",
 };
 
 /** Opens a session and probes; what a run asks in vain stands in the inspection. Throws UserError for a server that is unfit. */
