@@ -34,6 +34,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   study: ["core", "runs", "evaluate", "recipes", "session", "pipeline"],
   export: ["core", "io", "runs", "models", "data", "evaluate", "recipes", "session"],
+  federate: [...["core", "io", "runs", "models", "data", "evaluate", "recipes", "session", "study", "export"]],
   diagnostics: ["core", "io", "runs", "models", "algorithms", "answers", "engine", "recipes", "session"],
   report: ["core", "runs"],
   server: ["core", "io", "models", "algorithms", "tinker", "engine"],
@@ -44,7 +45,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     ...["core", "runs", "data", "evaluate", "recipes", "session", "pipeline", "study", "export", "diagnostics"],
-    ...["cluster", "report", "server", "track", "ui"],
+    ...["cluster", "federate", "report", "server", "track", "ui"],
   ],
 };
 

@@ -1,6 +1,12 @@
 /** Writes the JSON Schemas of study files and of viva's output to docs/schemas. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { auditJsonSchema, comparisonJsonSchema, probesJsonSchema, resultsJsonSchema } from "../src/evaluate/index.ts";
+import {
+  auditJsonSchema,
+  comparisonJsonSchema,
+  lengthAuditJsonSchema,
+  probesJsonSchema,
+  resultsJsonSchema,
+} from "../src/evaluate/index.ts";
 import { checkJsonSchema } from "../src/pipeline/check-schema.ts";
 import { studyResultsJsonSchema } from "../src/runs/study-results.ts";
 import { studyJsonSchema } from "../src/study/schema.ts";
@@ -11,6 +17,7 @@ const schemas = {
   comparison: comparisonJsonSchema(),
   "probe-results": probesJsonSchema(),
   audit: auditJsonSchema(),
+  "length-audit": lengthAuditJsonSchema(),
   check: checkJsonSchema(),
   study: studyJsonSchema(),
   "study-results": studyResultsJsonSchema(),

@@ -50,9 +50,23 @@ export function encodeOptions({ template = "chat", assistant_prefix }: PromptSty
   return { template, assistantPrefix: assistant_prefix ?? "" };
 }
 
+/** What supervised training teaches of an example. */
+export type Target = "answer" | "rationale_answer";
+
+/** Solved examples that stand before a question as earlier turns, without their images, with the reply in this form. */
+export interface Shots {
+  readonly examples: readonly Example[];
+  readonly target: Target;
+}
+
 /** The prompt that asks an example's question. */
-export function encodeQuestion(processor: Processor, example: Example, prompt: PromptStyle): Promise<Prompt> {
-  return processor.encode(questionMessages(example, prompt), encodeOptions(prompt));
+export function encodeQuestion(
+  processor: Processor,
+  example: Example,
+  prompt: PromptStyle,
+  shots?: Shots,
+): Promise<Prompt> {
+  return processor.encode(questionMessages(example, prompt, shots), encodeOptions(prompt));
 }
 
 /** Whether a prompt's text ends in an opened `<think>`: the chat template's doing, or the prefix's. */
@@ -60,11 +74,25 @@ export function opensThought(text: string): boolean {
   return text.trimEnd().endsWith(THINK_OPEN);
 }
 
-/** The chat that asks an example's question: its images first, then the text; survival in the form of the style's layout. */
-export function questionMessages(example: Example, style: PromptStyle): readonly Message[] {
+/** The chat that asks an example's question: solved examples, then its images, then the text. */
+export function questionMessages(example: Example, style: PromptStyle, shots?: Shots): readonly Message[] {
+  const before = shots?.examples.flatMap((solved): Message[] => [
+    ...questionTurns({ ...solved, images: [] }, style),
+    { role: "assistant", content: [{ type: "text", text: targetText(solved, style.style, shots.target) }] },
+  ]);
+  return [...systemTurn(style), ...(before ?? []), ...questionTurns(example, style)];
+}
+
+/** What is told before, a turn each, then the question with its images; survival in the form of the style's layout. */
+function questionTurns(example: Example, style: PromptStyle): Message[] {
+  const { images, question, before = [] } = example;
   const options = example.choices.map((choice, i) => `\n${optionLetter(i)}. ${choice}`).join("");
   const choices = style.style === "reasoning_prediction" && isSurvival(example) ? `\n${SURVIVAL_FORM}` : options;
-  return [...systemTurn(style), userTurn(example.images, { question: example.question, choices }, style)];
+  const told = before.flatMap((text): Message[] => [
+    { role: "user", content: [{ type: "text", text }] },
+    { role: "assistant", content: [{ type: "text", text: "Noted." }] },
+  ]);
+  return [...told, userTurn(images, { question, choices }, style)];
 }
 
 /**
@@ -104,12 +132,7 @@ function userTurn(
  * What supervised training teaches: the answer, or the reference reasoning and the answer, in the style's tags. Where the
  * prompt has opened the thought, the target begins inside it. Throws UserError where there is no rationale to teach.
  */
-export function targetText(
-  example: Example,
-  style: AnswerStyle,
-  target: "answer" | "rationale_answer",
-  thinkOpened = false,
-): string {
+export function targetText(example: Example, style: AnswerStyle, target: Target, thinkOpened = false): string {
   const index = example.answerType === "choice" ? rightOption(example) : -1;
   const answer = index < 0 ? example.answer : `${optionLetter(index)}. ${example.choices[index]}`;
   const rationale = target === "rationale_answer" ? rationaleOf(example) : "";

@@ -1,13 +1,17 @@
 /** What viva eval asks: the answers of a checkpoint, an endpoint or a file, kept as they come, and those of baselines. */
+
 import type { Device } from "../core/device.ts";
+import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import {
   type Answers,
   type BaselineAnswers,
   type Conditions,
+  type ConventionalFeatures,
   type ConventionalName,
   collectAnswers,
   conventionalBaselines,
+  conventionalFeatures,
   decodingOf,
   hashImages,
   hashQuestions,
@@ -17,6 +21,7 @@ import {
   questionRegression,
   readPredictions,
   type ScoringOptions,
+  shotsFrom,
   withBaselineImages,
 } from "../evaluate/index.ts";
 import {
@@ -50,6 +55,12 @@ export interface EvalOptions extends QuestionOptions {
   readonly baseline?: readonly ImageBaselineName[];
   readonly baselineModel?: string;
   readonly conventional?: readonly ConventionalName[];
+  readonly shots: number;
+  readonly balancedShots?: boolean;
+  readonly table?: string;
+  readonly subgroups?: readonly string[];
+  readonly scale?: readonly (number | null)[];
+  readonly scaleDraws: number;
   readonly nearestNeighbour: boolean;
   readonly numGenerations: number;
   readonly temperature?: number;
@@ -82,6 +93,7 @@ interface Answered {
 export async function answered(
   checkpoint: string | undefined,
   examples: readonly Example[],
+  train: readonly Example[] | null,
   o: EvalOptions,
   signal: AbortSignal,
 ): Promise<Answered> {
@@ -93,19 +105,30 @@ export async function answered(
     const conditions = { questions, prompt: null, decoding: null, images: null };
     return { answers: readPredictions(predictions, examples, style), subject: predictions, conditions, done() {} };
   }
-  return ask(await openAsked(checkpoint, o, signal), examples, partialFile(o.out, ""), o, signal);
+  return ask(await openAsked(checkpoint, train, o, signal), examples, partialFile(o.out, ""), o, signal);
 }
 
 /** The checkpoint or the endpoint that the command line names. */
 async function openAsked(
   checkpoint: string | undefined,
+  train: readonly Example[] | null,
   o: EvalOptions,
   signal: AbortSignal,
 ): Promise<EvaluationSource> {
-  const { endpoint } = o;
+  const { endpoint, shots: _, ...given } = o;
+  const shots = shotsBefore(train, o);
+  const asked = { decoding: decodingFor(o), timeoutSeconds: o.timeout, ...shots };
   return endpoint === undefined
-    ? await openCheckpointSource(checkpoint!, { ...checkpointOptions(o, signal), ...givenStep(o) })
-    : openEndpointSource({ ...o, endpoint, model: o.model!, timeoutSeconds: o.timeout, decoding: decodingFor(o) });
+    ? await openCheckpointSource(checkpoint!, { ...checkpointOptions(o, signal), ...givenStep(o), ...shots })
+    : openEndpointSource({ ...given, endpoint, model: o.model!, ...asked });
+}
+
+/** Solved training questions before each; UserError where there is no training split to take them from. */
+function shotsBefore(train: readonly Example[] | null, { shots: count, balancedShots, seed }: EvalOptions) {
+  if (count === 0) return {};
+  if (train === null)
+    throw new UserError("--shots takes solved questions from the training split, which cannot be read");
+  return { shots: shotsFrom(train, { count, balanced: balancedShots ?? false, seed }) };
 }
 
 /** Asks and closes what was opened; answers are kept in a file beside --out until they are written there. */
@@ -122,7 +145,9 @@ async function ask(
     requireNoTags(examples, prompt.style);
     const questions = { n: examples.length, sha256: hashQuestions(examples) };
     const images = { sha256: await hashImages(examples), ...opened.images, tokens: null };
-    const conditions = { questions, prompt, decoding: source.decoding, images };
+    const { shots: count, balancedShots: balanced = false, seed } = o;
+    const asked = count === 0 ? prompt : { ...prompt, shots: { count, balanced, seed } };
+    const conditions = { questions, prompt: asked, decoding: source.decoding, images };
     const partial = openPartial(file, { answered_by: opened.identity, ...conditions });
     const said = partial.known.size;
     if (said > 0) reporter.message(`going on with ${said} of ${examples.length} questions answered in ${file}`);
@@ -156,10 +181,18 @@ export async function baselinesBeside(
   train: readonly Example[] | null,
   o: EvalOptions,
   signal: AbortSignal,
-): Promise<{ readonly answers: BaselineAnswers; readonly fitted: Fitted; done(): void }> {
+): Promise<{
+  readonly answers: BaselineAnswers;
+  readonly fitted: Fitted;
+  /** Where conventional models were asked for. */
+  readonly features: ConventionalFeatures | null;
+  done(): void;
+}> {
   const words = train === null ? {} : questionRegression(examples, train);
   const near = train === null || !o.nearestNeighbour ? {} : await nearestNeighbour(examples, train);
-  const fitted = train === null ? {} : await conventionalBaselines(o.conventional ?? [], examples, train);
+  const asksModels = (o.conventional ?? []).length > 0;
+  const features = train === null || !asksModels ? null : await conventionalFeatures(examples, train);
+  const fitted = features === null ? {} : conventionalBaselines(o.conventional!, examples, features);
   const given = Object.entries(fitted);
   const parts = {
     yes: Object.fromEntries(given.map(([name, { yes }]) => [name, yes] as const)),
@@ -168,11 +201,11 @@ export async function baselinesBeside(
   const asked: [name: string, Answered][] = [];
   for (const name of o.baseline ?? []) {
     const changed = await withBaselineImages(name, examples, o.seed);
-    const opened = await openAsked(checkpoint, o, signal);
+    const opened = await openAsked(checkpoint, train, o, signal);
     asked.push([name, await ask(opened, changed, partialFile(o.out, `.${name}`), o, signal)]);
   }
   if (o.baselineModel !== undefined) {
-    const opened = await openUntuned(checkpoint, o.baselineModel, o, signal);
+    const opened = await openUntuned(checkpoint, o.baselineModel, train, o, signal);
     asked.push(["untuned", await ask(opened, examples, partialFile(o.out, ".untuned"), o, signal)]);
   }
   return {
@@ -183,6 +216,7 @@ export async function baselinesBeside(
       ...Object.fromEntries(asked.map(([name, { answers }]) => [name, answers] as const)),
     },
     fitted: given.length === 0 ? {} : parts,
+    features,
     done: () => {
       for (const [, { done }] of asked) done();
     },
@@ -190,11 +224,18 @@ export async function baselinesBeside(
 }
 
 /** The untuned model, asked as the model beside it is: with the run's prompt, length and image limits. */
-async function openUntuned(checkpoint: string | undefined, named: string, o: EvalOptions, signal: AbortSignal) {
+async function openUntuned(
+  checkpoint: string | undefined,
+  named: string,
+  train: readonly Example[] | null,
+  o: EvalOptions,
+  signal: AbortSignal,
+) {
   const sources = { reporter: downloadReporter(), signal };
   const model = named === "own" ? await untunedModel(checkpoint!, { ...sources, ...givenStep(o) }) : named;
   const asked = checkpoint === undefined ? {} : questionsAskedBy(checkpoint);
-  return openCheckpointSource(model, { ...asked, ...checkpointOptions(o, signal, asked.length) });
+  const options = { ...checkpointOptions(o, signal, asked.length), ...shotsBefore(train, o) };
+  return openCheckpointSource(model, { ...asked, ...options });
 }
 
 function checkpointOptions(o: EvalOptions, signal: AbortSignal, ownLength?: number) {

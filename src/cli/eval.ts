@@ -1,12 +1,14 @@
 /** viva eval: accuracy of a checkpoint, an endpoint or a file of predictions on a data set, with intervals, beside the baselines. */
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../core/errors.ts";
 import { percent } from "../core/percent.ts";
+import type { Example } from "../core/records.ts";
 import { overlapOf } from "../data/index.ts";
 import {
   breakdown,
   conventionalModels,
   type EvalItem,
+  type Evaluation,
   evaluateAnswers,
   evaluationResults,
   findConventional,
@@ -14,11 +16,14 @@ import {
   findProtocol,
   formatSummary,
   type ProtocolName,
+  type ScaleSweep,
   sampleRecords,
+  scaleSweep,
 } from "../evaluate/index.ts";
 import { trainedOn } from "../session/checkpoint.ts";
 import { maxTokensFields } from "../session/evaluation-sources.ts";
 import { openVocabulary } from "../session/reward-services.ts";
+import { tableTeller } from "../session/tables.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { answered, baselinesBeside, type EvalOptions } from "./eval-answers.ts";
 import {
@@ -83,6 +88,16 @@ export function evalCommand(interruption: Interruption): Command {
       `models without language beside it, by commas: ${Object.keys(conventionalModels).join(", ")}`,
       findConventional,
     )
+    .option(
+      "--scale <sizes>",
+      "with --conventional: from how many training questions they win, by commas: 10,30,100,300,1000,all",
+      trainingSizes,
+    )
+    .option("--scale-draws <n>", "with --scale: random parts of each size", wholeNumber(1, 100), 5)
+    .option("--shots <n>", "solved training questions, without images, before each question", wholeNumber(0, 64), 0)
+    .option("--balanced-shots", "with --shots: as many of each answer")
+    .option("--table <file>", "how patients' tables are told before each question (YAML)")
+    .option("--subgroups <strata>", "compare groups in yes/no questions, by commas: sex,age_group", commaList)
     .option("--no-nearest-neighbour", "leave out the baseline that reads the training images")
     .addOption(outOption("JSONL: one row per question, then the summary"))
     .addOption(outputOption("--results <file>", "the summaries as one JSON object (schema: docs/schemas)"))
@@ -96,12 +111,12 @@ export function evalCommand(interruption: Interruption): Command {
 async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: AbortSignal): Promise<void> {
   const names = [...new Set(o.protocol ?? ["viva"])].map((name) => findProtocol(name).name as ProtocolName);
   checkOptions(checkpoint, o);
-  const { examples, train } = await loadQuestions(o, signal);
+  const { examples, train } = await askedQuestions(o, signal);
   const own = checkpoint === undefined ? null : await trainedOn(checkpoint);
   const isJudged = train !== null && overlapOf(train, examples) !== null;
   if (own !== null && !isJudged) tellOverlap(o, own.examples, examples);
   const seen = [...(train ?? []), ...(own?.examples ?? [])];
-  const { answers, subject, conditions, done } = await answered(checkpoint, examples, o, signal);
+  const { answers, subject, conditions, done } = await answered(checkpoint, examples, train, o, signal);
   const beside = await baselinesBeside(checkpoint, examples, train, o, signal);
   const known = { train, seen, unseen: own?.unknown ?? null };
   const scoring = {
@@ -109,6 +124,7 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
     ...known,
     beside: beside.answers,
     conditions,
+    subgroups: o.subgroups ?? [],
     ...beside.fitted,
   };
   const hasFacts = examples.some(({ facts }) => facts !== undefined);
@@ -116,10 +132,13 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
   const evaluations = names.map((protocol) =>
     evaluateAnswers(examples, answers, { ...scoring, ...vocabulary, protocol }),
   );
-  const summaries = evaluations.map(({ summary }) => summary);
-  const lines = evaluations.flatMap(({ items, summary }) => [
+  const summaries = evaluations.map((evaluation) => ({
+    ...evaluation.summary,
+    ...scaled(evaluation, examples, beside, o),
+  }));
+  const lines = evaluations.flatMap(({ items }, i) => [
     ...items.map((item) => ({ kind: "item", ...item })),
-    { kind: "summary", ...summary },
+    { kind: "summary", ...summaries[i] },
   ]);
   writeJsonLines(o.out, lines);
   const about = {
@@ -133,11 +152,48 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
   done();
   beside.done();
   if (o.json) return console.log(JSON.stringify(summaries.length === 1 ? summaries[0] : results));
-  for (const { summary, items } of evaluations) {
-    console.log(formatSummary(summary));
+  for (const [i, { items }] of evaluations.entries()) {
+    console.log(formatSummary(summaries[i]!));
     for (const line of strataLines(items)) console.log(line);
   }
   console.log(`items: ${o.out}`);
+}
+
+/** The scale sweep of conventional models against the answers, where it was asked for. */
+function scaled(
+  { items, summary }: Evaluation,
+  examples: readonly Example[],
+  { features }: Awaited<ReturnType<typeof baselinesBeside>>,
+  { scale, scaleDraws: draws, conventional, seed }: EvalOptions,
+): { readonly scale?: ScaleSweep } {
+  if (scale === undefined || features === null) return {};
+  const protocol = summary.protocol as ProtocolName;
+  const options = { sizes: scale, draws, seed, protocol, blocksOf: features.blocksOf };
+  return { scale: scaleSweep(conventional!, examples, features.train, items, options) };
+}
+
+function trainingSizes(text: string): readonly (number | null)[] {
+  return text.split(",").map((size) => {
+    if (size.trim() === "all") return null;
+    const n = Number(size);
+    if (Number.isInteger(n) && n >= 2) return n;
+    throw new InvalidArgumentError(`Expected whole numbers of at least 2, or all, got "${size}".`);
+  });
+}
+
+/** The questions and the training split, their tables told where a file says how. */
+async function askedQuestions(o: EvalOptions, signal: AbortSignal) {
+  const loaded = await loadQuestions(o, signal);
+  if (o.table === undefined) return loaded;
+  const tell = tableTeller(o.table, loaded.train ?? []);
+  return { examples: loaded.examples.map(tell), train: loaded.train?.map(tell) ?? null };
+}
+
+function commaList(text: string): readonly string[] {
+  return text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 }
 
 function checkOptions(checkpoint: string | undefined, o: EvalOptions): void {
@@ -149,6 +205,16 @@ function checkOptions(checkpoint: string | undefined, o: EvalOptions): void {
   }
   if (o.engine === undefined && (o.endpoint === undefined) !== (o.model === undefined)) {
     throw new UserError("--endpoint URL and --model NAME belong together");
+  }
+  if (o.scale !== undefined && o.conventional === undefined) {
+    throw new UserError(
+      "--scale asks from how many training questions conventional models win: name them with --conventional",
+    );
+  }
+  if (o.balancedShots && o.shots === 0)
+    throw new UserError("--balanced-shots says how --shots N are chosen: give both");
+  if (o.shots > 0 && o.predictions !== undefined) {
+    throw new UserError("--shots stand before questions that are asked, and --predictions has answered already");
   }
   if (o.topP === 0) throw new UserError("--top-p must be above 0");
   if (o.numGenerations > 1 && o.temperature === 0) {

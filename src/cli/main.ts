@@ -14,6 +14,7 @@ import { deriveCommand } from "./derive.ts";
 import { doctorCommand } from "./doctor.ts";
 import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
+import { federateCommand } from "./federate.ts";
 import { generateCommand } from "./generate.ts";
 import { initCommand } from "./init.ts";
 import { logprobsCommand } from "./logprobs.ts";
@@ -41,6 +42,7 @@ const program: Command = new Command("viva")
   .addCommand(checkCommand(interruption))
   .addCommand(trainCommand(interruption, version))
   .addCommand(studyCommand(interruption, version))
+  .addCommand(federateCommand(interruption))
   .addCommand(evalCommand(interruption))
   .addCommand(compareCommand())
   .addCommand(probeCommand(interruption))
@@ -48,7 +50,7 @@ const program: Command = new Command("viva")
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
   .addCommand(serveCommand(interruption, version))
-  .addCommand(rewardsCommand())
+  .addCommand(rewardsCommand(interruption))
   .addCommand(exportCommand(interruption))
   .addCommand(deriveCommand(interruption))
   .addCommand(mergeCommand(interruption))

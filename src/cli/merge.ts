@@ -1,25 +1,44 @@
-/** viva merge: several adapters of one model as one model. */
+/** viva merge: several adapters of one model as one. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../core/errors.ts";
+import { percent } from "../core/percent.ts";
+import { alignColumns } from "../core/text-table.ts";
+import { type AverageName, averageIntoFolder, averages } from "../export/average.ts";
+import { chooseMerge, type MergeCandidate } from "../export/choose-merge.ts";
 import { type MergeMethod, mergeAdapters, mergeMethods } from "../export/merge.ts";
-import { decimalNumber, type Interruption } from "./arguments.ts";
+import { loadRecipe } from "../recipes/load.ts";
+import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { downloadReporter } from "./options.ts";
 
 interface MergeOptions {
   readonly out: string;
-  readonly method: MergeMethod;
+  readonly method?: MergeMethod | AverageName;
   readonly weights?: readonly number[];
   readonly density: number;
   readonly lambda: number;
+  readonly rank?: number;
+  readonly chooseBy?: string;
+  readonly json?: boolean;
 }
+
+const isAverage = (method: string): method is AverageName => Object.hasOwn(averages, method);
 
 export function mergeCommand(interruption: Interruption): Command {
   return new Command("merge")
     .description("merge adapters of one model into it: the mean, the sum, or TIES on their dense updates")
     .argument("<adapters...>", "adapter folders, runs with adapters, or their checkpoints; two or more")
-    .requiredOption("--out <folder>", "where to write the whole model; a new or empty folder")
-    .addOption(new Option("--method <name>", "how updates are merged").choices([...mergeMethods]).default("mean"))
-    .option("--weights <list>", "one number per adapter, by commas (default: 1 each)", numberList)
+    .requiredOption("--out <folder>", "where to write; a new or empty folder")
+    .addOption(
+      new Option(
+        "--method <name>",
+        "how updates are merged; fedavg, fedex and svd average sites (default: mean)",
+      ).choices([...mergeMethods, ...Object.keys(averages)]),
+    )
+    .option(
+      "--weights <list>",
+      "one number per adapter, by commas: of sites their examples (default: 1 each)",
+      numberList,
+    )
     .option(
       "--density <share>",
       "of ties and dare_ties: elements of each update that are kept",
@@ -27,17 +46,66 @@ export function mergeCommand(interruption: Interruption): Command {
       0.5,
     )
     .option("--lambda <factor>", "on the merged update", decimalNumber(0), 1)
-    .action((adapters: readonly string[], { weights, ...merging }: MergeOptions) =>
-      interruption.during(async (signal) => {
-        if (adapters.length < 2) throw new UserError("viva merge needs two adapters or more");
-        const adapterWeights = weights ?? adapters.map(() => 1);
-        if (adapterWeights.length !== adapters.length) {
-          throw new UserError(`--weights has ${adapterWeights.length} numbers for ${adapters.length} adapters`);
-        }
-        const out = await mergeAdapters(adapters, { ...merging, adapterWeights, reporter: downloadReporter(), signal });
-        console.log(`merged ${adapters.length} adapters by ${merging.method} to ${out}`);
-      }),
+    .option(
+      "--choose-by <recipe>",
+      "choose method (unless --method says it), density and lambda by accuracy on the recipe's data.eval",
+    )
+    .option("--rank <n>", "write an adapter of this rank in place of a whole model", wholeNumber(1))
+    .option("--json", "print what was written as JSON")
+    .action((adapters: readonly string[], options: MergeOptions) =>
+      interruption.during((signal) => merge(adapters, options, signal)),
     );
+}
+
+async function merge(adapters: readonly string[], o: MergeOptions, signal: AbortSignal): Promise<void> {
+  const { method = "mean", out, rank = null, density, lambda } = o;
+  if (adapters.length < 2 && !isAverage(method)) throw new UserError("viva merge needs two adapters or more");
+  const weights = o.weights ?? adapters.map(() => 1);
+  if (weights.length !== adapters.length) {
+    throw new UserError(`--weights has ${weights.length} numbers for ${adapters.length} adapters`);
+  }
+  const source = { reporter: downloadReporter(), signal };
+  const about = { method, adapters: adapters.length };
+  if (o.chooseBy !== undefined) return choose(adapters, weights, { ...o, chooseBy: o.chooseBy }, signal);
+  if (isAverage(method)) {
+    if (rank !== null) throw new UserError(`--rank: ${method} keeps the adapters' own rank; leave it out`);
+    const done = await averageIntoFolder(adapters, { ...source, out, way: method, counts: weights });
+    const error = done.aggregationError;
+    if (o.json) return console.log(JSON.stringify({ ...about, out: done.out, aggregation_error: error }));
+    console.log(`averaged ${adapters.length} adapters by ${method} to ${done.out}`);
+    return console.log(`aggregation error: ${percent(error)} % of the exact average's norm`);
+  }
+  const merging = { method, adapterWeights: weights, density, lambda, rank };
+  const { lostShare, ...done } = await mergeAdapters(adapters, { ...source, ...merging, out });
+  const lost = lostShare === null ? {} : { lost: lostShare };
+  if (o.json) return console.log(JSON.stringify({ ...about, out: done.out, ...lost }));
+  console.log(`merged ${adapters.length} adapters by ${method} to ${done.out}`);
+  if (lostShare !== null) console.log(`rank ${rank} loses ${percent(lostShare)} % of the update's norm`);
+}
+
+async function choose(
+  adapters: readonly string[],
+  adapterWeights: readonly number[],
+  o: MergeOptions & { readonly chooseBy: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const { method, out, rank, chooseBy, json } = o;
+  if (rank !== undefined) throw new UserError("--choose-by writes the whole model that was chosen; leave --rank out");
+  if (method !== undefined && isAverage(method)) {
+    throw new UserError(`--choose-by: ${method} has nothing to choose; name one of ${mergeMethods.join(", ")}`);
+  }
+  const methods = method === undefined ? mergeMethods : [method];
+  const { recipe } = loadRecipe(chooseBy);
+  const reporter = downloadReporter();
+  const onCandidate = (one: MergeCandidate) => reporter.message(cells(one).join("  "));
+  const found = await chooseMerge(adapters, { out, methods, adapterWeights, recipe, reporter, signal, onCandidate });
+  if (json) return console.log(JSON.stringify(found));
+  console.log(alignColumns([["method", "density", "lambda", "accuracy %"], ...found.table.map(cells)], 1).join("\n"));
+  console.log(`chosen: ${cells(found.chosen).join("  ")}; written to ${found.out}`);
+}
+
+function cells({ method, density, lambda, accuracy }: MergeCandidate): readonly string[] {
+  return [method, density === null ? "-" : String(density), String(lambda), percent(accuracy)];
 }
 
 function numberList(text: string): readonly number[] {

@@ -16,10 +16,10 @@ import {
   readTraining,
   runProbes,
   toolOptions,
-  type WeightChange,
 } from "../evaluate/index.ts";
-import { exportCheckpoint } from "../export/export.ts";
+import { type Derivation, exportCheckpoint } from "../export/export.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
+import { calibrator } from "../session/calibration.ts";
 import {
   type OpenCheckpointOptions,
   openCheckpoint,
@@ -96,6 +96,7 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
   try {
     const { processor, prompt, folder: subject, recipe } = opened;
     const folder = join(dirname(o.out), "replies");
+    const calibrate = calibrator(opened, train ?? []);
     const { tools, close } = await openProbeTools(open, { ...source, prompt, folder });
     try {
       const { results, answers } = await runProbes(opened.engine.policy, examples, names, {
@@ -108,7 +109,7 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
         vocabulary: openVocabulary(recipe?.vocabulary ?? null),
         train,
         tools,
-        openChanged: (change) => openChanged(checkpoint, change, { ...source, prompt }),
+        openChanged: async (change) => openChanged(checkpoint, await calibrate(change), { ...source, prompt }),
         signal,
         onProgress: (step, total) => reporter.step({ stage: "probe", step, total, metrics: {} }),
       });
@@ -129,9 +130,9 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
   }
 }
 
-/** The checkpoint with its weights changed: rounded ones are held in integers, pruned ones lie in a folder meanwhile. */
-async function openChanged(checkpoint: string, change: WeightChange, o: OpenCheckpointOptions): Promise<ChangedPolicy> {
-  if (change.kind === "quantize") {
+/** The checkpoint with its weights changed: rounded ones are held in integers, others lie in a folder meanwhile. */
+async function openChanged(checkpoint: string, change: Derivation, o: OpenCheckpointOptions): Promise<ChangedPolicy> {
+  if (change.kind === "quantize" && change.search !== true) {
     const { engine } = await openCheckpoint(checkpoint, { ...o, quantize: `int${change.bits}` });
     return { policy: engine.policy, close: () => engine.close() };
   }

@@ -3,6 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
+import { rewardCorrelations } from "../evaluate/reward-correlations.ts";
 import { compareArms, type MilestoneItems, milestones, runStatistics } from "../evaluate/run-statistics.ts";
 import { writeReport } from "../report/index.ts";
 import { isRun, runPaths } from "../runs/run-folder.ts";
@@ -84,7 +85,8 @@ export async function report(
   const labels = shortLabels(runs);
   const arms = runs.map((folder, i) => ({ folder, label: labels[i]!, milestones: milestones(folder) }));
   const reported = arms.map(({ folder, label, milestones: found }) => {
-    return { folder, label, statistics: runStatistics(found), images: runImages(folder) };
+    const rewards = rewardCorrelations(folder);
+    return { folder, label, statistics: runStatistics(found), rewards, images: runImages(folder) };
   });
   return {
     file,

@@ -1,10 +1,11 @@
-/** viva rewards stub: a Python file through which a trainer elsewhere asks `viva serve --rewards`. */
+/** viva rewards: a Python file through which a trainer elsewhere asks `viva serve --rewards`, and the audit of rewards. */
 import { readFileSync } from "node:fs";
 import { Argument, Command } from "commander";
 import { UserError } from "../core/errors.ts";
 import { didYouMean } from "../core/suggest.ts";
 import { replaceFile } from "../runs/durable.ts";
-import { collect } from "./arguments.ts";
+import { collect, type Interruption } from "./arguments.ts";
+import { auditRewardsCommand } from "./audit-rewards.ts";
 import { outputOption } from "./options.ts";
 
 /** The trainers by name: a new one is a file in assets/reward-stubs and an entry here. */
@@ -30,7 +31,7 @@ interface StubOptions {
   readonly out?: string;
 }
 
-export function rewardsCommand(): Command {
+export function rewardsCommand(interruption: Interruption): Command {
   const stub = new Command("stub")
     .description("print a Python file through which another trainer asks viva serve --rewards")
     .addArgument(new Argument("<tool>", "the trainer").choices(Object.keys(tools)))
@@ -42,7 +43,10 @@ export function rewardsCommand(): Command {
       if (o.out === undefined) process.stdout.write(text);
       else replaceFile(o.out, text);
     });
-  return new Command("rewards").description("use viva's rewards from other trainers").addCommand(stub);
+  return new Command("rewards")
+    .description("use viva's rewards from other trainers, and audit them")
+    .addCommand(stub)
+    .addCommand(auditRewardsCommand(interruption));
 }
 
 /** The whole file: what all stubs share, then what the trainer calls. */

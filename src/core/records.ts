@@ -63,6 +63,8 @@ export interface Example {
   /** Patient id, or image id if the patient is unknown: a subject belongs to one split only. */
   readonly subjectId: string;
   readonly question: string;
+  /** Turns that come before the question, such as the groups of a table, each acknowledged. */
+  readonly before?: readonly string[];
   readonly images: readonly ImageRef[];
   readonly answer: string;
   readonly answerType: AnswerType;

@@ -23,6 +23,7 @@ const rowSchema = z.looseObject({
   rationale: z.string().optional(),
   subject: z.union([z.string(), z.number()]).optional(),
   split: z.string().optional(),
+  table: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
   meta: z.record(z.string(), cell).optional(),
 });
 
@@ -95,6 +96,7 @@ export function toExample({ value, where, id, folder }: GivenRow): { example: Ex
       : { answer: answerType === "multi" ? rightLetters(written, choices, where) : written, answerType, choices }),
     ...(answerType === "numeric" ? { target: numericTarget(row, written, where) } : {}),
     ...(row.rationale === undefined ? {} : { rationale: row.rationale }),
+    ...(row.table === undefined ? {} : { facts: { table: row.table } }),
     meta: metaOf(row),
   };
   return { example, namesSubject: row.subject !== undefined };

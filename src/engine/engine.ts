@@ -214,6 +214,11 @@ export interface TrainingEngine {
   /** Accumulates the batch's gradient onto those of earlier calls since the last `optimStep`. */
   forwardBackward(batch: TokenBatch): Promise<ForwardBackwardResult>;
   optimStep(o: OptimStep): Promise<OptimResult>;
+  /**
+   * Norms of the inputs of every linear layer of the stacks over all tokens of prompts and completions, [in] by the layer's
+   * weight. Absent where the model is computed elsewhere.
+   */
+  inputNorms?(groups: readonly TrainingGroup[]): Promise<ReadonlyMap<string, Float32Array>>;
   /** Makes the current weights the reference, or drops it. */
   freezeReference(keep: boolean): Promise<void>;
   /** Clears the optimiser's moments and accumulated gradients, for a new stage. */

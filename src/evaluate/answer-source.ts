@@ -2,7 +2,7 @@
  * Sources of answers: each returns answers to questions as they become available, in any order. The local policy is
  * one.
  */
-import { encodeQuestion, opensThought, type PromptStyle } from "../answers/prompts.ts";
+import { encodeQuestion, opensThought, type PromptStyle, type Shots } from "../answers/prompts.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
@@ -48,15 +48,22 @@ const DRAWN_CHUNK = 32;
  */
 export function policySource(
   policy: Pick<Policy, "sample">,
-  o: { readonly processor: Processor; readonly prompt: PromptStyle; readonly decoding: Decoding },
+  o: {
+    readonly processor: Processor;
+    readonly prompt: PromptStyle;
+    readonly decoding: Decoding;
+    /** Solved examples before each question; none by default. */
+    readonly shots?: (example: Example) => Shots;
+  },
 ): AnswerSource {
   const { processor, prompt, decoding } = o;
+  const encode = (example: Example) => encodeQuestion(processor, example, prompt, o.shots?.(example));
   const isGreedy = decoding.temperature === 0;
   const size = isGreedy ? GREEDY_CHUNK : DRAWN_CHUNK;
   return {
     style: prompt.style,
     decoding,
-    opensThought: async (example) => opensThought((await encodeQuestion(processor, example, prompt)).text),
+    opensThought: async (example) => opensThought((await encode(example)).text),
     async answer(examples, wanted, { onAnswer, signal }) {
       const wantedOf = new Map(wanted.map(({ index, generations }) => [index, generations]));
       for (let start = 0; start < examples.length; start += size) {
@@ -65,7 +72,7 @@ export function policySource(
         const some = chunk.filter((index) => wantedOf.has(index));
         const asked = isGreedy || some.length === 0 ? some : chunk;
         if (asked.length === 0) continue;
-        const prompts = await Promise.all(asked.map((index) => encodeQuestion(processor, examples[index]!, prompt)));
+        const prompts = await Promise.all(asked.map((index) => encode(examples[index]!)));
         const sampling = {
           numGenerations: decoding.num_generations,
           maxCompletionLength: decoding.max_completion_length,

@@ -27,6 +27,13 @@ export interface ImageConditions {
   readonly tokens: number | null;
 }
 
+/** Solved training examples before each question. */
+export interface ShotConditions {
+  readonly count: number;
+  readonly balanced: boolean;
+  readonly seed: number;
+}
+
 /** Null if unknown, e.g. for answers generated elsewhere. */
 export interface Conditions {
   readonly questions: {
@@ -34,7 +41,7 @@ export interface Conditions {
     /** Hash of ids, questions, options and answers, in order. */
     readonly sha256: string;
   };
-  readonly prompt: PromptStyle | null;
+  readonly prompt: (PromptStyle & { readonly shots?: ShotConditions }) | null;
   readonly decoding: Decoding | null;
   readonly images: ImageConditions | null;
 }
@@ -66,8 +73,9 @@ export function decodingOf(o: {
 /** SHA-256 of questions and references. */
 export function hashQuestions(examples: readonly Example[]): string {
   const hash = createHash("sha256");
-  for (const { id, subjectId, question, choices, answer, answerType } of examples) {
-    hash.update(`${JSON.stringify([id, subjectId, question, choices, answer, answerType])}\n`);
+  for (const { id, subjectId, question, choices, answer, answerType, before } of examples) {
+    const told = before === undefined ? [] : [before];
+    hash.update(`${JSON.stringify([id, subjectId, question, choices, answer, answerType, ...told])}\n`);
   }
   return hash.digest("hex");
 }

@@ -2,7 +2,7 @@
  * Answers from a model behind a chat endpoint: a bounded number of concurrent requests, each answer reported as it
  * arrives.
  */
-import { type PromptStyle, questionMessages } from "../answers/prompts.ts";
+import { type PromptStyle, questionMessages, type Shots } from "../answers/prompts.ts";
 import { withoutSpecialTokens } from "../answers/special-tokens.ts";
 import { UserError } from "../core/errors.ts";
 import { randomKey, uint32 } from "../core/random.ts";
@@ -19,7 +19,13 @@ const FAILURES_IN_A_ROW = 20;
  */
 export function endpointSource(
   client: ChatClient,
-  o: { readonly prompt: PromptStyle; readonly decoding: Decoding; readonly concurrency: number },
+  o: {
+    readonly prompt: PromptStyle;
+    readonly decoding: Decoding;
+    readonly concurrency: number;
+    /** Solved examples before each question; none by default. */
+    readonly shots?: (example: Example) => Shots;
+  },
 ): AnswerSource {
   const { prompt, decoding, concurrency } = o;
   if (prompt.template === "transcript" || prompt.assistant_prefix) {
@@ -28,7 +34,10 @@ export function endpointSource(
     );
   }
   const ask = async (example: Example, generation: number, signal: AbortSignal) => {
-    const body = await client.body(questionMessages(example, prompt), samplingOf(decoding, example, generation));
+    const body = await client.body(
+      questionMessages(example, prompt, o.shots?.(example)),
+      samplingOf(decoding, example, generation),
+    );
     return client.send(body, signal);
   };
   return {

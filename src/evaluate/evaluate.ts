@@ -1,6 +1,6 @@
 /** Evaluates a policy on examples: scores its answers item by item, with the baselines'. */
 import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
-import type { PromptStyle } from "../answers/prompts.ts";
+import type { PromptStyle, Shots } from "../answers/prompts.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import { isSeen, overlapOf } from "../data/index.ts";
@@ -17,6 +17,7 @@ import { numberFigures, numberIn } from "./number-figures.ts";
 import type { ProtocolName } from "./protocols/index.ts";
 import { summariseSampled } from "./sampled.ts";
 import { type EvalItem, scoreBaselines, scoreItems } from "./score.ts";
+import { subgroupFigures } from "./subgroup-gaps.ts";
 import { type EvalSummary, type OverlapSummary, summarise } from "./summary.ts";
 import { yesNoFigures, yesOf } from "./yes-no.ts";
 
@@ -36,6 +37,8 @@ export interface ScoringOptions {
   readonly beside?: BaselineAnswers;
   /** Probabilities of "yes" in the examples' order, by predictor: closed questions are then measured as a test too. */
   readonly yes?: Readonly<Record<string, readonly (number | null)[]>>;
+  /** Strata of `meta` whose groups are compared in yes/no questions. */
+  readonly subgroups?: readonly string[];
   /** Numbers in the examples' order, by predictor, beside the model's. */
   readonly numbers?: Readonly<Record<string, readonly (number | null)[]>>;
   /** Recorded in the summary, so that comparisons can check them. */
@@ -50,6 +53,8 @@ export interface AnsweringOptions extends CollectOptions {
   readonly maxCompletionLength: number;
   /** Default greedy. */
   readonly decoding?: Decoding;
+  /** Solved examples before each question; none by default. */
+  readonly shots?: (example: Example) => Shots;
 }
 
 export type EvaluationOptions = ScoringOptions & AnsweringOptions;
@@ -74,8 +79,9 @@ export function answerQuestions(
   examples: readonly Example[],
   o: AnsweringOptions,
 ): Promise<Answers> {
-  const { processor, prompt, decoding = decodingOf(o) } = o;
-  return collectAnswers(policySource(policy, { processor, prompt, decoding }), examples, o);
+  const { processor, prompt, decoding = decodingOf(o), shots } = o;
+  const source = policySource(policy, { processor, prompt, decoding, ...(shots === undefined ? {} : { shots }) });
+  return collectAnswers(source, examples, o);
 }
 
 /**
@@ -106,6 +112,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
   const figures = numberFigures(examples, { model: own, ...numbers });
   const further = answerFigures(examples, items, style);
   const yesNo = yes === undefined ? null : yesNoFigures(examples, { model: items.map(yesOf), ...yes });
+  const gaps = subgroupFigures(examples, items.map(yesOf), o.subgroups ?? []);
   const unanswered = countBy(predictions.flat().flatMap(({ error }) => error ?? []));
   return {
     items,
@@ -118,6 +125,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
       ...(overlap === null ? {} : { overlap }),
       ...(unseen === null ? {} : { overlap_unknown: unseen }),
       ...(yesNo === null ? {} : { yes_no: yesNo }),
+      ...(gaps.length === 0 ? {} : { subgroups: gaps }),
       ...(figures === null ? {} : { numbers: figures }),
       ...(further === null ? {} : { figures: further }),
       ...(unanswered.size === 0 ? {} : { unanswered: Object.fromEntries(unanswered) }),

@@ -7,6 +7,7 @@ export {
 } from "./answer-source.ts";
 export type { Answers, BaselineAnswers, Prediction } from "./answers.ts";
 export { type AuditResults, auditJsonSchema, runAudit } from "./audit/run.ts";
+export { lengthPairs, type PairScorer, pairScores } from "./audited-pairs.ts";
 export { type Baselines, baselineAnswers, questionType, trainBaselines } from "./baselines.ts";
 export { bootstrapMean, bootstrapMeans, type Interval, pairedBootstrap } from "./bootstrap.ts";
 export { type CollectOptions, collectAnswers } from "./collect.ts";
@@ -23,8 +24,15 @@ export {
   hashQuestions,
   type ImageConditions,
 } from "./conditions.ts";
-export { conventionalBaselines, questionRegression } from "./conventional/baselines.ts";
+export {
+  type ConventionalFeatures,
+  conventionalBaselines,
+  conventionalFeatures,
+  questionRegression,
+} from "./conventional/baselines.ts";
 export { type ConventionalName, conventionalModels, findConventional } from "./conventional/index.ts";
+export { tellingColumns } from "./conventional/knowledge.ts";
+export { type ScaleSweep, scaleSweep } from "./conventional/scale.ts";
 export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
 export { crossedRatioDifference, type PairedParts, type Part, ratioOf } from "./crossed-ratio.ts";
 export {
@@ -37,6 +45,13 @@ export {
 } from "./evaluate.ts";
 export { type FactSummary, factScore, summariseFacts } from "./facts.ts";
 export { findImageBaselines, type ImageBaselineName, withBaselineImages } from "./image-baselines.ts";
+export { lengthAudit } from "./length-audit.ts";
+export {
+  formatLengthAudit,
+  type LengthAudit,
+  lengthAuditJsonSchema,
+  lengthAuditResults,
+} from "./length-audit-results.ts";
 export { nearestNeighbour } from "./nearest.ts";
 export { type PairedComparison, paired, verdictOf } from "./paired.ts";
 export { openPartial, type PartialAnswers, type PartialHeader } from "./partial.ts";
@@ -52,6 +67,7 @@ export { readEvaluation } from "./read-evaluation.ts";
 export { type EvaluationResults, evaluationResults, resultsJsonSchema, resultsSchema } from "./results.ts";
 export { sampleRecords } from "./samples.ts";
 export { type EvalItem, type ScoreOptions, scoreBaselines, scoreItems } from "./score.ts";
+export { shotFigures, shotsFrom } from "./shots.ts";
 export { holm, mcnemarExact, minimalDetectableDifference, normalShare, wilson } from "./statistics.ts";
 export { breakdown, type EvalSummary, type SubsetSummary, summarise } from "./summary.ts";
 export { formatSummary } from "./table.ts";

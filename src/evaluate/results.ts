@@ -131,6 +131,42 @@ const summary = z.strictObject({
     )
     .optional()
     .describe("closed questions as a test with probabilities, by predictor"),
+  scale: z
+    .strictObject({
+      rows: z
+        .array(
+          z.strictObject({
+            model: z.string(),
+            n: z.int().describe("training questions"),
+            draws: z.int().describe("random parts of the training data"),
+            accuracy: share,
+            difference: z
+              .strictObject({ estimate: z.number(), low: z.number(), high: z.number() })
+              .describe("accuracy less that of the model evaluated, over subjects and draws"),
+          }),
+        )
+        .readonly(),
+      crossing: z
+        .record(z.string(), z.int().nullable())
+        .describe("smallest n from which on the interval lies above 0; null for none"),
+    })
+    .optional()
+    .describe("conventional models fitted to parts of the training data, against the model evaluated"),
+  subgroups: z
+    .array(
+      z.strictObject({
+        stratum: z.string(),
+        value: z.string().describe("the group that is compared with all other questions"),
+        n: z.int().describe("yes/no questions of the group"),
+        rest: z.int(),
+        disparate_impact: interval.nullable().describe("ratio of the shares answered yes; 1 is equal"),
+        parity_difference: interval.nullable().describe("difference of the shares answered yes"),
+        opportunity_difference: interval.nullable().describe("difference of recalls"),
+        odds_difference: interval.nullable().describe("mean of the differences of recalls and of false-alarm rates"),
+      }),
+    )
+    .optional()
+    .describe("gaps between groups of subjects in yes/no questions"),
   numbers: z
     .record(
       z.string(),

@@ -7,12 +7,14 @@ import type { Verdict } from "../runs/verdict.ts";
 import type { AnswerFigures } from "./answer-figures.ts";
 import { type BootstrapOptions, bootstrapMean, bootstrapMeans, type Interval } from "./bootstrap.ts";
 import type { Conditions } from "./conditions.ts";
+import type { ScaleSweep } from "./conventional/scale.ts";
 import type { FactSummary } from "./facts.ts";
 import type { NumberFigures } from "./number-figures.ts";
 import { type PairedComparison, paired } from "./paired.ts";
 import type { SampledSummary } from "./sampled.ts";
 import type { EvalItem } from "./score.ts";
 import { detectableDifference, signFlipP } from "./statistics.ts";
+import type { SubgroupFigures } from "./subgroup-gaps.ts";
 import { verdictsOf } from "./verdict.ts";
 import type { YesNoFigures } from "./yes-no.ts";
 
@@ -72,6 +74,10 @@ export interface EvalSummary {
   readonly overlap_unknown?: string;
   /** Closed questions as a test with probabilities, by predictor; present if conventional models were asked for. */
   readonly yes_no?: Readonly<Record<string, YesNoFigures>>;
+  /** From how many training questions on conventional models win; present if asked for. */
+  readonly scale?: ScaleSweep;
+  /** Gaps between groups in yes/no questions; present if groups were asked for and there are any. */
+  readonly subgroups?: readonly SubgroupFigures[];
   /** Numeric questions by distance, by predictor and unit; present if there are any. */
   readonly numbers?: Readonly<Record<string, readonly NumberFigures[]>>;
   /** Sets of options by overlap, survival by status, reasoning by its words; present if there are any. */

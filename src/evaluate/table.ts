@@ -28,6 +28,8 @@ export function formatSummary(summary: EvalSummary): string {
     ...factLines(summary),
     ...overlapLines(summary),
     ...yesNoLines(summary),
+    ...scaleLines(summary),
+    ...subgroupLines(summary),
     ...numberLines(summary),
     ...figureLines(summary),
     legend,
@@ -101,6 +103,40 @@ function yesNoLines({ yes_no: predictors }: EvalSummary): string[] {
     `${first.n} closed questions, ${first.positives} yes; cost: 5 for each missed, 1 for each false alarm, per question`,
     ...alignColumns([header, ...rows], 1),
   ];
+}
+
+/** A table of conventional models by the size of their training data. */
+function scaleLines({ scale }: EvalSummary): string[] {
+  if (scale === undefined) return [];
+  const rows = scale.rows.map(({ model, n, accuracy, difference: { estimate, low, high } }) => [
+    model,
+    String(n),
+    percent(accuracy),
+    `${points(estimate)} [${points(low)}, ${points(high)}]`,
+  ]);
+  const from = Object.entries(scale.crossing).map(
+    ([model, n]) => `${model} ${n === null ? "at no size" : `from ${n} on`}`,
+  );
+  return [
+    ...alignColumns([["fitted to", "n", "accuracy %", "less the model's [95 %]"], ...rows], 1),
+    `better than the model: ${from.join(", ")}`,
+  ];
+}
+
+/** A table of gaps between groups. */
+function subgroupLines({ subgroups = [] }: EvalSummary): string[] {
+  const shown = (interval: Interval | null) => {
+    if (interval === null) return "–";
+    const { estimate, low, high } = interval;
+    return `${estimate.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`;
+  };
+  const rows = subgroups.map(({ stratum, value, n, rest, ...gaps }) => [
+    `${stratum} ${value}`,
+    `${n} of ${n + rest}`,
+    ...[gaps.disparate_impact, gaps.parity_difference, gaps.opportunity_difference, gaps.odds_difference].map(shown),
+  ]);
+  const header = ["yes or no by group", "n", "DI [95 %]", "SPD [95 %]", "EOD [95 %]", "AOD [95 %]"];
+  return rows.length === 0 ? [] : alignColumns([header, ...rows], 1);
 }
 
 /** A table of numeric questions by distance. */

@@ -9,9 +9,10 @@ import { LORA_A, LORA_B } from "../nn/lora.ts";
 import { ADAPTER_CONFIG, type AdapterConfig, adapterConfigJson } from "./adapter-config.ts";
 import type { Model } from "./model.ts";
 
-export { type AdapterConfig, readAdapterConfig } from "./adapter-config.ts";
+export { ADAPTER_CONFIG, type AdapterConfig, readAdapterConfig } from "./adapter-config.ts";
 
-const WEIGHTS = "adapter_model.safetensors";
+/** The file of an adapter's matrices. */
+export const ADAPTER_WEIGHTS = "adapter_model.safetensors";
 
 export function isAdapterFolder(folder: string): boolean {
   return existsSync(join(folder, ADAPTER_CONFIG));
@@ -35,7 +36,7 @@ export interface AdapterReader {
 
 /** Opens the adapter of a model with adapters; missing, unknown and misshapen weights are one clear error. */
 export function openAdapter(model: Model, folder: string): AdapterReader {
-  const path = join(folder, WEIGHTS);
+  const path = join(folder, ADAPTER_WEIGHTS);
   const file = openSafetensors(path);
   try {
     const stored = storedNames(model, file, path);
@@ -87,14 +88,39 @@ export function writeAdapter(
   o: AdapterConfig,
   value: (name: string) => Float32Array,
 ): void {
-  writeAdapterConfig(model, folder, o);
-  const tensors = matrices(model).map(({ name, stored, shape }) => {
+  writeMatrices(model, folder, o, ({ name, shape }) => {
     const width = model.weights[name]!.shape[1]!;
-    const own = (data: Float32Array) =>
-      name.endsWith(LORA_A) ? data.subarray(0, shape[0] * shape[1]) : resizeColumns(data, width, shape[1]);
-    return { name: stored, shape, data: own(value(name)) };
+    const data = value(name);
+    return name.endsWith(LORA_A) ? data.subarray(0, shape[0] * shape[1]) : resizeColumns(data, width, shape[1]);
   });
-  writeSafetensors(join(folder, WEIGHTS), tensors, "F32");
+}
+
+/** Writes what an `AdapterReader` reads: `layer` gives A and B in the layer's own rank. */
+export function writeAdapterLayers(
+  model: Model,
+  folder: string,
+  o: AdapterConfig,
+  layer: (name: string) => { readonly a: Float32Array; readonly b: Float32Array },
+): void {
+  const layers = new Map([...(model.adapters ?? [])].map(([name]) => [name, layer(name)] as const));
+  writeMatrices(model, folder, o, ({ name }) => {
+    const isA = name.endsWith(LORA_A);
+    const { a, b } = layers.get(name.slice(0, -(isA ? LORA_A : LORA_B).length - 1))!;
+    return isA ? a : b;
+  });
+}
+
+function writeMatrices(
+  model: Model,
+  folder: string,
+  o: AdapterConfig,
+  data: (matrix: StoredMatrix) => Float32Array,
+): void {
+  writeAdapterConfig(model, folder, o);
+  const tensors = matrices(model).map((matrix) => {
+    return { name: matrix.stored, shape: matrix.shape, data: data(matrix) };
+  });
+  writeSafetensors(join(folder, ADAPTER_WEIGHTS), tensors, "F32");
 }
 
 /** Writes adapter_config.json alone. */

@@ -1,7 +1,7 @@
 /** Changes of a checkpoint's matrices that a deployment makes: rounding to integers, and pruning. */
 import { QUANTIZED_BLOCK } from "../compiler/ops/quantized.ts";
 import type { NamedTensor } from "../io/safetensors.ts";
-import { keepLargest, randomScores } from "../nn/prune.ts";
+import { keepLargest, keepLargestPerRow, randomScores, wandaScores } from "../nn/prune.ts";
 
 /** What is done to every matrix of the linear layers inside the stacks; embeddings, head, norms and biases stay. */
 export type Derivation =
@@ -13,11 +13,21 @@ export type Derivation =
     }
   | {
       readonly kind: "prune";
-      /** By magnitude within each tensor, or at random, the control. */
-      readonly method: "magnitude" | "random";
+      readonly method: PruneMethod;
       /** Share of elements set to 0. */
       readonly sparsity: number;
+      /** What the method's scores need, by weight: norms of the layer's inputs [in], or gradients [out, in]. */
+      readonly calibration?: ReadonlyMap<string, Float32Array>;
     };
+
+/** Which elements are set to 0: those with the smallest scores. */
+export const pruneMethods = {
+  magnitude: { about: "the smallest of each tensor", calibrates: null },
+  random: { about: "any, the control", calibrates: null },
+  wanda: { about: "of each row, the smallest times the norm of their input", calibrates: "inputs" },
+} as const;
+
+export type PruneMethod = keyof typeof pruneMethods;
 
 /** "int4", "int4 with searched scales", "30 % pruned by magnitude". */
 export function derivationName(derivation: Derivation): string {
@@ -34,14 +44,34 @@ export function derived(tensor: NamedTensor, derivation: Derivation): NamedTenso
       const values = Float32Array.from(tensor.data);
       if (derivation.kind === "quantize") roundInBlocks(values, derivation);
       else {
-        const { method, sparsity } = derivation;
-        const scores = method === "magnitude" ? values.map(Math.abs) : randomScores(values.length, 0, tensor.name);
-        const mask = keepLargest(scores, sparsity);
+        const mask = maskOf(values, tensor, derivation);
         for (let i = 0; i < values.length; i++) if (mask[i] === 0) values[i] = 0;
       }
       return values;
     },
   };
+}
+
+/** 1 for elements that stay: ranked within the tensor, or within each row of a matrix [out, in]. */
+function maskOf(
+  values: Float32Array,
+  { name, shape }: Pick<NamedTensor, "name" | "shape">,
+  { method, sparsity, calibration }: Extract<Derivation, { kind: "prune" }>,
+): Uint8Array {
+  const perRow = (scores: Float64Array) => keepLargestPerRow(scores, shape.at(-1)!, sparsity);
+  const known = () => {
+    const found = calibration?.get(name);
+    if (found === undefined) throw new Error(`internal: pruning by ${method} was not calibrated for ${name}`);
+    return found;
+  };
+  switch (method) {
+    case "magnitude":
+      return keepLargest(values.map(Math.abs), sparsity);
+    case "random":
+      return keepLargest(randomScores(values.length, 0, name), sparsity);
+    case "wanda":
+      return perRow(wandaScores(values, known()));
+  }
 }
 
 /** Parts of the largest magnitude that a block's scale may map to the largest integer. */

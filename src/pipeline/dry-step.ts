@@ -5,6 +5,7 @@ import { defaultLossNumbers } from "../algorithms/index.ts";
 import { encodeQuestion } from "../answers/prompts.ts";
 import { plainScoring } from "../engine/engine.ts";
 import type { Recipe } from "../recipes/schema.ts";
+import { trainingShots } from "../session/recipe-shots.ts";
 import { longestStep } from "../session/run-memory.ts";
 import type { Session } from "../session/session.ts";
 
@@ -23,7 +24,7 @@ export function dryStepWanted({ engine: { dry_step } }: Recipe, { memory }: Sess
 export async function dryStep({ train, preflight, engine, processor, prompt }: Session, recipe: Recipe): Promise<void> {
   const [report] = preflight;
   const example = train.find(({ id }) => id === report!.longest.example_id)!;
-  const encoded = await encodeQuestion(processor, example, prompt);
+  const encoded = await encodeQuestion(processor, example, prompt, trainingShots(recipe, train).shots?.(example));
   const { numGenerations, completionTokens, prompts } = longestStep(recipe, report!);
   const room = Math.max(1, engine.contextLength - encoded.tokenIds.length);
   // Any tokens do; the prompt's own are of the vocabulary.

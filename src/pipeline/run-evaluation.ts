@@ -21,6 +21,8 @@ export interface EvaluationSetup {
   readonly conditions: Conditions;
   /** Baselines whose answers are the same at every step. */
   readonly beside: BaselineAnswers;
+  /** Strata whose groups are compared. */
+  readonly subgroups: readonly string[];
   /** Given where images have known facts. */
   readonly vocabulary?: Vocabulary;
 }
@@ -45,6 +47,7 @@ async function find(recipe: Recipe, { evaluation, train, prompt }: Session): Pro
       decoding: decodingOf({ maxCompletionLength: evaluationLength(recipe) }),
       images: { sha256: await hashImages(examples), min_pixels: minPixels, max_pixels: maxPixels, tokens: null },
     },
+    subgroups: recipe.evaluate?.subgroups ?? [],
     beside: await nearestNeighbour(examples, train),
     ...(hasFacts ? { vocabulary: openVocabulary(recipe.vocabulary) } : {}),
   };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { messageOf, RunError } from "../core/errors.ts";
 import type { RolloutGroup } from "../core/records.ts";
 import { whileWriting } from "../core/system-errors.ts";
-import { type EvalSummary, evaluatePolicy } from "../evaluate/index.ts";
+import { type EvalSummary, evaluatePolicy, shotFigures, shotsFrom } from "../evaluate/index.ts";
 import type { Extension } from "../recipes/extension.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { isPreference, isSoftQ, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
@@ -84,12 +84,14 @@ async function trainStages(
   const safety = openSafety(session, run, restored);
   const earlierUpdates = updatesUntil(stages, safety.standing().step);
 
-  const setup = evaluationSetup(recipe, session);
+  const evaluationOf = evaluationSetup(recipe, session);
   const evaluate = async (at: At) => {
     if (session.evaluation === null || recipe.evaluate === null) return;
-    const work = async () => evaluateStep(session, run, at, { ...o, ...(await setup()) });
-    const summary = await recorded(told, at, work);
+    const setup = await evaluationOf();
+    const summary = await recorded(told, at, () => evaluateStep(session, run, at, { ...o, ...setup }));
     evaluations.push({ ...at, summary });
+    if (at.step === 0 || at.step === total)
+      await recorded(told, at, () => askWithShots(recipe, session, at, { ...o, ...setup }));
     const accuracy = summary.subsets.overall?.accuracy.estimate;
     if (accuracy !== undefined) accuracies.push({ step: at.step, accuracy });
   };
@@ -283,10 +285,31 @@ async function evaluateStep(
     train: session.train,
     conditions,
     onProgress: (done, total) => o.told.notice({ notice: "evaluating", done, total }),
+    subgroups: o.subgroups,
     beside: { ...beside, ...untunedAnswers(session, run, at.step) },
     ...(vocabulary === undefined ? {} : { vocabulary }),
     ...(o.signal === undefined ? {} : { signal: o.signal }),
   });
   o.told.evaluation({ ...at, items, summary });
   return summary;
+}
+
+/** The same questions with solved training examples before them, as often as the recipe asks. */
+async function askWithShots(
+  recipe: Recipe,
+  session: Session,
+  at: At,
+  { conditions, ...o }: EvaluationSetup & { readonly told: Told; readonly signal?: AbortSignal },
+): Promise<void> {
+  const { engine, processor, prompt, evaluation, train } = session;
+  for (const count of recipe.evaluate!.shots) {
+    const { items } = await evaluatePolicy(engine.policy, evaluation!, {
+      ...{ processor, prompt, checkpoint: stepName(at.step), train: null },
+      maxCompletionLength: conditions.decoding!.max_completion_length,
+      shots: shotsFrom(train, { count, seed: recipe.seed }),
+      onProgress: (done, total) => o.told.notice({ notice: "evaluating", done, total }),
+      ...(o.signal === undefined ? {} : { signal: o.signal }),
+    });
+    o.told.shots({ ...at, ...shotFigures(count, items) });
+  }
 }

@@ -26,6 +26,10 @@ const common = (split: string, ...names: readonly string[]) => ({
     .describe(
       "The values of grey DICOM images that are shown; null is each file's own window, a name is for CT alone.",
     ),
+  table: text("a file of groups")
+    .nullable()
+    .default(null)
+    .describe("How patients' tables (facts.table) are told before each question; null leaves questions as they are."),
   seed: whole({ min: 0 }).nullable().default(null).describe("Chooses or generates examples; null is the recipe's."),
 });
 

@@ -86,6 +86,8 @@ describe("a valid recipe", () => {
       epochs: null,
       batch_size: 32,
       target: "answer",
+      in_context_examples: 0,
+      in_context_fixed: false,
       learning_rate: 1e-3,
       lr_scheduler_type: "linear",
       warmup_steps: 0,
@@ -117,6 +119,7 @@ describe("a valid recipe", () => {
         limit: null,
         image_range: null,
         window: null,
+        table: null,
         seed: null,
       },
       eval: {
@@ -127,6 +130,7 @@ describe("a valid recipe", () => {
         limit: null,
         image_range: null,
         window: null,
+        table: null,
         seed: null,
       },
       image_disjoint: false,
@@ -146,7 +150,10 @@ describe("a valid recipe", () => {
       micro_batch_tokens: 4096,
       activation_memory_gb: 2,
     });
-    expect(recipe.evaluate).toEqual({ every: 50, limit: 200, at_start: true, max_completion_length: null });
+    expect(recipe.evaluate).toEqual({
+      ...{ every: 50, limit: 200, at_start: true, max_completion_length: null },
+      ...{ subgroups: [], shots: [] },
+    });
     expect(recipe.checkpoint).toEqual({ every: 50, keep: 2, best: null });
   });
 
@@ -224,7 +231,7 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     [
       "limit: 200",
       "xyzzy: 200",
-      "a.yaml, line 12: unknown key evaluate.xyzzy; known here: every, limit, at_start, max_completion_length",
+      "a.yaml, line 12: unknown key evaluate.xyzzy; known here: every, limit, at_start, max_completion_length, subgroups, shots",
     ],
     ["think_answer", "{ usr: x }", /^a\.yaml, line 6: unknown key prompt\.usr; did you mean user\?/],
     ["steps: 400", "steps: ten", 'a.yaml, line 8: stages.0.steps must be a whole number of at least 1, got "ten"'],
@@ -365,7 +372,7 @@ describe("--set", () => {
   test.each([
     [
       "data.train.difficulty=0.2",
-      "--set data.train.difficulty=0.2: unknown key data.train.difficulty; known here: name, path, revision, split, limit, image_range, window, seed",
+      "--set data.train.difficulty=0.2: unknown key data.train.difficulty; known here: name, path, revision, split, limit, image_range, window, table, seed",
     ],
     [
       "data.train={ name: phantom_world, dificulty: 0.2 }",
@@ -414,7 +421,7 @@ describe("the JSON Schema", () => {
   test("known keys depend on the data set's name", () => {
     const recipe = { data: { train: { name: "slake" }, eval: { name: "phantom_world" } } };
     expect(knownKeys(["data", "train"], recipe)).toEqual([
-      ...["name", "path", "revision", "split", "limit", "image_range", "window", "seed"],
+      ...["name", "path", "revision", "split", "limit", "image_range", "window", "table", "seed"],
     ]);
     expect(knownKeys(["data", "eval"], recipe)).toContain("difficulty");
   });

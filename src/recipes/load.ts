@@ -82,10 +82,11 @@ type Locate = (path: string, key: string) => string;
 
 /** A data set with its path resolved, and those of the sets that it is made of. */
 function located<T extends object>(spec: T, locate: Locate, prefix = ""): T {
-  const { path, sets } = spec as { readonly path?: unknown; readonly sets?: unknown };
+  const { path, sets, table } = spec as { readonly path?: unknown; readonly sets?: unknown; readonly table?: unknown };
   return {
     ...spec,
     ...(typeof path === "string" ? { path: locate(path, `${prefix}path`) } : {}),
+    ...(typeof table === "string" ? { table: locate(table, `${prefix}table`) } : {}),
     ...(Array.isArray(sets) ? { sets: sets.map((own: object, i) => located(own, locate, `${prefix}sets.${i}.`)) } : {}),
   };
 }

@@ -172,6 +172,14 @@ const evaluate = mapping({
   limit: whole({ min: 1 }).nullable().default(null).describe("Evaluate on this many examples; null is all."),
   at_start: flag().default(true).describe("Evaluate the untrained model too."),
   max_completion_length: whole({ min: 1 }).nullable().default(null).describe("null is the stage's."),
+  subgroups: z
+    .array(text("the name of a stratum"), { error: "a list of strata" })
+    .default([])
+    .describe("Strata, such as sex, whose groups are compared in yes/no questions."),
+  shots: z
+    .array(whole({ min: 1 }), { error: "a list of numbers of solved examples" })
+    .default([])
+    .describe("Before training and at its end, ask again with so many solved training examples before each question."),
 });
 
 const checkpoint = mapping({

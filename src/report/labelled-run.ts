@@ -1,5 +1,5 @@
 /** A run as passed to the sections of a report. */
-import type { RunStatistics } from "../runs/statistics-records.ts";
+import type { RewardCorrelation, RunStatistics } from "../runs/statistics-records.ts";
 import type { StudyArm } from "../runs/study-results.ts";
 import type { RunRecord } from "./read-run.ts";
 
@@ -8,6 +8,8 @@ export interface LabelledRun {
   readonly label: string;
   readonly record: RunRecord;
   readonly statistics: RunStatistics;
+  /** Late in training, within groups; the weighted sum first. */
+  readonly rewards: readonly RewardCorrelation[];
 }
 
 /** An arm with the records of its finished runs. */

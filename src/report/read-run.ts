@@ -22,6 +22,19 @@ export interface EvaluationLine {
   readonly numbers?: Readonly<Record<string, readonly NumberLine[]>>;
   /** By kind and figure. */
   readonly figures?: Readonly<Record<string, Readonly<Record<string, Interval>>>>;
+  readonly subgroups?: readonly SubgroupLine[];
+}
+
+/** Gaps of a group against the rest. */
+export interface SubgroupLine {
+  readonly stratum: string;
+  readonly value: string;
+  readonly n: number;
+  readonly rest: number;
+  readonly disparate_impact: Interval | null;
+  readonly parity_difference: Interval | null;
+  readonly opportunity_difference: Interval | null;
+  readonly odds_difference: Interval | null;
 }
 
 /** Numeric questions by distance. */

@@ -1,7 +1,7 @@
 /** The report of one run, or of several side by side: one self-contained HTML file of at most 5 MB. */
 import { UserError } from "../core/errors.ts";
 import { replaceFile } from "../runs/durable.ts";
-import type { ArmComparison, RunStatistics } from "../runs/statistics-records.ts";
+import type { ArmComparison, RewardCorrelation, RunStatistics } from "../runs/statistics-records.ts";
 import { type Content, html } from "./html.ts";
 import type { LabelledRun } from "./labelled-run.ts";
 import { renderPage } from "./page.ts";
@@ -12,7 +12,9 @@ import { comparisonSection, type StartComparison } from "./sections/comparison.t
 import { configurationSection, oneLine } from "./sections/configuration.ts";
 import { eventSection } from "./sections/events.ts";
 import { figuresSection } from "./sections/figures.ts";
+import { rewardSection } from "./sections/rewards.ts";
 import { rolloutSection } from "./sections/rollouts.ts";
+import { subgroupSection } from "./sections/subgroups.ts";
 import { statusOf, summarySection } from "./sections/summary.ts";
 import { trainingSection } from "./sections/training.ts";
 import { type ImageSource, type Thumbnail, thumbnails } from "./thumbnails.ts";
@@ -23,6 +25,7 @@ export interface ReportedRun {
   /** Distinguishes the runs of a report. */
   readonly label: string;
   readonly statistics: RunStatistics;
+  readonly rewards: readonly RewardCorrelation[];
   /** Source of the images in its rollouts. */
   readonly images: ImageSource;
 }
@@ -68,8 +71,10 @@ async function renderReport(runs: readonly ReportedRun[], { arms, start }: Compa
       one ? summarySection(one) : comparisonSection(labelled, arms, startOf(labelled[0]!, start)),
       accuracySection(labelled),
       trainingSection(labelled),
+      rewardSection(labelled),
       strataSection(labelled),
       figuresSection(labelled),
+      subgroupSection(labelled),
       rolloutSection(
         sampled.map(({ run, sample }) => ({ label: run.label, sample })),
         images,
@@ -88,7 +93,7 @@ function startOf({ record }: LabelledRun, arm: ArmComparison | null): StartCompa
 }
 
 function readWithSample(
-  { folder, label, statistics }: ReportedRun,
+  { folder, label, statistics, rewards }: ReportedRun,
   runs: number,
 ): { readonly run: LabelledRun; readonly sample: RolloutSample } {
   const record = readRun(folder);
@@ -99,7 +104,10 @@ function readWithSample(
   };
   const sample = sampleRollouts(readableLines(record.paths.rollouts, notices), limits);
   if (sample.unreadable > 0) notices.push(`rollouts.jsonl: ${sample.unreadable} rows are not rollout groups`);
-  return { run: { label, statistics, record: { ...record, notices: [...record.notices, ...notices] } }, sample };
+  return {
+    run: { label, statistics, rewards, record: { ...record, notices: [...record.notices, ...notices] } },
+    sample,
+  };
 }
 
 /** Thumbnails of all shown images within the budget; images beyond it show as not found. */

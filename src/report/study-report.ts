@@ -9,6 +9,7 @@ import type { ArmRecords } from "./labelled-run.ts";
 import { renderPage } from "./page.ts";
 import { readRun } from "./read-run.ts";
 import { dimensionSection } from "./sections/study-dimension.ts";
+import { generalisationSection } from "./sections/study-generalisation.ts";
 import { predictionSection, reasoningSection } from "./sections/study-predictions.ts";
 import { retentionSection } from "./sections/study-retention.ts";
 import { costSection, figureSection, overviewSection, runSection } from "./sections/study-tables.ts";
@@ -45,6 +46,7 @@ function render(results: StudyResults, arms: readonly ArmRecords[]): string {
       overview: "Ranking",
       ...Object.fromEntries(dimensions.map((dimension, i) => [`dimension-${i}`, capital(dimension)])),
       retention: "Retention",
+      generalisation: "Generalisation",
       reasoning: "Reasoning",
       costs: "Costs",
       figures: "Further figures",
@@ -55,6 +57,7 @@ function render(results: StudyResults, arms: readonly ArmRecords[]): string {
       overviewSection(results),
       ...sections,
       retentionSection(results),
+      generalisationSection(results),
       reasoningSection(results),
       costSection(results),
       figureSection(results),

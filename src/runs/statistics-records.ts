@@ -57,6 +57,15 @@ export interface Flip {
   readonly won: boolean;
 }
 
+/** How a reward of a run goes with length and with right answers within its groups, late in training. */
+export interface RewardCorrelation {
+  /** Null is the weighted sum. */
+  readonly reward: string | null;
+  /** Null where one of the two does not vary within groups. */
+  readonly with_length: Interval | null;
+  readonly with_accuracy: Interval | null;
+}
+
 export interface RunStatistics {
   readonly milestones: readonly Milestone[];
   /** From each milestone to the next, then from the first to the last where others lie between. */

@@ -132,6 +132,37 @@ const arm = z.strictObject({
     .describe("Median over seeds of the seconds of a run's steps, and its ratio to the reference's."),
 });
 
+const scores = z.array(z.number().nullable()).readonly();
+const generalisation = z.strictObject({
+  stratum: z.string(),
+  columns: z
+    .array(z.string())
+    .readonly()
+    .describe("Values of the stratum, as the questions of the evaluation have them."),
+  tables: z
+    .array(
+      z.strictObject({
+        shots: z.int().describe("Solved examples before each question; 0 for the evaluation itself."),
+        base: scores.describe("Accuracy of the model before training by column; null where it was not asked."),
+        rows: z
+          .array(
+            z.strictObject({
+              arm: z.string(),
+              trained_on: z.string(),
+              scores: scores.describe("Accuracy after training, mean over seeds."),
+              relative: scores.describe("Score over the base's, less 1."),
+              retention: z
+                .number()
+                .nullable()
+                .describe("Mean of score over the base's, the arm's own column left out."),
+            }),
+          )
+          .readonly(),
+      }),
+    )
+    .readonly(),
+});
+
 export const studyResultsSchema = z.strictObject({
   version: z.literal(1),
   name: z.string(),
@@ -148,6 +179,7 @@ export const studyResultsSchema = z.strictObject({
   retention: retention
     .nullish()
     .describe("What arms keep of questions that they are not trained on, where the study asks."),
+  generalisation: generalisation.nullable().describe("What arms were trained on against what they were tested on."),
   ranking: z.array(z.string()).describe("Arms with an accuracy, the highest first."),
   shared: z
     .array(z.strictObject({ folder: z.string(), stages: z.array(z.string()), used_by: z.array(z.string()) }))
@@ -157,6 +189,7 @@ export const studyResultsSchema = z.strictObject({
 export type StudyResults = z.output<typeof studyResultsSchema>;
 export type StudyPrediction = StudyResults["predictions"][number];
 export type StudyRetention = NonNullable<StudyResults["retention"]>;
+export type StudyGeneralisation = NonNullable<StudyResults["generalisation"]>;
 export type StudyArm = StudyResults["arms"][number];
 
 /** JSON Schema (draft 2020-12) of study.json. */

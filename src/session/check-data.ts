@@ -9,6 +9,7 @@ import type { SkippedExample } from "../train/batches.ts";
 import type { PreferencePair } from "../train/dpo.ts";
 import type { LoadedExamples } from "./examples.ts";
 import { type PreflightReport, preflight } from "./preflight.ts";
+import { evaluationShots, trainingShots } from "./recipe-shots.ts";
 
 export interface DataToCheck {
   readonly processor: Processor;
@@ -40,6 +41,7 @@ export async function checkData(recipe: Recipe, data: DataToCheck): Promise<Chec
   const trained = await preflight(train.examples, {
     ...shared,
     data: "data.train",
+    ...trainingShots(recipe, train.examples),
     missing: train.skipped,
     notices: train.notices,
     completions: (example) => trainedCompletions(recipe, example, data),
@@ -63,6 +65,7 @@ export async function checkData(recipe: Recipe, data: DataToCheck): Promise<Chec
       : await preflight(evaluation.examples, {
           ...shared,
           data: "data.eval",
+          ...evaluationShots(recipe, trained.kept),
           missing: evaluation.skipped,
           notices: evaluation.notices,
           completions: () => [{ key: "evaluate.max_completion_length", tokens: data.evaluationLength }],

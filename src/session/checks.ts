@@ -28,8 +28,10 @@ export function requireModelFolder(
   if (quantize_frozen !== null && lora === null && adapter === null) {
     throw new UserError("model.quantize_frozen: integers are not trained; add model.lora, whose adapters are");
   }
-  if ((lora !== null || adapter !== null) && freeze.length > 0) {
-    throw new UserError("model.freeze: adapters leave the whole model frozen already; leave freeze out beside them");
+  if ((lora !== null || adapter !== null) && freeze.some((pattern) => pattern !== "lora_A")) {
+    throw new UserError(
+      "model.freeze: adapters leave the whole model frozen already; beside them it may name lora_A alone, their first matrices",
+    );
   }
   const masked = stages.findIndex(({ importance_masking }) => importance_masking !== "none");
   if ((lora !== null || adapter !== null) && masked >= 0) {

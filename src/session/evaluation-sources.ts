@@ -1,6 +1,7 @@
 /** Opens what an evaluation asks: a checkpoint, a run or an adapter on this machine, or a model behind an endpoint. */
-import { type PromptName, type PromptStyle, promptStyle } from "../answers/prompts.ts";
+import { type PromptName, type PromptStyle, promptStyle, type Shots } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
+import type { Example } from "../core/records.ts";
 import { endpointSource } from "../evaluate/endpoint-source.ts";
 import { type AnswerSource, type Decoding, policySource } from "../evaluate/index.ts";
 import { type MaxTokensField, openChatClient } from "../io/chat-client.ts";
@@ -26,6 +27,13 @@ export interface EvaluationSource {
 /** Gives the decoding when the number of tokens that fits the source is known. */
 export type DecodingFor = (ownLength: number) => Decoding;
 
+/** How questions are put. */
+interface AskedWith {
+  readonly decoding: DecodingFor;
+  /** Solved examples before each question; none by default. */
+  readonly shots?: (example: Example) => Shots;
+}
+
 /** Tokens of an answer where no run says otherwise. */
 const PLAIN_LENGTH = 64;
 
@@ -36,7 +44,7 @@ export function answerLength(recipe: Recipe | null): number {
 
 export async function openCheckpointSource(
   path: string,
-  o: OpenCheckpointOptions & { readonly decoding: DecodingFor },
+  o: OpenCheckpointOptions & AskedWith,
 ): Promise<EvaluationSource> {
   const { engine, processor, prompt, folder, base, imageLimits, server, recipe } = await openCheckpoint(path, o);
   const close = () => engine.close();
@@ -44,7 +52,7 @@ export async function openCheckpointSource(
     const decoding = o.decoding(answerLength(recipe));
     const sha256 = await hashCheckpoint(folder);
     return {
-      source: policySource(engine.policy, { processor, prompt, decoding }),
+      source: policySource(engine.policy, { processor, prompt, decoding, ...withShots(o) }),
       subject: folder,
       prompt,
       images: { min_pixels: imageLimits.minPixels ?? null, max_pixels: imageLimits.maxPixels ?? null },
@@ -61,7 +69,7 @@ export async function openCheckpointSource(
   }
 }
 
-export interface EndpointOptions {
+export interface EndpointOptions extends AskedWith {
   /** The address before /chat/completions. */
   readonly endpoint: string;
   readonly model: string;
@@ -76,7 +84,6 @@ export interface EndpointOptions {
   /** What the endpoint calls the limit on tokens. */
   readonly maxTokensField: MaxTokensField;
   readonly prompt?: PromptName | undefined;
-  readonly decoding: DecodingFor;
   /** In place of the process's environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -101,11 +108,15 @@ export function openEndpointSource(o: EndpointOptions): EvaluationSource {
   const { origin, pathname } = new URL(endpoint);
   const address = `${origin}${pathname}`.replace(/\/+$/, "");
   return {
-    source: endpointSource(client, { prompt, decoding: o.decoding(PLAIN_LENGTH), concurrency }),
+    source: endpointSource(client, { prompt, decoding: o.decoding(PLAIN_LENGTH), concurrency, ...withShots(o) }),
     subject: `${model} at ${address}`,
     prompt,
     images: { min_pixels: null, max_pixels: maxPixels ?? null },
     identity: { model, endpoint: address },
     close: async () => {},
   };
+}
+
+function withShots({ shots }: Pick<AskedWith, "shots">): Pick<AskedWith, "shots"> {
+  return shots === undefined ? {} : { shots };
 }

@@ -7,6 +7,7 @@ import { decodeImage } from "../io/images.ts";
 import { viewOf } from "../recipes/datasets.ts";
 import type { DatasetSpec, Recipe } from "../recipes/schema.ts";
 import type { SkippedExample } from "../train/batches.ts";
+import { tableTeller } from "./tables.ts";
 
 /** Examples, and those left out. */
 export interface LoadedExamples<T> {
@@ -25,7 +26,8 @@ export async function loadExamples(spec: DatasetSpec, recipe: Recipe): Promise<L
     return { example_id: exampleId, reason: `image ${path}: ${reason}` };
   });
   const notices: DataNotice[] = [];
-  const examples = await loadDataset({ ...options, onNotice: (notice) => notices.push(notice) });
+  const loaded = await loadDataset({ ...options, onNotice: (notice) => notices.push(notice) });
+  const examples = spec.table === null ? loaded : await withTables(spec.table, loaded, recipe);
   return { examples, skipped, notices };
 }
 
@@ -54,6 +56,13 @@ export async function loadEvaluation(recipe: Recipe): Promise<LoadedExamples<rea
   return { ...loaded, examples, skipped: [...loaded.skipped, ...skipped] };
 }
 
+/** Tables told as a file says; what it says of telling columns is learned from the training data. */
+async function withTables(file: string, examples: readonly Example[], recipe: Recipe): Promise<readonly Example[]> {
+  const { table: _, ...spec } = recipe.data.train;
+  const { examples: train } = await loadExamples({ ...spec, table: null }, recipe);
+  return examples.map(tableTeller(file, train));
+}
+
 /** The sentence of a user's mistake; any other error is thrown on. */
 function sentenceOf(error: unknown): string {
   if (error instanceof UserError) return messageOf(error);
@@ -62,7 +71,18 @@ function sentenceOf(error: unknown): string {
 
 /** A recipe's data set as the data layer takes it: absent keys are absent. */
 function datasetOptions(spec: DatasetSpec, seed: number, onBadImage: "error" | "skip") {
-  const { name, path, revision: _, split, limit, seed: given, image_range: __, window: ___, ...own } = spec;
+  const {
+    name,
+    path,
+    revision: _,
+    split,
+    limit,
+    seed: given,
+    image_range: __,
+    window: ___,
+    table: ____,
+    ...own
+  } = spec;
   return {
     name,
     split,

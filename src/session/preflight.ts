@@ -2,7 +2,7 @@
  * Looks over all examples before the first step: every image can be opened, a prompt's image tokens are as many as its image
  * features, and prompt and completion fit the model's context. Prompts are never cut, so none can be cut inside an image.
  */
-import { encodeOptions, encodeQuestion, type PromptStyle, questionMessages } from "../answers/prompts.ts";
+import { encodeOptions, encodeQuestion, type PromptStyle, questionMessages, type Shots } from "../answers/prompts.ts";
 import { refuseTags } from "../answers/tags-in-data.ts";
 import { messageOf, UserError } from "../core/errors.ts";
 import { meanOf } from "../core/mean.ts";
@@ -17,6 +17,8 @@ export interface PreflightOptions {
   readonly data: string;
   readonly processor: Processor;
   readonly prompt: PromptStyle;
+  /** The most solved examples that stand before a question anywhere; none by default. */
+  readonly shots?: (example: Example) => Shots;
   readonly contextLength: number;
   /** The completions that an example's prompt must leave room for: where in the recipe they are asked for, and their tokens. */
   readonly completions: (example: Example) => readonly { readonly key: string; readonly tokens: number }[];
@@ -168,7 +170,7 @@ async function examine(
       sizes.push(size);
     }
     const { tokenIds, imageFeatures } = processor.layOut(
-      questionMessages(example, o.prompt),
+      questionMessages(example, o.prompt, o.shots?.(example)),
       sizes,
       encodeOptions(o.prompt),
     );
@@ -210,14 +212,15 @@ function refuse(bad: readonly Extract<Finding, { reason: DropReason }>[], of: nu
 async function compareWithEncoding({ example }: { readonly example: Example }, o: PreflightOptions): Promise<void> {
   let encoded: Int32Array;
   try {
-    encoded = (await encodeQuestion(o.processor, example, o.prompt)).tokenIds;
+    encoded = (await encodeQuestion(o.processor, example, o.prompt, o.shots?.(example))).tokenIds;
   } catch (error) {
     const { message } = userErrorOf(error);
     if (o.onBadImage === "skip") return; // damage behind the header: told when its turn comes
     throw new UserError(`example "${example.id}": ${message}`, { cause: error });
   }
   const sizes = await Promise.all(example.images.map((image) => imageSize(image)));
-  const { tokenIds } = o.processor.layOut(questionMessages(example, o.prompt), sizes, encodeOptions(o.prompt));
+  const messages = questionMessages(example, o.prompt, o.shots?.(example));
+  const { tokenIds } = o.processor.layOut(messages, sizes, encodeOptions(o.prompt));
   if (encoded.length === tokenIds.length && encoded.every((id, i) => id === tokenIds[i])) return;
   throw new Error(
     `internal: example "${example.id}" has ${encoded.length} tokens, its images' sizes give ${tokenIds.length}`,

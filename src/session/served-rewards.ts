@@ -50,17 +50,12 @@ export async function openServedRewards(
   folder: string,
   o: SourceOptions & { readonly stage: number | null },
 ): Promise<ServedRewards> {
-  const stage = recipe.stages[chosenStage(recipe, o.stage)]!;
-  const { tokens, processor } = await openModelFiles(recipe, o);
-  const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
-  const thinkOpened = await opensThoughts(processor, prompt);
-  const opened = await openRewards({ ...recipe, stages: [stage] }, { style: prompt.style, thinkOpened }, folder);
-  const rewards = opened.rewards[0]!;
+  const { rewards, tokens, stage, style, thinkOpened, close } = await openStageRewards(recipe, folder, o);
   return {
     about: {
       recipe: recipe.name,
-      stage: stage.kind,
-      style: prompt.style,
+      stage,
+      style,
       think_opened: thinkOpened,
       rewards: rewards.map(({ reward: { name, range = null, comparesGroup = false }, weight }) => {
         return { name, weight, range, compares_group: comparesGroup };
@@ -70,8 +65,23 @@ export async function openServedRewards(
       const rows = given.map((row, i) => readRewardRow(row, `rows[${i}]`, tokens));
       return scoreRows(rows, weightedAt(rewards, step));
     },
-    close: opened.close,
+    close,
   };
+}
+
+/** The rewards of one stage, and how completions of its model begin and are cut into tokens. */
+export async function openStageRewards(
+  recipe: Recipe,
+  folder: string,
+  o: SourceOptions & { readonly stage: number | null },
+) {
+  const stage = recipe.stages[chosenStage(recipe, o.stage)]!;
+  const { tokens, processor } = await openModelFiles(recipe, o);
+  const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
+  const thinkOpened = await opensThoughts(processor, prompt);
+  const opened = await openRewards({ ...recipe, stages: [stage] }, { style: prompt.style, thinkOpened }, folder);
+  const { style } = prompt;
+  return { rewards: opened.rewards[0]!, tokens, stage: stage.kind, style, thinkOpened, close: opened.close };
 }
 
 function chosenStage(recipe: Recipe, asked: number | null): number {

@@ -36,7 +36,8 @@ export function trainInChild({ viva, onStep, signal }: ChildOptions): TrainRun {
       child.on("error", reject);
       child.on("close", (code, killed) => {
         signal.removeEventListener("abort", stop);
-        resolve(code === 0 ? { ok: true } : { ok: false, message: reasonOf(errors, code, killed) });
+        const message = reasonOf(errors, code, killed);
+        resolve(code === 0 ? { ok: true } : { ok: false, message, killed: killed !== null });
       });
     });
   };

@@ -20,7 +20,10 @@ import type { PlannedRun } from "./plan.ts";
  */
 export type TrainRun = (folder: string, recipeFile: string | null) => Promise<RunOutcome>;
 
-export type RunOutcome = { readonly ok: true } | { readonly ok: false; readonly message: string };
+export type RunOutcome =
+  | { readonly ok: true }
+  /** `killed`: by a signal, so that the same may well go on if it is started again. */
+  | { readonly ok: false; readonly message: string; readonly killed?: boolean };
 
 export interface ExecuteOptions {
   readonly train: TrainRun;

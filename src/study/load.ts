@@ -34,6 +34,8 @@ export interface Study {
   readonly predicts: readonly (Omit<StudyFile["predicts"][number], "against"> & { readonly against: string })[];
   /** Old and new questions by a stratum; null where the study does not ask. */
   readonly retention: StudyFile["retention"];
+  /** Of arms that are among `arms`; null for no matrix. */
+  readonly generalisation: StudyFile["generalisation"];
   /** A pilot's study.json. */
   readonly pilot: string | null;
 }
@@ -76,6 +78,12 @@ export function loadStudy(file: string, o: { readonly quick: boolean }): Study {
       .map((prediction) => ({ ...prediction, against: prediction.against ?? study.reference }))
       .filter(({ arm, against }) => [arm, against].every((name) => kept.some((one) => one.name === name))),
     retention: kept.some(({ name }) => name === study.retention?.control) ? study.retention : null,
+    generalisation: study.generalisation && {
+      ...study.generalisation,
+      trained_on: Object.fromEntries(
+        Object.entries(study.generalisation.trained_on).filter(([name]) => kept.some((arm) => arm.name === name)),
+      ),
+    },
     pilot: study.pilot === null ? null : resolve(dirname(file), study.pilot),
     arms,
   };
@@ -97,7 +105,8 @@ export function withNeeded<T extends { readonly name: string; readonly weights: 
   return study.arms.filter(({ name }) => wanted.has(name));
 }
 
-function checkArms({ arms, reference, baselines, quick, predicts, retention }: StudyFile, yaml: YamlFile): void {
+function checkArms(file: StudyFile, yaml: YamlFile): void {
+  const { arms, reference, baselines, quick, predicts, retention, generalisation } = file;
   for (const [i, { name, from, weights }] of arms.entries()) {
     const twin = arms.findIndex((arm) => arm.name.toLowerCase() === name.toLowerCase()); // names become folders
     if (twin < i) throw new UserError(`${yaml.origin(["arms", i, "name"])}: arms.${i}.name: ${name} is taken`);
@@ -114,6 +123,7 @@ function checkArms({ arms, reference, baselines, quick, predicts, retention }: S
     ...baselines.map((arm) => ["baselines", arm] as const),
     ...(retention === null ? [] : [["retention.control", retention.control] as const]),
     ...(quick.arms ?? []).map((arm) => ["quick.arms", arm] as const),
+    ...Object.keys(generalisation?.trained_on ?? {}).map((arm) => ["generalisation.trained_on", arm] as const),
     ...predicts.flatMap(({ arm, against }, i) => [
       [`predicts.${i}.arm`, arm] as const,
       ...(against === null ? [] : [[`predicts.${i}.against`, against] as const]),

@@ -17,6 +17,7 @@ import { isFinished, runPaths } from "../runs/run-folder.ts";
 import type { StudyArm, StudyResults } from "../runs/study-results.ts";
 import type { Verdict } from "../runs/verdict.ts";
 import { readJournal, type StudyPaths } from "./folder.ts";
+import { generalisationOf } from "./generalisation.ts";
 import type { Study } from "./load.ts";
 import { pilotPower } from "./pilot.ts";
 import { type PlannedRun, planRuns } from "./plan.ts";
@@ -102,6 +103,7 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
     retention: retentionOf(study, (name) =>
       of(name).map(({ planned: { seed }, before, items }) => ({ seed, before, after: items })),
     ),
+    generalisation: study.generalisation === null ? null : generalisationOf(study.generalisation, of, paths),
     ranking: ranked.sort((a, b) => b.accuracy!.estimate - a.accuracy!.estimate).map(({ name }) => name),
     shared: sharedRuns(runs),
   };

@@ -1,6 +1,6 @@
 /** The schema of a study file: arms and seeds, each arm a recipe with changes. */
 import * as z from "zod";
-import { mapping, nameIn, number, oneOf, text, whole } from "../core/fields.ts";
+import { mapping, nameIn, number, oneOf, oneOrMore, text, whole } from "../core/fields.ts";
 import type { Schema } from "../recipes/json-schema.ts";
 import { studyMeasures } from "./measures.ts";
 
@@ -55,6 +55,15 @@ const quick = mapping({
   set: changes().default({}).describe("Changes to every arm's recipe."),
 });
 
+const generalisation = mapping({
+  stratum: oneOrMore(text(), "the name of a stratum, or a list of them").describe(
+    "Of the evaluation's questions: its values, or those of several with a space between, are the columns.",
+  ),
+  trained_on: z
+    .record(armName(), text("a value of the stratum"), { error: "a mapping of arms to values of the stratum" })
+    .describe("The rows: arms, and the value each was trained on, whose own column retention leaves out."),
+});
+
 /** The schema of a study. */
 export const studySchema = mapping({
   name: armName(),
@@ -79,6 +88,10 @@ export const studySchema = mapping({
     .nullable()
     .default(null)
     .describe("study.json of a pilot, from which --plan and the results compute what the predictions can be told by."),
+  generalisation: generalisation
+    .nullable()
+    .default(null)
+    .describe("The matrix of what arms were trained on against what they were tested on."),
   quick: quick.prefault({}).describe("Changes made by viva study --quick."),
 });
 

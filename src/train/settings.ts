@@ -33,6 +33,14 @@ export const sftFields = {
   target: oneOf("answer", "rationale_answer")
     .default("answer")
     .describe("What is taught: the answer, or the reference reasoning followed by the answer."),
+  in_context_examples: whole({ min: 0 })
+    .default(0)
+    .describe(
+      "Solved training examples, without images, before each question; of other subjects, and not learned from.",
+    ),
+  in_context_fixed: flag()
+    .default(false)
+    .describe("The first of the training data before every question, in place of a draw for each."),
   ...optimiserFields(2e-5),
 };
 

@@ -2,11 +2,15 @@
 
 import { plainVariant } from "../algorithms/algorithm.ts";
 import { defaultLossNumbers } from "../algorithms/index.ts";
-import { encodeQuestion, opensThought, targetText } from "../answers/prompts.ts";
+import { encodeQuestion, opensThought, type Shots, type Target, targetText } from "../answers/prompts.ts";
+import type { AnswerStyle } from "../answers/tags.ts";
 import { meanMetric } from "../core/mean.ts";
+import type { Processor } from "../core/processor.ts";
+import type { Example } from "../core/records.ts";
+import { inContextExamples } from "../data/in-context.ts";
 import { plainScoring, type TokenBatch } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
-import { batchAt, encodeExamples } from "./batches.ts";
+import { batchAt, type EncodedExample, encodeExamples } from "./batches.ts";
 import { type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { optimiserAt, type SftSettings } from "./settings.ts";
 
@@ -19,24 +23,9 @@ export async function sftStep(
   const { engine, processor, prompt } = context;
   const started = performance.now();
   const examples = batchAt(context.examples, { ...context, step: index, count: settings.batch_size });
-  const encode = (example: (typeof examples)[number]) => encodeQuestion(processor, example, prompt);
+  const encode = (example: Example) => encodeQuestion(processor, example, prompt, shotsOf(context, settings, example));
   const encoded = await encodeExamples(examples, encode, context.onBadImage, context.onSkip);
-  const targets = encoded.map((item) =>
-    processor.encodeCompletion(targetText(item.example, prompt.style, settings.target, opensThought(item.prompt.text))),
-  );
-  const tokens = targets.reduce((total, target) => total + target.length, 0);
-  const batch: TokenBatch = {
-    groups: encoded.map((item, i) => ({
-      prompt: item.prompt,
-      completions: [{ tokenIds: targets[i]!, weight: 1 / tokens, advantage: 0 }],
-    })),
-    scoring: plainScoring,
-    loss: {
-      name: "supervised",
-      variant: plainVariant,
-      numbers: defaultLossNumbers,
-    },
-  };
+  const { batch, targets, tokens } = supervisedBatch(encoded, settings.target, { processor, style: prompt.style });
   const optimiser = optimiserAt(settings, index, context.steps);
   const { value, seconds } = await timed(async () => {
     const forward = await engine.forwardBackward(batch);
@@ -59,4 +48,30 @@ export async function sftStep(
     "throughput/tokens_per_second": tokens / seconds,
   };
   return { metrics, examples: encoded.map(({ example }) => example.id) };
+}
+
+/** A batch whose loss is the mean negative log-prob of its examples' targets. */
+export function supervisedBatch(
+  encoded: readonly EncodedExample[],
+  target: Target,
+  { processor, style }: { readonly processor: Processor; readonly style: AnswerStyle },
+): { readonly batch: TokenBatch; readonly targets: readonly Int32Array[]; readonly tokens: number } {
+  const targets = encoded.map(({ example, prompt }) =>
+    processor.encodeCompletion(targetText(example, style, target, opensThought(prompt.text))),
+  );
+  const tokens = targets.reduce((total, { length }) => total + length, 0);
+  const groups = encoded.map(({ prompt }, i) => {
+    return { prompt, completions: [{ tokenIds: targets[i]!, weight: 1 / tokens, advantage: 0 }] };
+  });
+  const loss = { name: "supervised", variant: plainVariant, numbers: defaultLossNumbers } as const;
+  return { batch: { groups, scoring: plainScoring, loss }, targets, tokens };
+}
+
+/** The solved examples before a question: the same for it in every epoch. */
+export function shotsOf(
+  { examples, seed }: Pick<TrainingContext, "examples" | "seed">,
+  { in_context_examples: count, in_context_fixed: fixed, target }: SftSettings,
+  question: Example,
+): Shots {
+  return { examples: inContextExamples(examples, { count, fixed, seed })(question), target };
 }

@@ -34,6 +34,7 @@ const study = {
   baselines: ["plain"],
   pilot: null,
   retention: null,
+  generalisation: null,
   predicts: [
     {
       ...{ arm: "better", against: "plain", measure: "accuracy" },

@@ -60,7 +60,10 @@ const optimiser: OptimizerSettings = {
   importance_masking: "none",
 };
 
-export const sft: SftSettings = { ...optimiser, kind: "sft", batch_size: 3, target: "answer" };
+export const sft: SftSettings = {
+  ...{ ...optimiser, kind: "sft", batch_size: 3, target: "answer" },
+  ...{ in_context_examples: 0, in_context_fixed: false },
+};
 
 const rollout: Partial<RolloutSettings> = {
   ...optimiser,

@@ -6,6 +6,7 @@ import type { TensorData } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
 import { LORA_MASK, LORA_SUM } from "../../nn/lora.ts";
 import { CompiledProgram } from "../../runtime/session.ts";
+import { SQUARES, withSquaredInputs } from "./input-norms.ts";
 import {
   type AdapterMode,
   type BlockKind,
@@ -46,6 +47,8 @@ export class Compute {
   readonly #device: Device;
   readonly #lean: boolean;
   readonly #sessions = new Map<string, Promise<CompiledProgram>>();
+  /** Sums of squared inputs by weight, while they are measured; null otherwise. */
+  #squares: Map<string, Float64Array> | null = null;
 
   /** `lean` sessions free their memory after each run. */
   constructor(model: Model, threads: number, device: Device = "cpu", lean = false) {
@@ -65,8 +68,9 @@ export class Compute {
     return session;
   }
 
-  /** Runs the forward program of a part and returns its output. */
-  async forward(key: string, programs: PartPrograms, feeds: Params<TensorData>): Promise<TensorData> {
+  /** Runs the forward program of a part, whose weights have names below `prefix`, and returns its output. */
+  async forward(key: string, programs: PartPrograms, feeds: Params<TensorData>, prefix = ""): Promise<TensorData> {
+    if (this.#squares !== null) return this.#measured(key, programs, feeds, prefix, this.#squares);
     const session = await this.session(`${key}.forward`, () => programs([]).forward);
     return (await session.run(feeds))["y"]!;
   }
@@ -119,7 +123,7 @@ export class Compute {
       const all = { x: y, ...own, ...localWeights(stack, values, i) };
       const [kind, programs] = this.#blockPrograms(key, stack, own);
       if (saving === null || saving.budget.bytes < largest || saving.budget.bytes <= 0) {
-        y = await this.forward(kind, programs, all);
+        y = await this.forward(kind, programs, all, stack.blockPrefix(i));
         continue;
       }
       const trained = trainedNames(stack.blockWeights, stack.blockPrefix(i), saving.trainable);
@@ -166,6 +170,36 @@ export class Compute {
       if (added !== undefined) store.kernels.addInPlace(dy.data as Float32Array, added.data as Float32Array);
     }
     return dy;
+  }
+
+  /** Norms over all rows of the inputs of linear layers in what `work` runs forward, by weight: [in] each. */
+  async inputNorms(work: () => Promise<unknown>): Promise<ReadonlyMap<string, Float32Array>> {
+    this.#squares = new Map();
+    try {
+      await work();
+      return new Map([...this.#squares].map(([name, sums]) => [name, Float32Array.from(sums, Math.sqrt)]));
+    } finally {
+      this.#squares = null;
+    }
+  }
+
+  /** Runs a part and adds the squares of its layers' inputs. */
+  async #measured(
+    kind: string,
+    programs: PartPrograms,
+    feeds: Params<TensorData>,
+    prefix: string,
+    totals: Map<string, Float64Array>,
+  ): Promise<TensorData> {
+    const session = await this.session(`${kind}.squares`, () => withSquaredInputs(programs([]).forward));
+    const { y, ...squares } = await session.run(feeds);
+    for (const [key, { data }] of Object.entries(squares)) {
+      const name = prefix + key.slice(SQUARES.length);
+      const total = totals.get(name) ?? new Float64Array(data.length);
+      for (let j = 0; j < data.length; j++) total[j]! += Number(data[j]!);
+      totals.set(name, total);
+    }
+    return y!;
   }
 
   /** A block's programs, and the cache key of its kind. */

@@ -15,6 +15,7 @@ import {
   type LiveOptions,
   type LogProbOptions,
   type OptimStep,
+  plainScoring,
   refusesAdapters,
   SOFT_NEEDS,
   type SoftBatch,
@@ -168,6 +169,14 @@ export class LocalCore {
     const encoded = this.#takeEncoded(batch.groups.filter(isComputed));
     const o = { ...this.#options, features: this.#knownFeatures, adapters, encoded };
     return forwardBackward(this.#compute, this.#store, batch, o);
+  }
+
+  /** Norms of the inputs of all blocks' linear layers over the prompts and completions of these groups. */
+  inputNorms(groups: readonly TrainingGroup[]): Promise<ReadonlyMap<string, Float32Array>> {
+    this.#checkGroups(groups);
+    return this.#compute.inputNorms(() =>
+      scoreCompletions(this.#compute, this.#store.values, groups, plainScoring, this.#options),
+    );
   }
 
   optimStep(o: OptimStep) {

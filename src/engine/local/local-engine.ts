@@ -119,6 +119,7 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
         return call({ call: "softStep", options: step });
       },
     },
+    inputNorms: (groups) => call({ call: "inputNorms", groups }),
     freezeReference: async (keep) => {
       await call({ call: "freezeReference", keep });
       hasReference = keep;

@@ -21,5 +21,7 @@ export function baseOf({ modelFolder, quantizeFrozen = null }: EngineOptions): M
 
 /** Names of the weights that are trained. */
 export function trainableOf(model: Model, { lora, freeze }: EngineOptions): ReadonlySet<string> {
-  return lora ? new Set(Object.keys(model.weights).filter(isAdapterWeight)) : trainableNames(model, freeze);
+  if (!lora) return trainableNames(model, freeze);
+  const isFrozen = (name: string) => freeze.some((pattern) => name.includes(pattern));
+  return new Set(Object.keys(model.weights).filter((name) => isAdapterWeight(name) && !isFrozen(name)));
 }

@@ -34,6 +34,7 @@ export type Call =
   /** Soft Q-learning's pass of the policy or of the critic, and its update of both. */
   | { readonly call: "softPass"; readonly of: "policy" | "critic"; readonly batch: SoftBatch }
   | { readonly call: "softStep"; readonly options: SoftStep }
+  | { readonly call: "inputNorms"; readonly groups: readonly TrainingGroup[] }
   | { readonly call: "freezeReference"; readonly keep: boolean }
   | { readonly call: "resetOptimizer" }
   | { readonly call: "save"; readonly folder: string; readonly training: boolean }

@@ -113,6 +113,8 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
       return request.of === "policy" ? core.softPolicyPass(request.batch) : core.softCriticPass(request.batch);
     case "softStep":
       return core.softStep(request.options);
+    case "inputNorms":
+      return core.inputNorms(request.groups);
     case "freezeReference":
       return core.freezeReference(request.keep);
     case "resetOptimizer":

@@ -7,24 +7,40 @@ import { type ConventionalAnswers, conventionalAnswers, type DenseBlock } from "
 import { type ConventionalName, conventionalModels } from "./index.ts";
 import { tableBlock } from "./table-block.ts";
 
+/** Training questions about few enough images, and the blocks of features of any part of them. */
+export interface ConventionalFeatures {
+  readonly train: readonly Example[];
+  readonly blocksOf: (part: readonly Example[]) => readonly DenseBlock[];
+}
+
 /** Logistic regression on the question's words: what can be known without the image. */
 export function questionRegression(examples: readonly Example[], train: readonly Example[]): BaselineAnswers {
   return { question_regression: conventionalAnswers(conventionalModels.lr, examples, train, { blocks: [] }) };
 }
 
-/** The models' answers from words and images, by the names that baselines have: "conventional_lr". */
-export async function conventionalBaselines(
-  names: readonly ConventionalName[],
+/** Features of the first image and of the table; images are read once. */
+export async function conventionalFeatures(
   examples: readonly Example[],
   train: readonly Example[],
-): Promise<Readonly<Record<string, ConventionalAnswers>>> {
-  if (names.length === 0) return {};
+): Promise<ConventionalFeatures> {
   const seen = withFewImages(train);
   const profiles = await imageProfiles([...seen, ...examples].flatMap(({ images }) => images.slice(0, 1)));
   const image: DenseBlock = ({ images: [first] }) => (first === undefined ? null : (profiles.get(first.path) ?? null));
+  return { train: seen, blocksOf: (part) => [image, tableBlock(part)] };
+}
+
+/** The models' answers from words, images and tables, by the names that baselines have: "conventional_lr". */
+export function conventionalBaselines(
+  names: readonly ConventionalName[],
+  examples: readonly Example[],
+  { train, blocksOf }: ConventionalFeatures,
+): Readonly<Record<string, ConventionalAnswers>> {
+  const blocks = blocksOf(train);
   const answers = names.map((name) => {
-    const found = conventionalAnswers(conventionalModels[name], examples, seen, { blocks: [image, tableBlock(seen)] });
-    return [`conventional_${name}`, found] as const;
+    return [
+      `conventional_${name}`,
+      conventionalAnswers(conventionalModels[name], examples, train, { blocks }),
+    ] as const;
   });
   return Object.fromEntries(answers);
 }

@@ -191,12 +191,12 @@ describe("metrics", () => {
   it("gaps turn round with the groups' labels, and are 0 and 1 for equal groups", () => {
     const group = y.map((_, i) => i % 2 === 0);
     const [gaps, turned] = [
-      subgroupGaps(y, scores, group),
+      subgroupGaps(y, scores, group)(),
       subgroupGaps(
         y,
         scores,
         group.map((own) => !own),
-      ),
+      )(),
     ];
     expect(turned.disparate_impact).toBeCloseTo(1 / gaps.disparate_impact, 12);
     expect(turned.parity_difference).toBeCloseTo(-gaps.parity_difference, 12);
@@ -207,7 +207,7 @@ describe("metrics", () => {
       twice,
       [...scores, ...scores],
       twice.map((_, i) => i < y.length),
-    );
+    )();
     expect(equal).toEqual({ disparate_impact: 1, parity_difference: 0, opportunity_difference: 0, odds_difference: 0 });
   });
 
@@ -237,7 +237,7 @@ describe("metrics", () => {
       wanted.y,
       wanted.p,
       wanted.group.map((group) => group === 1),
-    );
+    )();
     // The published program adds 1e-8 to denominators.
     expect(gaps.disparate_impact).toBeCloseTo(wanted.fairness.DI, 6);
     expect(gaps.parity_difference).toBeCloseTo(wanted.fairness.SPD, 6);

@@ -2,7 +2,6 @@
  * Gaps between a group of subjects and the rest in who is called positive and who is found, as ehr-llm-benchmark reports
  * them (fairness/main.py there).
  */
-import { type Confusion, confusion } from "./binary.ts";
 
 export interface SubgroupGaps {
   /** Disparate impact: ratio of the shares called positive; 1 is equal. */
@@ -15,33 +14,37 @@ export interface SubgroupGaps {
   readonly odds_difference: number;
 }
 
-/** The gaps of the group against the rest; NaN where a share has no items. */
+/**
+ * The gaps of the group against the rest by how often each row counts (once by default); NaN where a share has no items. Scores
+ * of at least `threshold` are called positive.
+ */
 export function subgroupGaps(
   targets: ArrayLike<number>,
   scores: ArrayLike<number>,
   inGroup: ArrayLike<boolean>,
   threshold = 0.5,
-): SubgroupGaps {
-  const of = (own: boolean) => {
-    const indices = Array.from(targets, (_, i) => i).filter((i) => inGroup[i] === own);
-    return rates(
-      confusion(
-        indices.map((i) => targets[i]!),
-        indices.map((i) => scores[i]!),
-        threshold,
-      ),
-    );
-  };
-  const [group, rest] = [of(true), of(false)];
-  const recall = group.recall - rest.recall;
-  return {
-    disparate_impact: group.called / rest.called,
-    parity_difference: group.called - rest.called,
-    opportunity_difference: recall,
-    odds_difference: (recall + group.falseAlarms - rest.falseAlarms) / 2,
+): (times?: ArrayLike<number>) => SubgroupGaps {
+  return (times) => {
+    // By group, target and call: rest and group, negatives and positives, not called and called.
+    const counts = new Float64Array(8);
+    for (let i = 0; i < targets.length; i++) {
+      const cell = (inGroup[i] ? 4 : 0) + (targets[i] === 1 ? 2 : 0) + (scores[i]! >= threshold ? 1 : 0);
+      counts[cell]! += times?.[i] ?? 1;
+    }
+    const [rest, group] = [0, 4].map((at) => rates(counts.subarray(at, at + 4))) as [Rates, Rates];
+    const recall = group.recall - rest.recall;
+    return {
+      disparate_impact: group.called / rest.called,
+      parity_difference: group.called - rest.called,
+      opportunity_difference: recall,
+      odds_difference: (recall + group.falseAlarms - rest.falseAlarms) / 2,
+    };
   };
 }
 
-function rates({ tp, fp, fn, tn }: Confusion) {
-  return { called: (tp + fp) / (tp + fp + fn + tn), recall: tp / (tp + fn), falseAlarms: fp / (fp + tn) };
+type Rates = ReturnType<typeof rates>;
+
+function rates([tn, fp, fn, tp]: Float64Array) {
+  const all = tn! + fp! + fn! + tp!;
+  return { called: (tp! + fp!) / all, recall: tp! / (tp! + fn!), falseAlarms: fp! / (fp! + tn!) };
 }

@@ -42,9 +42,9 @@ export async function askVariant(
     const changed = await Promise.all(chunk.map(async (index) => change(examples[index]!, index)));
     const prefixes = chunk.map(prefix);
     const prompts = await Promise.all(changed.map((example, i) => encodePrefixed(example, prefixes[i]!, o)));
-    const { temperature = 0, draw = 0 } = variant;
-    const decoding = { numGenerations: 1, temperature, topP: 1, topK: 0, seed: o.seed, step: draw * 1e6 + start };
-    const { maxCompletionLength } = o;
+    const { temperature = 0, topP = 1, draw = 0, lengthShare = 1 } = variant;
+    const decoding = { numGenerations: 1, temperature, topP, topK: 0, seed: o.seed, step: draw * 1e6 + start };
+    const maxCompletionLength = Math.max(1, Math.floor(lengthShare * o.maxCompletionLength));
     for await (const { index, completions } of policy.sample(prompts, { ...decoding, maxCompletionLength })) {
       const { text, tokenIds, finishReason } = completions[0]!;
       const prediction = { text: prefixes[index]! + text, tokens: tokenIds.length, finishReason };

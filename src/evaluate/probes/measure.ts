@@ -1,6 +1,6 @@
 /** Measures of probes: named numbers, each with n and a 95 % interval over subjects, paired where there is a pair. */
 import { answerKey } from "../../answers/answer-key.ts";
-import { bootstrapMean, bootstrapStatistic, type Interval } from "../bootstrap.ts";
+import { bootstrapMean, bootstrapStatistic, type Interval, RESAMPLES } from "../bootstrap.ts";
 import type { Asked } from "./asked.ts";
 
 /**
@@ -88,6 +88,17 @@ export function correlation(name: string, pairs: readonly (Value & { readonly ot
     return varies ? (n * xy - x * y) / Math.sqrt(varianceX * varianceY) : Number.NaN;
   });
   return { name, condition: null, unit: "correlation", interval };
+}
+
+/** Any statistic of rows by how often each counts (`bootstrapStatistic`), under a name. */
+export function measured(
+  name: string,
+  unit: Unit,
+  subjects: readonly string[],
+  statistic: (times: Float64Array) => number,
+  condition: string | null = null,
+): Measure {
+  return { name, condition, unit, interval: bootstrapStatistic(subjects, statistic, { resamples: RESAMPLES.report }) };
 }
 
 /** A question asked in two ways. */

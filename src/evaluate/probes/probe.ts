@@ -6,13 +6,18 @@ import type { Processor } from "../../core/processor.ts";
 import type { Example } from "../../core/records.ts";
 import type { Policy } from "../../engine/engine.ts";
 import type { Reward } from "../../rewards/index.ts";
+import type { Divergence } from "../metrics/flips.ts";
 import type { Asked } from "./asked.ts";
 import type { Measure } from "./measure.ts";
 
 /** What is done to the policy's matrices before it is asked. */
 export type WeightChange =
-  | { readonly kind: "quantize"; readonly bits: 8 | 4 }
-  | { readonly kind: "prune"; readonly method: "magnitude" | "random"; readonly sparsity: number };
+  | { readonly kind: "quantize"; readonly bits: 8 | 4; readonly search?: boolean }
+  | {
+      readonly kind: "prune";
+      readonly method: "magnitude" | "random" | "wanda";
+      readonly sparsity: number;
+    };
 
 /** A variant of the questions: differs from plain in each field that is set. */
 export interface Variant {
@@ -28,13 +33,24 @@ export interface Variant {
   readonly temperature?: number;
   /** Distinguishes samples at one temperature. */
   readonly draw?: number;
+  /** Default 1. */
+  readonly topP?: number;
+  /** Part of the tokens that an answer may have; default 1. */
+  readonly lengthShare?: number;
   readonly weights?: WeightChange;
+  /** Where divergences are measured, also at the temperature that brings the changed weights nearest. */
+  readonly seeksTemperature?: boolean;
 }
 
 export interface ProbePlan {
   readonly variants: readonly Variant[];
-  /** Receives the answers of each variant, in its rows' order. */
-  measure(answers: readonly (readonly Asked[])[]): readonly Measure[] | Promise<readonly Measure[]>;
+  /** Whether token probabilities under changed weights are to be compared with the policy's own. */
+  readonly diverges?: true;
+  /** Receives the answers of each variant, in its rows' order, and by name what was asked of its token probabilities. */
+  measure(
+    answers: readonly (readonly Asked[])[],
+    divergences: ReadonlyMap<string, Divergence>,
+  ): readonly Measure[] | Promise<readonly Measure[]>;
 }
 
 export interface ProbeContext {

@@ -2,8 +2,10 @@
 import type { Example } from "../../core/records.ts";
 import { requireNamed } from "../../core/suggest.ts";
 import type { Policy } from "../../engine/engine.ts";
+import type { Divergence } from "../metrics/flips.ts";
 import { type AskOptions, askVariant } from "./ask.ts";
 import type { Asked } from "./asked.ts";
+import { divergenceMeter } from "./divergence.ts";
 import { type ProbeName, probes } from "./index.ts";
 import type { Measure } from "./measure.ts";
 import type { Probe, ProbeContext, ProbePlan, Variant, WeightChange } from "./probe.ts";
@@ -35,16 +37,19 @@ export interface RunProbesOptions
 }
 
 export interface ChangedPolicy {
-  readonly policy: Pick<Policy, "sample">;
+  readonly policy: Asking;
   close(): Promise<void>;
 }
+
+/** A policy that is asked; one without log-probs has no divergences. */
+type Asking = Pick<Policy, "sample"> & Partial<Pick<Policy, "logProbs">>;
 
 /** The plain questions as a variant. */
 export const PLAIN = "plain";
 
 /** Runs the named probes, in that order. */
 export async function runProbes(
-  policy: Pick<Policy, "sample">,
+  policy: Asking,
   examples: readonly Example[],
   names: readonly ProbeName[],
   o: RunProbesOptions,
@@ -60,20 +65,30 @@ export async function runProbes(
   for (const { rows } of wanted.values()) total += (rows ?? examples).length;
 
   const answers = new Map<string, readonly Asked[]>([[PLAIN, plain]]);
+  const diverges = plans.some(({ plan }) => typeof plan !== "string" && plan.diverges);
+  const meter = diverges && scores(policy) ? await divergenceMeter(policy, examples, o.train, asking) : null;
+  const divergences = new Map<string, Divergence>();
   for (const [, variants] of byWeights([...wanted.values()])) {
-    const { weights } = variants[0]!;
+    const { weights, name, seeksTemperature = false } = variants[0]!;
     const opened = weights === undefined ? null : await o.openChanged!(weights);
     try {
       for (const variant of variants) {
         answers.set(variant.name, await askVariant(opened?.policy ?? policy, examples, variant, asking));
+      }
+      if (meter !== null && opened !== null && scores(opened.policy)) {
+        divergences.set(name, await meter.of(opened.policy, seeksTemperature));
       }
     } finally {
       await opened?.close();
     }
   }
   const results: ProbeResult[] = [];
-  for (const { name, plan } of plans) results.push(await resultOf(name, plan, answers));
+  for (const { name, plan } of plans) results.push(await resultOf(name, plan, answers, divergences));
   return { results, answers };
+}
+
+function scores(policy: Asking): policy is Pick<Policy, "sample" | "logProbs"> {
+  return policy.logProbs !== undefined;
 }
 
 /** Variants that ask the same weights, the policy's own first. */
@@ -100,10 +115,14 @@ async function resultOf(
   name: ProbeName,
   plan: ProbePlan | string,
   answers: ReadonlyMap<string, readonly Asked[]>,
+  divergences: ReadonlyMap<string, Divergence>,
 ): Promise<ProbeResult> {
   const { about, title } = probes[name];
   if (typeof plan === "string") return { probe: name, about, title, skipped: plan, measures: [] };
-  const measures = await plan.measure(plan.variants.map((variant) => answers.get(variant.name)!));
+  const measures = await plan.measure(
+    plan.variants.map((variant) => answers.get(variant.name)!),
+    divergences,
+  );
   return { probe: name, about, title, skipped: null, measures };
 }
 

@@ -55,6 +55,7 @@ function tellAll(observers: readonly RunObserver[]): Told {
   return {
     step: (record) => observers.forEach((observer) => void observer.step?.(record)),
     evaluation: (record) => observers.forEach((observer) => void observer.evaluation?.(record)),
+    shots: (record) => observers.forEach((observer) => void observer.shots?.(record)),
     event: (record) => observers.forEach((observer) => void observer.event?.(record)),
     rewardEvent: (record) => observers.forEach((observer) => void observer.rewardEvent?.(record)),
     notice: (record) => observers.forEach((observer) => void observer.notice?.(record)),

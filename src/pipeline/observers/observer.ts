@@ -3,7 +3,7 @@
  * queues them and waits for them in `close`. What an observer throws stops the run.
  */
 
-import type { EvalItem, EvalSummary } from "../../evaluate/index.ts";
+import type { EvalItem, EvalSummary, shotFigures } from "../../evaluate/index.ts";
 import type { Extension } from "../../recipes/extension.ts";
 import type { Metrics } from "../../runs/metrics.ts";
 import type { PreflightReport } from "../../session/preflight.ts";
@@ -17,6 +17,8 @@ import type { RolloutRecord, TokenRecord } from "../../train/rollout-records.ts"
 export interface RunObserver {
   step?(record: StepRecord): void;
   evaluation?(record: EvaluationRecord): void;
+  /** An evaluation with solved examples before the questions. */
+  shots?(record: ShotsRecord): void;
   event?(record: RunEvent): void;
   /** Something that a reward wants kept, such as a scorer that failed; its `event` is the reward's own word. */
   rewardEvent?(record: RewardEvent & At): void;
@@ -49,6 +51,9 @@ export interface EvaluationRecord extends At {
   readonly items: readonly EvalItem[];
   readonly summary: EvalSummary;
 }
+
+/** How the policy does with solved examples before the questions. */
+export type ShotsRecord = At & ReturnType<typeof shotFigures>;
 
 /** A line of events.jsonl. */
 export type RunEvent =

@@ -19,6 +19,7 @@ export function runFiles(run: Run): RunObserver {
       for (const item of items) run.evals.append({ kind: "item", step, ...item });
       run.evals.append({ kind: "summary", step, stage, ...summary });
     },
+    shots: (record) => run.evals.append({ kind: "shots", ...record }),
     event: (record) => run.events.append(record),
     rewardEvent: (record) => run.events.append(record),
   };

@@ -3,7 +3,7 @@
  * table and image predict together. Unlike the questions of `phantom_deep`, the table tells of the outcome by design.
  */
 import * as z from "zod";
-import { number } from "../../../core/fields.ts";
+import { flag, number } from "../../../core/fields.ts";
 import { fold, integer, pick, randomKey } from "../../../core/random.ts";
 import type { Example, NumericTarget } from "../../../core/records.ts";
 import { DIALS_OFF, dialId, patientDials } from "../world/dials/dials.ts";
@@ -39,6 +39,9 @@ const own = {
   linear_share: number({ min: 0, max: 1 })
     .default(0.5)
     .describe("Share of the outcome's score that is linear in the table; the rest is in the image."),
+  table_in_question: flag()
+    .default(true)
+    .describe("Questions of survival and outcome begin with the table; otherwise it is in facts alone."),
 };
 
 interface Patient {
@@ -65,7 +68,7 @@ export function patientExample(
   split: string,
   index: number,
   o: WorldOptions,
-  { ask, linear_share }: z.output<z.ZodObject<typeof own>> = { ask: null, linear_share: 0.5 },
+  { ask, linear_share, table_in_question }: z.output<z.ZodObject<typeof own>> = z.object(own).parse({}),
 ): Example | null {
   const key = fold(randomKey(seed, "phantom_patients", split), index);
   const dials = { ...(o.dials ?? DIALS_OFF), measured: true };
@@ -93,7 +96,7 @@ export function patientExample(
     subjectId,
     images: [imageOf(path, scene, { ...o, dials }, patient, key)],
     choices: [],
-    ...questionOf(asked, { lesions, mm, table, survival }, deteriorates),
+    ...questionOf(asked, { lesions, mm, table, survival }, deteriorates, table_in_question),
     rationale: rationaleOf(lesions, placed, scene, asked === "size" ? null : table),
     facts: {
       ...viewFacts(scene),
@@ -132,10 +135,12 @@ function questionOf(
   asked: (typeof ASKED)[number],
   { lesions, mm, table, survival }: Patient,
   deteriorates: boolean,
+  withTable: boolean,
 ): Pick<Example, "question" | "answer" | "answerType" | "target"> {
   const numeric = (question: string, target: NumericTarget) => {
     return { question, answer: `${target.value} ${target.unit}`, answerType: "numeric", target } as const;
   };
+  const told = withTable ? `${tableText(table)}. ` : "";
   switch (asked) {
     case "size": {
       const question = `What does the largest ${lesions.noun} measure in mm? Answer 0 if there is none.`;
@@ -143,11 +148,11 @@ function questionOf(
     }
     case "survival": {
       const { months, event } = survival;
-      const question = `${tableText(table)}. For how many months will the patient live?`;
+      const question = `${told}For how many months will the patient live?`;
       return numeric(question, { value: months, unit: "months", tolerance: 4, event });
     }
     case "outcome": {
-      const question = `${tableText(table)}. Will the patient deteriorate?`;
+      const question = `${told}Will the patient deteriorate?`;
       return { question, answer: deteriorates ? "yes" : "no", answerType: "closed" };
     }
   }

@@ -78,8 +78,10 @@ export function worldDataset(
   const makeAt = (seed: number, split: string, index: number, options: WorldOptions) => {
     const cases = stream === null ? split : `${split} ${stream}`;
     const drawn = worldCase(seed, cases, index, options.difficulty, options.dials);
-    const { modality } = options.dials ?? DIALS_OFF;
-    return modality === null || drawn.scene.view.modality === modality ? make(drawn, options) : null;
+    const { modality, organ } = options.dials ?? DIALS_OFF;
+    const { view } = drawn.scene;
+    const isAsked = (modality === null || view.modality === modality) && (organ === null || view.organ === organ);
+    return isAsked ? make(drawn, options) : null;
   };
   return generatedSet({ name, description }, sizes, makeAt, {});
 }

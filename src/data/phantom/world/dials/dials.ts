@@ -7,6 +7,7 @@ import { flag, number, whole } from "../../../../core/fields.ts";
 import { fold, type RandomKey, uniform } from "../../../../core/random.ts";
 import { SITES, type Site } from "./site.ts";
 
+const ORGANS = ["chest", "abdomen", "head"] as const;
 const MODALITIES = ["x-ray", "ct", "mri"] as const;
 
 /** Options by their names in recipes. */
@@ -45,6 +46,11 @@ export const dialOptions = {
     .nullable()
     .default(null)
     .describe("Only images of this modality; null is all."),
+  organ: z
+    .enum(ORGANS, { error: ORGANS.join(", ") })
+    .nullable()
+    .default(null)
+    .describe("Only images of this organ; null is all."),
 };
 
 export type Dials = z.output<z.ZodObject<typeof dialOptions>>;
