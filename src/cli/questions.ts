@@ -25,11 +25,11 @@ export interface QuestionOptions extends ViewOptions {
 }
 
 /** Adds --data, --path, --split, --limit, --seed and --image-disjoint to a command, and how images are shown. */
-export function addQuestionOptions(command: Command): Command {
+export function addQuestionOptions(command: Command, split = "test"): Command {
   command
     .requiredOption("--data <name>", "data set (viva data list)")
     .option("--path <folder>", "where its files are: a folder, a file, or hf:org/name on the Hub")
-    .option("--split <name>", "split to evaluate on", "test")
+    .option("--split <name>", "which of its splits", split)
     .option("--limit <n>", "a random subset of this many questions", wholeNumber(1))
     .option("--seed <n>", "chooses the subset; of sampled answers; of generated data", wholeNumber(0), 42)
     .option("--image-disjoint", "split anew so that no image is in two splits")

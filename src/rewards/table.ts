@@ -14,6 +14,7 @@ import { numeric } from "./numeric.ts";
 import type { RewardFactory } from "./options.ts";
 import { rationale } from "./rationale.ts";
 import { repetition } from "./repetition.ts";
+import { rewardModel } from "./reward-model.ts";
 import { semantic } from "./semantic/index.ts";
 import { softOverlong } from "./soft-overlong.ts";
 import { survival } from "./survival.ts";
@@ -34,6 +35,7 @@ export const rewards = {
   numeric,
   rationale,
   repetition,
+  reward_model: rewardModel,
   semantic,
   soft_overlong: softOverlong,
   survival,

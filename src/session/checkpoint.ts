@@ -25,7 +25,7 @@ import { runPaths } from "../runs/run-folder.ts";
 import { imageProbe } from "./engine-demands.ts";
 import { loadExamples } from "./examples.ts";
 import { adapterOf, modelFolder, runOf } from "./model-folder.ts";
-import { imageLimits, serverOf, tellNotices } from "./session.ts";
+import { imageLimits, serverOf, tellNotices } from "./recipe-options.ts";
 import { locateDataset, type SourceOptions } from "./sources.ts";
 
 export interface OpenCheckpointOptions extends SourceOptions {
@@ -52,7 +52,9 @@ export type AskedEngine = "local" | (Pick<EngineServer, "url"> & Partial<EngineS
 
 export {
   encodeOptions,
+  encodeQuestion,
   messagesInStyle,
+  opensThought,
   type PromptName,
   type PromptStyle,
   promptStyle,
@@ -101,6 +103,7 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
       seed: 0,
       freeze: [],
       lora: adapter,
+      scoreHead: adapter?.scoreHead === true,
       quantizeFrozen: quantizedBits(o.quantize ?? null),
       adapterFolder: adapter === null ? null : folder,
       threads: o.threads ?? 0,

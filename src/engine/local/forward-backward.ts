@@ -17,9 +17,6 @@ import { rowKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import { layOut, type MicroBatch, packRows, splitByWeight, splitRows, type TargetToken } from "./packing.ts";
 import { languageStemProgram, lossProgram, scoreProgram } from "./programs.ts";
-import { rowFeeds } from "./row-feeds.ts";
-import type { PairHead } from "./soft-programs.ts";
-import { emptyResults, record, type TokenResults } from "./token-results.ts";
 import { backwardImages, type EncodedImages, encodeImages } from "./vision-runner.ts";
 import { addAt, visionNames, type WeightStore } from "./weight-store.ts";
 
@@ -42,8 +39,6 @@ export interface MicroBatchOptions {
   readonly encoded?: EncodedForTraining | null;
   /** Feeds of adapters other than their matrices. */
   readonly adapters?: AdapterPass | null;
-  /** A head in place of the batch's token loss. */
-  readonly pair?: PairHead | null;
 }
 
 /** Images encoded by a trained tower, with the activations saved within the budget. */
@@ -75,16 +70,28 @@ export async function scoreCompletions(
   scoring: LogProbOptions,
   o: MicroBatchOptions,
 ): Promise<TokenScores> {
-  const result = emptyResults(groups);
+  const result = emptyScores(groups);
   const adapters = o.adapters ?? null;
   const images = imagesOf(groups.filter(isComputed));
   const encoded = await encodeImages(compute, values, images, { cache: o.features ?? null, adapters });
   for (const micro of microBatches(compute.model, groups, o)) {
-    const feeds = languageFeeds(compute.model, micro, encoded, adapters);
-    const { states } = await runLanguage(compute, values, micro, encoded, null, feeds);
-    await scoreRows(compute, values, micro, states.at(-1)!, scoring, result);
+    const hidden = await runMicroBatch(compute, values, micro, encoded, adapters);
+    await scoreRows(compute, values, micro, hidden, scoring, result);
   }
   return result;
+}
+
+/** The last hidden states [flat, width] of a micro-batch. */
+export async function runMicroBatch(
+  compute: Compute,
+  values: Params<TensorData>,
+  micro: MicroBatch,
+  encoded: EncodedImages,
+  adapters: AdapterPass | null,
+): Promise<TensorData> {
+  const feeds = languageFeeds(compute.model, micro, encoded, adapters);
+  const { states } = await runLanguage(compute, values, micro, encoded, null, feeds);
+  return states.at(-1)!;
 }
 
 /** Computes log-probs and entropies of a micro-batch's tokens from the final hidden states, into `result`. */
@@ -94,7 +101,7 @@ async function scoreRows(
   micro: MicroBatch,
   hidden: TensorData,
   scoring: LogProbOptions,
-  result: TokenResults,
+  result: TokenScores,
 ): Promise<void> {
   const variant = variantOf(scoring);
   const session = await compute.session(`score.${JSON.stringify(variant)}`, () => scoreProgram(compute.model, variant));
@@ -110,37 +117,19 @@ export async function forwardBackward(
   store: WeightStore,
   batch: TokenBatch,
   o: MicroBatchOptions,
-): Promise<ForwardBackwardResult & TokenResults> {
+): Promise<ForwardBackwardResult> {
   const { model } = compute;
   const { loss, scoring } = batch;
-  const groups = batch.groups.filter(isComputed);
-  const result = emptyResults(groups, o.pair != null);
-  const trainVision = visionNames(model).some((name) => store.trainable.has(name));
-  const adapters = o.adapters ?? null;
-  const { images: encoded, saving } = trainVision
-    ? (o.encoded ?? (await encodeForTraining(compute, store, imagesOf(groups), o)))
-    : {
-        images: await encodeImages(compute, store.values, imagesOf(groups), { cache: o.features ?? null }),
-        saving: newActivationBudget(store, o.activationBytes),
-      };
-  const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
+  const result = emptyScores(batch.groups.filter(isComputed));
   const variant = variantOf(scoring);
   const trainedHead = model.language.headWeights.filter((name) => store.trainable.has(name));
   const key = `loss.${loss.name}.${JSON.stringify([variant, loss.variant, trainedHead])}`;
-  const { pair = null } = o;
-  const session = await (pair === null
-    ? compute.session(key, () => lossProgram(model, variant, loss.name, loss.variant, trainedHead))
-    : compute.session(pair.key, () => pair.program()));
+  const session = await compute.session(key, () => lossProgram(model, variant, loss.name, loss.variant, trainedHead));
   const scalars = Object.fromEntries(
-    Object.entries(pair?.numbers ?? loss.numbers).map(([name, value]) => [name, float32([], [Math.min(value, 3e38)])]),
+    Object.entries(loss.numbers).map(([name, value]) => [name, float32([], [Math.min(value, 3e38)])]),
   );
   let total = 0;
-  for (const micro of microBatches(model, groups, o)) {
-    const feeds = languageFeeds(model, micro, encoded, adapters);
-    const forward = await runLanguage(compute, store.values, micro, encoded, saving, feeds);
-    const hidden = forward.states.at(-1)!;
-    const dHidden = new Float32Array(hidden.data.length);
-    const beside = (await pair?.hidden(micro)) ?? {};
+  const run: HeadPass["run"] = async (micro, hidden, dHidden) => {
     const whole = readsWholeCompletions(loss.variant);
     if (whole) await scoreRows(compute, store.values, micro, hidden, scoring, result);
     const logRatios = whole ? sequenceLogRatios(micro, result) : null;
@@ -150,7 +139,6 @@ export async function forwardBackward(
     for (const rows of headChunks(trained, model)) {
       const feeds = {
         ...headFeeds(rows, hidden),
-        ...Object.fromEntries(Object.entries(beside).map(([name, states]) => [name, rowsOf(rows, states)])),
         ...lossFeeds(rows, logRatios),
         ...samplingFeeds(model, scoring),
         ...scalars,
@@ -163,6 +151,44 @@ export async function forwardBackward(
       const sources = Int32Array.from(rows, ({ source }) => source);
       addAt(dHidden, sources, outputs["d.x"]!.data as Float32Array, model.language.width);
     }
+  };
+  await backwardFrom(compute, store, batch.groups, o, { weights: model.language.headWeights, run });
+  return { ...result, loss: total, dropout: o.adapters?.mode === "masks" };
+}
+
+/** What reads the last hidden states. */
+export interface HeadPass {
+  /** The weights that it reads; those of other heads are not reached. */
+  readonly weights: readonly string[];
+  /** Accumulates its weights' gradients, and adds that of the hidden states to `dHidden` [flat x width]. */
+  run(micro: MicroBatch, hidden: TensorData, dHidden: Float32Array): Promise<void>;
+}
+
+/** Runs the model and a head, and the model backwards from what the head gives: gradients accumulate in the store. */
+export async function backwardFrom(
+  compute: Compute,
+  store: WeightStore,
+  all: readonly TrainingGroup[],
+  o: MicroBatchOptions,
+  head: HeadPass,
+): Promise<void> {
+  const { model } = compute;
+  const groups = all.filter(isComputed);
+  const trainVision = visionNames(model).some((name) => store.trainable.has(name));
+  const adapters = o.adapters ?? null;
+  const { images: encoded, saving } = trainVision
+    ? (o.encoded ?? (await encodeForTraining(compute, store, imagesOf(groups), o)))
+    : {
+        images: await encodeImages(compute, store.values, imagesOf(groups), { cache: o.features ?? null }),
+        saving: newActivationBudget(store, o.activationBytes),
+      };
+  const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
+  for (const micro of microBatches(model, groups, o)) {
+    const feeds = languageFeeds(model, micro, encoded, adapters);
+    const forward = await runLanguage(compute, store.values, micro, encoded, saving, feeds);
+    const hidden = forward.states.at(-1)!;
+    const dHidden = new Float32Array(hidden.data.length);
+    await head.run(micro, hidden, dHidden);
     const addFeatures = (gradient: TensorData) => addToImages(store.kernels, dFeatures, micro, gradient);
     const dx = await compute.blocksBackward(
       "language.block",
@@ -176,8 +202,7 @@ export async function forwardBackward(
     stemBackward(model, store, micro, feeds.stem, dx, trainVision ? addFeatures : null);
   }
   if (trainVision) await backwardImages(compute, store, encoded, dFeatures, saving.budget);
-  store.reach(reachedBy(model, store, batch.groups));
-  return { ...result, loss: total, dropout: adapters?.mode === "masks" };
+  store.reach(reachedBy(model, store, all, head.weights));
 }
 
 /** Of a prompt without completions, and without predictions in place, nothing is. */
@@ -185,11 +210,19 @@ export function isComputed({ completions, inPlace }: TrainingGroup): boolean {
   return completions.length > 0 || inPlace !== undefined;
 }
 
-/** The trained weights that prompts reach, with completions or without: the tower's only if one has images. */
-function reachedBy(model: Model, { trainable }: WeightStore, groups: readonly TrainingGroup[]): readonly string[] {
+/** The trained weights that prompts reach, with completions or without: the tower's only if one has images, of heads their own. */
+function reachedBy(
+  model: Model,
+  { trainable }: WeightStore,
+  groups: readonly TrainingGroup[],
+  headWeights: readonly string[],
+): readonly string[] {
   if (groups.length === 0) return [];
-  const vision = new Set(imagesOf(groups).length > 0 ? [] : visionNames(model));
-  return [...trainable].filter((name) => !vision.has(name));
+  const { language, scoreHead } = model;
+  const read = new Set([...language.stemWeights, ...headWeights]);
+  const otherHeads = [...language.headWeights, scoreHead ?? ""].filter((name) => !read.has(name));
+  const unreached = new Set([...otherHeads, ...(imagesOf(groups).length > 0 ? [] : visionNames(model))]);
+  return [...trainable].filter((name) => !unreached.has(name));
 }
 
 /** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first; without `saving` the last only. */
@@ -286,7 +319,35 @@ function stemFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages) {
   };
 }
 
-function* microBatches(model: Model, groups: readonly TrainingGroup[], o: MicroBatchOptions): Generator<MicroBatch> {
+function rowFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatch): Params<TensorData> {
+  const { cos, sin } = language.rotary(positions);
+  const table = [1, tokenIds.length, language.headDim / 2];
+  const { rows, prompt, group, completion, promptTokens, completionTokens, placeOf, promptBias } = grids;
+  return {
+    cos: float32(table, cos),
+    sin: float32(table, sin),
+    promptTokens: int32([promptTokens.length], promptTokens),
+    completionTokens: int32([completionTokens.length], completionTokens),
+    placeOf: int32([placeOf.length], placeOf),
+    promptBias: float32([rows, prompt], promptBias),
+    promptMask: causalMask(prompt),
+    completionMask: causalMask(completion),
+    group: float32([group], new Float32Array(group)),
+  };
+}
+
+/** [size, size]: 0 where a token attends: itself and earlier tokens. */
+function causalMask(size: number): TensorData {
+  const mask = new Float32Array(size * size);
+  for (let t = 0; t < size; t++) mask.fill(EXCLUDED, t * size + t + 1, (t + 1) * size);
+  return float32([size, size], mask);
+}
+
+export function* microBatches(
+  model: Model,
+  groups: readonly TrainingGroup[],
+  o: MicroBatchOptions,
+): Generator<MicroBatch> {
   const budget = o.microBatchTokens;
   const { patchesPerToken } = model.vision;
   for (const rows of splitRows(packRows(groups, budget), budget)) {
@@ -299,27 +360,22 @@ export function headChunkRows({ language }: Model): number {
   return Math.max(MIN_HEAD_ROWS, Math.floor(MAX_LOGITS / language.vocabularySize));
 }
 
-function* headChunks({ predictions }: MicroBatch, model: Model): Generator<readonly TargetToken[]> {
+export function* headChunks({ predictions }: MicroBatch, model: Model): Generator<readonly TargetToken[]> {
   const rows = headChunkRows(model);
   for (let i = 0; i < predictions.length; i += rows) yield predictions.slice(i, i + rows);
 }
 
-function headFeeds(rows: readonly TargetToken[], hidden: TensorData): Params<TensorData> {
-  const targets = Int32Array.from(rows, ({ completion, offset }) => completion.tokenIds[offset]!);
-  return { x: rowsOf(rows, hidden), targets: int32([rows.length], targets) };
-}
-
-/** The hidden states that predict these tokens. */
-function rowsOf(rows: readonly TargetToken[], hidden: TensorData): TensorData {
+export function headFeeds(rows: readonly TargetToken[], hidden: TensorData): Params<TensorData> {
   const width = hidden.shape[1]!;
   const x = new Float32Array(rows.length * width);
   for (const [i, { source }] of rows.entries()) {
     x.set((hidden.data as Float32Array).subarray(source * width, (source + 1) * width), i * width);
   }
-  return float32([rows.length, width], x);
+  const targets = Int32Array.from(rows, ({ completion, offset }) => completion.tokenIds[offset]!);
+  return { x: float32([rows.length, width], x), targets: int32([rows.length], targets) };
 }
 
-function lossFeeds(
+export function lossFeeds(
   rows: readonly TargetToken[],
   logRatios: ReadonlyMap<number, number> | null,
 ): Record<TokenColumn | "weight" | "entropyWeight", TensorData> {
@@ -348,7 +404,7 @@ function sequenceLogRatios({ predictions }: MicroBatch, { logProbs }: TokenScore
 }
 
 /** Temperature and top-p, and the mask of never-sampled tokens, for any program that samples or scores. */
-function samplingFeeds(model: Model, o: LogProbOptions): Params<TensorData> {
+export function samplingFeeds(model: Model, o: LogProbOptions): Params<TensorData> {
   return {
     temperature: float32([], [o.temperature]),
     topP: float32([], [o.topP]),
@@ -366,6 +422,23 @@ export function bannedTokens(model: Model, allowVisionTokens = false): TensorDat
 export function variantOf(o: LogProbOptions): SamplingVariant {
   const greedy = o.temperature === 0;
   return { greedy, topK: greedy ? 0 : o.topK, topP: !greedy && o.topP < 1 };
+}
+
+function emptyScores(groups: readonly TrainingGroup[]) {
+  const zeros = () =>
+    groups.flatMap(({ completions, inPlace }) =>
+      [...(inPlace === undefined ? [] : [inPlace]), ...completions].map(
+        ({ tokenIds }) => new Float32Array(tokenIds.length),
+      ),
+    );
+  return { logProbs: zeros(), entropies: zeros() };
+}
+
+function record(rows: readonly TargetToken[], outputs: Params<TensorData>, result: TokenScores): void {
+  for (const [i, { completion, offset }] of rows.entries()) {
+    result.logProbs[completion.index]![offset] = outputs["logProb"]!.data[i]!;
+    result.entropies[completion.index]![offset] = outputs["entropy"]!.data[i]!;
+  }
 }
 
 /** The images of all prompts, with repetitions. */

@@ -5,6 +5,7 @@ import type {
   LiveOptions,
   LogProbOptions,
   OptimStep,
+  ScoredCompletions,
   SoftBatch,
   SoftStep,
   TokenBatch,
@@ -29,7 +30,14 @@ export type Call =
       readonly scoring: LogProbOptions;
       readonly which: "policy" | "reference";
     }
+  | { readonly call: "embed"; readonly prompts: readonly Prompt[] }
   | { readonly call: "forwardBackward"; readonly batch: TokenBatch }
+  | { readonly call: "scores"; readonly groups: readonly ScoredCompletions[] }
+  | {
+      readonly call: "scoresBackward";
+      readonly groups: readonly ScoredCompletions[];
+      readonly gradients: readonly number[];
+    }
   | { readonly call: "optimStep"; readonly options: OptimStep }
   /** Soft Q-learning's pass of the policy or of the critic, and its update of both. */
   | { readonly call: "softPass"; readonly of: "policy" | "critic"; readonly batch: SoftBatch }

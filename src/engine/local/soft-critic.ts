@@ -5,15 +5,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../core/errors.ts";
-import type { TensorData } from "../../core/tensor-data.ts";
 import { openSafetensors, writeSafetensors } from "../../io/safetensors.ts";
 import type { AdamWState } from "../../nn/adamw.ts";
-import type { OptimResult, OptimStep, TrainingGroup } from "../engine.ts";
-import type { FeatureCache } from "./feature-cache.ts";
-import { imagesOf, isComputed, runLanguage } from "./forward-backward.ts";
-import type { MicroBatch } from "./packing.ts";
-import type { SharedBase } from "./shared-base.ts";
-import { encodeImages } from "./vision-runner.ts";
+import type { OptimResult, OptimStep } from "../engine.ts";
 import type { WeightStore } from "./weight-store.ts";
 
 const FILE = "critic.safetensors";
@@ -87,14 +81,4 @@ export class SoftCriticState<Own extends Adapter> {
 /** Whether a folder holds a critic. */
 export function holdsCritic(folder: string): boolean {
   return existsSync(join(folder, FILE));
-}
-
-/** The last hidden states of micro-batches of these groups under some weights. */
-export async function lastStates(
-  { compute, values, features }: Pick<SharedBase, "compute" | "values"> & { readonly features: FeatureCache | null },
-  groups: readonly TrainingGroup[],
-): Promise<(micro: MicroBatch) => Promise<TensorData>> {
-  const images = imagesOf(groups.filter(isComputed));
-  const encoded = await encodeImages(compute, values, images, { cache: features });
-  return async (micro) => (await runLanguage(compute, values, micro, encoded, null)).states.at(-1)!;
 }
