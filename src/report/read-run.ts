@@ -22,7 +22,15 @@ export interface EvaluationLine {
   readonly numbers?: Readonly<Record<string, readonly NumberLine[]>>;
   /** By kind and figure. */
   readonly figures?: Readonly<Record<string, Readonly<Record<string, Interval>>>>;
+  readonly reasoning?: ReasoningLine;
   readonly subgroups?: readonly SubgroupLine[];
+}
+
+export interface ReasoningLine {
+  readonly rationales: number;
+  readonly restated_facts: Interval | null;
+  readonly excluded_options: Interval | null;
+  readonly behaviours: Readonly<Record<string, Interval>>;
 }
 
 /** Gaps of a group against the rest. */

@@ -12,6 +12,7 @@ import { comparisonSection, type StartComparison } from "./sections/comparison.t
 import { configurationSection, oneLine } from "./sections/configuration.ts";
 import { eventSection } from "./sections/events.ts";
 import { figuresSection } from "./sections/figures.ts";
+import { reasoningSection } from "./sections/reasoning.ts";
 import { rewardSection } from "./sections/rewards.ts";
 import { rolloutSection } from "./sections/rollouts.ts";
 import { subgroupSection } from "./sections/subgroups.ts";
@@ -74,6 +75,7 @@ async function renderReport(runs: readonly ReportedRun[], { arms, start }: Compa
       rewardSection(labelled),
       strataSection(labelled),
       figuresSection(labelled),
+      reasoningSection(labelled),
       subgroupSection(labelled),
       rolloutSection(
         sampled.map(({ run, sample }) => ({ label: run.label, sample })),

@@ -40,6 +40,7 @@ const NEVER: Readonly<Partial<Record<EngineFeature, string>>> = {
   score_head: "a server's models predict tokens alone",
   entropy_bonus: "a server gives no gradient of the entropy",
   critic: "a server gives log-probs of tokens, not values of the whole vocabulary",
+  token_stats: "a server tells log-probs of its tokens and nothing else of the distribution",
 };
 
 /** Opens a session and probes; what a run asks in vain stands in the inspection. Throws UserError for a server that is unfit. */
