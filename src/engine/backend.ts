@@ -55,7 +55,8 @@ export type EngineFeature =
   | "score_head"
   | "later_stage"
   | "critic"
-  | "images";
+  | "images"
+  | "pixel_gradients";
 
 /** A recipe's key that asks for a feature. */
 export interface FeatureDemand {

@@ -236,6 +236,8 @@ export type SftStage = Extract<Stage, { kind: "sft" }>;
 export type PairStage = Extract<Stage, { kind: PairwiseName }>;
 /** A stage of soft Q-learning. */
 export type SoftQStage = Extract<Stage, { kind: "soft_q" }>;
+/** A self-supervised stage of the vision tower alone. */
+export type WarmUpStage = Extract<Stage, { kind: "warm_up" }>;
 /** A reinforcement stage. */
 export type RolloutStage = Extract<Stage, { kind: RolloutAlgorithmName }>;
 /** A data set with its options; keys beyond the named ones are the data set's own. */
