@@ -20,6 +20,7 @@ import { semantic } from "./semantic/index.ts";
 import { softOverlong } from "./soft-overlong.ts";
 import { survival } from "./survival.ts";
 import { survivalStatus } from "./survival-status.ts";
+import { toolUse } from "./tool-use.ts";
 
 export const rewards = {
   accuracy,
@@ -42,4 +43,5 @@ export const rewards = {
   soft_overlong: softOverlong,
   survival,
   survival_status: survivalStatus,
+  tool_use: toolUse,
 } as const satisfies Readonly<Record<string, RewardFactory>>;
