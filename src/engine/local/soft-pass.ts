@@ -7,13 +7,13 @@ import {
   type HeadPass,
   headChunks,
   headFeeds,
-  imagesOf,
   isComputed,
   lossFeeds,
   type MicroBatchOptions,
   runMicroBatch,
   samplingFeeds,
 } from "./forward-backward.ts";
+import { imagesOf } from "./packing.ts";
 import { type MicroBatch, splitByWeight } from "./packing.ts";
 import type { SharedBase } from "./shared-base.ts";
 import type { PairHead } from "./soft-programs.ts";
