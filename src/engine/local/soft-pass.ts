@@ -13,8 +13,7 @@ import {
   runMicroBatch,
   samplingFeeds,
 } from "./forward-backward.ts";
-import { imagesOf } from "./packing.ts";
-import { type MicroBatch, splitByWeight } from "./packing.ts";
+import { imagesOf, type MicroBatch, splitByWeight } from "./packing.ts";
 import type { SharedBase } from "./shared-base.ts";
 import type { PairHead } from "./soft-programs.ts";
 import { encodeImages } from "./vision-runner.ts";
