@@ -76,7 +76,7 @@ const variants: readonly (readonly [keyof typeof rewards, object])[] = [
     {
       rules: [
         { id: "a", kind: "goal", check: "fact", claims: ["finding", "side"] },
-        { id: "b", kind: "goal", check: "claim", claims: ["negation"], after: ["a"] },
+        { id: "b", kind: "goal", check: "fact", claims: ["negation"], after: ["a"] },
         { id: "c", kind: "goal", check: "judge", ask: "Is it sound?" },
         { id: "d", kind: "constraint", check: "pattern", pattern: "left", after: ["a"] },
         { id: "e", kind: "constraint", check: "fact" },
@@ -92,7 +92,7 @@ const variants: readonly (readonly [keyof typeof rewards, object])[] = [
   ["survival_status", { lenient: true, style: "reasoning_prediction" }],
   ["cosine", {}],
   ["crpo", {}],
-  ["crpo", { answer: "boxed", accuracy_floor: null }],
+  ["crpo", { answer: "boxed", accuracy_floor: -3 }],
   ["cwr", { lenient: true }],
   ["ecr", { alpha: 0.1 }],
   ["english", {}],

@@ -51,7 +51,7 @@ export function parseClaims(text: string, vocabulary: Vocabulary): readonly Clai
   const claims: Claim[] = [];
   let at = 0;
   let carried: Mention | null = null;
-  for (const tokens of sentences(text)) {
+  for (const tokens of sentences(text).flatMap(pieces)) {
     const from = at;
     const end = tokens.at(-1)!.end;
     while (at < mentions.length && mentions[at]!.start < end) at++;
@@ -62,6 +62,15 @@ export function parseClaims(text: string, vocabulary: Vocabulary): readonly Clai
     carried = sentence.mentions.findLast((m) => isFinding(sentence, m) && m.assertion === "present") ?? carried;
   }
   return claims;
+}
+
+/** A sentence is read as a whole, each finding against all others; one that never ends is cut, or time would be quadratic. */
+const LONGEST = 150;
+
+function pieces(tokens: readonly Token[]): readonly (readonly Token[])[] {
+  if (tokens.length <= LONGEST) return [tokens];
+  const count = Math.ceil(tokens.length / LONGEST);
+  return Array.from({ length: count }, (_, i) => tokens.slice(i * LONGEST, (i + 1) * LONGEST));
 }
 
 /** "Frontal radiograph": how the film was taken, and no lobe of the brain. */

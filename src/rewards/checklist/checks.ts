@@ -6,6 +6,7 @@ import { sentences } from "../../answers/concepts/tokens.ts";
 import type { Vocabulary } from "../../answers/concepts/vocabulary.ts";
 import { parseRationale } from "../../answers/rationale.ts";
 import { type AnswerStyle, hasContent } from "../../answers/tags.ts";
+import { once } from "../../core/once.ts";
 import type { Example } from "../../core/records.ts";
 import type { Rule, RuleOf } from "./rules.ts";
 
@@ -22,7 +23,7 @@ interface Part {
   readonly text: string;
   /** UTF-16 offset in the completion behind its last character. */
   readonly end: number;
-  readonly claims: readonly CheckedClaim[];
+  readonly claims: () => readonly CheckedClaim[];
 }
 
 interface Check<R extends Rule> {
@@ -39,12 +40,12 @@ export const checks: { readonly [C in Rule["check"]]: Check<RuleOf<C>> } = {
   },
   claim: {
     applies: () => true,
-    meets: (rule, { claims }) => claims.some(({ claim }) => isAbout(rule, claim)),
+    meets: (rule, { claims }) => claims().some(({ claim }) => isAbout(rule, claim)),
   },
   fact: {
     applies: ({ kind, claims }, { facts }) => facts !== null && (kind === "constraint" || canBeTrue(claims, facts)),
     meets: (rule, { claims }) =>
-      claims.some(({ claim, verdict }) => verdict === (rule.kind === "goal") && isAbout(rule, claim)),
+      claims().some(({ claim, verdict }) => verdict === (rule.kind === "goal") && isAbout(rule, claim)),
   },
   judge: {
     applies: ({ id }, { verdicts }) => (verdicts.get(id) ?? null) !== null,
@@ -64,23 +65,31 @@ export function readParts(
   const rationale = parseRationale(text, o.style);
   const reasoning = rationale?.text ?? "";
   const from = rationale?.start ?? 0;
-  const said =
-    facts === null
-      ? parseClaims(reasoning, o.vocabulary).map((claim): CheckedClaim => ({ claim, verdict: null }))
-      : checkClaims(reasoning, facts, o.vocabulary);
-  const inOrder = [...said].sort((a, b) => a.claim.start - b.claim.start);
-  let [start, next] = [0, 0];
-  const parts = sentences(reasoning).map((tokens): Part => {
-    const end = behindMarks(reasoning, tokens.at(-1)!.end);
-    const first = next;
-    while (next < inOrder.length && inOrder[next]!.claim.start < end) next++;
-    const part = { text: reasoning.slice(start, end), end: from + end, claims: inOrder.slice(first, next) };
-    start = end;
-    return part;
+  const ends = sentences(reasoning).map((tokens) => behindMarks(reasoning, tokens.at(-1)!.end));
+  // Claims are read once, and only where a rule asks for them.
+  const claims = once(() => bySentence(claimsOf(reasoning, facts, o.vocabulary), ends));
+  const parts = ends.map((end, i): Part => {
+    return { text: reasoning.slice(ends[i - 1] ?? 0, end), end: from + end, claims: () => claims()[i]! };
   });
   const rest = text.slice(from + reasoning.length);
-  const answer = hasContent(rest) ? [{ text: rest, end: text.length, claims: [] }] : [];
+  const answer: readonly Part[] = hasContent(rest) ? [{ text: rest, end: text.length, claims: () => [] }] : [];
   return { parts: [...parts, ...answer], facts };
+}
+
+function claimsOf(text: string, facts: ImageFacts | null, vocabulary: Vocabulary): readonly CheckedClaim[] {
+  if (facts !== null) return checkClaims(text, facts, vocabulary);
+  return parseClaims(text, vocabulary).map((claim) => ({ claim, verdict: null }));
+}
+
+/** Claims by the sentence that they begin in, given where sentences end. */
+function bySentence(claims: readonly CheckedClaim[], ends: readonly number[]): readonly (readonly CheckedClaim[])[] {
+  const inOrder = [...claims].sort((a, b) => a.claim.start - b.claim.start);
+  let next = 0;
+  return ends.map((end) => {
+    const first = next;
+    while (next < inOrder.length && inOrder[next]!.claim.start < end) next++;
+    return inOrder.slice(first, next);
+  });
 }
 
 /** Marks that close a sentence belong to it. */
