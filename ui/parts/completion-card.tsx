@@ -89,7 +89,6 @@ export function CompletionCard({ completion, places, weights, most, chosen, agai
       </header>
       <RewardBars {...{ rewards, weights, advantage, most, hovered }} total={completion.reward ?? null} onHover={setHovered} />
       {completion.turns?.slice(0, -1).map((turn, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: turns never change their places
         <Turn key={i} turn={turn} />
       ))}
       {tokens !== null ? (
