@@ -35,7 +35,8 @@ export const tokenLosses = { supervised: supervisedLoss, ...policyLosses } as co
 
 export type TokenLossName = keyof typeof tokenLosses;
 
-type Intersection<Union> = (Union extends unknown ? (of: Union) => void : never) extends (of: infer All) => void
+/** What is all of a union's members at once. */
+export type Intersection<Union> = (Union extends unknown ? (of: Union) => void : never) extends (of: infer All) => void
   ? All
   : never;
 

@@ -44,12 +44,20 @@ export type AlgorithmDefaults = Readonly<Partial<z.input<z.ZodObject<typeof sett
 
 /** Settings and options with an algorithm's defaults in place of GRPO's. */
 export function algorithmSettings(defaults: AlgorithmDefaults): typeof settings {
-  const fields: Readonly<Record<string, z.ZodDefault<z.ZodType>>> = settings;
+  return withDefaults(settings, defaults);
+}
+
+/** Fields with other defaults for some of them. */
+export function withDefaults<Fields extends z.ZodRawShape>(
+  fields: Fields,
+  defaults: Readonly<Record<string, unknown>>,
+): Fields {
   const own = Object.entries(defaults).map(([key, value]) => {
-    const field = fields[key]!;
-    return [key, field.unwrap().default(field.parse(value)).describe(field.description!)] as const;
+    const field = fields[key] as z.ZodDefault<z.ZodType>;
+    const changed = field.unwrap().default(field.parse(value));
+    return [key, field.description === undefined ? changed : changed.describe(field.description)] as const;
   });
-  return { ...settings, ...(Object.fromEntries(own) as Partial<typeof settings>) };
+  return { ...fields, ...Object.fromEntries(own) };
 }
 
 /** Values of the settings. */

@@ -47,6 +47,11 @@ export function encodeOptions({ template = "chat", assistant_prefix }: PromptSty
   return { template, assistantPrefix: assistant_prefix ?? "" };
 }
 
+/** A question and the texts of its options, as cases are compared and shown. */
+export function questionWithOptions({ question, choices }: Pick<Example, "question" | "choices">): string {
+  return choices.length === 0 ? question : `${question} (${choices.join("; ")})`;
+}
+
 /** What supervised training teaches of an example. */
 export type Target = "answer" | "rationale_answer";
 
@@ -56,14 +61,19 @@ export interface Shots {
   readonly target: Target;
 }
 
-/** The prompt that asks an example's question. */
-export function encodeQuestion(
+/** The prompt that asks an example's question, with the answers that its type leaves: yes and no, or an option's letter. */
+export async function encodeQuestion(
   processor: Processor,
   example: Example,
   prompt: PromptStyle,
   shots?: Shots,
 ): Promise<Prompt> {
-  return processor.encode(questionMessages(example, prompt, shots), encodeOptions(prompt));
+  const { answerType, choices, subjectId } = example;
+  const about = { question: questionWithOptions(example), subjectId };
+  const messages = questionMessages(example, prompt, shots);
+  const encoded = await processor.encode(messages, { ...encodeOptions(prompt), about });
+  if (answerType === "closed") return { ...encoded, options: ["yes", "no"] };
+  return answerType === "choice" ? { ...encoded, options: choices.map((_, i) => optionLetter(i)) } : encoded;
 }
 
 /** Whether a prompt's text ends in an opened `<think>`: the chat template's doing, or the prefix's. */

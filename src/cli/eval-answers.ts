@@ -22,6 +22,7 @@ import {
   readPredictions,
   type ScoringOptions,
   shotsFrom,
+  towerNeighbour,
   withBaselineImages,
 } from "../evaluate/index.ts";
 import {
@@ -38,10 +39,11 @@ import {
   openCheckpointSource,
   openEndpointSource,
 } from "../session/evaluation-sources.ts";
+import { type ControlCommandOptions, controlAsked } from "./control-options.ts";
 import { downloadReporter } from "./options.ts";
 import type { QuestionOptions } from "./questions.ts";
 
-export interface EvalOptions extends QuestionOptions {
+export interface EvalOptions extends QuestionOptions, ControlCommandOptions {
   readonly protocol?: readonly string[];
   readonly predictions?: string;
   readonly endpoint?: string;
@@ -62,6 +64,7 @@ export interface EvalOptions extends QuestionOptions {
   readonly scale?: readonly (number | null)[];
   readonly scaleDraws: number;
   readonly nearestNeighbour: boolean;
+  readonly towerNeighbour?: boolean;
   readonly numGenerations: number;
   readonly temperature?: number;
   readonly topP: number;
@@ -119,7 +122,10 @@ async function openAsked(
   const shots = shotsBefore(train, o);
   const asked = { decoding: decodingFor(o), timeoutSeconds: o.timeout, ...shots };
   return endpoint === undefined
-    ? await openCheckpointSource(checkpoint!, { ...checkpointOptions(o, signal), ...givenStep(o), ...shots })
+    ? await openCheckpointSource(checkpoint!, {
+        ...{ ...checkpointOptions(o, signal), ...givenStep(o), ...shots },
+        control: controlAsked(o),
+      })
     : openEndpointSource({ ...given, endpoint, model: o.model!, ...asked });
 }
 
@@ -190,6 +196,7 @@ export async function baselinesBeside(
 }> {
   const words = train === null ? {} : questionRegression(examples, train);
   const near = train === null || !o.nearestNeighbour ? {} : await nearestNeighbour(examples, train);
+  const tower = train === null || !o.towerNeighbour ? {} : await nearestInTower(checkpoint, examples, train, o, signal);
   const asksModels = (o.conventional ?? []).length > 0;
   const features = train === null || !asksModels ? null : await conventionalFeatures(examples, train);
   const fitted = features === null ? {} : conventionalBaselines(o.conventional!, examples, features);
@@ -212,6 +219,7 @@ export async function baselinesBeside(
     answers: {
       ...words,
       ...near,
+      ...tower,
       ...fitted,
       ...Object.fromEntries(asked.map(([name, { answers }]) => [name, answers] as const)),
     },
@@ -221,6 +229,22 @@ export async function baselinesBeside(
       for (const [, { done }] of asked) done();
     },
   };
+}
+
+/** The nearest neighbour as the model that is evaluated sees images. */
+async function nearestInTower(
+  checkpoint: string | undefined,
+  examples: readonly Example[],
+  train: readonly Example[],
+  o: EvalOptions,
+  signal: AbortSignal,
+): Promise<BaselineAnswers> {
+  const opened = await openAsked(checkpoint, train, o, signal);
+  try {
+    return await towerNeighbour(examples, train, (images) => opened.embed(images));
+  } finally {
+    await opened.close();
+  }
 }
 
 /** The untuned model, asked as the model beside it is: with the run's prompt, length and image limits. */

@@ -25,6 +25,7 @@ import { maxTokensFields } from "../session/evaluation-sources.ts";
 import { openVocabulary } from "../session/reward-services.ts";
 import { tableTeller } from "../session/tables.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
+import { addControlOptions } from "./control-options.ts";
 import { answered, baselinesBeside, type EvalOptions } from "./eval-answers.ts";
 import {
   deviceOption,
@@ -57,7 +58,7 @@ export function evalCommand(interruption: Interruption): Command {
         .default("max_tokens"),
     )
     .option("--count-unanswered", "score questions without an answer as wrong in place of ending");
-  return addQuestionOptions(command)
+  return addControlOptions(addQuestionOptions(command))
     .addOption(
       protocolOption(", repeatable")
         .argParser((text: string, earlier: readonly string[] | undefined) => collect(text, earlier ?? []))
@@ -99,6 +100,7 @@ export function evalCommand(interruption: Interruption): Command {
     .option("--table <file>", "how patients' tables are told before each question (YAML)")
     .option("--subgroups <strata>", "compare groups in yes/no questions, by commas: sex,age_group", commaList)
     .option("--no-nearest-neighbour", "leave out the baseline that reads the training images")
+    .option("--tower-neighbour", "a baseline more: the nearest training image as the model's vision tower sees it")
     .addOption(outOption("JSONL: one row per question, then the summary"))
     .addOption(outputOption("--results <file>", "the summaries as one JSON object (schema: docs/schemas)"))
     .addOption(outputOption("--samples <file>", "JSONL: one row per question as lmms-eval logs samples"))
@@ -111,7 +113,7 @@ export function evalCommand(interruption: Interruption): Command {
 async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: AbortSignal): Promise<void> {
   const names = [...new Set(o.protocol ?? ["viva"])].map((name) => findProtocol(name).name as ProtocolName);
   checkOptions(checkpoint, o);
-  const { examples, train } = await askedQuestions(o, signal);
+  const { examples, train } = await askedQuestions(checkpoint, o, signal);
   const own = checkpoint === undefined ? null : await trainedOn(checkpoint);
   const isJudged = train !== null && overlapOf(train, examples) !== null;
   if (own !== null && !isJudged) tellOverlap(o, own.examples, examples);
@@ -182,8 +184,8 @@ function trainingSizes(text: string): readonly (number | null)[] {
 }
 
 /** The questions and the training split, their tables told where a file says how. */
-async function askedQuestions(o: EvalOptions, signal: AbortSignal) {
-  const loaded = await loadQuestions(o, signal);
+async function askedQuestions(checkpoint: string | undefined, o: EvalOptions, signal: AbortSignal) {
+  const loaded = await loadQuestions(checkpoint, o, signal);
   if (o.table === undefined) return loaded;
   const tell = tableTeller(o.table, loaded.train ?? []);
   return { examples: loaded.examples.map(tell), train: loaded.train?.map(tell) ?? null };
@@ -222,6 +224,14 @@ function checkOptions(checkpoint: string | undefined, o: EvalOptions): void {
   }
   if (o.baseline !== undefined && o.predictions !== undefined) {
     throw new UserError("--baseline asks the model again, and --predictions has none to ask");
+  }
+  if (checkpoint === undefined && (o.stop ?? o.route) !== undefined) {
+    throw new UserError("--stop and --route control a checkpoint on this machine: name one");
+  }
+  if (o.towerNeighbour && checkpoint === undefined) {
+    throw new UserError(
+      "--tower-neighbour looks through a checkpoint's vision tower, and there is none: name a checkpoint",
+    );
   }
   if (o.baselineModel === "own" && checkpoint === undefined) {
     throw new UserError("--baseline-model own needs a run or an adapter; name a model in place of own");

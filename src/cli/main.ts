@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { createInterruption, runMain } from "./arguments.ts";
 import { auditCommand } from "./audit.ts";
 import { benchCommand } from "./bench.ts";
+import { calibrateCommand } from "./calibrate.ts";
 import { checkCommand } from "./check.ts";
 import { compareCommand } from "./compare.ts";
 import { completionCommand } from "./completion.ts";
@@ -16,10 +17,12 @@ import { evalCommand } from "./eval.ts";
 import { exportCommand } from "./export.ts";
 import { federateCommand } from "./federate.ts";
 import { generateCommand } from "./generate.ts";
+import { indexCommand } from "./index-cases.ts";
 import { initCommand } from "./init.ts";
 import { logprobsCommand } from "./logprobs.ts";
 import { mergeCommand } from "./merge.ts";
 import { clusterProbeCommand } from "./on-ray.ts";
+import { pairsCommand } from "./pairs.ts";
 import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
 import { rewardsCommand } from "./rewards.ts";
@@ -47,6 +50,8 @@ const program: Command = new Command("viva")
   .addCommand(compareCommand())
   .addCommand(probeCommand(interruption))
   .addCommand(auditCommand(interruption))
+  .addCommand(calibrateCommand(interruption))
+  .addCommand(indexCommand(interruption))
   .addCommand(generateCommand(interruption))
   .addCommand(logprobsCommand(interruption))
   .addCommand(serveCommand(interruption, version))
@@ -54,6 +59,7 @@ const program: Command = new Command("viva")
   .addCommand(exportCommand(interruption))
   .addCommand(deriveCommand(interruption))
   .addCommand(mergeCommand(interruption))
+  .addCommand(pairsCommand(interruption))
   .addCommand(reportCommand())
   .addCommand(trackCommand(interruption))
   .addCommand(uiCommand(interruption, version))

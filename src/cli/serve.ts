@@ -19,8 +19,10 @@ import {
   viewOfRun,
 } from "../session/checkpoint.ts";
 import { hashModel } from "../session/content-hashes.ts";
+import { controlled } from "../session/control.ts";
 import { viewedProcessor } from "../session/viewed-processor.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
+import { addControlOptions, type ControlCommandOptions, controlAsked } from "./control-options.ts";
 import {
   addViewOptions,
   checkpointArgument,
@@ -35,6 +37,7 @@ import { type ServeTinkerOptions, serveTinker } from "./serve-tinker.ts";
 
 interface ServeCommandOptions
   extends ViewOptions,
+    ControlCommandOptions,
     Pick<ServeTinkerOptions, "store" | "maxModels" | "maxSessions" | "sessionTimeoutS"> {
   readonly rewards?: string;
   readonly set: readonly string[];
@@ -82,7 +85,7 @@ export function serveCommand(interruption: Interruption, version: string): Comma
     )
     .option("--step <n>", "a run's checkpoint of this step (default: the newest)", wholeNumber(0))
     .addOption(deviceOption());
-  return addViewOptions(command, "the run's, else ")
+  return addControlOptions(addViewOptions(command, "the run's, else "))
     .option("--threads <n>", "threads of the engine; 0 lets it choose", wholeNumber(0), 0)
     .option("--rows <n>", "completions decoded at the same time", wholeNumber(1), 32)
     .option(
@@ -156,8 +159,12 @@ async function serveOpened(
   o: ServeCommandOptions & { readonly apiKey: string | null; readonly version: string },
   signal: AbortSignal,
 ): Promise<void> {
-  const { engine, processor } = opened;
-  const { decode } = engine;
+  const { engine } = opened;
+  const control = controlAsked(o);
+  if (control.stop?.stop === "options") {
+    throw new UserError("--stop options: chats do not say which answers there are: take --stop confidence");
+  }
+  const { decode, processor, identity } = await controlled(opened, control);
   if (decode === undefined)
     throw new UserError("serve: this engine answers whole batches alone, so it cannot be served");
   const style = o.promptStyle === undefined ? null : opened.prompt;
@@ -175,6 +182,7 @@ async function serveOpened(
         o.device,
         o.version,
         ...(style === null ? [] : [JSON.stringify(style)]),
+        ...Object.values(identity),
       ]),
       contextLength: engine.contextLength,
       processor: viewedProcessor(processor, viewAsked(o, viewOfRun(opened)), tellDarkOnce()),

@@ -18,6 +18,8 @@ export interface EncodeOptions {
    * line, then "User: …" and "Assistant: …" lines; or the parts alone without any turn, to pre-train on documents.
    */
   readonly template?: PromptTemplate;
+  /** What is asked, with its options, and about whom: for a processor that looks up cases; a model's own reads the messages. */
+  readonly about?: { readonly question: string; readonly subjectId: string };
 }
 
 /** The layout of a prompt, computed from the sizes of its images alone. */

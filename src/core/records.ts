@@ -120,10 +120,23 @@ export interface Prompt {
   readonly text: string;
   readonly tokenIds: Int32Array;
   readonly images: readonly ImageFeatures[];
+  /** The answers there are to choose from, as the model is to write them; absent: any text. */
+  readonly options?: readonly string[];
+  /** The adapter that is to answer, where prompts are routed; null for the model's own weights. */
+  readonly expert?: string | null;
 }
 
 /** What a sampler can tell of the distribution at each token that it draws: entropy in nats. */
 export type TokenStat = "entropy";
+
+/** How the thought of a completion ended, where a controller could end it. */
+export interface ThoughtEnd {
+  /** Sentences after which it was ended; null: it went to its own end. */
+  readonly sentences: number | null;
+  /** Trial answers, and the tokens that were sampled or scored for them beside the completion's own. */
+  readonly trials: number;
+  readonly trialTokens: number;
+}
 
 export interface Completion {
   /** Includes the stop token if it was sampled. */
@@ -135,6 +148,8 @@ export interface Completion {
   readonly policyVersion: number;
   /** Those that were asked for, one value per token. */
   readonly stats?: Readonly<Partial<Record<TokenStat, Float32Array>>>;
+  /** Present where thoughts are ended early. */
+  readonly thought?: ThoughtEnd;
 }
 
 /** Span of a completion on which a reward based its value. */

@@ -94,6 +94,11 @@ export interface Policy {
   sample(prompts: readonly Prompt[], o: SamplingOptions): AsyncIterable<RolloutResult>;
   /** Log-probs of given completions; ignores weights and advantages. */
   logProbs(groups: readonly TrainingGroup[], o: LogProbOptions): Promise<TokenScores>;
+  /**
+   * A vector of each prompt's images, [language width]: the mean of the vision tower's output over all their tokens, zeros
+   * without an image. Throws UserError where the engine has no tower at hand.
+   */
+  embed(prompts: readonly Prompt[]): Promise<readonly Float32Array[]>;
 }
 
 /** A sampled token of one of a prompt's completions, sent as soon as it is available. */
@@ -108,9 +113,12 @@ export interface LiveToken {
   readonly finishReason: "stop" | "length" | null;
 }
 
-/** Options for sampling one prompt; the result equals `sample` of this prompt alone at step 0. */
+/** Options for sampling one prompt; the result equals that of `sample` for the prompt at `index` of its call. */
 export interface LiveOptions
   extends Pick<SamplingOptions, "numGenerations" | "maxCompletionLength" | "temperature" | "topP" | "seed"> {
+  /** Default 0. */
+  readonly step?: number;
+  readonly index?: number;
   /** In place of the model's own; none of them: completions end at their maximum length. */
   readonly stopTokenIds?: readonly number[];
 }
@@ -131,9 +139,15 @@ export interface LivePolicy {
 
 /** An adapter on an engine's model: fresh by the seed, or from a folder in PEFT's layout. */
 export interface AdapterOptions {
-  readonly lora: LoraOptions;
+  /** null: no adapter, the model's own weights. */
+  readonly lora: LoraOptions | null;
   readonly seed: number;
   readonly folder?: string | null;
+  /**
+   * Whether completions are sampled from a copy of the weights with the adapter merged into it; default true. One such copy
+   * is in memory at a time, so adapters that take turns are sampled beside the weights instead.
+   */
+  readonly merged?: boolean;
 }
 
 /** Any number of adapters on one model, each an engine with weights, gradients, moments and samples of its own. */
@@ -143,6 +157,24 @@ export interface AdapterHost {
    * frees the adapter alone. Throws UserError for options that fit no layer and for a folder that does not fit the options.
    */
   open(o: AdapterOptions): Promise<TrainingEngine>;
+  /** The adapter of a folder by its own configuration, not merged: any number of them take turns at no cost. */
+  load(folder: string): Promise<TrainingEngine>;
+  /** The model's own weights, adapters off, whatever this engine itself holds; they are sampled and scored, not trained. */
+  base(): Promise<TrainingEngine>;
+}
+
+/** Whole completions of one prompt, each read as a whole. */
+export interface ScoredCompletions {
+  readonly prompt: Prompt;
+  readonly completions: readonly Int32Array[];
+}
+
+/** What gives every completion one number, read at its last token. */
+export interface ScoreHead {
+  /** One score per completion, group by group. */
+  scores(groups: readonly ScoredCompletions[]): Promise<readonly number[]>;
+  /** Accumulates the gradient of a loss whose derivative by each score is given. */
+  backward(groups: readonly ScoredCompletions[], gradients: readonly number[]): Promise<void>;
 }
 
 export interface TrainingEngine {
@@ -159,6 +191,8 @@ export interface TrainingEngine {
   readonly decode?: LivePolicy["decode"];
   /** Adapters on this engine's model; absent if it holds one set of weights only. */
   readonly adapters?: AdapterHost;
+  /** Absent where the model has none. */
+  readonly scoreHead?: ScoreHead;
   /** The frozen copy for KL terms; null before `freezeReference`. */
   readonly reference: Pick<Policy, "logProbs"> | null;
   /** Accumulates the batch's gradient onto those of earlier calls since the last `optimStep`. */

@@ -86,9 +86,14 @@ export function policySource(
           const index = asked[place]!;
           const imageTokens = prompts[place]!.tokenIds.filter((id) => id === processor.imageTokenId).length;
           for (const generation of wantedOf.get(index) ?? []) {
-            const { text, tokenIds, logProbs, finishReason } = completions[generation]!;
+            const { text, tokenIds, logProbs, finishReason, thought } = completions[generation]!;
+            const { expert } = prompts[place]!;
             requireFiniteLogProbs(logProbs, `question "${examples[index]!.id}"`);
-            onAnswer(index, generation, { text, tokens: tokenIds.length, finishReason, imageTokens });
+            onAnswer(index, generation, {
+              ...{ text, tokens: tokenIds.length, finishReason, imageTokens },
+              ...(thought === undefined ? {} : { thought }),
+              ...(expert === undefined ? {} : { expert }),
+            });
           }
         }
       }

@@ -1,4 +1,5 @@
 import type { AnswerStyle } from "../answers/tags.ts";
+import type { ThoughtEnd } from "../core/records.ts";
 
 /** The form in which evaluations and baselines exchange answers. */
 
@@ -10,6 +11,10 @@ export interface Prediction {
   readonly finishReason?: "stop" | "length";
   /** Image tokens of the prompt, if known. */
   readonly imageTokens?: number;
+  /** How its thought ended, where one could be ended early. */
+  readonly thought?: ThoughtEnd;
+  /** The adapter that answered, where questions are routed; null for the model's own weights. */
+  readonly expert?: string | null;
   /** Why there is no answer; the text is then empty. */
   readonly error?: string;
   /** What the server itself said of it, where it did. */

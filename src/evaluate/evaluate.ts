@@ -1,6 +1,7 @@
 /** Evaluates a policy on examples: scores its answers item by item, with the baselines'. */
 import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
 import type { PromptStyle, Shots } from "../answers/prompts.ts";
+import { meanOf } from "../core/mean.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import { isSeen, overlapOf } from "../data/index.ts";
@@ -111,6 +112,8 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
   const figures = numberFigures(examples, { model: own, ...numbers });
   const yesNo = yes === undefined ? null : yesNoFigures(examples, { model: items.map(yesOf), ...yes });
   const gaps = subgroupFigures(examples, items.map(yesOf), o.subgroups ?? []);
+  const thoughts = thoughtFigures(items);
+  const experts = countBy(items.flatMap(({ expert }) => (expert === undefined ? [] : [expert ?? ""])));
   const unanswered = countBy(predictions.flat().flatMap(({ error }) => error ?? []));
   return {
     items,
@@ -125,8 +128,20 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
       ...(yesNo === null ? {} : { yes_no: yesNo }),
       ...(gaps.length === 0 ? {} : { subgroups: gaps }),
       ...(figures === null ? {} : { numbers: figures }),
+      ...(thoughts === null ? {} : { thoughts }),
+      ...(experts.size === 0 ? {} : { experts: Object.fromEntries(experts) }),
       ...(unanswered.size === 0 ? {} : { unanswered: Object.fromEntries(unanswered) }),
     },
+  };
+}
+
+function thoughtFigures(items: readonly EvalItem[]): NonNullable<EvalSummary["thoughts"]> | null {
+  const known = items.flatMap(({ thought, tokens = 0 }) => (thought === undefined ? [] : [{ ...thought, tokens }]));
+  if (known.length === 0) return null;
+  return {
+    stopped: meanOf(known.map(({ sentences }) => (sentences === null ? 0 : 1))),
+    tokens: meanOf(known.map(({ tokens }) => tokens)),
+    trial_tokens: meanOf(known.map(({ trial_tokens }) => trial_tokens)),
   };
 }
 

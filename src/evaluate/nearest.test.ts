@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { textSimilarity } from "../answers/text-similarity.ts";
 import type { Example, RawImage } from "../core/records.ts";
-import { nearestNeighbour } from "./index.ts";
+import { nearestNeighbour, towerNeighbour } from "./index.ts";
 import { nearestIndices } from "./nearest.ts";
-import { textSimilarity } from "./text-similarity.ts";
 
 const golden = JSON.parse(readFileSync(new URL("../../test/golden/metrics.json", import.meta.url), "utf8")).nearest;
 
@@ -66,6 +66,20 @@ describe("the nearest neighbour", () => {
       "the left one",
       "B", // the options lack "right": the position that was right
     ]);
+  });
+
+  it("takes the tower's vectors without what all training images share", async () => {
+    // As directions from 0 they are equal.
+    const vectors = new Map([
+      ["k1", Float32Array.of(102, 102)],
+      ["k2", Float32Array.of(98, 98)],
+      ["q1", Float32Array.of(99, 99)],
+      ["q2", Float32Array.of(104, 104)],
+    ]);
+    const embed = async () => vectors;
+    const known = [example("k1", "Where?"), example("k2", "Where?")];
+    const { tower_neighbour } = await towerNeighbour([example("q1", "Where?"), example("q2", "Where?")], known, embed);
+    expect(tower_neighbour!.predictions.map(([first]) => first!.text)).toEqual(["k2", "k1"]);
   });
 
   it("returns no answer without training questions", async () => {

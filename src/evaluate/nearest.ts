@@ -1,29 +1,67 @@
 /** The nearest-neighbour baseline: the answer of the training question most similar in words and image. */
 import { normalisedTokens } from "../answers/normalise.ts";
+import { textSimilarity } from "../answers/text-similarity.ts";
 import { permutation, randomKey } from "../core/random.ts";
 import type { Example, ImageRef } from "../core/records.ts";
 import { imageVectors } from "../data/index.ts";
 import type { BaselineAnswers } from "./answers.ts";
 import { amongOptions, baselineAnswers, rightPositions } from "./baselines.ts";
-import { textSimilarity } from "./text-similarity.ts";
 
 /**
  * Maximum training images compared; beyond that, a fixed random sample of images with their questions, to bound time.
  */
 export const MAX_IMAGES = 2000;
 
+/** Vectors of images by path. */
+type ImageVectors = ReadonlyMap<string, Float32Array>;
+
 /** The baseline's answers; reads the first image of every training and test question. */
-export async function nearestNeighbour(
+export function nearestNeighbour(examples: readonly Example[], train: readonly Example[]): Promise<BaselineAnswers> {
+  return answersOfNearest("nearest_neighbour", examples, train, imageVectors);
+}
+
+/**
+ * The same with images as a model's vision tower sees them: cosine of its mean outputs, less their mean over the training
+ * images, which all images have in common.
+ */
+export function towerNeighbour(
   examples: readonly Example[],
   train: readonly Example[],
+  embed: (images: readonly ImageRef[]) => Promise<ImageVectors>,
+): Promise<BaselineAnswers> {
+  return answersOfNearest("tower_neighbour", examples, train, async (images) => {
+    const known = new Set(train.flatMap((example) => example.images.slice(0, 1)).map(({ path }) => path));
+    return centredUnits(await embed(images), (path) => known.has(path));
+  });
+}
+
+async function answersOfNearest(
+  name: string,
+  examples: readonly Example[],
+  train: readonly Example[],
+  vectorsOf: (images: readonly ImageRef[]) => Promise<ImageVectors>,
 ): Promise<BaselineAnswers> {
   const seen = withFewImages(train);
   const images = [...seen, ...examples].flatMap(({ images }) => images.slice(0, 1));
-  const nearest = nearestIndices(examples, seen, await imageVectors(images));
+  const nearest = nearestIndices(examples, seen, await vectorsOf(images));
   const byExample = new Map(examples.map((example, i) => [example, seen[nearest[i]!]?.answer ?? ""]));
   const positions = rightPositions(train);
   const answer = (example: Example) => amongOptions(example, byExample.get(example)!, positions);
-  return baselineAnswers(examples, { nearest_neighbour: answer });
+  return baselineAnswers(examples, { [name]: answer });
+}
+
+/** Vectors of length 1 (or 0) after the mean of the counted ones is subtracted from all. */
+function centredUnits(vectors: ImageVectors, counts: (path: string) => boolean): ImageVectors {
+  const counted = [...vectors].flatMap(([path, vector]) => (counts(path) ? [vector] : []));
+  const mean = Float64Array.from({ length: counted[0]?.length ?? 0 }, (_, i) => {
+    return counted.reduce((sum, vector) => sum + vector[i]!, 0) / counted.length;
+  });
+  const unit = (vector: Float32Array) => {
+    const apart = vector.map((value, i) => value - (mean[i] ?? 0));
+    const length = Math.hypot(...apart) || 1;
+    return apart.map((value) => value / length);
+  };
+  return new Map([...vectors].map(([path, vector]) => [path, unit(vector)]));
 }
 
 /**

@@ -5,6 +5,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { UserError } from "../core/errors.ts";
+import type { ThoughtEnd } from "../core/records.ts";
 import { openJsonl, readJsonl } from "../runs/jsonl.ts";
 import { acquireLock } from "../runs/lock.ts";
 import type { Prediction } from "./answers.ts";
@@ -31,6 +32,8 @@ interface AnswerLine {
   readonly tokens?: number;
   readonly finish_reason?: "stop" | "length";
   readonly image_tokens?: number;
+  readonly thought?: ThoughtEnd;
+  readonly expert?: string | null;
 }
 
 /**
@@ -59,10 +62,10 @@ export function openPartial(path: string, asked: PartialHeader): PartialAnswers 
     return {
       path,
       known,
-      append(example_id, generation, { text, tokens, finishReason, imageTokens }) {
+      append(example_id, generation, { text, tokens, finishReason, imageTokens, thought, expert }) {
         stream.append({
           ...{ kind: "answer", example_id, generation, text },
-          ...{ tokens, finish_reason: finishReason, image_tokens: imageTokens },
+          ...{ tokens, finish_reason: finishReason, image_tokens: imageTokens, thought, expert },
         } satisfies { [Key in keyof AnswerLine]: AnswerLine[Key] | undefined });
       },
       close,
@@ -92,11 +95,13 @@ function checkSame(path: string, first: Readonly<Record<string, unknown>>, asked
   );
 }
 
-function predictionOf({ text, tokens, finish_reason, image_tokens }: AnswerLine): Prediction {
+function predictionOf({ text, tokens, finish_reason, image_tokens, thought, expert }: AnswerLine): Prediction {
   return {
     text,
     ...(tokens === undefined ? {} : { tokens }),
     ...(finish_reason === undefined ? {} : { finishReason: finish_reason }),
     ...(image_tokens === undefined ? {} : { imageTokens: image_tokens }),
+    ...(thought === undefined ? {} : { thought }),
+    ...(expert === undefined ? {} : { expert }),
   };
 }

@@ -96,6 +96,18 @@ const summary = z.strictObject({
     })
     .optional()
     .describe("reasoning against the known facts of the images"),
+  thoughts: z
+    .strictObject({
+      stopped: share.describe("of thoughts that were ended early"),
+      tokens: z.number().describe("of an answer, mean"),
+      trial_tokens: z.number().describe("sampled or scored for trials beside them, mean"),
+    })
+    .optional()
+    .describe("where thoughts could be ended early"),
+  experts: z
+    .record(z.string(), z.int())
+    .optional()
+    .describe('questions by expert that answered; "" is the model itself'),
   unanswered: z.record(z.string(), z.int()).optional().describe("answers not to be had, by reason; counted as wrong"),
   overlap: z
     .strictObject({

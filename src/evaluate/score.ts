@@ -50,6 +50,10 @@ export interface EvalItem {
   };
   readonly tokens?: number;
   readonly finish_reason?: "stop" | "length";
+  /** Where thoughts could be ended early: after how many sentences this one was, if at all, and what the trials cost. */
+  readonly thought?: { readonly sentences: number | null; readonly trials: number; readonly trial_tokens: number };
+  /** Where questions are routed: the expert that answered, null for the model's own weights. */
+  readonly expert?: string | null;
   /** Why there is no answer. */
   readonly error?: string;
   /** What the server itself said of it. */
@@ -100,7 +104,7 @@ export function scoreBaselines(
 
 function scoreItem(
   example: Example,
-  { text, tokens, finishReason, error, errorDetail }: Prediction,
+  { text, tokens, finishReason, thought, expert, error, errorDetail }: Prediction,
   options: ScoreOptions,
 ): EvalItem {
   const { protocol = "viva", style = "think_answer", thinkOpened = false, checkpoint = "" } = options;
@@ -129,9 +133,15 @@ function scoreItem(
     format: !strict.parseFailure && followsStyle(text, style, thinkOpened),
     ...(tokens === undefined ? {} : { tokens }),
     ...(finishReason === undefined ? {} : { finish_reason: finishReason }),
+    ...(thought === undefined ? {} : { thought: thoughtOf(thought) }),
+    ...(expert === undefined ? {} : { expert }),
     ...(error === undefined ? {} : { error }),
     ...(errorDetail === undefined ? {} : { error_detail: errorDetail }),
   };
+}
+
+function thoughtOf({ sentences, trials, trialTokens }: NonNullable<Prediction["thought"]>) {
+  return { sentences, trials, trial_tokens: trialTokens };
 }
 
 /** Options are told apart by their index: two of them may be the same words after normalisation. */

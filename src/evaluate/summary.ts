@@ -79,6 +79,10 @@ export interface EvalSummary {
   readonly subgroups?: readonly SubgroupFigures[];
   /** Numeric questions by distance, by predictor and unit; present if there are any. */
   readonly numbers?: Readonly<Record<string, readonly NumberFigures[]>>;
+  /** Present if thoughts could be ended early: the share that was, and means of tokens, with those of trials beside them. */
+  readonly thoughts?: { readonly stopped: number; readonly tokens: number; readonly trial_tokens: number };
+  /** Present if questions were routed: how many each expert answered; "" is the model's own weights. */
+  readonly experts?: Readonly<Record<string, number>>;
   /** How many answers were not to be had, by reason; they count as wrong. */
   readonly unanswered?: Readonly<Record<string, number>>;
 }

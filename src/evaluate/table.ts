@@ -27,6 +27,7 @@ export function formatSummary(summary: EvalSummary): string {
     ...sampledLines(summary),
     ...factLines(summary),
     ...overlapLines(summary),
+    ...controlLines(summary),
     ...yesNoLines(summary),
     ...scaleLines(summary),
     ...subgroupLines(summary),
@@ -64,6 +65,22 @@ function factLines({ facts, unanswered }: EvalSummary): string[] {
     lines.push(`facts: ${[...shown, counts].join(", ")}`);
   }
   for (const [reason, n] of Object.entries(unanswered ?? {})) lines.push(`not answered: ${n} × ${reason}`);
+  return lines;
+}
+
+/** What ended thoughts and who answered. */
+function controlLines({ thoughts, experts }: EvalSummary): string[] {
+  const lines: string[] = [];
+  if (thoughts !== undefined) {
+    const { stopped, tokens, trial_tokens: trials } = thoughts;
+    lines.push(
+      `thoughts: ${percent(stopped)} % ended early, ${tokens.toFixed(1)} tokens an answer and ${trials.toFixed(1)} of trials`,
+    );
+  }
+  if (experts !== undefined) {
+    const shown = Object.entries(experts).map(([name, n]) => `${name === "" ? "the model itself" : name} ${n}`);
+    lines.push(`questions by who answered: ${shown.join(", ")}`);
+  }
   return lines;
 }
 

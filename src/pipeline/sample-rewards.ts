@@ -11,7 +11,8 @@ import { isRun, runPaths } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
 import { watchedRewards } from "../train/alarms/index.ts";
 import { isBest, stuckAdvice } from "../train/alarms/reward-stuck.ts";
-import { withRanks } from "../train/dpo.ts";
+import { calibrateRewards } from "../train/calibrate.ts";
+import { withRanks } from "../train/pair-sources.ts";
 import { withAdvantages } from "../train/rollout.ts";
 import { type RolloutRecord, rolloutRecord } from "../train/rollout-records.ts";
 import { sampleGroups, samplingOptions } from "../train/sampling.ts";
@@ -90,6 +91,7 @@ async function sampleStage(
     },
   };
   const context = { ...shared, collect: singleTurn(shared) };
+  await calibrateRewards(context, generation, rewards);
   const plan = { sampling: samplingOptions(generation, recipe.seed, position.step), count, filter: null };
   const { groups: samples } = await sampleGroups(context, plan, weighted, position);
   const learnsFromPairs = isPreference(stage) || isSupervised(stage);

@@ -1,15 +1,14 @@
 /** The stages of a recipe: keys are spelled as in TRL, and defaults are TRL's if it has one. */
 import * as z from "zod";
-import { partProblems, type RolloutAlgorithmName, rolloutAlgorithms } from "../algorithms/index.ts";
-import { mapping, number, text, whole } from "../core/fields.ts";
 import {
-  dpoFields,
-  dpoOptimiser,
-  generationFields,
-  learningFields,
-  rolloutFields,
-  sftFields,
-} from "../train/settings.ts";
+  type PairwiseName,
+  pairwiseAlgorithms,
+  partProblems,
+  type RolloutAlgorithmName,
+  rolloutAlgorithms,
+} from "../algorithms/index.ts";
+import { mapping, number, text, whole } from "../core/fields.ts";
+import { generationFields, learningFields, preferenceFields, rolloutFields, sftFields } from "../train/settings.ts";
 import { rewardsSchema } from "./rewards.ts";
 
 /** Steps or epochs, exactly one of which is set. */
@@ -23,21 +22,25 @@ const wantsOneLength = { error: "needs either steps or epochs (the other absent 
 
 const sft = mapping({ kind: z.literal("sft"), ...length, ...sftFields }).refine(hasOneLength, wantsOneLength);
 
-const dpo = mapping({
-  kind: z.literal("dpo"),
-  ...length,
-  ...dpoFields,
-  pairs: text("a JSONL file").nullable().default(null).describe("File of chosen and rejected completions."),
-  rollouts: mapping({ ...generationFields, rewards: rewardsSchema })
-    .nullable()
-    .default(null)
-    .describe("Instead of pairs: the best against the worst of the policy's own completions."),
-  ...dpoOptimiser,
-})
-  .refine(hasOneLength, wantsOneLength)
-  .refine(({ pairs, rollouts }) => (pairs === null) !== (rollouts === null), {
-    error: "needs either pairs or rollouts (the other absent or null)",
-  });
+/** A stage that learns from pairs of completions; its defaults are the algorithm's. */
+function preference(kind: PairwiseName) {
+  return mapping({
+    kind: z.literal(kind),
+    ...length,
+    pairs: text("a JSONL file").nullable().default(null).describe("File of chosen and rejected completions."),
+    rollouts: mapping({ ...generationFields, rewards: rewardsSchema })
+      .nullable()
+      .default(null)
+      .describe("Instead of pairs: the best against the worst of the policy's own completions."),
+    ...preferenceFields(kind),
+  })
+    .refine(hasOneLength, wantsOneLength)
+    .refine(({ pairs, rollouts }) => (pairs === null) !== (rollouts === null), {
+      error: "needs either pairs or rollouts (the other absent or null)",
+    });
+}
+
+const preferences = (Object.keys(pairwiseAlgorithms) as PairwiseName[]).map(preference);
 
 /** A stage that learns from its own completions; its defaults are the algorithm's. */
 function rollout<const K extends RolloutAlgorithmName>(kind: K) {
@@ -72,4 +75,4 @@ type RolloutStages = { [K in RolloutAlgorithmName]: ReturnType<typeof rollout<K>
 const rollouts = (Object.keys(rolloutAlgorithms) as RolloutAlgorithmName[]).map(rollout) as RolloutStages[];
 
 /** A stage, discriminated by kind. */
-export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, dpo]);
+export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, ...preferences]);

@@ -51,6 +51,11 @@ const services: RewardServices = {
         return Float32Array.from({ length: 4 }, (_, i) => (text.length % 7 === 0 ? 0 : integer(key, i, 9) - 4));
       }),
   }),
+  openScorer: async (folder) => ({
+    folder,
+    score: async (_, completions) =>
+      completions.map(({ text }) => (text.length % 5 === 0 ? null : Math.sin(text.length))),
+  }),
 };
 
 const context: RewardContext = { maxCompletionLength: 64, vocabulary: openVocabulary(null), services };
@@ -74,6 +79,7 @@ const variants: readonly (readonly [keyof typeof rewards, object])[] = [
   ["format", { style: "tags", think_opened: true }],
   ["kimi", {}],
   ["repetition", { ngram_size: 2 }],
+  ["reward_model", { path: "runs/rm" }],
   ["semantic", endpoint],
   ["semantic", { scorer: "embedding", encoder: "x" }],
   ["semantic", { scorer: "embedding", encoder: "x", of: "answer", reference: "answer" }],
@@ -81,6 +87,9 @@ const variants: readonly (readonly [keyof typeof rewards, object])[] = [
   ["semantic", { scorer: "concepts", of: "answer" }],
   ["soft_overlong", {}],
 ];
+
+/** A learned score has no bounds. */
+const unbounded: readonly string[] = ["reward_model"];
 
 function build([name, options]: readonly [keyof typeof rewards, object]): Promise<Reward> {
   return Promise.resolve(rewards[name](options as never, context));
@@ -113,8 +122,8 @@ const all = texts.map((text, i) => completion(text, i % 3 === 0 ? 0 : text.lengt
 describe("every reward, on any text", () => {
   it.each(variants)("%s %j stays in its range, repeats itself, and points into the text", async (...variant) => {
     const reward = await build(variant);
-    expect(reward.range).toBeDefined();
-    const [low, high] = reward.range!;
+    const [low, high] = reward.range ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+    expect(Number.isFinite(low)).toBe(!unbounded.includes(variant[0]));
     expect(await reward.score(base, all.toReversed())).toEqual((await reward.score(base, all)).toReversed());
     for (const example of examples) {
       const scores = await reward.score(example, all);

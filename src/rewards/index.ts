@@ -11,6 +11,7 @@ export type { RewardFactory } from "./options.ts";
 export type {
   Chat,
   ChatSettings,
+  CompletionScorer,
   Reward,
   RewardContext,
   RewardLog,

@@ -18,8 +18,28 @@ export interface Reward {
   /** Compares the completions of a group with each other: a completion alone cannot be scored. */
   readonly comparesGroup?: true;
   score(example: Example, completions: readonly Completion[], log?: RewardLog): Scores | Promise<Scores>;
+  /** The model that it asks, whose content decides its values; absent for none. */
+  readonly folder?: string;
+  /** For scores in units that the policy at the start of a stage sets. */
+  readonly calibration?: RewardCalibration;
   /** Where in each completion the reward saw what it judged; for the rollout record and the dashboard. */
   evidence?(example: Example, completions: readonly Completion[]): readonly (readonly Evidence[])[];
+}
+
+/** A measure of the policy at the start of a stage, which then belongs to the run: it is saved and restored with checkpoints. */
+export interface RewardCalibration {
+  /** Completions to measure. */
+  readonly completions: number;
+  /** Measures them; scores are in these units from then on. RunError where they give no unit. */
+  measure(samples: readonly ScoredExample[]): Promise<void>;
+  /** What was measured; null before. */
+  state(): Readonly<Record<string, number>> | null;
+  restore(state: Readonly<Record<string, number>>): void;
+}
+
+export interface ScoredExample {
+  readonly example: Example;
+  readonly completions: readonly Completion[];
 }
 
 /** Where a reward tells what its scores cannot: a scorer that failed, a verdict that could not be read. */
@@ -52,6 +72,15 @@ export interface RewardServices {
   openChat(options: ChatSettings): Chat;
   /** A sentence encoder in a folder. Throws UserError naming the file. */
   openEncoder(folder: string): Promise<SentenceEncoder>;
+  /** A reward model: a run, a checkpoint or a folder. Throws UserError for one without a score head. */
+  openScorer(path: string): Promise<CompletionScorer>;
+}
+
+export interface CompletionScorer {
+  /** Where the model lies. */
+  readonly folder: string;
+  /** A score per completion, in no particular unit; null for a text that cannot be put to the model. */
+  score(example: Example, completions: readonly Completion[]): Promise<Scores>;
 }
 
 export interface ChatSettings {

@@ -13,6 +13,7 @@ import { kimi } from "./kimi.ts";
 import { numeric } from "./numeric.ts";
 import type { RewardFactory } from "./options.ts";
 import { repetition } from "./repetition.ts";
+import { rewardModel } from "./reward-model.ts";
 import { semantic } from "./semantic/index.ts";
 import { softOverlong } from "./soft-overlong.ts";
 
@@ -30,6 +31,7 @@ export const rewards = {
   kimi,
   numeric,
   repetition,
+  reward_model: rewardModel,
   semantic,
   soft_overlong: softOverlong,
 } as const satisfies Readonly<Record<string, RewardFactory>>;

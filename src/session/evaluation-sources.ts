@@ -1,7 +1,7 @@
 /** Opens what an evaluation asks: a checkpoint, a run or an adapter on this machine, or a model behind an endpoint. */
 import { type PromptName, type PromptStyle, promptStyle, type Shots } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
-import type { Example } from "../core/records.ts";
+import type { Example, ImageRef } from "../core/records.ts";
 import { endpointSource } from "../evaluate/endpoint-source.ts";
 import { type AnswerSource, type Decoding, policySource } from "../evaluate/index.ts";
 import { type MaxTokensField, openChatClient } from "../io/chat-client.ts";
@@ -9,6 +9,8 @@ import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { type OpenCheckpointOptions, openCheckpoint } from "./checkpoint.ts";
 import { hashCheckpoint } from "./content-hashes.ts";
+import { type ControlOptions, controlled, requireThoughts } from "./control.ts";
+import { embedImages } from "./image-embeddings.ts";
 
 export { type MaxTokensField, maxTokensFields } from "../io/chat-client.ts";
 
@@ -21,6 +23,8 @@ export interface EvaluationSource {
   readonly images: { readonly min_pixels: number | null; readonly max_pixels: number | null };
   /** Who answers, by content: answers of another are not mixed with its own. */
   readonly identity: Readonly<Record<string, string>>;
+  /** What its vision tower makes of images, by path. Throws UserError where it is computed elsewhere. */
+  embed(images: readonly ImageRef[]): Promise<ReadonlyMap<string, Float32Array>>;
   close(): Promise<void>;
 }
 
@@ -44,15 +48,18 @@ export function answerLength(recipe: Recipe | null): number {
 
 export async function openCheckpointSource(
   path: string,
-  o: OpenCheckpointOptions & AskedWith,
+  o: OpenCheckpointOptions & AskedWith & { readonly control?: ControlOptions },
 ): Promise<EvaluationSource> {
-  const { engine, processor, prompt, folder, base, imageLimits, server, recipe } = await openCheckpoint(path, o);
+  const opened = await openCheckpoint(path, o);
+  const { engine, prompt, folder, base, imageLimits, server, recipe } = opened;
   const close = () => engine.close();
   try {
     const decoding = o.decoding(answerLength(recipe));
     const sha256 = await hashCheckpoint(folder);
+    if (o.control?.stop !== undefined) requireThoughts(prompt);
+    const { policy, processor, identity } = await controlled(opened, o.control ?? {}, o);
     return {
-      source: policySource(engine.policy, { processor, prompt, decoding, ...withShots(o) }),
+      source: policySource(policy, { processor, prompt, decoding, ...withShots(o) }),
       subject: folder,
       prompt,
       images: { min_pixels: imageLimits.minPixels ?? null, max_pixels: imageLimits.maxPixels ?? null },
@@ -60,7 +67,9 @@ export async function openCheckpointSource(
         checkpoint_sha256: sha256,
         ...(base === folder ? {} : { base_sha256: await hashCheckpoint(base) }),
         ...(server === null ? { device: o.device ?? "cpu" } : { server: server.url }),
+        ...identity,
       },
+      embed: (refs) => embedImages(opened, refs),
       close,
     };
   } catch (error) {
@@ -113,6 +122,7 @@ export function openEndpointSource(o: EndpointOptions): EvaluationSource {
     prompt,
     images: { min_pixels: null, max_pixels: maxPixels ?? null },
     identity: { model, endpoint: address },
+    embed: () => Promise.reject(new UserError("an endpoint gives no embeddings of images: name a checkpoint")),
     close: async () => {},
   };
 }

@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EngineOptions } from "../../src/engine/backend.ts";
 import type { LiveToken, OptimStep, TrainingEngine } from "../../src/engine/engine.ts";
 import { type LocalEngine, openLocalEngine } from "../../src/engine/local/local-engine.ts";
@@ -137,6 +137,76 @@ test("live decoding equals sampling: both read the merged weights", async () => 
   for await (const { completion, tokenId } of engine.decode!(prompt, o).tokens) live[completion]!.push(tokenId);
   expect(live).toEqual(sampled);
   await engine.close();
+});
+
+describe("adapters of folders that take turns", () => {
+  const o = { ...greedy, numGenerations: 2, maxCompletionLength: 10, temperature: 1, seed: 31 };
+  const draws = async (engine: TrainingEngine) => {
+    const drawn: { readonly ids: readonly number[]; readonly logProbs: Float32Array }[] = [];
+    for await (const { completions } of engine.policy.sample([prompt], o)) {
+      drawn.push(...completions.map(({ tokenIds, logProbs }) => ({ ids: [...tokenIds], logProbs })));
+    }
+    return drawn;
+  };
+  /** An engine whose own weights are an adapter; two others, saved; what each of them draws and scores when merged. */
+  let own: LocalEngine;
+  const saved = new Map<string, { draws: Awaited<ReturnType<typeof draws>>; scores: readonly Float32Array[] }>();
+  beforeAll(async () => {
+    own = await openLocalEngine({ ...options, lora: lora(2), seed: 40 }, decoder);
+    for (const [name, r] of [["first", 4] as const, ["second", 2] as const]) {
+      const engine = await own.adapters!.open({ lora: lora(r), seed: r });
+      await train(engine, r);
+      await engine.save(join(folder, name), { training: false });
+      saved.set(name, { draws: await draws(engine), scores: await scores(engine) });
+      await engine.close();
+    }
+  });
+  afterAll(() => own.close());
+
+  test("sample and score as each does alone, and beside the weights as merged into them", async () => {
+    const [first, second] = [
+      await own.adapters!.load(join(folder, "first")),
+      await own.adapters!.load(join(folder, "second")),
+    ];
+    const rounds = [];
+    for (let round = 0; round < 2; round++) rounds.push(await Promise.all([draws(first), draws(second)]));
+    expect(rounds[1]).toEqual(rounds[0]);
+    for (const [name, engine, found] of [
+      ["first", first, rounds[0]![0]!] as const,
+      ["second", second, rounds[0]![1]!] as const,
+    ]) {
+      const merged = saved.get(name)!;
+      expect(found.map(({ ids }) => ids)).toEqual(merged.draws.map(({ ids }) => ids));
+      const of = (all: typeof found) => all.map(({ logProbs }) => logProbs);
+      expect(listDifference(of(found), of(merged.draws))).toBeLessThan(1e-4);
+      expect(listDifference(await scores(engine), merged.scores)).toBeLessThan(1e-6);
+    }
+    expect(listDifference(saved.get("first")!.scores, saved.get("second")!.scores)).toBeGreaterThan(1e-3);
+    await first.close();
+    await second.close();
+  });
+
+  test("adapters off is the base model, whose weights the others leave and that is not trained", async () => {
+    const off = await own.adapters!.base();
+    expect(await scores(off)).toEqual(await scores(base));
+    expect(await draws(off)).toEqual(await draws(base));
+    expect(await off.policy.embed([prompt])).toEqual(await base.policy.embed([prompt]));
+    await train(own); // its own adapter may be trained meanwhile
+    expect(await scores(off)).toEqual(await scores(base));
+    expect(listDifference(await scores(own), await scores(off))).toBeGreaterThan(1e-3);
+    await expect(off.optimStep(step)).rejects.toThrow("adapters are open");
+    await off.close();
+  });
+
+  test("a folder without an adapter, and one of another model, are one sentence", async () => {
+    await expect(own.adapters!.load(join(folder, "none"))).rejects.toThrow("adapter_config.json");
+    const other = await openLocalEngine(
+      { ...options, modelFolder: goldenCase("ungrouped_untied").checkpoint },
+      await openProcessor(goldenCase("ungrouped_untied").checkpoint),
+    );
+    await expect(other.adapters!.load(join(folder, "first"))).rejects.toThrow("adapter_model.safetensors");
+    await other.close();
+  });
 });
 
 test("weights that adapters are open on cannot change, and unknown tokens are refused", async () => {

@@ -14,6 +14,7 @@ import {
   type LogProbOptions,
   type OptimStep,
   plainScoring,
+  type ScoredCompletions,
   type TokenBatch,
   type TrainingGroup,
 } from "../engine.ts";
@@ -31,10 +32,12 @@ import {
   isComputed,
   scoreCompletions,
 } from "./forward-backward.ts";
+import { imageMean } from "./image-mean.ts";
 import { trainableOf } from "./local-model.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
 import { loadAdapter, loadTrainingState, loadWeights, saveModel, saveTrainingState } from "./persistence.ts";
 import { type DecodeOptions, type SampledGroup, type SamplingSeconds, sampleCompletions } from "./sampler.ts";
+import { backwardByHead, scoreByHead } from "./score-head.ts";
 import { selectImages } from "./selected-images.ts";
 import { SharedBase } from "./shared-base.ts";
 import { encodeEach, encodeImages } from "./vision-runner.ts";
@@ -58,18 +61,26 @@ export class LocalCore {
   /** Forward and backward passes since the last update. */
   #passes = 0;
 
-  /** An adapter of another core's `base` gives that; who makes a base closes it. */
-  constructor(options: EngineOptions, base = new SharedBase(options)) {
+  /** One on another core's base gives that; who makes a base closes it. */
+  constructor(options: EngineOptions, on: { readonly base: SharedBase; readonly merged: boolean } | null = null) {
+    const base = on?.base ?? new SharedBase(options);
     this.#options = options;
     this.#base = base;
     const { lora = null, adapterFolder = null } = options;
     const { model, compute } = base.with(lora);
     this.#model = model;
     this.#compute = compute;
-    this.#merged = lora !== null && mergedBytes(model) > 0 ? new MergedModel(base.compute) : null;
+    const merges = lora !== null && on?.merged !== false && mergedBytes(model) > 0;
+    this.#merged = merges ? new MergedModel(base.compute) : null;
     const values = { ...base.values, ...this.#freshAdapters(base.compute.model) };
-    this.#store = new WeightStore(model, values, trainableOf(model, options));
+    const isFrozen = on !== null && lora === null; // another core's weights
+    this.#store = new WeightStore(model, values, isFrozen ? new Set() : trainableOf(model, options));
     if (adapterFolder !== null) loadAdapter(adapterFolder, model, this.#store);
+  }
+
+  /** Whether what it trains is its own; else it is the base's. */
+  get isAdapter(): boolean {
+    return (this.#options.lora ?? null) !== null;
   }
 
   /** What adapters beside this one are opened on. */
@@ -120,7 +131,7 @@ export class LocalCore {
     this.#checkContext(prompt.tokenIds.length, o.maxCompletionLength);
     this.#checkTokens(prompt.tokenIds);
     this.#live ??= this.#newDecoder();
-    const key = randomKey(o.seed, "sample", 0, 0);
+    const key = randomKey(o.seed, "sample", o.step ?? 0, o.index ?? 0);
     return this.#live.add({ ...o, prompt, distribution: { ...o, topK: 0 }, key, onToken, onEnd });
   }
 
@@ -148,6 +159,18 @@ export class LocalCore {
     return scoreCompletions(this.#compute, values, groups, o, options);
   }
 
+  /** The mean of each prompt's image tokens; an image is encoded by itself, so the batch changes nothing. */
+  async embed(prompts: readonly Prompt[]): Promise<readonly Float32Array[]> {
+    const cache = this.#knownFeatures ?? new FeatureCache();
+    const means: Float32Array[] = [];
+    for (const { images } of prompts) {
+      const features = await encodeEach(this.#compute, this.#store.values, images, cache);
+      const own = images.map(({ sha256 }) => features.get(sha256)!);
+      means.push(imageMean(own, this.#model.language));
+    }
+    return means;
+  }
+
   async forwardBackward(batch: TokenBatch) {
     this.#checkGroups(batch.groups);
     requireTokenValues(batch.groups);
@@ -157,6 +180,25 @@ export class LocalCore {
     const encoded = this.#takeEncoded(batch.groups.filter(isComputed));
     const o = { ...this.#options, features: this.#knownFeatures, adapters, encoded };
     return forwardBackward(this.#compute, this.#store, batch, o);
+  }
+
+  get hasScoreHead(): boolean {
+    return this.#model.scoreHead !== undefined;
+  }
+
+  /** What the score head says of whole completions, group by group. */
+  async scores(groups: readonly ScoredCompletions[]): Promise<readonly number[]> {
+    this.#checkScored(groups);
+    const o = { ...this.#options, features: this.#knownFeatures, adapters: this.#sums };
+    return scoreByHead(this.#compute, this.#store.values, groups, o);
+  }
+
+  async backwardScores(groups: readonly ScoredCompletions[], gradients: readonly number[]): Promise<void> {
+    this.#checkScored(groups);
+    const dropout = this.#nextDropout();
+    const adapters = dropout === null ? this.#sums : ({ mode: "masks", dropout } as const);
+    const o = { ...this.#options, features: this.#knownFeatures, adapters };
+    await backwardByHead(this.#compute, this.#store, groups, gradients, o);
   }
 
   /** Norms of the inputs of all blocks' linear layers over the prompts and completions of these groups. */
@@ -273,6 +315,13 @@ export class LocalCore {
       this.#checkContext(prompt.tokenIds.length, 0);
       this.#checkTokens(inPlace.tokenIds);
     }
+  }
+
+  #checkScored(groups: readonly ScoredCompletions[]): void {
+    const weightless = ({ prompt, completions }: ScoredCompletions): TrainingGroup => {
+      return { prompt, completions: completions.map((tokenIds) => ({ tokenIds, weight: 0, advantage: 0 })) };
+    };
+    this.#checkGroups(groups.map(weightless));
   }
 
   /** Under a distribution without the marks of images a loss on one would be a number without meaning. */

@@ -2,6 +2,7 @@
 import type { Worker } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
 import type { Completion, RolloutResult, SamplingOptions } from "../../core/records.ts";
+import { readAdapterConfig } from "../../models/adapter-files.ts";
 import type { CompletionDecoder, EngineOptions } from "../backend.ts";
 import type {
   AdapterHost,
@@ -9,6 +10,7 @@ import type {
   LivePolicy,
   LiveToken,
   Policy,
+  ScoreHead,
   TokenScores,
   TrainingEngine,
 } from "../engine.ts";
@@ -38,7 +40,15 @@ export async function openLocalEngine(options: EngineOptions, decoder: Completio
       };
       return openWeights(channel, { on, adapter, close, options, decoder });
     };
-    return await openWeights(channel, { on: 0, close: () => channel.close(), options, decoder, adapters: { open } });
+    const host: AdapterHost = {
+      open,
+      load: async (folder) => {
+        const { base: _, ...lora } = readAdapterConfig(folder);
+        return open({ lora, seed: 0, folder, merged: false });
+      },
+      base: () => open({ lora: null, seed: 0 }),
+    };
+    return await openWeights(channel, { on: 0, close: () => channel.close(), options, decoder, adapters: host });
   } catch (error) {
     await channel.close();
     throw error;
@@ -53,6 +63,12 @@ interface OpenWeights {
   readonly options: EngineOptions;
   readonly decoder: CompletionDecoder;
   readonly adapters?: AdapterHost;
+}
+
+interface Opened {
+  readonly parameters: number;
+  readonly contextLength: number;
+  readonly hasScoreHead: boolean;
 }
 
 /** The engine of one set of weights in the worker. */
@@ -82,8 +98,12 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
       }),
     }));
   };
+  const scoreHead: ScoreHead = {
+    scores: (groups) => call({ call: "scores", groups }),
+    backward: (groups, gradients) => call({ call: "scoresBackward", groups, gradients }),
+  };
   const opening: Call = { call: "open", ...(adapter === undefined ? {} : { adapter }) };
-  const opened = await call<{ parameters: number; contextLength: number }>(opening);
+  const { hasScoreHead, ...opened } = await call<Opened>(opening);
   return {
     ...opened,
     get updates() {
@@ -92,7 +112,7 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
     get samplingSeconds() {
       return samplingSeconds;
     },
-    policy: { sample, logProbs: logProbs("policy") },
+    policy: { sample, logProbs: logProbs("policy"), embed: (prompts) => call({ call: "embed", prompts }) },
     decode: (prompt, own) => {
       const asked = { ...own, stopTokenIds: own.stopTokenIds ?? decoder.stopTokenIds };
       const { id, events } = channel.stream<LiveToken>({ call: "decode", prompt, options: asked }, { on });
@@ -107,6 +127,7 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
       return hasReference ? { logProbs: logProbs("reference") } : null;
     },
     forwardBackward: (batch) => call({ call: "forwardBackward", batch }),
+    ...(hasScoreHead ? { scoreHead } : {}),
     optimStep: (step) => {
       version++;
       return call({ call: "optimStep", options: step });

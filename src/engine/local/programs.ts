@@ -13,6 +13,7 @@ import { input, type Params, type Program, scalar, type Tensor } from "../../com
 import { adaptedLayers } from "../../models/lora.ts";
 import type { Attend, Model, Stack } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
+import { scoreHead } from "../../nn/attachments/score-head.ts";
 import { attention, windowAttention } from "../../nn/layers.ts";
 import { LORA_MASK, LORA_SUM } from "../../nn/lora.ts";
 import { packedAttention } from "../../nn/packed-attention.ts";
@@ -259,6 +260,38 @@ export function lossProgram(
       ...Object.fromEntries(wrt.map((key, i) => [`d.${key}`, gradients[i]!])),
     },
   };
+}
+
+/** Scores [chunk] of hidden states by the model's score head. */
+export function headScoreProgram(model: Model): Program {
+  const { inputs, scores } = scoreHeadParts(model);
+  return { inputs, outputs: { scores } };
+}
+
+/** The gradient of scores x "d.scores" [chunk] by hidden states and the trained among norm and head. */
+export function headScoreGradientProgram(model: Model, trained: readonly string[]): Program {
+  const { inputs, scores } = scoreHeadParts(model);
+  const dScores = float("d.scores", "chunk");
+  const wrt = ["x", ...trained];
+  const gradients = vjp(
+    [scores],
+    [dScores],
+    wrt.map((key) => inputs[key]!),
+  );
+  const outputs = Object.fromEntries(wrt.map((key, i) => [`d.${key}`, gradients[i]!]));
+  return { inputs: { ...inputs, "d.scores": dScores }, outputs: { scores, ...outputs } };
+}
+
+/** Names of the weights that turn a hidden state into a score. */
+export function scoreHeadWeights({ language, scoreHead }: Model): readonly string[] {
+  return [...language.normWeights, ...(scoreHead === undefined ? [] : [scoreHead])];
+}
+
+function scoreHeadParts(model: Model): { readonly inputs: Params<Tensor>; readonly scores: Tensor } {
+  const { weights, inputs } = weightInputs(model, scoreHeadWeights(model));
+  const x = float("x", "chunk", model.language.width);
+  const scores = scoreHead.apply({ weight: weights[model.scoreHead!]! }, model.language.norm(weights, x));
+  return { inputs: { x, ...inputs }, scores };
 }
 
 function headInputs(model: Model) {

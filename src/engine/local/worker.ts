@@ -1,7 +1,7 @@
 /**
  * The worker thread of a local engine: requests are handled one after another, except that prompts to decode join the
- * running batch of their weights. Other weights' requests take turns with its tokens; those for the same weights wait
- * until nothing is decoded with them.
+ * running batch of their weights. Other weights' requests and scoring take turns with its tokens; what changes or samples
+ * the same weights waits until nothing is decoded with them.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
@@ -63,7 +63,9 @@ async function answer(request: Queued): Promise<void> {
   const { id } = request;
   const reply = (message: Reply) => port.postMessage(message);
   try {
-    while (await cores.get(request.on)?.advance()) await new Promise<void>((resolve) => setImmediate(resolve));
+    const waits = request.call !== "logProbs" && request.call !== "embed"; // these leave weights and caches as they are
+    while (waits && (await cores.get(request.on)?.advance()))
+      await new Promise<void>((resolve) => setImmediate(resolve));
     reply({ id, kind: "done", value: await perform(request, (event) => reply({ id, kind: "event", event })) });
   } catch (error) {
     reply(failure(id, error));
@@ -87,8 +89,8 @@ function coreOf(on: number): LocalCore {
 function openCore(adapter: AdapterOptions | undefined): LocalCore {
   const options = workerData as EngineOptions;
   if (adapter === undefined) return new LocalCore(options);
-  const { lora, seed, folder = null } = adapter;
-  return new LocalCore({ ...options, lora, seed, adapterFolder: folder }, coreOf(0).base);
+  const { lora, seed, folder = null, merged = true } = adapter;
+  return new LocalCore({ ...options, lora, seed, adapterFolder: folder }, { base: coreOf(0).base, merged });
 }
 
 async function perform(request: Queued, emit: (event: unknown) => void): Promise<unknown> {
@@ -96,7 +98,7 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
   if (request.call === "open") {
     const opened = openCore(request.adapter);
     cores.set(on, opened);
-    return { parameters: opened.parameters, contextLength: opened.contextLength };
+    return { parameters: opened.parameters, contextLength: opened.contextLength, hasScoreHead: opened.hasScoreHead };
   }
   const core = coreOf(on);
   switch (request.call) {
@@ -104,10 +106,16 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
       return core.sample(request.prompts, request.options, emit);
     case "logProbs":
       return core.logProbs(request.groups, request.scoring, request.which);
+    case "embed":
+      return core.embed(request.prompts);
     case "forwardBackward":
       return core.forwardBackward(request.batch);
+    case "scores":
+      return core.scores(request.groups);
+    case "scoresBackward":
+      return core.backwardScores(request.groups, request.gradients);
     case "optimStep":
-      if (on === 0) requireNoAdapters();
+      if (!core.isAdapter) requireNoAdapters();
       return core.optimStep(request.options);
     case "inputNorms":
       return core.inputNorms(request.groups);
@@ -118,7 +126,7 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
     case "save":
       return core.save(request.folder, request.training);
     case "load":
-      if (on === 0) requireNoAdapters();
+      if (!core.isAdapter) requireNoAdapters();
       core.load(request.folder);
       return { hasReference: core.hasReference };
     case "close":

@@ -37,6 +37,7 @@ const NEVER: Readonly<Partial<Record<EngineFeature, string>>> = {
   temperature: "log-probs from a server are those of temperature 1",
   top_p: "log-probs from a server are those of the whole distribution",
   top_k: "log-probs from a server are those of the whole distribution",
+  score_head: "a server's models predict tokens alone",
   entropy_bonus: "a server gives no gradient of the entropy",
 };
 

@@ -1,4 +1,5 @@
 /** The TrainingEngine over a server of the Tinker API: weights and computing there, losses and everything else here. */
+import { asReady } from "../../core/as-ready.ts";
 import { RunError, UserError } from "../../core/errors.ts";
 import { randomKey, uint32 } from "../../core/random.ts";
 import type { Completion, Prompt, RolloutResult, SamplingOptions } from "../../core/records.ts";
@@ -90,6 +91,11 @@ function engineOf(
       sample: (prompts, o) =>
         sampleAll(trainer, prompts, { ...o, chunksOf, decoder, rows: o.rows ?? options.rows, updates }),
       logProbs: logProbs("policy"),
+      async embed() {
+        throw new UserError(
+          "embeddings of images: a server of the Tinker API gives none; compute them on this machine",
+        );
+      },
     },
     get reference() {
       return trainer.hasReference ? { logProbs: logProbs("reference") } : null;
@@ -163,21 +169,7 @@ async function* sampleAll(trainer: Trainer, prompts: readonly Prompt[], o: Sampl
     });
     return { index, completions };
   };
-  const width = Math.max(1, Math.floor(o.rows / numGenerations));
-  const running = new Map<number, Promise<RolloutResult>>();
-  try {
-    for (let next = 0; next < prompts.length || running.size > 0; ) {
-      while (running.size < width && next < prompts.length) {
-        running.set(next, one(next));
-        next++;
-      }
-      const result = await Promise.race(running.values());
-      running.delete(result.index);
-      yield result;
-    }
-  } finally {
-    await Promise.allSettled(running.values());
-  }
+  yield* asReady(prompts.length, Math.max(1, Math.floor(o.rows / numGenerations)), one);
 }
 
 function partsOf(items: readonly WeighedCompletion[], logProbs: readonly (Float32Array | undefined)[]): Float32Array[] {

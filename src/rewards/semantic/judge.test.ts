@@ -47,6 +47,7 @@ function setting(answer: (text: string) => string) {
         };
       },
       openEncoder: () => Promise.reject(new Error("not asked for")),
+      openScorer: () => Promise.reject(new Error("not asked for")),
     },
   };
   return { asked, settings, context };

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { plainVariant } from "../../../src/algorithms/algorithm.ts";
 import { defaultLossNumbers, type TokenLossName } from "../../../src/algorithms/index.ts";
+import { UserError } from "../../../src/core/errors.ts";
 import type { Prompt } from "../../../src/core/records.ts";
 import {
   type OptimStep,
@@ -75,6 +76,22 @@ const cases = {
       expect(logProbs.length).toBe(drawn![i]!.tokenIds.length);
       expect(difference(logProbs, scored.logProbs[i]!)).toBeLessThan(tolerance.sampler);
     }
+  },
+
+  async "an image has one vector, whatever stands beside it; an engine without a tower says so"({
+    engine,
+    images,
+  }: Case) {
+    if (images === null) return;
+    const { black, white } = images;
+    const both = await engine.policy.embed([black, white]).catch((error: unknown) => error);
+    if (both instanceof Error) {
+      expect(both).toBeInstanceOf(UserError);
+      return expect(both.message).toContain("embeddings of images");
+    }
+    const [first, second] = both as readonly [Float32Array, Float32Array];
+    expect(difference(first, second)).toBeGreaterThan(1e-3);
+    expect(await engine.policy.embed([white])).toEqual([second]);
   },
 
   async "equal seeds repeat, other seeds and steps do not"({ engine, prompt }: Case) {
