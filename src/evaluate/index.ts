@@ -55,7 +55,7 @@ export {
   lengthAuditJsonSchema,
   lengthAuditResults,
 } from "./length-audit-results.ts";
-export { nearestNeighbour, towerNeighbour } from "./nearest.ts";
+export { nearestNeighbour, towerNeighbour, withFewImages } from "./nearest.ts";
 export { type PairedComparison, paired, verdictOf } from "./paired.ts";
 export { openPartial, type PartialAnswers, type PartialHeader } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";
