@@ -35,6 +35,7 @@ import {
 } from "../session/checkpoint.ts";
 import { requireNoTags } from "../session/checks.ts";
 import {
+  type EnvironmentChoice,
   type EvaluationSource,
   type MaxTokensField,
   openCheckpointSource,
@@ -71,6 +72,7 @@ export interface EvalOptions extends QuestionOptions, ControlCommandOptions {
   readonly topP: number;
   readonly topK: number;
   readonly maxPixels?: number;
+  readonly environment?: EnvironmentChoice;
   readonly prompt?: PromptName;
   readonly device: Device;
   /** "local", or a server's address. */
@@ -126,6 +128,7 @@ async function openAsked(
     ? await openCheckpointSource(checkpoint!, {
         ...{ ...checkpointOptions(o, signal), ...givenStep(o), ...shots },
         control: controlAsked(o),
+        environment: o.environment,
       })
     : openEndpointSource({ ...given, endpoint, model: o.model!, ...asked });
 }

@@ -42,7 +42,7 @@ async function measure(
       return { example, prompt: await encodeQuestion(processor, example, prompt) };
     }),
   );
-  const { batch } = supervisedBatch(encoded, "answer", { processor, style: prompt.style });
+  const { batch } = await supervisedBatch(encoded, "answer", { processor, style: prompt.style });
   const { inputNorms, gradients } = engine;
   if (inputNorms === undefined || gradients === undefined) {
     throw new UserError("pruning that is calibrated needs the model on this machine");
