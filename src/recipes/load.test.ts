@@ -97,6 +97,7 @@ describe("a valid recipe", () => {
       adam_beta2: 0.999,
       adam_epsilon: 1e-8,
       max_grad_norm: 1,
+      importance_masking: "none",
     });
     expect(recipe.stages[1]).toMatchObject({
       loss_type: "dr_grpo",
