@@ -50,6 +50,7 @@ export type EngineFeature =
   | "top_p"
   | "top_k"
   | "entropy_bonus"
+  | "token_stats"
   | "reference"
   | "score_head"
   | "later_stage"

@@ -1,5 +1,6 @@
 /** What a run needs to know about a stage of any kind; the only place that distinguishes kinds by name. */
-import { pairwiseAlgorithms, type Role } from "../algorithms/index.ts";
+import { advantageShapers, pairwiseAlgorithms, type Role } from "../algorithms/index.ts";
+import type { TokenStat } from "../core/records.ts";
 import { type GenerationSettings, updatesPerStep } from "../train/settings.ts";
 import type { PairStage, Recipe, RolloutStage, SftStage, Stage } from "./schema.ts";
 
@@ -9,6 +10,8 @@ export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards"
 interface StageNeeds {
   /** null if the stage does not sample. */
   readonly generation: Generation | null;
+  /** What sampling must tell of tokens, for the key that asks it; empty where nothing does. */
+  readonly tokenStats: readonly TokenStat[];
   /** Whether it needs the policy from the start of the stage as a reference. */
   readonly reference: boolean;
   /** Optimiser steps per step of the run. */
@@ -21,7 +24,7 @@ interface StageNeeds {
   readonly scoreHead: boolean;
 }
 
-const noPairs = { roles: [], scoreHead: false, passesOver: "examples" } as const;
+const noPairs = { roles: [], scoreHead: false, passesOver: "examples", tokenStats: [] } as const;
 
 /** By kind: supervised, preference, and the algorithms that learn from rewarded completions. */
 export function needsOf(stage: Stage): StageNeeds {
@@ -30,9 +33,10 @@ export function needsOf(stage: Stage): StageNeeds {
     const passesOver = stage.pairs === null ? "examples" : "pairs";
     const { roles, readout } = pairwiseAlgorithms[stage.kind];
     const scoreHead = readout === "score";
-    return { generation: stage.rollouts, reference: !scoreHead, updates: 1, passesOver, roles, scoreHead };
+    return { ...noPairs, generation: stage.rollouts, reference: !scoreHead, updates: 1, passesOver, roles, scoreHead };
   }
-  return { ...noPairs, generation: stage, reference: stage.beta > 0, updates: updatesPerStep(stage) };
+  const tokenStats = advantageShapers[stage.shaping].stats;
+  return { ...noPairs, generation: stage, tokenStats, reference: stage.beta > 0, updates: updatesPerStep(stage) };
 }
 
 /** Steps of a stage; epochs are converted to steps. */

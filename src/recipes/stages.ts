@@ -1,6 +1,8 @@
 /** The stages of a recipe: keys are spelled as in TRL, and defaults are TRL's if it has one. */
 import * as z from "zod";
+import type { AdvantageShaper } from "../algorithms/algorithm.ts";
 import {
+  advantageShapers,
   type PairwiseName,
   pairwiseAlgorithms,
   partProblems,
@@ -54,6 +56,13 @@ function rollout<const K extends RolloutAlgorithmName>(kind: K) {
     .superRefine((stage, context) => {
       for (const { key, error } of partProblems(stage))
         context.addIssue({ code: "custom", path: [key], message: error });
+      const { rewardKeys = [] }: AdvantageShaper = advantageShapers[stage.shaping];
+      const values: Readonly<Record<string, unknown>> = stage;
+      for (const key of rewardKeys) {
+        if (Object.hasOwn(stage.rewards, values[key] as string)) continue;
+        const message = `must be the name of one of the stage's rewards, which shaping ${stage.shaping} reads`;
+        context.addIssue({ code: "custom", path: [key], message });
+      }
     })
     .refine(({ prompts_per_step, steps_per_generation }) => prompts_per_step % steps_per_generation === 0, {
       error: "must divide prompts_per_step",
@@ -62,6 +71,10 @@ function rollout<const K extends RolloutAlgorithmName>(kind: K) {
     .refine(({ train_completions, num_generations }) => (train_completions ?? 1) <= num_generations, {
       error: "must not exceed num_generations",
       path: ["train_completions"],
+    })
+    .refine(({ paradigms, filter_groups }) => paradigms === null || filter_groups === null, {
+      error: "must be null with paradigms: a question is compared in all of them or in none",
+      path: ["filter_groups"],
     })
     .refine(
       ({ filter_groups, rewards }) =>

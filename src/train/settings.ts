@@ -10,7 +10,7 @@ import {
   withDefaults,
 } from "../algorithms/index.ts";
 import type { Intersection } from "../algorithms/parts.ts";
-import { flag, number, oneOf, whole } from "../core/fields.ts";
+import { flag, number, oneOf, text, whole } from "../core/fields.ts";
 import type { OptimStep } from "../engine/engine.ts";
 import { scheduleAt, schedules } from "./schedule.ts";
 
@@ -100,6 +100,12 @@ export function pairSettings(kind: PairwiseName, given: Partial<PairSettings> = 
 /** What a rollout is. */
 export const rolloutFields = {
   prompts_per_step: whole({ min: 1 }).default(8).describe("Questions per rollout step."),
+  paradigms: z
+    .record(text("a name"), text("an instruction"), { error: "a mapping of names to instructions" })
+    .refine((paradigms) => Object.keys(paradigms).length > 0, { error: "must name at least one way of reasoning" })
+    .nullable()
+    .default(null)
+    .describe("Ways of reasoning: each question is put once with each instruction behind it; null puts it as it is."),
   ...generationFields,
 };
 

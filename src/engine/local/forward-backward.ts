@@ -3,7 +3,7 @@
 import type { TokenColumn, TokenLossVariant } from "../../algorithms/algorithm.ts";
 import { sequenceLogRatio } from "../../algorithms/gspo.ts";
 import type { Params } from "../../compiler/tensor.ts";
-import type { ImageFeatures } from "../../core/records.ts";
+import type { ImageFeatures, TokenStat } from "../../core/records.ts";
 import { concatenated, float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { SamplingVariant } from "../../nn/sampling.ts";
@@ -70,7 +70,7 @@ export async function scoreCompletions(
   scoring: LogProbOptions,
   o: MicroBatchOptions,
 ): Promise<TokenScores> {
-  const result = emptyScores(groups);
+  const result = emptyScores(groups, scoring.tokenStats);
   const adapters = o.adapters ?? null;
   const images = imagesOf(groups.filter(isComputed));
   const encoded = await encodeImages(compute, values, images, { cache: o.features ?? null, adapters });
@@ -104,7 +104,9 @@ async function scoreRows(
   result: TokenScores,
 ): Promise<void> {
   const variant = variantOf(scoring);
-  const session = await compute.session(`score.${JSON.stringify(variant)}`, () => scoreProgram(compute.model, variant));
+  const stats = statsOf(result);
+  const key = `score.${JSON.stringify([variant, stats])}`;
+  const session = await compute.session(key, () => scoreProgram(compute.model, variant, stats));
   for (const rows of headChunks(micro, compute.model)) {
     const feeds = { ...headFeeds(rows, hidden), ...samplingFeeds(compute.model, scoring), ...values };
     record(rows, await session.run(feeds), result);
@@ -424,20 +426,28 @@ export function variantOf(o: LogProbOptions): SamplingVariant {
   return { greedy, topK: greedy ? 0 : o.topK, topP: !greedy && o.topP < 1 };
 }
 
-function emptyScores(groups: readonly TrainingGroup[]) {
+function emptyScores(groups: readonly TrainingGroup[], stats: readonly TokenStat[] = []): TokenScores {
   const zeros = () =>
     groups.flatMap(({ completions, inPlace }) =>
       [...(inPlace === undefined ? [] : [inPlace]), ...completions].map(
         ({ tokenIds }) => new Float32Array(tokenIds.length),
       ),
     );
-  return { logProbs: zeros(), entropies: zeros() };
+  const told = stats.length === 0 ? {} : { stats: Object.fromEntries(stats.map((name) => [name, zeros()])) };
+  return { logProbs: zeros(), entropies: zeros(), ...told };
+}
+
+function statsOf({ stats = {} }: TokenScores): readonly TokenStat[] {
+  return Object.keys(stats) as TokenStat[];
 }
 
 function record(rows: readonly TargetToken[], outputs: Params<TensorData>, result: TokenScores): void {
   for (const [i, { completion, offset }] of rows.entries()) {
     result.logProbs[completion.index]![offset] = outputs["logProb"]!.data[i]!;
     result.entropies[completion.index]![offset] = outputs["entropy"]!.data[i]!;
+    for (const name of statsOf(result)) {
+      result.stats![name]![completion.index]![offset] = outputs[`stat.${name}`]!.data[i]!;
+    }
   }
 }
 
