@@ -62,7 +62,8 @@ export type EngineFeature =
   | "reference"
   | "score_head"
   | "later_stage"
-  | "images";
+  | "images"
+  | "pixel_gradients";
 
 /** A recipe's key that asks for a feature. */
 export interface FeatureDemand {

@@ -7,7 +7,7 @@ import { whileWriting } from "../core/system-errors.ts";
 import { type EvalSummary, evaluatePolicy, shotFigures, shotsFrom } from "../evaluate/index.ts";
 import type { Extension } from "../recipes/extension.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { isPreference, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
+import { isPreference, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { type Run, stepName } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
@@ -21,6 +21,7 @@ import { rolloutStep } from "../train/rollout.ts";
 import { rolloutRecord, tokenRecord } from "../train/rollout-records.ts";
 import { sftStep } from "../train/sft.ts";
 import { singleTurn } from "../train/single-turn.ts";
+import { warmUpStep } from "../train/warm-up.ts";
 import { dryStep, dryStepWanted } from "./dry-step.ts";
 import { observed, type Told } from "./observers/index.ts";
 import type { At, RunObserver, StepRecord } from "./observers/observer.ts";
@@ -246,6 +247,10 @@ async function trainStep(
   const position = { index: step - start - 1, step, ...(before === undefined ? {} : { before }) };
   const rewards = session.rewards[index]!;
   if (isSupervised(stage)) return { ...(await sftStep(context, stage, position)), groups: [] };
+  if (isWarmUp(stage)) {
+    const images = stage.images === null ? session.train : session.images[index]!;
+    return { ...(await warmUpStep(context, stage, images, position)), groups: [] };
+  }
   if (!isPreference(stage)) return rolloutStep(context, stage, rewards, position);
   const source = stage.pairs === null ? { rewards } : { pairs: session.pairs[index]! };
   return pairStep(context, stage, source, position);

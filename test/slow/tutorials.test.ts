@@ -17,6 +17,7 @@ const results: Readonly<Record<string, readonly string[]>> = {
   "judge.md": ["runs/judged/report.html", "runs/judged/replies"],
   "study.md": ["runs/quick/study.json", "arms.html"],
   "hospital.md": ["key.txt"],
+  "federation.md": ["runs/hospitals/global/round-0002/round.json", "runs/north-alone/evals.jsonl"],
 };
 
 /** Steps are cut short; nothing else of a command is changed. */

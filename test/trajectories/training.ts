@@ -62,7 +62,7 @@ const optimiser: OptimizerSettings = {
 
 export const sft: SftSettings = {
   ...{ ...optimiser, kind: "sft", batch_size: 3, target: "answer" },
-  ...{ in_context_examples: 0, in_context_fixed: false },
+  ...{ in_context_examples: 0, in_context_fixed: false, adversarial: null },
 };
 
 const rollout: Partial<RolloutSettings> = {

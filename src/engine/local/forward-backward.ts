@@ -15,7 +15,15 @@ import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
 import type { ActivationBudget, BlockFeeds, BlockStates, Compute } from "./compute.ts";
 import { rowKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
-import { layOut, type MicroBatch, packRows, splitByWeight, splitRows, type TargetToken } from "./packing.ts";
+import {
+  causalMask,
+  layOut,
+  type MicroBatch,
+  packRows,
+  splitByWeight,
+  splitRows,
+  type TargetToken,
+} from "./packing.ts";
 import { languageStemProgram, lossProgram, scoreProgram } from "./programs.ts";
 import { backwardImages, type EncodedImages, encodeImages } from "./vision-runner.ts";
 import { addAt, visionNames, type WeightStore } from "./weight-store.ts";
@@ -39,6 +47,8 @@ export interface MicroBatchOptions {
   readonly encoded?: EncodedForTraining | null;
   /** Feeds of adapters other than their matrices. */
   readonly adapters?: AdapterPass | null;
+  /** Where the gradients of images' patches go, by content hash; absent: they are not computed. */
+  readonly patches?: Map<string, Float32Array>;
 }
 
 /** Images encoded by a trained tower, with the activations saved within the budget. */
@@ -176,7 +186,7 @@ export async function backwardFrom(
 ): Promise<void> {
   const { model } = compute;
   const groups = all.filter(isComputed);
-  const trainVision = visionNames(model).some((name) => store.trainable.has(name));
+  const trainVision = o.patches !== undefined || visionNames(model).some((name) => store.trainable.has(name));
   const adapters = o.adapters ?? null;
   const { images: encoded, saving } = trainVision
     ? (o.encoded ?? (await encodeForTraining(compute, store, imagesOf(groups), o)))
@@ -203,7 +213,7 @@ export async function backwardFrom(
     );
     stemBackward(model, store, micro, feeds.stem, dx, trainVision ? addFeatures : null);
   }
-  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, saving.budget);
+  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, saving.budget, o.patches);
   store.reach(reachedBy(model, store, all, head.weights));
 }
 
@@ -336,13 +346,6 @@ function rowFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatc
     completionMask: causalMask(completion),
     group: float32([group], new Float32Array(group)),
   };
-}
-
-/** [size, size]: 0 where a token attends: itself and earlier tokens. */
-function causalMask(size: number): TensorData {
-  const mask = new Float32Array(size * size);
-  for (let t = 0; t < size; t++) mask.fill(EXCLUDED, t * size + t + 1, (t + 1) * size);
-  return float32([size, size], mask);
 }
 
 export function* microBatches(
