@@ -53,7 +53,8 @@ describe("a checkpoint's weights", () => {
   test("are told one by one as they are read", async () => {
     const told: (readonly [done: number, total: number])[] = [];
     const options = {
-      ...{ modelFolder: golden.checkpoint, initialise: "pretrained", seed: 0, freeze: [], threads: 1 },
+      ...{ modelFolder: golden.checkpoint, seed: 0, freeze: [], threads: 1 },
+      initialise: "pretrained",
       ...{ microBatchTokens: 64, rows: 1 },
     } as const;
     const decoder = { decode: () => "", stopTokenIds: [], imageTokenId: -1 };
