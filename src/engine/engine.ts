@@ -38,6 +38,13 @@ export interface TrainingCompletion {
   readonly oldLogProbs?: Float32Array;
   /** Required if the loss has a KL term. */
   readonly refLogProbs?: Float32Array;
+  /**
+   * One per token; absent: all 1. A token of 0 is read and never predicted: it has no loss, its log-prob and entropy are 0,
+   * and no length counts it.
+   */
+  readonly mask?: Uint8Array;
+  /** The images whose placeholders are among the tokens, in order; only tokens of mask 0 are placeholders. */
+  readonly images?: readonly ImageFeatures[];
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What a run needs to know about a stage of any kind; the only place that distinguishes kinds by name. */
 import { advantageShapers, pairwiseAlgorithms, type Role } from "../algorithms/index.ts";
 import type { TokenStat } from "../core/records.ts";
+import type { EnvironmentSettings } from "../tools/index.ts";
 import { type GenerationSettings, updatesPerStep } from "../train/settings.ts";
 import type { PairStage, Recipe, RolloutStage, SftStage, Stage, WarmUpStage } from "./schema.ts";
 
@@ -68,4 +69,14 @@ export function isWarmUp(stage: Stage): stage is WarmUpStage {
 export function evaluationLength(recipe: Recipe): number {
   const lengths = recipe.stages.flatMap((stage) => needsOf(stage).generation?.max_completion_length ?? []);
   return recipe.evaluate?.max_completion_length ?? (lengths.length > 0 ? Math.max(...lengths) : 64);
+}
+
+/** What a stage's completions can do between their turns; null where they have one. */
+export function environmentOf(stage: Stage): EnvironmentSettings | null {
+  return "environment" in stage ? stage.environment : null;
+}
+
+/** Evaluations answer as the last stage that has an environment does. */
+export function evaluationEnvironment({ stages }: Pick<Recipe, "stages">): EnvironmentSettings | null {
+  return stages.map(environmentOf).findLast((environment) => environment !== null) ?? null;
 }

@@ -10,6 +10,7 @@ import {
   rolloutAlgorithms,
 } from "../algorithms/index.ts";
 import { mapping, number, text, whole } from "../core/fields.ts";
+import { environmentSchema } from "../tools/index.ts";
 import {
   generationFields,
   learningFields,
@@ -30,7 +31,15 @@ const hasOneLength = ({ steps, epochs }: { readonly steps: number | null; readon
   (steps === null) !== (epochs === null);
 const wantsOneLength = { error: "needs either steps or epochs (the other absent or null)" };
 
-const sft = mapping({ kind: z.literal("sft"), ...length, ...sftFields }).refine(hasOneLength, wantsOneLength);
+const environment = environmentSchema
+  .nullable()
+  .default(null)
+  .describe("Tools that completions may call between their turns; null: completions of one turn.");
+
+const sft = mapping({ kind: z.literal("sft"), ...length, ...sftFields, environment }).refine(
+  hasOneLength,
+  wantsOneLength,
+);
 
 const warmUp = mapping({
   kind: z.literal("warm_up"),
@@ -69,6 +78,7 @@ function rollout<const K extends RolloutAlgorithmName>(kind: K) {
     steps: whole({ min: 1 }).describe("Rollout steps."),
     ...rolloutFields,
     rewards: rewardsSchema,
+    environment,
     ...learningFields(kind),
   })
     .superRefine((stage, context) => {

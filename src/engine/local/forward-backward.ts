@@ -17,6 +17,7 @@ import { rowKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import {
   causalMask,
+  imagesOf,
   layOut,
   type MicroBatch,
   packRows,
@@ -404,7 +405,9 @@ function readsWholeCompletions({ onPolicy, level }: TokenLossVariant): boolean {
 function sequenceLogRatios({ predictions }: MicroBatch, { logProbs }: TokenScores): ReadonlyMap<number, number> {
   const completions = new Set(predictions.map(({ completion }) => completion));
   return new Map(
-    [...completions].map(({ index, oldLogProbs }) => [index, sequenceLogRatio(logProbs[index]!, oldLogProbs!)]),
+    [...completions].map(({ index, oldLogProbs, mask }) => {
+      return [index, sequenceLogRatio(logProbs[index]!, oldLogProbs!, mask)];
+    }),
   );
 }
 
@@ -452,9 +455,4 @@ function record(rows: readonly TargetToken[], outputs: Params<TensorData>, resul
       result.stats![name]![completion.index]![offset] = outputs[`stat.${name}`]!.data[i]!;
     }
   }
-}
-
-/** The images of all prompts, with repetitions. */
-export function imagesOf(groups: readonly Pick<TrainingGroup, "prompt">[]): readonly ImageFeatures[] {
-  return groups.flatMap(({ prompt }) => prompt.images);
 }

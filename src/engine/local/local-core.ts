@@ -29,14 +29,15 @@ import {
   type EncodedForTraining,
   encodeForTraining,
   forwardBackward,
-  imagesOf,
   isComputed,
   scoreCompletions,
 } from "./forward-backward.ts";
 import { imageMean } from "./image-mean.ts";
 import { trainableOf } from "./local-model.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
+import { imagesOf } from "./packing.ts";
 import { loadAdapter, loadTrainingState, loadWeights, saveModel, saveTrainingState } from "./persistence.ts";
+import { PrefixCache } from "./prefix-cache.ts";
 import { type DecodeOptions, type SampledGroup, type SamplingSeconds, sampleCompletions } from "./sampler.ts";
 import { backwardByHead, scoreByHead } from "./score-head.ts";
 import { selectImages } from "./selected-images.ts";
@@ -59,6 +60,8 @@ export class LocalCore {
   #encoded: EncodedForTraining | null = null;
   /** Merged weights computed for sampling under the current adapters; training reuses them. */
   #sums: AdapterPass | null = null;
+  /** Completions that the next turn's prompts go on from. */
+  readonly #prefixes: PrefixCache;
   /** What the tower encoded by itself for its backward pass. */
   #tower: { readonly encoded: EncodedForTraining; readonly hashes: readonly string[] } | null = null;
   /** Forward and backward passes since the last update. */
@@ -72,6 +75,7 @@ export class LocalCore {
   ) {
     const base = on?.base ?? new SharedBase(options, onWeight);
     this.#options = options;
+    this.#prefixes = new PrefixCache(options.prefixBytes);
     this.#base = base;
     const { lora = null, adapterFolder = null } = options;
     const { model, compute } = base.with(lora);
@@ -108,25 +112,37 @@ export class LocalCore {
     return this.#model.language.maxPositions;
   }
 
+  get vocabularySize(): number {
+    return this.#model.language.vocabularySize;
+  }
+
   async sample(
     prompts: readonly Prompt[],
     o: DecodeOptions,
     onGroup: (group: SampledGroup) => void,
   ): Promise<SamplingSeconds> {
-    this.#checkContext(Math.max(0, ...prompts.map((prompt) => prompt.tokenIds.length)), o.maxCompletionLength);
+    for (const [i, { tokenIds }] of prompts.entries()) {
+      this.#checkContext(tokenIds.length, o.each?.[i]?.maxCompletionLength ?? o.maxCompletionLength);
+    }
     for (const { tokenIds } of prompts) this.#checkTokens(tokenIds);
     const compute = this.#merged?.compute ?? this.#compute;
     const values = await this.#sampledValues();
-    const images = imagesOf(prompts.map((prompt) => ({ prompt })));
+    if (o.each === undefined) this.#prefixes.clear(); // the first turn of a rollout
+    const images = prompts.flatMap((prompt) => prompt.images.slice(this.#prefixes.find(prompt)?.images.length ?? 0));
     const cache = this.#knownFeatures;
     if (o.trainsNext === true && this.#merged !== null) this.#sums = { mode: "sums", sums: values };
     const start = performance.now();
     const isKept = o.trainsNext === true && cache === null && (this.#model.adapterDropout ?? 0) === 0;
     const forTraining = { ...this.#options, adapters: this.#sums };
     this.#encoded = isKept ? await encodeForTraining(this.#compute, this.#store, images, forTraining) : null;
-    const { features } = this.#encoded?.images ?? (await encodeImages(compute, values, images, { cache }));
+    const features =
+      this.#encoded?.images.features ??
+      (o.each === undefined
+        ? (await encodeImages(compute, values, images, { cache })).features
+        : await encodeEach(compute, values, images, cache ?? new FeatureCache())); // whoever else has a next turn
     const seconds = (performance.now() - start) / 1000;
-    return { images: seconds, ...(await sampleCompletions(compute, values, prompts, features, o, onGroup)) };
+    const sampled = await sampleCompletions(compute, values, prompts, features, o, onGroup, this.#prefixes);
+    return { images: seconds, ...sampled };
   }
 
   /** Adds a prompt to those that `advance` decodes; returns a function that cancels one completion, or all. */
@@ -359,6 +375,7 @@ export class LocalCore {
     this.#encoded = null;
     this.#tower = null;
     this.#sums = null;
+    this.#prefixes.clear();
     this.#merged?.forget();
     this.#passes = 0;
   }

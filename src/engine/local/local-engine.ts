@@ -19,6 +19,7 @@ import { openAttachments } from "./attachments.ts";
 import { requireDevice } from "./devices.ts";
 import type { Call, Reply } from "./protocol.ts";
 import type { SampledGroup, SamplingSeconds } from "./sampler.ts";
+import { type StopText, stopTextOf } from "./stop-text.ts";
 
 export interface LocalEngine extends TrainingEngine {
   readonly decode: LivePolicy["decode"];
@@ -76,6 +77,7 @@ interface OpenWeights {
 interface Opened {
   readonly parameters: number;
   readonly contextLength: number;
+  readonly vocabularySize: number;
   readonly towerWidth: number;
   readonly hasScoreHead: boolean;
 }
@@ -90,11 +92,18 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
   const logProbs = (which: "policy" | "reference"): Policy["logProbs"] => {
     return (groups, scoring) => call<TokenScores>({ call: "logProbs", groups, scoring, which });
   };
+  const stopTexts = new Map<string, StopText>();
+  const stopAt = (text: string): StopText => {
+    const known = stopTexts.get(text) ?? stopTextOf(text, vocabularySize, (id) => decoder.decode(Int32Array.of(id)));
+    stopTexts.set(text, known);
+    return known;
+  };
   const sample = (prompts: Parameters<Policy["sample"]>[0], o: SamplingOptions): AsyncIterable<RolloutResult> => {
+    const stop = o.stopText === undefined ? {} : { stop: stopAt(o.stopText) };
     const request: Call = {
       call: "sample",
       prompts,
-      options: { ...o, rows: o.rows ?? options.rows, stopTokenIds: decoder.stopTokenIds },
+      options: { ...o, ...stop, rows: o.rows ?? options.rows, stopTokenIds: decoder.stopTokenIds },
     };
     const onResult = (seconds: SamplingSeconds) => {
       samplingSeconds = seconds;
@@ -114,7 +123,7 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
   const opening: Call = { call: "open", ...(adapter === undefined ? {} : { adapter }) };
   const attachments = openAttachments({ seed: adapter?.seed ?? options.seed, threads: options.threads });
   const onEvent = (event: unknown) => o.onWeight?.(...(event as Parameters<OnWeight>));
-  const { hasScoreHead, towerWidth, ...opened } = await channel.call<Opened>(opening, { on, onEvent });
+  const { hasScoreHead, towerWidth, vocabularySize, ...opened } = await channel.call<Opened>(opening, { on, onEvent });
   return {
     ...opened,
     get updates() {

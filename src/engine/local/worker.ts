@@ -98,8 +98,8 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
   if (request.call === "open") {
     const opened = openCore(request.adapter, (done, total) => emit([done, total]));
     cores.set(on, opened);
-    const { parameters, contextLength, hasScoreHead, towerWidth } = opened;
-    return { parameters, contextLength, hasScoreHead, towerWidth };
+    const { parameters, contextLength, vocabularySize, hasScoreHead, towerWidth } = opened;
+    return { parameters, contextLength, vocabularySize, hasScoreHead, towerWidth };
   }
   const core = coreOf(on);
   switch (request.call) {
