@@ -2,7 +2,7 @@
  * What experts that answer by solved cases are worth: routed with and without those cases as context, beside the mean of the
  * experts, one adapter trained on everything, the expert of the true label (oracle), and the model without adapters.
  * usage: npx tsx bench/routing.ts STUDY_FOLDER [--cases 390] [--seeds 1,2,3]
- * The folder is that of studies/experts.yaml. Prints a table: accuracy by seed and its mean.
+ * The folder is that of studies/routing.yaml. Prints a table: accuracy by seed and its mean.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,7 +22,7 @@ import { openCheckpointSource } from "../src/session/evaluation-sources.ts";
 const text = { type: "string" } as const;
 const { values, positionals } = parseArgs({ options: { cases: text, seeds: text }, allowPositionals: true });
 const [study] = positionals;
-if (study === undefined) throw new Error("routing: name the folder of studies/experts.yaml");
+if (study === undefined) throw new Error("routing: name the folder of studies/routing.yaml");
 
 const model = resolve(import.meta.dirname, "../assets/viva-tiny-instruct");
 const arms = { "x-ray": "film", ct: "ct", mri: "mri" } as const;

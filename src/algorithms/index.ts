@@ -12,8 +12,18 @@ import { sapo } from "./sapo.ts";
 import type { AlgorithmDefaults } from "./settings.ts";
 
 export {
+  balanceWeights,
+  type PairwiseName,
+  pairBalances,
+  pairwiseAlgorithm,
+  pairwiseAlgorithms,
+  type Readout,
+  type Role,
+} from "./pairwise/index.ts";
+export {
   type AdvantageName,
   advantageEstimators,
+  advantageShapers,
   defaultLossNumbers,
   type PolicyLossName,
   policyLosses,
@@ -22,7 +32,7 @@ export {
   tokenLosses,
 } from "./parts.ts";
 export { type SelectedCompletions, selectCompletions } from "./selection.ts";
-export { type AlgorithmDefaults, algorithmSettings, partProblems } from "./settings.ts";
+export { type AlgorithmDefaults, algorithmSettings, partProblems, withDefaults } from "./settings.ts";
 
 /** Stage kinds that learn from their own completions. */
 export const rolloutAlgorithms = {

@@ -6,7 +6,6 @@ import { sum } from "../compiler/ops/index.ts";
 import { input, type Params } from "../compiler/tensor.ts";
 import type { TensorData } from "../core/tensor-data.ts";
 import { plainVariant, type TokenLossVariant, type TokenTerms, tokenColumns } from "./algorithm.ts";
-import { preferenceLoss } from "./dpo.ts";
 import { defaultLossNumbers, type PolicyLossName, policyLosses, tokenLosses } from "./index.ts";
 import { tokenLossOf } from "./token-loss.ts";
 
@@ -123,36 +122,6 @@ describe("a sequence's ratio", () => {
       const [, gradient] = evaluate("clip", { logProb, ratio: 1, advantage: 1, sequenceLogRatio }, sequence);
       const moved = (by: number) => ratioOf(logProbs!.with(t, logProb + by));
       expect(gradient / 3).toBeCloseTo(-(moved(1e-5) - moved(-1e-5)) / 2e-5, 8);
-    }
-  });
-});
-
-describe("preferenceLoss", () => {
-  test("is ln 2 without a margin, and safe far out on either side", () => {
-    expect(preferenceLoss([{ chosen: 2, rejected: 2 }], 0.1)).toEqual({
-      loss: expect.closeTo(Math.LN2, 12),
-      weights: [0.05],
-      rewards: [{ chosen: 0.2, rejected: 0.2 }],
-    });
-    expect(preferenceLoss([{ chosen: 9000, rejected: -9000 }], 1)).toMatchObject({ loss: 0, weights: [0] });
-    expect(preferenceLoss([{ chosen: -9000, rejected: 9000 }], 1)).toMatchObject({ loss: 18000, weights: [1] });
-    expect(preferenceLoss([], 1)).toEqual({ loss: 0, weights: [], rewards: [] });
-  });
-
-  test("its weights are the slope of the loss", () => {
-    const pairs = [
-      { chosen: 0.4, rejected: -0.2 },
-      { chosen: -1, rejected: 0.5 },
-    ];
-    const { weights } = preferenceLoss(pairs, 0.3);
-    for (const [i, pair] of pairs.entries()) {
-      for (const [key, sign] of [
-        ["chosen", -1],
-        ["rejected", 1],
-      ] as const) {
-        const at = (by: number) => preferenceLoss(pairs.with(i, { ...pair, [key]: pair[key] + by }), 0.3).loss;
-        expect((at(1e-5) - at(-1e-5)) / 2e-5).toBeCloseTo(sign * weights[i]!, 9);
-      }
     }
   });
 });

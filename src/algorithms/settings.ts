@@ -3,7 +3,7 @@ import type * as z from "zod";
 import { mapping, nameIn, number, oneOf, text, whole } from "../core/fields.ts";
 import { importanceSamplingLevels, type StagePart } from "./algorithm.ts";
 import { klEstimators } from "./kl.ts";
-import { advantageEstimators, optionsOf, policyLosses } from "./parts.ts";
+import { advantageEstimators, advantageShapers, optionsOf, policyLosses } from "./parts.ts";
 import { completionSelection } from "./selection.ts";
 import { lossTypes } from "./token-weights.ts";
 
@@ -20,6 +20,10 @@ const settings = {
     .default("group_relative")
     .describe("What a completion's reward is compared with."),
   ...optionsOf(advantageEstimators),
+  shaping: nameIn(advantageShapers)
+    .default("none")
+    .describe("What changes advantages before the loss: none, or a shaper, which may give each token its own."),
+  ...optionsOf(advantageShapers),
   filter_groups: filterGroups
     .nullable()
     .default(null)
@@ -44,12 +48,20 @@ export type AlgorithmDefaults = Readonly<Partial<z.input<z.ZodObject<typeof sett
 
 /** Settings and options with an algorithm's defaults in place of GRPO's. */
 export function algorithmSettings(defaults: AlgorithmDefaults): typeof settings {
-  const fields: Readonly<Record<string, z.ZodDefault<z.ZodType>>> = settings;
+  return withDefaults(settings, defaults);
+}
+
+/** Fields with other defaults for some of them. */
+export function withDefaults<Fields extends z.ZodRawShape>(
+  fields: Fields,
+  defaults: Readonly<Record<string, unknown>>,
+): Fields {
   const own = Object.entries(defaults).map(([key, value]) => {
-    const field = fields[key]!;
-    return [key, field.unwrap().default(field.parse(value)).describe(field.description!)] as const;
+    const field = fields[key] as z.ZodDefault<z.ZodType>;
+    const changed = field.unwrap().default(field.parse(value));
+    return [key, field.description === undefined ? changed : changed.describe(field.description)] as const;
   });
-  return { ...settings, ...(Object.fromEntries(own) as Partial<typeof settings>) };
+  return { ...fields, ...Object.fromEntries(own) };
 }
 
 /** Values of the settings. */
@@ -61,6 +73,7 @@ export function partProblems(values: AlgorithmSettings): readonly { readonly key
   return [
     ...problemsOf(policyLosses, "token_loss", values),
     ...problemsOf(advantageEstimators, "advantage", values),
+    ...problemsOf(advantageShapers, "shaping", values),
     ...(selection === null ? [] : [selection]),
   ];
 }

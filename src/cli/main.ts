@@ -22,6 +22,7 @@ import { initCommand } from "./init.ts";
 import { logprobsCommand } from "./logprobs.ts";
 import { mergeCommand } from "./merge.ts";
 import { clusterProbeCommand } from "./on-ray.ts";
+import { pairsCommand } from "./pairs.ts";
 import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
 import { rewardsCommand } from "./rewards.ts";
@@ -58,6 +59,7 @@ const program: Command = new Command("viva")
   .addCommand(exportCommand(interruption))
   .addCommand(deriveCommand(interruption))
   .addCommand(mergeCommand(interruption))
+  .addCommand(pairsCommand(interruption))
   .addCommand(reportCommand())
   .addCommand(trackCommand(interruption))
   .addCommand(uiCommand(interruption, version))

@@ -25,6 +25,7 @@ import { pmcVqa } from "./pmc-vqa.ts";
 import { slake } from "./slake.ts";
 import { vqaRad } from "./vqa-rad.ts";
 
+export { type ImageCorruptionName, imageCorruptions } from "./corrupted-images.ts";
 export type { Dataset, LoadOptions } from "./dataset.ts";
 export { disjointSplit } from "./disjoint.ts";
 export { requireKnownFields } from "./field-names.ts";

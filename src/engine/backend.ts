@@ -50,7 +50,9 @@ export type EngineFeature =
   | "top_p"
   | "top_k"
   | "entropy_bonus"
+  | "token_stats"
   | "reference"
+  | "score_head"
   | "later_stage"
   | "images";
 
@@ -110,6 +112,8 @@ export interface EngineOptions {
   readonly freeze: readonly string[];
   /** Trains LoRA adapters on the frozen model instead of the model itself. */
   readonly lora?: LoraOptions | null;
+  /** The model has a score head, which is trained with it; a fresh one where its files have none. */
+  readonly scoreHead?: boolean;
   /** Quantises the frozen base's matrices to this many bits; with adapters only. */
   readonly quantizeFrozen?: QuantizedBits | null;
   /** Adapter weights to start from, in PEFT's layout; null for fresh ones. */

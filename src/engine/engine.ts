@@ -5,7 +5,7 @@
 
 import type { TokenLossVariant } from "../algorithms/algorithm.ts";
 import type { TokenLossName, TokenLossNumbers } from "../algorithms/index.ts";
-import type { Prompt, RolloutResult, SamplingOptions, TokenStat } from "../core/records.ts";
+import type { Prompt, RolloutResult, SamplingOptions, TokenStat, TokenValues } from "../core/records.ts";
 import type { LoraOptions } from "../models/lora.ts";
 
 /** The distribution under which completions are scored; for rollouts, the one they were sampled from. */
@@ -15,13 +15,12 @@ export interface LogProbOptions extends Pick<SamplingOptions, "temperature" | "t
    * them.
    */
   readonly allowVisionTokens?: boolean;
+  /** What scores are to tell of tokens beside their log-probs and entropies. */
+  readonly tokenStats?: readonly TokenStat[];
 }
 
 /** The model's own softmax. */
 export const plainScoring: LogProbOptions = { temperature: 1, topP: 1, topK: 0, allowVisionTokens: true };
-
-/** One value for every token of a completion, or one per token, in order. */
-export type TokenValues = number | Float32Array;
 
 export interface TrainingCompletion {
   readonly tokenIds: Int32Array;
@@ -65,6 +64,8 @@ export interface TokenScores {
   readonly logProbs: readonly Float32Array[];
   /** Entropy of the distribution at each token, in nats; empty where the engine cannot tell. */
   readonly entropies: readonly Float32Array[];
+  /** What was asked for by `tokenStats`; only `logProbs` of a policy is asked. */
+  readonly stats?: Readonly<Partial<Record<TokenStat, readonly Float32Array[]>>>;
 }
 
 export interface ForwardBackwardResult extends TokenScores {
@@ -163,6 +164,20 @@ export interface AdapterHost {
   base(): Promise<TrainingEngine>;
 }
 
+/** Whole completions of one prompt, each read as a whole. */
+export interface ScoredCompletions {
+  readonly prompt: Prompt;
+  readonly completions: readonly Int32Array[];
+}
+
+/** What gives every completion one number, read at its last token. */
+export interface ScoreHead {
+  /** One score per completion, group by group. */
+  scores(groups: readonly ScoredCompletions[]): Promise<readonly number[]>;
+  /** Accumulates the gradient of a loss whose derivative by each score is given. */
+  backward(groups: readonly ScoredCompletions[], gradients: readonly number[]): Promise<void>;
+}
+
 export interface TrainingEngine {
   /** What was found of an engine elsewhere, for environment.json; absent for one on this machine. */
   readonly record?: Readonly<Record<string, unknown>>;
@@ -177,6 +192,8 @@ export interface TrainingEngine {
   readonly decode?: LivePolicy["decode"];
   /** Adapters on this engine's model; absent if it holds one set of weights only. */
   readonly adapters?: AdapterHost;
+  /** Absent where the model has none. */
+  readonly scoreHead?: ScoreHead;
   /** The frozen copy for KL terms; null before `freezeReference`. */
   readonly reference: Pick<Policy, "logProbs"> | null;
   /** Accumulates the batch's gradient onto those of earlier calls since the last `optimStep`. */

@@ -5,9 +5,9 @@ import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { openCheckpoint } from "../session/checkpoint.ts";
 import { loadEvaluation } from "../session/examples.ts";
+import { imageLimits } from "../session/recipe-options.ts";
 import { locateRecipe } from "../session/recipe-sources.ts";
 import { openVocabulary } from "../session/reward-services.ts";
-import { imageLimits } from "../session/session.ts";
 import type { SourceOptions } from "../session/sources.ts";
 
 export type { Evaluation } from "../evaluate/index.ts";

@@ -6,6 +6,7 @@ import { problemOf } from "../core/issues.ts";
 import { readJson, shown } from "../io/files.ts";
 import type { LoraOptions } from "./lora-targets.ts";
 import type { Model } from "./model.ts";
+import { SCORE_MODULE } from "./score-head.ts";
 
 export const ADAPTER_CONFIG = "adapter_config.json";
 
@@ -13,6 +14,8 @@ export const ADAPTER_CONFIG = "adapter_config.json";
 export interface AdapterConfig extends LoraOptions {
   /** A model folder, or a name on the Hub. */
   readonly base: string;
+  /** Whether a score head is trained and stored beside the adapter. */
+  readonly scoreHead?: boolean;
 }
 
 const names = z.union([z.string(), z.array(z.string())]);
@@ -58,7 +61,10 @@ const configSchema = z.looseObject({
     })
     .nullish(),
   lora_bias: no("adapters with a bias are not supported"),
-  modules_to_save: none("modules trained and stored whole beside the adapter are not supported"),
+  modules_to_save: absent(
+    z.array(z.literal(SCORE_MODULE)),
+    `modules trained and stored whole beside the adapter are not supported, only ["${SCORE_MODULE}"] of a reward model`,
+  ),
   target_parameters: none("adapters on single parameters are not supported"),
   use_dora: no("DoRA is not supported"),
 });
@@ -89,6 +95,7 @@ export function readAdapterConfig(folder: string): AdapterConfig {
     rank_pattern: config.rank_pattern ?? {},
     alpha_pattern: config.alpha_pattern ?? {},
     use_rslora: config.use_rslora ?? false,
+    ...((config.modules_to_save ?? []).length > 0 ? { scoreHead: true } : {}),
   };
 }
 
@@ -100,8 +107,8 @@ export function adapterConfigJson(model: Model, o: AdapterConfig): Readonly<Reco
   return {
     peft_type: "LORA",
     // PEFT's auto classes open what no task of theirs describes by the class that the mapping names.
-    task_type: null,
-    auto_mapping: autoMapping(model.config["architectures"]),
+    task_type: o.scoreHead ? "SEQ_CLS" : null,
+    auto_mapping: o.scoreHead ? null : autoMapping(model.config["architectures"]),
     base_model_name_or_path: o.base,
     r: o.r,
     lora_alpha: o.lora_alpha,
@@ -115,7 +122,7 @@ export function adapterConfigJson(model: Model, o: AdapterConfig): Readonly<Reco
     use_rslora: o.use_rslora ?? false,
     use_dora: false,
     bias: "none",
-    modules_to_save: null,
+    modules_to_save: o.scoreHead ? [SCORE_MODULE] : null,
     fan_in_fan_out: false,
     inference_mode: true,
     init_lora_weights: true,

@@ -8,18 +8,21 @@ import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../io/s
 import { LORA_A, LORA_B } from "../nn/lora.ts";
 import { ADAPTER_CONFIG, type AdapterConfig, adapterConfigJson } from "./adapter-config.ts";
 import type { Model } from "./model.ts";
+import { SCORE_WEIGHT } from "./score-head.ts";
 
 export { ADAPTER_CONFIG, type AdapterConfig, readAdapterConfig } from "./adapter-config.ts";
 
 /** The file of an adapter's matrices. */
 export const ADAPTER_WEIGHTS = "adapter_model.safetensors";
+/** PEFT wraps the model and names layers behind this as the module tree does. */
+const PEFT_PREFIX = "base_model.model.";
 
 export function isAdapterFolder(folder: string): boolean {
   return existsSync(join(folder, ADAPTER_CONFIG));
 }
 
-/** One matrix of an adapter as it is stored: a layer's own rank, which the model's matrix may exceed. */
-interface StoredMatrix {
+/** A weight of an adapter as it is stored: of a matrix a layer's own rank, which the model's matrix may exceed. */
+interface StoredWeight {
   /** Its name among the model's weights. */
   readonly name: string;
   /** PEFT's name. */
@@ -31,6 +34,8 @@ interface StoredMatrix {
 export interface AdapterReader {
   /** A [rank, in] and B [out, rank] of an adapted layer, row-major; null for any other. RunError where one is not finite. */
   layer(name: string): { readonly a: Float32Array; readonly b: Float32Array } | null;
+  /** The score head's weight; null for an adapter without one. */
+  scoreHead(): Float32Array | null;
   close(): void;
 }
 
@@ -40,7 +45,7 @@ export function openAdapter(model: Model, folder: string): AdapterReader {
   const file = openSafetensors(path);
   try {
     const stored = storedNames(model, file, path);
-    for (const { name, stored: usual, shape } of matrices(model)) {
+    for (const { name, stored: usual, shape } of [...matrices(model), ...heads(model)]) {
       const found = stored.get(name);
       if (found === undefined) throw new UserError(`${path}: the adapter weight ${usual} is missing`);
       const { shape: own } = file.info(found);
@@ -56,6 +61,10 @@ export function openAdapter(model: Model, folder: string): AdapterReader {
           return requireFinite(file.readFloat32(own), own, path);
         };
         return { a: read(LORA_A), b: read(LORA_B) };
+      },
+      scoreHead: () => {
+        const own = model.scoreHead === undefined ? undefined : stored.get(model.scoreHead);
+        return own === undefined ? null : requireFinite(file.readFloat32(own), own, path);
       },
       close: () => file.close(),
     };
@@ -75,7 +84,8 @@ export function readAdapter(model: Model, folder: string): Record<string, Float3
       values[`${layer}.${LORA_A}`] = resizeRows(a, model.weights[`${layer}.${LORA_A}`]!.shape);
       values[`${layer}.${LORA_B}`] = resizeColumns(b, rank, model.weights[`${layer}.${LORA_B}`]!.shape[1]!);
     }
-    return values;
+    const head = adapter.scoreHead();
+    return head === null ? values : { ...values, [model.scoreHead!]: head };
   } finally {
     adapter.close();
   }
@@ -114,13 +124,14 @@ function writeMatrices(
   model: Model,
   folder: string,
   o: AdapterConfig,
-  data: (matrix: StoredMatrix) => Float32Array,
+  data: (matrix: StoredWeight) => Float32Array,
 ): void {
   writeAdapterConfig(model, folder, o);
   const tensors = matrices(model).map((matrix) => {
     return { name: matrix.stored, shape: matrix.shape, data: data(matrix) };
   });
-  writeSafetensors(join(folder, ADAPTER_WEIGHTS), tensors, "F32");
+  const whole = heads(model).map((head) => ({ name: head.stored, shape: head.shape, data: data(head) }));
+  writeSafetensors(join(folder, ADAPTER_WEIGHTS), [...tensors, ...whole], "F32");
 }
 
 /** Writes adapter_config.json alone. */
@@ -128,12 +139,18 @@ export function writeAdapterConfig(model: Model, folder: string, o: AdapterConfi
   writeFileAtomic(join(folder, ADAPTER_CONFIG), `${JSON.stringify(adapterConfigJson(model, o), null, 2)}\n`);
 }
 
-function matrices(model: Model): readonly StoredMatrix[] {
+/** What is stored whole beside an adapter's matrices. */
+function heads({ scoreHead, weights }: Model): readonly StoredWeight[] {
+  if (scoreHead === undefined) return [];
+  const shape = weights[scoreHead]!.shape as readonly [number, number];
+  return [{ name: scoreHead, stored: PEFT_PREFIX + scoreHead, shape }];
+}
+
+function matrices(model: Model): readonly StoredWeight[] {
   return [...(model.adapters ?? [])].flatMap(([layer, { rank }]) => {
     const [out, into] = model.weights[`${layer}.weight`]!.shape as [number, number];
-    const named = (suffix: string, shape: readonly [number, number]): StoredMatrix => {
-      // PEFT wraps the model in "base_model.model." and names layers as the module tree does.
-      return { name: `${layer}.${suffix}`, stored: `base_model.model.${model.moduleName(layer)}.${suffix}`, shape };
+    const named = (suffix: string, shape: readonly [number, number]): StoredWeight => {
+      return { name: `${layer}.${suffix}`, stored: `${PEFT_PREFIX}${model.moduleName(layer)}.${suffix}`, shape };
     };
     return [named(LORA_A, [rank, into]), named(LORA_B, [out, rank])];
   });
@@ -143,6 +160,13 @@ function matrices(model: Model): readonly StoredMatrix[] {
 function storedNames(model: Model, file: SafetensorsFile, path: string): ReadonlyMap<string, string> {
   const byName = new Map<string, string>();
   for (const stored of file.names) {
+    if (stored === PEFT_PREFIX + SCORE_WEIGHT) {
+      if (model.scoreHead === undefined) {
+        throw new UserError(`${path}: ${stored} is the score head of a reward model: it is opened as one, not merged`);
+      }
+      byName.set(SCORE_WEIGHT, stored);
+      continue;
+    }
     const [, module, suffix] = /^base_model\.model\.(.*)\.(lora_[AB]\.weight)$/.exec(stored) ?? [];
     const weight = module === undefined ? null : model.canonicalName(`${module}.weight`);
     const layer = weight?.slice(0, -".weight".length);

@@ -9,6 +9,7 @@ import type { Model, ModelFamily } from "./model.ts";
 import { qwen25Vl } from "./qwen2_5_vl/index.ts";
 import { qwen2Vl } from "./qwen2_vl/index.ts";
 import { qwen3Vl } from "./qwen3_vl/index.ts";
+import { hasScoreHead, withScoreHead } from "./score-head.ts";
 
 /** Every family by its model_type. */
 export const families = {
@@ -22,7 +23,8 @@ export const families = {
 /** The model that a folder's config.json describes. */
 export function openModel(folder: string): Model {
   const { family, config, source } = readConfig(folder);
-  return family.create(config, source);
+  const model = family.create(config, source);
+  return hasScoreHead(config) ? withScoreHead(model) : model;
 }
 
 /** The processor of a folder's model, from `files` where that is another folder (an adapter's); no weights are needed. */

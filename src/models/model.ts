@@ -105,6 +105,10 @@ export interface LanguageStack extends Stack {
   readonly fusedProjections: readonly (readonly string[])[];
   /** Token embeddings [flat, width]; where `imageIndex` [flat] is not negative, that row of `features` [rows, width]. */
   stem(weights: Params<Tensor>, t: { tokenIds: Tensor; features: Tensor; imageIndex: Tensor }): Tensor;
+  /** The weights of the final norm alone, which are among those of the head. */
+  readonly normWeights: readonly string[];
+  /** Final norm: x [flat, width] to the same shape; what heads read. */
+  norm(weights: Params<Tensor>, x: Tensor): Tensor;
   /** Final norm and projection: x [flat, width] to logits [flat, vocabulary]. */
   head(weights: Params<Tensor>, x: Tensor): Tensor;
   /** Position ids [positionAxes x tokens] of a prompt, and the first position after it. */
@@ -133,6 +137,8 @@ export interface Model {
   readonly adapters?: ReadonlyMap<string, AdapterLayer>;
   /** Share of the numbers of an adapter's input that training drops; absent: none. */
   readonly adapterDropout?: number;
+  /** The weight [1, width] of its score head; absent without one. */
+  readonly scoreHead?: string;
   readonly vision: VisionStack;
   readonly language: LanguageStack;
   readonly imageTokenId: number;

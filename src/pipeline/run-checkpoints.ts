@@ -7,8 +7,10 @@ import type { Recipe } from "../recipes/schema.ts";
 import { bestEvaluation, type StepAccuracy } from "../runs/best-evaluation.ts";
 import { latestCheckpoint, pruneCheckpoints, writeCheckpoint } from "../runs/checkpoints.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
+import type { Metrics } from "../runs/metrics.ts";
 import { type Run, rewindRun, stepName } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
+import { type RewardStates, restoreRewards, rewardStates } from "../train/calibrate.ts";
 import type { Told } from "./observers/index.ts";
 import type { PlannedStage } from "./planned-stages.ts";
 
@@ -62,9 +64,23 @@ export async function saveDue(
   await pruneCheckpoints(run, o.step, (steps) => keptCheckpoints(steps, { ...o, checkpoint }));
 }
 
+/** What state.json of a checkpoint says. */
+type SavedState = {
+  readonly step: number;
+  readonly evaluated?: boolean;
+  /** What rewards measured before their stage's first step, by stage. */
+  readonly rewards?: readonly RewardStates[];
+};
+
 /** Writes the checkpoint of where the run stands, which is no part of the record. */
-export async function writeStanding({ engine }: Session, run: Run, { step, owed }: Standing): Promise<void> {
-  const state = owed ? { step, evaluated: false } : { step };
+export async function writeStanding({ engine, rewards }: Session, run: Run, { step, owed }: Standing): Promise<void> {
+  const measured = rewards.map(rewardStates);
+  const hasMeasured = measured.some((own) => Object.keys(own).length > 0);
+  const state: SavedState = {
+    step,
+    ...(owed ? { evaluated: false } : {}),
+    ...(hasMeasured ? { rewards: measured } : {}),
+  };
   await writeCheckpoint(run, step, (folder) => engine.save(folder, { training: true }), state);
 }
 
@@ -82,7 +98,9 @@ export async function restore(session: Session, run: Run, told: Told): Promise<S
     return null;
   }
   const { step } = checkpoint;
-  const owed = (checkpoint.state as { readonly evaluated?: boolean }).evaluated === false;
+  const state = checkpoint.state as SavedState;
+  const owed = state.evaluated === false;
+  for (const [i, states] of (state.rewards ?? []).entries()) restoreRewards(session.rewards[i]!, states);
   if (owed) run.evals.truncate((row) => row["step"] !== step);
   try {
     await session.engine.load(checkpoint.folder);
@@ -102,6 +120,12 @@ export function recordedAccuracies({ paths }: Run): StepAccuracy[] {
     }
   }
   return found;
+}
+
+/** The metrics that a step reported; throws where the record lacks them. */
+export function recordedMetrics({ paths }: Run, step: number): Metrics {
+  for (const row of scanJsonl<Metrics & { readonly step: number }>(paths.metrics)) if (row.step === step) return row;
+  throw new Error(`internal: ${paths.metrics} has no row of step ${step}`);
 }
 
 interface SummaryRow {

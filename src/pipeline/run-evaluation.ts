@@ -14,8 +14,9 @@ import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import type { Run } from "../runs/run-folder.ts";
+import { imageLimits } from "../session/recipe-options.ts";
 import { openVocabulary } from "../session/reward-services.ts";
-import { imageLimits, type Session } from "../session/session.ts";
+import type { Session } from "../session/session.ts";
 
 export interface EvaluationSetup {
   readonly conditions: Conditions;

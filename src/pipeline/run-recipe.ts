@@ -62,7 +62,7 @@ export async function runRecipe(loaded: LoadedRecipe, folder: string, o: RunReci
 /** What was recorded of data that are others now: a UserError unless the user knows; changed weights always are one. */
 function changedData(folder: string, notes: Session["notes"], isAllowed: boolean): Session["notes"] {
   const entries = Object.entries(notes);
-  const isWeights = ([name]: readonly [string, string]) => name === "model_sha256" || name === "adapter_sha256";
+  const isWeights = ([name]: readonly [string, string]) => !/^(train|eval|stage_\d+_pairs)_sha256$/.test(name);
   const weights = Object.fromEntries(entries.filter(isWeights));
   const data = Object.fromEntries(entries.filter((entry) => !isWeights(entry)));
   requireRecorded(folder, weights, "it cannot go on: bring back what was there, or start a new run");

@@ -13,8 +13,9 @@ import { type Run, stepName } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
 import type { Alarm } from "../train/alarms/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
+import { calibrateRewards } from "../train/calibrate.ts";
 import { nonFinite, type TrainingContext } from "../train/context.ts";
-import { dpoStep } from "../train/dpo.ts";
+import { pairStep } from "../train/pair-step.ts";
 import type { RewardEvent } from "../train/reward-log.ts";
 import { rolloutStep } from "../train/rollout.ts";
 import { rolloutRecord, tokenRecord } from "../train/rollout-records.ts";
@@ -26,7 +27,7 @@ import type { At, RunObserver, StepRecord } from "./observers/observer.ts";
 import { runFiles } from "./observers/run-files.ts";
 import { type PlannedStage, planStages, stageAt, updatesUntil } from "./planned-stages.ts";
 import { alarmEvents, openStageAlarms } from "./run-alarms.ts";
-import { bestStep, isDue, recordedAccuracies, restore, saveDue } from "./run-checkpoints.ts";
+import { bestStep, isDue, recordedAccuracies, recordedMetrics, restore, saveDue } from "./run-checkpoints.ts";
 import { type EvaluationSetup, evaluationSetup, untunedAnswers } from "./run-evaluation.ts";
 import { openSafety } from "./stopped-run.ts";
 
@@ -109,20 +110,23 @@ async function trainStages(
     const { stage, start, steps, name } = planned;
     const end = start + steps;
     const done = () => safety.standing().step;
+    const context = stageContext(recipe, session, planned, told, () => done() + 1);
     if (done() === start) {
       await engine.resetOptimizer();
       await engine.freezeReference(needsOf(stage).reference);
       told.event({ event: "stage_start", step: start + 1, stage: name, steps });
+      await recorded(told, { step: start + 1, stage: name }, () => calibrate(context, session, planned, told));
     }
-    const context = stageContext(recipe, session, planned, told, () => done() + 1);
+    let before = done() > start ? recordedMetrics(run, done()) : undefined;
     const alarms = openStageAlarms(recipe, session.rewards[planned.index]!, run, { start, step: done() });
     while (done() < end) {
       o.signal?.throwIfAborted();
       const step = done() + 1;
       const at = { step, stage: name };
-      const outcome = await recorded(told, at, () => trainStep(context, session, planned, step));
+      const outcome = await recorded(told, at, () => trainStep(context, session, planned, { step, before }));
       const record = stepRecord(session, planned, at, earlierUpdates, outcome);
       told.step(record);
+      before = record.metrics;
       if (nonFinite(record.metrics) !== null) safety.spoilt();
       requireFinite(record, outcome.examples, run, told);
       const fired = alarms?.see({ step, metrics: record.metrics, groups: record.rollouts }) ?? [];
@@ -218,18 +222,33 @@ function stageContext(
   return { ...shared, collect: singleTurn(shared) };
 }
 
+/** Lets rewards measure the policy that the stage begins with; what they found belongs to the record. */
+async function calibrate(
+  context: TrainingContext,
+  session: Session,
+  { stage, index, start, name }: PlannedStage,
+  told: Told,
+): Promise<void> {
+  const { generation } = needsOf(stage);
+  if (generation === null) return;
+  const measured = await calibrateRewards(context, generation, session.rewards[index]!);
+  for (const [reward, state] of Object.entries(measured)) {
+    told.event({ event: "reward_calibrated", step: start + 1, stage: name, reward, measured: state });
+  }
+}
+
 async function trainStep(
   context: TrainingContext,
   session: Session,
   { stage, index, start }: PlannedStage,
-  step: number,
+  { step, before }: { readonly step: number; readonly before: Metrics | undefined },
 ): Promise<StepOutcome> {
-  const position = { index: step - start - 1, step };
+  const position = { index: step - start - 1, step, ...(before === undefined ? {} : { before }) };
   const rewards = session.rewards[index]!;
   if (isSupervised(stage)) return { ...(await sftStep(context, stage, position)), groups: [] };
   if (!isPreference(stage)) return rolloutStep(context, stage, rewards, position);
   const source = stage.pairs === null ? { rewards } : { pairs: session.pairs[index]! };
-  return dpoStep(context, stage, source, position);
+  return pairStep(context, stage, source, position);
 }
 
 function stepRecord(

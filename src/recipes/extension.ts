@@ -32,6 +32,11 @@ export function extensionOf(own: Recipe, asked: Recipe): Extension | null {
       `${key}: lr_scheduler_type ${schedule} spreads over the whole stage, so with more steps those done would have had another learning rate; start a new run`,
     );
   }
+  if (own.stages[last]!.warmup_steps % 1 > 0) {
+    throw new UserError(
+      `${key}: warmup_steps below 1 is a share of all steps, so with more steps those done would have had another learning rate; start a new run`,
+    );
+  }
   return { key, from, to };
 }
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { rolloutAlgorithms } from "../algorithms/index.ts";
+import { pairwiseAlgorithms, rolloutAlgorithms } from "../algorithms/index.ts";
 import { UserError } from "../core/errors.ts";
 import { knownKeys, recipeJsonSchema } from "./json-schema.ts";
 import { loadRecipe, parseRecipe, resolvedYaml } from "./load.ts";
@@ -46,7 +46,7 @@ function mistake(from: string | RegExp, to: string, sets: string[] = []): string
   throw new Error("the recipe was accepted");
 }
 
-const kinds = ["sft", ...Object.keys(rolloutAlgorithms), "dpo"].join(", ");
+const kinds = ["sft", ...Object.keys(rolloutAlgorithms), ...Object.keys(pairwiseAlgorithms)].join(", ");
 
 describe("a valid recipe", () => {
   test.each<[string, object]>([

@@ -1,6 +1,6 @@
 /** The recipe: what a run trains, on which data and how. Plain data; a parsed recipe has all defaults filled in. */
 import * as z from "zod";
-import type { RolloutAlgorithmName } from "../algorithms/index.ts";
+import type { PairwiseName, RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
 import { devices } from "../core/device.ts";
 import { flag, mapping, number, oneOf, oneOrMore, text, whole } from "../core/fields.ts";
@@ -232,7 +232,7 @@ export type Stage = Recipe["stages"][number];
 /** A supervised stage. */
 export type SftStage = Extract<Stage, { kind: "sft" }>;
 /** A preference stage, trained on pairs of completions. */
-export type DpoStage = Extract<Stage, { kind: "dpo" }>;
+export type PairStage = Extract<Stage, { kind: PairwiseName }>;
 /** A reinforcement stage. */
 export type RolloutStage = Extract<Stage, { kind: RolloutAlgorithmName }>;
 /** A data set with its options; keys beyond the named ones are the data set's own. */

@@ -1,6 +1,8 @@
 /** What a run needs to know about a stage of any kind; the only place that distinguishes kinds by name. */
+import { advantageShapers, pairwiseAlgorithms, type Role } from "../algorithms/index.ts";
+import type { TokenStat } from "../core/records.ts";
 import { type GenerationSettings, updatesPerStep } from "../train/settings.ts";
-import type { DpoStage, Recipe, RolloutStage, SftStage, Stage } from "./schema.ts";
+import type { PairStage, Recipe, RolloutStage, SftStage, Stage } from "./schema.ts";
 
 /** Keys of a stage that samples completions and rewards them. */
 export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards">;
@@ -8,22 +10,33 @@ export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards"
 interface StageNeeds {
   /** null if the stage does not sample. */
   readonly generation: Generation | null;
+  /** What sampling must tell of tokens, for the key that asks it; empty where nothing does. */
+  readonly tokenStats: readonly TokenStat[];
   /** Whether it needs the policy from the start of the stage as a reference. */
   readonly reference: boolean;
   /** Optimiser steps per step of the run. */
   readonly updates: number;
   /** What an epoch passes over: examples of the training data, or pairs of the stage's own file. */
   readonly passesOver: "examples" | "pairs";
+  /** The rows that it needs of every pair of completions; none where it does not learn from pairs. */
+  readonly roles: readonly Role[];
+  /** Whether it trains a score head. */
+  readonly scoreHead: boolean;
 }
+
+const noPairs = { roles: [], scoreHead: false, passesOver: "examples", tokenStats: [] } as const;
 
 /** By kind: supervised, preference, and the algorithms that learn from rewarded completions. */
 export function needsOf(stage: Stage): StageNeeds {
-  if (isSupervised(stage)) return { generation: null, reference: false, updates: 1, passesOver: "examples" };
+  if (isSupervised(stage)) return { ...noPairs, generation: null, reference: false, updates: 1 };
   if (isPreference(stage)) {
     const passesOver = stage.pairs === null ? "examples" : "pairs";
-    return { generation: stage.rollouts, reference: true, updates: 1, passesOver };
+    const { roles, readout } = pairwiseAlgorithms[stage.kind];
+    const scoreHead = readout === "score";
+    return { ...noPairs, generation: stage.rollouts, reference: !scoreHead, updates: 1, passesOver, roles, scoreHead };
   }
-  return { generation: stage, reference: stage.beta > 0, updates: updatesPerStep(stage), passesOver: "examples" };
+  const tokenStats = advantageShapers[stage.shaping].stats;
+  return { ...noPairs, generation: stage, tokenStats, reference: stage.beta > 0, updates: updatesPerStep(stage) };
 }
 
 /** Steps of a stage; epochs are converted to steps. */
@@ -36,8 +49,8 @@ export function isSupervised(stage: Stage): stage is SftStage {
   return stage.kind === "sft";
 }
 
-export function isPreference(stage: Stage): stage is DpoStage {
-  return stage.kind === "dpo";
+export function isPreference(stage: Stage): stage is PairStage {
+  return Object.hasOwn(pairwiseAlgorithms, stage.kind);
 }
 
 /** Completion length of evaluations: the recipe's, else the longest rollout, else 64 tokens. */

@@ -1,15 +1,16 @@
 /** The stages of a recipe: keys are spelled as in TRL, and defaults are TRL's if it has one. */
 import * as z from "zod";
-import { partProblems, type RolloutAlgorithmName, rolloutAlgorithms } from "../algorithms/index.ts";
-import { mapping, number, text, whole } from "../core/fields.ts";
+import type { AdvantageShaper } from "../algorithms/algorithm.ts";
 import {
-  dpoFields,
-  dpoOptimiser,
-  generationFields,
-  learningFields,
-  rolloutFields,
-  sftFields,
-} from "../train/settings.ts";
+  advantageShapers,
+  type PairwiseName,
+  pairwiseAlgorithms,
+  partProblems,
+  type RolloutAlgorithmName,
+  rolloutAlgorithms,
+} from "../algorithms/index.ts";
+import { mapping, number, text, whole } from "../core/fields.ts";
+import { generationFields, learningFields, preferenceFields, rolloutFields, sftFields } from "../train/settings.ts";
 import { rewardsSchema } from "./rewards.ts";
 
 /** Steps or epochs, exactly one of which is set. */
@@ -23,21 +24,25 @@ const wantsOneLength = { error: "needs either steps or epochs (the other absent 
 
 const sft = mapping({ kind: z.literal("sft"), ...length, ...sftFields }).refine(hasOneLength, wantsOneLength);
 
-const dpo = mapping({
-  kind: z.literal("dpo"),
-  ...length,
-  ...dpoFields,
-  pairs: text("a JSONL file").nullable().default(null).describe("File of chosen and rejected completions."),
-  rollouts: mapping({ ...generationFields, rewards: rewardsSchema })
-    .nullable()
-    .default(null)
-    .describe("Instead of pairs: the best against the worst of the policy's own completions."),
-  ...dpoOptimiser,
-})
-  .refine(hasOneLength, wantsOneLength)
-  .refine(({ pairs, rollouts }) => (pairs === null) !== (rollouts === null), {
-    error: "needs either pairs or rollouts (the other absent or null)",
-  });
+/** A stage that learns from pairs of completions; its defaults are the algorithm's. */
+function preference(kind: PairwiseName) {
+  return mapping({
+    kind: z.literal(kind),
+    ...length,
+    pairs: text("a JSONL file").nullable().default(null).describe("File of chosen and rejected completions."),
+    rollouts: mapping({ ...generationFields, rewards: rewardsSchema })
+      .nullable()
+      .default(null)
+      .describe("Instead of pairs: the best against the worst of the policy's own completions."),
+    ...preferenceFields(kind),
+  })
+    .refine(hasOneLength, wantsOneLength)
+    .refine(({ pairs, rollouts }) => (pairs === null) !== (rollouts === null), {
+      error: "needs either pairs or rollouts (the other absent or null)",
+    });
+}
+
+const preferences = (Object.keys(pairwiseAlgorithms) as PairwiseName[]).map(preference);
 
 /** A stage that learns from its own completions; its defaults are the algorithm's. */
 function rollout<const K extends RolloutAlgorithmName>(kind: K) {
@@ -51,6 +56,13 @@ function rollout<const K extends RolloutAlgorithmName>(kind: K) {
     .superRefine((stage, context) => {
       for (const { key, error } of partProblems(stage))
         context.addIssue({ code: "custom", path: [key], message: error });
+      const { rewardKeys = [] }: AdvantageShaper = advantageShapers[stage.shaping];
+      const values: Readonly<Record<string, unknown>> = stage;
+      for (const key of rewardKeys) {
+        if (Object.hasOwn(stage.rewards, values[key] as string)) continue;
+        const message = `must be the name of one of the stage's rewards, which shaping ${stage.shaping} reads`;
+        context.addIssue({ code: "custom", path: [key], message });
+      }
     })
     .refine(({ prompts_per_step, steps_per_generation }) => prompts_per_step % steps_per_generation === 0, {
       error: "must divide prompts_per_step",
@@ -59,6 +71,10 @@ function rollout<const K extends RolloutAlgorithmName>(kind: K) {
     .refine(({ train_completions, num_generations }) => (train_completions ?? 1) <= num_generations, {
       error: "must not exceed num_generations",
       path: ["train_completions"],
+    })
+    .refine(({ paradigms, filter_groups }) => paradigms === null || filter_groups === null, {
+      error: "must be null with paradigms: a question is compared in all of them or in none",
+      path: ["filter_groups"],
     })
     .refine(
       ({ filter_groups, rewards }) =>
@@ -72,4 +88,4 @@ type RolloutStages = { [K in RolloutAlgorithmName]: ReturnType<typeof rollout<K>
 const rollouts = (Object.keys(rolloutAlgorithms) as RolloutAlgorithmName[]).map(rollout) as RolloutStages[];
 
 /** A stage, discriminated by kind. */
-export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, dpo]);
+export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, ...preferences]);

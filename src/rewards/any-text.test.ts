@@ -37,6 +37,9 @@ const examples: readonly Example[] = [
 
 /** A judge that says anything, and an encoder that gives any vector, the zero vector included. */
 const services: RewardServices = {
+  readYaml: () => {
+    throw new Error("no files here");
+  },
   openChat: () => ({
     complete: async (messages) => {
       const { content } = messages[0]!;
@@ -51,6 +54,11 @@ const services: RewardServices = {
         return Float32Array.from({ length: 4 }, (_, i) => (text.length % 7 === 0 ? 0 : integer(key, i, 9) - 4));
       }),
   }),
+  openScorer: async (folder) => ({
+    folder,
+    score: async (_, completions) =>
+      completions.map(({ text }) => (text.length % 5 === 0 ? null : Math.sin(text.length))),
+  }),
 };
 
 const context: RewardContext = { maxCompletionLength: 64, vocabulary: openVocabulary(null), services };
@@ -62,10 +70,24 @@ const variants: readonly (readonly [keyof typeof rewards, object])[] = [
   ["accuracy", { lenient: true, open: "f1", graded: true }],
   ["accuracy", { style: "plain", open: "contains", gate_by_format: true }],
   ["answer_prose", {}],
+  [
+    "checklist",
+    {
+      rules: [
+        { id: "a", kind: "goal", check: "fact", claims: ["finding", "side"] },
+        { id: "b", kind: "goal", check: "claim", claims: ["negation"], after: ["a"] },
+        { id: "c", kind: "goal", check: "judge", ask: "Is it sound?" },
+        { id: "d", kind: "constraint", check: "pattern", pattern: "left", after: ["a"] },
+        { id: "e", kind: "constraint", check: "fact" },
+      ],
+      judge: { base_url: "http://localhost", model: "m" },
+    },
+  ],
   ["choice_set", { lenient: true }],
   ["numeric", { scale: 5, log: true, lenient: true }],
   ["cosine", {}],
   ["crpo", {}],
+  ["crpo", { answer: "boxed", accuracy_floor: null }],
   ["cwr", { lenient: true }],
   ["ecr", { alpha: 0.1 }],
   ["english", {}],
@@ -74,6 +96,7 @@ const variants: readonly (readonly [keyof typeof rewards, object])[] = [
   ["format", { style: "tags", think_opened: true }],
   ["kimi", {}],
   ["repetition", { ngram_size: 2 }],
+  ["reward_model", { path: "runs/rm" }],
   ["semantic", endpoint],
   ["semantic", { scorer: "embedding", encoder: "x" }],
   ["semantic", { scorer: "embedding", encoder: "x", of: "answer", reference: "answer" }],
@@ -81,6 +104,9 @@ const variants: readonly (readonly [keyof typeof rewards, object])[] = [
   ["semantic", { scorer: "concepts", of: "answer" }],
   ["soft_overlong", {}],
 ];
+
+/** A learned score has no bounds. */
+const unbounded: readonly string[] = ["reward_model"];
 
 function build([name, options]: readonly [keyof typeof rewards, object]): Promise<Reward> {
   return Promise.resolve(rewards[name](options as never, context));
@@ -113,8 +139,8 @@ const all = texts.map((text, i) => completion(text, i % 3 === 0 ? 0 : text.lengt
 describe("every reward, on any text", () => {
   it.each(variants)("%s %j stays in its range, repeats itself, and points into the text", async (...variant) => {
     const reward = await build(variant);
-    expect(reward.range).toBeDefined();
-    const [low, high] = reward.range!;
+    const [low, high] = reward.range ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+    expect(Number.isFinite(low)).toBe(!unbounded.includes(variant[0]));
     expect(await reward.score(base, all.toReversed())).toEqual((await reward.score(base, all)).toReversed());
     for (const example of examples) {
       const scores = await reward.score(example, all);

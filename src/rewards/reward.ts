@@ -1,10 +1,16 @@
 /** What a reward is: a name and a score for a whole group of completions at once, because some compare within the group. */
 import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
-import type { Completion, Evidence, Example, Message } from "../core/records.ts";
+import type { Completion, Evidence, Example, Message, StepScore } from "../core/records.ts";
 
 /** One value per completion; null where the reward does not apply. Never NaN, never an exception for what a text says. */
 export type Scores = readonly (number | null)[];
+
+/** Scores, and of each completion what its parts earned, in order; what a part is, the reward says. */
+export interface ScoredSteps {
+  readonly scores: Scores;
+  readonly steps: readonly (readonly StepScore[])[];
+}
 
 /** The smallest and the largest value. */
 export type ScoreRange = readonly [number, number];
@@ -18,8 +24,30 @@ export interface Reward {
   /** Compares the completions of a group with each other: a completion alone cannot be scored. */
   readonly comparesGroup?: true;
   score(example: Example, completions: readonly Completion[], log?: RewardLog): Scores | Promise<Scores>;
+  /** In place of `score` where a reward also knows which parts of a completion earned what. */
+  scoreSteps?(example: Example, completions: readonly Completion[], log?: RewardLog): Promise<ScoredSteps>;
+  /** The model that it asks, whose content decides its values; absent for none. */
+  readonly folder?: string;
+  /** For scores in units that the policy at the start of a stage sets. */
+  readonly calibration?: RewardCalibration;
   /** Where in each completion the reward saw what it judged; for the rollout record and the dashboard. */
   evidence?(example: Example, completions: readonly Completion[]): readonly (readonly Evidence[])[];
+}
+
+/** A measure of the policy at the start of a stage, which then belongs to the run: it is saved and restored with checkpoints. */
+export interface RewardCalibration {
+  /** Completions to measure. */
+  readonly completions: number;
+  /** Measures them; scores are in these units from then on. RunError where they give no unit. */
+  measure(samples: readonly ScoredExample[]): Promise<void>;
+  /** What was measured; null before. */
+  state(): Readonly<Record<string, number>> | null;
+  restore(state: Readonly<Record<string, number>>): void;
+}
+
+export interface ScoredExample {
+  readonly example: Example;
+  readonly completions: readonly Completion[];
 }
 
 /** Where a reward tells what its scores cannot: a scorer that failed, a verdict that could not be read. */
@@ -48,10 +76,21 @@ export interface RewardContext {
 }
 
 export interface RewardServices {
+  /** What a YAML file says; `what` names its kind. Throws UserError naming the file. */
+  readYaml(file: string, what: string): unknown;
   /** A language model behind an endpoint. Throws UserError for an address or a key that cannot be used. */
   openChat(options: ChatSettings): Chat;
   /** A sentence encoder in a folder. Throws UserError naming the file. */
   openEncoder(folder: string): Promise<SentenceEncoder>;
+  /** A reward model: a run, a checkpoint or a folder. Throws UserError for one without a score head. */
+  openScorer(path: string): Promise<CompletionScorer>;
+}
+
+export interface CompletionScorer {
+  /** Where the model lies. */
+  readonly folder: string;
+  /** A score per completion, in no particular unit; null for a text that cannot be put to the model. */
+  score(example: Example, completions: readonly Completion[]): Promise<Scores>;
 }
 
 export interface ChatSettings {

@@ -1,6 +1,7 @@
 /** The rewards by the name a recipe gives them: a new one is a file and a line here. */
 import { accuracy } from "./accuracy.ts";
 import { answerProse } from "./answer-prose.ts";
+import { checklist } from "./checklist/index.ts";
 import { choiceSet } from "./choice-set.ts";
 import { cosine } from "./cosine.ts";
 import { crpo } from "./crpo.ts";
@@ -13,12 +14,14 @@ import { kimi } from "./kimi.ts";
 import { numeric } from "./numeric.ts";
 import type { RewardFactory } from "./options.ts";
 import { repetition } from "./repetition.ts";
+import { rewardModel } from "./reward-model.ts";
 import { semantic } from "./semantic/index.ts";
 import { softOverlong } from "./soft-overlong.ts";
 
 export const rewards = {
   accuracy,
   answer_prose: answerProse,
+  checklist,
   choice_set: choiceSet,
   cosine,
   crpo,
@@ -30,6 +33,7 @@ export const rewards = {
   kimi,
   numeric,
   repetition,
+  reward_model: rewardModel,
   semantic,
   soft_overlong: softOverlong,
 } as const satisfies Readonly<Record<string, RewardFactory>>;

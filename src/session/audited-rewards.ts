@@ -6,7 +6,7 @@ import { UserError } from "../core/errors.ts";
 import { type LengthAudit, lengthAudit, lengthPairs, type PairScorer, pairScores } from "../evaluate/index.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { rewardsAt, scoreGroup } from "../rewards/index.ts";
-import type { PreferencePair } from "../train/dpo.ts";
+import type { PreferencePair } from "../train/pair-sources.ts";
 import { openStageRewards } from "./served-rewards.ts";
 import type { SourceOptions } from "./sources.ts";
 

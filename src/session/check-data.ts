@@ -6,7 +6,7 @@ import { openModel } from "../models/index.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { isSupervised, needsOf } from "../recipes/stage-kinds.ts";
 import type { SkippedExample } from "../train/batches.ts";
-import type { PreferencePair } from "../train/dpo.ts";
+import type { PreferencePair } from "../train/pair-sources.ts";
 import type { LoadedExamples } from "./examples.ts";
 import { type PreflightReport, preflight } from "./preflight.ts";
 import { evaluationShots, trainingShots } from "./recipe-shots.ts";

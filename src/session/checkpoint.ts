@@ -25,7 +25,7 @@ import { runPaths } from "../runs/run-folder.ts";
 import { imageProbe } from "./engine-demands.ts";
 import { loadExamples } from "./examples.ts";
 import { adapterOf, modelFolder, runOf } from "./model-folder.ts";
-import { imageLimits, serverOf, tellNotices } from "./session.ts";
+import { imageLimits, serverOf, tellNotices } from "./recipe-options.ts";
 import { locateDataset, type SourceOptions } from "./sources.ts";
 
 export interface OpenCheckpointOptions extends SourceOptions {
@@ -103,6 +103,7 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
       seed: 0,
       freeze: [],
       lora: adapter,
+      scoreHead: adapter?.scoreHead === true,
       quantizeFrozen: quantizedBits(o.quantize ?? null),
       adapterFolder: adapter === null ? null : folder,
       threads: o.threads ?? 0,
@@ -140,13 +141,20 @@ export function questionsAskedBy(path: string): {
   readonly imageLimits?: ImageLimits;
   readonly length?: number;
   readonly engine?: AskedEngine;
+  readonly view?: ImageView;
 } {
   const recipe = recipeOf(path);
   if (recipe === null) return {};
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
   const server = serverOf(recipe.engine);
   const engine = server === null ? {} : { engine: server };
-  return { prompt, imageLimits: imageLimits(recipe), length: evaluationLength(recipe), ...engine };
+  return {
+    prompt,
+    imageLimits: imageLimits(recipe),
+    length: evaluationLength(recipe),
+    view: viewOfRun({ recipe }),
+    ...engine,
+  };
 }
 
 /** The model that a run or an adapter was trained from, as a name to open; throws UserError where there is none. */

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { imageFile } from "../core/image-names.ts";
 import type { Example } from "../core/records.ts";
-import type { PreferencePair } from "../train/dpo.ts";
+import type { PreferencePair } from "../train/pair-sources.ts";
 
 /** SHA-256 over a model folder's files, by name. */
 export async function hashModel(folder: string): Promise<string> {

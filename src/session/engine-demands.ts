@@ -54,7 +54,7 @@ function demandsOfModel({ model, engine }: Recipe): readonly FeatureDemand[] {
 }
 
 function demandsOfStage(stage: Stage, i: number): readonly FeatureDemand[] {
-  const { generation, reference } = needsOf(stage);
+  const { generation, reference, scoreHead, tokenStats } = needsOf(stage);
   const { temperature = 1, top_p = 1, top_k = 0 } = generation ?? {};
   const entropy = "entropy_coef" in stage ? stage.entropy_coef : 0;
   const key = (name: string) => `stages.${i}.${name}`;
@@ -62,8 +62,10 @@ function demandsOfStage(stage: Stage, i: number): readonly FeatureDemand[] {
     [key(`temperature: ${temperature}`), "temperature", temperature !== 1],
     [key(`top_p: ${top_p}`), "top_p", top_p !== 1],
     [key(`top_k: ${top_k}`), "top_k", top_k !== 0],
+    [key(`shaping: ${"shaping" in stage ? stage.shaping : "none"}`), "token_stats", tokenStats.length > 0],
     [key(`entropy_coef: ${entropy}`), "entropy_bonus", entropy > 0],
     [key("beta"), "reference", reference],
+    [key(`kind: ${stage.kind}`), "score_head", scoreHead],
     [`stages.${i}`, "later_stage", i > 0],
   ]);
 }

@@ -7,7 +7,7 @@ import { openProcessor } from "../models/index.ts";
 import { viewOf } from "../recipes/datasets.ts";
 import { loadRecipe } from "../recipes/load.ts";
 import { runPaths } from "../runs/run-folder.ts";
-import { imageLimits } from "./session.ts";
+import { imageLimits } from "./recipe-options.ts";
 import { locateModel } from "./sources.ts";
 
 /** Settings under which nothing is asked on the Hub. */

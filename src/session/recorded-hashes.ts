@@ -18,6 +18,11 @@ export function recordedHashes(run: string): Hashes {
   return Object.fromEntries(notes.map(([, name, hash]) => [name!, hash!]));
 }
 
+/** Of what a stage reads besides: its pairs, or the model that one of its rewards asks. */
+function stageMeaning(name: string): string {
+  return name.endsWith("_pairs_sha256") ? "the preference pairs or their images" : "the model that a reward asks";
+}
+
 type Hashes = Readonly<Record<string, string>>;
 
 /** The recorded hashes that are others now. */
@@ -30,8 +35,6 @@ export function changedHashes(run: string, hashes: Hashes): Hashes {
 export function requireRecorded(run: string, hashes: Hashes, then: string): void {
   const changed = Object.keys(changedHashes(run, hashes));
   if (changed.length === 0) return;
-  const what = changed
-    .map((name) => `${meanings[name] ?? "the preference pairs or their images"} (${name})`)
-    .join(" and ");
+  const what = changed.map((name) => `${meanings[name] ?? stageMeaning(name)} (${name})`).join(" and ");
   throw new UserError(`${run}: ${what} changed since the run began, so ${then}`);
 }

@@ -10,7 +10,9 @@ import { readJson } from "../io/files.ts";
 import { openReplyCache } from "../io/reply-cache.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { needsOf } from "../recipes/stage-kinds.ts";
+import { readYamlFile } from "../recipes/yaml-file.ts";
 import { buildRewards, type RewardContext, type RewardServices, type ScheduledReward } from "../rewards/index.ts";
+import { type OpenedScorer, openScorer } from "./reward-model.ts";
 
 /** The services of a run; `close` frees what they opened. */
 export interface RunRewardServices extends RewardServices {
@@ -43,14 +45,16 @@ interface ServiceOptions {
 
 /**
  * Services for a run in a folder: replies of judges are kept there, in `replies/`, unless a reward names another place.
- * An encoder is opened once per folder, however many rewards name it, and computes with `threads`; 0 lets ONNX Runtime choose.
+ * A model is opened once per folder, however many rewards name it, and computes with `threads`; 0 lets ONNX Runtime choose.
  */
 export function openRewardServices(
   runFolder: string,
   { env = process.env, threads = 0 }: ServiceOptions = {},
 ): RunRewardServices {
   const encoders = new Map<string, Promise<SentenceEncoder>>();
+  const scorers = new Map<string, Promise<OpenedScorer>>();
   return {
+    readYaml: (file, what) => readYamlFile(file, what).value,
     openChat(o) {
       const apiKey = o.apiKeyEnv === null ? null : readKey(o.apiKeyEnv, env);
       const cache = openReplyCache(o.cache === null ? join(runFolder, "replies") : resolve(o.cache));
@@ -62,8 +66,14 @@ export function openRewardServices(
       encoders.set(place, opened);
       return opened;
     },
+    openScorer(path) {
+      const place = resolve(path);
+      const opened = scorers.get(place) ?? openScorer(place, threads);
+      scorers.set(place, opened);
+      return opened;
+    },
     async close() {
-      for (const opened of await Promise.allSettled(encoders.values())) {
+      for (const opened of await Promise.allSettled([...encoders.values(), ...scorers.values()])) {
         if (opened.status === "fulfilled") await opened.value.close();
       }
     },

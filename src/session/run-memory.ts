@@ -115,7 +115,9 @@ function largestStep(stage: Stage, data: PreflightReport): LargestStep {
   }
   if (isPreference(stage)) {
     const completionTokens = generation?.max_completion_length ?? own;
-    return { ...prompts, prompts: stage.batch_size, numGenerations: 2, completionTokens };
+    // The first two roles share a prompt, every further one has its own.
+    const count = stage.batch_size * (needsOf(stage).roles.length - 1);
+    return { ...prompts, prompts: count, numGenerations: 2, completionTokens };
   }
   const { prompts_per_step, num_generations, max_completion_length } = stage;
   return {

@@ -3,30 +3,25 @@ import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import { type Overlap, overlapOf } from "../data/index.ts";
-import {
-  type EngineInspection,
-  type EngineOptions,
-  type EngineServer,
-  type ImageLimits,
-  quantizedBits,
-} from "../engine/backend.ts";
+import { type EngineInspection, type EngineOptions, quantizedBits } from "../engine/backend.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
 import { companionFolder } from "../models/companions.ts";
 import { openProcessor } from "../models/index.ts";
 import { viewOf } from "../recipes/datasets.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { evaluationLength, isPreference } from "../recipes/stage-kinds.ts";
+import { evaluationLength, isPreference, needsOf } from "../recipes/stage-kinds.ts";
 import type { ScheduledReward } from "../rewards/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
-import type { PreferencePair } from "../train/dpo.ts";
+import type { PreferencePair } from "../train/pair-sources.ts";
 import { checkData } from "./check-data.ts";
 import { checkRationales, requireModelFolder } from "./checks.ts";
 import { hashExamples, hashModel, hashPairs } from "./content-hashes.ts";
 import { demandsOf } from "./engine-demands.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
-import { loadPairs } from "./pairs.ts";
+import { loadPairs, usablePairs } from "./pairs.ts";
 import type { PreflightReport } from "./preflight.ts";
+import { imageLimits, serverOf, tellNotices } from "./recipe-options.ts";
 import { type LocatedRecipe, locateRecipe } from "./recipe-sources.ts";
 import { openRewards } from "./reward-services.ts";
 import { planRun, type RunMemory, requireMemory } from "./run-memory.ts";
@@ -121,9 +116,13 @@ async function openLocalData(
   const evaluation = await loadEvaluation(recipe);
   checkRationales(recipe, prompt, train.examples);
   const view = viewOf(data.train);
-  const pairs = await Promise.all(
-    recipe.stages.map((stage) => (isPreference(stage) && stage.pairs !== null ? loadPairs(stage.pairs, { view }) : [])),
+  const usable = await Promise.all(
+    recipe.stages.map(async (stage) => {
+      if (!isPreference(stage) || stage.pairs === null) return { pairs: [], skipped: [] };
+      return usablePairs(stage, await loadPairs(stage.pairs, { view }));
+    }),
   );
+  const pairs = usable.map((own) => own.pairs);
   const files = companionFolder(adapter?.folder ?? model.path, model.path);
   const processor = await openProcessor(model.path, imageLimits(recipe), files);
   tellNotices(processor, o);
@@ -137,16 +136,12 @@ async function openLocalData(
       planMemory === undefined ? null : planRun(recipe, planMemory, engineOptions(located), checked.preflight[0]!);
     const seen = [...checked.train, ...checked.pairs.flat().map(({ example }) => example)];
     const overlap = checked.evaluation === null ? null : overlapOf(seen, checked.evaluation);
-    return { processor, prompt, rewards, ...checked, overlap, memory, close };
+    const skipped = [...checked.skipped, ...usable.flatMap((own) => own.skipped)];
+    return { processor, prompt, rewards, ...checked, skipped, overlap, memory, close };
   } catch (error) {
     await close();
     throw error;
   }
-}
-
-/** Says, as warnings, what was supplied because the model's files lack it. */
-export function tellNotices({ notices }: Processor, { reporter }: SourceOptions): void {
-  for (const notice of notices) reporter?.warn(notice);
 }
 
 /** What a server that computes in this machine's place does; null where the engine is here. Opens no engine. */
@@ -165,6 +160,7 @@ function engineOptions({ local: recipe, adapter }: LocatedRecipe): EngineOptions
     seed: recipe.seed,
     freeze: model.freeze,
     lora: adapter === null ? lora : { ...adapter, ...(lora === null ? {} : { lora_dropout: lora.lora_dropout }) },
+    scoreHead: adapter?.scoreHead === true || recipe.stages.some((stage) => needsOf(stage).scoreHead),
     quantizeFrozen: quantizedBits(model.quantize_frozen),
     adapterFolder: adapter?.folder ?? null,
     imageLimits: imageLimits(recipe),
@@ -177,11 +173,6 @@ function engineOptions({ local: recipe, adapter }: LocatedRecipe): EngineOptions
   };
 }
 
-/** The server that a recipe's engine names; null where it names none. */
-export function serverOf({ url, model, api_key_env }: Recipe["engine"]): EngineServer | null {
-  return url === null ? null : { url, model, apiKeyEnv: api_key_env };
-}
-
 /** Hashes of everything whose content decides a run. */
 async function hashAll(
   { local: { model }, adapter }: LocatedRecipe,
@@ -190,20 +181,17 @@ async function hashAll(
   const hashes = data.pairs.map(async (pairs, i) => {
     return pairs.length === 0 ? [] : [[`stage_${i}_pairs_sha256`, await hashPairs(pairs)] as const];
   });
+  const models = data.rewards.flatMap((rewards, i) => {
+    return rewards.map(async ({ reward: { name, folder } }) => {
+      return folder === undefined ? [] : [[`stage_${i}_${name}_sha256`, await hashModel(folder)] as const];
+    });
+  });
   return {
     model_sha256: await hashModel(model.path),
     ...(adapter === null ? {} : { adapter_sha256: await hashModel(adapter.folder) }),
     train_sha256: await hashExamples(data.train),
-    ...Object.fromEntries((await Promise.all(hashes)).flat()),
+    ...Object.fromEntries((await Promise.all([...hashes, ...models])).flat()),
     ...(data.evaluation === null ? {} : { eval_sha256: await hashExamples(data.evaluation) }),
-  };
-}
-
-/** The recipe's limits on image size; absent keys leave the model's own. */
-export function imageLimits({ image }: Recipe): ImageLimits {
-  return {
-    ...(image?.min_pixels ? { minPixels: image.min_pixels } : {}),
-    ...(image?.max_pixels ? { maxPixels: image.max_pixels } : {}),
   };
 }
 

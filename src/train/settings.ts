@@ -1,7 +1,16 @@
 /** What the loop of a stage is told: the schemas that a recipe's stages are made of, and the types that follow from them. */
 import * as z from "zod";
-import { algorithmSettings, type RolloutAlgorithmName, rolloutAlgorithms } from "../algorithms/index.ts";
-import { flag, number, oneOf, whole } from "../core/fields.ts";
+import {
+  algorithmSettings,
+  type PairwiseName,
+  pairBalances,
+  pairwiseAlgorithms,
+  type RolloutAlgorithmName,
+  rolloutAlgorithms,
+  withDefaults,
+} from "../algorithms/index.ts";
+import type { Intersection } from "../algorithms/parts.ts";
+import { flag, number, oneOf, text, whole } from "../core/fields.ts";
 import type { OptimStep } from "../engine/engine.ts";
 import { scheduleAt, schedules } from "./schedule.ts";
 
@@ -14,7 +23,10 @@ function optimiserFields(learningRate: number) {
     lr_scheduler_type: oneOf(...schedules)
       .default("linear")
       .describe("How the learning rate moves over the stage; linear and cosine fall to 0 after the warm-up."),
-    warmup_steps: whole({ min: 0 }).default(0).describe("Steps over which the learning rate rises from 0."),
+    warmup_steps: number({ min: 0 })
+      .refine((steps) => steps < 1 || Number.isInteger(steps), { error: "a whole number, or a share below 1" })
+      .default(0)
+      .describe("Steps over which the learning rate rises from 0; below 1 a share of all steps."),
     weight_decay: number({ min: 0 }).default(0).describe("AdamW's decoupled weight decay."),
     adam_beta1: number({ min: 0, below: 1 }).default(0.9),
     adam_beta2: number({ min: 0, below: 1 }).default(0.999),
@@ -54,22 +66,46 @@ export const generationFields = {
 
 export type GenerationSettings = Values<typeof generationFields>;
 
-export const dpoFields = {
+const pairFields = {
   batch_size: whole({ min: 1 }).default(8).describe("Pairs per optimiser step; from rollouts: questions per step."),
-  beta: number({ above: 0 }).default(0.1).describe("How strongly the policy is held to the reference."),
+  pair_balance: oneOf(...pairBalances)
+    .default("none")
+    .describe("length: pairs weigh so that longer and shorter chosen completions count the same in all."),
+  ...optimiserFields(1e-6),
 };
 
-export const dpoOptimiser = optimiserFields(1e-6);
+type PairTable = typeof pairwiseAlgorithms;
 
-export interface DpoSettings extends Values<typeof dpoFields>, OptimizerSettings {
-  readonly kind: "dpo";
-  /** How to sample, where pairs come from the policy's own completions. */
-  readonly rollouts: GenerationSettings | null;
+/** The keys of a stage that learns from pairs, with the defaults of the algorithm; its own options are among them. */
+export function preferenceFields(kind: PairwiseName): typeof pairFields {
+  const { options, defaults } = pairwiseAlgorithms[kind];
+  const { batch_size, pair_balance, ...optimiser } = withDefaults(pairFields, defaults);
+  return { batch_size, ...options, pair_balance, ...optimiser };
+}
+
+/** Of any kind: options of other kinds than its own are absent. */
+export type PairSettings = Values<typeof pairFields> &
+  Partial<Values<Intersection<PairTable[PairwiseName]["options"]>>> & {
+    readonly kind: PairwiseName;
+    /** How to sample, where pairs come from the policy's own completions. */
+    readonly rollouts: GenerationSettings | null;
+  };
+
+/** The settings of a stage of this kind, with defaults for what is not given. */
+export function pairSettings(kind: PairwiseName, given: Partial<PairSettings> = {}): PairSettings {
+  const fields: z.ZodRawShape = preferenceFields(kind);
+  return { rollouts: null, ...given, ...z.object(fields).parse(given), kind } as PairSettings;
 }
 
 /** What a rollout is. */
 export const rolloutFields = {
   prompts_per_step: whole({ min: 1 }).default(8).describe("Questions per rollout step."),
+  paradigms: z
+    .record(text("a name"), text("an instruction"), { error: "a mapping of names to instructions" })
+    .refine((paradigms) => Object.keys(paradigms).length > 0, { error: "must name at least one way of reasoning" })
+    .nullable()
+    .default(null)
+    .describe("Ways of reasoning: each question is put once with each instruction behind it; null puts it as it is."),
   ...generationFields,
 };
 
@@ -105,7 +141,9 @@ export function updatesPerStep(settings: Pick<RolloutSettings, "num_iterations" 
 
 /** The optimiser's numbers at update `update` (from 0) of `updates` in a stage. */
 export function optimiserAt(settings: OptimizerSettings, update: number, updates: number): OptimStep {
-  const factor = scheduleAt(settings.lr_scheduler_type, update, updates, settings.warmup_steps);
+  const { lr_scheduler_type, warmup_steps } = settings;
+  const warmup = warmup_steps < 1 ? Math.ceil(warmup_steps * updates) : warmup_steps;
+  const factor = scheduleAt(lr_scheduler_type, update, updates, warmup);
   return {
     learningRate: settings.learning_rate * factor,
     beta1: settings.adam_beta1,

@@ -3,7 +3,7 @@ import { agreementOf, type JudgedPair } from "../evaluate/agreement.ts";
 import { RESAMPLES } from "../evaluate/bootstrap.ts";
 import { type Annotation, readAnnotations, textHash } from "./annotations.ts";
 import { annotationsFolder } from "./run-row.ts";
-import type { Line, RunView } from "./run-view.ts";
+import { type Line, type RunView, viewRun } from "./run-view.ts";
 
 /** An annotation with the completion it is about. */
 export interface MarkedCompletion {
@@ -87,6 +87,17 @@ function repeatedPairs(current: readonly MarkedCompletion[]): readonly JudgedPai
 
 const yes = ({ answer }: Annotation) => (answer === "right" ? 1 : 0);
 const sameTarget = (a: Annotation, b: Annotation) => a.row === b.row && a.completion === b.completion;
+
+/** The pairs of a run folder by people's marks, as rows of a file of pairs; images by their names in the record. */
+export function markedPairs(folder: string): readonly MarkedPair[] {
+  const run = viewRun({ id: "", folder, path: folder, study: null });
+  run.update();
+  return exportLines(markedCompletions(run), "pairs") as readonly MarkedPair[];
+}
+
+export interface MarkedPair {
+  readonly images: readonly string[];
+}
 
 export type ExportKind = "calibration" | "pairs" | "rationales";
 

@@ -2,6 +2,7 @@
 export { accessFor } from "./access.ts";
 export { createUiApp, type UiOptions } from "./app.ts";
 export { writeBundle } from "./bundle.ts";
+export { type MarkedPair, markedPairs } from "./exports.ts";
 export { realRoots } from "./find-runs.ts";
 export { openLibrary } from "./library.ts";
 export { readPages } from "./pages.ts";

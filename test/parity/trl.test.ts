@@ -6,7 +6,6 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import type { RewardScaling } from "../../src/algorithms/advantages.ts";
 import { type ImportanceSamplingLevel, plainVariant } from "../../src/algorithms/algorithm.ts";
-import { preferenceLoss } from "../../src/algorithms/dpo.ts";
 import { sequenceLogRatio } from "../../src/algorithms/gspo.ts";
 import {
   type AdvantageName,
@@ -15,6 +14,7 @@ import {
   type PolicyLossName,
   policyLosses,
 } from "../../src/algorithms/index.ts";
+import { pairLoss, pairwiseAlgorithms } from "../../src/algorithms/pairwise/index.ts";
 import { type LossType, tokenWeights } from "../../src/algorithms/token-weights.ts";
 import { interpret } from "../../src/compiler/interpret.ts";
 import type { Params } from "../../src/compiler/tensor.ts";
@@ -288,29 +288,27 @@ describe("advantages", () => {
 test("dpo: loss, gradient and metrics of DPOTrainer", () => {
   const { beta, lengths: own, log_probs, reference, loss, gradient, metrics } = golden.dpo;
   const pairs = own.length / 2;
-  const score = (i: number) => log_probs[i]!.reduce((sum, value, t) => sum + value - reference[i]![t]!, 0);
-  const scores = Array.from({ length: pairs }, (_, i) => ({ chosen: score(i), rejected: score(pairs + i) }));
-  const found = preferenceLoss(scores, beta);
+  const score = (_: unknown, i: number) =>
+    beta * log_probs[i]!.reduce((sum, value, t) => sum + value - reference[i]![t]!, 0);
+  const all = own.map(score);
+  const scores = { chosen: all.slice(0, pairs), rejected: all.slice(pairs) };
+  const weights = scores.chosen.map(() => 1 / pairs);
+  const found = pairLoss(pairwiseAlgorithms.dpo, scores, weights, { margin: 0 });
   expectClose([found.loss], [loss], "loss");
-  // The golden has chosen completions first; the fed batch differentiates −weight·(Σ chosen − Σ rejected).
+  // The golden has chosen completions first; a token's log-prob counts beta times in its row's number.
   const expected = gradient.map((row, i) => row.slice(0, own[i]!));
   for (const [i, row] of expected.entries()) {
-    const weight = found.weights[i % pairs]!;
+    const slope = (i < pairs ? found.gradients.chosen! : found.gradients.rejected!)[i % pairs]!;
     expectClose(
-      row.map(() => (i < pairs ? -weight : weight)),
+      row.map(() => beta * slope),
       row,
       `pair ${i % pairs}`,
     );
   }
   const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-  const { rewards } = found;
+  const margins = scores.chosen.map((chosen, i) => chosen - scores.rejected[i]!);
   expectClose(
-    [
-      mean(rewards.map(({ chosen }) => chosen)),
-      mean(rewards.map(({ rejected }) => rejected)),
-      mean(rewards.map(({ chosen, rejected }) => Number(chosen > rejected))),
-      mean(rewards.map(({ chosen, rejected }) => chosen - rejected)),
-    ],
+    [mean(scores.chosen), mean(scores.rejected), mean(margins.map((margin) => Number(margin > 0))), mean(margins)],
     [
       metrics["rewards/chosen"]!,
       metrics["rewards/rejected"]!,

@@ -2,20 +2,23 @@
  * The real training loops over a LocalCore in this thread, on a golden checkpoint, with made-up questions and rewards.
  */
 
-import type { RolloutAlgorithmName } from "../../src/algorithms/index.ts";
+import { type PairwiseName, pairwiseAlgorithms, type RolloutAlgorithmName } from "../../src/algorithms/index.ts";
 import type { Processor } from "../../src/core/processor.ts";
 import { integer, randomKey } from "../../src/core/random.ts";
 import type { Completion, Example, Prompt, RolloutResult, SamplingOptions } from "../../src/core/records.ts";
 import type { TrainingEngine, TrainingGroup } from "../../src/engine/engine.ts";
 import { LocalCore } from "../../src/engine/local/local-core.ts";
 import type { SampledGroup } from "../../src/engine/local/sampler.ts";
-import type { Reward, WeightedReward } from "../../src/rewards/index.ts";
+import type { Reward } from "../../src/rewards/index.ts";
+import type { Metrics } from "../../src/runs/metrics.ts";
 import type { StepPosition, TrainingContext } from "../../src/train/context.ts";
-import { dpoStep } from "../../src/train/dpo.ts";
+import type { PairSource, PreferencePair } from "../../src/train/pair-sources.ts";
+import { pairStep } from "../../src/train/pair-step.ts";
 import { rolloutStep } from "../../src/train/rollout.ts";
 import {
-  type DpoSettings,
   type OptimizerSettings,
+  type PairSettings,
+  pairSettings,
   type RolloutSettings,
   rolloutSettings,
   type SftSettings,
@@ -35,9 +38,11 @@ export interface Point {
 export type Answers = "sampled" | "given";
 
 export interface Run {
-  readonly settings: RolloutSettings | SftSettings | DpoSettings;
+  readonly settings: RolloutSettings | SftSettings | PairSettings;
   readonly steps: number;
   readonly answers: Answers;
+  /** Of kinds that learn from pairs: given ones in place of the best and worst of rollouts. */
+  readonly pairs?: readonly PreferencePair[];
   /** Weight of a second reward. */
   readonly rises?: number;
   readonly microBatchTokens?: number;
@@ -78,13 +83,22 @@ export function settingsOf(kind: RolloutAlgorithmName): RolloutSettings {
 export const grpo = settingsOf("grpo");
 export const drGrpo = settingsOf("dr_grpo");
 
-export const dpo: DpoSettings = { ...optimiser, kind: "dpo", batch_size: 3, beta: 0.1, rollouts: grpo };
+/** The settings of a kind that learns from pairs, on its own completions, with the optimiser settings above. */
+export function pairsOf(kind: PairwiseName): PairSettings {
+  return pairSettings(kind, { ...optimiser, batch_size: 3, rollouts: grpo });
+}
 
-/** Fraction of even token ids. */
+/** Fraction of even token ids; each token is a part, and earns its own share. */
 const evenTokens: Reward = {
   name: "even",
   score: (_, completions) =>
     completions.map(({ tokenIds }) => tokenIds.filter((id) => id % 2 === 0).length / tokenIds.length),
+  async scoreSteps(example, completions) {
+    const steps = completions.map(({ tokenIds }) =>
+      Array.from(tokenIds, (id, t) => ({ end: t + 1, score: Number(id % 2 === 0) / tokenIds.length })),
+    );
+    return { scores: await evenTokens.score(example, completions), steps };
+  },
 };
 
 /** How often a token's id exceeds its predecessor's; trained on only if a run asks for it. */
@@ -93,6 +107,11 @@ const rises: Reward = {
   score: (_, completions) =>
     completions.map(({ tokenIds }) => tokenIds.filter((id, t) => t > 0 && id > tokenIds[t - 1]!).length / 6),
 };
+
+/** A letter for each token, so that places in the text are those of tokens. */
+function textOf(ids: ArrayLike<number>): string {
+  return "x".repeat(ids.length);
+}
 
 /** With the image, without it, and short. */
 const text = golden.prompt.tokenIds.filter((id) => id < 380);
@@ -114,9 +133,45 @@ const examples = Object.keys(prompts).map((question): Example => {
   };
 });
 
+/** Two of the prompts with the image, and one without, each with a pair of answers in made-up words. */
+export const pairs: readonly PreferencePair[] = [
+  ["image 1", "ab cab bca cab", "bb ac ca bc acb ba", "a"],
+  ["image 2", "cb bc ab", "ca cb ba", "b"],
+  ["short 3", "aa bb cc dd ee", "ca cd ed", "c"],
+].map(([question, chosen, rejected, subjectId]) => {
+  const pixels = { width: 6, height: 4, channels: 3, data: new Uint8Array(72).map((_, i) => (37 * i) % 256) } as const;
+  const images = [{ path: `made:${subjectId}`, pixels }];
+  return {
+    example: { ...examples[0]!, id: question!, subjectId: subjectId!, question: question!, images },
+    chosen: chosen!,
+    rejected: rejected!,
+  };
+});
+
+type Content = readonly { readonly type: string; readonly text?: string; readonly image?: { readonly path: string } }[];
+
+/** The prompt that the question's first word names, further words as tokens behind it, other features for other pixels. */
+function encodeMade(content: Content): Prompt {
+  const [name, ...words] = content.find(({ type }) => type === "text")!.text!.split(" ");
+  const path = content.find(({ type }) => type === "image")?.image?.path ?? "";
+  const { tokenIds, images } = prompts[name!]!;
+  const more = [...words.join(" ")].slice(0, 24).map((letter) => letter.charCodeAt(0));
+  const isChanged = path.includes(" (");
+  const share = isChanged ? [...path].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 7 : 0;
+  return {
+    text: "",
+    tokenIds: Int32Array.from([...tokenIds, ...more]),
+    images: images.map((image) =>
+      isChanged
+        ? { ...image, sha256: path, patches: image.patches.map((value) => value * (0.1 * share - 0.5)) }
+        : image,
+    ),
+  };
+}
+
 const processor = {
-  encode: async ([message]: readonly { readonly content: readonly { readonly text: string }[] }[]) =>
-    prompts[message!.content[0]!.text]!,
+  encode: async ([message]: readonly { readonly content: Content }[]) => encodeMade(message!.content),
+  decode: textOf,
   encodeCompletion: (answer: string) => Int32Array.from([...answer, "."], (letter) => letter.charCodeAt(0)),
 } as unknown as Processor;
 
@@ -125,6 +180,7 @@ export async function trajectory({
   settings,
   steps,
   answers,
+  pairs: given,
   rises: weight = 0,
   microBatchTokens,
   stopTokenIds = [],
@@ -137,9 +193,10 @@ export async function trajectory({
     threads: 1,
     microBatchTokens: microBatchTokens ?? 4096,
     rows: 8,
+    scoreHead: isPair(settings) && pairwiseAlgorithms[settings.kind].readout === "score",
   });
   try {
-    core.freezeReference(settings.kind !== "sft" && settings.beta > 0);
+    core.freezeReference(settings.kind !== "sft" && (settings.beta ?? 0) > 0);
     const shared = {
       engine: engineOver(core, answers, stopTokenIds),
       processor,
@@ -155,9 +212,12 @@ export async function trajectory({
     const even = { reward: evenTokens, weight: 1 };
     const rewards = weight === 0 ? [even] : [even, { reward: rises, weight }];
     const points: Point[] = [];
+    let before: Metrics = {};
     for (let index = 0; index < steps; index++) {
-      const position = { index, step: index + 1 };
-      const { metrics } = await step(context, settings, rewards, position);
+      const position = { index, step: index + 1, before };
+      const source = given === undefined ? { rewards } : { pairs: given };
+      const { metrics } = await step(context, settings, source, position);
+      before = metrics;
       points.push({ loss: metrics["loss"] as number, grad_norm: metrics["optim/grad_norm"] as number });
     }
     return points;
@@ -166,21 +226,23 @@ export async function trajectory({
   }
 }
 
-function step(
-  context: TrainingContext,
-  settings: Run["settings"],
-  rewards: readonly WeightedReward[],
-  position: StepPosition,
-) {
+function step(context: TrainingContext, settings: Run["settings"], source: PairSource, position: StepPosition) {
   if (settings.kind === "sft") return sftStep(context, settings, position);
-  if (settings.kind === "dpo") return dpoStep(context, settings, { rewards }, position);
-  return rolloutStep(context, settings, rewards, position);
+  if (isPair(settings)) return pairStep(context, settings, source, position);
+  if (!("rewards" in source)) throw new Error(`pairs are not for ${settings.kind}`);
+  return rolloutStep(context, settings, source.rewards, position);
+}
+
+function isPair(settings: Run["settings"]): settings is PairSettings {
+  return Object.hasOwn(pairwiseAlgorithms, settings.kind);
 }
 
 function engineOver(core: LocalCore, answers: Answers, stopTokenIds: readonly number[]): TrainingEngine {
   const result = ({ index, completions }: SampledGroup): RolloutResult => ({
     index,
-    completions: completions.map((completion): Completion => ({ ...completion, text: "", policyVersion: 0 })),
+    completions: completions.map((completion): Completion => {
+      return { ...completion, text: textOf(completion.tokenIds), policyVersion: 0 };
+    }),
   });
   return {
     contextLength: core.contextLength,
@@ -197,6 +259,10 @@ function engineOver(core: LocalCore, answers: Answers, stopTokenIds: readonly nu
     },
     reference: core.hasReference ? { logProbs: (groups, o) => core.logProbs(groups, o, "reference") } : null,
     forwardBackward: (batch) => core.forwardBackward(batch),
+    scoreHead: {
+      scores: (groups) => core.scores(groups),
+      backward: (groups, gradients) => core.backwardScores(groups, gradients),
+    },
     optimStep: async (o) => core.optimStep(o),
     freezeReference: async (keep) => core.freezeReference(keep),
     resetOptimizer: async () => core.resetOptimizer(),
@@ -222,13 +288,14 @@ async function givenAnswers(core: LocalCore, of: readonly Prompt[], o: SamplingO
       }),
     }),
   );
-  const { logProbs, entropies } = await core.logProbs(groups, o, "policy");
+  const { logProbs, stats = {} } = await core.logProbs(groups, o, "policy");
   let next = 0;
   return groups.map(({ completions }, index) => ({
     index,
     completions: completions.map(({ tokenIds }) => {
       const at = next++;
-      return { tokenIds, logProbs: logProbs[at]!, stats: { entropy: entropies[at]! }, finishReason: "stop" };
+      const own = Object.fromEntries(Object.entries(stats).map(([name, values]) => [name, values[at]!]));
+      return { tokenIds, logProbs: logProbs[at]!, stats: own, finishReason: "stop" };
     }),
   }));
 }

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { dpo, drGrpo, grpo, type Point, type Run, settingsOf, sft, trajectory } from "./training.ts";
+import { drGrpo, grpo, type Point, pairs, pairsOf, type Run, settingsOf, sft, trajectory } from "./training.ts";
 
 const path = fileURLToPath(new URL("../golden/trajectories.json", import.meta.url));
 const update = process.env["UPDATE_GOLDEN"] === "1";
@@ -33,7 +33,15 @@ const pinned: Readonly<Record<string, Run>> = {
     ...thirty,
   },
   gdpo: { settings: settingsOf("gdpo"), ...thirty, rises: 0.3 },
-  dpo: { settings: dpo, ...thirty },
+  // Advantages of their own for each token, off policy and with a KL term.
+  process: { settings: { ...grpo, ...offPolicy, shaping: "process", process_reward: "even" }, ...thirty },
+  ucas: { settings: { ...grpo, ...offPolicy, shaping: "ucas" }, ...thirty },
+  uadt: { settings: { ...grpo, ...offPolicy, shaping: "uadt", uadt_correct: "even" }, ...thirty },
+  dpo: { settings: pairsOf("dpo"), ...thirty },
+  mdpo: { settings: { ...pairsOf("mdpo"), anchor: 0.1 }, ...thirty, pairs },
+  reward_model: { settings: { ...pairsOf("reward_model"), center: 0.01 }, ...thirty, pairs },
+  rc_reward_model: { settings: pairsOf("rc_reward_model"), ...thirty, pairs },
+  rc_dpo: { settings: { ...pairsOf("rc_dpo"), pair_balance: "length" }, ...thirty, pairs },
 };
 
 const written = new Map<string, readonly Point[]>();
@@ -73,6 +81,14 @@ test("preference training starts at ln 2, where policy and reference are equal, 
   const points = (update ? written.get("dpo") : golden["dpo"])!;
   expect(points[0]!.loss).toBeCloseTo(Math.LN2, 6);
   expect(points.at(-1)!.loss).toBeLessThan(Math.LN2);
+});
+
+test("of three terms, with policy and reference equal, each is ln 2", () => {
+  for (const kind of ["rc_dpo"]) {
+    const points = (update ? written.get(kind) : golden[kind])!;
+    expect(points[0]!.loss).toBeCloseTo(3 * Math.LN2, 6);
+    expect(points.at(-1)!.loss).toBeLessThan(points[0]!.loss);
+  }
 });
 
 test("supervised training learns its targets", () => {

@@ -3,7 +3,7 @@
 import type { TokenColumn, TokenLossVariant } from "../../algorithms/algorithm.ts";
 import { sequenceLogRatio } from "../../algorithms/gspo.ts";
 import type { Params } from "../../compiler/tensor.ts";
-import type { ImageFeatures } from "../../core/records.ts";
+import type { ImageFeatures, TokenStat } from "../../core/records.ts";
 import { concatenated, float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { SamplingVariant } from "../../nn/sampling.ts";
@@ -70,16 +70,28 @@ export async function scoreCompletions(
   scoring: LogProbOptions,
   o: MicroBatchOptions,
 ): Promise<TokenScores> {
-  const result = emptyScores(groups);
+  const result = emptyScores(groups, scoring.tokenStats);
   const adapters = o.adapters ?? null;
   const images = imagesOf(groups.filter(isComputed));
   const encoded = await encodeImages(compute, values, images, { cache: o.features ?? null, adapters });
   for (const micro of microBatches(compute.model, groups, o)) {
-    const feeds = languageFeeds(compute.model, micro, encoded, adapters);
-    const { states } = await runLanguage(compute, values, micro, encoded, null, feeds);
-    await scoreRows(compute, values, micro, states.at(-1)!, scoring, result);
+    const hidden = await runMicroBatch(compute, values, micro, encoded, adapters);
+    await scoreRows(compute, values, micro, hidden, scoring, result);
   }
   return result;
+}
+
+/** The last hidden states [flat, width] of a micro-batch. */
+export async function runMicroBatch(
+  compute: Compute,
+  values: Params<TensorData>,
+  micro: MicroBatch,
+  encoded: EncodedImages,
+  adapters: AdapterPass | null,
+): Promise<TensorData> {
+  const feeds = languageFeeds(compute.model, micro, encoded, adapters);
+  const { states } = await runLanguage(compute, values, micro, encoded, null, feeds);
+  return states.at(-1)!;
 }
 
 /** Computes log-probs and entropies of a micro-batch's tokens from the final hidden states, into `result`. */
@@ -92,7 +104,9 @@ async function scoreRows(
   result: TokenScores,
 ): Promise<void> {
   const variant = variantOf(scoring);
-  const session = await compute.session(`score.${JSON.stringify(variant)}`, () => scoreProgram(compute.model, variant));
+  const stats = statsOf(result);
+  const key = `score.${JSON.stringify([variant, stats])}`;
+  const session = await compute.session(key, () => scoreProgram(compute.model, variant, stats));
   for (const rows of headChunks(micro, compute.model)) {
     const feeds = { ...headFeeds(rows, hidden), ...samplingFeeds(compute.model, scoring), ...values };
     record(rows, await session.run(feeds), result);
@@ -108,17 +122,7 @@ export async function forwardBackward(
 ): Promise<ForwardBackwardResult> {
   const { model } = compute;
   const { loss, scoring } = batch;
-  const groups = batch.groups.filter(isComputed);
-  const result = emptyScores(groups);
-  const trainVision = visionNames(model).some((name) => store.trainable.has(name));
-  const adapters = o.adapters ?? null;
-  const { images: encoded, saving } = trainVision
-    ? (o.encoded ?? (await encodeForTraining(compute, store, imagesOf(groups), o)))
-    : {
-        images: await encodeImages(compute, store.values, imagesOf(groups), { cache: o.features ?? null }),
-        saving: newActivationBudget(store, o.activationBytes),
-      };
-  const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
+  const result = emptyScores(batch.groups.filter(isComputed));
   const variant = variantOf(scoring);
   const trainedHead = model.language.headWeights.filter((name) => store.trainable.has(name));
   const key = `loss.${loss.name}.${JSON.stringify([variant, loss.variant, trainedHead])}`;
@@ -127,11 +131,7 @@ export async function forwardBackward(
     Object.entries(loss.numbers).map(([name, value]) => [name, float32([], [Math.min(value, 3e38)])]),
   );
   let total = 0;
-  for (const micro of microBatches(model, groups, o)) {
-    const feeds = languageFeeds(model, micro, encoded, adapters);
-    const forward = await runLanguage(compute, store.values, micro, encoded, saving, feeds);
-    const hidden = forward.states.at(-1)!;
-    const dHidden = new Float32Array(hidden.data.length);
+  const run: HeadPass["run"] = async (micro, hidden, dHidden) => {
     const whole = readsWholeCompletions(loss.variant);
     if (whole) await scoreRows(compute, store.values, micro, hidden, scoring, result);
     const logRatios = whole ? sequenceLogRatios(micro, result) : null;
@@ -153,6 +153,44 @@ export async function forwardBackward(
       const sources = Int32Array.from(rows, ({ source }) => source);
       addAt(dHidden, sources, outputs["d.x"]!.data as Float32Array, model.language.width);
     }
+  };
+  await backwardFrom(compute, store, batch.groups, o, { weights: model.language.headWeights, run });
+  return { ...result, loss: total, dropout: o.adapters?.mode === "masks" };
+}
+
+/** What reads the last hidden states. */
+export interface HeadPass {
+  /** The weights that it reads; those of other heads are not reached. */
+  readonly weights: readonly string[];
+  /** Accumulates its weights' gradients, and adds that of the hidden states to `dHidden` [flat x width]. */
+  run(micro: MicroBatch, hidden: TensorData, dHidden: Float32Array): Promise<void>;
+}
+
+/** Runs the model and a head, and the model backwards from what the head gives: gradients accumulate in the store. */
+export async function backwardFrom(
+  compute: Compute,
+  store: WeightStore,
+  all: readonly TrainingGroup[],
+  o: MicroBatchOptions,
+  head: HeadPass,
+): Promise<void> {
+  const { model } = compute;
+  const groups = all.filter(isComputed);
+  const trainVision = visionNames(model).some((name) => store.trainable.has(name));
+  const adapters = o.adapters ?? null;
+  const { images: encoded, saving } = trainVision
+    ? (o.encoded ?? (await encodeForTraining(compute, store, imagesOf(groups), o)))
+    : {
+        images: await encodeImages(compute, store.values, imagesOf(groups), { cache: o.features ?? null }),
+        saving: newActivationBudget(store, o.activationBytes),
+      };
+  const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
+  for (const micro of microBatches(model, groups, o)) {
+    const feeds = languageFeeds(model, micro, encoded, adapters);
+    const forward = await runLanguage(compute, store.values, micro, encoded, saving, feeds);
+    const hidden = forward.states.at(-1)!;
+    const dHidden = new Float32Array(hidden.data.length);
+    await head.run(micro, hidden, dHidden);
     const addFeatures = (gradient: TensorData) => addToImages(store.kernels, dFeatures, micro, gradient);
     const dx = await compute.blocksBackward(
       "language.block",
@@ -166,8 +204,7 @@ export async function forwardBackward(
     stemBackward(model, store, micro, feeds.stem, dx, trainVision ? addFeatures : null);
   }
   if (trainVision) await backwardImages(compute, store, encoded, dFeatures, saving.budget);
-  store.reach(reachedBy(model, store, batch.groups));
-  return { ...result, loss: total, dropout: adapters?.mode === "masks" };
+  store.reach(reachedBy(model, store, all, head.weights));
 }
 
 /** Of a prompt without completions, and without predictions in place, nothing is. */
@@ -175,11 +212,19 @@ export function isComputed({ completions, inPlace }: TrainingGroup): boolean {
   return completions.length > 0 || inPlace !== undefined;
 }
 
-/** The trained weights that prompts reach, with completions or without: the tower's only if one has images. */
-function reachedBy(model: Model, { trainable }: WeightStore, groups: readonly TrainingGroup[]): readonly string[] {
+/** The trained weights that prompts reach, with completions or without: the tower's only if one has images, of heads their own. */
+function reachedBy(
+  model: Model,
+  { trainable }: WeightStore,
+  groups: readonly TrainingGroup[],
+  headWeights: readonly string[],
+): readonly string[] {
   if (groups.length === 0) return [];
-  const vision = new Set(imagesOf(groups).length > 0 ? [] : visionNames(model));
-  return [...trainable].filter((name) => !vision.has(name));
+  const { language, scoreHead } = model;
+  const read = new Set([...language.stemWeights, ...headWeights]);
+  const otherHeads = [...language.headWeights, scoreHead ?? ""].filter((name) => !read.has(name));
+  const unreached = new Set([...otherHeads, ...(imagesOf(groups).length > 0 ? [] : visionNames(model))]);
+  return [...trainable].filter((name) => !unreached.has(name));
 }
 
 /** Every layer's hidden states [rows x tokens, width] of a micro-batch, embeddings first; without `saving` the last only. */
@@ -300,7 +345,11 @@ function causalMask(size: number): TensorData {
   return float32([size, size], mask);
 }
 
-function* microBatches(model: Model, groups: readonly TrainingGroup[], o: MicroBatchOptions): Generator<MicroBatch> {
+export function* microBatches(
+  model: Model,
+  groups: readonly TrainingGroup[],
+  o: MicroBatchOptions,
+): Generator<MicroBatch> {
   const budget = o.microBatchTokens;
   const { patchesPerToken } = model.vision;
   for (const rows of splitRows(packRows(groups, budget), budget)) {
@@ -377,20 +426,28 @@ export function variantOf(o: LogProbOptions): SamplingVariant {
   return { greedy, topK: greedy ? 0 : o.topK, topP: !greedy && o.topP < 1 };
 }
 
-function emptyScores(groups: readonly TrainingGroup[]) {
+function emptyScores(groups: readonly TrainingGroup[], stats: readonly TokenStat[] = []): TokenScores {
   const zeros = () =>
     groups.flatMap(({ completions, inPlace }) =>
       [...(inPlace === undefined ? [] : [inPlace]), ...completions].map(
         ({ tokenIds }) => new Float32Array(tokenIds.length),
       ),
     );
-  return { logProbs: zeros(), entropies: zeros() };
+  const told = stats.length === 0 ? {} : { stats: Object.fromEntries(stats.map((name) => [name, zeros()])) };
+  return { logProbs: zeros(), entropies: zeros(), ...told };
+}
+
+function statsOf({ stats = {} }: TokenScores): readonly TokenStat[] {
+  return Object.keys(stats) as TokenStat[];
 }
 
 function record(rows: readonly TargetToken[], outputs: Params<TensorData>, result: TokenScores): void {
   for (const [i, { completion, offset }] of rows.entries()) {
     result.logProbs[completion.index]![offset] = outputs["logProb"]!.data[i]!;
     result.entropies[completion.index]![offset] = outputs["entropy"]!.data[i]!;
+    for (const name of statsOf(result)) {
+      result.stats![name]![completion.index]![offset] = outputs[`stat.${name}`]!.data[i]!;
+    }
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type LogProbOptions,
   type OptimStep,
   plainScoring,
+  type ScoredCompletions,
   type TokenBatch,
   type TrainingGroup,
 } from "../engine.ts";
@@ -36,6 +37,7 @@ import { trainableOf } from "./local-model.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
 import { loadAdapter, loadTrainingState, loadWeights, saveModel, saveTrainingState } from "./persistence.ts";
 import { type DecodeOptions, type SampledGroup, type SamplingSeconds, sampleCompletions } from "./sampler.ts";
+import { backwardByHead, scoreByHead } from "./score-head.ts";
 import { selectImages } from "./selected-images.ts";
 import { SharedBase } from "./shared-base.ts";
 import { encodeEach, encodeImages } from "./vision-runner.ts";
@@ -180,6 +182,25 @@ export class LocalCore {
     return forwardBackward(this.#compute, this.#store, batch, o);
   }
 
+  get hasScoreHead(): boolean {
+    return this.#model.scoreHead !== undefined;
+  }
+
+  /** What the score head says of whole completions, group by group. */
+  async scores(groups: readonly ScoredCompletions[]): Promise<readonly number[]> {
+    this.#checkScored(groups);
+    const o = { ...this.#options, features: this.#knownFeatures, adapters: this.#sums };
+    return scoreByHead(this.#compute, this.#store.values, groups, o);
+  }
+
+  async backwardScores(groups: readonly ScoredCompletions[], gradients: readonly number[]): Promise<void> {
+    this.#checkScored(groups);
+    const dropout = this.#nextDropout();
+    const adapters = dropout === null ? this.#sums : ({ mode: "masks", dropout } as const);
+    const o = { ...this.#options, features: this.#knownFeatures, adapters };
+    await backwardByHead(this.#compute, this.#store, groups, gradients, o);
+  }
+
   /** Norms of the inputs of all blocks' linear layers over the prompts and completions of these groups. */
   inputNorms(groups: readonly TrainingGroup[]): Promise<ReadonlyMap<string, Float32Array>> {
     this.#checkGroups(groups);
@@ -294,6 +315,13 @@ export class LocalCore {
       this.#checkContext(prompt.tokenIds.length, 0);
       this.#checkTokens(inPlace.tokenIds);
     }
+  }
+
+  #checkScored(groups: readonly ScoredCompletions[]): void {
+    const weightless = ({ prompt, completions }: ScoredCompletions): TrainingGroup => {
+      return { prompt, completions: completions.map((tokenIds) => ({ tokenIds, weight: 0, advantage: 0 })) };
+    };
+    this.#checkGroups(groups.map(weightless));
   }
 
   /** Under a distribution without the marks of images a loss on one would be a number without meaning. */

@@ -10,6 +10,7 @@ import type {
   LivePolicy,
   LiveToken,
   Policy,
+  ScoreHead,
   TokenScores,
   TrainingEngine,
 } from "../engine.ts";
@@ -64,6 +65,12 @@ interface OpenWeights {
   readonly adapters?: AdapterHost;
 }
 
+interface Opened {
+  readonly parameters: number;
+  readonly contextLength: number;
+  readonly hasScoreHead: boolean;
+}
+
 /** The engine of one set of weights in the worker. */
 async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngine> {
   const { on, adapter, options, decoder } = o;
@@ -91,8 +98,12 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
       }),
     }));
   };
+  const scoreHead: ScoreHead = {
+    scores: (groups) => call({ call: "scores", groups }),
+    backward: (groups, gradients) => call({ call: "scoresBackward", groups, gradients }),
+  };
   const opening: Call = { call: "open", ...(adapter === undefined ? {} : { adapter }) };
-  const opened = await call<{ parameters: number; contextLength: number }>(opening);
+  const { hasScoreHead, ...opened } = await call<Opened>(opening);
   return {
     ...opened,
     get updates() {
@@ -116,6 +127,7 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
       return hasReference ? { logProbs: logProbs("reference") } : null;
     },
     forwardBackward: (batch) => call({ call: "forwardBackward", batch }),
+    ...(hasScoreHead ? { scoreHead } : {}),
     optimStep: (step) => {
       version++;
       return call({ call: "optimStep", options: step });

@@ -4,13 +4,19 @@ import { openModel } from "../../models/index.ts";
 import { isAdapterWeight, withLora } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
 import { withQuantizedBase } from "../../models/quantize.ts";
+import { withScoreHead } from "../../models/score-head.ts";
 import type { EngineOptions } from "../backend.ts";
 import { trainableNames } from "./weight-store.ts";
 
 /** The model that a local engine runs: its base, quantised if asked for, with adapters if the options name them. */
 export function modelOf(o: EngineOptions): Model {
-  const base = baseOf(o);
-  return o.lora ? withLora(base, o.lora) : base;
+  return extended(baseOf(o), o);
+}
+
+/** A base model with the adapters and the head of these options. */
+export function extended(base: Model, { lora, scoreHead }: Pick<EngineOptions, "lora" | "scoreHead">): Model {
+  const adapted = lora ? withLora(base, lora) : base;
+  return scoreHead ? withScoreHead(adapted) : adapted;
 }
 
 /** The base model without adapters. */
@@ -23,5 +29,6 @@ export function baseOf({ modelFolder, quantizeFrozen = null }: EngineOptions): M
 export function trainableOf(model: Model, { lora, freeze }: EngineOptions): ReadonlySet<string> {
   if (!lora) return trainableNames(model, freeze);
   const isFrozen = (name: string) => freeze.some((pattern) => name.includes(pattern));
-  return new Set(Object.keys(model.weights).filter((name) => isAdapterWeight(name) && !isFrozen(name)));
+  const isTrained = (name: string) => isAdapterWeight(name) || name === model.scoreHead;
+  return new Set(Object.keys(model.weights).filter((name) => isTrained(name) && !isFrozen(name)));
 }

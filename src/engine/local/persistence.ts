@@ -34,7 +34,8 @@ export function saveModel(folder: string, model: Model, values: Params<TensorDat
     writeFileSync(join(folder, "config.json"), `${JSON.stringify(model.config, null, 2)}\n`);
     saveWeights(folder, named(values));
   } else {
-    const config = { ...lora, base: resolve(o.modelFolder) };
+    const scoreHead = model.scoreHead !== undefined;
+    const config = { ...lora, base: resolve(o.modelFolder), scoreHead };
     writeAdapter(model, folder, config, (name) => values[name]!.data as Float32Array);
   }
 }

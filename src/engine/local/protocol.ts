@@ -1,6 +1,14 @@
 /** Messages between the main thread and the worker of a local engine. */
 import type { Prompt } from "../../core/records.ts";
-import type { AdapterOptions, LiveOptions, LogProbOptions, OptimStep, TokenBatch, TrainingGroup } from "../engine.ts";
+import type {
+  AdapterOptions,
+  LiveOptions,
+  LogProbOptions,
+  OptimStep,
+  ScoredCompletions,
+  TokenBatch,
+  TrainingGroup,
+} from "../engine.ts";
 import type { DecodeOptions } from "./sampler.ts";
 
 export type Call =
@@ -22,6 +30,12 @@ export type Call =
     }
   | { readonly call: "embed"; readonly prompts: readonly Prompt[] }
   | { readonly call: "forwardBackward"; readonly batch: TokenBatch }
+  | { readonly call: "scores"; readonly groups: readonly ScoredCompletions[] }
+  | {
+      readonly call: "scoresBackward";
+      readonly groups: readonly ScoredCompletions[];
+      readonly gradients: readonly number[];
+    }
   | { readonly call: "optimStep"; readonly options: OptimStep }
   | { readonly call: "inputNorms"; readonly groups: readonly TrainingGroup[] }
   | { readonly call: "freezeReference"; readonly keep: boolean }

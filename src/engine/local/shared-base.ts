@@ -5,13 +5,12 @@
 import type { Params } from "../../compiler/tensor.ts";
 import type { TensorData } from "../../core/tensor-data.ts";
 import type { LoraOptions } from "../../models/lora.ts";
-import { withLora } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
 import type { EngineOptions } from "../backend.ts";
 import { Compute } from "./compute.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { inContiguousMemory } from "./fused-weights.ts";
-import { baseOf } from "./local-model.ts";
+import { baseOf, extended } from "./local-model.ts";
 import { randomWeights, readWeights } from "./weight-store.ts";
 
 /** Who holds a copy of the weights with adapters merged into it. */
@@ -42,7 +41,8 @@ export class SharedBase {
 
   /** The model with such adapters, or without any, and what runs its programs. */
   with(lora: LoraOptions | null): { readonly model: Model; readonly compute: Compute } {
-    const compute = lora === null ? this.compute : this.#computeWith(lora);
+    const { scoreHead = false } = this.#options;
+    const compute = lora === null && !scoreHead ? this.compute : this.#computeWith(lora);
     return { model: compute.model, compute };
   }
 
@@ -56,11 +56,11 @@ export class SharedBase {
     for (const compute of [this.compute, ...this.#adapted.values()]) await compute.close();
   }
 
-  #computeWith(lora: LoraOptions): Compute {
+  #computeWith(lora: LoraOptions | null): Compute {
     const key = JSON.stringify(lora);
     const known = this.#adapted.get(key);
     if (known !== undefined) return known;
-    const made = this.#computeFor(withLora(this.compute.model, lora));
+    const made = this.#computeFor(extended(this.compute.model, { ...this.#options, lora }));
     this.#adapted.set(key, made);
     return made;
   }

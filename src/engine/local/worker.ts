@@ -98,7 +98,7 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
   if (request.call === "open") {
     const opened = openCore(request.adapter);
     cores.set(on, opened);
-    return { parameters: opened.parameters, contextLength: opened.contextLength };
+    return { parameters: opened.parameters, contextLength: opened.contextLength, hasScoreHead: opened.hasScoreHead };
   }
   const core = coreOf(on);
   switch (request.call) {
@@ -110,6 +110,10 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
       return core.embed(request.prompts);
     case "forwardBackward":
       return core.forwardBackward(request.batch);
+    case "scores":
+      return core.scores(request.groups);
+    case "scoresBackward":
+      return core.backwardScores(request.groups, request.gradients);
     case "optimStep":
       if (!core.isAdapter) requireNoAdapters();
       return core.optimStep(request.options);

@@ -37,7 +37,9 @@ const NEVER: Readonly<Partial<Record<EngineFeature, string>>> = {
   temperature: "log-probs from a server are those of temperature 1",
   top_p: "log-probs from a server are those of the whole distribution",
   top_k: "log-probs from a server are those of the whole distribution",
+  score_head: "a server's models predict tokens alone",
   entropy_bonus: "a server gives no gradient of the entropy",
+  token_stats: "a server tells log-probs of its tokens and nothing else of the distribution",
 };
 
 /** Opens a session and probes; what a run asks in vain stands in the inspection. Throws UserError for a server that is unfit. */

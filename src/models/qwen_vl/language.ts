@@ -23,6 +23,7 @@ export interface LanguageOptions {
 export function languageStack(config: TextConfig, o: LanguageOptions): LanguageStack {
   const { width, heads, keyValueHeads, headDim } = config;
   const { embedding, finalNorm, head, blockPrefix } = weightNames(config, o.prefix);
+  const norm = (weights: Params<Tensor>, x: Tensor) => rmsNorm(x, weights[finalNorm]!, config.normEpsilon);
   return {
     depth: config.depth,
     width,
@@ -44,7 +45,9 @@ export function languageStack(config: TextConfig, o: LanguageOptions): LanguageS
       return where(isImage, gather(features, maximum(imageIndex, zero)), gather(weights[embedding]!, tokenIds));
     },
     block: (weights, x, context) => languageBlock(weights, x, context, config),
-    head: (weights, x) => linear(rmsNorm(x, weights[finalNorm]!, config.normEpsilon), weights[head]!),
+    normWeights: [finalNorm],
+    norm,
+    head: (weights, x) => linear(norm(weights, x), weights[head]!),
     positions: (tokenIds, grids) =>
       ropePositions(tokenIds, grids, { imageTokenId: config.imageTokenId, mergeSize: o.merge }),
     rotary: (positions) => languageRotary(positions, config),

@@ -63,6 +63,11 @@ export type RunEvent =
   | (At & { readonly event: "data_changed"; readonly recorded: Readonly<Record<string, string>> })
   | (At & Extension & { readonly event: "extended" })
   | (At & { readonly event: "stage_start"; readonly steps: number })
+  | (At & {
+      readonly event: "reward_calibrated";
+      readonly reward: string;
+      readonly measured: Readonly<Record<string, number>>;
+    })
   | (At & AlarmSubject & FiredAlarm & { readonly event: "alarm" })
   | (At & AlarmSubject & { readonly event: "alarm_cleared"; readonly value: number; readonly clear: number })
   /** All of the step is told; the checkpoint is written next. */

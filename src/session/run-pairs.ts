@@ -1,0 +1,139 @@
+/** Preference pairs from a run's own rollouts: of each group the best and the worst completion by a reward. */
+import { opensThought, type PromptStyle, promptStyle } from "../answers/prompts.ts";
+import { UserError } from "../core/errors.ts";
+import type { Completion, Example } from "../core/records.ts";
+import { loadRecipe } from "../recipes/load.ts";
+import type { Recipe } from "../recipes/schema.ts";
+import { buildRewards, type Reward, rewards, type Scores } from "../rewards/index.ts";
+import { scanJsonl } from "../runs/jsonl.ts";
+import { isRun, runPaths } from "../runs/run-folder.ts";
+import { bestAndWorst } from "../train/pair-sources.ts";
+import type { RolloutRecord } from "../train/rollout-records.ts";
+import { loadExamples } from "./examples.ts";
+import { openRewardServices, openVocabulary } from "./reward-services.ts";
+import { locateDataset } from "./sources.ts";
+
+/** A row of a file of pairs; images by the names in the run's record. */
+export interface PairRow {
+  readonly id: string;
+  readonly images: readonly string[];
+  readonly question: string;
+  readonly answer: string;
+  readonly answer_type: string;
+  readonly choices?: readonly string[];
+  readonly subject: string;
+  readonly chosen: string;
+  readonly rejected: string;
+  /** How much more the chosen one scored. */
+  readonly gap: number;
+}
+
+export interface RunPairs {
+  readonly rows: readonly PairRow[];
+  readonly groups: number;
+  /** Groups without a pair, by reason. */
+  readonly left: Readonly<Record<"tied" | "below_gap" | "worse_answer", number>>;
+}
+
+/**
+ * The pairs of a run by `by`: "reward", the sum that it trained on, the name of a reward in its record, or one that viva has, with
+ * its defaults, which then scores the texts anew. A chosen answer is never worse than the rejected one by the accuracy on record.
+ * UserError for a folder that is no run, one without rollouts, and a name that is neither.
+ */
+export async function pairsOfRun(
+  folder: string,
+  { by, minGap }: { readonly by: string; readonly minGap: number },
+): Promise<RunPairs> {
+  if (!isRun(folder)) throw new UserError(`${folder} is no run folder`);
+  const score = await scorerOf(folder, by);
+  const left = { tied: 0, below_gap: 0, worse_answer: 0 };
+  const rows: PairRow[] = [];
+  let groups = 0;
+  try {
+    for (const group of scanJsonl<RolloutRecord>(runPaths(folder).rollouts)) {
+      groups++;
+      const row = pairOf(group, await score.of(group), minGap);
+      if (typeof row === "string") left[row]++;
+      else rows.push(row);
+    }
+  } finally {
+    await score.close();
+  }
+  if (groups === 0) throw new UserError(`${folder} has no rollouts: none of its stages samples completions`);
+  return { rows, groups, left };
+}
+
+function pairOf(group: RolloutRecord, scores: Scores, minGap: number): PairRow | keyof RunPairs["left"] {
+  const ranks = bestAndWorst({ reward: scores });
+  const [best, worst] = [ranks.indexOf(1), ranks.indexOf(-1)];
+  const [chosen, rejected] = [group.completions[best], group.completions[worst]];
+  if (chosen === undefined || rejected === undefined || chosen.text === rejected.text) return "tied";
+  const gap = scores[best]! - scores[worst]!;
+  if (gap < minGap) return "below_gap";
+  const [right, other] = [chosen, rejected].map(({ rewards }) => rewards["accuracy"] ?? null);
+  if (right !== null && other !== null && right! < other!) return "worse_answer";
+  const { id, question, answer, answer_type, choices, subject_id } = group;
+  return {
+    id,
+    images: group.images.map(({ path }) => path),
+    ...{ question, answer, answer_type, subject: subject_id },
+    ...(choices.length === 0 ? {} : { choices }),
+    chosen: chosen.text,
+    rejected: rejected.text,
+    gap,
+  };
+}
+
+interface GroupScorer {
+  of(group: RolloutRecord): Promise<Scores>;
+  close(): Promise<void>;
+}
+
+/** From the record where it has the reward, else by scoring anew. */
+async function scorerOf(folder: string, by: string): Promise<GroupScorer> {
+  const [first] = scanJsonl<RolloutRecord>(runPaths(folder).rollouts);
+  const recorded = Object.keys(first?.completions[0]?.rewards ?? {});
+  const close = async () => {};
+  if (by === "reward") return { of: async ({ completions }) => completions.map(({ reward }) => reward), close };
+  if (recorded.includes(by)) {
+    return { of: async ({ completions }) => completions.map(({ rewards }) => rewards[by] ?? null), close };
+  }
+  if (!Object.hasOwn(rewards, by)) {
+    const known = ["reward", ...recorded].join(", ");
+    throw new UserError(`--by ${by}: the run recorded ${known}, and viva has no reward of this name`);
+  }
+  return scoreAnew(folder, by, first?.prompt ?? "");
+}
+
+async function scoreAnew(folder: string, by: string, prompt: string): Promise<GroupScorer> {
+  const { recipe } = loadRecipe(runPaths(folder).recipe);
+  const style: PromptStyle = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
+  const services = openRewardServices(folder);
+  const context = { style: style.style, thinkOpened: opensThought(prompt), services };
+  const vocabulary = openVocabulary(recipe.vocabulary);
+  const [built] = await buildRewards({ [by]: 1 }, { ...context, vocabulary });
+  const reward: Reward = built!.reward;
+  const examples = new Map((await trainingExamples(recipe)).map((example) => [example.id, example]));
+  return {
+    async of(group) {
+      const example = examples.get(group.example_id);
+      if (example === undefined)
+        throw new UserError(`${folder}: example "${group.example_id}" is not in data.train any more`);
+      return reward.score(example, group.completions.map(completionOf));
+    },
+    close: () => services.close(),
+  };
+}
+
+async function trainingExamples(recipe: Recipe): Promise<readonly Example[]> {
+  const { train } = recipe.data;
+  const located = { key: "data.train.path", revision: train.revision };
+  const path = train.path === null ? null : (await locateDataset(train.path, located)).folder;
+  return (await loadExamples({ ...train, path, revision: null }, recipe)).examples;
+}
+
+/** As far as the record tells. */
+function completionOf({ text, tokens, finish_reason }: RolloutRecord["completions"][number]): Completion {
+  const tokenIds = new Int32Array(tokens);
+  return { text, tokenIds, logProbs: new Float32Array(tokens), finishReason: finish_reason, policyVersion: 0 };
+}
