@@ -1,7 +1,7 @@
 /**
  * What experts that answer by solved cases are worth: routed with and without those cases as context, beside the mean of the
  * experts, one adapter trained on everything, the expert of the true label (oracle), and the model without adapters.
- * usage: npx tsx bench/routing.ts STUDY_FOLDER [--cases 390] [--seeds 1,2,3]
+ * usage: npx tsx bench/routing.ts STUDY_FOLDER [--cases 390] [--seeds 1,2,3] [--limit 130]
  * The folder is that of studies/routing.yaml. Prints a table: accuracy by seed and its mean.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -20,7 +20,7 @@ import { routeDefaults } from "../src/session/control.ts";
 import { openCheckpointSource } from "../src/session/evaluation-sources.ts";
 
 const text = { type: "string" } as const;
-const { values, positionals } = parseArgs({ options: { cases: text, seeds: text }, allowPositionals: true });
+const { values, positionals } = parseArgs({ options: { cases: text, seeds: text, limit: text }, allowPositionals: true });
 const [study] = positionals;
 if (study === undefined) throw new Error("routing: name the folder of studies/routing.yaml");
 
@@ -28,7 +28,7 @@ const model = resolve(import.meta.dirname, "../assets/viva-tiny-instruct");
 const arms = { "x-ray": "film", ct: "ct", mri: "mri" } as const;
 const own = { image_size: 112, difficulty: 0.2 };
 const asked = { name: "phantom_world", seed: 1000, own };
-const questions = await loadDataset({ ...asked, split: "test", limit: 130 });
+const questions = await loadDataset({ ...asked, split: "test", limit: Number(values.limit ?? 130) });
 const scratch = mkdtempSync(join(tmpdir(), "viva-routing-"));
 
 const runOf = (arm: string, seed: number) => join(study!, "runs", `${arm}-seed${seed}`);

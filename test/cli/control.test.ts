@@ -1,16 +1,46 @@
 /** viva index, viva calibrate, and --route and --stop of viva eval and viva serve, as users run them. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
+import { loadDataset } from "../../src/data/index.ts";
 import { openLocalEngine } from "../../src/engine/local/local-engine.ts";
 import { openProcessor } from "../../src/models/index.ts";
 import { root, start, temporaryFolder, viva, vivaOk } from "./command-line.ts";
 
 const folder = temporaryFolder();
 const model = join(root, "assets/viva-tiny-instruct");
-const data = ["--data", "phantom_world", "--limit"];
+const data = ["--data", "jsonl", "--path", "rows.jsonl", "--limit"];
+
+/** Questions about generated images as files: few, so that baselines cost nothing. */
+async function writeQuestions(): Promise<void> {
+  const own = { image_size: 112, difficulty: 0.2 };
+  const rows: object[] = [];
+  for (const [split, limit] of [
+    ["train", 24],
+    ["validation", 8],
+    ["test", 8],
+  ] as const) {
+    for (const [i, example] of (await loadDataset({ name: "phantom_world", split, limit, seed: 4, own })).entries()) {
+      const { question, answer, answerType, choices, meta, images } = example;
+      const { data, width, height, channels } = images[0]!.pixels!;
+      const image = `${split}-${i}.png`;
+      await sharp(data, { raw: { width, height, channels } }).toFile(join(folder, image));
+      const about = {
+        id: `${split}-${i}`,
+        subject: `${split}-${i}`,
+        split,
+        image,
+        meta: { modality: meta["modality"] },
+      };
+      rows.push({ ...about, question, answer, answer_type: answerType, ...(choices.length > 0 ? { choices } : {}) });
+    }
+  }
+  writeFileSync(join(folder, "rows.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+}
 
 beforeAll(async () => {
+  await writeQuestions();
   const options = { modelFolder: model, initialise: "pretrained", seed: 1, freeze: [], threads: 1 } as const;
   const engine = await openLocalEngine({ ...options, microBatchTokens: 1024, rows: 4 }, await openProcessor(model));
   for (const seed of [1, 2]) {
@@ -44,7 +74,7 @@ describe("questions that are routed", () => {
       ],
     );
     const { cases } = JSON.parse(made.stdout) as { cases: Record<string, number> };
-    expect(cases["ct"]! + cases["mri"]! + cases[""]!).toBe(24);
+    expect(cases["ct"]! + cases["mri"]! + cases[""]!).toBe(24); // films are the model's own
     const control = ["--route", "cases.safetensors", "--route-options", "k=3,context=1", "--stop", "confidence"];
     const { stdout } = await vivaOk(
       ...[folder, "eval", model, ...data, "8", "--prompt", "think_answer", "--max-completion-length", "60"],
@@ -87,7 +117,7 @@ describe("questions that are routed", () => {
 describe("a threshold", () => {
   it("is chosen on validation questions, and read by --stop", async () => {
     const { stdout } = await vivaOk(
-      ...[folder, "calibrate", model, ...data, "16", "--prompt", "think_answer", "--max-completion-length", "60"],
+      ...[folder, "calibrate", model, ...data, "8", "--prompt", "think_answer", "--max-completion-length", "60"],
       ...["--max-loss", "100", "--out", "stop.json"],
     );
     expect(stdout).toContain("whole thoughts");
