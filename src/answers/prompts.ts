@@ -113,7 +113,7 @@ export function messagesInStyle(messages: readonly Message[], style: PromptStyle
     throw new UserError("the prompt that is served has a system message of its own: leave yours out");
   }
   const turns = messages.map((message) => {
-    if (message.role !== "user") return message;
+    if (message.role !== "user" || message.answersCall) return message;
     const images = message.content.flatMap((part) => (part.type === "image" ? [part.image] : []));
     const question = message.content.map((part) => (part.type === "text" ? part.text : "")).join("");
     return userTurn(images, { question, choices: "" }, style);
@@ -155,6 +155,24 @@ export function targetText(example: Example, style: AnswerStyle, target: Target,
     case "plain":
       return rationale === "" ? answer : `${rationale} ${answer}`;
   }
+}
+
+/**
+ * The same turn by turn where the rationale holds calls of tools: each call ends a turn, its thought in the style's tags. One
+ * text where it holds none.
+ */
+export function targetTurns(
+  example: Example,
+  style: AnswerStyle,
+  target: "answer" | "rationale_answer",
+  thinkOpened = false,
+): readonly string[] {
+  const parts = target === "rationale_answer" ? rationaleOf(example).split(/(<tool_call>.*?<\/tool_call>)/s) : [];
+  const open = thinkOpened ? "" : THINK_OPEN;
+  const thought = (text: string) => (style === "think_answer" ? `${open}${text.trim()}${THINK_CLOSE}` : text.trim());
+  const calls = parts.flatMap((part, i) => (i % 2 === 1 ? [thought(parts[i - 1]!) + part] : []));
+  const last = calls.length === 0 ? example : { ...example, rationale: parts.at(-1)!.trim() };
+  return [...calls, targetText(last, style, target, thinkOpened)];
 }
 
 function rationaleOf({ id, rationale = "" }: Example): string {

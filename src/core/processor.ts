@@ -1,5 +1,6 @@
 /** Converts messages to a model's input and its tokens to text: one implementation per model family. */
-import type { ImageFeatures, ImageRef, ImageSize, Message, Prompt, RawImage } from "./records.ts";
+import type { PixelLayout } from "./pixels.ts";
+import type { ImageFeatures, ImageRef, ImageSize, Message, MessageContent, Prompt, RawImage } from "./records.ts";
 
 /** How messages become a prompt's text. */
 export type PromptTemplate = "chat" | "transcript" | "document";
@@ -67,6 +68,11 @@ export interface Processor {
    * `text`.
    */
   encodeCompletion(text: string): Int32Array;
+  /**
+   * What follows an assistant's turn that was cut off: its end, a user's turn of these parts, and the opening of the next
+   * assistant's turn. Throws UserError as `encode` does, and for a template without turns.
+   */
+  encodeTurn(content: readonly MessageContent[], options?: EncodeOptions): Promise<Prompt>;
   /** The text of sampled tokens, without special tokens. */
   decode(ids: ArrayLike<number>): string;
   /** Any of these ends a completion. */
@@ -79,4 +85,6 @@ export interface Processor {
   readonly notices: readonly string[];
   /** For people to look at; absent where a family does not cut an image into one grid of patches. */
   processed?(image: ImageRef): Promise<ProcessedImage>;
+  /** Which pixels the patches of an image with this grid are cut from; absent like `processed`. */
+  pixelLayout?(grid: ImageFeatures["grid"]): PixelLayout;
 }

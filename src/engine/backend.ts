@@ -54,7 +54,8 @@ export type EngineFeature =
   | "reference"
   | "score_head"
   | "later_stage"
-  | "images";
+  | "images"
+  | "pixel_gradients";
 
 /** A recipe's key that asks for a feature. */
 export interface FeatureDemand {
@@ -131,6 +132,8 @@ export interface EngineOptions {
   readonly activationBytes?: number;
   /** Number of completions decoded concurrently. */
   readonly rows: number;
+  /** Memory for keys and values of completions that a tool interrupted, in bytes; default 512 MB, 0 computes them again. */
+  readonly prefixBytes?: number;
   /** Memory limit of the KV cache for live decoding, in bytes; default: what its rows need. */
   readonly cacheBytes?: number;
 }

@@ -6,6 +6,7 @@ import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import { isSeen, overlapOf } from "../data/index.ts";
 import type { Policy } from "../engine/engine.ts";
+import type { OpenedTools } from "../tools/trajectories.ts";
 import { policySource } from "./answer-source.ts";
 import type { Answers, BaselineAnswers } from "./answers.ts";
 import { baselineAnswers, trainBaselines } from "./baselines.ts";
@@ -51,6 +52,8 @@ export interface ScoringOptions {
 export interface AnsweringOptions extends CollectOptions {
   readonly processor: Processor;
   readonly prompt: PromptStyle;
+  /** What answers may call between their turns. */
+  readonly tools?: OpenedTools | null;
   readonly maxCompletionLength: number;
   /** Default greedy. */
   readonly decoding?: Decoding;
@@ -80,9 +83,9 @@ export function answerQuestions(
   examples: readonly Example[],
   o: AnsweringOptions,
 ): Promise<Answers> {
-  const { processor, prompt, decoding = decodingOf(o), shots } = o;
-  const source = policySource(policy, { processor, prompt, decoding, ...(shots === undefined ? {} : { shots }) });
-  return collectAnswers(source, examples, o);
+  const { processor, prompt, tools = null, decoding = decodingOf(o), shots } = o;
+  const own = { processor, prompt, tools, decoding, ...(shots === undefined ? {} : { shots }) };
+  return collectAnswers(policySource(policy, own), examples, o);
 }
 
 /**

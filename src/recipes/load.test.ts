@@ -86,6 +86,7 @@ describe("a valid recipe", () => {
       epochs: null,
       batch_size: 32,
       target: "answer",
+      environment: null,
       in_context_examples: 0,
       in_context_fixed: false,
       learning_rate: 1e-3,

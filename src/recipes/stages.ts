@@ -10,7 +10,16 @@ import {
   rolloutAlgorithms,
 } from "../algorithms/index.ts";
 import { mapping, number, text, whole } from "../core/fields.ts";
-import { generationFields, learningFields, preferenceFields, rolloutFields, sftFields } from "../train/settings.ts";
+import { environmentSchema } from "../tools/index.ts";
+import {
+  generationFields,
+  learningFields,
+  preferenceFields,
+  rolloutFields,
+  sftFields,
+  warmUpFields,
+} from "../train/settings.ts";
+import { datasetSchema } from "./datasets.ts";
 import { rewardsSchema } from "./rewards.ts";
 
 /** Steps or epochs, exactly one of which is set. */
@@ -22,7 +31,25 @@ const hasOneLength = ({ steps, epochs }: { readonly steps: number | null; readon
   (steps === null) !== (epochs === null);
 const wantsOneLength = { error: "needs either steps or epochs (the other absent or null)" };
 
-const sft = mapping({ kind: z.literal("sft"), ...length, ...sftFields }).refine(hasOneLength, wantsOneLength);
+const environment = environmentSchema
+  .nullable()
+  .default(null)
+  .describe("Tools that completions may call between their turns; null: completions of one turn.");
+
+const sft = mapping({ kind: z.literal("sft"), ...length, ...sftFields, environment }).refine(
+  hasOneLength,
+  wantsOneLength,
+);
+
+const warmUp = mapping({
+  kind: z.literal("warm_up"),
+  ...length,
+  ...warmUpFields,
+  images: datasetSchema("train")
+    .nullable()
+    .default(null)
+    .describe("Whose images are looked at, questions and answers unread; null: those of data.train."),
+}).refine(hasOneLength, wantsOneLength);
 
 /** A stage that learns from pairs of completions; its defaults are the algorithm's. */
 function preference(kind: PairwiseName) {
@@ -51,6 +78,7 @@ function rollout<const K extends RolloutAlgorithmName>(kind: K) {
     steps: whole({ min: 1 }).describe("Rollout steps."),
     ...rolloutFields,
     rewards: rewardsSchema,
+    environment,
     ...learningFields(kind),
   })
     .superRefine((stage, context) => {
@@ -88,4 +116,4 @@ type RolloutStages = { [K in RolloutAlgorithmName]: ReturnType<typeof rollout<K>
 const rollouts = (Object.keys(rolloutAlgorithms) as RolloutAlgorithmName[]).map(rollout) as RolloutStages[];
 
 /** A stage, discriminated by kind. */
-export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, ...preferences]);
+export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, ...preferences, warmUp]);

@@ -17,6 +17,7 @@ import { repetition } from "./repetition.ts";
 import { rewardModel } from "./reward-model.ts";
 import { semantic } from "./semantic/index.ts";
 import { softOverlong } from "./soft-overlong.ts";
+import { toolUse } from "./tool-use.ts";
 
 export const rewards = {
   accuracy,
@@ -36,4 +37,5 @@ export const rewards = {
   reward_model: rewardModel,
   semantic,
   soft_overlong: softOverlong,
+  tool_use: toolUse,
 } as const satisfies Readonly<Record<string, RewardFactory>>;

@@ -10,7 +10,7 @@ import { companionFolder } from "../models/companions.ts";
 import { openProcessor } from "../models/index.ts";
 import { viewOf } from "../recipes/datasets.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { evaluationLength, isPreference, needsOf } from "../recipes/stage-kinds.ts";
+import { evaluationLength, isPreference, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 import type { ScheduledReward } from "../rewards/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
 import type { PreferencePair } from "../train/pair-sources.ts";
@@ -27,6 +27,7 @@ import { openRewards } from "./reward-services.ts";
 import { planRun, type RunMemory, requireMemory } from "./run-memory.ts";
 import { isMistake, refuseOverlap } from "./shared-subjects.ts";
 import type { SourceOptions } from "./sources.ts";
+import { longestPrompt, openRunTools, type RunTools } from "./stage-tools.ts";
 
 /** What a run is made of besides its engine. */
 export interface RunData {
@@ -49,9 +50,13 @@ export interface RunData {
   readonly memory: RunMemory | null;
   /** By stage; empty for stages that sample nothing. */
   readonly rewards: readonly (readonly ScheduledReward[])[];
+  /** What completions can do between their turns, by stage and in evaluations. */
+  readonly tools: RunTools;
   /** By stage; empty for stages that read no file of pairs. */
   readonly pairs: readonly (readonly PreferencePair[])[];
-  /** Frees what was opened: the rewards, and a session's engine. */
+  /** By stage, whose images it looks at; empty for stages that look at those of the training data. */
+  readonly images: readonly (readonly Example[])[];
+  /** Frees what was opened: the rewards, the tools, and a session's engine. */
   close(): Promise<void>;
 }
 
@@ -123,21 +128,37 @@ async function openLocalData(
     }),
   );
   const pairs = usable.map((own) => own.pairs);
+  const images = await Promise.all(
+    recipe.stages.map(async (stage) => {
+      return isWarmUp(stage) && stage.images !== null ? (await loadExamples(stage.images, recipe)).examples : [];
+    }),
+  );
   const files = companionFolder(adapter?.folder ?? model.path, model.path);
   const processor = await openProcessor(model.path, imageLimits(recipe), files);
   tellNotices(processor, o);
   const thinkOpened = await opensThoughts(processor, prompt);
-  const { rewards, close } = await openRewards(recipe, { style: prompt.style, thinkOpened }, runFolder);
+  const opened = await openRewards(recipe, { style: prompt.style, thinkOpened }, runFolder);
+  const { rewards } = opened;
+  const tools = await openRunTools(recipe, prompt);
+  const close = async () => {
+    await tools.close();
+    await opened.close();
+  };
   try {
     const loaded = { train, evaluation, pairs, evaluationLength: evaluationLength(recipe) };
-    const checked = await checkData(recipe, { processor, prompt, thinkOpened, ...loaded });
+    const checked = await checkData(recipe, {
+      processor,
+      prompt: longestPrompt(prompt, tools),
+      thinkOpened,
+      ...loaded,
+    });
     const { planMemory } = engines[recipe.engine.backend];
     const memory =
       planMemory === undefined ? null : planRun(recipe, planMemory, engineOptions(located), checked.preflight[0]!);
-    const seen = [...checked.train, ...checked.pairs.flat().map(({ example }) => example)];
+    const seen = [...checked.train, ...checked.pairs.flat().map(({ example }) => example), ...images.flat()];
     const overlap = checked.evaluation === null ? null : overlapOf(seen, checked.evaluation);
     const skipped = [...checked.skipped, ...usable.flatMap((own) => own.skipped)];
-    return { processor, prompt, rewards, ...checked, skipped, overlap, memory, close };
+    return { processor, prompt, rewards, tools, ...checked, skipped, images, overlap, memory, close };
   } catch (error) {
     await close();
     throw error;
@@ -181,6 +202,9 @@ async function hashAll(
   const hashes = data.pairs.map(async (pairs, i) => {
     return pairs.length === 0 ? [] : [[`stage_${i}_pairs_sha256`, await hashPairs(pairs)] as const];
   });
+  const looked = data.images.map(async (images, i) => {
+    return images.length === 0 ? [] : [[`stage_${i}_images_sha256`, await hashExamples(images)] as const];
+  });
   const models = data.rewards.flatMap((rewards, i) => {
     return rewards.map(async ({ reward: { name, folder } }) => {
       return folder === undefined ? [] : [[`stage_${i}_${name}_sha256`, await hashModel(folder)] as const];
@@ -190,7 +214,7 @@ async function hashAll(
     model_sha256: await hashModel(model.path),
     ...(adapter === null ? {} : { adapter_sha256: await hashModel(adapter.folder) }),
     train_sha256: await hashExamples(data.train),
-    ...Object.fromEntries((await Promise.all([...hashes, ...models])).flat()),
+    ...Object.fromEntries((await Promise.all([...hashes, ...looked, ...models])).flat()),
     ...(data.evaluation === null ? {} : { eval_sha256: await hashExamples(data.evaluation) }),
   };
 }

@@ -6,11 +6,11 @@ import type { Processor } from "../core/processor.ts";
 import type { Completion, Example, Prompt } from "../core/records.ts";
 import type { OptimStep, TokenBatch, TrainingCompletion, TrainingEngine, TrainingGroup } from "../engine/engine.ts";
 import type { Reward } from "../rewards/index.ts";
+import { collectWith } from "./collect-rollouts.ts";
 import type { TrainingContext } from "./context.ts";
 import { rolloutStep } from "./rollout.ts";
 import { type RolloutSettings, rolloutSettings } from "./settings.ts";
 import { sftStep } from "./sft.ts";
-import { singleTurn } from "./single-turn.ts";
 import { withoutZeroGradients } from "./zero-gradients.ts";
 
 const examples = ["a", "b"].map((id): Example => {
@@ -95,7 +95,7 @@ function contextOf(engine: TrainingEngine): TrainingContext {
     onBadImage: "error",
     onSkip: () => {},
   } as const;
-  return { ...context, collect: singleTurn(context) };
+  return { ...context, collect: collectWith(context, null) };
 }
 
 const settings = rolloutSettings("grpo", {
@@ -361,7 +361,14 @@ const noShots = { in_context_examples: 0, in_context_fixed: false };
 
 test("sftStep: each target token weighs 1 / all of them, under the model's own softmax", async () => {
   const { engine, batches, calls } = fakeEngine(false);
-  const sft = { ...settings, kind: "sft" as const, batch_size: 3, target: "answer" as const, ...noShots };
+  const sft = {
+    ...settings,
+    kind: "sft" as const,
+    batch_size: 3,
+    target: "answer" as const,
+    ...noShots,
+    adversarial: null,
+  };
   const { metrics } = await sftStep(contextOf(engine), sft, { index: 1, step: 2 });
   expect(calls).toEqual(["forwardBackward", "optimStep"]);
   const [batch] = batches;

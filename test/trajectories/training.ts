@@ -11,6 +11,7 @@ import { LocalCore } from "../../src/engine/local/local-core.ts";
 import type { SampledGroup } from "../../src/engine/local/sampler.ts";
 import type { Reward } from "../../src/rewards/index.ts";
 import type { Metrics } from "../../src/runs/metrics.ts";
+import { collectWith } from "../../src/train/collect-rollouts.ts";
 import type { StepPosition, TrainingContext } from "../../src/train/context.ts";
 import type { PairSource, PreferencePair } from "../../src/train/pair-sources.ts";
 import { pairStep } from "../../src/train/pair-step.ts";
@@ -24,7 +25,6 @@ import {
   type SftSettings,
 } from "../../src/train/settings.ts";
 import { sftStep } from "../../src/train/sft.ts";
-import { singleTurn } from "../../src/train/single-turn.ts";
 import { goldenCase } from "../parity/golden.ts";
 
 const golden = goldenCase("grouped_tied");
@@ -62,7 +62,7 @@ const optimiser: OptimizerSettings = {
 
 export const sft: SftSettings = {
   ...{ ...optimiser, kind: "sft", batch_size: 3, target: "answer" },
-  ...{ in_context_examples: 0, in_context_fixed: false },
+  ...{ in_context_examples: 0, in_context_fixed: false, adversarial: null },
 };
 
 const rollout: Partial<RolloutSettings> = {
@@ -208,7 +208,7 @@ export async function trajectory({
       onBadImage: "error",
       onSkip: () => {},
     } as const;
-    const context: TrainingContext = { ...shared, collect: singleTurn(shared) };
+    const context: TrainingContext = { ...shared, collect: collectWith(shared, null) };
     const even = { reward: evenTokens, weight: 1 };
     const rewards = weight === 0 ? [even] : [even, { reward: rises, weight }];
     const points: Point[] = [];

@@ -15,7 +15,16 @@ import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
 import type { ActivationBudget, BlockFeeds, BlockStates, Compute } from "./compute.ts";
 import { rowKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
-import { layOut, type MicroBatch, packRows, splitByWeight, splitRows, type TargetToken } from "./packing.ts";
+import {
+  causalMask,
+  imagesOf,
+  layOut,
+  type MicroBatch,
+  packRows,
+  splitByWeight,
+  splitRows,
+  type TargetToken,
+} from "./packing.ts";
 import { languageStemProgram, lossProgram, scoreProgram } from "./programs.ts";
 import { backwardImages, type EncodedImages, encodeImages } from "./vision-runner.ts";
 import { addAt, visionNames, type WeightStore } from "./weight-store.ts";
@@ -39,6 +48,8 @@ export interface MicroBatchOptions {
   readonly encoded?: EncodedForTraining | null;
   /** Feeds of adapters other than their matrices. */
   readonly adapters?: AdapterPass | null;
+  /** Where the gradients of images' patches go, by content hash; absent: they are not computed. */
+  readonly patches?: Map<string, Float32Array>;
 }
 
 /** Images encoded by a trained tower, with the activations saved within the budget. */
@@ -176,7 +187,7 @@ export async function backwardFrom(
 ): Promise<void> {
   const { model } = compute;
   const groups = all.filter(isComputed);
-  const trainVision = visionNames(model).some((name) => store.trainable.has(name));
+  const trainVision = o.patches !== undefined || visionNames(model).some((name) => store.trainable.has(name));
   const adapters = o.adapters ?? null;
   const { images: encoded, saving } = trainVision
     ? (o.encoded ?? (await encodeForTraining(compute, store, imagesOf(groups), o)))
@@ -203,7 +214,7 @@ export async function backwardFrom(
     );
     stemBackward(model, store, micro, feeds.stem, dx, trainVision ? addFeatures : null);
   }
-  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, saving.budget);
+  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, saving.budget, o.patches);
   store.reach(reachedBy(model, store, all, head.weights));
 }
 
@@ -338,13 +349,6 @@ function rowFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatc
   };
 }
 
-/** [size, size]: 0 where a token attends: itself and earlier tokens. */
-function causalMask(size: number): TensorData {
-  const mask = new Float32Array(size * size);
-  for (let t = 0; t < size; t++) mask.fill(EXCLUDED, t * size + t + 1, (t + 1) * size);
-  return float32([size, size], mask);
-}
-
 export function* microBatches(
   model: Model,
   groups: readonly TrainingGroup[],
@@ -401,7 +405,9 @@ function readsWholeCompletions({ onPolicy, level }: TokenLossVariant): boolean {
 function sequenceLogRatios({ predictions }: MicroBatch, { logProbs }: TokenScores): ReadonlyMap<number, number> {
   const completions = new Set(predictions.map(({ completion }) => completion));
   return new Map(
-    [...completions].map(({ index, oldLogProbs }) => [index, sequenceLogRatio(logProbs[index]!, oldLogProbs!)]),
+    [...completions].map(({ index, oldLogProbs, mask }) => {
+      return [index, sequenceLogRatio(logProbs[index]!, oldLogProbs!, mask)];
+    }),
   );
 }
 
@@ -449,9 +455,4 @@ function record(rows: readonly TargetToken[], outputs: Params<TensorData>, resul
       result.stats![name]![completion.index]![offset] = outputs[`stat.${name}`]!.data[i]!;
     }
   }
-}
-
-/** The images of all prompts, with repetitions. */
-export function imagesOf(groups: readonly Pick<TrainingGroup, "prompt">[]): readonly ImageFeatures[] {
-  return groups.flatMap(({ prompt }) => prompt.images);
 }

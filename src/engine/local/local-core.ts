@@ -5,13 +5,14 @@
 import type { Params } from "../../compiler/tensor.ts";
 import { UserError } from "../../core/errors.ts";
 import { randomKey } from "../../core/random.ts";
-import type { Prompt } from "../../core/records.ts";
+import type { ImageFeatures, Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { EngineOptions } from "../backend.ts";
 import {
   type LiveOptions,
   type LogProbOptions,
+  type LossGradients,
   type OptimStep,
   plainScoring,
   type ScoredCompletions,
@@ -28,19 +29,20 @@ import {
   type EncodedForTraining,
   encodeForTraining,
   forwardBackward,
-  imagesOf,
   isComputed,
   scoreCompletions,
 } from "./forward-backward.ts";
 import { imageMean } from "./image-mean.ts";
 import { trainableOf } from "./local-model.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
+import { imagesOf } from "./packing.ts";
 import { loadAdapter, loadTrainingState, loadWeights, saveModel, saveTrainingState } from "./persistence.ts";
+import { PrefixCache } from "./prefix-cache.ts";
 import { type DecodeOptions, type SampledGroup, type SamplingSeconds, sampleCompletions } from "./sampler.ts";
 import { backwardByHead, scoreByHead } from "./score-head.ts";
 import { selectImages } from "./selected-images.ts";
 import { SharedBase } from "./shared-base.ts";
-import { encodeEach, encodeImages } from "./vision-runner.ts";
+import { backwardImages, encodeEach, encodeImages } from "./vision-runner.ts";
 import { randomWeights, visionNames, WeightStore } from "./weight-store.ts";
 
 export class LocalCore {
@@ -58,6 +60,10 @@ export class LocalCore {
   #encoded: EncodedForTraining | null = null;
   /** Merged weights computed for sampling under the current adapters; training reuses them. */
   #sums: AdapterPass | null = null;
+  /** Completions that the next turn's prompts go on from. */
+  readonly #prefixes: PrefixCache;
+  /** What the tower encoded by itself for its backward pass. */
+  #tower: { readonly encoded: EncodedForTraining; readonly hashes: readonly string[] } | null = null;
   /** Forward and backward passes since the last update. */
   #passes = 0;
 
@@ -65,6 +71,7 @@ export class LocalCore {
   constructor(options: EngineOptions, on: { readonly base: SharedBase; readonly merged: boolean } | null = null) {
     const base = on?.base ?? new SharedBase(options);
     this.#options = options;
+    this.#prefixes = new PrefixCache(options.prefixBytes);
     this.#base = base;
     const { lora = null, adapterFolder = null } = options;
     const { model, compute } = base.with(lora);
@@ -101,25 +108,37 @@ export class LocalCore {
     return this.#model.language.maxPositions;
   }
 
+  get vocabularySize(): number {
+    return this.#model.language.vocabularySize;
+  }
+
   async sample(
     prompts: readonly Prompt[],
     o: DecodeOptions,
     onGroup: (group: SampledGroup) => void,
   ): Promise<SamplingSeconds> {
-    this.#checkContext(Math.max(0, ...prompts.map((prompt) => prompt.tokenIds.length)), o.maxCompletionLength);
+    for (const [i, { tokenIds }] of prompts.entries()) {
+      this.#checkContext(tokenIds.length, o.each?.[i]?.maxCompletionLength ?? o.maxCompletionLength);
+    }
     for (const { tokenIds } of prompts) this.#checkTokens(tokenIds);
     const compute = this.#merged?.compute ?? this.#compute;
     const values = await this.#sampledValues();
-    const images = imagesOf(prompts.map((prompt) => ({ prompt })));
+    if (o.each === undefined) this.#prefixes.clear(); // the first turn of a rollout
+    const images = prompts.flatMap((prompt) => prompt.images.slice(this.#prefixes.find(prompt)?.images.length ?? 0));
     const cache = this.#knownFeatures;
     if (o.trainsNext === true && this.#merged !== null) this.#sums = { mode: "sums", sums: values };
     const start = performance.now();
     const isKept = o.trainsNext === true && cache === null && (this.#model.adapterDropout ?? 0) === 0;
     const forTraining = { ...this.#options, adapters: this.#sums };
     this.#encoded = isKept ? await encodeForTraining(this.#compute, this.#store, images, forTraining) : null;
-    const { features } = this.#encoded?.images ?? (await encodeImages(compute, values, images, { cache }));
+    const features =
+      this.#encoded?.images.features ??
+      (o.each === undefined
+        ? (await encodeImages(compute, values, images, { cache })).features
+        : await encodeEach(compute, values, images, cache ?? new FeatureCache())); // whoever else has a next turn
     const seconds = (performance.now() - start) / 1000;
-    return { images: seconds, ...(await sampleCompletions(compute, values, prompts, features, o, onGroup)) };
+    const sampled = await sampleCompletions(compute, values, prompts, features, o, onGroup, this.#prefixes);
+    return { images: seconds, ...sampled };
   }
 
   /** Adds a prompt to those that `advance` decodes; returns a function that cancels one completion, or all. */
@@ -180,6 +199,55 @@ export class LocalCore {
     const encoded = this.#takeEncoded(batch.groups.filter(isComputed));
     const o = { ...this.#options, features: this.#knownFeatures, adapters, encoded };
     return forwardBackward(this.#compute, this.#store, batch, o);
+  }
+
+  /** Gradients that a batch would accumulate, or those of its images' patches, in a store of their own. */
+  async gradients(batch: TokenBatch, wrt: "pixels" | readonly string[]): Promise<LossGradients> {
+    this.#checkGroups(batch.groups);
+    requireTokenValues(batch.groups);
+    const names = wrt === "pixels" ? [] : wrt;
+    const unknown = names.find((name) => this.#store.values[name] === undefined);
+    if (unknown !== undefined) throw new UserError(`the model has no weight "${unknown}" to differentiate by`);
+    const store = new WeightStore(this.#model, this.#store.values, new Set(names));
+    const patches = new Map<string, Float32Array>();
+    const asked = wrt === "pixels" ? { patches, adapters: this.#sums } : { adapters: null };
+    const o = { ...this.#options, features: this.#knownFeatures, ...asked };
+    const { loss } = await forwardBackward(this.#compute, store, batch, o);
+    if (wrt === "pixels") return { loss, gradients: patches };
+    const zeros = (name: string) => new Float32Array(this.#store.values[name]!.data.length);
+    return { loss, gradients: new Map(names.map((name) => [name, store.gradient(name) ?? zeros(name)])) };
+  }
+
+  get towerWidth(): number {
+    const { featureLevels, width } = this.#model.language;
+    return featureLevels * width;
+  }
+
+  /** Features of images; with `training`, kept for `backwardTower`. */
+  async encodeTower(images: readonly ImageFeatures[], training: boolean): Promise<readonly Float32Array[]> {
+    if (!training) {
+      const { features } = await encodeImages(this.#compute, this.#store.values, images, {
+        cache: this.#knownFeatures,
+      });
+      return images.map(({ sha256 }) => features.get(sha256)!);
+    }
+    const encoded = await encodeForTraining(this.#compute, this.#store, images, this.#options);
+    this.#tower = { encoded, hashes: images.map(({ sha256 }) => sha256) };
+    return this.#tower.hashes.map((sha256) => encoded.images.features.get(sha256)!);
+  }
+
+  async backwardTower(gradients: readonly Float32Array[]): Promise<void> {
+    if (this.#tower === null) throw new Error("internal: the tower has encoded nothing to train on");
+    const { encoded, hashes } = this.#tower;
+    this.#tower = null;
+    const totals = new Map<string, Float32Array>();
+    for (const [i, sha256] of hashes.entries()) {
+      const total = totals.get(sha256);
+      if (total === undefined) totals.set(sha256, gradients[i]!);
+      else this.#store.kernels.addInPlace(total, gradients[i]!);
+    }
+    await backwardImages(this.#compute, this.#store, encoded.images, totals, encoded.saving.budget);
+    this.#store.reach(visionNames(this.#model));
   }
 
   get hasScoreHead(): boolean {
@@ -301,7 +369,9 @@ export class LocalCore {
   #forgetPass(): void {
     this.#live = null;
     this.#encoded = null;
+    this.#tower = null;
     this.#sums = null;
+    this.#prefixes.clear();
     this.#merged?.forget();
     this.#passes = 0;
   }

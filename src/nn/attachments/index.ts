@@ -1,0 +1,14 @@
+/** The attachments by name: a new one is a file and a line here. */
+import { bagPool } from "./bag-pool.ts";
+import { outputMapping } from "./output-mapping.ts";
+import { projectionHead } from "./projection-head.ts";
+import { visualPrompt } from "./visual-prompt.ts";
+
+export const attachments = {
+  visual_prompt: visualPrompt,
+  bag_pool: bagPool,
+  output_mapping: outputMapping,
+  projection_head: projectionHead,
+} as const;
+
+export type AttachmentName = keyof typeof attachments;
