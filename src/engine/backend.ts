@@ -54,6 +54,7 @@ export type EngineFeature =
   | "reference"
   | "score_head"
   | "later_stage"
+  | "critic"
   | "images"
   | "pixel_gradients";
 
@@ -148,6 +149,10 @@ export interface LargestStep {
   readonly completionTokens: number;
   /** Whether a frozen copy of the trained weights is kept. */
   readonly reference: boolean;
+  /** Whether updates are masked, which keeps two arrays of each trained weight's size; default false. */
+  readonly masked?: boolean;
+  /** Whether a critic and its target are trained beside the policy; default false. */
+  readonly critic?: boolean;
 }
 
 /** Bytes, by purpose. */

@@ -7,6 +7,7 @@ import type { Example } from "../core/records.ts";
 import { isSeen, overlapOf } from "../data/index.ts";
 import type { Policy } from "../engine/engine.ts";
 import type { OpenedTools } from "../tools/trajectories.ts";
+import { answerFigures } from "./answer-figures.ts";
 import { policySource } from "./answer-source.ts";
 import type { Answers, BaselineAnswers } from "./answers.ts";
 import { baselineAnswers, trainBaselines } from "./baselines.ts";
@@ -116,6 +117,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
   const overlap = summariseOverlap(seen, examples, items);
   const own = items.map((item, i) => numberIn(item, examples[i]!));
   const figures = numberFigures(examples, { model: own, ...numbers });
+  const further = answerFigures(examples, items, style);
   const yesNo = yes === undefined ? null : yesNoFigures(examples, { model: items.map(yesOf), ...yes });
   const gaps = subgroupFigures(examples, items.map(yesOf), o.subgroups ?? []);
   const thoughts = thoughtFigures(items);
@@ -135,6 +137,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
       ...(yesNo === null ? {} : { yes_no: yesNo }),
       ...(gaps.length === 0 ? {} : { subgroups: gaps }),
       ...(figures === null ? {} : { numbers: figures }),
+      ...(further === null ? {} : { figures: further }),
       ...(thoughts === null ? {} : { thoughts }),
       ...(experts.size === 0 ? {} : { experts: Object.fromEntries(experts) }),
       ...(unanswered.size === 0 ? {} : { unanswered: Object.fromEntries(unanswered) }),

@@ -96,6 +96,10 @@ const summary = z.strictObject({
     })
     .optional()
     .describe("reasoning against the known facts of the images"),
+  paradigm: z
+    .strictObject({ name: z.string(), validation: z.record(z.string(), share).optional() })
+    .optional()
+    .describe("the way of reasoning that was asked for, and the validation accuracies it was chosen by"),
   reasoning: z
     .strictObject({
       rationales: z.int(),
@@ -202,14 +206,19 @@ const summary = z.strictObject({
           n: z.int().describe("readable numbers whose target is known (not censored)"),
           unreadable: z.int(),
           mae: interval.describe("mean absolute error, in the unit"),
-          rmse: z.number(),
-          r2: z.number().nullable().describe("null where all targets are equal"),
-          concordance: share.nullable().describe("Harrell's, censored times included"),
+          rmse: interval,
+          r2: interval.nullable().describe("null where all targets are equal"),
+          mape: interval.nullable().describe("mean error relative to the target, a share; null where all are 0"),
+          concordance: interval.nullable().describe("Harrell's, censored times included"),
         }),
       ),
     )
     .optional()
     .describe("numeric questions by distance, by predictor"),
+  figures: z
+    .record(z.string(), z.record(z.string(), interval))
+    .optional()
+    .describe("sets of options by overlap, survival by status, reasoning by its words: means by kind and figure"),
   sampled: z
     .strictObject({
       generations: z.int(),

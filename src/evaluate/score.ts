@@ -2,12 +2,12 @@
 import { chosenOption, rightOption } from "../answers/choice.ts";
 import { normalisedTokens } from "../answers/normalise.ts";
 import { exactMatch, tokenF1 } from "../answers/open.ts";
+import { bleu1, rougeL, tokenRecall } from "../answers/overlap.ts";
 import type { ParsedAnswer } from "../answers/parse.ts";
 import { type AnswerStyle, followsStyle } from "../answers/tags.ts";
 import type { AnswerType, Example } from "../core/records.ts";
 import type { TurnRecord } from "../tools/turn-records.ts";
 import type { BaselineAnswers, Prediction } from "./answers.ts";
-import { bleu1, rougeL, tokenRecall } from "./metrics/text.ts";
 import { type ProtocolName, protocols } from "./protocols/index.ts";
 
 /** One item of an evaluation, a row of evals.jsonl. */

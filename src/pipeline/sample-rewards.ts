@@ -4,7 +4,7 @@ import { hasZeroSpread, present, standardDeviation } from "../algorithms/advanta
 import { messageOf, RunError, UserError } from "../core/errors.ts";
 import { meanOf } from "../core/mean.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { type Generation, isPreference, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
+import { type Generation, isPreference, isSoftQ, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 import { rewardsAt, type ScheduledReward, type Scores } from "../rewards/index.ts";
 import { findCheckpoint } from "../runs/checkpoints.ts";
 import { isRun, runPaths } from "../runs/run-folder.ts";
@@ -95,7 +95,7 @@ async function sampleStage(
   const sampling = samplingOptions(generation, recipe.seed, position.step, needsOf(stage).tokenStats);
   const plan = { sampling, count, filter: null, paradigms: "paradigms" in stage ? stage.paradigms : null };
   const { groups: samples } = await sampleGroups(context, plan, weighted, position);
-  const learnsFromPairs = isPreference(stage) || isSupervised(stage) || isWarmUp(stage);
+  const learnsFromPairs = isPreference(stage) || isSupervised(stage) || isWarmUp(stage) || isSoftQ(stage);
   const groups = learnsFromPairs
     ? withRanks(samples, position)
     : withAdvantages(context, samples, weighted, stage, position).groups;

@@ -7,7 +7,7 @@ import { whileWriting } from "../core/system-errors.ts";
 import { type EvalSummary, evaluatePolicy, shotFigures, shotsFrom } from "../evaluate/index.ts";
 import type { Extension } from "../recipes/extension.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { isPreference, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
+import { isPreference, isSoftQ, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { type Run, stepName } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
@@ -21,11 +21,13 @@ import type { RewardEvent } from "../train/reward-log.ts";
 import { rolloutStep } from "../train/rollout.ts";
 import { rolloutRecord, tokenRecord } from "../train/rollout-records.ts";
 import { sftStep } from "../train/sft.ts";
+import { softQStep } from "../train/soft-q.ts";
 import { warmUpStep } from "../train/warm-up.ts";
 import { dryStep, dryStepWanted } from "./dry-step.ts";
 import { observed, type Told } from "./observers/index.ts";
 import type { At, RunObserver, StepRecord } from "./observers/observer.ts";
 import { runFiles } from "./observers/run-files.ts";
+import { paradigmAtTest } from "./paradigm-at-test.ts";
 import { type PlannedStage, planStages, stageAt, updatesUntil } from "./planned-stages.ts";
 import { alarmEvents, openStageAlarms } from "./run-alarms.ts";
 import { bestStep, isDue, recordedAccuracies, recordedMetrics, restore, saveDue } from "./run-checkpoints.ts";
@@ -89,7 +91,7 @@ async function trainStages(
   const evaluate = async (at: At) => {
     if (session.evaluation === null || recipe.evaluate === null) return;
     const setup = await evaluationOf();
-    const summary = await recorded(told, at, () => evaluateStep(session, run, at, { ...o, ...setup }));
+    const summary = await recorded(told, at, () => evaluateStep(recipe, session, run, at, { ...o, ...setup }));
     evaluations.push({ ...at, summary });
     if (at.step === 0 || at.step === total)
       await recorded(told, at, () => askWithShots(recipe, session, at, { ...o, ...setup }));
@@ -248,6 +250,7 @@ async function trainStep(
   const position = { index: step - start - 1, step, ...(before === undefined ? {} : { before }) };
   const rewards = session.rewards[index]!;
   if (isSupervised(stage)) return { ...(await sftStep(context, stage, position)), groups: [] };
+  if (isSoftQ(stage)) return softQStep(context, stage, rewards, position);
   if (isWarmUp(stage)) {
     const images = stage.images === null ? session.train : session.images[index]!;
     return { ...(await warmUpStep(context, stage, images, position)), groups: [] };
@@ -294,26 +297,38 @@ function requireFinite(
 }
 
 async function evaluateStep(
+  recipe: Recipe,
   session: Session,
   run: Run,
   at: At,
   o: EvaluationSetup & { readonly told: Told; readonly signal?: AbortSignal },
 ): Promise<EvalSummary> {
   const { conditions, beside, vocabulary } = o;
-  const { items, summary } = await evaluatePolicy(session.engine.policy, session.evaluation!, {
+  const asking = {
     processor: session.processor,
     prompt: session.prompt,
     tools: session.tools.evaluation,
     maxCompletionLength: conditions.decoding!.max_completion_length,
     checkpoint: stepName(at.step),
+    ...(o.signal === undefined ? {} : { signal: o.signal }),
+  };
+  const { variant, validation } = await paradigmAtTest(recipe, async (examples) => {
+    const { summary } = await evaluatePolicy(session.engine.policy, examples, { ...asking, train: null });
+    return summary.subsets.overall!.accuracy.estimate;
+  });
+  const questions = session.evaluation!.map((example) => (variant === null ? example : { ...example, variant }));
+  const evaluated = await evaluatePolicy(session.engine.policy, questions, {
+    ...asking,
     train: session.train,
     conditions,
     onProgress: (done, total) => o.told.notice({ notice: "evaluating", done, total }),
     subgroups: o.subgroups,
     beside: { ...beside, ...untunedAnswers(session, run, at.step) },
     ...(vocabulary === undefined ? {} : { vocabulary }),
-    ...(o.signal === undefined ? {} : { signal: o.signal }),
   });
+  const { items } = evaluated;
+  const chosen = variant === null ? {} : { paradigm: { name: variant.name, ...(validation && { validation }) } };
+  const summary = { ...evaluated.summary, ...chosen };
   o.told.evaluation({ ...at, items, summary });
   return summary;
 }

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { PairwiseName, RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
+import { answerStyles } from "../answers/tags.ts";
 import { devices } from "../core/device.ts";
 import { flag, mapping, number, oneOf, oneOrMore, text, whole } from "../core/fields.ts";
 import { nearest } from "../core/suggest.ts";
@@ -133,14 +134,14 @@ const userTemplate = text("a text with {question} in it")
     context.addIssue({ code: "custom", message: `has the unknown placeholder {${unknown}}; ${advice}` });
   });
 
-const promptNames = ["think_answer", "answer_only", "plain", "base"] as const satisfies readonly PromptName[];
+const promptNames = [...answerStyles, "base"] as const satisfies readonly PromptName[];
 
 const prompt = z
   .union(
     [
       oneOf(...promptNames),
       mapping({
-        style: oneOf("think_answer", "answer_only", "plain").default("think_answer"),
+        style: oneOf(...answerStyles).default("think_answer"),
         system: text().nullable().default(null),
         user: userTemplate,
         template: oneOf("chat", "transcript", "document")
@@ -171,6 +172,9 @@ const evaluate = mapping({
   limit: whole({ min: 1 }).nullable().default(null).describe("Evaluate on this many examples; null is all."),
   at_start: flag().default(true).describe("Evaluate the untrained model too."),
   max_completion_length: whole({ min: 1 }).nullable().default(null).describe("null is the stage's."),
+  paradigm_at_test: text("none, best_on_validation or the name of a paradigm")
+    .default("none")
+    .describe("How questions are put: as they are, in a stage's paradigm, or in the one that validation prefers."),
   subgroups: z
     .array(text("the name of a stratum"), { error: "a list of strata" })
     .default([])
@@ -218,6 +222,13 @@ export const recipeSchema = mapping({
     error: "needs data.eval to evaluate on",
     path: ["evaluate", "every"],
   })
+  .superRefine(({ stages, evaluate }, context) => {
+    const asked = evaluate?.paradigm_at_test ?? "none";
+    const names = stages.flatMap((stage) => ("paradigms" in stage ? Object.keys(stage.paradigms ?? {}) : []));
+    if (asked === "none" || (names.length > 0 && [...names, "best_on_validation"].includes(asked))) return;
+    const known = names.length === 0 ? "none: no stage has paradigms" : `none, best_on_validation, ${names.join(", ")}`;
+    context.addIssue({ code: "custom", path: ["evaluate", "paradigm_at_test"], message: `must be ${known}` });
+  })
   .refine(({ data, evaluate, checkpoint }) => checkpoint.best === null || (data.eval !== null && evaluate !== null), {
     error: "needs evaluations to choose by: set data.eval, and do not set evaluate to null",
     path: ["checkpoint", "best"],
@@ -233,6 +244,8 @@ export type Stage = Recipe["stages"][number];
 export type SftStage = Extract<Stage, { kind: "sft" }>;
 /** A preference stage, trained on pairs of completions. */
 export type PairStage = Extract<Stage, { kind: PairwiseName }>;
+/** A stage of soft Q-learning. */
+export type SoftQStage = Extract<Stage, { kind: "soft_q" }>;
 /** A self-supervised stage of the vision tower alone. */
 export type WarmUpStage = Extract<Stage, { kind: "warm_up" }>;
 /** A reinforcement stage. */

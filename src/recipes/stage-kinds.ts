@@ -3,7 +3,7 @@ import { advantageShapers, pairwiseAlgorithms, type Role } from "../algorithms/i
 import type { TokenStat } from "../core/records.ts";
 import type { EnvironmentSettings } from "../tools/index.ts";
 import { type GenerationSettings, updatesPerStep } from "../train/settings.ts";
-import type { PairStage, Recipe, RolloutStage, SftStage, Stage, WarmUpStage } from "./schema.ts";
+import type { PairStage, Recipe, RolloutStage, SftStage, SoftQStage, Stage, WarmUpStage } from "./schema.ts";
 
 /** Keys of a stage that samples completions and rewards them. */
 export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards">;
@@ -11,6 +11,8 @@ export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards"
 interface StageNeeds {
   /** null if the stage does not sample. */
   readonly generation: Generation | null;
+  /** Ways in which each question is put; null for as it is. */
+  readonly paradigms: Readonly<Record<string, string>> | null;
   /** What sampling must tell of tokens, for the key that asks it; empty where nothing does. */
   readonly tokenStats: readonly TokenStat[];
   /** Whether it needs the policy from the start of the stage as a reference. */
@@ -25,9 +27,9 @@ interface StageNeeds {
   readonly scoreHead: boolean;
 }
 
-const noPairs = { roles: [], scoreHead: false, passesOver: "examples", tokenStats: [] } as const;
+const noPairs = { roles: [], scoreHead: false, passesOver: "examples", tokenStats: [], paradigms: null } as const;
 
-/** By kind: supervised, preference, and the algorithms that learn from rewarded completions. */
+/** By kind: supervised, preference, soft Q-learning, and the algorithms that learn from rewarded completions. */
 export function needsOf(stage: Stage): StageNeeds {
   if (isSupervised(stage)) return { ...noPairs, generation: null, reference: false, updates: 1 };
   if (isWarmUp(stage)) {
@@ -40,8 +42,17 @@ export function needsOf(stage: Stage): StageNeeds {
     const scoreHead = readout === "score";
     return { ...noPairs, generation: stage.rollouts, reference: !scoreHead, updates: 1, passesOver, roles, scoreHead };
   }
+  if (isSoftQ(stage)) return { ...noPairs, generation: stage, reference: false, updates: 1 };
   const tokenStats = advantageShapers[stage.shaping].stats;
-  return { ...noPairs, generation: stage, tokenStats, reference: stage.beta > 0, updates: updatesPerStep(stage) };
+  const { paradigms } = stage;
+  return {
+    ...noPairs,
+    generation: stage,
+    paradigms,
+    tokenStats,
+    reference: stage.beta > 0,
+    updates: updatesPerStep(stage),
+  };
 }
 
 /** How much there is of what an epoch of a stage can pass over. */
@@ -59,6 +70,10 @@ export function isSupervised(stage: Stage): stage is SftStage {
 
 export function isPreference(stage: Stage): stage is PairStage {
   return Object.hasOwn(pairwiseAlgorithms, stage.kind);
+}
+
+export function isSoftQ(stage: Stage): stage is SoftQStage {
+  return stage.kind === "soft_q";
 }
 
 export function isWarmUp(stage: Stage): stage is WarmUpStage {

@@ -17,6 +17,8 @@ import {
   preferenceFields,
   rolloutFields,
   sftFields,
+  softQFields,
+  softQOptimiser,
   warmUpFields,
 } from "../train/settings.ts";
 import { datasetSchema } from "./datasets.ts";
@@ -71,6 +73,20 @@ function preference(kind: PairwiseName) {
 
 const preferences = (Object.keys(pairwiseAlgorithms) as PairwiseName[]).map(preference);
 
+const softQ = mapping({
+  kind: z.literal("soft_q"),
+  steps: whole({ min: 1 }).describe("Rollout steps."),
+  ...rolloutFields,
+  rewards: rewardsSchema,
+  ...softQFields,
+  ...softQOptimiser,
+})
+  .refine(({ top_p }) => top_p === 1, { error: "must be 1: values are those of the whole vocabulary", path: ["top_p"] })
+  .refine(({ top_k }) => top_k === 0, {
+    error: "must be 0: values are those of the whole vocabulary",
+    path: ["top_k"],
+  });
+
 /** A stage that learns from its own completions; its defaults are the algorithm's. */
 function rollout<const K extends RolloutAlgorithmName>(kind: K) {
   return mapping({
@@ -116,4 +132,4 @@ type RolloutStages = { [K in RolloutAlgorithmName]: ReturnType<typeof rollout<K>
 const rollouts = (Object.keys(rolloutAlgorithms) as RolloutAlgorithmName[]).map(rollout) as RolloutStages[];
 
 /** A stage, discriminated by kind. */
-export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, ...preferences, warmUp]);
+export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, ...preferences, warmUp, softQ]);

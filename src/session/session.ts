@@ -137,7 +137,8 @@ async function openLocalData(
   const processor = await openProcessor(model.path, imageLimits(recipe), files);
   tellNotices(processor, o);
   const thinkOpened = await opensThoughts(processor, prompt);
-  const opened = await openRewards(recipe, { style: prompt.style, thinkOpened }, runFolder);
+  const trainTargets = train.examples.flatMap(({ target }) => target ?? []);
+  const opened = await openRewards(recipe, { style: prompt.style, thinkOpened, trainTargets }, runFolder);
   const { rewards } = opened;
   const tools = await openRunTools(recipe, prompt);
   const close = async () => {

@@ -144,6 +144,14 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
       version++;
       return call({ call: "optimStep", options: step });
     },
+    softCritic: {
+      policyPass: (batch) => call({ call: "softPass", of: "policy", batch }),
+      criticPass: (batch) => call({ call: "softPass", of: "critic", batch }),
+      step: (step) => {
+        version++;
+        return call({ call: "softStep", options: step });
+      },
+    },
     gradients: (batch, wrt) => call({ call: "gradients", batch, wrt }),
     tower: {
       width: towerWidth,

@@ -118,6 +118,10 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
     case "optimStep":
       if (!core.isAdapter) requireNoAdapters();
       return core.optimStep(request.options);
+    case "softPass":
+      return request.of === "policy" ? core.softPolicyPass(request.batch) : core.softCriticPass(request.batch);
+    case "softStep":
+      return core.softStep(request.options);
     case "gradients":
       return core.gradients(request.batch, request.wrt);
     case "towerEncode":
