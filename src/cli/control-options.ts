@@ -37,10 +37,11 @@ function addRouteOptions(command: Command): Command {
 }
 
 /** What the options ask for. */
-export function controlAsked({ stop, route, routeOptions: options, ...own }: ControlCommandOptions): ControlOptions {
+export function controlAsked(o: ControlCommandOptions): ControlOptions {
+  const { stop, route, routeOptions: options } = o;
   if (route === undefined && options !== undefined) throw new UserError("--route-options belongs to --route INDEX");
   return {
-    ...(stop === undefined ? requireNoStop(own) : { stop: stopAsked(stop, own) }),
+    ...(stop === undefined ? requireNoStop(o) : { stop: stopAsked(stop, o) }),
     ...(route === undefined ? {} : { route: { index: route, options: options ?? routeDefaults } }),
   };
 }
