@@ -48,7 +48,7 @@ async function writePairs(run: string, { out, by, minGap }: PairsOptions): Promi
 
 async function scoredPairs(run: string, o: Pick<PairsOptions, "by" | "minGap">) {
   const { rows, groups, left } = await pairsOfRun(run, o);
-  const { tied, blank, below_gap, worse_answer } = left;
-  const told = `; of ${groups} groups ${tied} tied, ${blank} with a blank text, ${below_gap} closer than --min-gap, ${worse_answer} with the worse answer first`;
+  const { tied, below_gap, worse_answer } = left;
+  const told = `; of ${groups} groups ${tied} tied, ${below_gap} closer than --min-gap, ${worse_answer} with the worse answer first`;
   return { rows, told };
 }

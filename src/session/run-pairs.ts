@@ -32,7 +32,7 @@ export interface RunPairs {
   readonly rows: readonly PairRow[];
   readonly groups: number;
   /** Groups without a pair, by reason. */
-  readonly left: Readonly<Record<"tied" | "blank" | "below_gap" | "worse_answer", number>>;
+  readonly left: Readonly<Record<"tied" | "below_gap" | "worse_answer", number>>;
 }
 
 /**
@@ -46,7 +46,7 @@ export async function pairsOfRun(
 ): Promise<RunPairs> {
   if (!isRun(folder)) throw new UserError(`${folder} is no run folder`);
   const score = await scorerOf(folder, by);
-  const left = { tied: 0, blank: 0, below_gap: 0, worse_answer: 0 };
+  const left = { tied: 0, below_gap: 0, worse_answer: 0 };
   const rows: PairRow[] = [];
   let groups = 0;
   try {
@@ -64,11 +64,13 @@ export async function pairsOfRun(
 }
 
 function pairOf(group: RolloutRecord, scores: Scores, minGap: number): PairRow | keyof RunPairs["left"] {
-  const ranks = bestAndWorst({ reward: scores });
+  // A blank text cannot be learned from.
+  const ranks = bestAndWorst({
+    reward: scores.map((score, i) => (group.completions[i]!.text.trim() === "" ? null : score)),
+  });
   const [best, worst] = [ranks.indexOf(1), ranks.indexOf(-1)];
   const [chosen, rejected] = [group.completions[best], group.completions[worst]];
   if (chosen === undefined || rejected === undefined || chosen.text === rejected.text) return "tied";
-  if (chosen.text.trim() === "" || rejected.text.trim() === "") return "blank";
   const gap = scores[best]! - scores[worst]!;
   if (gap < minGap) return "below_gap";
   const [right, other] = [chosen, rejected].map(({ rewards }) => rewards["accuracy"] ?? null);

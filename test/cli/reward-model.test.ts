@@ -1,5 +1,5 @@
 /** Reward models: trained on pairs, exact after a kill; asked as a reward by a run that is too; pairs from that run's record. */
-import { existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadPairs } from "../../src/session/pairs.ts";
@@ -114,61 +114,58 @@ describe("as a reward", () => {
 });
 
 describe("viva pairs", () => {
-  const pairsBy = async (by: string, ...more: string[]) => {
-    await vivaOk(folder, "pairs", "whole", "--by", by, "--out", `${by}.jsonl`, ...more);
-    return loadPairs(join(folder, `${by}.jsonl`));
-  };
-
-  it("takes the best against the worst by a recorded reward, never a worse answer first", async () => {
-    const { rollouts } = record("whole");
-    const byText = new Map<string, Record<string, number>>();
-    for (const { example_id, completions } of rollouts) {
-      for (const { text, rewards } of completions) byText.set(`${example_id} ${text}`, rewards);
-    }
-    const pairs = await pairsBy("reward_model", "--min-gap", "0.001");
-    expect(pairs.length).toBeGreaterThan(0);
-    for (const row of jsonLines(folder, "reward_model.jsonl")) {
-      const group = rollouts.find(({ id }) => id === row.id)!;
-      const of = (text: string) => byText.get(`${group.example_id} ${text}`)!;
-      const values = group.completions.map(
-        ({ rewards }: { rewards: Record<string, number> }) => rewards["reward_model"]!,
-      );
-      expect(row.gap).toBeCloseTo(Math.max(...values) - Math.min(...values), 9);
-      expect(of(row.chosen)["accuracy"]).toBeGreaterThanOrEqual(of(row.rejected)["accuracy"]!);
-    }
+  /** The record of the run with texts and values of our own: rising values, with a right answer first, last or nowhere. */
+  const values = [-1, 0.25, 0.5, 2];
+  const texts = [" ", "it is number 1", "it is number 2", "no ".repeat(12).trim()];
+  beforeAll(() => {
+    cpSync(join(folder, "whole"), join(folder, "made"), { recursive: true });
+    const groups = jsonLines(folder, "whole/rollouts.jsonl").map((group, g) => ({
+      ...group,
+      completions: group.completions.map((completion: object, i: number) => ({
+        ...completion,
+        text: texts[i],
+        rewards: { reward_model: values[i]!, accuracy: (g === 0 ? i === 1 : i === 3) ? 1 : 0 },
+      })),
+    }));
+    writeRows(join(folder, "made/rollouts.jsonl"), groups);
   });
 
-  it("scores anew by a reward that the run did not record", async () => {
-    const file = join(folder, "english.jsonl");
-    const { code, stderr } = await viva(folder, "pairs", "whole", "--by", "english", "--out", file);
-    if (code === 0) expect((await loadPairs(file)).length).toBeGreaterThan(0);
-    else expect([code, stderr]).toEqual([2, expect.stringMatching(/no pairs by english; of \d+ groups/)]);
-    const unknown = await viva(folder, "pairs", "whole", "--by", "acuracy", "--out", file);
-    expect(unknown.stderr).toMatch(
-      /--by acuracy: the run recorded reward, reward_model, accuracy, and viva has no reward/,
+  const pairsBy = async (by: string, ...more: string[]) => {
+    const { stdout } = await vivaOk(folder, "pairs", "made", "--by", by, "--out", `${by}.jsonl`, ...more);
+    return { stdout, pairs: await loadPairs(join(folder, `${by}.jsonl`)) };
+  };
+
+  it("takes the best against the worst of what was said, never a worse answer first", async () => {
+    const { pairs, stdout } = await pairsBy("reward_model", "--min-gap", "1.5");
+    const groups = record("made").rollouts.length;
+    expect(stdout).toContain(`of ${groups} groups 0 tied, 0 closer than --min-gap, 1 with the worse answer first`);
+    expect(pairs.length).toBe(groups - 1);
+    expect(new Set(pairs.map(({ chosen, rejected }) => `${chosen}, not ${rejected}`))).toEqual(
+      new Set([`${texts[3]}, not ${texts[1]}`]),
     );
+    expect(jsonLines(folder, "reward_model.jsonl").map(({ gap }) => gap)).toEqual(Array(groups - 1).fill(1.75));
+    const { code, stderr } = await viva(folder, "pairs", "made", "--min-gap", "9", "--out", "none.jsonl");
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/made: no pairs by reward; of \d+ groups/)]);
+  });
+
+  it("scores anew by a reward that the run did not record, with the data's own examples", async () => {
+    const { pairs } = await pairsBy("repetition");
+    // The text that repeats itself is the right one in all groups but the first.
+    expect(pairs.map(({ chosen, rejected }) => [chosen, rejected])).toEqual([[texts[1], texts[3]]]);
+    const unknown = await viva(folder, "pairs", "made", "--by", "acuracy", "--out", "x.jsonl");
+    expect(unknown.stderr).toMatch(/--by acuracy: the run recorded reward, reward_model, accuracy, and viva has no/);
   });
 
   it("takes what people marked", async () => {
-    const group = record("whole").rollouts.find(({ completions }) => completions[0].text !== completions[1].text)!;
+    const [group] = record("made").rollouts;
     const mark = (completion: number, answer: "right" | "wrong") => {
-      const target = { run: "x", row: group.id, completion, text: group.completions[completion].text, repeat: false };
-      const given = {
-        answer,
-        rationale: null,
-        unsafe: false,
-        better_than: null,
-        note: "",
-        spans: [],
-        seconds: 1,
-      } as const;
-      annotate(join(folder, "whole/annotations"), "anna", target, given, { blind: true, withdrawn: false });
+      const target = { run: "x", row: group!.id, completion, text: group!.completions[completion].text, repeat: false };
+      const given = { answer, rationale: null, unsafe: false, better_than: null, note: "", spans: [], seconds: 1 };
+      annotate(join(folder, "made/annotations"), "anna", target, given, { blind: true, withdrawn: false });
     };
-    mark(0, "right");
-    mark(1, "wrong");
-    const pairs = await pairsBy("marks");
-    expect(pairs.map(({ chosen, rejected }) => [chosen, rejected])).toEqual([
-      [group.completions[0].text, group.completions[1].text],
-    ]);
+    mark(1, "right");
+    mark(2, "wrong");
+    const { pairs } = await pairsBy("marks");
+    expect(pairs.map(({ chosen, rejected }) => [chosen, rejected])).toEqual([["it is number 1", "it is number 2"]]);
   });
 });
