@@ -13,8 +13,8 @@ import type { RolloutStage } from "../src/recipes/schema.ts";
 import { isPreference, isSupervised } from "../src/recipes/stage-kinds.ts";
 import { rewardsAt } from "../src/rewards/index.ts";
 import { openSession } from "../src/session/session.ts";
+import { withAdvantages } from "../src/train/advantages.ts";
 import type { TrainingContext } from "../src/train/context.ts";
-import { withAdvantages } from "../src/train/rollout.ts";
 import { sampleGroups, samplingOptions } from "../src/train/sampling.ts";
 import type { RolloutSettings } from "../src/train/settings.ts";
 import { singleTurn } from "../src/train/single-turn.ts";
@@ -86,7 +86,7 @@ for (let i = 0; i < Number(o.steps); i++) {
     const variant = variants[which]!;
     const started = performance.now();
     const sampled = await sampleGroups(context, plan, weighted, position);
-    const groups = withAdvantages(sampled.groups, weighted, variant.settings, position);
+    const { groups } = withAdvantages(context, sampled.groups, weighted, variant.settings, position);
     const before = process.cpuUsage();
     const between = performance.now();
     const metrics = await updatePolicy(context, variant.settings, groups, sampling, position, { all: variant.all });

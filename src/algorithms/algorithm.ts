@@ -1,6 +1,7 @@
 /** What the parts of an algorithm are, advantage estimators and token losses, each beside the options that are its own. */
 import type * as z from "zod";
 import type { Tensor } from "../compiler/tensor.ts";
+import type { TokenStat, TokenValues } from "../core/records.ts";
 import type { KlEstimator } from "./kl.ts";
 
 export const importanceSamplingLevels = ["token", "sequence"] as const;
@@ -91,6 +92,26 @@ export interface ScoredGroup {
   readonly rewards: Readonly<Record<string, GroupRewards>>;
   /** Tokens of each completion. */
   readonly lengths: readonly number[];
+  /** How each completion's question was put, where it was put in several ways. */
+  readonly variants?: readonly string[];
+  /** What shapers may read of each completion's tokens. */
+  readonly tokens?: readonly CompletionTokens[];
+}
+
+/** A completion's tokens, beyond their number. */
+export interface CompletionTokens {
+  /** What the sampler told of each. */
+  readonly stats: Readonly<Partial<Record<TokenStat, Float32Array>>>;
+  /** The first token of its reasoning, and the one behind the last; both 0 where there is none. */
+  rationale(): readonly [start: number, end: number];
+  /** What its parts earned of a reward that scores parts, in order. */
+  steps(reward: string): readonly TokenStep[];
+}
+
+export interface TokenStep {
+  /** The part's last token. */
+  readonly end: number;
+  readonly score: number;
 }
 
 export interface AdvantageEstimator<Options extends z.ZodRawShape = z.ZodRawShape> extends StagePart<Options> {
@@ -110,4 +131,33 @@ export function defineAdvantage<Options extends z.ZodRawShape>(
   estimator: AdvantageEstimator<Options>,
 ): AdvantageEstimator<Options> {
   return estimator;
+}
+
+/** Advantages after a shaper, and what it reports of the step. */
+export interface ShapedAdvantages {
+  readonly advantages: readonly (readonly TokenValues[])[];
+  /** Metrics of the step. A shaper finds those of the step before in `before`: they are all the state it has. */
+  readonly metrics?: Readonly<Record<string, number>>;
+}
+
+/** Changes the estimator's advantages by what is known of tokens; what it gives may differ from token to token. */
+export interface AdvantageShaper<Options extends z.ZodRawShape = z.ZodRawShape> extends StagePart<Options> {
+  /** What it needs the sampler to tell of each token. */
+  readonly stats: readonly TokenStat[];
+  /** Its options that name a reward of the stage. */
+  readonly rewardKeys?: readonly (keyof Options & string)[];
+  /** The whole batch in view. `before` has the metrics of the stage's step before this one; none at its first. */
+  shape(
+    groups: readonly ScoredGroup[],
+    advantages: readonly (readonly number[])[],
+    o: OptionValues<Options>,
+    before: Readonly<Record<string, number | string>>,
+  ): ShapedAdvantages;
+}
+
+/** A shaper, whose types follow from its options. */
+export function defineShaper<Options extends z.ZodRawShape>(
+  shaper: AdvantageShaper<Options>,
+): AdvantageShaper<Options> {
+  return shaper;
 }

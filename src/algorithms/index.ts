@@ -23,6 +23,7 @@ export {
 export {
   type AdvantageName,
   advantageEstimators,
+  advantageShapers,
   defaultLossNumbers,
   type PolicyLossName,
   policyLosses,

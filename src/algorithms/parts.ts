@@ -1,7 +1,7 @@
 /** What algorithms are made of, by name: a new estimator or loss is a file and a line here. */
 import * as z from "zod";
 import { groupRelative } from "./advantages.ts";
-import type { AdvantageEstimator, StagePart, TokenLoss } from "./algorithm.ts";
+import type { AdvantageEstimator, AdvantageShaper, StagePart, TokenLoss } from "./algorithm.ts";
 import { cispoLoss } from "./cispo.ts";
 import { clip } from "./grpo.ts";
 import { multiObjective } from "./multi_objective.ts";
@@ -10,6 +10,11 @@ import { reinforceLoss } from "./reinforce.ts";
 import { leaveOneOut } from "./rloo.ts";
 import { sapoLoss } from "./sapo.ts";
 import { supervisedLoss } from "./sft.ts";
+import { guideline } from "./shaping/guideline.ts";
+import { process } from "./shaping/process.ts";
+import { uadt } from "./shaping/uadt.ts";
+import { ucas } from "./shaping/ucas.ts";
+import { unshaped } from "./shaping/unshaped.ts";
 
 export const advantageEstimators = {
   group_relative: groupRelative,
@@ -19,6 +24,15 @@ export const advantageEstimators = {
 } as const satisfies Readonly<Record<string, AdvantageEstimator>>;
 
 export type AdvantageName = keyof typeof advantageEstimators;
+
+/** What becomes of the estimator's advantages before the loss reads them. */
+export const advantageShapers = {
+  none: unshaped,
+  process,
+  ucas,
+  uadt,
+  guideline,
+} as const satisfies Readonly<Record<string, AdvantageShaper>>;
 
 /** The losses of stages that learn from their own completions. */
 export const policyLosses = {

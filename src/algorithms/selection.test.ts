@@ -31,7 +31,8 @@ function select(
       groups.map(({ reward }) => reward),
       { scaleRewards: "group" },
     );
-  return selectCompletions(scored, excluded, o, estimate);
+  const { advantages, chosen } = selectCompletions(scored, excluded, o, estimate);
+  return { advantages: advantages as readonly (readonly number[])[], chosen };
 }
 
 const of = <T>(values: readonly T[], chosen: readonly boolean[]) => values.filter((_, i) => chosen[i]);

@@ -1,11 +1,13 @@
 /** Which completions of a group are trained on: more are sampled than trained on, and those chosen that teach most. */
 import { nameIn, oneOf, whole } from "../core/fields.ts";
+import { meanOf } from "../core/mean.ts";
+import type { TokenValues } from "../core/records.ts";
 import type { OptionValues, ScoredGroup, StagePart } from "./algorithm.ts";
 
 /** A completion that may be trained on. */
 interface Candidate {
   readonly reward: number;
-  readonly advantage: number;
+  readonly advantage: TokenValues;
 }
 
 interface Selection {
@@ -66,7 +68,7 @@ export const completionSelection: StagePart<typeof options> = {
 /** Advantages of all completions, and which are trained on; null where all are. */
 export interface SelectedCompletions {
   /** 0 for what was left out before advantages were computed. */
-  readonly advantages: readonly (readonly number[])[];
+  readonly advantages: readonly (readonly TokenValues[])[];
   readonly chosen: readonly (readonly boolean[])[] | null;
 }
 
@@ -78,7 +80,7 @@ export function selectCompletions(
   groups: readonly ScoredGroup[],
   excluded: readonly (readonly boolean[])[],
   o: SelectionOptions,
-  estimate: (groups: readonly ScoredGroup[]) => readonly (readonly number[])[],
+  estimate: (groups: readonly ScoredGroup[]) => readonly (readonly TokenValues[])[],
 ): SelectedCompletions {
   const count = o.train_completions;
   const all = estimate(groups);
@@ -103,11 +105,13 @@ function advantagesOf({ train_advantages, train_selection }: SelectionOptions): 
   return train_advantages ?? selections[train_selection].advantages;
 }
 
-function partOf({ reward, rewards, lengths }: ScoredGroup, indices: readonly number[]): ScoredGroup {
+function partOf({ reward, rewards, lengths, tokens, variants }: ScoredGroup, indices: readonly number[]): ScoredGroup {
   return {
     reward: indices.map((i) => reward[i]!),
     rewards: Object.fromEntries(Object.entries(rewards).map(([name, of]) => [name, indices.map((i) => of[i]!)])),
     lengths: indices.map((i) => lengths[i]!),
+    ...(variants === undefined ? {} : { variants: indices.map((i) => variants[i]!) }),
+    ...(tokens === undefined ? {} : { tokens: indices.map((i) => tokens[i]!) }),
   };
 }
 
@@ -137,8 +141,11 @@ export function maxVarianceSubset(values: readonly number[], count: number): num
   return [...order.slice(0, best.highest), ...order.slice(order.length - (count - best.highest))];
 }
 
-/** By absolute value; of equal ones those that come first. */
+/** By absolute value, of tokens' own by its mean; of equal ones those that come first. */
 function largestAdvantages(candidates: readonly Candidate[], count: number): number[] {
-  const size = (i: number) => Math.abs(candidates[i]!.advantage);
+  const size = (i: number) => {
+    const { advantage } = candidates[i]!;
+    return typeof advantage === "number" ? Math.abs(advantage) : meanOf(advantage.map(Math.abs));
+  };
   return [...candidates.keys()].sort((a, b) => size(b) - size(a) || a - b).slice(0, count);
 }

@@ -3,7 +3,7 @@ import type * as z from "zod";
 import { mapping, nameIn, number, oneOf, text, whole } from "../core/fields.ts";
 import { importanceSamplingLevels, type StagePart } from "./algorithm.ts";
 import { klEstimators } from "./kl.ts";
-import { advantageEstimators, optionsOf, policyLosses } from "./parts.ts";
+import { advantageEstimators, advantageShapers, optionsOf, policyLosses } from "./parts.ts";
 import { completionSelection } from "./selection.ts";
 import { lossTypes } from "./token-weights.ts";
 
@@ -20,6 +20,10 @@ const settings = {
     .default("group_relative")
     .describe("What a completion's reward is compared with."),
   ...optionsOf(advantageEstimators),
+  shaping: nameIn(advantageShapers)
+    .default("none")
+    .describe("What changes advantages before the loss: none, or a shaper, which may give each token its own."),
+  ...optionsOf(advantageShapers),
   filter_groups: filterGroups
     .nullable()
     .default(null)
@@ -69,6 +73,7 @@ export function partProblems(values: AlgorithmSettings): readonly { readonly key
   return [
     ...problemsOf(policyLosses, "token_loss", values),
     ...problemsOf(advantageEstimators, "advantage", values),
+    ...problemsOf(advantageShapers, "shaping", values),
     ...(selection === null ? [] : [selection]),
   ];
 }

@@ -31,6 +31,13 @@ export function chosenOption(answer: string, choices: readonly string[]): Chosen
     return { index: same[0]!, bare: true };
   }
 
+  const { all, mentions, read } = optionsIn(cleaned, choices);
+  const chosen = affirmed(mentions, read);
+  return chosen === null ? null : { index: chosen, bare: all.length === 1 };
+}
+
+/** Where a text names options, by text or by letter, and how each word of it is to be read. */
+function optionsIn(cleaned: string, choices: readonly string[]) {
   const all = words(cleaned);
   const covered = new Set<Word>();
   const mentions = [...textMentions(cleaned, all, choices, covered)];
@@ -38,8 +45,14 @@ export function chosenOption(answer: string, choices: readonly string[]): Chosen
     const index = covered.has(all[i]!) ? -1 : labelled({ cleaned, all, choices }, i, covered);
     if (index >= 0) mentions.push({ options: [index], at: [i] });
   }
-  const chosen = affirmed(mentions, readings(cleaned, all, covered));
-  return chosen === null ? null : { index: chosen, bare: all.length === 1 };
+  return { all, mentions, read: readings(cleaned, all, covered) };
+}
+
+/** The options that a text names and denies or rules out ("not B", "pneumonia is excluded"). */
+export function deniedOptions(text: string, choices: readonly string[]): readonly number[] {
+  const { mentions, read } = optionsIn(clean(text), choices);
+  const denied = mentions.filter(({ at }) => at.some((i) => read[i]!.assertion === "denied"));
+  return [...new Set(denied.flatMap(({ options }) => options))];
 }
 
 /** The index of the right option of a choice question, as its row gave it; else that of the reference; -1 when there is none. */

@@ -81,7 +81,9 @@ export function opensThought(text: string): boolean {
   return text.trimEnd().endsWith(THINK_OPEN);
 }
 
-/** The chat that asks an example's question: solved examples, then its images, then the text. */
+/**
+ * The chat that asks an example's question: solved examples, then its images, then the text, then its variant's instruction.
+ */
 export function questionMessages(example: Example, style: PromptStyle, shots?: Shots): readonly Message[] {
   const before = shots?.examples.flatMap((solved): Message[] => [
     ...questionTurns({ ...solved, images: [] }, style),
@@ -91,13 +93,15 @@ export function questionMessages(example: Example, style: PromptStyle, shots?: S
 }
 
 /** What is told before, a turn each, then the question with its images. */
-function questionTurns({ images, question, before = [], choices: options }: Example, style: PromptStyle): Message[] {
+function questionTurns(example: Example, style: PromptStyle): Message[] {
+  const { images, question, before = [], choices: options, variant } = example;
+  const instruction = variant === undefined ? "" : `\n${variant.instruction}`;
   const choices = options.map((choice, i) => `\n${optionLetter(i)}. ${choice}`).join("");
   const told = before.flatMap((text): Message[] => [
     { role: "user", content: [{ type: "text", text }] },
     { role: "assistant", content: [{ type: "text", text: "Noted." }] },
   ]);
-  return [...told, userTurn(images, { question, choices }, style)];
+  return [...told, userTurn(images, { question, choices }, style, instruction)];
 }
 
 /**
@@ -125,8 +129,9 @@ function userTurn(
   images: readonly ImageRef[],
   values: { readonly question: string; readonly choices: string },
   { user }: PromptStyle,
+  behind = "",
 ): Message {
-  const text = user.replace(/\{(question|choices)\}/g, (_, name: keyof typeof values) => values[name]);
+  const text = user.replace(/\{(question|choices)\}/g, (_, name: keyof typeof values) => values[name]) + behind;
   return {
     role: "user",
     content: [...images.map((image) => ({ type: "image", image }) as const), { type: "text", text }],

@@ -1,4 +1,5 @@
 /** viva data import: files of other tools as viva's own JSONL, shown before anything is trained. */
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../core/errors.ts";
@@ -60,6 +61,7 @@ async function runImport(path: string, folder: string | null, o: ImportOptions, 
 
 function writeSplit(folder: string, { split, rows }: ImportedSplit): readonly string[] {
   if (rows.length === 0) return [];
+  mkdirSync(folder, { recursive: true });
   const file = join(folder, `${split}.jsonl`);
   writeJsonLines(file, rows);
   return [file];

@@ -70,7 +70,7 @@ async function withCalibration(
   }
   if (data === undefined) return derivation;
   const questions = { data, split, seed: 0, ...(path === undefined ? {} : { path }) };
-  const { examples } = await loadQuestions(questions, signal, false);
+  const { examples } = await loadQuestions(checkpoint, questions, signal, false);
   const at = step === undefined ? {} : { step };
   const opened = await openCheckpoint(checkpoint, { reporter: downloadReporter(), signal, ...at });
   try {

@@ -113,7 +113,7 @@ export function evalCommand(interruption: Interruption): Command {
 async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: AbortSignal): Promise<void> {
   const names = [...new Set(o.protocol ?? ["viva"])].map((name) => findProtocol(name).name as ProtocolName);
   checkOptions(checkpoint, o);
-  const { examples, train } = await askedQuestions(o, signal);
+  const { examples, train } = await askedQuestions(checkpoint, o, signal);
   const own = checkpoint === undefined ? null : await trainedOn(checkpoint);
   const isJudged = train !== null && overlapOf(train, examples) !== null;
   if (own !== null && !isJudged) tellOverlap(o, own.examples, examples);
@@ -184,8 +184,8 @@ function trainingSizes(text: string): readonly (number | null)[] {
 }
 
 /** The questions and the training split, their tables told where a file says how. */
-async function askedQuestions(o: EvalOptions, signal: AbortSignal) {
-  const loaded = await loadQuestions(o, signal);
+async function askedQuestions(checkpoint: string | undefined, o: EvalOptions, signal: AbortSignal) {
+  const loaded = await loadQuestions(checkpoint, o, signal);
   if (o.table === undefined) return loaded;
   const tell = tableTeller(o.table, loaded.train ?? []);
   return { examples: loaded.examples.map(tell), train: loaded.train?.map(tell) ?? null };

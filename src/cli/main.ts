@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { createInterruption, runMain } from "./arguments.ts";
 import { auditCommand } from "./audit.ts";
+import { bagsCommand } from "./bags.ts";
 import { benchCommand } from "./bench.ts";
 import { calibrateCommand } from "./calibrate.ts";
 import { checkCommand } from "./check.ts";
@@ -25,6 +26,7 @@ import { clusterProbeCommand } from "./on-ray.ts";
 import { pairsCommand } from "./pairs.ts";
 import { probeCommand } from "./probe.ts";
 import { reportCommand } from "./report.ts";
+import { reprogramCommand } from "./reprogram.ts";
 import { rewardsCommand } from "./rewards.ts";
 import { serveCommand } from "./serve.ts";
 import { studyCommand } from "./study.ts";
@@ -59,6 +61,8 @@ const program: Command = new Command("viva")
   .addCommand(exportCommand(interruption))
   .addCommand(deriveCommand(interruption))
   .addCommand(mergeCommand(interruption))
+  .addCommand(reprogramCommand(interruption))
+  .addCommand(bagsCommand(interruption))
   .addCommand(pairsCommand(interruption))
   .addCommand(reportCommand())
   .addCommand(trackCommand(interruption))

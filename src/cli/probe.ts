@@ -19,6 +19,7 @@ import {
 } from "../evaluate/index.ts";
 import { type Derivation, exportCheckpoint } from "../export/export.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
+import { attackOn } from "../session/attack.ts";
 import { calibrator } from "../session/calibration.ts";
 import {
   type OpenCheckpointOptions,
@@ -89,7 +90,7 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
   const names = findProbes(o.probe ?? []);
   const protocol = findProtocol(o.protocol).name as ProtocolName;
   const open = prepareTools(names, toolValues(o));
-  const { examples, train } = await loadQuestions(o, signal, readTraining(names));
+  const { examples, train } = await loadQuestions(checkpoint, o, signal, readTraining(names));
   const reporter = downloadReporter();
   const source = { ...o, reporter, signal };
   const opened = await openCheckpoint(checkpoint, source);
@@ -109,6 +110,7 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
         vocabulary: openVocabulary(recipe?.vocabulary ?? null),
         train,
         tools,
+        attack: attackOn(opened),
         openChanged: async (change) => openChanged(checkpoint, await calibrate(change), { ...source, prompt }),
         signal,
         onProgress: (step, total) => reporter.step({ stage: "probe", step, total, metrics: {} }),

@@ -4,7 +4,7 @@ import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import { type DataNotice, dataNotices, loadDataset } from "../data/index.ts";
 import { protocols } from "../evaluate/index.ts";
-import { type PromptName, promptStyle } from "../session/checkpoint.ts";
+import { type PromptName, promptStyle, questionsAskedBy } from "../session/checkpoint.ts";
 import { requireNoTags } from "../session/checks.ts";
 import { evaluationSubset } from "../session/examples.ts";
 import { describeNotice } from "../session/preflight.ts";
@@ -43,14 +43,22 @@ export function protocolOption(more = ""): Option {
   return new Option("--protocol <name>", `how answers are scored${more}: ${names}`);
 }
 
-/** The questions, and where `withTrain` the training split that baselines count; null, with a word on stderr, for none. */
-export async function loadQuestions(o: QuestionOptions, signal: AbortSignal, withTrain = true) {
+/**
+ * The questions, and where `withTrain` the training split that baselines count; null, with a word on stderr, for none.
+ * Images are shown as the run that a checkpoint belongs to shows them, where the options say nothing else.
+ */
+export async function loadQuestions(
+  checkpoint: string | undefined,
+  o: QuestionOptions,
+  signal: AbortSignal,
+  withTrain = true,
+) {
   const where = { key: "--path", reporter: downloadReporter(), signal };
   const source = {
     name: o.data,
     seed: o.seed,
     imageDisjoint: o.imageDisjoint ?? false,
-    view: viewAsked(o),
+    view: viewAsked(o, checkpoint === undefined ? {} : questionsAskedBy(checkpoint).view),
     ...(o.path === undefined ? {} : { path: (await locateDataset(o.path, where)).folder }),
   };
   const onNotice = (notice: DataNotice) => console.error(`warning: ${describeNotice(notice)}`);

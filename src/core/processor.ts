@@ -1,4 +1,5 @@
 /** Converts messages to a model's input and its tokens to text: one implementation per model family. */
+import type { PixelLayout } from "./pixels.ts";
 import type { ImageFeatures, ImageRef, ImageSize, Message, Prompt, RawImage } from "./records.ts";
 
 /** How messages become a prompt's text. */
@@ -79,4 +80,6 @@ export interface Processor {
   readonly notices: readonly string[];
   /** For people to look at; absent where a family does not cut an image into one grid of patches. */
   processed?(image: ImageRef): Promise<ProcessedImage>;
+  /** Which pixels the patches of an image with this grid are cut from; absent like `processed`. */
+  pixelLayout?(grid: ImageFeatures["grid"]): PixelLayout;
 }

@@ -57,6 +57,12 @@ export type FactValue = string | number | boolean | readonly FactValue[] | { rea
 /** Known facts of an image, e.g. { modality: "x-ray", findings: [{ finding: "opacity", side: "left" }] }. */
 export type Facts = Readonly<Record<string, FactValue>>;
 
+/** A way to put a question: an instruction that stands behind it, and what it is called. */
+export interface Variant {
+  readonly name: string;
+  readonly instruction: string;
+}
+
 /** One question about one or more images. */
 export interface Example {
   readonly id: string;
@@ -80,6 +86,8 @@ export interface Example {
   /** Reference reasoning, where the data has one. */
   readonly rationale?: string;
   readonly facts?: Facts;
+  /** One of several ways in which the question is put; absent: as it is. */
+  readonly variant?: Variant;
   /** Strata for break-downs: modality, organ, content_type, question_type… */
   readonly meta: Readonly<Record<string, string>>;
 }
@@ -126,8 +134,12 @@ export interface Prompt {
   readonly expert?: string | null;
 }
 
-/** What a sampler can tell of the distribution at each token that it draws: entropy in nats. */
-export type TokenStat = "entropy";
+/**
+ * What can be told of the distribution at each token, in nats: its entropy; how sure it is (self-certainty: the mean over the
+ * vocabulary of −log p under the plain softmax at this temperature); the token's own logit before the temperature.
+ */
+export const TOKEN_STATS = ["entropy", "self_certainty", "logit"] as const;
+export type TokenStat = (typeof TOKEN_STATS)[number];
 
 /** How the thought of a completion ended, where a controller could end it. */
 export interface ThoughtEnd {
@@ -152,6 +164,16 @@ export interface Completion {
   readonly thought?: ThoughtEnd;
 }
 
+/** One value for every token of a completion, or one per token, in order. */
+export type TokenValues = number | Float32Array;
+
+/** What a part of a completion earned. */
+export interface StepScore {
+  /** UTF-16 offset in the completion's text behind the part's last character. */
+  readonly end: number;
+  readonly score: number;
+}
+
 /** Span of a completion on which a reward based its value. */
 export interface Evidence {
   readonly reward: string;
@@ -172,7 +194,11 @@ export interface RolloutGroup {
   readonly rewards: Readonly<Record<string, readonly (number | null)[]>>;
   /** Weighted sum per completion; null when every reward was null. */
   readonly reward: readonly (number | null)[];
-  readonly advantages: readonly number[];
+  readonly advantages: readonly TokenValues[];
+  /** The question that this group and others answer, each in a variant; their outcomes are compared with each other. */
+  readonly parent?: string;
+  /** How the question was put. */
+  readonly variant?: string;
   /** Completions that are trained on, where the stage chooses; absent: all. */
   readonly chosen?: readonly boolean[];
 }

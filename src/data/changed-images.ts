@@ -1,5 +1,5 @@
 /** Images changed on purpose, as pixels: blank, mirrored, noisy, of another contrast; the size never changes. */
-import { normal, randomKey } from "../core/random.ts";
+import { normal, randomKey, uint32 } from "../core/random.ts";
 import type { ImageRef, RawImage } from "../core/records.ts";
 import { decodeImage } from "../io/images.ts";
 
@@ -29,6 +29,15 @@ export function noisyImage(level: number, seed: number): ImageChange {
     changed(image, `noise ${level}`, ({ channels, data }) => {
       const key = randomKey(seed, "noise", image.path);
       return data.map((value, i) => clamp(value + 255 * level * normal(key, Math.floor(i / channels))));
+    });
+}
+
+/** Adds `size` or takes it away, of 255, at random; the same to all channels of a pixel. */
+export function randomSigns(size: number, seed: number): ImageChange {
+  return (image) =>
+    changed(image, `signs ${size}`, ({ channels, data }) => {
+      const key = randomKey(seed, "signs", image.path);
+      return data.map((value, i) => clamp(value + (uint32(key, Math.floor(i / channels)) & 1 ? size : -size)));
     });
 }
 

@@ -47,7 +47,21 @@ export function requireKnownColumns(present: readonly string[], known: readonly 
   throw new UserError(`${where}: the column "${found.name}" is not read: did you mean "${found.meant}"? Rename it`);
 }
 
+/** The columns that hold an option each, by their letters ("A", "option_b", "Choice C"); null where there are not two. */
+export function optionColumns(names: readonly string[]): ReadonlyMap<string, string> | null {
+  const found = names.flatMap((name) => {
+    const [, letter] = /^(?:options?|choices?)?[-_\s]*([A-Za-z])$/i.exec(name) ?? [];
+    return letter === undefined ? [] : [[letter.toUpperCase(), name] as const];
+  });
+  const columns = new Map(found);
+  return columns.size === found.length && columns.has("A") && columns.has("B") ? columns : null;
+}
+
 function misspelt(present: readonly string[], known: readonly string[]) {
+  const options = optionColumns(present.filter((each) => !known.includes(each)));
+  if (options !== null && known.includes("choices") && !present.includes("choices")) {
+    return { name: options.get("A")!, meant: "choices" };
+  }
   const lacks = (field: string) => !present.includes(field) && !present.includes(eitherOf[field] ?? field);
   for (const name of present.filter((each) => !known.includes(each))) {
     const spelling = known.find((field) => field.toLowerCase() === name.toLowerCase());

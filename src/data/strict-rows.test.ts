@@ -34,6 +34,8 @@ const load = (content: string | Uint8Array) => datasets.jsonl.load({ path: write
 describe("a JSONL row", () => {
   it.each<[string, object, string]>([
     ["options", { ...row, options: ["yes", "no"] }, 'the field "options" is not read: did you mean "choices"?'],
+    ["options by their letters", { ...row, A: "yes", B: "no" }, 'the field "A" is not read: did you mean "choices"?'],
+    ["options in fields", { ...row, option_a: "yes", option_b: "no" }, 'the field "option_a" is not read'],
     ["a misspelt field", { ...row, choises: ["yes", "no"] }, 'did you mean "choices"?'],
     ["a patient", { ...row, patient_id: 7 }, 'did you mean "subject"?'],
     ["another case", { ...row, Answer: "no" }, 'the field "Answer" is not read: did you mean "answer"?'],

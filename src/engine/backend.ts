@@ -50,10 +50,12 @@ export type EngineFeature =
   | "top_p"
   | "top_k"
   | "entropy_bonus"
+  | "token_stats"
   | "reference"
   | "score_head"
   | "later_stage"
-  | "images";
+  | "images"
+  | "pixel_gradients";
 
 /** A recipe's key that asks for a feature. */
 export interface FeatureDemand {

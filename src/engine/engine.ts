@@ -5,8 +5,13 @@
 
 import type { TokenLossVariant } from "../algorithms/algorithm.ts";
 import type { TokenLossName, TokenLossNumbers } from "../algorithms/index.ts";
-import type { Prompt, RolloutResult, SamplingOptions, TokenStat } from "../core/records.ts";
+import type { ImageFeatures, Prompt, RolloutResult, SamplingOptions, TokenStat, TokenValues } from "../core/records.ts";
 import type { LoraOptions } from "../models/lora.ts";
+import type { AttachmentName } from "../nn/attachments/index.ts";
+import type { Attached, AttachmentConfig } from "./attached.ts";
+import type { OptimResult, OptimStep } from "./optim-step.ts";
+
+export type { OptimResult, OptimStep } from "./optim-step.ts";
 
 /** The distribution under which completions are scored; for rollouts, the one they were sampled from. */
 export interface LogProbOptions extends Pick<SamplingOptions, "temperature" | "topP" | "topK"> {
@@ -15,13 +20,12 @@ export interface LogProbOptions extends Pick<SamplingOptions, "temperature" | "t
    * them.
    */
   readonly allowVisionTokens?: boolean;
+  /** What scores are to tell of tokens beside their log-probs and entropies. */
+  readonly tokenStats?: readonly TokenStat[];
 }
 
 /** The model's own softmax. */
 export const plainScoring: LogProbOptions = { temperature: 1, topP: 1, topK: 0, allowVisionTokens: true };
-
-/** One value for every token of a completion, or one per token, in order. */
-export type TokenValues = number | Float32Array;
 
 export interface TrainingCompletion {
   readonly tokenIds: Int32Array;
@@ -65,6 +69,8 @@ export interface TokenScores {
   readonly logProbs: readonly Float32Array[];
   /** Entropy of the distribution at each token, in nats; empty where the engine cannot tell. */
   readonly entropies: readonly Float32Array[];
+  /** What was asked for by `tokenStats`; only `logProbs` of a policy is asked. */
+  readonly stats?: Readonly<Partial<Record<TokenStat, readonly Float32Array[]>>>;
 }
 
 export interface ForwardBackwardResult extends TokenScores {
@@ -72,22 +78,6 @@ export interface ForwardBackwardResult extends TokenScores {
   readonly loss: number;
   /** Whether the forward pass used dropout, so that its log-probs differ from the sampler's. */
   readonly dropout?: boolean;
-}
-
-export interface OptimStep {
-  readonly learningRate: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-  /** Applied to matrices only; norms and biases are never decayed. */
-  readonly weightDecay: number;
-  /** 0 disables clipping. */
-  readonly maxGradNorm: number;
-}
-
-export interface OptimResult {
-  /** Before clipping. */
-  readonly gradNorm: number;
 }
 
 export interface Policy {
@@ -177,6 +167,22 @@ export interface ScoreHead {
   backward(groups: readonly ScoredCompletions[], gradients: readonly number[]): Promise<void>;
 }
 
+/** A batch's loss, and its gradients by name: of weights in their shape, of an image's patches in theirs by content hash. */
+export interface LossGradients {
+  readonly loss: number;
+  readonly gradients: ReadonlyMap<string, Float32Array>;
+}
+
+/** The vision tower by itself. */
+export interface VisionTower {
+  /** Numbers of one row of `encode`. */
+  readonly width: number;
+  /** The features [image tokens, width] of each image; with `training`, what `backward` needs is kept. */
+  encode(images: readonly ImageFeatures[], o: { readonly training: boolean }): Promise<readonly Float32Array[]>;
+  /** Accumulates the tower's gradients from those of the features that the last `encode` with `training` gave. */
+  backward(gradients: readonly Float32Array[]): Promise<void>;
+}
+
 export interface TrainingEngine {
   /** What was found of an engine elsewhere, for environment.json; absent for one on this machine. */
   readonly record?: Readonly<Record<string, unknown>>;
@@ -198,6 +204,18 @@ export interface TrainingEngine {
   /** Accumulates the batch's gradient onto those of earlier calls since the last `optimStep`. */
   forwardBackward(batch: TokenBatch): Promise<ForwardBackwardResult>;
   optimStep(o: OptimStep): Promise<OptimResult>;
+  /**
+   * The gradients of a batch's loss by the pixels of its images (their patches), or by weights, trained or frozen; those that
+   * `forwardBackward` accumulates stay as they are. Absent where the model is computed elsewhere.
+   */
+  gradients?(batch: TokenBatch, wrt: "pixels" | readonly string[]): Promise<LossGradients>;
+  /** Absent where the model is computed elsewhere. */
+  readonly tower?: VisionTower;
+  /**
+   * An attachment that is saved with `training`, restored by `load` and dropped by `resetOptimizer`; the one of this name
+   * that is open already. Absent where the model is computed elsewhere.
+   */
+  attach?<Name extends AttachmentName>(name: Name, config: AttachmentConfig<Name>): Promise<Attached>;
   /**
    * Norms of the inputs of every linear layer of the stacks over all tokens of prompts and completions, [in] by the layer's
    * weight. Absent where the model is computed elsewhere.

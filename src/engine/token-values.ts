@@ -1,5 +1,6 @@
 /** Access to values given per completion or per token; every engine checks their lengths with this. */
-import type { TokenValues, TrainingCompletion, TrainingGroup } from "./engine.ts";
+import type { TokenValues } from "../core/records.ts";
+import type { TrainingCompletion, TrainingGroup } from "./engine.ts";
 
 /** The value at a completion's token. */
 export function atToken(values: TokenValues, token: number): number {

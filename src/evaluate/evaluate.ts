@@ -15,6 +15,7 @@ import { type Conditions, type Decoding, decodingOf } from "./conditions.ts";
 import { factScore, summariseScores } from "./facts.ts";
 import { numberFigures, numberIn } from "./number-figures.ts";
 import type { ProtocolName } from "./protocols/index.ts";
+import { summariseReasoning } from "./reasoning/index.ts";
 import { summariseSampled } from "./sampled.ts";
 import { type EvalItem, scoreBaselines, scoreItems } from "./score.ts";
 import { subgroupFigures } from "./subgroup-gaps.ts";
@@ -107,6 +108,8 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
   const summary = summarise(items, scoreBaselines(examples, { ...counted, ...beside }, protocol));
   const sampled = summariseSampled(examples, answers, protocol);
   const facts = summariseScores(examples, statements);
+  const texts = items.map(({ prediction }) => prediction);
+  const reasoning = knows ? summariseReasoning(examples, texts, { style, vocabulary }) : null;
   const overlap = summariseOverlap(seen, examples, items);
   const own = items.map((item, i) => numberIn(item, examples[i]!));
   const figures = numberFigures(examples, { model: own, ...numbers });
@@ -123,6 +126,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
       ...(conditions === undefined ? {} : { conditions: withImageTokens(conditions, predictions) }),
       ...(sampled === null ? {} : { sampled }),
       ...(facts === null ? {} : { facts }),
+      ...(reasoning === null ? {} : { reasoning }),
       ...(overlap === null ? {} : { overlap }),
       ...(unseen === null ? {} : { overlap_unknown: unseen }),
       ...(yesNo === null ? {} : { yes_no: yesNo }),

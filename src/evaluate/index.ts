@@ -57,7 +57,7 @@ export { type PairedComparison, paired, verdictOf } from "./paired.ts";
 export { openPartial, type PartialAnswers, type PartialHeader } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";
 export { type ProbeName, probes } from "./probes/index.ts";
-export type { Scorer, ToolServices, WeightChange } from "./probes/probe.ts";
+export type { Attack, Scorer, ToolServices, WeightChange } from "./probes/probe.ts";
 export { type ProbeResults, probeResults, probesJsonSchema, probesSchema } from "./probes/results.ts";
 export { type ChangedPolicy, findProbes, runProbes } from "./probes/run.ts";
 export { formatProbes, probeRows } from "./probes/table.ts";

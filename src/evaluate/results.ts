@@ -96,6 +96,20 @@ const summary = z.strictObject({
     })
     .optional()
     .describe("reasoning against the known facts of the images"),
+  reasoning: z
+    .strictObject({
+      rationales: z.int(),
+      restated_facts: interval.nullable().describe("distinct facts of question and image per 100 words"),
+      excluded_options: interval.nullable().describe("share of wrong options that are ruled out; choice questions"),
+      behaviours: z.strictObject({
+        verification: interval,
+        backtracking: interval,
+        sub_goals: interval,
+        backward_chaining: interval,
+      }),
+    })
+    .optional()
+    .describe("how the reasoning goes about it; behaviours are phrases per rationale"),
   thoughts: z
     .strictObject({
       stopped: share.describe("of thoughts that were ended early"),

@@ -10,6 +10,7 @@ import type { ScaleSweep } from "./conventional/scale.ts";
 import type { FactSummary } from "./facts.ts";
 import type { NumberFigures } from "./number-figures.ts";
 import { type PairedComparison, paired } from "./paired.ts";
+import type { ReasoningSummary } from "./reasoning/index.ts";
 import type { SampledSummary } from "./sampled.ts";
 import type { EvalItem } from "./score.ts";
 import { detectableDifference, signFlipP } from "./statistics.ts";
@@ -67,6 +68,8 @@ export interface EvalSummary {
   readonly sampled?: SampledSummary;
   /** Present if images have known facts and answers have reasoning. */
   readonly facts?: FactSummary;
+  /** How the reasoning goes about it; present if a vocabulary was given and any completion reasons. */
+  readonly reasoning?: ReasoningSummary;
   /** What the questions share with the training data; absent where nothing is shared, or no training data is known. */
   readonly overlap?: OverlapSummary;
   /** Why the questions were not compared with all that the model was trained on. */

@@ -26,6 +26,7 @@ export function formatSummary(summary: EvalSummary): string {
     ...textMetrics(summary),
     ...sampledLines(summary),
     ...factLines(summary),
+    ...reasoningLines(summary),
     ...overlapLines(summary),
     ...controlLines(summary),
     ...yesNoLines(summary),
@@ -66,6 +67,19 @@ function factLines({ facts, unanswered }: EvalSummary): string[] {
   }
   for (const [reason, n] of Object.entries(unanswered ?? {})) lines.push(`not answered: ${n} × ${reason}`);
   return lines;
+}
+
+/** Facts restated, options ruled out, and phrases of each behaviour. */
+function reasoningLines({ reasoning }: EvalSummary): string[] {
+  if (reasoning === undefined) return [];
+  const { rationales, restated_facts: restated, excluded_options: excluded, behaviours } = reasoning;
+  const phrases = Object.entries(behaviours).map(([name, { estimate }]) => `${name} ${estimate.toFixed(2)}`);
+  const shown = [
+    ...(restated === null ? [] : [`${restated.estimate.toFixed(1)} facts restated per 100 words`]),
+    ...(excluded === null ? [] : [`wrong options ruled out ${percent(excluded.estimate)} ${bounds(excluded)}`]),
+    `phrases per rationale: ${phrases.join(", ")}`,
+  ];
+  return [`reasoning of ${rationales}: ${shown.join("; ")}`];
 }
 
 /** What ended thoughts and who answered. */

@@ -29,6 +29,9 @@ export interface MergeCandidate {
 export interface ChooseOptions extends SourceOptions {
   readonly out: string;
   readonly methods: readonly MergeMethod[];
+  /** What is searched; defaults above. */
+  readonly lambdas?: readonly number[];
+  readonly densities?: readonly number[];
   readonly adapterWeights: readonly number[];
   /** Its data.eval is what is asked, its prompt how. */
   readonly recipe: Recipe;
@@ -43,10 +46,14 @@ export interface Chosen {
 }
 
 /** The settings that are tried: the plain mean first. */
-export function candidatesOf(methods: readonly MergeMethod[]): readonly Omit<MergeCandidate, "accuracy">[] {
+export function candidatesOf({
+  methods,
+  lambdas = LAMBDAS,
+  densities = DENSITIES,
+}: Pick<ChooseOptions, "methods" | "lambdas" | "densities">): readonly Omit<MergeCandidate, "accuracy">[] {
   const all = methods.flatMap((method) => {
-    const densities = method === "ties" || method === "dare_ties" ? DENSITIES : [null];
-    return densities.flatMap((density) => LAMBDAS.map((lambda) => ({ method, density, lambda })));
+    const shares = method === "ties" || method === "dare_ties" ? densities : [null];
+    return shares.flatMap((density) => lambdas.map((lambda) => ({ method, density, lambda })));
   });
   const isPlain = ({ method, lambda }: (typeof all)[number]) => method === "mean" && lambda === 1;
   return [{ method: "mean", density: null, lambda: 1 }, ...all.filter((one) => !isPlain(one))];
@@ -65,7 +72,7 @@ export async function chooseMerge(paths: readonly string[], o: ChooseOptions): P
   };
   const scratch = mkdtempSync(join(tmpdir(), "viva-merge-"));
   try {
-    for (const [i, candidate] of candidatesOf(o.methods).entries()) {
+    for (const [i, candidate] of candidatesOf(o).entries()) {
       const folder = join(scratch, String(i));
       writeFolder(folder, (draft) => write(draft, candidate));
       const { summary } = await evaluateFolder(folder, o.recipe, o);

@@ -89,8 +89,30 @@ export function entropy(logProbs: Tensor): Tensor {
   return neg(sum(mul(exp(logProbs), logProbs), [1]));
 }
 
-/** What is told of sampled tokens: [n] of log-probs [n, vocabulary]. */
-export const tokenStatistics: Readonly<Record<TokenStat, (logProbs: Tensor) => Tensor>> = { entropy };
+/** What statistics of tokens are made of. */
+export interface TokenDistribution {
+  /** [n, vocabulary], as the head gives them. */
+  readonly logits: Tensor;
+  /** [n, vocabulary], of the sampling distribution that was made of them. */
+  readonly logProbs: Tensor;
+  /** [n] */
+  readonly tokens: Tensor;
+  readonly variant: SamplingVariant;
+  readonly temperature: Tensor;
+}
+
+/**
+ * What is told of tokens, [n] each. Self-certainty is log Σ exp z − mean z over the whole vocabulary, z the logits over the
+ * temperature, as in UCAS: neither bans nor top-k or top-p are in it.
+ */
+export const tokenStatistics: Readonly<Record<TokenStat, (of: TokenDistribution) => Tensor>> = {
+  entropy: ({ logProbs }) => entropy(logProbs),
+  self_certainty({ logits, variant, temperature }) {
+    const plain = logSoftmax(variant.greedy === true ? logits : div(logits, temperature));
+    return mul(sum(plain, [1]), scalar(-1 / (logits.shape[1] as number)));
+  },
+  logit: ({ logits, tokens }) => takeAlongLastAxis(logits, tokens),
+};
 
 /** The first token of each row at which the running sum of the probabilities is above `uniform` times their total. */
 function invertCumulative(logProbs: Tensor, uniform: Tensor): Tensor {

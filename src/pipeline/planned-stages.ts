@@ -14,10 +14,13 @@ export interface PlannedStage {
 }
 
 /** Every stage with its steps; epochs are turned into steps of the training data. */
-export function planStages(recipe: Recipe, data: Pick<RunData, "train" | "pairs">): PlannedStage[] {
+export function planStages(recipe: Recipe, data: Pick<RunData, "train" | "pairs" | "images">): PlannedStage[] {
   let start = 0;
   return recipe.stages.map((stage, index) => {
-    const steps = stepsOf(stage, { examples: data.train.length, pairs: data.pairs[index]!.length });
+    const steps = stepsOf(stage, {
+      ...{ examples: data.train.length, pairs: data.pairs[index]!.length },
+      images: data.images[index]!.length,
+    });
     const planned = { stage, index, name: stage.kind, start, steps };
     start += steps;
     return planned;

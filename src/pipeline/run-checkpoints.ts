@@ -7,6 +7,7 @@ import type { Recipe } from "../recipes/schema.ts";
 import { bestEvaluation, type StepAccuracy } from "../runs/best-evaluation.ts";
 import { latestCheckpoint, pruneCheckpoints, writeCheckpoint } from "../runs/checkpoints.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
+import type { Metrics } from "../runs/metrics.ts";
 import { type Run, rewindRun, stepName } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
 import { type RewardStates, restoreRewards, rewardStates } from "../train/calibrate.ts";
@@ -119,6 +120,12 @@ export function recordedAccuracies({ paths }: Run): StepAccuracy[] {
     }
   }
   return found;
+}
+
+/** The metrics that a step reported; throws where the record lacks them. */
+export function recordedMetrics({ paths }: Run, step: number): Metrics {
+  for (const row of scanJsonl<Metrics & { readonly step: number }>(paths.metrics)) if (row.step === step) return row;
+  throw new Error(`internal: ${paths.metrics} has no row of step ${step}`);
 }
 
 interface SummaryRow {

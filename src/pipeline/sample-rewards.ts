@@ -4,16 +4,16 @@ import { hasZeroSpread, present, standardDeviation } from "../algorithms/advanta
 import { messageOf, RunError, UserError } from "../core/errors.ts";
 import { meanOf } from "../core/mean.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { type Generation, isPreference, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
+import { type Generation, isPreference, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 import { rewardsAt, type ScheduledReward, type Scores } from "../rewards/index.ts";
 import { findCheckpoint } from "../runs/checkpoints.ts";
 import { isRun, runPaths } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
+import { withAdvantages } from "../train/advantages.ts";
 import { watchedRewards } from "../train/alarms/index.ts";
 import { isBest, stuckAdvice } from "../train/alarms/reward-stuck.ts";
 import { calibrateRewards } from "../train/calibrate.ts";
 import { withRanks } from "../train/pair-sources.ts";
-import { withAdvantages } from "../train/rollout.ts";
 import { type RolloutRecord, rolloutRecord } from "../train/rollout-records.ts";
 import { sampleGroups, samplingOptions } from "../train/sampling.ts";
 import { singleTurn } from "../train/single-turn.ts";
@@ -92,10 +92,13 @@ async function sampleStage(
   };
   const context = { ...shared, collect: singleTurn(shared) };
   await calibrateRewards(context, generation, rewards);
-  const plan = { sampling: samplingOptions(generation, recipe.seed, position.step), count, filter: null };
+  const sampling = samplingOptions(generation, recipe.seed, position.step, needsOf(stage).tokenStats);
+  const plan = { sampling, count, filter: null, paradigms: "paradigms" in stage ? stage.paradigms : null };
   const { groups: samples } = await sampleGroups(context, plan, weighted, position);
-  const learnsFromPairs = isPreference(stage) || isSupervised(stage);
-  const groups = learnsFromPairs ? withRanks(samples, position) : withAdvantages(samples, weighted, stage, position);
+  const learnsFromPairs = isPreference(stage) || isSupervised(stage) || isWarmUp(stage);
+  const groups = learnsFromPairs
+    ? withRanks(samples, position)
+    : withAdvantages(context, samples, weighted, stage, position).groups;
   const record = { step: position.step, stage: name, style: prompt.style, imageTokenId: processor.imageTokenId };
   const lines = groups.map((group) => rolloutRecord(group, { ...record, earlierUpdates: 0 }, rewards));
   const completions = lines.flatMap((line) => line.completions);

@@ -7,7 +7,7 @@ import { whileWriting } from "../core/system-errors.ts";
 import { type EvalSummary, evaluatePolicy, shotFigures, shotsFrom } from "../evaluate/index.ts";
 import type { Extension } from "../recipes/extension.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { isPreference, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
+import { isPreference, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { type Run, stepName } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
@@ -21,13 +21,14 @@ import { rolloutStep } from "../train/rollout.ts";
 import { rolloutRecord, tokenRecord } from "../train/rollout-records.ts";
 import { sftStep } from "../train/sft.ts";
 import { singleTurn } from "../train/single-turn.ts";
+import { warmUpStep } from "../train/warm-up.ts";
 import { dryStep, dryStepWanted } from "./dry-step.ts";
 import { observed, type Told } from "./observers/index.ts";
 import type { At, RunObserver, StepRecord } from "./observers/observer.ts";
 import { runFiles } from "./observers/run-files.ts";
 import { type PlannedStage, planStages, stageAt, updatesUntil } from "./planned-stages.ts";
 import { alarmEvents, openStageAlarms } from "./run-alarms.ts";
-import { bestStep, isDue, recordedAccuracies, restore, saveDue } from "./run-checkpoints.ts";
+import { bestStep, isDue, recordedAccuracies, recordedMetrics, restore, saveDue } from "./run-checkpoints.ts";
 import { type EvaluationSetup, evaluationSetup, untunedAnswers } from "./run-evaluation.ts";
 import { openSafety } from "./stopped-run.ts";
 
@@ -117,14 +118,16 @@ async function trainStages(
       told.event({ event: "stage_start", step: start + 1, stage: name, steps });
       await recorded(told, { step: start + 1, stage: name }, () => calibrate(context, session, planned, told));
     }
+    let before = done() > start ? recordedMetrics(run, done()) : undefined;
     const alarms = openStageAlarms(recipe, session.rewards[planned.index]!, run, { start, step: done() });
     while (done() < end) {
       o.signal?.throwIfAborted();
       const step = done() + 1;
       const at = { step, stage: name };
-      const outcome = await recorded(told, at, () => trainStep(context, session, planned, step));
+      const outcome = await recorded(told, at, () => trainStep(context, session, planned, { step, before }));
       const record = stepRecord(session, planned, at, earlierUpdates, outcome);
       told.step(record);
+      before = record.metrics;
       if (nonFinite(record.metrics) !== null) safety.spoilt();
       requireFinite(record, outcome.examples, run, told);
       const fired = alarms?.see({ step, metrics: record.metrics, groups: record.rollouts }) ?? [];
@@ -239,11 +242,15 @@ async function trainStep(
   context: TrainingContext,
   session: Session,
   { stage, index, start }: PlannedStage,
-  step: number,
+  { step, before }: { readonly step: number; readonly before: Metrics | undefined },
 ): Promise<StepOutcome> {
-  const position = { index: step - start - 1, step };
+  const position = { index: step - start - 1, step, ...(before === undefined ? {} : { before }) };
   const rewards = session.rewards[index]!;
   if (isSupervised(stage)) return { ...(await sftStep(context, stage, position)), groups: [] };
+  if (isWarmUp(stage)) {
+    const images = stage.images === null ? session.train : session.images[index]!;
+    return { ...(await warmUpStep(context, stage, images, position)), groups: [] };
+  }
   if (!isPreference(stage)) return rolloutStep(context, stage, rewards, position);
   const source = stage.pairs === null ? { rewards } : { pairs: session.pairs[index]! };
   return pairStep(context, stage, source, position);

@@ -74,7 +74,12 @@ function resolvePaths(recipe: Recipe, file: string): Recipe {
     track: recipe.track.map((o) =>
       trackers[o.to].place === "folder" && o.at !== null ? { ...o, at: resolve(o.at) } : o,
     ),
-    stages: recipe.stages.map((stage, i) => locateStage(stage, (path, key) => locate(path, `stages.${i}.${key}`))),
+    stages: recipe.stages.map((stage, i) => {
+      if ("images" in stage && stage.images !== null) {
+        return { ...stage, images: dataset(stage.images, `stages.${i}.images`) };
+      }
+      return locateStage(stage, (path, key) => locate(path, `stages.${i}.${key}`));
+    }),
   };
 }
 

@@ -233,6 +233,8 @@ export type Stage = Recipe["stages"][number];
 export type SftStage = Extract<Stage, { kind: "sft" }>;
 /** A preference stage, trained on pairs of completions. */
 export type PairStage = Extract<Stage, { kind: PairwiseName }>;
+/** A self-supervised stage of the vision tower alone. */
+export type WarmUpStage = Extract<Stage, { kind: "warm_up" }>;
 /** A reinforcement stage. */
 export type RolloutStage = Extract<Stage, { kind: RolloutAlgorithmName }>;
 /** A data set with its options; keys beyond the named ones are the data set's own. */

@@ -1,7 +1,8 @@
 /** What a run needs to know about a stage of any kind; the only place that distinguishes kinds by name. */
-import { pairwiseAlgorithms, type Role } from "../algorithms/index.ts";
+import { advantageShapers, pairwiseAlgorithms, type Role } from "../algorithms/index.ts";
+import type { TokenStat } from "../core/records.ts";
 import { type GenerationSettings, updatesPerStep } from "../train/settings.ts";
-import type { PairStage, Recipe, RolloutStage, SftStage, Stage } from "./schema.ts";
+import type { PairStage, Recipe, RolloutStage, SftStage, Stage, WarmUpStage } from "./schema.ts";
 
 /** Keys of a stage that samples completions and rewards them. */
 export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards">;
@@ -9,34 +10,44 @@ export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards"
 interface StageNeeds {
   /** null if the stage does not sample. */
   readonly generation: Generation | null;
+  /** What sampling must tell of tokens, for the key that asks it; empty where nothing does. */
+  readonly tokenStats: readonly TokenStat[];
   /** Whether it needs the policy from the start of the stage as a reference. */
   readonly reference: boolean;
   /** Optimiser steps per step of the run. */
   readonly updates: number;
-  /** What an epoch passes over: examples of the training data, or pairs of the stage's own file. */
-  readonly passesOver: "examples" | "pairs";
+  /** What an epoch passes over: examples of the training data, pairs of the stage's own file, or images of its own. */
+  readonly passesOver: "examples" | "pairs" | "images";
   /** The rows that it needs of every pair of completions; none where it does not learn from pairs. */
   readonly roles: readonly Role[];
   /** Whether it trains a score head. */
   readonly scoreHead: boolean;
 }
 
-const noPairs = { roles: [], scoreHead: false, passesOver: "examples" } as const;
+const noPairs = { roles: [], scoreHead: false, passesOver: "examples", tokenStats: [] } as const;
 
 /** By kind: supervised, preference, and the algorithms that learn from rewarded completions. */
 export function needsOf(stage: Stage): StageNeeds {
   if (isSupervised(stage)) return { ...noPairs, generation: null, reference: false, updates: 1 };
+  if (isWarmUp(stage)) {
+    const passesOver = stage.images === null ? "examples" : "images";
+    return { ...noPairs, generation: null, reference: false, updates: 1, passesOver };
+  }
   if (isPreference(stage)) {
     const passesOver = stage.pairs === null ? "examples" : "pairs";
     const { roles, readout } = pairwiseAlgorithms[stage.kind];
     const scoreHead = readout === "score";
-    return { generation: stage.rollouts, reference: !scoreHead, updates: 1, passesOver, roles, scoreHead };
+    return { ...noPairs, generation: stage.rollouts, reference: !scoreHead, updates: 1, passesOver, roles, scoreHead };
   }
-  return { ...noPairs, generation: stage, reference: stage.beta > 0, updates: updatesPerStep(stage) };
+  const tokenStats = advantageShapers[stage.shaping].stats;
+  return { ...noPairs, generation: stage, tokenStats, reference: stage.beta > 0, updates: updatesPerStep(stage) };
 }
 
+/** How much there is of what an epoch of a stage can pass over. */
+type StageCounts = Readonly<Record<StageNeeds["passesOver"], number>>;
+
 /** Steps of a stage; epochs are converted to steps. */
-export function stepsOf(stage: Stage, count: { readonly examples: number; readonly pairs: number }): number {
+export function stepsOf(stage: Stage, count: StageCounts): number {
   if (stage.steps !== null || !("epochs" in stage)) return stage.steps!;
   return Math.ceil((stage.epochs! * count[needsOf(stage).passesOver]) / stage.batch_size);
 }
@@ -47,6 +58,10 @@ export function isSupervised(stage: Stage): stage is SftStage {
 
 export function isPreference(stage: Stage): stage is PairStage {
   return Object.hasOwn(pairwiseAlgorithms, stage.kind);
+}
+
+export function isWarmUp(stage: Stage): stage is WarmUpStage {
+  return stage.kind === "warm_up";
 }
 
 /** Completion length of evaluations: the recipe's, else the longest rollout, else 64 tokens. */

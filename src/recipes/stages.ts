@@ -1,6 +1,8 @@
 /** The stages of a recipe: keys are spelled as in TRL, and defaults are TRL's if it has one. */
 import * as z from "zod";
+import type { AdvantageShaper } from "../algorithms/algorithm.ts";
 import {
+  advantageShapers,
   type PairwiseName,
   pairwiseAlgorithms,
   partProblems,
@@ -8,7 +10,15 @@ import {
   rolloutAlgorithms,
 } from "../algorithms/index.ts";
 import { mapping, number, text, whole } from "../core/fields.ts";
-import { generationFields, learningFields, preferenceFields, rolloutFields, sftFields } from "../train/settings.ts";
+import {
+  generationFields,
+  learningFields,
+  preferenceFields,
+  rolloutFields,
+  sftFields,
+  warmUpFields,
+} from "../train/settings.ts";
+import { datasetSchema } from "./datasets.ts";
 import { rewardsSchema } from "./rewards.ts";
 
 /** Steps or epochs, exactly one of which is set. */
@@ -21,6 +31,16 @@ const hasOneLength = ({ steps, epochs }: { readonly steps: number | null; readon
 const wantsOneLength = { error: "needs either steps or epochs (the other absent or null)" };
 
 const sft = mapping({ kind: z.literal("sft"), ...length, ...sftFields }).refine(hasOneLength, wantsOneLength);
+
+const warmUp = mapping({
+  kind: z.literal("warm_up"),
+  ...length,
+  ...warmUpFields,
+  images: datasetSchema("train")
+    .nullable()
+    .default(null)
+    .describe("Whose images are looked at, questions and answers unread; null: those of data.train."),
+}).refine(hasOneLength, wantsOneLength);
 
 /** A stage that learns from pairs of completions; its defaults are the algorithm's. */
 function preference(kind: PairwiseName) {
@@ -54,6 +74,13 @@ function rollout<const K extends RolloutAlgorithmName>(kind: K) {
     .superRefine((stage, context) => {
       for (const { key, error } of partProblems(stage))
         context.addIssue({ code: "custom", path: [key], message: error });
+      const { rewardKeys = [] }: AdvantageShaper = advantageShapers[stage.shaping];
+      const values: Readonly<Record<string, unknown>> = stage;
+      for (const key of rewardKeys) {
+        if (Object.hasOwn(stage.rewards, values[key] as string)) continue;
+        const message = `must be the name of one of the stage's rewards, which shaping ${stage.shaping} reads`;
+        context.addIssue({ code: "custom", path: [key], message });
+      }
     })
     .refine(({ prompts_per_step, steps_per_generation }) => prompts_per_step % steps_per_generation === 0, {
       error: "must divide prompts_per_step",
@@ -62,6 +89,10 @@ function rollout<const K extends RolloutAlgorithmName>(kind: K) {
     .refine(({ train_completions, num_generations }) => (train_completions ?? 1) <= num_generations, {
       error: "must not exceed num_generations",
       path: ["train_completions"],
+    })
+    .refine(({ paradigms, filter_groups }) => paradigms === null || filter_groups === null, {
+      error: "must be null with paradigms: a question is compared in all of them or in none",
+      path: ["filter_groups"],
     })
     .refine(
       ({ filter_groups, rewards }) =>
@@ -75,4 +106,4 @@ type RolloutStages = { [K in RolloutAlgorithmName]: ReturnType<typeof rollout<K>
 const rollouts = (Object.keys(rolloutAlgorithms) as RolloutAlgorithmName[]).map(rollout) as RolloutStages[];
 
 /** A stage, discriminated by kind. */
-export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, ...preferences]);
+export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, ...preferences, warmUp]);

@@ -18,7 +18,15 @@ export interface EvaluationLine {
   readonly stage: string;
   readonly subsets: Readonly<Record<string, SubsetLine>>;
   readonly overlap?: OverlapLine;
+  readonly reasoning?: ReasoningLine;
   readonly subgroups?: readonly SubgroupLine[];
+}
+
+export interface ReasoningLine {
+  readonly rationales: number;
+  readonly restated_facts: Interval | null;
+  readonly excluded_options: Interval | null;
+  readonly behaviours: Readonly<Record<string, Interval>>;
 }
 
 /** Gaps of a group against the rest. */

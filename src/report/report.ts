@@ -11,6 +11,7 @@ import { accuracySection, strataSection } from "./sections/accuracy.ts";
 import { comparisonSection, type StartComparison } from "./sections/comparison.ts";
 import { configurationSection, oneLine } from "./sections/configuration.ts";
 import { eventSection } from "./sections/events.ts";
+import { reasoningSection } from "./sections/reasoning.ts";
 import { rewardSection } from "./sections/rewards.ts";
 import { rolloutSection } from "./sections/rollouts.ts";
 import { subgroupSection } from "./sections/subgroups.ts";
@@ -72,6 +73,7 @@ async function renderReport(runs: readonly ReportedRun[], { arms, start }: Compa
       trainingSection(labelled),
       rewardSection(labelled),
       strataSection(labelled),
+      reasoningSection(labelled),
       subgroupSection(labelled),
       rolloutSection(
         sampled.map(({ run, sample }) => ({ label: run.label, sample })),

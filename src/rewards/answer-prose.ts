@@ -27,7 +27,7 @@ export const answerProse = defineReward("answer_prose", answerProseOptions, (giv
 });
 
 /** An option's text and letter, a yes or no, or the reference are the bare answer; prose is any word besides. */
-function hasProse({ answerType, answer, choices }: Example, text: string): boolean {
+export function hasProse({ answerType, answer, choices }: Example, text: string): boolean {
   const words = normalisedTokens(text);
   if (answerType === "choice") {
     const chosen = chosenOption(text, choices);

@@ -37,6 +37,9 @@ const examples: readonly Example[] = [
 
 /** A judge that says anything, and an encoder that gives any vector, the zero vector included. */
 const services: RewardServices = {
+  readYaml: () => {
+    throw new Error("no files here");
+  },
   openChat: () => ({
     complete: async (messages) => {
       const { content } = messages[0]!;
@@ -67,10 +70,24 @@ const variants: readonly (readonly [keyof typeof rewards, object])[] = [
   ["accuracy", { lenient: true, open: "f1", graded: true }],
   ["accuracy", { style: "plain", open: "contains", gate_by_format: true }],
   ["answer_prose", {}],
+  [
+    "checklist",
+    {
+      rules: [
+        { id: "a", kind: "goal", check: "fact", claims: ["finding", "side"] },
+        { id: "b", kind: "goal", check: "claim", claims: ["negation"], after: ["a"] },
+        { id: "c", kind: "goal", check: "judge", ask: "Is it sound?" },
+        { id: "d", kind: "constraint", check: "pattern", pattern: "left", after: ["a"] },
+        { id: "e", kind: "constraint", check: "fact" },
+      ],
+      judge: { base_url: "http://localhost", model: "m" },
+    },
+  ],
   ["choice_set", { lenient: true }],
   ["numeric", { scale: 5, log: true, lenient: true }],
   ["cosine", {}],
   ["crpo", {}],
+  ["crpo", { answer: "boxed", accuracy_floor: null }],
   ["cwr", { lenient: true }],
   ["ecr", { alpha: 0.1 }],
   ["english", {}],

@@ -3,7 +3,7 @@ import { RunError, UserError } from "../core/errors.ts";
 import type { Completion, Example } from "../core/records.ts";
 import { requireNamed } from "../core/suggest.ts";
 import { customReward } from "./custom.ts";
-import type { Reward, RewardContext, RewardLog, Scores } from "./reward.ts";
+import type { Reward, RewardContext, RewardLog, ScoredSteps, Scores } from "./reward.ts";
 import { rewards } from "./table.ts";
 import { readWeight, type ScheduledReward, type Weight, type WeightedReward } from "./weights.ts";
 
@@ -16,6 +16,7 @@ export type {
   RewardContext,
   RewardLog,
   RewardServices,
+  ScoredSteps,
   Scores,
   SentenceEncoder,
 } from "./reward.ts";
@@ -43,6 +44,8 @@ export interface GroupScores {
   readonly rewards: Readonly<Record<string, Scores>>;
   /** Weighted sum per completion, null where every reward was null. */
   readonly reward: Scores;
+  /** What parts of the completions earned, by reward; of those rewards that score parts. */
+  readonly steps?: Readonly<Record<string, ScoredSteps["steps"]>>;
 }
 
 /** Scores a group with every reward at once; throws RunError when a reward breaks its promise of values in its range. */
@@ -52,12 +55,20 @@ export async function scoreGroup(
   completions: readonly Completion[],
   log?: (reward: string) => RewardLog,
 ): Promise<GroupScores> {
-  const score = ({ reward }: WeightedReward) => reward.score(example, completions, log?.(reward.name));
+  const steps: Record<string, ScoredSteps["steps"]> = {};
+  const score = async ({ reward }: WeightedReward) => {
+    const own = log?.(reward.name);
+    if (reward.scoreSteps === undefined) return reward.score(example, completions, own);
+    const scored = await reward.scoreSteps(example, completions, own);
+    steps[reward.name] = scored.steps;
+    return scored.scores;
+  };
   const scored = await Promise.all(weighted.map(score));
   for (const [i, scores] of scored.entries()) checkScores(weighted[i]!.reward, scores, example, completions.length);
   const byName = Object.fromEntries(weighted.map(({ reward }, i) => [reward.name, scored[i]!]));
   const weights = Object.fromEntries(weighted.map(({ reward, weight }) => [reward.name, weight]));
-  return { rewards: byName, reward: combineRewards(byName, weights) };
+  const parts = Object.keys(steps).length === 0 ? {} : { steps };
+  return { rewards: byName, reward: combineRewards(byName, weights), ...parts };
 }
 
 /** Weighted sum per completion; null values are skipped, all null gives null. A reward without a weight is an error. */

@@ -1,10 +1,16 @@
 /** What a reward is: a name and a score for a whole group of completions at once, because some compare within the group. */
 import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
-import type { Completion, Evidence, Example, Message } from "../core/records.ts";
+import type { Completion, Evidence, Example, Message, StepScore } from "../core/records.ts";
 
 /** One value per completion; null where the reward does not apply. Never NaN, never an exception for what a text says. */
 export type Scores = readonly (number | null)[];
+
+/** Scores, and of each completion what its parts earned, in order; what a part is, the reward says. */
+export interface ScoredSteps {
+  readonly scores: Scores;
+  readonly steps: readonly (readonly StepScore[])[];
+}
 
 /** The smallest and the largest value. */
 export type ScoreRange = readonly [number, number];
@@ -18,6 +24,8 @@ export interface Reward {
   /** Compares the completions of a group with each other: a completion alone cannot be scored. */
   readonly comparesGroup?: true;
   score(example: Example, completions: readonly Completion[], log?: RewardLog): Scores | Promise<Scores>;
+  /** In place of `score` where a reward also knows which parts of a completion earned what. */
+  scoreSteps?(example: Example, completions: readonly Completion[], log?: RewardLog): Promise<ScoredSteps>;
   /** The model that it asks, whose content decides its values; absent for none. */
   readonly folder?: string;
   /** For scores in units that the policy at the start of a stage sets. */
@@ -68,6 +76,8 @@ export interface RewardContext {
 }
 
 export interface RewardServices {
+  /** What a YAML file says; `what` names its kind. Throws UserError naming the file. */
+  readYaml(file: string, what: string): unknown;
   /** A language model behind an endpoint. Throws UserError for an address or a key that cannot be used. */
   openChat(options: ChatSettings): Chat;
   /** A sentence encoder in a folder. Throws UserError naming the file. */

@@ -69,27 +69,6 @@ describe("format", () => {
   });
 });
 
-describe("crpo", () => {
-  it("is ten for the answer, one and a half for the form with prose, and half for English", async () => {
-    const texts = completions(
-      "<think>clear</think><answer>Yes, there is</answer>",
-      "<think>clear</think><answer>Yes</answer>",
-      "<think>ясно</think><answer>no</answer>",
-      "",
-    );
-    const [reward] = await buildRewards({ crpo: 1 });
-    expect(reward!.reward.range).toEqual([0, 12]);
-    const scores = (await reward!.reward.score(yes, texts)) as readonly number[];
-    const letters = "thinkthinkansweranswer".length + 2;
-    const wanted = [12, 11.5, 1 + (0.5 * letters) / (letters + 4), 0];
-    for (const [i, value] of wanted.entries()) expect(scores[i]).toBeCloseTo(value, 9);
-    expect(reward!.reward.evidence!(yes, texts)[1]).toMatchObject([{ reward: "crpo", label: "answer", verdict: true }]);
-    await expect(buildRewards({ crpo: { weight: 1, lenient: true } })).rejects.toThrow(/options of its parts accuracy/);
-    const lenient = await buildRewards({ crpo: { weight: 1, accuracy: { lenient: true } } });
-    expect(await lenient[0]!.reward.score(yes, completions("yes"))).toEqual([10.5]);
-  });
-});
-
 describe("synonyms of open answers", () => {
   const open: Example = { ...yes, answerType: "open", answer: "Cardiomegaly" };
   const vocabulary = openVocabulary(null);

@@ -1,6 +1,7 @@
 /** The rewards by the name a recipe gives them: a new one is a file and a line here. */
 import { accuracy } from "./accuracy.ts";
 import { answerProse } from "./answer-prose.ts";
+import { checklist } from "./checklist/index.ts";
 import { choiceSet } from "./choice-set.ts";
 import { cosine } from "./cosine.ts";
 import { crpo } from "./crpo.ts";
@@ -20,6 +21,7 @@ import { softOverlong } from "./soft-overlong.ts";
 export const rewards = {
   accuracy,
   answer_prose: answerProse,
+  checklist,
   choice_set: choiceSet,
   cosine,
   crpo,

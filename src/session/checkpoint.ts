@@ -141,13 +141,20 @@ export function questionsAskedBy(path: string): {
   readonly imageLimits?: ImageLimits;
   readonly length?: number;
   readonly engine?: AskedEngine;
+  readonly view?: ImageView;
 } {
   const recipe = recipeOf(path);
   if (recipe === null) return {};
   const prompt = typeof recipe.prompt === "string" ? promptStyle(recipe.prompt) : recipe.prompt;
   const server = serverOf(recipe.engine);
   const engine = server === null ? {} : { engine: server };
-  return { prompt, imageLimits: imageLimits(recipe), length: evaluationLength(recipe), ...engine };
+  return {
+    prompt,
+    imageLimits: imageLimits(recipe),
+    length: evaluationLength(recipe),
+    view: viewOfRun({ recipe }),
+    ...engine,
+  };
 }
 
 /** The model that a run or an adapter was trained from, as a name to open; throws UserError where there is none. */

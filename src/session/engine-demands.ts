@@ -5,7 +5,7 @@ import type { Example, Prompt } from "../core/records.ts";
 import type { EngineDemands, EngineFeature, FeatureDemand } from "../engine/backend.ts";
 import { engines } from "../engine/index.ts";
 import type { Recipe, Stage } from "../recipes/schema.ts";
-import { needsOf } from "../recipes/stage-kinds.ts";
+import { isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 
 interface DemandingData {
   readonly processor: Processor;
@@ -54,16 +54,19 @@ function demandsOfModel({ model, engine }: Recipe): readonly FeatureDemand[] {
 }
 
 function demandsOfStage(stage: Stage, i: number): readonly FeatureDemand[] {
-  const { generation, reference, scoreHead } = needsOf(stage);
+  const { generation, reference, scoreHead, tokenStats } = needsOf(stage);
   const { temperature = 1, top_p = 1, top_k = 0 } = generation ?? {};
   const entropy = "entropy_coef" in stage ? stage.entropy_coef : 0;
+  const attacked = "adversarial" in stage && stage.adversarial !== null;
   const key = (name: string) => `stages.${i}.${name}`;
   return asked([
     [key(`temperature: ${temperature}`), "temperature", temperature !== 1],
     [key(`top_p: ${top_p}`), "top_p", top_p !== 1],
     [key(`top_k: ${top_k}`), "top_k", top_k !== 0],
+    [key(`shaping: ${"shaping" in stage ? stage.shaping : "none"}`), "token_stats", tokenStats.length > 0],
     [key(`entropy_coef: ${entropy}`), "entropy_bonus", entropy > 0],
     [key("beta"), "reference", reference],
+    [key(isWarmUp(stage) ? "kind: warm_up" : "adversarial"), "pixel_gradients", isWarmUp(stage) || attacked],
     [key(`kind: ${stage.kind}`), "score_head", scoreHead],
     [`stages.${i}`, "later_stage", i > 0],
   ]);

@@ -18,8 +18,9 @@ export function recordedHashes(run: string): Hashes {
   return Object.fromEntries(notes.map(([, name, hash]) => [name!, hash!]));
 }
 
-/** Of what a stage reads besides: its pairs, or the model that one of its rewards asks. */
+/** Of what a stage reads besides: its pairs, its images, or the model that one of its rewards asks. */
 function stageMeaning(name: string): string {
+  if (name.endsWith("_images_sha256")) return "the images of a stage";
   return name.endsWith("_pairs_sha256") ? "the preference pairs or their images" : "the model that a reward asks";
 }
 

@@ -10,6 +10,7 @@ import { readJson } from "../io/files.ts";
 import { openReplyCache } from "../io/reply-cache.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { needsOf } from "../recipes/stage-kinds.ts";
+import { readYamlFile } from "../recipes/yaml-file.ts";
 import { buildRewards, type RewardContext, type RewardServices, type ScheduledReward } from "../rewards/index.ts";
 import { type OpenedScorer, openScorer } from "./reward-model.ts";
 
@@ -53,6 +54,7 @@ export function openRewardServices(
   const encoders = new Map<string, Promise<SentenceEncoder>>();
   const scorers = new Map<string, Promise<OpenedScorer>>();
   return {
+    readYaml: (file, what) => readYamlFile(file, what).value,
     openChat(o) {
       const apiKey = o.apiKeyEnv === null ? null : readKey(o.apiKeyEnv, env);
       const cache = openReplyCache(o.cache === null ? join(runFolder, "replies") : resolve(o.cache));

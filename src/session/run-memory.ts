@@ -3,7 +3,7 @@ import { totalmem } from "node:os";
 import { UserError } from "../core/errors.ts";
 import type { EngineBackend, EngineOptions, LargestStep, MemoryPlan } from "../engine/backend.ts";
 import type { Recipe, Stage } from "../recipes/schema.ts";
-import { isPreference, isSupervised, needsOf } from "../recipes/stage-kinds.ts";
+import { isPreference, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 import type { PreflightReport } from "./preflight.ts";
 
 /** What a run will take at the most, and what there is. */
@@ -112,6 +112,9 @@ function largestStep(stage: Stage, data: PreflightReport): LargestStep {
   const own = Math.max(1, data.longest.tokens - data.prompt_tokens_max);
   if (isSupervised(stage)) {
     return { ...prompts, prompts: stage.batch_size, numGenerations: 1, completionTokens: own };
+  }
+  if (isWarmUp(stage)) {
+    return { ...prompts, prompts: 2 * stage.batch_size, numGenerations: 1, completionTokens: 1 };
   }
   if (isPreference(stage)) {
     const completionTokens = generation?.max_completion_length ?? own;

@@ -10,7 +10,7 @@ import { companionFolder } from "../models/companions.ts";
 import { openProcessor } from "../models/index.ts";
 import { viewOf } from "../recipes/datasets.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { evaluationLength, isPreference, needsOf } from "../recipes/stage-kinds.ts";
+import { evaluationLength, isPreference, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 import type { ScheduledReward } from "../rewards/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
 import type { PreferencePair } from "../train/pair-sources.ts";
@@ -51,6 +51,8 @@ export interface RunData {
   readonly rewards: readonly (readonly ScheduledReward[])[];
   /** By stage; empty for stages that read no file of pairs. */
   readonly pairs: readonly (readonly PreferencePair[])[];
+  /** By stage, whose images it looks at; empty for stages that look at those of the training data. */
+  readonly images: readonly (readonly Example[])[];
   /** Frees what was opened: the rewards, and a session's engine. */
   close(): Promise<void>;
 }
@@ -123,6 +125,11 @@ async function openLocalData(
     }),
   );
   const pairs = usable.map((own) => own.pairs);
+  const images = await Promise.all(
+    recipe.stages.map(async (stage) => {
+      return isWarmUp(stage) && stage.images !== null ? (await loadExamples(stage.images, recipe)).examples : [];
+    }),
+  );
   const files = companionFolder(adapter?.folder ?? model.path, model.path);
   const processor = await openProcessor(model.path, imageLimits(recipe), files);
   tellNotices(processor, o);
@@ -134,10 +141,10 @@ async function openLocalData(
     const { planMemory } = engines[recipe.engine.backend];
     const memory =
       planMemory === undefined ? null : planRun(recipe, planMemory, engineOptions(located), checked.preflight[0]!);
-    const seen = [...checked.train, ...checked.pairs.flat().map(({ example }) => example)];
+    const seen = [...checked.train, ...checked.pairs.flat().map(({ example }) => example), ...images.flat()];
     const overlap = checked.evaluation === null ? null : overlapOf(seen, checked.evaluation);
     const skipped = [...checked.skipped, ...usable.flatMap((own) => own.skipped)];
-    return { processor, prompt, rewards, ...checked, skipped, overlap, memory, close };
+    return { processor, prompt, rewards, ...checked, skipped, images, overlap, memory, close };
   } catch (error) {
     await close();
     throw error;
@@ -181,6 +188,9 @@ async function hashAll(
   const hashes = data.pairs.map(async (pairs, i) => {
     return pairs.length === 0 ? [] : [[`stage_${i}_pairs_sha256`, await hashPairs(pairs)] as const];
   });
+  const looked = data.images.map(async (images, i) => {
+    return images.length === 0 ? [] : [[`stage_${i}_images_sha256`, await hashExamples(images)] as const];
+  });
   const models = data.rewards.flatMap((rewards, i) => {
     return rewards.map(async ({ reward: { name, folder } }) => {
       return folder === undefined ? [] : [[`stage_${i}_${name}_sha256`, await hashModel(folder)] as const];
@@ -190,7 +200,7 @@ async function hashAll(
     model_sha256: await hashModel(model.path),
     ...(adapter === null ? {} : { adapter_sha256: await hashModel(adapter.folder) }),
     train_sha256: await hashExamples(data.train),
-    ...Object.fromEntries((await Promise.all([...hashes, ...models])).flat()),
+    ...Object.fromEntries((await Promise.all([...hashes, ...looked, ...models])).flat()),
     ...(data.evaluation === null ? {} : { eval_sha256: await hashExamples(data.evaluation) }),
   };
 }

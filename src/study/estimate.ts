@@ -92,7 +92,7 @@ export function estimateRun({ recipe, inherited }: PlannedRun, timings: Timings)
   let global = 0;
   for (const [i, stage] of recipe.stages.entries()) {
     const { start, step, evaluation, examples } = timings[timingKey(recipe, stage)] ?? { ...NONE };
-    const steps = stepsOf(stage, { examples, pairs: examples });
+    const steps = stepsOf(stage, { examples, pairs: examples, images: examples });
     const [from, to] = [global, global + steps];
     global = to;
     if (i < inherited) continue;

@@ -32,6 +32,8 @@ export interface StepPosition {
   readonly index: number;
   /** In the run, from 1. */
   readonly step: number;
+  /** Metrics of the stage's step before this one, where there is one. */
+  readonly before?: Metrics;
 }
 
 /** Time of a part of a step, in seconds. */

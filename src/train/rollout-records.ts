@@ -3,7 +3,7 @@ import { type ParsedAnswer, parseAnswer } from "../answers/parse.ts";
 import { opensThought } from "../answers/prompts.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import { meanOf } from "../core/mean.ts";
-import type { AnswerType, Completion, Evidence, RolloutGroup } from "../core/records.ts";
+import type { AnswerType, Completion, Evidence, RolloutGroup, TokenValues } from "../core/records.ts";
 import type { Reward } from "../rewards/index.ts";
 
 /** One line of rollouts.jsonl. */
@@ -13,6 +13,8 @@ export interface RolloutRecord {
   readonly step: number;
   readonly stage: string;
   readonly example_id: string;
+  /** How the question was put, where it was put in several ways. */
+  readonly variant?: string;
   readonly subject_id: string;
   readonly images: readonly {
     readonly path: string;
@@ -39,6 +41,7 @@ export interface RolloutRecord {
     readonly rewards: Readonly<Record<string, number | null>>;
     readonly evidence: readonly Evidence[];
     readonly reward: number | null;
+    /** Where tokens have their own, the mean over them. */
     readonly advantage: number;
     /** Only where a stage chooses (train_completions). */
     readonly trained?: boolean;
@@ -67,6 +70,7 @@ export function rolloutRecord(
     step: o.step,
     stage: o.stage,
     example_id: example.id,
+    ...(group.variant === undefined ? {} : { variant: group.variant }),
     subject_id: example.subjectId,
     images: prompt.images.map(({ sha256, width, height }, i) => {
       return { path: example.images[i]!.path, sha256, width, height };
@@ -89,11 +93,15 @@ export function rolloutRecord(
       rewards: Object.fromEntries(Object.entries(group.rewards).map(([name, values]) => [name, values[i]!])),
       evidence: evidence.flatMap((byCompletion) => byCompletion[i] ?? []),
       reward: group.reward[i]!,
-      advantage: group.advantages[i]!,
+      advantage: meanAdvantage(group.advantages[i]!),
       ...(group.chosen === undefined ? {} : { trained: group.chosen[i]! }),
       mean_log_prob: meanOf(logProbs),
     })),
   };
+}
+
+function meanAdvantage(advantage: TokenValues): number {
+  return typeof advantage === "number" ? advantage : meanOf(advantage);
 }
 
 /** One line of the sidecar. */
@@ -101,14 +109,21 @@ export interface TokenRecord {
   /** "step/group". */
   readonly id: string;
   /** Log-probs are natural, under the distribution that was sampled from. */
-  readonly completions: readonly { readonly token_ids: readonly number[]; readonly log_probs: readonly number[] }[];
+  readonly completions: readonly {
+    readonly token_ids: readonly number[];
+    readonly log_probs: readonly number[];
+    /** Where they differ from token to token. */
+    readonly advantages?: readonly number[];
+  }[];
 }
 
 export function tokenRecord(group: RolloutGroup): TokenRecord {
   return {
     id: group.id,
-    completions: group.completions.map(({ tokenIds, logProbs }) => {
-      return { token_ids: [...tokenIds], log_probs: [...logProbs] };
+    completions: group.completions.map(({ tokenIds, logProbs }, i) => {
+      const advantage = group.advantages[i]!;
+      const own = typeof advantage === "number" ? {} : { advantages: [...advantage] };
+      return { token_ids: [...tokenIds], log_probs: [...logProbs], ...own };
     }),
   };
 }

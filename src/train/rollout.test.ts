@@ -361,7 +361,14 @@ const noShots = { in_context_examples: 0, in_context_fixed: false };
 
 test("sftStep: each target token weighs 1 / all of them, under the model's own softmax", async () => {
   const { engine, batches, calls } = fakeEngine(false);
-  const sft = { ...settings, kind: "sft" as const, batch_size: 3, target: "answer" as const, ...noShots };
+  const sft = {
+    ...settings,
+    kind: "sft" as const,
+    batch_size: 3,
+    target: "answer" as const,
+    ...noShots,
+    adversarial: null,
+  };
   const { metrics } = await sftStep(contextOf(engine), sft, { index: 1, step: 2 });
   expect(calls).toEqual(["forwardBackward", "optimStep"]);
   const [batch] = batches;

@@ -1,11 +1,11 @@
 /** Reinforcement learning, one step: sample groups, score them, and follow the advantage's gradient. */
 import { hasZeroSpread, standardDeviation } from "../algorithms/advantages.ts";
-import type { ScoredGroup } from "../algorithms/algorithm.ts";
-import { advantageEstimators, selectCompletions } from "../algorithms/index.ts";
+import { advantageShapers } from "../algorithms/index.ts";
 import { meanMetric } from "../core/mean.ts";
 import type { RolloutGroup } from "../core/records.ts";
 import { rewardsAt, type ScheduledReward, type WeightedReward } from "../rewards/index.ts";
 import type { Metrics } from "../runs/metrics.ts";
+import { withAdvantages } from "./advantages.ts";
 import type { ScoredSample } from "./collect.ts";
 import { type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { type Sampling, sampleGroups, samplingOptions } from "./sampling.ts";
@@ -27,16 +27,19 @@ export async function rolloutStep(
   position: StepPosition,
 ): Promise<RolloutStepResult> {
   const started = performance.now();
-  const sampling = samplingOptions(settings, context.seed, position.step);
-  const plan = { sampling, count: settings.prompts_per_step, filter: settings.filter_groups };
+  const { stats } = advantageShapers[settings.shaping];
+  const sampling = samplingOptions(settings, context.seed, position.step, stats);
+  const { prompts_per_step: count, filter_groups: filter, paradigms } = settings;
+  const plan = { sampling, count, filter, paradigms };
   const weighted = rewardsAt(rewards, position.index);
   const sampled = await sampleGroups(context, plan, weighted, position);
-  const groups = withAdvantages(sampled.groups, weighted, settings, position);
+  const { groups, metrics: shaping } = withAdvantages(context, sampled.groups, weighted, settings, position);
   const trained = await timed(() => updatePolicy(context, settings, groups, sampling, position));
   const metrics = {
     ...trained.value,
     ...rewardMetrics(groups),
     ...weightMetrics(rewards, weighted),
+    ...shaping,
     ...sampled.counts,
     ...(settings.filter_groups === null ? {} : filterMetrics(sampled)),
     ...completionMetrics(groups),
@@ -44,27 +47,6 @@ export async function rolloutStep(
     ...timeMetrics(started, sampled, trained.seconds),
   };
   return { metrics, examples: groups.map(({ example }) => example.id), groups };
-}
-
-/** Scored samples as the groups of a step, with the stage's advantages and its choice of completions. */
-export function withAdvantages(
-  samples: readonly ScoredSample[],
-  rewards: readonly WeightedReward[],
-  settings: RolloutSettings,
-  { step }: StepPosition,
-): readonly RolloutGroup[] {
-  const scored = samples.map((sample) => {
-    return { ...sample, lengths: sample.completions.map(({ tokenIds }) => tokenIds.length) };
-  });
-  const weights = Object.fromEntries(rewards.map(({ reward, weight }) => [reward.name, weight]));
-  const estimate = (groups: readonly ScoredGroup[]) =>
-    advantageEstimators[settings.advantage].advantages(groups, settings, weights);
-  const masked = samples.map((sample) => maskOf(sample, settings));
-  const { advantages, chosen } = selectCompletions(scored, masked, settings, estimate);
-  return samples.map((sample, i) => ({
-    ...{ id: `${step}/${i}`, ...sample, advantages: advantages[i]! },
-    ...(chosen === null ? {} : { chosen: chosen[i]! }),
-  }));
 }
 
 /** Of the groups that are learned from; nulls left out, and a mean of nulls alone is absent. */

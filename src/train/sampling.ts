@@ -1,7 +1,7 @@
 /** Collects the groups of a step; with `filter_groups`, fresh prompts take the place of groups without reward variance. */
 import { hasZeroSpread } from "../algorithms/advantages.ts";
 import { randomKey, uint32 } from "../core/random.ts";
-import type { Example, SamplingOptions } from "../core/records.ts";
+import type { Example, SamplingOptions, TokenStat } from "../core/records.ts";
 import type { WeightedReward } from "../rewards/index.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { batchAt, freshExamples } from "./batches.ts";
@@ -10,7 +10,13 @@ import type { StepPosition, TrainingContext } from "./context.ts";
 import { openRewardLog } from "./reward-log.ts";
 import type { GenerationSettings, RolloutSettings } from "./settings.ts";
 
-export function samplingOptions(settings: GenerationSettings, seed: number, step: number): SamplingOptions {
+/** `stats` are told of tokens beside their entropy. */
+export function samplingOptions(
+  settings: GenerationSettings,
+  seed: number,
+  step: number,
+  stats: readonly TokenStat[] = [],
+): SamplingOptions {
   return {
     numGenerations: settings.num_generations,
     maxCompletionLength: settings.max_completion_length,
@@ -20,7 +26,7 @@ export function samplingOptions(settings: GenerationSettings, seed: number, step
     seed,
     step,
     trainsNext: true,
-    tokenStats: ["entropy"],
+    tokenStats: [...new Set<TokenStat>(["entropy", ...stats])],
   };
 }
 
@@ -39,6 +45,8 @@ interface SamplingPlan {
   /** Prompts. */
   readonly count: number;
   readonly filter: RolloutSettings["filter_groups"];
+  /** Ways in which each question is put. */
+  readonly paradigms?: RolloutSettings["paradigms"];
 }
 
 /**
@@ -47,14 +55,14 @@ interface SamplingPlan {
  */
 export async function sampleGroups(
   context: TrainingContext,
-  { sampling, count, filter }: SamplingPlan,
+  { sampling, count, filter, paradigms = null }: SamplingPlan,
   rewards: readonly WeightedReward[],
   { index, step }: StepPosition,
 ): Promise<Sampling> {
   const seconds = { sample: 0, reward: 0 };
   const log = openRewardLog();
   const sample = async (examples: readonly Example[], o: SamplingOptions): Promise<readonly ScoredSample[]> => {
-    const collected = await context.collect(examples, { sampling: o, rewards, log });
+    const collected = await context.collect(inVariants(examples, paradigms), { sampling: o, rewards, log });
     seconds.sample += collected.seconds.sample;
     seconds.reward += collected.seconds.reward;
     return collected.samples;
@@ -77,6 +85,13 @@ export async function sampleGroups(
   }
   for (const record of log.events()) context.onRewardEvent?.(record);
   return { groups, filtered, seconds, counts: log.counts() };
+}
+
+/** Every example in each of the ways, one after the other. */
+export function inVariants(examples: readonly Example[], paradigms: RolloutSettings["paradigms"]): readonly Example[] {
+  if (paradigms === null) return examples;
+  const variants = Object.entries(paradigms).map(([name, instruction]) => ({ name, instruction }));
+  return examples.flatMap((example) => variants.map((variant) => ({ ...example, variant })));
 }
 
 /** By the weighted sum ("reward") or by one reward. */

@@ -10,7 +10,7 @@ import {
   withDefaults,
 } from "../algorithms/index.ts";
 import type { Intersection } from "../algorithms/parts.ts";
-import { flag, number, oneOf, whole } from "../core/fields.ts";
+import { flag, mapping, number, oneOf, text, whole } from "../core/fields.ts";
 import type { OptimStep } from "../engine/engine.ts";
 import { scheduleAt, schedules } from "./schedule.ts";
 
@@ -37,11 +37,29 @@ function optimiserFields(learningRate: number) {
 
 export type OptimizerSettings = Values<ReturnType<typeof optimiserFields>>;
 
+/** Adversarial samples; the sizes are METHODS' own readings, pixels being 0 to 1. */
+const adversarialFields = {
+  epsilon: number({ min: 0 })
+    .default(4 / 255)
+    .describe("Largest change of a pixel of 0 to 1."),
+  alpha: number({ min: 0 })
+    .default(1 / 255)
+    .describe("Change of a pixel in one step."),
+  steps: whole({ min: 1 }).default(3),
+  lambda: number({ above: 0 }).default(0.5).describe("Weight of the loss on the changed images."),
+};
+
+export type AdversarialSettings = Values<typeof adversarialFields>;
+
 export const sftFields = {
   batch_size: whole({ min: 1 }).default(8).describe("Examples per optimiser step."),
   target: oneOf("answer", "rationale_answer")
     .default("answer")
     .describe("What is taught: the answer, or the reference reasoning followed by the answer."),
+  adversarial: mapping(adversarialFields)
+    .nullable()
+    .default(null)
+    .describe("Train on images that are changed against the model too."),
   in_context_examples: whole({ min: 0 })
     .default(0)
     .describe(
@@ -54,6 +72,34 @@ export const sftFields = {
 };
 
 export type SftSettings = { readonly kind: "sft" } & Values<typeof sftFields>;
+
+/** A labelled part of the training data that the tower is to serve. */
+const metaFields = {
+  after: whole({ min: 0 }).default(0).describe("Steps of the stage before it begins."),
+  batch_size: whole({ min: 2 })
+    .default(16)
+    .describe("Labelled images that the head is fitted to, and as many it is tried on."),
+  inner_steps: whole({ min: 1 }).default(25),
+  inner_learning_rate: number({ above: 0 }).default(0.1),
+  alpha: number({ min: 0 }).nullable().default(null).describe("Weight of its loss; null: 1, with metsk 15."),
+};
+
+export const warmUpFields = {
+  batch_size: whole({ min: 2 }).default(32).describe("Images per optimiser step, two views of each."),
+  loss: oneOf("info_nce", "metsk").default("info_nce"),
+  tau: number({ above: 0 }).nullable().default(null).describe("Temperature; null: 0.1, with metsk 30."),
+  projection: whole({ min: 0 }).default(128).describe("Width of the projection head; 0 is none."),
+  shift: number({ min: 0, max: 0.5 }).default(0.1).describe("Largest shift of a view, as a share of the sides."),
+  scale: number({ min: 0, max: 0.5 }).default(0.15),
+  intensity: number({ min: 0, max: 1 }).default(0.2),
+  noise: number({ min: 0, max: 1 })
+    .default(0.05)
+    .describe("Standard deviation of a view's noise, pixels being 0 to 1."),
+  meta: mapping(metaFields).nullable().default(null).describe("Meta-transfer to the training data's two answers."),
+  ...optimiserFields(1e-3),
+};
+
+export type WarmUpSettings = { readonly kind: "warm_up" } & Values<typeof warmUpFields>;
 
 /** How completions are sampled. */
 export const generationFields = {
@@ -100,6 +146,12 @@ export function pairSettings(kind: PairwiseName, given: Partial<PairSettings> = 
 /** What a rollout is. */
 export const rolloutFields = {
   prompts_per_step: whole({ min: 1 }).default(8).describe("Questions per rollout step."),
+  paradigms: z
+    .record(text("a name"), text("an instruction"), { error: "a mapping of names to instructions" })
+    .refine((paradigms) => Object.keys(paradigms).length > 0, { error: "must name at least one way of reasoning" })
+    .nullable()
+    .default(null)
+    .describe("Ways of reasoning: each question is put once with each instruction behind it; null puts it as it is."),
   ...generationFields,
 };
 

@@ -1,17 +1,16 @@
 /** Supervised fine-tuning, one step: the mean negative log-prob of the batch's target tokens. */
-
-import { plainVariant } from "../algorithms/algorithm.ts";
-import { defaultLossNumbers } from "../algorithms/index.ts";
 import { encodeQuestion, opensThought, type Shots, type Target, targetText } from "../answers/prompts.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import { meanMetric } from "../core/mean.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import { inContextExamples } from "../data/in-context.ts";
-import { plainScoring, type TokenBatch } from "../engine/engine.ts";
+import type { TokenBatch } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
+import { adversarialPass } from "./adversarial.ts";
 import { batchAt, type EncodedExample, encodeExamples } from "./batches.ts";
 import { type StepPosition, type TrainingContext, timed } from "./context.ts";
+import { likelihoodBatch } from "./likelihood-batch.ts";
 import { optimiserAt, type SftSettings } from "./settings.ts";
 
 /** One optimiser step on the batch that this position names. */
@@ -29,10 +28,16 @@ export async function sftStep(
   const optimiser = optimiserAt(settings, index, context.steps);
   const { value, seconds } = await timed(async () => {
     const forward = await engine.forwardBackward(batch);
-    return { forward, ...(await engine.optimStep(optimiser)) };
+    const { adversarial } = settings;
+    const attacked = adversarial === null ? null : await adversarialPass(context, batch, adversarial);
+    const loss = forward.loss + (attacked === null ? 0 : adversarial!.lambda * attacked);
+    return { forward, attacked, loss, ...(await engine.optimStep(optimiser)) };
   });
   const metrics = {
-    loss: value.forward.loss,
+    loss: value.loss,
+    ...(value.attacked === null
+      ? {}
+      : { "adversarial/clean_loss": value.forward.loss, "adversarial/loss": value.attacked }),
     ...meanMetric(
       "policy/entropy",
       value.forward.entropies.flatMap((entropies) => [...entropies]),
@@ -63,8 +68,7 @@ export function supervisedBatch(
   const groups = encoded.map(({ prompt }, i) => {
     return { prompt, completions: [{ tokenIds: targets[i]!, weight: 1 / tokens, advantage: 0 }] };
   });
-  const loss = { name: "supervised", variant: plainVariant, numbers: defaultLossNumbers } as const;
-  return { batch: { groups, scoring: plainScoring, loss }, targets, tokens };
+  return { batch: likelihoodBatch(groups), targets, tokens };
 }
 
 /** The solved examples before a question: the same for it in every epoch. */

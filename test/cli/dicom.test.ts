@@ -40,19 +40,14 @@ beforeAll(() => {
 
 it("trains, evaluates and reports on DICOM images, and leaves nothing of the patient in any file or message", async () => {
   await run("train", "films.yaml", "--run", "run");
-  await run(
-    "eval",
-    "run",
-    "--data",
-    "jsonl",
-    "--path",
-    "films",
-    "--window",
-    "40,400",
-    "--allow-overlap",
-    "--out",
-    "eval.jsonl",
-  );
+  const conditions = async (...window: readonly string[]) => {
+    const asked = ["--data", "jsonl", "--path", "films", "--allow-overlap", ...window, "--json"];
+    const { stdout } = await run("eval", "run", ...asked, "--out", "eval.jsonl");
+    return JSON.parse(stdout).conditions;
+  };
+  const own = await conditions();
+  expect(own).toEqual(await conditions("--window", "lung"));
+  expect(own).not.toEqual(await conditions("--window", "40,400"));
   await run("report", "run");
   writeRows(at("rows.jsonl"), [{ image: "films/frames.dcm#frame=2", question: "Is it dark?" }]);
   await run("generate", "run", "--rows", "rows.jsonl", "--out", "generated.jsonl", "--max-completion-length", "2");

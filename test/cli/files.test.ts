@@ -1,4 +1,4 @@
-import { cpSync, readFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { jsonLines, root, temporaryFolder, viva, vivaOk } from "./command-line.ts";
@@ -56,6 +56,10 @@ it("import shows what a file was taken for, and writes rows that train", async (
     ],
     written: [],
   });
+  writeFileSync(at("films.csv"), "image,question,answer,A,B\nfilms/0.png,Is it dark?,no,yes,no\n");
+  await vivaOk(folder, "data", "import", "films.csv", "new/folder", "--images", at("formats"));
+  const [row] = jsonLines(folder, "new/folder/all.jsonl");
+  expect(row).toMatchObject({ image: "../../formats/films/0.png", choices: { A: "yes", B: "no" } });
   await vivaOk(folder, "train", "mix.yaml", "--run", "imported", ...set("data.train={name: jsonl, path: mine}"));
 });
 

@@ -3,7 +3,8 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import type { Prompt } from "../../src/core/records.ts";
+import { meanOf } from "../../src/core/mean.ts";
+import { type Prompt, TOKEN_STATS } from "../../src/core/records.ts";
 import { runLanguage, scoreCompletions } from "../../src/engine/local/forward-backward.ts";
 import { layOut, packRows } from "../../src/engine/local/packing.ts";
 import { logitsProgram } from "../../src/engine/local/programs.ts";
@@ -75,7 +76,7 @@ describe.each(cases)("%s", (name) => {
 
   test.each(distributions)("%s: sampler = trainer = full forward", async (_, change) => {
     const counts = { numGenerations: change.temperature === 0 ? 1 : 3, maxCompletionLength: 6 };
-    const o = { ...greedy, ...change, ...counts, tokenStats: ["entropy"] as const };
+    const o = { ...greedy, ...change, ...counts, tokenStats: TOKEN_STATS };
     const sampled = await sampleAll(on, prompts, o);
     const groups = asTrainingGroups(prompts, sampled);
     const scored = await scoreCompletions(on.compute, on.values, groups, o, { microBatchTokens: 4096 });
@@ -83,6 +84,10 @@ describe.each(cases)("%s", (name) => {
     expect(listDifference(scored.logProbs, own)).toBeLessThan(1e-4);
     const entropies = sampled.flatMap(({ completions }) => completions.map(({ stats }) => stats!.entropy!));
     expect(listDifference(scored.entropies, entropies)).toBeLessThan(1e-4);
+    for (const name of TOKEN_STATS) {
+      const drawn = sampled.flatMap(({ completions }) => completions.map(({ stats }) => stats![name]!));
+      expect(listDifference(scored.stats![name]!, drawn), name).toBeLessThan(1e-5);
+    }
     let index = 0;
     for (const { prompt, completions } of groups) {
       for (const { tokenIds } of completions) {
@@ -94,6 +99,10 @@ describe.each(cases)("%s", (name) => {
           if (o.temperature === 0) expect(probs[id]).toBe(Math.max(...probs));
           const entropy = probs.reduce((sum, p) => (p === 0 ? sum : sum - p * Math.log(p)), 0);
           expect(Math.abs(scored.entropies[index]![t]! - entropy)).toBeLessThan(1e-3);
+          const z = Float64Array.from(logits, (logit) => logit / (o.temperature === 0 ? 1 : o.temperature));
+          const certainty = Math.log(z.reduce((sum, value) => sum + Math.exp(value), 0)) - meanOf(z);
+          expect(Math.abs(scored.stats!.self_certainty![index]![t]! - certainty)).toBeLessThan(1e-4);
+          expect(Math.abs(scored.stats!.logit![index]![t]! - logits[id]!)).toBeLessThan(1e-5);
         }
         index++;
       }

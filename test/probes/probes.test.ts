@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Example } from "../../src/core/records.ts";
 import { loadDataset } from "../../src/data/index.ts";
+import type { Attack } from "../../src/evaluate/probes/probe.ts";
 import type { Reward } from "../../src/rewards/index.ts";
 import { completion, estimate, example, probed, type Script } from "./scripted.ts";
 
@@ -45,6 +46,29 @@ describe("a constant policy", () => {
     expect(estimate(measures, "consistent")).toBe(1);
     expect(estimate(measures, "same_answer", "blank image")).toBe(1);
     expect(estimate(measures, "flips", "mirrored")).toBe(0);
+  });
+});
+
+describe("adversarial", () => {
+  it("measures each ε against the plain answers, and says why it cannot", async () => {
+    const epsilons: number[] = [];
+    const attack: Attack = async (one, { epsilon, alpha, steps }) => {
+      epsilons.push(Math.round(255 * epsilon));
+      expect([alpha <= epsilon, steps]).toEqual([true, 5]);
+      const dark = one.images.map((image) => ({ ...image, pixels: { ...image.pixels!, data: new Uint8Array(12) } }));
+      return epsilon > 3 / 255 ? { ...one, images: dark } : one;
+    };
+    const own = isOwn(four);
+    const seesDark: Script = (shown) =>
+      completion(shown, "x", shown.images[0]!.pixels!.data.every((v) => v === 0) || !own(shown) ? "maybe" : "yes");
+    const { measures } = await probed(["adversarial"], four, seesDark, { attack });
+    expect(new Set(epsilons)).toEqual(new Set([1, 2, 4, 8]));
+    expect(estimate(measures, "accuracy", "against the model, 2/255")).toBe(0.5);
+    expect(estimate(measures, "accuracy_change", "against the model, 4/255")).toBe(-0.5);
+    expect(estimate(measures, "flip_rate", "against the model, 8/255")).toBe(1);
+    expect(estimate(measures, "accuracy", "random signs, 8/255")).toBe(0);
+    const { results } = await probed(["adversarial"], four, yes);
+    expect(results[0]!.skipped).toBe("the model is computed elsewhere, or cuts images into frames");
   });
 });
 

@@ -1,10 +1,12 @@
 /** Every command of docs/tutorials is run, page by page, on small data and with few steps. */
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
+import sharp from "sharp";
 import { expect, inject, it, test } from "vitest";
 import { root, temporaryFolder } from "../cli/command-line.ts";
+import { writeDicom } from "../cli/dicom-writer.ts";
 import { writeFilms } from "../cli/tiny-run.ts";
 
 const pages = join(root, "docs/tutorials");
@@ -15,6 +17,7 @@ const results: Readonly<Record<string, readonly string[]>> = {
   "judge.md": ["runs/judged/report.html", "runs/judged/replies"],
   "study.md": ["runs/quick/study.json", "arms.html"],
   "hospital.md": ["key.txt"],
+  "federation.md": ["runs/hospitals/global/round-0002/round.json", "runs/north-alone/evals.jsonl"],
 };
 
 /** Steps are cut short; nothing else of a command is changed. */
@@ -33,6 +36,7 @@ it.each(Object.keys(results))(
   async (page) => {
     const folder = temporaryFolder();
     await writeFilms(join(folder, "my-data"));
+    if (page === "own-images.md") await asDicom(join(folder, "my-data"));
     const bin = join(folder, "bin");
     mkdirSync(bin);
     const main = join(inject("built"), "dist/cli/main.js");
@@ -49,6 +53,20 @@ it.each(Object.keys(results))(
   },
   10 * 60_000,
 );
+
+/** The films of a data folder as a scanner writes them. */
+async function asDicom(folder: string): Promise<void> {
+  for (const name of readdirSync(join(folder, "images"))) {
+    const file = join(folder, "images", name);
+    const { data, info } = await sharp(file).greyscale().raw().toBuffer({ resolveWithObject: true });
+    writeDicom(file.replace(/jpg$/, "dcm"), { ...info, grey: data, patient: name });
+    rmSync(file);
+  }
+  for (const split of ["train.jsonl", "test.jsonl"]) {
+    const file = join(folder, split);
+    writeFileSync(file, readFileSync(file, "utf8").replaceAll(".jpg", ".dcm"));
+  }
+}
 
 function bash(script: string, cwd: string, bin: string): Promise<{ code: number | null; output: string }> {
   const child = spawn("bash", ["-c", script], { cwd, env: { ...process.env, PATH: `${bin}:${process.env["PATH"]}` } });

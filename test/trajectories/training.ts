@@ -10,6 +10,7 @@ import type { TrainingEngine, TrainingGroup } from "../../src/engine/engine.ts";
 import { LocalCore } from "../../src/engine/local/local-core.ts";
 import type { SampledGroup } from "../../src/engine/local/sampler.ts";
 import type { Reward } from "../../src/rewards/index.ts";
+import type { Metrics } from "../../src/runs/metrics.ts";
 import type { StepPosition, TrainingContext } from "../../src/train/context.ts";
 import type { PairSource, PreferencePair } from "../../src/train/pair-sources.ts";
 import { pairStep } from "../../src/train/pair-step.ts";
@@ -61,7 +62,7 @@ const optimiser: OptimizerSettings = {
 
 export const sft: SftSettings = {
   ...{ ...optimiser, kind: "sft", batch_size: 3, target: "answer" },
-  ...{ in_context_examples: 0, in_context_fixed: false },
+  ...{ in_context_examples: 0, in_context_fixed: false, adversarial: null },
 };
 
 const rollout: Partial<RolloutSettings> = {
@@ -87,11 +88,17 @@ export function pairsOf(kind: PairwiseName): PairSettings {
   return pairSettings(kind, { ...optimiser, batch_size: 3, rollouts: grpo });
 }
 
-/** Fraction of even token ids. */
+/** Fraction of even token ids; each token is a part, and earns its own share. */
 const evenTokens: Reward = {
   name: "even",
   score: (_, completions) =>
     completions.map(({ tokenIds }) => tokenIds.filter((id) => id % 2 === 0).length / tokenIds.length),
+  async scoreSteps(example, completions) {
+    const steps = completions.map(({ tokenIds }) =>
+      Array.from(tokenIds, (id, t) => ({ end: t + 1, score: Number(id % 2 === 0) / tokenIds.length })),
+    );
+    return { scores: await evenTokens.score(example, completions), steps };
+  },
 };
 
 /** How often a token's id exceeds its predecessor's; trained on only if a run asks for it. */
@@ -100,6 +107,11 @@ const rises: Reward = {
   score: (_, completions) =>
     completions.map(({ tokenIds }) => tokenIds.filter((id, t) => t > 0 && id > tokenIds[t - 1]!).length / 6),
 };
+
+/** A letter for each token, so that places in the text are those of tokens. */
+function textOf(ids: ArrayLike<number>): string {
+  return "x".repeat(ids.length);
+}
 
 /** With the image, without it, and short. */
 const text = golden.prompt.tokenIds.filter((id) => id < 380);
@@ -159,6 +171,7 @@ function encodeMade(content: Content): Prompt {
 
 const processor = {
   encode: async ([message]: readonly { readonly content: Content }[]) => encodeMade(message!.content),
+  decode: textOf,
   encodeCompletion: (answer: string) => Int32Array.from([...answer, "."], (letter) => letter.charCodeAt(0)),
 } as unknown as Processor;
 
@@ -199,10 +212,12 @@ export async function trajectory({
     const even = { reward: evenTokens, weight: 1 };
     const rewards = weight === 0 ? [even] : [even, { reward: rises, weight }];
     const points: Point[] = [];
+    let before: Metrics = {};
     for (let index = 0; index < steps; index++) {
-      const position = { index, step: index + 1 };
+      const position = { index, step: index + 1, before };
       const source = given === undefined ? { rewards } : { pairs: given };
       const { metrics } = await step(context, settings, source, position);
+      before = metrics;
       points.push({ loss: metrics["loss"] as number, grad_norm: metrics["optim/grad_norm"] as number });
     }
     return points;
@@ -225,7 +240,9 @@ function isPair(settings: Run["settings"]): settings is PairSettings {
 function engineOver(core: LocalCore, answers: Answers, stopTokenIds: readonly number[]): TrainingEngine {
   const result = ({ index, completions }: SampledGroup): RolloutResult => ({
     index,
-    completions: completions.map((completion): Completion => ({ ...completion, text: "", policyVersion: 0 })),
+    completions: completions.map((completion): Completion => {
+      return { ...completion, text: textOf(completion.tokenIds), policyVersion: 0 };
+    }),
   });
   return {
     contextLength: core.contextLength,
@@ -271,13 +288,14 @@ async function givenAnswers(core: LocalCore, of: readonly Prompt[], o: SamplingO
       }),
     }),
   );
-  const { logProbs, entropies } = await core.logProbs(groups, o, "policy");
+  const { logProbs, stats = {} } = await core.logProbs(groups, o, "policy");
   let next = 0;
   return groups.map(({ completions }, index) => ({
     index,
     completions: completions.map(({ tokenIds }) => {
       const at = next++;
-      return { tokenIds, logProbs: logProbs[at]!, stats: { entropy: entropies[at]! }, finishReason: "stop" };
+      const own = Object.fromEntries(Object.entries(stats).map(([name, values]) => [name, values[at]!]));
+      return { tokenIds, logProbs: logProbs[at]!, stats: own, finishReason: "stop" };
     }),
   }));
 }

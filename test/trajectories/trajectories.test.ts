@@ -33,6 +33,10 @@ const pinned: Readonly<Record<string, Run>> = {
     ...thirty,
   },
   gdpo: { settings: settingsOf("gdpo"), ...thirty, rises: 0.3 },
+  // Advantages of their own for each token, off policy and with a KL term.
+  process: { settings: { ...grpo, ...offPolicy, shaping: "process", process_reward: "even" }, ...thirty },
+  ucas: { settings: { ...grpo, ...offPolicy, shaping: "ucas" }, ...thirty },
+  uadt: { settings: { ...grpo, ...offPolicy, shaping: "uadt", uadt_correct: "even" }, ...thirty },
   dpo: { settings: pairsOf("dpo"), ...thirty },
   mdpo: { settings: { ...pairsOf("mdpo"), anchor: 0.1 }, ...thirty, pairs },
   reward_model: { settings: { ...pairsOf("reward_model"), center: 0.01 }, ...thirty, pairs },

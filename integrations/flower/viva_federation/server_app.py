@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from flwr.app import ArrayRecord, ConfigRecord, Context, MetricRecord
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord
 from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg
 
@@ -16,11 +16,20 @@ METHODS = {"fedavg": "fedavg", "svd": "svd", "ffa": "fedavg"}
 class VivaAverage(FedAvg):
     """FedAvg whose average is viva's, so that adapters and their error are what `viva federate` computes."""
 
-    def __init__(self, config, folder: Path, **options) -> None:
+    def __init__(self, config, folder: Path, done: int, **options) -> None:
         super().__init__(fraction_evaluate=0.0, **options)
-        self.config, self.folder = config, folder
+        self.config, self.folder, self.done = config, folder, done
+
+    def configure_train(self, server_round, arrays, config, grid):
+        return super().configure_train(server_round + self.done, arrays, config, grid)
+
+    def _construct_messages(self, record, node_ids, message_type):
+        """Messages that end with their round: a site that comes back does not begin with what nobody waits for any more."""
+        message = {"content": record, "message_type": message_type, "ttl": float(self.config["round-timeout"])}
+        return [Message(dst_node_id=node_id, **message) for node_id in node_ids]
 
     def aggregate_train(self, server_round, replies):
+        server_round += self.done
         valid, _ = self._check_and_log_replies(replies, is_train=True)
         sites = {reply.metadata.src_node_id: reply.content for reply in valid}  # each site counts once
         if len(sites) < self.min_train_nodes:
@@ -52,13 +61,15 @@ def main(grid: Grid, context: Context) -> None:
     folder = Path(str(config["folder"]))
     folder.mkdir(parents=True, exist_ok=True)
     sites = int(config["min-sites"])
-    strategy = VivaAverage(config, folder, min_train_nodes=sites, min_available_nodes=sites)
+    last = max((int(one.name[6:]) for one in folder.glob("round-*")), default=0)  # of an earlier run, which goes on
+    strategy = VivaAverage(config, folder, last, min_train_nodes=sites, min_available_nodes=sites)
     told = ConfigRecord({key: config[key] for key in ("mode", "local-steps", "seed")})
-    # Sites begin with the fresh adapter of their recipe, which is the same for the same seed.
+    # At first sites begin with the fresh adapter of their recipe, which is the same for the same seed.
+    arrays = ArrayRecord({}) if last == 0 else to_arrays(folder / f"round-{last:04d}")
     strategy.start(
         grid=grid,
-        initial_arrays=ArrayRecord({}),
-        num_rounds=int(config["rounds"]),
+        initial_arrays=arrays,
+        num_rounds=int(config["rounds"]) - last,
         timeout=float(config["round-timeout"]),
         train_config=told,
     )

@@ -6,19 +6,11 @@ import type { Category, Vocabulary } from "../concepts/vocabulary.ts";
 import { DESCRIPTIONS, PLACES } from "./meaning.ts";
 import { type ChangeName, changeIn, isAboutEarlier, type Measure, measureIn, valueIn } from "./measures.ts";
 
-export type ClaimKind =
-  | "modality"
-  | "plane"
-  | "organ"
-  | "finding"
-  | "side"
-  | "location"
-  | "count"
-  | "size"
-  | "negation"
-  | "measure"
-  | "change"
-  | "value";
+export const CLAIM_KINDS = [
+  ...(["modality", "plane", "organ", "finding", "side", "location"] as const),
+  ...(["count", "size", "negation", "measure", "change", "value"] as const),
+] as const;
+export type ClaimKind = (typeof CLAIM_KINDS)[number];
 
 /** One thing that a text says about its image. */
 export interface Claim {

@@ -1,5 +1,6 @@
 /** What rows of other tools say, in the fields of viva's own rows: a new layout is an object here. */
 import { UserError } from "../../core/errors.ts";
+import { optionColumns } from "../field-names.ts";
 import type { Fields } from "./container.ts";
 import { chatTurns, conversationTurns, questionsOf, type TurnChoice } from "./turns.ts";
 
@@ -54,15 +55,26 @@ const queryResponse: Layout = {
 const columns: Layout = {
   name: "a question and an answer in columns",
   recognises: () => true,
-  convert: ({ image, images, ...row }) => {
+  convert: ({ image, images, ...given }) => {
+    const row = withOptions(given);
     if (image != null && images != null) throw new UserError('has both "image" and "images": keep one');
-    const given = images ?? image;
-    return [{ ...row, images: given == null ? [] : Array.isArray(given) ? given : [given] }];
+    const shown = images ?? image;
+    return [{ ...row, images: shown == null ? [] : Array.isArray(shown) ? shown : [shown] }];
   },
 };
 
 /** The first that recognises a row has it. */
 export const layouts: readonly Layout[] = [llava, messages, promptCompletion, promptAnswer, queryResponse, columns];
+
+/** Options in columns of their own ("A", "B", … or "option_a", …) as one field. */
+function withOptions(row: Fields): Fields {
+  const options = row["choices"] === undefined ? optionColumns(Object.keys(row)) : null;
+  if (options === null) return row;
+  const columns = [...options.values()];
+  const kept = Object.entries(row).filter(([name]) => !columns.includes(name));
+  const choices = Object.fromEntries([...options].map(([letter, name]) => [letter, row[name]]));
+  return { ...Object.fromEntries(kept), choices };
+}
 
 function asTurns(value: unknown, role: "user" | "assistant", key: string) {
   return typeof value === "string" ? chatTurns([{ role, content: value }], key) : chatTurns(value, key);

@@ -3,7 +3,7 @@
 import type { TokenColumn, TokenLossVariant } from "../../algorithms/algorithm.ts";
 import { sequenceLogRatio } from "../../algorithms/gspo.ts";
 import type { Params } from "../../compiler/tensor.ts";
-import type { ImageFeatures } from "../../core/records.ts";
+import type { ImageFeatures, TokenStat } from "../../core/records.ts";
 import { concatenated, float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { SamplingVariant } from "../../nn/sampling.ts";
@@ -15,7 +15,15 @@ import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
 import type { ActivationBudget, BlockFeeds, BlockStates, Compute } from "./compute.ts";
 import { rowKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
-import { layOut, type MicroBatch, packRows, splitByWeight, splitRows, type TargetToken } from "./packing.ts";
+import {
+  causalMask,
+  layOut,
+  type MicroBatch,
+  packRows,
+  splitByWeight,
+  splitRows,
+  type TargetToken,
+} from "./packing.ts";
 import { languageStemProgram, lossProgram, scoreProgram } from "./programs.ts";
 import { backwardImages, type EncodedImages, encodeImages } from "./vision-runner.ts";
 import { addAt, visionNames, type WeightStore } from "./weight-store.ts";
@@ -39,6 +47,8 @@ export interface MicroBatchOptions {
   readonly encoded?: EncodedForTraining | null;
   /** Feeds of adapters other than their matrices. */
   readonly adapters?: AdapterPass | null;
+  /** Where the gradients of images' patches go, by content hash; absent: they are not computed. */
+  readonly patches?: Map<string, Float32Array>;
 }
 
 /** Images encoded by a trained tower, with the activations saved within the budget. */
@@ -70,7 +80,7 @@ export async function scoreCompletions(
   scoring: LogProbOptions,
   o: MicroBatchOptions,
 ): Promise<TokenScores> {
-  const result = emptyScores(groups);
+  const result = emptyScores(groups, scoring.tokenStats);
   const adapters = o.adapters ?? null;
   const images = imagesOf(groups.filter(isComputed));
   const encoded = await encodeImages(compute, values, images, { cache: o.features ?? null, adapters });
@@ -104,7 +114,9 @@ async function scoreRows(
   result: TokenScores,
 ): Promise<void> {
   const variant = variantOf(scoring);
-  const session = await compute.session(`score.${JSON.stringify(variant)}`, () => scoreProgram(compute.model, variant));
+  const stats = statsOf(result);
+  const key = `score.${JSON.stringify([variant, stats])}`;
+  const session = await compute.session(key, () => scoreProgram(compute.model, variant, stats));
   for (const rows of headChunks(micro, compute.model)) {
     const feeds = { ...headFeeds(rows, hidden), ...samplingFeeds(compute.model, scoring), ...values };
     record(rows, await session.run(feeds), result);
@@ -174,7 +186,7 @@ export async function backwardFrom(
 ): Promise<void> {
   const { model } = compute;
   const groups = all.filter(isComputed);
-  const trainVision = visionNames(model).some((name) => store.trainable.has(name));
+  const trainVision = o.patches !== undefined || visionNames(model).some((name) => store.trainable.has(name));
   const adapters = o.adapters ?? null;
   const { images: encoded, saving } = trainVision
     ? (o.encoded ?? (await encodeForTraining(compute, store, imagesOf(groups), o)))
@@ -201,7 +213,7 @@ export async function backwardFrom(
     );
     stemBackward(model, store, micro, feeds.stem, dx, trainVision ? addFeatures : null);
   }
-  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, saving.budget);
+  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, saving.budget, o.patches);
   store.reach(reachedBy(model, store, all, head.weights));
 }
 
@@ -336,13 +348,6 @@ function rowFeeds({ language }: Model, { positions, tokenIds, grids }: MicroBatc
   };
 }
 
-/** [size, size]: 0 where a token attends: itself and earlier tokens. */
-function causalMask(size: number): TensorData {
-  const mask = new Float32Array(size * size);
-  for (let t = 0; t < size; t++) mask.fill(EXCLUDED, t * size + t + 1, (t + 1) * size);
-  return float32([size, size], mask);
-}
-
 export function* microBatches(
   model: Model,
   groups: readonly TrainingGroup[],
@@ -424,20 +429,28 @@ export function variantOf(o: LogProbOptions): SamplingVariant {
   return { greedy, topK: greedy ? 0 : o.topK, topP: !greedy && o.topP < 1 };
 }
 
-function emptyScores(groups: readonly TrainingGroup[]) {
+function emptyScores(groups: readonly TrainingGroup[], stats: readonly TokenStat[] = []): TokenScores {
   const zeros = () =>
     groups.flatMap(({ completions, inPlace }) =>
       [...(inPlace === undefined ? [] : [inPlace]), ...completions].map(
         ({ tokenIds }) => new Float32Array(tokenIds.length),
       ),
     );
-  return { logProbs: zeros(), entropies: zeros() };
+  const told = stats.length === 0 ? {} : { stats: Object.fromEntries(stats.map((name) => [name, zeros()])) };
+  return { logProbs: zeros(), entropies: zeros(), ...told };
+}
+
+function statsOf({ stats = {} }: TokenScores): readonly TokenStat[] {
+  return Object.keys(stats) as TokenStat[];
 }
 
 function record(rows: readonly TargetToken[], outputs: Params<TensorData>, result: TokenScores): void {
   for (const [i, { completion, offset }] of rows.entries()) {
     result.logProbs[completion.index]![offset] = outputs["logProb"]!.data[i]!;
     result.entropies[completion.index]![offset] = outputs["entropy"]!.data[i]!;
+    for (const name of statsOf(result)) {
+      result.stats![name]![completion.index]![offset] = outputs[`stat.${name}`]!.data[i]!;
+    }
   }
 }
 

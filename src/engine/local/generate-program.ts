@@ -79,15 +79,17 @@ export function generateProgram(
       x = addFeatures(x, stem.features, stem.imageIndex, constant(int32([], [i + 1])));
     }
   }
-  const logProbs = samplingLogProbs(language.head(weights, endsEarly ? x : sampledFrom(x)), sampling, t);
+  const logits = language.head(weights, endsEarly ? x : sampledFrom(x));
+  const logProbs = samplingLogProbs(logits, sampling, t);
   const { token, logProb } = sampleToken(logProbs, sampling, uniform);
+  const drawn = { logits, logProbs, tokens: token, variant: sampling, temperature: t.temperature };
   // The caches are never outputs: every output is copied to JavaScript, and costs time of its own.
   return {
     inputs: { ...stem, ...context, ...layout, last, uniform, ...t, ...caches, ...weightsFed, ...joined },
     outputs: {
       token,
       logProb,
-      ...Object.fromEntries(stats.map((name) => [name, tokenStatistics[name](logProbs)])),
+      ...Object.fromEntries(stats.map((name) => [name, tokenStatistics[name](drawn)])),
       added: concatDynamic(added, 0, "added"),
     },
   };

@@ -5,13 +5,14 @@
 import type { Params } from "../../compiler/tensor.ts";
 import { UserError } from "../../core/errors.ts";
 import { randomKey } from "../../core/random.ts";
-import type { Prompt } from "../../core/records.ts";
+import type { ImageFeatures, Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { EngineOptions } from "../backend.ts";
 import {
   type LiveOptions,
   type LogProbOptions,
+  type LossGradients,
   type OptimStep,
   plainScoring,
   type ScoredCompletions,
@@ -40,7 +41,7 @@ import { type DecodeOptions, type SampledGroup, type SamplingSeconds, sampleComp
 import { backwardByHead, scoreByHead } from "./score-head.ts";
 import { selectImages } from "./selected-images.ts";
 import { SharedBase } from "./shared-base.ts";
-import { encodeEach, encodeImages } from "./vision-runner.ts";
+import { backwardImages, encodeEach, encodeImages } from "./vision-runner.ts";
 import { randomWeights, visionNames, WeightStore } from "./weight-store.ts";
 
 export class LocalCore {
@@ -58,6 +59,8 @@ export class LocalCore {
   #encoded: EncodedForTraining | null = null;
   /** Merged weights computed for sampling under the current adapters; training reuses them. */
   #sums: AdapterPass | null = null;
+  /** What the tower encoded by itself for its backward pass. */
+  #tower: { readonly encoded: EncodedForTraining; readonly hashes: readonly string[] } | null = null;
   /** Forward and backward passes since the last update. */
   #passes = 0;
 
@@ -182,6 +185,55 @@ export class LocalCore {
     return forwardBackward(this.#compute, this.#store, batch, o);
   }
 
+  /** Gradients that a batch would accumulate, or those of its images' patches, in a store of their own. */
+  async gradients(batch: TokenBatch, wrt: "pixels" | readonly string[]): Promise<LossGradients> {
+    this.#checkGroups(batch.groups);
+    requireTokenValues(batch.groups);
+    const names = wrt === "pixels" ? [] : wrt;
+    const unknown = names.find((name) => this.#store.values[name] === undefined);
+    if (unknown !== undefined) throw new UserError(`the model has no weight "${unknown}" to differentiate by`);
+    const store = new WeightStore(this.#model, this.#store.values, new Set(names));
+    const patches = new Map<string, Float32Array>();
+    const asked = wrt === "pixels" ? { patches, adapters: this.#sums } : { adapters: null };
+    const o = { ...this.#options, features: this.#knownFeatures, ...asked };
+    const { loss } = await forwardBackward(this.#compute, store, batch, o);
+    if (wrt === "pixels") return { loss, gradients: patches };
+    const zeros = (name: string) => new Float32Array(this.#store.values[name]!.data.length);
+    return { loss, gradients: new Map(names.map((name) => [name, store.gradient(name) ?? zeros(name)])) };
+  }
+
+  get towerWidth(): number {
+    const { featureLevels, width } = this.#model.language;
+    return featureLevels * width;
+  }
+
+  /** Features of images; with `training`, kept for `backwardTower`. */
+  async encodeTower(images: readonly ImageFeatures[], training: boolean): Promise<readonly Float32Array[]> {
+    if (!training) {
+      const { features } = await encodeImages(this.#compute, this.#store.values, images, {
+        cache: this.#knownFeatures,
+      });
+      return images.map(({ sha256 }) => features.get(sha256)!);
+    }
+    const encoded = await encodeForTraining(this.#compute, this.#store, images, this.#options);
+    this.#tower = { encoded, hashes: images.map(({ sha256 }) => sha256) };
+    return this.#tower.hashes.map((sha256) => encoded.images.features.get(sha256)!);
+  }
+
+  async backwardTower(gradients: readonly Float32Array[]): Promise<void> {
+    if (this.#tower === null) throw new Error("internal: the tower has encoded nothing to train on");
+    const { encoded, hashes } = this.#tower;
+    this.#tower = null;
+    const totals = new Map<string, Float32Array>();
+    for (const [i, sha256] of hashes.entries()) {
+      const total = totals.get(sha256);
+      if (total === undefined) totals.set(sha256, gradients[i]!);
+      else this.#store.kernels.addInPlace(total, gradients[i]!);
+    }
+    await backwardImages(this.#compute, this.#store, encoded.images, totals, encoded.saving.budget);
+    this.#store.reach(visionNames(this.#model));
+  }
+
   get hasScoreHead(): boolean {
     return this.#model.scoreHead !== undefined;
   }
@@ -301,6 +353,7 @@ export class LocalCore {
   #forgetPass(): void {
     this.#live = null;
     this.#encoded = null;
+    this.#tower = null;
     this.#sums = null;
     this.#merged?.forget();
     this.#passes = 0;

@@ -15,6 +15,7 @@ import type {
   TrainingEngine,
 } from "../engine.ts";
 import { startWorker } from "../start-worker.ts";
+import { openAttachments } from "./attachments.ts";
 import { requireDevice } from "./devices.ts";
 import type { Call, Reply } from "./protocol.ts";
 import type { SampledGroup, SamplingSeconds } from "./sampler.ts";
@@ -68,6 +69,7 @@ interface OpenWeights {
 interface Opened {
   readonly parameters: number;
   readonly contextLength: number;
+  readonly towerWidth: number;
   readonly hasScoreHead: boolean;
 }
 
@@ -103,7 +105,8 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
     backward: (groups, gradients) => call({ call: "scoresBackward", groups, gradients }),
   };
   const opening: Call = { call: "open", ...(adapter === undefined ? {} : { adapter }) };
-  const { hasScoreHead, ...opened } = await call<Opened>(opening);
+  const attachments = openAttachments({ seed: adapter?.seed ?? options.seed, threads: options.threads });
+  const { hasScoreHead, towerWidth, ...opened } = await call<Opened>(opening);
   return {
     ...opened,
     get updates() {
@@ -132,17 +135,34 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
       version++;
       return call({ call: "optimStep", options: step });
     },
+    gradients: (batch, wrt) => call({ call: "gradients", batch, wrt }),
+    tower: {
+      width: towerWidth,
+      encode: (images, { training }) => call({ call: "towerEncode", images, training }),
+      backward: (gradients) => call({ call: "towerBackward", gradients }),
+    },
     inputNorms: (groups) => call({ call: "inputNorms", groups }),
     freezeReference: async (keep) => {
       await call({ call: "freezeReference", keep });
       hasReference = keep;
     },
-    resetOptimizer: () => call({ call: "resetOptimizer" }),
-    save: (folder, { training }) => call({ call: "save", folder, training }),
+    attach: attachments.attach,
+    resetOptimizer: async () => {
+      await call({ call: "resetOptimizer" });
+      await attachments.clear();
+    },
+    save: async (folder, { training }) => {
+      await call({ call: "save", folder, training });
+      if (training) attachments.save(folder);
+    },
     load: async (folder) => {
+      attachments.load(folder);
       ({ hasReference } = await call<{ hasReference: boolean }>({ call: "load", folder }));
     },
-    close: o.close,
+    close: async () => {
+      await attachments.clear();
+      await o.close();
+    },
   };
 }
 

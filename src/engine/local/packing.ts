@@ -4,6 +4,7 @@
  * left out. Predictions in place add no tokens to the prompt that makes them.
  */
 import type { ImageFeatures, Prompt } from "../../core/records.ts";
+import { float32, type TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
 import type { TrainingCompletion, TrainingGroup } from "../engine.ts";
@@ -237,4 +238,11 @@ export function placeImages(
     }
   }
   return { imageIndex, images };
+}
+
+/** [size, size]: 0 where a token attends: itself and earlier tokens. */
+export function causalMask(size: number): TensorData {
+  const mask = new Float32Array(size * size);
+  for (let t = 0; t < size; t++) mask.fill(EXCLUDED, t * size + t + 1, (t + 1) * size);
+  return float32([size, size], mask);
 }

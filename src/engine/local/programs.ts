@@ -10,6 +10,7 @@ import { grad, vjp } from "../../compiler/grad.ts";
 import { cast, mul, sub, sum, takeAlongLastAxis } from "../../compiler/ops/index.ts";
 import { rewrite, selectSavedActivations } from "../../compiler/rewrite.ts";
 import { input, type Params, type Program, scalar, type Tensor } from "../../compiler/tensor.ts";
+import type { TokenStat } from "../../core/records.ts";
 import { adaptedLayers } from "../../models/lora.ts";
 import type { Attend, Model, Stack } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
@@ -17,7 +18,7 @@ import { scoreHead } from "../../nn/attachments/score-head.ts";
 import { attention, windowAttention } from "../../nn/layers.ts";
 import { LORA_MASK, LORA_SUM } from "../../nn/lora.ts";
 import { packedAttention } from "../../nn/packed-attention.ts";
-import { entropy, type SamplingVariant, samplingLogProbs } from "../../nn/sampling.ts";
+import { entropy, type SamplingVariant, samplingLogProbs, tokenStatistics } from "../../nn/sampling.ts";
 import { addFeatures, float, ints, rotaryInputs, samplingInputs, stemInputs, weightInputs } from "./program-inputs.ts";
 
 /** A forward program and its gradient: from inputs "d.y" to outputs "d.<input or weight>". */
@@ -206,14 +207,21 @@ export function languageStemProgram(model: Model): Program {
   return { inputs: { ...inputs, ...weightsFed }, outputs: { y: language.stem(weights, inputs) } };
 }
 
-/** Log-probs and entropies of targets, without a loss. */
-export function scoreProgram(model: Model, sampling: SamplingVariant): Program {
+/** Log-probs and entropies of targets, and each of `stats` as "stat.<name>", without a loss. */
+export function scoreProgram(model: Model, sampling: SamplingVariant, stats: readonly TokenStat[] = []): Program {
   const t = headInputs(model);
-  const logProbs = samplingLogProbs(model.language.head(t.weights, t.x), sampling, t.sampling, t.targets);
+  const logits = model.language.head(t.weights, t.x);
+  const logProbs = samplingLogProbs(logits, sampling, t.sampling, t.targets);
   const picked = takeAlongLastAxis(logProbs, t.targets);
+  const { temperature } = t.sampling;
+  const of = { logits, logProbs, tokens: t.targets, variant: sampling, temperature };
   return {
     inputs: { x: t.x, targets: t.targets, ...t.sampling, ...t.weightsFed },
-    outputs: { logProb: picked, entropy: entropy(logProbs) },
+    outputs: {
+      logProb: picked,
+      entropy: entropy(logProbs),
+      ...Object.fromEntries(stats.map((name) => [`stat.${name}`, tokenStatistics[name](of)])),
+    },
   };
 }
 
@@ -290,7 +298,7 @@ export function scoreHeadWeights({ language, scoreHead }: Model): readonly strin
 function scoreHeadParts(model: Model): { readonly inputs: Params<Tensor>; readonly scores: Tensor } {
   const { weights, inputs } = weightInputs(model, scoreHeadWeights(model));
   const x = float("x", "chunk", model.language.width);
-  const scores = scoreHead.apply({ weight: weights[model.scoreHead!]! }, model.language.norm(weights, x));
+  const scores = scoreHead.apply({ weight: weights[model.scoreHead!]! }, model.language.norm(weights, x), model.language);
   return { inputs: { x, ...inputs }, scores };
 }
 

@@ -1,5 +1,5 @@
 /** Messages between the main thread and the worker of a local engine. */
-import type { Prompt } from "../../core/records.ts";
+import type { ImageFeatures, Prompt } from "../../core/records.ts";
 import type {
   AdapterOptions,
   LiveOptions,
@@ -37,6 +37,9 @@ export type Call =
       readonly gradients: readonly number[];
     }
   | { readonly call: "optimStep"; readonly options: OptimStep }
+  | { readonly call: "gradients"; readonly batch: TokenBatch; readonly wrt: "pixels" | readonly string[] }
+  | { readonly call: "towerEncode"; readonly images: readonly ImageFeatures[]; readonly training: boolean }
+  | { readonly call: "towerBackward"; readonly gradients: readonly Float32Array[] }
   | { readonly call: "inputNorms"; readonly groups: readonly TrainingGroup[] }
   | { readonly call: "freezeReference"; readonly keep: boolean }
   | { readonly call: "resetOptimizer" }

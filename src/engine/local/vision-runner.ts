@@ -170,13 +170,14 @@ export function headFeeds(vision: VisionStack, states: readonly TensorData[]): P
   return Object.fromEntries(vision.headBlocks.map((block) => [blockOutput(block), states[block + 1]!]));
 }
 
-/** Accumulates the tower's gradients from cotangents of the features, by content hash. */
+/** Accumulates the tower's gradients from cotangents of the features, and those of `patches` if given, by content hash. */
 export async function backwardImages(
   compute: Compute,
   store: WeightStore,
   encoded: EncodedImages,
   cotangents: ReadonlyMap<string, Float32Array>,
   budget: ActivationBudget["budget"],
+  patches?: Map<string, Float32Array>,
 ): Promise<void> {
   const { model } = compute;
   const { vision, language } = model;
@@ -195,8 +196,21 @@ export async function backwardImages(
     const dOutputs = new Map(vision.headBlocks.map((block) => [block, dHead[blockOutput(block)]!]));
     const dx = await compute.blocksBackward("vision.block", vision, store, forward, dOutputs, feeds.block, { budget });
     const stem = { ...feeds.stem, "d.y": dx, ...store.values };
-    const stemPrograms = (trained: readonly string[]) => visionStemPrograms(model, trained);
-    await compute.backward("vision.stem", stemPrograms, stem, { store, weights: vision.stemWeights, wrt: [] });
+    const wrt = patches === undefined ? [] : ["patches"];
+    const stemPrograms = (trained: readonly string[]) => visionStemPrograms(model, [...wrt, ...trained]);
+    const stemKey = ["vision.stem", ...wrt].join(".");
+    const dStem = await compute.backward(stemKey, stemPrograms, stem, { store, weights: vision.stemWeights, wrt });
+    if (patches !== undefined) scatterFrames(frames, dStem["patches"]!.data as Float32Array, patches);
+  }
+}
+
+/** Adds a run's gradients of patches to their images'. */
+function scatterFrames(frames: readonly Frame[], data: Float32Array, patches: Map<string, Float32Array>): void {
+  const size = data.length / frames.length;
+  for (const [i, { image, index }] of frames.entries()) {
+    const own = patches.get(image.sha256) ?? new Float32Array(image.patches.length);
+    own.set(data.subarray(i * size, (i + 1) * size), index * size);
+    patches.set(image.sha256, own);
   }
 }
 

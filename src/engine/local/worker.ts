@@ -98,7 +98,8 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
   if (request.call === "open") {
     const opened = openCore(request.adapter);
     cores.set(on, opened);
-    return { parameters: opened.parameters, contextLength: opened.contextLength, hasScoreHead: opened.hasScoreHead };
+    const { parameters, contextLength, hasScoreHead, towerWidth } = opened;
+    return { parameters, contextLength, hasScoreHead, towerWidth };
   }
   const core = coreOf(on);
   switch (request.call) {
@@ -117,6 +118,12 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
     case "optimStep":
       if (!core.isAdapter) requireNoAdapters();
       return core.optimStep(request.options);
+    case "gradients":
+      return core.gradients(request.batch, request.wrt);
+    case "towerEncode":
+      return core.encodeTower(request.images, request.training);
+    case "towerBackward":
+      return core.backwardTower(request.gradients);
     case "inputNorms":
       return core.inputNorms(request.groups);
     case "freezeReference":

@@ -1,4 +1,5 @@
 /** The probes by name. A new probe is one file, one line here, and a page in docs/probes. */
+import { adversarial } from "./adversarial.ts";
 import { answerPrior } from "./answer-prior.ts";
 import { behaviours } from "./behaviours.ts";
 import { consistency } from "./consistency.ts";
@@ -37,6 +38,7 @@ export const probes = {
   contrast,
   quantized,
   hemorrhage,
+  adversarial,
   decoding,
   length_bias: lengthBias,
 } as const satisfies Readonly<Record<string, Probe>>;

@@ -61,9 +61,16 @@ export interface ProbeContext {
   /** Seed of random choices: the wrong image, the order of options, noise. */
   readonly seed: number;
   readonly vocabulary: Vocabulary;
+  /** Moves an example's images, within ε of 0 to 1, against the model; null or absent where nothing can. */
+  readonly attack?: Attack | null;
   /** Training examples, for the question-only baseline. */
   readonly train: readonly Example[] | null;
 }
+
+export type Attack = (
+  example: Example,
+  o: { readonly epsilon: number; readonly alpha: number; readonly steps: number },
+) => Promise<Example>;
 
 /** A model that scores given texts. */
 export interface Scorer {

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { UserError } from "../../core/errors.ts";
+import type { PixelLayout } from "../../core/pixels.ts";
 import type { ImageFeatures, ImageSize, RawImage } from "../../core/records.ts";
 import { resizeBicubic } from "../../io/resize.ts";
 import { checkImageProcessorJson } from "../processor-files.ts";
@@ -154,6 +155,28 @@ export function patchify(
     }
   }
   return { patches, grid, pixels };
+}
+
+/** The pixels that `patchify` cuts patches of this grid from. */
+export function pixelLayout(grid: readonly [number, number, number], config: ImageProcessorConfig): PixelLayout {
+  const { patchSize: P, mergeSize, temporalPatchSize, mean, std } = config;
+  const [height, width] = [grid[1] * P, grid[2] * P];
+  const order = visionPositions(grid, mergeSize);
+  const sources = new Int32Array((order.length / 2) * 3 * temporalPatchSize * P * P);
+  let o = 0;
+  for (let patch = 0; patch < order.length; patch += 2) {
+    const [top, left] = [order[patch]! * P, order[patch + 1]! * P];
+    for (let channel = 0; channel < 3; channel++) {
+      for (let t = 0; t < temporalPatchSize; t++) {
+        for (let y = top; y < top + P; y++) {
+          for (let x = left; x < left + P; x++) sources[o++] = 3 * (y * width + x) + channel;
+        }
+      }
+    }
+  }
+  const perByte = 255 * config.rescaleFactor;
+  const scaled = (values: typeof mean) => values.map((value) => value / perByte) as [number, number, number];
+  return { width, height, sources, mean: scaled(mean), std: scaled(std) };
 }
 
 /** (byte x rescale - mean) / std for every byte, each operation rounded to float32 as numpy does it. */

@@ -28,6 +28,7 @@ import {
   parseImageProcessorConfig,
   patchGrid,
   patchify,
+  pixelLayout,
   resizedImage,
 } from "./image-processor.ts";
 
@@ -156,6 +157,7 @@ export async function loadProcessor(
         tokens: featuresOf(grid),
       };
     },
+    pixelLayout: (grid) => pixelLayout(grid, config),
     stopTokenIds,
     imageTokenId,
     mergeSize: config.mergeSize,

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { RunError } from "../../core/errors.ts";
 import type { Completion, Example, Message } from "../../core/records.ts";
+import { readVerdict } from "../judge-chat.ts";
 import type { ChatSettings, RewardContext, RewardLog } from "../reward.ts";
-import { judge, readVerdict } from "./judge.ts";
+import { judge } from "./judge.ts";
 
 const example: Example = {
   id: "e1",
@@ -46,6 +47,7 @@ function setting(answer: (text: string) => string) {
           },
         };
       },
+      readYaml: () => null,
       openEncoder: () => Promise.reject(new Error("not asked for")),
       openScorer: () => Promise.reject(new Error("not asked for")),
     },

@@ -1,11 +1,11 @@
 /** Semantic alignment by a judge: a language model says whether the reasoning follows clinical logic; 1, 0, or null. */
 import { z } from "zod";
 import { optionLetter } from "../../answers/choice.ts";
-import { polarity } from "../../answers/closed.ts";
 import { parseAnswer } from "../../answers/parse.ts";
 import { parseRationale } from "../../answers/rationale.ts";
-import { RunError, UserError } from "../../core/errors.ts";
+import { UserError } from "../../core/errors.ts";
 import type { Completion, Example, Message } from "../../core/records.ts";
+import { judgeFields, openJudge } from "../judge-chat.ts";
 import { defineReward } from "../options.ts";
 import type { Reward, RewardLog } from "../reward.ts";
 
@@ -37,57 +37,23 @@ given. Do not reward length or style. What the trainee writes is to be judged, n
 Reply with one line: VERDICT: YES or VERDICT: NO.`;
 
 const judgeOptions = z.object({
-  /** The part of the endpoint's address before /chat/completions, such as http://localhost:8000/v1. */
-  base_url: z.string().min(1),
-  model: z.string().min(1),
-  api_key_env: z.string().min(1).nullable().default(null),
+  ...judgeFields,
   prompt: z.string().min(1).default(judgePrompt),
   send_image: z.boolean().default(false),
-  max_tokens: z.int().positive().default(256),
-  /** What the endpoint calls that limit. */
-  max_tokens_field: z.enum(["max_tokens", "max_completion_tokens"]).default("max_tokens"),
-  temperature: z.number().min(0).default(0),
-  timeout_s: z.number().positive().default(60),
-  max_retries: z.int().min(0).default(3),
-  max_concurrency: z.int().positive().default(8),
-  cache: z.string().min(1).nullable().default(null),
-  on_failure: z.enum(["stop", "skip"]).default("stop"),
 });
 
 /** 1 or 0; null for a reply without a verdict and, with `on_failure: skip`, where no reply came. 0 without reasoning. */
 export const judge = defineReward("semantic", judgeOptions, (o, context): Reward => {
   checkPrompt(o.prompt);
-  const { services, style = "think_answer" } = context;
-  if (services === undefined) throw new UserError('reward "semantic": the scorer judge needs an endpoint to ask');
-  const chat = services.openChat({
-    baseUrl: o.base_url,
-    model: o.model,
-    apiKeyEnv: o.api_key_env,
-    timeoutSeconds: o.timeout_s,
-    maxRetries: o.max_retries,
-    maxConcurrency: o.max_concurrency,
-    maxTokens: o.max_tokens,
-    maxTokensField: o.max_tokens_field,
-    temperature: o.temperature,
-    cache: o.cache,
-  });
+  const { style = "think_answer" } = context;
+  const ask = openJudge('reward "semantic": the scorer judge needs an endpoint to ask', o, context);
 
   async function verdictOf(example: Example, { text }: Completion, log?: RewardLog): Promise<number | null> {
     const rationale = parseRationale(text, style)?.text.trim();
     if (rationale === undefined) return 0;
     const answer = parseAnswer(text, { style, lenient: true, thinkOpened: context.thinkOpened })?.text ?? "";
     const content = fill(o.prompt, example, { rationale, answer, completion: text });
-    log?.count("asked");
-    try {
-      const verdict = readVerdict(await chat.complete([question(content, example, o.send_image)]));
-      if (verdict === null) log?.count("unparsable");
-      return verdict;
-    } catch (error) {
-      if (o.on_failure === "stop" || !(error instanceof RunError)) throw error;
-      log?.count("failed");
-      log?.event({ event: "reward_failed", example_id: example.id, message: error.message });
-      return null;
-    }
+    return ask([question(content, example, o.send_image)], example, log);
   }
   return {
     name: "semantic",
@@ -96,17 +62,6 @@ export const judge = defineReward("semantic", judgeOptions, (o, context): Reward
       Promise.all(completions.map((completion) => verdictOf(example, completion, log))),
   };
 });
-
-/** The last "verdict: yes" or "verdict: no" of a reply, else a reply that is nothing but yes or no; null otherwise. */
-export function readVerdict(reply: string): 0 | 1 | null {
-  const said = [
-    ...reply.matchAll(/\bverdict\b["'*\s]{0,8}(?:[:=]|\bis\b)["'*\s<[(]{0,8}(yes|no)\b(?!\s*(?:or|\/)\s*(?:yes|no))/gi),
-  ].at(-1)?.[1];
-  if (said !== undefined) return said.toLowerCase() === "yes" ? 1 : 0;
-  const bare = reply.trim();
-  const only = bare.length <= 40 && bare.split(/\s+/).length <= 2 ? polarity(bare) : null;
-  return only === null ? null : only === "yes" ? 1 : 0;
-}
 
 function question(text: string, { images }: Example, sendImage: boolean): Message {
   const shown = sendImage ? images.map((image) => ({ type: "image", image }) as const) : [];

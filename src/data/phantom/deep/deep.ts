@@ -18,7 +18,9 @@ import { findingFacts, generatedSet, imageOf, viewFacts, type WorldOptions } fro
 import { change, ruleChange } from "./changes.ts";
 import { countPlaces, history, largestSize, present } from "./inventory.ts";
 import { addOther, findingsAt, type Placed } from "./lesions.ts";
+import { pathway } from "./pathway.ts";
 import type { DeepCell, DeepQuestion } from "./question.ts";
+import { ring } from "./ring.ts";
 import { ruleCount, ruleSide, ruleSize, ruleTable } from "./rules.ts";
 import { survivalOf, tableOf } from "./table.ts";
 
@@ -34,6 +36,8 @@ export const deepCells = {
   history,
   largest_size: largestSize,
   present,
+  pathway,
+  ring,
 } as const satisfies Readonly<Record<string, readonly DeepCell[]>>;
 export type DeepKind = keyof typeof deepCells;
 
@@ -63,7 +67,8 @@ interface Asked {
 export const phantomDeep = generatedSet(
   {
     name: "phantom_deep",
-    description: "Phantom deep: ten kinds of question that need several steps, rules, counts, two dates, exact facts",
+    description:
+      "Phantom deep: twelve kinds of question that need several steps: rules, pathways, counts, two dates, exact facts",
   },
   { train: 4000, validation: 500, test: 1000 },
   deepExample,
