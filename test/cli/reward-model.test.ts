@@ -116,7 +116,7 @@ describe("as a reward", () => {
 describe("viva pairs", () => {
   /** The record of the run with texts and values of our own: rising values, with a right answer first, last or nowhere. */
   const values = [-1, 0.25, 0.5, 2];
-  const texts = [" ", "it is number 1", "it is number 2", "no ".repeat(12).trim()];
+  const texts = [" ", "it is number 1", "it is number 2", "это номер 3"];
   beforeAll(() => {
     cpSync(join(folder, "whole"), join(folder, "made"), { recursive: true });
     const groups = jsonLines(folder, "whole/rollouts.jsonl").map((group, g) => ({
@@ -149,8 +149,8 @@ describe("viva pairs", () => {
   });
 
   it("scores anew by a reward that the run did not record, with the data's own examples", async () => {
-    const { pairs } = await pairsBy("repetition");
-    // The text that repeats itself is the right one in all groups but the first.
+    const { pairs } = await pairsBy("english");
+    // The text that is not English is the right one in all groups but the first.
     expect(pairs.map(({ chosen, rejected }) => [chosen, rejected])).toEqual([[texts[1], texts[3]]]);
     const unknown = await viva(folder, "pairs", "made", "--by", "acuracy", "--out", "x.jsonl");
     expect(unknown.stderr).toMatch(/--by acuracy: the run recorded reward, reward_model, accuracy, and viva has no/);
