@@ -14,10 +14,10 @@ import { isPreference, isSupervised } from "../src/recipes/stage-kinds.ts";
 import { rewardsAt } from "../src/rewards/index.ts";
 import { openSession } from "../src/session/session.ts";
 import { withAdvantages } from "../src/train/advantages.ts";
+import { collectWith } from "../src/train/collect-rollouts.ts";
 import type { TrainingContext } from "../src/train/context.ts";
 import { sampleGroups, samplingOptions } from "../src/train/sampling.ts";
 import type { RolloutSettings } from "../src/train/settings.ts";
-import { singleTurn } from "../src/train/single-turn.ts";
 import { updatePolicy } from "../src/train/updates.ts";
 
 const text = { type: "string" } as const;
@@ -69,9 +69,9 @@ interface Timed {
   readonly tokens: number;
 }
 
-const base = { ...session, examples: session.train, seed: recipe.seed, stage: at, steps: 1000 };
+const base = { ...session, tools: null, examples: session.train, seed: recipe.seed, stage: at, steps: 1000 };
 const shared = { ...base, onBadImage: "error" as const, onSkip: () => {} };
-const context: TrainingContext = { ...shared, collect: singleTurn(shared) };
+const context: TrainingContext = { ...shared, collect: collectWith(shared, null) };
 const steps: Timed[][] = [];
 const zeroSpread: number[] = [];
 for (let i = 0; i < Number(o.steps); i++) {

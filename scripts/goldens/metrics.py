@@ -14,7 +14,7 @@ from itertools import combinations
 
 import numpy as np
 import statsmodels.api as sm
-from nltk.translate.bleu_score import sentence_bleu
+from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from rouge_score.rouge_scorer import RougeScorer
 from scipy.stats import bootstrap, norm
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -50,16 +50,20 @@ def overlap():
     pairs = [([], ["lung"]), (["lung"], ["lung"]), (["lung", "lung"], ["lung"]), (["a"], ["b"])]
     for _ in range(60):
         pairs.append(tuple([rng.choice(WORDS) for _ in range(rng.randint(1, 9))] for _ in range(2)))
-    scorer = RougeScorer(["rougeL"], tokenizer=Blanks())
+    scorer = RougeScorer(["rouge1", "rougeL"], tokenizer=Blanks())
+    smoothing = SmoothingFunction().method2
     rows = []
     for prediction, reference in pairs:
         labels = MultiLabelBinarizer().fit([bag(prediction) | bag(reference) | {"", "#"}])
         true, guess = labels.transform([bag(reference)]), labels.transform([bag(prediction)])
+        rouge = scorer.score(" ".join(reference), " ".join(prediction))
         rows.append({
             "prediction": prediction,
             "reference": reference,
             "bleu_1": sentence_bleu([reference], prediction, weights=(1,)) if prediction else 0,
-            "rouge_l": scorer.score(" ".join(reference), " ".join(prediction))["rougeL"].fmeasure,
+            "bleu_4": sentence_bleu([reference], prediction, smoothing_function=smoothing) if prediction else 0,
+            "rouge_1": rouge["rouge1"].fmeasure,
+            "rouge_l": rouge["rougeL"].fmeasure,
             "token_f1": f1_score(true, guess, average="samples", zero_division=0),
             "recall": recall_score(true, guess, average="samples", zero_division=0),
         })

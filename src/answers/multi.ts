@@ -37,6 +37,17 @@ export function optionsF1(given: readonly number[], right: readonly number[]): n
   return given.length + right.length === 0 ? 1 : (2 * common) / (given.length + right.length);
 }
 
+/** Agreement of two sets of options without repeats; two empty ones agree. */
+export function setAgreement(
+  given: readonly number[],
+  right: readonly number[],
+  by: "f1" | "jaccard" | "exact",
+): number {
+  const f1 = optionsF1(given, right);
+  if (by === "f1") return f1;
+  return by === "exact" ? Number(f1 === 1) : f1 / (2 - f1); // Jaccard's index is a function of F1
+}
+
 /** "C", "(C)", "C. ascites", "ascites"; -1 for anything else, a label beside another option's text included. */
 function optionOf(part: string, choices: readonly string[]): number {
   const labelled = /^\(?([A-Za-z])\s?[).:]\s*(\S.*)$/.exec(part);

@@ -2,6 +2,7 @@
 import type { NumericTarget } from "../core/records.ts";
 import { clean, words } from "./normalise.ts";
 import { isPlainNumber } from "./numbers.ts";
+import { withoutStatus } from "./survival.ts";
 
 /** What one of a unit is in the smallest of its kind. Months have 365.25 / 12 days, so that 12 of them are a year. */
 const KINDS: readonly Readonly<Record<string, number>>[] = [
@@ -20,10 +21,10 @@ const NAMES: ReadonlyMap<string, string> = new Map([
 
 /**
  * The last number of an answer, converted to `unit` where it says another of that kind ("2.4 cm" is 24 mm). Null without a
- * number, beside a range or an inequality, and for a unit of another kind.
+ * number, beside a range or an inequality, and for a unit of another kind. The code of a status ("1:DECEASED") is no number.
  */
 export function numberOf(answer: string, unit?: string): number | null {
-  const all = words(clean(answer));
+  const all = words(withoutStatus(clean(answer)));
   const found = all.flatMap(({ token }, i) => {
     if (!/\d/.test(token)) return [];
     return [isPlainNumber(token) ? inUnit(Number(token), all[i + 1]?.token, unit) : null];

@@ -1,6 +1,6 @@
 /** Finds the answer in a completion; a span is in UTF-16 offsets, and `completion.slice(start, end)` is its text. */
 import { contentEnd } from "./special-tokens.ts";
-import { ANSWER_CLOSE, ANSWER_OPEN, type AnswerStyle, hasContent, isInThought, soleIndex } from "./tags.ts";
+import { type AnswerStyle, hasContent, isInThought, readTags, soleIndex } from "./tags.ts";
 
 /** What a completion answers, and where it says so. Never empty. */
 export interface ParsedAnswer {
@@ -19,8 +19,8 @@ export interface ParseOptions {
 /**
  * The answer of a completion, or null when it gives none. Special tokens at its end (`<|im_end|>`) are no part of it.
  *
- * Strict: exactly one `<answer>…</answer>`, not empty and not inside a thought, closed or not; the plain style takes the
- * whole text. Lenient adds, on what follows the thought (else on everything): the last tag that holds anything, closed or
+ * Strict: exactly one `<answer>…</answer>` (or the style's own tag), not empty and not inside a thought, closed or not; the
+ * plain style takes the whole text. Lenient adds, on what follows the thought (else on everything): the last tag that holds anything, closed or
  * not, spelled in any case; the last `\boxed{…}` or stated answer ("answer is …", "Answer: …", "Answer" above a line),
  * whichever begins later; the whole text, unless it opens an answer and writes none. What it finds is taken out of its
  * `\boxed{…}`.
@@ -28,48 +28,53 @@ export interface ParseOptions {
 export function parseAnswer(completion: string, options: ParseOptions = {}): ParsedAnswer | null {
   const { style = "think_answer", lenient = false, thinkOpened = false } = options;
   const text = completion.slice(0, contentEnd(completion));
-  if (!lenient) return style === "plain" ? span(text, 0, text.length) : soleAnswer(text, thinkOpened);
-  const from = lastThoughtEnd(text);
-  const readsThought = from > 0 && !opensAnswer(text, from);
-  const found = soleAnswer(text, thinkOpened) ?? anyAnswer(text, from) ?? (readsThought ? anyAnswer(text, 0) : null);
+  if (!lenient) return style === "plain" ? span(text, 0, text.length) : soleAnswer(text, style, thinkOpened);
+  const { thought, answer } = readTags(style);
+  const from = lastThoughtEnd(text, thought);
+  const readsThought = from > 0 && !opensAnswer(text, from, answer);
+  const anywhere = anyAnswer(text, from, answer) ?? (readsThought ? anyAnswer(text, 0, answer) : null);
+  const found = soleAnswer(text, style, thinkOpened) ?? anywhere;
   return found === null ? null : (lastBoxed(text, found.start, found.end) ?? found);
 }
 
-function soleAnswer(text: string, thinkOpened: boolean): ParsedAnswer | null {
-  const open = soleIndex(text, ANSWER_OPEN);
-  const close = soleIndex(text, ANSWER_CLOSE);
-  if (open < 0 || close < open || isInThought(text, open, thinkOpened)) return null;
-  return hasContent(text.slice(open + ANSWER_OPEN.length, close)) ? span(text, open + ANSWER_OPEN.length, close) : null;
+function soleAnswer(text: string, style: AnswerStyle, thinkOpened: boolean): ParsedAnswer | null {
+  const { thought, answer } = readTags(style);
+  const open = soleIndex(text, `<${answer}>`);
+  const close = soleIndex(text, `</${answer}>`);
+  if (open < 0 || close < open || isInThought(text, open, thinkOpened, thought)) return null;
+  const from = open + answer.length + 2;
+  return hasContent(text.slice(from, close)) ? span(text, from, close) : null;
 }
 
-function lastThoughtEnd(text: string): number {
-  const last = [...text.matchAll(/<\s{0,4}\/\s{0,4}think\s{0,4}>/gi)].at(-1);
+/** A tag in any case, with blanks in it. */
+const roughTag = (name: string, closing = "") => new RegExp(`<\\s{0,4}${closing}\\s{0,4}${name}\\s{0,4}>`, "gi");
+
+function lastThoughtEnd(text: string, thought: string): number {
+  const last = [...text.matchAll(roughTag(thought, "/"))].at(-1);
   return last === undefined ? 0 : last.index + last[0].length;
 }
 
 /** Whether an `<answer>` follows: one that is empty says that there is no answer, not that it stands elsewhere. */
-function opensAnswer(text: string, from: number): boolean {
-  return text.slice(from).search(OPEN) >= 0;
+function opensAnswer(text: string, from: number, answer: string): boolean {
+  return text.slice(from).search(roughTag(answer)) >= 0;
 }
 
-function anyAnswer(text: string, from: number): ParsedAnswer | null {
-  const tagged = lastTagged(text, from);
+function anyAnswer(text: string, from: number, answer: string): ParsedAnswer | null {
+  const tagged = lastTagged(text, from, answer);
   if (tagged !== null) return tagged;
   const stated = lastStated(text, from);
   const boxed = lastBoxed(text, from, text.length);
   if (stated !== null && boxed !== null) return boxed.start > stated.start ? boxed : stated;
-  return stated ?? boxed ?? (opensAnswer(text, from) ? null : untagged(text, from));
+  return stated ?? boxed ?? (opensAnswer(text, from, answer) ? null : untagged(text, from, answer));
 }
 
-const OPEN = /<\s{0,4}answer\s{0,4}>/gi;
-const CLOSE = /<\s{0,4}\/\s{0,4}answer\s{0,4}>/gi;
-
 /** The last `<answer>` with anything before the next tag or the end. Segments do not overlap, so this is linear. */
-function lastTagged(text: string, from: number): ParsedAnswer | null {
+function lastTagged(text: string, from: number, answer: string): ParsedAnswer | null {
   let end = text.length;
-  for (const open of [...text.slice(from).matchAll(OPEN)].reverse()) {
+  const closing = roughTag(answer, "/");
+  for (const open of [...text.slice(from).matchAll(roughTag(answer))].reverse()) {
     const start = from + open.index + open[0].length;
-    const close = text.slice(start, end).search(CLOSE);
+    const close = text.slice(start, end).search(closing);
     const found = span(text, start, close < 0 ? end : start + close);
     if (found !== null && hasContent(found.text)) return found;
     end = from + open.index;
@@ -124,8 +129,8 @@ function innerCommand(text: string, start: number, end: number): [number, number
 }
 
 /** Everything up to a stray closing tag. */
-function untagged(text: string, from: number): ParsedAnswer | null {
-  const close = text.slice(from).search(CLOSE);
+function untagged(text: string, from: number, answer: string): ParsedAnswer | null {
+  const close = text.slice(from).search(roughTag(answer, "/"));
   return (close < 0 ? null : span(text, from, from + close)) ?? span(text, from, text.length);
 }
 

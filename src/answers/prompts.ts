@@ -3,7 +3,8 @@ import { UserError } from "../core/errors.ts";
 import type { EncodeOptions, Processor, PromptTemplate } from "../core/processor.ts";
 import type { Example, ImageRef, Message, Prompt } from "../core/records.ts";
 import { optionLetter, rightOption } from "./choice.ts";
-import { ANSWER_CLOSE, ANSWER_OPEN, type AnswerStyle, THINK_CLOSE, THINK_OPEN } from "./tags.ts";
+import { isSurvival, SURVIVAL_FORM, survivalText } from "./survival.ts";
+import { type AnswerStyle, TAGS_OF, THINK_CLOSE, THINK_OPEN } from "./tags.ts";
 
 /** A user turn from a template with {question} and {choices}; the style says what the completion should look like. */
 export interface PromptStyle {
@@ -24,6 +25,8 @@ const templates: Readonly<Record<AnswerStyle, string>> = {
     "{question}{choices}\nReason inside <think> </think>, then give the final answer inside <answer> </answer>.",
   answer_only: "{question}{choices}\nGive the answer inside <answer> </answer>.",
   plain: "{question}{choices}",
+  reasoning_prediction:
+    "{question}{choices}\nReason inside <reasoning> </reasoning>, sum up inside <comment> </comment>, then give the final answer inside <prediction> </prediction>.",
 };
 
 /** For base models: a transcript that ends in an opened thought (R1-Zero's prompt, arXiv 2501.12948). */
@@ -92,11 +95,12 @@ export function questionMessages(example: Example, style: PromptStyle, shots?: S
   return [...systemTurn(style), ...(before ?? []), ...questionTurns(example, style)];
 }
 
-/** What is told before, a turn each, then the question with its images. */
+/** What is told before, a turn each, then the question with its images; survival in the form of the style's layout. */
 function questionTurns(example: Example, style: PromptStyle): Message[] {
-  const { images, question, before = [], choices: options, variant } = example;
+  const { images, question, before = [], variant } = example;
   const instruction = variant === undefined ? "" : `\n${variant.instruction}`;
-  const choices = options.map((choice, i) => `\n${optionLetter(i)}. ${choice}`).join("");
+  const options = example.choices.map((choice, i) => `\n${optionLetter(i)}. ${choice}`).join("");
+  const choices = style.style === "reasoning_prediction" && isSurvival(example) ? `\n${SURVIVAL_FORM}` : options;
   const told = before.flatMap((text): Message[] => [
     { role: "user", content: [{ type: "text", text }] },
     { role: "assistant", content: [{ type: "text", text: "Noted." }] },
@@ -113,7 +117,7 @@ export function messagesInStyle(messages: readonly Message[], style: PromptStyle
     throw new UserError("the prompt that is served has a system message of its own: leave yours out");
   }
   const turns = messages.map((message) => {
-    if (message.role !== "user") return message;
+    if (message.role !== "user" || message.answersCall) return message;
     const images = message.content.flatMap((part) => (part.type === "image" ? [part.image] : []));
     const question = message.content.map((part) => (part.type === "text" ? part.text : "")).join("");
     return userTurn(images, { question, choices: "" }, style);
@@ -146,15 +150,46 @@ export function targetText(example: Example, style: AnswerStyle, target: Target,
   const index = example.answerType === "choice" ? rightOption(example) : -1;
   const answer = index < 0 ? example.answer : `${optionLetter(index)}. ${example.choices[index]}`;
   const rationale = target === "rationale_answer" ? rationaleOf(example) : "";
-  const open = thinkOpened ? "" : THINK_OPEN;
   switch (style) {
     case "think_answer":
-      return `${open}${rationale}${THINK_CLOSE}${ANSWER_OPEN}${answer}${ANSWER_CLOSE}`;
+      return inTags(style, [rationale, answer]).slice(thinkOpened ? THINK_OPEN.length : 0);
     case "answer_only":
-      return `${ANSWER_OPEN}${answer}${ANSWER_CLOSE}`;
+      return inTags(style, [answer]);
     case "plain":
       return rationale === "" ? answer : `${rationale} ${answer}`;
+    case "reasoning_prediction":
+      return inTags(style, [rationale, lastSentence(rationale), survivalText(example) ?? answer]);
   }
+}
+
+function inTags(style: AnswerStyle, texts: readonly string[]): string {
+  return TAGS_OF[style].map((tag, i) => `<${tag}>${texts[i]}</${tag}>`).join("");
+}
+
+/** What a rationale ends with is its summary (ours: the data has none). */
+function lastSentence(rationale: string): string {
+  return rationale
+    .trim()
+    .split(/(?<=[.!?])\s+/)
+    .at(-1)!;
+}
+
+/**
+ * The same turn by turn where the rationale holds calls of tools: each call ends a turn, its thought in the style's tags. One
+ * text where it holds none.
+ */
+export function targetTurns(
+  example: Example,
+  style: AnswerStyle,
+  target: "answer" | "rationale_answer",
+  thinkOpened = false,
+): readonly string[] {
+  const parts = target === "rationale_answer" ? rationaleOf(example).split(/(<tool_call>.*?<\/tool_call>)/s) : [];
+  const open = thinkOpened ? "" : THINK_OPEN;
+  const thought = (text: string) => (style === "think_answer" ? `${open}${text.trim()}${THINK_CLOSE}` : text.trim());
+  const calls = parts.flatMap((part, i) => (i % 2 === 1 ? [thought(parts[i - 1]!) + part] : []));
+  const last = calls.length === 0 ? example : { ...example, rationale: parts.at(-1)!.trim() };
+  return [...calls, targetText(last, style, target, thinkOpened)];
 }
 
 function rationaleOf({ id, rationale = "" }: Example): string {

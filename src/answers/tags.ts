@@ -1,7 +1,25 @@
 /** The tags a completion carries its reasoning and its answer in, and whether a text keeps to a style; linear in the text. */
 
-/** How completions are asked to look: reasoning then answer in tags, the answer alone in its tag, or no tags at all. */
-export type AnswerStyle = "think_answer" | "answer_only" | "plain";
+/**
+ * How completions are asked to look: reasoning then answer in tags, the answer alone in its tag, no tags at all, or
+ * reasoning, a summary and a prediction (the layout of OncoReason, arXiv 2510.17532).
+ */
+export const answerStyles = ["think_answer", "answer_only", "plain", "reasoning_prediction"] as const;
+export type AnswerStyle = (typeof answerStyles)[number];
+
+/** The tags of a style, in order; the last one holds the answer. */
+export const TAGS_OF: Readonly<Record<AnswerStyle, readonly string[]>> = {
+  think_answer: ["think", "answer"],
+  answer_only: ["answer"],
+  plain: [],
+  reasoning_prediction: ["reasoning", "comment", "prediction"],
+};
+
+/** The tags around the thought and around the answer; styles without them read those that models write unasked. */
+export function readTags(style: AnswerStyle): { readonly thought: string; readonly answer: string } {
+  const tags = TAGS_OF[style];
+  return { thought: tags.length > 1 ? tags[0]! : "think", answer: tags.at(-1) ?? "answer" };
+}
 
 export const THINK_OPEN = "<think>";
 export const THINK_CLOSE = "</think>";
@@ -21,27 +39,30 @@ export function hasContent(text: string): boolean {
 }
 
 /** Whether a place lies inside a thought: one that closes after it, or one before it that never closes. */
-export function isInThought(text: string, at: number, thinkOpened = false): boolean {
-  if (text.indexOf(THINK_CLOSE, at) >= 0) return true;
-  const opened = text.lastIndexOf(THINK_OPEN, at);
-  return (opened >= 0 || thinkOpened) && text.lastIndexOf(THINK_CLOSE, at) <= opened;
+export function isInThought(text: string, at: number, thinkOpened = false, thought = "think"): boolean {
+  if (text.indexOf(`</${thought}>`, at) >= 0) return true;
+  const opened = text.lastIndexOf(`<${thought}>`, at);
+  return (opened >= 0 || thinkOpened) && text.lastIndexOf(`</${thought}>`, at) <= opened;
 }
 
 /**
- * Whether the whole text is `<think>…</think>` white space `<answer>…</answer>` (or the answer part alone), each tag
+ * Whether the whole text is `<think>…</think>` white space `<answer>…</answer>` (or the style's other tags in order), each tag
  * exactly once, the answer not empty, and nothing before or after. `thinkOpened`: the chat template already wrote `<think>`, so it is supplied.
  * The plain style asks for nothing and always holds.
  */
 export function followsStyle(text: string, style: AnswerStyle, thinkOpened = false): boolean {
-  if (style === "plain") return true;
-  const open = soleIndex(text, ANSWER_OPEN);
-  const close = soleIndex(text, ANSWER_CLOSE);
-  if (open < 0 || close < open || close + ANSWER_CLOSE.length !== text.length) return false;
-  if (!hasContent(text.slice(open + ANSWER_OPEN.length, close))) return false;
-  if (style === "answer_only") return open === 0;
-  if (thinkOpened ? text.includes(THINK_OPEN) : soleIndex(text, THINK_OPEN) !== 0) return false;
-  const thought = soleIndex(text, THINK_CLOSE);
-  return thought >= 0 && thought < open && text.slice(thought + THINK_CLOSE.length, open).trim() === "";
+  const tags = TAGS_OF[style];
+  const whole = thinkOpened && tags[0] === "think" ? THINK_OPEN + text : text;
+  let end = 0;
+  for (const [i, tag] of tags.entries()) {
+    const open = soleIndex(whole, `<${tag}>`);
+    const close = soleIndex(whole, `</${tag}>`);
+    const from = open + tag.length + 2;
+    if (open < end || close < from || (i === 0 ? open > 0 : whole.slice(end, open).trim() !== "")) return false;
+    if (i === tags.length - 1 && !hasContent(whole.slice(from, close))) return false;
+    end = close + tag.length + 3;
+  }
+  return tags.length === 0 || end === whole.length;
 }
 
 /** Share of the four tags that stand exactly once (0, 0.25 … 1); an opened `<think>` is supplied as above. Around nothing the answer's tags count for nothing. */

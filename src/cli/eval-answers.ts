@@ -34,6 +34,7 @@ import {
 } from "../session/checkpoint.ts";
 import { requireNoTags } from "../session/checks.ts";
 import {
+  type EnvironmentChoice,
   type EvaluationSource,
   type MaxTokensField,
   openCheckpointSource,
@@ -70,6 +71,7 @@ export interface EvalOptions extends QuestionOptions, ControlCommandOptions {
   readonly topP: number;
   readonly topK: number;
   readonly maxPixels?: number;
+  readonly environment?: EnvironmentChoice;
   readonly prompt?: PromptName;
   readonly device: Device;
   /** "local", or a server's address. */
@@ -125,6 +127,7 @@ async function openAsked(
     ? await openCheckpointSource(checkpoint!, {
         ...{ ...checkpointOptions(o, signal), ...givenStep(o), ...shots },
         control: controlAsked(o),
+        environment: o.environment,
       })
     : openEndpointSource({ ...given, endpoint, model: o.model!, ...asked });
 }

@@ -21,7 +21,7 @@ import {
   scaleSweep,
 } from "../evaluate/index.ts";
 import { trainedOn } from "../session/checkpoint.ts";
-import { maxTokensFields } from "../session/evaluation-sources.ts";
+import { environmentChoices, maxTokensFields } from "../session/evaluation-sources.ts";
 import { openVocabulary } from "../session/reward-services.ts";
 import { tableTeller } from "../session/tables.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
@@ -70,6 +70,11 @@ export function evalCommand(interruption: Interruption): Command {
     .option("--step <n>", "checkpoint of a run (default: the newest)", wholeNumber(0))
     .option("--max-completion-length <n>", "tokens per answer (default: the run's, else 64)", wholeNumber(1))
     .option("--max-pixels <n>", "scale larger images down to so many pixels (default: the run's)", wholeNumber(1))
+    .addOption(
+      new Option("--environment <name>", "tools that answers may call (default: the run's, else none)").choices(
+        environmentChoices,
+      ),
+    )
     .option("--num-generations <n>", "answers to each question", wholeNumber(1, 1024), 1)
     .option(
       "--temperature <t>",

@@ -25,7 +25,9 @@ export function downloadReporter(): Reporter {
 }
 
 /** The styles in which a question can be put. */
-export const promptNames = ["think_answer", "answer_only", "plain", "base"] as const satisfies readonly PromptName[];
+export const promptNames = [
+  ...["think_answer", "answer_only", "plain", "reasoning_prediction", "base"],
+] as const satisfies readonly PromptName[];
 
 /** --prompt: how questions are put. */
 export function promptOption(): Option {

@@ -3,7 +3,7 @@
 import { meanOf } from "../core/mean.ts";
 import { percent, points } from "../core/percent.ts";
 import { alignColumns } from "../core/text-table.ts";
-import type { StudyArm, StudyPrediction, StudyResults } from "../runs/study-results.ts";
+import type { StudyArm, StudyPrediction, StudyResults, StudyRetention } from "../runs/study-results.ts";
 import type { Study } from "../study/load.ts";
 import { studyMeasures } from "../study/measures.ts";
 import { pilotPower } from "../study/pilot.ts";
@@ -89,7 +89,26 @@ export function resultText(results: StudyResults): string {
   );
   const { predictions } = results;
   const predicted = predictions.length === 0 ? [] : [`predictions\n${predictionTable(predictions)}`];
-  return [...parts, ...rest, ...predicted, `ranking, accuracy %: ${ranked.join("  ")}`, ...troubles].join("\n\n");
+  const kept =
+    results.retention == null ? [] : [`retention, old and new questions\n${retentionTable(results.retention)}`];
+  return [...parts, ...rest, ...predicted, ...kept, `ranking, accuracy %: ${ranked.join("  ")}`, ...troubles].join(
+    "\n\n",
+  );
+}
+
+function retentionTable({ arms, control }: StudyRetention): string {
+  const change = (found: { readonly estimate: number; readonly low: number; readonly high: number } | null) =>
+    found === null ? "–" : `${points(found.estimate)} [${points(found.low)}, ${points(found.high)}]`;
+  const rows = arms.map((arm) => [
+    arm.name,
+    ...[arm.old, arm.new].flatMap((task) =>
+      task === null
+        ? ["–", "–", "–"]
+        : [`${percent(task.before)}, ${percent(task.after)}`, change(task.change), change(task.over_control)],
+    ),
+  ]);
+  const head = ["old", "new"].flatMap((task) => [`${task} %`, "change", `less ${control}`]);
+  return alignColumns([["arm", ...head], ...rows]).join("\n");
 }
 
 function armTable(arms: readonly StudyArm[], { reference, baselines }: StudyResults): string {

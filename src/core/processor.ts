@@ -1,6 +1,6 @@
 /** Converts messages to a model's input and its tokens to text: one implementation per model family. */
 import type { PixelLayout } from "./pixels.ts";
-import type { ImageFeatures, ImageRef, ImageSize, Message, Prompt, RawImage } from "./records.ts";
+import type { ImageFeatures, ImageRef, ImageSize, Message, MessageContent, Prompt, RawImage } from "./records.ts";
 
 /** How messages become a prompt's text. */
 export type PromptTemplate = "chat" | "transcript" | "document";
@@ -68,6 +68,11 @@ export interface Processor {
    * `text`.
    */
   encodeCompletion(text: string): Int32Array;
+  /**
+   * What follows an assistant's turn that was cut off: its end, a user's turn of these parts, and the opening of the next
+   * assistant's turn. Throws UserError as `encode` does, and for a template without turns.
+   */
+  encodeTurn(content: readonly MessageContent[], options?: EncodeOptions): Promise<Prompt>;
   /** The text of sampled tokens, without special tokens. */
   decode(ids: ArrayLike<number>): string;
   /** Any of these ends a completion. */

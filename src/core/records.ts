@@ -99,6 +99,8 @@ export type MessageContent =
 /** One turn of a chat, as chat templates expect it. */
 export interface Message {
   readonly role: "system" | "user" | "assistant";
+  /** A user's turn that is what a tool gave back: it is put as it is, in no template of questions. */
+  readonly answersCall?: true;
   readonly content: readonly MessageContent[];
 }
 
@@ -141,6 +143,41 @@ export interface Prompt {
 export const TOKEN_STATS = ["entropy", "self_certainty", "logit"] as const;
 export type TokenStat = (typeof TOKEN_STATS)[number];
 
+/** What a tool is, as a model is told of it. */
+export interface ToolSpec {
+  readonly name: string;
+  readonly description: string;
+  /** JSON schema of its arguments. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+export interface ToolCall {
+  readonly name: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+}
+
+/** What a call gives back; an error is an observation too. */
+export interface Observation {
+  readonly text: string;
+  readonly image?: ImageRef;
+  readonly isError: boolean;
+}
+
+/** A turn of the policy in a completion with tools. */
+export interface CompletionTurn {
+  readonly text: string;
+  /** Null where the turn has none, or none that can be read. */
+  readonly call: ToolCall | null;
+  /** Null where the completion ends with this turn. */
+  readonly observation: Observation | null;
+}
+
+/** Consecutive tokens of a completion by who wrote them: observations are read, never learned. */
+export interface Segment {
+  readonly by: "policy" | "observation";
+  readonly tokens: number;
+}
+
 /** How the thought of a completion ended, where a controller could end it. */
 export interface ThoughtEnd {
   /** Sentences after which it was ended; null: it went to its own end. */
@@ -153,9 +190,18 @@ export interface ThoughtEnd {
 export interface Completion {
   /** Includes the stop token if it was sampled. */
   readonly tokenIds: Int32Array;
-  /** Natural-log probabilities under the distribution that was sampled from; same length as `tokenIds`. */
+  /**
+   * Natural-log probabilities under the distribution that was sampled from; same length as `tokenIds`, 0 for observations.
+   */
   readonly logProbs: Float32Array;
+  /** Of a completion with tools, its last turn: there the answer stands. */
   readonly text: string;
+  /** With tools: who wrote which tokens, in order; absent: the policy all of them. */
+  readonly segments?: readonly Segment[];
+  /** With tools: the images whose placeholders are among the tokens, in order. */
+  readonly images?: readonly ImageFeatures[];
+  /** With tools: what the policy wrote, and what came back. */
+  readonly turns?: readonly CompletionTurn[];
   readonly finishReason: "stop" | "length";
   readonly policyVersion: number;
   /** Those that were asked for, one value per token. */
@@ -221,6 +267,17 @@ export interface SamplingOptions {
   readonly trainsNext?: boolean;
   /** What completions are to tell of their tokens; absent: nothing, at no cost. */
   readonly tokenStats?: readonly TokenStat[];
+  /** Ends a completion, and belongs to it. */
+  readonly stopText?: string;
+  /** By prompt; absent: prompts go by their index and `maxCompletionLength`. */
+  readonly each?: readonly PromptSampling[];
+}
+
+/** A prompt's own part of sampling options. */
+export interface PromptSampling {
+  /** What its draws depend on besides seed and step, in place of its index. */
+  readonly draws: readonly number[];
+  readonly maxCompletionLength: number;
 }
 
 /** The completions of the prompt at `index` of the call. */

@@ -18,6 +18,7 @@ import { phantomMosaics } from "./phantom/deep/mosaics.ts";
 import { phantomPatients } from "./phantom/deep/patients.ts";
 import { phantom } from "./phantom/phantom.ts";
 import { phantomLessons } from "./phantom/world/lessons.ts";
+import { phantomLooks } from "./phantom/world/looks.ts";
 import { phantomReports } from "./phantom/world/reports.ts";
 import { phantomImages } from "./phantom/world/unlabelled.ts";
 import { phantomWorld } from "./phantom/world/world.ts";
@@ -53,6 +54,7 @@ export const datasets = {
   phantom_world: phantomWorld,
   phantom_reports: phantomReports,
   phantom_lessons: phantomLessons,
+  phantom_looks: phantomLooks,
   phantom_images: phantomImages,
   phantom_deep: phantomDeep,
   phantom_patients: phantomPatients,

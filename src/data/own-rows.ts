@@ -2,20 +2,13 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
-import type { AnswerType, Example, NumericTarget } from "../core/records.ts";
+import type { AnswerType, Example } from "../core/records.ts";
 import { dicomAbout } from "../io/dicom-files.ts";
 import { rowOfChat } from "./chat-rows.ts";
 import { splitName } from "./dataset.ts";
 import { requireKnownFields } from "./field-names.ts";
-import {
-  cellText,
-  choiceOf,
-  readAnswerType,
-  readRow,
-  requireDifferentOptions,
-  requireUniqueIds,
-  writtenOption,
-} from "./rows.ts";
+import { cellText, choiceOf, readAnswerType, readRow, requireDifferentOptions, requireUniqueIds } from "./rows.ts";
+import { answerIndex, numericTarget, rightLetters } from "./targets.ts";
 
 const cell = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -100,8 +93,8 @@ export function toExample({ value, where, id, folder }: GivenRow): { example: Ex
     images: images.map((image) => ({ path: resolve(folder, image) })),
     ...(answerType === "choice"
       ? choiceOf(choices, answerIndex(written, choices, where))
-      : { answer: answerType === "multi" ? letters(written, choices, where) : written, answerType, choices }),
-    ...(answerType === "numeric" ? { target: targetOf(row, written, where) } : {}),
+      : { answer: answerType === "multi" ? rightLetters(written, choices, where) : written, answerType, choices }),
+    ...(answerType === "numeric" ? { target: numericTarget(row, written, where) } : {}),
     ...(row.rationale === undefined ? {} : { rationale: row.rationale }),
     ...(row.table === undefined ? {} : { facts: { table: row.table } }),
     meta: metaOf(row),
@@ -150,31 +143,6 @@ function answerTypeOf(row: Row, answer: string, choices: readonly string[], wher
   return type ?? (/^(?:yes|no)\.?$/i.test(answer) ? "closed" : "open");
 }
 
-/** The right options of a question that may have several, given as their letters or texts: "A,C". */
-function letters(answer: string, choices: readonly string[], where: string): string {
-  const whole = writtenOption(answer, choices);
-  const indices = whole >= 0 ? [whole] : answer.split(/\s*[,;]\s*/).map((part) => answerIndex(part, choices, where));
-  return [...new Set(indices)]
-    .sort((a, b) => a - b)
-    .map((index) => String.fromCharCode(65 + index))
-    .join(",");
-}
-
-const targetFields = z.object({ tolerance: z.number().min(0).optional(), event: z.boolean().optional() });
-
-/** The number of a numeric question with its unit ("24 mm"), and the row's `tolerance` and, of a survival time, `event`. */
-function targetOf(row: Row, answer: string, where: string): NumericTarget {
-  const read = /^(-?\d+(?:\.\d+)?)\s*(\S*)$/.exec(answer);
-  if (read === null) throw new UserError(`${where}: the answer "${answer}" must be a number, or one with a unit`);
-  const { tolerance, event } = readRow(targetFields, row, where);
-  return {
-    value: Number(read[1]),
-    ...(read[2] === "" ? {} : { unit: read[2]! }),
-    ...(tolerance === undefined ? {} : { tolerance }),
-    ...(event === undefined ? {} : { event }),
-  };
-}
-
 /** Options in order; of { A: …, B: … } by their letters, which must leave none out, for the prompt letters them anew. */
 function optionsOf(given: NonNullable<Row["choices"]>, where: string): readonly string[] {
   const text = (choice: z.output<typeof cell>) => cellText(choice, "choice", where);
@@ -183,13 +151,6 @@ function optionsOf(given: NonNullable<Row["choices"]>, where: string): readonly 
   const isWhole = letters.every((letter, i) => letter.trim().toUpperCase() === String.fromCharCode(65 + i));
   if (isWhole) return letters.map((letter) => text(given[letter]!));
   throw new UserError(`${where}: the letters of "choices" must be A, B, C, … without a gap, got ${letters.join(", ")}`);
-}
-
-/** The right option, for an answer given as its text or as its letter. */
-function answerIndex(answer: string, choices: readonly string[], where: string): number {
-  const index = writtenOption(answer, choices);
-  if (index >= 0) return index;
-  throw new UserError(`${where}: the answer "${answer}" must be one of the options: ${choices.join(" | ")}`);
 }
 
 /** "split", the fields of "meta", and every further field that holds a text, a number or true/false. */

@@ -54,6 +54,7 @@ export type EngineFeature =
   | "reference"
   | "score_head"
   | "later_stage"
+  | "critic"
   | "images"
   | "pixel_gradients";
 
@@ -132,6 +133,8 @@ export interface EngineOptions {
   readonly activationBytes?: number;
   /** Number of completions decoded concurrently. */
   readonly rows: number;
+  /** Memory for keys and values of completions that a tool interrupted, in bytes; default 512 MB, 0 computes them again. */
+  readonly prefixBytes?: number;
   /** Memory limit of the KV cache for live decoding, in bytes; default: what its rows need. */
   readonly cacheBytes?: number;
 }
@@ -146,6 +149,10 @@ export interface LargestStep {
   readonly completionTokens: number;
   /** Whether a frozen copy of the trained weights is kept. */
   readonly reference: boolean;
+  /** Whether updates are masked, which keeps two arrays of each trained weight's size; default false. */
+  readonly masked?: boolean;
+  /** Whether a critic and its target are trained beside the policy; default false. */
+  readonly critic?: boolean;
 }
 
 /** Bytes, by purpose. */

@@ -11,6 +11,7 @@ import type { AttachmentName } from "../nn/attachments/index.ts";
 import type { Attached, AttachmentConfig } from "./attached.ts";
 import type { OptimResult, OptimStep } from "./optim-step.ts";
 
+export { type UpdateMaskName, updateMasks } from "../nn/update-masks.ts";
 export type { OptimResult, OptimStep } from "./optim-step.ts";
 
 /** The distribution under which completions are scored; for rollouts, the one they were sampled from. */
@@ -38,6 +39,13 @@ export interface TrainingCompletion {
   readonly oldLogProbs?: Float32Array;
   /** Required if the loss has a KL term. */
   readonly refLogProbs?: Float32Array;
+  /**
+   * One per token; absent: all 1. A token of 0 is read and never predicted: it has no loss, its log-prob and entropy are 0,
+   * and no length counts it.
+   */
+  readonly mask?: Uint8Array;
+  /** The images whose placeholders are among the tokens, in order; only tokens of mask 0 are placeholders. */
+  readonly images?: readonly ImageFeatures[];
 }
 
 /**
@@ -78,6 +86,11 @@ export interface ForwardBackwardResult extends TokenScores {
   readonly loss: number;
   /** Whether the forward pass used dropout, so that its log-probs differ from the sampler's. */
   readonly dropout?: boolean;
+}
+
+/** Why a mask is refused where adapters are trained. */
+export function refusesAdapters(mask: string): string {
+  return `importance_masking: ${mask} weighs what a model's weights mattered before, and fresh adapters (B is 0, A random) say nothing of that: train all weights, with model.lora: null, or set it to none`;
 }
 
 export interface Policy {
@@ -167,6 +180,44 @@ export interface ScoreHead {
   backward(groups: readonly ScoredCompletions[], gradients: readonly number[]): Promise<void>;
 }
 
+/** What soft Q-learning cannot do without. */
+export const SOFT_NEEDS =
+  "soft_q: policy and critic are adapters on one frozen model: set model.lora, with lora_dropout: 0";
+
+/** A pass of soft Q-learning over completions; weights are those of its loss, advantages the critic's targets. */
+export interface SoftBatch {
+  readonly groups: readonly TrainingGroup[];
+  readonly scoring: LogProbOptions;
+  /** Weight of the distance to the frozen model. */
+  readonly beta: number;
+}
+
+export interface SoftResult extends TokenScores {
+  readonly loss: number;
+  /** By completion: soft values of the tokens' states, or the critic's values of the tokens. */
+  readonly values: readonly Float32Array[];
+}
+
+/** One update of policy and critic; the target moves to polyak × target + (1 − polyak) × critic. */
+export interface SoftStep {
+  readonly policy: OptimStep;
+  readonly critic: OptimStep;
+  readonly polyak: number;
+}
+
+/**
+ * A critic beside a policy of adapters: a second adapter on the same frozen model, whose values are its logits less that
+ * model's, and a slow copy of it, the target. Both are new, so all values 0, after `resetOptimizer`; they are saved and loaded
+ * with the engine.
+ */
+export interface SoftCritic {
+  /** Accumulates the policy's gradient of −V under the target, V against the frozen model; returns V of each token's state. */
+  policyPass(batch: SoftBatch): Promise<SoftResult>;
+  /** Accumulates the critic's gradient of its Huber loss; returns its values of the tokens, no log-probs. */
+  criticPass(batch: SoftBatch): Promise<SoftResult>;
+  step(o: SoftStep): Promise<{ readonly policy: OptimResult; readonly critic: OptimResult }>;
+}
+
 /** A batch's loss, and its gradients by name: of weights in their shape, of an image's patches in theirs by content hash. */
 export interface LossGradients {
   readonly loss: number;
@@ -197,6 +248,8 @@ export interface TrainingEngine {
   readonly decode?: LivePolicy["decode"];
   /** Adapters on this engine's model; absent if it holds one set of weights only. */
   readonly adapters?: AdapterHost;
+  /** Absent if the engine cannot train a critic beside its policy. */
+  readonly softCritic?: SoftCritic;
   /** Absent where the model has none. */
   readonly scoreHead?: ScoreHead;
   /** The frozen copy for KL terms; null before `freezeReference`. */

@@ -18,8 +18,8 @@ export function requireTokenValues(groups: readonly TrainingGroup[]): void {
 }
 
 function requireOnePerToken(completion: TrainingCompletion, where: string): void {
-  const { tokenIds, weight, advantage, entropyWeight = 0 } = completion;
-  for (const [name, values] of Object.entries({ weight, advantage, entropyWeight })) {
+  const { tokenIds, weight, advantage, entropyWeight = 0, mask = 0 } = completion;
+  for (const [name, values] of Object.entries({ weight, advantage, entropyWeight, mask })) {
     if (typeof values === "number" || values.length === tokenIds.length) continue;
     throw new Error(
       `forwardBackward: ${where}.${name} must have one value per token, ${tokenIds.length}, got ${values.length}`,

@@ -6,8 +6,11 @@ import { encodeQuestion, opensThought, type PromptStyle, type Shots } from "../a
 import type { AnswerStyle } from "../answers/tags.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
+import { policyLength } from "../core/segments.ts";
 import type { Policy } from "../engine/engine.ts";
 import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
+import { type OpenedTools, sampleTrajectories } from "../tools/trajectories.ts";
+import { turnRecords } from "../tools/turn-records.ts";
 import type { Prediction } from "./answers.ts";
 import type { Decoding } from "./conditions.ts";
 
@@ -52,11 +55,14 @@ export function policySource(
     readonly processor: Processor;
     readonly prompt: PromptStyle;
     readonly decoding: Decoding;
+    /** What answers may call between their turns; absent or null: answers of one turn. */
+    readonly tools?: OpenedTools | null;
     /** Solved examples before each question; none by default. */
     readonly shots?: (example: Example) => Shots;
   },
 ): AnswerSource {
-  const { processor, prompt, decoding } = o;
+  const { processor, decoding, tools = null } = o;
+  const prompt = tools?.prompt ?? o.prompt;
   const encode = (example: Example) => encodeQuestion(processor, example, prompt, o.shots?.(example));
   const isGreedy = decoding.temperature === 0;
   const size = isGreedy ? GREEDY_CHUNK : DRAWN_CHUNK;
@@ -82,15 +88,24 @@ export function policySource(
           seed: decoding.seed ?? 0,
           step: isGreedy ? 0 : start / size,
         };
-        for await (const { index: place, completions } of policy.sample(prompts, sampling)) {
+        const items = asked.map((index, i) => ({ example: examples[index]!, prompt: prompts[i]! }));
+        const results =
+          tools === null
+            ? policy.sample(prompts, sampling)
+            : (await sampleTrajectories(policy, items, sampling, { ...tools, processor })).map(
+                (completions, index) => ({ index, completions }),
+              );
+        for await (const { index: place, completions } of results) {
           const index = asked[place]!;
           const imageTokens = prompts[place]!.tokenIds.filter((id) => id === processor.imageTokenId).length;
           for (const generation of wantedOf.get(index) ?? []) {
-            const { text, tokenIds, logProbs, finishReason, thought } = completions[generation]!;
+            const completion = completions[generation]!;
+            const { text, logProbs, finishReason, thought, turns, images = [] } = completion;
             const { expert } = prompts[place]!;
             requireFiniteLogProbs(logProbs, `question "${examples[index]!.id}"`);
             onAnswer(index, generation, {
-              ...{ text, tokens: tokenIds.length, finishReason, imageTokens },
+              ...{ text, tokens: policyLength(completion), finishReason, imageTokens },
+              ...(turns === undefined ? {} : { turns: turnRecords(turns, images) }),
               ...(thought === undefined ? {} : { thought }),
               ...(expert === undefined ? {} : { expert }),
             });

@@ -1,5 +1,6 @@
 import type { AnswerStyle } from "../answers/tags.ts";
 import type { ThoughtEnd } from "../core/records.ts";
+import type { TurnRecord } from "../tools/turn-records.ts";
 
 /** The form in which evaluations and baselines exchange answers. */
 
@@ -11,6 +12,8 @@ export interface Prediction {
   readonly finishReason?: "stop" | "length";
   /** Image tokens of the prompt, if known. */
   readonly imageTokens?: number;
+  /** With tools: every turn, its call and what came back; `text` is the last turn's. */
+  readonly turns?: readonly TurnRecord[];
   /** How its thought ended, where one could be ended early. */
   readonly thought?: ThoughtEnd;
   /** The adapter that answered, where questions are routed; null for the model's own weights. */

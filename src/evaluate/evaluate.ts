@@ -6,6 +6,8 @@ import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import { isSeen, overlapOf } from "../data/index.ts";
 import type { Policy } from "../engine/engine.ts";
+import type { OpenedTools } from "../tools/trajectories.ts";
+import { answerFigures } from "./answer-figures.ts";
 import { policySource } from "./answer-source.ts";
 import type { Answers, BaselineAnswers } from "./answers.ts";
 import { baselineAnswers, trainBaselines } from "./baselines.ts";
@@ -51,6 +53,8 @@ export interface ScoringOptions {
 export interface AnsweringOptions extends CollectOptions {
   readonly processor: Processor;
   readonly prompt: PromptStyle;
+  /** What answers may call between their turns. */
+  readonly tools?: OpenedTools | null;
   readonly maxCompletionLength: number;
   /** Default greedy. */
   readonly decoding?: Decoding;
@@ -80,9 +84,9 @@ export function answerQuestions(
   examples: readonly Example[],
   o: AnsweringOptions,
 ): Promise<Answers> {
-  const { processor, prompt, decoding = decodingOf(o), shots } = o;
-  const source = policySource(policy, { processor, prompt, decoding, ...(shots === undefined ? {} : { shots }) });
-  return collectAnswers(source, examples, o);
+  const { processor, prompt, tools = null, decoding = decodingOf(o), shots } = o;
+  const own = { processor, prompt, tools, decoding, ...(shots === undefined ? {} : { shots }) };
+  return collectAnswers(policySource(policy, own), examples, o);
 }
 
 /**
@@ -113,6 +117,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
   const overlap = summariseOverlap(seen, examples, items);
   const own = items.map((item, i) => numberIn(item, examples[i]!));
   const figures = numberFigures(examples, { model: own, ...numbers });
+  const further = answerFigures(examples, items, style);
   const yesNo = yes === undefined ? null : yesNoFigures(examples, { model: items.map(yesOf), ...yes });
   const gaps = subgroupFigures(examples, items.map(yesOf), o.subgroups ?? []);
   const thoughts = thoughtFigures(items);
@@ -132,6 +137,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
       ...(yesNo === null ? {} : { yes_no: yesNo }),
       ...(gaps.length === 0 ? {} : { subgroups: gaps }),
       ...(figures === null ? {} : { numbers: figures }),
+      ...(further === null ? {} : { figures: further }),
       ...(thoughts === null ? {} : { thoughts }),
       ...(experts.size === 0 ? {} : { experts: Object.fromEntries(experts) }),
       ...(unanswered.size === 0 ? {} : { unanswered: Object.fromEntries(unanswered) }),

@@ -1,8 +1,8 @@
 /** Numeric questions by distance: errors of the model's numbers and of what stands beside it, and their order. */
 import { numberOf } from "../answers/number.ts";
-import type { Example } from "../core/records.ts";
-import { bootstrapMean, type Interval, RESAMPLES } from "./bootstrap.ts";
-import { concordance, numericErrors } from "./metrics/numeric.ts";
+import type { Example, NumericTarget } from "../core/records.ts";
+import { bootstrapStatistic, type Interval, RESAMPLES } from "./bootstrap.ts";
+import { concordance, type NumericErrors, numericErrors } from "./metrics/numeric.ts";
 import type { EvalItem } from "./score.ts";
 
 /** Figures of one predictor over the questions of one unit. */
@@ -11,13 +11,15 @@ export interface NumberFigures {
   /** Questions with a readable number whose target is known (not censored). */
   readonly n: number;
   readonly unreadable: number;
-  /** Mean absolute error, in the unit. */
+  /** Mean absolute error, and the root of the mean squared one, in the unit. */
   readonly mae: Interval;
-  readonly rmse: number;
+  readonly rmse: Interval;
   /** Null where all targets are equal. */
-  readonly r2: number | null;
+  readonly r2: Interval | null;
+  /** Mean absolute error relative to targets other than 0, a share; null where all are 0. */
+  readonly mape: Interval | null;
   /** Harrell's concordance, censored times included; null where no pair can be ordered. */
-  readonly concordance: number | null;
+  readonly concordance: Interval | null;
 }
 
 /** The number of an answer in its question's unit; null where it cannot be read. */
@@ -42,23 +44,38 @@ export function numberFigures(
       const targets = known.map(({ target }) => target.value);
       const predicted = known.map(({ i }) => numbers[i]!);
       const subjects = known.map(({ i }) => examples[i]!.subjectId);
-      const distances = targets.map((target, k) => Math.abs(predicted[k]! - target));
-      const { rmse, r2 } = numericErrors(targets, predicted);
-      const order = concordance(
-        read.map(({ target }) => target.value),
-        read.map(({ i }) => numbers[i]!),
-        read.map(({ target }) => target.event !== false),
-      );
+      const error = (name: keyof NumericErrors) =>
+        bootstrapStatistic(subjects, (times) => numericErrors(targets, predicted, times)[name], {
+          resamples: RESAMPLES.report,
+        });
       return [
         {
-          ...{ unit, n: known.length, unreadable: own.length - read.length, rmse },
-          mae: bootstrapMean(distances, subjects, { resamples: RESAMPLES.report })!,
-          r2: Number.isNaN(r2) ? null : r2,
-          concordance: Number.isNaN(order) ? null : order,
+          ...{ unit, n: known.length, unreadable: own.length - read.length },
+          ...{ mae: error("mae")!, rmse: error("rmse")!, r2: error("r2"), mape: error("mape") },
+          concordance: concordanceOf(
+            read.map(({ i, target }) => ({ target, predicted: numbers[i]!, subject: examples[i]!.subjectId })),
+          ),
         },
       ];
     });
     return [name, found] as const;
   });
   return Object.fromEntries(figures);
+}
+
+/** Pairs of rows that all resamples together compare: a large evaluation draws fewer of them, at least a hundred. */
+const PAIRS = 3e8;
+
+function concordanceOf(
+  rows: readonly { readonly target: NumericTarget; readonly predicted: number; readonly subject: string }[],
+): Interval | null {
+  const times = rows.map(({ target }) => target.value);
+  const predicted = rows.map((row) => row.predicted);
+  const events = rows.map(({ target }) => target.event !== false);
+  const resamples = Math.min(RESAMPLES.report, Math.max(100, Math.floor(PAIRS / rows.length ** 2)));
+  return bootstrapStatistic(
+    rows.map(({ subject }) => subject),
+    (counts) => concordance(times, predicted, events, counts),
+    { resamples },
+  );
 }

@@ -8,6 +8,7 @@ import { UserError } from "../core/errors.ts";
 import type { ThoughtEnd } from "../core/records.ts";
 import { openJsonl, readJsonl } from "../runs/jsonl.ts";
 import { acquireLock } from "../runs/lock.ts";
+import type { TurnRecord } from "../tools/turn-records.ts";
 import type { Prediction } from "./answers.ts";
 
 /** Everything the answers depend on: the model (by content), the questions, the prompt, the decoding, the images. */
@@ -29,6 +30,7 @@ interface AnswerLine {
   readonly example_id: string;
   readonly generation: number;
   readonly text: string;
+  readonly turns?: readonly TurnRecord[];
   readonly tokens?: number;
   readonly finish_reason?: "stop" | "length";
   readonly image_tokens?: number;
@@ -62,10 +64,10 @@ export function openPartial(path: string, asked: PartialHeader): PartialAnswers 
     return {
       path,
       known,
-      append(example_id, generation, { text, tokens, finishReason, imageTokens, thought, expert }) {
+      append(example_id, generation, { text, turns, tokens, finishReason, imageTokens, thought, expert }) {
         stream.append({
           ...{ kind: "answer", example_id, generation, text },
-          ...{ tokens, finish_reason: finishReason, image_tokens: imageTokens, thought, expert },
+          ...{ turns, tokens, finish_reason: finishReason, image_tokens: imageTokens, thought, expert },
         } satisfies { [Key in keyof AnswerLine]: AnswerLine[Key] | undefined });
       },
       close,
@@ -95,9 +97,10 @@ function checkSame(path: string, first: Readonly<Record<string, unknown>>, asked
   );
 }
 
-function predictionOf({ text, tokens, finish_reason, image_tokens, thought, expert }: AnswerLine): Prediction {
+function predictionOf({ text, turns, tokens, finish_reason, image_tokens, thought, expert }: AnswerLine): Prediction {
   return {
     text,
+    ...(turns === undefined ? {} : { turns }),
     ...(tokens === undefined ? {} : { tokens }),
     ...(finish_reason === undefined ? {} : { finishReason: finish_reason }),
     ...(image_tokens === undefined ? {} : { imageTokens: image_tokens }),

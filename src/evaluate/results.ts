@@ -202,14 +202,19 @@ const summary = z.strictObject({
           n: z.int().describe("readable numbers whose target is known (not censored)"),
           unreadable: z.int(),
           mae: interval.describe("mean absolute error, in the unit"),
-          rmse: z.number(),
-          r2: z.number().nullable().describe("null where all targets are equal"),
-          concordance: share.nullable().describe("Harrell's, censored times included"),
+          rmse: interval,
+          r2: interval.nullable().describe("null where all targets are equal"),
+          mape: interval.nullable().describe("mean error relative to the target, a share; null where all are 0"),
+          concordance: interval.nullable().describe("Harrell's, censored times included"),
         }),
       ),
     )
     .optional()
     .describe("numeric questions by distance, by predictor"),
+  figures: z
+    .record(z.string(), z.record(z.string(), interval))
+    .optional()
+    .describe("sets of options by overlap, survival by status, reasoning by its words: means by kind and figure"),
   sampled: z
     .strictObject({
       generations: z.int(),

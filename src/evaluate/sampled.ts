@@ -4,7 +4,7 @@ import { normalise } from "../answers/normalise.ts";
 import type { Example } from "../core/records.ts";
 import type { Answers } from "./answers.ts";
 import { bootstrapMeans, type Interval } from "./bootstrap.ts";
-import { majorityIndex, passAtK } from "./metrics/text.ts";
+import { majorityIndex, passAtK } from "./metrics/sampled.ts";
 import { type ProtocolName, protocols } from "./protocols/index.ts";
 
 export interface SampledSummary {

@@ -2,11 +2,12 @@
 import { chosenOption, rightOption } from "../answers/choice.ts";
 import { normalisedTokens } from "../answers/normalise.ts";
 import { exactMatch, tokenF1 } from "../answers/open.ts";
+import { bleu1, rougeL, tokenRecall } from "../answers/overlap.ts";
 import type { ParsedAnswer } from "../answers/parse.ts";
 import { type AnswerStyle, followsStyle } from "../answers/tags.ts";
 import type { AnswerType, Example } from "../core/records.ts";
+import type { TurnRecord } from "../tools/turn-records.ts";
 import type { BaselineAnswers, Prediction } from "./answers.ts";
-import { bleu1, rougeL, tokenRecall } from "./metrics/text.ts";
 import { type ProtocolName, protocols } from "./protocols/index.ts";
 
 /** One item of an evaluation, a row of evals.jsonl. */
@@ -48,6 +49,8 @@ export interface EvalItem {
     readonly asserted: number;
     readonly invented: number;
   };
+  /** With tools: every turn, its call and what came back. */
+  readonly turns?: readonly TurnRecord[];
   readonly tokens?: number;
   readonly finish_reason?: "stop" | "length";
   /** Where thoughts could be ended early: after how many sentences this one was, if at all, and what the trials cost. */
@@ -104,7 +107,7 @@ export function scoreBaselines(
 
 function scoreItem(
   example: Example,
-  { text, tokens, finishReason, thought, expert, error, errorDetail }: Prediction,
+  { text, turns, tokens, finishReason, thought, expert, error, errorDetail }: Prediction,
   options: ScoreOptions,
 ): EvalItem {
   const { protocol = "viva", style = "think_answer", thinkOpened = false, checkpoint = "" } = options;
@@ -131,6 +134,7 @@ function scoreItem(
     rouge_l: rougeL(given, wanted),
     parse_failure: strict.parseFailure,
     format: !strict.parseFailure && followsStyle(text, style, thinkOpened),
+    ...(turns === undefined ? {} : { turns }),
     ...(tokens === undefined ? {} : { tokens }),
     ...(finishReason === undefined ? {} : { finish_reason: finishReason }),
     ...(thought === undefined ? {} : { thought: thoughtOf(thought) }),

@@ -4,6 +4,7 @@ import { meanOf } from "../core/mean.ts";
 import { ANSWER_TYPES } from "../core/records.ts";
 import type { Overlap } from "../data/index.ts";
 import type { Verdict } from "../runs/verdict.ts";
+import type { AnswerFigures } from "./answer-figures.ts";
 import { type BootstrapOptions, bootstrapMean, bootstrapMeans, type Interval } from "./bootstrap.ts";
 import type { Conditions } from "./conditions.ts";
 import type { ScaleSweep } from "./conventional/scale.ts";
@@ -82,6 +83,8 @@ export interface EvalSummary {
   readonly subgroups?: readonly SubgroupFigures[];
   /** Numeric questions by distance, by predictor and unit; present if there are any. */
   readonly numbers?: Readonly<Record<string, readonly NumberFigures[]>>;
+  /** Sets of options by overlap, survival by status, reasoning by its words; present if there are any. */
+  readonly figures?: AnswerFigures;
   /** Present if thoughts could be ended early: the share that was, and means of tokens, with those of trials beside them. */
   readonly thoughts?: { readonly stopped: number; readonly tokens: number; readonly trial_tokens: number };
   /** Present if questions were routed: how many each expert answered; "" is the model's own weights. */

@@ -33,6 +33,7 @@ export function formatSummary(summary: EvalSummary): string {
     ...scaleLines(summary),
     ...subgroupLines(summary),
     ...numberLines(summary),
+    ...figureLines(summary),
     legend,
     verdictLine(summary),
   ]
@@ -172,19 +173,34 @@ function subgroupLines({ subgroups = [] }: EvalSummary): string[] {
 /** A table of numeric questions by distance. */
 function numberLines({ numbers: predictors }: EvalSummary): string[] {
   const rows = Object.entries(predictors ?? {}).flatMap(([name, found]) =>
-    found.map(({ unit, n, unreadable, mae, rmse, r2, concordance }) => [
-      name,
-      unit,
-      String(n),
-      `${mae.estimate.toFixed(2)} [${mae.low.toFixed(2)}, ${mae.high.toFixed(2)}]`,
-      rmse.toFixed(2),
-      r2 === null ? "–" : r2.toFixed(3),
-      concordance === null ? "–" : concordance.toFixed(3),
-      String(unreadable),
+    found.map(({ unit, n, unreadable, mae, rmse, r2, mape, concordance }) => [
+      ...[name, unit, String(n), decimals(mae, 2), decimals(rmse, 2), decimals(r2, 2)],
+      ...[
+        mape === null ? "–" : `${percent(mape.estimate)} ${bounds(mape)}`,
+        decimals(concordance, 2),
+        String(unreadable),
+      ],
     ]),
   );
-  const header = ["numbers", "unit", "n", "mean absolute error [95 %]", "RMSE", "R²", "concordance", "unreadable"];
+  const header = ["numbers", "unit", "n", "mean absolute error", "RMSE", "R²", "MAPE %", "concordance", "unreadable"];
   return rows.length === 0 ? [] : alignColumns([header, ...rows], 2);
+}
+
+/** "1.20 [0.98, 1.43]". */
+function decimals(found: Interval | null, digits: number): string {
+  if (found === null) return "–";
+  const [estimate, low, high] = [found.estimate, found.low, found.high].map((value) => value.toFixed(digits));
+  return `${estimate} [${low}, ${high}]`;
+}
+
+/** Figures that only some questions have, in percent. */
+function figureLines({ figures }: EvalSummary): string[] {
+  return Object.entries(figures ?? {}).map(([kind, found]) => {
+    const shown = Object.entries(found!).map(([name, one]) => {
+      return `${name.replaceAll("_", " ")} ${percent(one.estimate)} ${bounds(one)}`;
+    });
+    return `${kind}: ${shown.join(", ")}`;
+  });
 }
 
 function overlapLines({ overlap, overlap_unknown: unknown }: EvalSummary): string[] {

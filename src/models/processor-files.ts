@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
+import type { EncodeOptions } from "../core/processor.ts";
 import type { Message } from "../core/records.ts";
 import { readJson } from "../io/files.ts";
 import type { Tokenizer } from "../io/tokenizer.ts";
@@ -191,4 +192,20 @@ export function refuseSpecialTokens(tokenizer: Tokenizer, texts: readonly string
       throw new UserError(`${where} contains "${token}", a special token of the model: take it out of the text`);
     }
   }
+}
+
+/** Throws UserError for the template of documents, which has no turns. */
+export function requireTurns({ template }: Pick<EncodeOptions, "template">): void {
+  if (template === "document") throw new UserError("prompt.template: document has no turns, so no tool can answer one");
+}
+
+const CUT = "the-turn-that-was-cut";
+
+/** A conversation whose last turn but one is an assistant's that was cut, and its text behind that turn. */
+export function turnAfterCut(content: Message["content"], render: (messages: readonly Message[]) => string): string {
+  const turn = (role: Message["role"], text: string): Message => ({ role, content: [{ type: "text", text }] });
+  const text = render([turn("user", "a"), turn("assistant", CUT), { role: "user", content }]);
+  const at = text.lastIndexOf(CUT);
+  if (at < 0) throw new UserError("the model's chat template leaves out earlier answers, so no tool can answer one");
+  return text.slice(at + CUT.length);
 }

@@ -37,14 +37,14 @@ export function evaluationSetup(recipe: Recipe, session: Session): () => Promise
   };
 }
 
-async function find(recipe: Recipe, { evaluation, train, prompt }: Session): Promise<EvaluationSetup> {
+async function find(recipe: Recipe, { evaluation, train, prompt, tools }: Session): Promise<EvaluationSetup> {
   const examples = evaluation!;
   const { minPixels = null, maxPixels = null } = imageLimits(recipe);
   const hasFacts = examples.some(({ facts }) => facts !== undefined);
   return {
     conditions: {
       questions: { n: examples.length, sha256: hashQuestions(examples) },
-      prompt,
+      prompt: tools.evaluation?.prompt ?? prompt,
       decoding: decodingOf({ maxCompletionLength: evaluationLength(recipe) }),
       images: { sha256: await hashImages(examples), min_pixels: minPixels, max_pixels: maxPixels, tokens: null },
     },

@@ -4,7 +4,7 @@ import { hasZeroSpread, present, standardDeviation } from "../algorithms/advanta
 import { messageOf, RunError, UserError } from "../core/errors.ts";
 import { meanOf } from "../core/mean.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { type Generation, isPreference, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
+import { type Generation, isPreference, isSoftQ, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 import { rewardsAt, type ScheduledReward, type Scores } from "../rewards/index.ts";
 import { findCheckpoint } from "../runs/checkpoints.ts";
 import { isRun, runPaths } from "../runs/run-folder.ts";
@@ -13,10 +13,10 @@ import { withAdvantages } from "../train/advantages.ts";
 import { watchedRewards } from "../train/alarms/index.ts";
 import { isBest, stuckAdvice } from "../train/alarms/reward-stuck.ts";
 import { calibrateRewards } from "../train/calibrate.ts";
+import { collectWith } from "../train/collect-rollouts.ts";
 import { withRanks } from "../train/pair-sources.ts";
 import { type RolloutRecord, rolloutRecord } from "../train/rollout-records.ts";
 import { sampleGroups, samplingOptions } from "../train/sampling.ts";
-import { singleTurn } from "../train/single-turn.ts";
 import type { RewardSamples, RewardSummary, SampledStage, SampleWarning } from "./check-schema.ts";
 import { type PlannedStage, planStages } from "./planned-stages.ts";
 
@@ -90,12 +90,12 @@ async function sampleStage(
       told.push({ reward, message: event, hint: Object.values(record).join(" ") });
     },
   };
-  const context = { ...shared, collect: singleTurn(shared) };
+  const context = { ...shared, collect: collectWith(shared, session.tools.stages[index]!) };
   await calibrateRewards(context, generation, rewards);
   const sampling = samplingOptions(generation, recipe.seed, position.step, needsOf(stage).tokenStats);
   const plan = { sampling, count, filter: null, paradigms: "paradigms" in stage ? stage.paradigms : null };
   const { groups: samples } = await sampleGroups(context, plan, weighted, position);
-  const learnsFromPairs = isPreference(stage) || isSupervised(stage) || isWarmUp(stage);
+  const learnsFromPairs = isPreference(stage) || isSupervised(stage) || isWarmUp(stage) || isSoftQ(stage);
   const groups = learnsFromPairs
     ? withRanks(samples, position)
     : withAdvantages(context, samples, weighted, stage, position).groups;

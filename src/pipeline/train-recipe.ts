@@ -7,20 +7,21 @@ import { whileWriting } from "../core/system-errors.ts";
 import { type EvalSummary, evaluatePolicy, shotFigures, shotsFrom } from "../evaluate/index.ts";
 import type { Extension } from "../recipes/extension.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { isPreference, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
+import { isPreference, isSoftQ, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { type Run, stepName } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
 import type { Alarm } from "../train/alarms/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
 import { calibrateRewards } from "../train/calibrate.ts";
+import { collectWith } from "../train/collect-rollouts.ts";
 import { nonFinite, type TrainingContext } from "../train/context.ts";
 import { pairStep } from "../train/pair-step.ts";
 import type { RewardEvent } from "../train/reward-log.ts";
 import { rolloutStep } from "../train/rollout.ts";
 import { rolloutRecord, tokenRecord } from "../train/rollout-records.ts";
 import { sftStep } from "../train/sft.ts";
-import { singleTurn } from "../train/single-turn.ts";
+import { softQStep } from "../train/soft-q.ts";
 import { warmUpStep } from "../train/warm-up.ts";
 import { dryStep, dryStepWanted } from "./dry-step.ts";
 import { observed, type Told } from "./observers/index.ts";
@@ -220,7 +221,8 @@ function stageContext(
       told.rewardEvent({ event, step: step(), stage: name, ...record });
     },
   };
-  return { ...shared, collect: singleTurn(shared) };
+  const tools = session.tools.stages[index]!;
+  return { ...shared, tools, collect: collectWith(shared, tools) };
 }
 
 /** Lets rewards measure the policy that the stage begins with; what they found belongs to the record. */
@@ -247,6 +249,7 @@ async function trainStep(
   const position = { index: step - start - 1, step, ...(before === undefined ? {} : { before }) };
   const rewards = session.rewards[index]!;
   if (isSupervised(stage)) return { ...(await sftStep(context, stage, position)), groups: [] };
+  if (isSoftQ(stage)) return softQStep(context, stage, rewards, position);
   if (isWarmUp(stage)) {
     const images = stage.images === null ? session.train : session.images[index]!;
     return { ...(await warmUpStep(context, stage, images, position)), groups: [] };
@@ -302,6 +305,7 @@ async function evaluateStep(
   const { items, summary } = await evaluatePolicy(session.engine.policy, session.evaluation!, {
     processor: session.processor,
     prompt: session.prompt,
+    tools: session.tools.evaluation,
     maxCompletionLength: conditions.decoding!.max_completion_length,
     checkpoint: stepName(at.step),
     train: session.train,

@@ -86,6 +86,7 @@ describe("a valid recipe", () => {
       epochs: null,
       batch_size: 32,
       target: "answer",
+      environment: null,
       in_context_examples: 0,
       in_context_fixed: false,
       learning_rate: 1e-3,
@@ -96,6 +97,7 @@ describe("a valid recipe", () => {
       adam_beta2: 0.999,
       adam_epsilon: 1e-8,
       max_grad_norm: 1,
+      importance_masking: "none",
     });
     expect(recipe.stages[1]).toMatchObject({
       loss_type: "dr_grpo",

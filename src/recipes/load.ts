@@ -5,6 +5,7 @@ import { stringify } from "yaml";
 import { UserError } from "../core/errors.ts";
 import { HUB, pathAdvice, shippedModel } from "../core/named-paths.ts";
 import { type RewardFactory, rewards } from "../rewards/index.ts";
+import { type EnvironmentSettings, environmentPaths } from "../tools/index.ts";
 import { trackers } from "../track/table.ts";
 import { applyOverride, type Override, parseOverride } from "./overrides.ts";
 import { describeProblem, type KeyPath } from "./problems.ts";
@@ -98,7 +99,11 @@ function located<T extends object>(spec: T, locate: Locate, prefix = ""): T {
 
 /** A stage with resolved paths of its pairs and rewards. */
 function locateStage(stage: Stage, locate: Locate): Stage {
-  if ("rewards" in stage) return { ...stage, rewards: locateRewards(stage.rewards, "rewards", locate) };
+  if ("environment" in stage) {
+    const environment = locateEnvironment(stage.environment, locate);
+    if (!("rewards" in stage)) return { ...stage, environment };
+    return { ...stage, environment, rewards: locateRewards(stage.rewards, "rewards", locate) };
+  }
   if (!("pairs" in stage)) return stage;
   const { pairs, rollouts } = stage;
   return {
@@ -106,6 +111,16 @@ function locateStage(stage: Stage, locate: Locate): Stage {
     pairs: pairs === null ? null : locate(pairs, "pairs"),
     rollouts: rollouts && { ...rollouts, rewards: locateRewards(rollouts.rewards, "rollouts.rewards", locate) },
   };
+}
+
+function locateEnvironment(settings: EnvironmentSettings | null, locate: Locate): EnvironmentSettings | null {
+  if (settings === null) return null;
+  const own: Readonly<Record<string, unknown>> = { ...settings };
+  const paths = environmentPaths(settings.name).flatMap((option) => {
+    const path = own[option];
+    return typeof path === "string" ? [[option, locate(path, `environment.${option}`)] as const] : [];
+  });
+  return { ...settings, ...Object.fromEntries(paths) };
 }
 
 /** Reward options that are files or folders; a module can use the names of viva's own. */

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { PairwiseName, RolloutAlgorithmName } from "../algorithms/index.ts";
 import type { PromptName } from "../answers/prompts.ts";
+import { answerStyles } from "../answers/tags.ts";
 import { devices } from "../core/device.ts";
 import { flag, mapping, number, oneOf, oneOrMore, text, whole } from "../core/fields.ts";
 import { nearest } from "../core/suggest.ts";
@@ -133,14 +134,14 @@ const userTemplate = text("a text with {question} in it")
     context.addIssue({ code: "custom", message: `has the unknown placeholder {${unknown}}; ${advice}` });
   });
 
-const promptNames = ["think_answer", "answer_only", "plain", "base"] as const satisfies readonly PromptName[];
+const promptNames = [...answerStyles, "base"] as const satisfies readonly PromptName[];
 
 const prompt = z
   .union(
     [
       oneOf(...promptNames),
       mapping({
-        style: oneOf("think_answer", "answer_only", "plain").default("think_answer"),
+        style: oneOf(...answerStyles).default("think_answer"),
         system: text().nullable().default(null),
         user: userTemplate,
         template: oneOf("chat", "transcript", "document")
@@ -233,6 +234,8 @@ export type Stage = Recipe["stages"][number];
 export type SftStage = Extract<Stage, { kind: "sft" }>;
 /** A preference stage, trained on pairs of completions. */
 export type PairStage = Extract<Stage, { kind: PairwiseName }>;
+/** A stage of soft Q-learning. */
+export type SoftQStage = Extract<Stage, { kind: "soft_q" }>;
 /** A self-supervised stage of the vision tower alone. */
 export type WarmUpStage = Extract<Stage, { kind: "warm_up" }>;
 /** A reinforcement stage. */

@@ -1,8 +1,9 @@
 /** What a run needs to know about a stage of any kind; the only place that distinguishes kinds by name. */
 import { advantageShapers, pairwiseAlgorithms, type Role } from "../algorithms/index.ts";
 import type { TokenStat } from "../core/records.ts";
+import type { EnvironmentSettings } from "../tools/index.ts";
 import { type GenerationSettings, updatesPerStep } from "../train/settings.ts";
-import type { PairStage, Recipe, RolloutStage, SftStage, Stage, WarmUpStage } from "./schema.ts";
+import type { PairStage, Recipe, RolloutStage, SftStage, SoftQStage, Stage, WarmUpStage } from "./schema.ts";
 
 /** Keys of a stage that samples completions and rewards them. */
 export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards">;
@@ -26,7 +27,7 @@ interface StageNeeds {
 
 const noPairs = { roles: [], scoreHead: false, passesOver: "examples", tokenStats: [] } as const;
 
-/** By kind: supervised, preference, and the algorithms that learn from rewarded completions. */
+/** By kind: supervised, preference, soft Q-learning, and the algorithms that learn from rewarded completions. */
 export function needsOf(stage: Stage): StageNeeds {
   if (isSupervised(stage)) return { ...noPairs, generation: null, reference: false, updates: 1 };
   if (isWarmUp(stage)) {
@@ -39,6 +40,7 @@ export function needsOf(stage: Stage): StageNeeds {
     const scoreHead = readout === "score";
     return { ...noPairs, generation: stage.rollouts, reference: !scoreHead, updates: 1, passesOver, roles, scoreHead };
   }
+  if (isSoftQ(stage)) return { ...noPairs, generation: stage, reference: false, updates: 1 };
   const tokenStats = advantageShapers[stage.shaping].stats;
   return { ...noPairs, generation: stage, tokenStats, reference: stage.beta > 0, updates: updatesPerStep(stage) };
 }
@@ -60,6 +62,10 @@ export function isPreference(stage: Stage): stage is PairStage {
   return Object.hasOwn(pairwiseAlgorithms, stage.kind);
 }
 
+export function isSoftQ(stage: Stage): stage is SoftQStage {
+  return stage.kind === "soft_q";
+}
+
 export function isWarmUp(stage: Stage): stage is WarmUpStage {
   return stage.kind === "warm_up";
 }
@@ -68,4 +74,14 @@ export function isWarmUp(stage: Stage): stage is WarmUpStage {
 export function evaluationLength(recipe: Recipe): number {
   const lengths = recipe.stages.flatMap((stage) => needsOf(stage).generation?.max_completion_length ?? []);
   return recipe.evaluate?.max_completion_length ?? (lengths.length > 0 ? Math.max(...lengths) : 64);
+}
+
+/** What a stage's completions can do between their turns; null where they have one. */
+export function environmentOf(stage: Stage): EnvironmentSettings | null {
+  return "environment" in stage ? stage.environment : null;
+}
+
+/** Evaluations answer as the last stage that has an environment does. */
+export function evaluationEnvironment({ stages }: Pick<Recipe, "stages">): EnvironmentSettings | null {
+  return stages.map(environmentOf).findLast((environment) => environment !== null) ?? null;
 }

@@ -10,12 +10,15 @@ import {
   rolloutAlgorithms,
 } from "../algorithms/index.ts";
 import { mapping, number, text, whole } from "../core/fields.ts";
+import { environmentSchema } from "../tools/index.ts";
 import {
   generationFields,
   learningFields,
   preferenceFields,
   rolloutFields,
   sftFields,
+  softQFields,
+  softQOptimiser,
   warmUpFields,
 } from "../train/settings.ts";
 import { datasetSchema } from "./datasets.ts";
@@ -30,7 +33,15 @@ const hasOneLength = ({ steps, epochs }: { readonly steps: number | null; readon
   (steps === null) !== (epochs === null);
 const wantsOneLength = { error: "needs either steps or epochs (the other absent or null)" };
 
-const sft = mapping({ kind: z.literal("sft"), ...length, ...sftFields }).refine(hasOneLength, wantsOneLength);
+const environment = environmentSchema
+  .nullable()
+  .default(null)
+  .describe("Tools that completions may call between their turns; null: completions of one turn.");
+
+const sft = mapping({ kind: z.literal("sft"), ...length, ...sftFields, environment }).refine(
+  hasOneLength,
+  wantsOneLength,
+);
 
 const warmUp = mapping({
   kind: z.literal("warm_up"),
@@ -62,6 +73,20 @@ function preference(kind: PairwiseName) {
 
 const preferences = (Object.keys(pairwiseAlgorithms) as PairwiseName[]).map(preference);
 
+const softQ = mapping({
+  kind: z.literal("soft_q"),
+  steps: whole({ min: 1 }).describe("Rollout steps."),
+  ...rolloutFields,
+  rewards: rewardsSchema,
+  ...softQFields,
+  ...softQOptimiser,
+})
+  .refine(({ top_p }) => top_p === 1, { error: "must be 1: values are those of the whole vocabulary", path: ["top_p"] })
+  .refine(({ top_k }) => top_k === 0, {
+    error: "must be 0: values are those of the whole vocabulary",
+    path: ["top_k"],
+  });
+
 /** A stage that learns from its own completions; its defaults are the algorithm's. */
 function rollout<const K extends RolloutAlgorithmName>(kind: K) {
   return mapping({
@@ -69,6 +94,7 @@ function rollout<const K extends RolloutAlgorithmName>(kind: K) {
     steps: whole({ min: 1 }).describe("Rollout steps."),
     ...rolloutFields,
     rewards: rewardsSchema,
+    environment,
     ...learningFields(kind),
   })
     .superRefine((stage, context) => {
@@ -106,4 +132,4 @@ type RolloutStages = { [K in RolloutAlgorithmName]: ReturnType<typeof rollout<K>
 const rollouts = (Object.keys(rolloutAlgorithms) as RolloutAlgorithmName[]).map(rollout) as RolloutStages[];
 
 /** A stage, discriminated by kind. */
-export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, ...preferences, warmUp]);
+export const stageSchema = z.discriminatedUnion("kind", [sft, ...rollouts, ...preferences, warmUp, softQ]);

@@ -23,6 +23,7 @@ const runSections: Readonly<Record<string, string>> = {
   training: "Training",
   rewards: "Rewards and length",
   types: "Question types",
+  "answer-figures": "Figures",
   subgroups: "Groups",
   rollouts: "Rollouts",
   events: "Alarms and events",

@@ -18,6 +18,10 @@ export interface EvaluationLine {
   readonly stage: string;
   readonly subsets: Readonly<Record<string, SubsetLine>>;
   readonly overlap?: OverlapLine;
+  /** By predictor and unit. */
+  readonly numbers?: Readonly<Record<string, readonly NumberLine[]>>;
+  /** By kind and figure. */
+  readonly figures?: Readonly<Record<string, Readonly<Record<string, Interval>>>>;
   readonly reasoning?: ReasoningLine;
   readonly subgroups?: readonly SubgroupLine[];
 }
@@ -40,6 +44,11 @@ export interface SubgroupLine {
   readonly opportunity_difference: Interval | null;
   readonly odds_difference: Interval | null;
 }
+
+/** Numeric questions by distance. */
+export type NumberLine = { readonly unit: string; readonly n: number; readonly unreadable: number } & Readonly<
+  Record<"mae" | "rmse" | "r2" | "mape" | "concordance", Interval | null>
+>;
 
 /** What the questions share with the training data. */
 export interface OverlapLine {

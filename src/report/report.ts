@@ -11,6 +11,7 @@ import { accuracySection, strataSection } from "./sections/accuracy.ts";
 import { comparisonSection, type StartComparison } from "./sections/comparison.ts";
 import { configurationSection, oneLine } from "./sections/configuration.ts";
 import { eventSection } from "./sections/events.ts";
+import { figuresSection } from "./sections/figures.ts";
 import { reasoningSection } from "./sections/reasoning.ts";
 import { rewardSection } from "./sections/rewards.ts";
 import { rolloutSection } from "./sections/rollouts.ts";
@@ -73,6 +74,7 @@ async function renderReport(runs: readonly ReportedRun[], { arms, start }: Compa
       trainingSection(labelled),
       rewardSection(labelled),
       strataSection(labelled),
+      figuresSection(labelled),
       reasoningSection(labelled),
       subgroupSection(labelled),
       rolloutSection(

@@ -11,6 +11,7 @@ import { readRun } from "./read-run.ts";
 import { dimensionSection } from "./sections/study-dimension.ts";
 import { generalisationSection } from "./sections/study-generalisation.ts";
 import { predictionSection, reasoningSection } from "./sections/study-predictions.ts";
+import { retentionSection } from "./sections/study-retention.ts";
 import { costSection, figureSection, overviewSection, runSection } from "./sections/study-tables.ts";
 
 /** Where a study's results go; `folder` is the study's. */
@@ -44,6 +45,7 @@ function render(results: StudyResults, arms: readonly ArmRecords[]): string {
       predictions: "Predictions",
       overview: "Ranking",
       ...Object.fromEntries(dimensions.map((dimension, i) => [`dimension-${i}`, capital(dimension)])),
+      retention: "Retention",
       generalisation: "Generalisation",
       reasoning: "Reasoning",
       costs: "Costs",
@@ -54,6 +56,7 @@ function render(results: StudyResults, arms: readonly ArmRecords[]): string {
       predictionSection(results),
       overviewSection(results),
       ...sections,
+      retentionSection(results),
       generalisationSection(results),
       reasoningSection(results),
       costSection(results),

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { type AnswerMatch, matchAnswer } from "../answers/match.ts";
 import { type ParsedAnswer, parseAnswer } from "../answers/parse.ts";
-import { followsStyle } from "../answers/tags.ts";
+import { answerStyles, followsStyle } from "../answers/tags.ts";
 import type { Completion, Evidence, Example } from "../core/records.ts";
 import { defineReward } from "./options.ts";
 import type { Reward } from "./reward.ts";
@@ -18,7 +18,7 @@ const accuracyOptions = z.object({
   synonyms: z.boolean().default(true),
   /** A completion that breaks the format scores 0 (MedVLThinker). */
   gate_by_format: z.boolean().default(false),
-  style: z.enum(["think_answer", "answer_only", "plain"]).optional(),
+  style: z.enum(answerStyles).optional(),
   think_opened: z.boolean().optional(),
 });
 

@@ -29,6 +29,7 @@ const examples: readonly Example[] = [
   { ...base, answer: "", rationale: " ", question: "" },
   { ...base, answerType: "multi", answer: "A,C", choices: ["left lung", "right lung", "A"] },
   { ...base, answerType: "numeric", answer: "12 mm", target: { value: 12, unit: "mm" } },
+  { ...base, answerType: "numeric", answer: "9 months", target: { value: 9, unit: "months", event: true } },
   {
     ...base,
     facts: { modality: "x-ray", organ: "chest", findings: [{ finding: "opacity", side: "left", place: "lower zone" }] },
@@ -85,6 +86,10 @@ const variants: readonly (readonly [keyof typeof rewards, object])[] = [
   ],
   ["choice_set", { lenient: true }],
   ["numeric", { scale: 5, log: true, lenient: true }],
+  ["rationale", {}],
+  ["rationale", { style: "reasoning_prediction" }],
+  ["survival", { months: { scale: 6 } }],
+  ["survival_status", { lenient: true, style: "reasoning_prediction" }],
   ["cosine", {}],
   ["crpo", {}],
   ["crpo", { answer: "boxed", accuracy_floor: null }],

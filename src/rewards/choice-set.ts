@@ -3,8 +3,9 @@
  * cannot be read scores 0. Values in [0, 1].
  */
 import { z } from "zod";
-import { chosenOptions, optionsF1, rightOptions } from "../answers/multi.ts";
+import { chosenOptions, rightOptions, setAgreement } from "../answers/multi.ts";
 import { parseAnswer } from "../answers/parse.ts";
+import { answerStyles } from "../answers/tags.ts";
 import type { Completion, Example } from "../core/records.ts";
 import { defineReward } from "./options.ts";
 import type { Reward } from "./reward.ts";
@@ -13,7 +14,7 @@ const choiceSetOptions = z.object({
   /** F1 of the two sets, their overlap over their union, or 1 only where they are equal. */
   by: z.enum(["f1", "jaccard", "exact"]).default("f1"),
   lenient: z.boolean().default(false),
-  style: z.enum(["think_answer", "answer_only", "plain"]).optional(),
+  style: z.enum(answerStyles).optional(),
 });
 
 export const choiceSet = defineReward("choice_set", choiceSetOptions, (options, context): Reward => {
@@ -33,14 +34,3 @@ export const choiceSet = defineReward("choice_set", choiceSetOptions, (options, 
     score: (example, completions) => completions.map((completion) => score(example, completion)),
   };
 });
-
-/** Agreement of two sets of options without repeats; two empty ones agree. */
-export function setAgreement(
-  given: readonly number[],
-  right: readonly number[],
-  by: "f1" | "jaccard" | "exact",
-): number {
-  const f1 = optionsF1(given, right);
-  if (by === "f1") return f1;
-  return by === "exact" ? Number(f1 === 1) : f1 / (2 - f1); // Jaccard's index is a function of F1
-}

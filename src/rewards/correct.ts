@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { matchAnswer } from "../answers/match.ts";
 import { parseAnswer } from "../answers/parse.ts";
+import { answerStyles } from "../answers/tags.ts";
 import type { Example } from "../core/records.ts";
 import type { RewardContext } from "./reward.ts";
 
@@ -9,7 +10,7 @@ export const correctnessOptions = {
   open: z.enum(["exact", "contains"]).default("exact"),
   lenient: z.boolean().default(false),
   synonyms: z.boolean().default(true),
-  style: z.enum(["think_answer", "answer_only", "plain"]).optional(),
+  style: z.enum(answerStyles).optional(),
 };
 
 type Correctness = z.output<z.ZodObject<typeof correctnessOptions>>;

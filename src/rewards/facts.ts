@@ -3,13 +3,14 @@ import { z } from "zod";
 import { type CheckedClaim, checkClaims, claimText } from "../answers/claims/check.ts";
 import { readFacts } from "../answers/claims/facts.ts";
 import { parseRationale } from "../answers/rationale.ts";
+import { answerStyles } from "../answers/tags.ts";
 import { UserError } from "../core/errors.ts";
 import type { Completion, Evidence, Example } from "../core/records.ts";
 import { defineReward } from "./options.ts";
 import type { Reward } from "./reward.ts";
 
 const factsOptions = z.object({
-  style: z.enum(["think_answer", "answer_only", "plain"]).optional(),
+  style: z.enum(answerStyles).optional(),
 });
 
 /** In [-1, 1]; null where the example has no facts, 0 where the reasoning claims nothing that can be checked. */

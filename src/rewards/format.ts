@@ -1,12 +1,15 @@
 /** Does the completion keep to the format? 1 or 0; the style `tags` gives 0.25 for each of the four tags that stands once. */
 import { z } from "zod";
-import { followsStyle, tagShare } from "../answers/tags.ts";
+import { answerStyles, followsStyle, tagShare } from "../answers/tags.ts";
 import { UserError } from "../core/errors.ts";
 import { defineReward } from "./options.ts";
 import type { Reward } from "./reward.ts";
 
 const formatOptions = z.object({
-  style: z.enum(["think_answer", "answer_only", "tags"]).optional(),
+  style: z
+    .enum([...answerStyles, "tags"])
+    .exclude(["plain"])
+    .optional(),
   think_opened: z.boolean().optional(),
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { itMatchesGolden } from "../../test/methods-golden.ts";
+import { setAgreement } from "../answers/multi.ts";
 import type { Completion, Example, NumericTarget } from "../core/records.ts";
-import { setAgreement } from "./choice-set.ts";
 import { rewards } from "./table.ts";
 
 const completion = (answer: string): Completion => ({
@@ -36,7 +36,25 @@ describe("numeric", () => {
     const reward = rewards.numeric({ style: "plain", scale: 1 } as never);
     expect(await reward.score({ ...asked(target), answerType: "open" }, [completion("12")])).toEqual([null]);
     expect(await numeric({ value: 3 }, "-4", { scale: 1, log: true })).toBe(0);
-    expect(() => rewards.numeric({} as never)).toThrow(/option "scale": a number above 0/);
+    expect(() => rewards.numeric({ scale: 0 } as never)).toThrow(/option "scale": a number above 0, or train_std/);
+  });
+
+  it("takes its scale from the training targets of a unit, censored ones left out", async () => {
+    const targets = [8, 12, 16].map((value) => ({ value, unit: "months" }));
+    const trainTargets = [...targets, { value: 90, unit: "months", event: false }, { value: 5, unit: "mm" }];
+    const score = async (options: object) => {
+      const reward = rewards.numeric({ style: "plain", ...options } as never, {
+        trainTargets: [...trainTargets, { value: 9, unit: "mm" }],
+      });
+      return (await reward.score(asked({ value: 12, unit: "months" }), [completion("14 months")]))[0];
+    };
+    expect(await score({})).toBeCloseTo(1 - 2 / Math.sqrt(32 / 3), 12);
+    const logs = [9, 13, 17].map(Math.log);
+    const mean = logs.reduce((sum, one) => sum + one, 0) / 3;
+    const deviation = Math.sqrt(logs.reduce((sum, one) => sum + (one - mean) ** 2, 0) / 3);
+    expect(await score({ log: true })).toBeCloseTo(1 - Math.log(15 / 13) / deviation, 12);
+    expect(() => rewards.numeric({} as never)).toThrow("known in training alone");
+    expect(() => rewards.numeric({} as never, { trainTargets })).toThrow("targets in mm do not differ (1 known)");
   });
 
   interface Distances {
@@ -55,6 +73,51 @@ describe("numeric", () => {
     for (const { yhat, y, event, scale, r } of cases) {
       expect(await numeric({ value: y, event: event === 1 }, String(yhat), { scale })).toBeCloseTo(r, 9);
     }
+  });
+});
+
+describe("survival", () => {
+  const form = (status: string, months: number, reasoning = "There is a nodule. It measures 30 mm.") =>
+    `<reasoning>${reasoning}</reasoning><comment>So.</comment><prediction>Overall Survival Status: ${status}\nEstimated Overall Survival (months): ${months}</prediction>`;
+  const example = (event: boolean) => ({
+    ...asked({ value: 24, unit: "months", event }),
+    rationale: "There is a nodule. It measures 30 mm.",
+  });
+  const context = { style: "reasoning_prediction" } as const;
+  const score = async (event: boolean, text: string) => {
+    const reward = await rewards.survival({ months: { scale: 12 } } as never, context);
+    return (await reward.score(example(event), [completion(text)]))[0]!;
+  };
+
+  it("adds status, months, half the reasoning and half the form", async () => {
+    expect(await score(true, form("1:DECEASED", 24))).toBe(3);
+    expect(await score(true, form("0:LIVING", 24))).toBe(2);
+    expect(await score(true, form("1:DECEASED", 30))).toBeCloseTo(2.5, 12);
+    expect(await score(true, form("1:DECEASED", 24, "Who knows?"))).toBe(2.5);
+    expect(await score(true, "24")).toBe(0);
+  });
+
+  it("is flat above a censored time, and a year is 12 months", async () => {
+    for (const months of [24, 25, 60, 500]) expect(await score(false, form("0:LIVING", months))).toBe(3);
+    expect(await score(false, form("0:LIVING", 18))).toBeCloseTo(2.5, 12);
+    const years = form("1:DECEASED", 24).replace("(months): 24", "(years): 2");
+    expect(await score(true, years)).toBe(3);
+  });
+});
+
+describe("rationale", () => {
+  itMatchesGolden<{ readonly value: number }>("rouge_l", "F1 of the longest common subsequence", async ({ value }) => {
+    // Five words against five, of which three are in the same order.
+    const example = { ...asked({ value: 1 }), rationale: "nodule seen left upper lobe" };
+    const said = completion("<think>left nodule seen upper side</think><answer>1</answer>");
+    expect((await rewards.rationale({} as never).score(example, [said]))[0]).toBeCloseTo(value, 9);
+  });
+
+  it("is 0 without reasoning, and null without a reference", async () => {
+    const { rationale } = rewards;
+    const example = { ...asked({ value: 1 }), rationale: "a nodule" };
+    expect(await rationale({} as never).score(example, [completion("<think></think><answer>1</answer>")])).toEqual([0]);
+    expect(await rationale({} as never).score(asked({ value: 1 }), [completion("a nodule")])).toEqual([null]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** What a reward is: a name and a score for a whole group of completions at once, because some compare within the group. */
 import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
-import type { Completion, Evidence, Example, Message, StepScore } from "../core/records.ts";
+import type { Completion, Evidence, Example, Message, NumericTarget, StepScore } from "../core/records.ts";
 
 /** One value per completion; null where the reward does not apply. Never NaN, never an exception for what a text says. */
 export type Scores = readonly (number | null)[];
@@ -67,6 +67,8 @@ export interface RewardContext {
   readonly style?: AnswerStyle;
   /** The chat template already opened `<think>`. */
   readonly thinkOpened?: boolean;
+  /** Targets of the numeric questions of the training data; absent where there is no training data. */
+  readonly trainTargets?: readonly NumericTarget[];
   /** In tokens; for length rewards. */
   readonly maxCompletionLength?: number;
   /** Synonyms and concepts; without one, answers are compared by their words alone. */

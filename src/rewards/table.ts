@@ -13,10 +13,14 @@ import { format } from "./format.ts";
 import { kimi } from "./kimi.ts";
 import { numeric } from "./numeric.ts";
 import type { RewardFactory } from "./options.ts";
+import { rationale } from "./rationale.ts";
 import { repetition } from "./repetition.ts";
 import { rewardModel } from "./reward-model.ts";
 import { semantic } from "./semantic/index.ts";
 import { softOverlong } from "./soft-overlong.ts";
+import { survival } from "./survival.ts";
+import { survivalStatus } from "./survival-status.ts";
+import { toolUse } from "./tool-use.ts";
 
 export const rewards = {
   accuracy,
@@ -32,8 +36,12 @@ export const rewards = {
   format,
   kimi,
   numeric,
+  rationale,
   repetition,
   reward_model: rewardModel,
   semantic,
   soft_overlong: softOverlong,
+  survival,
+  survival_status: survivalStatus,
+  tool_use: toolUse,
 } as const satisfies Readonly<Record<string, RewardFactory>>;

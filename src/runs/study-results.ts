@@ -79,6 +79,26 @@ const prediction = z.strictObject({
   verdict: z.enum(["held", "failed", "undecided", "not run"]),
 });
 
+const crossed = interval.extend({ p: z.number().describe("Two-sided, not corrected.") });
+
+const task = z
+  .strictObject({
+    before: z.number().describe("Accuracy of the first evaluations."),
+    after: z.number().describe("Of the last ones."),
+    change: crossed.describe("After less before, on the same questions of the same seeds."),
+    over_control: crossed.nullable().describe("After less the control's after; null for the control itself."),
+  })
+  .nullable()
+  .describe("Null without such questions.");
+
+const retention = z.strictObject({
+  stratum: z.string(),
+  old: z.array(z.string()),
+  new: z.array(z.string()),
+  control: z.string(),
+  arms: z.array(z.strictObject({ name: z.string(), old: task, new: task })),
+});
+
 const arm = z.strictObject({
   name: z.string(),
   about: z.string().nullable(),
@@ -156,6 +176,9 @@ export const studyResultsSchema = z.strictObject({
     .describe("Arms that another must beat to be called improved; the reference is the first."),
   arms: z.array(arm).describe("In the order of the study."),
   predictions: z.array(prediction).describe("What the study file predicted, in its order, and whether it held."),
+  retention: retention
+    .nullish()
+    .describe("What arms keep of questions that they are not trained on, where the study asks."),
   generalisation: generalisation.nullable().describe("What arms were trained on against what they were tested on."),
   ranking: z.array(z.string()).describe("Arms with an accuracy, the highest first."),
   shared: z
@@ -165,6 +188,7 @@ export const studyResultsSchema = z.strictObject({
 
 export type StudyResults = z.output<typeof studyResultsSchema>;
 export type StudyPrediction = StudyResults["predictions"][number];
+export type StudyRetention = NonNullable<StudyResults["retention"]>;
 export type StudyGeneralisation = NonNullable<StudyResults["generalisation"]>;
 export type StudyArm = StudyResults["arms"][number];
 

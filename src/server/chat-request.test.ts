@@ -95,7 +95,7 @@ describe("a chat request", () => {
     ["a system message's key", [{ role: "system", content: "s", id: 1 }, ...body.messages], "messages[0].id"],
     ["a beginning to go on with", turns({ prefix: true }), "messages[1].prefix"],
     ["a thought", turns({ reasoning_content: "long" }), "messages[1].reasoning_content"],
-    ["calls of tools", turns({ tool_calls: [{ id: "1" }] }), "messages[1].tool_calls"],
+    ["half a call of a tool", turns({ tool_calls: [{ id: "1" }] }), "messages[1].tool_calls[0].type"],
     [
       "a text part's key",
       [{ role: "user", content: [{ type: "text", text: "q", weight: 2 }] }],

@@ -4,10 +4,11 @@
  */
 import * as z from "zod";
 import { type Problem, problemOf } from "../core/issues.ts";
-import type { Message } from "../core/records.ts";
+import type { Message, ToolSpec } from "../core/records.ts";
 import { type ApiError, badRequest } from "./api-error.ts";
 import { messagesSchema, readMessages } from "./messages.ts";
 import { IGNORED, NEUTRAL } from "./request-fields.ts";
+import type { ToolChoice } from "./tool-choice.ts";
 
 export interface ChatRequest {
   readonly model: string;
@@ -23,6 +24,9 @@ export interface ChatRequest {
   /** Null: any. */
   readonly seed: number | null;
   readonly logprobs: boolean;
+  /** What may be called; none where the choice is "none". */
+  readonly tools: readonly ToolSpec[];
+  readonly toolChoice: ToolChoice;
   readonly stream: boolean;
   readonly includeUsage: boolean;
 }
@@ -34,6 +38,16 @@ const LEAST_TEMPERATURE = 0.01;
 
 const tokens = z.int().min(1).optional();
 const stopText = z.string().min(1, "must not be an empty string");
+const toolName = z.string().regex(/^[\w.-]{1,64}$/, "expected a name of letters, digits, dots, dashes and underscores");
+const toolSchema = z.strictObject({
+  type: z.literal("function"),
+  function: z.strictObject({
+    name: toolName,
+    description: z.string().optional(),
+    parameters: z.record(z.string(), z.unknown()).optional(),
+    strict: z.literal(false, { error: "not supported: the arguments are as the model writes them" }).optional(),
+  }),
+});
 const schema = z.object({
   model: z.string().min(1),
   messages: messagesSchema,
@@ -50,6 +64,13 @@ const schema = z.object({
   seed: z.int().optional(),
   logprobs: z.boolean().optional(),
   top_logprobs: z.int().min(0).optional(),
+  tools: z.array(toolSchema).max(128, "has more than 128 tools").optional(),
+  tool_choice: z
+    .union([
+      z.enum(["none", "auto", "required"]),
+      z.strictObject({ type: z.literal("function"), function: z.strictObject({ name: toolName }) }),
+    ])
+    .optional(),
   stream: z.boolean().optional(),
   stream_options: z
     .strictObject({
@@ -95,9 +116,29 @@ export function readChatRequest(body: unknown): ChatRequest {
     stop: stop === undefined ? [] : typeof stop === "string" ? [stop] : stop,
     seed: request.seed ?? null,
     logprobs: request.logprobs ?? false,
+    ...readTools(request),
     stream: request.stream ?? false,
     includeUsage: request.stream_options?.include_usage ?? false,
   };
+}
+
+function readTools({
+  tools: given = [],
+  tool_choice,
+}: Pick<z.output<typeof schema>, "tools" | "tool_choice">): Pick<ChatRequest, "tools" | "toolChoice"> {
+  const tools = given.map(({ function: { name, description = "", parameters = {} } }): ToolSpec => {
+    return { name, description, parameters };
+  });
+  const asked = tool_choice ?? (tools.length === 0 ? "none" : "auto");
+  if (tools.length === 0) {
+    if (asked === "none" || asked === "auto") return { tools, toolChoice: "none" };
+    throw badRequest("tool_choice", "tool_choice asks for a call, and there are no tools");
+  }
+  if (typeof asked === "string")
+    return asked === "none" ? { tools: [], toolChoice: asked } : { tools, toolChoice: asked };
+  const { name } = asked.function;
+  if (tools.some((tool) => tool.name === name)) return { tools, toolChoice: { name } };
+  throw badRequest("tool_choice", `tool_choice: there is no tool "${name}"`);
 }
 
 function refuseOthers(body: Readonly<Record<string, unknown>>): void {

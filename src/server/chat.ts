@@ -11,6 +11,7 @@ import type { ChatRequest } from "./chat-request.ts";
 import { type ChoiceDelta, openChoice, type TokenLogProb } from "./choice.ts";
 import { type CompletionHead, usageOf, type WholeChoice } from "./completion.ts";
 import type { PoolRequest } from "./request-pool.ts";
+import { callPrefix, tellTools, withCalls } from "./tool-choice.ts";
 
 /** The model that a server answers with. */
 export interface ServedModel {
@@ -60,7 +61,7 @@ export async function startChat(
 ): Promise<Answering> {
   if (chat.model !== model.name) throw unknownModel(chat.model, model.name);
   await request.turn();
-  const prompt = await encode(chat.messages, model, limits);
+  const prompt = await encode(chat, model, limits);
   request.signal.throwIfAborted();
   const live = model.engine.decode(prompt, {
     numGenerations: chat.n,
@@ -88,11 +89,14 @@ export async function startChat(
 
 /** Reads all deltas. */
 export async function wholeAnswer({ deltas, promptTokens, completionTokens }: Answering, n: number) {
-  const parts = Array.from({ length: n }, () => ({ text: "", logprobs: [] as TokenLogProb[] }));
+  const parts = Array.from({ length: n }, () => {
+    return { text: "", logprobs: [] as TokenLogProb[], toolCall: null as WholeChoice["toolCall"] };
+  });
   const reasons: WholeChoice["finishReason"][] = [];
   for await (const { index, delta } of deltas) {
     parts[index]!.text += delta.text;
     parts[index]!.logprobs.push(...delta.logprobs);
+    parts[index]!.toolCall ??= delta.toolCall ?? null;
     if (delta.finishReason !== null) reasons[index] = delta.finishReason;
   }
   const choices = parts.map((part, i): WholeChoice => ({ ...part, finishReason: reasons[i]! }));
@@ -107,7 +111,10 @@ async function* readDeltas(
   count: () => void,
 ): Answering["deltas"] {
   const { n } = chat;
-  const choices = Array.from({ length: n }, () => openChoice(decode, chat));
+  const choices = Array.from({ length: n }, () => {
+    const own = openChoice(decode, chat);
+    return chat.toolChoice === "none" ? own : withCalls(own, callPrefix(chat.toolChoice));
+  });
   const started = new Set<number>();
   const ended = new Set<number>();
   try {
@@ -136,15 +143,17 @@ async function* readDeltas(
 }
 
 /** The prompt; its size is known, and judged, before any image is decoded. */
-async function encode(asked: readonly Message[], model: ServedModel, limits: ChatLimits): Promise<Prompt> {
+async function encode(chat: ChatRequest, model: ServedModel, limits: ChatLimits): Promise<Prompt> {
   const { processor, contextLength, prompt } = model;
   const most = Math.min(limits.maxPromptTokens, contextLength - 1);
   try {
-    const messages = prompt?.arrange(asked) ?? asked;
+    const messages = tellTools(prompt?.arrange(chat.messages) ?? chat.messages, chat.tools);
+    const { assistantPrefix = "" } = prompt?.encoding ?? {};
+    const encoding = { ...prompt?.encoding, assistantPrefix: assistantPrefix + callPrefix(chat.toolChoice) };
     const refs = messages.flatMap(({ content }) => content.flatMap((p) => (p.type === "image" ? [p.image] : [])));
     const sizes: ImageSize[] = [];
     for (const ref of refs) sizes.push(await sizeOf(ref, limits.maxImagePixels));
-    const { length } = processor.layOut(messages, sizes, prompt?.encoding).tokenIds;
+    const { length } = processor.layOut(messages, sizes, encoding).tokenIds;
     if (length > most) {
       throw badRequest(
         "messages",
@@ -152,7 +161,7 @@ async function encode(asked: readonly Message[], model: ServedModel, limits: Cha
         "context_length_exceeded",
       );
     }
-    return await processor.encode(messages, prompt?.encoding);
+    return await processor.encode(messages, encoding);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new ApiError(400, error.message, { param: "messages", code: "invalid_value", cause: error });

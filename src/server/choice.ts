@@ -17,7 +17,16 @@ export interface ChoiceDelta {
   readonly text: string;
   /** Of the tokens whose text has begun to be given; the stop token and what a stop string cuts off have none. */
   readonly logprobs: readonly TokenLogProb[];
-  readonly finishReason: "stop" | "length" | null;
+  /** In place of text: the choice ends with it. */
+  readonly toolCall?: ToolCallText;
+  readonly finishReason: "stop" | "length" | "tool_calls" | null;
+}
+
+/** A call as the OpenAI API has it: the arguments are JSON in a text. */
+export interface ToolCallText {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: string;
 }
 
 export interface Choice {

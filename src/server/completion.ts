@@ -1,5 +1,5 @@
 /** Bodies of chat completions as the OpenAI API has them: whole, or in chunks of a stream. */
-import type { ChoiceDelta, TokenLogProb } from "./choice.ts";
+import type { ChoiceDelta, TokenLogProb, ToolCallText } from "./choice.ts";
 
 /** What all parts of an answer share. */
 export interface CompletionHead {
@@ -21,7 +21,9 @@ export interface Usage {
 export interface WholeChoice {
   readonly text: string;
   readonly logprobs: readonly TokenLogProb[];
-  readonly finishReason: "stop" | "length";
+  /** Null: the choice is text alone. */
+  readonly toolCall: ToolCallText | null;
+  readonly finishReason: "stop" | "length" | "tool_calls";
 }
 
 export function completionBody(
@@ -32,9 +34,12 @@ export function completionBody(
   return {
     ...head,
     object: "chat.completion",
-    choices: choices.map(({ text, logprobs, finishReason }, index) => ({
+    choices: choices.map(({ text, logprobs, toolCall, finishReason }, index) => ({
       index,
-      message: { role: "assistant", content: text, refusal: null },
+      message: {
+        ...{ role: "assistant", content: toolCall !== null && text === "" ? null : text, refusal: null },
+        ...(toolCall === null ? {} : { tool_calls: [callBody(toolCall)] }),
+      },
       logprobs: o.logprobs ? { content: logprobs, refusal: null } : null,
       finish_reason: finishReason,
     })),
@@ -50,9 +55,16 @@ export function openingChunk(head: CompletionHead, index: number) {
 }
 
 export function deltaChunk(head: CompletionHead, index: number, delta: ChoiceDelta, logprobs: boolean) {
-  const content = delta.text === "" ? {} : { content: delta.text };
+  const content = {
+    ...(delta.text === "" ? {} : { content: delta.text }),
+    ...(delta.toolCall === undefined ? {} : { tool_calls: [{ index: 0, ...callBody(delta.toolCall) }] }),
+  };
   const own = logprobs && delta.logprobs.length > 0 ? { content: delta.logprobs, refusal: null } : null;
   return chunk(head, [{ index, delta: content, logprobs: own, finish_reason: delta.finishReason }]);
+}
+
+function callBody({ id, ...called }: ToolCallText) {
+  return { id, type: "function", function: called };
 }
 
 /** The last chunk of a stream that was asked for its usage. */

@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import type { Message, MessageContent } from "../core/records.ts";
+import { CALL_CLOSE, CALL_OPEN } from "../tools/parse-call.ts";
 import { badRequest } from "./api-error.ts";
 
 const textPart = z.strictObject({ type: z.literal("text"), text: z.string() });
@@ -27,6 +28,15 @@ const userContent = z.union([z.string(), z.array(z.discriminatedUnion("type", [t
 const name = z.string().optional();
 /** What the answers of other servers carry along, and clients send back: taken when there is nothing in it. */
 const unsupported = { error: "not supported, leave it out" };
+const toolCalls = z
+  .array(
+    z.strictObject({
+      id: z.string(),
+      type: z.literal("function"),
+      function: z.strictObject({ name: z.string().min(1), arguments: z.string() }),
+    }),
+  )
+  .optional();
 const noText = z.literal("", unsupported).optional();
 const noList = z.array(z.unknown(), unsupported).max(0, unsupported).optional();
 
@@ -36,11 +46,12 @@ export const messagesSchema = z
       z.strictObject({ role: z.literal("system"), content: textContent, name }),
       z.strictObject({ role: z.literal("developer"), content: textContent, name }),
       z.strictObject({ role: z.literal("user"), content: userContent, name }),
+      z.strictObject({ role: z.literal("tool"), content: userContent, tool_call_id: z.string() }),
       z.strictObject({
         role: z.literal("assistant"),
-        content: textContent,
+        content: textContent.optional(),
         name,
-        tool_calls: noList,
+        tool_calls: toolCalls,
         annotations: noList,
         refusal: noText,
         reasoning: noText,
@@ -50,19 +61,49 @@ export const messagesSchema = z
   )
   .min(1);
 
-/** Messages that the schema has checked. Throws ApiError (400) that names the part for an image that is no data URL. */
+type ChatMessage = z.output<typeof messagesSchema>[number];
+
+/**
+ * Messages that the schema has checked. Calls and what tools answered are put as in training: in the assistant's own text, and
+ * as a user's turn. Throws ApiError (400) that names the part for an image that is no data URL, and an assistant's message that
+ * says nothing.
+ */
 export function readMessages(messages: z.output<typeof messagesSchema>): readonly Message[] {
-  return messages.map(({ role, content }, m): Message => {
-    const parts = typeof content === "string" ? [{ type: "text", text: content } as const] : content;
+  return messages.map((message, m): Message => {
+    const { role } = message;
+    if (role === "assistant") return { role, content: assistantText(message, m) };
+    const content = partsOf(message.content, m);
+    if (role !== "tool") return { role: role === "developer" ? "system" : role, content };
     return {
-      role: role === "developer" ? "system" : role,
-      content: parts.map((own, p): MessageContent => {
-        if (own.type === "text") return { type: "text", text: own.text };
-        const { url } = own.image_url;
-        const path = `messages[${m}].content[${p}].image_url.url`;
-        return { type: "image", image: { path: path + frameOf(url), bytes: dataUrlBytes(url, path) } };
-      }),
+      role: "user",
+      answersCall: true,
+      content: [text("<tool_response>"), ...content, text("</tool_response>")],
     };
+  });
+}
+
+const text = (value: string) => ({ type: "text", text: value }) as const;
+
+function assistantText(
+  { content, tool_calls = [] }: Extract<ChatMessage, { readonly role: "assistant" }>,
+  m: number,
+): readonly MessageContent[] {
+  if (content === undefined && tool_calls.length === 0) {
+    throw badRequest(`messages[${m}].content`, `messages[${m}].content: an assistant says a text or makes a call`);
+  }
+  const calls = tool_calls.map(({ function: { name, arguments: given } }) =>
+    text(`${CALL_OPEN}{"name": ${JSON.stringify(name)}, "arguments": ${given}}${CALL_CLOSE}`),
+  );
+  return [...(content === undefined ? [] : partsOf(content, m)), ...calls];
+}
+
+function partsOf(content: NonNullable<ChatMessage["content"]>, m: number): readonly MessageContent[] {
+  if (typeof content === "string") return [text(content)];
+  return content.map((own, p): MessageContent => {
+    if (own.type === "text") return text(own.text);
+    const { url } = own.image_url;
+    const path = `messages[${m}].content[${p}].image_url.url`;
+    return { type: "image", image: { path: path + frameOf(url), bytes: dataUrlBytes(url, path) } };
   });
 }
 

@@ -35,8 +35,6 @@ export const NEUTRAL: Readonly<Record<string, readonly string[]>> = {
   presence_penalty: ["0"],
   reasoning_effort: ['"none"'],
   response_format: ['{"type":"text"}'],
-  tool_choice: ['"none"', '"auto"'],
-  tools: ["[]"],
   verbosity: ['"medium"'],
   web_search_options: [],
   // samplers of other servers

@@ -45,7 +45,7 @@ function firstStop(text: string, stops: readonly string[]): number | null {
 }
 
 /** Length of the longest end of the text that a stop string begins with. */
-function overlap(text: string, stop: string): number {
+export function overlap(text: string, stop: string): number {
   for (let length = Math.min(text.length, stop.length - 1); length > 0; length--) {
     if (stop.startsWith(text.slice(text.length - length))) return length;
   }

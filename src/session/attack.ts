@@ -16,7 +16,10 @@ export function attackOn({ engine, processor, prompt }: OpenedCheckpoint): Attac
   if (engine.gradients === undefined || pixelLayout === undefined) return null;
   return async (example, o) => {
     const encoded = await encodeQuestion(processor, example, prompt);
-    const { batch } = supervisedBatch([{ example, prompt: encoded }], "answer", { processor, style: prompt.style });
+    const { batch } = await supervisedBatch([{ example, prompt: encoded }], "answer", {
+      processor,
+      style: prompt.style,
+    });
     const { images } = (await adversarialBatch(engine, processor, batch, o)).groups[0]!.prompt;
     const changed = images.map(({ patches, grid }, i) => {
       const layout = pixelLayout(grid);

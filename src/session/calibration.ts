@@ -36,7 +36,7 @@ async function measure({ engine, processor, prompt }: Opened, train: readonly Ex
       return { example, prompt: await encodeQuestion(processor, example, prompt) };
     }),
   );
-  const { batch } = supervisedBatch(encoded, "answer", { processor, style: prompt.style });
+  const { batch } = await supervisedBatch(encoded, "answer", { processor, style: prompt.style });
   const { inputNorms } = engine;
   if (inputNorms === undefined) throw new UserError("pruning that is calibrated needs the model on this machine");
   return inputNorms(batch.groups);

@@ -4,11 +4,12 @@ import type { PromptStyle } from "../answers/prompts.ts";
 import { refuseTags } from "../answers/tags-in-data.ts";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
+import { refusesAdapters, SOFT_NEEDS } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
 import { openModel } from "../models/index.ts";
 import { adapterLayers, type LoraOptions, requireUsed } from "../models/lora-targets.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { isSupervised } from "../recipes/stage-kinds.ts";
+import { isSoftQ, isSupervised } from "../recipes/stage-kinds.ts";
 import type { StartAdapter } from "./recipe-sources.ts";
 
 /**
@@ -16,7 +17,7 @@ import type { StartAdapter } from "./recipe-sources.ts";
  * from. Weights need not be here where the engine is elsewhere.
  */
 export function requireModelFolder(
-  { model, engine }: Pick<Recipe, "model" | "engine">,
+  { model, engine, stages }: Pick<Recipe, "model" | "engine" | "stages">,
   adapter: StartAdapter | null,
 ): void {
   const { path, init, lora, freeze, quantize_frozen } = model;
@@ -31,6 +32,15 @@ export function requireModelFolder(
     throw new UserError(
       "model.freeze: adapters leave the whole model frozen already; beside them it may name lora_A alone, their first matrices",
     );
+  }
+  const masked = stages.findIndex(({ importance_masking }) => importance_masking !== "none");
+  if ((lora !== null || adapter !== null) && masked >= 0) {
+    throw new UserError(`stages.${masked}.${refusesAdapters(stages[masked]!.importance_masking)}`);
+  }
+  const soft = stages.findIndex(isSoftQ);
+  const dropout = (adapter === null ? lora?.lora_dropout : adapter.lora_dropout) ?? 0;
+  if (soft >= 0 && ((lora === null && adapter === null) || dropout > 0)) {
+    throw new UserError(`stages.${soft}.kind: ${SOFT_NEEDS}`);
   }
   if (lora !== null && adapter === null) requireUsed(openModel(path), lora);
   if (lora !== null && adapter !== null) requireSameAdapters(path, lora, adapter);

@@ -5,7 +5,7 @@ import type { Example, Prompt } from "../core/records.ts";
 import type { EngineDemands, EngineFeature, FeatureDemand } from "../engine/backend.ts";
 import { engines } from "../engine/index.ts";
 import type { Recipe, Stage } from "../recipes/schema.ts";
-import { isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
+import { isSoftQ, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 
 interface DemandingData {
   readonly processor: Processor;
@@ -66,6 +66,7 @@ function demandsOfStage(stage: Stage, i: number): readonly FeatureDemand[] {
     [key(`shaping: ${"shaping" in stage ? stage.shaping : "none"}`), "token_stats", tokenStats.length > 0],
     [key(`entropy_coef: ${entropy}`), "entropy_bonus", entropy > 0],
     [key("beta"), "reference", reference],
+    [key(`kind: ${stage.kind}`), "critic", isSoftQ(stage)],
     [key(isWarmUp(stage) ? "kind: warm_up" : "adversarial"), "pixel_gradients", isWarmUp(stage) || attacked],
     [key(`kind: ${stage.kind}`), "score_head", scoreHead],
     [`stages.${i}`, "later_stage", i > 0],

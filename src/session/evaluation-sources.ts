@@ -6,13 +6,20 @@ import { endpointSource } from "../evaluate/endpoint-source.ts";
 import { type AnswerSource, type Decoding, policySource } from "../evaluate/index.ts";
 import { type MaxTokensField, openChatClient } from "../io/chat-client.ts";
 import type { Recipe } from "../recipes/schema.ts";
-import { evaluationLength } from "../recipes/stage-kinds.ts";
+import { evaluationEnvironment, evaluationLength } from "../recipes/stage-kinds.ts";
+import { environmentSchema } from "../tools/index.ts";
+import type { OpenedTools } from "../tools/trajectories.ts";
 import { type OpenCheckpointOptions, openCheckpoint } from "./checkpoint.ts";
 import { hashCheckpoint } from "./content-hashes.ts";
 import { type ControlOptions, controlled, requireThoughts } from "./control.ts";
 import { embedImages } from "./image-embeddings.ts";
+import { openTools } from "./stage-tools.ts";
 
 export { type MaxTokensField, maxTokensFields } from "../io/chat-client.ts";
+
+/** What `environment` of a source can be: a name whose options have defaults for all, or none. */
+export const environmentChoices = ["none", "viewer_tools"] as const;
+export type EnvironmentChoice = (typeof environmentChoices)[number];
 
 /** Something opened that answers. */
 export interface EvaluationSource {
@@ -48,23 +55,36 @@ export function answerLength(recipe: Recipe | null): number {
 
 export async function openCheckpointSource(
   path: string,
-  o: OpenCheckpointOptions & AskedWith & { readonly control?: ControlOptions },
+  o: OpenCheckpointOptions &
+    AskedWith & {
+      readonly control?: ControlOptions;
+      /** In place of the run's: an environment by name, or none. */
+      readonly environment?: EnvironmentChoice | undefined;
+    },
 ): Promise<EvaluationSource> {
   const opened = await openCheckpoint(path, o);
-  const { engine, prompt, folder, base, imageLimits, server, recipe } = opened;
-  const close = () => engine.close();
+  const { engine, folder, base, imageLimits, server, recipe } = opened;
+  let tools: OpenedTools | null = null;
+  const close = async () => {
+    await tools?.environment.close();
+    await engine.close();
+  };
   try {
+    const settings = environmentAsked(o.environment, recipe);
+    tools = settings === null ? null : await openTools(settings, opened.prompt);
+    const prompt = tools?.prompt ?? opened.prompt;
     const decoding = o.decoding(answerLength(recipe));
     const sha256 = await hashCheckpoint(folder);
     if (o.control?.stop !== undefined) requireThoughts(prompt);
     const { policy, processor, identity } = await controlled(opened, o.control ?? {}, o);
     return {
-      source: policySource(policy, { processor, prompt, decoding, ...withShots(o) }),
+      source: policySource(policy, { processor, prompt, tools, decoding, ...withShots(o) }),
       subject: folder,
       prompt,
       images: { min_pixels: imageLimits.minPixels ?? null, max_pixels: imageLimits.maxPixels ?? null },
       identity: {
         checkpoint_sha256: sha256,
+        ...(settings === null ? {} : { environment: JSON.stringify(settings) }),
         ...(base === folder ? {} : { base_sha256: await hashCheckpoint(base) }),
         ...(server === null ? { device: o.device ?? "cpu" } : { server: server.url }),
         ...identity,
@@ -76,6 +96,12 @@ export async function openCheckpointSource(
     await close();
     throw error;
   }
+}
+
+function environmentAsked(asked: EnvironmentChoice | undefined, recipe: Recipe | null) {
+  if (asked === "none") return null;
+  if (asked !== undefined) return environmentSchema.parse(asked);
+  return recipe === null ? null : evaluationEnvironment(recipe);
 }
 
 export interface EndpointOptions extends AskedWith {

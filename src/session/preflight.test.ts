@@ -28,6 +28,7 @@ function processor(changes: Partial<Processor> = {}): Processor {
       const widths = sizes.map(({ width }) => width);
       return { tokenIds: tokens(textOf(messages).length, widths), imageFeatures: widths.map((width) => width / 10) };
     },
+    encodeTurn: () => Promise.reject(new Error("no turn is encoded by itself")),
     encodeImage: () => Promise.reject(new Error("no image is encoded by itself")),
     encodeCompletion: (text) => new Int32Array(text.length + 1),
     decode: () => "",

@@ -9,6 +9,7 @@ import { UserError } from "../core/errors.ts";
 import type { AnswerType, Completion, Example, Facts, ImageRef } from "../core/records.ts";
 import { requireKnownFields } from "../data/field-names.ts";
 import { cellText, choiceOf, readAnswerType, readRow, requireDifferentOptions, writtenOption } from "../data/rows.ts";
+import { numericTarget, rightLetters } from "../data/targets.ts";
 
 /** A row as it came, its images already read. */
 export interface GivenRow {
@@ -115,9 +116,15 @@ function questionOf(row: Columns, answer: string, where: string) {
   const question = row.question ?? "";
   const options = (row.options ?? row.choices ?? []).map((option) => cellText(option, "option", where));
   const type = answerTypeOf(row, answer, options, where);
-  if (type !== "choice") return { question, answer, answerType: type, choices: [] };
-  if (options.length < 2) throw new UserError(`${where}: a choice question needs "options", two or more`);
+  if (type === "numeric") {
+    return { question, answer, answerType: type, choices: [], target: numericTarget(row, answer, where) };
+  }
+  if (type !== "choice" && type !== "multi") return { question, answer, answerType: type, choices: [] };
+  if (options.length < 2) throw new UserError(`${where}: a ${type} question needs "options", two or more`);
   requireDifferentOptions(options, question, where);
+  if (type === "multi") {
+    return { question, answer: rightLetters(answer, options, where), answerType: type, choices: options };
+  }
   const index = writtenOption(answer, options);
   if (index >= 0) return { question, ...choiceOf(options, index) };
   throw new UserError(`${where}: the answer must be one of the options, by its text or its letter`);

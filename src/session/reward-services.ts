@@ -22,7 +22,7 @@ export interface RunRewardServices extends RewardServices {
 /** The rewards of every stage, none for stages that sample nothing; throws UserError for what they name and cannot have. */
 export async function openRewards(
   recipe: Recipe,
-  prompt: Pick<RewardContext, "style" | "thinkOpened">,
+  known: Pick<RewardContext, "style" | "thinkOpened" | "trainTargets">,
   runFolder: string,
 ): Promise<{ readonly rewards: readonly (readonly ScheduledReward[])[]; close(): Promise<void> }> {
   const { threads } = recipe.engine;
@@ -33,7 +33,7 @@ export async function openRewards(
   const rewards = needs.map(async (generation) => {
     if (generation === null) return [];
     const maxCompletionLength = generation.max_completion_length;
-    return buildRewards(generation.rewards, { ...prompt, maxCompletionLength, vocabulary, services });
+    return buildRewards(generation.rewards, { ...known, maxCompletionLength, vocabulary, services });
   });
   return { rewards: await Promise.all(rewards), close: services.close };
 }

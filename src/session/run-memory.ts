@@ -3,7 +3,7 @@ import { totalmem } from "node:os";
 import { UserError } from "../core/errors.ts";
 import type { EngineBackend, EngineOptions, LargestStep, MemoryPlan } from "../engine/backend.ts";
 import type { Recipe, Stage } from "../recipes/schema.ts";
-import { isPreference, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
+import { isPreference, isSoftQ, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 import type { PreflightReport } from "./preflight.ts";
 
 /** What a run will take at the most, and what there is. */
@@ -108,7 +108,8 @@ const fewAdapters = { r: 16, lora_alpha: 32, target_modules: "all-linear" } as c
 
 function largestStep(stage: Stage, data: PreflightReport): LargestStep {
   const { generation, reference } = needsOf(stage);
-  const prompts = { promptTokens: data.prompt_tokens_max, imageTokens: data.image_tokens_max, reference };
+  const masked = stage.importance_masking !== "none";
+  const prompts = { promptTokens: data.prompt_tokens_max, imageTokens: data.image_tokens_max, reference, masked };
   const own = Math.max(1, data.longest.tokens - data.prompt_tokens_max);
   if (isSupervised(stage)) {
     return { ...prompts, prompts: stage.batch_size, numGenerations: 1, completionTokens: own };
@@ -125,6 +126,7 @@ function largestStep(stage: Stage, data: PreflightReport): LargestStep {
   const { prompts_per_step, num_generations, max_completion_length } = stage;
   return {
     ...prompts,
+    critic: isSoftQ(stage),
     prompts: prompts_per_step,
     numGenerations: num_generations,
     completionTokens: max_completion_length,

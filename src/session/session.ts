@@ -27,6 +27,7 @@ import { openRewards } from "./reward-services.ts";
 import { planRun, type RunMemory, requireMemory } from "./run-memory.ts";
 import { isMistake, refuseOverlap } from "./shared-subjects.ts";
 import type { SourceOptions } from "./sources.ts";
+import { longestPrompt, openRunTools, type RunTools } from "./stage-tools.ts";
 
 /** What a run is made of besides its engine. */
 export interface RunData {
@@ -49,11 +50,13 @@ export interface RunData {
   readonly memory: RunMemory | null;
   /** By stage; empty for stages that sample nothing. */
   readonly rewards: readonly (readonly ScheduledReward[])[];
+  /** What completions can do between their turns, by stage and in evaluations. */
+  readonly tools: RunTools;
   /** By stage; empty for stages that read no file of pairs. */
   readonly pairs: readonly (readonly PreferencePair[])[];
   /** By stage, whose images it looks at; empty for stages that look at those of the training data. */
   readonly images: readonly (readonly Example[])[];
-  /** Frees what was opened: the rewards, and a session's engine. */
+  /** Frees what was opened: the rewards, the tools, and a session's engine. */
   close(): Promise<void>;
 }
 
@@ -134,17 +137,29 @@ async function openLocalData(
   const processor = await openProcessor(model.path, imageLimits(recipe), files);
   tellNotices(processor, o);
   const thinkOpened = await opensThoughts(processor, prompt);
-  const { rewards, close } = await openRewards(recipe, { style: prompt.style, thinkOpened }, runFolder);
+  const trainTargets = train.examples.flatMap(({ target }) => target ?? []);
+  const opened = await openRewards(recipe, { style: prompt.style, thinkOpened, trainTargets }, runFolder);
+  const { rewards } = opened;
+  const tools = await openRunTools(recipe, prompt);
+  const close = async () => {
+    await tools.close();
+    await opened.close();
+  };
   try {
     const loaded = { train, evaluation, pairs, evaluationLength: evaluationLength(recipe) };
-    const checked = await checkData(recipe, { processor, prompt, thinkOpened, ...loaded });
+    const checked = await checkData(recipe, {
+      processor,
+      prompt: longestPrompt(prompt, tools),
+      thinkOpened,
+      ...loaded,
+    });
     const { planMemory } = engines[recipe.engine.backend];
     const memory =
       planMemory === undefined ? null : planRun(recipe, planMemory, engineOptions(located), checked.preflight[0]!);
     const seen = [...checked.train, ...checked.pairs.flat().map(({ example }) => example), ...images.flat()];
     const overlap = checked.evaluation === null ? null : overlapOf(seen, checked.evaluation);
     const skipped = [...checked.skipped, ...usable.flatMap((own) => own.skipped)];
-    return { processor, prompt, rewards, ...checked, skipped, images, overlap, memory, close };
+    return { processor, prompt, rewards, tools, ...checked, skipped, images, overlap, memory, close };
   } catch (error) {
     await close();
     throw error;

@@ -32,6 +32,8 @@ export interface Study {
   readonly arms: readonly StudyArmSpec[];
   /** Whose arms are all among `arms`; `against` is named. */
   readonly predicts: readonly (Omit<StudyFile["predicts"][number], "against"> & { readonly against: string })[];
+  /** Old and new questions by a stratum; null where the study does not ask. */
+  readonly retention: StudyFile["retention"];
   /** Of arms that are among `arms`; null for no matrix. */
   readonly generalisation: StudyFile["generalisation"];
   /** A pilot's study.json. */
@@ -50,6 +52,20 @@ export function loadStudy(file: string, o: { readonly quick: boolean }): Study {
   checkArms(study, yaml);
   const base = readBase(study.base, file);
   const kept = o.quick && study.quick.arms !== null ? withNeeded(study, study.quick.arms) : study.arms;
+  const arms = kept.map((arm) => ({
+    name: arm.name,
+    dimensions: arm.dimensions,
+    about: arm.about,
+    weights: arm.weights,
+    recipe: armRecipe(study, arm, base, yaml, o.quick),
+  }));
+  const without = study.retention === null ? undefined : arms.find(({ recipe }) => recipe.evaluate?.at_start !== true);
+  if (without !== undefined) {
+    const where = yaml.origin(["retention"]);
+    throw new UserError(
+      `${where}: retention: arm ${without.name} needs evaluate.at_start: true, for what it knew before`,
+    );
+  }
   return {
     name: study.name,
     about: study.about,
@@ -61,6 +77,7 @@ export function loadStudy(file: string, o: { readonly quick: boolean }): Study {
     predicts: study.predicts
       .map((prediction) => ({ ...prediction, against: prediction.against ?? study.reference }))
       .filter(({ arm, against }) => [arm, against].every((name) => kept.some((one) => one.name === name))),
+    retention: kept.some(({ name }) => name === study.retention?.control) ? study.retention : null,
     generalisation: study.generalisation && {
       ...study.generalisation,
       trained_on: Object.fromEntries(
@@ -68,13 +85,7 @@ export function loadStudy(file: string, o: { readonly quick: boolean }): Study {
       ),
     },
     pilot: study.pilot === null ? null : resolve(dirname(file), study.pilot),
-    arms: kept.map((arm) => ({
-      name: arm.name,
-      dimensions: arm.dimensions,
-      about: arm.about,
-      weights: arm.weights,
-      recipe: armRecipe(study, arm, base, yaml, o.quick),
-    })),
+    arms,
   };
 }
 
@@ -94,7 +105,8 @@ export function withNeeded<T extends { readonly name: string; readonly weights: 
   return study.arms.filter(({ name }) => wanted.has(name));
 }
 
-function checkArms({ arms, reference, baselines, quick, predicts, generalisation }: StudyFile, yaml: YamlFile): void {
+function checkArms(file: StudyFile, yaml: YamlFile): void {
+  const { arms, reference, baselines, quick, predicts, retention, generalisation } = file;
   for (const [i, { name, from, weights }] of arms.entries()) {
     const twin = arms.findIndex((arm) => arm.name.toLowerCase() === name.toLowerCase()); // names become folders
     if (twin < i) throw new UserError(`${yaml.origin(["arms", i, "name"])}: arms.${i}.name: ${name} is taken`);
@@ -109,6 +121,7 @@ function checkArms({ arms, reference, baselines, quick, predicts, generalisation
   const named = [
     ["reference", reference] as const,
     ...baselines.map((arm) => ["baselines", arm] as const),
+    ...(retention === null ? [] : [["retention.control", retention.control] as const]),
     ...(quick.arms ?? []).map((arm) => ["quick.arms", arm] as const),
     ...Object.keys(generalisation?.trained_on ?? {}).map((arm) => ["generalisation.trained_on", arm] as const),
     ...predicts.flatMap(({ arm, against }, i) => [

@@ -23,6 +23,7 @@ import { pilotPower } from "./pilot.ts";
 import { type PlannedRun, planRuns } from "./plan.ts";
 import { judgePredictions } from "./predictions.ts";
 import { reasoningOf } from "./reasoning.ts";
+import { retentionOf } from "./retention.ts";
 
 const method = `Difference: strict accuracy of an arm minus the reference's, paired by question within a seed. Interval: 95 %, percentile bootstrap of ${RESAMPLES.study} resamples that draws subjects and seeds independently with replacement; with one seed only subjects are drawn, and the interval says nothing about other seeds. p: two-sided from the same resamples, Holm-corrected over all arms compared. With few seeds, their contribution to the interval is imprecise.`;
 
@@ -31,6 +32,8 @@ interface ReadRun {
   readonly status: "finished" | "failed" | "unfinished";
   readonly message: string | null;
   readonly items: readonly ScoredItem[];
+  /** Of its first evaluation. */
+  readonly before: readonly ScoredItem[];
   readonly figures: Readonly<Record<string, number>>;
   readonly training: Readonly<Record<string, number>>;
   readonly reward: { readonly first: number; readonly last: number } | null;
@@ -97,6 +100,9 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
         pilotPower(study),
       ),
     ],
+    retention: retentionOf(study, (name) =>
+      of(name).map(({ planned: { seed }, before, items }) => ({ seed, before, after: items })),
+    ),
     generalisation: study.generalisation === null ? null : generalisationOf(study.generalisation, of, paths),
     ranking: ranked.sort((a, b) => b.accuracy!.estimate - a.accuracy!.estimate).map(({ name }) => name),
     shared: sharedRuns(runs),
@@ -116,7 +122,7 @@ export function sharedRuns(runs: readonly PlannedRun[]): StudyResults["shared"] 
 
 function readRun(planned: PlannedRun, folder: string, failure: string | null): ReadRun {
   const finished = isFinished(folder);
-  const empty = { items: [], figures: {}, training: {}, reward: null, seconds: null };
+  const empty = { items: [], before: [], figures: {}, training: {}, reward: null, seconds: null };
   const state = { planned, status: finished ? "finished" : failure === null ? "unfinished" : "failed" } as const;
   // An unfinished run has no last evaluation to compare.
   if (!finished) return { ...state, message: failure, ...empty };
@@ -129,10 +135,12 @@ function readRun(planned: PlannedRun, folder: string, failure: string | null): R
   // ones.
   const rewards = sampled.map((line) => Number(line["reward/sampled_mean"] ?? line["reward/mean"]));
   const [first, last] = [rewards.slice(0, fifth), rewards.slice(-fifth)].map(meanOf) as [number, number];
+  const evaluations = milestones(folder);
   return {
     ...state,
     message: null,
-    items: milestones(folder).at(-1)?.items ?? [],
+    items: evaluations.at(-1)?.items ?? [],
+    before: evaluations[0]?.items ?? [],
     figures: figuresOf(readLines(paths.evals).findLast(({ kind }) => kind === "summary") ?? {}),
     training: meansOf(late.map(shownMetrics)),
     reward: rewards.length === 0 ? null : { first, last },

@@ -41,6 +41,13 @@ const prediction = mapping({
   because: text("the reason, a text"),
 });
 
+const retention = mapping({
+  stratum: text("a stratum of the questions, such as modality"),
+  old: z.array(text(), { error: "a list of values" }).min(1, { error: "a list of values" }),
+  new: z.array(text(), { error: "a list of values" }).min(1, { error: "a list of values" }),
+  control: armName().describe("The arm that every other one is compared with on both, such as a random mask."),
+});
+
 const quick = mapping({
   seeds: seeds().nullable().default(null),
   arms: z.array(armName(), { error: "a list of arms" }).nullable().default(null).describe("Only these; null is all."),
@@ -73,6 +80,10 @@ export const studySchema = mapping({
     .array(prediction, { error: "a list of predictions" })
     .default([])
     .describe("What is expected to come out, written before it runs; the report says of each whether it held."),
+  retention: retention
+    .nullable()
+    .default(null)
+    .describe("Accuracy before and after on questions that are not trained on (old) beside those that are (new)."),
   pilot: text()
     .nullable()
     .default(null)

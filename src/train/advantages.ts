@@ -3,7 +3,8 @@ import type { CompletionTokens, ScoredGroup, TokenStep } from "../algorithms/alg
 import { advantageEstimators, advantageShapers, selectCompletions } from "../algorithms/index.ts";
 import { parseRationale } from "../answers/rationale.ts";
 import type { Processor } from "../core/processor.ts";
-import type { Completion, RolloutGroup, StepScore } from "../core/records.ts";
+import type { Completion, RolloutGroup, StepScore, TokenValues } from "../core/records.ts";
+import { policyLength, policyMask, policyValues } from "../core/segments.ts";
 import type { WeightedReward } from "../rewards/index.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import type { ScoredSample } from "./collect.ts";
@@ -49,7 +50,7 @@ export function withAdvantages(
       const part = <T>(values: readonly T[]) => values.slice(from, to);
       const { id: parent, variant } = sample.example;
       const group = {
-        ...{ ...sample, advantages: part(advantages[q]!) },
+        ...{ ...sample, advantages: part(advantages[q]!).map((own, i) => overAll(own, sample.completions[i]!)) },
         ...(variant === undefined ? {} : { parent, variant: variant.name }),
         ...(chosen === null ? {} : { chosen: part(chosen[q]!) }),
       };
@@ -59,6 +60,13 @@ export function withAdvantages(
   });
   // The first estimate is of all completions; another may be of those chosen.
   return { groups: groups.map((group, i) => ({ id: `${step}/${i}`, ...group })), metrics: told[0] ?? {} };
+}
+
+/** Values of the policy's tokens as those of all, 0 at what was observed. */
+function overAll(advantage: TokenValues, { segments }: Completion): TokenValues {
+  if (typeof advantage === "number" || segments === undefined) return advantage;
+  let next = 0;
+  return Float32Array.from(policyMask(segments), (counts) => (counts === 1 ? advantage[next++]! : 0));
 }
 
 /** Samples of one question in several variants stand side by side; any other is a question of its own. */
@@ -81,7 +89,7 @@ function scoredGroup(context: Reader, own: readonly ScoredSample[]): ScoredGroup
   return {
     reward: all(({ reward }) => reward),
     rewards: Object.fromEntries(names.map((name) => [name, all(({ rewards }) => rewards[name]!)])),
-    lengths: all(({ completions }) => completions.map(({ tokenIds }) => tokenIds.length)),
+    lengths: all(({ completions }) => completions.map(policyLength)),
     variants: all(({ completions, example }) => completions.map(() => example.variant?.name ?? "")),
     tokens: all((sample) => sample.completions.map((one, i) => tokensOf(context, sample, one, i))),
   };
@@ -93,10 +101,14 @@ function tokensOf(
   completion: Completion,
   index: number,
 ): CompletionTokens {
-  const { text, tokenIds, stats = {} } = completion;
-  const upTo = (offset: number) => tokensUpTo(processor, tokenIds, offset);
+  const { text, tokenIds, stats = {}, segments } = completion;
+  // The text is the last turn's; before it stand those of other turns.
+  const last = segments?.at(-1)?.tokens ?? tokenIds.length;
+  const [before, own] = [policyLength(completion) - last, tokenIds.subarray(tokenIds.length - last)];
+  const upTo = (offset: number) => before + tokensUpTo(processor, own, offset);
+  const ofPolicy = Object.entries(stats).map(([name, values]) => [name, policyValues(values, segments)]);
   return {
-    stats,
+    stats: Object.fromEntries(ofPolicy),
     rationale() {
       const found = parseRationale(text, prompt.style);
       return found === null ? [0, 0] : [upTo(found.start + 1) - 1, upTo(found.end)];

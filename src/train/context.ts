@@ -4,6 +4,7 @@ import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
+import type { OpenedTools } from "../tools/trajectories.ts";
 import type { SkippedExample } from "./batches.ts";
 import type { CollectRollouts } from "./collect.ts";
 import type { RewardEvent } from "./reward-log.ts";
@@ -20,6 +21,8 @@ export interface TrainingContext {
   readonly steps: number;
   readonly onBadImage: "error" | "skip";
   readonly onSkip: (skipped: SkippedExample) => void;
+  /** What completions may call between their turns; absent or null: they have one. */
+  readonly tools?: OpenedTools | null;
   /** Where the rollouts of stages that sample come from. */
   readonly collect: CollectRollouts;
   /** A line for events.jsonl that a reward wants kept, such as a scorer that failed. */

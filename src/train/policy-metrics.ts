@@ -26,10 +26,10 @@ export function sumPolicy(
 ): PolicySums {
   const sums = { kl: 0, ratios: 0, ratio: 0, ratioMin: Infinity, ratioMax: -Infinity, ...noClips };
   const completions = groups.flatMap((group) => group.completions);
-  for (const [i, { weight, advantage, oldLogProbs, refLogProbs }] of completions.entries()) {
+  for (const [i, { weight, advantage, oldLogProbs, refLogProbs, mask }] of completions.entries()) {
     if (weight === 0) continue;
     const own = logProbs[i]!;
-    const shared = o.level === "sequence" ? sequenceLogRatio(own, oldLogProbs!) : null;
+    const shared = o.level === "sequence" ? sequenceLogRatio(own, oldLogProbs!, mask) : null;
     for (let t = 0; t < own.length; t++) {
       if (atToken(weight, t) === 0) continue;
       const difference = refLogProbs === undefined ? 0 : refLogProbs[t]! - own[t]!;

@@ -3,8 +3,10 @@ import { type ParsedAnswer, parseAnswer } from "../answers/parse.ts";
 import { opensThought } from "../answers/prompts.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
 import { meanOf } from "../core/mean.ts";
-import type { AnswerType, Completion, Evidence, RolloutGroup, TokenValues } from "../core/records.ts";
+import type { AnswerType, Completion, Evidence, RolloutGroup, Segment, TokenValues } from "../core/records.ts";
+import { policyLength, policyValues } from "../core/segments.ts";
 import type { Reward } from "../rewards/index.ts";
+import { type TurnRecord, turnRecords } from "../tools/turn-records.ts";
 
 /** One line of rollouts.jsonl. */
 export interface RolloutRecord {
@@ -36,6 +38,8 @@ export interface RolloutRecord {
   readonly completions: readonly {
     readonly text: string;
     readonly tokens: number;
+    /** With tools: every turn, its call and what came back. */
+    readonly turns?: readonly TurnRecord[];
     readonly finish_reason: Completion["finishReason"];
     readonly parsed_answer: ParsedAnswer | null;
     readonly rewards: Readonly<Record<string, number | null>>;
@@ -85,18 +89,22 @@ export function rolloutRecord(
     prompt_tokens: prompt.tokenIds.length,
     image_tokens: prompt.tokenIds.filter((id) => id === o.imageTokenId).length,
     policy_version: o.earlierUpdates + (completions[0]?.policyVersion ?? 0),
-    completions: completions.map(({ text, tokenIds, finishReason, logProbs }, i) => ({
-      text,
-      tokens: tokenIds.length,
-      finish_reason: finishReason,
-      parsed_answer: parseAnswer(text, { style: o.style, thinkOpened }),
-      rewards: Object.fromEntries(Object.entries(group.rewards).map(([name, values]) => [name, values[i]!])),
-      evidence: evidence.flatMap((byCompletion) => byCompletion[i] ?? []),
-      reward: group.reward[i]!,
-      advantage: meanAdvantage(group.advantages[i]!),
-      ...(group.chosen === undefined ? {} : { trained: group.chosen[i]! }),
-      mean_log_prob: meanOf(logProbs),
-    })),
+    completions: completions.map((completion, i) => {
+      const { text, finishReason, logProbs, turns, segments, images = [] } = completion;
+      return {
+        text,
+        tokens: policyLength(completion),
+        ...(turns === undefined ? {} : { turns: turnRecords(turns, images) }),
+        finish_reason: finishReason,
+        parsed_answer: parseAnswer(text, { style: o.style, thinkOpened }),
+        rewards: Object.fromEntries(Object.entries(group.rewards).map(([name, values]) => [name, values[i]!])),
+        evidence: evidence.flatMap((byCompletion) => byCompletion[i] ?? []),
+        reward: group.reward[i]!,
+        advantage: meanAdvantage(group.advantages[i]!),
+        ...(group.chosen === undefined ? {} : { trained: group.chosen[i]! }),
+        mean_log_prob: meanOf(policyValues(logProbs, segments)),
+      };
+    }),
   };
 }
 
@@ -112,6 +120,8 @@ export interface TokenRecord {
   readonly completions: readonly {
     readonly token_ids: readonly number[];
     readonly log_probs: readonly number[];
+    /** With tools: who wrote which tokens, and how many, in order. */
+    readonly segments?: readonly Segment[];
     /** Where they differ from token to token. */
     readonly advantages?: readonly number[];
   }[];
@@ -120,10 +130,14 @@ export interface TokenRecord {
 export function tokenRecord(group: RolloutGroup): TokenRecord {
   return {
     id: group.id,
-    completions: group.completions.map(({ tokenIds, logProbs }, i) => {
+    completions: group.completions.map(({ tokenIds, logProbs, segments }, i) => {
       const advantage = group.advantages[i]!;
-      const own = typeof advantage === "number" ? {} : { advantages: [...advantage] };
-      return { token_ids: [...tokenIds], log_probs: [...logProbs], ...own };
+      return {
+        token_ids: [...tokenIds],
+        log_probs: [...logProbs],
+        ...(segments === undefined ? {} : { segments }),
+        ...(typeof advantage === "number" ? {} : { advantages: [...advantage] }),
+      };
     }),
   };
 }

@@ -6,11 +6,11 @@ import type { Processor } from "../core/processor.ts";
 import type { Completion, Example, Prompt } from "../core/records.ts";
 import type { OptimStep, TokenBatch, TrainingCompletion, TrainingEngine, TrainingGroup } from "../engine/engine.ts";
 import type { Reward } from "../rewards/index.ts";
+import { collectWith } from "./collect-rollouts.ts";
 import type { TrainingContext } from "./context.ts";
 import { rolloutStep } from "./rollout.ts";
 import { type RolloutSettings, rolloutSettings } from "./settings.ts";
 import { sftStep } from "./sft.ts";
-import { singleTurn } from "./single-turn.ts";
 import { withoutZeroGradients } from "./zero-gradients.ts";
 
 const examples = ["a", "b"].map((id): Example => {
@@ -95,7 +95,7 @@ function contextOf(engine: TrainingEngine): TrainingContext {
     onBadImage: "error",
     onSkip: () => {},
   } as const;
-  return { ...context, collect: singleTurn(context) };
+  return { ...context, collect: collectWith(context, null) };
 }
 
 const settings = rolloutSettings("grpo", {

@@ -3,6 +3,7 @@ import { hasZeroSpread, standardDeviation } from "../algorithms/advantages.ts";
 import { advantageShapers } from "../algorithms/index.ts";
 import { meanMetric } from "../core/mean.ts";
 import type { RolloutGroup } from "../core/records.ts";
+import { policyLength } from "../core/segments.ts";
 import { rewardsAt, type ScheduledReward, type WeightedReward } from "../rewards/index.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { withAdvantages } from "./advantages.ts";
@@ -10,6 +11,7 @@ import type { ScoredSample } from "./collect.ts";
 import { type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { type Sampling, sampleGroups, samplingOptions } from "./sampling.ts";
 import type { RolloutSettings } from "./settings.ts";
+import { toolMetrics } from "./tool-metrics.ts";
 import { maskOf, updatePolicy } from "./updates.ts";
 
 export interface RolloutStepResult {
@@ -43,6 +45,7 @@ export async function rolloutStep(
     ...sampled.counts,
     ...(settings.filter_groups === null ? {} : filterMetrics(sampled)),
     ...completionMetrics(groups),
+    ...toolMetrics(groups),
     ...(settings.mask_truncated_completions ? maskedMetric(groups, settings) : {}),
     ...timeMetrics(started, sampled, trained.seconds),
   };
@@ -82,7 +85,7 @@ function filterMetrics({ groups, filtered }: Sampling): Metrics {
 
 export function completionMetrics(groups: readonly Pick<RolloutGroup, "completions">[]): Metrics {
   const completions = groups.flatMap((group) => group.completions);
-  const lengths = completions.map(({ tokenIds }) => tokenIds.length);
+  const lengths = completions.map(policyLength);
   return {
     ...meanMetric("completion/length_mean", lengths),
     ...(lengths.length === 0 ? {} : { "completion/length_max": Math.max(...lengths) }),
@@ -100,7 +103,7 @@ function maskedMetric(groups: readonly RolloutGroup[], settings: RolloutSettings
 /** Every sampled token counts for the speed, those of filtered groups too. */
 export function timeMetrics(started: number, { groups, filtered, seconds }: Sampling, trainSeconds: number): Metrics {
   const completions = [...groups, ...filtered].flatMap((group) => group.completions);
-  const tokens = completions.reduce((total, { tokenIds }) => total + tokenIds.length, 0);
+  const tokens = completions.reduce((total, completion) => total + policyLength(completion), 0);
   return {
     "time/sample_s": seconds.sample,
     "time/reward_s": seconds.reward,

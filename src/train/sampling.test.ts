@@ -5,9 +5,9 @@ import type { Example, Prompt, SamplingOptions } from "../core/records.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import type { Reward } from "../rewards/index.ts";
 import type { CollectRequest } from "./collect.ts";
+import { collectWith } from "./collect-rollouts.ts";
 import type { TrainingContext } from "./context.ts";
 import { sampleGroups, samplingOptions } from "./sampling.ts";
-import { singleTurn } from "./single-turn.ts";
 
 const examples = Array.from({ length: 12 }, (_, i): Example => {
   const id = `e${i}`;
@@ -63,7 +63,10 @@ async function sampled(o: {
     { reward: reward("thirds", idle), weight: 1 },
     { reward: reward("never", () => true), weight: 1 },
   ];
-  const result = await sampleGroups({ ...context, collect: singleTurn(context) }, plan, rewards, { index: 0, step: 1 });
+  const result = await sampleGroups({ ...context, collect: collectWith(context, null) }, plan, rewards, {
+    index: 0,
+    step: 1,
+  });
   return { ...result, calls, ids: result.groups.map(({ example }) => example.id) };
 }
 

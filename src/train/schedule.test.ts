@@ -44,6 +44,7 @@ test("optimiserAt multiplies the recipe's rate and passes the rest on", () => {
     adam_beta1: 0.8,
     adam_beta2: 0.99,
     adam_epsilon: 1e-6,
+    importance_masking: "none" as const,
     max_grad_norm: 0.5,
   };
   const rest = { beta1: 0.8, beta2: 0.99, epsilon: 1e-6, weightDecay: 0.1, maxGradNorm: 0.5 };

@@ -10,8 +10,8 @@ import {
   withDefaults,
 } from "../algorithms/index.ts";
 import type { Intersection } from "../algorithms/parts.ts";
-import { flag, mapping, number, oneOf, text, whole } from "../core/fields.ts";
-import type { OptimStep } from "../engine/engine.ts";
+import { flag, mapping, nameIn, number, oneOf, text, whole } from "../core/fields.ts";
+import { type OptimStep, updateMasks } from "../engine/engine.ts";
 import { scheduleAt, schedules } from "./schedule.ts";
 
 type Values<Shape extends z.ZodRawShape> = Readonly<z.output<z.ZodObject<Shape>>>;
@@ -32,6 +32,9 @@ function optimiserFields(learningRate: number) {
     adam_beta2: number({ min: 0, below: 1 }).default(0.999),
     adam_epsilon: number({ above: 0 }).default(1e-8),
     max_grad_norm: number({ min: 0 }).default(1).describe("Gradients are scaled down to this norm; 0 never clips."),
+    importance_masking: nameIn(updateMasks)
+      .default("none")
+      .describe("Hold each weight to where it was: by importance (spider), or half of them (random, its control)."),
   };
 }
 
@@ -143,6 +146,20 @@ export function pairSettings(kind: PairwiseName, given: Partial<PairSettings> = 
   return { rollouts: null, ...given, ...z.object(fields).parse(given), kind } as PairSettings;
 }
 
+/** Soft Q-learning: its backup, and how fast the critic and its target move. */
+export const softQFields = {
+  beta: number({ above: 0 })
+    .default(0.01)
+    .describe("Weight of the distance to the frozen model; the best policy is its own times exp(value / beta)."),
+  gamma: number({ min: 0, max: 1 }).default(0.99).describe("Discount between utterances; none within one."),
+  polyak: number({ min: 0, max: 1 })
+    .default(0.995)
+    .describe("Share of itself that the critic's target keeps at an update."),
+  critic_learning_rate: number({ min: 0 }).nullable().default(null).describe("null is learning_rate."),
+};
+
+export const softQOptimiser = optimiserFields(1e-6);
+
 /** What a rollout is. */
 export const rolloutFields = {
   prompts_per_step: whole({ min: 1 }).default(8).describe("Questions per rollout step."),
@@ -154,6 +171,9 @@ export const rolloutFields = {
     .describe("Ways of reasoning: each question is put once with each instruction behind it; null puts it as it is."),
   ...generationFields,
 };
+
+export type SoftQSettings = { readonly kind: "soft_q" } & Values<typeof rolloutFields & typeof softQFields> &
+  OptimizerSettings;
 
 /** What is learned from a rollout, with the defaults of the algorithm. */
 export function learningFields(kind: RolloutAlgorithmName) {
@@ -197,5 +217,6 @@ export function optimiserAt(settings: OptimizerSettings, update: number, updates
     epsilon: settings.adam_epsilon,
     weightDecay: settings.weight_decay,
     maxGradNorm: settings.max_grad_norm,
+    ...(settings.importance_masking === "none" ? {} : { importanceMasking: settings.importance_masking }),
   };
 }

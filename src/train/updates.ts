@@ -4,6 +4,7 @@ import { defaultLossNumbers, policyLosses } from "../algorithms/index.ts";
 import { tokenWeights } from "../algorithms/token-weights.ts";
 import { meanOf } from "../core/mean.ts";
 import type { RolloutGroup, SamplingOptions } from "../core/records.ts";
+import { policyLength, policyMask, policyValues } from "../core/segments.ts";
 import type { ForwardBackwardResult, TokenBatch, TokenScores, TrainingGroup } from "../engine/engine.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { nonFinite, type StepPosition, type TrainingContext } from "./context.ts";
@@ -82,8 +83,8 @@ function chosenOf({ chosen, ...group }: RolloutGroup): RolloutGroup {
 function entropiesOf(groups: readonly RolloutGroup[], settings: RolloutSettings): Float32Array[] {
   return groups.flatMap((group) => {
     const masked = maskOf(group, settings);
-    return group.completions.flatMap(({ stats }, i) => {
-      return masked[i] || stats?.entropy === undefined ? [] : stats.entropy;
+    return group.completions.flatMap(({ stats, segments }, i) => {
+      return masked[i] || stats?.entropy === undefined ? [] : policyValues(stats.entropy, segments);
     });
   });
 }
@@ -100,7 +101,7 @@ function miniBatches(groups: readonly RolloutGroup[], settings: RolloutSettings)
 
 function countedTokens(group: RolloutGroup, settings: RolloutSettings): number {
   const masked = maskOf(group, settings);
-  return group.completions.reduce((sum, { tokenIds }, i) => sum + (masked[i] ? 0 : tokenIds.length), 0);
+  return group.completions.reduce((sum, completion, i) => sum + (masked[i] ? 0 : policyLength(completion)), 0);
 }
 
 /** Completions that carry no loss. */
@@ -113,7 +114,7 @@ function toTrainingGroups(
   settings: RolloutSettings,
   tokensPerStep: number,
 ): TrainingGroup[] {
-  const lengths = groups.flatMap(({ completions }) => completions.map(({ tokenIds }) => tokenIds.length));
+  const lengths = groups.flatMap(({ completions }) => completions.map(policyLength));
   const masked = groups.flatMap((group) => maskOf(group, settings));
   const o = { maxCompletionLength: settings.max_completion_length, tokensPerStep };
   const weights = tokenWeights(lengths, masked, { ...o, lossType: settings.loss_type });
@@ -122,13 +123,23 @@ function toTrainingGroups(
   let next = 0;
   return groups.map(({ prompt, completions, advantages }) => ({
     prompt,
-    completions: completions.map(({ tokenIds, logProbs }, i) => {
+    completions: completions.map(({ tokenIds, logProbs, segments, images = [] }, i) => {
       const at = next++;
       const weight = weights[at]!;
       const entropyWeight = settings.entropy_coef * perToken[at]!;
-      return { tokenIds, oldLogProbs: logProbs, weight, entropyWeight, advantage: advantages[i]! };
+      const own = { tokenIds, oldLogProbs: logProbs, weight, entropyWeight, advantage: advantages[i]! };
+      return segments === undefined ? own : { ...own, ...ofPolicy(own, policyMask(segments)), images };
     }),
   }));
+}
+
+/** The weights of a completion with tools: of its policy's tokens alone. */
+function ofPolicy(
+  { weight, entropyWeight }: { readonly weight: number; readonly entropyWeight: number },
+  mask: Uint8Array,
+) {
+  const masked = (value: number) => Float32Array.from(mask, (counts) => value * counts);
+  return { mask, weight: masked(weight), entropyWeight: masked(entropyWeight) };
 }
 
 function lossOf(settings: RolloutSettings): { readonly bounds: RatioBounds; readonly loss: TokenBatch["loss"] } {

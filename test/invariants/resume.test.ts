@@ -51,7 +51,7 @@ const groupsAt = (step: number): TrainingGroup[] => [
 ];
 
 /** Loss, log-probs, reference log-probs and gradient norm of a step. */
-async function trainStep(core: LocalCore, step: number) {
+async function trainStep(core: LocalCore, step: number, o = optimiser) {
   const groups = groupsAt(step);
   const reference = core.hasReference ? await core.logProbs(groups, sampledScoring, "reference") : null;
   const scored = groups.map(({ prompt, completions }) => ({
@@ -61,7 +61,7 @@ async function trainStep(core: LocalCore, step: number) {
     ),
   }));
   const { loss, logProbs } = await core.forwardBackward(batchOf(scored));
-  return { loss, logProbs, reference: reference?.logProbs ?? null, ...core.optimStep(optimiser) };
+  return { loss, logProbs, reference: reference?.logProbs ?? null, ...core.optimStep(o) };
 }
 
 async function sample(core: LocalCore, trainsNext = false): Promise<SampledGroup[]> {
@@ -120,6 +120,41 @@ describe.each([
     const found = [await trainStep(forgetful, 2), await trainStep(forgetful, 3)];
     expect(found[0]).toEqual(expected[0]);
     expect(found[1]!.loss).not.toBe(expected[1]!.loss);
+  });
+});
+
+describe.each(["spider", "random"] as const)("under the mask %s", (importanceMasking) => {
+  const masked: OptimStep = { ...optimiser, importanceMasking };
+
+  test("save, load, two steps = four uninterrupted steps, to the bit", async () => {
+    const core = open();
+    for (let step = 0; step < 2; step++) await trainStep(core, step, masked);
+    const folder = join(scratch, `masked ${importanceMasking}`);
+    core.save(folder, true);
+    const expected = [await trainStep(core, 2, masked), await trainStep(core, 3, masked)];
+    const resumed = open();
+    resumed.load(folder);
+    expect([await trainStep(resumed, 2, masked), await trainStep(resumed, 3, masked)]).toEqual(expected);
+    const [last, again] = [join(scratch, "masked last"), join(scratch, "masked again")];
+    core.save(last, true);
+    resumed.save(again, true);
+    for (const file of ["model.safetensors", "optimizer.safetensors"])
+      expect(readFileSync(join(again, file)).equals(readFileSync(join(last, file))), file).toBe(true);
+  });
+
+  test("moves fewer weights than a step without it, and refuses adapters", async () => {
+    const [core, free] = [open(), open()];
+    await trainStep(core, 0, masked);
+    await trainStep(free, 0);
+    const before = open().store.values;
+    const kept = (of: LocalCore) =>
+      Object.entries(before).reduce((sum, [name, { data }]) => {
+        const now = of.store.values[name]!.data;
+        return sum + (data as Float32Array).filter((value, i) => value === now[i]).length;
+      }, 0);
+    expect(kept(core)).toBeGreaterThan(kept(free));
+    const adapters = open({ lora: { r: 2, lora_alpha: 4, target_modules: "all-linear" } });
+    expect(() => adapters.optimStep(masked)).toThrow("with model.lora: null");
   });
 });
 

@@ -107,10 +107,11 @@ await describeWithPython("Flower", { name: "flower", requirements: ["flwr==1.42.
 
     train("server", `rounds=200 local-steps=2 seed=7 min-sites=2 round-timeout=${Math.ceil(Math.max(20, pace))}`);
     await until("a round of two", () => rounds().length >= 1);
-    await startNode("east");
-    await wait(8000);
-    expect(rounds().every(({ sites }) => sites === 2)).toBe(true); // its key is not registered yet
+    await startNode("east"); // its key is not registered
+    await until("the refusal of east", () => nodes.get("east")!.exitCode !== null);
+    expect(rounds().every(({ sites }) => sites === 2)).toBe(true);
     flwr("supernode", "register", "east-key.pub", "hospitals");
+    await startNode("east");
     await until("a round of three", () => rounds().at(-1)!.sites === 3);
 
     const runs = () => (existsSync(at("sites/north")) ? trainings(at("sites/north")) : []);

@@ -33,6 +33,7 @@ const study = {
   reference: "plain",
   baselines: ["plain"],
   pilot: null,
+  retention: null,
   generalisation: null,
   predicts: [
     {

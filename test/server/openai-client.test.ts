@@ -290,7 +290,7 @@ describe("what is refused", () => {
   const user = (...content: OpenAI.ChatCompletionContentPart[]) => ({ messages: [{ role: "user", content }] });
   const url = "messages[0].content[0].image_url.url";
   test.each<[string, object, string, string | null]>([
-    ["tools", { tools: [{ type: "function", function: { name: "f" } }] }, "tools", "unsupported_parameter"],
+    ["a call without tools", { tool_choice: "required" }, "tool_choice", null],
     ["json output", { response_format: { type: "json_object" } }, "response_format", "unsupported_parameter"],
     ["a logit bias", { logit_bias: { 5: 1 } }, "logit_bias", "unsupported_parameter"],
     ["a penalty", { presence_penalty: 0.5 }, "presence_penalty", "unsupported_parameter"],
@@ -303,7 +303,7 @@ describe("what is refused", () => {
     ["another data URL", user(image("data:text/plain,hello")), url, "invalid_image_url"],
     ["broken base64", user(image("data:image/png;base64,@@@")), url, "invalid_base64"],
     ["no image", user(image("data:image/png;base64,aGVsbG8gd29ybGQhISE=")), "messages", "invalid_value"],
-    ["a tool's answer", { messages: [{ role: "tool", content: "x", tool_call_id: "1" }] }, "messages[0].role", null],
+    ["a tool's answer to no call", { messages: [{ role: "tool", content: "x" }] }, "messages[0].tool_call_id", null],
     [
       "audio",
       { messages: [{ role: "user", content: [{ type: "input_audio" }] }] },

@@ -11,6 +11,7 @@ import { LocalCore } from "../../src/engine/local/local-core.ts";
 import type { SampledGroup } from "../../src/engine/local/sampler.ts";
 import type { Reward } from "../../src/rewards/index.ts";
 import type { Metrics } from "../../src/runs/metrics.ts";
+import { collectWith } from "../../src/train/collect-rollouts.ts";
 import type { StepPosition, TrainingContext } from "../../src/train/context.ts";
 import type { PairSource, PreferencePair } from "../../src/train/pair-sources.ts";
 import { pairStep } from "../../src/train/pair-step.ts";
@@ -22,9 +23,10 @@ import {
   type RolloutSettings,
   rolloutSettings,
   type SftSettings,
+  type SoftQSettings,
 } from "../../src/train/settings.ts";
 import { sftStep } from "../../src/train/sft.ts";
-import { singleTurn } from "../../src/train/single-turn.ts";
+import { softQStep } from "../../src/train/soft-q.ts";
 import { goldenCase } from "../parity/golden.ts";
 
 const golden = goldenCase("grouped_tied");
@@ -38,8 +40,10 @@ export interface Point {
 export type Answers = "sampled" | "given";
 
 export interface Run {
-  readonly settings: RolloutSettings | SftSettings | PairSettings;
+  readonly settings: RolloutSettings | SftSettings | PairSettings | SoftQSettings;
   readonly steps: number;
+  /** Stops after so many of them. */
+  readonly until?: number;
   readonly answers: Answers;
   /** Of kinds that learn from pairs: given ones in place of the best and worst of rollouts. */
   readonly pairs?: readonly PreferencePair[];
@@ -58,6 +62,7 @@ const optimiser: OptimizerSettings = {
   adam_beta2: 0.999,
   adam_epsilon: 1e-8,
   max_grad_norm: 1,
+  importance_masking: "none",
 };
 
 export const sft: SftSettings = {
@@ -87,6 +92,11 @@ export const drGrpo = settingsOf("dr_grpo");
 export function pairsOf(kind: PairwiseName): PairSettings {
   return pairSettings(kind, { ...optimiser, batch_size: 3, rollouts: grpo });
 }
+
+export const softQ: SoftQSettings = {
+  ...{ ...grpo, kind: "soft_q", beta: 0.05, gamma: 0.99, polyak: 0.9, critic_learning_rate: 3e-3 },
+  adam_epsilon: 1e-5, // the first gradients of the policy are rounding alone
+};
 
 /** Fraction of even token ids; each token is a part, and earns its own share. */
 const evenTokens: Reward = {
@@ -179,6 +189,7 @@ const processor = {
 export async function trajectory({
   settings,
   steps,
+  until = steps,
   answers,
   pairs: given,
   rises: weight = 0,
@@ -193,10 +204,11 @@ export async function trajectory({
     threads: 1,
     microBatchTokens: microBatchTokens ?? 4096,
     rows: 8,
+    lora: settings.kind === "soft_q" ? { r: 4, lora_alpha: 8, target_modules: "all-linear" } : null,
     scoreHead: isPair(settings) && pairwiseAlgorithms[settings.kind].readout === "score",
   });
   try {
-    core.freezeReference(settings.kind !== "sft" && (settings.beta ?? 0) > 0);
+    core.freezeReference(settings.kind !== "sft" && settings.kind !== "soft_q" && (settings.beta ?? 0) > 0);
     const shared = {
       engine: engineOver(core, answers, stopTokenIds),
       processor,
@@ -208,12 +220,12 @@ export async function trajectory({
       onBadImage: "error",
       onSkip: () => {},
     } as const;
-    const context: TrainingContext = { ...shared, collect: singleTurn(shared) };
+    const context: TrainingContext = { ...shared, collect: collectWith(shared, null) };
     const even = { reward: evenTokens, weight: 1 };
     const rewards = weight === 0 ? [even] : [even, { reward: rises, weight }];
     const points: Point[] = [];
     let before: Metrics = {};
-    for (let index = 0; index < steps; index++) {
+    for (let index = 0; index < until; index++) {
       const position = { index, step: index + 1, before };
       const source = given === undefined ? { rewards } : { pairs: given };
       const { metrics } = await step(context, settings, source, position);
@@ -230,6 +242,7 @@ function step(context: TrainingContext, settings: Run["settings"], source: PairS
   if (settings.kind === "sft") return sftStep(context, settings, position);
   if (isPair(settings)) return pairStep(context, settings, source, position);
   if (!("rewards" in source)) throw new Error(`pairs are not for ${settings.kind}`);
+  if (settings.kind === "soft_q") return softQStep(context, settings, source.rewards, position);
   return rolloutStep(context, settings, source.rewards, position);
 }
 
@@ -264,6 +277,11 @@ function engineOver(core: LocalCore, answers: Answers, stopTokenIds: readonly nu
       backward: (groups, gradients) => core.backwardScores(groups, gradients),
     },
     optimStep: async (o) => core.optimStep(o),
+    softCritic: {
+      policyPass: (batch) => core.softPolicyPass(batch),
+      criticPass: (batch) => core.softCriticPass(batch),
+      step: async (o) => core.softStep(o),
+    },
     freezeReference: async (keep) => core.freezeReference(keep),
     resetOptimizer: async () => core.resetOptimizer(),
     save: async (folder, { training }) => core.save(folder, training),

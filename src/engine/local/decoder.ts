@@ -18,6 +18,9 @@ import {
   type GenerationRow,
   openGeneration,
 } from "./generation.ts";
+import { KeyValueCache } from "./key-value-cache.ts";
+import type { PrefixCache } from "./prefix-cache.ts";
+import { matchedWith, type StopText } from "./stop-text.ts";
 
 /** A prompt whose completions are requested, and its callbacks. */
 export interface DecodeJob {
@@ -26,6 +29,7 @@ export interface DecodeJob {
   readonly maxCompletionLength: number;
   readonly distribution: GenerationRow["distribution"];
   readonly stopTokenIds: readonly number[];
+  readonly stop?: StopText;
   /** Completion i samples with this key and i. */
   readonly key: RandomKey;
   onToken(token: LiveToken): void;
@@ -34,6 +38,8 @@ export interface DecodeJob {
 }
 
 export interface DecoderOptions extends CacheOptions {
+  /** Prompts go on from these, and completions that end at their stop text are added; absent: each prompt is computed. */
+  readonly prefixes?: PrefixCache;
   /** What is told of every token. */
   readonly tokenStats?: readonly TokenStat[];
   /** Features of a prompt's images by content hash. */
@@ -56,6 +62,8 @@ interface Row extends GenerationRow {
   readonly prompt: Computed;
   readonly completion: number;
   readonly tokenIds: number[];
+  /** How much of the stop text its tokens end in. */
+  matched: number;
 }
 
 export class Decoder {
@@ -141,14 +149,18 @@ export class Decoder {
       const computed: Computed = { job, length: prompt.tokenIds.length, next };
       const rows = [...job.open].map((completion): Row => {
         const own = randomKey(key.hi, key.lo, completion);
-        return { prompt: computed, completion, key: own, distribution, tokenIds: [] };
+        return { prompt: computed, completion, key: own, distribution, tokenIds: [], matched: 0 };
       });
       const features = await this.#o.encode(prompt);
       const generation = await this.#generation;
-      const drawn = await this.#timed("prompts", () => generation.prefill(prompt, positions, features, rows));
+      const prefix = this.#o.prefixes?.find(prompt) ?? null;
+      const drawn = await this.#timed("prompts", () => generation.prefill(prompt, positions, features, rows, prefix));
       const going = rows.filter((row, i) => this.#extend(row, drawn, i));
+      if (prefix !== null) this.#o.prefixes!.drop(prefix);
       if (going.length === 0) return;
-      this.#caches!.prompts.write(drawn.added, [{ slot: this.#prompts.length, position: 0 }]);
+      const known = prefix?.tokenIds.length ?? 0;
+      if (prefix !== null) this.#caches!.prompts.restore(this.#prompts.length, prefix.values, known);
+      this.#caches!.prompts.write(drawn.added, [{ slot: this.#prompts.length, position: known }]);
       this.#prompts.push(computed);
       this.#ready.push(...going);
     } catch (error) {
@@ -172,7 +184,10 @@ export class Decoder {
     const drawn = await (await this.#generation).step(caches, this.#prompts, active);
     const places = active.map(({ tokenIds }, slot) => ({ slot, position: tokenIds.length - 1 }));
     caches.rows.write(drawn.added, places);
-    for (const [i, row] of active.entries()) this.#extend(row, drawn, i);
+    for (const [i, row] of active.entries()) {
+      this.#extend(row, drawn, i);
+      if (row.matched > 0 && row.matched === row.prompt.job.asked.stop?.length) this.#keepPrefix(row, i);
+    }
     this.#removeClosed();
   }
 
@@ -183,8 +198,10 @@ export class Decoder {
     if (!job.open.has(completion)) return false;
     const tokenId = token[index]!;
     tokenIds.push(tokenId);
-    const isFull = tokenIds.length >= job.asked.maxCompletionLength;
-    const finishReason = job.asked.stopTokenIds.includes(tokenId) ? "stop" : isFull ? "length" : null;
+    const { stopTokenIds, stop, maxCompletionLength } = job.asked;
+    if (stop !== undefined) row.matched = matchedWith(stop, row.matched, tokenId);
+    const isStopped = stopTokenIds.includes(tokenId) || row.matched === stop?.length;
+    const finishReason = isStopped ? "stop" : tokenIds.length >= maxCompletionLength ? "length" : null;
     const told = Object.entries(stats).map(([name, values]) => [name, values[index]!] as const);
     job.asked.onToken({
       ...{ completion, tokenId, logProb: logProb[index]!, finishReason },
@@ -192,6 +209,20 @@ export class Decoder {
     });
     if (finishReason !== null) this.#close(job, completion);
     return finishReason === null;
+  }
+
+  /** Of a row that has ended; its last token has no keys and values yet. */
+  #keepPrefix({ prompt, tokenIds }: Row, slot: number): void {
+    const { prefixes } = this.#o;
+    const { tokenIds: before, images } = prompt.job.asked.prompt;
+    const own = tokenIds.length - 1;
+    if (!prefixes?.fits(KeyValueCache.slotBytes(this.#language, before.length + own))) return;
+    const { prompts, rows } = this.#caches!;
+    prefixes.keep({
+      tokenIds: Int32Array.from([...before, ...tokenIds.slice(0, own)]),
+      images: images.map(({ sha256 }) => sha256),
+      values: prompts.read(this.#prompts.indexOf(prompt), before.length, rows, slot, own),
+    });
   }
 
   #close(job: Job, completion: number): void {

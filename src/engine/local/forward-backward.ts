@@ -17,6 +17,7 @@ import { rowKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
 import {
   causalMask,
+  imagesOf,
   layOut,
   type MicroBatch,
   packRows,
@@ -365,12 +366,12 @@ export function headChunkRows({ language }: Model): number {
   return Math.max(MIN_HEAD_ROWS, Math.floor(MAX_LOGITS / language.vocabularySize));
 }
 
-function* headChunks({ predictions }: MicroBatch, model: Model): Generator<readonly TargetToken[]> {
+export function* headChunks({ predictions }: MicroBatch, model: Model): Generator<readonly TargetToken[]> {
   const rows = headChunkRows(model);
   for (let i = 0; i < predictions.length; i += rows) yield predictions.slice(i, i + rows);
 }
 
-function headFeeds(rows: readonly TargetToken[], hidden: TensorData): Params<TensorData> {
+export function headFeeds(rows: readonly TargetToken[], hidden: TensorData): Params<TensorData> {
   const width = hidden.shape[1]!;
   const x = new Float32Array(rows.length * width);
   for (const [i, { source }] of rows.entries()) {
@@ -380,7 +381,7 @@ function headFeeds(rows: readonly TargetToken[], hidden: TensorData): Params<Ten
   return { x: float32([rows.length, width], x), targets: int32([rows.length], targets) };
 }
 
-function lossFeeds(
+export function lossFeeds(
   rows: readonly TargetToken[],
   logRatios: ReadonlyMap<number, number> | null,
 ): Record<TokenColumn | "weight" | "entropyWeight", TensorData> {
@@ -404,12 +405,14 @@ function readsWholeCompletions({ onPolicy, level }: TokenLossVariant): boolean {
 function sequenceLogRatios({ predictions }: MicroBatch, { logProbs }: TokenScores): ReadonlyMap<number, number> {
   const completions = new Set(predictions.map(({ completion }) => completion));
   return new Map(
-    [...completions].map(({ index, oldLogProbs }) => [index, sequenceLogRatio(logProbs[index]!, oldLogProbs!)]),
+    [...completions].map(({ index, oldLogProbs, mask }) => {
+      return [index, sequenceLogRatio(logProbs[index]!, oldLogProbs!, mask)];
+    }),
   );
 }
 
 /** Temperature and top-p, and the mask of never-sampled tokens, for any program that samples or scores. */
-function samplingFeeds(model: Model, o: LogProbOptions): Params<TensorData> {
+export function samplingFeeds(model: Model, o: LogProbOptions): Params<TensorData> {
   return {
     temperature: float32([], [o.temperature]),
     topP: float32([], [o.topP]),
@@ -452,9 +455,4 @@ function record(rows: readonly TargetToken[], outputs: Params<TensorData>, resul
       result.stats![name]![completion.index]![offset] = outputs[`stat.${name}`]!.data[i]!;
     }
   }
-}
-
-/** The images of all prompts, with repetitions. */
-export function imagesOf(groups: readonly Pick<TrainingGroup, "prompt">[]): readonly ImageFeatures[] {
-  return groups.flatMap(({ prompt }) => prompt.images);
 }

@@ -17,6 +17,7 @@ import { fusedValues } from "./fused-weights.ts";
 import { generateProgram } from "./generate-program.ts";
 import { KeyValueCache, type NewTokens } from "./key-value-cache.ts";
 import { placeImages } from "./packing.ts";
+import type { Prefix } from "./prefix-cache.ts";
 
 /** A prompt in the KV cache; its rows refer to it by object identity. */
 export interface CachedPrompt {
@@ -47,12 +48,16 @@ export interface GeneratedTokens {
 export type TokenStats = Readonly<Partial<Record<TokenStat, Float32Array>>>;
 
 export interface Generation {
-  /** The first token of each row after the whole prompt; `positions` of its tokens are [axes x tokens]. */
+  /**
+   * The first token of each row after the whole prompt; `positions` of its tokens are [axes x tokens]. With a prefix, only
+   * the tokens behind it are computed, and returned.
+   */
   prefill(
     prompt: Prompt,
     positions: Int32Array,
     features: ReadonlyMap<string, Float32Array>,
     rows: readonly GenerationRow[],
+    prefix: Prefix | null,
   ): Promise<GeneratedTokens>;
   /** One more token for each row. Prompt i and row i are at slot i of their caches. All rows share one top-k. */
   step(
@@ -95,18 +100,20 @@ export function openGeneration(
   };
 
   return {
-    prefill(prompt, positions, features, rows) {
-      const tokens = prompt.tokenIds.length;
+    prefill(prompt, allPositions, features, rows, prefix) {
+      const known = prefix?.tokenIds.length ?? 0;
+      const tokenIds = prompt.tokenIds.subarray(known);
+      const tokens = tokenIds.length;
+      const positions = lastOf(allPositions, language.positionAxes, tokens);
       const { imageIndex, images } = placeImages(
-        [prompt],
-        [0],
+        [{ tokenIds, images: prompt.images.slice(prefix?.images.length ?? 0), at: 0 }],
         tokens,
         model.imageTokenId,
         model.vision.patchesPerToken,
         language.featureLevels,
       );
       return run(rows, "tokens", {
-        tokenIds: int32([tokens], prompt.tokenIds),
+        tokenIds: int32([tokens], tokenIds),
         imageIndex: int32([tokens], imageIndex),
         features: featureTable(
           images.map((image) => features.get(image.sha256)!),
@@ -114,7 +121,8 @@ export function openGeneration(
         ),
         ...rotaryFeeds(language, positions, [1, tokens]),
         ...nothingCached,
-        bias: biasOf([{ prompt: 0, past: 0 }], { prompt: 1, past: 1, tokens }),
+        ...(prefix === null ? {} : prefixFeeds(prefix, language)),
+        bias: biasOf([{ prompt: known, past: 0 }], { prompt: Math.max(1, known), past: 1, tokens }),
         last: int32([rows.length], new Int32Array(rows.length).fill(tokens - 1)),
       });
     },
@@ -145,6 +153,23 @@ export function openGeneration(
       });
     },
   };
+}
+
+/** Of values [axes x all], the last `count` of each axis. */
+function lastOf(values: Int32Array, axes: number, count: number): Int32Array {
+  const all = values.length / axes;
+  if (count === all) return values;
+  const last = new Int32Array(axes * count);
+  for (let axis = 0; axis < axes; axis++) {
+    last.set(values.subarray((axis + 1) * all - count, (axis + 1) * all), axis * count);
+  }
+  return last;
+}
+
+/** In place of a prompt's cache: a slot that holds the prefix alone. */
+function prefixFeeds({ tokenIds, values }: Prefix, { keyValueHeads, headDim }: LanguageStack): Params<TensorData> {
+  const shape = [keyValueHeads, 1, tokenIds.length, headDim];
+  return Object.fromEntries([...values].map(([name, data]) => [`prompt.${name}`, float32(shape, data)]));
 }
 
 /**

@@ -17,6 +17,9 @@ export interface Place {
   readonly position: number;
 }
 
+/** By buffer, what a slot holds of its first positions: [keyValueHeads, positions, headDim]. */
+export type SlotValues = ReadonlyMap<string, Float32Array>;
+
 export class KeyValueCache {
   #slots: number;
   #capacity: number;
@@ -81,6 +84,37 @@ export class KeyValueCache {
         }
       }
     }
+  }
+
+  /** A copy of the first `length` positions of a slot, and of `more` positions of a slot of `then` behind them. */
+  read(slot: number, length: number, then: KeyValueCache, from: number, more: number): SlotValues {
+    const size = (length + more) * this.#headDim;
+    const copies = [...this.#buffers].map(([name, data]) => {
+      const copy = new Float32Array(this.#heads * size);
+      for (let head = 0; head < this.#heads; head++) {
+        const start = this.#startOf(slot, head);
+        copy.set(data.subarray(start, start + length * this.#headDim), head * size);
+        const behind = then.#startOf(from, head);
+        const own = then.#buffers.get(name)!.subarray(behind, behind + more * this.#headDim);
+        copy.set(own, head * size + length * this.#headDim);
+      }
+      return [name, copy] as const;
+    });
+    return new Map(copies);
+  }
+
+  /** Writes what `read` gave to the first `length` positions of a slot. */
+  restore(slot: number, values: SlotValues, length: number): void {
+    const size = length * this.#headDim;
+    for (const [name, target] of this.#buffers) {
+      for (let head = 0; head < this.#heads; head++) {
+        target.set(values.get(name)!.subarray(head * size, (head + 1) * size), this.#startOf(slot, head));
+      }
+    }
+  }
+
+  #startOf(slot: number, head: number): number {
+    return slot * this.#slotSize + head * this.#capacity * this.#headDim;
   }
 
   /** Copies the first `length` positions of a slot over another slot. */

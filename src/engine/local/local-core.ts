@@ -15,7 +15,12 @@ import {
   type LossGradients,
   type OptimStep,
   plainScoring,
+  refusesAdapters,
   type ScoredCompletions,
+  SOFT_NEEDS,
+  type SoftBatch,
+  type SoftResult,
+  type SoftStep,
   type TokenBatch,
   type TrainingGroup,
 } from "../engine.ts";
@@ -29,18 +34,23 @@ import {
   type EncodedForTraining,
   encodeForTraining,
   forwardBackward,
-  imagesOf,
   isComputed,
   scoreCompletions,
+  variantOf,
 } from "./forward-backward.ts";
 import { imageMean } from "./image-mean.ts";
 import { trainableOf } from "./local-model.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
+import { imagesOf } from "./packing.ts";
 import { loadAdapter, loadTrainingState, loadWeights, saveModel, saveTrainingState } from "./persistence.ts";
+import { PrefixCache } from "./prefix-cache.ts";
 import { type DecodeOptions, type SampledGroup, type SamplingSeconds, sampleCompletions } from "./sampler.ts";
 import { backwardByHead, scoreByHead } from "./score-head.ts";
 import { selectImages } from "./selected-images.ts";
 import { SharedBase } from "./shared-base.ts";
+import { holdsCritic, SoftCriticState } from "./soft-critic.ts";
+import { lastStates, softPass } from "./soft-pass.ts";
+import { type PairHead, softCriticProgram, softPolicyProgram } from "./soft-programs.ts";
 import { backwardImages, encodeEach, encodeImages } from "./vision-runner.ts";
 import { randomWeights, visionNames, WeightStore } from "./weight-store.ts";
 
@@ -53,12 +63,16 @@ export class LocalCore {
   readonly #merged: MergedModel | null;
   #store: WeightStore;
   #reference: Params<TensorData> | null = null;
+  /** The critic of soft Q-learning and its target; null until the first pass. */
+  #soft: SoftCriticState<LocalCore> | null = null;
   /** Live decoding under the current weights; null until the first request. */
   #live: Decoder | null = null;
   /** Encoded images of completions that are trained on next; null once used or once the weights change. */
   #encoded: EncodedForTraining | null = null;
   /** Merged weights computed for sampling under the current adapters; training reuses them. */
   #sums: AdapterPass | null = null;
+  /** Completions that the next turn's prompts go on from. */
+  readonly #prefixes: PrefixCache;
   /** What the tower encoded by itself for its backward pass. */
   #tower: { readonly encoded: EncodedForTraining; readonly hashes: readonly string[] } | null = null;
   /** Forward and backward passes since the last update. */
@@ -68,6 +82,7 @@ export class LocalCore {
   constructor(options: EngineOptions, on: { readonly base: SharedBase; readonly merged: boolean } | null = null) {
     const base = on?.base ?? new SharedBase(options);
     this.#options = options;
+    this.#prefixes = new PrefixCache(options.prefixBytes);
     this.#base = base;
     const { lora = null, adapterFolder = null } = options;
     const { model, compute } = base.with(lora);
@@ -104,25 +119,37 @@ export class LocalCore {
     return this.#model.language.maxPositions;
   }
 
+  get vocabularySize(): number {
+    return this.#model.language.vocabularySize;
+  }
+
   async sample(
     prompts: readonly Prompt[],
     o: DecodeOptions,
     onGroup: (group: SampledGroup) => void,
   ): Promise<SamplingSeconds> {
-    this.#checkContext(Math.max(0, ...prompts.map((prompt) => prompt.tokenIds.length)), o.maxCompletionLength);
+    for (const [i, { tokenIds }] of prompts.entries()) {
+      this.#checkContext(tokenIds.length, o.each?.[i]?.maxCompletionLength ?? o.maxCompletionLength);
+    }
     for (const { tokenIds } of prompts) this.#checkTokens(tokenIds);
     const compute = this.#merged?.compute ?? this.#compute;
     const values = await this.#sampledValues();
-    const images = imagesOf(prompts.map((prompt) => ({ prompt })));
+    if (o.each === undefined) this.#prefixes.clear(); // the first turn of a rollout
+    const images = prompts.flatMap((prompt) => prompt.images.slice(this.#prefixes.find(prompt)?.images.length ?? 0));
     const cache = this.#knownFeatures;
     if (o.trainsNext === true && this.#merged !== null) this.#sums = { mode: "sums", sums: values };
     const start = performance.now();
     const isKept = o.trainsNext === true && cache === null && (this.#model.adapterDropout ?? 0) === 0;
     const forTraining = { ...this.#options, adapters: this.#sums };
     this.#encoded = isKept ? await encodeForTraining(this.#compute, this.#store, images, forTraining) : null;
-    const { features } = this.#encoded?.images ?? (await encodeImages(compute, values, images, { cache }));
+    const features =
+      this.#encoded?.images.features ??
+      (o.each === undefined
+        ? (await encodeImages(compute, values, images, { cache })).features
+        : await encodeEach(compute, values, images, cache ?? new FeatureCache())); // whoever else has a next turn
     const seconds = (performance.now() - start) / 1000;
-    return { images: seconds, ...(await sampleCompletions(compute, values, prompts, features, o, onGroup)) };
+    const sampled = await sampleCompletions(compute, values, prompts, features, o, onGroup, this.#prefixes);
+    return { images: seconds, ...sampled };
   }
 
   /** Adds a prompt to those that `advance` decodes; returns a function that cancels one completion, or all. */
@@ -262,8 +289,55 @@ export class LocalCore {
   }
 
   optimStep(o: OptimStep) {
+    if ((o.importanceMasking ?? "none") !== "none" && (this.#options.lora ?? null) !== null)
+      throw new UserError(refusesAdapters(o.importanceMasking!));
     this.#forgetPass();
-    return this.#store.step(o);
+    return this.#store.step(o, this.#options.seed);
+  }
+
+  /** Accumulates the gradient of −V under the target; `values` are V of each token's state. */
+  async softPolicyPass({ groups, scoring, beta }: SoftBatch): Promise<SoftResult> {
+    const { target } = this.#softState();
+    const variant = variantOf(scoring);
+    const [frozen, slow] = [await lastStates(this.#base, groups), await target.lastStates(groups)];
+    return this.pairPass(groups, scoring, {
+      key: `soft_policy.${JSON.stringify(variant)}`,
+      program: () => softPolicyProgram(this.#model, variant),
+      numbers: { beta },
+      hidden: async (micro) => ({ "x.frozen": await frozen(micro), "x.critic": await slow(micro) }),
+    });
+  }
+
+  /** Accumulates the critic's gradient; `values` are its values of the tokens. */
+  async softCriticPass({ groups, scoring }: SoftBatch): Promise<SoftResult> {
+    const { critic } = this.#softState();
+    const frozen = await lastStates(this.#base, groups);
+    return critic.pairPass(groups, scoring, {
+      key: "soft_critic",
+      program: () => softCriticProgram(this.#model),
+      numbers: {},
+      hidden: async (micro) => ({ "x.frozen": await frozen(micro) }),
+    });
+  }
+
+  /** One update of policy and critic, and the target after it. */
+  softStep({ policy, critic, polyak }: SoftStep) {
+    const soft = this.#softState();
+    return { policy: this.optimStep(policy), critic: soft.step(critic, polyak) };
+  }
+
+  /** The last hidden states of micro-batches of these groups under these weights. */
+  lastStates(groups: readonly TrainingGroup[]) {
+    const { values } = this.#store;
+    return lastStates({ compute: this.#compute, values, features: this.#knownFeatures }, groups);
+  }
+
+  /** A forward and backward pass under another head than a token loss's. */
+  async pairPass(groups: readonly TrainingGroup[], scoring: LogProbOptions, pair: PairHead): Promise<SoftResult> {
+    this.#checkGroups(groups);
+    const encoded = this.#takeEncoded(groups.filter(isComputed));
+    const o = { ...this.#options, features: this.#knownFeatures, adapters: this.#sums, encoded };
+    return softPass(this.#compute, this.#store, { groups, scoring }, o, pair);
   }
 
   freezeReference(keep: boolean): void {
@@ -272,13 +346,16 @@ export class LocalCore {
 
   resetOptimizer(): void {
     this.#passes = 0;
+    this.#soft = null;
     this.#store.restoreOptimizer(0);
   }
 
   /** Writes the model; with `training`, also optimiser moments and the reference. */
   save(folder: string, training: boolean): void {
     saveModel(folder, this.#model, this.#store.values, this.#options);
-    if (training) saveTrainingState(folder, this.#store, this.#reference);
+    if (!training) return;
+    saveTrainingState(folder, this.#store, this.#reference);
+    this.#soft?.save(folder);
   }
 
   /** Restores what `save` with `training` wrote. */
@@ -286,6 +363,8 @@ export class LocalCore {
     this.#forgetPass();
     this.#store = loadWeights(folder, this.#model, this.#store, this.#options);
     this.#reference = loadTrainingState(folder, this.#model, this.#store);
+    this.#soft = null;
+    if (holdsCritic(folder)) this.#softState().load(folder);
   }
 
   get hasReference(): boolean {
@@ -301,6 +380,21 @@ export class LocalCore {
   forgetMerged(): void {
     this.#merged?.forget();
     if (!this.decoding) this.#live = null;
+  }
+
+  /** The critic beside this policy, new where there is none. Throws UserError where the policy is no adapter of this kind. */
+  #softState(): SoftCriticState<LocalCore> {
+    if (this.#soft !== null) return this.#soft;
+    if ((this.#options.lora ?? null) === null || (this.#model.adapterDropout ?? 0) > 0) throw new UserError(SOFT_NEEDS);
+    if (this.#model.language.headWeights.some((name) => this.#store.trainable.has(name))) {
+      throw new UserError(
+        "soft_q: the language model's head is shared with the critic: leave it out of target_modules",
+      );
+    }
+    // Another seed than the policy's, the same for both.
+    const o = { ...this.#options, adapterFolder: null, seed: this.#options.seed + 1 };
+    this.#soft = new SoftCriticState(() => new LocalCore(o, { base: this.#base, merged: false }));
+    return this.#soft;
   }
 
   /** The dropout key of the next pass: each pass of each update has its own, and a resumed run has the same ones. */
@@ -355,6 +449,7 @@ export class LocalCore {
     this.#encoded = null;
     this.#tower = null;
     this.#sums = null;
+    this.#prefixes.clear();
     this.#merged?.forget();
     this.#passes = 0;
   }

@@ -19,6 +19,7 @@ import { openAttachments } from "./attachments.ts";
 import { requireDevice } from "./devices.ts";
 import type { Call, Reply } from "./protocol.ts";
 import type { SampledGroup, SamplingSeconds } from "./sampler.ts";
+import { type StopText, stopTextOf } from "./stop-text.ts";
 
 export interface LocalEngine extends TrainingEngine {
   readonly decode: LivePolicy["decode"];
@@ -69,6 +70,7 @@ interface OpenWeights {
 interface Opened {
   readonly parameters: number;
   readonly contextLength: number;
+  readonly vocabularySize: number;
   readonly towerWidth: number;
   readonly hasScoreHead: boolean;
 }
@@ -83,11 +85,18 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
   const logProbs = (which: "policy" | "reference"): Policy["logProbs"] => {
     return (groups, scoring) => call<TokenScores>({ call: "logProbs", groups, scoring, which });
   };
+  const stopTexts = new Map<string, StopText>();
+  const stopAt = (text: string): StopText => {
+    const known = stopTexts.get(text) ?? stopTextOf(text, vocabularySize, (id) => decoder.decode(Int32Array.of(id)));
+    stopTexts.set(text, known);
+    return known;
+  };
   const sample = (prompts: Parameters<Policy["sample"]>[0], o: SamplingOptions): AsyncIterable<RolloutResult> => {
+    const stop = o.stopText === undefined ? {} : { stop: stopAt(o.stopText) };
     const request: Call = {
       call: "sample",
       prompts,
-      options: { ...o, rows: o.rows ?? options.rows, stopTokenIds: decoder.stopTokenIds },
+      options: { ...o, ...stop, rows: o.rows ?? options.rows, stopTokenIds: decoder.stopTokenIds },
     };
     const onResult = (seconds: SamplingSeconds) => {
       samplingSeconds = seconds;
@@ -106,7 +115,7 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
   };
   const opening: Call = { call: "open", ...(adapter === undefined ? {} : { adapter }) };
   const attachments = openAttachments({ seed: adapter?.seed ?? options.seed, threads: options.threads });
-  const { hasScoreHead, towerWidth, ...opened } = await call<Opened>(opening);
+  const { hasScoreHead, towerWidth, vocabularySize, ...opened } = await call<Opened>(opening);
   return {
     ...opened,
     get updates() {
@@ -134,6 +143,14 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
     optimStep: (step) => {
       version++;
       return call({ call: "optimStep", options: step });
+    },
+    softCritic: {
+      policyPass: (batch) => call({ call: "softPass", of: "policy", batch }),
+      criticPass: (batch) => call({ call: "softPass", of: "critic", batch }),
+      step: (step) => {
+        version++;
+        return call({ call: "softStep", options: step });
+      },
     },
     gradients: (batch, wrt) => call({ call: "gradients", batch, wrt }),
     tower: {

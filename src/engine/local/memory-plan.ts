@@ -31,6 +31,8 @@ export type MemoryPart =
   | "gradients"
   | "moments"
   | "reference"
+  | "update masks"
+  | "critic"
   | "activations"
   | "programs"
   | "key-value cache"
@@ -47,7 +49,8 @@ const GARBAGE_BYTES = 64e6;
 export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan {
   const model = modelOf(o);
   const trainable = trainableOf(model, o);
-  const trainedBytes = sum([...trainable].map((name) => 4 * sizeOf(model.weights[name]!.shape)));
+  const trainedSizes = [...trainable].map((name) => 4 * sizeOf(model.weights[name]!.shape));
+  const trainedBytes = sum(trainedSizes);
   const trainsVision = visionNames(model).some((name) => trainable.has(name));
   const budget = { bytes: o.activationBytes ?? DEFAULT_ACTIVATION_BYTES };
   const quantized = sum(Object.values(model.weights).map(quantizedBytes));
@@ -76,6 +79,10 @@ export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan
     gradients: trainedBytes,
     moments: 2 * trainedBytes,
     reference: step.reference ? trainedBytes : 0,
+    // Where weights began, the sums of their gradients, and the shares of the weight at hand.
+    "update masks": step.masked === true ? 2 * trainedBytes + Math.max(...trainedSizes) : 0,
+    // Weights of critic and target, gradients and moments of the critic.
+    critic: step.critic === true ? 5 * trainedBytes : 0,
     activations,
     programs: ARENA_FACTOR * (lean ? Math.max(...runs) : sum(runs)),
     "key-value cache": cacheBytes(model, step, o.rows),

@@ -115,20 +115,21 @@ describe("placeImages", () => {
   const [a, b] = [image("a", [1, 2, 4]), image("b", [1, 2, 2])];
 
   test("a token with several levels of features points at its first", () => {
-    const { imageIndex } = placeImages([prompt([IMAGE, 1, IMAGE, IMAGE], [b, a])], [0], 4, IMAGE, 4, 3);
+    const { imageIndex } = placeImages([{ ...prompt([IMAGE, 1, IMAGE, IMAGE], [b, a]), at: 0 }], 4, IMAGE, 4, 3);
     expect([...imageIndex]).toEqual([0, -1, 3, 6]);
   });
 
   test("a repeated image points at the features it already has", () => {
-    const prompts = [prompt([IMAGE, 1, IMAGE, IMAGE], [b, a]), prompt([IMAGE, IMAGE, IMAGE, 1], [a, b])];
-    const { imageIndex, images } = placeImages(prompts, [0, 4], 8, IMAGE, 4, 1);
+    const first = { ...prompt([IMAGE, 1, IMAGE, IMAGE], [b, a]), at: 0 };
+    const parts = [first, { ...prompt([IMAGE, IMAGE, IMAGE, 1], [a, b]), at: 4 }];
+    const { imageIndex, images } = placeImages(parts, 8, IMAGE, 4, 1);
     expect(images).toEqual([b, a]);
     expect([...imageIndex]).toEqual([0, -1, 1, 2, 1, 2, 0, -1]);
   });
 
   test("a mismatch of image tokens and features is an internal error", () => {
-    expect(() => placeImages([prompt([IMAGE, 1], [a])], [0], 2, IMAGE, 4, 1)).toThrow(
-      "internal: the prompt has 1 image tokens, its images give 2 features",
+    expect(() => placeImages([{ ...prompt([IMAGE, 1], [a]), at: 0 }], 2, IMAGE, 4, 1)).toThrow(
+      "internal: the text has 1 image tokens, its images give 2 features",
     );
   });
 });

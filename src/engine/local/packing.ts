@@ -1,9 +1,9 @@
 /**
  * Packs groups into rows [prompt | c1 | … | cG] and rows into micro-batches of bounded size. A completion attends to
  * the prompt and itself; its positions restart after the prompt. The last token of a completion predicts nothing and is
- * left out. Predictions in place add no tokens to the prompt that makes them.
+ * left out. Predictions in place add no tokens to the prompt that makes them; tokens of mask 0 are read and not predicted.
  */
-import type { ImageFeatures, Prompt } from "../../core/records.ts";
+import type { ImageFeatures } from "../../core/records.ts";
 import { float32, type TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
@@ -17,7 +17,7 @@ export interface PackedCompletion extends TrainingCompletion {
 }
 
 export interface PackedRow {
-  readonly prompt: Prompt;
+  readonly prompt: TrainingGroup["prompt"];
   /** The group's index in the batch. */
   readonly group: number;
   readonly completions: readonly PackedCompletion[];
@@ -119,6 +119,7 @@ export function layOut(
   const positions = new Int32Array(axes * flat);
   const predictions: TargetToken[] = [];
   const owners: (readonly [string, number])[] = [];
+  const parts: PlacedTokens[] = [];
   for (const [r, { prompt, group, completions, inPlace }] of rows.entries()) {
     const start = starts[r]!;
     const promptLength = prompt.tokenIds.length;
@@ -134,14 +135,18 @@ export function layOut(
     for (let offset = 0; offset < (inPlace?.tokenIds.length ?? 0); offset++) {
       predictions.push({ source: start + offset, completion: inPlace!, offset });
     }
+    parts.push({ ...prompt, at: start });
     let at = start + promptLength;
     for (const completion of completions) {
       const inputs = inputsOf(completion);
       tokenIds.set(completion.tokenIds.subarray(0, inputs), at);
+      const spread = hasImages(completion) ? positionsAfter(prompt, completion, language) : null;
       for (let axis = 0; axis < axes; axis++) {
-        for (let k = 0; k < inputs; k++) positions[axis * flat + at + k] = own.next + k;
+        for (let k = 0; k < inputs; k++) positions[axis * flat + at + k] = spread?.[axis]?.[k] ?? own.next + k;
       }
+      if (hasImages(completion)) parts.push({ ...completion, tokenIds: completion.tokenIds.subarray(0, inputs), at });
       for (let offset = 0; offset < completion.tokenIds.length; offset++) {
+        if (completion.mask?.[offset] === 0) continue;
         const source = offset === 0 ? start + promptLength - 1 : at + offset - 1;
         predictions.push({ source, completion, offset });
       }
@@ -149,8 +154,7 @@ export function layOut(
       at += inputs;
     }
   }
-  const prompts = rows.map(({ prompt }) => prompt);
-  const placed = placeImages(prompts, starts, flat, imageTokenId, patchesPerToken, language.featureLevels);
+  const placed = placeImages(parts, flat, imageTokenId, patchesPerToken, language.featureLevels);
   return { tokenIds, positions, predictions, owners, grids: placeInGrids(rows, starts, flat), ...placed };
 }
 
@@ -165,6 +169,28 @@ export function splitByWeight(micro: MicroBatch): { readonly trained: MicroBatch
     trained: { ...micro, predictions: micro.predictions.filter((one) => !isScored(one)) },
     scored: { ...micro, predictions: micro.predictions.filter(isScored) },
   };
+}
+
+type Pictured = TrainingCompletion & { readonly images: readonly ImageFeatures[] };
+
+function hasImages<T extends TrainingCompletion>(completion: T): completion is T & Pictured {
+  return (completion.images?.length ?? 0) > 0;
+}
+
+/** By axis, of the completion's tokens as they follow the prompt: its images spread over the axes as a prompt's do. */
+function positionsAfter(
+  prompt: PackedRow["prompt"],
+  { tokenIds, images }: Pictured,
+  { positionAxes, positions }: Pick<LanguageStack, "positionAxes" | "positions">,
+): readonly Int32Array[] {
+  const all = Int32Array.from([...prompt.tokenIds, ...tokenIds]);
+  const whole = positions(
+    all,
+    [...prompt.images, ...images].map((image) => image.grid),
+  ).positions;
+  return Array.from({ length: positionAxes }, (_, axis) => {
+    return whole.subarray(axis * all.length + prompt.tokenIds.length, (axis + 1) * all.length);
+  });
 }
 
 /** Number of a completion's input tokens: all but the last. */
@@ -206,10 +232,16 @@ function placeInGrids(rows: readonly PackedRow[], starts: readonly number[], fla
   return { rows: rows.length, prompt, group, completion, promptTokens, completionTokens, placeOf, promptBias };
 }
 
-/** Distinct images of prompts that start at flat tokens `starts`, and the feature row of each image token. */
+/** Tokens that stand at a place among the flat ones, with the images of their placeholders. */
+export interface PlacedTokens {
+  readonly tokenIds: Int32Array;
+  readonly images: readonly ImageFeatures[];
+  readonly at: number;
+}
+
+/** Distinct images of all parts, and the feature row of each image token. */
 export function placeImages(
-  prompts: readonly Prompt[],
-  starts: readonly number[],
+  parts: readonly PlacedTokens[],
   flat: number,
   imageTokenId: number,
   patchesPerToken: number,
@@ -219,8 +251,8 @@ export function placeImages(
   const images: ImageFeatures[] = [];
   const firstFeature = new Map<string, number>();
   let features = 0;
-  for (const [row, prompt] of prompts.entries()) {
-    const order = prompt.images.flatMap((image) => {
+  for (const part of parts) {
+    const order = part.images.flatMap((image) => {
       const first = firstFeature.get(image.sha256) ?? features;
       const count = (image.grid[0] * image.grid[1] * image.grid[2]) / patchesPerToken;
       if (first === features) {
@@ -231,13 +263,22 @@ export function placeImages(
       return Array.from({ length: count }, (_, i) => first + i);
     });
     let seen = 0;
-    for (const [t, id] of prompt.tokenIds.entries())
-      if (id === imageTokenId) imageIndex[starts[row]! + t] = featureLevels * order[seen++]!;
+    for (const [t, id] of part.tokenIds.entries())
+      if (id === imageTokenId) imageIndex[part.at + t] = featureLevels * order[seen++]!;
     if (seen !== order.length) {
-      throw new Error(`internal: the prompt has ${seen} image tokens, its images give ${order.length} features`);
+      throw new Error(`internal: the text has ${seen} image tokens, its images give ${order.length} features`);
     }
   }
   return { imageIndex, images };
+}
+
+/** The images of all prompts and completions, with repetitions. */
+export function imagesOf(
+  groups: readonly (Pick<TrainingGroup, "prompt"> & Partial<Pick<TrainingGroup, "completions">>)[],
+): readonly ImageFeatures[] {
+  return groups.flatMap(({ prompt, completions = [] }) => {
+    return [...prompt.images, ...completions.flatMap(({ images = [] }) => images)];
+  });
 }
 
 /** [size, size]: 0 where a token attends: itself and earlier tokens. */

@@ -1,6 +1,6 @@
 /**
  * A local engine's state in a folder: the model, or its adapter, in the standard layout, plus what an exact resume
- * needs: the optimiser's moments (optimizer.safetensors), the KL reference where it differs from frozen weights
+ * needs: the optimiser's moments and masks (optimizer.safetensors), the KL reference where it differs from frozen weights
  * (reference.safetensors), and the number of updates (engine.json).
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -15,12 +15,17 @@ import { saveWeights } from "../../io/weights.ts";
 import { readAdapter, writeAdapter } from "../../models/adapter-files.ts";
 import { companionFolder, copyCompanions } from "../../models/companions.ts";
 import type { Model } from "../../models/model.ts";
+import type { AdamWState } from "../../nn/adamw.ts";
+import type { MaskState } from "../../nn/update-masks.ts";
 import type { EngineOptions, ImageLimits } from "../backend.ts";
 import { readWeights, WeightStore } from "./weight-store.ts";
 
 const OPTIMIZER = "optimizer.safetensors";
 const REFERENCE = "reference.safetensors";
 const ENGINE_STATE = "engine.json";
+
+/** What the file of the optimiser holds of a weight. */
+type Kind = keyof AdamWState | keyof MaskState;
 
 /**
  * Writes config, weights and tokenizer files; with an adapter, its configuration and weights instead of the model's.
@@ -51,18 +56,16 @@ function storedName({ scoreHead, moduleName }: Model, name: string): string {
   return scoreHead === undefined ? name : moduleName(name);
 }
 
-/** Writes optimiser moments and the reference next to a saved model. */
+/** Writes the optimiser's moments and masks, and the reference, next to a saved model. */
 export function saveTrainingState(folder: string, store: WeightStore, reference: Params<TensorData> | null): void {
-  const { steps, names } = store.optimizer;
-  const moments = names.flatMap((name) => {
-    const { first, second } = store.moments(name);
+  const { steps, names, masked } = store.optimizer;
+  const arrays = (name: string, kinds: MaskState | AdamWState) => {
     const { shape } = store.values[name]!;
-    return [
-      { name: `first.${name}`, shape, data: first },
-      { name: `second.${name}`, shape, data: second },
-    ];
-  });
-  if (moments.length > 0) writeSafetensors(join(folder, OPTIMIZER), moments, "F32");
+    return Object.entries(kinds).map(([kind, data]) => ({ name: `${kind}.${name}`, shape, data }));
+  };
+  const moments = names.flatMap((name) => arrays(name, store.moments(name)));
+  const masks = masked.flatMap((name) => arrays(name, store.mask(name)));
+  if (moments.length > 0) writeSafetensors(join(folder, OPTIMIZER), [...moments, ...masks], "F32");
   if (reference !== null) {
     const moved = Object.fromEntries(Object.entries(reference).filter(([name]) => store.trainable.has(name)));
     writeSafetensors(join(folder, REFERENCE), named(moved), "F32");
@@ -82,7 +85,7 @@ export function loadWeights(folder: string, model: Model, store: WeightStore, { 
 }
 
 /**
- * Loads the saved moments into the store and clears its gradients; returns the reference, or null if there was none.
+ * Loads the saved moments and masks into the store and clears its gradients; returns the reference, or null if there was none.
  */
 export function loadTrainingState(folder: string, model: Model, store: WeightStore): Params<TensorData> | null {
   const { steps } = readJson(join(folder, ENGINE_STATE), "engine state") as { steps: number };
@@ -91,8 +94,9 @@ export function loadTrainingState(folder: string, model: Model, store: WeightSto
   }
   store.restoreOptimizer(steps);
   readInto(join(folder, OPTIMIZER), (name, data) => {
-    const [, kind, weight] = /^(first|second)\.(.*)$/.exec(name)!;
-    store.moments(weight!)[kind as "first" | "second"].set(data);
+    const [, kind, weight] = /^(first|second|start|total)\.(.*)$/.exec(name)! as unknown as [string, Kind, string];
+    const state = kind === "first" || kind === "second" ? store.moments(weight) : store.mask(weight);
+    (state as Readonly<Partial<Record<Kind, Float32Array>>>)[kind]!.set(data);
   });
   const reference: Record<string, TensorData> = {};
   readInto(join(folder, REFERENCE), (name, data) => {

@@ -6,6 +6,8 @@ import type {
   LogProbOptions,
   OptimStep,
   ScoredCompletions,
+  SoftBatch,
+  SoftStep,
   TokenBatch,
   TrainingGroup,
 } from "../engine.ts";
@@ -37,6 +39,9 @@ export type Call =
       readonly gradients: readonly number[];
     }
   | { readonly call: "optimStep"; readonly options: OptimStep }
+  /** Soft Q-learning's pass of the policy or of the critic, and its update of both. */
+  | { readonly call: "softPass"; readonly of: "policy" | "critic"; readonly batch: SoftBatch }
+  | { readonly call: "softStep"; readonly options: SoftStep }
   | { readonly call: "gradients"; readonly batch: TokenBatch; readonly wrt: "pixels" | readonly string[] }
   | { readonly call: "towerEncode"; readonly images: readonly ImageFeatures[]; readonly training: boolean }
   | { readonly call: "towerBackward"; readonly gradients: readonly Float32Array[] }

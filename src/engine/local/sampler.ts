@@ -6,6 +6,8 @@ import type { TensorData } from "../../core/tensor-data.ts";
 import type { LiveToken } from "../engine.ts";
 import type { Compute } from "./compute.ts";
 import { Decoder } from "./decoder.ts";
+import type { PrefixCache } from "./prefix-cache.ts";
+import type { StopText } from "./stop-text.ts";
 import type { EncodedImages } from "./vision-runner.ts";
 
 export type SampledCompletion = Pick<Completion, "tokenIds" | "logProbs" | "finishReason" | "stats">;
@@ -18,6 +20,8 @@ export interface SampledGroup {
 export interface DecodeOptions extends SamplingOptions {
   readonly rows: number;
   readonly stopTokenIds: readonly number[];
+  /** The stop text over tokens. */
+  readonly stop?: StopText;
 }
 
 /** Time split of sampling, in seconds. */
@@ -41,6 +45,7 @@ export async function sampleCompletions(
   features: EncodedImages["features"],
   o: DecodeOptions,
   onGroup: (group: SampledGroup) => void,
+  prefixes?: PrefixCache,
 ): Promise<Omit<SamplingSeconds, "images">> {
   if (prompts.length === 0) return { prompts: 0, tokens: 0 };
   const longest = Math.max(...prompts.map((prompt) => prompt.tokenIds.length));
@@ -50,16 +55,19 @@ export async function sampleCompletions(
     prompts: prompts.length,
     promptCapacity: longest,
     tokenStats: o.tokenStats ?? [],
+    ...(prefixes === undefined ? {} : { prefixes }),
     encode: async () => features,
   });
   let failure: Error | null = null;
   for (const [index, prompt] of prompts.entries()) {
     const drawn = Array.from({ length: o.numGenerations }, (): LiveToken[] => []);
+    const { draws, maxCompletionLength } = o.each?.[index] ?? { ...o, draws: [index] };
     decoder.add({
       ...o,
+      maxCompletionLength,
       prompt,
       distribution: o,
-      key: randomKey(o.seed, "sample", o.step, index),
+      key: randomKey(o.seed, "sample", o.step, ...draws),
       onToken: (token) => drawn[token.completion]!.push(token),
       onEnd: (error) => {
         if (error === null) onGroup({ index, completions: drawn.map((tokens) => asCompletion(tokens, o.tokenStats)) });

@@ -6,12 +6,12 @@ import type { Compute } from "./compute.ts";
 import {
   backwardFrom,
   type HeadPass,
-  imagesOf,
   type MicroBatchOptions,
   microBatches,
   runMicroBatch,
 } from "./forward-backward.ts";
 import type { MicroBatch } from "./packing.ts";
+import { imagesOf } from "./packing.ts";
 import { headScoreGradientProgram, headScoreProgram, scoreHeadWeights } from "./programs.ts";
 import { encodeImages } from "./vision-runner.ts";
 import { addAt, type WeightStore } from "./weight-store.ts";

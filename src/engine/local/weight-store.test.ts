@@ -70,7 +70,7 @@ describe("step", () => {
     own.accumulate("vector", float32([2], [1, 1]));
     expect(own.step(optimiser).gradNorm).toBeNaN();
     expect([...own.values["vector"]!.data]).toEqual([1, -1]);
-    expect(own.optimizer).toEqual({ steps: 0, names: [] });
+    expect(own.optimizer).toEqual({ steps: 0, names: [], masked: [] });
     expect(own.gradient("vector")).toBeNull();
   });
 
@@ -79,9 +79,26 @@ describe("step", () => {
     own.accumulate("vector", float32([2], [1, 1]));
     own.step(optimiser);
     expect([...own.values["matrix"]!.data]).toEqual([1, -1]);
-    expect(own.optimizer).toEqual({ steps: 1, names: ["vector"] });
+    expect(own.optimizer).toEqual({ steps: 1, names: ["vector"], masked: [] });
     own.restoreOptimizer(0);
-    expect(own.optimizer).toEqual({ steps: 0, names: [] });
+    expect(own.optimizer).toEqual({ steps: 0, names: [], masked: [] });
+  });
+
+  test("under a mask adds up the clipped gradients, keeps where weights began, and forgets both for a new stage", () => {
+    const own = store();
+    const o = { ...optimiser, maxGradNorm: 1, importanceMasking: "spider" } as const;
+    for (let step = 0; step < 2; step++) {
+      own.accumulate("matrix", float32([1, 2], [3, 0]));
+      own.accumulate("vector", float32([2], [0, 4]));
+      own.step(o);
+    }
+    expect([...own.mask("matrix").total].map((value) => value.toFixed(4))).toEqual(["1.2000", "0.0000"]);
+    expect([...own.mask("vector").total].map((value) => value.toFixed(4))).toEqual(["0.0000", "1.6000"]);
+    expect([...own.mask("matrix").start]).toEqual([1, -1]);
+    expect(own.optimizer.masked).toEqual(["matrix", "vector"]);
+    own.restoreOptimizer(0);
+    expect(own.optimizer.masked).toEqual([]);
+    expect([...own.mask("matrix").start]).toEqual([...own.values["matrix"]!.data]);
   });
 });
 

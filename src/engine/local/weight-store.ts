@@ -10,6 +10,7 @@ import { packedName, scalesName } from "../../models/quantize.ts";
 import { openStoredWeights } from "../../models/stored-weights.ts";
 import { type AdamWState, adamWStep, clipScale, globalNorm } from "../../nn/adamw.ts";
 import { quantize } from "../../nn/quantize.ts";
+import { type MaskState, stepUnderMask, updateMasks } from "../../nn/update-masks.ts";
 import { createVectorKernels } from "../../nn/vector-kernels.ts";
 import type { OptimResult, OptimStep } from "../engine.ts";
 import { contiguousAllocator } from "./fused-weights.ts";
@@ -23,6 +24,7 @@ export class WeightStore {
   readonly kernels = createVectorKernels();
   readonly #gradients = new Map<string, Float32Array>();
   readonly #moments = new Map<string, AdamWState>();
+  readonly #masks = new Map<string, MaskState>();
   #steps = 0;
 
   constructor(model: Model, values: Params<TensorData>, trainable: ReadonlySet<string>) {
@@ -67,8 +69,8 @@ export class WeightStore {
     return this.#gradients.get(name) ?? null;
   }
 
-  /** One AdamW step on the accumulated gradients, which are then cleared. */
-  step(o: OptimStep): OptimResult {
+  /** One AdamW step on the accumulated gradients, which are then cleared; a mask that is drawn is by the seed. */
+  step(o: OptimStep, seed = 0): OptimResult {
     const gradNorm = globalNorm(this.kernels, this.#gradients.values());
     if (!Number.isFinite(gradNorm)) {
       this.#gradients.clear();
@@ -76,18 +78,17 @@ export class WeightStore {
     }
     this.#steps++;
     const scale = clipScale(gradNorm, o.maxGradNorm);
+    const mask = updateMasks[o.importanceMasking ?? "none"];
     for (const [name, gradient] of this.#gradients) {
       const { shape, data } = this.values[name]!;
-      const weightDecay = shape.length >= 2 ? o.weightDecay : 0;
-      adamWStep(
-        this.kernels,
-        data as Float32Array,
-        gradient,
-        this.moments(name),
-        { ...o, weightDecay },
-        this.#steps,
-        scale,
-      );
+      const parameter = data as Float32Array;
+      const own = { ...o, weightDecay: shape.length >= 2 ? o.weightDecay : 0 };
+      const step = () => adamWStep(this.kernels, parameter, gradient, this.moments(name), own, this.#steps, scale);
+      if (mask === null) step();
+      else {
+        const key = randomKey(seed, "importance_masking", name);
+        stepUnderMask(mask, { parameter, gradient, gradientScale: scale, state: this.mask(name), key }, step);
+      }
     }
     this.#gradients.clear();
     return { gradNorm };
@@ -103,13 +104,29 @@ export class WeightStore {
     return state;
   }
 
-  /** The number of updates, and the names of weights with moments. */
-  get optimizer(): { readonly steps: number; readonly names: readonly string[] } {
-    return { steps: this.#steps, names: [...this.#moments.keys()] };
+  /** Where a weight began under a mask, and the sum of its gradients since; new at the weight's first masked update. */
+  mask(name: string): MaskState {
+    let state = this.#masks.get(name);
+    if (state === undefined) {
+      const start = (this.values[name]!.data as Float32Array).slice();
+      state = { start, total: new Float32Array(start.length) };
+      this.#masks.set(name, state);
+    }
+    return state;
+  }
+
+  /** The number of updates, and the names of weights with moments and of those under a mask. */
+  get optimizer(): {
+    readonly steps: number;
+    readonly names: readonly string[];
+    readonly masked: readonly string[];
+  } {
+    return { steps: this.#steps, names: [...this.#moments.keys()], masked: [...this.#masks.keys()] };
   }
 
   restoreOptimizer(steps: number): void {
     this.#moments.clear();
+    this.#masks.clear();
     this.#gradients.clear();
     this.#steps = steps;
   }

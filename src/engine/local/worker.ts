@@ -98,8 +98,8 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
   if (request.call === "open") {
     const opened = openCore(request.adapter);
     cores.set(on, opened);
-    const { parameters, contextLength, hasScoreHead, towerWidth } = opened;
-    return { parameters, contextLength, hasScoreHead, towerWidth };
+    const { parameters, contextLength, vocabularySize, hasScoreHead, towerWidth } = opened;
+    return { parameters, contextLength, vocabularySize, hasScoreHead, towerWidth };
   }
   const core = coreOf(on);
   switch (request.call) {
@@ -118,6 +118,10 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
     case "optimStep":
       if (!core.isAdapter) requireNoAdapters();
       return core.optimStep(request.options);
+    case "softPass":
+      return request.of === "policy" ? core.softPolicyPass(request.batch) : core.softCriticPass(request.batch);
+    case "softStep":
+      return core.softStep(request.options);
     case "gradients":
       return core.gradients(request.batch, request.wrt);
     case "towerEncode":

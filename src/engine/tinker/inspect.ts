@@ -39,6 +39,7 @@ const NEVER: Readonly<Partial<Record<EngineFeature, string>>> = {
   top_k: "log-probs from a server are those of the whole distribution",
   score_head: "a server's models predict tokens alone",
   entropy_bonus: "a server gives no gradient of the entropy",
+  critic: "a server gives log-probs of tokens, not values of the whole vocabulary",
   pixel_gradients: "a server gives no gradient of images, and its vision tower cannot be trained by itself",
   token_stats: "a server tells log-probs of its tokens and nothing else of the distribution",
 };

@@ -1,5 +1,6 @@
 /** One model on a server: LoRA weights, their gradients and optimiser. Its requests are numbered from 1, in the order sent. */
 
+import { UserError } from "../../core/errors.ts";
 import {
   type Chunk,
   type Datum,
@@ -9,7 +10,7 @@ import {
   replies,
   type SampleResponse,
 } from "../../tinker/index.ts";
-import type { OptimStep } from "../engine.ts";
+import { type OptimStep, refusesAdapters } from "../engine.ts";
 import { type Connection, parsed, type Result, ServerRefusal } from "./connection.ts";
 
 /** Which loss of the server's, and with what numbers. */
@@ -99,6 +100,8 @@ export async function createRemoteModel(connection: Connection, o: ModelRequest)
     forward: (data, loss) => pass(data, loss, true),
     forwardBackward: (data, loss) => pass(data, loss, false),
     async optimStep(adam) {
+      const mask = adam.importanceMasking ?? "none";
+      if (mask !== "none") throw new UserError(refusesAdapters(mask));
       const result = await connection.submit("optim_step", {
         ...numbered(),
         adam_params: {

@@ -1,5 +1,4 @@
 /** Metrics of predicted numbers. */
-import { meanOf } from "../../core/mean.ts";
 
 export interface NumericErrors {
   /** Mean absolute error, root of the mean squared error. */
@@ -11,38 +10,52 @@ export interface NumericErrors {
   readonly mape: number;
 }
 
-/** Errors of predictions against targets of the same length. */
-export function numericErrors(targets: readonly number[], predictions: readonly number[]): NumericErrors {
-  const errors = targets.map((target, i) => predictions[i]! - target);
-  const mean = meanOf(targets);
-  const squared = errors.reduce((sum, error) => sum + error ** 2, 0);
-  const spread = targets.reduce((sum, target) => sum + (target - mean) ** 2, 0);
-  const relative = errors.flatMap((error, i) => (targets[i] === 0 ? [] : [Math.abs(error / targets[i]!)]));
+/** Errors of predictions against targets of the same length; `times` counts a row as often, as a bootstrap draws it. */
+export function numericErrors(
+  targets: readonly number[],
+  predictions: readonly number[],
+  times: ArrayLike<number> = new Float64Array(targets.length).fill(1),
+): NumericErrors {
+  let [n, known, total, absolute, squared, relative, spread] = [0, 0, 0, 0, 0, 0, 0];
+  for (const [i, target] of targets.entries()) {
+    const [error, count] = [Math.abs(predictions[i]! - target), times[i]!];
+    n += count;
+    total += count * target;
+    absolute += count * error;
+    squared += count * error ** 2;
+    if (target === 0) continue;
+    known += count;
+    relative += count * Math.abs(error / target);
+  }
+  const mean = total / n;
+  for (const [i, target] of targets.entries()) spread += times[i]! * (target - mean) ** 2;
   return {
-    mae: meanOf(errors.map(Math.abs)),
-    rmse: Math.sqrt(squared / targets.length),
+    mae: absolute / n,
+    rmse: Math.sqrt(squared / n),
     r2: spread === 0 ? Number.NaN : 1 - squared / spread,
-    mape: meanOf(relative),
+    mape: relative / known,
   };
 }
 
 /**
  * Harrell's concordance of predicted and true times: over pairs whose earlier time is an event, the share that the
- * predictions order alike, ties half; NaN without such pairs.
+ * predictions order alike, ties half; NaN without such pairs. `counts` counts a row as often, as a bootstrap draws it.
  */
 export function concordance(
   times: readonly number[],
   predictions: readonly number[],
   events: readonly boolean[],
+  counts: ArrayLike<number> = new Float64Array(times.length).fill(1),
 ): number {
   let [agreed, pairs] = [0, 0];
   for (const [i, time] of times.entries()) {
-    if (!events[i]) continue;
+    if (!events[i] || counts[i] === 0) continue;
     for (const [j, other] of times.entries()) {
       if (!(other > time || (other === time && !events[j] && i !== j))) continue;
-      pairs++;
-      if (predictions[i]! < predictions[j]!) agreed++;
-      else if (predictions[i] === predictions[j]) agreed += 0.5;
+      const count = counts[i]! * counts[j]!;
+      pairs += count;
+      if (predictions[i]! < predictions[j]!) agreed += count;
+      else if (predictions[i] === predictions[j]) agreed += 0.5 * count;
     }
   }
   return pairs === 0 ? Number.NaN : agreed / pairs;

@@ -20,7 +20,9 @@ import {
   readTurnEnd,
   refuseSpecialTokens,
   requireSameToken,
+  requireTurns,
   textRuns,
+  turnAfterCut,
   withoutEnd,
 } from "../processor-files.ts";
 import { parseConfig } from "./config.ts";
@@ -121,6 +123,20 @@ export const loadProcessor: ModelFamily["loadProcessor"] = async (folder, limits
     return { text, tokenIds: tokensOf(parts, plans), images: loaded.map(({ features }) => features) };
   };
 
+  const encodeTurn: Processor["encodeTurn"] = async (content, { assistantPrefix = "", ...o } = {}) => {
+    requireTurns(o);
+    refuseSpecialTokens(tokenizer, textRuns({ role: "user", content }), "the user message");
+    const rendered = promptTemplate(o.template ?? "chat", template, PLAIN);
+    const own = (messages: readonly Message[]) =>
+      renderChat(rendered, messages, { addGenerationPrompt: true, variables });
+    const begin = (o.template ?? "chat") !== "chat" || assistantPrefix === "" ? "" : lead;
+    const text = turnAfterCut(content, own) + begin + assistantPrefix;
+    const refs = content.flatMap((part) => (part.type === "image" ? [part.image] : []));
+    const loaded = await Promise.all(refs.map((ref) => loadImage(ref, o.baseFolder, config, sizes)));
+    const plans = loaded.map(({ plan }) => plan);
+    return { text, tokenIds: tokensOf(text.split(IMAGE), plans), images: loaded.map(({ features }) => features) };
+  };
+
   const layOut: Processor["layOut"] = (messages, imageSizes, o = {}) => {
     const { parts, refs } = render(messages, o);
     if (imageSizes.length !== refs.length) {
@@ -133,6 +149,7 @@ export const loadProcessor: ModelFamily["loadProcessor"] = async (folder, limits
 
   return {
     encode,
+    encodeTurn,
     layOut,
     encodeImage: async (ref) => {
       const { plan, features } = await loadImage(ref, undefined, config, sizes);

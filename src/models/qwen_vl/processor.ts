@@ -18,8 +18,10 @@ import {
   refuseSpecialTokens,
   requireSameSizes,
   requireSameToken,
+  requireTurns,
   type SharedSize,
   textRuns,
+  turnAfterCut,
   withoutEnd,
 } from "../processor-files.ts";
 import type { TextConfig, VisionConfig } from "./config.ts";
@@ -125,6 +127,19 @@ export async function loadProcessor(
     return { text, tokenIds: expandImageTokens(ids, counts, imageTokenId), images };
   };
 
+  const encodeTurn: Processor["encodeTurn"] = async (content, { assistantPrefix = "", ...o } = {}) => {
+    requireTurns(o);
+    refuseSpecialTokens(tokenizer, textRuns({ role: "user", content }), "the user message");
+    const rendered = promptTemplate(o.template ?? "chat", template, { image: IMAGE_TEXT });
+    const own = (messages: readonly Message[]) =>
+      renderChat(rendered, messages, { addGenerationPrompt: true, variables });
+    const text = turnAfterCut(content, own) + assistantPrefix;
+    const refs = content.flatMap((part) => (part.type === "image" ? [part.image] : []));
+    const images = await Promise.all(refs.map((ref) => loadImage(ref, o.baseFolder, config)));
+    const counts = images.map(({ grid }) => featuresOf(grid));
+    return { text, tokenIds: expandImageTokens(toIds(text), counts, imageTokenId), images };
+  };
+
   const layOut: Processor["layOut"] = (messages, sizes, o = {}) => {
     const { ids, refs } = render(messages, o);
     if (sizes.length !== refs.length) throw new Error(`layOut: ${sizes.length} sizes for ${refs.length} images`);
@@ -134,6 +149,7 @@ export async function loadProcessor(
 
   return {
     encode,
+    encodeTurn,
     layOut,
     encodeImage: async (ref) => {
       const image = await loadImage(ref, undefined, config);

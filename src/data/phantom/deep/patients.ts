@@ -9,6 +9,7 @@ import type { Example, NumericTarget } from "../../../core/records.ts";
 import { DIALS_OFF, dialId, patientDials } from "../world/dials/dials.ts";
 import { dialledFindings } from "../world/dials/findings.ts";
 import { poseOf } from "../world/draw.ts";
+import { whatItIs } from "../world/rationale.ts";
 import type { Scene } from "../world/scene.ts";
 import { SEQUENCES } from "../world/views.ts";
 import { findingFacts, generatedSet, imageOf, viewFacts, type WorldOptions } from "../world/world.ts";
@@ -21,8 +22,10 @@ import {
   lesionsOf,
   MOST_MM,
   millimetres,
+  type Placed,
   shuffledSites,
 } from "./lesions.ts";
+import { inReadingOrder, largestOf, largestText, lesionText } from "./question.ts";
 import { outcomeOf, type PatientTable, type Survival, survivalOf, tableOf, tableText } from "./table.ts";
 
 const ASKED = ["size", "survival", "outcome"] as const;
@@ -94,6 +97,7 @@ export function patientExample(
     images: [imageOf(path, scene, { ...o, dials }, patient, key)],
     choices: [],
     ...questionOf(asked, { lesions, mm, table, survival }, deteriorates, table_in_question),
+    rationale: rationaleOf(lesions, placed, scene, asked === "size" ? null : table),
     facts: {
       ...viewFacts(scene),
       findings: findingFacts(scene, o.difficulty, key, true),
@@ -112,6 +116,19 @@ export function patientExample(
       ...patient.meta,
     },
   };
+}
+
+/** What there is to see, and the table's age where it matters: all of it true. The outcome itself is not told by any rule. */
+function rationaleOf(lesions: Lesions, placed: readonly Placed[], scene: Scene, table: PatientTable | null): string {
+  const { view, sequence } = scene;
+  const seen = inReadingOrder(placed).map((one) => lesionText(lesions, one));
+  const largest = largestOf(placed);
+  return [
+    whatItIs(view.name, view.plane, sequence),
+    ...seen,
+    largest === 0 ? `There is no ${lesions.noun}.` : largestText(lesions, largest),
+    ...(table === null ? [] : [`The patient is ${table.age} years old.`]),
+  ].join(" ");
 }
 
 function questionOf(

@@ -1,10 +1,31 @@
-/** Text overlap and sampled-answer metrics on normalised tokens; every value is in [0, 1]. */
+/** Overlap of two texts as lists of words; every value is in [0, 1]. */
 
 /** BLEU-1: clipped unigram precision times the brevity penalty (Papineni 2002); 0 without tokens. */
 export function bleu1(prediction: readonly string[], reference: readonly string[]): number {
   if (prediction.length === 0) return 0;
   const penalty = Math.exp(Math.min(0, 1 - reference.length / prediction.length));
   return (penalty * commonTokens(prediction, reference)) / prediction.length;
+}
+
+/**
+ * BLEU of one text: the geometric mean of clipped precisions of one to four words times the brevity penalty, with one added
+ * to counts of two words and more (Lin & Och 2004; nltk's smoothing method 2); 0 without a common word.
+ */
+export function bleu4(prediction: readonly string[], reference: readonly string[]): number {
+  if (prediction.length === 0 || commonTokens(prediction, reference) === 0) return 0;
+  const logs = [1, 2, 3, 4].map((n) => {
+    const [said, wanted] = [grams(prediction, n), grams(reference, n)];
+    const added = n === 1 ? 0 : 1;
+    return Math.log((commonTokens(said, wanted) + added) / (Math.max(1, said.length) + added));
+  });
+  const penalty = Math.min(0, 1 - reference.length / prediction.length);
+  return Math.exp(penalty + logs.reduce((sum, log) => sum + log, 0) / 4);
+}
+
+/** ROUGE-1: the F-measure of common words (Lin 2004). */
+export function rouge1(prediction: readonly string[], reference: readonly string[]): number {
+  const common = commonTokens(prediction, reference);
+  return common === 0 ? 0 : (2 * common) / (prediction.length + reference.length);
 }
 
 /** ROUGE-L: the F-measure of the longest common subsequence (Lin 2004). */
@@ -26,32 +47,9 @@ export function tokenRecall(prediction: readonly string[], reference: readonly s
   return reference.length === 0 ? 0 : commonTokens(prediction, reference) / reference.length;
 }
 
-/**
- * The probability that at least one of k answers drawn from n, `right` of them correct, is correct (Chen 2021,
- * 2107.03374).
- */
-export function passAtK(n: number, right: number, k: number): number {
-  if (!(k >= 1 && k <= n && right >= 0 && right <= n)) {
-    throw new Error(
-      `internal: passAtK: expected k from 1 to n and right from 0 to n, got n ${n}, right ${right}, k ${k}`,
-    );
-  }
-  let allWrong = 1;
-  for (let i = 0; i < k; i++) allWrong *= Math.max(0, n - right - i) / (n - i);
-  return 1 - allWrong;
-}
-
-/** The index of the first of the k votes that agrees with the majority; null votes are ignored; null if all are. */
-export function majorityIndex(votes: readonly (string | null)[], k = votes.length): number | null {
-  const counts = new Map<string, { readonly first: number; readonly count: number }>();
-  for (const [i, vote] of votes.slice(0, k).entries()) {
-    if (vote === null) continue;
-    const { first, count } = counts.get(vote) ?? { first: i, count: 0 };
-    counts.set(vote, { first, count: count + 1 });
-  }
-  let best: { readonly first: number; readonly count: number } | null = null;
-  for (const entry of counts.values()) if (best === null || entry.count > best.count) best = entry;
-  return best?.first ?? null;
+/** Runs of n words. */
+function grams(tokens: readonly string[], n: number): readonly string[] {
+  return Array.from({ length: Math.max(0, tokens.length - n + 1) }, (_, i) => tokens.slice(i, i + n).join("\u0000"));
 }
 
 /** Size of the multiset intersection of tokens. */

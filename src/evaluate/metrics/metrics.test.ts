@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { tokenF1 } from "../../answers/open.ts";
+import { bleu1, bleu4, rouge1, rougeL, tokenRecall } from "../../answers/overlap.ts";
 import { bootstrapMean, type Interval, pairedBootstrap } from "../bootstrap.ts";
 import { clusteredStandardError, holm, mcnemarExact, minimalDetectableDifference, wilson } from "../statistics.ts";
-import { bleu1, majorityIndex, passAtK, rougeL, tokenRecall } from "./text.ts";
+import { majorityIndex, passAtK } from "./sampled.ts";
 
 const golden = JSON.parse(readFileSync(new URL("../../../test/golden/metrics.json", import.meta.url), "utf8"));
 
@@ -11,6 +12,8 @@ interface Overlap {
   readonly prediction: readonly string[];
   readonly reference: readonly string[];
   readonly bleu_1: number;
+  readonly bleu_4: number;
+  readonly rouge_1: number;
   readonly rouge_l: number;
   readonly token_f1: number;
   readonly recall: number;
@@ -27,6 +30,8 @@ describe("word overlap", () => {
   it("equals nltk, rouge-score and scikit-learn", () => {
     for (const { prediction, reference, ...wanted } of golden.overlap as readonly Overlap[]) {
       expect(bleu1(prediction, reference)).toBeCloseTo(wanted.bleu_1, 12);
+      expect(bleu4(prediction, reference)).toBeCloseTo(wanted.bleu_4, 12);
+      expect(rouge1(prediction, reference)).toBeCloseTo(wanted.rouge_1, 12);
       expect(rougeL(prediction, reference)).toBeCloseTo(wanted.rouge_l, 12);
       expect(tokenRecall(prediction, reference)).toBeCloseTo(wanted.recall, 12);
       expect(tokenF1(prediction.join(" "), reference.join(" "))).toBeCloseTo(wanted.token_f1, 12);
