@@ -11,10 +11,10 @@ import { shippedModel } from "../src/core/named-paths.ts";
 import { loadDataset } from "../src/data/index.ts";
 import { openLocalEngine } from "../src/engine/local/local-engine.ts";
 import { openProcessor } from "../src/models/index.ts";
+import { collectWith } from "../src/train/collect-rollouts.ts";
 import type { TrainingContext } from "../src/train/context.ts";
 import { pairStep } from "../src/train/pair-step.ts";
 import { pairSettings } from "../src/train/settings.ts";
-import { singleTurn } from "../src/train/single-turn.ts";
 
 const [rounds = 7, count = 8] = process.argv.slice(2).map(Number);
 const model = shippedModel("viva-tiny-instruct")!;
@@ -33,7 +33,11 @@ const engine = await openLocalEngine(
 );
 await engine.freezeReference(true);
 const shared = { engine, processor, examples, prompt, seed: 1, stage: 0, steps: 1000, onBadImage: "error" } as const;
-const context: TrainingContext = { ...shared, onSkip: () => {}, collect: singleTurn({ ...shared, onSkip: () => {} }) };
+const context: TrainingContext = {
+  ...shared,
+  onSkip: () => {},
+  collect: collectWith({ ...shared, onSkip: () => {} }, null),
+};
 const kinds = Object.keys(pairwiseAlgorithms) as PairwiseName[];
 const seconds = new Map<PairwiseName, number[]>(kinds.map((kind) => [kind, []]));
 
