@@ -96,6 +96,10 @@ const summary = z.strictObject({
     })
     .optional()
     .describe("reasoning against the known facts of the images"),
+  paradigm: z
+    .strictObject({ name: z.string(), validation: z.record(z.string(), share).optional() })
+    .optional()
+    .describe("the way of reasoning that was asked for, and the validation accuracies it was chosen by"),
   reasoning: z
     .strictObject({
       rationales: z.int(),

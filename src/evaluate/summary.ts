@@ -69,6 +69,8 @@ export interface EvalSummary {
   readonly sampled?: SampledSummary;
   /** Present if images have known facts and answers have reasoning. */
   readonly facts?: FactSummary;
+  /** The way of reasoning that was asked for, and the validation accuracies it was chosen by. */
+  readonly paradigm?: { readonly name: string; readonly validation?: Readonly<Record<string, number>> };
   /** How the reasoning goes about it; present if a vocabulary was given and any completion reasons. */
   readonly reasoning?: ReasoningSummary;
   /** What the questions share with the training data; absent where nothing is shared, or no training data is known. */

@@ -27,6 +27,7 @@ import { dryStep, dryStepWanted } from "./dry-step.ts";
 import { observed, type Told } from "./observers/index.ts";
 import type { At, RunObserver, StepRecord } from "./observers/observer.ts";
 import { runFiles } from "./observers/run-files.ts";
+import { paradigmAtTest } from "./paradigm-at-test.ts";
 import { type PlannedStage, planStages, stageAt, updatesUntil } from "./planned-stages.ts";
 import { alarmEvents, openStageAlarms } from "./run-alarms.ts";
 import { bestStep, isDue, recordedAccuracies, recordedMetrics, restore, saveDue } from "./run-checkpoints.ts";
@@ -90,7 +91,7 @@ async function trainStages(
   const evaluate = async (at: At) => {
     if (session.evaluation === null || recipe.evaluate === null) return;
     const setup = await evaluationOf();
-    const summary = await recorded(told, at, () => evaluateStep(session, run, at, { ...o, ...setup }));
+    const summary = await recorded(told, at, () => evaluateStep(recipe, session, run, at, { ...o, ...setup }));
     evaluations.push({ ...at, summary });
     if (at.step === 0 || at.step === total)
       await recorded(told, at, () => askWithShots(recipe, session, at, { ...o, ...setup }));
@@ -296,26 +297,38 @@ function requireFinite(
 }
 
 async function evaluateStep(
+  recipe: Recipe,
   session: Session,
   run: Run,
   at: At,
   o: EvaluationSetup & { readonly told: Told; readonly signal?: AbortSignal },
 ): Promise<EvalSummary> {
   const { conditions, beside, vocabulary } = o;
-  const { items, summary } = await evaluatePolicy(session.engine.policy, session.evaluation!, {
+  const asking = {
     processor: session.processor,
     prompt: session.prompt,
     tools: session.tools.evaluation,
     maxCompletionLength: conditions.decoding!.max_completion_length,
     checkpoint: stepName(at.step),
+    ...(o.signal === undefined ? {} : { signal: o.signal }),
+  };
+  const { variant, validation } = await paradigmAtTest(recipe, async (examples) => {
+    const { summary } = await evaluatePolicy(session.engine.policy, examples, { ...asking, train: null });
+    return summary.subsets.overall!.accuracy.estimate;
+  });
+  const questions = session.evaluation!.map((example) => (variant === null ? example : { ...example, variant }));
+  const evaluated = await evaluatePolicy(session.engine.policy, questions, {
+    ...asking,
     train: session.train,
     conditions,
     onProgress: (done, total) => o.told.notice({ notice: "evaluating", done, total }),
     subgroups: o.subgroups,
     beside: { ...beside, ...untunedAnswers(session, run, at.step) },
     ...(vocabulary === undefined ? {} : { vocabulary }),
-    ...(o.signal === undefined ? {} : { signal: o.signal }),
   });
+  const { items } = evaluated;
+  const chosen = variant === null ? {} : { paradigm: { name: variant.name, ...(validation && { validation }) } };
+  const summary = { ...evaluated.summary, ...chosen };
   o.told.evaluation({ ...at, items, summary });
   return summary;
 }

@@ -172,6 +172,9 @@ const evaluate = mapping({
   limit: whole({ min: 1 }).nullable().default(null).describe("Evaluate on this many examples; null is all."),
   at_start: flag().default(true).describe("Evaluate the untrained model too."),
   max_completion_length: whole({ min: 1 }).nullable().default(null).describe("null is the stage's."),
+  paradigm_at_test: text("none, best_on_validation or the name of a paradigm")
+    .default("none")
+    .describe("How questions are put: as they are, in a stage's paradigm, or in the one that validation prefers."),
   subgroups: z
     .array(text("the name of a stratum"), { error: "a list of strata" })
     .default([])
@@ -218,6 +221,13 @@ export const recipeSchema = mapping({
   .refine(({ data, evaluate }) => data.eval !== null || evaluate === null || evaluate.every === null, {
     error: "needs data.eval to evaluate on",
     path: ["evaluate", "every"],
+  })
+  .superRefine(({ stages, evaluate }, context) => {
+    const asked = evaluate?.paradigm_at_test ?? "none";
+    const names = stages.flatMap((stage) => ("paradigms" in stage ? Object.keys(stage.paradigms ?? {}) : []));
+    if (asked === "none" || (names.length > 0 && [...names, "best_on_validation"].includes(asked))) return;
+    const known = names.length === 0 ? "none: no stage has paradigms" : `none, best_on_validation, ${names.join(", ")}`;
+    context.addIssue({ code: "custom", path: ["evaluate", "paradigm_at_test"], message: `must be ${known}` });
   })
   .refine(({ data, evaluate, checkpoint }) => checkpoint.best === null || (data.eval !== null && evaluate !== null), {
     error: "needs evaluations to choose by: set data.eval, and do not set evaluate to null",

@@ -11,6 +11,8 @@ export type Generation = Pick<RolloutStage, keyof GenerationSettings | "rewards"
 interface StageNeeds {
   /** null if the stage does not sample. */
   readonly generation: Generation | null;
+  /** Ways in which each question is put; null for as it is. */
+  readonly paradigms: Readonly<Record<string, string>> | null;
   /** What sampling must tell of tokens, for the key that asks it; empty where nothing does. */
   readonly tokenStats: readonly TokenStat[];
   /** Whether it needs the policy from the start of the stage as a reference. */
@@ -25,7 +27,7 @@ interface StageNeeds {
   readonly scoreHead: boolean;
 }
 
-const noPairs = { roles: [], scoreHead: false, passesOver: "examples", tokenStats: [] } as const;
+const noPairs = { roles: [], scoreHead: false, passesOver: "examples", tokenStats: [], paradigms: null } as const;
 
 /** By kind: supervised, preference, soft Q-learning, and the algorithms that learn from rewarded completions. */
 export function needsOf(stage: Stage): StageNeeds {
@@ -42,7 +44,15 @@ export function needsOf(stage: Stage): StageNeeds {
   }
   if (isSoftQ(stage)) return { ...noPairs, generation: stage, reference: false, updates: 1 };
   const tokenStats = advantageShapers[stage.shaping].stats;
-  return { ...noPairs, generation: stage, tokenStats, reference: stage.beta > 0, updates: updatesPerStep(stage) };
+  const { paradigms } = stage;
+  return {
+    ...noPairs,
+    generation: stage,
+    paradigms,
+    tokenStats,
+    reference: stage.beta > 0,
+    updates: updatesPerStep(stage),
+  };
 }
 
 /** How much there is of what an epoch of a stage can pass over. */

@@ -8,7 +8,7 @@ import { writeTinyModel } from "../cli/tiny-run.ts";
 interface PlainRecipe {
   readonly data: { readonly train: { readonly path?: string }; readonly eval?: { readonly path?: string } | null };
   readonly prompt?: unknown;
-  readonly stages: readonly { readonly kind: string }[];
+  readonly stages: readonly { readonly kind: string; readonly paradigms?: object }[];
 }
 
 const folder = temporaryFolder();
@@ -72,7 +72,8 @@ describe.each(recipes)("recipes/%s", (file) => {
     );
 
     expectMetrics(jsonLines(run, "metrics.jsonl"), recipe, steps);
-    expectRollouts(run, rolloutSteps);
+    const { paradigms = null } = recipe.stages.at(-1)!;
+    expectRollouts(run, rolloutSteps, paradigms === null ? null : Object.keys(paradigms));
     expectEvals(jsonLines(run, "evals.jsonl"), recipe, steps);
     expectEvents(jsonLines(run, "events.jsonl"), recipe, steps);
   });
@@ -110,9 +111,16 @@ function expectMetrics(lines: readonly Record<string, unknown>[], { stages }: Pl
 }
 
 /** One line per group with everything a reader needs to judge it; token ids and log-probs in the step's sidecar. */
-function expectRollouts(run: string, rolloutSteps: readonly number[]): void {
+function expectRollouts(run: string, rolloutSteps: readonly number[], paradigms: readonly string[] | null): void {
   const lines = jsonLines(run, "rollouts.jsonl");
-  expect(lines.map(({ id }) => id)).toEqual(rolloutSteps.flatMap((step) => [`${step}/0`, `${step}/1`]));
+  const groups = 2 * (paradigms?.length ?? 1);
+  expect(lines.map(({ id }) => id)).toEqual(
+    rolloutSteps.flatMap((step) => Array.from({ length: groups }, (_, i) => `${step}/${i}`)),
+  );
+  if (paradigms !== null) {
+    const variants = lines.map(({ variant }) => variant);
+    expect(variants.slice(0, groups)).toEqual([...paradigms, ...paradigms]);
+  }
   const fields = [
     "id",
     "step",
@@ -131,6 +139,7 @@ function expectRollouts(run: string, rolloutSteps: readonly number[]): void {
     "image_tokens",
     "policy_version",
     "completions",
+    ...(paradigms === null ? [] : ["variant"]),
   ].sort();
   const ofCompletion = [
     "text",

@@ -162,6 +162,7 @@ test("viva check tries the server, and names every key that it cannot serve", as
     "stages.0.temperature=0.7",
     "stages.0.top_k=5",
     "stages.0.entropy_coef=0.1",
+    "stages.0.shaping=ucas",
     "model.lora.lora_dropout=0.1",
   ];
   const bad = await checkRecipe(recipeWith([...remote, ...asked]), o);
@@ -170,10 +171,11 @@ test("viva check tries the server, and names every key that it cannot serve", as
     "model.lora.lora_dropout",
     "stages.0.temperature",
     "stages.0.top_k",
+    "stages.0.shaping",
     "stages.0.entropy_coef",
   ]);
   await expect(openSession(recipeWith([...remote, ...asked]), join(folder, "never"))).rejects.toThrow(
-    /cannot run this: .*lora_dropout.*temperature: 0.7.*top_k: 5.*entropy_coef: 0.1/,
+    /cannot run this: .*lora_dropout.*temperature: 0.7.*top_k: 5.*shaping: ucas.*entropy_coef: 0.1/,
   );
   await expect(openSession(recipeWith([...remote, "engine.model=other"]), join(folder, "never"))).rejects.toThrow(
     'the server has no model "other"; it has tiny',
