@@ -60,8 +60,8 @@ function stopAsked(rule: string, { stopThreshold, stopScore, minSentences }: Sto
   };
 }
 
-function requireNoStop(own: StopParts): Record<string, never> {
-  const given = Object.values(own).some((value) => value !== undefined);
+function requireNoStop({ stopThreshold, stopScore, minSentences }: StopParts): Record<string, never> {
+  const given = [stopThreshold, stopScore, minSentences].some((value) => value !== undefined);
   if (given) throw new UserError("--stop-threshold, --stop-score and --min-sentences belong to --stop RULE");
   return {};
 }
