@@ -1,4 +1,4 @@
-/** The environment of tests that drive trainers of other makers. */
+/** The environment in which other trainers are driven. */
 import type { PythonNeeds } from "./python.ts";
 
 /** TRL, and the packages of other trainers with what their reward interfaces import, without what they train with. */

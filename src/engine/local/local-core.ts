@@ -8,7 +8,7 @@ import { randomKey } from "../../core/random.ts";
 import type { ImageFeatures, Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
-import type { EngineOptions } from "../backend.ts";
+import type { EngineOptions, OnWeight } from "../backend.ts";
 import {
   type LiveOptions,
   type LogProbOptions,
@@ -79,8 +79,12 @@ export class LocalCore {
   #passes = 0;
 
   /** One on another core's base gives that; who makes a base closes it. */
-  constructor(options: EngineOptions, on: { readonly base: SharedBase; readonly merged: boolean } | null = null) {
-    const base = on?.base ?? new SharedBase(options);
+  constructor(
+    options: EngineOptions,
+    on: { readonly base: SharedBase; readonly merged: boolean } | null = null,
+    onWeight?: OnWeight,
+  ) {
+    const base = on?.base ?? new SharedBase(options, onWeight);
     this.#options = options;
     this.#prefixes = new PrefixCache(options.prefixBytes);
     this.#base = base;
