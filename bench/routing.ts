@@ -20,7 +20,10 @@ import { routeDefaults } from "../src/session/control.ts";
 import { openCheckpointSource } from "../src/session/evaluation-sources.ts";
 
 const text = { type: "string" } as const;
-const { values, positionals } = parseArgs({ options: { cases: text, seeds: text, limit: text }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { cases: text, seeds: text, limit: text },
+  allowPositionals: true,
+});
 const [study] = positionals;
 if (study === undefined) throw new Error("routing: name the folder of studies/routing.yaml");
 
