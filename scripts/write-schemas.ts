@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import {
   auditJsonSchema,
   comparisonJsonSchema,
+  datasetAuditJsonSchema,
   lengthAuditJsonSchema,
   probesJsonSchema,
   resultsJsonSchema,
@@ -17,6 +18,7 @@ const schemas = {
   comparison: comparisonJsonSchema(),
   "probe-results": probesJsonSchema(),
   audit: auditJsonSchema(),
+  "dataset-audit": datasetAuditJsonSchema(),
   "length-audit": lengthAuditJsonSchema(),
   check: checkJsonSchema(),
   study: studyJsonSchema(),

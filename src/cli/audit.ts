@@ -1,10 +1,24 @@
 /** viva audit: an adaptive stress test that asks more where a model fails, and says where it is weakest. */
+import { dirname } from "node:path";
 import { Command } from "commander";
 import type { Device } from "../core/device.ts";
-import { UserError } from "../core/errors.ts";
+import { RunError, UserError } from "../core/errors.ts";
 import { percent } from "../core/percent.ts";
+import type { Example } from "../core/records.ts";
 import { alignColumns } from "../core/text-table.ts";
-import { type AuditResults, decodingOf, findProtocol, type ProtocolName, runAudit } from "../evaluate/index.ts";
+import {
+  type AnswerSource,
+  type AuditResults,
+  auditDataset,
+  datasetAuditResults,
+  decodingOf,
+  findProtocol,
+  formatDatasetAudit,
+  type ProtocolName,
+  runAudit,
+} from "../evaluate/index.ts";
+import type { Reporter } from "../runs/reporter.ts";
+import { openAuditRoles } from "../session/audit-roles.ts";
 import type { PromptName } from "../session/checkpoint.ts";
 import { openCheckpointSource, openEndpointSource } from "../session/evaluation-sources.ts";
 import { openVocabulary } from "../session/reward-services.ts";
@@ -24,6 +38,7 @@ interface AuditCommandOptions extends QuestionOptions {
   readonly endpoint?: string;
   readonly model?: string;
   readonly apiKeyEnv?: string;
+  readonly roles?: string;
   readonly queries: number;
   readonly uniformFirst: number;
   readonly mix: number;
@@ -44,6 +59,7 @@ export function auditCommand(interruption: Interruption): Command {
     .option("--endpoint <url>", "in place of a checkpoint: an OpenAI-compatible address, as http://localhost:8000/v1")
     .option("--model <name>", "the model's name at --endpoint")
     .option("--api-key-env <name>", "environment variable that holds the endpoint's key")
+    .option("--roles <file>", "write new questions by language models behind endpoints, and grade by one (YAML)")
     .option("--queries <n>", "questions asked", wholeNumber(16, 1_000_000), 400)
     .option("--uniform-first <share>", "share of queries before the draw adapts", decimalNumber(0, 1), 0.25)
     .option("--mix <share>", "share of uniform draws after that", decimalNumber(0.01, 1), 0.3)
@@ -81,6 +97,7 @@ async function audit(checkpoint: string | undefined, o: AuditCommandOptions, sig
           ...{ concurrency: 16, timeoutSeconds: 120, maxRetries: 5, maxTokensField: "max_tokens" as const },
         });
   try {
+    if (o.roles !== undefined) return await auditByRoles(opened.source, examples, o, { reporter, signal });
     const { results, items } = await runAudit(opened.source, examples, {
       ...{ queries: o.queries, uniformFirst: o.uniformFirst, mix: o.mix, power: o.power, seed: o.seed },
       ...{ protocol, vocabulary: openVocabulary(null), signal },
@@ -93,6 +110,31 @@ async function audit(checkpoint: string | undefined, o: AuditCommandOptions, sig
   } finally {
     reporter.close();
     await opened.close();
+  }
+}
+
+/** The dataset mode: questions by a generator, references by readers, grades by a judge. */
+async function auditByRoles(
+  source: AnswerSource,
+  examples: readonly Example[],
+  o: AuditCommandOptions,
+  { reporter, signal }: { readonly reporter: Reporter; readonly signal: AbortSignal },
+): Promise<void> {
+  const { roles, close, ...options } = openAuditRoles(o.roles!, dirname(o.out));
+  try {
+    const audit = await auditDataset(source, examples, roles, {
+      ...{ ...options, seed: o.seed, signal },
+      onProgress: (step, total) => reporter.step({ stage: "audit", step, total, metrics: {} }),
+    });
+    const results = datasetAuditResults(audit);
+    if (results === null)
+      throw new RunError("no judgement could be read: look at the judge's model and its max_tokens");
+    reporter.close();
+    writeJson(o.out, results);
+    if (o.samples !== undefined) writeJsonLines(o.samples, audit.cases);
+    console.log(o.json ? JSON.stringify(results) : `${formatDatasetAudit(results)}\nresults: ${o.out}`);
+  } finally {
+    await close();
   }
 }
 

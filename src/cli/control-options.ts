@@ -37,10 +37,11 @@ function addRouteOptions(command: Command): Command {
 }
 
 /** What the options ask for. */
-export function controlAsked({ stop, route, routeOptions: options, ...own }: ControlCommandOptions): ControlOptions {
+export function controlAsked(o: ControlCommandOptions): ControlOptions {
+  const { stop, route, routeOptions: options } = o;
   if (route === undefined && options !== undefined) throw new UserError("--route-options belongs to --route INDEX");
   return {
-    ...(stop === undefined ? requireNoStop(own) : { stop: stopAsked(stop, own) }),
+    ...(stop === undefined ? requireNoStop(o) : { stop: stopAsked(stop, o) }),
     ...(route === undefined ? {} : { route: { index: route, options: options ?? routeDefaults } }),
   };
 }
@@ -60,8 +61,8 @@ function stopAsked(rule: string, { stopThreshold, stopScore, minSentences }: Sto
   };
 }
 
-function requireNoStop(own: StopParts): Record<string, never> {
-  const given = Object.values(own).some((value) => value !== undefined);
+function requireNoStop({ stopThreshold, stopScore, minSentences }: StopParts): Record<string, never> {
+  const given = [stopThreshold, stopScore, minSentences].some((value) => value !== undefined);
   if (given) throw new UserError("--stop-threshold, --stop-score and --min-sentences belong to --stop RULE");
   return {};
 }

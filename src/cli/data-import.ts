@@ -49,10 +49,13 @@ export function importCommand(interruption: Interruption): Command {
 }
 
 async function runImport(path: string, folder: string | null, o: ImportOptions, signal: AbortSignal): Promise<void> {
-  const source = await locateDataset(path, { key: "data import", reporter: downloadReporter(), signal });
+  const reporter = downloadReporter();
+  const source = await locateDataset(path, { key: "data import", reporter, signal });
   const { columns, images = null, turns, split } = o;
-  const imported = await importRows(source.folder, { columns, images, turns, split, folder });
+  const onRow = (done: number) => reporter.progress({ what: "reading rows", done, total: null });
+  const imported = await importRows(source.folder, { columns, images, turns, split, folder }, onRow);
   const rows = imported.splits.reduce((sum, own) => sum + own.rows.length, 0);
+  reporter.progress({ what: "reading rows", done: rows, total: rows });
   const files = folder === null || rows === 0 ? [] : imported.splits.flatMap((own) => writeSplit(folder, own));
   if (o.json) console.log(JSON.stringify(asJson(imported, files)));
   else console.log(asText(source.folder, imported, files));

@@ -24,6 +24,7 @@ import {
   shotsFrom,
   towerNeighbour,
   withBaselineImages,
+  withFewImages,
 } from "../evaluate/index.ts";
 import {
   type AskedEngine,
@@ -199,9 +200,10 @@ export async function baselinesBeside(
 }> {
   const words = train === null ? {} : questionRegression(examples, train);
   const near = train === null || !o.nearestNeighbour ? {} : await nearestNeighbour(examples, train);
-  const tower = train === null || !o.towerNeighbour ? {} : await nearestInTower(checkpoint, examples, train, o, signal);
+  const seen = train === null || !o.towerNeighbour ? null : await towerVectors(checkpoint, examples, train, o, signal);
+  const tower = seen === null ? {} : await towerNeighbour(examples, train!, async () => seen);
   const asksModels = (o.conventional ?? []).length > 0;
-  const features = train === null || !asksModels ? null : await conventionalFeatures(examples, train);
+  const features = train === null || !asksModels ? null : await conventionalFeatures(examples, train, seen);
   const fitted = features === null ? {} : conventionalBaselines(o.conventional!, examples, features);
   const given = Object.entries(fitted);
   const parts = {
@@ -234,17 +236,17 @@ export async function baselinesBeside(
   };
 }
 
-/** The nearest neighbour as the model that is evaluated sees images. */
-async function nearestInTower(
+/** Images as the model that is evaluated sees them: those of the questions, and those of training that baselines look at. */
+async function towerVectors(
   checkpoint: string | undefined,
   examples: readonly Example[],
   train: readonly Example[],
   o: EvalOptions,
   signal: AbortSignal,
-): Promise<BaselineAnswers> {
+): Promise<ReadonlyMap<string, Float32Array>> {
   const opened = await openAsked(checkpoint, train, o, signal);
   try {
-    return await towerNeighbour(examples, train, (images) => opened.embed(images));
+    return await opened.embed([...withFewImages(train), ...examples].flatMap(({ images }) => images.slice(0, 1)));
   } finally {
     await opened.close();
   }

@@ -138,6 +138,11 @@ async function serve(
       `--prompt-style: ${checkpoint} belongs to no run, so name the style: ${promptNames.join(", ")}`,
     );
   }
+  if (options.tinker && (options.stop ?? options.route) !== undefined) {
+    throw new UserError(
+      "--stop and --route answer chats: a Tinker client decides itself what is sampled, so leave them out",
+    );
+  }
   const live = { rows, cacheBytes: options.cacheGb * 1e9 };
   const named = style === undefined || style === true ? {} : { prompt: style };
   const opening = { engine: "local", device, threads, live, reporter: downloadReporter(), signal, ...named } as const;

@@ -47,14 +47,17 @@ const FIRST = 3;
 export async function importRows(
   path: string,
   o: FormatOptions & { readonly folder: string | null; readonly split: string },
+  onRow: (done: number) => void = () => {},
 ): Promise<Imported> {
   const folder = resolve(o.folder ?? ".");
   const made = new Set<string>();
   const { splits, ...about } = await readFormat(path, o, keeper(o.folder, made));
   const found = new Map<string, Collected>();
   const ids = new Set<string>();
+  let done = 0;
   for (const [named, outcomes] of splits) {
     for await (const outcome of outcomes()) {
+      onRow(done++);
       const { split, row, images, problem } = judge(outcome, named, { otherwise: o.split, folder, ids, made });
       const own: Collected = found.get(split) ?? { rows: [], images: new Set(), leftOut: new Map() };
       found.set(split, own);

@@ -11,7 +11,12 @@ export interface EngineBackend {
    * Opens the model; throws UserError for options that this backend does not support, and for what is asked of it that it
    * cannot do.
    */
-  open(options: EngineOptions, decoder: CompletionDecoder, asked?: EngineDemands): Promise<TrainingEngine>;
+  open(
+    options: EngineOptions,
+    decoder: CompletionDecoder,
+    asked?: EngineDemands,
+    onWeight?: OnWeight,
+  ): Promise<TrainingEngine>;
   /**
    * The model's weights are on a server, `EngineOptions.server`: this machine needs its configuration and tokenizer alone.
    */
@@ -28,6 +33,9 @@ export interface EngineBackend {
    */
   readonly planMemory?: (options: EngineOptions, step: LargestStep) => MemoryPlan;
 }
+
+/** Told of each weight of a model's files that is read, and quantised where that was asked for. */
+export type OnWeight = (done: number, total: number) => void;
 
 /** The part of the processor that an engine needs to turn tokens into completions. */
 export interface CompletionDecoder {

@@ -270,7 +270,7 @@ export interface TrainingEngine {
    */
   attach?<Name extends AttachmentName>(name: Name, config: AttachmentConfig<Name>): Promise<Attached>;
   /**
-   * Norms of the inputs of every linear layer of the stacks over all tokens of prompts and completions, [in] by the layer's
+   * Norms of the inputs of every linear layer of the stacks over the tokens of prompts and completions, [in] by the layer's
    * weight. Absent where the model is computed elsewhere.
    */
   inputNorms?(groups: readonly TrainingGroup[]): Promise<ReadonlyMap<string, Float32Array>>;

@@ -6,6 +6,9 @@ export {
   type Wanted,
 } from "./answer-source.ts";
 export type { Answers, BaselineAnswers, Prediction } from "./answers.ts";
+export { auditDataset, type DatasetAuditOptions } from "./audit/dataset-mode.ts";
+export { datasetAuditJsonSchema, datasetAuditResults, formatDatasetAudit } from "./audit/dataset-results.ts";
+export { ROLES, type Roles } from "./audit/roles.ts";
 export { type AuditResults, auditJsonSchema, runAudit } from "./audit/run.ts";
 export { lengthPairs, type PairScorer, pairScores } from "./audited-pairs.ts";
 export { type Baselines, baselineAnswers, questionType, trainBaselines } from "./baselines.ts";
@@ -52,7 +55,7 @@ export {
   lengthAuditJsonSchema,
   lengthAuditResults,
 } from "./length-audit-results.ts";
-export { nearestNeighbour, towerNeighbour } from "./nearest.ts";
+export { nearestNeighbour, towerNeighbour, withFewImages } from "./nearest.ts";
 export { type PairedComparison, paired, verdictOf } from "./paired.ts";
 export { openPartial, type PartialAnswers, type PartialHeader } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";

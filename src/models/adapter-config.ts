@@ -61,10 +61,12 @@ const configSchema = z.looseObject({
     })
     .nullish(),
   lora_bias: no("adapters with a bias are not supported"),
-  modules_to_save: absent(
-    z.array(z.literal(SCORE_MODULE)),
-    `modules trained and stored whole beside the adapter are not supported, only ["${SCORE_MODULE}"] of a reward model`,
-  ),
+  modules_to_save: z
+    .array(z.string())
+    .refine((modules) => modules.every((name) => name === SCORE_MODULE), {
+      error: `modules trained and stored whole beside the adapter are not supported, only ["${SCORE_MODULE}"] of a reward model`,
+    })
+    .nullish(),
   target_parameters: none("adapters on single parameters are not supported"),
   use_dora: no("DoRA is not supported"),
 });

@@ -19,6 +19,30 @@ describe("derived weights", () => {
     expect(Math.max(...dropped)).toBeLessThanOrEqual(Math.min(...large.filter((value) => value !== 0).map(Math.abs)));
   });
 
+  it("keep of each row, by scores that are calibrated, an exact share, and less of it at each larger dose", () => {
+    const norms = new Map([["a.weight", Float32Array.from({ length: 32 }, (_, i) => 1 + (i % 5))]]);
+    const gradients = new Map([["a.weight", Float32Array.from(data, (_, i) => normal(randomKey(2, "g"), i))]]);
+    const methods = [
+      ["wanda", norms],
+      ["gradient", gradients],
+    ] as const;
+    for (const [method, calibration] of methods) {
+      const at = (sparsity: number) => derived(tensor, { kind: "prune", method, sparsity, calibration }).data;
+      expect([...at(0)]).toEqual([...data]);
+      let before = at(0);
+      for (const sparsity of [0.25, 0.5, 0.75]) {
+        const pruned = at(sparsity);
+        for (let row = 0; row < 8; row++) {
+          const own = pruned.slice(32 * row, 32 * (row + 1));
+          expect(own.filter((value) => value === 0).length).toBe(32 * sparsity);
+        }
+        expect(pruned.every((value, i) => value === 0 || value === before[i])).toBe(true);
+        before = pruned;
+      }
+    }
+    expect(() => derived(tensor, { kind: "prune", method: "wanda", sparsity: 0.5 }).data).toThrow(/not calibrated/);
+  });
+
   it("round within half a scale, and searched scales are never worse", () => {
     const int8 = derived(tensor, { kind: "quantize", bits: 8, search: false }).data;
     for (let start = 0; start < 256; start += 32) {

@@ -1,7 +1,7 @@
 /** Changes of a checkpoint's matrices that a deployment makes: rounding to integers, and pruning. */
 import { QUANTIZED_BLOCK } from "../compiler/ops/quantized.ts";
 import type { NamedTensor } from "../io/safetensors.ts";
-import { keepLargest, keepLargestPerRow, randomScores, wandaScores } from "../nn/prune.ts";
+import { gradientScores, keepLargest, keepLargestPerRow, randomScores, wandaScores } from "../nn/prune.ts";
 
 /** What is done to every matrix of the linear layers inside the stacks; embeddings, head, norms and biases stay. */
 export type Derivation =
@@ -25,6 +25,7 @@ export const pruneMethods = {
   magnitude: { about: "the smallest of each tensor", calibrates: null },
   random: { about: "any, the control", calibrates: null },
   wanda: { about: "of each row, the smallest times the norm of their input", calibrates: "inputs" },
+  gradient: { about: "of each row, the smallest times the loss's gradient", calibrates: "gradients" },
 } as const;
 
 export type PruneMethod = keyof typeof pruneMethods;
@@ -71,6 +72,8 @@ function maskOf(
       return keepLargest(randomScores(values.length, 0, name), sparsity);
     case "wanda":
       return perRow(wandaScores(values, known()));
+    case "gradient":
+      return perRow(gradientScores(values, known()));
   }
 }
 

@@ -19,7 +19,7 @@ export function hasScoreHead({ architectures }: Readonly<Record<string, unknown>
 /** The model with a score head; itself if it has one. */
 export function withScoreHead(model: Model): Model {
   if (model.scoreHead !== undefined) return model;
-  const { shape, std } = scoreHead.params(model.language).weight;
+  const { shape, std } = scoreHead.params(model.language)["weight"]!;
   const architectures = architecturesOf(model.config["architectures"]).map((name) => {
     return name.replace(/For[A-Z]\w*$/, CLASSIFIER);
   });

@@ -46,7 +46,7 @@ function mistake(from: string | RegExp, to: string, sets: string[] = []): string
   throw new Error("the recipe was accepted");
 }
 
-const kinds = ["sft", ...Object.keys(rolloutAlgorithms), ...Object.keys(pairwiseAlgorithms)].join(", ");
+const kinds = ["sft", ...Object.keys(rolloutAlgorithms), ...Object.keys(pairwiseAlgorithms), "warm_up", "soft_q"].join(", ");
 
 describe("a valid recipe", () => {
   test.each<[string, object]>([
@@ -89,6 +89,7 @@ describe("a valid recipe", () => {
       environment: null,
       in_context_examples: 0,
       in_context_fixed: false,
+      adversarial: null,
       learning_rate: 1e-3,
       lr_scheduler_type: "linear",
       warmup_steps: 0,

@@ -120,7 +120,12 @@ async function allThumbnails(
   const all = new Map<string, Thumbnail>();
   let bytes = 0;
   for (const [i, { sample }] of sampled.entries()) {
-    const paths = sample.chosen.flatMap(({ group }) => group.images.map(({ path }) => path));
+    const paths = sample.chosen.flatMap(({ group }) => [
+      ...group.images.map(({ path }) => path),
+      ...group.completions.flatMap(({ turns = [] }) =>
+        turns.flatMap(({ observation }) => observation?.image?.path ?? []),
+      ),
+    ]);
     for (const [path, made] of await thumbnails(paths, runs[i]!.images)) {
       if (all.has(path) || bytes + made.url.length > imageBudget) continue;
       all.set(path, made);

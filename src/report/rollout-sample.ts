@@ -14,8 +14,17 @@ const evidence = z.object({
   verdict: z.union([z.boolean(), z.literal("unknown")]),
 });
 
+const turn = z.object({
+  text: z.string(),
+  call: z.object({ name: z.string(), arguments: z.record(z.string(), z.unknown()) }).nullable(),
+  observation: z
+    .object({ text: z.string(), is_error: z.boolean(), image: z.object({ path: z.string() }).nullable() })
+    .nullable(),
+});
+
 const completion = z.object({
   text: z.string(),
+  turns: z.array(turn).optional(),
   tokens: z.number().optional(),
   finish_reason: z.string().optional(),
   parsed_answer: z.object({ text: z.string(), start: z.number(), end: z.number() }).nullable().optional(),
@@ -44,6 +53,7 @@ const group = z.object({
 export type ShownGroup = z.infer<typeof group>;
 export type ShownCompletion = ShownGroup["completions"][number];
 export type ShownEvidence = z.infer<typeof evidence>;
+export type ShownTurn = z.infer<typeof turn>;
 
 /** A chosen group and the reasons: "step", or its superlatives. */
 export interface ChosenGroup {

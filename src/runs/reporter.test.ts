@@ -146,4 +146,10 @@ test("progress of other work is told only where it lasts, with the time left, an
   const quiet = recorded({ quiet: true });
   answer(quiet, 9000);
   expect(quiet.text.out + quiet.text.err).toBe("");
+  const uncounted = recorded({});
+  for (let done = 1; done <= 8; done++) {
+    uncounted.text.time += 1000;
+    uncounted.reporter.progress({ what: "reading rows", done, total: null });
+  }
+  expect(uncounted.text.out).toBe("reading rows 6\n");
 });

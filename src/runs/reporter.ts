@@ -19,8 +19,12 @@ export interface Progress {
   /** "evaluation", "writing weights". */
   readonly what: string;
   readonly done: number;
-  readonly total: number;
+  /** Null where it is not known beforehand; `done` itself at the end. */
+  readonly total: number | null;
 }
+
+/** Work that tells how far it is. */
+export type OnProgress = (done: number, total: number | null) => void;
 
 /** Told of each step; must be closed so that the last state is shown. */
 export interface Reporter {
@@ -82,7 +86,8 @@ function jsonReporter(out: Output, now: () => number): Reporter {
   return {
     progress(info) {
       const left = isDue(info);
-      if (left !== null) line({ type: "progress", ...info, seconds_left: Math.round(left) });
+      if (left === null) return;
+      line({ type: "progress", ...info, seconds_left: info.total === null ? null : Math.round(left) });
     },
     step: ({ stage, step, total, metrics }) => line({ type: "step", stage, step, total, metrics }),
     message: (text) => line({ type: "message", text }),
@@ -151,10 +156,11 @@ function barReporter(out: Output, err: Output, colour: boolean, now: () => numbe
   return {
     progress(info) {
       const left = isDue(info);
-      if (left === null && info.done < info.total) return;
+      const isUnderWay = info.total === null || info.done < info.total;
+      if (left === null && isUnderWay) return;
       const text = progressText(info, left ?? 0).slice(0, (out.columns ?? 80) - 1);
-      out.write(info.done < info.total ? `\r${text}\x1b[K` : "\r\x1b[K");
-      isPassing = info.done < info.total;
+      out.write(isUnderWay ? `\r${text}\x1b[K` : "\r\x1b[K");
+      isPassing = isUnderWay;
       if (!isPassing) draw();
     },
     step(info) {
@@ -182,12 +188,12 @@ function sometimes(now: () => number, every = plainLineEvery): (info: Progress) 
     }
     if (at - last < every || done === work.from) return null;
     last = at;
-    return ((at - work.start) / 1000 / (done - work.from)) * (total - done);
+    return ((at - work.start) / 1000 / (done - work.from)) * ((total ?? done) - done);
   };
 }
 
 function progressText({ what, done, total }: Progress, secondsLeft: number): string {
-  return `${what} ${done}/${total}  ${clock(secondsLeft)} left`;
+  return total === null ? `${what} ${done}` : `${what} ${done}/${total}  ${clock(secondsLeft)} left`;
 }
 
 /** The line cut to the width: first the bar goes, then the least important parts. */

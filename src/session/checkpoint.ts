@@ -26,7 +26,7 @@ import { imageProbe } from "./engine-demands.ts";
 import { loadExamples } from "./examples.ts";
 import { adapterOf, modelFolder, runOf } from "./model-folder.ts";
 import { imageLimits, serverOf, tellNotices } from "./recipe-options.ts";
-import { locateDataset, type SourceOptions } from "./sources.ts";
+import { locateDataset, type SourceOptions, telling } from "./sources.ts";
 
 export interface OpenCheckpointOptions extends SourceOptions {
   /** A run's checkpoint of this step; the newest by default. */
@@ -117,6 +117,7 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
       features: o.quantize === undefined ? [] : [quantised],
       images: isRemote ? await imageProbe({ processor, prompt }) : null,
     },
+    telling(o.quantize === undefined ? "reading weights" : "quantising weights", o),
   );
   for (const notice of engine.notices ?? []) o.reporter?.warn(notice);
   return { engine, processor, prompt, folder, base, imageLimits: limits, server, recipe };

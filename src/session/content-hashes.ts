@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { imageFile } from "../core/image-names.ts";
 import type { Example } from "../core/records.ts";
+import type { OnProgress } from "../runs/reporter.ts";
 import type { PreferencePair } from "../train/pair-sources.ts";
 
 /** SHA-256 over a model folder's files, by name. */
@@ -30,12 +31,14 @@ export async function hashPairs(pairs: readonly PreferencePair[]): Promise<strin
 }
 
 /** SHA-256 over what examples ask and answer and over the content of their images. */
-export async function hashExamples(examples: readonly Example[]): Promise<string> {
+export async function hashExamples(examples: readonly Example[], onProgress: OnProgress = () => {}): Promise<string> {
   const hash = createHash("sha256");
   const seen = new Set<string>();
+  let done = 0;
   for (const { id, subjectId, question, answer, answerType, choices, rationale, facts, images, target } of examples) {
     const asked = [id, subjectId, question, answer, answerType, choices, rationale, facts];
     const texts = target === undefined ? asked : [...asked, target];
+    onProgress(done++, examples.length);
     hash.update(JSON.stringify([...texts, images.map(({ path }) => path)]));
     for (const { path, pixels } of images) {
       if (seen.has(path)) continue;
@@ -43,5 +46,6 @@ export async function hashExamples(examples: readonly Example[]): Promise<string
       hash.update(pixels === undefined ? await readFile(imageFile(path).file) : pixels.data);
     }
   }
+  onProgress(examples.length, examples.length);
   return hash.digest("hex");
 }

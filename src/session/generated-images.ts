@@ -7,25 +7,29 @@ import type { ImageRef, RawImage } from "../core/records.ts";
 import { findDataset } from "../data/index.ts";
 import { loadRecipe } from "../recipes/load.ts";
 import { runPaths } from "../runs/run-folder.ts";
+import { madeOf, remade } from "../tools/remake.ts";
 import { loadExamples } from "./examples.ts";
 
 /** Generated images of a run by the path in its record; null for any other. */
 export function generatedImagesOf(folder: string): (path: string) => Promise<RawImage | null> {
-  let images: Promise<ReadonlyMap<string, RawImage>> | null = null;
+  let images: Promise<ReadonlyMap<string, ImageRef>> | null = null;
   return async (path) => {
     images ??= generate(folder);
-    return (await images).get(path) ?? null;
+    const made = madeOf(path);
+    const ref = (await images).get(made?.base ?? path);
+    if (ref === undefined) return null;
+    return made === null ? ref.pixels! : remade(path, ref);
   };
 }
 
-async function generate(folder: string): Promise<ReadonlyMap<string, RawImage>> {
+async function generate(folder: string): Promise<ReadonlyMap<string, ImageRef>> {
   try {
     const { recipe } = loadRecipe(runPaths(folder).recipe);
     const spec = recipe.data.train;
     if (findDataset(spec.name).generated !== true) return new Map();
     const { examples } = await loadExamples(spec, recipe);
     const refs: readonly ImageRef[] = examples.flatMap(({ images }) => images);
-    return new Map(refs.flatMap(({ path, pixels }) => (pixels === undefined ? [] : [[path, pixels] as const])));
+    return new Map(refs.flatMap((ref) => (ref.pixels === undefined ? [] : [[ref.path, ref] as const])));
   } catch (error) {
     if (error instanceof UserError) return new Map();
     throw error;

@@ -46,7 +46,7 @@ test("a run that does not fit is refused with what would help, before anything i
     engine: { activation_memory_gb: 2, micro_batch_tokens: 2048, rows: 64 },
     stages: [
       { kind: "sft", batch_size: 1 },
-      { kind: "grpo", prompts_per_step: 8, num_generations: 8, max_completion_length: 64, beta: 0 },
+      { kind: "grpo", prompts_per_step: 8, num_generations: 8, max_completion_length: 64, beta: 0, shaping: "none" },
     ],
   } as unknown as Recipe;
   const data = {

@@ -6,9 +6,9 @@ import { loadRecipe } from "../recipes/load.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { buildRewards, type Reward, rewards, type Scores } from "../rewards/index.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
-import { isRun, runPaths } from "../runs/run-folder.ts";
+import { isRun, runPaths, sidecarPath } from "../runs/run-folder.ts";
 import { bestAndWorst } from "../train/pair-sources.ts";
-import type { RolloutRecord } from "../train/rollout-records.ts";
+import type { RolloutRecord, TokenRecord } from "../train/rollout-records.ts";
 import { loadExamples } from "./examples.ts";
 import { openRewardServices, openVocabulary } from "./reward-services.ts";
 import { locateDataset } from "./sources.ts";
@@ -64,7 +64,10 @@ export async function pairsOfRun(
 }
 
 function pairOf(group: RolloutRecord, scores: Scores, minGap: number): PairRow | keyof RunPairs["left"] {
-  const ranks = bestAndWorst({ reward: scores });
+  // A blank text cannot be learned from.
+  const ranks = bestAndWorst({
+    reward: scores.map((score, i) => (group.completions[i]!.text.trim() === "" ? null : score)),
+  });
   const [best, worst] = [ranks.indexOf(1), ranks.indexOf(-1)];
   const [chosen, rejected] = [group.completions[best], group.completions[worst]];
   if (chosen === undefined || rejected === undefined || chosen.text === rejected.text) return "tied";
@@ -113,13 +116,16 @@ async function scoreAnew(folder: string, by: string, prompt: string): Promise<Gr
   const vocabulary = openVocabulary(recipe.vocabulary);
   const [built] = await buildRewards({ [by]: 1 }, { ...context, vocabulary });
   const reward: Reward = built!.reward;
+  const tokensOf = tokenReader(folder);
   const examples = new Map((await trainingExamples(recipe)).map((example) => [example.id, example]));
   return {
     async of(group) {
       const example = examples.get(group.example_id);
       if (example === undefined)
         throw new UserError(`${folder}: example "${group.example_id}" is not in data.train any more`);
-      return reward.score(example, group.completions.map(completionOf));
+      const tokens = tokensOf(group);
+      const completions = group.completions.map((completion, i) => completionOf(completion, tokens[i]));
+      return reward.score(example, completions);
     },
     close: () => services.close(),
   };
@@ -132,8 +138,25 @@ async function trainingExamples(recipe: Recipe): Promise<readonly Example[]> {
   return (await loadExamples({ ...train, path, revision: null }, recipe)).examples;
 }
 
+/** Tokens of a group's completions, from the file of its step; none where that file is gone. */
+function tokenReader(folder: string): (group: RolloutRecord) => readonly Int32Array[] {
+  let read = { step: -1, groups: new Map<string, readonly Int32Array[]>() };
+  return ({ id, step }) => {
+    if (read.step !== step) {
+      const rows = scanJsonl<TokenRecord>(sidecarPath(runPaths(folder), step));
+      const groups = [...rows].map((row) => {
+        return [row.id, row.completions.map(({ token_ids }) => Int32Array.from(token_ids))] as const;
+      });
+      read = { step, groups: new Map(groups) };
+    }
+    return read.groups.get(id) ?? [];
+  };
+}
+
 /** As far as the record tells. */
-function completionOf({ text, tokens, finish_reason }: RolloutRecord["completions"][number]): Completion {
-  const tokenIds = new Int32Array(tokens);
+function completionOf(
+  { text, tokens, finish_reason }: RolloutRecord["completions"][number],
+  tokenIds: Int32Array = new Int32Array(tokens),
+): Completion {
   return { text, tokenIds, logProbs: new Float32Array(tokens), finishReason: finish_reason, policyVersion: 0 };
 }

@@ -26,7 +26,7 @@ import { type LocatedRecipe, locateRecipe } from "./recipe-sources.ts";
 import { openRewards } from "./reward-services.ts";
 import { planRun, type RunMemory, requireMemory } from "./run-memory.ts";
 import { isMistake, refuseOverlap } from "./shared-subjects.ts";
-import type { SourceOptions } from "./sources.ts";
+import { type SourceOptions, telling } from "./sources.ts";
 import { longestPrompt, openRunTools, type RunTools } from "./stage-tools.ts";
 
 /** What a run is made of besides its engine. */
@@ -77,18 +77,21 @@ export async function openData(asked: Recipe, runFolder: string, o: SourceOption
 }
 
 /** Opens the engine on opened data, which stays open where that fails. UserError where the memory is not there, or data are shared. */
-export async function openEngine(data: RunData): Promise<Session> {
+export async function openEngine(data: RunData, o: SourceOptions = {}): Promise<Session> {
   const { local } = data.located;
   if (data.overlap !== null && isMistake(local)) refuseOverlap(data.overlap, "data.eval", "data.allow_overlap: true");
   if (data.memory !== null) requireMemory(data.memory);
   const backend = engines[local.engine.backend];
-  const engine = await backend.open(engineOptions(data.located), data.processor, await demandsOf(local, data));
+  const what = local.model.quantize_frozen === null ? "reading weights" : "quantising weights";
+  const options = engineOptions(data.located);
+  const demands = await demandsOf(local, data);
+  const engine = await backend.open(options, data.processor, demands, telling(what, o));
   const close = async () => {
     await engine.close();
     await data.close();
   };
   try {
-    return { ...data, engine, notes: await hashAll(data.located, data), close };
+    return { ...data, engine, notes: await hashAll(data.located, data, o), close };
   } catch (error) {
     await engine.close();
     throw error;
@@ -99,7 +102,7 @@ export async function openEngine(data: RunData): Promise<Session> {
 export async function openSession(asked: Recipe, runFolder: string, o: SourceOptions = {}): Promise<Session> {
   const data = await openData(asked, runFolder, o);
   try {
-    return await openEngine(data);
+    return await openEngine(data, o);
   } catch (error) {
     await data.close();
     throw error;
@@ -199,6 +202,7 @@ function engineOptions({ local: recipe, adapter }: LocatedRecipe): EngineOptions
 async function hashAll(
   { local: { model }, adapter }: LocatedRecipe,
   data: RunData,
+  o: SourceOptions,
 ): Promise<Readonly<Record<string, string>>> {
   const hashes = data.pairs.map(async (pairs, i) => {
     return pairs.length === 0 ? [] : [[`stage_${i}_pairs_sha256`, await hashPairs(pairs)] as const];
@@ -214,9 +218,11 @@ async function hashAll(
   return {
     model_sha256: await hashModel(model.path),
     ...(adapter === null ? {} : { adapter_sha256: await hashModel(adapter.folder) }),
-    train_sha256: await hashExamples(data.train),
+    train_sha256: await hashExamples(data.train, telling("hashing training images", o)),
     ...Object.fromEntries((await Promise.all([...hashes, ...looked, ...models])).flat()),
-    ...(data.evaluation === null ? {} : { eval_sha256: await hashExamples(data.evaluation) }),
+    ...(data.evaluation === null
+      ? {}
+      : { eval_sha256: await hashExamples(data.evaluation, telling("hashing evaluation images", o)) }),
   };
 }
 

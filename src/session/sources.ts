@@ -15,7 +15,7 @@ import {
   parseRepositoryId,
   type Repository,
 } from "../io/hub/index.ts";
-import type { Reporter } from "../runs/reporter.ts";
+import type { OnProgress, Reporter } from "../runs/reporter.ts";
 
 export interface SourceOptions {
   /** Told of a download's progress and of what went wrong on the way. */
@@ -23,6 +23,11 @@ export interface SourceOptions {
   readonly signal?: AbortSignal | undefined;
   /** In place of the process's environment. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/** Progress of a piece of work, for whoever opens a run. */
+export function telling(what: string, { reporter }: SourceOptions): OnProgress {
+  return (done, total) => reporter?.progress({ what, done, total });
 }
 
 /** What a name stood for. */

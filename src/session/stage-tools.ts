@@ -5,6 +5,7 @@ import type { Recipe } from "../recipes/schema.ts";
 import { environmentOf, evaluationEnvironment } from "../recipes/stage-kinds.ts";
 import { type EnvironmentSettings, openEnvironment } from "../tools/index.ts";
 import type { OpenedTools } from "../tools/trajectories.ts";
+import { readWorkflow } from "../tools/workflow.ts";
 
 export interface RunTools {
   /** By stage; null where completions have one turn. */
@@ -38,8 +39,15 @@ export async function openRunTools(recipe: Recipe, prompt: PromptStyle): Promise
 
 export async function openTools(settings: EnvironmentSettings, prompt: PromptStyle): Promise<OpenedTools> {
   const environment = await openEnvironment(settings);
-  const described = settings.describe ? environment.tools : [];
-  return { environment, turnLength: settings.turn_length, prompt: promptWithTools(prompt, described) };
+  const { describe, turn_length: turnLength, workflow: file } = settings;
+  try {
+    const workflow = file === null ? null : readWorkflow(file, environment.tools);
+    const described = promptWithTools(prompt, describe ? environment.tools : [], workflow?.text);
+    return { environment, turnLength, prompt: described, required: workflow?.calls ?? [] };
+  } catch (error) {
+    await environment.close();
+    throw error;
+  }
 }
 
 /** The prompt with the most to tell: what the lengths of data are checked with. */

@@ -46,7 +46,7 @@ function grown(from: number, to: number, size: number): readonly [number, number
 }
 
 /** The pixels of a box of whole pixels inside the image. */
-function cut({ width, channels, data }: RawImage, [left, top, right, bottom]: Box): RawImage {
+export function cut({ width, channels, data }: RawImage, [left, top, right, bottom]: Box): RawImage {
   const [wide, high] = [right - left, bottom - top];
   const part = new Uint8Array(wide * high * channels);
   for (let y = 0; y < high; y++) {

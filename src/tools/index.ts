@@ -1,6 +1,6 @@
 /** The environments by the names that recipes use: a new one is a file and a line here. */
 import * as z from "zod";
-import { flag, mapping, oneOf, whole } from "../core/fields.ts";
+import { flag, mapping, oneOf, text, whole } from "../core/fields.ts";
 import type { Environment } from "./environment.ts";
 import type { EnvironmentKind } from "./kind.ts";
 import { mcp } from "./mcp.ts";
@@ -17,6 +17,10 @@ const shared = {
   max_turns: whole({ min: 1 }).default(4).describe("The most turns of a completion, its answer included."),
   turn_length: whole({ min: 1 }).default(64).describe("Tokens after which a turn is cut."),
   describe: flag().default(true).describe("Whether the system message lists the tools."),
+  workflow: text("a Markdown file")
+    .nullable()
+    .default(null)
+    .describe("Steps that the system message tells; tools in backticks in numbered steps are required calls."),
 };
 
 const [first, ...others] = environmentNames.map((name) =>
@@ -31,6 +35,7 @@ export interface EnvironmentSettings {
   readonly max_turns: number;
   readonly turn_length: number;
   readonly describe: boolean;
+  readonly workflow: string | null;
 }
 
 /** A name, or a mapping of name and options. */
@@ -49,5 +54,5 @@ export function openEnvironment({ name, ...o }: EnvironmentSettings): Promise<En
 /** Options of an environment that name files or folders. */
 export function environmentPaths(name: EnvironmentName): readonly string[] {
   const kind = kinds[name] as unknown as EnvironmentKind;
-  return kind.paths ?? [];
+  return ["workflow", ...(kind.paths ?? [])];
 }

@@ -34,6 +34,8 @@ export interface OpenedTools {
   readonly turnLength: number;
   /** The prompt with the tools in it. */
   readonly prompt: PromptStyle;
+  /** Names of tools that its workflow requires, in order; empty without one. */
+  readonly required: readonly string[];
 }
 
 export interface TrajectoryOptions extends OpenedTools {

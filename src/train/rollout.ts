@@ -45,7 +45,7 @@ export async function rolloutStep(
     ...sampled.counts,
     ...(settings.filter_groups === null ? {} : filterMetrics(sampled)),
     ...completionMetrics(groups),
-    ...toolMetrics(groups),
+    ...toolMetrics(groups, context.tools?.required),
     ...(settings.mask_truncated_completions ? maskedMetric(groups, settings) : {}),
     ...timeMetrics(started, sampled, trained.seconds),
   };

@@ -208,7 +208,7 @@ describe("viva derive", () => {
   it("answers a mistake with one sentence", async () => {
     const mistake = async (pattern: RegExp, ...args: readonly string[]) =>
       expectMistake(await viva(folder, "derive", "full", "--out", "y", ...args), pattern);
-    await mistake(/needs one of: --quantize int8 or int4, --prune magnitude or random/);
+    await mistake(/needs one of: --quantize int8 or int4, --prune magnitude, random, wanda, gradient/);
     await mistake(/--prune METHOD and --sparsity SHARE belong together/, "--prune", "magnitude");
     await mistake(/--search-scales belongs to --quantize/, "--prune", "random", "--sparsity", "0.1", "--search-scales");
   });

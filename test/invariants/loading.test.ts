@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { UserError } from "../../src/core/errors.ts";
+import { engines } from "../../src/engine/index.ts";
 import { LocalCore } from "../../src/engine/local/local-core.ts";
 import { randomWeights, readWeights } from "../../src/engine/local/weight-store.ts";
 import type { NamedTensor } from "../../src/io/safetensors.ts";
@@ -49,6 +50,20 @@ function expectUserError(attempt: () => unknown, ...parts: readonly string[]): v
 }
 
 describe("a checkpoint's weights", () => {
+  test("are told one by one as they are read", async () => {
+    const told: (readonly [done: number, total: number])[] = [];
+    const options = {
+      ...{ modelFolder: golden.checkpoint, seed: 0, freeze: [], threads: 1 },
+      initialise: "pretrained",
+      ...{ microBatchTokens: 64, rows: 1 },
+    } as const;
+    const decoder = { decode: () => "", stopTokenIds: [], imageTokenId: -1 };
+    const engine = await engines.local.open(options, decoder, undefined, (...at) => told.push(at));
+    await engine.close();
+    const total = Object.keys(openModel(golden.checkpoint).weights).length;
+    expect(told).toEqual(Array.from({ length: total }, (_, done) => [done, total]));
+  });
+
   test("missing tensors are named, the first three of many", () => {
     const one = changed("missing", (tensors) => tensors.filter((t) => !ends("layers.1.mlp.up_proj.weight")(t)));
     expectUserError(() => read(one), one, "model.layers.1.mlp.up_proj.weight is missing");

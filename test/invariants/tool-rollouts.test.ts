@@ -39,7 +39,12 @@ beforeAll(async () => {
   asked = await Promise.all(
     examples.map(async (example) => ({ example, prompt: await encodeQuestion(processor, example, prompt) })),
   );
-  tools = { environment: await openEnvironment(environmentSchema.parse("viewer_tools")), turnLength: 64, prompt };
+  tools = {
+    environment: await openEnvironment(environmentSchema.parse("viewer_tools")),
+    turnLength: 64,
+    prompt,
+    required: [],
+  };
 });
 afterAll(() => engine.close());
 

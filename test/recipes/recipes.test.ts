@@ -8,7 +8,7 @@ import { writeTinyModel } from "../cli/tiny-run.ts";
 interface PlainRecipe {
   readonly data: { readonly train: { readonly path?: string }; readonly eval?: { readonly path?: string } | null };
   readonly prompt?: unknown;
-  readonly stages: readonly { readonly kind: string; readonly paradigms?: object }[];
+  readonly stages: readonly { readonly kind: string; readonly paradigms?: object; readonly environment?: unknown }[];
 }
 
 const folder = temporaryFolder();
@@ -72,8 +72,9 @@ describe.each(recipes)("recipes/%s", (file) => {
     );
 
     expectMetrics(jsonLines(run, "metrics.jsonl"), recipe, steps);
-    const { paradigms = null } = recipe.stages.at(-1)!;
-    expectRollouts(run, rolloutSteps, paradigms === null ? null : Object.keys(paradigms));
+    const { paradigms = null, environment = null } = recipe.stages.at(-1)!;
+    const variants = paradigms === null ? null : Object.keys(paradigms);
+    expectRollouts(run, rolloutSteps, { paradigms: variants, hasTurns: environment !== null });
     expectEvals(jsonLines(run, "evals.jsonl"), recipe, steps);
     expectEvents(jsonLines(run, "events.jsonl"), recipe, steps);
   });
@@ -111,7 +112,11 @@ function expectMetrics(lines: readonly Record<string, unknown>[], { stages }: Pl
 }
 
 /** One line per group with everything a reader needs to judge it; token ids and log-probs in the step's sidecar. */
-function expectRollouts(run: string, rolloutSteps: readonly number[], paradigms: readonly string[] | null): void {
+function expectRollouts(
+  run: string,
+  rolloutSteps: readonly number[],
+  { paradigms, hasTurns }: { readonly paradigms: readonly string[] | null; readonly hasTurns: boolean },
+): void {
   const lines = jsonLines(run, "rollouts.jsonl");
   const groups = 2 * (paradigms?.length ?? 1);
   expect(lines.map(({ id }) => id)).toEqual(
@@ -151,6 +156,7 @@ function expectRollouts(run: string, rolloutSteps: readonly number[], paradigms:
     "reward",
     "advantage",
     "mean_log_prob",
+    ...(hasTurns ? ["turns"] : []),
   ].sort();
   for (const line of lines) {
     expect(sorted(line)).toEqual(fields);
@@ -162,7 +168,7 @@ function expectRollouts(run: string, rolloutSteps: readonly number[], paradigms:
         height: expect.any(Number),
       });
     }
-    expect(["closed", "open", "choice"]).toContain(line.answer_type);
+    expect(["closed", "open", "choice", "multi", "numeric"]).toContain(line.answer_type);
     expect(line.prompt).toContain(line.question);
     expect(line.prompt_tokens).toBeGreaterThan(line.image_tokens);
     expect(line.image_tokens).toBeGreaterThanOrEqual(4 * line.images.length);

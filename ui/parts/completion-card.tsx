@@ -6,6 +6,15 @@ import { RewardBars } from "./reward-bars.tsx";
 
 export interface Completion {
   readonly text: string;
+  readonly turns?: readonly {
+    readonly text: string;
+    readonly call: { readonly name: string; readonly arguments: object } | null;
+    readonly observation: {
+      readonly text: string;
+      readonly is_error: boolean;
+      readonly image: { readonly width: number; readonly height: number } | null;
+    } | null;
+  }[];
   readonly tokens?: number;
   readonly finish_reason?: string;
   readonly parsed_answer?: (Span & { readonly text: string }) | null;
@@ -15,6 +24,24 @@ export interface Completion {
   readonly advantage?: number;
   readonly trained?: boolean;
   readonly mean_log_prob?: number;
+}
+
+/** A turn that called a tool: what was written, the call as it was read, and what came back. */
+function Turn({ turn: { text, call, observation } }: { readonly turn: NonNullable<Completion["turns"]>[number] }) {
+  return (
+    <div class="completion">
+      {text}
+      <p>
+        <code>{call === null ? "a call that cannot be read" : `${call.name}(${JSON.stringify(call.arguments)})`}</code>
+      </p>
+      {observation !== null && (
+        <p class={observation.is_error ? "badge warn" : "muted"}>
+          {observation.text}
+          {observation.image !== null && ` image ${observation.image.width} × ${observation.image.height}`}
+        </p>
+      )}
+    </div>
+  );
 }
 
 interface CompletionCardProps {
@@ -61,6 +88,9 @@ export function CompletionCard({ completion, places, weights, most, chosen, agai
         )}
       </header>
       <RewardBars {...{ rewards, weights, advantage, most, hovered }} total={completion.reward ?? null} onHover={setHovered} />
+      {completion.turns?.slice(0, -1).map((turn, i) => (
+        <Turn key={i} turn={turn} />
+      ))}
       {tokens !== null ? (
         <TokenLayer text={shown} tokens={tokens} />
       ) : (

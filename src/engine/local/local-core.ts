@@ -8,7 +8,7 @@ import { randomKey } from "../../core/random.ts";
 import type { ImageFeatures, Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
-import type { EngineOptions } from "../backend.ts";
+import type { EngineOptions, OnWeight } from "../backend.ts";
 import {
   type LiveOptions,
   type LogProbOptions,
@@ -40,6 +40,7 @@ import {
 } from "./forward-backward.ts";
 import { imageMean } from "./image-mean.ts";
 import { trainableOf } from "./local-model.ts";
+import { lossGradients } from "./loss-gradients.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
 import { imagesOf } from "./packing.ts";
 import { loadAdapter, loadTrainingState, loadWeights, saveModel, saveTrainingState } from "./persistence.ts";
@@ -51,7 +52,8 @@ import { SharedBase } from "./shared-base.ts";
 import { holdsCritic, SoftCriticState } from "./soft-critic.ts";
 import { lastStates, softPass } from "./soft-pass.ts";
 import { type PairHead, softCriticProgram, softPolicyProgram } from "./soft-programs.ts";
-import { backwardImages, encodeEach, encodeImages } from "./vision-runner.ts";
+import { backwardTower, encodeTower, type TowerPass, towerFeatures } from "./tower.ts";
+import { encodeEach, encodeImages } from "./vision-runner.ts";
 import { randomWeights, visionNames, WeightStore } from "./weight-store.ts";
 
 export class LocalCore {
@@ -74,13 +76,17 @@ export class LocalCore {
   /** Completions that the next turn's prompts go on from. */
   readonly #prefixes: PrefixCache;
   /** What the tower encoded by itself for its backward pass. */
-  #tower: { readonly encoded: EncodedForTraining; readonly hashes: readonly string[] } | null = null;
+  #tower: TowerPass | null = null;
   /** Forward and backward passes since the last update. */
   #passes = 0;
 
   /** One on another core's base gives that; who makes a base closes it. */
-  constructor(options: EngineOptions, on: { readonly base: SharedBase; readonly merged: boolean } | null = null) {
-    const base = on?.base ?? new SharedBase(options);
+  constructor(
+    options: EngineOptions,
+    on: { readonly base: SharedBase; readonly merged: boolean } | null = null,
+    onWeight?: OnWeight,
+  ) {
+    const base = on?.base ?? new SharedBase(options, onWeight);
     this.#options = options;
     this.#prefixes = new PrefixCache(options.prefixBytes);
     this.#base = base;
@@ -212,21 +218,11 @@ export class LocalCore {
     return forwardBackward(this.#compute, this.#store, batch, o);
   }
 
-  /** Gradients that a batch would accumulate, or those of its images' patches, in a store of their own. */
   async gradients(batch: TokenBatch, wrt: "pixels" | readonly string[]): Promise<LossGradients> {
     this.#checkGroups(batch.groups);
     requireTokenValues(batch.groups);
-    const names = wrt === "pixels" ? [] : wrt;
-    const unknown = names.find((name) => this.#store.values[name] === undefined);
-    if (unknown !== undefined) throw new UserError(`the model has no weight "${unknown}" to differentiate by`);
-    const store = new WeightStore(this.#model, this.#store.values, new Set(names));
-    const patches = new Map<string, Float32Array>();
-    const asked = wrt === "pixels" ? { patches, adapters: this.#sums } : { adapters: null };
-    const o = { ...this.#options, features: this.#knownFeatures, ...asked };
-    const { loss } = await forwardBackward(this.#compute, store, batch, o);
-    if (wrt === "pixels") return { loss, gradients: patches };
-    const zeros = (name: string) => new Float32Array(this.#store.values[name]!.data.length);
-    return { loss, gradients: new Map(names.map((name) => [name, store.gradient(name) ?? zeros(name)])) };
+    const o = { ...this.#options, features: this.#knownFeatures, adapters: this.#sums };
+    return lossGradients(this.#compute, this.#store, batch, wrt, o);
   }
 
   get towerWidth(): number {
@@ -236,29 +232,20 @@ export class LocalCore {
 
   /** Features of images; with `training`, kept for `backwardTower`. */
   async encodeTower(images: readonly ImageFeatures[], training: boolean): Promise<readonly Float32Array[]> {
-    if (!training) {
-      const { features } = await encodeImages(this.#compute, this.#store.values, images, {
-        cache: this.#knownFeatures,
-      });
-      return images.map(({ sha256 }) => features.get(sha256)!);
+    if (training) {
+      this.#tower = await encodeTower(this.#compute, this.#store, images, this.#options);
+      return towerFeatures(this.#tower);
     }
-    const encoded = await encodeForTraining(this.#compute, this.#store, images, this.#options);
-    this.#tower = { encoded, hashes: images.map(({ sha256 }) => sha256) };
-    return this.#tower.hashes.map((sha256) => encoded.images.features.get(sha256)!);
+    const cache = this.#knownFeatures;
+    const { features } = await encodeImages(this.#compute, this.#store.values, images, { cache });
+    return images.map(({ sha256 }) => features.get(sha256)!);
   }
 
   async backwardTower(gradients: readonly Float32Array[]): Promise<void> {
-    if (this.#tower === null) throw new Error("internal: the tower has encoded nothing to train on");
-    const { encoded, hashes } = this.#tower;
+    const pass = this.#tower;
+    if (pass === null) throw new Error("internal: the tower has encoded nothing to train on");
     this.#tower = null;
-    const totals = new Map<string, Float32Array>();
-    for (const [i, sha256] of hashes.entries()) {
-      const total = totals.get(sha256);
-      if (total === undefined) totals.set(sha256, gradients[i]!);
-      else this.#store.kernels.addInPlace(total, gradients[i]!);
-    }
-    await backwardImages(this.#compute, this.#store, encoded.images, totals, encoded.saving.budget);
-    this.#store.reach(visionNames(this.#model));
+    await backwardTower(this.#compute, this.#store, pass, gradients);
   }
 
   get hasScoreHead(): boolean {

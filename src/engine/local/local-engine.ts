@@ -3,7 +3,7 @@ import type { Worker } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
 import type { Completion, RolloutResult, SamplingOptions } from "../../core/records.ts";
 import { readAdapterConfig } from "../../models/adapter-files.ts";
-import type { CompletionDecoder, EngineOptions } from "../backend.ts";
+import type { CompletionDecoder, EngineDemands, EngineOptions, OnWeight } from "../backend.ts";
 import type {
   AdapterHost,
   AdapterOptions,
@@ -30,7 +30,12 @@ export interface LocalEngine extends TrainingEngine {
 }
 
 /** Starts a worker and loads or initialises the model in it. Throws UserError if the device does not work. */
-export async function openLocalEngine(options: EngineOptions, decoder: CompletionDecoder): Promise<LocalEngine> {
+export async function openLocalEngine(
+  options: EngineOptions,
+  decoder: CompletionDecoder,
+  _?: EngineDemands, // this engine does all there is
+  onWeight?: OnWeight,
+): Promise<LocalEngine> {
   await requireDevice(options.device ?? "cpu");
   const channel = new Channel(options);
   let adapters = 0;
@@ -50,7 +55,8 @@ export async function openLocalEngine(options: EngineOptions, decoder: Completio
       },
       base: () => open({ lora: null, seed: 0 }),
     };
-    return await openWeights(channel, { on: 0, close: () => channel.close(), options, decoder, adapters: host });
+    const own = { on: 0, close: () => channel.close(), options, decoder, adapters: host };
+    return await openWeights(channel, { ...own, ...(onWeight === undefined ? {} : { onWeight }) });
   } catch (error) {
     await channel.close();
     throw error;
@@ -65,6 +71,7 @@ interface OpenWeights {
   readonly options: EngineOptions;
   readonly decoder: CompletionDecoder;
   readonly adapters?: AdapterHost;
+  readonly onWeight?: OnWeight;
 }
 
 interface Opened {
@@ -115,7 +122,8 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
   };
   const opening: Call = { call: "open", ...(adapter === undefined ? {} : { adapter }) };
   const attachments = openAttachments({ seed: adapter?.seed ?? options.seed, threads: options.threads });
-  const { hasScoreHead, towerWidth, vocabularySize, ...opened } = await call<Opened>(opening);
+  const onEvent = (event: unknown) => o.onWeight?.(...(event as Parameters<OnWeight>));
+  const { hasScoreHead, towerWidth, vocabularySize, ...opened } = await channel.call<Opened>(opening, { on, onEvent });
   return {
     ...opened,
     get updates() {
@@ -205,9 +213,12 @@ class Channel {
     this.#worker.on("exit", (code) => this.#fail(new RunError(`the engine's worker ended (exit code ${code})`)));
   }
 
-  /** `on`: the weights that the call is for. */
-  call<T>(call: Call, { on }: { readonly on: number }): Promise<T> {
-    return this.#send<T>(call, on, () => {}).result;
+  /** `on`: the weights that the call is for; `onEvent` gets what it tells on the way. */
+  call<T>(
+    call: Call,
+    { on, onEvent = () => {} }: { readonly on: number; readonly onEvent?: (event: unknown) => void },
+  ): Promise<T> {
+    return this.#send<T>(call, on, onEvent).result;
   }
 
   /** A call's id and its stream of events, which ends or fails with the call; `onResult` gets the result first. */

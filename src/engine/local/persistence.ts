@@ -37,12 +37,23 @@ export function saveModel(folder: string, model: Model, values: Params<TensorDat
   const { lora = null } = o;
   if (lora === null) {
     writeFileSync(join(folder, "config.json"), `${JSON.stringify(model.config, null, 2)}\n`);
-    saveWeights(folder, named(values));
+    saveWeights(
+      folder,
+      named(values).map((weight) => ({ ...weight, name: storedName(model, weight.name) })),
+    );
   } else {
     const scoreHead = model.scoreHead !== undefined;
     const config = { ...lora, base: resolve(o.modelFolder), scoreHead };
     writeAdapter(model, folder, config, (name) => values[name]!.data as Float32Array);
   }
+}
+
+/**
+ * With a score head by the module tree: transformers renames older names for the classes it knows, and makes none of these
+ * models' for sequence classification.
+ */
+function storedName({ scoreHead, moduleName }: Model, name: string): string {
+  return scoreHead === undefined ? name : moduleName(name);
 }
 
 /** Writes the optimiser's moments and masks, and the reference, next to a saved model. */

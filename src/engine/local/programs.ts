@@ -298,7 +298,11 @@ export function scoreHeadWeights({ language, scoreHead }: Model): readonly strin
 function scoreHeadParts(model: Model): { readonly inputs: Params<Tensor>; readonly scores: Tensor } {
   const { weights, inputs } = weightInputs(model, scoreHeadWeights(model));
   const x = float("x", "chunk", model.language.width);
-  const scores = scoreHead.apply({ weight: weights[model.scoreHead!]! }, model.language.norm(weights, x));
+  const scores = scoreHead.apply(
+    { weight: weights[model.scoreHead!]! },
+    model.language.norm(weights, x),
+    model.language,
+  );
   return { inputs: { x, ...inputs }, scores };
 }
 

@@ -6,7 +6,7 @@ import type { Params } from "../../compiler/tensor.ts";
 import type { TensorData } from "../../core/tensor-data.ts";
 import type { LoraOptions } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
-import type { EngineOptions } from "../backend.ts";
+import type { EngineOptions, OnWeight } from "../backend.ts";
 import { Compute } from "./compute.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { inContiguousMemory } from "./fused-weights.ts";
@@ -29,14 +29,14 @@ export class SharedBase {
   readonly #adapted = new Map<string, Compute>();
   #holder: MergedHolder | null = null;
 
-  constructor(options: EngineOptions) {
+  constructor(options: EngineOptions, onWeight?: OnWeight) {
     this.#options = options;
     const model = baseOf(options);
     this.compute = this.#computeFor(model);
     this.values =
       options.initialise === "random"
         ? inContiguousMemory(model, randomWeights(model.weights, options.seed))
-        : readWeights(model, options.modelFolder);
+        : readWeights(model, options.modelFolder, onWeight);
   }
 
   /** The model with such adapters, or without any, and what runs its programs. */

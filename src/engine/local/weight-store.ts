@@ -12,6 +12,7 @@ import { type AdamWState, adamWStep, clipScale, globalNorm } from "../../nn/adam
 import { quantize } from "../../nn/quantize.ts";
 import { type MaskState, stepUnderMask, updateMasks } from "../../nn/update-masks.ts";
 import { createVectorKernels } from "../../nn/vector-kernels.ts";
+import type { OnWeight } from "../backend.ts";
 import type { OptimResult, OptimStep } from "../engine.ts";
 import { contiguousAllocator } from "./fused-weights.ts";
 
@@ -175,11 +176,16 @@ export function randomWeights(weights: Model["weights"], seed: number): Params<T
 }
 
 /** Reads a checkpoint's weights; missing, unexpected and misshapen ones are one clear error. */
-export function readWeights(model: Model, folder: string): Params<TensorData> {
+export function readWeights(model: Model, folder: string, onRead: OnWeight = () => {}): Params<TensorData> {
   const weights = openStoredWeights(model, folder);
   const place = contiguousAllocator(model);
   try {
-    return mapWeights(model.weights, (name) => place(name, weights.read(name)));
+    const total = Object.keys(model.weights).length;
+    let done = 0;
+    return mapWeights(model.weights, (name) => {
+      onRead(done++, total);
+      return place(name, weights.read(name));
+    });
   } finally {
     weights.close();
   }

@@ -6,7 +6,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
 import { asFileError } from "../../core/system-errors.ts";
-import type { EngineOptions } from "../backend.ts";
+import type { EngineOptions, OnWeight } from "../backend.ts";
 import type { AdapterOptions, LiveToken } from "../engine.ts";
 import { LocalCore } from "./local-core.ts";
 import type { Reply, Request } from "./protocol.ts";
@@ -86,9 +86,9 @@ function coreOf(on: number): LocalCore {
   return core;
 }
 
-function openCore(adapter: AdapterOptions | undefined): LocalCore {
+function openCore(adapter: AdapterOptions | undefined, onWeight: OnWeight): LocalCore {
   const options = workerData as EngineOptions;
-  if (adapter === undefined) return new LocalCore(options);
+  if (adapter === undefined) return new LocalCore(options, null, onWeight);
   const { lora, seed, folder = null, merged = true } = adapter;
   return new LocalCore({ ...options, lora, seed, adapterFolder: folder }, { base: coreOf(0).base, merged });
 }
@@ -96,7 +96,7 @@ function openCore(adapter: AdapterOptions | undefined): LocalCore {
 async function perform(request: Queued, emit: (event: unknown) => void): Promise<unknown> {
   const { on } = request;
   if (request.call === "open") {
-    const opened = openCore(request.adapter);
+    const opened = openCore(request.adapter, (done, total) => emit([done, total]));
     cores.set(on, opened);
     const { parameters, contextLength, vocabularySize, hasScoreHead, towerWidth } = opened;
     return { parameters, contextLength, vocabularySize, hasScoreHead, towerWidth };

@@ -4,6 +4,7 @@ import type { AnswerType, Example } from "../../core/records.ts";
 import { scoreItems } from "../score.ts";
 import { yesNoFigures, yesOf } from "../yes-no.ts";
 import { conventionalAnswers, type DenseBlock } from "./answering.ts";
+import { towerBlock } from "./baselines.ts";
 import { conventionalModels } from "./index.ts";
 
 interface Planted {
@@ -117,5 +118,27 @@ describe("closed questions as a test", () => {
     const backward = yesNoFigures([...many].reverse(), { one: [...p].reverse() })!["one"]!;
     expect(backward.auroc.estimate).toBeCloseTo(forward.auroc.estimate, 12);
     expect(backward.auprc).toBeCloseTo(forward.auprc, 12);
+  });
+});
+
+describe("the tower's embedding as features", () => {
+  it("tells apart what its leading components tell apart, and nothing of images without one", () => {
+    const path = (i: number) => `image-${i}`;
+    const vectors = new Map(
+      Array.from({ length: 60 }, (_, i) => [path(i), Float32Array.of(i % 2 ? 9 : -9, (i * 37) % 11, 1)] as const),
+    );
+    const questions = Array.from(
+      { length: 60 },
+      (_, i): Example => ({
+        ...{ id: `e${i}`, subjectId: `s${i}`, question: "Is it there?", images: [{ path: path(i) }] },
+        ...{ answer: i % 2 ? "yes" : "no", answerType: "closed", choices: [], meta: {} },
+      }),
+    );
+    const [train, asked] = [questions.slice(0, 40), questions.slice(40)];
+    const block = towerBlock(vectors, train);
+    const { predictions } = conventionalAnswers(conventionalModels.lr, asked, train, { blocks: [block] });
+    expect(predictions.map(([one]) => one!.text)).toEqual(asked.map(({ answer }) => answer));
+    expect(block({ ...asked[0]!, images: [] })).toBeNull();
+    expect(towerBlock(new Map(), train)(asked[0]!)).toBeNull();
   });
 });

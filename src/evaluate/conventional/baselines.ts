@@ -5,6 +5,7 @@ import type { BaselineAnswers } from "../answers.ts";
 import { withFewImages } from "../nearest.ts";
 import { type ConventionalAnswers, conventionalAnswers, type DenseBlock } from "./answering.ts";
 import { type ConventionalName, conventionalModels } from "./index.ts";
+import { principalComponents } from "./standardise.ts";
 import { tableBlock } from "./table-block.ts";
 
 /** Training questions about few enough images, and the blocks of features of any part of them. */
@@ -18,15 +19,38 @@ export function questionRegression(examples: readonly Example[], train: readonly
   return { question_regression: conventionalAnswers(conventionalModels.lr, examples, train, { blocks: [] }) };
 }
 
-/** Features of the first image and of the table; images are read once. */
+/**
+ * Features of the first image and of the table; images are read once. With a tower's vectors by image path, also the leading
+ * principal components of those that a part of the training data has.
+ */
 export async function conventionalFeatures(
   examples: readonly Example[],
   train: readonly Example[],
+  tower: ReadonlyMap<string, Float32Array> | null = null,
 ): Promise<ConventionalFeatures> {
   const seen = withFewImages(train);
   const profiles = await imageProfiles([...seen, ...examples].flatMap(({ images }) => images.slice(0, 1)));
   const image: DenseBlock = ({ images: [first] }) => (first === undefined ? null : (profiles.get(first.path) ?? null));
-  return { train: seen, blocksOf: (part) => [image, tableBlock(part)] };
+  const towerBlocks = (part: readonly Example[]) => (tower === null ? [] : [towerBlock(tower, part)]);
+  return { train: seen, blocksOf: (part) => [image, tableBlock(part), ...towerBlocks(part)] };
+}
+
+/** Principal components that are kept. */
+const COMPONENTS = 64;
+
+/** Scores on the components of the part's images, each image counted once. */
+export function towerBlock(tower: ReadonlyMap<string, Float32Array>, part: readonly Example[]): DenseBlock {
+  const paths = [...new Set(part.flatMap(({ images: [first] }) => first?.path ?? []))];
+  const rows = paths.flatMap((path) => tower.get(path) ?? []);
+  const project = rows.length < 2 ? null : principalComponents(rows, COMPONENTS);
+  const known = new Map<string, Float64Array>();
+  return ({ images: [first] }) => {
+    const vector = first === undefined ? undefined : tower.get(first.path);
+    if (vector === undefined || project === null) return null;
+    const scores = known.get(first!.path) ?? project(vector);
+    known.set(first!.path, scores);
+    return scores;
+  };
 }
 
 /** The models' answers from words, images and tables, by the names that baselines have: "conventional_lr". */

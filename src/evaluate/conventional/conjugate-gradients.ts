@@ -2,13 +2,17 @@
 
 const MAX_STEPS = 2000;
 
-/** x to a squared residual of 1e-24 of the right side's. */
-export function conjugateGradients(times: (v: Float64Array) => Float64Array, right: Float64Array): Float64Array {
+/** x to a residual of `relative` of the right side's length. */
+export function conjugateGradients(
+  times: (v: Float64Array) => Float64Array,
+  right: Float64Array,
+  relative = 1e-12,
+): Float64Array {
   const x = new Float64Array(right.length);
   const residual = Float64Array.from(right);
   const direction = Float64Array.from(right);
   let squared = dot(residual, residual);
-  const enough = 1e-24 * Math.max(squared, 1e-12);
+  const enough = relative ** 2 * Math.max(squared, 1e-12);
   for (let i = 0; i < MAX_STEPS && squared > enough; i++) {
     const product = times(direction);
     const step = squared / dot(direction, product);

@@ -30,9 +30,12 @@ export function fitLogistic(features: Features, targets: ArrayLike<number>, l2: 
       probabilities.map((p, i) => p - targets[i]!),
     );
     for (let j = 1; j < size; j++) gradient[j]! += l2 * weights[j]!;
-    if (Math.max(...absolute(gradient)) < TOLERANCE) break;
+    const steepest = largest(gradient);
+    if (steepest < TOLERANCE) break;
     const curvature = probabilities.map((p) => Math.max(p * (1 - p), 1e-12));
-    const direction = conjugateGradients((v) => hessianTimes(features, curvature, v, l2), gradient);
+    // Far from the minimum a rough direction does; near it the steps grow exact, so that they converge as Newton's.
+    const relative = Math.min(0.1, Math.sqrt(steepest));
+    const direction = conjugateGradients((v) => hessianTimes(features, curvature, v, l2), gradient, relative);
     // A full Newton step, halved until the loss falls: far from the minimum it can overshoot.
     let scale = 1;
     for (; scale > 1e-10; scale /= 2) {
@@ -61,7 +64,7 @@ export function logisticGradient(model: Logistic, features: Features, targets: A
     logisticProbabilities(model, features).map((p, i) => p - targets[i]!),
   );
   for (let j = 1; j < gradient.length; j++) gradient[j]! += l2 * model.weights[j]!;
-  return Math.max(...absolute(gradient));
+  return largest(gradient);
 }
 
 function sigmoid(x: number): number {
@@ -88,6 +91,6 @@ function lossAt(features: Features, targets: ArrayLike<number>, weights: Float64
   return loss;
 }
 
-function absolute(values: Float64Array): Float64Array {
-  return values.map(Math.abs);
+function largest(values: Float64Array): number {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 }

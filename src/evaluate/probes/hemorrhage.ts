@@ -32,7 +32,9 @@ const common: readonly Dosed[] = [
 ];
 
 /** What must be calibrated on training questions. */
-const calibrated: readonly Dosed[] = [...PRUNED.map((sparsity) => pruned("wanda", sparsity))];
+const calibrated: readonly Dosed[] = (["wanda", "gradient"] as const).flatMap((method) =>
+  PRUNED.map((sparsity) => pruned(method, sparsity)),
+);
 
 /** Below this change of accuracy the interval must lie for a dose to bleed (ours). */
 const BLEEDS = -0.01;
@@ -143,7 +145,7 @@ function unordered(variant: Variant): Dosed {
   return { ...variant, kind: null, dose: 0 };
 }
 
-function pruned(method: "magnitude" | "random" | "wanda", sparsity: number): Dosed {
+function pruned(method: "magnitude" | "random" | "wanda" | "gradient", sparsity: number): Dosed {
   const name = `${Math.round(100 * sparsity)} % pruned by ${method}`;
   return { name, weights: { kind: "prune", method, sparsity }, kind: `pruned by ${method}`, dose: sparsity };
 }

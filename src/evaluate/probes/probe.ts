@@ -15,7 +15,7 @@ export type WeightChange =
   | { readonly kind: "quantize"; readonly bits: 8 | 4; readonly search?: boolean }
   | {
       readonly kind: "prune";
-      readonly method: "magnitude" | "random" | "wanda";
+      readonly method: "magnitude" | "random" | "wanda" | "gradient";
       readonly sparsity: number;
     };
 

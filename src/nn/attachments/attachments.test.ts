@@ -56,6 +56,7 @@ describe("attachments", () => {
     visual_prompt: (["full", "frame", "padded"] as const).map((form) => ({ size: 4, form, width: 1 })),
     bag_pool: (["attention", "mean", "max"] as const).map((pool) => ({ width: 3, hidden: 4, pool })),
     projection_head: [{ width: 3, projection: 4 }],
+    score_head: [{ width: 3 }],
     output_mapping: [{ answers: 3, classes: 2 }],
   };
   const cases = Object.entries(configs).flatMap(([name, list]) => list.map((config) => [name, config] as const));

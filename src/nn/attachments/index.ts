@@ -2,6 +2,7 @@
 import { bagPool } from "./bag-pool.ts";
 import { outputMapping } from "./output-mapping.ts";
 import { projectionHead } from "./projection-head.ts";
+import { scoreHead } from "./score-head.ts";
 import { visualPrompt } from "./visual-prompt.ts";
 
 export const attachments = {
@@ -9,6 +10,7 @@ export const attachments = {
   bag_pool: bagPool,
   output_mapping: outputMapping,
   projection_head: projectionHead,
+  score_head: scoreHead,
 } as const;
 
 export type AttachmentName = keyof typeof attachments;

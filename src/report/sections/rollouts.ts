@@ -4,7 +4,7 @@ import { signedBar } from "../charts/bars.ts";
 import { short } from "../format.ts";
 import { type Content, type Html, html, printHtml } from "../html.ts";
 import { MAX_CHARACTERS, markedText } from "../marked-text.ts";
-import type { ChosenGroup, RolloutSample, ShownCompletion, ShownGroup } from "../rollout-sample.ts";
+import type { ChosenGroup, RolloutSample, ShownCompletion, ShownGroup, ShownTurn } from "../rollout-sample.ts";
 import type { Thumbnail } from "../thumbnails.ts";
 
 /** A run's rollouts, at most `budget` bytes of them. */
@@ -57,7 +57,7 @@ function card({ group, reasons }: ChosenGroup, images: ReadonlyMap<string, Thumb
 <p>Reference answer: <b class="reference">${answer}</b></p>
 <details><summary>The prompt as the model read it</summary><pre>${prompt.slice(0, MAX_CHARACTERS)}</pre></details>
 <p class="ids">${group.id} · ${group.example_id}</p></div></div>
-${completionList(completions)}</article>`;
+${completionList(completions, images)}</article>`;
 }
 
 function film(path: string, question: string, images: ReadonlyMap<string, Thumbnail>): Html {
@@ -67,18 +67,25 @@ function film(path: string, question: string, images: ReadonlyMap<string, Thumbn
 }
 
 /** All completions, best first; of many different ones, the best two and the worst are expanded. */
-function completionList(completions: readonly ShownCompletion[]): Html {
+function completionList(completions: readonly ShownCompletion[], images: ReadonlyMap<string, Thumbnail>): Html {
   const rows = merged(completions);
+  const row = (one: (typeof rows)[number]) => completionRow(one, images);
   const folded = rows.length > 4 ? rows.slice(2, -1) : [];
-  const open = rows.filter((row) => !folded.includes(row));
-  return html`<ol class="completions">${open.map(completionRow)}</ol>${folded.length > 0 && html`<details class="more"><summary>${folded.length} more between these</summary><ol class="completions">${folded.map(completionRow)}</ol></details>`}`;
+  const open = rows.filter((one) => !folded.includes(one));
+  return html`<ol class="completions">${open.map(row)}</ol>${folded.length > 0 && html`<details class="more"><summary>${folded.length} more between these</summary><ol class="completions">${folded.map(row)}</ol></details>`}`;
 }
 
 /** Merges completions of equal text and reward, best first. */
 function merged(completions: readonly ShownCompletion[]) {
   const groups = new Map<string, { completion: ShownCompletion; count: number }>();
   for (const completion of completions) {
-    const key = JSON.stringify([completion.text, completion.rewards, completion.advantage, completion.finish_reason]);
+    const key = JSON.stringify([
+      completion.text,
+      completion.turns,
+      completion.rewards,
+      completion.advantage,
+      completion.finish_reason,
+    ]);
     const same = groups.get(key);
     if (same === undefined) groups.set(key, { completion, count: 1 });
     else same.count++;
@@ -93,13 +100,23 @@ function merged(completions: readonly ShownCompletion[]) {
     .map((row) => ({ ...row, most }));
 }
 
-function completionRow({ completion, count, most }: ReturnType<typeof merged>[number]): Html {
+function completionRow(
+  { completion, count, most }: ReturnType<typeof merged>[number],
+  images: ReadonlyMap<string, Thumbnail>,
+): Html {
   const { rewards, reward, advantage, tokens, finish_reason } = completion;
   const value = asNumber(advantage);
   const cut = finish_reason === "length";
-  return html`<li><div class="said">${count > 1 && html`<span class="count" title="${count} completions said this">×${count}</span>`}<span class="text">${completion.text === "" ? html`<i>(empty)</i>` : markedText(completion)}</span></div>
+  return html`<li><div class="said">${count > 1 && html`<span class="count" title="${count} completions said this">×${count}</span>`}${completion.turns?.slice(0, -1).map((turn) => turnRow(turn, images))}<span class="text">${completion.text === "" ? html`<i>(empty)</i>` : markedText(completion)}</span></div>
 <div class="earned"><span class="advantage">${signedBar(value, most)}<span class="figure">advantage ${signed(value)}</span></span>
 <span class="chips">${Object.entries(rewards).map(([name, given]) => html`<span class="chip">${name} <b>${numberText(given)}</b></span>`)}<span class="chip total">reward <b>${numberText(reward)}</b></span>${tokens !== undefined && html`<span class="chip plain">${tokens} tokens${cut && html` <b class="warn">cut off</b>`}</span>`}</span></div></li>`;
+}
+
+/** A turn that called a tool: what the policy wrote, the call as it was read, and what came back. */
+function turnRow({ text, call, observation }: ShownTurn, images: ReadonlyMap<string, Thumbnail>): Html {
+  const called = call === null ? "a call that cannot be read" : `${call.name}(${JSON.stringify(call.arguments)})`;
+  const image = observation?.image ?? null;
+  return html`<div class="turn"><span class="text">${text.slice(0, MAX_CHARACTERS)}</span><p class="call"><code>${called}</code></p>${image !== null && film(image.path, called, images)}${observation !== null && observation.text !== "" && html`<p class="${observation.is_error ? "observed warn" : "observed"}">${observation.text.slice(0, MAX_CHARACTERS)}</p>`}</div>`;
 }
 
 function filters(runs: readonly { readonly label: string; readonly sample: RolloutSample }[]): Html {
