@@ -46,7 +46,9 @@ function mistake(from: string | RegExp, to: string, sets: string[] = []): string
   throw new Error("the recipe was accepted");
 }
 
-const kinds = ["sft", ...Object.keys(rolloutAlgorithms), ...Object.keys(pairwiseAlgorithms), "warm_up", "soft_q"].join(", ");
+const kinds = ["sft", ...Object.keys(rolloutAlgorithms), ...Object.keys(pairwiseAlgorithms), "warm_up", "soft_q"].join(
+  ", ",
+);
 
 describe("a valid recipe", () => {
   test.each<[string, object]>([
