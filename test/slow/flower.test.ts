@@ -12,7 +12,7 @@ import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { jsonLines, root, temporaryFolder, vivaOk } from "../cli/command-line.ts";
 import { federation, site, writeFilmSites } from "../cli/film-sites.ts";
 import { type Row, writeRecipe, writeRows } from "../cli/tiny-run.ts";
-import { describeWithPython } from "./python.ts";
+import { describeWithPython } from "../real/python.ts";
 
 const folder = temporaryFolder();
 const at = (...path: readonly string[]) => join(folder, ...path);
