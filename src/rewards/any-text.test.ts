@@ -108,6 +108,8 @@ const variants: readonly (readonly [keyof typeof rewards, object])[] = [
   ["semantic", { scorer: "concepts" }],
   ["semantic", { scorer: "concepts", of: "answer" }],
   ["soft_overlong", {}],
+  ["tool_use", {}],
+  ["tool_use", { formula: "deepeyes", lenient: true }],
 ];
 
 /** A learned score has no bounds. */

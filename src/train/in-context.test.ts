@@ -37,6 +37,7 @@ async function stepWith(more: Partial<SftSettings>) {
   const context = { engine, processor, examples, seed: 3, stage: 0, steps: 1, onBadImage: "error", onSkip() {} };
   const prompt = { style: "plain", system: null, user: "{question}" } as const;
   const settings = {
+    adversarial: null,
     ...{ kind: "sft", batch_size: 8, target: "answer", in_context_examples: 0, in_context_fixed: false },
     ...{ learning_rate: 0, lr_scheduler_type: "constant", warmup_steps: 0, weight_decay: 0, max_grad_norm: 1 },
     ...{ adam_beta1: 0.9, adam_beta2: 0.999, adam_epsilon: 1e-8, ...more },
