@@ -1,7 +1,7 @@
 /**
  * A newcomer's path, timed: in an empty folder the package is installed and sixty DICOM films, forty to train on and twenty
  * to test with, go from a table of questions to a report. Prints each command with its seconds.
- * usage: npm pack --pack-destination /tmp && npx tsx bench/newcomer.ts /tmp/viva-rl-*.tgz
+ * usage: npm run build && npm pack --pack-destination /tmp && npx tsx bench/newcomer.ts /tmp/viva-rl-*.tgz
  */
 import { execSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
