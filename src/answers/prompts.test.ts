@@ -69,7 +69,8 @@ test("the base prompt is a transcript that ends in an opened thought; the others
   expect(asked[0]!.messages.map(({ role }) => role)).toEqual(["system", "user"]);
   for (const style of ["think_answer", "answer_only", "plain"] as const) {
     await encodeQuestion(processor, example, promptStyle(style));
-    expect(asked.at(-1)!.options).toMatchObject({ template: "chat", assistantPrefix: "" });
+    const about = { question: example.question, subjectId: example.subjectId };
+    expect(asked.at(-1)!.options).toEqual({ template: "chat", assistantPrefix: "", about });
   }
 });
 
