@@ -1,6 +1,6 @@
 /**
- * Writes the results of the study of four dimensions into the documentation: the tables of docs/study.md, the paragraphs "On
- * the phantom world" of docs/algorithms/ and the table of docs/results/README.md. Without --write it only prints the tables.
+ * Writes a study's results into the documentation: the tables between <!-- tables --> and <!-- /tables --> of its page, and
+ * what else is kept of it (`pagesOf`). Without --write it only prints the tables.
  * usage: npx tsx scripts/study-tables.ts FOLDER/study.json [--write]
  */
 import { readFileSync } from "node:fs";
@@ -37,13 +37,26 @@ const pages = {
 const TWICE = "grpo_iterations";
 const twice: readonly string[] = ["gspo", "cispo", "sapo"];
 
-const tables = tablesByDimension();
+/** Where the tables of a study stand, and what else is written from it. */
+const pagesOf: Readonly<Record<string, { readonly page: string; readonly also: () => void }>> = {
+  "four-dimensions": { page: "docs/results/four-dimensions.md", also: () => {} },
+  "one-look": {
+    page: "docs/results/one-look.md",
+    also: () => {
+      replaceBetween("docs/results/README.md", "minus GRPO, points |\n|---|---|---|\n", "<!-- /study -->", shownRows());
+      for (const [page, name] of Object.entries(pages)) {
+        replaceBetween(`docs/algorithms/${page}.md`, "## On the phantom world\n\n", "\n", paragraph(needed(name)));
+      }
+    },
+  },
+};
+
+const tables = [tablesByDimension(), reasoningTable(), predictionsTable()].join("\n");
 if (values.write) {
-  replaceBetween("docs/study.md", "<!-- tables -->\n", "<!-- /tables -->", `${tables}\n`);
-  replaceBetween("docs/results/README.md", "minus GRPO, points |\n|---|---|---|\n", "<!-- /study -->", shownRows());
-  for (const [page, name] of Object.entries(pages)) {
-    replaceBetween(`docs/algorithms/${page}.md`, "## On the phantom world\n\n", "\n", paragraph(needed(name)));
-  }
+  const written = pagesOf[results.name];
+  if (written === undefined) throw new Error(`${file}: no page is known for the study "${results.name}"`);
+  replaceBetween(written.page, "<!-- tables -->\n", "<!-- /tables -->", `${tables}\n`);
+  written.also();
 } else console.log(tables);
 
 /** Replaces the text between two markers of a page; the second is the first occurrence after the first. */
@@ -80,7 +93,7 @@ function paragraph(arm: StudyArm): string {
     : "";
   const rewards = rewardsOf(arm, 3).join(", ");
   return [
-    `Arm \`${name}\` of [the study](../study.md#results), ${results.seeds.length} seeds${answers}:`,
+    `Arm \`${name}\` of [the study of one look](../results/one-look.md), ${results.seeds.length} seeds${answers}:`,
     `accuracy ${interval(accuracy, percent, "%")}; untuned model ${ships} %${sameBudget}`,
     difference === null ? "" : `; difference from plain GRPO ${interval(difference, signed, "points")}`,
     ".",
@@ -103,7 +116,7 @@ function tableOf(dimension: string): string {
   const arms = results.arms.filter((arm) => arm.name === results.reference || arm.dimensions.includes(dimension));
   const ranked = [...arms].sort((a, b) => (b.accuracy?.estimate ?? 0) - (a.accuracy?.estimate ?? 0));
   return [
-    `\n#### ${dimension[0]!.toUpperCase()}${dimension.slice(1)}\n`,
+    `\n### ${dimension[0]!.toUpperCase()}${dimension.slice(1)}\n`,
     `| arm | accuracy % [95 %] | by seed | minus \`${results.reference}\` | p (Holm) | reward, first → last fifth | length | time |`,
     "|---|---|---|---|---|---|---|---|",
     ...ranked.map((arm) => `| ${cells(arm).join(" | ")} |`),
@@ -123,6 +136,51 @@ function cells(arm: StudyArm): readonly string[] {
     length === undefined ? "" : length.toFixed(0),
     cost === null ? "" : `${cost.seconds.toFixed(0)} s${cost.ratio === null ? "" : ` (× ${cost.ratio.toFixed(2)})`}`,
   ];
+}
+
+/** Lengths, false statements and accuracy by the reference chain's length, of every arm that has them. */
+function reasoningTable(): string {
+  const rows = results.arms.flatMap(({ name, reasoning }) => {
+    if (reasoning === null) return [];
+    const median = (of: readonly number[] | null) => (of === null ? "–" : of[2]!.toFixed(0));
+    const share = (of: number | null) => (of === null ? "–" : percent(of));
+    const chains = reasoning.by_chain_length.map(({ statements, accuracy }) => `${statements}: ${percent(accuracy)}`);
+    const { right_lengths: right, wrong_lengths: wrong, tokens_per_right: tokens } = reasoning;
+    const lengths = [median(right), median(wrong), tokens === null ? "–" : tokens.toFixed(0)];
+    const statements = [share(reasoning.false_statements), share(reasoning.invented_findings)];
+    return [`| ${[`\`${name}\``, ...lengths, ...statements, chains.join(", ")].join(" | ")} |`];
+  });
+  return [
+    "\n### Reasoning\n",
+    "| arm | tokens, right (median) | tokens, wrong | tokens per right answer | false statements % | invented findings % | accuracy % by statements of the reference chain |",
+    "|---|---|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
+}
+
+function predictionsTable(): string {
+  if (results.predictions.length === 0) return "";
+  const rows = results.predictions.map((prediction) => {
+    const { arm, against, measure, direction, margin, unit, values: found, difference, verdict, because } = prediction;
+    const format = unit === "share" ? percent : (tokens: number) => tokens.toFixed(1);
+    const sign = (value: number) => `${value < 0 ? "−" : "+"}${format(Math.abs(value))}`;
+    const predicted = `${direction}${margin === null ? "" : ` within ${format(margin)}`}`;
+    const cells = [
+      `\`${arm}\` against \`${against}\``,
+      `${measure} ${predicted}`,
+      found === null ? "" : `${format(found.arm)}, ${format(found.against)}`,
+      ...(difference === null ? ["", ""] : [interval(difference, sign), difference.p_holm.toFixed(3)]),
+      verdict,
+      because,
+    ];
+    return `| ${cells.join(" | ")} |`;
+  });
+  return [
+    "\n### Predictions\n",
+    "| arms | predicted | values | difference [95 %] | p (Holm) | verdict | because |",
+    "|---|---|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
 }
 
 function rewardsOf({ runs }: StudyArm, digits: number): readonly string[] {

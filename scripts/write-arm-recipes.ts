@@ -1,5 +1,5 @@
 /**
- * Writes recipes/arms: each arm of studies/four-dimensions.yaml as a separate recipe, to run or to build on.
+ * Writes recipes/arms: each arm of studies/one-look.yaml as a separate recipe, to run or to build on.
  * usage: npx tsx scripts/write-arm-recipes.ts
  */
 import { readFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { applyOverride, parseOverride } from "../src/recipes/overrides.ts";
 import { type ArmFile, studySchema } from "../src/study/schema.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const study = studySchema.parse(parse(readFileSync(join(root, "studies/four-dimensions.yaml"), "utf8")));
+const study = studySchema.parse(parse(readFileSync(join(root, "studies/one-look.yaml"), "utf8")));
 const [seed] = study.seeds;
 /** Arms of the semantic dimension that need the user's own encoder or service, and are therefore not in the study. */
 const ownServices: readonly ArmFile[] = [
@@ -38,7 +38,7 @@ for (const { name, about, dimensions } of arms) {
   const of = dimensions.length === 0 ? "the plain arm" : dimensions.join(", ");
   const recipe = { name, seed, ...(changed(name) as object) };
   const yaml = stringify(recipe, { aliasDuplicateObjects: false, collectionStyle: "any", lineWidth: 0 });
-  const head = `# ${about ?? `GRPO's recipe with kind ${name}`} (${of}).\n# An arm of studies/four-dimensions.yaml, from which scripts/write-arm-recipes.ts writes it.\n`;
+  const head = `# ${about ?? `GRPO's recipe with kind ${name}`} (${of}).\n# An arm of studies/one-look.yaml, from which scripts/write-arm-recipes.ts writes it.\n`;
   writeFileAtomic(
     join(root, "recipes/arms", `${name}.yaml`),
     head + yaml.replaceAll("path: ../assets", "path: ../../assets"),

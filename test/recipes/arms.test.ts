@@ -7,7 +7,7 @@ import { loadStudy } from "../../src/study/load.ts";
 import { root } from "../cli/command-line.ts";
 
 const folder = join(root, "recipes/arms");
-const study = loadStudy(join(root, "studies/four-dimensions.yaml"), { quick: false });
+const study = loadStudy(join(root, "studies/one-look.yaml"), { quick: false });
 /** Arms that need an encoder or a service of the user's own. */
 const ownServices = ["semantic_embedding", "semantic_judge"];
 const recipe = (name: string) => loadRecipe(join(folder, `${name}.yaml`)).recipe;
