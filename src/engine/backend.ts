@@ -141,7 +141,10 @@ export interface EngineOptions {
   readonly activationBytes?: number;
   /** Number of completions decoded concurrently. */
   readonly rows: number;
-  /** Memory for keys and values of completions that a tool interrupted, in bytes; default 512 MB, 0 computes them again. */
+  /**
+   * Memory for keys and values of completions that a tool interrupted, in bytes; default 512 MB. 0 computes them again, and
+   * also each prompt that goes on from a completion that is being decoded.
+   */
   readonly prefixBytes?: number;
   /** Memory limit of the KV cache for live decoding, in bytes; default: what its rows need. */
   readonly cacheBytes?: number;
