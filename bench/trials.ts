@@ -47,7 +47,12 @@ for (const prefixBytes of [512e6, 0, 512e6, 0]) {
     completions.flatMap(({ tokenIds }) => {
       const ids = [...tokenIds];
       return sentenceEnds(ids, processor.decode, opensThought(prompts[i]!.text)).map((at) => {
-        const { prompt, inducer } = answerPrompt(prompts[i]!, ids.slice(0, at), processor);
+        const { prompt, inducer } = answerPrompt(
+          prompts[i]!,
+          ids.slice(0, at),
+          sampling.maxCompletionLength,
+          processor,
+        );
         return { whole: prompt.tokenIds.length, behind: inducer.length };
       });
     }),
