@@ -7,6 +7,7 @@ import type { Device } from "../../src/core/device.ts";
 import { integer, normal, randomKey } from "../../src/core/random.ts";
 import type { Prompt } from "../../src/core/records.ts";
 import type { TensorData } from "../../src/core/tensor-data.ts";
+import type { EngineOptions } from "../../src/engine/backend.ts";
 import {
   type LogProbOptions,
   plainScoring,
@@ -34,6 +35,14 @@ export function openGolden(name: CaseName, device: Device = "cpu"): Opened {
   const golden = goldenCase(name);
   const model = openModel(golden.checkpoint);
   return { golden, model, values: readWeights(model, golden.checkpoint), compute: new Compute(model, 1, device) };
+}
+
+/** A whole engine on a golden checkpoint. */
+export function engineOptions(modelFolder: string): EngineOptions {
+  return {
+    ...{ modelFolder, initialise: "pretrained", seed: 3, freeze: [] },
+    ...{ threads: 1, microBatchTokens: 1024, rows: 8 },
+  };
 }
 
 /** The prompt without its images, truncated to at most `tokens` tokens. */
