@@ -37,7 +37,7 @@ const kinds = {
   balanced: "kind: reward_model, pair_balance: length",
 };
 const shared =
-  "steps: 24, batch_size: 8, learning_rate: 1.0e-4, lr_scheduler_type: constant_with_warmup, warmup_steps: 2";
+  "steps: 20, batch_size: 8, learning_rate: 1.0e-4, lr_scheduler_type: constant_with_warmup, warmup_steps: 2";
 
 /** Pairs of true and false reasoning with one answer; `longer` is the share of winners that are filled up, else losers are. */
 async function writePairs(name: string, count: number, longer: number, seed: number): Promise<string> {
@@ -121,10 +121,10 @@ function outcome(run: string) {
 mkdirSync(folder, { recursive: true });
 for (const seed of o.seeds.split(",").map(Number)) {
   const pairs = await writePairs(`pairs-${seed}`, 260, 0.8, seed);
-  const heldOut = await writePairs(`held-out-${seed}`, 40, 0.5, 500 + seed);
+  const heldOut = await writePairs(`held-out-${seed}`, 30, 0.5, 500 + seed);
   const grpo = (rewards: string) => [
-    ...[`seed=${seed}`, "stages.0.steps=16", "stages.0.prompts_per_step=6", "stages.0.max_completion_length=120"],
-    ...["stages.0.warmup_steps=2", "data.train.limit=390", "data.eval.limit=104", "evaluate.max_completion_length=120"],
+    ...[`seed=${seed}`, "stages.0.steps=10", "stages.0.prompts_per_step=6", "stages.0.max_completion_length=120"],
+    ...["stages.0.warmup_steps=2", "data.train.limit=390", "data.eval.limit=52", "evaluate.max_completion_length=120"],
     `stages.0.rewards={${rewards}, facts: 0, format: 0.5}`,
   ];
   const control = join(folder, `grpo-accuracy-${seed}`);
