@@ -150,7 +150,10 @@ test("a run's checkpoint is sampled on its server, on another that is named, and
   expect([...named.tokenIds]).toEqual([...there.tokenIds]);
   expect([...here.tokenIds]).toEqual([...there.tokenIds]);
   for (const [i, value] of here.logProbs.entries()) expect(value).toBeCloseTo(there.logProbs[i]!, 3);
-  const tools = openCheckpointSource(run, { environment: "viewer_tools", decoding: () => decodingOf({}) });
+  const tools = openCheckpointSource(run, {
+    environment: "viewer_tools",
+    decoding: () => decodingOf({ maxCompletionLength: 8 }),
+  });
   await expect(tools).rejects.toThrow(/^environment viewer_tools: .* engine local alone; --environment none/);
 });
 
