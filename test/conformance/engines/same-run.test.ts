@@ -8,12 +8,14 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { randomKey, uint32 } from "../../../src/core/random.ts";
 import type { TrainingEngine } from "../../../src/engine/engine.ts";
+import { decodingOf } from "../../../src/evaluate/index.ts";
 import { checkRecipe } from "../../../src/pipeline/check-recipe.ts";
 import { trainRecipe } from "../../../src/pipeline/train-recipe.ts";
 import { loadRecipe, resolvedYaml } from "../../../src/recipes/load.ts";
 import { environment } from "../../../src/runs/environment.ts";
 import { createRun } from "../../../src/runs/run-folder.ts";
 import { openCheckpoint } from "../../../src/session/checkpoint.ts";
+import { openCheckpointSource } from "../../../src/session/evaluation-sources.ts";
 import { openSession, type Session } from "../../../src/session/session.ts";
 import { jsonLines, root } from "../../cli/command-line.ts";
 import { serveViva, type VivaServer } from "./viva-server.ts";
@@ -148,6 +150,11 @@ test("a run's checkpoint is sampled on its server, on another that is named, and
   expect([...named.tokenIds]).toEqual([...there.tokenIds]);
   expect([...here.tokenIds]).toEqual([...there.tokenIds]);
   for (const [i, value] of here.logProbs.entries()) expect(value).toBeCloseTo(there.logProbs[i]!, 3);
+  const tools = openCheckpointSource(run, {
+    environment: "viewer_tools",
+    decoding: () => decodingOf({ maxCompletionLength: 8 }),
+  });
+  await expect(tools).rejects.toThrow(/^environment viewer_tools: .* engine local alone; --environment none/);
 });
 
 test("viva check tries the server, and names every key that it cannot serve", async () => {
