@@ -27,7 +27,7 @@ describe.skipIf(noBrowser !== null)("a bundle", () => {
     const library = openLibrary([join(root, "runs/one"), join(root, "runs/two")]);
     const app = createUiApp({
       ...{ library, access: { origin: null, token: null }, imageRoots: [], version: "test", play: null },
-      ...{ generated: () => async () => null, modelView: async () => null },
+      ...{ generated: () => async () => null, remade: async () => null, modelView: async () => null },
       onFailure: (error) => {
         throw error;
       },
