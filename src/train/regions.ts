@@ -1,4 +1,4 @@
-/** Boxes and outlines among the facts of an example, wherever they stand: what people see drawn on its images. */
+/** Boxes, outlines and circles among the facts of an example, wherever they stand: what people see drawn on its images. */
 import type { Facts, FactValue } from "../core/records.ts";
 
 /** A part of an image, in its pixels. */
@@ -12,22 +12,41 @@ export interface Region {
   readonly polygon?: readonly (readonly [x: number, y: number])[];
 }
 
-/** A fact with `box` or `polygon` is a region; `image` counts from 1, 1 where it is not said. Others are passed over. */
-export function regionsOf(facts: Facts = {}): readonly Region[] {
-  const found: Region[] = [];
+/**
+ * A fact with `box` or `polygon` (pixels), or `x`, `y` and `radius` (fractions of the image), is a region; `image` counts
+ * from 1, 1 where it is not said. Others are passed over; of two in one place the one with fewer words stays.
+ */
+export function regionsOf(
+  facts: Facts = {},
+  sizes: readonly { readonly width: number; readonly height: number }[] = [],
+): readonly Region[] {
+  const found = new Map<string, Region>();
+  const add = (region: Region) => {
+    const key = JSON.stringify([region.image, region.box, region.polygon]);
+    const other = found.get(key);
+    if (other === undefined || region.label.length < other.label.length) found.set(key, region);
+  };
   const walk = (value: FactValue, name: string): void => {
     if (typeof value !== "object") return;
-    const { box, polygon, image = 1 } = value as Readonly<Record<string, FactValue>>;
+    const { box, polygon, x, y, radius, image = 1 } = value as Readonly<Record<string, FactValue>>;
     const texts = Object.values(value).filter((one) => typeof one === "string");
     const common = { image: Number(image) - 1, label: texts.join(" ") || name };
-    if (isNumbers(box, 4)) found.push({ ...common, box: box as unknown as NonNullable<Region["box"]> });
+    const size = sizes[common.image];
+    if (isNumbers(box, 4)) add({ ...common, box: box as unknown as NonNullable<Region["box"]> });
     if (Array.isArray(polygon) && polygon.length > 2 && polygon.every((corner) => isNumbers(corner, 2))) {
-      found.push({ ...common, polygon: polygon as unknown as NonNullable<Region["polygon"]> });
+      add({ ...common, polygon: polygon as unknown as NonNullable<Region["polygon"]> });
+    }
+    const circle = [x, y, radius];
+    if (size !== undefined && isNumbers(circle, 3)) {
+      const [u, v, r] = circle as readonly [number, number, number];
+      const [w, h] = [size.width, size.height];
+      const sides = [(u - r) * w, (v - r) * h, (u + r) * w, (v + r) * h].map(Math.round);
+      add({ ...common, box: sides as unknown as NonNullable<Region["box"]> });
     }
     for (const [key, inner] of Object.entries(value)) walk(inner, Array.isArray(value) ? name : key);
   };
   walk(facts, "");
-  return found;
+  return [...found.values()];
 }
 
 function isNumbers(value: unknown, count: number): value is readonly number[] {

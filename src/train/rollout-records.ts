@@ -71,7 +71,7 @@ export function rolloutRecord(
 ): RolloutRecord {
   const { example, prompt, completions } = group;
   const thinkOpened = opensThought(prompt.text);
-  const regions = regionsOf(example.facts);
+  const regions = regionsOf(example.facts, prompt.images);
   const evidence = rewards.map(({ reward }) => reward.evidence?.(example, completions) ?? []);
   return {
     id: group.id,
