@@ -38,7 +38,7 @@ export function regionsOf(
     }
     const circle = [x, y, radius];
     if (size !== undefined && isNumbers(circle, 3)) {
-      const [u, v, r] = circle as readonly [number, number, number];
+      const [u, v, r] = circle as unknown as readonly [number, number, number];
       const [w, h] = [size.width, size.height];
       const sides = [(u - r) * w, (v - r) * h, (u + r) * w, (v + r) * h].map(Math.round);
       add({ ...common, box: sides as unknown as NonNullable<Region["box"]> });

@@ -185,7 +185,8 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.goto(`${origin}/runs/${ids["good"]}/rollouts/2/0`);
     await page.waitForSelector(".card");
     await page.keyboard.press("Control+k");
-    await page.getByRole("searchbox", { name: "words" }).fill("page data");
+    await page.getByRole("searchbox", { name: "words" }).and(page.locator(":focus")).waitFor();
+    await page.keyboard.type("page data");
     await page.keyboard.press("Enter");
     await page.waitForURL(/\/data$/);
     await page.keyboard.press("Control+k");

@@ -400,5 +400,8 @@ describe("annotations", () => {
     expect(
       pairs.every(({ chosen, rejected }) => chosen.includes("<answer>left") && !rejected.includes("<answer>left")),
     ).toBe(true);
+    expect((await json(`/api/runs/${id}/calibration`)).body["changed"]).toBe(0);
+    appendFileSync(join(root, "good/rollouts.jsonl"), jsonl([group(1, 0, { text: "another text" })]));
+    expect((await json(`/api/runs/${id}/calibration`)).body["changed"]).toBeGreaterThan(0);
   });
 });

@@ -5,7 +5,7 @@ import "uplot/dist/uPlot.min.css";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { short } from "../format.ts";
 import { chartSvg, dashes } from "./chart-svg.ts";
-import { Button, Table } from "./controls.tsx";
+import { Button, Table, useSeen } from "./controls.tsx";
 import { save } from "./ways.tsx";
 
 export interface Series {
@@ -38,13 +38,8 @@ const MOST_ROWS = 200;
 export function Chart({ title, steps, series, smoothing, onStep }: ChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const [seen, setSeen] = useState(false);
+  const seen = useSeen(frame);
   const names = series.map(({ name }) => name).join("\n");
-  useEffect(() => {
-    const watcher = new IntersectionObserver(([entry]) => entry?.isIntersecting && setSeen(true), { rootMargin: "200px" });
-    watcher.observe(frame.current!);
-    return () => watcher.disconnect();
-  }, []);
   useEffect(() => {
     if (!seen) return;
     const element = frame.current!;

@@ -95,6 +95,8 @@ function Palette({ close }: { readonly close: () => void }) {
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const [runs, setRuns] = useState<readonly RunRow[]>([]);
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []); // the dialog was shown before it was there
   useEffect(() => void read<{ runs: readonly RunRow[] }>(["runs"]).then(({ runs }) => setRuns(runs), console.warn), []);
   const [kind, run] = address.value.path;
   const to = (name: string, path: readonly string[]): Command => ({ name, act: () => go(hrefOf(path)) });
@@ -126,7 +128,7 @@ function Palette({ close }: { readonly close: () => void }) {
     <>
       <input
         type="search"
-        autofocus
+        ref={field}
         aria-label="words of what to do"
         placeholder="what to do, or where to go"
         onInput={search}

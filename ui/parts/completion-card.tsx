@@ -1,7 +1,7 @@
 /** One completion: its advantage and rewards, its text with what was judged of it, or its tokens with their log-probs. */
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { short, signed } from "../format.ts";
-import { Button } from "./controls.tsx";
+import { Button, useSeen } from "./controls.tsx";
 import { DiffText, type Evidence, MarkedText, SHOWN_CHARACTERS, type Span } from "./marked-text.tsx";
 import { RewardBars } from "./reward-bars.tsx";
 import { Thumbnail } from "./ways.tsx";
@@ -76,12 +76,14 @@ interface CompletionCardProps {
 export function CompletionCard({ run, completion, places, weights, most, chosen, against, tokens }: CompletionCardProps) {
   const [hovered, setHovered] = useState<string | null>(null);
   const [whole, setWhole] = useState(false);
+  const card = useRef<HTMLLIElement>(null);
+  const seen = useSeen(card);
   const { text, rewards = {}, evidence = [], parsed_answer: answer = null } = completion;
   const advantage = Number(completion.advantage) || 0;
   const side = advantage > 0 ? "positive" : advantage < 0 ? "negative" : "neutral";
   const shown = whole ? text : text.slice(0, SHOWN_CHARACTERS);
   return (
-    <li class={`card ${side}${chosen ? " chosen" : ""}`} id={`c${places[0]}`}>
+    <li class={`card ${side}${chosen ? " chosen" : ""}`} id={`c${places[0]}`} ref={card}>
       <header>
         <b class="advantage">{signed(advantage)}</b>
         <span>
@@ -113,7 +115,9 @@ export function CompletionCard({ run, completion, places, weights, most, chosen,
           onMouseLeave={() => setHovered(null)}
           onFocus={() => setHovered(null)}
         >
-          {against === null ? (
+          {!seen ? (
+            shown
+          ) : against === null ? (
             <MarkedText text={shown} evidence={evidence} answer={answer} reward={hovered} />
           ) : (
             <DiffText text={shown} against={against} />

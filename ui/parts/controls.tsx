@@ -126,6 +126,17 @@ export function commas(parts: readonly ComponentChildren[]): ComponentChildren {
   return parts.flatMap((part, i) => (i === 0 ? [part] : [", ", part]));
 }
 
+/** Whether an element has come near the view: what is costly waits for it. */
+export function useSeen(element: { readonly current: HTMLElement | null }): boolean {
+  const [seen, setSeen] = useState(false);
+  useEffect(() => {
+    const watcher = new IntersectionObserver(([entry]) => entry?.isIntersecting && setSeen(true), { rootMargin: "200px" });
+    watcher.observe(element.current!);
+    return () => watcher.disconnect();
+  }, []);
+  return seen;
+}
+
 /** Rows of a list that are in view, with some around them: the first, and how many. `content` is the element that is as long as all. */
 export function useRowsInView(content: { readonly current: HTMLElement | null }, height: number): readonly [from: number, count: number] {
   const [from, setFrom] = useState(0);

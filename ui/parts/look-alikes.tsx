@@ -25,7 +25,7 @@ function Pairs({ id, found }: { readonly id: string; readonly found: Found }) {
   return (
     <>
       <p class={leaking > 0 ? "notice" : ""}>
-        {leaking} of {judged} evaluated images are the same as one of {seen} that were sampled on, or look the same.
+        {leaking} of {judged} evaluated images are one of the {seen} that were sampled on, or look like one: see the pairs.
         {unread > 0 && ` ${unread} could not be read.`}
         {leaking > 0 &&
           all !== null &&

@@ -42,10 +42,11 @@ export function rendererOf({ width, height, channels, bits, data }: Pixels): (wi
   const context = canvas.getContext("2d")!;
   const image = context.createImageData(width, height);
   const words = new Uint32Array(image.data.buffer);
+  const grey = new Uint32Array(bits === 16 ? 65_536 : 256);
   return (window, invert) => {
     const table = lookupTable(bits, window, invert);
     if (channels === 1) {
-      const grey = Uint32Array.from(table, (value) => 0xff000000 | (value * 0x010101));
+      for (let value = 0; value < grey.length; value++) grey[value] = 0xff000000 | (table[value]! * 0x010101);
       for (let i = 0; i < words.length; i++) words[i] = grey[data[i]!]!;
     } else {
       for (let i = 0, at = 0; i < words.length; i++, at += 3) {
@@ -68,9 +69,11 @@ interface PaintOptions {
 export function paint(canvas: HTMLCanvasElement, source: HTMLCanvasElement, { look, smooth, grids, regions }: PaintOptions): void {
   const scale = devicePixelRatio;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  canvas.width = width * scale;
-  canvas.height = height * scale;
   const context = canvas.getContext("2d")!;
+  const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
+  if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, w, h);
   const sides = look.turns % 2 === 0 ? [source.width, source.height] : [source.height, source.width];
   const fit = Math.min(width / sides[0]!, height / sides[1]!) * look.zoom;
   context.setTransform(scale, 0, 0, scale, (width / 2 + look.x) * scale, (height / 2 + look.y) * scale);
