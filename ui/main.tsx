@@ -2,32 +2,35 @@
 import { type ComponentType, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { address, followLinks, go } from "./address.ts";
-import { AlarmsPage } from "./pages/alarms.tsx";
+import { AlarmsPage, Announcer } from "./pages/alarms.tsx";
 import { AnnotatePage } from "./pages/annotate.tsx";
 import { CheckpointsPage } from "./pages/checkpoints.tsx";
 import { ComparePage } from "./pages/compare.tsx";
 import { DataPage } from "./pages/data.tsx";
 import { EvaluationPage } from "./pages/evaluation.tsx";
+import { LivePage } from "./pages/live.tsx";
 import { PlayPage } from "./pages/play.tsx";
+import { RewardsPage } from "./pages/rewards.tsx";
 import { RolloutsPage } from "./pages/rollouts.tsx";
-import { RunPage } from "./pages/run.tsx";
 import { RunsPage } from "./pages/runs.tsx";
 import { StudyPage } from "./pages/study.tsx";
-import { Help } from "./parts/help.tsx";
-import { To } from "./parts/ways.tsx";
-import { isBundle } from "./source.ts";
+import { Commands } from "./parts/commands.tsx";
+import { Button } from "./parts/controls.tsx";
+import { Loaded, RunTabs, To } from "./parts/ways.tsx";
+import { isBundle, send } from "./source.ts";
+import { type OfRun, useRun } from "./use-data.ts";
 import "./style.css";
 
-/** Pages below /runs/ID by the part that follows. */
-const runPages: Readonly<Record<string, ComponentType<{ readonly run: string }>>> = {
-  "": RunPage,
+/** Pages below /runs/ID by the part that follows; `runTabs` names them. */
+const runPages: Readonly<Record<string, ComponentType<OfRun>>> = {
+  "": LivePage,
   rollouts: RolloutsPage,
   evaluation: EvaluationPage,
+  rewards: RewardsPage,
   alarms: AlarmsPage,
   data: DataPage,
   checkpoints: CheckpointsPage,
   play: PlayPage,
-  annotate: AnnotatePage,
 };
 
 function App() {
@@ -43,7 +46,7 @@ function App() {
         <span class="muted">{isBundle ? "static bundle" : "runs on this machine"}</span>
         <span class="space" />
         <ThemeButton />
-        <Help />
+        <Commands />
       </header>
       <main id="main" tabIndex={-1}>
         <Page />
@@ -56,18 +59,28 @@ function App() {
 function Page() {
   const [kind, id, page = ""] = address.value.path;
   if (kind === undefined) return <RunsPage />;
-  if (kind === "runs" && id !== undefined) {
-    const Known = runPages[page];
-    if (Known !== undefined) return <Known run={id} key={id} />;
-  }
+  if (kind === "runs" && id !== undefined && page === "annotate") return <AnnotatePage run={id} key={id} />;
+  if (kind === "runs" && id !== undefined && runPages[page] !== undefined) return <OneRun id={id} page={page} key={id} />;
   if (kind === "compare" && id !== undefined) return <ComparePage names={id} key={id} />;
   if (kind === "studies" && id !== undefined) return <StudyPage study={id} key={id} />;
   return (
     <>
       <h1>There is no such page</h1>
-      <p>
-        <To path={[]}>All runs</To>
-      </p>
+      <To path={[]}>All runs</To>
+    </>
+  );
+}
+
+/** What all pages of a run have: its name, the tabs, and its alarms as they ring. Blind annotation has none of it. */
+function OneRun({ id, page }: { readonly id: string; readonly page: string }) {
+  const asked = useRun(id);
+  const Shown = runPages[page]!;
+  const { row, alarms = [], events = [] } = asked.value ?? {};
+  return (
+    <>
+      <RunTabs run={id} page={page} name={row?.path ?? id} alarms={alarms.length} />
+      <Announcer events={events} />
+      <Loaded asked={asked} show={(run) => <Shown id={id} run={run} />} />
     </>
   );
 }
@@ -82,19 +95,14 @@ function ThemeButton() {
     else document.documentElement.dataset["theme"] = theme;
   }, [theme]);
   const next = themes[(themes.indexOf(theme as (typeof themes)[number]) + 1) % themes.length]!;
-  return (
-    <button type="button" class="quiet" onClick={() => setTheme(next)} aria-label={`Colours: ${theme}; change to ${next}`}>
-      {theme}
-    </button>
-  );
+  return <Button class="quiet" text={theme} on={() => setTheme(next)} aria-label={`Colours: ${theme}; change to ${next}`} />;
 }
 
 /** The token of an address beyond this machine opens a session and leaves the address. */
 async function openSession(): Promise<void> {
   const token = /^#token=(.+)$/.exec(location.hash)?.[1];
   if (token === undefined || isBundle) return;
-  const headers = { "content-type": "application/json", "x-viva": "1" };
-  await fetch("/api/session", { method: "POST", headers, body: JSON.stringify({ token }) });
+  await send(["session"], { token }).catch(() => {}); // the pages say that they may not be seen
   go(location.pathname + location.search, { replace: true });
 }
 

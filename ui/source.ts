@@ -1,41 +1,34 @@
-/** Where pages get their data: the server's typed routes, or the files of a static bundle in their place. */
-import { hc } from "hono/client";
-import type { UiApp } from "../src/ui/app.ts";
+/** Where pages get their data: the routes of the server (src/ui/app.ts), or the files of a static bundle in their place. */
 import { bundleName } from "../src/ui/bundle-name.ts";
 
 /** A bundle's index.html says so, since it has no server to ask. */
 export const isBundle = document.documentElement.dataset["bundle"] !== undefined;
 
-const base = isBundle ? "http://bundle" : location.origin;
+/** The parts of a route below /api/. */
+export type Route = readonly (string | number)[];
 
-/** The routes, typed by the server's own. */
-export const api = hc<UiApp>(base, { fetch: isBundle ? bundled : fetch, headers: { "x-viva": "1" } }).api;
-
-/** An answer that is no success, in a sentence. */
-export class NoAnswer extends Error {
-  override readonly name = "NoAnswer";
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
+export function urlOf(route: Route): string {
+  return `/api/${route.map(encodeURIComponent).join("/")}`;
 }
 
-interface Answered<T> {
-  readonly ok: boolean;
-  readonly status: number;
-  json(): Promise<T>;
+/** The JSON of an answer; throws an error whose message is a sentence for the reader. */
+export async function read<T>(route: Route): Promise<T> {
+  return (await answerOf(route)).json() as Promise<T>;
 }
 
-/** The JSON of an answer; throws NoAnswer. */
-export async function read<T>(asked: Promise<Answered<T>>): Promise<Exclude<T, { readonly error: string }>> {
-  const answer = await asked.catch(() => {
-    throw new NoAnswer(0, "the server does not answer: is viva ui still running?");
+/** Writes or asks: a JSON body with the header that only a page of this origin can set. */
+export function send(route: Route, body: object, signal?: AbortSignal): Promise<Response> {
+  const headers = { "content-type": "application/json", "x-viva": "1" };
+  return answerOf(route, { method: "POST", headers, body: JSON.stringify(body), ...(signal === undefined ? {} : { signal }) });
+}
+
+async function answerOf(route: Route, init: RequestInit = {}): Promise<Response> {
+  const answer = await (isBundle ? bundled(route) : fetch(urlOf(route), init)).catch((error: unknown) => {
+    throw init.signal?.aborted ? error : new Error("the server does not answer: is viva ui still running?");
   });
-  if (answer.ok) return (await answer.json()) as Exclude<T, { readonly error: string }>;
+  if (answer.ok) return answer;
   const body = (await answer.json().catch(() => null)) as { readonly error?: string } | null;
-  throw new NoAnswer(answer.status, body?.error ?? `the server answered ${answer.status}`);
+  throw new Error(body?.error ?? `the server answered ${answer.status}`);
 }
 
 /** Pixel values with what the server says of them. */
@@ -52,12 +45,7 @@ export interface Pixels {
 
 /** The image's values, or the model's view of it. */
 export async function readPixels(run: string, sha256: string, view: "stored" | "model"): Promise<Pixels> {
-  const path = `/api/runs/${run}/images/${sha256}${view === "model" ? "/model" : ""}`;
-  const answer = await (isBundle ? bundled(base + path) : fetch(path));
-  if (!answer.ok) {
-    const body = (await answer.json().catch(() => null)) as { readonly error?: string } | null;
-    throw new NoAnswer(answer.status, body?.error ?? "the image cannot be shown");
-  }
+  const answer = await answerOf(["runs", run, "images", sha256, ...(view === "model" ? ["model"] : [])]);
   const about = JSON.parse(answer.headers.get("x-image") ?? "{}") as Omit<Pixels, "data">;
   const bytes = await answer.arrayBuffer();
   return { ...about, data: about.bits === 16 ? new Uint16Array(bytes) : new Uint8Array(bytes) };
@@ -65,9 +53,9 @@ export async function readPixels(run: string, sha256: string, view: "stored" | "
 
 /** Address of a thumbnail, for an img element; a data: URL in a bundle. */
 export async function thumbnailUrl(run: string, sha256: string): Promise<string | null> {
-  const path = `/api/runs/${run}/images/${sha256}/thumbnail`;
-  if (!isBundle) return path;
-  const file = await bundleFile(path);
+  const route = ["runs", run, "images", sha256, "thumbnail"];
+  if (!isBundle) return urlOf(route);
+  const file = await bundleFile(`/api/${route.join("/")}`);
   return file === null ? null : `data:${file.type};base64,${file.base64}`;
 }
 
@@ -108,24 +96,17 @@ function bundleFile(path: string): Promise<BundleFile | null> {
     const script = document.createElement("script");
     const url = `./data/${bundleName(path)}`;
     script.src = policy?.createScriptURL(url) ?? url;
-    const end = () => {
+    script.onload = script.onerror = () => {
       script.remove();
       resolve(loaded.get(path) ?? null);
     };
-    script.onload = end;
-    script.onerror = end;
     document.head.append(script);
   });
 }
 
-async function bundled(input: RequestInfo | URL): Promise<Response> {
-  const { pathname } = new URL(input instanceof Request ? input.url : input);
-  const file = await bundleFile(decodeURIComponent(pathname));
-  if (file === null) {
-    return Response.json({ error: "this is not part of the bundle: open the run with viva ui" }, { status: 404 });
-  }
+async function bundled(route: Route): Promise<Response> {
+  const file = await bundleFile(`/api/${route.join("/")}`);
+  if (file === null) return Response.json({ error: "this is not part of the bundle: open the run with viva ui" }, { status: 404 });
   const content = file.text ?? Uint8Array.from(atob(file.base64 ?? ""), (letter) => letter.charCodeAt(0));
-  return new Response(content, {
-    headers: { "content-type": file.type, ...(file.image === undefined ? {} : { "x-image": file.image }) },
-  });
+  return new Response(content, { headers: { "content-type": file.type, ...(file.image === undefined ? {} : { "x-image": file.image }) } });
 }

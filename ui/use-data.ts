@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { GroupColumns } from "../src/ui/groups.ts";
 import type { RunRow } from "../src/ui/run-row.ts";
 import type { Evaluation, Line, MetricColumns } from "../src/ui/run-view.ts";
-import { api, isBundle, read } from "./source.ts";
+import { isBundle, type Route, read, urlOf } from "./source.ts";
 
 export interface Asked<T> {
   readonly value: T | null;
@@ -27,6 +27,11 @@ export function useData<T>(key: string, ask: () => Promise<T>): Asked<T> & { rea
   return { ...fresh, again: () => setRound((n) => n + 1) };
 }
 
+/** The answer of a route, as the server's code types it; of none where there is nothing to ask yet. */
+export function useAnswer<T>(route: Route | null): ReturnType<typeof useData<T | null>> {
+  return useData(route === null ? "" : urlOf(route), async () => (route === null ? null : read<T>(route)));
+}
+
 /** All that is told of a run at once. */
 export interface RunDetail {
   readonly row: RunRow;
@@ -42,6 +47,12 @@ export interface RunDetail {
   readonly weights: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
+/** What a page below /runs/ID is shown. */
+export interface OfRun {
+  readonly id: string;
+  readonly run: RunDetail;
+}
+
 /** Rows as a stream appends them. */
 interface Appended {
   readonly metrics: readonly Line[];
@@ -51,20 +62,18 @@ interface Appended {
 }
 
 /** A run that grows while it is watched; the stream is closed while the page is hidden. */
-export function useRun(id: string): Asked<RunDetail> & { readonly fresh: number } {
-  const { value, error, again } = useData(id, () => readRun(id));
+export function useRun(id: string): Asked<RunDetail> {
+  const { value, error, again } = useAnswer<RunDetail>(["runs", id]);
   const [grown, setGrown] = useState<{ readonly of: RunDetail; readonly now: RunDetail } | null>(null);
-  const [fresh, setFresh] = useState(0);
   useEffect(() => {
     if (value === null || isBundle) return;
     let now = value;
     let stream: EventSource | null = null;
     const listen = () => {
-      stream = new EventSource(`/api/runs/${id}/tail?from=${now.position}`);
+      stream = new EventSource(`${urlOf(["runs", id, "tail"])}?from=${now.position}`);
       stream.addEventListener("rows", (event) => {
         now = { ...grow(now, JSON.parse(event.data) as Appended), position: event.lastEventId };
         setGrown({ of: value, now });
-        setFresh((n) => n + 1);
       });
       stream.addEventListener("reset", again);
     };
@@ -81,11 +90,7 @@ export function useRun(id: string): Asked<RunDetail> & { readonly fresh: number 
       stream?.close();
     };
   }, [value]);
-  return { value: grown !== null && grown.of === value ? grown.now : value, error, fresh };
-}
-
-async function readRun(id: string): Promise<RunDetail> {
-  return (await read(api.runs[":run"].$get({ param: { run: id } }))) as unknown as RunDetail;
+  return { value: grown !== null && grown.of === value ? grown.now : value, error };
 }
 
 function grow(run: RunDetail, added: Appended): RunDetail {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { setPriority } from "node:os";
 import { Command } from "commander";
 import { messageOf, UserError } from "../core/errors.ts";
-import { generatedImagesOf } from "../session/generated-images.ts";
+import { generatedImagesOf, remade } from "../session/generated-images.ts";
 import { liveAnswers } from "../session/live-answers.ts";
 import { modelViews } from "../session/model-view.ts";
 import { accessFor, openLibrary, readPages, realRoots, startUi, type UiOptions, type UiServer } from "../ui/index.ts";
@@ -66,6 +66,7 @@ export function uiServices(
     library: openLibrary(realRoots(roots)),
     imageRoots: realRoots(o.images),
     generated: memoized(generatedImagesOf),
+    remade,
     modelView: modelViews(),
     play: o.play ? liveAnswers() : null,
     version,

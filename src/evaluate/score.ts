@@ -16,6 +16,8 @@ export interface EvalItem {
   readonly protocol: string;
   readonly example_id: string;
   readonly subject_id: string;
+  /** Names of its images: paths, or those of generated ones. */
+  readonly images?: readonly string[];
   readonly question: string;
   readonly answer: string;
   readonly answer_type: AnswerType;
@@ -119,6 +121,7 @@ function scoreItem(
     protocol,
     example_id: example.id,
     subject_id: example.subjectId,
+    ...(example.images.length === 0 ? {} : { images: example.images.map(({ path }) => path) }),
     question: example.question,
     answer: example.answer,
     answer_type: example.answerType,

@@ -10,6 +10,8 @@ import { runPaths } from "../runs/run-folder.ts";
 import { madeOf, remade } from "../tools/remake.ts";
 import { loadExamples } from "./examples.ts";
 
+export { remade };
+
 /** Generated images of a run by the path in its record; null for any other. */
 export function generatedImagesOf(folder: string): (path: string) => Promise<RawImage | null> {
   let images: Promise<ReadonlyMap<string, ImageRef>> | null = null;
@@ -25,10 +27,11 @@ export function generatedImagesOf(folder: string): (path: string) => Promise<Raw
 async function generate(folder: string): Promise<ReadonlyMap<string, ImageRef>> {
   try {
     const { recipe } = loadRecipe(runPaths(folder).recipe);
-    const spec = recipe.data.train;
-    if (findDataset(spec.name).generated !== true) return new Map();
-    const { examples } = await loadExamples(spec, recipe);
-    const refs: readonly ImageRef[] = examples.flatMap(({ images }) => images);
+    const specs = [recipe.data.train, ...(recipe.data.eval === null ? [] : [recipe.data.eval])].filter(
+      ({ name }) => findDataset(name).generated === true,
+    );
+    const loaded = await Promise.all(specs.map((spec) => loadExamples(spec, recipe)));
+    const refs: readonly ImageRef[] = loaded.flatMap(({ examples }) => examples).flatMap(({ images }) => images);
     return new Map(refs.flatMap((ref) => (ref.pixels === undefined ? [] : [[ref.path, ref] as const])));
   } catch (error) {
     if (error instanceof UserError) return new Map();

@@ -7,6 +7,7 @@ import type { AnswerType, Completion, Evidence, RolloutGroup, Segment, TokenValu
 import { policyLength, policyValues } from "../core/segments.ts";
 import type { Reward } from "../rewards/index.ts";
 import { type TurnRecord, turnRecords } from "../tools/turn-records.ts";
+import { type Region, regionsOf } from "./regions.ts";
 
 /** One line of rollouts.jsonl. */
 export interface RolloutRecord {
@@ -24,6 +25,8 @@ export interface RolloutRecord {
     readonly width: number;
     readonly height: number;
   }[];
+  /** What the facts say lies where; absent where they say nothing of it. */
+  readonly regions?: readonly Region[];
   readonly question: string;
   readonly answer: string;
   readonly answer_type: AnswerType;
@@ -68,6 +71,7 @@ export function rolloutRecord(
 ): RolloutRecord {
   const { example, prompt, completions } = group;
   const thinkOpened = opensThought(prompt.text);
+  const regions = regionsOf(example.facts, prompt.images);
   const evidence = rewards.map(({ reward }) => reward.evidence?.(example, completions) ?? []);
   return {
     id: group.id,
@@ -79,6 +83,7 @@ export function rolloutRecord(
     images: prompt.images.map(({ sha256, width, height }, i) => {
       return { path: example.images[i]!.path, sha256, width, height };
     }),
+    ...(regions.length === 0 ? {} : { regions }),
     question: example.question,
     answer: example.answer,
     answer_type: example.answerType,

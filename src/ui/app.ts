@@ -15,8 +15,17 @@ import { checkpointDamage, checkpointRows } from "./checkpoint-list.ts";
 import { compareShown } from "./comparison.ts";
 import { dataSummary } from "./data-summary.ts";
 import { calibrationOf, type ExportKind, exportLines, markedCompletions } from "./exports.ts";
-import { type GeneratedImages, type ImageValues, imageValues, refOf, thumbnailOf } from "./images.ts";
+import {
+  type GeneratedImages,
+  type ImageMakers,
+  type ImageValues,
+  imageId,
+  imageValues,
+  refOf,
+  thumbnailOf,
+} from "./images.ts";
 import type { Library } from "./library.ts";
+import { lookAlikes } from "./look-alikes.ts";
 import { openPlay, type Play } from "./play.ts";
 import { annotationQueue, shownItem } from "./queue.ts";
 import { annotationsFolder, openAlarms } from "./run-row.ts";
@@ -30,6 +39,7 @@ export interface UiOptions {
   /** Real paths of folders whose images may be shown, beside the library's. */
   readonly imageRoots: readonly string[];
   readonly generated: GeneratedImages;
+  readonly remade: ImageMakers["remade"];
   /** What a model's processor makes of an image; null where it cannot be told. */
   readonly modelView: (folder: string, image: ImageRef) => Promise<ProcessedImage | null>;
   /** Answers questions with a checkpoint; null where this page may not. */
@@ -57,13 +67,16 @@ export type UiApp = ReturnType<typeof createUiApp>;
 export function createUiApp(o: UiOptions) {
   const { library } = o;
   const imagesOf = async (run: RunView, sha256: string): Promise<ImageValues> => {
-    const recorded = run.groups.image(sha256);
-    if (recorded === null) throw new HTTPException(404, { message: "no group of this run records such an image" });
+    const recorded = found(run.image(sha256), "image of this name in the run's record");
     const roots = [...library.roots, ...o.imageRoots];
-    const values = await imageValues(recorded.path, roots, o.generated(run.found.folder));
+    const values = await imageValues(recorded.path, roots, {
+      generated: o.generated(run.found.folder),
+      remade: o.remade,
+    });
     if ("reason" in values) throw new HTTPException(404, { message: values.reason });
     return values;
   };
+  const refIn = async (run: RunView, sha: string) => refOf(run.image(sha)!.path, await imagesOf(run, sha));
   const found = <T>(value: T | null | undefined, what: string): T => {
     if (value === null || value === undefined) throw new HTTPException(404, { message: `there is no ${what}` });
     return value;
@@ -141,7 +154,7 @@ export function createUiApp(o: UiOptions) {
     .get("/api/runs/:run/images/:sha/model", async (c) => {
       const run = library.run(c.req.param("run"));
       const sha = c.req.param("sha");
-      const ref = refOf(run.groups.image(sha)?.path ?? "", await imagesOf(run, sha));
+      const ref = await refIn(run, sha);
       const view = await o.modelView(run.found.folder, ref);
       const { image, ...about } = found(
         view,
@@ -156,7 +169,7 @@ export function createUiApp(o: UiOptions) {
     .get("/api/runs/:run/evals/:n", (c) => {
       const run = library.run(c.req.param("run"));
       const evaluation = found(run.evaluations[Number(c.req.param("n"))], "such evaluation");
-      return c.json({ evaluation: shownEvaluation(evaluation), items: run.items(evaluation) });
+      return c.json({ evaluation: shownEvaluation(evaluation), items: run.items(evaluation).map(withImageIds) });
     })
     .get("/api/runs/:run/statistics", (c) => {
       const run = library.run(c.req.param("run"));
@@ -165,6 +178,10 @@ export function createUiApp(o: UiOptions) {
     .get("/api/runs/:run/data", (c) => {
       const run = library.run(c.req.param("run"));
       return c.json(library.cached(run, "data", () => dataSummary(run)));
+    })
+    .get("/api/runs/:run/look-alikes", async (c) => {
+      const run = library.run(c.req.param("run"));
+      return c.json(await library.cached(run, "look-alikes", () => lookAlikes(run, (id) => refIn(run, id))));
     })
     .get("/api/runs/:run/checkpoints", async (c) => {
       return c.json(await checkpointRows(library.run(c.req.param("run"))));
@@ -228,9 +245,13 @@ export function createUiApp(o: UiOptions) {
       const play = found(o.play, "model here: start viva ui without --no-play");
       const run = library.run(c.req.param("run"));
       const asked: unknown = await c.req.json().catch(() => null);
-      const image = async (sha: string) => refOf(run.groups.image(sha)?.path ?? "", await imagesOf(run, sha));
-      return openPlay(c, play, run, asked, image);
+      return openPlay(c, play, run, asked, (sha) => refIn(run, sha));
     });
+}
+
+/** A page asks for images by id, never by path. */
+function withImageIds({ images, ...item }: Line): Line {
+  return Array.isArray(images) ? { ...item, images: images.map((path) => imageId(String(path))) } : item;
 }
 
 /** "ID@120" as id and step. */

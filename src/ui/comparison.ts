@@ -1,6 +1,7 @@
 /** Evaluations side by side: the comparison of `viva compare` itself, and the questions behind its counts. */
 import { UserError } from "../core/errors.ts";
 import { type Comparison, compareEvaluations, readEvaluation } from "../evaluate/index.ts";
+import { imageId } from "./images.ts";
 
 /** What one arm answered. */
 export interface CaseAnswer {
@@ -16,6 +17,8 @@ export interface ComparedCase {
   readonly answer: string;
   readonly answer_type: string;
   readonly strata: Readonly<Record<string, string>>;
+  /** What its images are asked for by. */
+  readonly images: readonly string[];
   /** In the order of the arms, the reference first. */
   readonly answers: readonly CaseAnswer[];
 }
@@ -46,7 +49,8 @@ export function compareShown(
         const { prediction, strict, lenient, parse_failure } = items.get(example_id)!;
         return { prediction: prediction.slice(0, 4000), strict, lenient, parse_failure };
       });
-      return { example_id, question, answer, answer_type, strata, answers };
+      const images = (item.images ?? []).map(imageId);
+      return { example_id, question, answer, answer_type, strata, images, answers };
     });
     return { comparison, problem: null, unfair, cases };
   } catch (error) {

@@ -2,24 +2,30 @@
 import { meanOf } from "../core/mean.ts";
 import { followLines, type LineFile, recordOf } from "./lines.ts";
 
-/** Columns over groups, in the order of the file; `from` is the first group's place in it. */
-export interface GroupColumns {
-  readonly from: number;
+/** What is known of a group without reading it. */
+interface Row {
   /** "step/group". */
-  readonly ids: readonly string[];
-  readonly steps: readonly number[];
+  readonly ids: string;
+  readonly steps: number;
   /** Mean reward of the completions that have one; null where none has. */
-  readonly means: readonly (number | null)[];
+  readonly means: number | null;
   /** Standard deviation of these rewards (over G); 0 is a group without a learning signal. */
-  readonly deviations: readonly (number | null)[];
-  readonly sizes: readonly number[];
+  readonly deviations: number | null;
+  readonly sizes: number;
   /** Completions that were cut at the longest length. */
-  readonly truncated: readonly number[];
+  readonly truncated: number;
   /** Completions without a parsed answer. */
-  readonly unparsed: readonly number[];
+  readonly unparsed: number;
   /** Completions on which two rewards disagree: one at its best of the group, another at its worst. */
-  readonly divided: readonly number[];
-  readonly examples: readonly string[];
+  readonly divided: number;
+  readonly examples: string;
+}
+type Columns = { readonly [Name in keyof Row]: readonly Row[Name][] };
+
+/** Columns over groups, in the order of the file. */
+export interface GroupColumns extends Columns {
+  /** The first group's place in the file. */
+  readonly from: number;
   /** By name (answer_type, and the example's meta): a value per group, "" where it has none. */
   readonly facets: Readonly<Record<string, readonly string[]>>;
 }
@@ -54,22 +60,13 @@ export interface RecordedImage {
 /** More kinds of value than this make no filter. */
 const MOST_FACETS = 8;
 
-interface Row {
+interface IndexedRow extends Row {
   readonly line: number;
-  readonly id: string;
-  readonly step: number;
-  readonly mean: number | null;
-  readonly deviation: number | null;
-  readonly size: number;
-  readonly truncated: number;
-  readonly unparsed: number;
-  readonly divided: number;
-  readonly example: string;
   readonly facets: Readonly<Record<string, string>>;
 }
 
 export function indexGroups(path: string): GroupIndex {
-  let rows: Row[] = [];
+  let rows: IndexedRow[] = [];
   let unreadable = 0;
   let names: string[] = [];
   const places = new Map<string, number>();
@@ -83,12 +80,12 @@ export function indexGroups(path: string): GroupIndex {
         unreadable++;
         return;
       }
-      places.set(row.id, rows.length);
+      places.set(row.ids, rows.length);
       rows.push(row);
       for (const name of Object.keys(row.facets)) {
         if (names.length < MOST_FACETS && !names.includes(name)) names.push(name);
       }
-      for (const image of listOf(record!["images"])) noteImage(images, image, String(record!["subject_id"] ?? ""));
+      for (const image of imagesIn(record!)) noteImage(images, image, String(record!["subject_id"] ?? ""));
     },
     reset() {
       rows = [];
@@ -109,17 +106,11 @@ export function indexGroups(path: string): GroupIndex {
     },
     columns(from = 0) {
       const part = from === 0 ? rows : rows.slice(from);
+      const column = <Name extends keyof Row>(name: Name) => part.map((row) => row[name]);
       return {
-        from,
-        ids: part.map(({ id }) => id),
-        steps: part.map(({ step }) => step),
-        means: part.map(({ mean }) => mean),
-        deviations: part.map(({ deviation }) => deviation),
-        sizes: part.map(({ size }) => size),
-        truncated: part.map((row) => row.truncated),
-        unparsed: part.map((row) => row.unparsed),
-        divided: part.map((row) => row.divided),
-        examples: part.map(({ example }) => example),
+        ...{ from, ids: column("ids"), steps: column("steps"), means: column("means") },
+        ...{ deviations: column("deviations"), sizes: column("sizes"), truncated: column("truncated") },
+        ...{ unparsed: column("unparsed"), divided: column("divided"), examples: column("examples") },
         facets: Object.fromEntries(names.map((name) => [name, part.map(({ facets }) => facets[name] ?? "")])),
       };
     },
@@ -153,7 +144,7 @@ export function indexGroups(path: string): GroupIndex {
   };
 }
 
-function rowOf(record: Readonly<Record<string, unknown>>, line: number): Row | null {
+function rowOf(record: Readonly<Record<string, unknown>>, line: number): IndexedRow | null {
   const { id, step, completions } = record;
   if (typeof id !== "string" || typeof step !== "number" || !Array.isArray(completions)) return null;
   const given = completions.filter((one) => typeof one === "object" && one !== null);
@@ -167,11 +158,11 @@ function rowOf(record: Readonly<Record<string, unknown>>, line: number): Row | n
     for (const [name, value] of Object.entries(meta)) if (typeof value === "string") facets[name] = value.slice(0, 80);
   }
   return {
-    ...{ line, id, step, mean, deviation: spread, size: given.length, facets },
+    ...{ line, ids: id, steps: step, means: mean, deviations: spread, sizes: given.length, facets },
     truncated: given.filter(({ finish_reason }) => finish_reason === "length").length,
     unparsed: given.filter(({ parsed_answer }) => parsed_answer === null).length,
     divided: dividedOf(given.map(({ rewards }) => rewards)),
-    example: String(record["example_id"] ?? ""),
+    examples: String(record["example_id"] ?? ""),
   };
 }
 
@@ -196,6 +187,15 @@ function dividedOf(rewards: readonly unknown[]): number {
     if (best && worst) count++;
   }
   return count;
+}
+
+/** The example's images, then what tools showed. */
+function imagesIn(record: Readonly<Record<string, unknown>>): readonly unknown[] {
+  type Turn = { readonly observation?: { readonly image?: unknown } | null };
+  const turns = listOf(record["completions"]).flatMap(
+    (one) => listOf((one as { readonly turns?: unknown } | null)?.turns) as readonly Turn[],
+  );
+  return [...listOf(record["images"]), ...turns.map((turn) => turn?.observation?.image)];
 }
 
 function noteImage(images: Map<string, RecordedImage>, image: unknown, subject: string): void {

@@ -2,6 +2,7 @@
  * Images by their recorded hash: a page never names a path. A file is read only if it really lies, links resolved, in one of
  * the folders that were opened; generated images are made again by whoever opened the page.
  */
+import { createHash } from "node:crypto";
 import { existsSync, realpathSync } from "node:fs";
 import { isAbsolute, relative, resolve } from "node:path";
 import sharp from "sharp";
@@ -27,18 +28,37 @@ export interface NoImage {
   readonly reason: string;
 }
 
+/** Who makes images that are no files. */
+export interface ImageMakers {
+  readonly generated: (path: string) => Promise<RawImage | null>;
+  /** What a tool made of an image, by its name; null where the name does not fit. */
+  readonly remade: (path: string, whole: ImageRef) => Promise<RawImage | null>;
+}
+
 export type GeneratedImages = (folder: string) => (path: string) => Promise<RawImage | null>;
 
 /** Larger images are scaled down to this before they are sent. */
 const MOST_PIXELS = 4096 * 4096;
 const THUMBNAIL = 224;
 
+/** What an image that only an evaluation names is asked for by: of its name, not of its content. */
+export function imageId(path: string): string {
+  return createHash("sha256").update(`image ${path}`).digest("hex");
+}
+
 /** The image's values; `roots` are real paths. */
 export async function imageValues(
   path: string,
   roots: readonly string[],
-  generated: (path: string) => Promise<RawImage | null>,
+  { generated, remade }: ImageMakers,
 ): Promise<ImageValues | NoImage> {
+  const base = isAbsolute(path) ? /^(.+)#(?:crop|window)=[-\d.,]+$/s.exec(path)?.[1] : undefined;
+  if (base !== undefined) {
+    const whole = await imageValues(base, roots, { generated, remade });
+    if ("reason" in whole) return whole;
+    const made = await remade(path, refOf(base, whole));
+    return made === null ? { reason: `${path} does not fit its image` } : { ...withoutColour(made), bits: 8 };
+  }
   if (!isAbsolute(path) && !existsSync(path)) {
     const made = await generated(path);
     if (made !== null) return { ...withoutColour(made), bits: 8 };

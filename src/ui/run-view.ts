@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { type RunPaths, runPaths, sidecarPath } from "../runs/run-folder.ts";
 import type { FoundFolder } from "./find-runs.ts";
-import { type GroupIndex, indexGroups } from "./groups.ts";
+import { type GroupIndex, indexGroups, type RecordedImage } from "./groups.ts";
+import { imageId } from "./images.ts";
 import { followLines, type LineFile, recordOf } from "./lines.ts";
 
 export type Line = Readonly<Record<string, unknown>>;
@@ -42,6 +43,8 @@ export interface RunView {
   /** How many rows of each lie before a position; null where the files were cut since, and everything must be read again. */
   before(position: string): Counts | null;
   items(evaluation: Evaluation): readonly Line[];
+  /** An image that a group records, by its hash, or that an evaluation names, by `imageId`; null for any other. */
+  image(id: string): RecordedImage | null;
   /** Token ids and log-probs of a group; null where none were kept. */
   tokens(step: number, id: string): Line | null;
   readonly recipe: { readonly yaml: string; readonly values: Line | null };
@@ -61,6 +64,8 @@ export function viewRun(found: FoundFolder): RunView {
   let evaluations: Evaluation[] = [];
   let first = 0;
   let items = 0;
+  /** Images of the evaluations that were looked through so far, by id. */
+  const named = { evaluations: 0, paths: new Map<string, string>() };
   const evals = followLines(paths.evals, {
     line(text, index) {
       if (text.startsWith('{"kind":"item"')) {
@@ -76,11 +81,13 @@ export function viewRun(found: FoundFolder): RunView {
     reset() {
       evaluations = [];
       items = 0;
+      named.evaluations = 0;
+      named.paths.clear();
     },
   });
   const groups = indexGroups(paths.rollouts);
   const files: readonly LineFile[] = [metrics.file, events.file, evals, groups.file];
-  return {
+  const view: RunView = {
     ...{ found, paths, groups },
     get metrics() {
       return metrics.rows();
@@ -109,6 +116,18 @@ export function viewRun(found: FoundFolder): RunView {
       [...evals.lines(Array.from({ length: items }, (_, i) => first + i))]
         .map(recordOf)
         .filter((line) => line !== null),
+    image(id) {
+      const recorded = groups.image(id);
+      if (recorded !== null) return recorded;
+      for (const evaluation of evaluations.slice(named.evaluations)) {
+        for (const { images } of view.items(evaluation)) {
+          for (const path of Array.isArray(images) ? images.map(String) : []) named.paths.set(imageId(path), path);
+        }
+      }
+      named.evaluations = evaluations.length;
+      const path = named.paths.get(id);
+      return path === undefined ? null : { path, width: 0, height: 0, subject: "" };
+    },
     tokens(step, id) {
       let found: Line | null = null;
       const visit = (text: string) => {
@@ -124,6 +143,7 @@ export function viewRun(found: FoundFolder): RunView {
       return recipeOf(paths.recipe);
     },
   };
+  return view;
 }
 
 /** Columns of the rows from one on. */

@@ -27,7 +27,7 @@ describe.skipIf(noBrowser !== null)("a bundle", () => {
     const library = openLibrary([join(root, "runs/one"), join(root, "runs/two")]);
     const app = createUiApp({
       ...{ library, access: { origin: null, token: null }, imageRoots: [], version: "test", play: null },
-      ...{ generated: () => async () => null, modelView: async () => null },
+      ...{ generated: () => async () => null, remade: async () => null, modelView: async () => null },
       onFailure: (error) => {
         throw error;
       },
@@ -95,8 +95,8 @@ describe.skipIf(noBrowser !== null)("a bundle", () => {
 /** npm run build makes them; the command serves no others. */
 const isBuilt = existsSync(join(import.meta.dirname, "../../dist/ui/pages/index.html"));
 
-test.skipIf(!isBuilt)("viva ui says where it listens, answers there, and ends at SIGTERM", async () => {
-  const root = mkdtempSync(join(tmpdir(), "viva-ui-command-"));
+/** The command over a folder; the address it says. */
+async function startCommand(root: string) {
   const main = join(import.meta.dirname, "../../src/cli/main.ts");
   const child = spawn(process.execPath, ["--import", "tsx", main, "ui", root, "--port", "0", "--json"], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -110,10 +110,47 @@ test.skipIf(!isBuilt)("viva ui says where it listens, answers there, and ends at
     });
     void ended.then(() => resolve());
   });
-  const { url } = JSON.parse(told) as { url: string };
-  expect((await fetch(`${url}api/runs`)).status).toBe(200);
-  expect(await (await fetch(url)).text()).toContain("<title>viva</title>");
-  child.kill("SIGTERM");
-  expect(await ended).toBe(143);
+  return { child, ended, url: (JSON.parse(told) as { url: string }).url };
+}
+
+test.skipIf(!isBuilt)("viva ui keeps the marks of two people through a kill -9, and ends at SIGTERM", async () => {
+  const root = mkdtempSync(join(tmpdir(), "viva-ui-command-"));
+  await writeUiRun(join(root, "one"));
+  const first = await startCommand(root);
+  expect(await (await fetch(first.url)).text()).toContain("<title>viva</title>");
+  const runs = `${first.url}api/runs`;
+  const { id } = ((await (await fetch(runs)).json()) as { runs: { id: string }[] }).runs[0]!;
+  type Item = { readonly target: string; readonly text_sha256: string; readonly done: boolean };
+  const queueOf = async (url: string, by: string) =>
+    ((await (await fetch(`${url}api/runs/${id}/queue/${by}`)).json()) as { items: Item[] }).items;
+  const kept: Record<string, string[]> = { "dr-a": [], "dr-b": [] };
+  const judge = async (by: string) => {
+    const mark = {
+      answer: "right",
+      rationale: null,
+      unsafe: false,
+      spans: [],
+      better_than: null,
+      note: "",
+      seconds: 1,
+    };
+    for (const { target, text_sha256 } of await queueOf(first.url, by)) {
+      const body = JSON.stringify({ by, target, text_sha256, withdrawn: false, mark });
+      const headers = { "content-type": "application/json", "x-viva": "1" };
+      const answer = await fetch(`${runs}/${id}/annotations`, { method: "POST", headers, body });
+      if (answer.ok) kept[by]!.push(target);
+      if (kept["dr-a"]!.length + kept["dr-b"]!.length === 9) first.child.kill("SIGKILL"); // while others are on their way
+    }
+  };
+  await Promise.allSettled([judge("dr-a"), judge("dr-b")]);
+  await first.ended;
+  const second = await startCommand(root);
+  for (const [by, targets] of Object.entries(kept)) {
+    const done = (await queueOf(second.url, by)).filter((item) => item.done).map(({ target }) => target);
+    expect(targets.length).toBeGreaterThan(2);
+    expect(done).toEqual(expect.arrayContaining(targets));
+  }
+  second.child.kill("SIGTERM");
+  expect(await second.ended).toBe(143);
   remove(root);
 });

@@ -70,7 +70,7 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     `/runs/${run}/play`,
     `/runs/${run}/annotate`,
     `/runs/${run}/annotate?by=dr-z`,
-    `/runs/${run}/annotate?view=calibration`,
+    `/runs/${run}/rewards`,
     `/compare/${run}@0+${run}`,
     `/studies/${ids["study"]}`,
     "/nothing",
@@ -175,8 +175,93 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.waitForURL(/wl=/);
     await page.keyboard.press("?");
     await page.waitForSelector("dialog[open]");
-    expect(await page.locator("dialog").textContent()).toContain("next completion");
+    expect(await page.locator("dialog[open]").textContent()).toContain("next completion");
     await page.keyboard.press("Escape");
+    await page.close();
+  });
+
+  test("the palette goes anywhere by words; a key can be given another, but not one that is taken", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["good"]}/rollouts/2/0`);
+    await page.waitForSelector(".card");
+    await page.keyboard.press("Control+k");
+    await page.getByRole("searchbox", { name: "words" }).and(page.locator(":focus")).waitFor();
+    await page.keyboard.type("page data");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/\/data$/);
+    await page.keyboard.press("Control+k");
+    await page.getByRole("searchbox", { name: "words" }).fill("run: good");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/\/runs\/good-[0-9a-f]+$/);
+    await page.goto(`${origin}/runs/${ids["good"]}/rollouts/2/0`);
+    await page.waitForSelector(".card");
+    await page.keyboard.press("?");
+    await page.getByRole("button", { name: "next group: j" }).click();
+    await page.keyboard.press("k");
+    await page.getByText("k is taken: previous group").waitFor();
+    await page.getByRole("button", { name: "next group: j" }).click();
+    await page.keyboard.press("n");
+    await page.getByRole("button", { name: "next group: n" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.reload();
+    await page.waitForSelector(".card");
+    await page.keyboard.press("j");
+    await page.keyboard.press("n");
+    await page.waitForURL(/rollouts\/2\/1/);
+    await page.close();
+  });
+
+  test("images side by side are moved and windowed together while they are linked", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["good"]}/rollouts/2/0?image=0&c=0`);
+    await page.waitForFunction(() => document.querySelectorAll(".viewer canvas").length === 2); // the image, what the tool showed
+    const names = () =>
+      page.locator(".viewer canvas").evaluateAll((all) => all.map((one) => one.getAttribute("aria-label")!));
+    expect((await names())[0]).toContain("regions: nodule left, look 1");
+    const figures = async (what: RegExp) => (await names()).map((name) => what.exec(name)![1]);
+    await page.keyboard.press("+");
+    await page.waitForFunction(() =>
+      /zoom 1.25/.test(document.querySelectorAll(".viewer canvas")[1]!.getAttribute("aria-label")!),
+    );
+    await page.keyboard.press("Shift+ArrowUp");
+    await page.waitForFunction(() =>
+      /level 138/.test(document.querySelectorAll(".viewer canvas")[1]!.getAttribute("aria-label")!),
+    );
+    expect([await figures(/zoom ([\d.]+)/), await figures(/level (\d+)/)]).toEqual([
+      ["1.25", "1.25"],
+      ["138", "138"],
+    ]);
+    await page.getByLabel("linked").uncheck();
+    await page.keyboard.press("+");
+    await page.waitForFunction(() =>
+      /zoom 1.56/.test(document.querySelector(".viewer canvas")!.getAttribute("aria-label")!),
+    );
+    expect(await figures(/zoom ([\d.]+)/)).toEqual(["1.56", "1.25"]);
+    await page.close();
+  });
+
+  test("charts are saved as drawings that stand alone; pairs of images that look the same are shown", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["good"]}`);
+    await page.waitForSelector(".u-wrap");
+    const [file] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "save as SVG" }).nth(1).click(),
+    ]);
+    const svg = readFileSync(await file.path(), "utf8");
+    expect(svg).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+    expect(svg).toContain("reward/judge/mean");
+    expect(/points="([^"]+)"/.exec(svg)![1]!.split(" ")).toHaveLength(12);
+    await page.goto(`${origin}/runs/${ids["good"]}/data`);
+    await page.getByRole("button", { name: "Compare the images" }).click();
+    await page.getByText("2 of 2 evaluated images").waitFor();
+    await page.getByRole("button", { name: "Look at pair 1 closely" }).click();
+    await page.waitForFunction(() => document.querySelectorAll(".viewer canvas").length === 2);
+    expect(await violations(page)).toEqual([]);
+    await page.goto(`${origin}/runs/${ids["good"]}/rollouts/2/0?tokens=1`);
+    await page.getByRole("img", { name: "entropy of 3 tokens" }).first().waitFor();
     await page.close();
   });
 
@@ -212,7 +297,7 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     server = await serve(root, pages, { port });
     await page.reload();
     await page.getByText("All are judged").waitFor();
-    await page.goto(`${origin}/runs/${ids["live"]}/annotate?view=calibration`);
+    await page.goto(`${origin}/runs/${ids["live"]}/rewards`);
     await page.getByText("people's yes").waitFor();
     expect(await page.locator("main").textContent()).toMatch(/accuracy/);
     expect(problems.filter((text) => !text.includes("404"))).toEqual([]);

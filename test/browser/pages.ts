@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { build } from "vite";
+import { remade } from "../../src/tools/remake.ts";
 import type { UiOptions } from "../../src/ui/app.ts";
 import { openLibrary } from "../../src/ui/library.ts";
 import { readPages } from "../../src/ui/pages.ts";
@@ -49,6 +50,7 @@ export function serve(
     },
     ...{
       generated: () => async () => null,
+      remade,
       modelView: async () => null,
       play: null,
       version: "test",

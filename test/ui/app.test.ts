@@ -163,6 +163,35 @@ describe("images", () => {
     ]);
   });
 
+  test("of evaluated questions and of tools' turns come by ids that name no path", async () => {
+    const { items } = (await json(`/api/runs/${id}/evals/1`)).body as never as { items: { images: string[] }[] };
+    expect(items[0]!.images).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
+    const shown = await ask(app, `/api/runs/${id}/images/${items[1]!.images[0]}`);
+    expect(JSON.parse(shown.headers.get("x-image")!)).toMatchObject({ width: 48, height: 36, channels: 1 });
+    const { cases } = (await json(`/api/compare/${id}@0+${id}@4`)).body as never as { cases: { images: string[] }[] };
+    expect(cases[0]!.images).toEqual(items[0]!.images);
+    const groups = (await json(`/api/runs/${id}/groups/1/0`)).body;
+    const seen = groups["completions"][0]["turns"][0]["observation"]["image"]["sha256"];
+    const [crop, whole] = await Promise.all(
+      [seen, "f".repeat(64)].map(async (sha) => (await ask(app, `/api/runs/${id}/images/${sha}`)).arrayBuffer()),
+    );
+    const channels = whole!.byteLength / (64 * 48);
+    const at = (8 * 64 + 8) * channels;
+    expect([crop!.byteLength, new Uint8Array(crop!)[0]]).toEqual([32 * 32 * channels, new Uint8Array(whole!)[at]]);
+  });
+
+  test("shared by training and evaluation are found by looks, with the score without them", async () => {
+    const { body } = await json(`/api/runs/${id}/look-alikes`);
+    const pairs = (body["pairs"] as { names: string[]; distance: number; questions: number }[]).map((pair) => ({
+      names: pair.names.map((name) => name.split("/").at(-1)),
+      same: pair.distance === 0,
+      questions: pair.questions,
+    }));
+    expect(pairs).toContainEqual({ names: ["film.png", "film.png"], same: true, questions: 15 });
+    expect(pairs.map(({ names }) => names)).toContainEqual(["deep.png", "again.png"]);
+    expect([body["all"].estimate, body["all"].n, body["without"]]).toEqual([20 / 30, 30, null]);
+  });
+
   test("outside the opened folders, through links, and unknown ones are refused", async () => {
     const outside = await json(`/api/runs/${id}/images/${"e".repeat(64)}`);
     expect([outside.status, outside.body["error"]]).toEqual([
@@ -371,5 +400,8 @@ describe("annotations", () => {
     expect(
       pairs.every(({ chosen, rejected }) => chosen.includes("<answer>left") && !rejected.includes("<answer>left")),
     ).toBe(true);
+    expect((await json(`/api/runs/${id}/calibration`)).body["changed"]).toBe(0);
+    appendFileSync(join(root, "good/rollouts.jsonl"), jsonl([group(1, 0, { text: "another text" })]));
+    expect((await json(`/api/runs/${id}/calibration`)).body["changed"]).toBeGreaterThan(0);
   });
 });

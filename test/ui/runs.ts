@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
+import { remade } from "../../src/tools/remake.ts";
 import { createUiApp, type UiOptions } from "../../src/ui/app.ts";
 import { openLibrary } from "../../src/ui/library.ts";
 
@@ -34,8 +35,9 @@ export function group(
     ...{ question: `Which side? ${place}`, answer: "left", answer_type: "open", choices: [], answer_index: null },
     meta: { modality: place % 2 === 0 ? "ct" : "mr", split: "train" },
     ...{ prompt: "user: Which side?", prompt_tokens: 20, image_tokens: 4, policy_version: step - 1 },
+    regions: [{ image: 0, label: "nodule left", box: [10, 10, 30, 30] }],
     completions: [
-      completion(whole, 1, 0),
+      { ...completion(whole, 1, 0), turns: lookingAt(image, text) },
       completion(whole.replace("left<", "both<"), 0, 1),
       completion(whole.replace("left<", "both<"), 0, 1),
       completion(`<think>${text} and so on`, 0, null, "length"),
@@ -43,10 +45,21 @@ export function group(
   };
 }
 
+/** A turn that cut a part out of the image, and the last. */
+function lookingAt(image: string, text: string) {
+  const seen = { path: `${image}#crop=8,8,40,40`, sha256: `c${image.length}`.padEnd(64, "c"), width: 32, height: 32 };
+  const call = { name: "crop", arguments: { box: [8, 8, 40, 40] } };
+  const observation = { text: `the part: ${text}`, is_error: false, image: seen };
+  return [
+    { text, call, observation },
+    { text, call: null, observation: null },
+  ];
+}
+
 const share = (estimate: number) => ({ estimate, low: estimate - 0.1, high: estimate + 0.1, n: 30, subjects: 10 });
 
 /** An evaluation's rows; the first `right` of 30 questions are right. */
-export function evaluation(step: number, right: number) {
+export function evaluation(step: number, right: number, images: readonly string[] = []) {
   const items = Array.from({ length: 30 }, (_, i) => ({
     ...{
       kind: "item",
@@ -55,6 +68,7 @@ export function evaluation(step: number, right: number) {
       protocol: "viva",
       example_id: `q${i}`,
       subject_id: `p${i % 10}`,
+      ...(images.length === 0 ? {} : { images: [images[i % images.length]] }),
     },
     ...{
       question: `What is shown? ${i}`,
@@ -112,6 +126,8 @@ export async function writeUiRun(
   await sharp({ create: { width: 64, height: 48, channels: 3, background: "#888", noise } })
     .png()
     .toFile(grey);
+  const again = join(folder, "again.png"); // the 16-bit picture once more, under another name and smaller
+  await sharp(grey16).resize(48, 36).png().toFile(again);
   const write = (file: string, content: string) => writeFileSync(join(folder, file), content);
   const recipe = {
     name,
@@ -150,13 +166,17 @@ export async function writeUiRun(
     group(step, place, { ...images[place], ...(text === undefined ? {} : { text }) });
   write("rollouts.jsonl", jsonl(range.flatMap((step) => [0, 1, 2].map((place) => of(step, place)))));
   for (const step of range) {
-    const tokens = Array.from({ length: 4 }, () => ({ token_ids: [5, 6, 7], log_probs: [-0.1, -2.5, -0.01] }));
+    const tokens = Array.from({ length: 4 }, () => ({
+      token_ids: [5, 6, 7],
+      log_probs: [-0.1, -2.5, -0.01],
+      entropies: [0.2, 1.9, 0.05],
+    }));
     write(
       `rollouts/step-${String(step).padStart(6, "0")}.jsonl`,
       jsonl([0, 1, 2].map((place) => ({ id: `${step}/${place}`, completions: tokens }))),
     );
   }
-  write("evals.jsonl", jsonl([...evaluation(0, 12), ...evaluation(steps, 20)]));
+  write("evals.jsonl", jsonl([...evaluation(0, 12, [grey, again]), ...evaluation(steps, 20, [grey, again])]));
   const alarm = {
     event: "alarm",
     step: 2,
@@ -185,6 +205,7 @@ export function appOver(root: string, o: Partial<UiOptions> = {}) {
     access: { origin: null, token: null },
     imageRoots: [],
     generated: () => async () => null,
+    remade,
     modelView: async () => null,
     play: null,
     version: "test",

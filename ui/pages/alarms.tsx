@@ -2,72 +2,66 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Line } from "../../src/ui/run-view.ts";
 import { short } from "../format.ts";
-import { Loaded, RunTabs, To } from "../parts/ways.tsx";
-import { useRun } from "../use-data.ts";
+import { Button, commas, Field } from "../parts/controls.tsx";
+import { To } from "../parts/ways.tsx";
+import type { OfRun } from "../use-data.ts";
 
-export function AlarmsPage({ run: id }: { readonly run: string }) {
-  const run = useRun(id);
-  const events = run.value?.events ?? [];
+export function AlarmsPage({ id, run: { events } }: OfRun) {
   const rung = events.filter(({ event }) => event === "alarm");
   const cleared = events.filter(({ event }) => event === "alarm_cleared");
-  const open = rung.filter((alarm) => !cleared.some((one) => isSame(one, alarm) && Number(one["step"]) >= Number(alarm["step"]))).length;
+  const clearing = (alarm: Line) => cleared.find((one) => isSame(one, alarm) && Number(one["step"]) >= Number(alarm["step"]));
   const others = events.filter(({ event }) => !["alarm", "alarm_cleared"].includes(String(event)));
   return (
     <>
-      <RunTabs run={id} page="alarms" name={`${open > 0 ? `(${open}) ` : ""}${run.value?.row.path ?? id}`} />
-      <Announcer count={rung.length} latest={rung.at(-1)} />
-      <Loaded
-        asked={run}
-        show={() => (
-          <>
-            {rung.length === 0 && <p>No alarm has rung.</p>}
-            <div class="cases">
-              {[...rung].reverse().map((alarm, i) => (
-                <Alarm
-                  key={i}
-                  run={id}
-                  alarm={alarm}
-                  cleared={cleared.find((one) => isSame(one, alarm) && Number(one["step"]) >= Number(alarm["step"]))}
-                />
-              ))}
-            </div>
-            <h2>Events</h2>
-            <ul>
-              {others.map((event, i) => (
-                <li key={i}>
-                  step {String(event["step"] ?? "–")}: {String(event["event"])}
-                  <span class="muted"> {summary(event)}</span>
-                </li>
-              ))}
-            </ul>
-          </>
-        )}
-      />
+      {rung.length === 0 && <p>No alarm has rung.</p>}
+      <NotifyButton />
+      <div class="cases">
+        {[...rung].reverse().map((alarm, i) => (
+          <Alarm key={i} run={id} alarm={alarm} cleared={clearing(alarm)} />
+        ))}
+      </div>
+      <h2>Events</h2>
+      <ul>
+        {others.map((event, i) => (
+          <li key={i}>
+            step {String(event["step"] ?? "–")}: {String(event["event"])}
+            <span class="muted"> {summary(event)}</span>
+          </li>
+        ))}
+      </ul>
     </>
   );
 }
 
-/** Tells of an alarm that rings while the page is open: to readers of screens, and as a notification where allowed. */
-function Announcer({ count, latest }: { readonly count: number; readonly latest: Line | undefined }) {
+const permission = () => (typeof Notification === "undefined" ? "denied" : Notification.permission);
+
+function NotifyButton() {
+  const [allowed, setAllowed] = useState(permission());
+  if (allowed !== "default") return null;
+  return (
+    <Button
+      text="Notify me of alarms while a page of this run is open"
+      on={async () => setAllowed(await Notification.requestPermission())}
+    />
+  );
+}
+
+/** Tells of an alarm that rings while a page of the run is open: to readers of screens, and as a notification where allowed. */
+export function Announcer({ events }: { readonly events: readonly Line[] }) {
+  const rung = events.filter(({ event }) => event === "alarm");
   const [known, setKnown] = useState<number | null>(null);
-  const [allowed, setAllowed] = useState(typeof Notification === "undefined" ? "denied" : Notification.permission);
+  const latest = rung.at(-1);
+  const isNew = known !== null && rung.length > known && latest !== undefined;
   useEffect(() => {
-    if (known !== null && count > known && allowed === "granted" && latest !== undefined) {
+    if (isNew && permission() === "granted") {
       new Notification(`viva: alarm ${latest["rule"]}`, { body: String(latest["message"] ?? "") });
     }
-    setKnown(count);
-  }, [count]);
+    if (events.length > 0 && known === null) setKnown(rung.length);
+  }, [rung.length, events.length > 0]);
   return (
-    <>
-      <p class="hidden" role="alert">
-        {known !== null && count > known && latest !== undefined ? `Alarm ${latest["rule"]}: ${latest["message"]}` : ""}
-      </p>
-      {allowed === "default" && (
-        <button type="button" onClick={async () => setAllowed(await Notification.requestPermission())}>
-          Notify me of alarms while this page is open
-        </button>
-      )}
-    </>
+    <p class="hidden" role="alert">
+      {isNew ? `Alarm ${latest["rule"]}: ${latest["message"]}` : ""}
+    </p>
   );
 }
 
@@ -96,22 +90,16 @@ function Alarm({ run, alarm, cleared }: { readonly run: string; readonly alarm: 
       {evidence.length > 0 && (
         <p>
           Look at{" "}
-          {evidence.map((id, i) => (
-            <span key={id}>
-              {i > 0 && ", "}
-              <To path={["runs", run, "rollouts", ...id.split("/")]}>{id}</To>
-            </span>
-          ))}
+          {commas(
+            evidence.map((id) => (
+              <To key={id} path={["runs", run, "rollouts", ...id.split("/")]}>
+                {id}
+              </To>
+            )),
+          )}
         </p>
       )}
-      <label>
-        note{" "}
-        <input
-          value={note ?? ""}
-          onChange={(event) => acknowledge(event.currentTarget.value === "" ? null : event.currentTarget.value)}
-          placeholder="what was done"
-        />
-      </label>{" "}
+      <Field label="note" value={note ?? ""} on={(text) => acknowledge(text === "" ? null : text)} placeholder="what was done" />{" "}
       {note !== null && <span class="badge good">noted in this browser</span>}
     </article>
   );

@@ -3,12 +3,11 @@ import { useState } from "preact/hooks";
 import type { Mark } from "../../src/ui/annotations.ts";
 import { address, setValues } from "../address.ts";
 import { useKeys } from "../keys.ts";
-import { Calibration } from "../parts/calibration.tsx";
-import { Toggle } from "../parts/controls.tsx";
-import { Viewer } from "../parts/viewer.tsx";
-import { Loaded, To, useTitle } from "../parts/ways.tsx";
-import { api, read } from "../source.ts";
-import { useData } from "../use-data.ts";
+import { Button } from "../parts/controls.tsx";
+import { Viewers } from "../parts/viewers.tsx";
+import { Loaded, Problem, To, useTitle } from "../parts/ways.tsx";
+import { send } from "../source.ts";
+import { useAnswer } from "../use-data.ts";
 
 interface Item {
   readonly target: string;
@@ -26,17 +25,13 @@ const empty: Mark = { answer: null, rationale: null, unsafe: false, spans: [], b
 
 export function AnnotatePage({ run }: { readonly run: string }) {
   useTitle("Annotate");
-  const { by = "", view } = address.value.values;
-  if (view === "calibration") return <Calibration run={run} />;
+  const { by = "" } = address.value.values;
   return (
     <>
       <h1>Annotate</h1>
       {by === "" ? <Name /> : <Queue run={run} by={by} />}
       <p>
-        <To path={["runs", run, "annotate"]} values={{ by, view: "calibration" }}>
-          Agreement and exports
-        </To>{" "}
-        <span class="muted">(shows rewards: look there after judging)</span>
+        <To path={["runs", run, "rewards"]}>Agreement and exports</To> <span class="muted">(shows rewards: look there after judging)</span>
       </p>
     </>
   );
@@ -65,14 +60,11 @@ function Name() {
 }
 
 function Queue({ run, by }: { readonly run: string; readonly by: string }) {
-  const asked = useData(
-    `${run} queue ${by}`,
-    async () => (await read(api.runs[":run"].queue[":by"].$get({ param: { run, by } }))).items as readonly Item[],
-  );
+  const asked = useAnswer<{ readonly items: readonly Item[] }>(["runs", run, "queue", by]);
   return (
     <Loaded
       asked={asked}
-      show={(items) => (items.length === 0 ? <p>There is nothing to judge in this run.</p> : <Session {...{ run, by, items }} />)}
+      show={({ items }) => (items.length === 0 ? <p>There is nothing to judge in this run.</p> : <Session {...{ run, by, items }} />)}
     />
   );
 }
@@ -124,9 +116,9 @@ const answers = [
   ["unsure", "u"],
 ] as const;
 const rationales = [
-  ["sound", "Q"],
-  ["flawed", "W"],
-  ["none", "E"],
+  ["sound", "q"],
+  ["flawed", "w"],
+  ["none", "e"],
 ] as const;
 
 function Judge({ run, by, item, place, judged, show, onSaved }: JudgeProps) {
@@ -138,27 +130,17 @@ function Judge({ run, by, item, place, judged, show, onSaved }: JudgeProps) {
     const seconds = Math.round((performance.now() - began) / 100) / 10;
     const json = { by, target: item.target, text_sha256: item.text_sha256, withdrawn, mark: { ...mark, seconds } };
     try {
-      await read(
-        fetch(`/api/runs/${run}/annotations`, {
-          method: "POST",
-          headers: { "content-type": "application/json", "x-viva": "1" },
-          body: JSON.stringify(json),
-        }),
-      );
+      await send(["runs", run, "annotations"], json);
       onSaved(item.target, withdrawn);
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error));
     }
   };
   const ready = mark.answer !== null;
-  const better = () => item.other !== null && change({ better_than: mark.better_than === null ? 0 : null });
+  const better = () => void (item.other !== null && change({ better_than: mark.better_than === null ? 0 : null }));
   useKeys([
     ...answers.map(([answer, key]) => ({ key, about: `the answer is ${answer}`, act: () => change({ answer }) })),
-    ...rationales.map(([rationale, key]) => ({
-      key: key.toLowerCase(),
-      about: `the reasoning: ${rationale}`,
-      act: () => change({ rationale }),
-    })),
+    ...rationales.map(([rationale, key]) => ({ key, about: `the reasoning: ${rationale}`, act: () => change({ rationale }) })),
     { key: "x", about: "unsafe to act on", act: () => change({ unsafe: !mark.unsafe }) },
     { key: "s", about: "next sentence, to mark it as false with the space bar", act: nextSentence },
     { key: "b", about: "better than the other completion", act: better },
@@ -169,10 +151,10 @@ function Judge({ run, by, item, place, judged, show, onSaved }: JudgeProps) {
   return (
     <div class="annotate">
       <div>
-        {item.images[0] === undefined ? (
+        {item.images.length === 0 ? (
           <p class="muted">no image</p>
         ) : (
-          <Viewer run={run} sha256={item.images[0]} wl={address.value.values["wl"]} view="stored" />
+          <Viewers run={run} images={item.images.map((sha256) => ({ sha256 }))} main />
         )}
       </div>
       <div>
@@ -187,9 +169,9 @@ function Judge({ run, by, item, place, judged, show, onSaved }: JudgeProps) {
           <legend>The answer is</legend>
           <div class="choices">
             {answers.map(([answer, key]) => (
-              <Toggle key={answer} pressed={mark.answer === answer} onPress={() => change({ answer })}>
+              <Button key={answer} pressed={mark.answer === answer} on={() => change({ answer })}>
                 {answer} <kbd>{key}</kbd>
-              </Toggle>
+              </Button>
             ))}
           </div>
         </fieldset>
@@ -197,63 +179,43 @@ function Judge({ run, by, item, place, judged, show, onSaved }: JudgeProps) {
           <legend>The reasoning is</legend>
           <div class="choices">
             {rationales.map(([rationale, key]) => (
-              <Toggle key={rationale} pressed={mark.rationale === rationale} onPress={() => change({ rationale })}>
-                {rationale === "none" ? "not there" : rationale} <kbd>{key.toLowerCase()}</kbd>
-              </Toggle>
+              <Button key={rationale} pressed={mark.rationale === rationale} on={() => change({ rationale })}>
+                {rationale === "none" ? "not there" : rationale} <kbd>{key}</kbd>
+              </Button>
             ))}
-            <Toggle pressed={mark.unsafe} onPress={() => change({ unsafe: !mark.unsafe })}>
+            <Button pressed={mark.unsafe} on={() => change({ unsafe: !mark.unsafe })}>
               unsafe to act on <kbd>x</kbd>
-            </Toggle>
+            </Button>
           </div>
         </fieldset>
         {item.other !== null && (
           <details>
             <summary>Another completion of the same question</summary>
             <p class="completion">{item.other}</p>
-            <Toggle pressed={mark.better_than !== null} onPress={better}>
+            <Button pressed={mark.better_than !== null} on={better}>
               the one above is better <kbd>b</kbd>
-            </Toggle>
+            </Button>
           </details>
         )}
         <label>
           note <textarea rows={2} maxLength={2000} value={mark.note} onInput={(event) => change({ note: event.currentTarget.value })} />
         </label>
         <div class="buttons">
-          <button type="button" class="primary" disabled={!ready} onClick={() => void save(false)}>
+          <Button class="primary" disabled={!ready} on={() => void save(false)}>
             Save and go on <kbd>Enter</kbd>
-          </button>
-          <button type="button" onClick={() => show(place - 1)}>
-            before
-          </button>
-          <button type="button" onClick={() => show(place + 1)}>
-            next
-          </button>
-          {judged && (
-            <button type="button" onClick={() => void save(true)}>
-              withdraw my mark
-            </button>
-          )}
+          </Button>
+          <Button text="before" on={() => show(place - 1)} />
+          <Button text="next" on={() => show(place + 1)} />
+          {judged && <Button text="withdraw my mark" on={() => void save(true)} />}
         </div>
-        {problem !== null && (
-          <p class="notice" role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem text={problem} />
       </div>
     </div>
   );
 }
 
 /** Sentences that can be pressed: each is a claim that is false. */
-function Sentences({
-  text,
-  spans,
-  onChange,
-}: {
-  readonly text: string;
-  readonly spans: Mark["spans"];
-  readonly onChange: (spans: Mark["spans"]) => void;
-}) {
+function Sentences({ text, spans, onChange }: Pick<Mark, "spans"> & { text: string; onChange: (spans: Mark["spans"]) => void }) {
   const pieces = [...text.matchAll(/<\/?(?:think|answer)>|[^.!?<]+[.!?]*\s*|[.!?<]/g)];
   return (
     <p class="completion">
@@ -264,16 +226,7 @@ function Sentences({
         const flip = () =>
           onChange(marked ? spans.filter(({ start }) => start !== index) : [...spans, { start: index, end, label: "false_claim" }]);
         return (
-          <button
-            type="button"
-            key={index}
-            class="sentence"
-            aria-pressed={marked}
-            aria-label={`${marked ? "false: " : ""}${piece}`}
-            onClick={flip}
-          >
-            {piece}
-          </button>
+          <Button key={index} class="sentence" pressed={marked} aria-label={`${marked ? "false: " : ""}${piece}`} text={piece} on={flip} />
         );
       })}
     </p>

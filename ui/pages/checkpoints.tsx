@@ -2,58 +2,43 @@
 import { useState } from "preact/hooks";
 import type { CheckpointRow } from "../../src/ui/checkpoint-list.ts";
 import { bytes, intervalText } from "../format.ts";
-import { Table } from "../parts/controls.tsx";
-import { CopyButton, Loaded, RunTabs, To } from "../parts/ways.tsx";
-import { api, isBundle, read } from "../source.ts";
-import { useData, useRun } from "../use-data.ts";
+import { Button, Table } from "../parts/controls.tsx";
+import { CopyButton, Loaded, To } from "../parts/ways.tsx";
+import { isBundle, read } from "../source.ts";
+import { type OfRun, useAnswer } from "../use-data.ts";
 
-export function CheckpointsPage({ run: id }: { readonly run: string }) {
-  const run = useRun(id);
-  const asked = useData(
-    `${id} checkpoints`,
-    async () => (await read(api.runs[":run"].checkpoints.$get({ param: { run: id } }))) as readonly CheckpointRow[],
-  );
-  const best = run.value?.row.best?.step ?? null;
-  return (
+export function CheckpointsPage({ id, run }: OfRun) {
+  const asked = useAnswer<readonly CheckpointRow[]>(["runs", id, "checkpoints"]);
+  const best = run.row.best?.step ?? null;
+  const cells = (row: CheckpointRow) => [
     <>
-      <RunTabs run={id} page="checkpoints" name={run.value?.row.path ?? id} />
-      <Loaded
-        asked={asked}
-        show={(rows) =>
-          rows.length === 0 ? (
-            <p>No checkpoint has been written yet.</p>
-          ) : (
-            <Table
-              label="Checkpoints"
-              head={["checkpoint", "kind", "size", "files", "accuracy of its evaluation", ""]}
-              rows={rows.map((row) => ({
-                key: row.step,
-                cells: [
-                  <>
-                    {row.name} {row.step === best && <span class="badge good">best</span>}
-                  </>,
-                  row.kind,
-                  bytes(row.bytes),
-                  <Whole key={row.step} id={id} row={row} />,
-                  row.accuracy === null ? "–" : `${intervalText({ ...row.accuracy, subjects: 0 })} n ${row.accuracy.n}`,
-                  <>
-                    {!isBundle && (
-                      <To path={["runs", id, "play"]} values={{ step: row.step }}>
-                        ask it
-                      </To>
-                    )}{" "}
-                    <CopyButton
-                      label="copy export command"
-                      text={() => `viva export ${run.value?.folder ?? ""}/checkpoints/${row.name} --out exported`}
-                    />
-                  </>,
-                ],
-              }))}
-            />
-          )
-        }
-      />
-    </>
+      {row.name} {row.step === best && <span class="badge good">best</span>}
+    </>,
+    row.kind,
+    bytes(row.bytes),
+    <Whole key={row.step} id={id} row={row} />,
+    row.accuracy === null ? "–" : `${intervalText({ ...row.accuracy, subjects: 0 })} n ${row.accuracy.n}`,
+    <>
+      {!isBundle && (
+        <To path={["runs", id, "play"]} values={{ step: row.step }}>
+          ask it
+        </To>
+      )}{" "}
+      <CopyButton label="copy export command" text={() => `viva export ${run.folder}/checkpoints/${row.name} --out exported`} />
+    </>,
+  ];
+  const head = ["checkpoint", "kind", "size", "files", "accuracy of its evaluation", ""];
+  return (
+    <Loaded
+      asked={asked}
+      show={(rows) =>
+        rows.length === 0 ? (
+          <p>No checkpoint has been written yet.</p>
+        ) : (
+          <Table label="Checkpoints" head={head} rows={rows.map((row) => ({ key: row.step, cells: cells(row) }))} />
+        )
+      }
+    />
   );
 }
 
@@ -62,18 +47,14 @@ function Whole({ id, row }: { readonly id: string; readonly row: CheckpointRow }
   const [found, setFound] = useState<string | null>(null);
   const check = async () => {
     setFound("reading …");
-    const { damage } = await read(api.runs[":run"].checkpoints[":step"].$get({ param: { run: id, step: String(row.step) } }));
+    const { damage } = await read<{ readonly damage: string | null }>(["runs", id, "checkpoints", row.step]);
     setFound(damage === null ? "✓ all checksums match" : `✗ ${damage}`);
   };
   const sizes = row.complete === null ? "no checksums" : row.complete ? `${row.files} files, sizes right` : "✗ a file is missing or cut";
   return (
     <>
       {found ?? sizes}{" "}
-      {!isBundle && row.complete !== null && found === null && (
-        <button type="button" class="quiet" onClick={check}>
-          check
-        </button>
-      )}
+      {!isBundle && row.complete !== null && found === null && <Button class="quiet" text="check" on={() => void check()} />}
     </>
   );
 }

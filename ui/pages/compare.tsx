@@ -5,20 +5,20 @@ import type { CaseAnswer, ComparedCase, ShownComparison } from "../../src/ui/com
 import type { RunRow } from "../../src/ui/run-row.ts";
 import { address, setValues } from "../address.ts";
 import { differenceText, intervalText, pValue } from "../format.ts";
-import { CasePanel, Select, Table, Toggle } from "../parts/controls.tsx";
+import { CasePanel } from "../parts/case-panel.tsx";
+import { Button, Select, Table } from "../parts/controls.tsx";
 import { DiffText } from "../parts/marked-text.tsx";
 import { Forest } from "../parts/small-charts.tsx";
-import { Loaded, To, useTitle } from "../parts/ways.tsx";
-import { api, read } from "../source.ts";
-import { useData } from "../use-data.ts";
+import { Loaded, Problem, To, useTitle } from "../parts/ways.tsx";
+import { useAnswer } from "../use-data.ts";
 
 export function ComparePage({ names }: { readonly names: string }) {
   useTitle("Compare");
-  const asked = useData(`compare ${names}`, async () => (await read(api.compare[":names"].$get({ param: { names } }))) as ShownComparison);
-  const rows = useData("runs", async () => (await read(api.runs.$get())).runs as readonly RunRow[]);
+  const asked = useAnswer<ShownComparison>(["compare", names]);
+  const rows = useAnswer<{ readonly runs: readonly RunRow[] }>(["runs"]);
   const paths = names.split("+").map((name) => {
     const id = name.replace(/@\d+$/, "");
-    return { id, label: name.replace(id, rows.value?.find((row) => row.id === id)?.path ?? id) };
+    return { id, label: name.replace(id, rows.value?.runs.find((row) => row.id === id)?.path ?? id) };
   });
   return (
     <>
@@ -31,19 +31,13 @@ export function ComparePage({ names }: { readonly names: string }) {
           </span>
         ))}
       </p>
-      <Loaded asked={asked} show={(found) => <Comparison {...found} />} />
+      <Loaded asked={asked} show={(found) => <Comparison {...found} run={paths[0]!.id} />} />
     </>
   );
 }
 
-function Comparison({ comparison, problem, unfair, cases }: ShownComparison) {
-  if (comparison === null) {
-    return (
-      <p class="notice" role="alert">
-        No comparison: {problem}
-      </p>
-    );
-  }
+function Comparison({ comparison, problem, unfair, cases, run }: ShownComparison & { readonly run: string }) {
+  if (comparison === null) return <Problem text={`No comparison: ${problem}`} />;
   const { arms, reference, subsets, protocol } = comparison;
   const overall = subsets[0]!;
   const fair = unfair.length === 0;
@@ -89,7 +83,7 @@ function Comparison({ comparison, problem, unfair, cases }: ShownComparison) {
           label="show"
           value={arm}
           options={arms.map((name, i) => [i, name] as const)}
-          onChange={(to) => setValues({ arm: to, cell: null })}
+          on={(to) => setValues({ arm: to, cell: null })}
         />
       )}
       <Forest
@@ -100,7 +94,7 @@ function Comparison({ comparison, problem, unfair, cases }: ShownComparison) {
           interval: own[arm]!.difference,
         }))}
       />
-      <Matrix cases={cases} arm={arm} reference={reference} name={arms[arm]!} />
+      <Matrix {...{ run, cases, arm, reference }} name={arms[arm]!} />
     </>
   );
 }
@@ -110,27 +104,25 @@ const cells = ["01", "10", "11", "00"] as const;
 const cellNames = { "11": "both right", "00": "both wrong", "01": "won by the arm", "10": "lost by the arm" } as const;
 const MOST_CASES = 100;
 
-function Matrix({
-  cases,
-  arm,
-  reference,
-  name,
-}: {
+interface MatrixProps {
+  readonly run: string;
   readonly cases: readonly ComparedCase[];
   readonly arm: number;
   readonly reference: string;
   readonly name: string;
-}) {
+}
+
+function Matrix({ run, cases, arm, reference, name }: MatrixProps) {
   const { values } = address.value;
   const cellOf = ({ answers }: ComparedCase) => `${answers[0]!.strict}${answers[arm + 1]!.strict}`;
   const chosen = cells.find((cell) => cell === values["cell"]) ?? "01";
   const shown = cases.filter((one) => cellOf(one) === chosen);
   const button = (cell: (typeof cells)[number]) => (
-    <Toggle pressed={cell === chosen} onPress={() => setValues({ cell })}>
+    <Button pressed={cell === chosen} on={() => setValues({ cell })}>
       {cellNames[cell]}
       <br />
       <b>{cases.filter((one) => cellOf(one) === cell).length}</b>
-    </Toggle>
+    </Button>
   );
   return (
     <>
@@ -148,7 +140,7 @@ function Matrix({
         {cellNames[chosen]}: {shown.length}
       </h2>
       <div class="cases">
-        {shown.slice(0, MOST_CASES).map(({ example_id, question, answer, answers }) => {
+        {shown.slice(0, MOST_CASES).map(({ answers, ...one }) => {
           const [theirs, own] = [answers[0]!, answers[arm + 1]!];
           const shownAnswer = (label: string, { strict, parse_failure }: CaseAnswer, text: ComponentChildren) => {
             return { name: label, right: strict === 1, unparsed: parse_failure, text };
@@ -157,7 +149,7 @@ function Matrix({
             shownAnswer(reference, theirs, theirs.prediction),
             shownAnswer(name, own, <DiffText text={own.prediction} against={theirs.prediction} />),
           ];
-          return <CasePanel key={example_id} id={example_id} {...{ question, answer }} answers={both} />;
+          return <CasePanel key={one.example_id} run={run} {...one} answers={both} />;
         })}
         {shown.length > MOST_CASES && <p class="muted">{shown.length - MOST_CASES} more.</p>}
       </div>

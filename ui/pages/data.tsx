@@ -3,22 +3,13 @@ import type { Interval } from "../../src/runs/statistics-records.ts";
 import type { DataSummary } from "../../src/ui/data-summary.ts";
 import { intervalText, wholePercent } from "../format.ts";
 import { Table } from "../parts/controls.tsx";
-import { Loaded, RunTabs, Thumbnail } from "../parts/ways.tsx";
-import { api, read } from "../source.ts";
-import { useData, useRun } from "../use-data.ts";
+import { LookAlikes } from "../parts/look-alikes.tsx";
+import { Loaded, Thumbnail } from "../parts/ways.tsx";
+import { type OfRun, useAnswer } from "../use-data.ts";
 
-export function DataPage({ run: id }: { readonly run: string }) {
-  const run = useRun(id);
-  const asked = useData(
-    `${id} data`,
-    async () => (await read(api.runs[":run"].data.$get({ param: { run: id } }))) as unknown as DataSummary,
-  );
-  return (
-    <>
-      <RunTabs run={id} page="data" name={run.value?.row.path ?? id} />
-      <Loaded asked={asked} show={(data) => <Summary id={id} data={data} />} />
-    </>
-  );
+export function DataPage({ id }: OfRun) {
+  const asked = useAnswer<DataSummary>(["runs", id, "data"]);
+  return <Loaded asked={asked} show={(data) => <Summary id={id} data={data} />} />;
 }
 
 function Summary({ id, data }: { readonly id: string; readonly data: DataSummary }) {
@@ -35,7 +26,8 @@ function Summary({ id, data }: { readonly id: string; readonly data: DataSummary
           <b>{data.imageCount}</b> images
         </span>
       </p>
-      <Leaks data={data} />
+      <Shared data={data} />
+      <LookAlikes id={id} />
       {data.priors.length > 0 && <h2>Answers by question type</h2>}
       <div class="charts">
         {data.priors.map(({ type, n, answers }) => (
@@ -76,8 +68,8 @@ function Summary({ id, data }: { readonly id: string; readonly data: DataSummary
   );
 }
 
-/** What the record knows of leaks; near-duplicate images across splits are found by `viva data show`. */
-function Leaks({ data: { shared, overlap, events } }: { readonly data: DataSummary }) {
+/** What the record knows of leaks. */
+function Shared({ data: { shared, overlap, events } }: { readonly data: DataSummary }) {
   const unshared = (overlap as { readonly unshared?: Interval | null } | null)?.unshared ?? null;
   return (
     <>

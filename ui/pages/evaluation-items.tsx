@@ -2,7 +2,8 @@
 import { useMemo } from "preact/hooks";
 import { address, setValues } from "../address.ts";
 import { percent } from "../format.ts";
-import { CasePanel, Select, Table, Toggle } from "../parts/controls.tsx";
+import { CasePanel } from "../parts/case-panel.tsx";
+import { Button, Select, Table } from "../parts/controls.tsx";
 
 /** A question of an evaluation, as far as it is shown. */
 export interface Item {
@@ -16,6 +17,8 @@ export interface Item {
   readonly strict: 0 | 1;
   readonly lenient: 0 | 1;
   readonly parse_failure: boolean;
+  /** Hashes of its images, where the evaluation names them. */
+  readonly images?: readonly string[];
 }
 
 /** Fewer questions than this make no figure to rely on. */
@@ -31,7 +34,7 @@ const outcomes = {
 } as const;
 type Outcome = keyof typeof outcomes;
 
-export function Items({ items, earlier }: { readonly items: readonly Item[]; readonly earlier: readonly Item[] | null }) {
+export function Items({ run, items, earlier }: { run: string; items: readonly Item[]; earlier: readonly Item[] | null }) {
   const { values } = address.value;
   const before = useMemo(() => new Map((earlier ?? []).map((item) => [item.example_id, item])), [earlier]);
   const names = useMemo(() => strataOf(items), [items]);
@@ -41,7 +44,8 @@ export function Items({ items, earlier }: { readonly items: readonly Item[]; rea
   const counted = Object.keys(outcomes) as Outcome[];
   const chosen = counted.find((name) => name === values["show"]) ?? "broken";
   const inCell = (item: Item) => cell === null || (stratumOf(item, rowName) === cell[0] && stratumOf(item, columnName) === cell[1]);
-  const shown = items.filter((item) => inCell(item) && outcomes[chosen](item, before.get(item.example_id)));
+  const has = (name: Outcome) => (item: Item) => inCell(item) && outcomes[name](item, before.get(item.example_id));
+  const shown = items.filter(has(chosen));
   return (
     <>
       <HeatTable {...{ items, rowName, columnName, cell, names }} />
@@ -49,24 +53,23 @@ export function Items({ items, earlier }: { readonly items: readonly Item[]; rea
       <h2>Questions</h2>
       <div class="choices">
         {counted.map((name) => (
-          <Toggle key={name} pressed={name === chosen} onPress={() => setValues({ show: name })}>
-            {name} {items.filter((item) => inCell(item) && outcomes[name](item, before.get(item.example_id))).length}
-          </Toggle>
+          <Button
+            key={name}
+            pressed={name === chosen}
+            on={() => setValues({ show: name })}
+            text={`${name} ${items.filter(has(name)).length}`}
+          />
         ))}
-        {cell !== null && (
-          <button type="button" onClick={() => setValues({ cell: null })}>
-            all strata
-          </button>
-        )}
+        {cell !== null && <Button text="all strata" on={() => setValues({ cell: null })} />}
       </div>
-      <CaseList items={shown} before={before} />
+      <CaseList run={run} items={shown} before={before} />
     </>
   );
 }
 
 const MOST_CASES = 100;
 
-function CaseList({ items, before }: { readonly items: readonly Item[]; readonly before: ReadonlyMap<string, Item> }) {
+function CaseList({ run, items, before }: { run: string; items: readonly Item[]; before: ReadonlyMap<string, Item> }) {
   const answerOf = (name: string, { strict, parse_failure, prediction }: Item) => {
     return { name, right: strict === 1, unparsed: parse_failure, text: prediction.slice(0, 3000) };
   };
@@ -75,7 +78,7 @@ function CaseList({ items, before }: { readonly items: readonly Item[]; readonly
       {items.slice(0, MOST_CASES).map((item) => {
         const earlier = before.get(item.example_id);
         const answers = [...(earlier === undefined ? [] : [answerOf("before", earlier)]), answerOf("now", item)];
-        return <CasePanel key={item.example_id} id={item.example_id} {...item} answers={answers} />;
+        return <CasePanel key={item.example_id} run={run} {...item} answers={answers} />;
       })}
       {items.length === 0 && <p class="muted">No question is of this kind.</p>}
       {items.length > MOST_CASES && <p class="muted">{items.length - MOST_CASES} more; choose a cell of the table to see fewer.</p>}
@@ -100,7 +103,7 @@ function HeatTable({ items, rowName, columnName, cell, names }: HeatTableProps) 
       label={name}
       value={value}
       options={names.map((one) => [one, one.replaceAll("_", " ")] as const)}
-      onChange={(chosen) => setValues({ [name]: chosen, cell: null })}
+      on={(chosen) => setValues({ [name]: chosen, cell: null })}
     />
   );
   const cellOf = (row: string, column: string) => {
@@ -109,13 +112,13 @@ function HeatTable({ items, rowName, columnName, cell, names }: HeatTableProps) 
     const right = own.filter(({ strict }) => strict === 1).length;
     const isChosen = cell?.[0] === row && cell[1] === column;
     return (
-      <Toggle
+      <Button
         class={`quiet heat-${own.length < FEW ? "few" : Math.round((5 * right) / own.length)}`}
         pressed={isChosen}
-        onPress={() => setValues({ cell: isChosen ? null : `${row}|${column}` })}
+        on={() => setValues({ cell: isChosen ? null : `${row}|${column}` })}
       >
         {percent(right / own.length)} % <small>n {own.length}</small>
-      </Toggle>
+      </Button>
     );
   };
   if (names.length === 0) return null;
@@ -170,14 +173,8 @@ function stratumOf(item: Item, name: string): string {
 
 /** Strata with 2 to 16 values. */
 function strataOf(items: readonly Item[]): readonly string[] {
-  const keys = [
-    "question_type",
-    "content_type",
-    "modality",
-    "organ",
-    "answer_type",
-    ...items.flatMap(({ strata }) => Object.keys(strata ?? {})),
-  ];
+  const first = ["question_type", "content_type", "modality", "organ", "answer_type"];
+  const keys = [...first, ...items.flatMap(({ strata }) => Object.keys(strata ?? {}))];
   return [...new Set(keys)].filter((key) => {
     const { size } = new Set(items.map((item) => stratumOf(item, key)));
     return size > 1 && size <= 16;

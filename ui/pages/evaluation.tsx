@@ -6,27 +6,15 @@ import { address, setValues } from "../address.ts";
 import { intervalText, percent, pValue } from "../format.ts";
 import { Select, Table } from "../parts/controls.tsx";
 import { Forest } from "../parts/small-charts.tsx";
-import { Loaded, RunTabs } from "../parts/ways.tsx";
-import { api, read } from "../source.ts";
-import { type RunDetail, useData, useRun } from "../use-data.ts";
+import { Loaded } from "../parts/ways.tsx";
+import { type OfRun, useAnswer } from "../use-data.ts";
 import { FEW, type Item, Items } from "./evaluation-items.tsx";
 
-export function EvaluationPage({ run: id }: { readonly run: string }) {
-  const run = useRun(id);
-  return (
-    <>
-      <RunTabs run={id} page="evaluation" name={run.value?.row.path ?? id} />
-      <Loaded
-        asked={run}
-        show={(detail) =>
-          detail.evaluations.length === 0 ? <p>This run has not been evaluated yet.</p> : <Evaluations id={id} run={detail} />
-        }
-      />
-    </>
-  );
+export function EvaluationPage({ id, run }: OfRun) {
+  return run.evaluations.length === 0 ? <p>This run has not been evaluated yet.</p> : <Evaluations id={id} run={run} />;
 }
 
-function Evaluations({ id, run }: { readonly id: string; readonly run: RunDetail }) {
+function Evaluations({ id, run }: OfRun) {
   const { values } = address.value;
   const all = run.evaluations;
   const last = all.length - 1;
@@ -35,25 +23,22 @@ function Evaluations({ id, run }: { readonly id: string; readonly run: RunDetail
   const before = placeOf(values["from"], all.length) ?? (now > 0 ? 0 : null);
   const items = useItems(id, now);
   const earlier = useItems(id, before);
-  const statistics = useData(
-    `${id} statistics ${all.length}`,
-    async () => (await read(api.runs[":run"].statistics.$get({ param: { run: id } }))) as RunStatistics,
-  );
+  const statistics = useAnswer<RunStatistics>(["runs", id, "statistics"]);
   const options = all.map(({ step, stage, protocol }, i) => [i, `step ${step} (${stage}, ${protocol})`] as const);
   return (
     <>
       <div class="toolbar">
-        <Select label="evaluation" value={now} options={options} onChange={(n) => setValues({ n, step: null })} />
+        <Select label="evaluation" value={now} options={options} on={(n) => setValues({ n, step: null })} />
         <Select
           label="against"
           value={before ?? ""}
           options={[...(before === null ? [["", "none"] as const] : []), ...options.filter(([i]) => i !== now)]}
-          onChange={(from) => setValues({ from })}
+          on={(from) => setValues({ from })}
         />
       </div>
       <Overall summary={all[now]!.summary} />
       <Loaded asked={statistics} show={(found) => <Changes statistics={found} />} />
-      <Loaded asked={items} show={(own) => own !== null && <Items items={own} earlier={earlier.value} />} />
+      <Loaded asked={items} show={({ items }) => <Items run={id} items={items} earlier={earlier.value?.items ?? null} />} />
     </>
   );
 }
@@ -64,11 +49,7 @@ function placeOf(text: string | undefined, count: number): number | null {
 }
 
 function useItems(id: string, n: number | null) {
-  return useData(`${id} items ${n}`, async () =>
-    n === null
-      ? null
-      : ((await read(api.runs[":run"].evals[":n"].$get({ param: { run: id, n: String(n) } }))).items as unknown as readonly Item[]),
-  );
+  return useAnswer<{ readonly items: readonly Item[] }>(n === null ? null : ["runs", id, "evals", n]);
 }
 
 /** Strict and lenient accuracy of each answer type, and every baseline. */

@@ -1,11 +1,13 @@
 /** Asks a checkpoint, or two with one seed, about an image; the answers stream in. Nothing is computed before the button is pressed. */
 import { useRef, useState } from "preact/hooks";
+import type { CheckpointRow } from "../../src/ui/checkpoint-list.ts";
+import type { DataSummary } from "../../src/ui/data-summary.ts";
 import type { RunRow } from "../../src/ui/run-row.ts";
 import { address, setValues } from "../address.ts";
-import { Select, Toggle } from "../parts/controls.tsx";
-import { Loaded, RunTabs, Thumbnail } from "../parts/ways.tsx";
-import { api, read } from "../source.ts";
-import { useData, useRun } from "../use-data.ts";
+import { Button, Check, Field, Select } from "../parts/controls.tsx";
+import { Loaded, Problem, Thumbnail } from "../parts/ways.tsx";
+import { send } from "../source.ts";
+import { type OfRun, useAnswer } from "../use-data.ts";
 
 interface Delta {
   readonly completion: number;
@@ -25,33 +27,19 @@ interface Asked {
   readonly max_tokens: number;
 }
 
-export function PlayPage({ run: id }: { readonly run: string }) {
-  const run = useRun(id);
-  const state = useData("state", async () => (await read(api.state.$get())).play);
-  const data = useData(`${id} play`, async () => {
-    const [images, checkpoints, runs] = await Promise.all([
-      read(api.runs[":run"].data.$get({ param: { run: id } })),
-      read(api.runs[":run"].checkpoints.$get({ param: { run: id } })),
-      read(api.runs.$get()),
-    ]);
-    return {
-      images: images.images.slice(0, 60),
-      steps: checkpoints.map(({ step }) => step),
-      busy: (runs.runs as readonly RunRow[]).filter(({ status }) => status === "running").length,
-    };
-  });
-  return (
-    <>
-      <RunTabs run={id} page="play" name={run.value?.row.path ?? id} />
-      {state.value === false && <p class="notice">This page may not ask checkpoints: viva ui was started with --no-play.</p>}
-      {state.value === true && (
-        <Loaded
-          asked={data}
-          show={(found) => (found.steps.length === 0 ? <p>This run has no checkpoint yet.</p> : <Ask id={id} {...found} />)}
-        />
-      )}
-    </>
-  );
+export function PlayPage({ id }: OfRun) {
+  const state = useAnswer<{ readonly play: boolean }>(["state"]);
+  const data = useAnswer<DataSummary>(["runs", id, "data"]);
+  const checkpoints = useAnswer<readonly CheckpointRow[]>(["runs", id, "checkpoints"]);
+  const runs = useAnswer<{ readonly runs: readonly RunRow[] }>(["runs"]);
+  if (state.value?.play === false) return <p class="notice">This page may not ask checkpoints: viva ui was started with --no-play.</p>;
+  const busy = runs.value?.runs.filter(({ status }) => status === "running").length ?? 0;
+  const ask = (rows: readonly CheckpointRow[]) => {
+    const steps = rows.map(({ step }) => step);
+    if (steps.length === 0) return <p>This run has no checkpoint yet.</p>;
+    return <Loaded asked={data} show={({ images }) => <Ask id={id} images={images.slice(0, 60)} steps={steps} busy={busy} />} />;
+  };
+  return <Loaded asked={checkpoints} show={ask} />;
 }
 
 interface AskProps {
@@ -124,15 +112,14 @@ function Ask({ id, images, steps, busy }: AskProps) {
           <legend>image</legend>
           <div class="strip">
             {images.map(({ sha256, name }) => (
-              <button
-                type="button"
+              <Button
                 class="thumb"
                 key={sha256}
-                aria-pressed={values["sha"] === sha256}
-                onClick={() => setValues({ sha: values["sha"] === sha256 ? null : sha256 })}
+                pressed={values["sha"] === sha256}
+                on={() => setValues({ sha: values["sha"] === sha256 ? null : sha256 })}
               >
                 <Thumbnail run={id} sha256={sha256} alt={name} />
-              </button>
+              </Button>
             ))}
           </div>
           <label>
@@ -141,9 +128,7 @@ function Ask({ id, images, steps, busy }: AskProps) {
           </label>{" "}
           <span class="choices">
             {(["blank", "mirrored"] as const).map((one) => (
-              <Toggle key={one} pressed={change === one} onPress={() => setValues({ change: change === one ? null : one })}>
-                {one}
-              </Toggle>
+              <Button key={one} pressed={change === one} text={one} on={() => setValues({ change: change === one ? null : one })} />
             ))}
           </span>
         </fieldset>
@@ -152,51 +137,33 @@ function Ask({ id, images, steps, busy }: AskProps) {
             label="checkpoint"
             value={step}
             options={steps.map((one) => [one, `step ${one}`] as const)}
-            onChange={(to) => setValues({ step: to })}
+            on={(to) => setValues({ step: to })}
           />
           <Select
             label="and"
             value={against}
             options={[["", "no other"] as const, ...steps.map((one) => [one, `step ${one}`] as const)]}
-            onChange={(to) => setValues({ against: to })}
+            on={(to) => setValues({ against: to })}
           />
-          {fields.map(([name, label, value, most, by]) => (
-            <label key={name}>
-              {label}{" "}
-              <input
-                type="number"
-                name={name}
-                defaultValue={value}
-                min={name === "max_tokens" || name === "samples" ? 1 : 0}
-                max={most}
-                step={by}
-                required
-              />
-            </label>
+          {fields.map(([name, label, value, min, max, step]) => (
+            <Field key={name} type="number" {...{ label, name, min, max, step }} defaultValue={String(value)} required />
           ))}
         </div>
         {busy > 0 && (
-          <label>
-            <input type="checkbox" checked={allowed} onChange={() => setAllowed(!allowed)} /> {busy} {busy === 1 ? "run is" : "runs are"}{" "}
-            being trained and would be slowed: answer all the same
-          </label>
+          <Check
+            label={`${busy} ${busy === 1 ? "run is" : "runs are"} being trained and would be slowed: answer all the same`}
+            checked={allowed}
+            on={setAllowed}
+          />
         )}
         <div class="buttons">
           <button type="submit" class="primary" disabled={working !== null || (busy > 0 && !allowed)}>
             Ask
           </button>
-          {working !== null && (
-            <button type="button" onClick={() => working.abort()}>
-              Stop
-            </button>
-          )}
+          {working !== null && <Button text="Stop" on={() => working.abort()} />}
         </div>
       </form>
-      {problem !== null && (
-        <p class="notice" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <p role="status" class="muted">
         {working !== null && "the model is answering …"}
       </p>
@@ -220,10 +187,10 @@ function Ask({ id, images, steps, busy }: AskProps) {
 }
 
 const fields = [
-  ["samples", "answers", 1, 16, 1],
-  ["temperature", "temperature", 0, 2, 0.1],
-  ["seed", "seed", 42, 1e9, 1],
-  ["max_tokens", "most tokens", 128, 2048, 1],
+  ["samples", "answers", 1, 1, 16, 1],
+  ["temperature", "temperature", 0, 0, 2, 0.1],
+  ["seed", "seed", 42, 0, 1e9, 1],
+  ["max_tokens", "most tokens", 128, 1, 2048, 1],
 ] as const;
 
 function voteOf(deltas: readonly Delta[]): string {
@@ -246,10 +213,8 @@ async function base64Of(file: File | undefined): Promise<string | null> {
 }
 
 async function stream(id: string, asked: Asked, signal: AbortSignal, show: (deltas: readonly Delta[]) => void): Promise<void> {
-  const headers = { "content-type": "application/json", "x-viva": "1" };
-  const answer = await fetch(`/api/runs/${id}/play`, { method: "POST", headers, body: JSON.stringify(asked), signal });
-  if (!answer.ok || answer.body === null) throw new Error(((await answer.json()) as { readonly error?: string }).error ?? "no answer");
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  const answer = await send(["runs", id, "play"], asked, signal);
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
   const deltas: Delta[] = [];
   let pending = "";
   for (;;) {

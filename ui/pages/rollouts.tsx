@@ -4,43 +4,31 @@ import type { GroupColumns } from "../../src/ui/groups.ts";
 import { address, go, hrefOf, setValues } from "../address.ts";
 import { short } from "../format.ts";
 import { useKeys } from "../keys.ts";
+import { Button, Check, Field, Select, useRowsInView } from "../parts/controls.tsx";
 import { GroupView } from "../parts/group-view.tsx";
 import { Histogram } from "../parts/small-charts.tsx";
-import { Loaded, RunTabs } from "../parts/ways.tsx";
-import { api, isBundle, read } from "../source.ts";
-import { useData, useRun } from "../use-data.ts";
+import { Loaded, To } from "../parts/ways.tsx";
+import { isBundle } from "../source.ts";
+import { type OfRun, useAnswer } from "../use-data.ts";
 
-export function RolloutsPage({ run: id }: { readonly run: string }) {
-  const run = useRun(id);
-  const groups = useData(`${id} groups`, () => readGroups(id));
-  const waiting = (run.value?.groups ?? 0) - (groups.value?.ids.length ?? 0);
+export function RolloutsPage({ id, run }: OfRun) {
+  const groups = useAnswer<GroupColumns>(["runs", id, "groups"]);
+  const waiting = groups.value === null ? 0 : run.groups - groups.value.ids.length;
   return (
     <>
-      <RunTabs run={id} page="rollouts" name={run.value?.row.path ?? id} />
-      {groups.value !== null && waiting > 0 && (
+      {waiting > 0 && (
         <p class="notice" role="status">
-          {waiting} new {waiting === 1 ? "group" : "groups"}{" "}
-          <button type="button" onClick={groups.again}>
-            Show them
-          </button>
+          {waiting} new {waiting === 1 ? "group" : "groups"} <Button text="Show them" on={groups.again} />
         </p>
       )}
       <Loaded
         asked={groups}
         show={(columns) =>
-          columns.ids.length === 0 ? (
-            <p>Nothing has been sampled yet.</p>
-          ) : (
-            <Browser id={id} groups={columns} weights={run.value?.weights ?? {}} />
-          )
+          columns.ids.length === 0 ? <p>Nothing has been sampled yet.</p> : <Browser id={id} groups={columns} weights={run.weights} />
         }
       />
     </>
   );
-}
-
-async function readGroups(id: string): Promise<GroupColumns> {
-  return (await read(api.runs[":run"].groups.$get({ param: { run: id } }))) as GroupColumns;
 }
 
 interface BrowserProps {
@@ -59,14 +47,14 @@ const flags = [
 function Browser({ id, groups, weights }: BrowserProps) {
   const { path, values } = address.value;
   const hits = useSearch(id, values["q"] ?? "");
-  const shown = useMemo(() => filtered(groups, values, hits), [groups, JSON.stringify(values), hits]);
+  const shown = useMemo(() => filtered(groups, values, hits), [groups, filterKey(values), hits]);
+  const pathOf = (place: number) => ["runs", id, "rollouts", ...groups.ids[place]!.split("/")];
   const wanted = path.length >= 5 ? `${path[3]}/${path[4]}` : null;
   const place = wanted === null ? (shown[0] ?? -1) : groups.ids.lastIndexOf(wanted);
   const search = useRef<HTMLInputElement>(null);
   const filters = useRef<HTMLDetailsElement>(null);
   const open = (next: number | undefined) => {
-    if (next !== undefined)
-      go(hrefOf(["runs", id, "rollouts", ...groups.ids[next]!.split("/")], { ...values, c: null }), { replace: true });
+    if (next !== undefined) go(hrefOf(pathOf(next), { ...values, c: null }), { replace: true });
   };
   const at = shown.indexOf(place);
   const byStep = (direction: 1 | -1) => {
@@ -90,12 +78,7 @@ function Browser({ id, groups, weights }: BrowserProps) {
         </summary>
         <Filters groups={groups} values={values} search={search} />
       </details>
-      <GroupList
-        groups={groups}
-        shown={shown}
-        place={place}
-        href={(i) => hrefOf(["runs", id, "rollouts", ...groups.ids[i]!.split("/")], { ...values, c: null })}
-      />
+      <GroupList {...{ groups, shown, place, pathOf, values }} />
       <section class="detail" aria-label="The chosen group">
         {place < 0 ? (
           <p>{wanted === null ? "No group passes the filters." : `There is no group ${wanted} in this run.`}</p>
@@ -109,10 +92,13 @@ function Browser({ id, groups, weights }: BrowserProps) {
 
 /** Groups with a text, by the server; null while nothing is searched for. */
 function useSearch(id: string, text: string): readonly number[] | null {
-  const asked = useData(`${id} search ${text}`, async () =>
-    text.length < 2 || isBundle ? null : (await read(api.runs[":run"].search[":text"].$get({ param: { run: id, text } }))).groups,
-  );
-  return asked.value;
+  const route = text.length < 2 || isBundle ? null : ["runs", id, "search", text];
+  return useAnswer<{ readonly groups: readonly number[] }>(route).value?.groups ?? null;
+}
+
+/** What the list depends on: not the image's window, which changes with every move. */
+function filterKey({ c: _, wl: __, image: ___, ...values }: Readonly<Record<string, string>>): string {
+  return JSON.stringify(values);
 }
 
 function filtered(groups: GroupColumns, values: Readonly<Record<string, string>>, hits: readonly number[] | null): readonly number[] {
@@ -157,14 +143,16 @@ function Filters({ groups, values, search }: FiltersProps) {
         <input ref={search} type="search" value={text} disabled={isBundle} onInput={(event) => setText(event.currentTarget.value)} />
       </label>
       <div class="pair">
-        <label>
-          from step{" "}
-          <input type="number" min="0" value={values["from"] ?? ""} onChange={(event) => setValues({ from: event.currentTarget.value })} />
-        </label>
-        <label>
-          to step{" "}
-          <input type="number" min="0" value={values["to"] ?? ""} onChange={(event) => setValues({ to: event.currentTarget.value })} />
-        </label>
+        {(["from", "to"] as const).map((end) => (
+          <Field
+            key={end}
+            label={`${end} step`}
+            type="number"
+            min={0}
+            value={values[end] ?? ""}
+            on={(step) => setValues({ [end]: step })}
+          />
+        ))}
       </div>
       <p class="label">mean reward of the group</p>
       <Histogram
@@ -175,33 +163,15 @@ function Filters({ groups, values, search }: FiltersProps) {
       />
       {flags.map(([name, label, holds]) => {
         const count = groups.ids.filter((_, i) => holds(groups, i)).length;
-        return (
-          <label key={name}>
-            <input
-              type="checkbox"
-              checked={values[name] !== undefined}
-              onChange={(event) => setValues({ [name]: event.currentTarget.checked ? 1 : null })}
-            />{" "}
-            {label} <span class="muted">{count}</span>
-          </label>
-        );
+        const on = (checked: boolean) => setValues({ [name]: checked ? 1 : null });
+        return <Check key={name} label={`${label} ${count}`} checked={values[name] !== undefined} on={on} />;
       })}
       {Object.entries(groups.facets).map(([name, column]) => {
         const known = [...new Set(column)].filter((value) => value !== "").sort();
         if (known.length < 2 || known.length > 60) return null;
-        return (
-          <label key={name}>
-            {name.replaceAll("_", " ")}
-            <select value={values[`is.${name}`] ?? ""} onChange={(event) => setValues({ [`is.${name}`]: event.currentTarget.value })}>
-              <option value="">all</option>
-              {known.map((value) => (
-                <option key={value} value={value}>
-                  {value}
-                </option>
-              ))}
-            </select>
-          </label>
-        );
+        const options = [["", "all"] as const, ...known.map((value) => [value, value] as const)];
+        const on = (value: string) => setValues({ [`is.${name}`]: value });
+        return <Select key={name} label={name.replaceAll("_", " ")} value={values[`is.${name}`] ?? ""} options={options} on={on} />;
       })}
     </>
   );
@@ -213,27 +183,26 @@ interface GroupListProps {
   readonly groups: GroupColumns;
   readonly shown: readonly number[];
   readonly place: number;
-  readonly href: (place: number) => string;
+  readonly pathOf: (place: number) => readonly string[];
+  readonly values: Readonly<Record<string, string>>;
 }
 
 /** The groups that pass, only those in view made; 12,500 scroll as 12 do. */
-function GroupList({ groups, shown, place, href }: GroupListProps) {
-  const list = useRef<HTMLDivElement>(null);
-  const [from, setFrom] = useState(0);
+function GroupList({ groups, shown, place, pathOf, values }: GroupListProps) {
+  const list = useRef<HTMLOListElement>(null);
+  const [first, count] = useRowsInView(list, ROW);
   useEffect(() => {
     const at = shown.indexOf(place);
-    const element = list.current;
+    const element = list.current?.parentElement ?? null;
     if (at < 0 || element === null) return;
     if (at * ROW < element.scrollTop || (at + 1) * ROW > element.scrollTop + element.clientHeight) element.scrollTop = (at - 3) * ROW;
   }, [place, shown]);
-  const first = Math.max(0, Math.floor(from / ROW) - 10);
-  const part = shown.slice(first, first + 60);
   return (
-    <nav class="groups" aria-label="Groups" ref={list} onScroll={(event) => setFrom(event.currentTarget.scrollTop)}>
-      <ol style={{ height: `${shown.length * ROW}px`, paddingTop: `${first * ROW}px` }}>
-        {part.map((i) => (
+    <nav class="groups" aria-label="Groups">
+      <ol ref={list} style={{ height: `${shown.length * ROW}px`, paddingTop: `${first * ROW}px` }}>
+        {shown.slice(first, first + count).map((i) => (
           <li key={i}>
-            <a href={isBundle ? `#${href(i)}` : href(i)} aria-current={i === place ? "true" : undefined}>
+            <To path={pathOf(i)} values={{ ...values, c: null }} aria-current={i === place ? "true" : undefined}>
               <span class="id">{groups.ids[i]}</span>
               <span class="number" title="mean reward ± standard deviation">
                 {short(groups.means[i])} <small>±{short(groups.deviations[i])}</small>
@@ -244,7 +213,7 @@ function GroupList({ groups, shown, place, href }: GroupListProps) {
                 {groups.unparsed[i]! > 0 && <span title={`${groups.unparsed[i]} not parsed`}>∅</span>}
                 {groups.divided[i]! > 0 && <span title={`on ${groups.divided[i]} rewards disagree`}>≠</span>}
               </span>
-            </a>
+            </To>
           </li>
         ))}
       </ol>

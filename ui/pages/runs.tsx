@@ -4,10 +4,11 @@ import type { RowAccuracy, RunRow } from "../../src/ui/run-row.ts";
 import { address, go, hrefOf, setValues } from "../address.ts";
 import { ago, duration, percent } from "../format.ts";
 import { useKeys } from "../keys.ts";
+import { Button, commas, useRowsInView } from "../parts/controls.tsx";
 import { Sparkline } from "../parts/small-charts.tsx";
 import { Loaded, Status, To, useTitle } from "../parts/ways.tsx";
-import { api, isBundle, read } from "../source.ts";
-import { useData } from "../use-data.ts";
+import { isBundle } from "../source.ts";
+import { useAnswer } from "../use-data.ts";
 import { matching, type Recipes } from "./run-filter.ts";
 
 interface RunList {
@@ -22,7 +23,7 @@ const ROW_HEIGHT = innerWidth <= 520 ? 96 : 46;
 
 export function RunsPage() {
   useTitle("Runs");
-  const asked = useData("runs", async () => (await read(api.runs.$get())) as RunList);
+  const asked = useAnswer<RunList>(["runs"]);
   useEffect(() => {
     if (isBundle) return;
     const timer = setInterval(() => document.hidden || asked.again(), REFRESH_MS);
@@ -40,9 +41,7 @@ function RunTable({ runs, studies, notices }: RunList) {
   const { q = "", pin = "", with: marked = "" } = address.value.values;
   const search = useRef<HTMLInputElement>(null);
   const wantsRecipes = pin !== "" || /[<>=]|\w:/.test(q);
-  const recipes = useData(wantsRecipes && !isBundle ? "recipes" : "none", async () =>
-    wantsRecipes && !isBundle ? ((await read(api.recipes.$get())) as Recipes) : {},
-  );
+  const recipes = useAnswer<Recipes>(wantsRecipes && !isBundle ? ["recipes"] : null);
   const sorted = useMemo(() => [...runs].sort((a, b) => b.heartbeat - a.heartbeat), [runs]);
   const shown = useMemo(() => matching(sorted, q, recipes.value ?? {}), [sorted, q, recipes.value]);
   const chosen = marked === "" ? [] : marked.split("+");
@@ -76,12 +75,13 @@ function RunTable({ runs, studies, notices }: RunList) {
       {studies.length > 0 && (
         <p>
           Studies:{" "}
-          {studies.map(({ id, path }, i) => (
-            <span key={id}>
-              {i > 0 && ", "}
-              <To path={["studies", id]}>{path}</To>
-            </span>
-          ))}
+          {commas(
+            studies.map(({ id, path }) => (
+              <To key={id} path={["studies", id]}>
+                {path}
+              </To>
+            )),
+          )}
         </p>
       )}
       <div class="toolbar">
@@ -124,48 +124,32 @@ interface RowsProps {
   readonly recipes: Recipes;
 }
 
+/** Wide ones are left out on narrow screens. */
+const columns = [
+  ...[["mark", ""] as const, ["run", ""] as const, ["state", ""] as const, ["step", "wide"] as const, ["reward", "wide"] as const],
+  ...[["last accuracy", ""] as const, ["best", "wide"] as const, ["alarms", ""] as const, ["stages", "wide"] as const],
+];
+
 /** Only the rows in view are made. */
 function Rows({ runs, pin, chosen, mark, recipes }: RowsProps) {
-  const [from, setFrom] = useState(0);
-  const [count, setCount] = useState(40);
-  useEffect(() => {
-    const look = () => {
-      const top = document.querySelector("#rows")?.getBoundingClientRect().top ?? 0;
-      setFrom(Math.max(0, Math.floor(-top / ROW_HEIGHT) - 10));
-      setCount(Math.ceil(innerHeight / ROW_HEIGHT) + 20);
-    };
-    look();
-    addEventListener("scroll", look, { passive: true });
-    addEventListener("resize", look);
-    return () => {
-      removeEventListener("scroll", look);
-      removeEventListener("resize", look);
-    };
-  }, []);
+  const table = useRef<HTMLTableElement>(null);
+  const [from, count] = useRowsInView(table, ROW_HEIGHT);
   const part = runs.slice(from, from + count);
   return (
-    <table class="runs" id="rows" aria-rowcount={runs.length + 1}>
+    <table class="runs" ref={table} aria-rowcount={runs.length + 1}>
       <thead>
         <tr>
-          <th scope="col">
-            <span class="hidden">mark</span>
-          </th>
-          <th scope="col">run</th>
-          <th scope="col">state</th>
-          <th scope="col" class="wide">
-            step
-          </th>
-          <th scope="col" class="wide">
-            reward
-          </th>
-          <th scope="col">last accuracy</th>
-          <th scope="col" class="wide">
-            best
-          </th>
-          <th scope="col">alarms</th>
-          <th scope="col" class="wide">
-            {pin === "" ? "stages" : "recipe against the pinned run's"}
-          </th>
+          {columns.map(([name, kind]) => (
+            <th scope="col" class={kind} key={name}>
+              {name === "mark" ? (
+                <span class="hidden">mark</span>
+              ) : name === "stages" && pin !== "" ? (
+                "recipe against the pinned run's"
+              ) : (
+                name
+              )}
+            </th>
+          ))}
         </tr>
       </thead>
       <tbody>
@@ -208,14 +192,7 @@ function Rows({ runs, pin, chosen, mark, recipes }: RowsProps) {
             <td class="wide recipe">
               {pin === "" ? run.stages.join(" → ") : differences(recipes[pin], recipes[run.id])}{" "}
               {!isBundle && (
-                <button
-                  type="button"
-                  class="quiet"
-                  aria-pressed={pin === run.id}
-                  onClick={() => setValues({ pin: pin === run.id ? null : run.id })}
-                >
-                  {pin === run.id ? "pinned" : "pin"}
-                </button>
+                <Button class="quiet" pressed={pin === run.id} text="pin" on={() => setValues({ pin: pin === run.id ? null : run.id })} />
               )}
             </td>
           </tr>

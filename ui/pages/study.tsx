@@ -5,17 +5,13 @@ import { verdictSentence } from "../../src/runs/verdict.ts";
 import type { ShownStudy } from "../../src/ui/study.ts";
 import { address, setValues } from "../address.ts";
 import { differenceText, duration, intervalText, pValue, short } from "../format.ts";
-import { Select, Table } from "../parts/controls.tsx";
+import { Button, commas, Select, Table } from "../parts/controls.tsx";
 import { Forest } from "../parts/small-charts.tsx";
-import { CopyButton, Loaded, To, useTitle } from "../parts/ways.tsx";
-import { api, read } from "../source.ts";
-import { useData } from "../use-data.ts";
+import { Loaded, save, To, useTitle } from "../parts/ways.tsx";
+import { useAnswer } from "../use-data.ts";
 
 export function StudyPage({ study: id }: { readonly study: string }) {
-  const asked = useData(
-    `study ${id}`,
-    async () => (await read(api.studies[":study"].$get({ param: { study: id } }))) as unknown as ShownStudy,
-  );
+  const asked = useAnswer<ShownStudy>(["studies", id]);
   useTitle(`Study ${asked.value?.path ?? id}`);
   return (
     <>
@@ -64,9 +60,9 @@ function Results({ results, runs }: { readonly results: StudyResults; readonly r
           label="dimension"
           value={chosen}
           options={[["", "all"] as const, ...dimensions.map((name) => [name, name] as const)]}
-          onChange={(dimension) => setValues({ dimension })}
+          on={(dimension) => setValues({ dimension })}
         />
-        <CopyButton label="copy as CSV" text={() => csvOf(results)} />
+        <Button text="save as CSV" on={() => save(`${results.name}.csv`, "text/csv", csvOf(results))} />
       </div>
       <Forest
         label={`Accuracy less that of ${results.reference}, points; small marks are seeds`}
@@ -101,12 +97,11 @@ function Results({ results, runs }: { readonly results: StudyResults; readonly r
         {arms.map(({ name, runs: own }) => (
           <li key={name}>
             {name}:{" "}
-            {own.map(({ seed, folder }, i) => (
-              <span key={folder}>
-                {i > 0 && ", "}
-                {runs[folder] === undefined ? `seed ${seed}` : <To path={["runs", runs[folder]]}>seed {seed}</To>}
-              </span>
-            ))}
+            {commas(
+              own.map(({ seed, folder }) =>
+                runs[folder] === undefined ? `seed ${seed}` : <To path={["runs", runs[folder]]}>seed {seed}</To>,
+              ),
+            )}
           </li>
         ))}
       </ul>

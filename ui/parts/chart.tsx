@@ -1,9 +1,12 @@
 /** A line chart over steps: drawn when it comes into view, its cursor shared with all others, its numbers in a table as well. */
+import { signal } from "@preact/signals";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { short } from "../format.ts";
-import { Table } from "./controls.tsx";
+import { chartSvg, dashes } from "./chart-svg.ts";
+import { Button, Table, useSeen } from "./controls.tsx";
+import { save } from "./ways.tsx";
 
 export interface Series {
   readonly name: string;
@@ -24,47 +27,36 @@ interface ChartProps {
 }
 
 const shared = uPlot.sync("steps");
+/** Changes where light and dark change: canvases must be drawn anew. */
+const colours = signal(0);
+const changed = () => colours.value++;
+new MutationObserver(changed).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
 const HEIGHT = 170;
-const dashes: readonly (readonly number[])[] = [[], [6, 3], [2, 3], [10, 3, 2, 3], [4, 4], [1, 2]];
 const MOST_ROWS = 200;
 
 export function Chart({ title, steps, series, smoothing, onStep }: ChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const [seen, setSeen] = useState(false);
-  const [dark, setDark] = useState(isDark());
+  const seen = useSeen(frame);
   const names = series.map(({ name }) => name).join("\n");
-  useEffect(() => {
-    const watcher = new IntersectionObserver(([entry]) => entry?.isIntersecting && setSeen(true), {
-      rootMargin: "200px",
-    });
-    watcher.observe(frame.current!);
-    const theme = new MutationObserver(() => setDark(isDark()));
-    theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-    const media = matchMedia("(prefers-color-scheme: dark)");
-    const change = () => setDark(isDark());
-    media.addEventListener("change", change);
-    return () => {
-      watcher.disconnect();
-      theme.disconnect();
-      media.removeEventListener("change", change);
-    };
-  }, []);
   useEffect(() => {
     if (!seen) return;
     const element = frame.current!;
     const made = new uPlot(optionsOf(element, series, smoothing > 0, onStep), dataOf(steps, series, smoothing), element);
     plot.current = made;
-    const resize = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const resize = new ResizeObserver(
+      () => made.width !== element.clientWidth && made.setSize({ width: element.clientWidth, height: HEIGHT }),
+    );
     resize.observe(element);
     return () => {
       resize.disconnect();
       made.destroy();
       plot.current = null;
     };
-  }, [seen, names, smoothing, dark]);
+  }, [seen, names, smoothing, colours.value]);
   useEffect(() => {
-    plot.current?.setData(dataOf(steps, series, smoothing));
+    if (plot.current?.data[0] !== steps) plot.current?.setData(dataOf(steps, series, smoothing));
   }, [steps, series]);
   const last = series.map(({ name, values }) => ({ name, value: values.findLast((value) => value !== null) ?? null }));
   return (
@@ -80,13 +72,14 @@ export function Chart({ title, steps, series, smoothing, onStep }: ChartProps) {
         {last.map(({ name, value }, i) => (
           <li key={name} class={`s${i % 8}`}>
             <svg width="18" height="8" aria-hidden="true">
-              <line x1="0" y1="4" x2="18" y2="4" stroke-width="2.5" stroke-dasharray={dashes[i % dashes.length]!.join(" ")} />
+              <line x1="0" y1="4" x2="18" y2="4" stroke-width="2.5" stroke-dasharray={dashes[i % dashes.length]} />
             </svg>
             {name} <b>{short(value)}</b>
           </li>
         ))}
       </ul>
       <ChartTable title={title} steps={steps} series={series} />
+      <Button class="quiet" text="save as SVG" on={() => save(`${title}.svg`, "image/svg+xml", chartSvg(title, steps, series))} />
     </figure>
   );
 }
@@ -129,23 +122,11 @@ function optionsOf(element: HTMLElement, series: readonly Series[], smooth: bool
   const bands: uPlot.Band[] = [];
   const drawn = series.flatMap(({ name, values, low }, i): uPlot.Series[] => {
     const stroke = colour(`--c${i % 8}`);
-    const dash = [...dashes[i % dashes.length]!];
+    const dash = dashes[i % dashes.length]!.split(" ").filter(Boolean).map(Number);
     const points = { show: values.length < 40, size: 5 };
-    const line: uPlot.Series = {
-      label: name,
-      stroke: smooth ? `${stroke}66` : stroke,
-      width: smooth ? 1 : 1.8,
-      dash,
-      spanGaps: true,
-      points,
-    };
-    const edge: uPlot.Series = {
-      label: `${name} interval`,
-      stroke: `${stroke}55`,
-      width: 0.5,
-      points: { show: false },
-      spanGaps: true,
-    };
+    const common = { label: name, spanGaps: true };
+    const line: uPlot.Series = { ...common, stroke: smooth ? `${stroke}66` : stroke, width: smooth ? 1 : 1.8, dash, points };
+    const edge: uPlot.Series = { ...common, stroke: `${stroke}55`, width: 0.5, points: { show: false } };
     return [line, ...(low === undefined ? [] : [edge, edge]), ...(smooth ? [{ ...line, stroke, width: 2, points: { show: false } }] : [])];
   });
   let at = 1;
@@ -205,9 +186,4 @@ function smoothed(values: readonly (number | null)[], weight: number): readonly 
     norm = weight * norm + (1 - weight);
     return sum / norm;
   });
-}
-
-function isDark(): boolean {
-  const theme = document.documentElement.dataset["theme"];
-  return theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
 }

@@ -1,8 +1,17 @@
 /** One completion: its advantage and rewards, its text with what was judged of it, or its tokens with their log-probs. */
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { short, signed } from "../format.ts";
+import { Button, useSeen } from "./controls.tsx";
 import { DiffText, type Evidence, MarkedText, SHOWN_CHARACTERS, type Span } from "./marked-text.tsx";
 import { RewardBars } from "./reward-bars.tsx";
+import { Thumbnail } from "./ways.tsx";
+
+export interface GroupImage {
+  readonly path: string;
+  readonly sha256: string;
+  readonly width?: number;
+  readonly height?: number;
+}
 
 export interface Completion {
   readonly text: string;
@@ -12,7 +21,7 @@ export interface Completion {
     readonly observation: {
       readonly text: string;
       readonly is_error: boolean;
-      readonly image: { readonly width: number; readonly height: number } | null;
+      readonly image: GroupImage | null;
     } | null;
   }[];
   readonly tokens?: number;
@@ -26,25 +35,29 @@ export interface Completion {
   readonly mean_log_prob?: number;
 }
 
-/** A turn that called a tool: what was written, the call as it was read, and what came back. */
-function Turn({ turn: { text, call, observation } }: { readonly turn: NonNullable<Completion["turns"]>[number] }) {
+type CallTurn = NonNullable<Completion["turns"]>[number];
+
+/** A turn that called a tool: what was written, the call as it was read, and what came back, an image too. */
+function Turn({ run, turn: { text, call, observation } }: { readonly run: string; readonly turn: CallTurn }) {
+  const image = observation?.image;
   return (
     <div class="completion">
       {text}
       <p>
         <code>{call === null ? "a call that cannot be read" : `${call.name}(${JSON.stringify(call.arguments)})`}</code>
       </p>
-      {observation !== null && (
-        <p class={observation.is_error ? "badge warn" : "muted"}>
-          {observation.text}
-          {observation.image !== null && ` image ${observation.image.width} × ${observation.image.height}`}
-        </p>
+      {observation && <p class={observation.is_error ? "badge warn" : "muted"}>{observation.text}</p>}
+      {image && (
+        <div class="thumb">
+          <Thumbnail run={run} sha256={image.sha256} alt={`What the tool showed, ${image.width} × ${image.height}`} />
+        </div>
       )}
     </div>
   );
 }
 
 interface CompletionCardProps {
+  readonly run: string;
   readonly completion: Completion;
   /** Its places in the group, several where texts are equal. */
   readonly places: readonly number[];
@@ -60,15 +73,17 @@ interface CompletionCardProps {
   } | null;
 }
 
-export function CompletionCard({ completion, places, weights, most, chosen, against, tokens }: CompletionCardProps) {
+export function CompletionCard({ run, completion, places, weights, most, chosen, against, tokens }: CompletionCardProps) {
   const [hovered, setHovered] = useState<string | null>(null);
   const [whole, setWhole] = useState(false);
+  const card = useRef<HTMLLIElement>(null);
+  const seen = useSeen(card);
   const { text, rewards = {}, evidence = [], parsed_answer: answer = null } = completion;
   const advantage = Number(completion.advantage) || 0;
   const side = advantage > 0 ? "positive" : advantage < 0 ? "negative" : "neutral";
   const shown = whole ? text : text.slice(0, SHOWN_CHARACTERS);
   return (
-    <li class={`card ${side}${chosen ? " chosen" : ""}`} id={`c${places[0]}`}>
+    <li class={`card ${side}${chosen ? " chosen" : ""}`} id={`c${places[0]}`} ref={card}>
       <header>
         <b class="advantage">{signed(advantage)}</b>
         <span>
@@ -89,7 +104,7 @@ export function CompletionCard({ completion, places, weights, most, chosen, agai
       </header>
       <RewardBars {...{ rewards, weights, advantage, most, hovered }} total={completion.reward ?? null} onHover={setHovered} />
       {completion.turns?.slice(0, -1).map((turn, i) => (
-        <Turn key={i} turn={turn} />
+        <Turn key={i} run={run} turn={turn} />
       ))}
       {tokens !== null ? (
         <TokenLayer text={shown} tokens={tokens} />
@@ -100,55 +115,61 @@ export function CompletionCard({ completion, places, weights, most, chosen, agai
           onMouseLeave={() => setHovered(null)}
           onFocus={() => setHovered(null)}
         >
-          {against === null ? (
+          {!seen ? (
+            shown
+          ) : against === null ? (
             <MarkedText text={shown} evidence={evidence} answer={answer} reward={hovered} />
           ) : (
             <DiffText text={shown} against={against} />
           )}
         </p>
       )}
-      {!whole && text.length > shown.length && (
-        <button type="button" onClick={() => setWhole(true)}>
-          {text.length - shown.length} more characters
-        </button>
-      )}
+      {!whole && text.length > shown.length && <Button text={`${text.length - shown.length} more characters`} on={() => setWhole(true)} />}
     </li>
   );
 }
 
 const MOST_TOKENS = 2000;
 
-/** A bar per token, taller the less likely it was; entropies where they were recorded. */
+/** A bar per token, taller the less likely it was; under them the entropies, where they were recorded. */
 function TokenLayer({ text, tokens }: { readonly text: string; readonly tokens: NonNullable<CompletionCardProps["tokens"]> }) {
   const { token_ids: ids, log_probs: logProbs, entropies } = tokens;
-  const least = Math.min(-1, ...logProbs.slice(0, MOST_TOKENS));
-  const surprising = logProbs
-    .map((value, i) => ({ value, i }))
-    .sort((a, b) => a.value - b.value)
-    .slice(0, 3);
+  const least = (values: readonly number[], count: number) =>
+    values
+      .map((value, i) => ({ value, i }))
+      .sort((a, b) => a.value - b.value)
+      .slice(0, count)
+      .map(({ value, i }) => `token ${i} (id ${ids[i]}) ${short(Math.abs(value) < 1e-6 ? 0 : value)}`)
+      .join("; ");
   return (
     <>
       <p class="completion">{text}</p>
-      <svg
-        class="tokens"
-        viewBox={`0 0 ${Math.min(ids.length, MOST_TOKENS) * 4} 30`}
-        preserveAspectRatio="none"
-        role="img"
-        aria-label={`log-probs of ${ids.length} tokens, the least ${short(least)}`}
-      >
-        {logProbs.slice(0, MOST_TOKENS).map((value, i) => (
-          <rect key={i} x={i * 4} width="3" y={30 - (30 * value) / least} height="30">
-            <title>
-              token {i} ({ids[i]}): {short(value)}
-              {entropies !== undefined && `, entropy ${short(entropies[i])}`}
-            </title>
-          </rect>
-        ))}
-      </svg>
+      <TokenBars name="log-prob" values={logProbs} ids={ids} />
+      <p class="muted">least likely: {least(logProbs, 3)}</p>
+      {entropies && <TokenBars name="entropy" values={entropies} ids={ids} />}
       <p class="muted">
-        least likely: {surprising.map(({ value, i }) => `token ${i} (id ${ids[i]}) ${short(value)}`).join("; ")}
-        {entropies === undefined && "; entropies were not recorded"}
+        {entropies === undefined
+          ? "entropies were not recorded"
+          : `least decided: ${least(
+              entropies.map((value) => -value),
+              3,
+            ).replaceAll("−", "")}`}
       </p>
     </>
+  );
+}
+
+function TokenBars({ name, values, ids }: { name: string; values: readonly number[]; ids: readonly number[] }) {
+  const shown = values.slice(0, MOST_TOKENS);
+  const most = Math.max(1, ...shown.map(Math.abs));
+  const label = `${name} of ${ids.length} tokens, the largest in size ${short(most)}`;
+  return (
+    <svg class={`tokens ${name}`} viewBox={`0 0 ${shown.length * 4} 30`} preserveAspectRatio="none" role="img" aria-label={label}>
+      {shown.map((value, i) => (
+        <rect key={i} x={i * 4} width="3" y={30 - (30 * Math.abs(value)) / most} height="30">
+          <title>{`token ${i} (${ids[i]}): ${name} ${short(value)}`}</title>
+        </rect>
+      ))}
+    </svg>
   );
 }

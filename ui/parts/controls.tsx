@@ -1,6 +1,6 @@
-/** Tables, choices and switches as all pages have them. */
-import type { ComponentChildren } from "preact";
-import { setValues } from "../address.ts";
+/** Tables, buttons and fields as all pages have them. */
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
 
 interface TableProps {
   /** What it shows, for its caption, or for readers of screens alone. */
@@ -44,18 +44,35 @@ export function Table({ label, caption = false, head, rows, ...rest }: TableProp
   );
 }
 
+type ButtonProps = Omit<JSX.IntrinsicElements["button"], "onClick"> & {
+  /** What stands on it; children for more than a text. */
+  readonly text?: ComponentChildren;
+  readonly on: () => void;
+  readonly pressed?: boolean;
+  readonly disabled?: boolean;
+};
+
+export function Button({ text, on, pressed, children, ...rest }: ButtonProps) {
+  return (
+    <button type="button" aria-pressed={pressed} onClick={on} {...rest}>
+      {text}
+      {children}
+    </button>
+  );
+}
+
 interface SelectProps {
   readonly label: string;
   readonly value: string | number;
   readonly options: readonly (readonly [value: string | number, name: string])[];
-  readonly onChange: (value: string) => void;
+  readonly on: (value: string) => void;
 }
 
-export function Select({ label, value, options, onChange }: SelectProps) {
+export function Select({ label, value, options, on }: SelectProps) {
   return (
     <label>
       {label}{" "}
-      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+      <select value={value} onChange={(event) => on(event.currentTarget.value)}>
         {options.map(([one, name]) => (
           <option key={one} value={one}>
             {name}
@@ -66,74 +83,79 @@ export function Select({ label, value, options, onChange }: SelectProps) {
   );
 }
 
-interface ToggleProps {
-  readonly pressed: boolean;
-  readonly onPress: () => void;
-  readonly children: ComponentChildren;
-  readonly class?: string;
+interface CheckProps {
+  readonly label: ComponentChildren;
+  readonly checked: boolean;
+  readonly on: (checked: boolean) => void;
 }
 
-export function Toggle({ pressed, onPress, children, ...rest }: ToggleProps) {
+export function Check({ label, checked, on }: CheckProps) {
   return (
-    <button type="button" aria-pressed={pressed} onClick={onPress} {...rest}>
-      {children}
-    </button>
+    <label>
+      <input type="checkbox" checked={checked} onChange={(event) => on(event.currentTarget.checked)} /> {label}
+    </label>
   );
 }
 
-/** A button that keeps its state in the address: pressed puts `value` there, pressed again takes it away. */
-export function AddressToggle({
-  name,
-  value = "1",
-  now,
-  children,
-}: {
-  readonly name: string;
+interface FieldProps {
+  readonly label: string;
+  /** Told when the value is settled. */
+  readonly on?: (value: string) => void;
+  readonly type?: "number" | "text";
+  readonly name?: string;
   readonly value?: string;
-  readonly now: string | undefined;
-  readonly children: ComponentChildren;
-}) {
+  readonly defaultValue?: string;
+  readonly placeholder?: string;
+  readonly min?: number;
+  readonly max?: number;
+  readonly step?: number;
+  readonly required?: boolean;
+}
+
+/** A field with its label before it. */
+export function Field({ label, on, ...rest }: FieldProps) {
   return (
-    <Toggle pressed={now === value} onPress={() => setValues({ [name]: now === value ? null : value })}>
-      {children}
-    </Toggle>
+    <label>
+      {label} <input {...(rest as object)} onChange={(event) => on?.(event.currentTarget.value)} />
+    </label>
   );
 }
 
-/** Two answers to one question side by side. */
-export function CasePanel({
-  question,
-  answer,
-  id,
-  answers,
-}: {
-  readonly question: string;
-  readonly answer: string;
-  readonly id: string;
-  readonly answers: readonly {
-    readonly name: string;
-    readonly right: boolean;
-    readonly unparsed: boolean;
-    readonly text: ComponentChildren;
-  }[];
-}) {
-  return (
-    <article class="panel">
-      <h3>{question}</h3>
-      <p>
-        Reference: <b>{answer}</b> <span class="muted">{id}</span>
-      </p>
-      <div class="pair-texts">
-        {answers.map(({ name, right, unparsed, text }, i) => (
-          <div key={i}>
-            <h4>
-              {name}: {right ? "✓ right" : "✗ wrong"}
-              {unparsed && ", not parsed"}
-            </h4>
-            <p>{text}</p>
-          </div>
-        ))}
-      </div>
-    </article>
-  );
+/** Things one after the other in a sentence. */
+export function commas(parts: readonly ComponentChildren[]): ComponentChildren {
+  return parts.flatMap((part, i) => (i === 0 ? [part] : [", ", part]));
+}
+
+/** Whether an element has come near the view: what is costly waits for it. */
+export function useSeen(element: { readonly current: HTMLElement | null }): boolean {
+  const [seen, setSeen] = useState(false);
+  useEffect(() => {
+    const watcher = new IntersectionObserver(([entry]) => entry?.isIntersecting && setSeen(true), { rootMargin: "200px" });
+    watcher.observe(element.current!);
+    return () => watcher.disconnect();
+  }, []);
+  return seen;
+}
+
+/** Rows of a list that are in view, with some around them: the first, and how many. `content` is the element that is as long as all. */
+export function useRowsInView(content: { readonly current: HTMLElement | null }, height: number): readonly [from: number, count: number] {
+  const [from, setFrom] = useState(0);
+  const [count, setCount] = useState(60);
+  useEffect(() => {
+    const look = () => {
+      const top = content.current?.getBoundingClientRect().top ?? 0;
+      const edge = Math.max(0, content.current?.parentElement?.getBoundingClientRect().top ?? 0);
+      setFrom(Math.max(0, Math.floor((edge - top) / height) - 10));
+      setCount(Math.ceil(innerHeight / height) + 20);
+    };
+    look();
+    const options = { passive: true, capture: true }; // scrolling of any area
+    addEventListener("scroll", look, options);
+    addEventListener("resize", look);
+    return () => {
+      removeEventListener("scroll", look, options);
+      removeEventListener("resize", look);
+    };
+  }, []);
+  return [from, count];
 }

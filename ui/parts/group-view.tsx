@@ -1,15 +1,16 @@
 /** A group: image and question once, then its completions, the best first and equal ones merged. */
 import { useMemo } from "preact/hooks";
 import type { GroupColumns } from "../../src/ui/groups.ts";
-import { address, hrefOf, setValues, shownHref } from "../address.ts";
+import { address, setValues } from "../address.ts";
 import { short } from "../format.ts";
 import { useKeys } from "../keys.ts";
-import { api, read } from "../source.ts";
-import { useData } from "../use-data.ts";
-import { type Completion, CompletionCard } from "./completion-card.tsx";
+import { useAnswer } from "../use-data.ts";
+import { type Completion, CompletionCard, type GroupImage } from "./completion-card.tsx";
+import { Button } from "./controls.tsx";
 import { ClaimLegend } from "./marked-text.tsx";
-import { Viewer } from "./viewer.tsx";
-import { CopyButton, Loaded, Thumbnail } from "./ways.tsx";
+import type { Region } from "./paint.ts";
+import { type ShownImage, Viewers } from "./viewers.tsx";
+import { CopyButton, Loaded, Problem, Thumbnail, To } from "./ways.tsx";
 
 /** A row of rollouts.jsonl, as far as it is shown; rows of other programs may lack anything. */
 export interface Group {
@@ -18,12 +19,9 @@ export interface Group {
   readonly stage?: string;
   readonly example_id?: string;
   readonly subject_id?: string;
-  readonly images?: readonly {
-    readonly path: string;
-    readonly sha256: string;
-    readonly width?: number;
-    readonly height?: number;
-  }[];
+  readonly images?: readonly GroupImage[];
+  /** What is known to lie where, by place of the image. */
+  readonly regions?: readonly (Region & { readonly image: number })[];
   readonly question?: string;
   readonly answer?: string;
   readonly choices?: readonly string[];
@@ -51,31 +49,21 @@ interface GroupViewProps {
 
 export function GroupView({ run, groups, place, weights }: GroupViewProps) {
   const id = groups.ids[place]!;
-  const [step, group] = id.split("/") as [string, string];
-  const asked = useData(
-    `${run} ${id}`,
-    async () => (await read(api.runs[":run"].groups[":step"][":group"].$get({ param: { run, step, group } }))) as unknown as Group,
-  );
-  return (
-    <Loaded
-      asked={asked}
-      show={(found) => <Shown run={run} group={found} groups={groups} place={place} weights={weights[found.stage ?? ""] ?? {}} />}
-    />
-  );
+  const asked = useAnswer<Group>(["runs", run, "groups", ...id.split("/")]);
+  const shown = (group: Group) => <Shown {...{ run, group, groups, place }} weights={weights[group.stage ?? ""] ?? {}} />;
+  return <Loaded asked={asked} show={shown} />;
 }
 
-function Shown({
-  run,
-  group,
-  groups,
-  place,
-  weights,
-}: Omit<GroupViewProps, "weights"> & { readonly group: Group; readonly weights: Readonly<Record<string, number>> }) {
+interface ShownProps extends Omit<GroupViewProps, "weights"> {
+  readonly group: Group;
+  readonly weights: Readonly<Record<string, number>>;
+}
+
+function Shown({ run, group, groups, place, weights }: ShownProps) {
   const { values } = address.value;
   const cards = useMemo(() => merged(group.completions), [group]);
   const chosen = values["c"] === undefined ? null : Number(values["c"]);
-  const layer = values["tokens"] !== undefined;
-  const diff = values["diff"] !== undefined;
+  const [layer, diff, asModel] = [values["tokens"] !== undefined, values["diff"] !== undefined, values["view"] === "model"];
   const most = Math.max(0, ...group.completions.map(({ advantage }) => Math.abs(Number(advantage) || 0)));
   const open = values["image"] === undefined ? null : Number(values["image"]);
   const at = cards.findIndex(({ places }) => chosen !== null && places.includes(chosen));
@@ -85,34 +73,29 @@ function Shown({
     setValues({ c: next.places[0]! });
     document.getElementById(`c${next.places[0]}`)?.scrollIntoView({ block: "nearest" });
   };
+  const toggleImage = (i: number) => setValues({ image: open === i ? null : i, wl: null });
+  const toggleView = () => setValues({ image: open ?? 0, view: asModel ? null : "model", wl: null });
+  const toggleTokens = () => setValues({ tokens: layer ? null : 1 });
+  const toggleDiff = () => setValues({ diff: diff ? null : 1 });
   useKeys([
     { key: "l", about: "next completion", act: () => show(at + 1) },
     { key: "h", about: "previous completion", act: () => show(at - 1) },
-    { key: "z", about: "open or close the image", act: () => setValues({ image: open === null ? 0 : null }) },
-    {
-      key: "v",
-      about: "image as the model saw it",
-      act: () => setValues({ image: open ?? 0, view: values["view"] === "model" ? null : "model" }),
-    },
-    { key: "t", about: "log-probs by token", act: () => setValues({ tokens: layer ? null : 1 }) },
-    { key: "d", about: "what differs from the best completion", act: () => setValues({ diff: diff ? null : 1 }) },
+    { key: "z", about: "open or close the image", act: () => toggleImage(open ?? 0) },
+    { key: "v", about: "image as the model saw it", act: toggleView },
+    { key: "t", about: "log-probs and entropies by token", act: toggleTokens },
+    { key: "d", about: "what differs from the best completion", act: toggleDiff },
   ]);
   const images = group.images ?? [];
   const image = open === null ? undefined : images[open];
+  const views = image === undefined ? [] : viewsOf(group, open!, chosen, values["all"] !== undefined, asModel);
   return (
     <>
       <header class="group-head">
         <div class="thumbs">
           {images.map(({ sha256, width, height }, i) => (
-            <button
-              type="button"
-              key={i}
-              class="thumb"
-              aria-expanded={open === i}
-              onClick={() => setValues({ image: open === i ? null : i, wl: null })}
-            >
+            <Button key={i} class="thumb" aria-expanded={open === i} on={() => toggleImage(i)}>
               <Thumbnail run={run} sha256={sha256} alt={`Image ${i + 1}, ${width} × ${height}: look at it closely`} />
-            </button>
+            </Button>
           ))}
         </div>
         <div>
@@ -141,21 +124,17 @@ function Shown({
       {image !== undefined && (
         <section class="image-panel" aria-label="Image">
           <div class="buttons">
-            {(["stored", "model"] as const).map((view) => (
-              <button
-                type="button"
-                key={view}
-                aria-pressed={(values["view"] ?? "stored") === view}
-                onClick={() => setValues({ view: view === "stored" ? null : view, wl: null })}
-              >
-                {view === "stored" ? "as stored" : "as the model saw it"}
-              </button>
-            ))}
-            <button type="button" onClick={() => setValues({ image: null, view: null, wl: null })}>
-              close
-            </button>
+            <Button pressed={asModel} text="as the model saw it, beside it" on={toggleView} />
+            {images.length > 1 && (
+              <Button
+                pressed={values["all"] !== undefined}
+                text="all images"
+                on={() => setValues({ all: values["all"] === undefined ? 1 : null })}
+              />
+            )}
+            <Button text="close" on={() => setValues({ image: null, view: null, wl: null, all: null })} />
           </div>
-          <Viewer run={run} sha256={image.sha256} wl={values["wl"]} view={values["view"] === "model" ? "model" : "stored"} />
+          <Viewers run={run} images={views} main />
         </section>
       )}
       <SameQuestion run={run} groups={groups} place={place} />
@@ -168,12 +147,8 @@ function Shown({
           {group.completions.length} completions
           {cards.length < group.completions.length && `, ${cards.length} different`}
         </b>
-        <button type="button" aria-pressed={layer} onClick={() => setValues({ tokens: layer ? null : 1 })}>
-          log-probs
-        </button>
-        <button type="button" aria-pressed={diff} onClick={() => setValues({ diff: diff ? null : 1 })}>
-          diff against the best
-        </button>
+        <Button pressed={layer} text="log-probs and entropies" on={toggleTokens} />
+        <Button pressed={diff} text="diff against the best" on={toggleDiff} />
         <ClaimLegend />
       </div>
       <Cards {...{ run, group, cards, weights, most, chosen, layer, diff }} />
@@ -201,21 +176,16 @@ interface Tokens {
 }
 
 function Cards({ run, group, cards, weights, most, chosen, layer, diff }: CardsProps) {
-  const [step, place] = group.id.split("/") as [string, string];
-  const tokens = useData(layer ? `${run} tokens ${group.id}` : "no tokens", async () =>
-    layer
-      ? ((await read(api.runs[":run"].tokens[":step"][":group"].$get({ param: { run, step, group: place } }))) as unknown as Tokens)
-      : null,
-  );
+  const tokens = useAnswer<Tokens>(layer ? ["runs", run, "tokens", ...group.id.split("/")] : null);
   const best = cards[0]?.completion.text ?? "";
   return (
     <>
-      {tokens.error !== null && <p class="notice">{tokens.error}</p>}
+      <Problem text={tokens.error} />
       <ol class="cards">
         {cards.map(({ completion, places }, i) => (
           <CompletionCard
             key={places[0]}
-            {...{ completion, places, weights, most }}
+            {...{ run, completion, places, weights, most }}
             chosen={chosen !== null && places.includes(chosen)}
             against={diff && i > 0 ? best : null}
             tokens={layer ? (tokens.value?.completions[places[0]!] ?? null) : null}
@@ -244,14 +214,34 @@ function SameQuestion({ run, groups, place }: Pick<GroupViewProps, "run" | "grou
     <nav class="same" aria-label="The same question at other steps">
       <span class="muted">same question:</span>
       {same.map((i) => (
-        <a
+        <To
           key={i}
-          href={shownHref(hrefOf(["runs", run, "rollouts", ...groups.ids[i]!.split("/")], { ...values, c: null }))}
+          path={["runs", run, "rollouts", ...groups.ids[i]!.split("/")]}
+          values={{ ...values, c: null }}
           aria-current={i === place ? "true" : undefined}
         >
           step {groups.steps[i]} <b>{short(groups.means[i])}</b>
-        </a>
+        </To>
       ))}
     </nav>
   );
+}
+
+/** The image with what is known of it and where the chosen completion looked; with it the model's view, the other images, or what tools showed. */
+function viewsOf(group: Group, open: number, chosen: number | null, all: boolean, asModel: boolean): readonly ShownImage[] {
+  const images = group.images ?? [];
+  const { turns = [] } = (chosen === null ? undefined : group.completions[chosen]) ?? {};
+  const shown = turns.flatMap(({ observation }) => observation?.image ?? []);
+  const looked = shown.flatMap(({ path }, i): readonly Region[] => {
+    const [, base, box = ""] = /^(.+)#crop=([\d.,-]+)$/s.exec(path) ?? [];
+    const [left, top, right, bottom] = box.split(",").map(Number);
+    return base === images[open]!.path && bottom !== undefined ? [{ label: `look ${i + 1}`, box: [left!, top!, right!, bottom] }] : [];
+  });
+  const known = (i: number) => (group.regions ?? []).filter(({ image }) => image === i);
+  return [
+    { sha256: images[open]!.sha256, regions: [...known(open), ...looked], label: "as stored" },
+    ...(asModel ? [{ sha256: images[open]!.sha256, view: "model" as const, label: "as the model saw it" }] : []),
+    ...(all ? images.flatMap(({ sha256 }, i) => (i === open ? [] : [{ sha256, regions: known(i), label: `image ${i + 1}` }])) : []),
+    ...shown.map(({ sha256 }, i) => ({ sha256, label: `look ${i + 1}` })),
+  ];
 }

@@ -1,6 +1,8 @@
 /** Small drawings as SVG: sparkline, histogram, forest plot. */
-import type { ComponentChildren } from "preact";
 import type { Interval } from "../../src/runs/statistics-records.ts";
+import { forestSvg } from "./chart-svg.ts";
+import { Button } from "./controls.tsx";
+import { save } from "./ways.tsx";
 
 export function Sparkline({ values, label }: { readonly values: readonly number[]; readonly label: string }) {
   if (values.length < 2) return <span class="muted">–</span>;
@@ -39,16 +41,9 @@ export function Histogram({ values, label, chosen, onChoose }: HistogramProps) {
         const isChosen = chosen !== null && Math.abs(chosen[0] - from) < width / 2;
         const name = `${from.toFixed(2)} to ${(low + (i + 1) * width).toFixed(2)}: ${count}`;
         return (
-          <button
-            type="button"
-            key={i}
-            title={name}
-            aria-label={name}
-            aria-pressed={isChosen}
-            onClick={() => onChoose(isChosen ? null : [from, to])}
-          >
+          <Button key={i} title={name} aria-label={name} pressed={isChosen} on={() => onChoose(isChosen ? null : [from, to])}>
             <span style={{ height: `${(100 * count) / most}%` }} />
-          </button>
+          </Button>
         );
       })}
     </div>
@@ -56,7 +51,7 @@ export function Histogram({ values, label, chosen, onChoose }: HistogramProps) {
 }
 
 export interface ForestRow {
-  readonly label: ComponentChildren;
+  readonly label: string;
   readonly key: string;
   readonly interval: Interval | null;
   /** Single values, such as those of seeds. */
@@ -70,22 +65,33 @@ export function Forest({ rows, label, line = 0 }: { readonly rows: readonly Fore
   const low = Math.min(line, ...values);
   const high = Math.max(line, ...values);
   const pad = (high - low) * 0.05 || 0.01;
+  const text = ({ interval, note = "" }: ForestRow) => {
+    return `${interval === null ? "–" : `${pp(interval.estimate)} [${pp(interval.low)}, ${pp(interval.high)}]`} ${note}`;
+  };
+  const svg = () =>
+    forestSvg(
+      label,
+      rows.map((row) => ({ ...row, text: text(row) })),
+      line,
+    );
   const x = (value: number) => (100 * (value - low + pad)) / (high - low + 2 * pad);
   return (
     <table class="forest">
-      <caption>{label}</caption>
+      <caption>
+        {label} <Button class="quiet" text="save as SVG" on={() => save(`${label}.svg`, "image/svg+xml", svg())} />
+      </caption>
       <tbody>
         {rows.map(({ label: name, key, interval, dots = [], note }) => (
           <tr key={key}>
             <th scope="row">{name}</th>
             <td class="plot">
               <svg
+                class={verdictClass(interval, line)}
                 viewBox="0 0 100 12"
                 preserveAspectRatio="none"
                 width="100%"
                 height="20"
                 aria-hidden="true"
-                class={verdictClass(interval, line)}
               >
                 <line class="zero" x1={x(line)} x2={x(line)} y1="0" y2="12" />
                 {interval !== null && <line class="range" x1={x(interval.low)} x2={x(interval.high)} y1="6" y2="6" />}

@@ -1,24 +1,22 @@
-/** Small things that pages share: states of loading, tabs of a run, status badges, copying. */
+/** Small things that pages share: links, states of loading, tabs of a run, status badges, thumbnails, copying. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { RunStatus } from "../../src/ui/run-row.ts";
 import { hrefOf, shownHref } from "../address.ts";
 import { isBundle, thumbnailUrl } from "../source.ts";
 import type { Asked } from "../use-data.ts";
+import { Button } from "./controls.tsx";
 
-/** A link within the pages. */
-export function To({
-  path,
-  values,
-  children,
-  ...rest
-}: {
+interface ToProps {
   readonly path: readonly string[];
   readonly values?: Readonly<Record<string, string | number | null>>;
   readonly children: ComponentChildren;
   readonly class?: string;
-  readonly "aria-current"?: "page";
-}) {
+  readonly "aria-current"?: "page" | "true" | undefined;
+}
+
+/** A link within the pages. */
+export function To({ path, values, children, ...rest }: ToProps) {
   return (
     <a href={shownHref(hrefOf(path, values))} {...rest}>
       {children}
@@ -26,25 +24,24 @@ export function To({
   );
 }
 
-/** What `show` makes of the data once it is there. */
-export function Loaded<T>({ asked, show }: { readonly asked: Asked<T>; readonly show: (value: T) => ComponentChildren }) {
-  if (asked.error !== null) {
-    return (
+/** What went wrong, told at once. */
+export function Problem({ text }: { readonly text: string | null }) {
+  return (
+    text && (
       <p class="notice" role="alert">
-        {asked.error}
+        {text}
       </p>
-    );
-  }
-  return asked.value === null ? <p class="muted">loading …</p> : show(asked.value);
+    )
+  );
 }
 
-const symbols: Readonly<Record<RunStatus, string>> = {
-  running: "▶",
-  finished: "✓",
-  failed: "✗",
-  stopped: "■",
-  empty: "○",
-};
+/** What `show` makes of the data once it is there. */
+export function Loaded<T>({ asked, show }: { readonly asked: Asked<T>; readonly show: (value: NonNullable<T>) => ComponentChildren }) {
+  if (asked.error !== null) return <Problem text={asked.error} />;
+  return asked.value == null ? <p class="muted">loading …</p> : show(asked.value);
+}
+
+const symbols: Readonly<Record<RunStatus, string>> = { running: "▶", finished: "✓", failed: "✗", stopped: "■", empty: "○" };
 
 export function Status({ status }: { readonly status: RunStatus }) {
   return (
@@ -55,35 +52,30 @@ export function Status({ status }: { readonly status: RunStatus }) {
 }
 
 /** Pages of a run; those that need a server are not in a bundle. */
-const tabs = [
-  ["Live", ""],
-  ["Rollouts", "rollouts"],
-  ["Evaluation", "evaluation"],
-  ["Alarms", "alarms"],
-  ["Data", "data"],
-  ["Checkpoints", "checkpoints"],
-  ["Play", "play"],
-  ["Annotate", "annotate"],
-] as const;
-const served: readonly string[] = ["play", "annotate"];
+export const runTabs = [
+  { path: "", label: "Live" },
+  { path: "rollouts", label: "Rollouts" },
+  { path: "evaluation", label: "Evaluation" },
+  { path: "rewards", label: "Rewards" },
+  { path: "alarms", label: "Alarms" },
+  { path: "data", label: "Data" },
+  { path: "checkpoints", label: "Checkpoints" },
+  { path: "play", label: "Play", served: true },
+  { path: "annotate", label: "Annotate", served: true },
+].filter(({ served = false }) => !(isBundle && served));
 
-export function RunTabs({ run, page, name }: { readonly run: string; readonly page: string; readonly name: string }) {
-  useTitle(`${page === "" ? "Run" : page} · ${name}`);
+export function RunTabs({ run, page, name, alarms }: { run: string; page: string; name: string; alarms: number }) {
+  const { label } = runTabs.find(({ path }) => path === page) ?? { label: page };
+  useTitle(`${alarms > 0 ? `(${alarms}) ` : ""}${label} · ${name}`);
   return (
     <>
       <h1>{name}</h1>
       <nav class="tabs" aria-label="Pages of this run">
-        {tabs
-          .filter(([, path]) => !isBundle || !served.includes(path))
-          .map(([label, path]) => (
-            <To
-              key={path}
-              path={path === "" ? ["runs", run] : ["runs", run, path]}
-              {...(path === page && { "aria-current": "page" as const })}
-            >
-              {label}
-            </To>
-          ))}
+        {runTabs.map(({ label, path }) => (
+          <To key={path} path={["runs", run, path].filter(Boolean)} aria-current={path === page ? "page" : undefined}>
+            {label}
+          </To>
+        ))}
       </nav>
     </>
   );
@@ -121,9 +113,15 @@ export function CopyButton({ label, text }: { readonly label: string; readonly t
       setTimeout(() => setDone(false), 1500);
     } catch {} // not allowed here; the address bar serves
   };
-  return (
-    <button type="button" class="quiet" onClick={copy}>
-      {done ? "copied" : label}
-    </button>
-  );
+  return <Button class="quiet" text={done ? "copied" : label} on={() => void copy()} />;
+}
+
+/** A file that the page makes itself, saved by the browser. */
+export function save(name: string, type: string, content: string): void {
+  const url = URL.createObjectURL(new Blob([content], { type }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
 }

@@ -56,25 +56,16 @@ export function lookupTable(bits: 8 | 16, { width, level }: Window, invert: bool
   return table;
 }
 
-/** The image through a window, at its own size. */
-export function renderWindowed(pixels: Pixels, window: Window, invert: boolean): HTMLCanvasElement {
-  const { width, height, channels, bits, data } = pixels;
-  const table = lookupTable(bits, window, invert);
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  const context = canvas.getContext("2d")!;
-  const image = context.createImageData(width, height);
-  const words = new Uint32Array(image.data.buffer);
-  if (channels === 1) {
-    for (let i = 0; i < words.length; i++) words[i] = 0xff000000 | (table[data[i]!]! * 0x010101);
-  } else {
-    for (let i = 0, at = 0; i < words.length; i++, at += 3) {
-      words[i] = 0xff000000 | (table[data[at + 2]!]! << 16) | (table[data[at + 1]!]! << 8) | table[data[at]!]!;
-    }
-  }
-  context.putImageData(image, 0, 0);
-  return canvas;
+/** "width,level" of an address; null for anything else. */
+export function parseWindow(text: string | undefined): Window | null {
+  const [width, level] = (text ?? "").split(",").map(Number);
+  return width! > 0 && Number.isFinite(level) ? { width: width!, level: level! } : null;
+}
+
+/** Whole numbers within what the values can be. */
+export function allowedWindow({ bits }: Pixels, { width, level }: Window): Window {
+  const most = bits === 16 ? 65_535 : 255;
+  return { width: Math.round(Math.min(most + 1, Math.max(1, width))), level: Math.round(Math.min(most, Math.max(0, level))) };
 }
 
 export function histogramOf(pixels: Pixels, bins: number) {

@@ -1,20 +1,19 @@
 /** One run as it goes: its metrics in the order in which trouble is looked for, under one cursor; a click opens that step's rollouts. */
 import { useMemo, useRef } from "preact/hooks";
+import type { Interval } from "../../src/runs/statistics-records.ts";
 import type { MetricColumns } from "../../src/ui/run-view.ts";
 import { address, go, hrefOf, setValues } from "../address.ts";
 import { ago, duration, percent } from "../format.ts";
 import { useKeys } from "../keys.ts";
 import { Chart, type Series } from "../parts/chart.tsx";
-import { Loaded, RunTabs, Status, To } from "../parts/ways.tsx";
-import { type RunDetail, useRun } from "../use-data.ts";
+import { Button, Check } from "../parts/controls.tsx";
+import { Status, To } from "../parts/ways.tsx";
+import type { OfRun, RunDetail } from "../use-data.ts";
 
 /** Panels in the order of diagnosis; a metric is drawn in the first that names it. */
 const panels: readonly { readonly title: string; readonly keys: RegExp }[] = [
   { title: "Reward by name", keys: /^reward\/(.+\/)?mean$|^reward\/sampled_mean$/ },
-  {
-    title: "Groups without variance, completions cut",
-    keys: /^group\/zero_std_fraction$|^completion\/truncated_fraction$/,
-  },
+  { title: "Groups without variance, completions cut", keys: /^group\/zero_std_fraction$|^completion\/truncated_fraction$/ },
   { title: "Completion length, tokens", keys: /^completion\/length_/ },
   { title: "KL and clipping", keys: /^policy\/(kl|clip_fraction)/ },
   { title: "Entropy", keys: /^policy\/entropy/ },
@@ -28,12 +27,7 @@ const panels: readonly { readonly title: string; readonly keys: RegExp }[] = [
   { title: "Memory", keys: /^memory\// },
 ];
 
-export function RunPage({ run: id }: { readonly run: string }) {
-  const asked = useRun(id);
-  return <Loaded asked={asked} show={(run) => <Live run={run} id={id} />} />;
-}
-
-function Live({ run, id }: { readonly run: RunDetail; readonly id: string }) {
+export function LivePage({ id, run }: OfRun) {
   const { values } = address.value;
   const smoothing = values["smooth"] === undefined ? 0 : 0.9;
   const paused = values["paused"] === undefined ? null : Number(values["paused"]);
@@ -43,19 +37,16 @@ function Live({ run, id }: { readonly run: RunDetail; readonly id: string }) {
   const metrics = kept.current?.metrics ?? run.metrics;
   const drawn = useMemo(() => drawnPanels(metrics), [metrics]);
   const openStep = (step: number) => go(hrefOf(["runs", id, "rollouts"], { from: step, to: step }));
+  const pause = () => setValues({ paused: paused === null ? run.row.step : null });
+  const smooth = () => setValues({ smooth: smoothing > 0 ? null : 1 });
   useKeys([
-    {
-      key: "p",
-      about: "pause at the present step, or go on",
-      act: () => setValues({ paused: paused === null ? run.row.step : null }),
-    },
-    { key: "s", about: "running means", act: () => setValues({ smooth: smoothing > 0 ? null : 1 }) },
+    { key: "p", about: "pause at the present step, or go on", act: pause },
+    { key: "s", about: "running means", act: smooth },
   ]);
   const { row } = run;
   const behind = paused === null ? 0 : row.step - paused;
   return (
     <>
-      <RunTabs run={id} page="" name={row.path} />
       <p class="facts">
         <Status status={row.status} /> <span>written {ago(row.heartbeat)}</span>
         <span>
@@ -78,13 +69,8 @@ function Live({ run, id }: { readonly run: RunDetail; readonly id: string }) {
       </p>
       {run.unreadable > 0 && <p class="notice">{run.unreadable} lines of rollouts.jsonl are no groups and are left out</p>}
       <div class="toolbar">
-        <label>
-          <input type="checkbox" checked={smoothing > 0} onChange={() => setValues({ smooth: smoothing > 0 ? null : 1 })} /> running means
-          over the raw values
-        </label>
-        <button type="button" aria-pressed={paused !== null} onClick={() => setValues({ paused: paused === null ? row.step : null })}>
-          {paused === null ? "Pause" : "Go on"}
-        </button>
+        <Check label="running means over the raw values" checked={smoothing > 0} on={smooth} />
+        <Button pressed={paused !== null} text={paused === null ? "Pause" : "Go on"} on={pause} />
         <span role="status" class="muted">
           {paused !== null && `paused at step ${paused}${behind > 0 ? ` – ${behind} new` : ""}`}
         </span>
@@ -112,23 +98,9 @@ function Live({ run, id }: { readonly run: RunDetail; readonly id: string }) {
 function EvaluationChart({ run, onStep }: { readonly run: RunDetail; readonly onStep: (step: number) => void }) {
   const found = useMemo(() => {
     const points = run.evaluations.flatMap(({ step, summary }) => {
-      const subsets = summary["subsets"] as
-        | Readonly<
-            Record<
-              string,
-              {
-                readonly accuracy?: {
-                  readonly estimate: number;
-                  readonly low?: number;
-                  readonly high?: number;
-                  readonly n?: number;
-                };
-              }
-            >
-          >
-        | undefined;
-      const accuracy = subsets?.["overall"]?.accuracy;
-      return accuracy === undefined ? [] : [{ step, ...accuracy }];
+      const { accuracy } =
+        ((summary["subsets"] ?? {}) as Readonly<Record<string, { readonly accuracy?: Partial<Interval> }>>)["overall"] ?? {};
+      return accuracy?.estimate === undefined ? [] : [{ step, ...accuracy, estimate: accuracy.estimate }];
     });
     const bySteps = [...new Map(points.map((point) => [point.step, point])).values()].sort((a, b) => a.step - b.step);
     const series: Series = {

@@ -1,35 +1,52 @@
-/** How rewards agree with people, and people with each other; and the files that marks become. */
-
+/** What the rewards of a run are worth: their course, and how each agrees with people, and people with each other. */
 import type { Agreement } from "../../src/evaluate/agreement.ts";
 import type { calibrationOf } from "../../src/ui/exports.ts";
-import { intervalText } from "../format.ts";
-import { api, read } from "../source.ts";
-import { useData } from "../use-data.ts";
-import { Table } from "./controls.tsx";
-import { Loaded, To, useTitle } from "./ways.tsx";
+import { go, hrefOf } from "../address.ts";
+import { intervalText, short } from "../format.ts";
+import { Chart } from "../parts/chart.tsx";
+import { Table } from "../parts/controls.tsx";
+import { Loaded, To } from "../parts/ways.tsx";
+import { isBundle, urlOf } from "../source.ts";
+import { type OfRun, useAnswer } from "../use-data.ts";
 
 type Found = ReturnType<typeof calibrationOf>;
 
-export function Calibration({ run }: { readonly run: string }) {
-  useTitle("Agreement with people");
-  const asked = useData(
-    `${run} calibration`,
-    async () => (await read(api.runs[":run"].calibration.$get({ param: { run } }))) as unknown as Found,
-  );
+export function RewardsPage({ id, run }: OfRun) {
+  const asked = useAnswer<Found>(["runs", id, "calibration"]);
+  const { steps, values } = run.metrics;
+  const means = Object.keys(values).flatMap((key) => /^reward\/(.+)\/mean$/.exec(key)?.slice(1) ?? []);
+  const weightOf = (name: string) =>
+    Object.entries(run.weights).flatMap(([kind, weights]) => (weights[name] === undefined ? [] : [`${short(weights[name])} in ${kind}`]));
   return (
     <>
-      <h1>Rewards against people</h1>
-      <p>
-        <To path={["runs", run]}>The run</To>, <To path={["runs", run, "annotate"]}>annotate</To>
-      </p>
-      <Loaded asked={asked} show={(found) => <Agreements run={run} found={found} />} />
+      <Table
+        label="Rewards of this run"
+        caption
+        head={["reward", "weight", "mean of the first step", "mean of the last step"]}
+        rows={means.map((name) => {
+          const own = values[`reward/${name}/mean`]!.filter((value) => value !== null);
+          return { key: name, cells: [name, weightOf(name).join(", ") || "–", short(own[0]), short(own.at(-1))] };
+        })}
+      />
+      {means.length > 0 && (
+        <Chart
+          title="Mean rewards by name"
+          steps={steps}
+          series={means.map((name) => ({ name, values: values[`reward/${name}/mean`]! }))}
+          smoothing={0}
+          onStep={(step) => go(hrefOf(["runs", id, "rollouts"], { from: step, to: step }))}
+        />
+      )}
+      <h2>Rewards against people</h2>
+      <Loaded asked={asked} show={(found) => <Agreements run={id} found={found} />} />
     </>
   );
 }
 
 function Agreements({ run, found }: { readonly run: string; readonly found: Found }) {
   const { annotators, changed, rewards, between, within } = found;
-  if (annotators.length === 0) return <p>No marks yet.</p>;
+  const judge = <To path={["runs", run, "annotate"]}>Judge completions blind</To>;
+  if (annotators.length === 0) return <p>Nobody has judged completions of this run yet. {!isBundle && judge}</p>;
   return (
     <>
       <p>
@@ -64,14 +81,23 @@ function Agreements({ run, found }: { readonly run: string; readonly found: Foun
           { key: "", cells: ["repeats", ...cells(within)] },
         ]}
       />
+      {!isBundle && <Exports run={run} />}
+    </>
+  );
+}
+
+/** The files that marks become. */
+function Exports({ run }: { readonly run: string }) {
+  return (
+    <>
       <h2>Exports</h2>
       <ul>
-        {(["calibration", "pairs", "rationales"] as const).map((kind) => (
+        {Object.entries(about).map(([kind, text]) => (
           <li key={kind}>
-            <a href={`/api/runs/${run}/export/${kind}`} download>
+            <a href={urlOf(["runs", run, "export", kind])} download>
               {kind}.jsonl
             </a>{" "}
-            <span class="muted">{about[kind]}</span>
+            <span class="muted">{text}</span>
           </li>
         ))}
       </ul>
