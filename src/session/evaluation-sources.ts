@@ -73,6 +73,7 @@ export async function openCheckpointSource(
   };
   try {
     const settings = environmentAsked(o.environment, recipe);
+    if (settings !== null && server !== null) throw new UserError(refusesTurns(settings.name));
     tools = settings === null ? null : await openTools(settings, opened.prompt);
     const prompt = tools?.prompt ?? opened.prompt;
     const decoding = o.decoding(answerLength(recipe));
@@ -120,6 +121,9 @@ async function openClasses(path: string, o: Parameters<typeof openCheckpointSour
     close,
   };
 }
+
+const refusesTurns = (name: string) =>
+  `environment ${name}: the turns of completions with tools are computed by engine local alone; --environment none leaves them out`;
 
 function environmentAsked(asked: EnvironmentChoice | undefined, recipe: Recipe | null) {
   if (asked === "none") return null;
