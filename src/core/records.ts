@@ -123,7 +123,14 @@ export interface ImageFeatures {
    * an image becomes several frames.
    */
   readonly pixels?: RawImage;
+  /** Added to what the tower's first layer makes of the patches, [patches, tower width]; such an image has a hash of its own. */
+  readonly embeddingChange?: Float32Array;
+  /** What the language model is given in place of the tower's output, [image tokens, numbers of one]; patches are unread. */
+  readonly features?: Float32Array;
 }
+
+/** Where an image can be differentiated by: its patches, their embeddings, or what the language model is given of it. */
+export type ImageSite = "pixels" | "patch_embedding" | "image_tokens";
 
 /** A tokenised prompt: image placeholders already expanded to one token per image feature. */
 export interface Prompt {

@@ -5,7 +5,15 @@
 
 import type { TokenLossVariant } from "../algorithms/algorithm.ts";
 import type { TokenLossName, TokenLossNumbers } from "../algorithms/index.ts";
-import type { ImageFeatures, Prompt, RolloutResult, SamplingOptions, TokenStat, TokenValues } from "../core/records.ts";
+import type {
+  ImageFeatures,
+  ImageSite,
+  Prompt,
+  RolloutResult,
+  SamplingOptions,
+  TokenStat,
+  TokenValues,
+} from "../core/records.ts";
 import type { LoraOptions } from "../models/lora.ts";
 import type { AttachmentName } from "../nn/attachments/index.ts";
 import type { Attached, AttachmentConfig } from "./attached.ts";
@@ -218,7 +226,7 @@ export interface SoftCritic {
   step(o: SoftStep): Promise<{ readonly policy: OptimResult; readonly critic: OptimResult }>;
 }
 
-/** A batch's loss, and its gradients by name: of weights in their shape, of an image's patches in theirs by content hash. */
+/** A batch's loss, and its gradients by name: of weights in their shape, of an image's patches, embeddings or tokens in theirs by content hash. */
 export interface LossGradients {
   readonly loss: number;
   readonly gradients: ReadonlyMap<string, Float32Array>;
@@ -258,10 +266,10 @@ export interface TrainingEngine {
   forwardBackward(batch: TokenBatch): Promise<ForwardBackwardResult>;
   optimStep(o: OptimStep): Promise<OptimResult>;
   /**
-   * The gradients of a batch's loss by the pixels of its images (their patches), or by weights, trained or frozen; those that
+   * The gradients of a batch's loss by its images at a site, or by weights, trained or frozen; those that
    * `forwardBackward` accumulates stay as they are. Absent where the model is computed elsewhere.
    */
-  gradients?(batch: TokenBatch, wrt: "pixels" | readonly string[]): Promise<LossGradients>;
+  gradients?(batch: TokenBatch, wrt: ImageSite | readonly string[]): Promise<LossGradients>;
   /** Absent where the model is computed elsewhere. */
   readonly tower?: VisionTower;
   /**

@@ -1,6 +1,6 @@
 /**
  * Projected gradient ascent on a batch's loss over the pixels of its images (PGD, Madry et al., arXiv 1706.06083): signs of
- * the gradient, within ε of every pixel and within the range of pixels.
+ * the gradient, within ε of every pixel and within the range of pixels; or over the embeddings of their patches, within ε.
  */
 import { UserError } from "../core/errors.ts";
 import { type PixelLayout, pixelGradient, pixelsOf, withPixelChange } from "../core/pixels.ts";
@@ -9,12 +9,14 @@ import type { ImageFeatures } from "../core/records.ts";
 import type { TokenBatch, TrainingEngine, TrainingGroup } from "./engine.ts";
 
 export interface PgdOptions {
-  /** Largest change of a pixel, in the unit of pixels: 0 to 1. */
+  /** Largest change of a pixel, in the unit of pixels: 0 to 1; or of an embedding's number. */
   readonly epsilon: number;
-  /** Change of a pixel in one step. */
+  /** Change in one step. */
   readonly alpha: number;
   readonly steps: number;
 }
+
+export type AttackedSpace = "pixels" | "patch_embedding";
 
 /**
  * One step from x + change along the gradient's signs; the change stays within ε, and x + change between `low` and `high`
@@ -37,46 +39,65 @@ export async function adversarialBatch(
   engine: TrainingEngine,
   processor: Processor,
   batch: TokenBatch,
-  o: PgdOptions,
+  { space = "pixels", ...o }: PgdOptions & { readonly space?: AttackedSpace },
 ): Promise<TokenBatch> {
   const { gradients } = engine;
-  const { pixelLayout } = processor;
   if (gradients === undefined) throw new UserError("adversarial samples need a model that is computed on this machine");
-  if (pixelLayout === undefined)
-    throw new UserError("adversarial samples: a model of this family cuts an image into frames");
   const images = new Map(batch.groups.flatMap(({ prompt }) => prompt.images.map((image) => [image.sha256, image])));
   const changes = new Map<string, Change>();
-  for (const [sha256, { patches, grid }] of images) {
-    const layout = pixelLayout(grid);
-    const pixels = pixelsOf(patches, layout);
-    changes.set(sha256, { layout, pixels, change: new Float32Array(pixels.length) });
-  }
+  for (const [sha256, image] of images) changes.set(sha256, changeIn[space](image, processor));
   let attacked = batch;
   for (let step = 0; step < o.steps; step++) {
-    const found = (await gradients(attacked, "pixels")).gradients;
+    const found = (await gradients(attacked, space)).gradients;
     for (const [sha256, own] of changes) {
       const gradient = found.get(step === 0 ? sha256 : tagged(sha256, step - 1));
-      if (gradient === undefined) continue;
-      own.change = pgdStep(own.pixels, own.change, pixelGradient(gradient, own.layout), o);
+      if (gradient !== undefined) own.ascend(gradient, o);
     }
     attacked = { ...batch, groups: batch.groups.map((group) => changedGroup(group, changes, step)) };
   }
   return attacked;
 }
 
+/** An image's change so far. */
 interface Change {
-  readonly layout: PixelLayout;
-  readonly pixels: Float32Array;
-  change: Float32Array;
+  ascend(gradient: Float32Array, o: PgdOptions): void;
+  applied(image: ImageFeatures, tag: string): ImageFeatures;
 }
+
+/** A change that is nothing yet, by space. */
+const changeIn: Readonly<Record<AttackedSpace, (image: ImageFeatures, processor: Processor) => Change>> = {
+  pixels({ patches, grid }, { pixelLayout }) {
+    if (pixelLayout === undefined)
+      throw new UserError("adversarial samples: a model of this family cuts an image into frames");
+    const layout: PixelLayout = pixelLayout(grid);
+    const pixels = pixelsOf(patches, layout);
+    let change: Float32Array = new Float32Array(pixels.length);
+    return {
+      ascend: (gradient, o) => (change = pgdStep(pixels, change, pixelGradient(gradient, layout), o)),
+      applied: (image, tag) => withPixelChange(image, change, layout, tag),
+    };
+  },
+  patch_embedding() {
+    let change: Float32Array | null = null;
+    return {
+      ascend(gradient, o) {
+        const none = new Float32Array(gradient.length);
+        change = pgdStep(none, change ?? none, gradient, { ...o, low: -Infinity, high: Infinity });
+      },
+      applied({ pixels: _, ...image }, tag) {
+        const moved = change === null ? {} : { embeddingChange: change };
+        return { ...image, ...moved, sha256: `${image.sha256}:${tag}` };
+      },
+    };
+  },
+};
 
 const tagged = (sha256: string, step: number) => `${sha256}:${tagOf(step)}`;
 const tagOf = (step: number) => `pgd${step}`;
 
 function changedGroup(group: TrainingGroup, changes: ReadonlyMap<string, Change>, step: number): TrainingGroup {
   const changed = (image: ImageFeatures) => {
-    const { change, layout } = changes.get(image.sha256)!;
-    return withPixelChange(image, change, layout, tagOf(step));
+    return changes.get(image.sha256)!.applied(image, tagOf(step));
   };
   return { ...group, prompt: { ...group.prompt, images: group.prompt.images.map(changed) } };
 }

@@ -42,12 +42,15 @@ export type OptimizerSettings = Values<ReturnType<typeof optimiserFields>>;
 
 /** Adversarial samples; the sizes are METHODS' own readings, pixels being 0 to 1. */
 const adversarialFields = {
+  space: oneOf("pixels", "patch_embedding")
+    .default("pixels")
+    .describe("What is changed: pixels, or what the tower's first layer makes of patches, in its own unit."),
   epsilon: number({ min: 0 })
     .default(4 / 255)
-    .describe("Largest change of a pixel of 0 to 1."),
+    .describe("Largest change of a pixel of 0 to 1, or of an embedding's number."),
   alpha: number({ min: 0 })
     .default(1 / 255)
-    .describe("Change of a pixel in one step."),
+    .describe("Change in one step."),
   steps: whole({ min: 1 }).default(3),
   lambda: number({ above: 0 }).default(0.5).describe("Weight of the loss on the changed images."),
 };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { pixelGradient, pixelsOf, withPixelChange } from "../../src/core/pixels.ts";
 import { integer, normal, randomKey } from "../../src/core/random.ts";
-import type { Prompt } from "../../src/core/records.ts";
+import type { ImageFeatures, Prompt } from "../../src/core/records.ts";
 import { float32 } from "../../src/core/tensor-data.ts";
 import type { OptimStep, TokenBatch } from "../../src/engine/engine.ts";
 import { type LocalEngine, openLocalEngine } from "../../src/engine/local/local-engine.ts";
@@ -108,6 +108,43 @@ test("samples against the model stay within ε and raise its loss; ε 0 is the i
   expect((await engine.gradients!(attacked, "pixels")).loss).toBeGreaterThan(clean);
   const none = await adversarialBatch(engine, processor, batch, { ...o, epsilon: 0 });
   expect(none.groups[0]!.prompt.images[0]!.patches).toEqual(image.patches);
+});
+
+test("patch embeddings and image tokens: a change is what its gradient says; against the model it stays within ε", async () => {
+  const { loss, gradients } = await engine.gradients!(batch, "patch_embedding");
+  expect(loss).toBe((await engine.gradients!(batch, "pixels")).loss);
+  const gradient = gradients.get(image.sha256)!;
+  expect(gradient.length % image.grid.reduce((a, b) => a * b)).toBe(0);
+  const direction = gradient.map((_, i) => normal(randomKey(2, "direction"), i));
+  const along = gradient.reduce((sum, value, i) => sum + value * direction[i]!, 0);
+  const moved = (change: Partial<ImageFeatures>, tag: string): TokenBatch => {
+    const images = prompt.images.map((own) =>
+      own === image ? { ...own, ...change, sha256: `${own.sha256}${tag}` } : own,
+    );
+    return { ...batch, groups: batch.groups.map((group) => ({ ...group, prompt: { ...prompt, images } })) };
+  };
+  const lossAt = async (by: number) => {
+    const embeddingChange = direction.map((value) => by * value);
+    return (await engine.gradients!(moved({ embeddingChange }, `embedded${by}`), "patch_embedding")).loss;
+  };
+  const difference = ((await lossAt(0.005)) - (await lossAt(-0.005))) / 0.01;
+  expect(Math.abs(along - difference)).toBeLessThan(0.02 * Math.abs(difference) + 1e-4);
+
+  const [features] = await engine.tower!.encode([image], { training: false });
+  const tokens = await engine.gradients!(moved({ features: features! }, "given"), "image_tokens");
+  expect(tokens.loss).toBeCloseTo(loss, 4);
+  const byToken = tokens.gradients.get(`${image.sha256}given`)!;
+  const step = features!.map((value, i) => value - 0.01 * byToken[i]!);
+  expect((await engine.gradients!(moved({ features: step }, "stepped"), "image_tokens")).loss).toBeLessThan(
+    tokens.loss,
+  );
+
+  const o = { epsilon: 0.05, alpha: 0.03, steps: 2, space: "patch_embedding" } as const;
+  const attacked = await adversarialBatch(engine, processor, batch, o);
+  const { embeddingChange, patches } = attacked.groups[0]!.prompt.images[0]!;
+  expect(Math.max(...embeddingChange!.map(Math.abs))).toBeCloseTo(0.05, 6);
+  expect(patches).toBe(image.patches);
+  expect((await engine.gradients!(attacked, "pixels")).loss).toBeGreaterThan(loss);
 });
 
 test("a visual prompt is trained without a change to the model, and lowers the loss", async () => {

@@ -28,7 +28,7 @@ import {
   type TargetToken,
 } from "./packing.ts";
 import { languageStemProgram, lossProgram, scoreProgram } from "./programs.ts";
-import { backwardImages, type EncodedImages, encodeImages } from "./vision-runner.ts";
+import { backwardImages, type EncodedImages, encodeImages, type ImageGradients } from "./vision-runner.ts";
 import { visionNames, type WeightStore } from "./weight-store.ts";
 
 /**
@@ -50,8 +50,8 @@ export interface MicroBatchOptions {
   readonly encoded?: EncodedForTraining | null;
   /** Feeds of adapters other than their matrices. */
   readonly adapters?: AdapterPass | null;
-  /** Where the gradients of images' patches go, by content hash; absent: they are not computed. */
-  readonly patches?: Map<string, Float32Array>;
+  /** Where the gradients of images at a site go, by content hash; absent: they are not computed. */
+  readonly images?: ImageGradients;
 }
 
 /** Images encoded by a trained tower, with the activations saved within the budget. */
@@ -201,7 +201,7 @@ export async function backwardFrom(
 ): Promise<void> {
   const { model } = compute;
   const groups = all.filter(isComputed);
-  const trainVision = o.patches !== undefined || visionNames(model).some((name) => store.trainable.has(name));
+  const trainVision = o.images !== undefined || visionNames(model).some((name) => store.trainable.has(name));
   const adapters = o.adapters ?? null;
   const { images: encoded, saving } = trainVision
     ? (o.encoded ?? (await encodeForTraining(compute, store, imagesOf(groups), o)))
@@ -235,7 +235,7 @@ export async function backwardFrom(
     compute.arrays.release([dx]);
     feeds.release();
   }
-  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, saving.budget, o.patches);
+  if (trainVision) await backwardImages(compute, store, encoded, dFeatures, saving.budget, o.images);
   store.reach(reachedBy(model, store, all, head.weights));
 }
 

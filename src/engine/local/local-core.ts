@@ -5,7 +5,7 @@
 import type { Params } from "../../compiler/tensor.ts";
 import { UserError } from "../../core/errors.ts";
 import { randomKey } from "../../core/random.ts";
-import type { ImageFeatures, Prompt } from "../../core/records.ts";
+import type { ImageFeatures, ImageSite, Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { EngineOptions, OnWeight } from "../backend.ts";
@@ -219,7 +219,7 @@ export class LocalCore {
     return forwardBackward(this.#compute, this.#store, batch, o);
   }
 
-  async gradients(batch: TokenBatch, wrt: "pixels" | readonly string[]): Promise<LossGradients> {
+  async gradients(batch: TokenBatch, wrt: ImageSite | readonly string[]): Promise<LossGradients> {
     this.#checkGroups(batch.groups);
     requireTokenValues(batch.groups);
     const o = { ...this.#options, features: this.#knownFeatures, adapters: this.#sums };

@@ -1,5 +1,5 @@
 /** Messages between the main thread and the worker of a local engine. */
-import type { ImageFeatures, Prompt } from "../../core/records.ts";
+import type { ImageFeatures, ImageSite, Prompt } from "../../core/records.ts";
 import type {
   AdapterOptions,
   LiveOptions,
@@ -42,7 +42,7 @@ export type Call =
   /** Soft Q-learning's pass of the policy or of the critic, and its update of both. */
   | { readonly call: "softPass"; readonly of: "policy" | "critic"; readonly batch: SoftBatch }
   | { readonly call: "softStep"; readonly options: SoftStep }
-  | { readonly call: "gradients"; readonly batch: TokenBatch; readonly wrt: "pixels" | readonly string[] }
+  | { readonly call: "gradients"; readonly batch: TokenBatch; readonly wrt: ImageSite | readonly string[] }
   | { readonly call: "towerEncode"; readonly images: readonly ImageFeatures[]; readonly training: boolean }
   | { readonly call: "towerBackward"; readonly gradients: readonly Float32Array[] }
   | { readonly call: "inputNorms"; readonly groups: readonly TrainingGroup[] }

@@ -1,7 +1,7 @@
 /** Encodes images frame by frame: frames of equal patch count share a batch, so no padding or mask is needed. */
 
 import type { Params } from "../../compiler/tensor.ts";
-import type { ImageFeatures } from "../../core/records.ts";
+import type { ImageFeatures, ImageSite } from "../../core/records.ts";
 import { concatenated, float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { LearnedPositions, Model, VisionStack } from "../../models/model.ts";
 import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
@@ -56,13 +56,13 @@ export async function encodeImages(
   const runs: VisionRun[] = [];
   const missing: ImageFeatures[] = [];
   for (const image of images) {
-    const known = cache?.get(image.sha256);
+    const known = image.features ?? cache?.get(image.sha256);
     if (known === undefined) missing.push(image);
     else features.set(image.sha256, known);
   }
   for (const frames of batchBySize(missing)) {
     const feeds = visionFeeds(compute, frames, adapters);
-    const forward = await runVision(compute, values, feeds, saving ?? headInputs(vision));
+    const forward = await runVision(compute, values, feeds, saving ?? headInputs(vision), changesOf(frames));
     const head = { ...headFeeds(vision, forward.states), ...feeds.head, ...values };
     const [key, programs] = headPrograms(model, feeds);
     const y = await compute.forward(key, programs, head);
@@ -178,11 +178,30 @@ export async function runVision(
   values: Params<TensorData>,
   feeds: VisionFeeds,
   keep: ActivationBudget | readonly number[],
+  change: Float32Array | null = null,
 ): Promise<BlockStates> {
-  const { model } = compute;
+  const { model, arrays } = compute;
   const stem = { ...feeds.stem, ...values };
   const x = await compute.forward("vision.stem", (trained) => visionStemPrograms(model, trained), stem);
+  if (change !== null) {
+    const added = arrays.hold(float32(x.shape, change));
+    arrays.add(x, added);
+    arrays.release([added]);
+  }
   return compute.blocks("vision.block", model.vision, values, x, feeds.block, keep);
+}
+
+/** The changes of frames' embeddings, one frame after the other; null where there are none. */
+function changesOf(frames: readonly Frame[]): Float32Array | null {
+  const size = frames.map(({ image: { embeddingChange, grid } }) => (embeddingChange?.length ?? 0) / grid[0]);
+  const most = Math.max(...size);
+  if (most === 0) return null;
+  const none = new Float32Array(most);
+  return concatenated(
+    frames.map(({ image, index }) => {
+      return image.embeddingChange === undefined ? none : partOf(image.embeddingChange, image, index);
+    }),
+  );
 }
 
 /** A block's output is the next one's input: indices of the head's inputs among the states. */
@@ -193,18 +212,25 @@ export function headFeeds(vision: VisionStack, states: readonly TensorData[]): P
   return Object.fromEntries(vision.headBlocks.map((block) => [blockOutput(block), states[block + 1]!]));
 }
 
-/** Accumulates the tower's gradients from cotangents of the features, and those of `patches` if given, by content hash. */
+/** Gradients of images at one site, in the shape of what stands there, by content hash. */
+export interface ImageGradients {
+  readonly site: ImageSite;
+  readonly gradients: Map<string, Float32Array>;
+}
+
+/** Accumulates the tower's gradients from cotangents of the features, and those of images if they are asked for. */
 export async function backwardImages(
   compute: Compute,
   store: WeightStore,
   encoded: EncodedImages,
   cotangents: ReadonlyMap<string, Float32Array>,
   budget: ActivationBudget["budget"],
-  patches?: Map<string, Float32Array>,
+  asked?: ImageGradients,
 ): Promise<void> {
   const { model } = compute;
   const { vision, language } = model;
   const width = language.featureLevels * language.width;
+  if (asked?.site === "image_tokens") for (const [sha256, own] of cotangents) asked.gradients.set(sha256, own);
   for (const { frames, feeds, forward } of encoded.runs) {
     const dy = concatenated(frames.map(({ image, index }) => partOf(cotangents.get(image.sha256)!, image, index)));
     const head = {
@@ -220,26 +246,30 @@ export async function backwardImages(
     compute.arrays.release(forward.states.slice(-1));
     const dx = await compute.blocksBackward("vision.block", vision, store, forward, dOutputs, feeds.block, { budget });
     const stem = { ...feeds.stem, "d.y": dx, ...store.values };
-    const wrt = patches === undefined ? [] : ["patches"];
+    if (asked?.site === "patch_embedding") {
+      await compute.arrays.fetch([dx], "gradient of patch embeddings");
+      scatterFrames(frames, dx.data as Float32Array, asked.gradients);
+    }
+    const wrt = asked?.site === "pixels" ? ["patches"] : [];
     const stemPrograms = (trained: readonly string[]) => visionStemPrograms(model, [...wrt, ...trained]);
     const stemKey = ["vision.stem", ...wrt].join(".");
     const dStem = await compute.backward(stemKey, stemPrograms, stem, { store, weights: vision.stemWeights, wrt });
-    if (patches !== undefined) {
+    if (wrt.length > 0) {
       await compute.arrays.fetch([dStem["patches"]!], "gradient of patches");
-      scatterFrames(frames, dStem["patches"]!.data as Float32Array, patches);
+      scatterFrames(frames, dStem["patches"]!.data as Float32Array, asked!.gradients);
     }
     compute.arrays.release([dx, ...dOutputs.values(), dStem["patches"]]);
     feeds.release();
   }
 }
 
-/** Adds a run's gradients of patches to their images'. */
-function scatterFrames(frames: readonly Frame[], data: Float32Array, patches: Map<string, Float32Array>): void {
+/** Writes a run's gradients, frame by frame, into those of their images. */
+function scatterFrames(frames: readonly Frame[], data: Float32Array, gradients: Map<string, Float32Array>): void {
   const size = data.length / frames.length;
   for (const [i, { image, index }] of frames.entries()) {
-    const own = patches.get(image.sha256) ?? new Float32Array(image.patches.length);
+    const own = gradients.get(image.sha256) ?? new Float32Array(image.grid[0] * size);
     own.set(data.subarray(i * size, (i + 1) * size), index * size);
-    patches.set(image.sha256, own);
+    gradients.set(image.sha256, own);
   }
 }
 
