@@ -89,7 +89,8 @@ export class LocalCore {
   ) {
     const base = on?.base ?? new SharedBase(options, onWeight);
     this.#options = options;
-    this.#prefixes = new PrefixCache(options.prefixBytes);
+    // Caches on a device keep no prefixes: each turn's prompt is computed whole.
+    this.#prefixes = new PrefixCache(base.arrays.caches === null ? options.prefixBytes : 0);
     this.#base = base;
     const { lora = null, adapterFolder = null } = options;
     const { model, compute } = base.with(lora);

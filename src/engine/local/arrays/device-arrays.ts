@@ -6,6 +6,7 @@ import { updateFactors } from "../../../nn/adamw.ts";
 import { createSession } from "../../../runtime/create-session.ts";
 import { DeviceMemory, DeviceTensor } from "../../../runtime/device-memory.ts";
 import type { Arrays } from "./arrays.ts";
+import { cacheArrays } from "./device-caches.ts";
 import {
   adamWProgram,
   addProgram,
@@ -50,8 +51,23 @@ export function deviceArrays(device: Device, threads: number): Arrays {
     });
   };
 
+  /** New arrays of these shapes, the program's "cache i". */
+  const makeAll = (
+    key: string,
+    shapes: readonly (readonly number[])[],
+    program: () => Program,
+    feeds: Params<TensorData>,
+  ): readonly TensorData[] => {
+    const made = shapes.map((shape) => new DeviceTensor({ dtype: "float32", shape }, null));
+    memory.ask(async () => {
+      const results = await run(key, program, feeds);
+      for (const [i, target] of made.entries()) memory.move(results[`cache ${i}`]!, target);
+    });
+    return made;
+  };
   const self: Arrays = {
     memory,
+    caches: cacheArrays(makeAll, (held) => self.release(held)),
     hold: (value) =>
       value instanceof DeviceTensor || value.dtype === "uint8" ? value : new DeviceTensor(value, value.data),
     release: (values) => memory.release([...values].filter((value) => value !== undefined)),

@@ -9,6 +9,7 @@ export function hostArrays(): Arrays {
   const numbers = ({ data }: TensorData) => data as Float32Array;
   return {
     memory: null,
+    caches: null,
     hold: (value) => value,
     release() {},
     fetch: async () => {},
