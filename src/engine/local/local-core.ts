@@ -281,7 +281,9 @@ export class LocalCore {
     if ((o.importanceMasking ?? "none") !== "none" && (this.#options.lora ?? null) !== null)
       throw new UserError(refusesAdapters(o.importanceMasking!));
     this.#forgetPass();
-    return this.#store.step(o, this.#options.seed);
+    const result = await this.#store.step(o, this.#options.seed);
+    const { memory } = this.#base.arrays;
+    return memory === null ? result : { ...result, device: memory.takeUse() };
   }
 
   /** Accumulates the gradient of −V under the target; `values` are V of each token's state. */

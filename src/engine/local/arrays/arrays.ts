@@ -22,6 +22,12 @@ export interface Update extends Omit<AdamWOptions, "weightDecay"> {
   readonly gradientScale: number;
 }
 
+export interface UpdatedWeight extends Moments {
+  readonly weight: TensorData;
+  readonly gradient: TensorData;
+  readonly weightDecay: number;
+}
+
 export interface Arrays {
   /** The device's memory; null on the host. */
   readonly memory: DeviceMemory | null;
@@ -45,8 +51,8 @@ export interface Arrays {
   addRows(total: TensorData, index: Int32Array, rows: TensorData): void;
   /** The global Euclidean norm. */
   norm(values: readonly TensorData[]): Promise<number>;
-  /** One step of AdamW; only the weight and its moments change. */
-  adamW(weight: TensorData, gradient: TensorData, moments: Moments, weightDecay: number, o: Update): void;
+  /** One step of AdamW; only weights and their moments change. */
+  adamW(weights: readonly UpdatedWeight[], o: Update): void;
   /** Key-value caches there; null where they are arrays of the host (`KeyValueCache`). */
   readonly caches: CacheArrays | null;
   close(): Promise<void>;

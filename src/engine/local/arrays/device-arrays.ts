@@ -65,6 +65,8 @@ export function deviceArrays(device: Device, threads: number): Arrays {
     });
     return made;
   };
+  const scalars = (values: object): Params<TensorData> =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, self.hold(float32([], [value]))]));
   const self: Arrays = {
     memory,
     caches: cacheArrays(makeAll, (held) => self.release(held)),
@@ -107,11 +109,15 @@ export function deviceArrays(device: Device, threads: number): Arrays {
       self.release([total]);
       return Math.sqrt(total.data[0]!);
     },
-    adamW(weight, gradient, { first, second }, weightDecay, { step, gradientScale, ...o }) {
-      const rank = weight.shape.length;
-      const factors = Object.entries(updateFactors({ ...o, weightDecay }, step, gradientScale));
-      const feeds = Object.fromEntries(factors.map(([name, value]) => [name, float32([], [value])]));
-      change({ weight, first, second }, `adamW.${rank}`, () => adamWProgram(rank), { gradient, ...feeds });
+    adamW(weights, { step, gradientScale, ...o }) {
+      const byDecay = new Map<number, Params<TensorData>>();
+      for (const { weight, gradient, first, second, weightDecay } of weights) {
+        const factors = byDecay.get(weightDecay) ?? scalars(updateFactors({ ...o, weightDecay }, step, gradientScale));
+        byDecay.set(weightDecay, factors);
+        const rank = weight.shape.length;
+        change({ weight, first, second }, `adamW.${rank}`, () => adamWProgram(rank), { gradient, ...factors });
+      }
+      for (const factors of byDecay.values()) self.release(Object.values(factors));
     },
     async close() {
       await memory.close();
