@@ -7,6 +7,7 @@ import type { Device } from "../../src/core/device.ts";
 import { integer, normal, randomKey } from "../../src/core/random.ts";
 import type { Prompt } from "../../src/core/records.ts";
 import type { TensorData } from "../../src/core/tensor-data.ts";
+import type { EngineOptions } from "../../src/engine/backend.ts";
 import {
   type LogProbOptions,
   plainScoring,
@@ -36,6 +37,14 @@ export function openGolden(name: CaseName, device: Device = "cpu"): Opened {
   const model = openModel(golden.checkpoint);
   const compute = new Compute(model, 1, device);
   return { golden, model, values: holdAll(compute.arrays, readWeights(model, golden.checkpoint)), compute };
+}
+
+/** A whole engine on a golden checkpoint. */
+export function engineOptions(modelFolder: string): EngineOptions {
+  return {
+    ...{ modelFolder, initialise: "pretrained", seed: 3, freeze: [] },
+    ...{ threads: 1, microBatchTokens: 1024, rows: 8 },
+  };
 }
 
 /** The prompt without its images, truncated to at most `tokens` tokens. */

@@ -442,6 +442,7 @@ export class LocalCore {
     return new Decoder(compute, values, {
       rows: this.#options.rows,
       cacheBytes: this.#options.cacheBytes ?? Infinity,
+      forks: this.#options.prefixBytes !== 0,
       encode: async ({ images }) => encodeEach(compute, await values, images, cache),
     });
   }
