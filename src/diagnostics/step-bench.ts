@@ -12,6 +12,7 @@ import { modelOf, trainableOf } from "../engine/local/local-model.ts";
 import { memorySpeed } from "../engine/local/machine-speed.ts";
 import { matmulPeak } from "../engine/local/matmul-peak.ts";
 import { planMemory } from "../engine/local/memory-plan.ts";
+import type { DeviceUse } from "../engine/optim-step.ts";
 import { openProcessor } from "../models/index.ts";
 import type { LoraOptions } from "../models/lora.ts";
 import type { Model } from "../models/model.ts";
@@ -66,6 +67,8 @@ export interface StepBench {
    * the only limit, since the float32 peak does not bound int8 matmuls.
    */
   readonly decode_limit_fraction: number;
+  /** Where arrays lie on a device (webgpu); else null. */
+  readonly device: DeviceBench | null;
 }
 
 /** Runs the steps; the first compiles the programs and is excluded from medians. */
@@ -126,10 +129,43 @@ export async function benchSteps(
       max_rss_gb: maxRssGb,
       planned_gb: planMemory(options, largestOf(model, prompts, o)).total / 1e9,
       ...speedsOf(times, work, limits, o),
+      device: deviceOf(times),
     };
   } finally {
     await engine.close();
   }
+}
+
+/** What the steps did on the device, each a list but for what crossed in the last one. */
+export interface DeviceBench {
+  readonly bytes_to: readonly number[];
+  readonly bytes_from: readonly number[];
+  /** Programs started. */
+  readonly launches: readonly number[];
+  /** Of the step's time that in which somebody waited for results. */
+  readonly waited_fraction: readonly number[];
+  /** Most bytes of arrays there at once; what programs need inside comes on top. */
+  readonly peak_gb: number;
+  /** Bytes by the names of what crossed. */
+  readonly to: Readonly<Record<string, number>>;
+  readonly from: Readonly<Record<string, number>>;
+}
+
+function deviceOf(times: readonly StepTimes[]): DeviceBench | null {
+  const used = times.flatMap(({ device, sample, train }) =>
+    device === null ? [] : [{ ...device, seconds: sample + train }],
+  );
+  const last = used.at(-1);
+  if (last === undefined) return null;
+  return {
+    bytes_to: used.map(({ bytesTo }) => bytesTo),
+    bytes_from: used.map(({ bytesFrom }) => bytesFrom),
+    launches: used.map(({ launches }) => launches),
+    waited_fraction: used.map(({ waitedSeconds, seconds }) => waitedSeconds / seconds),
+    peak_gb: last.peakBytes / 1e9,
+    to: last.to,
+    from: last.from,
+  };
 }
 
 interface Limits {
@@ -176,6 +212,7 @@ interface StepTimes {
   readonly train: number;
   readonly decode: number;
   readonly cpu: number;
+  readonly device: DeviceUse | null;
 }
 
 interface StepWork {
@@ -213,7 +250,7 @@ async function timeStep(
       numbers: defaultLossNumbers,
     },
   });
-  await engine.optimStep({
+  const { device = null } = await engine.optimStep({
     learningRate: 1e-6,
     beta1: 0.9,
     beta2: 0.999,
@@ -228,6 +265,7 @@ async function timeStep(
     train: (ended - sampled) / 1000,
     decode: engine.samplingSeconds!.tokens,
     cpu: (user + system) / 1e6,
+    device,
   };
 }
 

@@ -62,6 +62,7 @@ export class DeviceMemory {
   readonly #sessions = new Map<string, Promise<ort.InferenceSession>>();
   readonly #to: Record<string, number> = {};
   readonly #from: Record<string, number> = {};
+  #taken: DeviceTraffic | null = null;
   #launches = 0;
   #waited = 0;
   readonly #held = new Set<DeviceTensor>();
@@ -78,6 +79,30 @@ export class DeviceMemory {
       ...{ bytesTo: total(this.#to), bytesFrom: total(this.#from), to: { ...this.#to }, from: { ...this.#from } },
       ...{ launches: this.#launches, waitedSeconds: this.#waited },
       ...{ arrays: this.#held.size, bytes: this.#bytes, peakBytes: this.#peak },
+    };
+  }
+
+  /** What it did since this was asked for last. */
+  takeUse() {
+    const now = this.traffic;
+    const before = this.#taken;
+    this.#taken = now;
+    const since = (counts: Readonly<Record<string, number>>, then: Readonly<Record<string, number>> = {}) =>
+      Object.fromEntries(
+        Object.entries(counts).flatMap(([name, bytes]) => {
+          const more = bytes - (then[name] ?? 0);
+          return more === 0 ? [] : [[name, more]];
+        }),
+      );
+    return {
+      bytesTo: now.bytesTo - (before?.bytesTo ?? 0),
+      bytesFrom: now.bytesFrom - (before?.bytesFrom ?? 0),
+      to: since(now.to, before?.to),
+      from: since(now.from, before?.from),
+      launches: now.launches - (before?.launches ?? 0),
+      waitedSeconds: now.waitedSeconds - (before?.waitedSeconds ?? 0),
+      memoryBytes: now.bytes,
+      peakBytes: now.peakBytes,
     };
   }
 

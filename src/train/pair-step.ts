@@ -8,6 +8,7 @@ import {
 } from "../algorithms/pairwise/index.ts";
 import { meanMetric } from "../core/mean.ts";
 import type { RolloutGroup } from "../core/records.ts";
+import { deviceMetrics } from "../engine/optim-step.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { type RoleRows, rowsOf } from "./pair-rows.ts";
@@ -57,12 +58,13 @@ async function updateOnPairs(
   const { loss, gradients } = pairLoss(algorithm, scores, weights, { ...settings });
   const told = await readout.backward(engine, groups, inOrder(rows.flat(), gradients), beta);
   const optimiser = optimiserAt(settings, index, steps);
-  const { gradNorm } = await engine.optimStep(optimiser);
+  const update = await engine.optimStep(optimiser);
   return {
     loss,
     ...pairMetrics(batch, scores),
     ...told,
-    "optim/grad_norm": gradNorm,
+    "optim/grad_norm": update.gradNorm,
+    ...deviceMetrics([update]),
     "optim/learning_rate": optimiser.learningRate,
   };
 }

@@ -7,6 +7,7 @@ import type { Completion, Example } from "../core/records.ts";
 import { policyLength, policyMask, policyValues } from "../core/segments.ts";
 import { inContextExamples } from "../data/in-context.ts";
 import type { TokenBatch, TrainingCompletion } from "../engine/engine.ts";
+import { deviceMetrics } from "../engine/optim-step.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { demonstrate } from "../tools/demonstrate.ts";
 import type { OpenedTools } from "../tools/trajectories.ts";
@@ -51,6 +52,7 @@ export async function sftStep(
     ),
     ...meanMetric("completion/length_mean", targets.map(policyLength)),
     "optim/grad_norm": value.gradNorm,
+    ...deviceMetrics([value]),
     "optim/learning_rate": optimiser.learningRate,
     "time/train_s": seconds,
     "time/step_s": (performance.now() - started) / 1000,

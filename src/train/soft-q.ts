@@ -3,6 +3,7 @@ import { softTargets } from "../algorithms/etpo.ts";
 import { meanMetric } from "../core/mean.ts";
 import type { RolloutGroup, SamplingOptions } from "../core/records.ts";
 import type { SoftBatch, SoftCritic, TrainingGroup } from "../engine/engine.ts";
+import { deviceMetrics } from "../engine/optim-step.ts";
 import { rewardsAt, type ScheduledReward } from "../rewards/index.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import type { ScoredSample } from "./collect.ts";
@@ -89,6 +90,7 @@ async function updateBoth(
       ...meanMetric("policy/entropy", all(own.entropies)),
       "critic/grad_norm": norms.critic.gradNorm,
       "optim/grad_norm": norms.policy.gradNorm,
+      ...deviceMetrics([norms.policy, norms.critic]),
       "optim/learning_rate": optimiser.learningRate,
       ...(apart.length === 0 ? {} : { "sampler/logprob_diff_max": Math.max(...apart) }),
     },

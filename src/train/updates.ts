@@ -6,6 +6,7 @@ import { meanOf } from "../core/mean.ts";
 import type { RolloutGroup, SamplingOptions } from "../core/records.ts";
 import { policyLength, policyMask, policyValues } from "../core/segments.ts";
 import type { ForwardBackwardResult, TokenBatch, TokenScores, TrainingGroup } from "../engine/engine.ts";
+import { deviceMetrics, type OptimResult } from "../engine/optim-step.ts";
 import type { Metrics } from "../runs/metrics.ts";
 import { nonFinite, type StepPosition, type TrainingContext } from "./context.ts";
 import { countTokens, meanEntropy, type PolicySums, policyMetrics, sumPolicy } from "./policy-metrics.ts";
@@ -36,6 +37,7 @@ export async function updatePolicy(
   const updates = context.steps * updatesPerStep(settings);
   let metrics: Metrics = {};
   let samplerDifference: number | null = null;
+  const results: OptimResult[] = [];
   for (let iteration = 0; iteration < settings.num_iterations; iteration++) {
     const losses: number[] = [];
     const gradNorms: number[] = [];
@@ -44,10 +46,11 @@ export async function updatePolicy(
     for (const [i, batch] of batches.entries()) {
       const optimiser = optimiserAt(settings, first + iteration * batches.length + i, updates);
       const forward = await engine.forwardBackward({ groups: batch, scoring: sampling, loss });
-      const { gradNorm } = await engine.optimStep(optimiser);
+      const update = await engine.optimStep(optimiser);
       if (iteration === 0 && i === 0) samplerDifference = largestDifference(batch, forward);
       losses.push(forward.loss);
-      gradNorms.push(gradNorm);
+      gradNorms.push(update.gradNorm);
+      results.push(update);
       sums.push(sumPolicy(batch, forward, { bounds, level: settings.importance_sampling_level }));
       learningRate = optimiser.learningRate;
     }
@@ -63,6 +66,7 @@ export async function updatePolicy(
   }
   return {
     ...metrics,
+    ...deviceMetrics(results),
     ...(samplerDifference === null ? {} : { "sampler/logprob_diff_max": samplerDifference }),
     "completion/trained_fraction": countCompletions(weighted.flat()) / Math.max(1, countCompletions(groups)),
   };

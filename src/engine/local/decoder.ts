@@ -9,6 +9,7 @@ import type { Prompt, TokenStat } from "../../core/records.ts";
 import type { TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
 import type { LiveToken } from "../engine.ts";
+import type { Arrays } from "./arrays/arrays.ts";
 import type { Compute } from "./compute.ts";
 import { type CacheOptions, DecodingCaches } from "./decoding-caches.ts";
 import {
@@ -71,6 +72,7 @@ interface Row extends GenerationRow {
 export class Decoder {
   readonly #generation: Promise<Generation>;
   readonly #language: LanguageStack;
+  readonly #arrays: Arrays;
   readonly #o: DecoderOptions;
   /** Jobs whose prompts are not prefilled yet. */
   readonly #waiting: Job[] = [];
@@ -93,6 +95,7 @@ export class Decoder {
     this.#generation = Promise.resolve(values).then((own) => openGeneration(compute, own, o.tokenStats));
     this.#generation.catch(() => {}); // awaited by every job
     this.#language = compute.model.language;
+    this.#arrays = compute.arrays;
     this.#o = o;
   }
 
@@ -116,7 +119,7 @@ export class Decoder {
     this.#removeClosed();
     await this.#fill();
     if (this.#active.length > 0) await this.#timed("tokens", () => this.#step());
-    if (this.idle) this.#caches = null;
+    if (this.idle) this.#forgetCaches();
   }
 
   /** Ends every job with an error. */
@@ -126,6 +129,11 @@ export class Decoder {
     this.#starting = null;
     for (const job of jobs) this.#end(job, error);
     this.#removeClosed();
+    this.#forgetCaches();
+  }
+
+  #forgetCaches(): void {
+    this.#caches?.release();
     this.#caches = null;
   }
 
@@ -163,10 +171,14 @@ export class Decoder {
       const drawn = await this.#timed("prompts", () => generation.prefill(prompt, positions, features, rows, prefix));
       const going = rows.filter((row, i) => this.#extend(row, drawn, i));
       if (kept !== null) this.#o.prefixes!.drop(kept);
-      if (going.length === 0) return;
+      if (going.length === 0) {
+        this.#arrays.release([drawn.added]);
+        return;
+      }
       const known = prefix?.tokenIds.length ?? 0;
       if (prefix !== null) this.#caches!.prompts.restore(this.#prompts.length, prefix.values, known);
       this.#caches!.prompts.write(drawn.added, [{ slot: this.#prompts.length, position: known }]);
+      this.#arrays.release([drawn.added]);
       this.#prompts.push(computed);
       this.#ready.push(...going);
     } catch (error) {
@@ -190,6 +202,7 @@ export class Decoder {
     const drawn = await (await this.#generation).step(caches, this.#prompts, active);
     const places = active.map(({ tokenIds }, slot) => ({ slot, position: tokenIds.length - 1 }));
     caches.rows.write(drawn.added, places);
+    this.#arrays.release([drawn.added]);
     for (const [i, row] of active.entries()) {
       this.#extend(row, drawn, i);
       if (row.matched > 0 && row.matched === row.prompt.job.asked.stop?.length) this.#keepPrefix(row, i);
@@ -219,7 +232,7 @@ export class Decoder {
 
   /** What a prompt shares with the row that it goes on from, all of the row's own prompt included; null without one. */
   #fork({ tokenIds, images }: Prompt): Prefix | null {
-    if (this.#o.forks !== true) return null;
+    if (this.#o.forks !== true || this.#arrays.caches !== null) return null; // a device's caches are not read
     const hashes = images.map(({ sha256 }) => sha256);
     let best: { readonly row: Row; readonly slot: number; readonly own: number } | null = null;
     for (const [slot, row] of this.#active.entries()) {
@@ -295,7 +308,7 @@ export class Decoder {
 
   /** Whether one more row of a job can be decoded; makes room for it if possible. */
   #makeRoom(job: Job): boolean {
-    this.#caches ??= new DecodingCaches(this.#language, this.#o);
+    this.#caches ??= new DecodingCaches(this.#language, this.#o, this.#arrays);
     const asked = [...this.#prompts.map((prompt) => prompt.job), job].map((one) => one.asked);
     return this.#caches.makeRoom(
       { prompts: this.#prompts.length, rows: this.#active.length },

@@ -3,7 +3,9 @@
  * within a budget of bytes.
  */
 import type { LanguageStack } from "../../models/model.ts";
-import { KeyValueCache } from "./key-value-cache.ts";
+import type { Arrays } from "./arrays/arrays.ts";
+import { deviceCache } from "./device-cache.ts";
+import { KeyValueCache, type KeyValueSlots } from "./key-value-cache.ts";
 
 export interface CacheOptions {
   /** Maximum number of completions decoded concurrently. */
@@ -28,16 +30,26 @@ export interface CacheUse {
 const SPARE_POSITIONS = 256;
 
 export class DecodingCaches {
-  readonly prompts: KeyValueCache;
-  readonly rows: KeyValueCache;
+  readonly prompts: KeyValueSlots;
+  readonly rows: KeyValueSlots;
   readonly #language: LanguageStack;
   readonly #o: CacheOptions;
 
-  constructor(language: LanguageStack, o: CacheOptions) {
+  /** Where `arrays` has caches of its own they lie there. */
+  constructor(language: LanguageStack, o: CacheOptions, arrays: Arrays | null = null) {
     this.#language = language;
     this.#o = o;
-    this.prompts = new KeyValueCache(language, { prefix: "prompt.", slots: 0, capacity: 1 });
-    this.rows = new KeyValueCache(language, { prefix: "past.", slots: 0, capacity: 1 });
+    const open = (prefix: string): KeyValueSlots =>
+      arrays === null || arrays.caches === null
+        ? new KeyValueCache(language, { prefix, slots: 0, capacity: 1 })
+        : deviceCache(language, prefix, arrays);
+    this.prompts = open("prompt.");
+    this.rows = open("past.");
+  }
+
+  release(): void {
+    this.prompts.release();
+    this.rows.release();
   }
 
   /**

@@ -296,7 +296,7 @@ async function stemBackward(
     tokenIds.map((id, t) => (imageIndex[t]! < 0 ? id : -1)),
     dx,
   );
-  if (addFeatures === null) return;
+  if (addFeatures === null || micro.images.length === 0) return;
   await store.arrays.fetch([dx], "gradient of image tokens");
   const gradient = new Float32Array(sizeOf(features.shape));
   addAt(gradient, imageIndex, dx.data as Float32Array, language.width);

@@ -75,7 +75,9 @@ export function openGeneration(
   const { model } = compute;
   const { language } = model;
   const banned = bannedTokens(compute);
-  const nothingCached = emptyCaches(language);
+  const nothingCached = Object.fromEntries(
+    Object.entries(emptyCaches(language)).map(([name, table]) => [name, compute.table(`empty.${name}`, () => table)]),
+  );
   const integers = quantizedOnly(values);
   // On a device a fused weight would be a copy.
   const fused = compute.arrays.memory === null;
@@ -88,8 +90,10 @@ export function openGeneration(
     feeds: Params<TensorData>,
   ): Promise<GeneratedTokens> => {
     const variant = variantOf(rows);
-    const session = await compute.session(`generate.${tokens}.${JSON.stringify([variant, stats])}`, () =>
-      forSmallBatch(withQuantizedWeights(generateProgram(model, variant, tokens, stats, fused), integers)),
+    const session = await compute.session(
+      `generate.${tokens}.${JSON.stringify([variant, stats])}`,
+      () => forSmallBatch(withQuantizedWeights(generateProgram(model, variant, tokens, stats, fused), integers)),
+      (output) => output === "added",
     );
     const outputs = await session.run({ ...feeds, ...distributionFeeds(variant, rows), banned }, weights);
     const { token, logProb, added } = outputs as Record<"token" | "logProb" | "added", TensorData>;

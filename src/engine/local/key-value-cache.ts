@@ -20,7 +20,21 @@ export interface Place {
 /** By buffer, what a slot holds of its first positions: [keyValueHeads, positions, headDim]. */
 export type SlotValues = ReadonlyMap<string, Float32Array>;
 
-export class KeyValueCache {
+/** The slots of a cache, wherever they lie. */
+export interface KeyValueSlots {
+  readonly slots: number;
+  readonly capacity: number;
+  first(count: number): Readonly<Record<string, TensorData>>;
+  write(added: NewTokens, places: readonly Place[]): void;
+  /** `then` is a cache of the same kind. */
+  read(slot: number, length: number, then: KeyValueSlots, from: number, more: number): SlotValues;
+  restore(slot: number, values: SlotValues, length: number): void;
+  copy(from: number, to: number, length: number): void;
+  resize(to: { readonly slots: number; readonly capacity: number }, used: number): void;
+  release(): void;
+}
+
+export class KeyValueCache implements KeyValueSlots {
   #slots: number;
   #capacity: number;
   readonly #prefix: string;
@@ -87,7 +101,7 @@ export class KeyValueCache {
   }
 
   /** A copy of the first `length` positions of a slot, and of `more` positions of a slot of `then` behind them. */
-  read(slot: number, length: number, then: KeyValueCache, from: number, more: number): SlotValues {
+  read(slot: number, length: number, then: this, from: number, more: number): SlotValues {
     const size = (length + more) * this.#headDim;
     const copies = [...this.#buffers].map(([name, data]) => {
       const copy = new Float32Array(this.#heads * size);
@@ -112,6 +126,9 @@ export class KeyValueCache {
       }
     }
   }
+
+  /** The host's memory is given free with the cache. */
+  release(): void {}
 
   #startOf(slot: number, head: number): number {
     return slot * this.#slotSize + head * this.#capacity * this.#headDim;

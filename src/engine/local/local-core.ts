@@ -89,7 +89,8 @@ export class LocalCore {
   ) {
     const base = on?.base ?? new SharedBase(options, onWeight);
     this.#options = options;
-    this.#prefixes = new PrefixCache(options.prefixBytes);
+    // Caches on a device keep no prefixes: each turn's prompt is computed whole.
+    this.#prefixes = new PrefixCache(base.arrays.caches === null ? options.prefixBytes : 0);
     this.#base = base;
     const { lora = null, adapterFolder = null } = options;
     const { model, compute } = base.with(lora);
@@ -280,7 +281,9 @@ export class LocalCore {
     if ((o.importanceMasking ?? "none") !== "none" && (this.#options.lora ?? null) !== null)
       throw new UserError(refusesAdapters(o.importanceMasking!));
     this.#forgetPass();
-    return this.#store.step(o, this.#options.seed);
+    const result = await this.#store.step(o, this.#options.seed);
+    const { memory } = this.#base.arrays;
+    return memory === null ? result : { ...result, device: memory.takeUse() };
   }
 
   /** Accumulates the gradient of −V under the target; `values` are V of each token's state. */

@@ -84,12 +84,17 @@ export class WeightStore {
     this.#steps++;
     const update = { ...o, step: this.#steps, gradientScale: clipScale(gradNorm, o.maxGradNorm) };
     const mask = updateMasks[o.importanceMasking ?? "none"];
-    for (const [name, gradient] of this.#gradients) {
+    const updated = [...this.#gradients].map(([name, gradient]) => {
       const weight = this.values[name]!;
-      const decay = weight.shape.length >= 2 ? o.weightDecay : 0;
-      const step = () => this.arrays.adamW(weight, gradient, this.moments(name), decay, update);
-      if (mask === null) step();
-      else await this.#stepUnder(mask, name, gradient, update.gradientScale, seed, step);
+      const weightDecay = weight.shape.length >= 2 ? o.weightDecay : 0;
+      return { name, weight, gradient, weightDecay, ...this.moments(name) };
+    });
+    if (mask === null) this.arrays.adamW(updated, update);
+    else {
+      for (const own of updated) {
+        const step = () => this.arrays.adamW([own], update);
+        await this.#stepUnder(mask, own.name, own.gradient, update.gradientScale, seed, step);
+      }
     }
     this.#clearGradients();
     return { gradNorm };

@@ -6,6 +6,7 @@ import type { Params } from "../../../compiler/tensor.ts";
 import type { TensorData } from "../../../core/tensor-data.ts";
 import type { AdamWOptions } from "../../../nn/adamw.ts";
 import type { DeviceMemory } from "../../../runtime/device-memory.ts";
+import type { CacheShape } from "./cache-programs.ts";
 
 /** First and second moments of a weight. */
 export interface Moments {
@@ -19,6 +20,12 @@ export interface Update extends Omit<AdamWOptions, "weightDecay"> {
   readonly step: number;
   /** Multiplies every gradient: clipping. */
   readonly gradientScale: number;
+}
+
+export interface UpdatedWeight extends Moments {
+  readonly weight: TensorData;
+  readonly gradient: TensorData;
+  readonly weightDecay: number;
 }
 
 export interface Arrays {
@@ -44,9 +51,30 @@ export interface Arrays {
   addRows(total: TensorData, index: Int32Array, rows: TensorData): void;
   /** The global Euclidean norm. */
   norm(values: readonly TensorData[]): Promise<number>;
-  /** One step of AdamW; only the weight and its moments change. */
-  adamW(weight: TensorData, gradient: TensorData, moments: Moments, weightDecay: number, o: Update): void;
+  /** One step of AdamW; only weights and their moments change. */
+  adamW(weights: readonly UpdatedWeight[], o: Update): void;
+  /** Key-value caches there; null where they are arrays of the host (`KeyValueCache`). */
+  readonly caches: CacheArrays | null;
   close(): Promise<void>;
+}
+
+/** What is done with the caches of all layers at once; each gives new arrays, the old ones stay until their release. */
+export interface CacheArrays {
+  empty(shape: CacheShape, rows: Int32Array, positions: Int32Array): readonly TensorData[];
+  select(
+    shape: CacheShape,
+    held: readonly TensorData[],
+    rows: Int32Array,
+    positions: Int32Array,
+  ): readonly TensorData[];
+  append(shape: CacheShape, held: readonly TensorData[], added: TensorData, places: Int32Array): readonly TensorData[];
+  addSlot(
+    shape: CacheShape,
+    held: readonly TensorData[],
+    added: TensorData,
+    positions: Int32Array,
+  ): readonly TensorData[];
+  release(held: readonly TensorData[]): void;
 }
 
 /** Every array of `values` there. */

@@ -6,6 +6,7 @@ import { updateFactors } from "../../../nn/adamw.ts";
 import { createSession } from "../../../runtime/create-session.ts";
 import { DeviceMemory, DeviceTensor } from "../../../runtime/device-memory.ts";
 import type { Arrays } from "./arrays.ts";
+import { cacheArrays } from "./device-caches.ts";
 import {
   adamWProgram,
   addProgram,
@@ -50,8 +51,25 @@ export function deviceArrays(device: Device, threads: number): Arrays {
     });
   };
 
+  /** New arrays of these shapes, the program's "cache i". */
+  const makeAll = (
+    key: string,
+    shapes: readonly (readonly number[])[],
+    program: () => Program,
+    feeds: Params<TensorData>,
+  ): readonly TensorData[] => {
+    const made = shapes.map((shape) => new DeviceTensor({ dtype: "float32", shape }, null));
+    memory.ask(async () => {
+      const results = await run(key, program, feeds);
+      for (const [i, target] of made.entries()) memory.move(results[`cache ${i}`]!, target);
+    });
+    return made;
+  };
+  const scalars = (values: object): Params<TensorData> =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, self.hold(float32([], [value]))]));
   const self: Arrays = {
     memory,
+    caches: cacheArrays(makeAll, (held) => self.release(held)),
     hold: (value) =>
       value instanceof DeviceTensor || value.dtype === "uint8" ? value : new DeviceTensor(value, value.data),
     release: (values) => memory.release([...values].filter((value) => value !== undefined)),
@@ -91,11 +109,15 @@ export function deviceArrays(device: Device, threads: number): Arrays {
       self.release([total]);
       return Math.sqrt(total.data[0]!);
     },
-    adamW(weight, gradient, { first, second }, weightDecay, { step, gradientScale, ...o }) {
-      const rank = weight.shape.length;
-      const factors = Object.entries(updateFactors({ ...o, weightDecay }, step, gradientScale));
-      const feeds = Object.fromEntries(factors.map(([name, value]) => [name, float32([], [value])]));
-      change({ weight, first, second }, `adamW.${rank}`, () => adamWProgram(rank), { gradient, ...feeds });
+    adamW(weights, { step, gradientScale, ...o }) {
+      const byDecay = new Map<number, Params<TensorData>>();
+      for (const { weight, gradient, first, second, weightDecay } of weights) {
+        const factors = byDecay.get(weightDecay) ?? scalars(updateFactors({ ...o, weightDecay }, step, gradientScale));
+        byDecay.set(weightDecay, factors);
+        const rank = weight.shape.length;
+        change({ weight, first, second }, `adamW.${rank}`, () => adamWProgram(rank), { gradient, ...factors });
+      }
+      for (const factors of byDecay.values()) self.release(Object.values(factors));
     },
     async close() {
       await memory.close();

@@ -9,6 +9,7 @@ export function hostArrays(): Arrays {
   const numbers = ({ data }: TensorData) => data as Float32Array;
   return {
     memory: null,
+    caches: null,
     hold: (value) => value,
     release() {},
     fetch: async () => {},
@@ -33,9 +34,11 @@ export function hostArrays(): Arrays {
       addAt(numbers(total), index, numbers(rows), sizeOf(total.shape.slice(1)));
     },
     norm: async (values) => globalNorm(kernels, values.map(numbers)),
-    adamW(weight, gradient, { first, second }, weightDecay, { step, gradientScale, ...o }) {
-      const state = { first: numbers(first), second: numbers(second) };
-      adamWStep(kernels, numbers(weight), numbers(gradient), state, { ...o, weightDecay }, step, gradientScale);
+    adamW(weights, { step, gradientScale, ...o }) {
+      for (const { weight, gradient, first, second, weightDecay } of weights) {
+        const state = { first: numbers(first), second: numbers(second) };
+        adamWStep(kernels, numbers(weight), numbers(gradient), state, { ...o, weightDecay }, step, gradientScale);
+      }
     },
     close: async () => {},
   };
