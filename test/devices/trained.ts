@@ -12,7 +12,8 @@ export function expectTrained({ cpu, device, traffic, resumed }: Trained): void 
   expect(traffic[last]!.arrays).toBe(traffic[1]!.arrays);
   expect(traffic[last]!.bytes).toBe(traffic[1]!.bytes);
   expect(traffic[last]!.peakBytes).toBeLessThan(traffic[1]!.peakBytes * 1.5);
-  const isOfModel = (what: string) => /\.(weight|bias|lora_.*)$|^(first|second|gradient|gradients)$|moments|keys|values/.test(what);
+  const isOfModel = (what: string) =>
+    /\.(weight|bias|lora_.*)$|^(first|second|gradient|gradients)$|moments|keys|values/.test(what);
   expect(crossed(traffic, "to").filter(isOfModel)).toEqual([]);
   expect(crossed(traffic, "from").filter((what) => isOfModel(what) || what.startsWith("d."))).toEqual([]);
 }
