@@ -2,6 +2,7 @@
  * The full report of a checkpoint on a data set as a Markdown page: accuracy next to all baselines, then all probes.
  * usage: npm run build && npx tsx bench/report-evaluation.ts CHECKPOINT --data NAME [--path FOLDER] --title TITLE --out FILE.md
  *          [--about TEXT] [--work FOLDER] [--untuned CHECKPOINT] [--split NAME] [--limit N] [--seed N] [--image-disjoint]
+ *          [--conventional LIST] [--scale SIZES] [--scale-draws N] [--tower-neighbour] [--no-probes]
  *          [--prompt STYLE] [--step N] [--max-completion-length N] [--protocol NAME …] [--encoder FOLDER]
  * The results themselves stay in the work folder (default runs/reports/<page>), from which an interrupted evaluation resumes.
  */
@@ -20,7 +21,12 @@ const { values: o, positionals } = parseArgs({
   options: {
     ...{ data: text, path: text, split: text, limit: text, seed: text, prompt: text, step: text },
     "max-completion-length": text,
-    "image-disjoint": { type: "boolean" },
+    ...{
+      "image-disjoint": { type: "boolean" },
+      "tower-neighbour": { type: "boolean" },
+      "no-probes": { type: "boolean" },
+    },
+    ...{ conventional: text, scale: text, "scale-draws": text },
     protocol: { ...text, multiple: true, default: ["viva"] },
     ...{ untuned: text, encoder: text, title: text, about: { ...text, default: "" }, out: text, work: text },
   },
@@ -43,21 +49,24 @@ const probes = join(work, "probes.json");
 const evaluation = [
   ...["eval", checkpoint, ...asked, ...o.protocol.flatMap((name) => ["--protocol", name])],
   ...["--baseline", "blank_image,wrong_image", ...(o.untuned === undefined ? [] : ["--baseline-model", o.untuned])],
+  ...given("conventional", "scale", "scale-draws"),
+  ...(o["tower-neighbour"] ? ["--tower-neighbour"] : []),
   ...["--out", join(work, "items.jsonl"), "--results", results],
 ];
 const probing = [
   ...["probe", checkpoint, ...asked, "--protocol", o.protocol[0]!, ...given("untuned", "encoder")],
   ...["--out", probes, "--samples", join(work, "probes.jsonl")],
 ];
-for (const args of [evaluation, probing]) execFileSync(process.execPath, [main, ...args], { stdio: "inherit" });
+const commands = o["no-probes"] ? [evaluation] : [evaluation, probing];
+for (const args of commands) execFileSync(process.execPath, [main, ...args], { stdio: "inherit" });
 
 const page = evaluationPage(
   resultsSchema.parse(JSON.parse(readFileSync(results, "utf8"))),
-  probesSchema.parse(JSON.parse(readFileSync(probes, "utf8"))),
+  o["no-probes"] ? null : probesSchema.parse(JSON.parse(readFileSync(probes, "utf8"))),
   {
     title: o.title,
     about: o.about,
-    commands: [evaluation, probing].map((args) => `viva ${args.map(quoted).join(" ")}`),
+    commands: commands.map((args) => `viva ${args.map(quoted).join(" ")}`),
   },
 );
 mkdirSync(dirname(o.out), { recursive: true });

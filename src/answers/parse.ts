@@ -1,8 +1,9 @@
 /** Finds the answer in a completion; a span is in UTF-16 offsets, and `completion.slice(start, end)` is its text. */
+import { jsonAnswer, lastJsonAnswer } from "./json-answer.ts";
 import { contentEnd } from "./special-tokens.ts";
 import { type AnswerStyle, hasContent, isInThought, readTags, soleIndex } from "./tags.ts";
 
-/** What a completion answers, and where it says so. Never empty. */
+/** What a completion answers, and where it says so; in JSON the value, which escapes make shorter. Never empty. */
 export interface ParsedAnswer {
   readonly text: string;
   readonly start: number;
@@ -20,7 +21,7 @@ export interface ParseOptions {
  * The answer of a completion, or null when it gives none. Special tokens at its end (`<|im_end|>`) are no part of it.
  *
  * Strict: exactly one `<answer>…</answer>` (or the style's own tag), not empty and not inside a thought, closed or not; the
- * plain style takes the whole text. Lenient adds, on what follows the thought (else on everything): the last tag that holds anything, closed or
+ * plain style takes the whole text, and JSON is one object and nothing else. Lenient adds, on what follows the thought (else on everything): the last tag that holds anything, closed or
  * not, spelled in any case; the last `\boxed{…}` or stated answer ("answer is …", "Answer: …", "Answer" above a line),
  * whichever begins later; the whole text, unless it opens an answer and writes none. What it finds is taken out of its
  * `\boxed{…}`.
@@ -29,6 +30,8 @@ export function parseAnswer(completion: string, options: ParseOptions = {}): Par
   const { style = "think_answer", lenient = false, thinkOpened = false } = options;
   const text = completion.slice(0, contentEnd(completion));
   if (!lenient) return style === "plain" ? span(text, 0, text.length) : soleAnswer(text, style, thinkOpened);
+  const field = style === "json" ? lastJsonAnswer(text) : null;
+  if (field !== null) return field;
   const { thought, answer } = readTags(style);
   const from = lastThoughtEnd(text, thought);
   const readsThought = from > 0 && !opensAnswer(text, from, answer);
@@ -38,6 +41,7 @@ export function parseAnswer(completion: string, options: ParseOptions = {}): Par
 }
 
 function soleAnswer(text: string, style: AnswerStyle, thinkOpened: boolean): ParsedAnswer | null {
+  if (style === "json") return jsonAnswer(text);
   const { thought, answer } = readTags(style);
   const open = soleIndex(text, `<${answer}>`);
   const close = soleIndex(text, `</${answer}>`);

@@ -27,6 +27,7 @@ const templates: Readonly<Record<AnswerStyle, string>> = {
   plain: "{question}{choices}",
   reasoning_prediction:
     "{question}{choices}\nReason inside <reasoning> </reasoning>, sum up inside <comment> </comment>, then give the final answer inside <prediction> </prediction>.",
+  json: '{question}{choices}\nAnswer with one JSON object and nothing else: {"think": your reasoning, "answer": the final answer}.',
 };
 
 /** For base models: a transcript that ends in an opened thought (R1-Zero's prompt, arXiv 2501.12948). */
@@ -159,6 +160,8 @@ export function targetText(example: Example, style: AnswerStyle, target: Target,
       return rationale === "" ? answer : `${rationale} ${answer}`;
     case "reasoning_prediction":
       return inTags(style, [rationale, lastSentence(rationale), survivalText(example) ?? answer]);
+    case "json":
+      return JSON.stringify({ think: rationale, answer });
   }
 }
 

@@ -1,4 +1,5 @@
 /** Finds the reasoning of a completion; like parsing an answer it never throws and is linear in the text. */
+import { jsonThought } from "./json-answer.ts";
 import { type AnswerStyle, readTags, TAGS_OF } from "./tags.ts";
 
 export interface Rationale {
@@ -10,10 +11,14 @@ export interface Rationale {
 
 /**
  * What stands between `<think>` (the beginning, where the template or nobody opened it) and `</think>` (else the style's next
- * tag, else the end); `<reasoning>` where that is the style's. Styles without a thought take the whole text unless it has the
+ * tag, else the end); `<reasoning>` where that is the style's. In JSON it is the field `think`. Styles without a thought take the whole text unless it has the
  * tags. Blank text is none: null.
  */
 export function parseRationale(completion: string, style: AnswerStyle = "think_answer"): Rationale | null {
+  if (style === "json") {
+    const field = jsonThought(completion);
+    return field === null || field.text.trim() === "" ? null : field;
+  }
   const { thought, answer } = readTags(style);
   const open = completion.indexOf(`<${thought}>`);
   const from = open < 0 ? 0 : open + thought.length + 2;

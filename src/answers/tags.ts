@@ -1,10 +1,11 @@
 /** The tags a completion carries its reasoning and its answer in, and whether a text keeps to a style; linear in the text. */
+import { isJsonForm } from "./json-answer.ts";
 
 /**
  * How completions are asked to look: reasoning then answer in tags, the answer alone in its tag, no tags at all, or
- * reasoning, a summary and a prediction (the layout of OncoReason, arXiv 2510.17532).
+ * reasoning, a summary and a prediction (the layout of OncoReason, arXiv 2510.17532), or reasoning and answer as JSON.
  */
-export const answerStyles = ["think_answer", "answer_only", "plain", "reasoning_prediction"] as const;
+export const answerStyles = ["think_answer", "answer_only", "plain", "reasoning_prediction", "json"] as const;
 export type AnswerStyle = (typeof answerStyles)[number];
 
 /** The tags of a style, in order; the last one holds the answer. */
@@ -13,6 +14,7 @@ export const TAGS_OF: Readonly<Record<AnswerStyle, readonly string[]>> = {
   answer_only: ["answer"],
   plain: [],
   reasoning_prediction: ["reasoning", "comment", "prediction"],
+  json: [],
 };
 
 /** The tags around the thought and around the answer; styles without them read those that models write unasked. */
@@ -48,9 +50,10 @@ export function isInThought(text: string, at: number, thinkOpened = false, thoug
 /**
  * Whether the whole text is `<think>…</think>` white space `<answer>…</answer>` (or the style's other tags in order), each tag
  * exactly once, the answer not empty, and nothing before or after. `thinkOpened`: the chat template already wrote `<think>`, so it is supplied.
- * The plain style asks for nothing and always holds.
+ * The plain style asks for nothing and always holds; JSON is one object of both.
  */
 export function followsStyle(text: string, style: AnswerStyle, thinkOpened = false): boolean {
+  if (style === "json") return isJsonForm(text);
   const tags = TAGS_OF[style];
   const whole = thinkOpened && tags[0] === "think" ? THINK_OPEN + text : text;
   let end = 0;

@@ -26,7 +26,7 @@ export function downloadReporter(): Reporter {
 
 /** The styles in which a question can be put. */
 export const promptNames = [
-  ...["think_answer", "answer_only", "plain", "reasoning_prediction", "base"],
+  ...["think_answer", "answer_only", "plain", "reasoning_prediction", "json", "base"],
 ] as const satisfies readonly PromptName[];
 
 /** --prompt: how questions are put. */

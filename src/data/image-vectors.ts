@@ -48,9 +48,12 @@ async function vectorOf(image: ImageRef): Promise<Float32Array> {
 }
 
 async function profileOf(image: ImageRef): Promise<Float32Array> {
-  const [small, greys] = [await greyThumbnail(image, 8, 8), await greyThumbnail(image, 64, 64)];
+  const greys = await greyThumbnail(image, 64, 64);
   const profile = new Float32Array(64 + 32);
-  for (const [i, grey] of small.entries()) profile[i] = grey / 255;
-  for (const grey of greys) profile[64 + (grey >> 3)]! += 1 / greys.length;
+  for (const [i, grey] of greys.entries()) {
+    const block = 8 * Math.floor(i / 512) + Math.floor((i % 64) / 8);
+    profile[block]! += grey / 255 / 64;
+    profile[64 + (grey >> 3)]! += 1 / greys.length;
+  }
   return profile;
 }

@@ -2,19 +2,19 @@
 import { type Features, rowsOf } from "./features.ts";
 import { accuracyOf, type Classifier, type FitInput, type NumberInput, splitBy } from "./model.ts";
 
-/** The value with the best accuracy over the folds, fitted to all rows. */
+/** The value with the best accuracy over the folds, fitted to all rows; fits that only choose may be `rough`. */
 export function chosenClassifier(
   input: FitInput,
   values: readonly number[],
-  fitWith: (input: Omit<FitInput, "folds">, value: number) => Classifier,
+  fitWith: (input: Omit<FitInput, "folds">, value: number, rough: boolean) => Classifier,
 ): Classifier {
   const { targets, classes, folds } = input;
   const value = chosenOnFolds(input, values, ({ held, outside, fold }, value) => {
     const part = { features: outside, targets: targets.filter((_, i) => folds[i] !== fold), classes };
     const wanted = targets.filter((_, i) => folds[i] === fold);
-    return held.n * accuracyOf(fitWith(part, value)(held), wanted, classes);
+    return held.n * accuracyOf(fitWith(part, value, true)(held), wanted, classes);
   });
-  return fitWith(input, value);
+  return fitWith(input, value, false);
 }
 
 /** The value with the least squared error over the folds, fitted to all rows. */

@@ -70,6 +70,27 @@ export function productsOf({ n, width, dense, sparse }: Features, weights: Float
   return margins;
 }
 
+/** Xᵀ (c ∘ X v) for a factor c of each row, the bias first: both products in one pass over the rows. */
+export function weighedProducts(
+  { n, width, dense, sparse, sparseWidth }: Features,
+  factors: Float64Array,
+  v: Float64Array,
+): Float64Array {
+  const sums = new Float64Array(1 + width + sparseWidth);
+  for (let i = 0; i < n; i++) {
+    const offset = i * width;
+    let margin = v[0]!;
+    for (let j = 0; j < width; j++) margin += dense[offset + j]! * v[1 + j]!;
+    const { columns, values } = sparse[i]!;
+    for (let c = 0; c < columns.length; c++) margin += values[c]! * v[1 + width + columns[c]!]!;
+    const r = margin * factors[i]!;
+    sums[0]! += r;
+    for (let j = 0; j < width; j++) sums[1 + j]! += dense[offset + j]! * r;
+    for (let c = 0; c < columns.length; c++) sums[1 + width + columns[c]!]! += values[c]! * r;
+  }
+  return sums;
+}
+
 /** Xᵀ r, the bias first: [1 + width + sparseWidth]. */
 export function transposedProducts(
   { n, width, dense, sparse, sparseWidth }: Features,

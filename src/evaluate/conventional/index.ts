@@ -12,35 +12,34 @@ import {
   oneAgainstRest,
   splitBy,
 } from "./model.ts";
-import { neighbourMeans, neighbourShares } from "./neighbours.ts";
+import { neighbourClassifier, neighbourRegressor } from "./neighbours.ts";
 import { fitRidge } from "./ridge.ts";
-import { fitTrees, type TreeObjective, treePredictions } from "./trees.ts";
+import { binnedColumns, fitTrees, type TreeObjective, treePredictions } from "./trees.ts";
 
 const lr: ConventionalModel = {
   about: "logistic regression with an L2 penalty, ridge regression for numbers",
-  classify: (input) => chosenClassifier(input, PENALTIES, logisticOf),
+  classify: (input) => chosenClassifier(input, PENALTIES, logisticFits()),
   regress: (input) => chosenRegressor(input, PENALTIES, ridgeOf),
 };
 
 const knn: ConventionalModel = {
   about: "nearest neighbours by the cosine of all features",
-  classify: (input) => chosenClassifier(input, NEIGHBOURS, neighboursOf),
-  regress: (input) =>
-    chosenRegressor(input, NEIGHBOURS, ({ features, targets }, k) => (rows) => {
-      return neighbourMeans(features, targets, rows, k);
-    }),
+  classify: (input) => neighbourClassifier(input, NEIGHBOURS),
+  regress: (input) => neighbourRegressor(input, NEIGHBOURS),
 };
 
 /** Trees stop where the last fold no longer gains. */
 const gbdt: ConventionalModel = {
   about: "gradient-boosted trees of depth 3",
-  classify(input) {
-    return oneAgainstRest(input.targets, input.classes, (targets) => treesOf({ ...input, targets }, "log_loss"));
+  classify({ features, targets, classes, folds }) {
+    const fit = treesOn(features, folds, "log_loss");
+    return oneAgainstRest(targets, classes, fit);
   },
-  regress: (input) => treesOf(input, "squared_error"),
+  regress: ({ features, targets, folds }) => treesOn(features, folds, "squared_error")(targets),
 };
 
-const PENALTIES = [0.1, 1, 10];
+/** The strongest first, so that fits begin near their ends. */
+const PENALTIES = [10, 1, 0.1];
 const NEIGHBOURS = [1, 5, 15];
 
 export const conventionalModels = { lr, knn, gbdt } as const satisfies Readonly<Record<string, ConventionalModel>>;
@@ -54,15 +53,19 @@ export function findConventional(list: string): readonly ConventionalName[] {
   return names.map((name) => requireNamed("conventional model", name, conventionalModels));
 }
 
-function logisticOf({ features, targets, classes }: Omit<FitInput, "folds">, l2: number): Classifier {
-  return oneAgainstRest(targets, classes, (binary) => {
-    const model = fitLogistic(features, binary, l2);
-    return (rows) => logisticProbabilities(model, rows);
-  });
-}
-
-function neighboursOf({ features, targets, classes }: Omit<FitInput, "folds">, k: number): Classifier {
-  return (rows) => neighbourShares(features, targets, classes, rows, k);
+/**
+ * Fits that begin where the last one of the same class and penalty ended, or of another penalty: folds share most rows, and
+ * the minimum is one whatever the start.
+ */
+function logisticFits() {
+  const ends = new Map<string, Float64Array>();
+  return ({ features, targets, classes }: Omit<FitInput, "folds">, l2: number, rough: boolean): Classifier =>
+    oneAgainstRest(targets, classes, (binary, c) => {
+      const start = ends.get(`${c} ${l2}`) ?? ends.get(`${c}`);
+      const model = fitLogistic(features, binary, l2, { rough, start });
+      for (const key of [`${c} ${l2}`, `${c}`]) ends.set(key, model.weights);
+      return (rows) => logisticProbabilities(model, rows);
+    });
 }
 
 function ridgeOf({ features, targets }: Omit<NumberInput, "folds">, l2: number) {
@@ -70,12 +73,17 @@ function ridgeOf({ features, targets }: Omit<NumberInput, "folds">, l2: number) 
   return (rows: Features) => productsOf(rows, weights);
 }
 
-function treesOf({ features, targets, folds }: NumberInput, objective: TreeObjective) {
+/** Fits trees to targets of the rows; the rows are put into bins once. */
+function treesOn(features: Features, folds: Int32Array, objective: TreeObjective) {
   const { outside, inside } = splitBy({ folds }, Math.max(...folds));
   const fitted = outside.length === 0 ? inside : outside;
-  const of = (rows: readonly number[]) => Float64Array.from(rows, (i) => targets[i]!);
-  const held = { features: rowsOf(features, inside), targets: of(inside) };
-  const stopOn = outside.length === 0 || inside.length === 0 ? {} : { stopOn: held };
-  const trees = fitTrees(rowsOf(features, fitted), of(fitted), objective, stopOn);
-  return (rows: Features) => treePredictions(trees, rows);
+  const [part, held] = [rowsOf(features, fitted), rowsOf(features, inside)];
+  const columns = binnedColumns(part);
+  return (targets: Float64Array) => {
+    const of = (rows: readonly number[]) => Float64Array.from(rows, (i) => targets[i]!);
+    const stopOn =
+      outside.length === 0 || inside.length === 0 ? {} : { stopOn: { features: held, targets: of(inside) } };
+    const trees = fitTrees(part, of(fitted), objective, { columns, ...stopOn });
+    return (rows: Features) => treePredictions(trees, rows);
+  };
 }

@@ -57,9 +57,13 @@ export function likeliest(probabilities: Float64Array, row: number, classes: num
 export function oneAgainstRest(
   targets: ArrayLike<number>,
   classes: number,
-  fitBinary: (targets: Float64Array) => (rows: Features) => Float64Array,
+  fitBinary: (targets: Float64Array, index: number) => (rows: Features) => Float64Array,
 ): Classifier {
-  const of = (c: number) => fitBinary(Float64Array.from(targets, (target) => (target === c ? 1 : 0)));
+  const of = (c: number) =>
+    fitBinary(
+      Float64Array.from(targets, (target) => (target === c ? 1 : 0)),
+      c,
+    );
   if (classes === 2) {
     const second = of(1);
     return (rows) => Float64Array.from(Array.from(second(rows)).flatMap((p) => [1 - p, p]));

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { itMatchesGolden } from "../../../test/methods-golden.ts";
-import { normal, randomKey, uniform } from "../../core/random.ts";
+import { fold, normal, randomKey, uniform } from "../../core/random.ts";
 import {
   auprc,
   auroc,
@@ -18,6 +18,7 @@ import { subgroupGaps } from "../metrics/subgroups.ts";
 import { beside, denseFeatures, type Features } from "./features.ts";
 import { subjectFolds } from "./folds.ts";
 import { fitLogistic, logisticGradient, logisticProbabilities } from "./logistic.ts";
+import { nearestRows } from "./nearest-rows.ts";
 import { neighbourShares } from "./neighbours.ts";
 import { principalComponents, zScores } from "./standardise.ts";
 import { fitTrees, treePredictions } from "./trees.ts";
@@ -122,6 +123,25 @@ describe("neighbours, folds, components", () => {
       3,
     );
     expect([...some.slice(0, 2)].map((value) => value.toFixed(3))).toEqual(["0.333", "0.667"]);
+  });
+
+  it("finds what comparing every pair finds, with equal rows in their order and a row's own fold left out", () => {
+    const key = randomKey(4, "rows");
+    const n = 60;
+    // Few values, so that many rows are equally near.
+    const draw = (i: number, c: number) => Math.floor(3 * uniform(fold(key, i), c));
+    const dense = denseFeatures(Array.from({ length: n }, (_, i) => [draw(i, 0), draw(i, 1)]));
+    const words = sparsely(Array.from({ length: n }, (_, i) => [draw(i, 2), draw(i, 3), draw(i, 4)]));
+    const rows = beside([dense, words]);
+    const folds = Int32Array.from({ length: n }, (_, i) => i % 4);
+    const vectors = Array.from({ length: n }, (_, i) => [0, 1, 2, 3, 4].map((c) => draw(i, c)));
+    const product = (a: number, b: number) => vectors[a]!.reduce((sum, value, c) => sum + value * vectors[b]![c]!, 0);
+    const found = nearestRows(rows, rows, 7, folds);
+    for (let r = 0; r < n; r++) {
+      const alike = (i: number) => product(i, r) * (1 / (Math.sqrt(product(i, i)) || 1));
+      const others = Array.from({ length: n }, (_, i) => i).filter((i) => i % 4 !== r % 4);
+      expect([...found[r]!], `row ${r}`).toEqual(others.sort((a, b) => alike(b) - alike(a) || a - b).slice(0, 7));
+    }
   });
 
   it("keeps every subject in one fold, and folds of nearly equal size", () => {

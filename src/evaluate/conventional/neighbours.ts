@@ -1,5 +1,7 @@
 /** k nearest neighbours: shares of classes, or means of numbers, among the k most similar training rows. */
-import type { Features, SparseRow } from "./features.ts";
+import type { Features } from "./features.ts";
+import { type Classifier, type FitInput, likeliest, type NumberInput } from "./model.ts";
+import { nearestRows } from "./nearest-rows.ts";
 
 /**
  * For each row, the shares of the classes 0 to `classes` - 1 among its k nearest training rows by the cosine of their
@@ -12,46 +14,72 @@ export function neighbourShares(
   rows: Features,
   k: number,
 ): Float64Array {
-  const shares = new Float64Array(rows.n * classes);
-  for (const [r, nearest] of nearestRows(train, rows, k).entries()) {
-    for (const i of nearest) shares[r * classes + targets[i]!]! += 1 / nearest.length;
-  }
-  return shares;
+  return sharesOf(nearestRows(train, rows, k), targets, classes, k);
 }
 
 /** For each row, the mean of the numbers of its k nearest training rows. */
 export function neighbourMeans(train: Features, targets: ArrayLike<number>, rows: Features, k: number): Float64Array {
-  return Float64Array.from(nearestRows(train, rows, k), (nearest) => {
-    return nearest.reduce((sum, i) => sum + targets[i]!, 0) / nearest.length;
+  return meansOf(nearestRows(train, rows, k), targets, k);
+}
+
+/** Neighbours with the k, of those given, that is right most often over the folds. */
+export function neighbourClassifier(
+  { features, targets, classes, folds }: FitInput,
+  values: readonly number[],
+): Classifier {
+  const k = bestOf(features, folds, values, (nearest, k) => {
+    const shares = sharesOf(nearest, targets, classes, k);
+    return (i) => (likeliest(shares, i, classes) === targets[i] ? 1 : 0);
   });
+  return (rows) => neighbourShares(features, targets, classes, rows, k);
 }
 
-/** The k most similar training rows of each row, the most similar first. */
-function nearestRows(train: Features, rows: Features, k: number): readonly (readonly number[])[] {
-  const lengths = Float64Array.from({ length: train.n }, (_, i) => Math.sqrt(product(train, i, train, i)) || 1);
-  return Array.from({ length: rows.n }, (_, r) => {
-    const alike = Float64Array.from({ length: train.n }, (_, i) => product(train, i, rows, r) / lengths[i]!);
-    return Array.from(alike, (_, i) => i)
-      .sort((a, b) => alike[b]! - alike[a]! || a - b)
-      .slice(0, k);
+/** Neighbours with the k, of those given, that has the least squared error over the folds. */
+export function neighbourRegressor(
+  { features, targets, folds }: NumberInput,
+  values: readonly number[],
+): (rows: Features) => Float64Array {
+  const k = bestOf(features, folds, values, (nearest, k) => {
+    const means = meansOf(nearest, targets, k);
+    return (i) => -((means[i]! - targets[i]!) ** 2);
   });
+  return (rows) => neighbourMeans(features, targets, rows, k);
 }
 
-/** The inner product of row i of one and row j of another. */
-function product(a: Features, i: number, b: Features, j: number): number {
-  let sum = 0;
-  for (let c = 0; c < a.width; c++) sum += a.dense[i * a.width + c]! * b.dense[j * b.width + c]!;
-  return sum + sparseProduct(a.sparse[i]!, b.sparse[j]!);
+/**
+ * The value of k whose scores sum highest over the rows, each by its neighbours in other folds, the first of equal ones. The
+ * neighbours are searched once for all values and folds.
+ */
+function bestOf(
+  features: Features,
+  folds: Int32Array,
+  values: readonly number[],
+  scorer: (nearest: Neighbours, k: number) => (row: number) => number,
+): number {
+  const nearest = nearestRows(features, features, Math.max(...values), folds);
+  const known = Array.from(folds, (_, i) => i).filter((i) => nearest[i]!.length > 0);
+  const scores = values.map((k) => {
+    const score = scorer(nearest, k);
+    return known.reduce((sum, i) => sum + score(i), 0);
+  });
+  return values[scores.indexOf(Math.max(...scores))]!;
 }
 
-/** Columns of both rows rise. */
-function sparseProduct(a: SparseRow, b: SparseRow): number {
-  let [sum, x, y] = [0, 0, 0];
-  while (x < a.columns.length && y < b.columns.length) {
-    const difference = a.columns[x]! - b.columns[y]!;
-    if (difference === 0) sum += a.values[x++]! * b.values[y++]!;
-    else if (difference < 0) x++;
-    else y++;
+/** Indices of training rows for each row, the most similar first. */
+type Neighbours = readonly Int32Array[];
+
+function sharesOf(nearest: Neighbours, targets: ArrayLike<number>, classes: number, k: number): Float64Array {
+  const shares = new Float64Array(nearest.length * classes);
+  for (const [r, all] of nearest.entries()) {
+    const own = all.subarray(0, k);
+    for (const i of own) shares[r * classes + targets[i]!]! += 1 / own.length;
   }
-  return sum;
+  return shares;
+}
+
+function meansOf(nearest: Neighbours, targets: ArrayLike<number>, k: number): Float64Array {
+  return Float64Array.from(nearest, (all) => {
+    const own = all.subarray(0, k);
+    return own.reduce((sum, i) => sum + targets[i]!, 0) / own.length;
+  });
 }

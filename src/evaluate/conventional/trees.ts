@@ -13,6 +13,8 @@ export interface TreeOptions {
   readonly rate?: number;
   /** Default 20. */
   readonly minLeaf?: number;
+  /** The features in bins, where several fits share them. */
+  readonly columns?: readonly Column[];
   /** Held-out rows: trees that no longer lower their loss within 10 rounds are dropped. */
   readonly stopOn?: { readonly features: Features; readonly targets: ArrayLike<number> };
 }
@@ -32,6 +34,7 @@ type Tree =
   | { readonly column: number; readonly threshold: number; readonly left: Tree; readonly right: Tree };
 
 const MAX_BINS = 32;
+const MIN_LEAF = 20;
 const MIN_HESSIAN = 1e-3;
 const PATIENCE = 10;
 
@@ -40,10 +43,10 @@ export function fitTrees(
   features: Features,
   targets: ArrayLike<number>,
   objective: TreeObjective,
-  { maxTrees = 200, depth = 3, rate = 0.1, minLeaf = 20, stopOn }: TreeOptions = {},
+  { maxTrees = 200, depth = 3, rate = 0.1, minLeaf = MIN_LEAF, stopOn, columns: binned }: TreeOptions = {},
 ): BoostedTrees {
   const { n } = features;
-  const columns = binnedColumns(features, minLeaf);
+  const columns = binned ?? binnedColumns(features, minLeaf);
   const mean = Array.from(targets).reduce((sum, value) => sum + value, 0) / n;
   const base = objective === "log_loss" ? Math.log(clip(mean) / (1 - clip(mean))) : mean;
   const raw = new Float64Array(n).fill(base);
@@ -59,7 +62,8 @@ export function fitTrees(
       hessians[i] = objective === "log_loss" ? p * (1 - p) : 1;
     }
     const all = Int32Array.from({ length: n }, (_, i) => i);
-    const tree = grow(columns, gradients, hessians, all, { depth, rate, minLeaf }, raw);
+    const slopes = { gradients, hessians };
+    const tree = grow(columns, slopes, all, histogramOf(columns, slopes, all), { depth, rate, minLeaf }, raw);
     if ("value" in tree) break; // no split gains anything
     trees.push(tree);
     if (held === null) continue;
@@ -79,14 +83,15 @@ export function treePredictions({ objective, base, trees }: BoostedTrees, featur
   });
 }
 
-interface Column {
+/** A column of features in bins. */
+export interface Column {
   readonly index: number;
   readonly thresholds: readonly number[];
   readonly bins: Uint8Array;
 }
 
 /** Columns in bins; those in which fewer than `minLeaf` rows differ from the rest cannot be split and are left out. */
-function binnedColumns(features: Features, minLeaf: number): readonly Column[] {
+export function binnedColumns(features: Features, minLeaf = MIN_LEAF): readonly Column[] {
   const found: Column[] = [];
   for (const [index, values] of columnsOf(features)) {
     const sorted = Float64Array.from(values).sort();
@@ -144,62 +149,95 @@ interface Growth {
   readonly minLeaf: number;
 }
 
-/** Grows a tree over the rows and adds its leaves' values to `raw`. */
+/** First and second derivatives of the loss in each row. */
+interface Slopes {
+  readonly gradients: Float64Array;
+  readonly hessians: Float64Array;
+}
+
+/** Sums over rows of gradient, hessian and 1: [columns, bins, 3]. */
+type Histogram = Float64Array;
+
+/** Grows a tree over the rows, whose histogram is given, and adds its leaves' values to `raw`. */
 function grow(
   columns: readonly Column[],
-  gradients: Float64Array,
-  hessians: Float64Array,
+  slopes: Slopes,
   rows: Int32Array,
+  histogram: Histogram | null,
   growth: Growth,
   raw: Float64Array,
 ): Tree {
-  const split = growth.depth === 0 ? null : bestSplit(columns, gradients, hessians, rows, growth.minLeaf);
+  const { minLeaf, depth, rate } = growth;
+  const [gradient, hessian] = [sumOver(slopes.gradients, rows), sumOver(slopes.hessians, rows)];
+  const split = histogram === null ? null : bestSplit(columns, histogram, gradient, hessian, rows.length, minLeaf);
   if (split === null) {
-    const [gradient, hessian] = [sumOver(gradients, rows), sumOver(hessians, rows)];
-    const value = (-growth.rate * gradient) / (hessian + 1e-15);
+    const value = (-rate * gradient) / (hessian + 1e-15);
     for (const i of rows) raw[i]! += value;
     return { value };
   }
   const { column, bin } = split;
   const left = rows.filter((i) => column.bins[i]! <= bin);
   const right = rows.filter((i) => column.bins[i]! > bin);
-  const below = { ...growth, depth: growth.depth - 1 };
+  const below = { ...growth, depth: depth - 1 };
+  const [ofLeft, ofRight] = depth === 1 ? [null, null] : childHistograms(columns, slopes, left, right, histogram!);
   return {
     column: column.index,
     threshold: column.thresholds[bin]!,
-    left: grow(columns, gradients, hessians, left, below, raw),
-    right: grow(columns, gradients, hessians, right, below, raw),
+    left: grow(columns, slopes, left, ofLeft, below, raw),
+    right: grow(columns, slopes, right, ofRight, below, raw),
   };
+}
+
+/** Of two children the smaller is summed and the larger is what remains of the parent. */
+function childHistograms(
+  columns: readonly Column[],
+  slopes: Slopes,
+  left: Int32Array,
+  right: Int32Array,
+  parent: Histogram,
+): readonly [Histogram, Histogram] {
+  const smaller = histogramOf(columns, slopes, left.length < right.length ? left : right);
+  const larger = parent.map((sum, i) => sum - smaller[i]!);
+  return left.length < right.length ? [smaller, larger] : [larger, smaller];
+}
+
+function histogramOf(columns: readonly Column[], { gradients, hessians }: Slopes, rows: Int32Array): Histogram {
+  const histogram = new Float64Array(columns.length * MAX_BINS * 3);
+  for (let c = 0; c < columns.length; c++) {
+    const { bins } = columns[c]!;
+    const offset = c * MAX_BINS * 3;
+    for (let r = 0; r < rows.length; r++) {
+      const i = rows[r]!;
+      const at = offset + 3 * bins[i]!;
+      histogram[at]! += gradients[i]!;
+      histogram[at + 1]! += hessians[i]!;
+      histogram[at + 2]! += 1;
+    }
+  }
+  return histogram;
 }
 
 /** The split with the largest gain, the first column and bin of equal ones; null where none gains. */
 function bestSplit(
   columns: readonly Column[],
-  gradients: Float64Array,
-  hessians: Float64Array,
-  rows: Int32Array,
+  histogram: Histogram,
+  gradient: number,
+  hessian: number,
+  n: number,
   minLeaf: number,
 ) {
-  if (rows.length < 2 * minLeaf) return null;
-  const [gradient, hessian] = [sumOver(gradients, rows), sumOver(hessians, rows)];
+  if (n < 2 * minLeaf) return null;
   const whole = gradient ** 2 / (hessian + 1e-15);
   let best: { readonly column: Column; readonly bin: number } | null = null;
   let highest = 1e-7;
-  for (const column of columns) {
-    const bins = column.thresholds.length + 1;
-    const [g, h, count] = [new Float64Array(bins), new Float64Array(bins), new Int32Array(bins)];
-    for (const i of rows) {
-      const bin = column.bins[i]!;
-      g[bin]! += gradients[i]!;
-      h[bin]! += hessians[i]!;
-      count[bin]! += 1;
-    }
+  for (const [c, column] of columns.entries()) {
     let [gl, hl, nl] = [0, 0, 0];
-    for (let bin = 0; bin < bins - 1; bin++) {
-      gl += g[bin]!;
-      hl += h[bin]!;
-      nl += count[bin]!;
-      const [gr, hr, nr] = [gradient - gl, hessian - hl, rows.length - nl];
+    for (let bin = 0; bin < column.thresholds.length; bin++) {
+      const at = (c * MAX_BINS + bin) * 3;
+      gl += histogram[at]!;
+      hl += histogram[at + 1]!;
+      nl += histogram[at + 2]!;
+      const [gr, hr, nr] = [gradient - gl, hessian - hl, n - nl];
       if (nl < minLeaf || nr < minLeaf || hl < MIN_HESSIAN || hr < MIN_HESSIAN) continue;
       const gain = gl ** 2 / (hl + 1e-15) + gr ** 2 / (hr + 1e-15) - whole;
       if (gain > highest) [best, highest] = [{ column, bin }, gain];
