@@ -11,10 +11,12 @@ import { Compute } from "./compute.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { inContiguousMemory } from "./fused-weights.ts";
 import { baseOf, extended } from "./local-model.ts";
+import type { MergedModel } from "./merged-model.ts";
 import { randomWeights, readWeights } from "./weight-store.ts";
 
 /** Who holds a copy of the weights with adapters merged into it. */
 interface MergedHolder {
+  readonly merged: MergedModel | null;
   forgetMerged(): void;
 }
 
@@ -27,7 +29,7 @@ export class SharedBase {
   readonly #options: EngineOptions;
   /** By the options that their adapters share. */
   readonly #adapted = new Map<string, Compute>();
-  #holder: MergedHolder | null = null;
+  readonly #holders = new Set<MergedHolder>();
 
   constructor(options: EngineOptions, onWeight?: OnWeight) {
     this.#options = options;
@@ -46,10 +48,22 @@ export class SharedBase {
     return { model: compute.model, compute };
   }
 
-  /** One copy of the weights with merged adapters is in memory at a time: that of who sampled last. */
+  /**
+   * One copy of the weights with merged adapters is in memory at a time: that of who sampled last, and of those who share
+   * it.
+   */
   keepMerged(holder: MergedHolder): void {
-    if (this.#holder !== holder) this.#holder?.forgetMerged();
-    this.#holder = holder;
+    for (const other of this.#holders) {
+      if (other.merged === holder.merged) continue;
+      other.forgetMerged();
+      this.#holders.delete(other);
+    }
+    this.#holders.add(holder);
+  }
+
+  /** Of one that is closed. */
+  dropMerged(holder: MergedHolder): void {
+    this.#holders.delete(holder);
   }
 
   async close(): Promise<void> {
