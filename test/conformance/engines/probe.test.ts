@@ -43,7 +43,7 @@ describe("what is found", () => {
     loads_moments: true,
     resets_moments: true,
     cannot: {},
-    honours: { adam_beta1: true, adam_epsilon: true, weight_decay: true, max_grad_norm: true },
+    honours: { adam_beta1: true, adam_epsilon: true, max_grad_norm: true },
   };
   test.each<[string, Ways, object]>([
     ["Tinker's own ways", {}, {}],
@@ -64,14 +64,31 @@ describe("what is found", () => {
     ["one place", { places: 1 }, { cannot: { reference: expect.stringMatching(/no place/) } }],
     ["images left out", { images: "left_out" }, { cannot: { images: expect.any(String) } }],
     ["images uncounted", { images: "uncounted" }, { cannot: { images: expect.stringMatching(/how many tokens/) } }],
-    [
-      "no clipping",
-      { ignores: ["grad_clip_norm", "weight_decay"] },
-      { honours: { ...plain.honours, max_grad_norm: false, weight_decay: false } },
-    ],
+    ["no clipping", { ignores: ["grad_clip_norm"] }, { honours: { ...plain.honours, max_grad_norm: false } }],
   ])("%s", async (_, ways, found) => {
     const { record, refused } = await inspected(ways);
     expect(record).toMatchObject({ ...plain, ...found });
     expect(refused).toEqual([]);
+  });
+
+  const decaying = { ...demands, features: [{ key: "stages.0.weight_decay: 0.1", feature: "weight_decay" } as const] };
+  test.each<[string, Ways, boolean]>([
+    ["read", {}, true],
+    ["not read", { ignores: ["weight_decay"] }, false],
+  ])("weight decay that is asked for: %s", async (_, ways, weight_decay) => {
+    const { record, refused } = await inspected(ways, decaying);
+    expect(record).toMatchObject({ honours: { ...plain.honours, weight_decay } });
+    expect(refused).toEqual([]);
+  });
+
+  test("weight decay that reaches other models is refused, and tried out on nobody unless it is asked for", async () => {
+    const { refused } = await inspected({ decaysAll: true }, decaying);
+    expect(refused).toEqual([expect.stringMatching(/^stages\.0\.weight_decay: 0\.1: .*all its models/)]);
+    const { server, refused: none } = await inspected({ decaysAll: true });
+    expect(none).toEqual([]);
+    const steps = server.bodies["optim_step"]! as readonly {
+      readonly adam_params: { readonly weight_decay: number };
+    }[];
+    expect(steps.map(({ adam_params }) => adam_params.weight_decay).filter((decay) => decay !== 0)).toEqual([]);
   });
 });
