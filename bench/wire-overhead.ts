@@ -1,11 +1,12 @@
 /**
  * What the wire costs: the same GRPO step on the local engine, and through the client on `viva serve --tinker` in a process of
- * its own, by turns, so that other load falls on both. Prints each part of a step on both sides, in seconds.
+ * its own, by turns, so that other load falls on both. Prints each part of a step on both sides in seconds, and the processor
+ * time of all processes of a side, which other load changes least (Linux).
  * usage: npx tsx bench/wire-overhead.ts CHECKPOINT [PAIRS]; PROFILES=FOLDER writes the server's CPU profiles there
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -47,11 +48,20 @@ interface Step {
   readonly sample: number;
   readonly pass: number;
   readonly update: number;
+  readonly cpu: number;
+}
+
+/** Processor time of this process and of the server, in seconds; the kernel counts it in hundredths. */
+function processorSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  const fields = readFileSync(`/proc/${server.pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+  return (user + system) / 1e6 + (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 /** Seconds of sampling, one pass and an update: 4 questions, 8 completions of at most 64 tokens. */
 async function step(engine: TrainingEngine, at: number): Promise<Step> {
   const started = performance.now();
+  const cpu = processorSeconds();
   const scoring = { temperature: 1, topP: 1, topK: 0 };
   const groups: TrainingGroup[] = [];
   const sampling = { ...scoring, numGenerations: 8, maxCompletionLength: 64, seed: 1, step: at, trainsNext: true };
@@ -72,7 +82,8 @@ async function step(engine: TrainingEngine, at: number): Promise<Step> {
   await engine.optimStep(adam);
   const ended = performance.now();
   const seconds = (from: number, to: number) => (to - from) / 1000;
-  return { sample: seconds(started, sampled), pass: seconds(sampled, passed), update: seconds(passed, ended) };
+  const parts = { sample: seconds(started, sampled), pass: seconds(sampled, passed), update: seconds(passed, ended) };
+  return { ...parts, cpu: processorSeconds() - cpu };
 }
 
 const times: (readonly [here: Step, there: Step])[] = [];
@@ -86,10 +97,12 @@ const parts = (which: 0 | 1) => {
     step_s: of(total),
     best_s: Number(Math.min(...measured.map((pair) => total(pair[which]))).toFixed(3)),
   };
-  return { ...whole, sample_s: of((s) => s.sample), pass_s: of((s) => s.pass), update_s: of((s) => s.update) };
+  const each = { sample_s: of((s) => s.sample), pass_s: of((s) => s.pass), update_s: of((s) => s.update) };
+  return { ...whole, ...each, cpu_s: of((s) => s.cpu) };
 };
 const ratios = measured.map(([a, b]) => Number((total(b) / total(a)).toFixed(3))).sort((a, b) => a - b);
-console.log(JSON.stringify({ here: parts(0), there: parts(1), ratio: median(ratios), ratios }));
+const cpuRatio = Number(median(measured.map(([a, b]) => b.cpu / a.cpu)).toFixed(3));
+console.log(JSON.stringify({ here: parts(0), there: parts(1), ratio: median(ratios), ratios, cpu_ratio: cpuRatio }));
 await there.close();
 await here.close();
 await server.close();
@@ -106,6 +119,7 @@ async function serve(folder: string) {
   );
   const [line] = (await once(createInterface(child.stdout), "line")) as [string];
   return {
+    pid: child.pid!,
     url: (JSON.parse(line) as { readonly base_url: string }).base_url,
     async close() {
       const ended = once(child, "exit");
