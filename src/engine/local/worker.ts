@@ -136,14 +136,19 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
     case "resetOptimizer":
       return core.resetOptimizer();
     case "save":
-      return core.save(request.folder, request.training);
+      await core.fetch();
+      try {
+        return core.save(request.folder, request.training);
+      } finally {
+        core.forget();
+      }
     case "load":
       if (!core.isAdapter) requireNoAdapters();
       core.load(request.folder);
       return { hasReference: core.hasReference };
     case "close":
-      core.base.dropMerged(core);
       if (on === 0) await core.close();
+      else if (core.isAdapter) core.store.release();
       cores.delete(on);
       return null;
   }
