@@ -503,7 +503,8 @@ export class LocalCore {
     this.#tower = null;
     this.#trainsMerged = false;
     this.#prefixes.clear();
-    if (this.#isShared) this.#merged = new MergedModel(this.#base.compute); // the other is the snapshot's from now on
+    if (this.#isShared)
+      this.#merged = new MergedModel(this.#base.compute); // the other is the snapshot's from now on
     else this.#merged?.forget();
     this.#isShared = false;
     this.#passes = 0;
