@@ -57,6 +57,7 @@ export type EngineFeature =
   | "temperature"
   | "top_p"
   | "top_k"
+  | "weight_decay"
   | "entropy_bonus"
   | "token_stats"
   | "reference"

@@ -256,6 +256,11 @@ export interface TrainingEngine {
   readonly decode?: LivePolicy["decode"];
   /** Adapters on this engine's model; absent if it holds one set of weights only. */
   readonly adapters?: AdapterHost;
+  /**
+   * An engine of an adapter's weights as they are now, in memory, to sample from while the adapter is trained on. What is
+   * merged for either serves both, until the adapter changes. Absent for an engine's own weights.
+   */
+  snapshot?(): Promise<TrainingEngine>;
   /** Absent if the engine cannot train a critic beside its policy. */
   readonly softCritic?: SoftCritic;
   /** Absent where the model has none. */

@@ -1,11 +1,14 @@
 /** viva-rl/engine: a model behind the four verbs (sample, forwardBackward, optimStep, save). */
 
+import { promptStyle } from "../answers/prompts.ts";
 import type { Device } from "../core/device.ts";
 import type { Processor } from "../core/processor.ts";
+import type { FeatureDemand } from "../engine/backend.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
 import { openProcessor } from "../models/index.ts";
 import type { LoraOptions } from "../models/lora.ts";
+import { imageProbe } from "../session/engine-demands.ts";
 import { locateModel, type SourceOptions } from "../session/sources.ts";
 
 export {
@@ -34,6 +37,14 @@ export {
 export type { LoraOptions } from "../models/lora.ts";
 
 export interface OpenEngineOptions extends SourceOptions {
+  /** A server of the Tinker API that computes in this machine's place; the model's weights are not read then. */
+  readonly server?: {
+    readonly url: string;
+    /** One of the server's models; its only one by default. */
+    readonly model?: string;
+    /** Environment variable that holds the key; by default none is sent. */
+    readonly apiKeyEnv?: string;
+  };
   /** Seed of random weights, adapters and dropout; default 0. */
   readonly seed?: number;
   /** Random weights by config.json instead of the folder's. */
@@ -61,19 +72,23 @@ export interface OpenedEngine {
 
 /**
  * Opens a model folder in Hugging Face layout (or a model of the Hub) for training: its processor, and the engine in a
- * worker thread. Throws UserError if the folder, a pattern or the device is invalid. Close the engine when done.
+ * worker thread, or on a server. Throws UserError if the folder, a pattern or the device is invalid, or for what the server
+ * cannot do. Close the engine when done.
  */
 export async function openEngine(model: string, o: OpenEngineOptions = {}): Promise<OpenedEngine> {
   const { init = "pretrained" } = o;
-  const { folder } = await locateModel(model, { ...o, key: "model", weights: init === "pretrained" });
+  const server = o.server === undefined ? null : { model: null, apiKeyEnv: null, ...o.server };
+  const weights = init === "pretrained" && server === null;
+  const { folder } = await locateModel(model, { ...o, key: "model", weights });
   const processor = await openProcessor(folder);
-  const engine = await engines.local.open(
+  const engine = await engines[server === null ? "local" : "tinker"].open(
     {
       modelFolder: folder,
       initialise: init,
       seed: o.seed ?? 0,
       freeze: o.freeze ?? [],
       lora: o.lora ?? null,
+      server,
       device: o.device ?? "cpu",
       threads: o.threads ?? 0,
       rows: o.rows ?? 64,
@@ -81,6 +96,25 @@ export async function openEngine(model: string, o: OpenEngineOptions = {}): Prom
       activationBytes: (o.activationMemoryGb ?? 2) * 1e9,
     },
     processor,
+    {
+      features: demandsOf(o),
+      images: server === null ? null : await imageProbe({ processor, prompt: promptStyle("plain") }),
+    },
   );
   return { engine, processor };
+}
+
+function demandsOf({ init, lora, freeze = [], device = "cpu" }: OpenEngineOptions): readonly FeatureDemand[] {
+  const all: readonly (readonly [boolean, FeatureDemand])[] = [
+    [lora === undefined, { key: "lora", feature: "all_weights" }],
+    [init === "random", { key: "init", feature: "random_weights" }],
+    [freeze.length > 0, { key: "freeze", feature: "frozen_parts" }],
+    [device !== "cpu", { key: "device", feature: "device" }],
+    [
+      lora !== undefined && lora.target_modules !== "all-linear",
+      { key: "lora.target_modules", feature: "chosen_layers" },
+    ],
+    [(lora?.lora_dropout ?? 0) > 0, { key: "lora.lora_dropout", feature: "lora_dropout" }],
+  ];
+  return all.flatMap(([isAsked, demand]) => (isAsked ? [demand] : []));
 }

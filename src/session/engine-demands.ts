@@ -57,6 +57,7 @@ function demandsOfStage(stage: Stage, i: number): readonly FeatureDemand[] {
   const { generation, reference, scoreHead, tokenStats } = needsOf(stage);
   const { temperature = 1, top_p = 1, top_k = 0 } = generation ?? {};
   const entropy = "entropy_coef" in stage ? stage.entropy_coef : 0;
+  const decay = "weight_decay" in stage ? stage.weight_decay : 0;
   const attacked = "adversarial" in stage && stage.adversarial !== null;
   const key = (name: string) => `stages.${i}.${name}`;
   return asked([
@@ -64,6 +65,7 @@ function demandsOfStage(stage: Stage, i: number): readonly FeatureDemand[] {
     [key(`top_p: ${top_p}`), "top_p", top_p !== 1],
     [key(`top_k: ${top_k}`), "top_k", top_k !== 0],
     [key(`shaping: ${"shaping" in stage ? stage.shaping : "none"}`), "token_stats", tokenStats.length > 0],
+    [key(`weight_decay: ${decay}`), "weight_decay", decay > 0],
     [key(`entropy_coef: ${entropy}`), "entropy_bonus", entropy > 0],
     [key("beta"), "reference", reference],
     [key(`kind: ${stage.kind}`), "critic", isSoftQ(stage)],

@@ -43,8 +43,6 @@ await describeWithPython("SkyRL 0.4.0", SKYRL, (python) => {
     rate: 0.01,
     tolerance: { sampler: 1e-3, load: 1e-4 },
     deviations: {
-      "saved and loaded into a new engine, its next update is the same":
-        "differs by 1.8 in log-probs, not yet explained",
       "a black and a white image have other log-probs, and the sampler sees them": "JAX leaves images out",
       "an image with a wrong number of tokens is refused": "JAX leaves images out",
     },

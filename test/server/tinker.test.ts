@@ -39,6 +39,39 @@ const optim = (model_id: string, seq_id: number, learning_rate = 0) => {
 const gradNorm = async (model: string, seq: number) =>
   (await on.result(await on.submit("optim_step", optim(model, seq)))).metrics["grad_norm:mean"];
 
+test("a snapshot stays what it was while the model is trained, in memory and read again", async () => {
+  const session = await on.session();
+  const model = await on.model(session, 0, { seed: 8 });
+  let seqId = 1;
+  const takeAndTrain = async (sampling_session_seq_id: number): Promise<string> => {
+    const body = { model_id: model, seq_id: seqId++, sampling_session_seq_id };
+    const { sampling_session_id } = await on.result(await on.submit("save_weights_for_sampler", body));
+    await on.batch({ modelId: model, seqId: seqId++, data: [datum([5, 6, 7], { weights: [1, 1, 1] })] });
+    await on.result(await on.submit("optim_step", optim(model, seqId++, 0.01)));
+    return sampling_session_id;
+  };
+  const drawn = async (sampling_session_id: string) => {
+    const prompt = { chunks: [{ type: "encoded_text", tokens: PROMPT }] };
+    const sampling_params = { max_tokens: 6, temperature: 0, stop: [] };
+    const asked = { sampling_session_id, num_samples: 1, prompt, sampling_params, prompt_logprobs: true };
+    const { sequences, promptLogProbs } = await on.sample(asked);
+    return { tokens: sequences[0]!.tokens, logProbs: sequences[0]!.logProbs!, promptLogProbs: promptLogProbs! };
+  };
+  const first = await takeAndTrain(0);
+  const before = await drawn(first);
+  const later: string[] = [];
+  for (let i = 1; i < 6; i++) later.push(await takeAndTrain(i)); // the first makes room for these
+  const again = await drawn(first);
+  expect(again.tokens).toEqual(before.tokens);
+  for (const key of ["logProbs", "promptLogProbs"] as const) {
+    for (const [i, value] of before[key].entries()) {
+      if (!Number.isNaN(value)) expect(again[key][i]).toBeCloseTo(value, 5);
+    }
+  }
+  const newest = await drawn(later.at(-1)!);
+  expect(Math.abs(newest.promptLogProbs[1]! - before.promptLogProbs[1]!)).toBeGreaterThan(1e-3);
+});
+
 describe("forward_backward", () => {
   const group = [
     datum([5, 6, 7], { logprobs: [-5, -6, -4], advantages: [1, 1, 1] }),

@@ -57,13 +57,22 @@ import { backwardTower, encodeTower, type TowerPass, towerFeatures } from "./tow
 import { encodeEach, encodeImages, releaseImages } from "./vision-runner.ts";
 import { randomWeights, visionNames, WeightStore } from "./weight-store.ts";
 
+/** Another core's base, for an adapter on it. */
+interface OnBase {
+  readonly base: SharedBase;
+  /** Whether completions are sampled from a copy of the weights with the adapter merged into it. */
+  readonly merged: boolean;
+  /** Weights to begin with in place of fresh ones, and what is merged from them. */
+  readonly copied?: { readonly values: Params<TensorData>; readonly merged: MergedModel | null };
+}
+
 export class LocalCore {
   readonly #options: EngineOptions;
   readonly #base: SharedBase;
   readonly #model: Model;
   readonly #compute: Compute;
-  /** The model with adapters merged, used for sampling; null if adapters are not merged. */
-  readonly #merged: MergedModel | null;
+  /** The model with adapters merged, used for sampling, shared with snapshots of equal weights; null if they are not merged. */
+  #merged: MergedModel | null;
   #store: WeightStore;
   #reference: Params<TensorData> | null = null;
   /** The critic of soft Q-learning and its target; null until the first pass. */
@@ -72,8 +81,10 @@ export class LocalCore {
   #live: Decoder | null = null;
   /** Encoded images of completions that are trained on next; null once used or once the weights change. */
   #encoded: EncodedForTraining | null = null;
-  /** Merged weights computed for sampling under the current adapters; training reuses them. */
-  #sums: AdapterPass | null = null;
+  /** Whether training reads the merged weights that completions under the current adapters were sampled from. */
+  #trainsMerged = false;
+  /** Whether a snapshot has what is merged too. */
+  #isShared = false;
   /** Completions that the next turn's prompts go on from. */
   readonly #prefixes: PrefixCache;
   /** What the tower encoded by itself for its backward pass. */
@@ -82,11 +93,7 @@ export class LocalCore {
   #passes = 0;
 
   /** One on another core's base gives that; who makes a base closes it. */
-  constructor(
-    options: EngineOptions,
-    on: { readonly base: SharedBase; readonly merged: boolean } | null = null,
-    onWeight?: OnWeight,
-  ) {
+  constructor(options: EngineOptions, on: OnBase | null = null, onWeight?: OnWeight) {
     const base = on?.base ?? new SharedBase(options, onWeight);
     this.#options = options;
     // Caches on a device keep no prefixes: each turn's prompt is computed whole.
@@ -98,7 +105,9 @@ export class LocalCore {
     this.#compute = compute;
     const merges = lora !== null && on?.merged !== false && mergedBytes(model) > 0;
     this.#merged = merges ? new MergedModel(base.compute) : null;
-    const values = { ...base.values, ...holdAll(base.arrays, this.#freshAdapters(base.compute.model)) };
+    if (on?.copied !== undefined) this.#merged = on.copied.merged;
+    const fresh = () => ({ ...base.values, ...holdAll(base.arrays, this.#freshAdapters(base.compute.model)) });
+    const values = on?.copied?.values ?? fresh();
     const isFrozen = on !== null && lora === null; // another core's weights
     this.#store = new WeightStore(model, values, isFrozen ? new Set() : trainableOf(model, options), base.arrays);
     if (adapterFolder !== null) loadAdapter(adapterFolder, model, this.#store);
@@ -145,10 +154,10 @@ export class LocalCore {
     if (o.each === undefined) this.#prefixes.clear(); // the first turn of a rollout
     const images = prompts.flatMap((prompt) => prompt.images.slice(this.#prefixes.find(prompt)?.images.length ?? 0));
     const cache = this.#knownFeatures;
-    if (o.trainsNext === true && this.#merged !== null) this.#sums = { mode: "sums", sums: values };
+    if (o.trainsNext === true) this.#trainsMerged = true;
     const start = performance.now();
     const isKept = o.trainsNext === true && cache === null && (this.#model.adapterDropout ?? 0) === 0;
-    const forTraining = { ...this.#options, adapters: this.#sums };
+    const forTraining = { ...this.#options, adapters: await this.#mergedPass() };
     this.#encoded = isKept ? await encodeForTraining(this.#compute, this.#store, images, forTraining) : null;
     const features =
       this.#encoded?.images.features ??
@@ -192,7 +201,7 @@ export class LocalCore {
     const values = which === "policy" ? this.#store.values : this.#reference;
     if (values === null) throw new Error("internal: no reference was frozen");
     this.#checkGroups(groups);
-    const adapters = which === "policy" ? this.#sums : null;
+    const adapters = which === "policy" ? await this.#mergedPass() : null;
     const options = { ...this.#options, features: this.#knownFeatures, adapters };
     return scoreCompletions(this.#compute, values, groups, o, options);
   }
@@ -214,8 +223,8 @@ export class LocalCore {
     requireTokenValues(batch.groups);
     if (batch.scoring.allowVisionTokens !== true) this.#requireNoMarks(batch.groups);
     const dropout = this.#nextDropout();
-    const adapters = dropout === null ? this.#sums : ({ mode: "masks", dropout } as const);
-    const encoded = this.#takeEncoded(batch.groups.filter(isComputed));
+    const adapters = dropout === null ? await this.#mergedPass() : ({ mode: "masks", dropout } as const);
+    const encoded = this.#takeEncoded(batch.groups.filter(isComputed), adapters);
     const o = { ...this.#options, features: this.#knownFeatures, adapters, encoded };
     return forwardBackward(this.#compute, this.#store, batch, o);
   }
@@ -223,7 +232,7 @@ export class LocalCore {
   async gradients(batch: TokenBatch, wrt: ImageSite | readonly string[]): Promise<LossGradients> {
     this.#checkGroups(batch.groups);
     requireTokenValues(batch.groups);
-    const o = { ...this.#options, features: this.#knownFeatures, adapters: this.#sums };
+    const o = { ...this.#options, features: this.#knownFeatures, adapters: await this.#mergedPass() };
     return lossGradients(this.#compute, this.#store, batch, wrt, o);
   }
 
@@ -257,14 +266,14 @@ export class LocalCore {
   /** What the score head says of whole completions, group by group. */
   async scores(groups: readonly ScoredCompletions[]): Promise<readonly number[]> {
     this.#checkScored(groups);
-    const o = { ...this.#options, features: this.#knownFeatures, adapters: this.#sums };
+    const o = { ...this.#options, features: this.#knownFeatures, adapters: await this.#mergedPass() };
     return scoreByHead(this.#compute, this.#store.values, groups, o);
   }
 
   async backwardScores(groups: readonly ScoredCompletions[], gradients: readonly number[]): Promise<void> {
     this.#checkScored(groups);
     const dropout = this.#nextDropout();
-    const adapters = dropout === null ? this.#sums : ({ mode: "masks", dropout } as const);
+    const adapters = dropout === null ? await this.#mergedPass() : ({ mode: "masks", dropout } as const);
     const o = { ...this.#options, features: this.#knownFeatures, adapters };
     await backwardByHead(this.#compute, this.#store, groups, gradients, o);
   }
@@ -326,8 +335,9 @@ export class LocalCore {
   /** A forward and backward pass under another head than a token loss's. */
   async pairPass(groups: readonly TrainingGroup[], scoring: LogProbOptions, pair: PairHead): Promise<SoftResult> {
     this.#checkGroups(groups);
-    const encoded = this.#takeEncoded(groups.filter(isComputed));
-    const o = { ...this.#options, features: this.#knownFeatures, adapters: this.#sums, encoded };
+    const adapters = await this.#mergedPass();
+    const encoded = this.#takeEncoded(groups.filter(isComputed), adapters);
+    const o = { ...this.#options, features: this.#knownFeatures, adapters, encoded };
     return softPass(this.#compute, this.#store, { groups, scoring }, o, pair);
   }
 
@@ -385,6 +395,22 @@ export class LocalCore {
     await this.#base.close();
   }
 
+  /**
+   * The weights as they are now, to sample from while these are trained. Both share what is merged from them, which training
+   * reads too, until these change.
+   */
+  snapshot(): LocalCore {
+    this.#trainsMerged = true;
+    this.#isShared = this.#merged !== null;
+    const copied = { values: this.#store.copyValues(), merged: this.#merged };
+    return new LocalCore({ ...this.#options, adapterFolder: null }, { base: this.#base, merged: true, copied });
+  }
+
+  /** Where the adapters are merged into; null if they are not. */
+  get merged(): MergedModel | null {
+    return this.#merged;
+  }
+
   /** Frees the copy of the weights that the adapters are merged into; the next sample makes it again. */
   forgetMerged(): void {
     this.#merged?.forget();
@@ -415,7 +441,7 @@ export class LocalCore {
   }
 
   /** What sampling kept of the groups' images, if it had them all; it serves once. */
-  #takeEncoded(groups: readonly TrainingGroup[]): EncodedForTraining | null {
+  #takeEncoded(groups: readonly TrainingGroup[], adapters: AdapterPass | null): EncodedForTraining | null {
     const kept = this.#encoded;
     this.#encoded = null;
     const asked = new Set(imagesOf(groups).map(({ sha256 }) => sha256));
@@ -424,7 +450,7 @@ export class LocalCore {
       releaseImages(this.#compute, kept.images);
       return null;
     }
-    if (this.#base.arrays.memory === null) return selectImages(this.#compute, kept, asked, this.#sums);
+    if (this.#base.arrays.memory === null) return selectImages(this.#compute, kept, asked, adapters);
     if (asked.size === kept.images.features.size) return kept;
     releaseImages(this.#compute, kept.images); // what others kept cannot be cut out there
     return null;
@@ -454,6 +480,12 @@ export class LocalCore {
     return this.#merged.values(this.#store.values);
   }
 
+  /** The merged weights for training, where completions were sampled from them; null: adapters beside the weights. */
+  async #mergedPass(): Promise<AdapterPass | null> {
+    if (this.#merged === null || !this.#trainsMerged) return null;
+    return { mode: "sums", sums: await this.#sampledValues() };
+  }
+
   /** Initial adapter weights, including scales. */
   #freshAdapters(base: Model): Params<TensorData> {
     const added = Object.entries(this.#model.weights).filter(([name]) => base.weights[name] === undefined);
@@ -472,9 +504,12 @@ export class LocalCore {
     this.#encoded = null;
     if (this.#tower !== null) releaseImages(this.#compute, this.#tower.encoded.images);
     this.#tower = null;
-    this.#sums = null;
+    this.#trainsMerged = false;
     this.#prefixes.clear();
-    this.#merged?.forget();
+    if (this.#isShared)
+      this.#merged = new MergedModel(this.#base.compute); // the other is the snapshot's from now on
+    else this.#merged?.forget();
+    this.#isShared = false;
     this.#passes = 0;
   }
 

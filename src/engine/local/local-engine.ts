@@ -4,20 +4,11 @@ import { RunError, UserError } from "../../core/errors.ts";
 import type { Completion, RolloutResult, SamplingOptions } from "../../core/records.ts";
 import { readAdapterConfig } from "../../models/adapter-files.ts";
 import type { CompletionDecoder, EngineDemands, EngineOptions, OnWeight } from "../backend.ts";
-import type {
-  AdapterHost,
-  AdapterOptions,
-  LivePolicy,
-  LiveToken,
-  Policy,
-  ScoreHead,
-  TokenScores,
-  TrainingEngine,
-} from "../engine.ts";
+import type { AdapterHost, LivePolicy, LiveToken, Policy, ScoreHead, TokenScores, TrainingEngine } from "../engine.ts";
 import { startWorker } from "../start-worker.ts";
 import { openAttachments } from "./attachments.ts";
 import { requireDevice } from "./devices.ts";
-import type { Call, Reply } from "./protocol.ts";
+import type { Call, OpenedAdapter, Reply } from "./protocol.ts";
 import type { SampledGroup, SamplingSeconds } from "./sampler.ts";
 import { type StopText, stopTextOf } from "./stop-text.ts";
 
@@ -40,12 +31,13 @@ export async function openLocalEngine(
   const channel = new Channel(options);
   let adapters = 0;
   try {
-    const open: AdapterHost["open"] = (adapter) => {
+    const open = (adapter: OpenedAdapter): Promise<LocalEngine> => {
       const on = ++adapters;
       const close = async () => {
         await channel.call({ call: "close" }, { on });
       };
-      return openWeights(channel, { on, adapter, close, options, decoder });
+      const snapshot = () => open({ snapshotOf: on });
+      return openWeights(channel, { on, adapter, close, options, decoder, snapshot });
     };
     const host: AdapterHost = {
       open,
@@ -66,7 +58,8 @@ export async function openLocalEngine(
 interface OpenWeights {
   /** The number that the worker knows these weights by. */
   readonly on: number;
-  readonly adapter?: AdapterOptions;
+  readonly adapter?: OpenedAdapter;
+  readonly snapshot?: () => Promise<TrainingEngine>;
   readonly close: () => Promise<void>;
   readonly options: EngineOptions;
   readonly decoder: CompletionDecoder;
@@ -121,7 +114,8 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
     backward: (groups, gradients) => call({ call: "scoresBackward", groups, gradients }),
   };
   const opening: Call = { call: "open", ...(adapter === undefined ? {} : { adapter }) };
-  const attachments = openAttachments({ seed: adapter?.seed ?? options.seed, threads: options.threads });
+  const seed = adapter !== undefined && "seed" in adapter ? adapter.seed : options.seed;
+  const attachments = openAttachments({ seed, threads: options.threads });
   const onEvent = (event: unknown) => o.onWeight?.(...(event as Parameters<OnWeight>));
   const { hasScoreHead, towerWidth, vocabularySize, ...opened } = await channel.call<Opened>(opening, { on, onEvent });
   return {
@@ -143,6 +137,7 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
       return { tokens: events, giveUp };
     },
     ...(o.adapters === undefined ? {} : { adapters: o.adapters }),
+    ...(o.snapshot === undefined ? {} : { snapshot: o.snapshot }),
     get reference() {
       return hasReference ? { logProbs: logProbs("reference") } : null;
     },

@@ -13,9 +13,12 @@ import type {
 } from "../engine.ts";
 import type { DecodeOptions } from "./sampler.ts";
 
+/** An adapter by its options, or the weights of an open one as they are now. */
+export type OpenedAdapter = AdapterOptions | { readonly snapshotOf: number };
+
 export type Call =
   /** Opens the model, or an adapter on it under the request's number. */
-  | { readonly call: "open"; readonly adapter?: AdapterOptions }
+  | { readonly call: "open"; readonly adapter?: OpenedAdapter }
   | { readonly call: "sample"; readonly prompts: readonly Prompt[]; readonly options: DecodeOptions }
   | {
       readonly call: "decode";

@@ -13,10 +13,12 @@ import { Compute } from "./compute.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { inContiguousMemory } from "./fused-weights.ts";
 import { baseOf, extended } from "./local-model.ts";
+import type { MergedModel } from "./merged-model.ts";
 import { randomWeights, readWeights } from "./weight-store.ts";
 
 /** Who holds a copy of the weights with adapters merged into it. */
 interface MergedHolder {
+  readonly merged: MergedModel | null;
   forgetMerged(): void;
 }
 
@@ -31,7 +33,7 @@ export class SharedBase {
   readonly #options: EngineOptions;
   /** By the options that their adapters share. */
   readonly #adapted = new Map<string, Compute>();
-  #holder: MergedHolder | null = null;
+  readonly #holders = new Set<MergedHolder>();
 
   constructor(options: EngineOptions, onWeight?: OnWeight) {
     this.#options = options;
@@ -52,10 +54,17 @@ export class SharedBase {
     return { model: compute.model, compute };
   }
 
-  /** One copy of the weights with merged adapters is in memory at a time: that of who sampled last. */
+  /**
+   * One copy of the weights with merged adapters is in memory at a time: that of who sampled last, and of those who share
+   * it.
+   */
   keepMerged(holder: MergedHolder): void {
-    if (this.#holder !== holder) this.#holder?.forgetMerged();
-    this.#holder = holder;
+    for (const other of this.#holders) {
+      if (other.merged === holder.merged) continue;
+      other.forgetMerged();
+      this.#holders.delete(other);
+    }
+    this.#holders.add(holder);
   }
 
   async close(): Promise<void> {

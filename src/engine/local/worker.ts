@@ -7,9 +7,9 @@ import { parentPort, workerData } from "node:worker_threads";
 import { RunError, UserError } from "../../core/errors.ts";
 import { asFileError } from "../../core/system-errors.ts";
 import type { EngineOptions, OnWeight } from "../backend.ts";
-import type { AdapterOptions, LiveToken } from "../engine.ts";
+import type { LiveToken } from "../engine.ts";
 import { LocalCore } from "./local-core.ts";
-import type { Reply, Request } from "./protocol.ts";
+import type { OpenedAdapter, Reply, Request } from "./protocol.ts";
 
 const port = parentPort!;
 /** By number: 0 is the engine's own, the others are adapters on its model. */
@@ -86,9 +86,10 @@ function coreOf(on: number): LocalCore {
   return core;
 }
 
-function openCore(adapter: AdapterOptions | undefined, onWeight: OnWeight): LocalCore {
+function openCore(adapter: OpenedAdapter | undefined, onWeight: OnWeight): LocalCore {
   const options = workerData as EngineOptions;
   if (adapter === undefined) return new LocalCore(options, null, onWeight);
+  if ("snapshotOf" in adapter) return coreOf(adapter.snapshotOf).snapshot();
   const { lora, seed, folder = null, merged = true } = adapter;
   return new LocalCore({ ...options, lora, seed, adapterFolder: folder }, { base: coreOf(0).base, merged });
 }
@@ -147,6 +148,7 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
       return { hasReference: core.hasReference };
     case "close":
       if (on === 0) await core.close();
+      else if (core.isAdapter) core.store.release();
       cores.delete(on);
       return null;
   }

@@ -60,7 +60,8 @@ export async function inspectServer(
   try {
     const started = performance.now();
     const named = { baseModel: model.name, rank: rankOf(options), seed: options.seed };
-    const findings = await probeServer(session, { ...named, decoder, images: asked.images });
+    const decays = asked.features.some(({ feature }) => feature === "weight_decay");
+    const findings = await probeServer(session, { ...named, decoder, images: asked.images, decays });
     const seconds = (performance.now() - started) / 1000;
     return {
       ...{ connection, session, baseModel: model.name, contextLength: model.contextLength, findings },

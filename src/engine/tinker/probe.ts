@@ -8,7 +8,7 @@ import { CARRIER, toDatum } from "./datum.ts";
 import type { Dialect } from "./dialect.ts";
 import { probeGradients } from "./probe-gradients.ts";
 import { imageFault } from "./probe-images.ts";
-import { type OptimiserFindings, probeOptimiser } from "./probe-optimiser.ts";
+import { decayFault, type OptimiserFindings, probeOptimiser } from "./probe-optimiser.ts";
 import { probeSampler, type SamplerFindings } from "./probe-sampler.ts";
 import { largestDifference, misfit, normOf, probePrompt, probeStep, scoreOf, sumOf, wholeWith } from "./probe-tools.ts";
 import type { RemoteModel } from "./remote-model.ts";
@@ -20,6 +20,8 @@ export interface ProbeOptions {
   readonly seed: number;
   readonly decoder: CompletionDecoder;
   readonly images: EngineDemands["images"];
+  /** Whether weight decay is asked for: where it reaches other clients' models, trying it would too. */
+  readonly decays: boolean;
 }
 
 export interface ServerFindings extends OptimiserFindings, SamplerFindings {
@@ -64,7 +66,14 @@ export async function probeServer(session: RemoteSession, o: ProbeOptions): Prom
     const sampler = await probeSampler(model, loss);
     const state = await model.saveState("probe");
     const noRoom = await roomFault(create);
-    const optimiser = await probeOptimiser(model, (optimizer) => next(state, optimizer), { loss, before: after });
+    const reaches = o.decays && noRoom === null ? await decayFault(create, scored, before) : null;
+    if (reaches !== null) await next(state, true);
+    const decays = o.decays && reaches === null;
+    const optimiser = await probeOptimiser(model, (optimizer) => next(state, optimizer), {
+      loss,
+      before: after,
+      decays,
+    });
     await next(state, true);
     const loadDifference = largestDifference(await scored(), after);
     if (loadDifference > SAME_STATE) {
@@ -72,7 +81,7 @@ export async function probeServer(session: RemoteSession, o: ProbeOptions): Prom
     }
     const images = o.images === null ? null : await imageFault(model, o.images, o.decoder, loss);
     const moments = optimiser.resetsMoments ? null : "the server keeps the optimiser's moments from stage to stage";
-    const faults = { reference: noRoom, later_stage: moments, images };
+    const faults = { reference: noRoom, later_stage: moments, images, weight_decay: reaches };
     const cannot = Object.fromEntries(Object.entries(faults).filter(([, fault]) => fault !== null));
     return { dialect, lora, loadDifference, ...sampler, ...optimiser, cannot };
   } catch (error) {

@@ -1,9 +1,14 @@
-/** Adapters in memory for sampling, by their folders: so many at a time, the one unused longest goes first. */
+/**
+ * Adapters in memory for sampling, by their folders: so many at a time, the one unused longest goes first. A snapshot is
+ * written to its folder when it goes, and not before.
+ */
 import type { AdapterHost, TrainingEngine } from "../../engine/engine.ts";
 import type { LoraOptions } from "../../models/lora.ts";
 
 interface Loaded {
   readonly opening: Promise<TrainingEngine>;
+  /** Whether its folder does not hold it yet. */
+  readonly isUnsaved: boolean;
   users: number;
 }
 
@@ -12,10 +17,28 @@ export class LoadedAdapters {
   readonly #most: number;
   /** The one used last is last. */
   readonly #loaded = new Map<string, Loaded>();
+  /** Those on their way out. */
+  readonly #leaving = new Map<string, Promise<void>>();
 
   constructor(host: AdapterHost, most: number) {
     this.#host = host;
     this.#most = most;
+  }
+
+  /** Takes a snapshot, which belongs to a folder that is not there yet. */
+  async keep(folder: string, opening: Promise<TrainingEngine>): Promise<void> {
+    this.#loaded.set(folder, { opening, isUnsaved: true, users: 0 });
+    opening.catch(() => this.#loaded.delete(folder));
+    await opening;
+    await this.#unload();
+  }
+
+  /** Frees an adapter that nobody asks for any more. */
+  async drop(folder: string): Promise<void> {
+    const one = this.#loaded.get(folder);
+    if (one === undefined || one.users > 0) return; // those in use are closed as others come
+    this.#loaded.delete(folder);
+    await (await one.opening).close();
   }
 
   /** Works with an adapter, which stays in memory at least until the work is done. */
@@ -33,17 +56,29 @@ export class LoadedAdapters {
   }
 
   #open(folder: string, lora: LoraOptions): Loaded {
-    const opening = this.#host.open({ lora, seed: 0, folder });
+    const left = this.#leaving.get(folder) ?? Promise.resolve();
+    const opening = left.then(() => this.#host.open({ lora, seed: 0, folder }));
     opening.catch(() => this.#loaded.delete(folder)); // its users are told
-    return { opening, users: 0 };
+    return { opening, isUnsaved: false, users: 0 };
   }
 
   async #unload(): Promise<void> {
-    for (const [folder, { opening, users }] of this.#loaded) {
+    for (const [folder, one] of this.#loaded) {
       if (this.#loaded.size <= this.#most) return;
-      if (users > 0) continue;
+      if (one.users > 0) continue;
       this.#loaded.delete(folder);
-      await (await opening).close();
+      const left = this.#leave(folder, one).finally(() => this.#leaving.delete(folder));
+      this.#leaving.set(folder, left);
+      await left;
+    }
+  }
+
+  async #leave(folder: string, { opening, isUnsaved }: Loaded): Promise<void> {
+    const engine = await opening;
+    try {
+      if (isUnsaved) await engine.save(folder, { training: false });
+    } finally {
+      await engine.close();
     }
   }
 }

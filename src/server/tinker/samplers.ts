@@ -1,6 +1,6 @@
 /** What is sampled from: the base model, or saved weights. Their adapters are in memory while they are used. */
 import { rmSync } from "node:fs";
-import type { AdapterHost } from "../../engine/engine.ts";
+import type { AdapterHost, TrainingEngine } from "../../engine/engine.ts";
 import { ApiError } from "../api-error.ts";
 import { LoadedAdapters } from "./loaded-adapters.ts";
 import { type LoraConfig, loraOptions } from "./models.ts";
@@ -30,6 +30,11 @@ export class Samplers {
     this.#loaded = new LoadedAdapters(host, LOADED_SAMPLERS);
   }
 
+  /** Takes weights in memory as those of a folder, which is written when they make room for others. */
+  keep(folder: string, snapshot: Promise<TrainingEngine>): Promise<void> {
+    return this.#loaded.keep(folder, snapshot);
+  }
+
   add(id: string, session: string, weights: Sampler["weights"], path: string | null = null): void {
     this.#all.set(id, { id, session, path, weights, answered: new Answered() });
   }
@@ -48,8 +53,9 @@ export class Samplers {
   }
 
   /** Removes a snapshot, and what sampled from it. */
-  dropSnapshot(folder: string): void {
+  async dropSnapshot(folder: string): Promise<void> {
     for (const [id, { weights }] of this.#all) if (weights?.folder === folder) this.#all.delete(id);
+    await this.#loaded.drop(folder);
     rmSync(folder, { recursive: true, force: true });
   }
 

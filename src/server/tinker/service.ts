@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type * as z from "zod";
 import { UserError } from "../../core/errors.ts";
+import type { TrainingEngine } from "../../engine/engine.ts";
 import { type Chunk, encodeSampleResponse, type ForwardBackwardRequest, type requests } from "../../tinker/index.ts";
 import { ApiError } from "../api-error.ts";
 import { type Checkpoint, type CheckpointKind, Checkpoints } from "./checkpoints.ts";
@@ -138,9 +139,9 @@ export class TinkerService {
       }
       const session = this.#sessions.get(model.session);
       const folder = join(this.#snapshots, randomUUID());
-      await model.engine.save(folder, { training: false });
+      await this.#samplers.keep(folder, snapshotOf(model.engine));
       session.snapshots.push(folder);
-      if (session.snapshots.length > KEPT_SNAPSHOTS) this.#samplers.dropSnapshot(session.snapshots.shift()!);
+      if (session.snapshots.length > KEPT_SNAPSHOTS) await this.#samplers.dropSnapshot(session.snapshots.shift()!);
       const id = samplerId(session.id, body.sampling_session_seq_id ?? randomInt(2 ** 47));
       this.#samplers.add(id, session.id, { folder, lora: model.lora });
       return { json: { type: "save_weights_for_sampler", path: null, sampling_session_id: id } };
@@ -304,9 +305,14 @@ export class TinkerService {
     const session = this.#sessions.end(id);
     this.futures.drop(id);
     this.#samplers.endSession(id);
-    for (const folder of session?.snapshots ?? []) this.#samplers.dropSnapshot(folder);
+    for (const folder of session?.snapshots ?? []) await this.#samplers.dropSnapshot(folder);
     await this.#models.unloadSession(id);
   }
+}
+
+function snapshotOf({ snapshot }: TrainingEngine): Promise<TrainingEngine> {
+  if (snapshot === undefined) throw new Error("internal: an adapter's engine gives snapshots");
+  return snapshot();
 }
 
 /** As SDK 0.38.0 expects it. */

@@ -123,6 +123,10 @@ export class Bigrams {
     return norm;
   }
 
+  shrink(factor: number): void {
+    for (let i = 0; i < SIZE; i++) this.learned[i] = this.learned[i]! * factor;
+  }
+
   sample(
     prompt: readonly number[],
     brightness: number,

@@ -19,6 +19,8 @@ import { type Adam, Bigrams, type Losses } from "./bigrams.ts";
 export interface Ways extends Losses {
   readonly inheritsGradients?: boolean;
   readonly keepsMoments?: boolean;
+  /** Weight decay shrinks the adapters of all models. */
+  readonly decaysAll?: boolean;
   /** Models at a time. */
   readonly places?: number;
   readonly images?: "seen" | "left_out" | "uncounted";
@@ -142,7 +144,10 @@ export async function startFakeServer(ways: Ways = {}): Promise<FakeServer> {
       return {};
     },
     async optim_step({ model_id, adam_params }) {
-      const norm = modelOf(model_id).update(adam_params as Adam, ways.ignores ?? []);
+      const adam = adam_params as Adam;
+      const norm = modelOf(model_id).update(adam, ways.ignores ?? []);
+      const others = ways.decaysAll ? [...models].filter(([id]) => id !== model_id) : [];
+      for (const [, other] of others) other.shrink(1 - adam.learning_rate * adam.weight_decay);
       leftover = null;
       return { metrics: ways.tellsNoNorm ? {} : { "fake/grad_norm:mean": norm } };
     },
