@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { UserError } from "../core/errors.ts";
 import { imageFile } from "../core/image-names.ts";
-import { blankedDicom } from "../io/dicom/blank.ts";
+import { blankedImage } from "../io/blanked-image.ts";
 import { sha256, writeFileAtomic } from "../io/files.ts";
 import { imageExtension } from "../io/images.ts";
 import { splitName } from "./dataset.ts";
@@ -144,7 +144,7 @@ function keeper(folder: string | null, made: Set<string>): KeepImage {
   return (bytes) => {
     const name = join("images", `${sha256(bytes).slice(0, 32)}${imageExtension(bytes)}`);
     const path = resolve(folder ?? ".", name);
-    if (folder !== null && !existsSync(path)) writeFileAtomic(path, blankedDicom(bytes));
+    if (folder !== null && !existsSync(path)) writeFileAtomic(path, blankedImage(bytes));
     made.add(path);
     return path;
   };

@@ -69,7 +69,11 @@ describe("decodeImage", () => {
   it.each([
     ["no frame of several", at("frames"), /frames\.dcm has 3 frames: name one of them, as in .*frames\.dcm#frame=1$/],
     ["a frame too far", `${at("frames")}#frame=4`, /frames\.dcm#frame=4 is of a file with 3 frames$/],
-    ["a frame of a PNG", `${join(folder, "../../../docs/phantoms.png")}#frame=1`, /is no DICOM file, so that no frame/],
+    [
+      "a frame of a PNG",
+      `${join(folder, "../../../docs/phantoms.png")}#frame=1`,
+      /is no DICOM or NIfTI file, so that no frame/,
+    ],
   ])("refuses %s", async (_, path, message) => {
     const decoded = decodeImage({ path }).then(({ width, height }) => `decoded ${width} x ${height}`);
     await expect(decoded).rejects.toThrow(message);
