@@ -81,7 +81,9 @@ it("takes files of one patient for one subject, and their modality for a stratum
   });
   const recipe = ["data.allow_overlap=false"];
   const { stderr } = await viva(folder, "train", "films.yaml", "--run", "shared", ...set(...recipe));
-  expect(stderr).toMatch(/shares with the training data 3 subjects \(dicom-[0-9a-f]{16}, lps_float\.nii\.gz, ras\.nii\)/);
+  expect(stderr).toMatch(
+    /shares with the training data 3 subjects \(dicom-[0-9a-f]{16}, lps_float\.nii\.gz, ras\.nii\)/,
+  );
 });
 
 it.each([

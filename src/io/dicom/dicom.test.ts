@@ -90,7 +90,10 @@ describe("decodeImage", () => {
     };
     const cases: readonly (readonly [Uint8Array, RegExp])[] = [
       [whole.subarray(0, whole.length - 100), /^image x is a damaged DICOM file: replace it$/],
-      [edited("x00280100", [32, 0]), /^image x is a DICOM file with 32 bits per sample, where up to 16 are read$/],
+      [
+        edited("x00280100", [32, 0]),
+        /^image x is a DICOM file with 32 bits per sample, where up to 16 are read: convert it$/,
+      ],
       [edited("x00280002", [2, 0]), /^image x is a DICOM file with 2 samples per pixel, where 1 or 3 are read$/],
       [edited("x00280010", [255, 255]), /^image x is a DICOM file whose pixels are cut short$/],
       [whole.subarray(0, dataSet.elements["x7fe00010"]!.dataOffset - 12), /^image x is a DICOM file without an image$/],
