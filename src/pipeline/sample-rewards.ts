@@ -97,7 +97,7 @@ async function sampleStage(
   const { groups: samples } = await sampleGroups(context, plan, weighted, position);
   const learnsFromPairs = isPreference(stage) || isSupervised(stage) || isWarmUp(stage) || isSoftQ(stage);
   const groups = learnsFromPairs
-    ? withRanks(samples, position)
+    ? withRanks(samples, position, isPreference(stage) ? (stage.rollouts ?? {}) : {})
     : withAdvantages(context, samples, weighted, stage, position).groups;
   const record = { step: position.step, stage: name, style: prompt.style, imageTokenId: processor.imageTokenId };
   const lines = groups.map((group) => rolloutRecord(group, { ...record, earlierUpdates: 0 }, rewards));

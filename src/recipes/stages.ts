@@ -12,8 +12,8 @@ import {
 import { mapping, number, text, whole } from "../core/fields.ts";
 import { environmentSchema } from "../tools/index.ts";
 import {
-  generationFields,
   learningFields,
+  pairRolloutFields,
   preferenceFields,
   rolloutFields,
   sftFields,
@@ -59,7 +59,11 @@ function preference(kind: PairwiseName) {
     kind: z.literal(kind),
     ...length,
     pairs: text("a JSONL file").nullable().default(null).describe("File of chosen and rejected completions."),
-    rollouts: mapping({ ...generationFields, rewards: rewardsSchema })
+    rollouts: mapping({ ...pairRolloutFields, rewards: rewardsSchema })
+      .refine(({ correct, rewards }) => correct === null || Object.hasOwn(rewards, correct), {
+        error: "must be the name of one of the rollouts' rewards",
+        path: ["correct"],
+      })
       .nullable()
       .default(null)
       .describe("Instead of pairs: the best against the worst of the policy's own completions."),

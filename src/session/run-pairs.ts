@@ -1,4 +1,5 @@
-/** Preference pairs from a run's own rollouts: of each group the best and the worst completion by a reward. */
+/** Preference pairs from a run's own rollouts: of each group the two completions furthest apart by a reward. */
+
 import { opensThought, type PromptStyle, promptStyle } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import type { Completion, Example } from "../core/records.ts";
@@ -7,7 +8,7 @@ import type { Recipe } from "../recipes/schema.ts";
 import { buildRewards, type Reward, rewards, type Scores } from "../rewards/index.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import { isRun, runPaths, sidecarPath } from "../runs/run-folder.ts";
-import { bestAndWorst } from "../train/pair-sources.ts";
+import { preferredPair } from "../train/preferred-pair.ts";
 import type { RolloutRecord, TokenRecord } from "../train/rollout-records.ts";
 import { loadExamples } from "./examples.ts";
 import { openRewardServices, openVocabulary } from "./reward-services.ts";
@@ -65,16 +66,15 @@ export async function pairsOfRun(
 
 function pairOf(group: RolloutRecord, scores: Scores, minGap: number): PairRow | keyof RunPairs["left"] {
   // A blank text cannot be learned from.
-  const ranks = bestAndWorst({
-    reward: scores.map((score, i) => (group.completions[i]!.text.trim() === "" ? null : score)),
-  });
-  const [best, worst] = [ranks.indexOf(1), ranks.indexOf(-1)];
-  const [chosen, rejected] = [group.completions[best], group.completions[worst]];
-  if (chosen === undefined || rejected === undefined || chosen.text === rejected.text) return "tied";
-  const gap = scores[best]! - scores[worst]!;
-  if (gap < minGap) return "below_gap";
-  const [right, other] = [chosen, rejected].map(({ rewards }) => rewards["accuracy"] ?? null);
-  if (right !== null && other !== null && right! < other!) return "worse_answer";
+  const known = scores.map((score, i) => (group.completions[i]!.text.trim() === "" ? null : score));
+  const right = group.completions.map(({ rewards }) => rewards["accuracy"] ?? null);
+  const pair = preferredPair(known, { minGap, right });
+  if (pair === null) {
+    if (preferredPair(known, { minGap: 0 }) === null) return "tied";
+    return preferredPair(known, { minGap }) === null ? "below_gap" : "worse_answer";
+  }
+  const [chosen, rejected] = [group.completions[pair.chosen]!, group.completions[pair.rejected]!];
+  if (chosen.text === rejected.text) return "tied";
   const { id, question, answer, answer_type, choices, subject_id } = group;
   return {
     id,
@@ -83,7 +83,7 @@ function pairOf(group: RolloutRecord, scores: Scores, minGap: number): PairRow |
     ...(choices.length === 0 ? {} : { choices }),
     chosen: chosen.text,
     rejected: rejected.text,
-    gap,
+    gap: scores[pair.chosen]! - scores[pair.rejected]!,
   };
 }
 

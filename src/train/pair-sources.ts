@@ -1,5 +1,4 @@
 /** Where the pairs of a step come from: a list, or the policy's own completions under rewards. */
-import { hasZeroSpread } from "../algorithms/advantages.ts";
 import { type BalancedPair, pairwiseAlgorithm } from "../algorithms/pairwise/index.ts";
 import { countWords } from "../answers/length-limits.ts";
 import { encodeQuestion } from "../answers/prompts.ts";
@@ -11,9 +10,10 @@ import { batchAt, encodeExamples } from "./batches.ts";
 import type { ScoredSample } from "./collect.ts";
 import type { StepPosition, TrainingContext } from "./context.ts";
 import { type EncodedPair, hasRows } from "./pair-rows.ts";
+import { preferredPair } from "./preferred-pair.ts";
 import { completionMetrics, rewardMetrics, timeMetrics, weightMetrics } from "./rollout.ts";
 import { sampleGroups, samplingOptions } from "./sampling.ts";
-import type { PairSettings } from "./settings.ts";
+import type { PairRolloutSettings, PairSettings } from "./settings.ts";
 
 /** Two whole assistant turns, without the end-of-turn token, and which is better. */
 export interface PreferencePair {
@@ -102,7 +102,7 @@ async function sampledPairs(
   const sampling = samplingOptions(rollouts!, seed, position.step);
   const weighted = rewardsAt(rewards, position.index);
   const sampled = await sampleGroups(context, { sampling, count: batch_size, filter: null }, weighted, position);
-  const groups = withRanks(sampled.groups, position);
+  const groups = withRanks(sampled.groups, position, rollouts!);
   const ranked = groups.flatMap(({ example, prompt, completions, advantages }): readonly EncodedPair[] => {
     const [chosen, rejected] = [1, -1].map((sign) => completions[advantages.indexOf(sign)]);
     if (chosen === undefined || rejected === undefined) return [];
@@ -131,15 +131,20 @@ export function textsOf({ chosen, rejected }: EncodedPair): Readonly<Record<"cho
   return { chosen: chosen.text, rejected: rejected.text };
 }
 
-/** Scored samples as the groups of a step; in place of advantages 1 for the best, −1 for the worst. */
-export function withRanks(samples: readonly ScoredSample[], { step }: StepPosition): readonly RolloutGroup[] {
-  return samples.map((sample, i) => ({ id: `${step}/${i}`, ...sample, advantages: bestAndWorst(sample) }));
-}
+/** Which completions of a group are a pair; without anything, the best and the worst. */
+type PairChoice = Partial<Pick<PairRolloutSettings, "min_gap" | "correct">>;
 
-/** 1 for the first of the best, −1 for the first of the worst, 0 for the rest and in ties. */
-export function bestAndWorst({ reward }: Pick<ScoredSample, "reward">): readonly number[] {
-  if (hasZeroSpread(reward)) return reward.map(() => 0);
-  const known = reward.filter((value) => value !== null);
-  const [best, worst] = [Math.max(...known), Math.min(...known)].map((value) => reward.indexOf(value));
-  return reward.map((_, i) => (i === best ? 1 : i === worst ? -1 : 0));
+/** Scored samples as the groups of a step; in place of advantages 1 for the chosen, −1 for the rejected, 0 for the others. */
+export function withRanks(
+  samples: readonly ScoredSample[],
+  { step }: StepPosition,
+  { min_gap = 0, correct = null }: PairChoice = {},
+): readonly RolloutGroup[] {
+  return samples.map((sample, i) => {
+    const { reward, rewards } = sample;
+    const right = correct === null ? [] : rewards[correct]!;
+    const pair = preferredPair(reward, { minGap: min_gap, right });
+    const advantages = reward.map((_, i) => (i === pair?.chosen ? 1 : i === pair?.rejected ? -1 : 0));
+    return { id: `${step}/${i}`, ...sample, advantages };
+  });
 }

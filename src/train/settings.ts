@@ -115,6 +115,20 @@ export const generationFields = {
 
 export type GenerationSettings = Values<typeof generationFields>;
 
+/** How pairs are made of a stage's own completions. */
+export const pairRolloutFields = {
+  ...generationFields,
+  min_gap: number({ min: 0 }).default(0).describe("Least difference of the rewards of a pair."),
+  correct: text("a reward's name")
+    .nullable()
+    .default(null)
+    .describe(
+      "Name of the reward that says how right an answer is: of a pair the chosen one is never the worse answer.",
+    ),
+};
+
+export type PairRolloutSettings = Values<typeof pairRolloutFields>;
+
 const pairFields = {
   batch_size: whole({ min: 1 }).default(8).describe("Pairs per optimiser step; from rollouts: questions per step."),
   pair_balance: oneOf(...pairBalances)
@@ -137,7 +151,7 @@ export type PairSettings = Values<typeof pairFields> &
   Partial<Values<Intersection<PairTable[PairwiseName]["options"]>>> & {
     readonly kind: PairwiseName;
     /** How to sample, where pairs come from the policy's own completions. */
-    readonly rollouts: GenerationSettings | null;
+    readonly rollouts: PairRolloutSettings | null;
   };
 
 /** The settings of a stage of this kind, with defaults for what is not given. */

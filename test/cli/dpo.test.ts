@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { ScoredSample } from "../../src/train/collect.ts";
+import { withRanks } from "../../src/train/pair-sources.ts";
 import { interrupted, jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
 import { readRecord } from "./record.ts";
 import { type Row, tinyRecipe, writeFilms, writeRecipe, writeRows, writeTinyModel } from "./tiny-run.ts";
@@ -32,6 +34,28 @@ beforeAll(async () => {
   ];
   writeRecipe(join(folder, "dpo.yaml"), { ...recipe, stages, checkpoint: { every: 3 } });
   await vivaOk(folder, "train", "dpo.yaml", "--run", "whole", "--no-report");
+});
+
+describe("pairs of completions", () => {
+  const sample = (reward: readonly number[], right: readonly number[]) =>
+    ({ reward, rewards: { accuracy: right } }) as unknown as ScoredSample;
+  const ranks = (choice: object) =>
+    withRanks(
+      [sample([0.9, 0.5, 0.2], [0, 1, 1]), sample([0.3, 0.2, 0.2], [1, 1, 1])],
+      { index: 0, step: 1 },
+      choice,
+    ).map(({ advantages }) => advantages);
+
+  it("are the best and the worst, by min_gap apart and never a worse answer first", () => {
+    expect(ranks({})).toEqual([
+      [1, 0, -1],
+      [1, -1, 0],
+    ]);
+    expect(ranks({ min_gap: 0.2, correct: "accuracy" })).toEqual([
+      [0, 1, -1],
+      [0, 0, 0],
+    ]);
+  });
 });
 
 describe("a run", () => {

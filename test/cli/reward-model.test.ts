@@ -136,7 +136,9 @@ describe("viva pairs", () => {
   };
 
   it("takes the best against the worst of what was said, never a worse answer first", async () => {
-    const { pairs, stdout } = await pairsBy("reward_model", "--min-gap", "1.5");
+    const all = await pairsBy("reward_model", "--min-gap", "1.5");
+    expect(all.pairs[0]).toMatchObject({ chosen: texts[3], rejected: texts[2] });
+    const { pairs, stdout } = await pairsBy("reward_model", "--min-gap", "1.6");
     const groups = record("made").rollouts.length;
     expect(stdout).toContain(`of ${groups} groups 0 tied, 0 closer than --min-gap, 1 with the worse answer first`);
     expect(pairs.length).toBe(groups - 1);

@@ -90,7 +90,7 @@ export const drGrpo = settingsOf("dr_grpo");
 
 /** The settings of a kind that learns from pairs, on its own completions, with the optimiser settings above. */
 export function pairsOf(kind: PairwiseName): PairSettings {
-  return pairSettings(kind, { ...optimiser, batch_size: 3, rollouts: grpo });
+  return pairSettings(kind, { ...optimiser, batch_size: 3, rollouts: { ...grpo, min_gap: 0, correct: null } });
 }
 
 export const softQ: SoftQSettings = {
