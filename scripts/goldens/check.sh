@@ -11,7 +11,7 @@ if [ -z "${PYTHON:-}" ]; then
   python3.11 -m venv "$work/venv"
   PYTHON="$work/venv/bin/python"
   "$PYTHON" -m pip install -q torch==2.13.0 transformers==5.23.0 tokenizers==0.23.3 safetensors==0.8.0 pillow==13.0.0 \
-    numpy==2.4.6 num2words pyarrow pydicom==3.0.2 pylibjpeg-openjpeg==2.6.0 pyjpegls==1.5.1 datasets==5.2.0 trl==1.16.0 peft==0.21.2 sentence-transformers==6.2.0 onnx==1.23.2 nltk==3.10.4 \
+    numpy==2.4.6 num2words pyarrow pydicom==3.0.2 pylibjpeg-openjpeg==2.6.0 pyjpegls==1.5.1 nibabel==5.4.2 datasets==5.2.0 trl==1.16.0 peft==0.21.2 sentence-transformers==6.2.0 onnx==1.23.2 nltk==3.10.4 \
     rouge-score==0.1.2 scipy==1.17.1 statsmodels==0.15.0 scikit-learn==1.9.1 tinker==0.38.0 || exit 1
 fi
 cp -r "$root/test/golden" "$work/golden"
@@ -31,7 +31,7 @@ make() {
   if [ "$changed" = 0 ]; then printf '%-18s equal\n' "$name"; else printf '%-18s %d files differ\n' "$name" "$changed"; differ=1; fi
 }
 
-for name in qwen2_vl qwen2_5_vl qwen3_vl idefics3 processor parquet dicom formats sentence_encoder; do make "$name" "$name"; done
+for name in qwen2_vl qwen2_5_vl qwen3_vl idefics3 processor parquet dicom nifti formats sentence_encoder; do make "$name" "$name"; done
 make training training.json
 make algorithms trl.json
 make metrics metrics.json

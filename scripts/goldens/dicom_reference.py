@@ -71,8 +71,8 @@ def frame_pixels(ds: pydicom.Dataset, frame: int) -> np.ndarray:
 
 def little_endian_palette(ds: pydicom.Dataset) -> pydicom.Dataset:
     """pydicom takes a palette's words for little-endian, whatever the file's byte order."""
-    if ds.original_encoding[1]:
-        return ds
+    if ds.original_encoding[1] or "RedPaletteColorLookupTableData" not in ds:
+        return ds  # of segments it knows the byte order
     out = copied(ds)
     for colour in ("Red", "Green", "Blue"):
         name = f"{colour}PaletteColorLookupTableData"

@@ -1,5 +1,5 @@
 /** viva init: asks for data, model and device, or takes them as options, and writes a recipe that `viva check` accepts. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { createInterface, type Interface } from "node:readline/promises";
 import { Command, Option } from "commander";
@@ -17,7 +17,7 @@ import { downloadReporter } from "./options.ts";
 
 interface Options {
   readonly data?: string;
-  readonly dataset: keyof typeof datasets;
+  readonly dataset?: keyof typeof datasets;
   readonly model?: string;
   readonly device?: Device;
   readonly name?: string;
@@ -31,7 +31,10 @@ export function initCommand(interruption: Interruption): Command {
     .argument("[file]", "the recipe to write", "recipe.yaml")
     .option("--data <path>", "folder or file of the questions, or hf:org/name")
     .addOption(
-      new Option("--dataset <name>", "how the data are laid out").choices(Object.keys(datasets)).default("jsonl"),
+      new Option(
+        "--dataset <name>",
+        "how the data are laid out (default: jsonl, or files for those of other tools)",
+      ).choices(Object.keys(datasets)),
     )
     .option("--model <model>", `model folder, a model that ships, or hf:org/name (default: ${otherwise.model})`)
     .addOption(new Option("--device <name>", `where it is computed (default: ${otherwise.device})`).choices(devices))
@@ -43,9 +46,9 @@ export function initCommand(interruption: Interruption): Command {
 async function init(file: string, given: Options, signal: AbortSignal): Promise<void> {
   if (existsSync(file)) throw new UserError(`${file} is there already: name another file, or remove it`);
   if (!existsSync(dirname(resolve(file)))) throw new UserError(`${file}: there is no folder ${dirname(file)}`);
-  const { dataset } = given;
-  const isGenerated = "generated" in datasets[dataset];
+  const isGenerated = given.dataset !== undefined && "generated" in datasets[given.dataset];
   const { data, model, device } = await answers(given, !isGenerated, signal);
+  const dataset = given.dataset ?? layoutOf(data);
   const spec = { name: dataset, ...(data === null ? {} : { path: here(data) }) };
   const train = (await firstSplit(spec, ["train", "all"])) ?? "train";
   const evaluation = await firstSplit(spec, ["test", "validation"]);
@@ -68,6 +71,13 @@ async function init(file: string, given: Options, signal: AbortSignal): Promise<
   console.log(
     `${formatCheck(check)}\n\nwritten: ${file}\nnext:    viva check ${word} --sample 4\n         viva train ${word}`,
   );
+}
+
+/** JSON lines of viva's own, or files of other tools, by the names of files alone. */
+function layoutOf(data: string | null): "jsonl" | "files" {
+  const found = data === null || data.startsWith("hf:") ? undefined : statSync(data, { throwIfNoEntry: false });
+  if (data === null || found === undefined) return "jsonl";
+  return (found.isDirectory() ? readdirSync(data) : [data]).some((name) => name.endsWith(".jsonl")) ? "jsonl" : "files";
 }
 
 interface Answers {

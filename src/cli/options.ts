@@ -60,7 +60,7 @@ export interface ViewOptions {
 /** --image-range and --window: which values of images become black and white; `own` names a default that comes first. */
 export function addViewOptions(command: Command, own = ""): Command {
   const range = `of 16-bit images: the values that become black and white (default: ${own}0,65535)`;
-  const window = `of grey DICOM images: center,width, or for CT ${Object.keys(windowPresets).join(", ")} (default: ${own}each file's)`;
+  const window = `of grey DICOM images and NIfTI slices: center,width, or for CT ${Object.keys(windowPresets).join(", ")} (default: ${own}each file's)`;
   return command
     .addOption(new Option("--image-range <low,high>", range).argParser(numberRange(0, 65_535)))
     .addOption(new Option("--window <window>", window).argParser(greyWindow));

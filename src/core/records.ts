@@ -19,12 +19,12 @@ export interface ImageSize {
 export interface ImageView {
   /** Of a 16-bit image; absent: its full range. */
   readonly range?: readonly [low: number, high: number];
-  /** Of a grey DICOM image; absent: as its file says. */
+  /** Of a grey DICOM image or a NIfTI slice; absent: as its file says. */
   readonly window?: GreyWindow;
 }
 
 /**
- * An image by file path, with `#frame=N` behind it for one of several in a DICOM file; by pixels for generated images, or by
+ * An image by file path, with `#frame=N` behind it for one of several in a DICOM or NIfTI file; by pixels for generated images, or by
  * a file's content for one received over a connection (then `path` is a name such as "phantom:chest/7/12").
  */
 export interface ImageRef extends ImageView {

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { UserError } from "../core/errors.ts";
 import { oneOf, text } from "../core/fields.ts";
 import type { Example } from "../core/records.ts";
-import { blankedDicom } from "../io/dicom/blank.ts";
+import { blankedImage } from "../io/blanked-image.ts";
 import { cachedImage } from "../io/image-cache.ts";
 import { requirePath, splitName, subset, withOptions } from "./dataset.ts";
 import { formatNames, type KeepImage, type Outcome, readFormat } from "./formats/reading.ts";
@@ -23,8 +23,8 @@ export const formatOptions = {
     .describe("A chat of several questions: refused, asked its first one, or each by itself."),
 };
 
-/** Images that came as bytes are kept by their content; of a DICOM file without what identifies the patient. */
-export const keepInCache: KeepImage = (bytes) => cachedImage(blankedDicom(bytes)).path;
+/** Images that came as bytes are kept by their content; of DICOM and NIfTI files without what identifies the patient. */
+export const keepInCache: KeepImage = (bytes) => cachedImage(blankedImage(bytes)).path;
 
 export const files = withOptions(formatOptions, {
   name: "files",

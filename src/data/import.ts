@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { UserError } from "../core/errors.ts";
 import { imageFile } from "../core/image-names.ts";
-import { blankedDicom } from "../io/dicom/blank.ts";
+import { blankedImage } from "../io/blanked-image.ts";
 import { sha256, writeFileAtomic } from "../io/files.ts";
 import { imageExtension } from "../io/images.ts";
 import { splitName } from "./dataset.ts";
@@ -58,11 +58,11 @@ export async function importRows(
   for (const [named, outcomes] of splits) {
     for await (const outcome of outcomes()) {
       onRow(done++);
-      const { split, row, images, problem } = judge(outcome, named, { otherwise: o.split, folder, ids, made });
+      const { split, row, images, problem, place } = judge(outcome, named, { otherwise: o.split, folder, ids, made });
       const own: Collected = found.get(split) ?? { rows: [], images: new Set(), leftOut: new Map() };
       found.set(split, own);
       if (problem === null) own.rows.push(row);
-      else own.leftOut.set(problem, [...(own.leftOut.get(problem) ?? []), outcome.where]);
+      else own.leftOut.set(problem, [...(own.leftOut.get(problem) ?? []), place]);
       for (const image of images) own.images.add(image);
     }
   }
@@ -92,6 +92,8 @@ interface Judged {
   readonly row: Fields;
   readonly images: readonly string[];
   readonly problem: string | null;
+  /** Where the row stands, and the image that is missing. */
+  readonly place: string;
 }
 
 interface Judging {
@@ -107,30 +109,29 @@ interface Judging {
 /** A row as JSONL has it, or why it is none. */
 function judge(outcome: Outcome, named: string, { otherwise, folder, ...known }: Judging): Judged {
   const unnamed = splitName(named === "all" ? otherwise : named);
-  if ("problem" in outcome) return { split: unnamed, row: {}, images: [], problem: outcome.problem };
+  if ("problem" in outcome)
+    return { split: unnamed, row: {}, images: [], problem: outcome.problem, place: outcome.where };
   const { value } = outcome;
   const { split: own, ...fields } = value as Fields;
   const split = typeof own === "string" ? splitName(own) : unnamed;
   const paths = (fields["images"] as readonly string[]).map((image) => resolve(outcome.folder, image));
-  const problem = problemOf(outcome, split, paths, known);
+  const missing = paths.find((path) => !known.made.has(path) && !existsSync(imageFile(path).file));
+  const problem = problemOf(outcome, split, missing !== undefined, known.ids);
+  const place = problem === MISSING ? `${outcome.where}: ${missing}` : outcome.where;
   const images = paths.map((image) => relative(folder, image));
   const { images: _, id = outcome.id, ...rest } = fields;
   const row = { id, ...(images.length === 1 ? { image: images[0] } : { images }), ...rest };
-  return { split, row, images: problem === null ? paths : [], problem };
+  return { split, row, images: problem === null ? paths : [], problem, place };
 }
 
-function problemOf(
-  row: GivenRow,
-  split: string,
-  paths: readonly string[],
-  { ids, made }: Pick<Judging, "ids" | "made">,
-): string | null {
+const MISSING = "its image file is not there: images names the folder that image paths count from";
+
+function problemOf(row: GivenRow, split: string, isMissing: boolean, ids: Set<string>): string | null {
   try {
     const { example } = toExample(row);
     const id = `${split} ${example.id}`;
     if (ids.has(id)) return "the id stands twice";
-    const missing = paths.find((path) => !made.has(path) && !existsSync(imageFile(path).file));
-    if (missing !== undefined) return "its image file is not there";
+    if (isMissing) return MISSING;
     ids.add(id);
     return null;
   } catch (error) {
@@ -144,7 +145,7 @@ function keeper(folder: string | null, made: Set<string>): KeepImage {
   return (bytes) => {
     const name = join("images", `${sha256(bytes).slice(0, 32)}${imageExtension(bytes)}`);
     const path = resolve(folder ?? ".", name);
-    if (folder !== null && !existsSync(path)) writeFileAtomic(path, blankedDicom(bytes));
+    if (folder !== null && !existsSync(path)) writeFileAtomic(path, blankedImage(bytes));
     made.add(path);
     return path;
   };

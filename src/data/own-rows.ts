@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
+import { imageFile } from "../core/image-names.ts";
 import type { AnswerType, Example } from "../core/records.ts";
 import { dicomAbout } from "../io/dicom-files.ts";
 import { rowOfChat } from "./chat-rows.ts";
@@ -88,7 +89,7 @@ export function toExample({ value, where, id, folder }: GivenRow): { example: Ex
   if (answerType === "choice" || answerType === "multi") requireDifferentOptions(choices, exampleId, where);
   const example: Example = {
     id: exampleId,
-    subjectId: String(row.subject ?? images[0]),
+    subjectId: String(row.subject ?? imageFile(images[0]!).file), // slices of a volume are of one patient
     question: cellText(row.question, "question", where),
     images: images.map((image) => ({ path: resolve(folder, image) })),
     ...(answerType === "choice"

@@ -4,20 +4,24 @@ import { UserError } from "../core/errors.ts";
 import { imageFile } from "../core/image-names.ts";
 import { isDicom } from "./dicom/parse.ts";
 import { fileError } from "./files.ts";
+import { isGzip, isNifti } from "./nifti/header.ts";
 
 const MAX_FILE_BYTES = 1_000_000_000;
 
-/** Enough for most headers of DICOM files. */
+/** Enough for most headers of DICOM files, and for those of all NIfTI files. */
 export const HEAD_BYTES = 65_536;
 
-/** A file's first bytes, up to HEAD_BYTES of a DICOM file; none where it cannot be read, which its decoder tells. */
+/** They tell the format. */
+const START_BYTES = 540;
+
+/** A file's first bytes, up to HEAD_BYTES of a DICOM or NIfTI file; none where it cannot be read, which its decoder tells. */
 export async function readHead(file: string): Promise<Uint8Array> {
   const handle = await open(file, "r").catch(() => null);
   if (handle === null) return new Uint8Array(0);
   try {
-    const start = Buffer.alloc(132);
-    const { bytesRead } = await handle.read(start, 0, 132, 0);
-    if (!isDicom(start.subarray(0, bytesRead))) return start.subarray(0, bytesRead);
+    const buffer = Buffer.alloc(START_BYTES);
+    const start = buffer.subarray(0, (await handle.read(buffer, 0, START_BYTES, 0)).bytesRead);
+    if (!isDicom(start) && !isGzip(start) && !isNifti(start)) return start;
     const head = Buffer.alloc(HEAD_BYTES);
     return head.subarray(0, (await handle.read(head, 0, HEAD_BYTES, 0)).bytesRead);
   } catch {

@@ -2,8 +2,8 @@
  * Image files to 8-bit RGB pixels, equal to what Pillow's `exif_transpose` and `convert("RGB")` give to transformers:
  * EXIF rotation is applied, alpha is dropped without compositing, colour profiles are ignored, CMYK is converted by its
  * plain formula, of several frames the first is taken. 16-bit files are the exception: every value v becomes v >> 8, its
- * place in the full range 0..65535 (Pillow cuts grey at 255), or in the range that comes with the image. DICOM files are
- * shown in their window, or in the one that comes with the image (dicom/).
+ * place in the full range 0..65535 (Pillow cuts grey at 255), or in the range that comes with the image. DICOM files and
+ * slices of NIfTI volumes are shown in their window, or in the one that comes with the image (dicom/, nifti/).
  */
 import { resolve } from "node:path";
 import sharp, { type Metadata, type Sharp, type SharpOptions } from "sharp";
@@ -15,6 +15,8 @@ import { isDicom } from "./dicom/parse.ts";
 import { sha256 } from "./files.ts";
 import { fillAround, opaqueGif } from "./gif-frame.ts";
 import { HEAD_BYTES, readHead, readImageFile } from "./image-files.ts";
+import { decodeNifti, type NiftiSlice, niftiSize } from "./nifti/decode.ts";
+import { isGzip, isNifti } from "./nifti/header.ts";
 import { windowed } from "./sixteen-bits.ts";
 import { ycbcrKind, ycbcrToRgb } from "./tiff-ycbcr.ts";
 
@@ -22,6 +24,7 @@ import { ycbcrKind, ycbcrToRgb } from "./tiff-ycbcr.ts";
 export const MAX_IMAGE_PIXELS = 100_000_000;
 /** The largest image takes a few seconds; a file made to be slow may not take for ever. */
 const LIMIT = { seconds: 120 };
+const KNOWN = "PNG, JPEG, WebP, TIFF, GIF, DICOM, NIfTI";
 const FORMATS = ["png", "jpeg", "webp", "tiff", "gif", "heif"];
 
 /**
@@ -43,8 +46,9 @@ export async function decodeImage(ref: ImageRef, baseFolder = "."): Promise<Deco
   if (ref.pixels !== undefined) return fromPixels(ref.path, ref.pixels);
   const path = ref.bytes === undefined ? resolve(baseFolder, ref.path) : ref.path;
   const bytes = ref.bytes ?? (await readImageFile(path));
-  if (isDicom(bytes))
-    return fromDicom(bytes, ref, await decodeDicom(path, bytes, { ...ref, maxPixels: MAX_IMAGE_PIXELS }));
+  const asked = { window: ref.window, maxPixels: MAX_IMAGE_PIXELS };
+  if (isDicom(bytes)) return fromFrame(bytes, ref, await decodeDicom(path, bytes, asked));
+  if (isNifti(bytes)) return fromFrame(bytes, ref, await decodeNifti(path, bytes, asked));
   const metadata = await readMetadata(path, bytes);
   const range = metadata.depth === "ushort" ? ref.range : undefined;
   const image = await decode(path, bytes, metadata, range);
@@ -65,6 +69,7 @@ export async function imageSize(ref: ImageRef, baseFolder = "."): Promise<ImageS
     const size = await dicomSize(path, head, limits);
     return size ?? (await dicomSize(path, await readImageFile(path), { ...limits, isWhole: true }))!;
   }
+  if (isNifti(head)) return niftiSize(path, head, { maxPixels: MAX_IMAGE_PIXELS });
   if (ref.bytes !== undefined) return (await readMetadata(path, ref.bytes)).autoOrient;
   const header = await sharp(path, { ...options, limitInputPixels: false })
     .metadata()
@@ -98,6 +103,7 @@ function hasKnownStart(bytes: Uint8Array): boolean {
 export function imageExtension(bytes: Uint8Array): string {
   const start = Buffer.from(bytes.subarray(0, 12)).toString("latin1");
   const found = EXTENSIONS.find(([pattern]) => pattern.test(start));
+  if (isNifti(bytes)) return isGzip(bytes) ? ".nii.gz" : ".nii";
   return isDicom(bytes) ? ".dcm" : (found?.[1] ?? "");
 }
 
@@ -114,9 +120,7 @@ async function readMetadata(path: string, bytes: Uint8Array): Promise<Metadata> 
   if (bytes.length === 0) throw new UserError(`image ${path} is an empty file`);
   if (!hasKnownStart(bytes)) {
     const isSvg = /^\s*<(\?xml|svg)/i.test(Buffer.from(bytes.subarray(0, 100)).toString("latin1"));
-    const reason = isSvg
-      ? "is in the format svg, which is not read"
-      : "is no image in a known format (PNG, JPEG, WebP, TIFF, GIF, DICOM)";
+    const reason = isSvg ? "is in the format svg, which is not read" : `is no image in a known format (${KNOWN})`;
     throw new UserError(`image ${path} ${reason}: replace or convert it`);
   }
   let metadata: Metadata;
@@ -126,9 +130,7 @@ async function readMetadata(path: string, bytes: Uint8Array): Promise<Metadata> 
       .metadata();
   } catch (error) {
     const isUnknown = /unsupported image format/.test(messageOf(error));
-    const reason = isUnknown
-      ? "is no image in a known format (PNG, JPEG, WebP, TIFF, GIF, DICOM)"
-      : `is damaged (${brief(error)})`;
+    const reason = isUnknown ? `is no image in a known format (${KNOWN})` : `is damaged (${brief(error)})`;
     throw new UserError(`image ${path} ${reason}: replace or convert it`, { cause: error });
   }
   checkMetadata(path, metadata);
@@ -138,7 +140,9 @@ async function readMetadata(path: string, bytes: Uint8Array): Promise<Metadata> 
 /** Of the other formats the first frame is taken. */
 function requireNoFrame(path: string): void {
   if (imageFile(path).frame === null) return;
-  throw new UserError(`image ${path} is no DICOM file, so that no frame of it can be chosen: leave #frame=… out`);
+  throw new UserError(
+    `image ${path} is no DICOM or NIfTI file, so that no frame of it can be chosen: leave #frame=… out`,
+  );
 }
 
 /** Refuses what cannot be decoded to 8-bit pixels, or not in reasonable memory. */
@@ -187,10 +191,11 @@ function pixelsOf(input: Sharp, space: string | undefined, range: ImageRef["rang
   return pipeline.raw().toBuffer({ resolveWithObject: true });
 }
 
-function fromDicom(
+/** One frame or slice of a file. */
+function fromFrame(
   bytes: Uint8Array,
   { window }: ImageRef,
-  { image, frame, frames, usedWindow }: DicomImage,
+  { image, frame, frames, usedWindow }: DicomImage | NiftiSlice,
 ): DecodedImage {
   const chosen = [
     ...(frames > 1 ? [`frame ${frame}`] : []),

@@ -24,7 +24,7 @@ const common = (split: string, ...names: readonly string[]) => ({
     .nullable()
     .default(null)
     .describe(
-      "The values of grey DICOM images that are shown; null is each file's own window, a name is for CT alone.",
+      "The values of grey DICOM images and NIfTI slices that are shown; null is each file's own window, a name is for CT in DICOM alone.",
     ),
   table: text("a file of groups")
     .nullable()

@@ -11,6 +11,9 @@ const goldens = join(root, "test/golden/dicom");
 /** What every file of the goldens says of the patient: name, id, birth date, and the uids of study and object. */
 const canary = /CANARY|19010101|1\.2\.826\.0\.1\.3680043/;
 const names = readdirSync(goldens).filter((name) => name.endsWith(".dcm"));
+/** Their texts say CANARY PATIENT. */
+const volumes = join(root, "test/golden/nifti");
+const scans = ["lps_float.nii.gz", "ras.nii"];
 const said: string[] = [];
 
 /** Runs a command and keeps what it said. */
@@ -25,20 +28,21 @@ beforeAll(() => {
   process.env["VIVA_CACHE"] = at("cache");
   mkdirSync(at("films"));
   for (const name of names) cpSync(join(goldens, name), at("films", name));
-  const rows = names.map((name, i) => ({
-    image: name.startsWith("frames") ? `${name}#frame=${1 + (i % 3)}` : name,
+  for (const name of scans) cpSync(join(volumes, name), at("films", name));
+  const rows = [...scans, ...names].map((name, i) => ({
+    image: /^frames|nii/.test(name) ? `${name}#frame=${1 + (i % 3)}` : name,
     question: i % 2 === 0 ? "Is the film bright?" : "Is it dark?",
     answer: i % 3 === 0 ? "yes" : "no",
   }));
   writeRows(at("films", "train.jsonl"), rows.slice(0, -7));
-  writeRows(at("films", "test.jsonl"), [...rows.slice(-7), ...rows.filter(({ image }) => image.startsWith("frames"))]);
+  writeRows(at("films", "test.jsonl"), [...rows.slice(-7), ...rows.filter(({ image }) => /^frames|nii/.test(image))]);
   const recipe = tinyRecipe({ model: writeTinyModel(at("model")), data: at("films") });
   const { train, eval: evaluation } = recipe.data;
   const data = { train: { ...train, window: "lung" }, eval: { ...evaluation, window: "lung" }, allow_overlap: true };
   writeRecipe(at("films.yaml"), { ...recipe, data });
 });
 
-it("trains, evaluates and reports on DICOM images, and leaves nothing of the patient in any file or message", async () => {
+it("trains, evaluates and reports on DICOM and NIfTI images, and leaves nothing of the patient in any file or message", async () => {
   await run("train", "films.yaml", "--run", "run");
   const conditions = async (...window: readonly string[]) => {
     const asked = ["--data", "jsonl", "--path", "films", "--allow-overlap", ...window, "--json"];
@@ -49,9 +53,13 @@ it("trains, evaluates and reports on DICOM images, and leaves nothing of the pat
   expect(own).toEqual(await conditions("--window", "lung"));
   expect(own).not.toEqual(await conditions("--window", "40,400"));
   await run("report", "run");
-  writeRows(at("rows.jsonl"), [{ image: "films/frames.dcm#frame=2", question: "Is it dark?" }]);
+  const asked = ["films/frames.dcm#frame=2", "films/ras.nii#frame=2"];
+  writeRows(
+    at("rows.jsonl"),
+    asked.map((image) => ({ image, question: "Is it dark?" })),
+  );
   await run("generate", "run", "--rows", "rows.jsonl", "--out", "generated.jsonl", "--max-completion-length", "2");
-  const ours = filesBelow(folder).filter((file) => !file.endsWith(".dcm"));
+  const ours = filesBelow(folder).filter((file) => !/\.(dcm|nii|nii\.gz)$/.test(file));
   expect(ours).toContain("run/report.html");
   expect(ours.filter((file) => canary.test(readFileSync(at(file), "latin1")))).toEqual([]);
   expect(said.filter((text) => canary.test(text))).toEqual([]);
@@ -62,10 +70,20 @@ it("trains, evaluates and reports on DICOM images, and leaves nothing of the pat
 
 it("takes files of one patient for one subject, and their modality for a stratum", async () => {
   const { stdout } = await run("data", "show", "jsonl", "--path", "films", "--no-leaks", "--json");
-  expect(JSON.parse(stdout)).toMatchObject({ subjects: 1, strata: { modality: [["CT", names.length + 2]] } });
+  expect(JSON.parse(stdout)).toMatchObject({
+    subjects: 1 + scans.length, // a volume's rows are one subject, its file
+    strata: {
+      modality: [
+        ["CT", names.length + 2],
+        ["(none)", 2 * scans.length],
+      ],
+    },
+  });
   const recipe = ["data.allow_overlap=false"];
   const { stderr } = await viva(folder, "train", "films.yaml", "--run", "shared", ...set(...recipe));
-  expect(stderr).toMatch(/data\.eval shares with the training data 1 subject \(dicom-[0-9a-f]{16}\)/);
+  expect(stderr).toMatch(
+    /shares with the training data 3 subjects \(dicom-[0-9a-f]{16}, lps_float\.nii\.gz, ras\.nii\)/,
+  );
 });
 
 it.each([

@@ -51,6 +51,14 @@ describe("viva init", () => {
     expect(jsonLines(folder, "run", "metrics.jsonl")).toHaveLength(2);
   });
 
+  it("takes files of other tools for what they are", async () => {
+    const rows = [0, 1, 2, 3].map((i) => `Is it dark?,${i % 2 === 0 ? "yes" : "no"},films/images/${i}.jpg\n`);
+    writeFileSync(join(folder, "table.csv"), `question,answer,image\n${rows.join("")}`);
+    await vivaOk(folder, "init", "table.yaml", "--data", "table.csv");
+    const train = { name: "files", path: join(folder, "table.csv"), split: "all" };
+    expect(recipe("table.yaml").data).toMatchObject({ train });
+  });
+
   it("gives a large model adapters, limits its images, and leaves out what cannot be measured", async () => {
     writeRows(join(folder, "one.jsonl"), [
       { image: "films/images/0.jpg", question: "What is seen?", answer: "a long answer of many words ".repeat(6) },

@@ -8,6 +8,7 @@ import { randomWeights, readWeights } from "../../src/engine/local/weight-store.
 import { blankedDicom } from "../../src/io/dicom/blank.ts";
 import { dicomAbout, dicomRange } from "../../src/io/dicom-files.ts";
 import { decodeImage, imageSize } from "../../src/io/images.ts";
+import { blankedNifti } from "../../src/io/nifti/blank.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
 import { loadTokenizer } from "../../src/io/tokenizer.ts";
 import { openWeights, saveWeights } from "../../src/io/weights.ts";
@@ -180,6 +181,7 @@ const images: Target = {
   read: async (folder) => void (await decodeImage({ path: join(folder, "image") })),
 };
 
+const niftiFiles = readdirSync(join(golden, "nifti")).filter((name) => name.includes(".nii"));
 const dicomFiles = readdirSync(join(golden, "dicom")).filter((name) => name.endsWith(".dcm"));
 
 /** One file in each form that viva reads; half of the changes hit the elements before the pixels. */
@@ -202,6 +204,29 @@ const dicom: Target = {
     for (const size of sizes) if (size.status === "rejected" && !(size.reason instanceof UserError)) throw size.reason;
     await decodeImage({ path: `${path}#frame=1`, window: { center: 40, width: 400 } });
     blankedDicom(readFileSync(path));
+  },
+};
+
+/** Volumes that lie in every way; half of the changes hit the header. */
+const nifti: Target = {
+  name: "nifti",
+  cases: 1000,
+  async prepare(folder) {
+    for (const name of niftiFiles) cpSync(join(golden, "nifti", name), join(folder, name));
+  },
+  mutate(folder, draw) {
+    const bytes = readFileSync(join(folder, draw.oneOf(niftiFiles)));
+    const [head, rest] = [bytes.subarray(0, 352), bytes.subarray(352)];
+    const out = draw.chance(0.5) ? [mutateBytes(head, draw), rest] : [head, mutateBytes(rest, draw)];
+    writeFileSync(join(folder, "image"), Buffer.concat(out));
+  },
+  async read(folder) {
+    const path = join(folder, "image#frame=1");
+    await imageSize({ path }).catch((error) => {
+      if (!(error instanceof UserError)) throw error;
+    });
+    await decodeImage({ path, window: { center: 40, width: 400 } });
+    blankedNifti(readFileSync(join(folder, "image")));
   },
 };
 
@@ -288,4 +313,5 @@ export const targets: readonly Target[] = [
   adapter,
   images,
   dicom,
+  nifti,
 ];

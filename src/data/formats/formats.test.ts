@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { decodeImage } from "../../io/images.ts";
@@ -161,6 +161,13 @@ describe("files", () => {
 describe("importRows", () => {
   const o = { columns: {}, images: null, turns: "one", split: "train" } as const;
 
+  it("counts image paths from a folder that is named from the current one", async () => {
+    const path = join(folder, "elsewhere.jsonl");
+    writeFileSync(path, `${JSON.stringify({ image: "films/0.png", question: "A?", answer: "yes" })}\n`);
+    const { splits } = await importRows(path, { ...o, images: relative(process.cwd(), golden(".")), folder: null });
+    expect(splits).toMatchObject([{ images: 1, leftOut: [] }]);
+  });
+
   it("writes images of bytes once, paths relative to the folder, and tells what it took the file for", async () => {
     const out = join(folder, "out");
     const imported = await importRows(golden("openai.jsonl"), { ...o, folder: out });
@@ -202,10 +209,11 @@ describe("importRows", () => {
     ]);
     expect(splits[0]!.leftOut.map(({ reason, count }) => [count, reason])).toEqual([
       [1, "the answer is empty"],
-      [1, "its image file is not there"],
+      [1, "its image file is not there: images names the folder that image paths count from"],
       [1, expect.stringMatching(/^field "answer": /)],
     ]);
     expect(splits[0]!.leftOut[0]!.first).toEqual([expect.stringMatching(/some\.jsonl:2 \(JSON lines/)]);
+    expect(splits[0]!.leftOut[1]!.first[0]).toMatch(/some\.jsonl:3 \(JSON lines.*\): .*\/films\/none\.png$/);
     expect(readJsonLines(path, "rows")).toHaveLength(5);
     expect(readFileSync(path, "utf8")).toContain("none.png"); // what is read stays as it was
   });

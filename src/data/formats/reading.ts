@@ -1,5 +1,5 @@
 /** Reads rows of any known container and layout as viva's own rows, and says what it took them for. */
-import { basename, dirname, isAbsolute, join } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { UserError } from "../../core/errors.ts";
 import { didYouMean } from "../../core/suggest.ts";
 import { dataUrlBytes } from "../../io/data-url.ts";
@@ -143,7 +143,7 @@ function requireQuestion(layout: Layout, fields: Fields, place: string): void {
 function placed(image: unknown, folder: string | null, keep: KeepImage): string {
   if (image instanceof Uint8Array) return keep(image);
   if (typeof image === "string" && image.startsWith("data:")) return keep(dataUrlBytes(image));
-  if (typeof image === "string") return folder === null || isAbsolute(image) ? image : join(folder, image);
+  if (typeof image === "string") return folder === null ? image : resolve(folder, image);
   const { bytes = null, path = null } = (image ?? {}) as { readonly bytes?: unknown; readonly path?: unknown };
   if (bytes instanceof Uint8Array) return keep(bytes);
   if (typeof path === "string") return placed(path, folder, keep);

@@ -43,7 +43,9 @@ const DAMAGED = "is a DICOM file whose compressed pixels are damaged";
 export async function baselineJpeg({ bytes }: FrameBytes, header: DicomHeader): Promise<Stored> {
   const { bits } = requireFrameSize(bytes, header);
   if (bits !== 8)
-    throw new DicomFault(`is a DICOM file of JPEG with ${bits} bits, where 8 are read: decompress it first`);
+    throw new DicomFault(
+      `is a DICOM file of JPEG with ${bits} bits (transfer syntax ${header.syntax}), where 8 are read: decompress it first`,
+    );
   const channels = channelsOf(header);
   const marked = channels === 3 ? adobeMarked(bytes, header.photometric !== "RGB") : bytes;
   try {
@@ -72,7 +74,7 @@ export function jpegLs(frame: FrameBytes, header: DicomHeader): Promise<Stored> 
   return wasmFrame(frame, header, "@cornerstonejs/codec-charls", "JpegLSDecoder", false);
 }
 
-/** JPEG 2000, with its colour transform undone. */
+/** JPEG 2000, high-throughput or not, with its colour transform undone. */
 export function jpeg2000(frame: FrameBytes, header: DicomHeader): Promise<Stored> {
   const isRgb = ["YBR_RCT", "YBR_ICT", "RGB"].includes(header.photometric);
   return wasmFrame(frame, header, "@cornerstonejs/codec-openjpeg", "J2KDecoder", isRgb);

@@ -17,7 +17,7 @@ export function requireFrameSize(bytes: Uint8Array, { width, height, samplesPerP
   if (head.width === width && head.height === height && head.channels === samplesPerPixel) return head;
   throw new DicomFault(
     `is a DICOM file of ${width} x ${height} pixels and ${samplesPerPixel} channels whose compressed frame has ` +
-      `${head.width} x ${head.height} and ${head.channels}`,
+      `${head.width} x ${head.height} and ${head.channels}: replace it`,
   );
 }
 

@@ -41,8 +41,7 @@ export function decodeDicom(
     const about = { frame, frames: header.frames };
     if (header.photometric === "PALETTE COLOR") {
       const palette = readPalette(parsed);
-      if (palette === null)
-        throw new DicomFault("is a DICOM file whose palette is missing or written in segments, which are not read");
+      if (palette === null) throw new DicomFault("is a DICOM file whose palette is missing: replace it");
       return { image: palettePixels(stored, header, palette), ...about, usedWindow: false };
     }
     if (stored.channels === 3) return { image: colourPixels(stored, header), ...about, usedWindow: false };
@@ -113,7 +112,7 @@ function checkHeader({ width, height, bitsAllocated, bitsStored }: DicomHeader, 
     throw new DicomFault(`has ${width} x ${height} pixels, more than ${maxPixels}`);
   }
   if (![1, 8, 16].includes(bitsAllocated) || bitsStored < 1 || bitsStored > bitsAllocated) {
-    throw new DicomFault(`is a DICOM file with ${bitsAllocated} bits per sample, where up to 16 are read`);
+    throw new DicomFault(`is a DICOM file with ${bitsAllocated} bits per sample, where up to 16 are read: convert it`);
   }
 }
 

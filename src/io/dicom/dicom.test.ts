@@ -69,7 +69,11 @@ describe("decodeImage", () => {
   it.each([
     ["no frame of several", at("frames"), /frames\.dcm has 3 frames: name one of them, as in .*frames\.dcm#frame=1$/],
     ["a frame too far", `${at("frames")}#frame=4`, /frames\.dcm#frame=4 is of a file with 3 frames$/],
-    ["a frame of a PNG", `${join(folder, "../../../docs/phantoms.png")}#frame=1`, /is no DICOM file, so that no frame/],
+    [
+      "a frame of a PNG",
+      `${join(folder, "../../../docs/phantoms.png")}#frame=1`,
+      /is no DICOM or NIfTI file, so that no frame/,
+    ],
   ])("refuses %s", async (_, path, message) => {
     const decoded = decodeImage({ path }).then(({ width, height }) => `decoded ${width} x ${height}`);
     await expect(decoded).rejects.toThrow(message);
@@ -86,7 +90,10 @@ describe("decodeImage", () => {
     };
     const cases: readonly (readonly [Uint8Array, RegExp])[] = [
       [whole.subarray(0, whole.length - 100), /^image x is a damaged DICOM file: replace it$/],
-      [edited("x00280100", [32, 0]), /^image x is a DICOM file with 32 bits per sample, where up to 16 are read$/],
+      [
+        edited("x00280100", [32, 0]),
+        /^image x is a DICOM file with 32 bits per sample, where up to 16 are read: convert it$/,
+      ],
       [edited("x00280002", [2, 0]), /^image x is a DICOM file with 2 samples per pixel, where 1 or 3 are read$/],
       [edited("x00280010", [255, 255]), /^image x is a DICOM file whose pixels are cut short$/],
       [whole.subarray(0, dataSet.elements["x7fe00010"]!.dataOffset - 12), /^image x is a DICOM file without an image$/],

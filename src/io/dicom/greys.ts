@@ -44,7 +44,7 @@ function toShare(
 }
 
 /** PS3.3 C.11.2.1.2 and C.11.2.1.3. */
-function inWindow({ center, width, curve }: NonNullable<GreyRule["window"]>): (value: number) => number {
+export function inWindow({ center, width, curve }: NonNullable<GreyRule["window"]>): (value: number) => number {
   if (curve === "SIGMOID") return (value) => 1 / (1 + Math.exp((-4 * (value - center)) / width));
   const [middle, span] = curve === "LINEAR_EXACT" ? [center, width] : [center - 0.5, width - 1];
   if (width <= 0 || span < 0) throw new DicomFault(`is a DICOM file with a window of width ${width}`);

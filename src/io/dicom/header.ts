@@ -5,6 +5,7 @@
 import type { DataSet, Element } from "dicom-parser";
 import { asFault, DicomFault } from "./fault.ts";
 import type { Parsed } from "./parse.ts";
+import { expandSegments } from "./segments.ts";
 
 /** The allow-list. */
 const tags = {
@@ -30,6 +31,7 @@ const tags = {
   voiLuts: "x00283010",
   paletteDescriptors: ["x00281101", "x00281102", "x00281103"],
   paletteData: ["x00281201", "x00281202", "x00281203"],
+  paletteSegments: ["x00281221", "x00281222", "x00281223"],
   sharedGroups: "x52009229",
   frameGroups: "x52009230",
   frameWindow: "x00289132",
@@ -139,7 +141,10 @@ export function greyRule({ dataSet }: Parsed, { signed }: DicomHeader, frame: nu
 /** The tables of red, green and blue; null where one is missing. */
 export function readPalette({ dataSet }: Parsed): readonly [Lut, Lut, Lut] | null {
   return asFault("is a DICOM file with a damaged palette", () => {
-    const luts = tags.paletteDescriptors.map((tag, i) => readLut(dataSet, tag, tags.paletteData[i]!, false));
+    const luts = tags.paletteDescriptors.map(
+      (tag, i) =>
+        readLut(dataSet, tag, tags.paletteData[i]!, false) ?? readSegments(dataSet, tag, tags.paletteSegments[i]!),
+    );
     return luts.every((lut) => lut !== null) ? (luts as unknown as readonly [Lut, Lut, Lut]) : null;
   });
 }
@@ -157,6 +162,23 @@ function firstItem(dataSet: DataSet, tag: string): DataSet | null {
 
 function lutOf(item: DataSet | null, signed: boolean): Lut | null {
   return item === null ? null : readLut(item, tags.lutDescriptor, tags.lutData, signed);
+}
+
+function readSegments(dataSet: DataSet, descriptor: string, data: string): Lut | null {
+  const element = dataSet.elements[data];
+  const [count, first, bits] = [0, 1, 2].map((i) => dataSet.uint16(descriptor, i));
+  if (element === undefined || count === undefined || first === undefined || (bits !== 8 && bits !== 16)) return null;
+  const { byteArray, byteArrayParser } = dataSet;
+  const { dataOffset, length } = element;
+  const wordAt = (byte: number) => {
+    if (byte + 2 > length) throw new DicomFault("is a DICOM file with a damaged palette");
+    return byteArrayParser.readUint16(byteArray, dataOffset + byte);
+  };
+  const values =
+    bits === 8
+      ? byteArray.subarray(dataOffset, dataOffset + length)
+      : Uint16Array.from({ length: Math.floor(length / 2) }, (_, i) => wordAt(2 * i));
+  return { first, bits, entries: expandSegments({ values, wordAt }, count || 65_536) };
 }
 
 function readLut(dataSet: DataSet, descriptor: string, data: string, signed: boolean): Lut | null {

@@ -27,12 +27,15 @@ const decoders: Readonly<Record<string, Decoder>> = {
   "1.2.840.10008.1.2.4.81": jpegLs,
   "1.2.840.10008.1.2.4.90": jpeg2000,
   "1.2.840.10008.1.2.4.91": jpeg2000,
+  "1.2.840.10008.1.2.4.201": jpeg2000, // high-throughput: OpenJPEG decodes both
+  "1.2.840.10008.1.2.4.202": jpeg2000,
+  "1.2.840.10008.1.2.4.203": jpeg2000,
 };
 
 /** What is refused by name, since a number would tell nobody anything. */
 const refused: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/^1\.2\.840\.10008\.1\.2\.4\.10\d/, "a video"],
-  [/^1\.2\.840\.10008\.1\.2\.4\.20\d/, "compressed as high-throughput JPEG 2000"],
+  [/^1\.2\.840\.10008\.1\.2\.4\.20[45]/, "streamed as high-throughput JPEG 2000"],
   [/^1\.2\.840\.10008\.1\.2\.4\.11\d/, "compressed as JPEG XL"],
 ];
 
