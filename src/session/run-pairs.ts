@@ -1,5 +1,5 @@
 /** Preference pairs from a run's own rollouts: of each group the two completions furthest apart by a reward. */
-import { preferredPair } from "../algorithms/preferred-pair.ts";
+
 import { opensThought, type PromptStyle, promptStyle } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import type { Completion, Example } from "../core/records.ts";
@@ -8,6 +8,7 @@ import type { Recipe } from "../recipes/schema.ts";
 import { buildRewards, type Reward, rewards, type Scores } from "../rewards/index.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import { isRun, runPaths, sidecarPath } from "../runs/run-folder.ts";
+import { preferredPair } from "../train/preferred-pair.ts";
 import type { RolloutRecord, TokenRecord } from "../train/rollout-records.ts";
 import { loadExamples } from "./examples.ts";
 import { openRewardServices, openVocabulary } from "./reward-services.ts";

@@ -1,6 +1,5 @@
 /** Where the pairs of a step come from: a list, or the policy's own completions under rewards. */
 import { type BalancedPair, pairwiseAlgorithm } from "../algorithms/pairwise/index.ts";
-import { preferredPair } from "../algorithms/preferred-pair.ts";
 import { countWords } from "../answers/length-limits.ts";
 import { encodeQuestion } from "../answers/prompts.ts";
 import { randomKey } from "../core/random.ts";
@@ -11,6 +10,7 @@ import { batchAt, encodeExamples } from "./batches.ts";
 import type { ScoredSample } from "./collect.ts";
 import type { StepPosition, TrainingContext } from "./context.ts";
 import { type EncodedPair, hasRows } from "./pair-rows.ts";
+import { preferredPair } from "./preferred-pair.ts";
 import { completionMetrics, rewardMetrics, timeMetrics, weightMetrics } from "./rollout.ts";
 import { sampleGroups, samplingOptions } from "./sampling.ts";
 import type { PairRolloutSettings, PairSettings } from "./settings.ts";
