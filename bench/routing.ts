@@ -1,7 +1,7 @@
 /**
  * What experts that answer by solved cases are worth: routed with and without those cases as context, beside the mean of the
  * experts, one adapter trained on everything, the expert of the true label (oracle), and the model without adapters.
- * usage: npx tsx bench/routing.ts STUDY_FOLDER [--cases 390] [--seeds 1,2,3] [--limit 130]
+ * usage: npx tsx bench/routing.ts STUDY_FOLDER [--cases 390] [--seeds 1,2,3] [--limit 208]
  * The folder is that of studies/routing.yaml. Prints a table: accuracy by seed and its mean.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -31,7 +31,7 @@ const model = resolve(import.meta.dirname, "../assets/viva-tiny-instruct");
 const arms = { "x-ray": "film", ct: "ct", mri: "mri" } as const;
 const own = { image_size: 112, difficulty: 0.2 };
 const asked = { name: "phantom_world", seed: 1000, own };
-const questions = await loadDataset({ ...asked, split: "test", limit: Number(values.limit ?? 130) });
+const questions = await loadDataset({ ...asked, split: "test", limit: Number(values.limit ?? 208) });
 const scratch = mkdtempSync(join(tmpdir(), "viva-routing-"));
 
 const runOf = (arm: string, seed: number) => join(study!, "runs", `${arm}-seed${seed}`);
@@ -39,7 +39,7 @@ const runOf = (arm: string, seed: number) => join(study!, "runs", `${arm}-seed${
 async function items(checkpoint: string, route?: { index: string; context: number }): Promise<readonly EvalItem[]> {
   const control = route && { route: { index: route.index, options: { ...routeDefaults, context: route.context } } };
   const source = await openCheckpointSource(checkpoint, {
-    ...{ prompt: "think_answer", threads: 1, decoding: () => decodingOf({ maxCompletionLength: 60 }) },
+    ...{ prompt: "answer_only", threads: 1, decoding: () => decodingOf({ maxCompletionLength: 12 }) },
     ...(control === undefined ? {} : { control }),
   });
   try {

@@ -2,7 +2,8 @@
  * What ending thoughts early costs and saves: a threshold chosen on validation questions, by trial answers and by options,
  * beside whole thoughts and beside ending every thought after the same sentence, on test questions. Nothing is trained, so
  * seeds are of the questions.
- * usage: npx tsx bench/stopping.ts [CHECKPOINT] [--questions 104] [--seeds 1,2,3] [--length 80]
+ * usage: npx tsx bench/stopping.ts [CHECKPOINT] [--questions 104] [--seeds 1,2,3] [--length 80] [--sentences 1,2]
+ *   [--data phantom_world] [--kinds ring,…] [--difficulty 0.2]
  */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -18,7 +19,7 @@ import { encodeQuestion, openCheckpoint } from "../src/session/checkpoint.ts";
 
 const text = { type: "string" } as const;
 const { values, positionals } = parseArgs({
-  options: { questions: text, seeds: text, length: text },
+  options: { questions: text, seeds: text, length: text, sentences: text, data: text, kinds: text, difficulty: text },
   allowPositionals: true,
 });
 const checkpoint = positionals[0] ?? resolve(import.meta.dirname, "../assets/viva-tiny-instruct");
@@ -30,8 +31,9 @@ const sampling = {
 };
 
 async function traced(split: string, seed: number) {
-  const own = { image_size: 112, difficulty: 0.2 };
-  const examples = await loadDataset({ name: "phantom_world", split, seed, limit, own });
+  const kinds = values.kinds === undefined ? {} : { kinds: values.kinds.split(",") };
+  const own = { image_size: 112, difficulty: Number(values.difficulty ?? 0.2), ...kinds };
+  const examples = await loadDataset({ name: values.data ?? "phantom_world", split, seed, limit, own });
   const prompts = await Promise.all(examples.map((example) => encodeQuestion(processor, example, prompt)));
   const traces = await traceThoughts(engine.policy, processor, prompts, sampling);
   const options = { style: prompt.style, thinkOpened: opensThought(prompts[0]!.text) };
@@ -50,7 +52,7 @@ for (const seed of (values.seeds ?? "1,2,3").split(",").map(Number)) {
     table.set(name, [...(table.get(name) ?? []), { accuracy, spent, saved: 1 - spent / whole }]);
   };
   note("whole thoughts", (trace) => ({ ...trace.full, sentences: null, trialTokens: 0 }));
-  for (const sentences of [1, 2])
+  for (const sentences of (values.sentences ?? "1,2").split(",").map(Number))
     note(`after ${sentences} sentence${sentences > 1 ? "s" : ""}`, (t) => stoppedAt(t, sentences));
   for (const stop of ["confidence", "options"] as const) {
     const rule = { stop, minSentences: 1, score: "avg2" } as const;

@@ -54,7 +54,6 @@ interface AuditCommandOptions extends QuestionOptions {
 
 export function auditCommand(interruption: Interruption): Command {
   const command = new Command("audit")
-    .description("stress a model where it fails: an adaptive draw of questions, rates without bias, the weakest cells")
     .argument("[checkpoint]", "as for viva eval")
     .option("--endpoint <url>", "in place of a checkpoint: an OpenAI-compatible address, as http://localhost:8000/v1")
     .option("--model <name>", "the model's name at --endpoint")

@@ -73,10 +73,7 @@ export function bagsCommand(interruption: Interruption): Command {
     .option("--resume", "go on from the last whole epoch of each arm in --out")
     .option("--json", "print the results as JSON")
     .action((folder: string, o: TrainOptions) => interruption.during((signal) => runTrain(folder, o, signal)));
-  return new Command("bags")
-    .description("bags of patch features with a number each: encode, train")
-    .addCommand(encode)
-    .addCommand(train);
+  return new Command("bags").addCommand(encode).addCommand(train);
 }
 
 async function runEncode(checkpoint: string, o: EncodeOptions, signal: AbortSignal): Promise<void> {

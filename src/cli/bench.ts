@@ -62,5 +62,5 @@ export function benchCommand(interruption: Interruption): Command {
         console.log(JSON.stringify(bench));
       }),
     );
-  return new Command("bench").description("speed measurements: step").addCommand(step);
+  return new Command("bench").addCommand(step);
 }

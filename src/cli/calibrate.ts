@@ -33,9 +33,7 @@ interface CalibrateOptions extends QuestionOptions {
 }
 
 export function calibrateCommand(interruption: Interruption): Command {
-  const command = new Command("calibrate")
-    .description("choose when thoughts may end: the threshold that saves most tokens and loses at most a point")
-    .addArgument(checkpointArgument());
+  const command = new Command("calibrate").addArgument(checkpointArgument());
   return addQuestionOptions(command, "validation")
     .addOption(
       new Option("--stop <rule>", "what ends a thought").choices(["confidence", "options"]).default("confidence"),

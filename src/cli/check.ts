@@ -20,7 +20,6 @@ interface CommandOptions {
 
 export function checkCommand(interruption: Interruption): Command {
   return new Command("check")
-    .description("look over a recipe before it runs: model, data, memory, and what its rewards say; nothing is written")
     .argument("<recipe>", "YAML file")
     .option("--set <key=value>", "override a key of the recipe, e.g. model.path=FOLDER (repeatable)", collect, [])
     .option("--sample <n>", "let each stage that samples answer n questions; 0 runs no model", wholeNumber(0), 0)

@@ -24,7 +24,6 @@ interface CompareOptions {
 export function compareCommand(): Command {
   const allowed = CONDITIONS.filter((condition) => condition !== "questions");
   return new Command("compare")
-    .description("compare evaluations of the same questions, each with the first, question by question")
     .argument(
       "<evaluations...>",
       "files that viva eval --out wrote, run folders, or RUN@STEP; the first is the reference",

@@ -9,12 +9,13 @@ const shells = { bash, zsh, fish } as const satisfies Readonly<
   Record<string, (commands: readonly CommandWords[]) => string>
 >;
 
-/** `program` is asked for its commands when the script is printed. */
-export function completionCommand(program: () => Command): Command {
+/** `whole` gives the program with all commands when the script is printed. */
+export function completionCommand(whole: () => Promise<Command>): Command {
   return new Command("completion")
-    .description("print a script that completes viva's commands and options in a shell")
     .addArgument(new Argument("<shell>").choices(Object.keys(shells)))
-    .action((shell: keyof typeof shells) => console.log(shells[shell](commandWords(program(), [])).trimEnd()));
+    .action(async (shell: keyof typeof shells) =>
+      console.log(shells[shell](commandWords(await whole(), [])).trimEnd()),
+    );
 }
 
 /** A command and all below it; hidden ones are left out. */

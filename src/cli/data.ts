@@ -62,7 +62,7 @@ export function dataCommand(interruption: Interruption): Command {
     .argument("<name>", "data set of viva data list that is on the Hub, or org/name[@revision]")
     .option("--json", "the folder and the commit as JSON")
     .action((name: string, options: GetOptions) => interruption.during((signal) => get(name, options, signal)));
-  const data = new Command("data").description("data sets: list, show, get, import");
+  const data = new Command("data");
   return data.addCommand(list).addCommand(showing).addCommand(getting).addCommand(importCommand(interruption));
 }
 

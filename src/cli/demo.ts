@@ -30,9 +30,6 @@ const ways = { sft: "supervised on the answers", grpo: "by GRPO" } as const sati
 
 export function demoCommand(interruption: Interruption): Command {
   return new Command("demo")
-    .description(
-      "tune a small model on generated images, supervised and by GRPO, and compare the two with where they began",
-    )
     .option("--run <folder>", "folder of the two runs (default: runs/demo-<time>)")
     .option("--set <key=value>", "override a key of both recipes (repeatable)", collect, [])
     .option("--json", "progress as JSON lines")

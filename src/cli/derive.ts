@@ -26,7 +26,6 @@ const methods = Object.entries(pruneMethods).map(([name, { about }]) => `${name}
 
 export function deriveCommand(interruption: Interruption): Command {
   return new Command("derive")
-    .description("write a checkpoint with its matrices rounded or pruned, to measure what a deployment would break")
     .addArgument(checkpointArgument())
     .requiredOption("--out <folder>", "where to write; a new or empty folder")
     .addOption(new Option("--quantize <bits>", "round blocks of 32 to integers").choices(["int8", "int4"]))

@@ -10,7 +10,6 @@ const CLEAR = 1.1;
 
 export function doctorCommand(): Command {
   return new Command("doctor")
-    .description("show hardware, devices, versions, and speeds measured now; nothing is written")
     .option("--json", "print one JSON object")
     .action(async ({ json }: { readonly json?: boolean }) => {
       const found = await examine();

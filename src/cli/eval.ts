@@ -40,7 +40,6 @@ import { addQuestionOptions, describeQuestions, loadQuestions, protocolOption, t
 
 export function evalCommand(interruption: Interruption): Command {
   const command = new Command("eval")
-    .description("measure a checkpoint, a run, a model behind an endpoint or a file of predictions on a data set")
     .argument(
       "[checkpoint]",
       "model, adapter or run folder, a run's checkpoint, a model that ships, or hf:org/name[@revision] on the Hub",

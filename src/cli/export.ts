@@ -18,7 +18,6 @@ interface ExportCommandOptions {
 
 export function exportCommand(interruption: Interruption): Command {
   return new Command("export")
-    .description("write a checkpoint as a PEFT adapter or a whole model in Hugging Face layout, with a model card")
     .addArgument(checkpointArgument())
     .requiredOption("--out <folder>", "where to write; a new or empty folder")
     .addOption(

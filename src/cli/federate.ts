@@ -22,7 +22,6 @@ interface FederateOptions {
 
 export function federateCommand(interruption: Interruption): Command {
   return new Command("federate")
-    .description("train adapters at several sites on their own data, and average them in rounds")
     .argument("[federation]", "YAML file; may be left out with --resume")
     .option("--set <key=value>", "override a key of the file, e.g. mode=svd or base.seed=2 (repeatable)", collect, [])
     .option("--run <folder>", "folder of the federation (default: runs/<name>-<time>)")

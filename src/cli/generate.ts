@@ -35,7 +35,6 @@ interface GenerateOptions extends ViewOptions {
 
 export function generateCommand(interruption: Interruption): Command {
   const command = new Command("generate")
-    .description("sample completions for rows of a file")
     .addArgument(checkpointArgument())
     .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages}; image paths relative to it")
     .addOption(outOption("JSONL: one row for each row given"))

@@ -17,9 +17,7 @@ interface IndexOptions extends QuestionOptions {
 }
 
 export function indexCommand(interruption: Interruption): Command {
-  const command = new Command("index")
-    .description("make an index of solved cases with their experts, by which --route answers questions")
-    .addArgument(checkpointArgument());
+  const command = new Command("index").addArgument(checkpointArgument());
   return addQuestionOptions(command, "train")
     .option("--by <stratum>", "the stratum of the data that names a case's expert, as modality")
     .option("--expert <value=adapter>", "the adapter that answers for a value of --by, repeatable", expert)

@@ -28,7 +28,6 @@ const otherwise = { model: "viva-tiny-instruct", device: "cpu" } as const;
 
 export function initCommand(interruption: Interruption): Command {
   return new Command("init")
-    .description("write a recipe for your data: asks on a terminal, or takes the options")
     .argument("[file]", "the recipe to write", "recipe.yaml")
     .option("--data <path>", "folder or file of the questions, or hf:org/name")
     .addOption(

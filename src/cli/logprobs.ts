@@ -28,7 +28,6 @@ interface LogprobsOptions extends ViewOptions {
 
 export function logprobsCommand(interruption: Interruption): Command {
   const command = new Command("logprobs")
-    .description("per-token log-probs of given completions, the closing end-of-turn token included")
     .addArgument(checkpointArgument())
     .requiredOption("--rows <file>", "JSONL rows {image | images, question | messages, completion}")
     .addOption(outOption("JSONL: token_ids, log_probs (natural), prompt_tokens, image_tokens per row"))

@@ -25,7 +25,6 @@ const isAverage = (method: string): method is AverageName => Object.hasOwn(avera
 
 export function mergeCommand(interruption: Interruption): Command {
   return new Command("merge")
-    .description("merge adapters of one model into it: the mean, the sum, or TIES on their dense updates")
     .argument("<adapters...>", "adapter folders, runs with adapters, or their checkpoints; two or more")
     .requiredOption("--out <folder>", "where to write; a new or empty folder")
     .addOption(

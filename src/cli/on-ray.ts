@@ -62,7 +62,6 @@ export async function openCluster(
 /** What a probe job runs; no help lists it. */
 export function clusterProbeCommand(version: string): Command {
   return new Command(PROBE)
-    .description("say what this node sees, for viva study --ray and train --ray, which start this")
     .argument("<file>")
     .argument("<node>")
     .action((file: string, node: string) => answerProbe(file, node, version));

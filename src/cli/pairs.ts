@@ -20,7 +20,6 @@ const MARKS = "marks";
 
 export function pairsCommand(interruption: Interruption): Command {
   return new Command("pairs")
-    .description("write preference pairs from a run's rollouts: the best against the worst completion of each group")
     .argument("<run>", "a run folder with rollouts")
     .addOption(outOption("the JSONL file of pairs"))
     .option(

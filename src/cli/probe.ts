@@ -62,9 +62,7 @@ interface ProbeOptions extends QuestionOptions {
 }
 
 export function probeCommand(interruption: Interruption): Command {
-  const command = new Command("probe")
-    .description("probe a checkpoint's reasoning, bias and robustness on a data set")
-    .addArgument(checkpointArgument());
+  const command = new Command("probe").addArgument(checkpointArgument());
   addQuestionOptions(command)
     .addOption(
       new Option("--probe <name>", `which, repeatable: ${Object.keys(probes).join(", ")}`)

@@ -9,9 +9,7 @@ import { writeReport } from "../report/index.ts";
 import { isRun, runPaths } from "../runs/run-folder.ts";
 import type { ArmComparison } from "../runs/statistics-records.ts";
 import { runImages } from "../session/run-images.ts";
-import { createUiApp, readPages, writeBundle } from "../ui/index.ts";
 import { collect } from "./arguments.ts";
-import { uiServices } from "./ui.ts";
 
 interface ReportOptions {
   readonly out?: string;
@@ -23,7 +21,6 @@ interface ReportOptions {
 
 export function reportCommand(): Command {
   return new Command("report")
-    .description("write an HTML report of a run, or of several runs side by side")
     .argument("<run...>", "run folders; with several, the first is the reference")
     .option("--out <file>", "where to write (default: report.html in the run, comparison.html here for several)")
     .option("--bundle <folder>", "write the pages of viva ui as files instead, which open without a server")
@@ -37,7 +34,8 @@ export function reportCommand(): Command {
     .option("--json", "print file and size as JSON")
     .action(async (folders: readonly string[], { out, json, bundle, ...images }: ReportOptions) => {
       if (bundle !== undefined) {
-        const { files, bytes } = await bundleOf(folders, bundle, images);
+        const { bundleOf } = await import("./report-bundle.ts"); // every training loads this file, few the pages
+        const { files, bytes } = await bundleOf(runFolders(folders), bundle, images);
         const told = `bundle: ${resolve(bundle, "index.html")} (${files} files, ${(bytes / 1e6).toFixed(1)} MB)`;
         console.log(json ? JSON.stringify({ bundle: resolve(bundle), files, bytes }) : told);
         return;
@@ -47,19 +45,8 @@ export function reportCommand(): Command {
     });
 }
 
-/** Writes the pages of the runs as files. */
-async function bundleOf(
-  folders: readonly string[],
-  to: string,
-  { bundleImages, images }: Pick<ReportOptions, "bundleImages" | "images">,
-): Promise<{ readonly files: number; readonly bytes: number }> {
-  const services = uiServices(runFolders(folders), { images, play: false }, "");
-  const app = createUiApp({ ...services, access: { origin: null, token: null } });
-  return writeBundle(resolve(to), { app, library: services.library, pages: readPages(), images: bundleImages });
-}
-
 /** Real paths of runs; throws UserError for what is none, or is named twice. */
-function runFolders(folders: readonly string[]): readonly string[] {
+export function runFolders(folders: readonly string[]): readonly string[] {
   const runs = folders.map((folder) => resolve(folder));
   for (const [i, folder] of runs.entries()) {
     if (!existsSync(folder)) throw new UserError(`${folders[i]}: there is no such folder`);

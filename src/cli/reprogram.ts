@@ -22,7 +22,6 @@ interface ReprogramCommandOptions extends QuestionOptions, Omit<ReprogramSetting
 
 export function reprogramCommand(interruption: Interruption): Command {
   const command = new Command("reprogram")
-    .description("new classes for a frozen model: train a change of pixels, and which of its answers stands for which")
     .addArgument(checkpointArgument())
     .requiredOption("--out <folder>", "where the visual prompt and the results go");
   return addQuestionOptions(command)

@@ -43,10 +43,7 @@ export function rewardsCommand(interruption: Interruption): Command {
       if (o.out === undefined) process.stdout.write(text);
       else replaceFile(o.out, text);
     });
-  return new Command("rewards")
-    .description("use viva's rewards from other trainers, and audit them")
-    .addCommand(stub)
-    .addCommand(auditRewardsCommand(interruption));
+  return new Command("rewards").addCommand(stub).addCommand(auditRewardsCommand(interruption));
 }
 
 /** The whole file: what all stubs share, then what the trainer calls. */

@@ -67,7 +67,6 @@ interface ServeCommandOptions
 
 export function serveCommand(interruption: Interruption, version: string): Command {
   const command = new Command("serve")
-    .description("answer chat requests over an OpenAI-compatible API")
     .addArgument(checkpointArgument().argOptional())
     .option("--rewards <recipe>", "serve the rewards of this recipe to other trainers, in place of a model")
     .option("--set <key=value>", "with --rewards: override a key of the recipe (repeatable)", collect, [])

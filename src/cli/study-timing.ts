@@ -39,7 +39,7 @@ export function timeInChild(signal: AbortSignal): TimeStage {
 
 /** The child's side, a command that no help lists: one question over the channel that it was started with, one answer. */
 export function studyTimingCommand(interruption: Interruption): Command {
-  return new Command(NAME).description("time a stage for viva study, which starts this").action(() =>
+  return new Command(NAME).action(() =>
     interruption.during(async (signal) => {
       if (process.send === undefined) throw new RunError(`${NAME}: started by viva study alone`);
       // Nobody waits for the answer any more.

@@ -44,7 +44,6 @@ interface StudyOptions {
 
 export function studyCommand(interruption: Interruption, version: string): Command {
   return new Command("study")
-    .description("run a study: arms times seeds, shared starts trained once, then tables and a report")
     .argument("[study]", "YAML file; may be left out with --resume")
     .option("--run <folder>", "study folder (default: runs/<name>-<time>)")
     .option("--resume", "go on with the study in --run; what is finished is not run again")

@@ -23,7 +23,6 @@ const followEveryMs = 2_000;
 
 export function trackCommand(interruption: Interruption): Command {
   return new Command("track")
-    .description("hand a run over to an experiment tracker; what it has already is not sent again")
     .argument("<run>", "run folder")
     .addOption(new Option("--to <tracker>", "the tracker").choices(Object.keys(trackers)).makeOptionMandatory())
     .option("--at <place>", "folder of tensorboard and wandb (default: in the run); address of mlflow and trackio")

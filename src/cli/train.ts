@@ -32,7 +32,6 @@ interface TrainOptions {
 
 export function trainCommand(interruption: Interruption, version: string): Command {
   return new Command("train")
-    .description("run a recipe: supervised and reinforcement stages, evaluations, checkpoints")
     .argument("[recipe]", "YAML file; may be left out with --resume")
     .option("--set <key=value>", "override a key of the recipe, e.g. stages.0.steps=10 (repeatable)", collect, [])
     .option("--run <folder>", "run folder (default: runs/<name>-<time>)")

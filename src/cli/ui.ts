@@ -22,7 +22,6 @@ interface UiCommandOptions {
 
 export function uiCommand(interruption: Interruption, version: string): Command {
   return new Command("ui")
-    .description("watch runs, read their rollouts, compare and judge them, in a browser")
     .argument("[root...]", "folders that hold runs and studies (default: runs)")
     .option("--port <n>", "port; 0 takes a free one", wholeNumber(0, 65535), 8321)
     .option("--open", "open the page in the browser")

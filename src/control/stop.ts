@@ -8,10 +8,10 @@ import { opensThought } from "../answers/prompts.ts";
 import { openEventQueue } from "../core/event-queue.ts";
 import type { Prompt, ThoughtEnd } from "../core/records.ts";
 import type { LiveCompletions, LiveOptions, LivePolicy, LiveToken, Policy } from "../engine/engine.ts";
+import { confidenceScores } from "./confidence.ts";
 import { openSentenceScan } from "./sentences.ts";
 import {
   type AnswerPrompt,
-  answerConfidence,
   answerPrompt,
   greedyAnswer,
   optionConfidence,
@@ -118,27 +118,26 @@ function followThought({ model, prompt, live, o, emit, endRow }: ThoughtOptions)
     running.add(cancel);
     return { tokens: row.tokens, done: () => running.delete(cancel) };
   };
-  const attempt = async (asked: AnswerPrompt, room: number): Promise<Trial> => {
+  const attempt = async (asked: AnswerPrompt): Promise<Trial> => {
     if (o.stop === "options" && prompt.options !== undefined) {
       return { ...(await optionConfidence(asked, prompt.options, model.policy, processor)), answer: null };
     }
-    const row = decodeAnswer(asked, Math.min(room, TRIAL_TOKENS));
+    const row = decodeAnswer(asked, Math.min(asked.room, TRIAL_TOKENS));
     const drawn: LiveToken[] = [];
     for await (const token of row.tokens) drawn.push(token);
     row.done();
-    const isWhole = room <= TRIAL_TOKENS || drawn.at(-1)?.finishReason === "stop";
+    const isWhole = asked.room <= TRIAL_TOKENS || drawn.at(-1)?.finishReason === "stop";
     const logProbs = drawn.map(({ logProb }) => logProb);
-    const confidence = answerConfidence(logProbs, o.score);
+    const confidence = confidenceScores[o.score](logProbs);
     return { confidence, tokens: drawn.length, answer: isWhole ? drawn : null };
   };
   const check = (at: number) => {
     sentences++;
     if (sentences < o.minSentences) return;
     const ids = tokens.slice(0, at).map(({ tokenId }) => tokenId);
-    const asked = answerPrompt(prompt, ids, processor);
-    const room = live.maxCompletionLength - asked.kept - asked.inducer.length;
-    if (room < 1) return;
-    const trial = attempt(asked, room);
+    const asked = answerPrompt(prompt, ids, live.maxCompletionLength, processor);
+    if (asked.room < 1) return;
+    const trial = attempt(asked);
     trial.catch(() => {}); // awaited in its turn
     undecided.push(at);
     checks.push({ sentence: sentences, asked, trial });
@@ -151,7 +150,7 @@ function followThought({ model, prompt, live, o, emit, endRow }: ThoughtOptions)
     for (const tokenId of asked.inducer) emit({ tokenId, logProb: 0, finishReason: null });
     if (answer !== null) return answer.forEach(emit);
     trialTokens += spent;
-    const row = decodeAnswer(asked, live.maxCompletionLength - asked.kept - asked.inducer.length);
+    const row = decodeAnswer(asked, asked.room);
     for await (const token of row.tokens) emit(token);
   };
   const settle = async () => {

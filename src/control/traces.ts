@@ -10,7 +10,6 @@ import { type ConfidenceScore, confidenceScores } from "./confidence.ts";
 import { sentenceEnds } from "./sentences.ts";
 import {
   type AnswerPrompt,
-  answerConfidence,
   answerPrompt,
   greedyAnswer,
   optionConfidence,
@@ -68,8 +67,8 @@ export async function traceThoughts(
     const asked = full.map(({ tokenIds }, i) => {
       const ids = [...tokenIds];
       const ends = sentenceEnds(ids, processor.decode, opensThought(some[i]!.text));
-      const all = ends.map((at) => answerPrompt(some[i]!, ids.slice(0, at), processor));
-      return all.filter((one) => roomOf(one, sampling) > 0);
+      const all = ends.map((at) => answerPrompt(some[i]!, ids.slice(0, at), sampling.maxCompletionLength, processor));
+      return all.filter(({ room }) => room > 0);
     });
     const answers = await sampled(
       policy,
@@ -84,7 +83,7 @@ export async function traceThoughts(
         const answer = answers[next++]!;
         const options = some[i]!.options ?? null;
         trials.push({
-          ...tracedAnswer(one, answer, tokenIds, sampling, processor),
+          ...tracedAnswer(one, answer, tokenIds, processor),
           options: options === null ? null : await optionConfidence(one, options, policy, processor),
         });
       }
@@ -121,28 +120,19 @@ function outcome({ text, tokens, finishReason }: TracedTrial, sentences: number,
   return { text, tokens, finishReason, sentences, trialTokens };
 }
 
-function roomOf({ kept, inducer }: AnswerPrompt, { maxCompletionLength }: SamplingOptions): number {
-  return maxCompletionLength - kept - inducer.length;
-}
-
 /** The answer as far as the completion's length leaves room for it. */
 function tracedAnswer(
   asked: AnswerPrompt,
   answer: Completion,
   thought: Int32Array,
-  sampling: SamplingOptions,
   processor: ThoughtProcessor,
 ): Omit<TracedTrial, "options"> {
-  const room = roomOf(asked, sampling);
-  const ids = answer.tokenIds.slice(0, room);
+  const ids = answer.tokenIds.slice(0, asked.room);
   const whole = Int32Array.from([...thought.slice(0, asked.kept), ...asked.inducer, ...ids]);
-  const logProbs = Array.from(answer.logProbs.slice(0, Math.min(room, TRIAL_TOKENS)));
-  const scores = Object.keys(confidenceScores) as ConfidenceScore[];
+  const logProbs = Array.from(answer.logProbs.slice(0, Math.min(asked.room, TRIAL_TOKENS)));
+  const scores = Object.entries(confidenceScores).map(([name, score]) => [name, score(logProbs)] as const);
   return {
-    confidence: Object.fromEntries(scores.map((score) => [score, answerConfidence(logProbs, score)])) as Record<
-      ConfidenceScore,
-      number
-    >,
+    confidence: Object.fromEntries(scores) as Record<ConfidenceScore, number>,
     text: processor.decode(whole),
     tokens: whole.length,
     answerTokens: ids.length,

@@ -3,7 +3,7 @@ import { ANSWER_OPEN, THINK_CLOSE } from "../answers/tags.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Prompt } from "../core/records.ts";
 import type { Policy } from "../engine/engine.ts";
-import { type ConfidenceScore, confidenceScores, normalisedEntropy, optionShares } from "./confidence.ts";
+import { type ConfidenceScore, normalisedEntropy, optionShares } from "./confidence.ts";
 
 export type ThoughtProcessor = Pick<Processor, "decode" | "encodeCompletion" | "stopTokenIds">;
 
@@ -31,16 +31,24 @@ export interface AnswerPrompt {
   readonly kept: number;
   /** Tokens in place of the next one: its text, the thought's end and the answer's beginning, as the model would write them. */
   readonly inducer: Int32Array;
+  /** Tokens that the completion's length leaves for the answer; below 1 there is no trial. */
+  readonly room: number;
 }
 
-/** The prompt after the thought's first `kept` tokens. */
-export function answerPrompt(prompt: Prompt, tokenIds: readonly number[], processor: ThoughtProcessor): AnswerPrompt {
+/** The prompt after all but the last of the thought's tokens, in a completion of at most `length` tokens. */
+export function answerPrompt(
+  prompt: Prompt,
+  tokenIds: readonly number[],
+  length: number,
+  processor: ThoughtProcessor,
+): AnswerPrompt {
   const kept = tokenIds.slice(0, -1);
   const last = processor.decode(tokenIds).slice(processor.decode(kept).length).trimEnd();
   // Together with the thought's last token: "." and "</think>" share a token in most vocabularies.
   const inducer = textTokens(`${last}${THINK_CLOSE}${ANSWER_OPEN}`, processor);
   const ids = Int32Array.from([...prompt.tokenIds, ...kept, ...inducer]);
-  return { prompt: { ...prompt, tokenIds: ids }, kept: kept.length, inducer };
+  const room = length - kept.length - inducer.length;
+  return { prompt: { ...prompt, tokenIds: ids }, kept: kept.length, inducer, room };
 }
 
 /** The tokens of a text without the end of a turn. */
@@ -49,11 +57,6 @@ export function textTokens(text: string, { encodeCompletion, stopTokenIds }: Tho
   let end = ids.length;
   while (end > 0 && stopTokenIds.includes(ids[end - 1]!)) end--;
   return ids.slice(0, end);
-}
-
-/** The confidence in an answer of these tokens, all of which count: the prompt ends inside the answer's tag. */
-export function answerConfidence(logProbs: readonly number[], score: ConfidenceScore): number {
-  return confidenceScores[score](logProbs);
 }
 
 /** 1 less the normalised entropy over the options, each in its likeliest spelling; and the tokens that were scored. */

@@ -64,7 +64,8 @@ export type EngineFeature =
   | "later_stage"
   | "critic"
   | "images"
-  | "pixel_gradients";
+  | "pixel_gradients"
+  | "turns";
 
 /** A recipe's key that asks for a feature. */
 export interface FeatureDemand {
@@ -141,7 +142,10 @@ export interface EngineOptions {
   readonly activationBytes?: number;
   /** Number of completions decoded concurrently. */
   readonly rows: number;
-  /** Memory for keys and values of completions that a tool interrupted, in bytes; default 512 MB, 0 computes them again. */
+  /**
+   * Memory for keys and values of completions that a tool interrupted, in bytes; default 512 MB. 0 computes them again, and
+   * also each prompt that goes on from a completion that is being decoded.
+   */
   readonly prefixBytes?: number;
   /** Memory limit of the KV cache for live decoding, in bytes; default: what its rows need. */
   readonly cacheBytes?: number;
@@ -155,6 +159,8 @@ export interface LargestStep {
   readonly imageTokens: number;
   readonly numGenerations: number;
   readonly completionTokens: number;
+  /** Image tokens among `completionTokens`, which tools may show, and in how many images; null or absent without tools. */
+  readonly observed?: { readonly images: number; readonly imageTokens: number } | null;
   /** Whether a frozen copy of the trained weights is kept. */
   readonly reference: boolean;
   /** Whether updates are masked, which keeps two arrays of each trained weight's size; default false. */

@@ -1,22 +1,9 @@
 /** Gaps between groups of subjects in yes/no questions: who is called positive, and who is found (XAI4LLM, arXiv 2405.06270). */
 import { normalise } from "../answers/normalise.ts";
 import type { Example } from "../core/records.ts";
-import { bootstrapStatistic, type Interval, RESAMPLES } from "./bootstrap.ts";
+import type { Interval, SubgroupFigures } from "../runs/statistics-records.ts";
+import { bootstrapStatistic, RESAMPLES } from "./bootstrap.ts";
 import { type SubgroupGaps, subgroupGaps } from "./metrics/subgroups.ts";
-
-/** A group against all other subjects; null where a share has no questions. */
-export interface SubgroupFigures {
-  /** The stratum of `meta`, and the group's value. */
-  readonly stratum: string;
-  readonly value: string;
-  /** Yes/no questions of the group and of the rest. */
-  readonly n: number;
-  readonly rest: number;
-  readonly disparate_impact: Interval | null;
-  readonly parity_difference: Interval | null;
-  readonly opportunity_difference: Interval | null;
-  readonly odds_difference: Interval | null;
-}
 
 const GAPS = [
   "disparate_impact",

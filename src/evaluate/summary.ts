@@ -3,6 +3,7 @@
 import { meanOf } from "../core/mean.ts";
 import { ANSWER_TYPES } from "../core/records.ts";
 import type { Overlap } from "../data/index.ts";
+import type { SubgroupFigures } from "../runs/statistics-records.ts";
 import type { Verdict } from "../runs/verdict.ts";
 import type { AnswerFigures } from "./answer-figures.ts";
 import { type BootstrapOptions, bootstrapMean, bootstrapMeans, type Interval } from "./bootstrap.ts";
@@ -15,7 +16,6 @@ import type { ReasoningSummary } from "./reasoning/index.ts";
 import type { SampledSummary } from "./sampled.ts";
 import type { EvalItem } from "./score.ts";
 import { detectableDifference, signFlipP } from "./statistics.ts";
-import type { SubgroupFigures } from "./subgroup-gaps.ts";
 import { verdictsOf } from "./verdict.ts";
 import type { YesNoFigures } from "./yes-no.ts";
 

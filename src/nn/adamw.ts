@@ -1,5 +1,5 @@
 /** AdamW (arXiv 1711.05101) on plain arrays, in place, as torch.optim.AdamW computes it. */
-import type { VectorKernels } from "./vector-kernels.ts";
+import type { AdamWFactors, VectorKernels } from "./vector-kernels.ts";
 
 export interface AdamWOptions {
   readonly learningRate: number;
@@ -25,8 +25,13 @@ export function adamWStep(
   step: number,
   gradientScale: number,
 ): void {
+  kernels.updateAdamW([parameter, gradient, first, second], updateFactors(o, step, gradientScale));
+}
+
+/** The scalars of one update. */
+export function updateFactors(o: AdamWOptions, step: number, gradientScale: number): AdamWFactors {
   const { learningRate, beta1, beta2, epsilon } = o;
-  kernels.updateAdamW([parameter, gradient, first, second], {
+  return {
     gradientScale,
     beta1,
     oneLessBeta1: 1 - beta1,
@@ -36,7 +41,7 @@ export function adamWStep(
     stepSize: learningRate / (1 - beta1 ** step),
     inverseCorrection: 1 / Math.sqrt(1 - beta2 ** step),
     epsilon,
-  });
+  };
 }
 
 /** Global Euclidean norm of all gradients. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { itMatchesGolden } from "../../test/methods-golden.ts";
 import { normal, randomKey } from "../core/random.ts";
-import { type MaskState, randomMask, spiderMask, stepUnderMask, type UpdateMask } from "./update-masks.ts";
+import { addGradient, drawBack, type MaskState, randomMask, spiderMask, type UpdateMask } from "./update-masks.ts";
 
 const key = randomKey(1, "weight");
 
@@ -11,9 +11,9 @@ function descend(mask: UpdateMask, start: readonly number[], gradients: readonly
   const state: MaskState<Float64Array> = { start: parameter.slice(), total: new Float64Array(start.length) };
   const steps = gradients.map((given) => {
     const gradient = Float64Array.from(given);
-    stepUnderMask(mask, { parameter, gradient, gradientScale: 1, state, key }, () => {
-      for (let i = 0; i < parameter.length; i++) parameter[i]! -= rate * gradient[i]!;
-    });
+    addGradient(state, gradient, 1);
+    for (let i = 0; i < parameter.length; i++) parameter[i]! -= rate * gradient[i]!;
+    drawBack(mask, state, key, parameter);
     return { shares: mask(state, key), parameter: parameter.slice() };
   });
   return { steps, parameter };

@@ -53,24 +53,23 @@ export const updateMasks = {
 
 export type UpdateMaskName = keyof typeof updateMasks;
 
-/** What a step under a mask works on; `gradientScale` multiplies the gradient, as in clipping. */
-export interface MaskedStep<Values extends Elements> {
-  readonly parameter: Values;
-  readonly gradient: Values;
-  readonly gradientScale: number;
-  readonly state: MaskState<Values>;
-  readonly key: RandomKey;
+/** Before a step of the optimiser: adds its gradient, clipped by `scale`, to the sum. */
+export function addGradient<Values extends Elements>(
+  { total }: MaskState<Values>,
+  gradient: Values,
+  scale: number,
+): void {
+  for (let i = 0; i < total.length; i++) total[i] = total[i]! + scale * gradient[i]!;
 }
 
-/** One step of the optimiser that `step` runs, on `parameter` in place, under the mask. */
-export function stepUnderMask<Values extends Elements>(
+/** After it: draws the weight back under the mask, in place. */
+export function drawBack<Values extends Elements>(
   mask: UpdateMask,
-  { parameter, gradient, gradientScale, state, key }: MaskedStep<Values>,
-  step: () => void,
+  state: MaskState<Values>,
+  key: RandomKey,
+  parameter: Values,
 ): void {
-  const { start, total } = state;
-  for (let i = 0; i < total.length; i++) total[i] = total[i]! + gradientScale * gradient[i]!;
-  step();
+  const { start } = state;
   const shares = mask(state, key);
   for (let i = 0; i < shares.length; i++) {
     const share = shares[i]!;

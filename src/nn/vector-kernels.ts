@@ -51,6 +51,11 @@ export interface AdamWFactors {
   readonly epsilon: number;
 }
 
+export const adamWFactorNames = [
+  ...(["gradientScale", "beta1", "oneLessBeta1", "beta2", "oneLessBeta2"] as const),
+  ...(["keep", "stepSize", "inverseCorrection", "epsilon"] as const),
+] as const satisfies readonly (keyof AdamWFactors)[];
+
 /** Elements of each array in the module's memory: four arrays of 32 KiB. */
 const CHUNK = 8192;
 const CHUNK_BYTES = 4 * CHUNK;
@@ -58,7 +63,7 @@ const LANES = 4;
 
 // Indices of AdamW's arrays in memory, and its number of scalars.
 const [PARAMETER, GRADIENT, FIRST, SECOND] = [0, 1, 2, 3] as const;
-const FACTORS = 9;
+const FACTORS = adamWFactorNames.length;
 
 const [add, sub, mul, div] = [both(F32X4_ADD), both(F32X4_SUB), both(F32X4_MUL), both(F32X4_DIV)];
 const [add64, mul64] = [both(F64X2_ADD), both(F64X2_MUL)];
@@ -82,10 +87,7 @@ export function createVectorKernels(): VectorKernels {
   const slots = [0, 1, 2, 3].map((k) => new Float32Array(memory, k * CHUNK_BYTES, CHUNK));
   return {
     updateAdamW(arrays, f) {
-      const factors = [
-        ...[f.gradientScale, f.beta1, f.oneLessBeta1, f.beta2, f.oneLessBeta2],
-        ...[f.keep, f.stepSize, f.inverseCorrection, f.epsilon],
-      ];
+      const factors = adamWFactorNames.map((name) => f[name]);
       inChunks(slots, arrays, [PARAMETER, FIRST, SECOND], (bytes) => functions["adamW"]!(bytes, ...factors));
     },
     addInPlace(total, added) {

@@ -3,46 +3,47 @@
  * probe on the frozen tower. What is trained is one safetensors file, written whole after every epoch.
  */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { PromptStyle } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import { makeFolder } from "../core/make-folder.ts";
 import { permutation, randomKey } from "../core/random.ts";
 import type { Example } from "../core/records.ts";
-import { float32 } from "../core/tensor-data.ts";
-import { type Attached, attach, loadAttached, saveAttached } from "../engine/attached.ts";
 import { bootstrapMean, type Interval, pairedBootstrap } from "../evaluate/index.ts";
 import { replaceFile } from "../runs/durable.ts";
 import { openCheckpoint } from "../session/checkpoint.ts";
+import { hashCheckpoint } from "../session/content-hashes.ts";
+import {
+  attachParts,
+  changeOf,
+  closeParts,
+  encoder,
+  frozenModel,
+  isReprogrammed,
+  mappingBy,
+  type Parts,
+  type ReprogramRecord,
+  type ReprogramSettings,
+  type ReprogramState,
+  readReprogrammed,
+  restoreParts,
+  saveReprogrammed,
+} from "../session/reprogrammed.ts";
 import type { SourceOptions } from "../session/sources.ts";
 import { likeliest } from "../train/output-mapping.ts";
 import {
-  answerTokens,
   type ClassMapping,
   classScores,
-  encodeSquare,
   type FrozenModel,
   mappingOf,
-  type PixelChange,
   type Reprogrammed,
   reprogramStep,
   scoreAnswers,
+  withTypical,
 } from "../train/reprogram.ts";
 import { linearProbe } from "./linear-probe.ts";
 
-export interface ReprogramSettings {
-  readonly form: "full" | "frame" | "padded";
-  readonly mapping: "frequency" | "iterative" | "learned";
-  /** Pixels of a side, and of the frame. */
-  readonly size: number;
-  readonly width: number;
-  /** The model's own answers; null: yes, no and letters. */
-  readonly answers: readonly string[] | null;
-  readonly epochs: number;
-  readonly batchSize: number;
-  readonly learningRate: number;
-  readonly seed: number;
-}
+export type { ReprogramSettings } from "../session/reprogrammed.ts";
 
 export interface ReprogramOptions extends SourceOptions {
   readonly settings: ReprogramSettings;
@@ -66,104 +67,99 @@ export interface ReprogramResults {
   readonly difference: Interval;
 }
 
-const STATE = "visual_prompt.safetensors";
-/** Images scored in one call. */
-const CHUNK = 32;
-
 /** Trains and measures; throws UserError for what does not fit. Goes on from the last whole epoch with `resume`. */
 export async function reprogram(checkpoint: string, o: ReprogramOptions): Promise<ReprogramResults> {
   const { settings, out } = o;
   const classes = classesOf(o.train, o.test);
   const answers = answersFor(settings, classes);
   const opened = await openCheckpoint(checkpoint, { ...o, ...(o.prompt === undefined ? {} : { prompt: o.prompt }) });
-  const parts: Record<string, Attached> = {};
+  let parts: Parts | null = null;
   try {
-    const { engine, processor, prompt } = opened;
-    if (engine.gradients === undefined)
+    if (opened.engine.gradients === undefined)
       throw new UserError("reprogramming needs a model that is computed on this machine");
-    const border = settings.form === "padded" ? settings.width : 0;
-    const encode = (examples: readonly Example[], frame: number) =>
-      encodeSquare(processor, examples, { prompt, size: settings.size, border: frame, classes });
-    const train = await encode(o.train, border);
-    const first = train[0]!.prompt;
-    const layout = processor.pixelLayout!(first.images[0]!.grid);
-    const tokens = answerTokens(processor, answers, { style: prompt.style, prompt: first });
-    const model: FrozenModel = { engine, processor, answers: tokens, layout, chunk: CHUNK };
-    const { size, form, width, seed } = settings;
-    parts["visual_prompt"] = await attach("visual_prompt", { size, form, width }, { seed });
-    if (settings.mapping === "learned") {
-      parts["output_mapping"] = await attach(
-        "output_mapping",
-        { answers: answers.length, classes: classes.length },
-        { seed },
-      );
-    }
+    const { prompt } = opened;
+    const named = existsSync(checkpoint) ? resolve(checkpoint) : checkpoint;
+    const sha256 = await hashCheckpoint(opened.folder);
+    const record = { checkpoint: named, sha256, settings, prompt, classes, answers };
+    const encode = encoder(opened, record);
+    const train = await encode(o.train);
+    const bare = frozenModel(opened, record, train[0]!);
     makeFolder(out);
-    const mapping = await trainEpochs(model, train, classes.length, parts, o);
-    const test = await encode(o.test, border);
-    const plain = border === 0 ? { train, test } : { train: await encode(o.train, 0), test: await encode(o.test, 0) };
-    const results = await measure(model, {
-      train,
-      test,
-      plain,
-      classes,
-      answers,
-      mapping,
-      visual: parts["visual_prompt"],
-    });
+    parts = await attachParts(record);
+    const { model, mapping } = await trainEpochs(bare, train, parts, record, o);
+    const test = await encode(o.test);
+    const unframed = { border: false };
+    const plain =
+      settings.form === "padded"
+        ? { train: await encode(o.train, unframed), test: await encode(o.test, unframed) }
+        : { train, test };
+    const results = await measure(model, { train, test, plain, classes, answers, mapping, parts });
     replaceFile(join(out, "reprogram.json"), `${JSON.stringify({ checkpoint, settings, ...results }, null, 2)}\n`);
     return results;
   } finally {
-    for (const part of Object.values(parts)) await part.close();
+    if (parts !== null) await closeParts(parts);
     await opened.engine.close();
   }
 }
 
-/** The mapping at the end of the last epoch; pixels and a trained mapping are in `parts`. */
+/** The model with its usual scores, and the mapping at the end of the last epoch; pixels are in `parts`. */
 async function trainEpochs(
-  model: FrozenModel,
+  bare: FrozenModel,
   train: readonly Reprogrammed[],
-  classes: number,
-  parts: Readonly<Record<string, Attached>>,
+  parts: Parts,
+  record: ReprogramRecord,
   { settings, out, resume, signal, onEpoch }: ReprogramOptions,
-): Promise<ClassMapping> {
-  const visual = parts["visual_prompt"]!;
-  const matrix = parts["output_mapping"] ?? null;
-  const path = join(out, STATE);
-  const described = JSON.stringify({ ...settings, epochs: null });
-  if (existsSync(path) && !resume) throw new UserError(`${out} holds a reprogramming: choose another, or --resume`);
-  let [epoch, answerOf] = [0, [] as readonly number[]];
-  if (existsSync(path)) {
-    const stored = loadAttached(path, parts);
-    if (stored["settings"] !== described) throw new UserError(`${path} was trained with other settings: start anew`);
-    [epoch, answerOf] = [Number(stored["epoch"]), JSON.parse(stored["mapping"]!) as number[]];
-  } else {
-    answerOf = mappingOf(await scoreAnswers(model, train, await changeOf(visual)), train, classes);
-    if (matrix !== null) {
-      const weights = matrix.values["matrix"]!.data as Float32Array;
-      for (const [target, answer] of answerOf.entries()) weights[target * model.answers.length + answer] = 1;
-    }
-  }
-  const mapping = (): ClassMapping => (matrix === null ? { answerOf } : { matrix });
+): Promise<{ readonly model: FrozenModel; readonly mapping: ClassMapping }> {
+  const { model, ...begun } = await beginning(bare, train, parts, record, { out, resume });
+  let { epoch, answerOf } = begun;
+  const { visual_prompt: visual } = parts;
   for (; epoch < settings.epochs; epoch++) {
     signal?.throwIfAborted();
     if (settings.mapping === "iterative" && epoch > 0) {
-      answerOf = mappingOf(await scoreAnswers(model, train, await changeOf(visual)), train, classes);
+      answerOf = mappingOf(await scoreAnswers(model, train, await changeOf(parts)), train, record.classes.length);
     }
     const order = permutation(randomKey(settings.seed, "reprogram", epoch), train.length);
     const optimiser = { ...ADAM, learningRate: rateAt(settings, epoch) };
     let loss = 0;
     for (let start = 0; start < order.length; start += settings.batchSize) {
       const batch = Array.from(order.slice(start, start + settings.batchSize), (i) => train[i]!);
-      const trained = { visual, mapping: mapping() };
-      const step = await reprogramStep(model, batch, trained, await changeOf(visual), optimiser);
+      const trained = { visual, mapping: mappingBy(parts, { answerOf }) };
+      const step = await reprogramStep(model, batch, trained, await changeOf(parts), optimiser);
       loss += (step.loss * batch.length) / train.length;
     }
-    const metadata = { settings: described, epoch: String(epoch + 1), mapping: JSON.stringify(answerOf) };
-    saveAttached(path, parts, { training: true, metadata });
+    saveReprogrammed(out, parts, record, { epoch: epoch + 1, answerOf, typical: model.typical });
     onEpoch?.(epoch + 1, settings.epochs, loss);
   }
-  return mapping();
+  return { model, mapping: mappingBy(parts, { answerOf }) };
+}
+
+/** Where the folder's last whole epoch left off, or the frozen model with the mapping that its own scores speak for. */
+async function beginning(
+  bare: FrozenModel,
+  train: readonly Reprogrammed[],
+  parts: Parts,
+  record: ReprogramRecord,
+  { out, resume }: Pick<ReprogramOptions, "out" | "resume">,
+): Promise<Omit<ReprogramState, "typical"> & { readonly model: FrozenModel }> {
+  if (isReprogrammed(out)) {
+    if (!resume) throw new UserError(`${out} holds a reprogramming: choose another, or --resume`);
+    const { record: before, state } = readReprogrammed(out);
+    const same = (one: ReprogramRecord) => JSON.stringify({ ...one, settings: { ...one.settings, epochs: null } });
+    if (same(before) !== same(record)) {
+      throw new UserError(`${out} was trained with other settings, or of another model or classes: start anew`);
+    }
+    restoreParts(out, parts);
+    return { model: { ...bare, typical: state.typical }, epoch: state.epoch, answerOf: state.answerOf };
+  }
+  const change = await changeOf(parts);
+  const model = await withTypical(bare, train, change);
+  const answerOf = mappingOf(await scoreAnswers(model, train, change), train, record.classes.length);
+  if (parts.output_mapping !== undefined) {
+    const weights = parts.output_mapping.values["matrix"]!.data as Float32Array;
+    for (const [target, answer] of answerOf.entries()) weights[target * model.answers.length + answer] = 1;
+  }
+  saveReprogrammed(out, parts, record, { epoch: 0, answerOf, typical: model.typical });
+  return { model, epoch: 0, answerOf };
 }
 
 /** As OPTML-Group/ILM-VP trains: Adam, the rate a tenth from half of the epochs on and a hundredth from 72 %. */
@@ -171,13 +167,6 @@ const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradN
 
 function rateAt({ learningRate, epochs }: ReprogramSettings, epoch: number): number {
   return learningRate * (epoch < 0.5 * epochs ? 1 : epoch < 0.72 * epochs ? 0.1 : 0.01);
-}
-
-/** What the visual prompt adds to every image by now. */
-async function changeOf(visual: Attached): Promise<PixelChange> {
-  const size = visual.values["prompt"]!.data.length;
-  const { data } = await visual.forward(float32([1, size], new Float32Array(size)));
-  return { change: data as Float32Array, version: visual.steps };
 }
 
 interface Measured {
@@ -188,16 +177,18 @@ interface Measured {
   readonly classes: readonly string[];
   readonly answers: readonly string[];
   readonly mapping: ClassMapping;
-  readonly visual: Attached;
+  readonly parts: Parts;
 }
 
 async function measure(model: FrozenModel, m: Measured): Promise<ReprogramResults> {
   const subjects = m.test.map(({ example }) => example.subjectId);
   const right = (scores: readonly ArrayLike<number>[]) =>
     scores.map((row, i): number => (likeliest(row) === m.test[i]!.target ? 1 : 0));
-  const own = right(await classScores(await scoreAnswers(model, m.test, await changeOf(m.visual)), m.mapping));
-  const answerOf = mappingOf(await scoreAnswers(model, m.plain.train, null), m.plain.train, m.classes.length);
-  const bare = right(await classScores(await scoreAnswers(model, m.plain.test, null), { answerOf }));
+  const own = right(await classScores(await scoreAnswers(model, m.test, await changeOf(m.parts)), m.mapping));
+  const zeros = model.typical.map(() => 0);
+  const frozen = await withTypical({ ...model, typical: zeros }, m.plain.train, null);
+  const answerOf = mappingOf(await scoreAnswers(frozen, m.plain.train, null), m.plain.train, m.classes.length);
+  const bare = right(await classScores(await scoreAnswers(frozen, m.plain.test, null), { answerOf }));
   const probe = right(await linearProbe(model.engine, m.plain.train, m.plain.test, m.classes.length));
   const interval = (values: readonly number[]) => bootstrapMean(values, subjects)!;
   return {

@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import { messageOf, UserError } from "../core/errors.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import { isRun, type RunPaths, runPaths } from "../runs/run-folder.ts";
-import type { Interval } from "../runs/statistics-records.ts";
+import type { Interval, SubgroupFigures } from "../runs/statistics-records.ts";
 import type { Verdict } from "../runs/verdict.ts";
 import type { Point } from "./charts/series.ts";
 
@@ -23,7 +23,7 @@ export interface EvaluationLine {
   /** By kind and figure. */
   readonly figures?: Readonly<Record<string, Readonly<Record<string, Interval>>>>;
   readonly reasoning?: ReasoningLine;
-  readonly subgroups?: readonly SubgroupLine[];
+  readonly subgroups?: readonly SubgroupFigures[];
 }
 
 export interface ReasoningLine {
@@ -31,18 +31,6 @@ export interface ReasoningLine {
   readonly restated_facts: Interval | null;
   readonly excluded_options: Interval | null;
   readonly behaviours: Readonly<Record<string, Interval>>;
-}
-
-/** Gaps of a group against the rest. */
-export interface SubgroupLine {
-  readonly stratum: string;
-  readonly value: string;
-  readonly n: number;
-  readonly rest: number;
-  readonly disparate_impact: Interval | null;
-  readonly parity_difference: Interval | null;
-  readonly opportunity_difference: Interval | null;
-  readonly odds_difference: Interval | null;
 }
 
 /** Numeric questions by distance. */

@@ -10,6 +10,20 @@ export interface Interval {
   readonly subjects: number;
 }
 
+/** Gaps of a group in yes/no questions against all other subjects; null where a share has no questions. */
+export interface SubgroupFigures {
+  /** The stratum of `meta`, and the group's value. */
+  readonly stratum: string;
+  readonly value: string;
+  /** Yes/no questions of the group and of the rest. */
+  readonly n: number;
+  readonly rest: number;
+  readonly disparate_impact: Interval | null;
+  readonly parity_difference: Interval | null;
+  readonly opportunity_difference: Interval | null;
+  readonly odds_difference: Interval | null;
+}
+
 /** Two evaluations of the same questions, question by question. */
 export interface PairedChange {
   /** Later less earlier, or arm less reference; a share. */

@@ -5,7 +5,7 @@ import type { Example, Prompt } from "../core/records.ts";
 import type { EngineDemands, EngineFeature, FeatureDemand } from "../engine/backend.ts";
 import { engines } from "../engine/index.ts";
 import type { Recipe, Stage } from "../recipes/schema.ts";
-import { isSoftQ, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
+import { environmentOf, isSoftQ, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 
 interface DemandingData {
   readonly processor: Processor;
@@ -69,6 +69,7 @@ function demandsOfStage(stage: Stage, i: number): readonly FeatureDemand[] {
     [key(`kind: ${stage.kind}`), "critic", isSoftQ(stage)],
     [key(isWarmUp(stage) ? "kind: warm_up" : "adversarial"), "pixel_gradients", isWarmUp(stage) || attacked],
     [key(`kind: ${stage.kind}`), "score_head", scoreHead],
+    [key(`environment: ${environmentOf(stage)?.name}`), "turns", environmentOf(stage) !== null],
     [`stages.${i}`, "later_stage", i > 0],
   ]);
 }

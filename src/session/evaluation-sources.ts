@@ -13,6 +13,7 @@ import { type OpenCheckpointOptions, openCheckpoint } from "./checkpoint.ts";
 import { hashCheckpoint } from "./content-hashes.ts";
 import { type ControlOptions, controlled, requireThoughts } from "./control.ts";
 import { embedImages } from "./image-embeddings.ts";
+import { isReprogrammed, openReprogrammed } from "./reprogrammed.ts";
 import { openTools } from "./stage-tools.ts";
 
 export { type MaxTokensField, maxTokensFields } from "../io/chat-client.ts";
@@ -62,6 +63,7 @@ export async function openCheckpointSource(
       readonly environment?: EnvironmentChoice | undefined;
     },
 ): Promise<EvaluationSource> {
+  if (isReprogrammed(path)) return openClasses(path, o);
   const opened = await openCheckpoint(path, o);
   const { engine, folder, base, imageLimits, server, recipe } = opened;
   let tools: OpenedTools | null = null;
@@ -71,6 +73,7 @@ export async function openCheckpointSource(
   };
   try {
     const settings = environmentAsked(o.environment, recipe);
+    if (settings !== null && server !== null) throw new UserError(refusesTurns(settings.name));
     tools = settings === null ? null : await openTools(settings, opened.prompt);
     const prompt = tools?.prompt ?? opened.prompt;
     const decoding = o.decoding(answerLength(recipe));
@@ -97,6 +100,30 @@ export async function openCheckpointSource(
     throw error;
   }
 }
+
+/** A frozen model that viva reprogram has taught new classes. */
+async function openClasses(path: string, o: Parameters<typeof openCheckpointSource>[1]): Promise<EvaluationSource> {
+  const { control, environment, shots, step, prompt, imageLimits, ...given } = o;
+  const { stop, route } = control ?? {};
+  const refused = {
+    ...{ "--stop": stop, "--route": route, "--shots": shots, "--step": step, "--prompt": prompt },
+    ...{ "--environment": environment, "--max-pixels": imageLimits?.maxPixels },
+  };
+  const { source, opened, record, sha256, close } = await openReprogrammed(path, { ...given, refused });
+  const { minPixels = null, maxPixels = null } = opened.imageLimits;
+  return {
+    source,
+    subject: path,
+    prompt: record.prompt,
+    images: { min_pixels: minPixels, max_pixels: maxPixels },
+    identity: { checkpoint_sha256: await hashCheckpoint(path), base_sha256: sha256, device: o.device ?? "cpu" },
+    embed: (refs) => embedImages(opened, refs),
+    close,
+  };
+}
+
+const refusesTurns = (name: string) =>
+  `environment ${name}: the turns of completions with tools are computed by engine local alone; --environment none leaves them out`;
 
 function environmentAsked(asked: EnvironmentChoice | undefined, recipe: Recipe | null) {
   if (asked === "none") return null;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { UserError } from "../core/errors.ts";
-import type { EngineOptions } from "../engine/backend.ts";
+import type { EngineOptions, LargestStep } from "../engine/backend.ts";
 import { planMemory } from "../engine/local/memory-plan.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import type { PreflightReport } from "./preflight.ts";
@@ -27,7 +27,7 @@ const step = {
 const lora = { r: 8, lora_alpha: 16, target_modules: "all-linear" };
 
 test("every option moves the part that it is about, in the right direction", () => {
-  const plan = (o: Partial<EngineOptions> = {}, change: Partial<typeof step> = {}) =>
+  const plan = (o: Partial<EngineOptions> = {}, change: Partial<LargestStep> = {}) =>
     planMemory({ ...options, ...o }, { ...step, ...change });
   const whole = plan();
   expect(whole.total).toBe(Object.values(whole.parts).reduce((a, b) => a + b));
@@ -37,6 +37,11 @@ test("every option moves the part that it is about, in the right direction", () 
   expect(plan({ lora, quantizeFrozen: 8 }).parts.weights).toBeLessThan(plan({ lora }).parts.weights);
   expect(plan({ activationBytes: 0 }).parts.activations).toBeLessThan(whole.parts.activations / 3);
   expect(plan({ microBatchTokens: 400 }).parts.programs).toBeLessThan(whole.parts.programs);
+  const looking = plan({}, { observed: { images: 1, imageTokens: 16 } });
+  for (const part of ["activations", "programs", "kept turns"] as const) {
+    expect(looking.parts[part], part).toBeGreaterThan(whole.parts[part]);
+  }
+  expect(plan({ prefixBytes: 1000 }, { observed: { images: 1, imageTokens: 16 } }).parts["kept turns"]).toBe(1000);
   expect(plan({ rows: 8 }).parts["key-value cache"]).toBeLessThan(whole.parts["key-value cache"] / 2);
 });
 
@@ -66,4 +71,29 @@ test("a run that does not fit is refused with what would help, before anything i
   expect(refused).toThrow(
     /would take about \d.*GB of memory \(.*weights .*\), and .* are there; alone would bring it down: .*engine\.micro_batch_tokens: 1024 \(.*; together: \d/,
   );
+});
+
+test("a stage with tools takes room for what they show, also where it learns from demonstrations", () => {
+  const environment = { name: "viewer_tools", max_turns: 3, turn_length: 64, describe: true, workflow: null };
+  const data = {
+    ...{ prompt_tokens_max: 80, image_tokens_max: 16, longest: { example_id: "a", tokens: 144 } },
+  } as PreflightReport;
+  const stepOf = (stage: object) => {
+    const recipe = { model: {}, engine: {}, stages: [{ importance_masking: "none", ...stage }] } as unknown as Recipe;
+    return planRun(recipe, planMemory, options, data, 1e12).step;
+  };
+  const sft = { kind: "sft", batch_size: 2 };
+  expect(stepOf(sft)).toMatchObject({ observed: null, completionTokens: 64 });
+  const observed = { images: 2, imageTokens: 32 };
+  expect(stepOf({ ...sft, environment })).toMatchObject({ observed, completionTokens: 64 + 32 });
+  const grpo = {
+    kind: "grpo",
+    prompts_per_step: 2,
+    num_generations: 2,
+    max_completion_length: 200,
+    beta: 0,
+    shaping: "none",
+  };
+  expect(stepOf({ ...grpo, environment })).toMatchObject({ observed, completionTokens: 200 });
+  expect(stepOf({ ...grpo, max_completion_length: 20, environment }).observed).toEqual({ images: 2, imageTokens: 20 });
 });

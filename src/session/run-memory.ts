@@ -3,7 +3,7 @@ import { totalmem } from "node:os";
 import { UserError } from "../core/errors.ts";
 import type { EngineBackend, EngineOptions, LargestStep, MemoryPlan } from "../engine/backend.ts";
 import type { Recipe, Stage } from "../recipes/schema.ts";
-import { isPreference, isSoftQ, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
+import { environmentOf, isPreference, isSoftQ, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
 import type { PreflightReport } from "./preflight.ts";
 
 /** What a run will take at the most, and what there is. */
@@ -109,10 +109,12 @@ const fewAdapters = { r: 16, lora_alpha: 32, target_modules: "all-linear" } as c
 function largestStep(stage: Stage, data: PreflightReport): LargestStep {
   const { generation, reference } = needsOf(stage);
   const masked = stage.importance_masking !== "none";
-  const prompts = { promptTokens: data.prompt_tokens_max, imageTokens: data.image_tokens_max, reference, masked };
+  const { prompt_tokens_max: promptTokens, image_tokens_max: imageTokens } = data;
+  const prompts = { promptTokens, imageTokens, reference, masked, observed: observedIn(stage, imageTokens) };
   const own = Math.max(1, data.longest.tokens - data.prompt_tokens_max);
   if (isSupervised(stage)) {
-    return { ...prompts, prompts: stage.batch_size, numGenerations: 1, completionTokens: own };
+    const completionTokens = own + (prompts.observed?.imageTokens ?? 0);
+    return { ...prompts, prompts: stage.batch_size, numGenerations: 1, completionTokens };
   }
   if (isWarmUp(stage)) {
     return { ...prompts, prompts: 2 * stage.batch_size, numGenerations: 1, completionTokens: 1 };
@@ -131,6 +133,15 @@ function largestStep(stage: Stage, data: PreflightReport): LargestStep {
     numGenerations: num_generations,
     completionTokens: max_completion_length,
   };
+}
+
+/** Of a stage with tools: an image as large as a prompt's after every call, as far as a completion's length has room. */
+function observedIn(stage: Stage, imageTokens: number): NonNullable<LargestStep["observed"]> | null {
+  const environment = environmentOf(stage);
+  if (environment === null) return null;
+  const images = environment.max_turns - 1;
+  const room = needsOf(stage).generation?.max_completion_length ?? Infinity;
+  return { images, imageTokens: Math.min(images * imageTokens, room) };
 }
 
 /** The machine's memory, or what a container may have of it. */

@@ -11,6 +11,7 @@ import { float32 } from "../core/tensor-data.ts";
 import { squareImage } from "../data/square-images.ts";
 import type { Attached } from "../engine/attached.ts";
 import { type OptimStep, plainScoring, type TokenBatch, type TrainingEngine } from "../engine/engine.ts";
+import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
 import { likelihoodBatch } from "./likelihood-batch.ts";
 import { answerCounts, crossEntropy, frequencyMapping } from "./output-mapping.ts";
 
@@ -28,6 +29,11 @@ export interface FrozenModel {
   readonly processor: Processor;
   /** The tokens of the model's own answers. */
   readonly answers: readonly Int32Array[];
+  /**
+   * What each answer's log-prob usually is: scores are relative to it, since a model's liking for a word says nothing of the
+   * image. Zeros: log-probs as they are.
+   */
+  readonly typical: readonly number[];
   /** Of every image. */
   readonly layout: PixelLayout;
   /** Images scored in one call. */
@@ -94,7 +100,7 @@ export function answerTokens(
   );
 }
 
-/** Log-probs of the model's answers for every example, [examples][answers]: the sum over an answer's tokens. */
+/** Scores of the model's answers for every example, [examples][answers]: the sum of an answer's log-probs less its usual one. */
 export async function scoreAnswers(
   model: FrozenModel,
   items: readonly Reprogrammed[],
@@ -106,10 +112,19 @@ export async function scoreAnswers(
     const { logProbs } = await model.engine.policy.logProbs(groups, plainScoring);
     for (let i = 0; i < groups.length; i++) {
       const own = logProbs.slice(i * model.answers.length, (i + 1) * model.answers.length);
-      scores.push(Float32Array.from(own, (tokens) => tokens.reduce((sum, value) => sum + value, 0)));
+      const sums = own.map((tokens) => tokens.reduce((sum, value) => sum + value, 0));
+      requireFiniteLogProbs(sums, `example "${items[start + i]!.example.id}"`);
+      scores.push(Float32Array.from(sums, (sum, answer) => sum - model.typical[answer]!));
     }
   }
   return scores;
+}
+
+/** The model with each answer's mean score over these examples taken as its usual one. */
+export async function withTypical(model: FrozenModel, items: readonly Reprogrammed[], pixels: PixelChange | null) {
+  const scores = await scoreAnswers(model, items, pixels);
+  const typical = model.answers.map((_, answer) => scores.reduce((sum, row) => sum + row[answer]!, 0) / scores.length);
+  return { ...model, typical };
 }
 
 /** The one-to-one mapping that the scores of examples speak for. */

@@ -120,6 +120,8 @@ export interface TokenRecord {
   readonly completions: readonly {
     readonly token_ids: readonly number[];
     readonly log_probs: readonly number[];
+    /** Of the distributions that the tokens were drawn from, in nats, to four decimals; absent where the engine cannot tell. */
+    readonly entropies?: readonly number[];
     /** With tools: who wrote which tokens, and how many, in order. */
     readonly segments?: readonly Segment[];
     /** Where they differ from token to token. */
@@ -130,11 +132,14 @@ export interface TokenRecord {
 export function tokenRecord(group: RolloutGroup): TokenRecord {
   return {
     id: group.id,
-    completions: group.completions.map(({ tokenIds, logProbs, segments }, i) => {
+    completions: group.completions.map(({ tokenIds, logProbs, segments, stats }, i) => {
       const advantage = group.advantages[i]!;
       return {
         token_ids: [...tokenIds],
         log_probs: [...logProbs],
+        ...(stats?.entropy === undefined
+          ? {}
+          : { entropies: [...stats.entropy].map((value) => Math.round(1e4 * value) / 1e4) }),
         ...(segments === undefined ? {} : { segments }),
         ...(typeof advantage === "number" ? {} : { advantages: [...advantage] }),
       };

@@ -7,24 +7,15 @@ import { pixelGradient, pixelsOf, withPixelChange } from "../../src/core/pixels.
 import { integer, normal, randomKey } from "../../src/core/random.ts";
 import type { Prompt } from "../../src/core/records.ts";
 import { float32 } from "../../src/core/tensor-data.ts";
-import type { EngineOptions } from "../../src/engine/backend.ts";
 import type { OptimStep, TokenBatch } from "../../src/engine/engine.ts";
 import { type LocalEngine, openLocalEngine } from "../../src/engine/local/local-engine.ts";
 import { adversarialBatch } from "../../src/engine/pgd.ts";
 import { openProcessor } from "../../src/models/index.ts";
 import { goldenCase } from "../parity/golden.ts";
-import { batchOf, listDifference, madeCompletions } from "./setup.ts";
+import { batchOf, engineOptions, listDifference, madeCompletions } from "./setup.ts";
 
 const { checkpoint, prompt } = goldenCase("grouped_tied");
-const options: EngineOptions = {
-  modelFolder: checkpoint,
-  initialise: "pretrained",
-  seed: 3,
-  freeze: [],
-  threads: 1,
-  microBatchTokens: 1024,
-  rows: 8,
-};
+const options = engineOptions(checkpoint);
 const step: OptimStep = { learningRate: 0.02, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 0 };
 const batch = batchOf([{ prompt, completions: madeCompletions([5, 8], "attached", 300) }], "supervised");
 const folder = mkdtempSync(join(tmpdir(), "viva-attached-"));

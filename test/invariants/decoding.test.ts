@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { meanOf } from "../../src/core/mean.ts";
 import { type Prompt, TOKEN_STATS } from "../../src/core/records.ts";
-import { runLanguage, scoreCompletions } from "../../src/engine/local/forward-backward.ts";
+import { languageFeeds, runLanguage, scoreCompletions } from "../../src/engine/local/forward-backward.ts";
 import { layOut, packRows } from "../../src/engine/local/packing.ts";
 import { logitsProgram } from "../../src/engine/local/programs.ts";
 import type { DecodeOptions } from "../../src/engine/local/sampler.ts";
@@ -25,13 +25,8 @@ async function logitsOf(on: Opened, prompt: Prompt, tokenIds: Int32Array): Promi
   const { language, vision } = model;
   const rows = packRows([{ prompt, completions: [{ tokenIds, weight: 1, advantage: 0 }] }], 4096);
   const micro = layOut(rows, language, model.imageTokenId, vision.patchesPerToken);
-  const { states } = await runLanguage(
-    compute,
-    values,
-    micro,
-    await encodeImages(compute, values, prompt.images),
-    null,
-  );
+  const encoded = await encodeImages(compute, values, prompt.images);
+  const { states } = await runLanguage(compute, values, languageFeeds(compute, micro, encoded));
   const session = await compute.session("logits", () => logitsProgram(model));
   const { logits } = await session.run({ x: states.at(-1)!, ...values });
   const V = language.vocabularySize;

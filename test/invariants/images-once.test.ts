@@ -38,7 +38,7 @@ describe.each(cases)("$name, $trained", ({ name, lora }) => {
     });
     if (lora === null) return core;
     await core.forwardBackward(batch(copyOf(golden.prompt)));
-    core.optimStep(optimiser);
+    await core.optimStep(optimiser);
     return core;
   };
   const sample = (core: LocalCore, prompt: Prompt, trainsNext: boolean) =>
@@ -88,7 +88,8 @@ describe.each(cases)("$name, $trained", ({ name, lora }) => {
     ["other images", (core: LocalCore, prompt: Prompt) => sample(core, copyOf(prompt, "2"), true)],
     [
       "weights that moved",
-      (core: LocalCore, prompt: Prompt) => sample(core, prompt, true).then(() => void core.optimStep(optimiser)),
+      (core: LocalCore, prompt: Prompt) =>
+        sample(core, prompt, true).then(async () => void (await core.optimStep(optimiser))),
     ],
     ["sampling that nothing is trained on", (core: LocalCore, prompt: Prompt) => sample(core, prompt, false)],
   ] as const)("after %s the pixels are read again", async (_, before) => {

@@ -147,6 +147,37 @@ describe("live decoding", () => {
     }
   });
 
+  test("a prompt that goes on from a row computes its own tokens, and gets what it gets alone", async () => {
+    for (const prompt of [on.golden.prompt, textPrompt(on, 9)]) {
+      const thought: Asked = { prompt, maxCompletionLength: 12, temperature: 1, numGenerations: 2, stops: [] };
+      const [, second] = await alone(thought);
+      const other = second!.tokenIds[4] === 3 ? 5 : 3;
+      const behind = [...second!.tokenIds.slice(0, 4), other, 7];
+      const going = (own: readonly number[]): Asked => {
+        return { prompt: { ...prompt, tokenIds: Int32Array.from([...prompt.tokenIds, ...own]) }, stops: [] };
+      };
+      const asked = [going(behind), going([other, 7]), going(second!.tokenIds.slice(0, 6)), { ...thought, seed: 9 }];
+      const expected = [];
+      for (const job of asked) expected.push(await alone(job));
+      for (const forks of [true, false]) {
+        const decoder = openDecoder({ rows: 16, forks });
+        const whole = ask(decoder, thought);
+        for (let i = 0; i < 7; i++) await decoder.advance();
+        const before = decoder.computed;
+        const found = asked.map((job) => ask(decoder, job));
+        await finish(decoder);
+        for (const [i, { tokens }] of found.entries()) {
+          expectAlike(completionsOf(tokens, asked[i]!.numGenerations ?? 1), expected[i]!, `job ${i}`);
+        }
+        expect(completionsOf(whole.tokens, 2)[1]!.tokenIds).toEqual(second!.tokenIds);
+        const apart = forks
+          ? 2 + 2 + 1 + prompt.tokenIds.length
+          : asked.reduce((n, job) => n + job.prompt.tokenIds.length, 0);
+        expect(decoder.computed - before).toBe(apart);
+      }
+    }
+  });
+
   test("a decoder is not idle while it computes a prompt", async () => {
     const cache = new FeatureCache();
     const idle: boolean[] = [];

@@ -45,7 +45,7 @@ function gradientsOf({ store }: LocalCore): ReadonlyMap<string, Float32Array> {
 async function trained(name: (typeof caseOfEachFamily)[number], o: Partial<EngineOptions> = {}) {
   const core = open(name, o);
   await core.forwardBackward(batchFor(name));
-  core.optimStep(optimiser);
+  await core.optimStep(optimiser);
   const { loss } = await core.forwardBackward(batchFor(name));
   return { core, loss };
 }
@@ -121,7 +121,7 @@ describe.each(caseOfEachFamily)("dropout on %s", (name) => {
     }
     const before = open(name);
     await before.forwardBackward(batchFor(name));
-    before.optimStep(optimiser);
+    await before.optimStep(optimiser);
     before.save(join(folder, name), true);
     const resumed = open(name);
     resumed.load(join(folder, name));
@@ -159,7 +159,7 @@ describe.each(caseOfEachFamily)("dropout on %s", (name) => {
     const state = join(folder, `${name}-state`);
     const start = open(name, o);
     await start.forwardBackward(batchFor(name, "supervised"));
-    start.optimStep(optimiser);
+    await start.optimStep(optimiser);
     start.save(state, true);
     const { core, expected } = await atState(o, state);
     for (const [weight, gradient] of expected) {

@@ -72,10 +72,10 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
     expect(maxDifference(await score(core), base)).toBeLessThan(1e-6);
     core.freezeReference(true);
     const { loss: before } = await core.forwardBackward(batch);
-    core.optimStep(optimiser);
+    await core.optimStep(optimiser);
     for (let i = 0; i < 4; i++) {
       await core.forwardBackward(batch);
-      core.optimStep(optimiser);
+      await core.optimStep(optimiser);
     }
     const { loss: after } = await core.forwardBackward(batch);
     expect(after).toBeLessThan(before - 0.1);
@@ -95,7 +95,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
       const { logProbs } = await core.logProbs([{ prompt: golden.prompt, completions: drawn }], sampling, "policy");
       differences.push(...logProbs.map((own, i) => maxDifference(own, completions[i]!.logProbs)));
       await core.forwardBackward(batch);
-      core.optimStep({ ...optimiser, learningRate: 0.05 });
+      await core.optimStep({ ...optimiser, learningRate: 0.05 });
     }
     expect(Math.max(...differences)).toBeLessThan(1e-5);
   });
@@ -103,7 +103,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
   test("live decoding equals sampling: both read the merged adapters", async () => {
     const core = open();
     await core.forwardBackward(batch);
-    core.optimStep({ ...optimiser, learningRate: 0.05 });
+    await core.optimStep({ ...optimiser, learningRate: 0.05 });
     const o = { temperature: 0, topP: 1, maxCompletionLength: 6, numGenerations: 1, seed: 5, stopTokenIds: [] };
     const sampled: SampledCompletion[] = [];
     await core.sample([golden.prompt], { ...o, topK: 0, step: 1, rows: 1 }, ({ completions }) => {
@@ -128,7 +128,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
     const [separate, merged] = [open(), open()];
     for (const core of [separate, merged]) {
       await core.forwardBackward(batch);
-      core.optimStep({ ...optimiser, learningRate: 0.05 });
+      await core.optimStep({ ...optimiser, learningRate: 0.05 });
     }
     const sampling = { temperature: 1, topP: 1, topK: 0, numGenerations: 1, maxCompletionLength: 2, seed: 5, step: 1 };
     const o = { ...sampling, rows: 1, stopTokenIds: [], trainsNext: true };
@@ -144,7 +144,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
   test("an adapter saved in PEFT's layout loads to the same policy and resumes exactly", async () => {
     const core = open();
     await core.forwardBackward(batch);
-    core.optimStep(optimiser);
+    await core.optimStep(optimiser);
     const folder = freshFolder();
     core.save(folder, true);
     const loaded = open({ adapterFolder: folder, seed: 9 });
@@ -153,7 +153,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
     resumed.load(folder);
     for (const each of [core, resumed]) {
       await each.forwardBackward(batch);
-      each.optimStep(optimiser);
+      await each.optimStep(optimiser);
     }
     expect(maxDifference(await score(resumed), await score(core))).toBe(0);
   });
@@ -161,7 +161,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
   test("the gradient with respect to every adapter weight equals central differences", async () => {
     const core = open({ lora: { ...lora, target_modules: someLayers[name]! } });
     await core.forwardBackward(batch);
-    core.optimStep({ ...optimiser, learningRate: 0.05 }); // to B ≠ 0, since A has no gradient at B = 0
+    await core.optimStep({ ...optimiser, learningRate: 0.05 }); // to B ≠ 0, since A has no gradient at B = 0
     await core.forwardBackward(batch);
     const store = core.store;
     for (const name of store.trainable) {
@@ -196,10 +196,10 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
     test("learns, and the weights a block lacks stay zero", async () => {
       const core = open({ lora: uneven });
       const { loss: before } = await core.forwardBackward(batch);
-      core.optimStep(optimiser);
+      await core.optimStep(optimiser);
       for (let i = 0; i < 4; i++) {
         await core.forwardBackward(batch);
-        core.optimStep(optimiser);
+        await core.optimStep(optimiser);
       }
       expect((await core.forwardBackward(batch)).loss).toBeLessThan(before - 0.02);
       const { shape, data } = core.store.values[`${attention}q_proj.lora_A.weight`]!;
@@ -216,7 +216,7 @@ describe.each(caseOfEachFamily)("LoRA on %s", (name) => {
     test("is saved at each layer's own rank and loads to the same policy", async () => {
       const core = open({ lora: uneven });
       await core.forwardBackward(batch);
-      core.optimStep(optimiser);
+      await core.optimStep(optimiser);
       const folder = freshFolder();
       core.save(folder, true);
       const config = readAdapterConfig(folder);

@@ -104,7 +104,7 @@ describe.each([false, true])("lora %s", (lora) => {
     } finally {
       await split.close();
     }
-    core.optimStep(update);
+    await core.optimStep(update);
   });
 });
 
@@ -116,10 +116,10 @@ it("a stage of tokens leaves the score head as it is, and one of scores the head
     const completion = { tokenIds: tokens(4, 9, 77), weight: 1, advantage: 1 };
     const loss = { name: "reinforce", variant: plainVariant, numbers: defaultLossNumbers } as const;
     await core.forwardBackward({ groups: [{ prompt: short, completions: [completion] }], scoring: plainScoring, loss });
-    core.optimStep(update);
+    await core.optimStep(update);
     expect(copy("score.weight")).toEqual(before);
     await core.backwardScores(groups, slopes);
-    core.optimStep(update);
+    await core.optimStep(update);
     expect(copy("score.weight")).not.toEqual(before);
   } finally {
     await core.close();

@@ -7,6 +7,7 @@ import type { Device } from "../../src/core/device.ts";
 import { integer, normal, randomKey } from "../../src/core/random.ts";
 import type { Prompt } from "../../src/core/records.ts";
 import type { TensorData } from "../../src/core/tensor-data.ts";
+import type { EngineOptions } from "../../src/engine/backend.ts";
 import {
   type LogProbOptions,
   plainScoring,
@@ -14,6 +15,7 @@ import {
   type TrainingCompletion,
   type TrainingGroup,
 } from "../../src/engine/engine.ts";
+import { holdAll } from "../../src/engine/local/arrays/arrays.ts";
 import { Compute } from "../../src/engine/local/compute.ts";
 import { forwardBackward } from "../../src/engine/local/forward-backward.ts";
 import { type DecodeOptions, type SampledGroup, sampleCompletions } from "../../src/engine/local/sampler.ts";
@@ -33,7 +35,16 @@ export interface Opened {
 export function openGolden(name: CaseName, device: Device = "cpu"): Opened {
   const golden = goldenCase(name);
   const model = openModel(golden.checkpoint);
-  return { golden, model, values: readWeights(model, golden.checkpoint), compute: new Compute(model, 1, device) };
+  const compute = new Compute(model, 1, device);
+  return { golden, model, values: holdAll(compute.arrays, readWeights(model, golden.checkpoint)), compute };
+}
+
+/** A whole engine on a golden checkpoint. */
+export function engineOptions(modelFolder: string): EngineOptions {
+  return {
+    ...{ modelFolder, initialise: "pretrained", seed: 3, freeze: [] },
+    ...{ threads: 1, microBatchTokens: 1024, rows: 8 },
+  };
 }
 
 /** The prompt without its images, truncated to at most `tokens` tokens. */
@@ -129,11 +140,12 @@ export async function differentiate(
   batches: readonly TokenBatch[],
   o: { readonly microBatchTokens?: number; readonly freeze?: readonly string[] } = {},
 ): Promise<Differentiated> {
-  const store = new WeightStore(model, values, trainableNames(model, o.freeze ?? []));
+  const store = new WeightStore(model, values, trainableNames(model, o.freeze ?? []), compute.arrays);
   const results = [];
   for (const batch of batches) {
     results.push(await forwardBackward(compute, store, batch, { microBatchTokens: o.microBatchTokens ?? 4096 }));
   }
+  await store.fetchGradients();
   const gradients = Object.keys(model.weights).flatMap((name) => {
     const gradient = store.gradient(name);
     return gradient === null ? [] : [[name, gradient] as const];

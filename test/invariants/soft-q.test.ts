@@ -52,7 +52,7 @@ async function update(core: LocalCore, step: number, polyak = 0.5) {
   const policy = await core.softPolicyPass(batchAt(step));
   const critic = await core.softCriticPass(batchAt(step, targetsOf(policy)));
   // With a large epsilon a gradient that is rounding alone moves nothing.
-  const norms = core.softStep({ policy: { ...optimiser, epsilon: 1e-2 }, critic: optimiser, polyak });
+  const norms = await core.softStep({ policy: { ...optimiser, epsilon: 1e-2 }, critic: optimiser, polyak });
   return { policy, critic, norms };
 }
 

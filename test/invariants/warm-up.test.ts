@@ -6,7 +6,6 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { promptStyle } from "../../src/answers/prompts.ts";
 import { integer, randomKey } from "../../src/core/random.ts";
 import type { Example } from "../../src/core/records.ts";
-import type { EngineOptions } from "../../src/engine/backend.ts";
 import { type LocalEngine, openLocalEngine } from "../../src/engine/local/local-engine.ts";
 import { openSafetensors } from "../../src/io/safetensors.ts";
 import { openProcessor } from "../../src/models/index.ts";
@@ -17,17 +16,10 @@ import { sftStep } from "../../src/train/sft.ts";
 import { viewOf } from "../../src/train/views.ts";
 import { warmUpStep } from "../../src/train/warm-up.ts";
 import { goldenCase } from "../parity/golden.ts";
+import { engineOptions } from "./setup.ts";
 
 const { checkpoint } = goldenCase("grouped_tied");
-const options: EngineOptions = {
-  modelFolder: checkpoint,
-  initialise: "pretrained",
-  seed: 3,
-  freeze: [],
-  threads: 1,
-  microBatchTokens: 1024,
-  rows: 8,
-};
+const options = engineOptions(checkpoint);
 const folder = mkdtempSync(join(tmpdir(), "viva-warm-up-"));
 let processor: Awaited<ReturnType<typeof openProcessor>>;
 const engines: LocalEngine[] = [];

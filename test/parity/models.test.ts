@@ -4,7 +4,7 @@ import { plainVariant } from "../../src/algorithms/algorithm.ts";
 import { defaultLossNumbers } from "../../src/algorithms/index.ts";
 import { plainScoring } from "../../src/engine/engine.ts";
 import { Compute } from "../../src/engine/local/compute.ts";
-import { forwardBackward, runLanguage } from "../../src/engine/local/forward-backward.ts";
+import { forwardBackward, languageFeeds, runLanguage } from "../../src/engine/local/forward-backward.ts";
 import { layOut, packRows } from "../../src/engine/local/packing.ts";
 import { logitsProgram, visionHeadPrograms } from "../../src/engine/local/programs.ts";
 import { encodeImages, framesOf, headFeeds, runVision, visionFeeds } from "../../src/engine/local/vision-runner.ts";
@@ -28,7 +28,7 @@ describe.each(cases)("%s", (name) => {
   test("vision tower", async () => {
     const found: Float32Array[][] = [];
     for (const image of golden.prompt.images) {
-      const { states } = await runVision(compute, values, visionFeeds(model, framesOf(image)), saving);
+      const { states } = await runVision(compute, values, visionFeeds(compute, framesOf(image)), saving);
       const head = { ...headFeeds(vision, states), ...values };
       const y = await compute.forward("vision.head", (trained) => visionHeadPrograms(model, trained), head);
       found.push([...states, y].map(({ data }) => data as Float32Array));
@@ -47,7 +47,7 @@ describe.each(cases)("%s", (name) => {
     const rows = packRows([{ ...group, completions: [{ ...group.completions[0]!, tokenIds: completion }] }], 4096);
     const micro = layOut(rows, language, model.imageTokenId, vision.patchesPerToken);
     expect([...micro.positions]).toEqual(golden.positions.flat());
-    const { states } = await runLanguage(compute, values, micro, encoded, saving);
+    const { states } = await runLanguage(compute, values, languageFeeds(compute, micro, encoded), saving);
     for (const [i, { data }] of states.entries()) {
       const key = `language.hidden.${i}`;
       expect(maxDifference(data, golden.tensor(key).data), key).toBeLessThan(1e-4);

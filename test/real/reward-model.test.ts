@@ -45,7 +45,7 @@ async function train(name: string, lora: boolean): Promise<readonly number[]> {
   try {
     for (let step = 0; step < 4; step++) {
       await core.backwardScores(groups, [-1, 1, -0.5, 0.5]);
-      core.optimStep(update);
+      await core.optimStep(update);
     }
     mkdirSync(join(folder, name));
     core.save(join(folder, name), false);

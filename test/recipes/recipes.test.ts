@@ -195,11 +195,9 @@ function expectRollouts(
     const own = lines.filter((line) => line.step === step);
     expect(tokens.map(({ id }) => id)).toEqual(own.map(({ id }) => id));
     for (const [i, { completions }] of tokens.entries()) {
-      for (const [j, { token_ids, log_probs }] of completions.entries()) {
-        expect([token_ids.length, log_probs.length]).toEqual([
-          own[i].completions[j].tokens,
-          own[i].completions[j].tokens,
-        ]);
+      for (const [j, { token_ids, log_probs, entropies }] of completions.entries()) {
+        const { tokens } = own[i].completions[j];
+        expect([token_ids.length, log_probs.length, entropies.length]).toEqual([tokens, tokens, tokens]);
       }
     }
   }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { report } from "../../src/cli/report.ts";
+import { jsonLines } from "../cli/command-line.ts";
 import { type Browser, findChromium, openBrowser } from "./chromium.ts";
 import { hostile, writeRun } from "./run-folders.ts";
 
@@ -26,6 +27,32 @@ describe("a report", () => {
     expect(page.match(/<script/g)).toHaveLength(1);
     expect(page).not.toMatch(/<img src=x|<svg onload/);
     expect(page).not.toMatch(/(?:src|href)="https?:/);
+  });
+
+  it("shows each call of a tool with its arguments, its image and what the completion was paid", async () => {
+    const run = await writeRun(at("called"), { steps: 1, groupsPerStep: 1, completions: 2 });
+    const film = join(run, "film.png");
+    const crop = { path: `${film}#crop=20,30,120,130`, sha256: "1", width: 100, height: 100 };
+    const call = { name: "crop", arguments: { box: [20, 30, 120, 130] } };
+    const turns = [
+      { text: "Closer.", call, observation: { text: "", is_error: false, image: crop } },
+      { text: hostile, call: null, observation: { text: `error: ${hostile}`, is_error: true, image: null } },
+      { text: "left", call: null, observation: null },
+    ];
+    const [group] = jsonLines(run, "rollouts.jsonl") as { completions: object[] }[];
+    const completions = group!.completions.map((own, c) => {
+      return c === 0 ? own : { ...own, turns, rewards: { tool_use: 1.25 }, reward: 1.25 };
+    });
+    writeFileSync(join(run, "rollouts.jsonl"), `${JSON.stringify({ ...group, completions })}\n`);
+    const page = await read(run);
+    const [shown] = /<li><div class="said"><div class="turn">.*?<\/li>/s.exec(page)!;
+    const [first, second] = shown!.match(/<div class="turn">.*?<\/div>/gs)!;
+    expect(first).toContain("<code>crop({&quot;box&quot;:[20,30,120,130]})</code>");
+    expect(first).toMatch(/<img src="data:image\/webp;base64,[^"]+" width="100" height="100"/);
+    expect(second).toContain("a call that cannot be read");
+    expect(second).toMatch(/<p class="observed warn">error: &lt;script/);
+    expect(shown).toContain("tool_use <b>1.25</b>");
+    expect(page).not.toContain(hostile.slice(0, 20));
   });
 
   it("reports a run that is still going, has no evaluation, and an empty or truncated file", async () => {

@@ -4,6 +4,8 @@ import { tryDevice } from "../../src/engine/local/devices.ts";
 import { driverEnvironment, runOn } from "../devices/child.ts";
 import { expectEqual } from "../devices/equal.ts";
 import type { Apart } from "../devices/model.ts";
+import { expectTrained } from "../devices/trained.ts";
+import type { Trained } from "../devices/training.ts";
 
 const { works, reason } = await tryDevice("webgpu", driverEnvironment);
 const why = `webgpu does not work here: ${reason}`;
@@ -21,6 +23,18 @@ test("every operator on webgpu = interpreter", async ({ skip }) => {
   expect(rest).toEqual({});
   expect(open ?? "not NaN").toContain("not NaN");
 }, 600_000);
+
+for (const kind of ["full", "lora"]) {
+  test(`ten steps, and checkpoints of each device on the other: ${kind}`, async ({ skip }) => {
+    if (!works) skip(why);
+    expectTrained(await runOn<Trained>("./training.ts", "webgpu", 590_000, "grouped_tied", kind, "10"));
+  }, 600_000);
+}
+
+test("nothing grows over fifty steps", async ({ skip }) => {
+  if (!works) skip(why);
+  expectTrained(await runOn<Trained>("./training.ts", "webgpu", 890_000, "grouped_tied", "lora", "50"));
+}, 900_000);
 
 test("other models on webgpu = cpu", async ({ skip }) => {
   if (!works) skip(why);

@@ -5,7 +5,10 @@ import type { Device } from "../../core/device.ts";
 import type { TensorData } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
 import { LORA_MASK, LORA_SUM } from "../../nn/lora.ts";
+import { bytesOfShape } from "../../runtime/device-memory.ts";
 import { CompiledProgram } from "../../runtime/session.ts";
+import type { Arrays } from "./arrays/arrays.ts";
+import { openArrays } from "./arrays/index.ts";
 import { SQUARES, withSquaredInputs } from "./input-norms.ts";
 import {
   type AdapterMode,
@@ -41,37 +44,58 @@ export interface BlockStates {
   readonly kept: (Params<TensorData> | undefined)[];
 }
 
+const [none, all] = [() => false, () => true];
+
 export class Compute {
   readonly model: Model;
+  /** Where what its programs take and leave lies. */
+  readonly arrays: Arrays;
   readonly #threads: number;
   readonly #device: Device;
   readonly #lean: boolean;
   readonly #sessions = new Map<string, Promise<CompiledProgram>>();
+  readonly #tables = new Map<string, TensorData>();
   /** Sums of squared inputs by weight, while they are measured; null otherwise. */
   #squares: Map<string, Float64Array> | null = null;
 
-  /** `lean` sessions free their memory after each run. */
-  constructor(model: Model, threads: number, device: Device = "cpu", lean = false) {
+  /** `lean` sessions free their memory after each run; who gives `arrays` closes them. */
+  constructor(
+    model: Model,
+    threads: number,
+    device: Device = "cpu",
+    lean = false,
+    arrays: Arrays = openArrays(device, threads),
+  ) {
     this.model = model;
+    this.arrays = arrays;
     this.#threads = threads;
     this.#device = device;
     this.#lean = lean;
   }
 
-  session(key: string, program: () => Program): Promise<CompiledProgram> {
+  /** Outputs that `stays` names remain where the arrays lie; the others are always the host's. */
+  session(key: string, program: () => Program, stays: (output: string) => boolean = none): Promise<CompiledProgram> {
     let session = this.#sessions.get(key);
     if (session === undefined) {
-      const options = { threads: this.#threads, device: this.#device, lean: this.#lean };
+      const { memory } = this.arrays;
+      const options = { threads: this.#threads, device: this.#device, lean: this.#lean, memory, stays };
       session = CompiledProgram.compile(withQuantizedWeights(program()), options);
       this.#sessions.set(key, session);
     }
     return session;
   }
 
+  /** A table that many programs are fed; it is made once. */
+  table(key: string, make: () => TensorData): TensorData {
+    const known = this.#tables.get(key) ?? this.arrays.hold(make());
+    this.#tables.set(key, known);
+    return known;
+  }
+
   /** Runs the forward program of a part, whose weights have names below `prefix`, and returns its output. */
   async forward(key: string, programs: PartPrograms, feeds: Params<TensorData>, prefix = ""): Promise<TensorData> {
     if (this.#squares !== null) return this.#measured(key, programs, feeds, prefix, this.#squares);
-    const session = await this.session(`${key}.forward`, () => programs([]).forward);
+    const session = await this.session(`${key}.forward`, () => programs([]).forward, all);
     return (await session.run(feeds))["y"]!;
   }
 
@@ -94,7 +118,7 @@ export class Compute {
     const trained = trainedNames(o.weights, prefix, o.store.trainable);
     if (trained.length === 0 && o.wrt.length === 0) return {};
     const which = trained.length === o.weights.length ? "all" : trained.join();
-    const session = await this.session(`${key}.backward.${which}`, () => programs(trained).backward);
+    const session = await this.session(`${key}.backward.${which}`, () => programs(trained).backward, all);
     const results = await session.run(feeds);
     for (const name of trained) o.store.accumulate(prefix + name, results[`d.${name}`]!);
     return Object.fromEntries(o.wrt.map((name) => [name, results[`d.${name}`]!]));
@@ -120,15 +144,21 @@ export class Compute {
     for (let i = 0; i < stack.depth; i++) {
       if (!("includes" in keep) || keep.includes(i)) states[i] = y;
       const own = feeds(i);
-      const all = { x: y, ...own, ...localWeights(stack, values, i) };
+      const before = y;
+      const fed = { x: y, ...own, ...localWeights(stack, values, i) };
       const [kind, programs] = this.#blockPrograms(key, stack, own);
       if (saving === null || saving.budget.bytes < largest || saving.budget.bytes <= 0) {
-        y = await this.forward(kind, programs, all, stack.blockPrefix(i));
+        y = await this.forward(kind, programs, fed, stack.blockPrefix(i));
+        if (states[i] === undefined) this.arrays.release([before]);
         continue;
       }
       const trained = trainedNames(stack.blockWeights, stack.blockPrefix(i), saving.trainable);
-      const session = await this.session(`${kind}.saving.${trained.join()}`, () => programs(trained).saving.forward);
-      const { y: output, ...rest } = await session.run(all);
+      const session = await this.session(
+        `${kind}.saving.${trained.join()}`,
+        () => programs(trained).saving.forward,
+        all,
+      );
+      const { y: output, ...rest } = await session.run(fed);
       y = output!;
       kept[i] = rest;
       largest = Math.max(largest, bytesOf(rest));
@@ -140,7 +170,7 @@ export class Compute {
 
   /**
    * Backward pass through all blocks, from the cotangents of blocks' outputs, including the last one's; returns saved
-   * activations to the budget. Returns the gradient of the first input; gradients of image features go to `onFeatures`.
+   * activations to the budget, and frees them and the inputs of the blocks. Returns the gradient of the first input; gradients of image features go to `onFeatures`.
    */
   async blocksBackward(
     key: string,
@@ -149,25 +179,26 @@ export class Compute {
     forward: BlockStates,
     cotangents: ReadonlyMap<number, TensorData>,
     feeds: BlockFeeds,
-    o: { readonly budget: { bytes: number }; readonly onFeatures?: (gradient: TensorData) => void },
+    o: { readonly budget: { bytes: number }; readonly onFeatures?: (gradient: TensorData) => Promise<void> },
   ): Promise<TensorData> {
     const { kept } = forward;
     let dy = cotangents.get(stack.depth - 1)!;
     for (let i = stack.depth - 1; i >= 0; i--) {
       const own = feeds(i);
-      const all = { x: forward.states[i]!, "d.y": dy, ...own, ...localWeights(stack, store.values, i), ...kept[i] };
+      const fed = { x: forward.states[i]!, "d.y": dy, ...own, ...localWeights(stack, store.values, i), ...kept[i] };
       const wrt = kindOf(own).featured ? ["x", "features"] : ["x"];
       const [kind, programs] = this.#blockPrograms(key, stack, own);
       const which: PartPrograms = kept[i] === undefined ? programs : (trained) => programs(trained).saving;
       const name = kept[i] === undefined ? kind : `${kind}.kept`;
       const options = { store, weights: stack.blockWeights, prefix: stack.blockPrefix(i), wrt };
-      const gradients = await this.backward(name, which, all, options);
+      const gradients = await this.backward(name, which, fed, options);
       if (kept[i] !== undefined) o.budget.bytes += bytesOf(kept[i]!);
+      this.arrays.release([forward.states[i], dy, ...Object.values(kept[i] ?? {})]);
       delete kept[i];
-      if (gradients["features"] !== undefined) o.onFeatures?.(gradients["features"]);
+      if (gradients["features"] !== undefined) await o.onFeatures?.(gradients["features"]);
       dy = gradients["x"]!;
       const added = cotangents.get(i - 1);
-      if (added !== undefined) store.kernels.addInPlace(dy.data as Float32Array, added.data as Float32Array);
+      if (added !== undefined) this.arrays.add(dy, added);
     }
     return dy;
   }
@@ -191,7 +222,11 @@ export class Compute {
     prefix: string,
     totals: Map<string, Float64Array>,
   ): Promise<TensorData> {
-    const session = await this.session(`${kind}.squares`, () => withSquaredInputs(programs([]).forward));
+    const session = await this.session(
+      `${kind}.squares`,
+      () => withSquaredInputs(programs([]).forward),
+      (output) => output === "y",
+    );
     const { y, ...squares } = await session.run(feeds);
     for (const [key, { data }] of Object.entries(squares)) {
       const name = prefix + key.slice(SQUARES.length);
@@ -225,7 +260,7 @@ function trainedNames(weights: readonly string[], prefix: string, trainable: Rea
 }
 
 export function bytesOf(tensors: Params<TensorData>): number {
-  return Object.values(tensors).reduce((total, { data }) => total + data.byteLength, 0);
+  return Object.values(tensors).reduce((total, tensor) => total + bytesOfShape(tensor), 0);
 }
 
 /** Which adapter mode these feeds belong to. */

@@ -19,7 +19,7 @@ import {
   openGeneration,
 } from "./generation.ts";
 import { KeyValueCache } from "./key-value-cache.ts";
-import type { PrefixCache } from "./prefix-cache.ts";
+import type { Prefix, PrefixCache } from "./prefix-cache.ts";
 import { matchedWith, type StopText } from "./stop-text.ts";
 
 /** A prompt whose completions are requested, and its callbacks. */
@@ -40,6 +40,8 @@ export interface DecodeJob {
 export interface DecoderOptions extends CacheOptions {
   /** Prompts go on from these, and completions that end at their stop text are added; absent: each prompt is computed. */
   readonly prefixes?: PrefixCache;
+  /** Prompts also go on from completions that are being decoded. */
+  readonly forks?: boolean;
   /** What is told of every token. */
   readonly tokenStats?: readonly TokenStat[];
   /** Features of a prompt's images by content hash. */
@@ -83,6 +85,8 @@ export class Decoder {
   #caches: DecodingCaches | null = null;
   /** Total seconds of prefill and of decoding so far. */
   readonly seconds = { prompts: 0, tokens: 0 };
+  /** Tokens of prompts that were computed so far. */
+  computed = 0;
 
   /** Weights that are still being computed are awaited by the first job. */
   constructor(compute: Compute, values: Params<TensorData> | Promise<Params<TensorData>>, o: DecoderOptions) {
@@ -153,10 +157,12 @@ export class Decoder {
       });
       const features = await this.#o.encode(prompt);
       const generation = await this.#generation;
-      const prefix = this.#o.prefixes?.find(prompt) ?? null;
+      const kept = this.#o.prefixes?.find(prompt) ?? null;
+      const prefix = kept ?? this.#fork(prompt);
+      this.computed += prompt.tokenIds.length - (prefix?.tokenIds.length ?? 0);
       const drawn = await this.#timed("prompts", () => generation.prefill(prompt, positions, features, rows, prefix));
       const going = rows.filter((row, i) => this.#extend(row, drawn, i));
-      if (prefix !== null) this.#o.prefixes!.drop(prefix);
+      if (kept !== null) this.#o.prefixes!.drop(kept);
       if (going.length === 0) return;
       const known = prefix?.tokenIds.length ?? 0;
       if (prefix !== null) this.#caches!.prompts.restore(this.#prompts.length, prefix.values, known);
@@ -209,6 +215,29 @@ export class Decoder {
     });
     if (finishReason !== null) this.#close(job, completion);
     return finishReason === null;
+  }
+
+  /** What a prompt shares with the row that it goes on from, all of the row's own prompt included; null without one. */
+  #fork({ tokenIds, images }: Prompt): Prefix | null {
+    if (this.#o.forks !== true) return null;
+    const hashes = images.map(({ sha256 }) => sha256);
+    let best: { readonly row: Row; readonly slot: number; readonly own: number } | null = null;
+    for (const [slot, row] of this.#active.entries()) {
+      const { prompt } = row.prompt.job.asked;
+      const before = prompt.tokenIds.length;
+      const isSame =
+        hashes.length === prompt.images.length && prompt.images.every((one, i) => one.sha256 === hashes[i]);
+      if (!isSame || before >= tokenIds.length || prompt.tokenIds.some((id, t) => id !== tokenIds[t])) continue;
+      const most = Math.min(row.tokenIds.length, tokenIds.length - before) - 1; // the last has none yet; one is computed
+      let own = 0;
+      while (own < most && row.tokenIds[own] === tokenIds[before + own]) own++;
+      if (best === null || before + own > best.row.prompt.length + best.own) best = { row, slot, own };
+    }
+    if (best === null) return null;
+    const { row, slot, own } = best;
+    const { prompts, rows } = this.#caches!;
+    const values = prompts.read(this.#prompts.indexOf(row.prompt), row.prompt.length, rows, slot, own);
+    return { tokenIds: tokenIds.subarray(0, row.prompt.length + own), images: hashes, values };
   }
 
   /** Of a row that has ended; its last token has no keys and values yet. */

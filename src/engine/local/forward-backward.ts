@@ -4,7 +4,7 @@ import type { TokenColumn, TokenLossVariant } from "../../algorithms/algorithm.t
 import { sequenceLogRatio } from "../../algorithms/gspo.ts";
 import type { Params } from "../../compiler/tensor.ts";
 import type { ImageFeatures, TokenStat } from "../../core/records.ts";
-import { concatenated, float32, int32, type TensorData } from "../../core/tensor-data.ts";
+import { concatenated, float32, int32, sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import type { Model } from "../../models/model.ts";
 import type { SamplingVariant } from "../../nn/sampling.ts";
 import { EXCLUDED } from "../../nn/sampling.ts";
@@ -12,6 +12,8 @@ import type { VectorKernels } from "../../nn/vector-kernels.ts";
 import type { ForwardBackwardResult, LogProbOptions, TokenBatch, TokenScores, TrainingGroup } from "../engine.ts";
 import { atToken } from "../token-values.ts";
 import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
+import { type Arrays, holdAll } from "./arrays/arrays.ts";
+import { addAt } from "./arrays/host-arrays.ts";
 import type { ActivationBudget, BlockFeeds, BlockStates, Compute } from "./compute.ts";
 import { rowKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
@@ -27,7 +29,7 @@ import {
 } from "./packing.ts";
 import { languageStemProgram, lossProgram, scoreProgram } from "./programs.ts";
 import { backwardImages, type EncodedImages, encodeImages } from "./vision-runner.ts";
-import { addAt, visionNames, type WeightStore } from "./weight-store.ts";
+import { visionNames, type WeightStore } from "./weight-store.ts";
 
 /**
  * Maximum elements of [rows, vocabulary], unless that is fewer than 128 rows: the head's weight is read once per chunk.
@@ -88,6 +90,7 @@ export async function scoreCompletions(
   for (const micro of microBatches(compute.model, groups, o)) {
     const hidden = await runMicroBatch(compute, values, micro, encoded, adapters);
     await scoreRows(compute, values, micro, hidden, scoring, result);
+    compute.arrays.release([hidden]);
   }
   return result;
 }
@@ -100,8 +103,9 @@ export async function runMicroBatch(
   encoded: EncodedImages,
   adapters: AdapterPass | null,
 ): Promise<TensorData> {
-  const feeds = languageFeeds(compute.model, micro, encoded, adapters);
-  const { states } = await runLanguage(compute, values, micro, encoded, null, feeds);
+  const feeds = languageFeeds(compute, micro, encoded, adapters);
+  const { states } = await runLanguage(compute, values, feeds);
+  feeds.release();
   return states.at(-1)!;
 }
 
@@ -119,8 +123,9 @@ async function scoreRows(
   const key = `score.${JSON.stringify([variant, stats])}`;
   const session = await compute.session(key, () => scoreProgram(compute.model, variant, stats));
   for (const rows of headChunks(micro, compute.model)) {
-    const feeds = { ...headFeeds(rows, hidden), ...samplingFeeds(compute.model, scoring), ...values };
-    record(rows, await session.run(feeds), result);
+    const head = headFeeds(compute.arrays, rows, hidden);
+    record(rows, await session.run({ ...head, ...samplingFeeds(compute, scoring), ...values }), result);
+    compute.arrays.release([head["x"]]);
   }
 }
 
@@ -137,7 +142,11 @@ export async function forwardBackward(
   const variant = variantOf(scoring);
   const trainedHead = model.language.headWeights.filter((name) => store.trainable.has(name));
   const key = `loss.${loss.name}.${JSON.stringify([variant, loss.variant, trainedHead])}`;
-  const session = await compute.session(key, () => lossProgram(model, variant, loss.name, loss.variant, trainedHead));
+  const session = await compute.session(
+    key,
+    () => lossProgram(model, variant, loss.name, loss.variant, trainedHead),
+    isGradient,
+  );
   const scalars = Object.fromEntries(
     Object.entries(loss.numbers).map(([name, value]) => [name, float32([], [Math.min(value, 3e38)])]),
   );
@@ -150,10 +159,11 @@ export async function forwardBackward(
     if (scored.predictions.length > 0 && !whole)
       await scoreRows(compute, store.values, scored, hidden, scoring, result);
     for (const rows of headChunks(trained, model)) {
+      const head = headFeeds(compute.arrays, rows, hidden);
       const feeds = {
-        ...headFeeds(rows, hidden),
+        ...head,
         ...lossFeeds(rows, logRatios),
-        ...samplingFeeds(model, scoring),
+        ...samplingFeeds(compute, scoring),
         ...scalars,
         ...store.values,
       };
@@ -162,19 +172,23 @@ export async function forwardBackward(
       record(rows, outputs, result);
       for (const name of trainedHead) store.accumulate(name, outputs[`d.${name}`]!);
       const sources = Int32Array.from(rows, ({ source }) => source);
-      addAt(dHidden, sources, outputs["d.x"]!.data as Float32Array, model.language.width);
+      compute.arrays.addRows(dHidden, sources, outputs["d.x"]!);
+      compute.arrays.release([head["x"], outputs["d.x"]]);
     }
   };
   await backwardFrom(compute, store, batch.groups, o, { weights: model.language.headWeights, run });
   return { ...result, loss: total, dropout: o.adapters?.mode === "masks" };
 }
 
+/** Which outputs of a head's program stay where the arrays lie. */
+export const isGradient = (output: string) => output.startsWith("d.");
+
 /** What reads the last hidden states. */
 export interface HeadPass {
   /** The weights that it reads; those of other heads are not reached. */
   readonly weights: readonly string[];
-  /** Accumulates its weights' gradients, and adds that of the hidden states to `dHidden` [flat x width]. */
-  run(micro: MicroBatch, hidden: TensorData, dHidden: Float32Array): Promise<void>;
+  /** Accumulates its weights' gradients, and adds that of the hidden states to `dHidden` [flat, width]. */
+  run(micro: MicroBatch, hidden: TensorData, dHidden: TensorData): Promise<void>;
 }
 
 /** Runs the model and a head, and the model backwards from what the head gives: gradients accumulate in the store. */
@@ -197,22 +211,29 @@ export async function backwardFrom(
       };
   const dFeatures = new Map([...encoded.features].map(([key, value]) => [key, new Float32Array(value.length)]));
   for (const micro of microBatches(model, groups, o)) {
-    const feeds = languageFeeds(model, micro, encoded, adapters);
-    const forward = await runLanguage(compute, store.values, micro, encoded, saving, feeds);
+    const feeds = languageFeeds(compute, micro, encoded, adapters);
+    const forward = await runLanguage(compute, store.values, feeds, saving);
     const hidden = forward.states.at(-1)!;
-    const dHidden = new Float32Array(hidden.data.length);
+    const dHidden = compute.arrays.zerosLike(hidden);
     await head.run(micro, hidden, dHidden);
-    const addFeatures = (gradient: TensorData) => addToImages(store.kernels, dFeatures, micro, gradient);
+    compute.arrays.release([hidden]);
+    const addFeatures = async (gradient: TensorData) => {
+      await compute.arrays.fetch([gradient], "gradient of image features");
+      addToImages(store.kernels, dFeatures, micro, gradient);
+      compute.arrays.release([gradient]);
+    };
     const dx = await compute.blocksBackward(
       "language.block",
       model.language,
       store,
       forward,
-      new Map([[model.language.depth - 1, float32(hidden.shape, dHidden)]]),
+      new Map([[model.language.depth - 1, dHidden]]),
       feeds.block,
       { budget: saving.budget, onFeatures: addFeatures },
     );
-    stemBackward(model, store, micro, feeds.stem, dx, trainVision ? addFeatures : null);
+    await stemBackward(model, store, micro, feeds.stem, dx, trainVision ? addFeatures : null);
+    compute.arrays.release([dx]);
+    feeds.release();
   }
   if (trainVision) await backwardImages(compute, store, encoded, dFeatures, saving.budget, o.patches);
   store.reach(reachedBy(model, store, all, head.weights));
@@ -242,14 +263,16 @@ function reachedBy(
 export async function runLanguage(
   compute: Compute,
   values: Params<TensorData>,
-  micro: MicroBatch,
-  encoded: EncodedImages,
-  saving: ActivationBudget | null,
-  feeds = languageFeeds(compute.model, micro, encoded),
+  feeds: LanguageFeeds,
+  saving: ActivationBudget | null = null,
 ): Promise<BlockStates> {
   const { model } = compute;
   const stem = { ...feeds.stem, ...values };
-  const session = await compute.session("language.stem", () => languageStemProgram(model));
+  const session = await compute.session(
+    "language.stem",
+    () => languageStemProgram(model),
+    () => true,
+  );
   const { y: x } = (await session.run(stem)) as { readonly y: TensorData };
   return compute.blocks("language.block", model.language, values, x, feeds.block, saving ?? []);
 }
@@ -258,26 +281,26 @@ export async function runLanguage(
  * The stem only gathers rows (`LanguageStack.stem`): each token's gradient is scatter-added to the row it came from, in
  * the embedding table or, if requested, among the image features.
  */
-function stemBackward(
+async function stemBackward(
   { language }: Model,
   store: WeightStore,
   micro: MicroBatch,
   { features }: LanguageFeeds["stem"],
   dx: TensorData,
-  addFeatures: ((gradient: TensorData) => void) | null,
-): void {
+  addFeatures: ((gradient: TensorData) => Promise<void>) | null,
+): Promise<void> {
   const [table] = language.stemWeights;
   const { tokenIds, imageIndex } = micro;
-  const data = dx.data as Float32Array;
   store.accumulateRows(
     table!,
     tokenIds.map((id, t) => (imageIndex[t]! < 0 ? id : -1)),
-    data,
+    dx,
   );
   if (addFeatures === null) return;
-  const gradient = new Float32Array(features.data.length);
-  addAt(gradient, imageIndex, data, language.width);
-  addFeatures(float32(features.shape, gradient));
+  await store.arrays.fetch([dx], "gradient of image tokens");
+  const gradient = new Float32Array(sizeOf(features.shape));
+  addAt(gradient, imageIndex, dx.data as Float32Array, language.width);
+  await addFeatures(float32(features.shape, gradient));
 }
 
 /** Accumulates the gradient of a micro-batch's image features per image. */
@@ -300,17 +323,19 @@ function addToImages(
 interface LanguageFeeds {
   readonly stem: Readonly<Record<"tokenIds" | "imageIndex" | "features", TensorData>>;
   readonly block: BlockFeeds;
+  /** After the micro-batch. */
+  release(): void;
 }
 
-function languageFeeds(
-  model: Model,
+export function languageFeeds(
+  { model, arrays }: Compute,
   micro: MicroBatch,
   encoded: EncodedImages,
   adapters: AdapterPass | null = null,
 ): LanguageFeeds {
-  const stem = stemFeeds(model, micro, encoded);
+  const stem = holdAll(arrays, stemFeeds(model, micro, encoded)) as LanguageFeeds["stem"];
   const { features, imageIndex } = stem;
-  const rows = rowFeeds(model, micro);
+  const rows = holdAll(arrays, rowFeeds(model, micro));
   const { featureLevels, blockWeights, blockPrefix } = model.language;
   const keys = adapters?.mode === "masks" ? rowKeys(adapters.dropout.key, micro.owners) : [];
   const block: BlockFeeds = (index) => ({
@@ -318,7 +343,7 @@ function languageFeeds(
     ...adapterFeeds(model, adapters, blockWeights, blockPrefix(index), keys),
     ...(index + 1 < featureLevels ? { features, imageIndex, level: int32([], [index + 1]) } : {}),
   });
-  return { stem, block };
+  return { stem, block, release: () => arrays.release([...Object.values(stem), ...Object.values(rows)]) };
 }
 
 function stemFeeds(model: Model, micro: MicroBatch, encoded: EncodedImages) {
@@ -371,14 +396,14 @@ export function* headChunks({ predictions }: MicroBatch, model: Model): Generato
   for (let i = 0; i < predictions.length; i += rows) yield predictions.slice(i, i + rows);
 }
 
-export function headFeeds(rows: readonly TargetToken[], hidden: TensorData): Params<TensorData> {
-  const width = hidden.shape[1]!;
-  const x = new Float32Array(rows.length * width);
-  for (const [i, { source }] of rows.entries()) {
-    x.set((hidden.data as Float32Array).subarray(source * width, (source + 1) * width), i * width);
-  }
+/** The hidden states `x` that predict these tokens, which the caller releases, and the tokens. */
+export function headFeeds(arrays: Arrays, rows: readonly TargetToken[], hidden: TensorData): Params<TensorData> {
+  const x = arrays.rows(
+    hidden,
+    Int32Array.from(rows, ({ source }) => source),
+  );
   const targets = Int32Array.from(rows, ({ completion, offset }) => completion.tokenIds[offset]!);
-  return { x: float32([rows.length, width], x), targets: int32([rows.length], targets) };
+  return { x, targets: int32([rows.length], targets) };
 }
 
 export function lossFeeds(
@@ -412,19 +437,22 @@ function sequenceLogRatios({ predictions }: MicroBatch, { logProbs }: TokenScore
 }
 
 /** Temperature and top-p, and the mask of never-sampled tokens, for any program that samples or scores. */
-export function samplingFeeds(model: Model, o: LogProbOptions): Params<TensorData> {
+export function samplingFeeds(compute: Compute, o: LogProbOptions): Params<TensorData> {
   return {
     temperature: float32([], [o.temperature]),
     topP: float32([], [o.topP]),
-    banned: bannedTokens(model, o.allowVisionTokens),
+    banned: bannedTokens(compute, o.allowVisionTokens),
   };
 }
 
 /** [vocabulary]: added to the logits so that image placeholders are never sampled, unless they are allowed. */
-export function bannedTokens(model: Model, allowVisionTokens = false): TensorData {
-  const banned = new Float32Array(model.language.vocabularySize);
-  if (!allowVisionTokens) for (const id of model.visionTokenIds) banned[id] = EXCLUDED;
-  return float32([banned.length], banned);
+export function bannedTokens(compute: Compute, allowVisionTokens = false): TensorData {
+  const { language, visionTokenIds } = compute.model;
+  return compute.table(`banned.${allowVisionTokens}`, () => {
+    const banned = new Float32Array(language.vocabularySize);
+    if (!allowVisionTokens) for (const id of visionTokenIds) banned[id] = EXCLUDED;
+    return float32([banned.length], banned);
+  });
 }
 
 export function variantOf(o: LogProbOptions): SamplingVariant {

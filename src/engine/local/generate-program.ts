@@ -18,13 +18,14 @@ import { localWeights } from "./programs.ts";
  * prompt, headDim], and "past.keys.i" and "past.values.i" [rows x keyValueHeads, 1, past, headDim]; "added" are the new
  * tokens' own, keys and values layer by layer, in one piece. Caches are never outputs: whatever a program returns is copied
  * on its way to JavaScript, and costs time by itself. With `tokens` 1 the program is for one token of each row alone, whose
- * products with itself are numbers and whose transposes move nothing. Each of `stats` is an output under its own name.
+ * products with itself are numbers and whose transposes move nothing. Each of `stats` is an output under its own name. Without `fused` the projections stay apart.
  */
 export function generateProgram(
   model: Model,
   sampling: SamplingVariant,
   tokens: "tokens" | 1 = "tokens",
   stats: readonly TokenStat[] = [],
+  fused = true,
 ): Program {
   const { language } = model;
   const { depth, headDim } = language;
@@ -50,7 +51,7 @@ export function generateProgram(
   const joined: Record<string, Tensor> = {};
   const weightsOf = (block: number) => {
     const own = localWeights(language, weights, block);
-    for (const [local, { shape }] of fusedWeightsOf(model, block)) {
+    for (const [local, { shape }] of fused ? fusedWeightsOf(model, block) : []) {
       const name = language.blockPrefix(block) + local;
       joined[name] = float(name, ...shape);
       own[local] = joined[name];

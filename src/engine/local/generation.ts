@@ -74,10 +74,12 @@ export function openGeneration(
 ): Generation {
   const { model } = compute;
   const { language } = model;
-  const banned = bannedTokens(model);
+  const banned = bannedTokens(compute);
   const nothingCached = emptyCaches(language);
   const integers = quantizedOnly(values);
-  const weights = { ...values, ...fusedValues(model, values) };
+  // On a device a fused weight would be a copy.
+  const fused = compute.arrays.memory === null;
+  const weights = fused ? { ...values, ...fusedValues(model, values) } : values;
   // A program with a quantised base holds the integer weights, so one program serves both prefill and decode.
   const single = Object.keys(integers).length === 0 ? 1 : "tokens";
   const run = async (
@@ -87,7 +89,7 @@ export function openGeneration(
   ): Promise<GeneratedTokens> => {
     const variant = variantOf(rows);
     const session = await compute.session(`generate.${tokens}.${JSON.stringify([variant, stats])}`, () =>
-      forSmallBatch(withQuantizedWeights(generateProgram(model, variant, tokens, stats), integers)),
+      forSmallBatch(withQuantizedWeights(generateProgram(model, variant, tokens, stats, fused), integers)),
     );
     const outputs = await session.run({ ...feeds, ...distributionFeeds(variant, rows), banned }, weights);
     const { token, logProb, added } = outputs as Record<"token" | "logProb" | "added", TensorData>;

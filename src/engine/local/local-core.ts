@@ -26,6 +26,7 @@ import {
 } from "../engine.ts";
 import { atToken, requireTokenValues } from "../token-values.ts";
 import type { AdapterPass } from "./adapter-feeds.ts";
+import { holdAll } from "./arrays/arrays.ts";
 import type { Compute } from "./compute.ts";
 import { type DecodeJob, Decoder } from "./decoder.ts";
 import type { Dropout } from "./dropout.ts";
@@ -53,7 +54,7 @@ import { holdsCritic, SoftCriticState } from "./soft-critic.ts";
 import { lastStates, softPass } from "./soft-pass.ts";
 import { type PairHead, softCriticProgram, softPolicyProgram } from "./soft-programs.ts";
 import { backwardTower, encodeTower, type TowerPass, towerFeatures } from "./tower.ts";
-import { encodeEach, encodeImages } from "./vision-runner.ts";
+import { encodeEach, encodeImages, releaseImages } from "./vision-runner.ts";
 import { randomWeights, visionNames, WeightStore } from "./weight-store.ts";
 
 export class LocalCore {
@@ -96,9 +97,9 @@ export class LocalCore {
     this.#compute = compute;
     const merges = lora !== null && on?.merged !== false && mergedBytes(model) > 0;
     this.#merged = merges ? new MergedModel(base.compute) : null;
-    const values = { ...base.values, ...this.#freshAdapters(base.compute.model) };
+    const values = { ...base.values, ...holdAll(base.arrays, this.#freshAdapters(base.compute.model)) };
     const isFrozen = on !== null && lora === null; // another core's weights
-    this.#store = new WeightStore(model, values, isFrozen ? new Set() : trainableOf(model, options));
+    this.#store = new WeightStore(model, values, isFrozen ? new Set() : trainableOf(model, options), base.arrays);
     if (adapterFolder !== null) loadAdapter(adapterFolder, model, this.#store);
   }
 
@@ -275,7 +276,7 @@ export class LocalCore {
     );
   }
 
-  optimStep(o: OptimStep) {
+  async optimStep(o: OptimStep) {
     if ((o.importanceMasking ?? "none") !== "none" && (this.#options.lora ?? null) !== null)
       throw new UserError(refusesAdapters(o.importanceMasking!));
     this.#forgetPass();
@@ -308,9 +309,9 @@ export class LocalCore {
   }
 
   /** One update of policy and critic, and the target after it. */
-  softStep({ policy, critic, polyak }: SoftStep) {
+  async softStep({ policy, critic, polyak }: SoftStep) {
     const soft = this.#softState();
-    return { policy: this.optimStep(policy), critic: soft.step(critic, polyak) };
+    return { policy: await this.optimStep(policy), critic: await soft.step(critic, polyak) };
   }
 
   /** The last hidden states of micro-batches of these groups under these weights. */
@@ -328,13 +329,29 @@ export class LocalCore {
   }
 
   freezeReference(keep: boolean): void {
+    this.#releaseReference();
     this.#reference = keep ? this.#store.copyValues() : null;
   }
 
   resetOptimizer(): void {
     this.#passes = 0;
+    this.#soft?.release();
     this.#soft = null;
     this.#store.restoreOptimizer(0);
+  }
+
+  /** Makes all that `save` writes readable, where it lies on a device. */
+  async fetch(): Promise<void> {
+    await this.#store.fetch();
+    await this.#base.arrays.fetch(Object.values(this.#reference ?? {}), "reference");
+    await this.#soft?.fetch();
+  }
+
+  /** Ends that. */
+  forget(): void {
+    this.#store.forget();
+    this.#base.arrays.forget(Object.values(this.#reference ?? {}));
+    this.#soft?.forget();
   }
 
   /** Writes the model; with `training`, also optimiser moments and the reference. */
@@ -348,8 +365,10 @@ export class LocalCore {
   /** Restores what `save` with `training` wrote. */
   load(folder: string): void {
     this.#forgetPass();
+    this.#releaseReference();
     this.#store = loadWeights(folder, this.#model, this.#store, this.#options);
     this.#reference = loadTrainingState(folder, this.#model, this.#store);
+    this.#soft?.release();
     this.#soft = null;
     if (holdsCritic(folder)) this.#softState().load(folder);
   }
@@ -397,8 +416,15 @@ export class LocalCore {
     const kept = this.#encoded;
     this.#encoded = null;
     const asked = new Set(imagesOf(groups).map(({ sha256 }) => sha256));
-    if (kept === null || ![...asked].every((sha) => kept.images.features.has(sha))) return null;
-    return selectImages(this.#model, kept, asked, this.#sums);
+    if (kept === null) return null;
+    if (![...asked].every((sha) => kept.images.features.has(sha))) {
+      releaseImages(this.#compute, kept.images);
+      return null;
+    }
+    if (this.#base.arrays.memory === null) return selectImages(this.#compute, kept, asked, this.#sums);
+    if (asked.size === kept.images.features.size) return kept;
+    releaseImages(this.#compute, kept.images); // what others kept cannot be cut out there
+    return null;
   }
 
   /** Cached image features of a frozen tower, shared by policy and reference. */
@@ -413,6 +439,7 @@ export class LocalCore {
     return new Decoder(compute, values, {
       rows: this.#options.rows,
       cacheBytes: this.#options.cacheBytes ?? Infinity,
+      forks: this.#options.prefixBytes !== 0,
       encode: async ({ images }) => encodeEach(compute, await values, images, cache),
     });
   }
@@ -430,10 +457,17 @@ export class LocalCore {
     return randomWeights(Object.fromEntries(added), this.#options.seed);
   }
 
+  #releaseReference(): void {
+    const own = Object.entries(this.#reference ?? {}).filter(([name, value]) => value !== this.#store.values[name]);
+    this.#base.arrays.release(own.map(([, value]) => value));
+  }
+
   /** Drops everything computed from weights that are about to change. */
   #forgetPass(): void {
     this.#live = null;
+    if (this.#encoded !== null) releaseImages(this.#compute, this.#encoded.images);
     this.#encoded = null;
+    if (this.#tower !== null) releaseImages(this.#compute, this.#tower.encoded.images);
     this.#tower = null;
     this.#sums = null;
     this.#prefixes.clear();

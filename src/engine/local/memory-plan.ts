@@ -13,9 +13,11 @@ import type { Model, Stack } from "../../models/model.ts";
 import type { EngineOptions, LargestStep, MemoryPlan } from "../backend.ts";
 import { DEFAULT_ACTIVATION_BYTES, headChunkRows } from "./forward-backward.ts";
 import { generateProgram } from "./generate-program.ts";
+import { KeyValueCache } from "./key-value-cache.ts";
 import { modelOf, trainableOf } from "./local-model.ts";
 import { mergedBytes } from "./merged-model.ts";
 import { type PackedRow, packRows, splitRows } from "./packing.ts";
+import { PREFIX_BYTES } from "./prefix-cache.ts";
 import { type BlockKind, blockPrograms, lossProgram, visionHeadPrograms } from "./programs.ts";
 import { MAX_PATCHES } from "./vision-runner.ts";
 import { visionNames } from "./weight-store.ts";
@@ -36,6 +38,7 @@ export type MemoryPart =
   | "activations"
   | "programs"
   | "key-value cache"
+  | "kept turns"
   | "outputs";
 
 /** Node, ONNX Runtime's libraries and compiled sessions, tokenizer and images of a small run; measured. */
@@ -86,6 +89,7 @@ export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan
     activations,
     programs: ARENA_FACTOR * (lean ? Math.max(...runs) : sum(runs)),
     "key-value cache": cacheBytes(model, step, o.rows),
+    "kept turns": step.observed == null ? 0 : Math.min(o.prefixBytes ?? PREFIX_BYTES, turnBytes(model, step)),
     outputs: gradients + Math.min(GARBAGE_BYTES, activations + gradients),
   };
   return { parts, total: sum(Object.values(parts)) };
@@ -139,6 +143,7 @@ function largestMicroBatch(step: LargestStep, budget: number): readonly PackedRo
 function packedSizes(model: Model, rows: readonly PackedRow[], step: LargestStep): Sizes {
   const group = Math.max(...rows.map(({ completions }) => completions.length));
   const completion = Math.max(1, step.completionTokens - 1);
+  const imageTokens = step.imageTokens + group * (step.observed?.imageTokens ?? 0);
   return {
     flat: sum(rows.map(({ length }) => length)),
     packedRows: rows.length,
@@ -147,14 +152,15 @@ function packedSizes(model: Model, rows: readonly PackedRow[], step: LargestStep
     completion,
     completionPlaces: rows.length * group * completion,
     group,
-    featureRows: Math.max(1, rows.length * step.imageTokens * model.language.featureLevels),
+    featureRows: Math.max(1, rows.length * imageTokens * model.language.featureLevels),
   };
 }
 
-/** Assumes one frame per image; images share a run up to the maximum patches. */
-function visionSizes({ vision }: Model, { imageTokens, prompts }: LargestStep): Sizes {
+/** Assumes one frame per image; images share a run up to the maximum patches. What tools show is as large as a prompt's. */
+function visionSizes({ vision }: Model, { imageTokens, prompts, numGenerations, observed }: LargestStep): Sizes {
   const tokens = imageTokens * vision.patchesPerToken;
-  const rows = tokens === 0 ? 0 : Math.min(prompts, Math.max(1, Math.floor(MAX_PATCHES / tokens)));
+  const images = prompts * (1 + numGenerations * (observed?.images ?? 0));
+  const rows = tokens === 0 ? 0 : Math.min(images, Math.max(1, Math.floor(MAX_PATCHES / tokens)));
   return { flat: rows * tokens, rows, tokens, features: rows * imageTokens };
 }
 
@@ -198,6 +204,14 @@ function cacheBytes({ language }: Model, step: LargestStep, limit: number): numb
   const rows = Math.min(limit, step.prompts * step.numGenerations);
   const positions = Math.min(step.prompts, rows) * step.promptTokens + rows * step.completionTokens;
   return 8 * positions * language.depth * language.keyValueHeads * language.headDim;
+}
+
+/** Keys and values of all completions, each kept with its prompt. */
+function turnBytes(
+  { language }: Model,
+  { prompts, numGenerations, promptTokens, completionTokens }: LargestStep,
+): number {
+  return prompts * numGenerations * KeyValueCache.slotBytes(language, promptTokens + completionTokens);
 }
 
 /** Bytes of a weight as stored. */

@@ -35,6 +35,8 @@ export class MergedModel {
   /** Runs the base's programs. */
   readonly compute: Compute;
   #values: Promise<Params<TensorData>> | null = null;
+  /** What lies on a device beside the model's own weights. */
+  #sums: TensorData[] = [];
 
   constructor(compute: Compute) {
     this.compute = compute;
@@ -49,18 +51,22 @@ export class MergedModel {
   /** Invalidates the merged weights after the adapters changed. */
   forget(): void {
     this.#values = null;
+    this.compute.arrays.release(this.#sums);
+    this.#sums = [];
   }
 
   async #merge(values: Params<TensorData>): Promise<Params<TensorData>> {
-    const session = await this.compute.session("merge", mergeProgram);
+    const session = await this.compute.session("merge", mergeProgram, () => true);
     const adapted = new Set(adaptedLayers(Object.keys(values)));
-    const place = contiguousAllocator(this.compute.model);
+    const { arrays, model } = this.compute;
+    const place = arrays.memory === null ? contiguousAllocator(model) : null;
     const merged: Record<string, TensorData> = {};
     for (const name of mergedNames(this.compute.model, adapted)) {
       const layer = name.slice(0, -".weight".length);
       const weight = values[name]!;
       const sum = adapted.has(layer) ? (await session.run(mergeInputs(values, layer)))["y"]! : weight;
-      merged[name] = { ...weight, data: place(name, sum.data as Float32Array) };
+      merged[name] = place === null ? sum : { ...weight, data: place(name, sum.data as Float32Array) };
+      if (place === null && sum !== weight) this.#sums.push(sum);
     }
     return { ...values, ...merged };
   }

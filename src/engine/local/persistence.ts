@@ -18,6 +18,7 @@ import type { Model } from "../../models/model.ts";
 import type { AdamWState } from "../../nn/adamw.ts";
 import type { MaskState } from "../../nn/update-masks.ts";
 import type { EngineOptions, ImageLimits } from "../backend.ts";
+import { holdAll } from "./arrays/arrays.ts";
 import { readWeights, WeightStore } from "./weight-store.ts";
 
 const OPTIMIZER = "optimizer.safetensors";
@@ -63,7 +64,7 @@ export function saveTrainingState(folder: string, store: WeightStore, reference:
     const { shape } = store.values[name]!;
     return Object.entries(kinds).map(([kind, data]) => ({ name: `${kind}.${name}`, shape, data }));
   };
-  const moments = names.flatMap((name) => arrays(name, store.moments(name)));
+  const moments = names.flatMap((name) => arrays(name, momentsOf(store, name)));
   const masks = masked.flatMap((name) => arrays(name, store.mask(name)));
   if (moments.length > 0) writeSafetensors(join(folder, OPTIMIZER), [...moments, ...masks], "F32");
   if (reference !== null) {
@@ -79,7 +80,8 @@ export function saveTrainingState(folder: string, store: WeightStore, reference:
  */
 export function loadWeights(folder: string, model: Model, store: WeightStore, { lora }: EngineOptions): WeightStore {
   if (!existsSync(join(folder, ENGINE_STATE))) throw new UserError(`${folder} holds no training state to resume from`);
-  if (!lora) return new WeightStore(model, readWeights(model, folder), store.trainable);
+  const { arrays, trainable } = store;
+  if (!lora) return new WeightStore(model, holdAll(arrays, readWeights(model, folder)), trainable, arrays);
   loadAdapter(folder, model, store);
   return store;
 }
@@ -95,12 +97,12 @@ export function loadTrainingState(folder: string, model: Model, store: WeightSto
   store.restoreOptimizer(steps);
   readInto(join(folder, OPTIMIZER), (name, data) => {
     const [, kind, weight] = /^(first|second|start|total)\.(.*)$/.exec(name)! as unknown as [string, Kind, string];
-    const state = kind === "first" || kind === "second" ? store.moments(weight) : store.mask(weight);
-    (state as Readonly<Partial<Record<Kind, Float32Array>>>)[kind]!.set(data);
+    if (kind === "first" || kind === "second") store.arrays.write(store.moments(weight)[kind], data);
+    else store.mask(weight)[kind].set(data);
   });
   const reference: Record<string, TensorData> = {};
   readInto(join(folder, REFERENCE), (name, data) => {
-    reference[name] = { dtype: "float32", shape: model.weights[name]!.shape, data };
+    reference[name] = store.arrays.hold({ dtype: "float32", shape: model.weights[name]!.shape, data });
   });
   return Object.keys(reference).length > 0 ? { ...store.values, ...reference } : null;
 }
@@ -108,7 +110,7 @@ export function loadTrainingState(folder: string, model: Model, store: WeightSto
 /** Loads an adapter folder's weights into the store. */
 export function loadAdapter(folder: string, model: Model, store: WeightStore): void {
   for (const [name, data] of Object.entries(readAdapter(model, folder))) {
-    (store.values[name]!.data as Float32Array).set(data);
+    store.arrays.write(store.values[name]!, data);
   }
 }
 
@@ -128,6 +130,12 @@ function writeImageLimits(folder: string, { minPixels, maxPixels }: ImageLimits)
   };
   const own = config["size"] === undefined ? limits : { ...("min_pixels" in config ? limits : {}), size };
   writeFileAtomic(path, `${JSON.stringify({ ...config, ...own }, null, 2)}\n`);
+}
+
+/** A weight's moments in the host's memory. */
+export function momentsOf(store: WeightStore, name: string): AdamWState {
+  const { first, second } = store.moments(name);
+  return { first: first.data as Float32Array, second: second.data as Float32Array };
 }
 
 function named(values: Params<TensorData>) {

@@ -6,6 +6,7 @@ import type { Compute } from "./compute.ts";
 import {
   backwardFrom,
   type HeadPass,
+  isGradient,
   type MicroBatchOptions,
   microBatches,
   runMicroBatch,
@@ -14,7 +15,7 @@ import type { MicroBatch } from "./packing.ts";
 import { imagesOf } from "./packing.ts";
 import { headScoreGradientProgram, headScoreProgram, scoreHeadWeights } from "./programs.ts";
 import { encodeImages } from "./vision-runner.ts";
-import { addAt, type WeightStore } from "./weight-store.ts";
+import type { WeightStore } from "./weight-store.ts";
 
 /** Positions per run of the head: its result is one number each. */
 const CHUNK = 4096;
@@ -34,9 +35,12 @@ export async function scoreByHead(
   for (const micro of microBatches(compute.model, groups, o)) {
     const hidden = await runMicroBatch(compute, values, micro, encoded, adapters);
     for (const rows of lastTokens(micro)) {
-      const found = (await session.run({ ...hiddenFeed(rows, hidden), ...values }))["scores"]!.data;
+      const x = statesOf(compute, rows, hidden);
+      const found = (await session.run({ x, ...values }))["scores"]!.data;
       for (const [i, { index }] of rows.entries()) scores[index] = found[i]!;
+      compute.arrays.release([x]);
     }
+    compute.arrays.release([hidden]);
   }
   return scores;
 }
@@ -53,15 +57,16 @@ export async function backwardByHead(
   const weights = scoreHeadWeights(model);
   const trained = weights.filter((name) => store.trainable.has(name));
   const program = () => headScoreGradientProgram(model, trained);
-  const session = await compute.session(`head_score.backward.${trained.join()}`, program);
+  const session = await compute.session(`head_score.backward.${trained.join()}`, program, isGradient);
   const run: HeadPass["run"] = async (micro, hidden, dHidden) => {
     for (const rows of lastTokens(micro)) {
       const dScores = Float32Array.from(rows, ({ index }) => gradients[index]!);
-      const feeds = { ...hiddenFeed(rows, hidden), "d.scores": float32([rows.length], dScores), ...store.values };
-      const outputs = await session.run(feeds);
+      const x = statesOf(compute, rows, hidden);
+      const outputs = await session.run({ x, "d.scores": float32([rows.length], dScores), ...store.values });
       for (const name of trained) store.accumulate(name, outputs[`d.${name}`]!);
       const sources = Int32Array.from(rows, ({ source }) => source);
-      addAt(dHidden, sources, outputs["d.x"]!.data as Float32Array, model.language.width);
+      compute.arrays.addRows(dHidden, sources, outputs["d.x"]!);
+      compute.arrays.release([x, outputs["d.x"]]);
     }
   };
   await backwardFrom(compute, store, withNextToken(completions), o, { weights, run });
@@ -91,11 +96,9 @@ function* lastTokens({ predictions }: MicroBatch): Generator<readonly LastToken[
   for (let i = 0; i < rows.length; i += CHUNK) yield rows.slice(i, i + CHUNK);
 }
 
-function hiddenFeed(rows: readonly LastToken[], hidden: TensorData): Params<TensorData> {
-  const width = hidden.shape[1]!;
-  const x = new Float32Array(rows.length * width);
-  for (const [i, { source }] of rows.entries()) {
-    x.set((hidden.data as Float32Array).subarray(source * width, (source + 1) * width), i * width);
-  }
-  return { x: float32([rows.length, width], x) };
+function statesOf({ arrays }: Compute, rows: readonly LastToken[], hidden: TensorData): TensorData {
+  return arrays.rows(
+    hidden,
+    Int32Array.from(rows, ({ source }) => source),
+  );
 }

@@ -1,9 +1,8 @@
 /** The part of what a tower encoded that fewer images need: its backward pass then costs what theirs does. */
 import type { Params } from "../../compiler/tensor.ts";
 import { concatenated, float32, type TensorData } from "../../core/tensor-data.ts";
-import type { Model } from "../../models/model.ts";
 import type { AdapterPass } from "./adapter-feeds.ts";
-import { type BlockStates, bytesOf } from "./compute.ts";
+import { type BlockStates, bytesOf, type Compute } from "./compute.ts";
 import type { EncodedForTraining } from "./forward-backward.ts";
 import { type Frame, type VisionRun, visionFeeds } from "./vision-runner.ts";
 
@@ -12,13 +11,13 @@ import { type Frame, type VisionRun, visionFeeds } from "./vision-runner.ts";
  * others kept goes back into the budget.
  */
 export function selectImages(
-  model: Model,
+  compute: Pick<Compute, "model" | "arrays">,
   { images, saving }: EncodedForTraining,
   wanted: ReadonlySet<string>,
   adapters: AdapterPass | null,
 ): EncodedForTraining {
   const runs = images.runs.flatMap((run) => {
-    const selected = selectFrames(model, run, ({ image }) => wanted.has(image.sha256), adapters);
+    const selected = selectFrames(compute, run, ({ image }) => wanted.has(image.sha256), adapters);
     saving.budget.bytes += keptBytes(run) - (selected === null ? 0 : keptBytes(selected));
     return selected ?? [];
   });
@@ -27,7 +26,7 @@ export function selectImages(
 }
 
 function selectFrames(
-  model: Model,
+  compute: Pick<Compute, "model" | "arrays">,
   run: VisionRun,
   isWanted: (frame: Frame) => boolean,
   adapters: AdapterPass | null,
@@ -42,7 +41,7 @@ function selectFrames(
     states: states.map(own),
     kept: kept.map((block) => block && mapValues(block, own)),
   };
-  return { frames, feeds: visionFeeds(model, frames, adapters), forward };
+  return { frames, feeds: visionFeeds(compute, frames, adapters), forward };
 }
 
 /** Whatever blocks take, leave and keep lies frame by frame: as many numbers for each. */

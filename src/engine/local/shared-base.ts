@@ -7,6 +7,8 @@ import type { TensorData } from "../../core/tensor-data.ts";
 import type { LoraOptions } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
 import type { EngineOptions, OnWeight } from "../backend.ts";
+import { type Arrays, holdAll } from "./arrays/arrays.ts";
+import { openArrays } from "./arrays/index.ts";
 import { Compute } from "./compute.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { inContiguousMemory } from "./fused-weights.ts";
@@ -20,6 +22,8 @@ interface MergedHolder {
 
 export class SharedBase {
   readonly values: Params<TensorData>;
+  /** Where these lie, and all that is computed with them. */
+  readonly arrays: Arrays;
   /** Runs the model's own programs. */
   readonly compute: Compute;
   /** Features of images, for all whose vision tower is the model's own. */
@@ -32,11 +36,13 @@ export class SharedBase {
   constructor(options: EngineOptions, onWeight?: OnWeight) {
     this.#options = options;
     const model = baseOf(options);
+    this.arrays = openArrays(options.device ?? "cpu", options.threads);
     this.compute = this.#computeFor(model);
-    this.values =
+    const values =
       options.initialise === "random"
         ? inContiguousMemory(model, randomWeights(model.weights, options.seed))
         : readWeights(model, options.modelFolder, onWeight);
+    this.values = holdAll(this.arrays, values);
   }
 
   /** The model with such adapters, or without any, and what runs its programs. */
@@ -53,6 +59,7 @@ export class SharedBase {
   }
 
   async close(): Promise<void> {
+    await this.arrays.close();
     for (const compute of [this.compute, ...this.#adapted.values()]) await compute.close();
   }
 
@@ -67,6 +74,6 @@ export class SharedBase {
 
   #computeFor(model: Model): Compute {
     const { threads, device, quantizeFrozen = null } = this.#options;
-    return new Compute(model, threads, device, quantizeFrozen !== null);
+    return new Compute(model, threads, device, quantizeFrozen !== null, this.arrays);
   }
 }

@@ -6,8 +6,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../core/errors.ts";
 import { openSafetensors, writeSafetensors } from "../../io/safetensors.ts";
-import type { AdamWState } from "../../nn/adamw.ts";
 import type { OptimResult, OptimStep } from "../engine.ts";
+import { momentsOf } from "./persistence.ts";
 import type { WeightStore } from "./weight-store.ts";
 
 const FILE = "critic.safetensors";
@@ -15,7 +15,7 @@ const FILE = "critic.safetensors";
 /** What of an adapter this needs. */
 interface Adapter {
   readonly store: WeightStore;
-  optimStep(o: OptimStep): OptimResult;
+  optimStep(o: OptimStep): Promise<OptimResult>;
 }
 
 export class SoftCriticState<Own extends Adapter> {
@@ -28,14 +28,34 @@ export class SoftCriticState<Own extends Adapter> {
   }
 
   /** One update of the critic; its target follows. */
-  step(o: OptimStep, polyak: number): OptimResult {
-    const result = this.critic.optimStep(o);
+  async step(o: OptimStep, polyak: number): Promise<OptimResult> {
+    const result = await this.critic.optimStep(o);
     if (!Number.isFinite(result.gradNorm)) return result;
+    const { arrays } = this.target.store;
     for (const name of this.critic.store.trainable) {
-      const [own, slow] = [this.critic, this.target].map(({ store }) => store.values[name]!.data as Float32Array);
+      const both = [this.critic, this.target].map(({ store }) => store.values[name]!);
+      await arrays.fetch(both, "target");
+      const [own, slow] = both.map(({ data }) => data as Float32Array);
       for (let i = 0; i < slow!.length; i++) slow![i] = polyak * slow![i]! + (1 - polyak) * own![i]!;
+      arrays.write(both[1]!, slow!);
+      arrays.forget([both[0]!]);
     }
     return result;
+  }
+
+  /** Makes all that `save` writes readable. */
+  async fetch(): Promise<void> {
+    for (const { store } of [this.critic, this.target]) await store.fetch();
+  }
+
+  /** Ends that. */
+  forget(): void {
+    for (const { store } of [this.critic, this.target]) store.forget();
+  }
+
+  /** Gives the memory of both adapters free. */
+  release(): void {
+    for (const { store } of [this.critic, this.target]) store.release();
   }
 
   /** Writes both adapters and the critic's moments into a folder. */
@@ -50,7 +70,7 @@ export class SoftCriticState<Own extends Adapter> {
     });
     const moments = names.flatMap((name) => {
       const { shape } = store.values[name]!;
-      return Object.entries(store.moments(name)).map(([kind, data]) => one(`${kind}.${name}`, shape, data));
+      return Object.entries(momentsOf(store, name)).map(([kind, data]) => one(`${kind}.${name}`, shape, data));
     });
     writeSafetensors(join(folder, FILE), [one("steps", [1], Float32Array.of(steps)), ...arrays, ...moments], "F32");
   }
@@ -66,11 +86,8 @@ export class SoftCriticState<Own extends Adapter> {
         const { store } = kind === "target" ? this.target : this.critic;
         if (store.values[weight!] === undefined)
           throw new UserError(`${folder}: ${FILE} has an unknown weight ${name}`);
-        const into =
-          kind === "first" || kind === "second"
-            ? store.moments(weight!)[kind as keyof AdamWState]
-            : (store.values[weight!]!.data as Float32Array);
-        into.set(file.readFloat32(name));
+        const into = kind === "first" || kind === "second" ? store.moments(weight!)[kind] : store.values[weight!]!;
+        store.arrays.write(into, file.readFloat32(name));
       }
     } finally {
       file.close();

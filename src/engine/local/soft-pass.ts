@@ -8,6 +8,7 @@ import {
   headChunks,
   headFeeds,
   isComputed,
+  isGradient,
   lossFeeds,
   type MicroBatchOptions,
   runMicroBatch,
@@ -17,7 +18,7 @@ import { imagesOf, type MicroBatch, splitByWeight } from "./packing.ts";
 import type { SharedBase } from "./shared-base.ts";
 import type { PairHead } from "./soft-programs.ts";
 import { encodeImages } from "./vision-runner.ts";
-import { addAt, type WeightStore } from "./weight-store.ts";
+import type { WeightStore } from "./weight-store.ts";
 
 /** The weights of one of a pair, and their known image features. */
 type Weights = Pick<SharedBase, "compute" | "values"> & { readonly features: MicroBatchOptions["features"] };
@@ -31,7 +32,8 @@ export async function softPass(
   head: PairHead,
 ): Promise<SoftResult> {
   const { model } = compute;
-  const session = await compute.session(head.key, () => head.program());
+  const { arrays } = compute;
+  const session = await compute.session(head.key, () => head.program(), isGradient);
   const numbers = Object.fromEntries(Object.entries(head.numbers).map(([name, value]) => [name, float32([], [value])]));
   const zeros = () =>
     groups.flatMap(({ completions }) => completions.map(({ tokenIds }) => new Float32Array(tokenIds.length)));
@@ -40,11 +42,13 @@ export async function softPass(
   const run: HeadPass["run"] = async (micro, hidden, dHidden) => {
     const beside = Object.entries(await head.hidden(micro));
     for (const rows of headChunks(splitByWeight(micro).trained, model)) {
+      const own = headFeeds(arrays, rows, hidden);
+      const others = Object.fromEntries(beside.map(([name, states]) => [name, headFeeds(arrays, rows, states)["x"]!]));
       const outputs = await session.run({
-        ...headFeeds(rows, hidden),
-        ...Object.fromEntries(beside.map(([name, states]) => [name, headFeeds(rows, states)["x"]!])),
+        ...own,
+        ...others,
         ...lossFeeds(rows, null),
-        ...samplingFeeds(model, scoring),
+        ...samplingFeeds(compute, scoring),
         ...numbers,
         ...store.values,
       });
@@ -55,8 +59,10 @@ export async function softPass(
         for (const [i, { completion, offset }] of rows.entries()) into[completion.index]![offset] = found[i]!;
       }
       const sources = Int32Array.from(rows, ({ source }) => source);
-      addAt(dHidden, sources, outputs["d.x"]!.data as Float32Array, model.language.width);
+      arrays.addRows(dHidden, sources, outputs["d.x"]!);
+      arrays.release([own["x"], ...Object.values(others), outputs["d.x"]]);
     }
+    arrays.release(beside.map(([, states]) => states));
   };
   await backwardFrom(compute, store, groups, o, { weights: model.language.headWeights, run });
   return { loss, logProbs: results.logProb, entropies: results.entropy, values: results.value };

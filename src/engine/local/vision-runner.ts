@@ -5,6 +5,7 @@ import type { ImageFeatures } from "../../core/records.ts";
 import { concatenated, float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { LearnedPositions, Model, VisionStack } from "../../models/model.ts";
 import { type AdapterPass, adapterFeeds } from "./adapter-feeds.ts";
+import { holdAll } from "./arrays/arrays.ts";
 import { type ActivationBudget, adapterModeOf, type BlockFeeds, type BlockStates, type Compute } from "./compute.ts";
 import { type Dropout, rowKeys } from "./dropout.ts";
 import type { FeatureCache } from "./feature-cache.ts";
@@ -60,21 +61,35 @@ export async function encodeImages(
     else features.set(image.sha256, known);
   }
   for (const frames of batchBySize(missing)) {
-    const feeds = visionFeeds(model, frames, adapters);
+    const feeds = visionFeeds(compute, frames, adapters);
     const forward = await runVision(compute, values, feeds, saving ?? headInputs(vision));
     const head = { ...headFeeds(vision, forward.states), ...feeds.head, ...values };
     const [key, programs] = headPrograms(model, feeds);
     const y = await compute.forward(key, programs, head);
+    await compute.arrays.fetch([y], "image features");
     const size = y.data.length / frames.length;
     for (const [i, { image, index }] of frames.entries()) {
       const own = features.get(image.sha256) ?? new Float32Array(image.grid[0] * size);
       own.set((y.data as Float32Array).subarray(i * size, (i + 1) * size), index * size);
       features.set(image.sha256, own);
     }
-    if (saving !== null) runs.push({ frames, feeds, forward });
+    compute.arrays.release([y]);
+    if (saving === null) releaseRun(compute, { feeds, forward });
+    else runs.push({ frames, feeds, forward });
   }
   for (const { sha256 } of missing) cache?.set(sha256, features.get(sha256)!);
   return { features, runs };
+}
+
+/** Frees what a run of the tower keeps. */
+function releaseRun({ arrays }: Compute, { feeds, forward }: Pick<VisionRun, "feeds" | "forward">): void {
+  arrays.release([...forward.states, ...forward.kept.flatMap((own) => Object.values(own ?? {}))]);
+  feeds.release();
+}
+
+/** The same for images that are not trained on after all. */
+export function releaseImages(compute: Compute, { runs }: EncodedImages): void {
+  for (const run of runs) releaseRun(compute, run);
 }
 
 /** Features of images by content hash, each encoded alone, so that results are bit-identical whatever the batch. */
@@ -98,6 +113,7 @@ export interface VisionFeeds {
   readonly block: BlockFeeds;
   /** Of the head's adapters. */
   readonly head: Params<TensorData>;
+  release(): void;
 }
 
 /** The head's programs for these feeds, and their cache key. */
@@ -108,18 +124,24 @@ function headPrograms(model: Model, feeds: VisionFeeds): [string, (trained: read
 }
 
 /** Feeds of frames of equal patch count. */
-export function visionFeeds(model: Model, batch: readonly Frame[], adapters: AdapterPass | null = null): VisionFeeds {
+export function visionFeeds(
+  { model, arrays }: Pick<Compute, "model" | "arrays">,
+  batch: readonly Frame[],
+  adapters: AdapterPass | null = null,
+): VisionFeeds {
   const { vision } = model;
   const count = patchCount(batch[0]!);
   const flat = batch.length * count;
   const tables = batch.map(({ grid }) => vision.rotary(grid));
   const shape = [batch.length, count, vision.headDim / 2];
-  const rotary = {
+  const rotary = holdAll(arrays, {
     cos: float32(shape, concatenated(tables.map((table) => table.cos))),
     sin: float32(shape, concatenated(tables.map((table) => table.sin))),
-  };
+  });
   const { windows, learnedPositions } = vision;
-  const within = windows === null ? rotary : { ...rotary, ...windowFeeds(batch.map(({ grid }) => windows.of(grid))) };
+  const tablesOfWindows =
+    windows === null ? {} : holdAll(arrays, windowFeeds(batch.map(({ grid }) => windows.of(grid))));
+  const within = { ...rotary, ...tablesOfWindows };
   const stem = {
     patches: float32([flat, vision.patchSize], concatenated(batch.map(({ patches }) => patches))),
     ...(learnedPositions === null ? {} : positionFeeds(learnedPositions, batch)),
@@ -138,6 +160,7 @@ export function visionFeeds(model: Model, batch: readonly Frame[], adapters: Ada
     stem,
     block: (index) => ({ ...plain(index), ...adapted(vision.blockWeights, vision.blockPrefix(index), count) }),
     head: adapted(vision.headWeights, "", count / vision.patchesPerToken),
+    release: () => arrays.release(Object.values(within)),
   };
 }
 
@@ -194,13 +217,19 @@ export async function backwardImages(
     const headOptions = { store, weights: vision.headWeights, wrt: vision.headBlocks.map(blockOutput) };
     const dHead = await compute.backward(key, programs, head, headOptions);
     const dOutputs = new Map(vision.headBlocks.map((block) => [block, dHead[blockOutput(block)]!]));
+    compute.arrays.release(forward.states.slice(-1));
     const dx = await compute.blocksBackward("vision.block", vision, store, forward, dOutputs, feeds.block, { budget });
     const stem = { ...feeds.stem, "d.y": dx, ...store.values };
     const wrt = patches === undefined ? [] : ["patches"];
     const stemPrograms = (trained: readonly string[]) => visionStemPrograms(model, [...wrt, ...trained]);
     const stemKey = ["vision.stem", ...wrt].join(".");
     const dStem = await compute.backward(stemKey, stemPrograms, stem, { store, weights: vision.stemWeights, wrt });
-    if (patches !== undefined) scatterFrames(frames, dStem["patches"]!.data as Float32Array, patches);
+    if (patches !== undefined) {
+      await compute.arrays.fetch([dStem["patches"]!], "gradient of patches");
+      scatterFrames(frames, dStem["patches"]!.data as Float32Array, patches);
+    }
+    compute.arrays.release([dx, ...dOutputs.values(), dStem["patches"]]);
+    feeds.release();
   }
 }
 

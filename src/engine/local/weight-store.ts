@@ -1,4 +1,4 @@
-/** The weights of a model in memory, float32, by Hugging Face name, with their gradients and optimiser moments. */
+/** The weights of a model, float32, by Hugging Face name, with their gradients and optimiser moments. */
 import { totalmem } from "node:os";
 import { QUANTIZED_BLOCK } from "../../compiler/ops/quantized.ts";
 import type { Params } from "../../compiler/tensor.ts";
@@ -8,12 +8,14 @@ import { float32, sizeOf, type TensorData, tensorData } from "../../core/tensor-
 import type { Model } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
 import { openStoredWeights } from "../../models/stored-weights.ts";
-import { type AdamWState, adamWStep, clipScale, globalNorm } from "../../nn/adamw.ts";
+import { clipScale } from "../../nn/adamw.ts";
 import { quantize } from "../../nn/quantize.ts";
-import { type MaskState, stepUnderMask, updateMasks } from "../../nn/update-masks.ts";
+import { addGradient, drawBack, type MaskState, type UpdateMask, updateMasks } from "../../nn/update-masks.ts";
 import { createVectorKernels } from "../../nn/vector-kernels.ts";
 import type { OnWeight } from "../backend.ts";
 import type { OptimResult, OptimStep } from "../engine.ts";
+import type { Arrays, Moments } from "./arrays/arrays.ts";
+import { hostArrays } from "./arrays/host-arrays.ts";
 import { contiguousAllocator } from "./fused-weights.ts";
 
 export class WeightStore {
@@ -21,85 +23,104 @@ export class WeightStore {
   readonly values: Params<TensorData>;
   /** Names of the weights with gradients, which the optimiser updates. */
   readonly trainable: ReadonlySet<string>;
-  /** Kernels for loops over whole weights and gradients. */
+  /** Where all of these lie. */
+  readonly arrays: Arrays;
+  /** Kernels for loops over arrays of the host. */
   readonly kernels = createVectorKernels();
-  readonly #gradients = new Map<string, Float32Array>();
-  readonly #moments = new Map<string, AdamWState>();
+  readonly #gradients = new Map<string, TensorData>();
+  readonly #moments = new Map<string, Moments>();
   readonly #masks = new Map<string, MaskState>();
   #steps = 0;
 
-  constructor(model: Model, values: Params<TensorData>, trainable: ReadonlySet<string>) {
+  constructor(model: Model, values: Params<TensorData>, trainable: ReadonlySet<string>, arrays = hostArrays()) {
     this.model = model;
     this.values = values;
     this.trainable = trainable;
+    this.arrays = arrays;
   }
 
   /** Accumulates a weight's gradient; the first array is adopted, not copied. Ignored for frozen weights. */
   accumulate(name: string, gradient: TensorData): void {
-    if (!this.trainable.has(name)) return;
     const total = this.#gradients.get(name);
-    if (total === undefined) {
-      this.#gradients.set(name, gradient.data as Float32Array);
+    if (this.trainable.has(name) && total === undefined) {
+      this.#gradients.set(name, gradient);
       return;
     }
-    this.kernels.addInPlace(total, gradient.data as Float32Array);
+    if (total !== undefined) this.arrays.add(total, gradient);
+    this.arrays.release([gradient]);
   }
 
   /** Scatter-adds rows [n, …] to a weight's gradient; rows with index −1 are skipped. Ignored for frozen weights. */
-  accumulateRows(name: string, rows: Int32Array, gradient: Float32Array): void {
+  accumulateRows(name: string, rows: Int32Array, gradient: TensorData): void {
     if (!this.trainable.has(name)) return;
-    const { shape } = this.values[name]!;
-    let total = this.#gradients.get(name);
-    if (total === undefined) {
-      total = new Float32Array(sizeOf(shape));
-      this.#gradients.set(name, total);
-    }
-    addAt(total, rows, gradient, sizeOf(shape.slice(1)));
+    this.reach([name]);
+    this.arrays.addRows(this.#gradients.get(name)!, rows, gradient);
   }
 
   /** Gives those of these weights a gradient of zeros that have none yet; ignored for frozen ones. */
   reach(names: Iterable<string>): void {
     for (const name of names) {
       if (!this.trainable.has(name) || this.#gradients.has(name)) continue;
-      this.#gradients.set(name, new Float32Array(sizeOf(this.values[name]!.shape)));
+      this.#gradients.set(name, this.arrays.zerosLike(this.values[name]!));
     }
   }
 
-  /** The accumulated gradient, or null when no `accumulate` came since the last step. */
+  /** The accumulated gradient, or null when no `accumulate` came since the last step; on a device after `fetchGradients`. */
   gradient(name: string): Float32Array | null {
-    return this.#gradients.get(name) ?? null;
+    return (this.#gradients.get(name)?.data as Float32Array | undefined) ?? null;
+  }
+
+  async fetchGradients(): Promise<void> {
+    await this.arrays.fetch(this.#gradients.values(), "gradients");
   }
 
   /** One AdamW step on the accumulated gradients, which are then cleared; a mask that is drawn is by the seed. */
-  step(o: OptimStep, seed = 0): OptimResult {
-    const gradNorm = globalNorm(this.kernels, this.#gradients.values());
+  async step(o: OptimStep, seed = 0): Promise<OptimResult> {
+    const gradNorm = await this.arrays.norm([...this.#gradients.values()]);
     if (!Number.isFinite(gradNorm)) {
-      this.#gradients.clear();
+      this.#clearGradients();
       return { gradNorm };
     }
     this.#steps++;
-    const scale = clipScale(gradNorm, o.maxGradNorm);
+    const update = { ...o, step: this.#steps, gradientScale: clipScale(gradNorm, o.maxGradNorm) };
     const mask = updateMasks[o.importanceMasking ?? "none"];
     for (const [name, gradient] of this.#gradients) {
-      const { shape, data } = this.values[name]!;
-      const parameter = data as Float32Array;
-      const own = { ...o, weightDecay: shape.length >= 2 ? o.weightDecay : 0 };
-      const step = () => adamWStep(this.kernels, parameter, gradient, this.moments(name), own, this.#steps, scale);
+      const weight = this.values[name]!;
+      const decay = weight.shape.length >= 2 ? o.weightDecay : 0;
+      const step = () => this.arrays.adamW(weight, gradient, this.moments(name), decay, update);
       if (mask === null) step();
-      else {
-        const key = randomKey(seed, "importance_masking", name);
-        stepUnderMask(mask, { parameter, gradient, gradientScale: scale, state: this.mask(name), key }, step);
-      }
+      else await this.#stepUnder(mask, name, gradient, update.gradientScale, seed, step);
     }
-    this.#gradients.clear();
+    this.#clearGradients();
     return { gradNorm };
   }
 
-  moments(name: string): AdamWState {
+  /** Masks are the host's: what they need comes there, and the weight goes back. */
+  async #stepUnder(
+    mask: UpdateMask,
+    name: string,
+    gradient: TensorData,
+    gradientScale: number,
+    seed: number,
+    step: () => void,
+  ): Promise<void> {
+    const weight = this.values[name]!;
+    await this.arrays.fetch([weight, gradient], "masked weights");
+    const key = randomKey(seed, "importance_masking", name);
+    const state = this.mask(name);
+    addGradient(state, gradient.data as Float32Array, gradientScale);
+    step();
+    await this.arrays.fetch([weight], "masked weights");
+    const moved = weight.data as Float32Array;
+    drawBack(mask, state, key, moved);
+    this.arrays.write(weight, moved);
+  }
+
+  moments(name: string): Moments {
     let state = this.#moments.get(name);
     if (state === undefined) {
-      const size = sizeOf(this.values[name]!.shape);
-      state = { first: new Float32Array(size), second: new Float32Array(size) };
+      const zeros = () => this.arrays.zerosLike(this.values[name]!);
+      state = { first: zeros(), second: zeros() };
       this.#moments.set(name, state);
     }
     return state;
@@ -126,26 +147,45 @@ export class WeightStore {
   }
 
   restoreOptimizer(steps: number): void {
+    for (const { first, second } of this.#moments.values()) this.arrays.release([first, second]);
     this.#moments.clear();
     this.#masks.clear();
-    this.#gradients.clear();
+    this.#clearGradients();
     this.#steps = steps;
+  }
+
+  /** All that a training state needs of it, for `data` to be read; `forget` ends that. */
+  async fetch(): Promise<void> {
+    await this.arrays.fetch(this.#all(), "weights and moments");
+  }
+
+  forget(): void {
+    this.arrays.forget(this.#all());
+  }
+
+  /** Gives the memory of trained weights, gradients and moments free. */
+  release(): void {
+    this.restoreOptimizer(0);
+    this.arrays.release([...this.trainable].map((name) => this.values[name]!));
+  }
+
+  #all(): TensorData[] {
+    return [
+      ...Object.values(this.values),
+      ...[...this.#moments.values()].flatMap(({ first, second }) => [first, second]),
+    ];
+  }
+
+  #clearGradients(): void {
+    this.arrays.release(this.#gradients.values());
+    this.#gradients.clear();
   }
 
   /** A frozen snapshot of the current values: trained weights are copied, others shared. */
   copyValues(): Params<TensorData> {
-    const copy = (t: TensorData): TensorData => ({ ...t, data: t.data.slice() });
     return Object.fromEntries(
-      Object.entries(this.values).map(([name, t]) => [name, this.trainable.has(name) ? copy(t) : t]),
+      Object.entries(this.values).map(([name, t]) => [name, this.trainable.has(name) ? this.arrays.copy(t) : t]),
     );
-  }
-}
-
-/** Scatter-adds the rows of `added` to `total`; rows with index −1 are skipped. */
-export function addAt(total: Float32Array, rows: Int32Array, added: Float32Array, width: number): void {
-  for (const [i, row] of rows.entries()) {
-    if (row < 0) continue;
-    for (let k = 0; k < width; k++) total[row * width + k]! += added[i * width + k]!;
   }
 }
 

@@ -135,7 +135,12 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
     case "resetOptimizer":
       return core.resetOptimizer();
     case "save":
-      return core.save(request.folder, request.training);
+      await core.fetch();
+      try {
+        return core.save(request.folder, request.training);
+      } finally {
+        core.forget();
+      }
     case "load":
       if (!core.isAdapter) requireNoAdapters();
       core.load(request.folder);

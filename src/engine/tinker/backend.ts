@@ -1,13 +1,15 @@
-/** The entry in the table of engines for servers of the Tinker API. */
+/** The entry in the table of engines for servers of the Tinker API; its client is loaded for runs that use it. */
 import type { EngineBackend } from "../backend.ts";
-import { inspectServer } from "./inspect.ts";
-import { openTinkerEngine } from "./tinker-engine.ts";
 
 export const tinker: EngineBackend = {
   remote: true,
-  open: openTinkerEngine,
-  async inspect(options, decoder, asked) {
-    const { inspection, session } = await inspectServer(options, decoder, asked);
+  async open(options, decoder, asked) {
+    const { openTinkerEngine } = await import("./tinker-engine.ts");
+    return openTinkerEngine(options, decoder, asked);
+  },
+  async inspect(...asked) {
+    const { inspectServer } = await import("./inspect.ts");
+    const { inspection, session } = await inspectServer(...asked);
     await session.close();
     return inspection;
   },

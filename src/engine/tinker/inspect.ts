@@ -41,6 +41,7 @@ const NEVER: Readonly<Partial<Record<EngineFeature, string>>> = {
   entropy_bonus: "a server gives no gradient of the entropy",
   critic: "a server gives log-probs of tokens, not values of the whole vocabulary",
   pixel_gradients: "a server gives no gradient of images, and its vision tower cannot be trained by itself",
+  turns: "the turns of completions with tools are computed by engine local alone",
   token_stats: "a server tells log-probs of its tokens and nothing else of the distribution",
 };
 

@@ -163,6 +163,7 @@ test("viva check tries the server, and names every key that it cannot serve", as
     "stages.0.top_k=5",
     "stages.0.entropy_coef=0.1",
     "stages.0.shaping=ucas",
+    "stages.0.environment=viewer_tools",
     "model.lora.lora_dropout=0.1",
   ];
   const bad = await checkRecipe(recipeWith([...remote, ...asked]), o);
@@ -173,6 +174,7 @@ test("viva check tries the server, and names every key that it cannot serve", as
     "stages.0.top_k",
     "stages.0.shaping",
     "stages.0.entropy_coef",
+    "stages.0.environment",
   ]);
   await expect(openSession(recipeWith([...remote, ...asked]), join(folder, "never"))).rejects.toThrow(
     /cannot run this: .*lora_dropout.*temperature: 0.7.*top_k: 5.*shaping: ucas.*entropy_coef: 0.1/,

@@ -1,0 +1,107 @@
+/** Arrays in a device's memory: small programs there, which leave what they make where it is. */
+import type { Params, Program } from "../../../compiler/tensor.ts";
+import type { Device } from "../../../core/device.ts";
+import { float32, int32, type TensorData } from "../../../core/tensor-data.ts";
+import { updateFactors } from "../../../nn/adamw.ts";
+import { createSession } from "../../../runtime/create-session.ts";
+import { DeviceMemory, DeviceTensor } from "../../../runtime/device-memory.ts";
+import type { Arrays } from "./arrays.ts";
+import {
+  adamWProgram,
+  addProgram,
+  addRowsProgram,
+  copyProgram,
+  rowsProgram,
+  squaresProgram,
+  zerosProgram,
+} from "./device-programs.ts";
+
+export function deviceArrays(device: Device, threads: number): Arrays {
+  const memory = new DeviceMemory(device);
+  const sessions = new Map<string, ReturnType<typeof createSession>>();
+
+  /** Runs a program within the queue; all it makes stays on the device. */
+  const run = async (key: string, program: () => Program, feeds: Params<TensorData>) => {
+    const made = sessions.get(key) ?? open(program());
+    sessions.set(key, made);
+    const session = await made;
+    return memory.run(session, feeds, new Set(session.outputNames));
+  };
+  const open = (program: Program) => {
+    const stay = new Set(Object.keys(program.outputs));
+    return createSession(program, { device, threads, spinning: false, lean: false, stay });
+  };
+  /** A new array of this shape, as the program will make it. */
+  const make = (
+    shape: readonly number[],
+    key: string,
+    program: () => Program,
+    feeds: Params<TensorData>,
+  ): TensorData => {
+    const made = new DeviceTensor({ dtype: "float32", shape }, null);
+    memory.ask(async () => memory.move((await run(key, program, feeds))["y"]!, made));
+    return made;
+  };
+  /** Replaces arrays by what a program makes of them: its output "new x" of its input x. */
+  const change = (targets: Params<TensorData>, key: string, program: () => Program, feeds: Params<TensorData>) => {
+    memory.ask(async () => {
+      const made = await run(key, program, { ...feeds, ...targets });
+      for (const [name, target] of Object.entries(targets)) memory.move(made[`new ${name}`]!, target as DeviceTensor);
+    });
+  };
+
+  const self: Arrays = {
+    memory,
+    hold: (value) =>
+      value instanceof DeviceTensor || value.dtype === "uint8" ? value : new DeviceTensor(value, value.data),
+    release: (values) => memory.release([...values].filter((value) => value !== undefined)),
+    fetch: (values, what) => memory.fetch(values, what),
+    forget: (values) => memory.forget(values),
+    write: (target, data) => memory.write(target as DeviceTensor, data),
+    copy: (x) => make(x.shape, `copy.${x.shape.length}`, () => copyProgram(x.shape.length), { x }),
+    zerosLike: (x) => make(x.shape, `zeros.${x.shape.length}`, () => zerosProgram(x.shape.length), { x }),
+    add(total, added) {
+      const rank = total.shape.length;
+      change({ total }, `add.${rank}`, () => addProgram(rank), { added });
+    },
+    rows: (x, index) => {
+      const shape = [index.length, ...x.shape.slice(1)];
+      return make(shape, `rows.${x.shape.length}`, () => rowsProgram(x.shape.length), {
+        x,
+        "row index": int32([index.length], index),
+      });
+    },
+    addRows(total, index, rows) {
+      const kept = Int32Array.from(index.keys()).filter((i) => index[i]! >= 0);
+      if (kept.length === 0) return;
+      const all = kept.length === index.length;
+      const own = all ? rows : self.rows(rows, kept);
+      const rank = total.shape.length;
+      const at = int32([kept.length], all ? index : kept.map((i) => index[i]!));
+      change({ total }, `addRows.${rank}`, () => addRowsProgram(rank), { "row index": at, rows: own });
+      if (!all) self.release([own]);
+    },
+    async norm(values) {
+      const total = self.hold(float32([1], [0]));
+      for (const value of values) {
+        const rank = value.shape.length;
+        change({ total }, `squares.${rank}`, () => squaresProgram(rank), { value });
+      }
+      await memory.fetch([total], "norm");
+      self.release([total]);
+      return Math.sqrt(total.data[0]!);
+    },
+    adamW(weight, gradient, { first, second }, weightDecay, { step, gradientScale, ...o }) {
+      const rank = weight.shape.length;
+      const factors = Object.entries(updateFactors({ ...o, weightDecay }, step, gradientScale));
+      const feeds = Object.fromEntries(factors.map(([name, value]) => [name, float32([], [value])]));
+      change({ weight, first, second }, `adamW.${rank}`, () => adamWProgram(rank), { gradient, ...feeds });
+    },
+    async close() {
+      await memory.close();
+      for (const session of sessions.values()) await (await session).release();
+      sessions.clear();
+    },
+  };
+  return self;
+}

@@ -1,0 +1,62 @@
+/** Only the code of the command that is called is loaded: what `--version` and `--help` load is listed module by module. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect, test } from "vitest";
+import { root, temporaryFolder } from "./command-line.ts";
+
+/** The modules that a call loads: packages by name, viva's own files below src/. */
+function loadedBy(...args: readonly string[]): {
+  readonly packages: readonly string[];
+  readonly own: readonly string[];
+} {
+  const list = join(temporaryFolder(), "modules");
+  const hooks = `import { appendFileSync } from "node:fs";
+    export function load(url, context, next) {
+      appendFileSync(${JSON.stringify(list)}, url + "\\n");
+      return next(url, context);
+    }`;
+  const start = `import { register } from "node:module"; register(${JSON.stringify(dataUrl(hooks))});`;
+  // From source, so that a module is a file.
+  execFileSync(
+    process.execPath,
+    ["--import", "tsx", "--import", dataUrl(start), join(root, "src/cli/main.ts"), ...args],
+    { cwd: root },
+  );
+  const urls = [...new Set(readFileSync(list, "utf8").split("\n"))];
+  const source = pathToFileURL(join(root, "src")).href;
+  const packages = urls.flatMap((url) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []);
+  return {
+    packages: [...new Set(packages)].sort(),
+    own: urls
+      .flatMap((url) => (url.startsWith(source) ? url.slice(source.length + 1).replace(/\?.*$/, "") : []))
+      .sort(),
+  };
+}
+
+function dataUrl(module: string): string {
+  return `data:text/javascript,${encodeURIComponent(module)}`;
+}
+
+test.each(["--version", "--help"])("%s loads no command", (flag) => {
+  expect(loadedBy(flag)).toEqual({
+    packages: ["commander"],
+    own: [
+      "cli/arguments.ts",
+      "cli/commands.ts",
+      "cli/main.ts",
+      "cli/version.ts",
+      "core/errors.ts",
+      "core/system-errors.ts",
+      "runs/environment.ts",
+    ],
+  });
+});
+
+test("a command's help loads that command and no other", () => {
+  const { own, packages } = loadedBy("compare", "--help");
+  expect(own.filter((file) => file === "cli/compare.ts" || file === "cli/train.ts")).toEqual(["cli/compare.ts"]);
+  expect(packages).not.toContain("onnxruntime-node");
+  expect(packages).not.toContain("hono");
+});

@@ -1,0 +1,30 @@
+/** What a training run on a device must be: the CPU's, and nothing of the model's size crosses or grows. */
+import { expect } from "vitest";
+import type { DeviceTraffic } from "../../src/runtime/device-memory.ts";
+import type { Trained, TrainedStep } from "./training.ts";
+
+export function expectTrained({ cpu, device, traffic, resumed }: Trained): void {
+  for (const [i, step] of cpu.entries()) expectStep(device[i]!, step);
+  expectStep(resumed.device, resumed.cpu);
+  expectStep(resumed.cpuFromDevice, resumed.cpu);
+  expectStep(resumed.deviceFromCpu, resumed.cpu);
+  const last = traffic.length - 1;
+  expect(traffic[last]!.arrays).toBe(traffic[1]!.arrays);
+  expect(traffic[last]!.bytes).toBe(traffic[1]!.bytes);
+  expect(traffic[last]!.peakBytes).toBeLessThan(traffic[1]!.peakBytes * 1.5);
+  const isOfModel = (what: string) => /\.(weight|bias|lora_.*)$|^(first|second|gradient|gradients)$|moments/.test(what);
+  expect(crossed(traffic, "to").filter(isOfModel)).toEqual([]);
+  expect(crossed(traffic, "from").filter((what) => isOfModel(what) || what.startsWith("d."))).toEqual([]);
+}
+
+/** The names of what crossed after the first step. */
+function crossed(traffic: readonly DeviceTraffic[], way: "to" | "from"): string[] {
+  const [first, last] = [traffic[0]![way], traffic.at(-1)![way]];
+  return Object.keys(last).filter((name) => last[name] !== first[name]);
+}
+
+function expectStep(found: TrainedStep, expected: TrainedStep): void {
+  expect(found.tokens).toEqual(expected.tokens);
+  expect(found.loss).toBeCloseTo(expected.loss, 4);
+  expect(found.gradNorm / expected.gradNorm).toBeCloseTo(1, 3);
+}
