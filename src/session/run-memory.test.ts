@@ -97,3 +97,26 @@ test("a stage with tools takes room for what they show, also where it learns fro
   expect(stepOf({ ...grpo, environment })).toMatchObject({ observed, completionTokens: 200 });
   expect(stepOf({ ...grpo, max_completion_length: 20, environment }).observed).toEqual({ images: 2, imageTokens: 20 });
 });
+
+test("a stage of pairs holds both completions and a prompt for every further role, and what they are chosen from", () => {
+  const data = {
+    ...{ prompt_tokens_max: 80, image_tokens_max: 16, longest: { example_id: "a", tokens: 144 } },
+  } as PreflightReport;
+  const planOf = (kind: string, rollouts: object | null, o: Partial<EngineOptions> = {}) => {
+    const pairs = rollouts === null ? "pairs.jsonl" : null;
+    const stages = [{ kind, batch_size: 2, pairs, rollouts, importance_masking: "none" }];
+    return planRun({ stages } as unknown as Recipe, planMemory, { ...options, ...o }, data, 1e12);
+  };
+  const given = planOf("reward_model", null, { scoreHead: true });
+  expect(given.step).toMatchObject({ prompts: 2, numGenerations: 2, completionTokens: 64, reference: false });
+  expect(planOf("rc_reward_model", null).step.prompts).toBe(6);
+  // The head is one row of the model's width, with a gradient and two moments; no reference is kept.
+  const { parts } = planOf("reward_model", null).plan;
+  expect(given.plan.parts["weights"]! - parts["weights"]!).toBe(4 * 384);
+  expect(given.plan.parts["moments"]! - parts["moments"]!).toBe(8 * 384);
+  expect([given.plan.parts["reference"], planOf("dpo", null).plan.parts["reference"]! > 0]).toEqual([0, true]);
+
+  const sampled = planOf("reward_model", { num_generations: 8, max_completion_length: 64 });
+  expect(sampled.step).toMatchObject({ prompts: 2, numGenerations: 8 });
+  expect(sampled.plan.parts["key-value cache"]).toBeGreaterThan(2 * parts["key-value cache"]!);
+});

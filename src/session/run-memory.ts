@@ -35,10 +35,9 @@ export function planRun(
   data: PreflightReport,
   available = availableBytes(),
 ): RunMemory {
-  const steps = recipe.stages.map((stage, i) => ({
-    stage: `stages.${i} (${stage.kind})`,
-    step: largestStep(stage, data),
-  }));
+  const steps = recipe.stages.flatMap((stage, i) =>
+    largestSteps(stage, data).map((step) => ({ stage: `stages.${i} (${stage.kind})`, step })),
+  );
   const planWith = (o: Partial<EngineOptions>) => {
     const plans = steps.map((at) => ({ ...at, plan: planMemory({ ...options, ...o }, at.step) }));
     return plans.reduce((a, b) => (b.plan.total > a.plan.total ? b : a));
@@ -95,7 +94,8 @@ export function requireMemory({ plan, available, fits, changes, together }: RunM
 /** The step with the longest rows of all stages. */
 export function longestStep(recipe: Recipe, data: PreflightReport): LargestStep {
   const tokens = (step: LargestStep) => step.numGenerations * step.completionTokens;
-  return recipe.stages.map((stage) => largestStep(stage, data)).reduce((a, b) => (tokens(b) > tokens(a) ? b : a));
+  const steps = recipe.stages.flatMap((stage) => largestSteps(stage, data));
+  return steps.reduce((a, b) => (tokens(b) > tokens(a) ? b : a));
 }
 
 /** "memory: at most about 2.4 GB (activations 0.9 GB, …)" */
@@ -106,7 +106,8 @@ export function describePlan({ plan }: RunMemory): string {
 /** The recipe's defaults for model.lora. */
 const fewAdapters = { r: 16, lora_alpha: 32, target_modules: "all-linear" } as const;
 
-function largestStep(stage: Stage, data: PreflightReport): LargestStep {
+/** Of a stage; two where its pairs are chosen from more completions than are learnt from. */
+function largestSteps(stage: Stage, data: PreflightReport): readonly LargestStep[] {
   const { generation, reference } = needsOf(stage);
   const masked = stage.importance_masking !== "none";
   const { prompt_tokens_max: promptTokens, image_tokens_max: imageTokens } = data;
@@ -114,25 +115,22 @@ function largestStep(stage: Stage, data: PreflightReport): LargestStep {
   const own = Math.max(1, data.longest.tokens - data.prompt_tokens_max);
   if (isSupervised(stage)) {
     const completionTokens = own + (prompts.observed?.imageTokens ?? 0);
-    return { ...prompts, prompts: stage.batch_size, numGenerations: 1, completionTokens };
+    return [{ ...prompts, prompts: stage.batch_size, numGenerations: 1, completionTokens }];
   }
   if (isWarmUp(stage)) {
-    return { ...prompts, prompts: 2 * stage.batch_size, numGenerations: 1, completionTokens: 1 };
+    return [{ ...prompts, prompts: 2 * stage.batch_size, numGenerations: 1, completionTokens: 1 }];
   }
   if (isPreference(stage)) {
     const completionTokens = generation?.max_completion_length ?? own;
     // The first two roles share a prompt, every further one has its own.
     const count = stage.batch_size * (needsOf(stage).roles.length - 1);
-    return { ...prompts, prompts: count, numGenerations: 2, completionTokens };
+    const learning = { ...prompts, prompts: count, numGenerations: 2, completionTokens };
+    if (generation === null) return [learning];
+    return [learning, { ...learning, prompts: stage.batch_size, numGenerations: generation.num_generations }];
   }
   const { prompts_per_step, num_generations, max_completion_length } = stage;
-  return {
-    ...prompts,
-    critic: isSoftQ(stage),
-    prompts: prompts_per_step,
-    numGenerations: num_generations,
-    completionTokens: max_completion_length,
-  };
+  const sampled = { prompts: prompts_per_step, numGenerations: num_generations };
+  return [{ ...prompts, ...sampled, critic: isSoftQ(stage), completionTokens: max_completion_length }];
 }
 
 /** Of a stage with tools: an image as large as a prompt's after every call, as far as a completion's length has room. */

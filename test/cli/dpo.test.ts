@@ -1,5 +1,5 @@
 /** Preference training: pairs from a file and from rollouts, exact on resuming. */
-import { readFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ScoredSample } from "../../src/train/collect.ts";
@@ -130,4 +130,36 @@ it.each([
   writeRecipe(join(folder, "bad.yaml"), { ...recipe, stages });
   const { code, stderr } = await viva(folder, "train", "bad.yaml", "--run", "refused");
   expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
+});
+
+/** Corrupted images and limits of length are drawn anew for every pair and pass; values of tokens have a second adapter. */
+it.each(["pairs", "soft_q"])("%s: a run that goes on after its first step equals one never stopped", async (name) => {
+  const texts = jsonLines(data, "pairs.jsonl").map((row: Row): Row => {
+    return { ...row, chosen: `it is surely ${row["chosen"]}`, rejected: `it is ${row["rejected"]} here` };
+  });
+  writeRows(join(data, "texts.jsonl"), texts);
+  const recipe = tinyRecipe({ model: join(folder, "model"), data });
+  const pairs = { steps: 2, batch_size: 4, pairs: join(data, "texts.jsonl"), ...optimiser, warmup_steps: 0 };
+  const rollout = { prompts_per_step: 2, num_generations: 4, max_completion_length: 4, rewards: { accuracy: 1 } };
+  const changes = {
+    pairs: {
+      stages: [
+        { kind: "mdpo", ...pairs },
+        { kind: "rc_dpo", ...pairs },
+      ],
+    },
+    soft_q: {
+      model: { path: join(folder, "whole/checkpoints/step-000014"), lora: { r: 4 } },
+      stages: [{ kind: "soft_q", steps: 3, ...rollout, ...optimiser, polyak: 0.5 }],
+    },
+  };
+  const whole = { ...recipe, ...changes[name as keyof typeof changes], evaluate: null };
+  writeRecipe(join(folder, `${name}.yaml`), { ...whole, checkpoint: { every: 1, keep: 9 } });
+  await vivaOk(folder, "train", `${name}.yaml`, "--run", name, "--no-report", "--quiet");
+  cpSync(join(folder, name), join(folder, `${name}-again`), { recursive: true });
+  for (const step of readdirSync(join(folder, name, "checkpoints"))) {
+    if (step !== "step-000001") rmSync(join(folder, `${name}-again/checkpoints`, step), { recursive: true });
+  }
+  await vivaOk(folder, "train", "--run", `${name}-again`, "--resume", "--no-report", "--quiet");
+  expect(record(`${name}-again`)).toEqual(record(name));
 });

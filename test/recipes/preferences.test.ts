@@ -39,6 +39,7 @@ it("the recipes load, each of the kind that it is named after", () => {
   expect(Object.fromEntries(kinds)).toEqual({
     "grpo-on-reward-model.yaml": "grpo",
     "mdpo.yaml": "mdpo",
+    "plpf-pairs.yaml": "dpo",
     "rc-dpo.yaml": "rc_dpo",
     "reward-model.yaml": "reward_model",
   });

@@ -162,10 +162,11 @@ type Content = readonly { readonly type: string; readonly text?: string; readonl
 
 /** The prompt that the question's first word names, further words as tokens behind it, other features for other pixels. */
 function encodeMade(content: Content): Prompt {
-  const [name, ...words] = content.find(({ type }) => type === "text")!.text!.split(" ");
+  const asked = content.find(({ type }) => type === "text")!.text!;
+  const [name] = asked.split(/\s/);
   const path = content.find(({ type }) => type === "image")?.image?.path ?? "";
   const { tokenIds, images } = prompts[name!]!;
-  const more = [...words.join(" ")].slice(0, 24).map((letter) => letter.charCodeAt(0));
+  const more = [...asked.slice(name!.length + 1)].slice(0, 24).map((letter) => letter.charCodeAt(0));
   const isChanged = path.includes(" (");
   const share = isChanged ? [...path].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 7 : 0;
   return {

@@ -48,6 +48,13 @@ const pinned: Readonly<Record<string, Pinned>> = {
   process: { settings: { ...grpo, ...offPolicy, shaping: "process", process_reward: "even" }, ...thirty },
   ucas: { settings: { ...grpo, ...offPolicy, shaping: "ucas" }, ...thirty },
   uadt: { settings: { ...grpo, ...offPolicy, shaping: "uadt", uadt_correct: "even" }, ...thirty },
+  guideline: {
+    settings: {
+      ...{ ...grpo, ...offPolicy, shaping: "guideline", guideline_reward: "even", num_generations: 2 },
+      paradigms: { plain: "", other: "ab" },
+    },
+    ...thirty,
+  },
   dpo: { settings: pairsOf("dpo"), ...thirty },
   mdpo: { settings: { ...pairsOf("mdpo"), anchor: 0.1 }, ...thirty, pairs },
   reward_model: { settings: { ...pairsOf("reward_model"), center: 0.01 }, ...thirty, pairs },
