@@ -159,7 +159,12 @@ function expectRollouts(
     ...(hasTurns ? ["turns"] : []),
   ].sort();
   for (const line of lines) {
-    expect(sorted(line)).toEqual(fields);
+    const { regions = [], ...rest } = line; // absent where facts have no place
+    expect(sorted(rest)).toEqual(fields);
+    for (const { image, label, box, polygon } of regions) {
+      expect(line.images[image], label).toBeDefined();
+      expect(box?.length === 4 || polygon.length > 2, label).toBe(true);
+    }
     for (const image of line.images) {
       expect(image).toEqual({
         path: expect.any(String),
