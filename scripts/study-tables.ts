@@ -129,7 +129,10 @@ function cells(arm: StudyArm): readonly string[] {
   return [
     `\`${name}\`${about === null ? "" : `: ${about}`}`,
     interval(accuracy),
-    runs.map((run) => (run.accuracy === null ? "–" : percent(run.accuracy))).join(", "),
+    runs
+      .filter(({ status }) => status !== "unfinished")
+      .map((run) => (run.accuracy === null ? "–" : percent(run.accuracy)))
+      .join(", "),
     difference === null ? "" : interval(difference, signed),
     difference === null ? "" : difference.p_holm.toFixed(3),
     rewardsOf(arm, 2).join("; "),
