@@ -1,6 +1,6 @@
 /** Keys of the pages: a page names what it can do, lists show it, the reader may give it another key, and none acts while somebody types. */
 import { signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 export interface Shortcut {
   /** As KeyboardEvent.key has it; "Shift+ArrowUp". */
@@ -45,7 +45,8 @@ export function nameOf({ key, shiftKey }: KeyboardEvent): string {
 export function useKeys(own: readonly Shortcut[]): void {
   const latest = useRef(own);
   latest.current = own;
-  useEffect(() => {
+  // In the layout's turn: a key that comes as soon as a part is seen is heard.
+  useLayoutEffect(() => {
     const listen = (event: KeyboardEvent) => {
       if (!keysOn.value || isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
       const found = latest.current.find((one) => keyOf(one) === nameOf(event));

@@ -283,6 +283,7 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
       await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
       await page.keyboard.press(i % 3 === 0 ? "n" : "y");
       await page.keyboard.press(i % 3 === 0 ? "w" : "q");
+      await page.locator("fieldset button[aria-pressed=true]").nth(1).waitFor(); // Enter saves what is shown
       await page.keyboard.press("Enter");
     }
     await page.getByText("All are judged").waitFor();
