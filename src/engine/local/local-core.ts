@@ -396,11 +396,10 @@ export class LocalCore {
   }
 
   /**
-   * The weights as they are now, to sample from while these are trained. Both share what is merged from them, which training
-   * reads too, until these change.
+   * The weights as they are now, to sample from while these are trained; what is merged from them is shared. Training goes on
+   * beside the weights: what a pass computes does not depend on whether a snapshot was taken, so a loaded state goes on alike.
    */
   snapshot(): LocalCore {
-    this.#trainsMerged = true;
     this.#isShared = this.#merged !== null;
     const copied = { values: this.#store.copyValues(), merged: this.#merged };
     return new LocalCore({ ...this.#options, adapterFolder: null }, { base: this.#base, merged: true, copied });
