@@ -1,8 +1,9 @@
 /** What splits share: subjects, images by name, by content and by looks, and whole (image, question) pairs. */
 import { UserError } from "../core/errors.ts";
+import { questionWords } from "../core/question-words.ts";
 import type { Example, ImageRef } from "../core/records.ts";
 import { decodeImage } from "../io/images.ts";
-import { hashDistance, type PerceptualHash, perceptualHash } from "../io/perceptual-hash.ts";
+import { hashDistance, type PerceptualHash, perceptualHash, SAME_LOOKS } from "../io/perceptual-hash.ts";
 import { type Dataset, type LoadOptions, splitName } from "./dataset.ts";
 
 /** What is shared between two splits; the counts are of the second split, which is judged by what the first shows. */
@@ -18,12 +19,6 @@ export interface Leaks {
   /** A few image files that look alike, of the seen and of the judged split. */
   readonly examples: readonly (readonly [string, string])[];
 }
-
-/**
- * Of the 256 bits of a perceptual hash so many may differ in one picture saved twice: every third image of VQA-RAD, made
- * smaller by 40 % and saved as JPEG of quality 60, differs from itself in at most 12, and no two of its images in fewer than 23.
- */
-export const SAME_LOOKS = 12;
 
 /** An image's content: the file's hash and what it looks like. */
 export interface ImagePrint {
@@ -119,7 +114,7 @@ async function printOf(image: ImageRef): Promise<ImagePrint> {
 }
 
 function pairKey(path: string, question: string): string {
-  return `${path}\n${question.toLowerCase().replace(/\s+/g, " ").trim()}`;
+  return `${path}\n${questionWords(question)}`;
 }
 
 /** A line for every two splits. */

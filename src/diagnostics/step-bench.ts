@@ -12,7 +12,7 @@ import { modelOf, trainableOf } from "../engine/local/local-model.ts";
 import { memorySpeed } from "../engine/local/machine-speed.ts";
 import { matmulPeak } from "../engine/local/matmul-peak.ts";
 import { planMemory } from "../engine/local/memory-plan.ts";
-import type { DeviceUse } from "../engine/optim-step.ts";
+import type { OptimResult } from "../engine/optim-step.ts";
 import { openProcessor } from "../models/index.ts";
 import type { LoraOptions } from "../models/lora.ts";
 import type { Model } from "../models/model.ts";
@@ -212,7 +212,7 @@ interface StepTimes {
   readonly train: number;
   readonly decode: number;
   readonly cpu: number;
-  readonly device: DeviceUse | null;
+  readonly device: NonNullable<OptimResult["device"]> | null;
 }
 
 interface StepWork {

@@ -1,5 +1,6 @@
 /** The numbers of one optimiser step, of a model or of what is trained beside it. */
 import type { UpdateMaskName } from "../nn/update-masks.ts";
+import type { DeviceTraffic } from "../runtime/device-memory.ts";
 
 export interface OptimStep {
   readonly learningRate: number;
@@ -18,29 +19,14 @@ export interface OptimResult {
   /** Before clipping. */
   readonly gradNorm: number;
   /** What crossed since the step before, where arrays lie on a device. */
-  readonly device?: DeviceUse;
-}
-
-/** What a device that keeps arrays did between two updates. */
-export interface DeviceUse {
-  /** Bytes to the device and from it; by the names of what crossed. */
-  readonly bytesTo: number;
-  readonly bytesFrom: number;
-  readonly to: Readonly<Record<string, number>>;
-  readonly from: Readonly<Record<string, number>>;
-  readonly launches: number;
-  /** Seconds of programs whose results were waited for. */
-  readonly waitedSeconds: number;
-  /** Of all arrays there, now and at most so far. */
-  readonly memoryBytes: number;
-  readonly peakBytes: number;
+  readonly device?: DeviceTraffic;
 }
 
 /** As metrics of a step; none where nothing is on a device. */
 export function deviceMetrics(updates: readonly OptimResult[]): Readonly<Record<string, number>> {
   const used = updates.flatMap(({ device }) => device ?? []);
   if (used.length === 0) return {};
-  const total = (of: (one: DeviceUse) => number) => used.reduce((sum, one) => sum + of(one), 0);
+  const total = (of: (one: DeviceTraffic) => number) => used.reduce((sum, one) => sum + of(one), 0);
   return {
     "device/bytes_to": total(({ bytesTo }) => bytesTo),
     "device/bytes_from": total(({ bytesFrom }) => bytesFrom),

@@ -10,12 +10,13 @@ import sharp, { type Metadata, type Sharp, type SharpOptions } from "sharp";
 import { messageOf, UserError } from "../core/errors.ts";
 import { imageFile } from "../core/image-names.ts";
 import type { ImageRef, ImageSize, RawImage } from "../core/records.ts";
-import { type DicomImage, decodeDicom, dicomSize } from "./dicom/decode.ts";
+import { decodeDicom, dicomSize } from "./dicom/decode.ts";
 import { isDicom } from "./dicom/parse.ts";
 import { sha256 } from "./files.ts";
+import type { FrameImage } from "./frame-image.ts";
 import { fillAround, opaqueGif } from "./gif-frame.ts";
 import { HEAD_BYTES, readHead, readImageFile } from "./image-files.ts";
-import { decodeNifti, type NiftiSlice, niftiSize } from "./nifti/decode.ts";
+import { decodeNifti, niftiSize } from "./nifti/decode.ts";
 import { isGzip, isNifti } from "./nifti/header.ts";
 import { windowed } from "./sixteen-bits.ts";
 import { ycbcrKind, ycbcrToRgb } from "./tiff-ycbcr.ts";
@@ -195,7 +196,7 @@ function pixelsOf(input: Sharp, space: string | undefined, range: ImageRef["rang
 function fromFrame(
   bytes: Uint8Array,
   { window }: ImageRef,
-  { image, frame, frames, usedWindow }: DicomImage | NiftiSlice,
+  { image, frame, frames, usedWindow }: FrameImage,
 ): DecodedImage {
   const chosen = [
     ...(frames > 1 ? [`frame ${frame}`] : []),

@@ -10,7 +10,7 @@ import type { DType, TensorArray, TensorData } from "../core/tensor-data.ts";
 import { sizeOf } from "../core/tensor-data.ts";
 import { createSession, fromOrt, toOrt } from "./create-session.ts";
 
-/** What crossed between host and device, and how programs ran there, since it was opened. */
+/** What crossed between host and device, and how programs ran there, in some time. */
 export interface DeviceTraffic {
   /** Bytes to the device and from it. */
   readonly bytesTo: number;
@@ -21,7 +21,7 @@ export interface DeviceTraffic {
   /** Programs started, and the seconds of those that somebody waited for because their results are read. */
   readonly launches: number;
   readonly waitedSeconds: number;
-  /** Arrays there now, their bytes, and the most bytes at once. */
+  /** Arrays there at its end, their bytes, and the most bytes at once since the device was opened. */
   readonly arrays: number;
   readonly bytes: number;
   readonly peakBytes: number;
@@ -83,7 +83,7 @@ export class DeviceMemory {
   }
 
   /** What it did since this was asked for last. */
-  takeUse() {
+  takeUse(): DeviceTraffic {
     const now = this.traffic;
     const before = this.#taken;
     this.#taken = now;
@@ -95,14 +95,13 @@ export class DeviceMemory {
         }),
       );
     return {
+      ...now,
       bytesTo: now.bytesTo - (before?.bytesTo ?? 0),
       bytesFrom: now.bytesFrom - (before?.bytesFrom ?? 0),
       to: since(now.to, before?.to),
       from: since(now.from, before?.from),
       launches: now.launches - (before?.launches ?? 0),
       waitedSeconds: now.waitedSeconds - (before?.waitedSeconds ?? 0),
-      memoryBytes: now.bytes,
-      peakBytes: now.peakBytes,
     };
   }
 

@@ -1,9 +1,10 @@
 /** Images that training was asked about and evaluation too: the same file, or the same to look at; and what they do to the score. */
 import { HTTPException } from "hono/http-exception";
 import { UserError } from "../core/errors.ts";
+import { questionWords } from "../core/question-words.ts";
 import type { ImageRef } from "../core/records.ts";
 import { bootstrapMean, RESAMPLES } from "../evaluate/bootstrap.ts";
-import { hashDistance, type PerceptualHash, perceptualHash } from "../io/perceptual-hash.ts";
+import { hashDistance, type PerceptualHash, perceptualHash, SAME_LOOKS } from "../io/perceptual-hash.ts";
 import type { Interval } from "../runs/statistics-records.ts";
 import { imageId } from "./images.ts";
 import type { Line, RunView } from "./run-view.ts";
@@ -28,8 +29,6 @@ export interface LookAlikes {
   readonly without: Interval | null;
 }
 
-/** As in `viva data show`: one picture saved twice differs in at most so many bits (src/data/leaks.ts). */
-const SAME_LOOKS = 12;
 /** Of each side; more would keep the reader waiting. */
 const MOST_IMAGES = 1500;
 
@@ -84,7 +83,7 @@ function idsOf({ images }: Line): readonly string[] {
 }
 
 function wordsOf({ question }: Line): string {
-  return String(question).toLowerCase().replace(/\s+/g, " ").trim();
+  return questionWords(String(question));
 }
 
 /** An image that cannot be shown cannot be compared either. */

@@ -184,6 +184,12 @@ const images: Target = {
 const niftiFiles = readdirSync(join(golden, "nifti")).filter((name) => name.includes(".nii"));
 const dicomFiles = readdirSync(join(golden, "dicom")).filter((name) => name.endsWith(".dcm"));
 
+/** The bytes before a place changed, or those from it on. */
+function eitherPart(bytes: Buffer, at: number, draw: Draws): Buffer {
+  const [head, rest] = [bytes.subarray(0, at), bytes.subarray(at)];
+  return Buffer.concat(draw.chance(0.5) && at > 0 ? [mutateBytes(head, draw), rest] : [head, mutateBytes(rest, draw)]);
+}
+
 /** One file in each form that viva reads; half of the changes hit the elements before the pixels. */
 const dicom: Target = {
   name: "dicom",
@@ -194,9 +200,7 @@ const dicom: Target = {
   mutate(folder, draw) {
     const bytes = readFileSync(join(folder, draw.oneOf(dicomFiles)));
     const pixels = Math.max(0, bytes.lastIndexOf("e07f1000", undefined, "hex"));
-    const [head, rest] = [bytes.subarray(0, pixels), bytes.subarray(pixels)];
-    const out = draw.chance(0.5) && pixels > 0 ? [mutateBytes(head, draw), rest] : [head, mutateBytes(rest, draw)];
-    writeFileSync(join(folder, "image"), Buffer.concat(out));
+    writeFileSync(join(folder, "image"), eitherPart(bytes, pixels, draw));
   },
   async read(folder) {
     const path = join(folder, "image");
@@ -216,9 +220,7 @@ const nifti: Target = {
   },
   mutate(folder, draw) {
     const bytes = readFileSync(join(folder, draw.oneOf(niftiFiles)));
-    const [head, rest] = [bytes.subarray(0, 352), bytes.subarray(352)];
-    const out = draw.chance(0.5) ? [mutateBytes(head, draw), rest] : [head, mutateBytes(rest, draw)];
-    writeFileSync(join(folder, "image"), Buffer.concat(out));
+    writeFileSync(join(folder, "image"), eitherPart(bytes, 352, draw));
   },
   async read(folder) {
     const path = join(folder, "image#frame=1");

@@ -1,8 +1,9 @@
 /** DICOM files to 8-bit pixels, rows and columns as the file has them. */
 import { UserError } from "../../core/errors.ts";
 import { imageFile } from "../../core/image-names.ts";
-import type { ImageSize, RawImage } from "../../core/records.ts";
+import type { ImageSize } from "../../core/records.ts";
 import type { GreyWindow } from "../../core/windows.ts";
+import type { FrameImage, FrameLimits } from "../frame-image.ts";
 import { DicomFault } from "./fault.ts";
 import { frameBytes } from "./frames.ts";
 import { greyTable, unshownUnits } from "./greys.ts";
@@ -12,26 +13,12 @@ import { colourPixels, greyPixels, palettePixels } from "./pixels.ts";
 import { channelsOf, type Stored } from "./stored.ts";
 import { decoderOf } from "./syntaxes.ts";
 
-/** What a DICOM image gives: its pixels, which frame they are (from 0), and of how many. */
-export interface DicomImage {
-  readonly image: RawImage;
-  readonly frame: number;
-  readonly frames: number;
-  /** Whether the window that was given decided the greys. */
-  readonly usedWindow: boolean;
-}
-
-/** Most pixels of a frame. */
-interface Limits {
-  readonly maxPixels: number;
-}
-
 /** The frame that `path` names, shown in `window` where it is grey; throws UserError naming the path. */
 export function decodeDicom(
   path: string,
   bytes: Uint8Array,
-  o: Limits & { readonly window?: GreyWindow | undefined },
-): Promise<DicomImage> {
+  o: FrameLimits & { readonly window?: GreyWindow | undefined },
+): Promise<FrameImage> {
   return naming(path, async () => {
     const parsed = parseDicom(bytes);
     const header = readHeader(parsed);
@@ -54,7 +41,7 @@ export function decodeDicom(
 export function dicomSize(
   path: string,
   bytes: Uint8Array,
-  o: Limits & { readonly isWhole: boolean },
+  o: FrameLimits & { readonly isWhole: boolean },
 ): Promise<ImageSize | null> {
   return naming(path, async () => {
     let header: DicomHeader;
@@ -107,7 +94,7 @@ async function storedFrame(parsed: Parsed, header: DicomHeader, frame: number): 
   throw new DicomFault("is a DICOM file whose pixels are not of the size that it says");
 }
 
-function checkHeader({ width, height, bitsAllocated, bitsStored }: DicomHeader, { maxPixels }: Limits): void {
+function checkHeader({ width, height, bitsAllocated, bitsStored }: DicomHeader, { maxPixels }: FrameLimits): void {
   if (width * height > maxPixels) {
     throw new DicomFault(`has ${width} x ${height} pixels, more than ${maxPixels}`);
   }

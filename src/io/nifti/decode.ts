@@ -6,23 +6,12 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { UserError } from "../../core/errors.ts";
 import { imageFile } from "../../core/image-names.ts";
-import type { ImageSize, RawImage } from "../../core/records.ts";
+import type { ImageSize } from "../../core/records.ts";
 import type { GreyWindow } from "../../core/windows.ts";
 import { inWindow } from "../dicom/greys.ts";
+import type { FrameImage, FrameLimits } from "../frame-image.ts";
 import { isGzip, type NiftiHeader, readNiftiHeader } from "./header.ts";
 import { voxelTypes } from "./voxels.ts";
-
-/** A slice, which it is (from 0), and of how many. */
-export interface NiftiSlice {
-  readonly image: RawImage;
-  readonly frame: number;
-  readonly frames: number;
-  readonly usedWindow: boolean;
-}
-
-interface Limits {
-  readonly maxPixels: number;
-}
 
 /**
  * The slice that `path` names, in the window that is given, else in the file's own range, else from the volume's least to
@@ -31,8 +20,8 @@ interface Limits {
 export async function decodeNifti(
   path: string,
   bytes: Uint8Array,
-  { window, maxPixels }: Limits & { readonly window?: GreyWindow | undefined },
-): Promise<NiftiSlice> {
+  { window, maxPixels }: FrameLimits & { readonly window?: GreyWindow | undefined },
+): Promise<FrameImage> {
   const header = readNiftiHeader(path, bytes);
   const { width, height } = checkedSize(path, header, { maxPixels });
   const frame = sliceOf(path, header);
@@ -52,13 +41,13 @@ export async function decodeNifti(
 }
 
 /** The size of a slice, from a file or its beginning. Throws UserError naming the path. */
-export function niftiSize(path: string, bytes: Uint8Array, limits: Limits): ImageSize {
+export function niftiSize(path: string, bytes: Uint8Array, limits: FrameLimits): ImageSize {
   const header = readNiftiHeader(path, bytes);
   sliceOf(path, header);
   return checkedSize(path, header, limits);
 }
 
-function checkedSize(path: string, { sizes, axes }: NiftiHeader, { maxPixels }: Limits): ImageSize {
+function checkedSize(path: string, { sizes, axes }: NiftiHeader, { maxPixels }: FrameLimits): ImageSize {
   const [width, height] = [sizes[axes[0].axis], sizes[axes[1].axis]];
   if (width * height <= maxPixels) return { width, height };
   throw new UserError(`image ${path} has ${width} x ${height} pixels, more than ${maxPixels}`);
