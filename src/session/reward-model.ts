@@ -2,16 +2,20 @@
 import { encodeQuestion } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
+import { sizeOf } from "../core/tensor-data.ts";
+import { openModel } from "../models/index.ts";
 import type { CompletionScorer } from "../rewards/index.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 
 export interface OpenedScorer extends CompletionScorer {
+  /** Of its weights in memory. */
+  readonly bytes: number;
   close(): Promise<void>;
 }
 
 /** UserError for a path without a model, and for a model without a score head. */
 export async function openScorer(path: string, threads: number): Promise<OpenedScorer> {
-  const { engine, processor, prompt, folder } = await openCheckpoint(path, { engine: "local", threads });
+  const { engine, processor, prompt, folder, base } = await openCheckpoint(path, { engine: "local", threads });
   const { scoreHead } = engine;
   if (scoreHead === undefined) {
     await engine.close();
@@ -19,6 +23,7 @@ export async function openScorer(path: string, threads: number): Promise<OpenedS
   }
   return {
     folder,
+    bytes: Object.values(openModel(base).weights).reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0),
     async score(example, completions) {
       const turns = completions.map(({ text }) => turnOf(processor, text));
       const known = turns.filter((turn) => turn !== null);

@@ -16,6 +16,15 @@ import { type OpenedScorer, openScorer } from "./reward-model.ts";
 
 /** The services of a run; `close` frees what they opened. */
 export interface RunRewardServices extends RewardServices {
+  /** Bytes of the weights of reward models opened so far. */
+  modelBytes(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** The rewards of every stage; `modelBytes` is what the weights of reward models take. */
+export interface OpenedRewards {
+  readonly rewards: readonly (readonly ScheduledReward[])[];
+  readonly modelBytes: number;
   close(): Promise<void>;
 }
 
@@ -24,18 +33,21 @@ export async function openRewards(
   recipe: Recipe,
   known: Pick<RewardContext, "style" | "thinkOpened" | "trainTargets">,
   runFolder: string,
-): Promise<{ readonly rewards: readonly (readonly ScheduledReward[])[]; close(): Promise<void> }> {
+): Promise<OpenedRewards> {
   const { threads } = recipe.engine;
   const services = openRewardServices(runFolder, { threads: threads === "auto" ? 0 : threads });
   const needs = recipe.stages.map((stage) => needsOf(stage).generation);
-  if (needs.every((generation) => generation === null)) return { rewards: needs.map(() => []), close: services.close };
+  if (needs.every((generation) => generation === null)) {
+    return { rewards: needs.map(() => []), modelBytes: 0, close: services.close };
+  }
   const vocabulary = openVocabulary(recipe.vocabulary);
-  const rewards = needs.map(async (generation) => {
+  const building = needs.map(async (generation) => {
     if (generation === null) return [];
     const maxCompletionLength = generation.max_completion_length;
     return buildRewards(generation.rewards, { ...known, maxCompletionLength, vocabulary, services });
   });
-  return { rewards: await Promise.all(rewards), close: services.close };
+  const rewards = await Promise.all(building);
+  return { rewards, modelBytes: await services.modelBytes(), close: services.close };
 }
 
 interface ServiceOptions {
@@ -71,6 +83,10 @@ export function openRewardServices(
       const opened = scorers.get(place) ?? openScorer(place, threads);
       scorers.set(place, opened);
       return opened;
+    },
+    async modelBytes() {
+      const opened = await Promise.all(scorers.values());
+      return opened.reduce((sum, { bytes }) => sum + bytes, 0);
     },
     async close() {
       for (const opened of await Promise.allSettled([...encoders.values(), ...scorers.values()])) {

@@ -57,16 +57,19 @@ test("a run that does not fit is refused with what would help, before anything i
   const data = {
     ...{ prompt_tokens_max: 80, image_tokens_max: 16, longest: { example_id: "a", tokens: 144 } },
   } as PreflightReport;
-  const { total } = planRun(recipe, planMemory, options, data, 1e12).plan;
-  const fitting = planRun(recipe, planMemory, options, data, total);
+  const { total } = planRun(recipe, planMemory, options, data, { available: 1e12 }).plan;
+  const fitting = planRun(recipe, planMemory, options, data, { available: total });
   expect(fitting).toMatchObject({ fits: true, changes: [], together: null, stage: "stages.1 (grpo)" });
   expect(() => requireMemory(fitting)).not.toThrow();
-  const { fits, plan, changes, together } = planRun(recipe, planMemory, options, data, 0.9 * total);
+  const judged = planRun(recipe, planMemory, options, data, { beside: 5e9, available: total + 4e9 });
+  expect(judged.plan.total).toBe(total + 5e9);
+  expect(() => requireMemory(judged)).toThrow("reward models 5.0 GB");
+  const { fits, plan, changes, together } = planRun(recipe, planMemory, options, data, { available: 0.9 * total });
   expect([fits, plan.total]).toEqual([false, total]);
   const totals = changes.map((change) => change.total);
   expect(totals).toEqual([...totals].sort((a, b) => a - b));
   expect(together).toBeLessThan(totals[0]!);
-  const refused = () => requireMemory(planRun(recipe, planMemory, options, data, 0.9 * total));
+  const refused = () => requireMemory(planRun(recipe, planMemory, options, data, { available: 0.9 * total }));
   expect(refused).toThrow(UserError);
   expect(refused).toThrow(
     /would take about \d.*GB of memory \(.*weights .*\), and .* are there; alone would bring it down: .*engine\.micro_batch_tokens: 1024 \(.*; together: \d/,
@@ -80,7 +83,7 @@ test("a stage with tools takes room for what they show, also where it learns fro
   } as PreflightReport;
   const stepOf = (stage: object) => {
     const recipe = { model: {}, engine: {}, stages: [{ importance_masking: "none", ...stage }] } as unknown as Recipe;
-    return planRun(recipe, planMemory, options, data, 1e12).step;
+    return planRun(recipe, planMemory, options, data, { available: 1e12 }).step;
   };
   const sft = { kind: "sft", batch_size: 2 };
   expect(stepOf(sft)).toMatchObject({ observed: null, completionTokens: 64 });
@@ -105,7 +108,7 @@ test("a stage of pairs holds both completions and a prompt for every further rol
   const planOf = (kind: string, rollouts: object | null, o: Partial<EngineOptions> = {}) => {
     const pairs = rollouts === null ? "pairs.jsonl" : null;
     const stages = [{ kind, batch_size: 2, pairs, rollouts, importance_masking: "none" }];
-    return planRun({ stages } as unknown as Recipe, planMemory, { ...options, ...o }, data, 1e12);
+    return planRun({ stages } as unknown as Recipe, planMemory, { ...options, ...o }, data, { available: 1e12 });
   };
   const given = planOf("reward_model", null, { scoreHead: true });
   expect(given.step).toMatchObject({ prompts: 2, numGenerations: 2, completionTokens: 64, reference: false });

@@ -27,19 +27,26 @@ export interface MemoryChange {
   readonly total: number;
 }
 
+interface Surroundings {
+  /** Bytes that models beside the policy take: reward models. */
+  readonly beside?: number;
+  /** Bytes that a run may have here; the machine's or container's memory by default. */
+  readonly available?: number;
+}
+
 /** The plan of the stage that needs most, by the engine's own reckoning. */
 export function planRun(
   recipe: Recipe,
   planMemory: NonNullable<EngineBackend["planMemory"]>,
   options: EngineOptions,
   data: PreflightReport,
-  available = availableBytes(),
+  { beside = 0, available = availableBytes() }: Surroundings = {},
 ): RunMemory {
   const steps = recipe.stages.flatMap((stage, i) =>
     largestSteps(stage, data).map((step) => ({ stage: `stages.${i} (${stage.kind})`, step })),
   );
   const planWith = (o: Partial<EngineOptions>) => {
-    const plans = steps.map((at) => ({ ...at, plan: planMemory({ ...options, ...o }, at.step) }));
+    const plans = steps.map((at) => ({ ...at, plan: withModels(planMemory({ ...options, ...o }, at.step), beside) }));
     return plans.reduce((a, b) => (b.plan.total > a.plan.total ? b : a));
   };
   const largest = planWith({});
@@ -55,6 +62,10 @@ export function planRun(
     changes: helpful.map(({ change, total: changed }) => ({ change, total: changed })),
     together: helpful.length === 0 ? null : planWith(all).plan.total,
   };
+}
+
+function withModels({ parts, total }: MemoryPlan, bytes: number): MemoryPlan {
+  return { parts: { ...parts, "reward models": bytes }, total: total + bytes };
 }
 
 function possibleChanges(

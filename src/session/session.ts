@@ -158,7 +158,9 @@ async function openLocalData(
     });
     const { planMemory } = engines[recipe.engine.backend];
     const memory =
-      planMemory === undefined ? null : planRun(recipe, planMemory, engineOptions(located), checked.preflight[0]!);
+      planMemory === undefined
+        ? null
+        : planRun(recipe, planMemory, engineOptions(located), checked.preflight[0]!, { beside: opened.modelBytes });
     const seen = [...checked.train, ...checked.pairs.flat().map(({ example }) => example), ...images.flat()];
     const overlap = checked.evaluation === null ? null : overlapOf(seen, checked.evaluation);
     const skipped = [...checked.skipped, ...usable.flatMap((own) => own.skipped)];
