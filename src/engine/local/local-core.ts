@@ -287,7 +287,9 @@ export class LocalCore {
     this.#forgetPass();
     const result = await this.#store.step(o, this.#options.seed);
     const { memory } = this.#base.arrays;
-    return memory === null ? result : { ...result, device: memory.takeUse() };
+    if (memory === null) return result;
+    await memory.settle(); // the update's own failure, and its traffic
+    return { ...result, device: memory.takeUse() };
   }
 
   /** Accumulates the gradient of −V under the target; `values` are V of each token's state. */
