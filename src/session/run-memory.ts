@@ -11,7 +11,7 @@ export interface RunMemory {
   /** The stage that needs most, and its largest step. */
   readonly stage: string;
   readonly step: LargestStep;
-  readonly plan: MemoryPlan;
+  readonly plan: Plan;
   /** Bytes that a run may have here. */
   readonly available: number;
   readonly fits: boolean;
@@ -19,6 +19,8 @@ export interface RunMemory {
   readonly changes: readonly MemoryChange[];
   /** Bytes with all changes at once; null without any. */
   readonly together: number | null;
+  /** The same of the device's own memory, of which `available` is infinite where it is not told; null where there is none. */
+  readonly device: RunMemory | null;
 }
 
 /** A change of the recipe, such as "engine.activation_memory_gb: 0", and the bytes that the run takes with it. */
@@ -27,11 +29,16 @@ export interface MemoryChange {
   readonly total: number;
 }
 
-interface Surroundings {
-  /** Bytes that models beside the policy take: reward models. */
-  readonly beside?: number;
-  /** Bytes that a run may have here; the machine's or container's memory by default. */
-  readonly available?: number;
+type Plan = Omit<MemoryPlan, "device">;
+
+/** What there is for a run, in bytes. */
+interface Room {
+  /** Of this machine's memory, or of its container's. */
+  readonly available: number;
+  /** Of the device's own memory; null where it is not told. */
+  readonly deviceBytes?: number | null;
+  /** What reward models take here beside the policy. */
+  readonly rewardModels?: number;
 }
 
 /** The plan of the stage that needs most, by the engine's own reckoning. */
@@ -40,13 +47,28 @@ export function planRun(
   planMemory: NonNullable<EngineBackend["planMemory"]>,
   options: EngineOptions,
   data: PreflightReport,
-  { beside = 0, available = availableBytes() }: Surroundings = {},
+  { available, deviceBytes = null, rewardModels = 0 }: Room,
 ): RunMemory {
+  const withModels: typeof planMemory = (o, step) => besideModels(planMemory(o, step), rewardModels);
+  const here = planPlace(recipe, withModels, options, data, available);
+  if (here.plan.device === null) return { ...here, device: null };
+  const there = planPlace(recipe, (o, step) => planMemory(o, step).device!, options, data, deviceBytes ?? Infinity);
+  return { ...here, device: { ...there, device: null } };
+}
+
+/** The same of one of the two memories. */
+function planPlace<P extends Plan>(
+  recipe: Recipe,
+  planMemory: (options: EngineOptions, step: LargestStep) => P,
+  options: EngineOptions,
+  data: PreflightReport,
+  available: number,
+): Omit<RunMemory, "plan" | "device"> & { readonly plan: P } {
   const steps = recipe.stages.flatMap((stage, i) =>
     largestSteps(stage, data).map((step) => ({ stage: `stages.${i} (${stage.kind})`, step })),
   );
   const planWith = (o: Partial<EngineOptions>) => {
-    const plans = steps.map((at) => ({ ...at, plan: withModels(planMemory({ ...options, ...o }, at.step), beside) }));
+    const plans = steps.map((at) => ({ ...at, plan: planMemory({ ...options, ...o }, at.step) }));
     return plans.reduce((a, b) => (b.plan.total > a.plan.total ? b : a));
   };
   const largest = planWith({});
@@ -64,8 +86,8 @@ export function planRun(
   };
 }
 
-function withModels({ parts, total }: MemoryPlan, bytes: number): MemoryPlan {
-  return { parts: { ...parts, "reward models": bytes }, total: total + bytes };
+function besideModels({ parts, total, device }: MemoryPlan, bytes: number): MemoryPlan {
+  return { parts: { ...parts, "reward models": bytes }, total: total + bytes, device };
 }
 
 function possibleChanges(
@@ -92,14 +114,24 @@ function possibleChanges(
 }
 
 /** UserError, with what to change, where a run does not fit. */
-export function requireMemory({ plan, available, fits, changes, together }: RunMemory): void {
+export function requireMemory({ device, ...here }: RunMemory): void {
+  requirePlace(here, "memory");
+  if (device !== null) requirePlace(device, "the device's memory");
+}
+
+function requirePlace({ plan, available, fits, changes, together }: Omit<RunMemory, "device">, memory: string): void {
   if (fits) return;
   const alone = changes.map(({ change, total }) => `${change} (${gb(total)})`).join(", ");
   const both = changes.length > 1 ? `; together: ${gb(together!)}` : "";
   const advice = changes.length > 0 ? `alone would bring it down: ${alone}${both}` : "a smaller model is needed";
   throw new UserError(
-    `this run would take about ${gb(plan.total)} of memory (${describeParts(plan)}), and ${gb(available)} are there; ${advice}`,
+    `this run would take about ${gb(plan.total)} of ${memory} (${describeParts(plan)}), and ${gb(available)} are there; ${advice}`,
   );
+}
+
+/** Whether a run fits into this machine's memory and into the device's. */
+export function fitsAll({ fits, device }: RunMemory): boolean {
+  return fits && device?.fits !== false;
 }
 
 /** The step with the longest rows of all stages. */
@@ -110,8 +142,9 @@ export function longestStep(recipe: Recipe, data: PreflightReport): LargestStep 
 }
 
 /** "memory: at most about 2.4 GB (activations 0.9 GB, …)" */
-export function describePlan({ plan }: RunMemory): string {
-  return `memory: at most about ${gb(plan.total)} (${describeParts(plan)})`;
+export function describePlan({ plan, device }: RunMemory): string {
+  const there = device === null ? "" : `; on the device: ${gb(device.plan.total)} (${describeParts(device.plan)})`;
+  return `memory: at most about ${gb(plan.total)} (${describeParts(plan)})${there}`;
 }
 
 /** The recipe's defaults for model.lora. */
@@ -154,12 +187,12 @@ function observedIn(stage: Stage, imageTokens: number): NonNullable<LargestStep[
 }
 
 /** The machine's memory, or what a container may have of it. */
-function availableBytes(): number {
+export function availableBytes(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
-function describeParts({ parts }: MemoryPlan): string {
+function describeParts({ parts }: Plan): string {
   return Object.entries(parts)
     .filter(([, bytes]) => bytes > 0)
     .sort(([, a], [, b]) => b - a)

@@ -4,6 +4,7 @@ import { tryDevice } from "../../src/engine/local/devices.ts";
 import { driverEnvironment, runOn } from "../devices/child.ts";
 import { expectEqual } from "../devices/equal.ts";
 import type { Apart } from "../devices/model.ts";
+import type { Refusal } from "../devices/out-of-memory.ts";
 import { expectTrained } from "../devices/trained.ts";
 import type { Trained } from "../devices/training.ts";
 
@@ -35,6 +36,15 @@ test("nothing grows over fifty steps", async ({ skip }) => {
   if (!works) skip(why);
   expectTrained(await runOn<Trained>("./training.ts", "webgpu", 890_000, "grouped_tied", "lora", "50"));
 }, 900_000);
+
+test("a device without room says so in one sentence", async ({ skip }) => {
+  if (!works) skip(why);
+  const refusal = await runOn<Refusal | null>("./out-of-memory.ts", "webgpu", 100_000, "40000");
+  if (refusal === null) skip("this device has room for 6.4 GB");
+  const { name, message } = refusal!;
+  expect(name).toBe("UserError");
+  expect(message).toMatch(/^the device webgpu has no memory for .* "column" \[40000,1\], .*; lower engine\.[^\n]*$/);
+}, 120_000);
 
 test("other models on webgpu = cpu", async ({ skip }) => {
   if (!works) skip(why);

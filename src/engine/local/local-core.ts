@@ -31,18 +31,13 @@ import type { Compute } from "./compute.ts";
 import { type DecodeJob, Decoder } from "./decoder.ts";
 import type { Dropout } from "./dropout.ts";
 import { FeatureCache } from "./feature-cache.ts";
-import {
-  type EncodedForTraining,
-  encodeForTraining,
-  forwardBackward,
-  isComputed,
-  scoreCompletions,
-  variantOf,
-} from "./forward-backward.ts";
+import { forwardBackward, scoreCompletions } from "./forward-backward.ts";
+import { variantOf } from "./head-chunks.ts";
 import { imageMean } from "./image-mean.ts";
 import { trainableOf } from "./local-model.ts";
 import { lossGradients } from "./loss-gradients.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
+import { type EncodedForTraining, encodeForTraining, isComputed } from "./model-pass.ts";
 import { imagesOf } from "./packing.ts";
 import { loadAdapter, loadTrainingState, loadWeights, saveModel, saveTrainingState } from "./persistence.ts";
 import { PrefixCache } from "./prefix-cache.ts";
@@ -292,7 +287,9 @@ export class LocalCore {
     this.#forgetPass();
     const result = await this.#store.step(o, this.#options.seed);
     const { memory } = this.#base.arrays;
-    return memory === null ? result : { ...result, device: memory.takeUse() };
+    if (memory === null) return result;
+    await memory.settle(); // the update's own failure, and its traffic
+    return { ...result, device: memory.takeUse() };
   }
 
   /** Accumulates the gradient of −V under the target; `values` are V of each token's state. */

@@ -1,7 +1,7 @@
 /** The vision tower by itself: features of images, and its backward pass from their gradients. */
 import type { ImageFeatures } from "../../core/records.ts";
 import type { Compute } from "./compute.ts";
-import { type EncodedForTraining, encodeForTraining, type MicroBatchOptions } from "./forward-backward.ts";
+import { type EncodedForTraining, encodeForTraining, type MicroBatchOptions } from "./model-pass.ts";
 import { backwardImages } from "./vision-runner.ts";
 import { visionNames, type WeightStore } from "./weight-store.ts";
 
