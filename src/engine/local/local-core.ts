@@ -35,6 +35,7 @@ import { LiveDecoding } from "./live-decoding.ts";
 import { trainableOf } from "./local-model.ts";
 import { lossGradients } from "./loss-gradients.ts";
 import { MergedModel, mergedBytes } from "./merged-model.ts";
+import { tokensOf } from "./packing.ts";
 import { loadAdapter, loadTrainingState, loadWeights, saveModel, saveTrainingState } from "./persistence.ts";
 import { PrefixCache } from "./prefix-cache.ts";
 import { checkContext, checkGroups, checkScored, checkTokens, requireNoMarks } from "./request-checks.ts";
@@ -91,7 +92,8 @@ export class LocalCore {
     this.#compute = compute;
     const merges = lora !== null && on?.merged !== false && mergedBytes(model) > 0;
     const merged = on?.copied !== undefined ? on.copied.merged : merges ? new MergedModel(base.compute) : null;
-    this.#sampled = new SampledWeights(base, compute, merged, on?.copied !== undefined);
+    const sharing = { isShared: on?.copied !== undefined, isGuest: on !== null };
+    this.#sampled = new SampledWeights(base, compute, merged, sharing);
     this.#encoded = new KeptImages(compute);
     this.#live = new LiveDecoding(
       () => this.#sampled.lend(this.#store.values),
@@ -149,7 +151,7 @@ export class LocalCore {
     if (o.trainsNext === true) this.#sampled.trainNext();
     const start = performance.now();
     const isKept = o.trainsNext === true && cache === null && (this.#model.adapterDropout ?? 0) === 0;
-    const forTraining = { ...this.#options, adapters: await this.#mergedPass() };
+    const forTraining = { ...this.#options, adapters: await this.#mergedPass([]) };
     const kept = isKept ? await encodeForTraining(this.#compute, this.#store, images, forTraining) : null;
     this.#encoded.keep(kept);
     const features =
@@ -188,7 +190,7 @@ export class LocalCore {
     const values = which === "policy" ? this.#store.values : this.#reference;
     if (values === null) throw new Error("internal: no reference was frozen");
     checkGroups(this.#model, groups);
-    const adapters = which === "policy" ? await this.#mergedPass() : null;
+    const adapters = which === "policy" ? await this.#mergedPass(groups) : null;
     const options = { ...this.#options, features: this.#knownFeatures, adapters };
     return scoreCompletions(this.#compute, values, groups, o, options);
   }
@@ -203,7 +205,7 @@ export class LocalCore {
     requireTokenValues(batch.groups);
     if (batch.scoring.allowVisionTokens !== true) requireNoMarks(this.#model, batch.groups);
     const dropout = this.#nextDropout();
-    const adapters = dropout === null ? await this.#mergedPass() : ({ mode: "masks", dropout } as const);
+    const adapters = dropout === null ? await this.#mergedPass(batch.groups) : ({ mode: "masks", dropout } as const);
     const encoded = this.#encoded.take(batch.groups.filter(isComputed), adapters);
     const o = { ...this.#options, features: this.#knownFeatures, adapters, encoded };
     return forwardBackward(this.#compute, this.#store, batch, o);
@@ -212,7 +214,7 @@ export class LocalCore {
   async gradients(batch: TokenBatch, wrt: ImageSite | readonly string[]): Promise<LossGradients> {
     checkGroups(this.#model, batch.groups);
     requireTokenValues(batch.groups);
-    const o = { ...this.#options, features: this.#knownFeatures, adapters: await this.#mergedPass() };
+    const o = { ...this.#options, features: this.#knownFeatures, adapters: await this.#mergedPass([]) };
     return lossGradients(this.#compute, this.#store, batch, wrt, o);
   }
 
@@ -228,14 +230,14 @@ export class LocalCore {
   /** What the score head says of whole completions, group by group. */
   async scores(groups: readonly ScoredCompletions[]): Promise<readonly number[]> {
     checkScored(this.#model, groups);
-    const o = { ...this.#options, features: this.#knownFeatures, adapters: await this.#mergedPass() };
+    const o = { ...this.#options, features: this.#knownFeatures, adapters: await this.#mergedPass([]) };
     return scoreByHead(this.#compute, this.#store.values, groups, o);
   }
 
   async backwardScores(groups: readonly ScoredCompletions[], gradients: readonly number[]): Promise<void> {
     checkScored(this.#model, groups);
     const dropout = this.#nextDropout();
-    const adapters = dropout === null ? await this.#mergedPass() : ({ mode: "masks", dropout } as const);
+    const adapters = dropout === null ? await this.#mergedPass([]) : ({ mode: "masks", dropout } as const);
     const o = { ...this.#options, features: this.#knownFeatures, adapters };
     await backwardByHead(this.#compute, this.#store, groups, gradients, o);
   }
@@ -276,7 +278,7 @@ export class LocalCore {
   /** A forward and backward pass under another head than a token loss's. */
   async pairPass(groups: readonly TrainingGroup[], scoring: LogProbOptions, pair: PairHead): Promise<SoftResult> {
     checkGroups(this.#model, groups);
-    const adapters = await this.#mergedPass();
+    const adapters = await this.#mergedPass(groups);
     const encoded = this.#encoded.take(groups.filter(isComputed), adapters);
     const o = { ...this.#options, features: this.#knownFeatures, adapters, encoded };
     return softPass(this.#compute, this.#store, { groups, scoring }, o, pair);
@@ -369,8 +371,9 @@ export class LocalCore {
     });
   }
 
-  #mergedPass(): Promise<AdapterPass | null> {
-    return this.#sampled.pass(this.#store.values);
+  /** The merged weights for a pass over these groups, or null; it depends on them and on what was sampled to train on alone. */
+  #mergedPass(groups: readonly TrainingGroup[]): Promise<AdapterPass | null> {
+    return this.#sampled.pass(this.#store.values, tokensOf(groups));
   }
 
   /** Initial adapter weights, including scales. */

@@ -9,6 +9,12 @@ import type { Compute } from "./compute.ts";
 import { type LentWeights, MergedModel } from "./merged-model.ts";
 import type { SharedBase } from "./shared-base.ts";
 
+/**
+ * Passes of this many times the model's width tokens and more merge an adapter on another's base (ours). Merging takes as long
+ * as the matrices beside the weights do on about 1,600 tokens at width 576, and nothing where a snapshot did it.
+ */
+const MERGES_FROM = 2;
+
 /** What every method is given are the adapters and the base's weights as they are now. */
 export class SampledWeights {
   readonly #base: SharedBase;
@@ -18,13 +24,24 @@ export class SampledWeights {
   #isShared: boolean;
   /** Whether training reads the merged weights that completions under the current adapters were sampled from. */
   #trains = false;
+  /** Passes of so many tokens read merged weights whether or not anything was sampled. */
+  readonly #trainsFrom: number;
 
-  /** `own` runs the model with adapters beside its weights; `merged` is another's to share, new, or null for none. */
-  constructor(base: SharedBase, own: Compute, merged: MergedModel | null, isShared: boolean) {
+  /**
+   * `own` runs the model with adapters beside its weights; `merged` is another's to share, new, or null for none. A guest is an
+   * adapter on another's base. What it trains on is sampled from snapshots, so the size of its passes alone decides.
+   */
+  constructor(
+    base: SharedBase,
+    own: Compute,
+    merged: MergedModel | null,
+    { isShared, isGuest }: { readonly isShared: boolean; readonly isGuest: boolean },
+  ) {
     this.#base = base;
     this.#own = own;
     this.#merged = merged;
     this.#isShared = isShared;
+    this.#trainsFrom = isGuest ? MERGES_FROM * own.model.language.width : Number.POSITIVE_INFINITY;
   }
 
   /** Runs the programs of sampling. */
@@ -51,9 +68,9 @@ export class SampledWeights {
     this.#trains = true;
   }
 
-  /** The merged weights for training, where completions were sampled from them; null: adapters beside the weights. */
-  async pass(now: Params<TensorData>): Promise<AdapterPass | null> {
-    if (this.#merged === null || !this.#trains) return null;
+  /** The merged weights for a pass over so many tokens; null: adapters beside the weights. */
+  async pass(now: Params<TensorData>, tokens: number): Promise<AdapterPass | null> {
+    if (this.#merged === null || !(this.#trains || tokens >= this.#trainsFrom)) return null;
     return { mode: "sums", sums: await this.values(now) };
   }
 
