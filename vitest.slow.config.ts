@@ -6,6 +6,7 @@ export default defineConfig({
     globalSetup: "test/build.ts",
     include: ["test/slow/**/*.test.ts"],
     testTimeout: 30 * 60_000,
+    hookTimeout: 15 * 60_000,
     pool: "forks",
     maxWorkers: 1,
   },

@@ -98,6 +98,25 @@ test("a saved adapter opens beside the one that goes on training, as PEFT stores
   await engine.close();
 });
 
+test("a pass is the same bit for bit whether or not a snapshot was sampled before it, merged or not", async () => {
+  for (const lengths of [[20], [70, 90]]) {
+    const long = { ...batch, groups: [{ prompt, completions: madeCompletions(lengths, "long", 300) }] };
+    const results = [];
+    for (const samples of [false, true]) {
+      const engine = await base.adapters!.open({ lora: lora(4), seed: 12 });
+      await train(engine);
+      const snapshot = await engine.snapshot!();
+      if (samples) for await (const _ of snapshot.policy.sample([prompt], greedy));
+      await engine.forwardBackward(long);
+      await engine.optimStep(step);
+      results.push([await scores(engine), await engine.forwardBackward(long)]);
+      await snapshot.close();
+      await engine.close();
+    }
+    expect(results[1]).toEqual(results[0]);
+  }
+});
+
 test("live decoding of two adapters takes turns with training a third; each draws what it draws alone", async () => {
   const engines = [];
   for (const seed of [4, 5, 6]) {

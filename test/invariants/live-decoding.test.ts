@@ -23,7 +23,7 @@ function openDecoder(o: Partial<DecoderOptions> & { readonly rows: number }): De
   const cache = new FeatureCache();
   const { compute, values } = on;
   const encode = ({ images }: Prompt) => encodeEach(compute, values, images, cache);
-  return new Decoder(compute, values, { cacheBytes: Infinity, encode, ...o });
+  return new Decoder(compute, async () => values, { cacheBytes: Infinity, encode, ...o });
 }
 
 /** Adds a job; returns its results and a function to cancel it. */

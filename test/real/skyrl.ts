@@ -8,7 +8,11 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { normal, randomKey } from "../../src/core/random.ts";
+import { engines } from "../../src/engine/index.ts";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
+import { openProcessor } from "../../src/models/index.ts";
+import { root } from "../cli/command-line.ts";
+import type { Contender } from "../conformance/engines/suite.ts";
 import type { Python, PythonNeeds } from "./python.ts";
 
 /** What its server on JAX imports; torch and peft are replaced by a few lines (`shadows`). */
@@ -124,6 +128,32 @@ export function writeQwen3(folder: string): string {
   return folder;
 }
 
+/** What the suite of all engines is told of viva's client on such a server, and what the server does otherwise. */
+export async function onSkyrl(url: () => string): Promise<Contender> {
+  const local = `${root}/assets/viva-tiny-instruct`; // its tokenizer; the weights are the server's
+  const processor = await openProcessor(local);
+  return {
+    open: () =>
+      engines.tinker.open(
+        {
+          ...{ modelFolder: local, initialise: "pretrained", seed: 3, freeze: [], threads: 1 },
+          ...{ microBatchTokens: 4096, rows: 16, lora: { r: 8, lora_alpha: 32, target_modules: "all-linear" } },
+          server: { url: url(), model: null, apiKeyEnv: null },
+        },
+        processor,
+      ),
+    prompt: { text: "", tokenIds: processor.encodeCompletion("The lung is").slice(0, -1), images: [] },
+    tokens: Int32Array.of(31, 32, 33, 34, 35, 36),
+    images: null,
+    rate: 0.01,
+    tolerance: { sampler: 1e-3, load: 1e-4 },
+    deviations: {
+      "a black and a white image have other log-probs, and the sampler sees them": "JAX leaves images out",
+      "an image with a wrong number of tokens is refused": "JAX leaves images out",
+    },
+  };
+}
+
 export interface SkyrlServer {
   readonly url: string;
   /** Ends the process and its engine at once. */
@@ -132,8 +162,16 @@ export interface SkyrlServer {
   start(): Promise<void>;
 }
 
-/** Starts it in `folder`, which keeps its database and checkpoints, and waits until its engine is ready. */
-export async function startSkyrl(python: Python, model: string, folder: string): Promise<SkyrlServer> {
+/**
+ * Starts it in `folder`, which keeps its database and checkpoints, and waits until its engine is ready. `more` are settings of
+ * its backend, `env` variables of its own.
+ */
+export async function startSkyrl(
+  python: Python,
+  model: string,
+  folder: string,
+  { more = {}, env = {} }: { readonly more?: object; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<SkyrlServer> {
   mkdirSync(folder, { recursive: true });
   for (const [file, content] of Object.entries({ ...shadows, "launch.py": launcher })) {
     const path = join(folder, "python", file);
@@ -149,6 +187,7 @@ export async function startSkyrl(python: Python, model: string, folder: string):
       max_lora_rank: 8,
       sample_max_num_sequences: 16,
       train_micro_batch_size: 16,
+      ...more,
     };
     writeFileSync(log, "");
     const output = openSync(log, "a");
@@ -165,6 +204,7 @@ export async function startSkyrl(python: Python, model: string, folder: string):
         stdio: ["ignore", output, output],
         env: {
           ...process.env,
+          ...env,
           PYTHONPATH: join(folder, "python"),
           PYTHONUNBUFFERED: "1",
           JAX_PLATFORMS: "cpu",

@@ -1,6 +1,7 @@
 /** webgpu = interpreter for every operator, over the conformance cases without empty tensors; and = cpu for more models. */
 import { expect, test } from "vitest";
 import { tryDevice } from "../../src/engine/local/devices.ts";
+import type { ByTurns } from "../devices/adapters.ts";
 import { driverEnvironment, runOn } from "../devices/child.ts";
 import { expectEqual } from "../devices/equal.ts";
 import type { Apart } from "../devices/model.ts";
@@ -53,3 +54,14 @@ test("other models on webgpu = cpu", async ({ skip }) => {
   expect(Object.keys(found)).toEqual(names);
   for (const apart of Object.values(found)) expectEqual(apart);
 }, 300_000);
+
+test("adapters that merge by turns draw what each draws alone, and what on cpu", async ({ skip }) => {
+  if (!works) skip(why);
+  const [here, there] = [
+    await runOn<ByTurns>("./adapters.ts", "cpu", 290_000),
+    await runOn<ByTurns>("./adapters.ts", "webgpu", 590_000),
+  ];
+  expect(there.together).toEqual(there.alone);
+  expect(there.alone).toEqual(here.alone);
+  expect(there.arrays[1]).toBe(there.arrays[0]);
+}, 900_000);

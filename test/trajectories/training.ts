@@ -279,9 +279,9 @@ function engineOver(core: LocalCore, answers: Answers, stopTokenIds: readonly nu
     },
     optimStep: async (o) => core.optimStep(o),
     softCritic: {
-      policyPass: (batch) => core.softPolicyPass(batch),
-      criticPass: (batch) => core.softCriticPass(batch),
-      step: async (o) => core.softStep(o),
+      policyPass: (batch) => core.soft.policyPass(batch),
+      criticPass: (batch) => core.soft.criticPass(batch),
+      step: async (o) => core.soft.step(o),
     },
     freezeReference: async (keep) => core.freezeReference(keep),
     resetOptimizer: async () => core.resetOptimizer(),

@@ -70,7 +70,9 @@ interface Row extends GenerationRow {
 }
 
 export class Decoder {
-  readonly #generation: Promise<Generation>;
+  readonly #compute: Compute;
+  readonly #values: () => Promise<Params<TensorData>>;
+  #generation: Promise<Generation> | null = null;
   readonly #language: LanguageStack;
   readonly #arrays: Arrays;
   readonly #o: DecoderOptions;
@@ -90,10 +92,10 @@ export class Decoder {
   /** Tokens of prompts that were computed so far. */
   computed = 0;
 
-  /** Weights that are still being computed are awaited by the first job. */
-  constructor(compute: Compute, values: Params<TensorData> | Promise<Params<TensorData>>, o: DecoderOptions) {
-    this.#generation = Promise.resolve(values).then((own) => openGeneration(compute, own, o.tokenStats));
-    this.#generation.catch(() => {}); // awaited by every job
+  /** The weights are asked for by the first job that begins. */
+  constructor(compute: Compute, values: () => Promise<Params<TensorData>>, o: DecoderOptions) {
+    this.#compute = compute;
+    this.#values = values;
     this.#language = compute.model.language;
     this.#arrays = compute.arrays;
     this.#o = o;
@@ -164,7 +166,7 @@ export class Decoder {
         return { prompt: computed, completion, key: own, distribution, tokenIds: [], matched: 0 };
       });
       const features = await this.#o.encode(prompt);
-      const generation = await this.#generation;
+      const generation = await this.#opened();
       const kept = this.#o.prefixes?.find(prompt) ?? null;
       const prefix = kept ?? this.#fork(prompt);
       this.computed += prompt.tokenIds.length - (prefix?.tokenIds.length ?? 0);
@@ -186,6 +188,11 @@ export class Decoder {
     }
   }
 
+  #opened(): Promise<Generation> {
+    this.#generation ??= this.#values().then((own) => openGeneration(this.#compute, own, this.#o.tokenStats));
+    return this.#generation;
+  }
+
   async #timed<T>(part: keyof Decoder["seconds"], work: () => Promise<T>): Promise<T> {
     const start = performance.now();
     const result = await work();
@@ -199,7 +206,7 @@ export class Decoder {
     const most = Math.max(...active.map(({ tokenIds }) => tokenIds.length));
     const limit = Math.max(...this.#prompts.map(({ job }) => job.asked.maxCompletionLength));
     caches.fitRows(active.length, most, limit);
-    const drawn = await (await this.#generation).step(caches, this.#prompts, active);
+    const drawn = await (await this.#opened()).step(caches, this.#prompts, active);
     const places = active.map(({ tokenIds }, slot) => ({ slot, position: tokenIds.length - 1 }));
     caches.rows.write(drawn.added, places);
     this.#arrays.release([drawn.added]);

@@ -31,31 +31,67 @@ export function mergedBytes(adapted: Model): number {
   return bytes > MAX_BYTES ? 0 : bytes;
 }
 
+/** Merged weights that stay where they are until `end`. */
+export interface LentWeights {
+  readonly values: Promise<Params<TensorData>>;
+  end(): void;
+}
+
+/** The adapters as they were, merged. */
+interface Merge {
+  readonly values: Promise<Params<TensorData>>;
+  /** What lies on a device beside the model's own weights. */
+  readonly sums: TensorData[];
+  lent: number;
+}
+
 export class MergedModel {
   /** Runs the base's programs. */
   readonly compute: Compute;
-  #values: Promise<Params<TensorData>> | null = null;
-  /** What lies on a device beside the model's own weights. */
-  #sums: TensorData[] = [];
+  #current: Merge | null = null;
 
   constructor(compute: Compute) {
     this.compute = compute;
   }
 
-  /** The base's weights with the adapters among `values` merged. */
+  /** The base's weights with the adapters among `values` merged, for whoever is done with them before `forget`. */
   values(values: Params<TensorData>): Promise<Params<TensorData>> {
-    this.#values ??= this.#merge(values);
-    return this.#values;
+    return this.#made(values).values;
   }
 
-  /** Invalidates the merged weights after the adapters changed. */
+  /** The same for whoever goes on computing with them after it. */
+  lend(values: Params<TensorData>): LentWeights {
+    const merge = this.#made(values);
+    merge.lent++;
+    const end = () => {
+      merge.lent--;
+      this.#releaseUnused(merge);
+    };
+    return { values: merge.values, end };
+  }
+
+  /** The next to ask gets them merged anew, for another's need of memory or after the adapters changed. */
   forget(): void {
-    this.#values = null;
-    this.compute.arrays.release(this.#sums);
-    this.#sums = [];
+    const merge = this.#current;
+    this.#current = null;
+    if (merge !== null) this.#releaseUnused(merge);
   }
 
-  async #merge(values: Params<TensorData>): Promise<Params<TensorData>> {
+  #made(values: Params<TensorData>): Merge {
+    if (this.#current !== null) return this.#current;
+    const sums: TensorData[] = [];
+    this.#current = { values: this.#merge(values, sums), sums, lent: 0 };
+    return this.#current;
+  }
+
+  #releaseUnused(merge: Merge): void {
+    if (merge === this.#current || merge.lent > 0) return;
+    const release = () => this.compute.arrays.release(merge.sums);
+    merge.values.then(release, release);
+  }
+
+  /** Adds to `sums` what a device holds for it. */
+  async #merge(values: Params<TensorData>, sums: TensorData[]): Promise<Params<TensorData>> {
     const session = await this.compute.session("merge", mergeProgram, () => true);
     const adapted = new Set(adaptedLayers(Object.keys(values)));
     const { arrays, model } = this.compute;
@@ -66,7 +102,7 @@ export class MergedModel {
       const weight = values[name]!;
       const sum = adapted.has(layer) ? (await session.run(mergeInputs(values, layer)))["y"]! : weight;
       merged[name] = place === null ? sum : { ...weight, data: place(name, sum.data as Float32Array) };
-      if (place === null && sum !== weight) this.#sums.push(sum);
+      if (place === null && sum !== weight) sums.push(sum);
     }
     return { ...values, ...merged };
   }

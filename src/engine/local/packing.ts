@@ -272,6 +272,13 @@ export function placeImages(
   return { imageIndex, images };
 }
 
+/** How many tokens a pass over groups computes, whatever is packed beside what. */
+export function tokensOf(groups: readonly TrainingGroup[]): number {
+  const own = ({ prompt, completions }: TrainingGroup) =>
+    completions.reduce((total, { tokenIds }) => total + tokenIds.length, prompt.tokenIds.length);
+  return groups.reduce((total, group) => total + own(group), 0);
+}
+
 /** The images of all prompts and completions, with repetitions. */
 export function imagesOf(
   groups: readonly (Pick<TrainingGroup, "prompt"> & Partial<Pick<TrainingGroup, "completions">>)[],

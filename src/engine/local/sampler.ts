@@ -49,7 +49,7 @@ export async function sampleCompletions(
 ): Promise<Omit<SamplingSeconds, "images">> {
   if (prompts.length === 0) return { prompts: 0, tokens: 0 };
   const longest = Math.max(...prompts.map((prompt) => prompt.tokenIds.length));
-  const decoder = new Decoder(compute, values, {
+  const decoder = new Decoder(compute, async () => values, {
     rows: Math.min(o.rows, prompts.length * o.numGenerations),
     cacheBytes: Infinity,
     prompts: prompts.length,

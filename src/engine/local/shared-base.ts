@@ -16,12 +16,6 @@ import { baseOf, extended } from "./local-model.ts";
 import type { MergedModel } from "./merged-model.ts";
 import { randomWeights, readWeights } from "./weight-store.ts";
 
-/** Who holds a copy of the weights with adapters merged into it. */
-interface MergedHolder {
-  readonly merged: MergedModel | null;
-  forgetMerged(): void;
-}
-
 export class SharedBase {
   readonly values: Params<TensorData>;
   /** Where these lie, and all that is computed with them. */
@@ -33,7 +27,8 @@ export class SharedBase {
   readonly #options: EngineOptions;
   /** By the options that their adapters share. */
   readonly #adapted = new Map<string, Compute>();
-  readonly #holders = new Set<MergedHolder>();
+  /** Of who sampled last. */
+  #merged: MergedModel | null = null;
 
   constructor(options: EngineOptions, onWeight?: OnWeight) {
     this.#options = options;
@@ -54,17 +49,10 @@ export class SharedBase {
     return { model: compute.model, compute };
   }
 
-  /**
-   * One copy of the weights with merged adapters is in memory at a time: that of who sampled last, and of those who share
-   * it.
-   */
-  keepMerged(holder: MergedHolder): void {
-    for (const other of this.#holders) {
-      if (other.merged === holder.merged) continue;
-      other.forgetMerged();
-      this.#holders.delete(other);
-    }
-    this.#holders.add(holder);
+  /** One copy of the weights with merged adapters is kept at a time; others stay only as long as they are lent. */
+  keepMerged(merged: MergedModel): void {
+    if (merged !== this.#merged) this.#merged?.forget();
+    this.#merged = merged;
   }
 
   async close(): Promise<void> {

@@ -6,8 +6,23 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../core/errors.ts";
 import { openSafetensors, writeSafetensors } from "../../io/safetensors.ts";
-import type { OptimResult, OptimStep } from "../engine.ts";
+import { adaptedLayers } from "../../models/lora.ts";
+import type { Model } from "../../models/model.ts";
+import {
+  type LogProbOptions,
+  type OptimResult,
+  type OptimStep,
+  SOFT_NEEDS,
+  type SoftBatch,
+  type SoftResult,
+  type SoftStep,
+  type TrainingGroup,
+} from "../engine.ts";
+import { variantOf } from "./head-chunks.ts";
 import { momentsOf } from "./persistence.ts";
+import type { SharedBase } from "./shared-base.ts";
+import { lastStates } from "./soft-pass.ts";
+import { type PairHead, softCriticProgram, softPolicyProgram } from "./soft-programs.ts";
 import type { WeightStore } from "./weight-store.ts";
 
 const FILE = "critic.safetensors";
@@ -16,19 +31,62 @@ const FILE = "critic.safetensors";
 interface Adapter {
   readonly store: WeightStore;
   optimStep(o: OptimStep): Promise<OptimResult>;
+  /** The last hidden states of micro-batches of these groups under its weights. */
+  lastStates(groups: readonly TrainingGroup[]): ReturnType<typeof lastStates>;
+  /** A forward and backward pass under a head over pairs of hidden states. */
+  pairPass(groups: readonly TrainingGroup[], scoring: LogProbOptions, pair: PairHead): Promise<SoftResult>;
 }
 
-export class SoftCriticState<Own extends Adapter> {
-  readonly critic: Own;
-  readonly target: Own;
+/** Throws UserError where these weights cannot be a policy with a critic beside it. */
+export function requireSoft({ adapterDropout = 0, language }: Model, { values, trainable }: WeightStore): void {
+  if (adapterDropout > 0 || adaptedLayers(Object.keys(values)).length === 0) throw new UserError(SOFT_NEEDS);
+  if (!language.headWeights.some((name) => trainable.has(name))) return;
+  throw new UserError("soft_q: the language model's head is shared with the critic: leave it out of target_modules");
+}
+
+export class SoftCriticState {
+  readonly critic: Adapter;
+  readonly target: Adapter;
+  readonly #policy: Adapter;
+  readonly #base: SharedBase;
 
   /** `open` makes an adapter with the same weights each time. */
-  constructor(open: () => Own) {
+  constructor(policy: Adapter, base: SharedBase, open: () => Adapter) {
     [this.critic, this.target] = [open(), open()];
+    this.#policy = policy;
+    this.#base = base;
+  }
+
+  /** Accumulates the gradient of −V under the target; `values` are V of each token's state. */
+  async policyPass({ groups, scoring, beta }: SoftBatch): Promise<SoftResult> {
+    const variant = variantOf(scoring);
+    const [frozen, slow] = [await lastStates(this.#base, groups), await this.target.lastStates(groups)];
+    return this.#policy.pairPass(groups, scoring, {
+      key: `soft_policy.${JSON.stringify(variant)}`,
+      program: () => softPolicyProgram(this.#policy.store.model, variant),
+      numbers: { beta },
+      hidden: async (micro) => ({ "x.frozen": await frozen(micro), "x.critic": await slow(micro) }),
+    });
+  }
+
+  /** Accumulates the critic's gradient; `values` are its values of the tokens. */
+  async criticPass({ groups, scoring }: SoftBatch): Promise<SoftResult> {
+    const frozen = await lastStates(this.#base, groups);
+    return this.critic.pairPass(groups, scoring, {
+      key: "soft_critic",
+      program: () => softCriticProgram(this.critic.store.model),
+      numbers: {},
+      hidden: async (micro) => ({ "x.frozen": await frozen(micro) }),
+    });
+  }
+
+  /** One update of policy and critic, and the target after it. */
+  async step({ policy, critic, polyak }: SoftStep) {
+    return { policy: await this.#policy.optimStep(policy), critic: await this.#stepCritic(critic, polyak) };
   }
 
   /** One update of the critic; its target follows. */
-  async step(o: OptimStep, polyak: number): Promise<OptimResult> {
+  async #stepCritic(o: OptimStep, polyak: number): Promise<OptimResult> {
     const result = await this.critic.optimStep(o);
     if (!Number.isFinite(result.gradNorm)) return result;
     const { arrays } = this.target.store;

@@ -99,8 +99,8 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
   if (request.call === "open") {
     const opened = openCore(request.adapter, (done, total) => emit([done, total]));
     cores.set(on, opened);
-    const { parameters, contextLength, vocabularySize, hasScoreHead, towerWidth } = opened;
-    return { parameters, contextLength, vocabularySize, hasScoreHead, towerWidth };
+    const { parameters, contextLength, vocabularySize, hasScoreHead, tower } = opened;
+    return { parameters, contextLength, vocabularySize, hasScoreHead, towerWidth: tower.width };
   }
   const core = coreOf(on);
   switch (request.call) {
@@ -120,15 +120,15 @@ async function perform(request: Queued, emit: (event: unknown) => void): Promise
       if (!core.isAdapter) requireNoAdapters();
       return core.optimStep(request.options);
     case "softPass":
-      return request.of === "policy" ? core.softPolicyPass(request.batch) : core.softCriticPass(request.batch);
+      return request.of === "policy" ? core.soft.policyPass(request.batch) : core.soft.criticPass(request.batch);
     case "softStep":
-      return core.softStep(request.options);
+      return core.soft.step(request.options);
     case "gradients":
       return core.gradients(request.batch, request.wrt);
     case "towerEncode":
-      return core.encodeTower(request.images, request.training);
+      return core.tower.encode(request.images, request.training);
     case "towerBackward":
-      return core.backwardTower(request.gradients);
+      return core.tower.backward(request.gradients);
     case "inputNorms":
       return core.inputNorms(request.groups);
     case "freezeReference":
