@@ -139,13 +139,8 @@ export function createUiApp(o: UiOptions) {
       return c.json({ groups: groups.search(c.req.param("text"), MOST_HITS), most: MOST_HITS });
     })
     .get("/api/runs/:run/images/:sha", async (c) => {
-      const values = await imagesOf(library.run(c.req.param("run")), c.req.param("sha"));
-      const { width, height, channels, bits } = values;
-      const headers = {
-        "content-type": "application/octet-stream",
-        "x-image": JSON.stringify({ width, height, channels, bits }),
-      };
-      return c.body(new Uint8Array(values.data), 200, headers);
+      const { data, ...about } = await imagesOf(library.run(c.req.param("run")), c.req.param("sha"));
+      return pixels(c, data, about);
     })
     .get("/api/runs/:run/images/:sha/thumbnail", async (c) => {
       const values = await imagesOf(library.run(c.req.param("run")), c.req.param("sha"));
@@ -160,11 +155,8 @@ export function createUiApp(o: UiOptions) {
         view,
         "view of the model: it is not on this machine, or cuts images into tiles",
       );
-      const { width, height, channels } = image;
-      return c.body(new Uint8Array(image.data), 200, {
-        "content-type": "application/octet-stream",
-        "x-image": JSON.stringify({ width, height, channels, bits: 8, ...about }),
-      });
+      const { data, ...size } = image;
+      return pixels(c, data, { ...size, bits: 8, ...about });
     })
     .get("/api/runs/:run/evals/:n", (c) => {
       const run = library.run(c.req.param("run"));
@@ -247,6 +239,14 @@ export function createUiApp(o: UiOptions) {
       const asked: unknown = await c.req.json().catch(() => null);
       return openPlay(c, play, run, asked, (sha) => refIn(run, sha));
     });
+}
+
+/** Pixel values, what they are in a header. */
+function pixels(c: Context, data: Uint8Array, about: object): Response {
+  return c.body(new Uint8Array(data), 200, {
+    "content-type": "application/octet-stream",
+    "x-image": JSON.stringify(about),
+  });
 }
 
 /** A page asks for images by id, never by path. */

@@ -238,10 +238,12 @@ function viewsOf(group: Group, open: number, chosen: number | null, all: boolean
     return base === images[open]!.path && bottom !== undefined ? [{ label: `look ${i + 1}`, box: [left!, top!, right!, bottom] }] : [];
   });
   const known = (i: number) => (group.regions ?? []).filter(({ image }) => image === i);
+  const { modality } = group.meta ?? {};
+  const of = modality === undefined ? {} : { modality };
   return [
-    { sha256: images[open]!.sha256, regions: [...known(open), ...looked], label: "as stored" },
+    { sha256: images[open]!.sha256, regions: [...known(open), ...looked], label: "as stored", ...of },
     ...(asModel ? [{ sha256: images[open]!.sha256, view: "model" as const, label: "as the model saw it" }] : []),
-    ...(all ? images.flatMap(({ sha256 }, i) => (i === open ? [] : [{ sha256, regions: known(i), label: `image ${i + 1}` }])) : []),
+    ...(all ? images.flatMap(({ sha256 }, i) => (i === open ? [] : [{ sha256, regions: known(i), label: `image ${i + 1}`, ...of }])) : []),
     ...shown.map(({ sha256 }, i) => ({ sha256, label: `look ${i + 1}` })),
   ];
 }

@@ -35,7 +35,8 @@ export function zoomOfOne(canvas: HTMLCanvasElement, { width, height }: Pixels, 
 }
 
 /** A renderer of one image: its canvas and buffer are made once. */
-export function rendererOf({ width, height, channels, bits, data }: Pixels): (window: Window, invert: boolean) => HTMLCanvasElement {
+export function rendererOf(pixels: Pixels): (window: Window, invert: boolean) => HTMLCanvasElement {
+  const { width, height, channels, bits, data } = pixels;
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
@@ -44,7 +45,7 @@ export function rendererOf({ width, height, channels, bits, data }: Pixels): (wi
   const words = new Uint32Array(image.data.buffer);
   const grey = new Uint32Array(bits === 16 ? 65_536 : 256);
   return (window, invert) => {
-    const table = lookupTable(bits, window, invert);
+    const table = lookupTable(pixels, window, invert);
     if (channels === 1) {
       for (let value = 0; value < grey.length; value++) grey[value] = 0xff000000 | (table[value]! * 0x010101);
       for (let i = 0; i < words.length; i++) words[i] = grey[data[i]!]!;
