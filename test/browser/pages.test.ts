@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -42,6 +43,10 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await writeUiRun(join(root, "live"));
     await writeUiRun(join(root, "hostile"), { text: hostile, name: hostile });
     writeStudy(join(root, "study"));
+    const scans = await writeUiRun(join(root, "scans"), { steps: 1 });
+    const scan = join(scans, "scan.dcm");
+    copyFileSync(join(import.meta.dirname, "../golden/dicom/ct_signed_implicit.dcm"), scan);
+    appendFileSync(join(scans, "rollouts.jsonl"), jsonl([group(2, 0, { image: scan, sha256: "b".repeat(64) })]));
     [pages, browser] = await Promise.all([buildPages(), launch()]);
     server = await serve(root, pages);
     origin = server.url.replace(/\/$/, "");
@@ -155,6 +160,56 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
       255,
       255,
     ]);
+    const tint = await page.evaluate(() => {
+      const canvas = document.querySelector<HTMLCanvasElement>(".viewer canvas")!;
+      const scale = Math.min(canvas.width / 64, canvas.height / 48);
+      const at = (x: number) => [
+        ...canvas.getContext("2d")!.getImageData(canvas.width / 2 + (x + 0.5 - 32) * scale, canvas.height / 2, 1, 1)
+          .data,
+      ];
+      return [14, 16, 18].map(at).map(([red, , blue]) => red! - blue! > 50);
+    });
+    expect(tint).toEqual([false, true, false]); // the mask that the facts have
+    await page.close();
+  });
+
+  test("CT is windowed in Hounsfield units, by the digits of its presets", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["scans"]}/rollouts/2/0?image=0`);
+    await page.getByText("16 bits, Hounsfield units").first().waitFor();
+    await page.keyboard.press("5");
+    await page.waitForURL(/wl=80,40/); // brain
+    await page.keyboard.press("Shift+ArrowUp");
+    await page.waitForURL(/wl=80,50/);
+    expect(await violations(page)).toEqual([]);
+    await page.close();
+  });
+
+  test("a run is given tags, and its alarms are seen to; lists say so", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["scans"]}`);
+    await page.getByLabel("tag", { exact: true }).fill("first try");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "take the tag first-try away" }).waitFor();
+    await page.getByRole("link", { name: "Alarms" }).click();
+    await page.getByRole("button", { name: "Seen to" }).click();
+    await page.getByText("seen to", { exact: true }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.goto(`${origin}/?q=tag:first-try`);
+    await page.getByText(/^1 of \d+ runs$/).waitFor();
+    expect(await page.locator(".alarm-count").count()).toBe(0);
+    await page.close();
+  });
+
+  test("flips stand by their margin; a study has its main effects and what gains cost", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["good"]}/evaluation?show=fixed&sort=margin`);
+    await page.getByText("by margin").waitFor();
+    const margins = (await page.locator(".cases").first().textContent())!.match(/margin \d\.\d\d/g)!;
+    expect([margins.length, margins]).toEqual([8, [...margins].sort().reverse()]);
+    await page.goto(`${origin}/studies/${ids["study"]}`);
+    await page.getByText("Main effects of dimensions against sft").waitFor();
+    await page.getByRole("img", { name: /Gain over sft.*grpo \+6\.0 at ×1\.00/ }).waitFor();
     await page.close();
   });
 
