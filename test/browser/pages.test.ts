@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { LiveAnswers, LiveQuestion } from "../../src/core/live-answers.ts";
 import type { RunRow } from "../../src/ui/run-row.ts";
 import type { UiServer } from "../../src/ui/server.ts";
 import { group, jsonl, writeUiRun } from "../ui/runs.ts";
@@ -32,6 +33,14 @@ const hostile = [
 
 describe.skipIf(noBrowser !== null)("the pages", () => {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "viva-browser-")));
+  const asked: LiveQuestion[] = [];
+  const play: LiveAnswers = {
+    async *ask(question) {
+      asked.push(question);
+      yield { completion: 0, text: `of ${question.images[0]?.path.split("/").at(-1)}`, done: true, answer: "left" };
+    },
+    async close() {},
+  };
   let browser: Browser;
   let server: UiServer;
   let origin: string;
@@ -48,7 +57,7 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     copyFileSync(join(import.meta.dirname, "../golden/dicom/ct_signed_implicit.dcm"), scan);
     appendFileSync(join(scans, "rollouts.jsonl"), jsonl([group(2, 0, { image: scan, sha256: "b".repeat(64) })]));
     [pages, browser] = await Promise.all([buildPages(), launch()]);
-    server = await serve(root, pages);
+    server = await serve(root, pages, { play });
     origin = server.url.replace(/\/$/, "");
     const { runs, studies } = (await (await fetch(`${origin}/api/runs`)).json()) as {
       runs: RunRow[];
@@ -198,6 +207,46 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.goto(`${origin}/?q=tag:first-try`);
     await page.getByText(/^1 of \d+ runs$/).waitFor();
     expect(await page.locator(".alarm-count").count()).toBe(0);
+    await page.close();
+  });
+
+  test("a checkpoint is asked about an image, and about another subject's in its place", async () => {
+    const { page, problems } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["good"]}/play?sha=${"f".repeat(64)}`);
+    await page.getByRole("button", { name: "Ask" }).click();
+    await page.getByText("of film.png", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "wrong" }).click();
+    await page.getByText("Asked with another subject's image: deep.png").waitFor();
+    await page.getByRole("button", { name: "Ask" }).click();
+    await page.getByText("of deep.png", { exact: true }).waitFor();
+    expect(asked.map(({ samples, temperature }) => [samples, temperature])).toEqual([
+      [1, 0],
+      [1, 0],
+    ]);
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test("on a phone a finger turns to the next group and back", async () => {
+    const page = await browser.newPage({ hasTouch: true, viewport: { width: 360, height: 800 } });
+    await page.goto(`${origin}/runs/${ids["good"]}/rollouts/2/0`);
+    const swipe = async (from: number, to: number) => {
+      await page.waitForSelector(".card");
+      await page.evaluate(
+        ([from, to]) => {
+          const target = document.querySelector(".detail h2")!;
+          const touch = (clientX: number) => new Touch({ identifier: 1, target, clientX, clientY: 200 });
+          const o = { bubbles: true };
+          target.dispatchEvent(new TouchEvent("touchstart", { ...o, touches: [touch(from!)] }));
+          target.dispatchEvent(new TouchEvent("touchend", { ...o, changedTouches: [touch(to!)] }));
+        },
+        [from, to],
+      );
+    };
+    await swipe(300, 100);
+    await page.waitForURL(/rollouts\/2\/1/);
+    await swipe(100, 300);
+    await page.waitForURL(/rollouts\/2\/0/);
     await page.close();
   });
 

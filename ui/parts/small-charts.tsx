@@ -120,24 +120,20 @@ interface ScatterProps {
   readonly y: (value: number) => string;
 }
 
-/** Named points with an interval each; a line at 0. */
+/** Named points with an interval each; a line at 0. Drawn at the width of a phone. */
 export function Scatter({ label, points, x: textX, y: textY }: ScatterProps) {
   const [left, right] = [Math.min(...points.map(({ x }) => x)), Math.max(...points.map(({ x }) => x))];
   const [bottom, top] = [Math.min(0, ...points.map(({ low }) => low)), Math.max(0, ...points.map(({ high }) => high))];
-  const x = (value: number) => 50 + (500 * (value - left)) / (right - left || 1);
-  const y = (value: number) => 190 - (170 * (value - bottom)) / (top - bottom || 1);
+  const x = (value: number) => 55 + (250 * (value - left)) / (right - left || 1);
+  const y = (value: number) => 190 - (180 * (value - bottom)) / (top - bottom || 1);
+  const about = points.map(({ name, x, y }) => `${name} ${textY(y)} at ${textX(x)}`);
   return (
     <figure class="chart">
       <figcaption>{label}</figcaption>
-      <svg
-        class="scatter"
-        viewBox="0 0 640 215"
-        role="img"
-        aria-label={`${label}: ${points.map(({ name, x, y }) => `${name} ${textY(y)} at ${textX(x)}`).join("; ")}`}
-      >
+      <svg class="scatter" viewBox="0 0 400 215" role="img" aria-label={`${label}: ${about.join("; ")}`}>
         {[...new Set([bottom, 0, top])].map((value) => (
           <g key={value}>
-            <line x1="45" x2="630" y1={y(value)} y2={y(value)} class={value === 0 ? "zero" : "edge"} />
+            <line x1="45" x2="395" y1={y(value)} y2={y(value)} class={value === 0 ? "zero" : "edge"} />
             <text x="40" y={y(value) + 4} text-anchor="end">
               {textY(value)}
             </text>
