@@ -1,6 +1,6 @@
 /** The frame around every page: where one is, light or dark, the keys, and the page that the address names. */
 import { type ComponentType, render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { address, followLinks, go } from "./address.ts";
 import { AlarmsPage, Announcer } from "./pages/alarms.tsx";
 import { AnnotatePage } from "./pages/annotate.tsx";
@@ -80,19 +80,24 @@ function OneRun({ id, page }: { readonly id: string; readonly page: string }) {
     <>
       <RunTabs run={id} page={page} name={row?.path ?? id} alarms={alarms.length} />
       <Announcer events={events} />
-      <Loaded asked={asked} show={(run) => <Shown id={id} run={run} />} />
+      <Loaded asked={asked} show={(run) => <Shown id={id} run={run} again={asked.again} />} />
     </>
   );
 }
 
 const themes = ["auto", "light", "dark"] as const;
+const isDark = matchMedia("(prefers-color-scheme: dark)");
 
 function ThemeButton() {
   const [theme, setTheme] = useState(localStorage.getItem("viva-theme") ?? "auto");
-  useEffect(() => {
+  useLayoutEffect(() => {
     localStorage.setItem("viva-theme", theme);
-    if (theme === "auto") delete document.documentElement.dataset["theme"];
-    else document.documentElement.dataset["theme"] = theme;
+    const show = () => {
+      document.documentElement.dataset["theme"] = theme === "auto" ? (isDark.matches ? "dark" : "light") : theme;
+    };
+    show();
+    isDark.addEventListener("change", show);
+    return () => isDark.removeEventListener("change", show);
   }, [theme]);
   const next = themes[(themes.indexOf(theme as (typeof themes)[number]) + 1) % themes.length]!;
   return <Button class="quiet" text={theme} on={() => setTheme(next)} aria-label={`Colours: ${theme}; change to ${next}`} />;

@@ -37,6 +37,12 @@ export interface Pixels {
   readonly height: number;
   readonly channels: 1 | 3;
   readonly bits: 8 | 16;
+  /** To the image's units, Hounsfield's for CT; absent where its values have none. */
+  readonly slope?: number;
+  readonly intercept?: number;
+  readonly modality?: string;
+  readonly window?: { readonly center: number; readonly width: number };
+  readonly inverse?: boolean;
   readonly patch?: number;
   readonly token?: number;
   readonly tokens?: number;

@@ -1,8 +1,9 @@
 /** Data of a page: asked for when its key changes, the last answer kept while the next is on its way. */
 import { useEffect, useState } from "preact/hooks";
-import type { GroupColumns } from "../src/ui/groups.ts";
-import type { RunRow } from "../src/ui/run-row.ts";
-import type { Evaluation, Line, MetricColumns } from "../src/ui/run-view.ts";
+import { messageOf } from "../src/core/errors.ts";
+import { joined, metricColumns } from "../src/ui/metric-columns.ts";
+import type { RunDetail } from "../src/ui/run-detail.ts";
+import type { Appended } from "../src/ui/tail.ts";
 import { isBundle, type Route, read, urlOf } from "./source.ts";
 
 export interface Asked<T> {
@@ -17,7 +18,7 @@ export function useData<T>(key: string, ask: () => Promise<T>): Asked<T> & { rea
     let left = false;
     ask().then(
       (value) => left || setState({ key, value, error: null }),
-      (error: unknown) => left || setState({ key, value: null, error: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) => left || setState({ key, value: null, error: messageOf(error) }),
     );
     return () => {
       left = true;
@@ -32,37 +33,16 @@ export function useAnswer<T>(route: Route | null): ReturnType<typeof useData<T |
   return useData(route === null ? "" : urlOf(route), async () => (route === null ? null : read<T>(route)));
 }
 
-/** All that is told of a run at once. */
-export interface RunDetail {
-  readonly row: RunRow;
-  readonly position: string;
-  readonly metrics: MetricColumns;
-  readonly events: readonly Line[];
-  readonly alarms: readonly Line[];
-  readonly evaluations: readonly Omit<Evaluation, "first">[];
-  readonly groups: number;
-  readonly unreadable: number;
-  readonly recipe: string;
-  readonly folder: string;
-  readonly weights: Readonly<Record<string, Readonly<Record<string, number>>>>;
-}
-
 /** What a page below /runs/ID is shown. */
 export interface OfRun {
   readonly id: string;
   readonly run: RunDetail;
-}
-
-/** Rows as a stream appends them. */
-interface Appended {
-  readonly metrics: readonly Line[];
-  readonly events: readonly Line[];
-  readonly evaluations: readonly Omit<Evaluation, "first">[];
-  readonly groups: GroupColumns;
+  /** Asks for the run again, where something was written. */
+  readonly again: () => void;
 }
 
 /** A run that grows while it is watched; the stream is closed while the page is hidden. */
-export function useRun(id: string): Asked<RunDetail> {
+export function useRun(id: string): Asked<RunDetail> & { readonly again: () => void } {
   const { value, error, again } = useAnswer<RunDetail>(["runs", id]);
   const [grown, setGrown] = useState<{ readonly of: RunDetail; readonly now: RunDetail } | null>(null);
   useEffect(() => {
@@ -90,7 +70,7 @@ export function useRun(id: string): Asked<RunDetail> {
       stream?.close();
     };
   }, [value]);
-  return { value: grown !== null && grown.of === value ? grown.now : value, error };
+  return { value: grown !== null && grown.of === value ? grown.now : value, error, again };
 }
 
 function grow(run: RunDetail, added: Appended): RunDetail {
@@ -99,23 +79,9 @@ function grow(run: RunDetail, added: Appended): RunDetail {
   return {
     ...run,
     row: { ...run.row, step, heartbeat: Date.now(), status: ended ? "finished" : run.row.status },
-    metrics: appendMetrics(run.metrics, added.metrics),
+    metrics: joined(run.metrics, metricColumns(added.metrics)),
     events: [...run.events, ...added.events],
     evaluations: [...run.evaluations, ...added.evaluations],
     groups: run.groups + added.groups.ids.length,
-  };
-}
-
-function appendMetrics(known: MetricColumns, lines: readonly Line[]): MetricColumns {
-  if (lines.length === 0) return known;
-  const keys = new Set([...Object.keys(known.values), ...lines.flatMap((line) => Object.keys(line))]);
-  keys.delete("step");
-  keys.delete("stage");
-  const at = (line: Line, key: string) => (typeof line[key] === "number" ? line[key] : null);
-  const empty = known.steps.map(() => null);
-  return {
-    steps: [...known.steps, ...lines.map((line) => Number(line["step"]))],
-    stages: [...known.stages, ...lines.map((line) => String(line["stage"] ?? ""))],
-    values: Object.fromEntries([...keys].map((key) => [key, [...(known.values[key] ?? empty), ...lines.map((line) => at(line, key))]])),
   };
 }

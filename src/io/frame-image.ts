@@ -14,3 +14,22 @@ export interface FrameImage {
 export interface FrameLimits {
   readonly maxPixels: number;
 }
+
+/** A grey image's values as they are stored, for whoever chooses the window while looking; slope * value + intercept is in the image's units. */
+export interface StoredValues {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1;
+  readonly bits: 16;
+  /** Row by row, lower byte first. */
+  readonly data: Uint8Array;
+  /** Absent where the format has no units: the values are what they are. */
+  readonly slope?: number;
+  readonly intercept?: number;
+  /** CT, MR, …, where the file says it. */
+  readonly modality?: string;
+  /** What the file shows from black to white, in units. */
+  readonly window?: { readonly center: number; readonly width: number };
+  /** Whether low values are white. */
+  readonly inverse?: true;
+}

@@ -14,19 +14,6 @@ export async function sixteenBitRange({ path, bytes, pixels }: ImageRef): Promis
   return [Math.min(...colours.map(({ min }) => min)), Math.max(...colours.map(({ max }) => max))];
 }
 
-/** The values of a 16-bit grey image as they are stored, lower byte first; null for any other image. */
-export async function sixteenBitValues(path: string) {
-  const input = sharp(path, { limitInputPixels: false, autoOrient: true, failOn: "error", ignoreIcc: true });
-  const header = await input.metadata().catch(() => null);
-  if (header?.depth !== "ushort" || header.channels > 2) return null;
-  const { data, info } = await input
-    .removeAlpha()
-    .toColourspace("grey16")
-    .raw({ depth: "ushort" })
-    .toBuffer({ resolveWithObject: true });
-  return { width: info.width, height: info.height, channels: 1, bits: 16, data } as const;
-}
-
 /** The pixels with `low` as 0 and `high` as 255; what lies outside is cut. `space` is the input's. */
 export async function windowed(input: Sharp, space: string, [low, high]: readonly [number, number]) {
   const raw = input.removeAlpha().toColourspace(space).raw({ depth: "ushort" });

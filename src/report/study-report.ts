@@ -9,6 +9,7 @@ import type { ArmRecords } from "./labelled-run.ts";
 import { renderPage } from "./page.ts";
 import { readRun } from "./read-run.ts";
 import { dimensionSection } from "./sections/study-dimension.ts";
+import { effectSection } from "./sections/study-effects.ts";
 import { generalisationSection } from "./sections/study-generalisation.ts";
 import { predictionSection, reasoningSection } from "./sections/study-predictions.ts";
 import { retentionSection } from "./sections/study-retention.ts";
@@ -44,6 +45,7 @@ function render(results: StudyResults, arms: readonly ArmRecords[]): string {
     names: {
       predictions: "Predictions",
       overview: "Ranking",
+      effects: "Main effects",
       ...Object.fromEntries(dimensions.map((dimension, i) => [`dimension-${i}`, capital(dimension)])),
       retention: "Retention",
       generalisation: "Generalisation",
@@ -55,6 +57,7 @@ function render(results: StudyResults, arms: readonly ArmRecords[]): string {
     sections: [
       predictionSection(results),
       overviewSection(results),
+      effectSection(results),
       ...sections,
       retentionSection(results),
       generalisationSection(results),

@@ -8,6 +8,31 @@ const dark = `--bg:#101418;--surface:#191e24;--text:#e7eaed;--muted:#9da6b0;--li
 --c0:#62a8f5;--c1:#f29650;--c2:#4fc58b;--c3:#c692ea;--c4:#f07bab;--c5:#4cc4d1;--c6:#cdb95a;--c7:#8f99a5;color-scheme:dark;`;
 const palette = Array.from({ length: 8 }, (_, i) => `.s${i}{--s:var(--c${i})}`).join("");
 
+const charts = `.chart{display:block;width:100%;height:auto;touch-action:pan-y}
+.chart text{font:11.5px system-ui,sans-serif;fill:var(--muted);font-variant-numeric:tabular-nums}
+.chart .grid{stroke:var(--line);stroke-width:1}
+.chart .line{fill:none;stroke:var(--s);stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
+.chart .noise{fill:none;stroke:var(--s);stroke-width:1;opacity:.3}
+.chart .band{fill:var(--s);opacity:.15}
+.chart .dot{fill:var(--s);stroke:var(--surface);stroke-width:1.5}
+.chart .whisker{stroke:var(--s);stroke-width:1.5}
+.chart .level{stroke:var(--muted);stroke-width:1.3;stroke-dasharray:5 4}
+.chart .mark{stroke:var(--muted);stroke-width:1;stroke-dasharray:2 3}.chart .mark.alarm{stroke:var(--warn)}
+.chart .level-label,.chart .mark-label,.chart .row-label,.chart .row-value{paint-order:stroke;stroke:var(--surface);stroke-width:3px}
+.chart .cursor{stroke:var(--text);stroke-width:1;opacity:.5}
+.forest .zero{stroke:var(--text);stroke-width:1.3}.forest path{fill:none}
+.forest .row line{stroke-width:2.2}.forest .row{--s:var(--muted)}.forest .better{--s:var(--good)}.forest .worse{--s:var(--bad)}
+.forest .row line{stroke:var(--s)}.forest .row rect,.forest .row polygon{fill:var(--s)}
+.chart .row-label{fill:var(--text);font-weight:600}.chart .row-value{fill:var(--text)}
+`;
+
+/** For a drawing in a file of its own: light, each line with a dash of its own. */
+export const drawingStyle = `svg{${light}background:var(--surface)}
+${palette}
+${["", "6 3", "2 3", "10 3 2 3", "4 4", "1 2", "8 2", "5 5"].map((dash, i) => `.s${i} .line{stroke-dasharray:${dash || "none"}}`).join("")}
+${charts}`;
+
+/** Of a whole page. */
 export const style = `:root{${light}}
 @media (prefers-color-scheme:dark){:root{${dark}}}
 ${palette}
@@ -52,23 +77,7 @@ figure{margin:0;padding:.7rem .8rem .8rem;min-width:0;max-width:640px}
 figure h3{margin:0 0 .3rem;display:flex;justify-content:space-between;gap:1rem}
 figure .last{font-variant-numeric:tabular-nums}
 figcaption{line-height:1.35}
-.chart{display:block;width:100%;height:auto;touch-action:pan-y}
-.chart text{font:11.5px system-ui,sans-serif;fill:var(--muted);font-variant-numeric:tabular-nums}
-.chart .grid{stroke:var(--line);stroke-width:1}
-.chart .line{fill:none;stroke:var(--s);stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
-.chart .noise{fill:none;stroke:var(--s);stroke-width:1;opacity:.3}
-.chart .band{fill:var(--s);opacity:.15}
-.chart .dot{fill:var(--s);stroke:var(--surface);stroke-width:1.5}
-.chart .whisker{stroke:var(--s);stroke-width:1.5}
-.chart .level{stroke:var(--muted);stroke-width:1.3;stroke-dasharray:5 4}
-.chart .mark{stroke:var(--muted);stroke-width:1;stroke-dasharray:2 3}.chart .mark.alarm{stroke:var(--warn)}
-.chart .level-label,.chart .mark-label,.chart .row-label,.chart .row-value{paint-order:stroke;stroke:var(--surface);stroke-width:3px}
-.chart .cursor{stroke:var(--text);stroke-width:1;opacity:.5}
-.forest .zero{stroke:var(--text);stroke-width:1.3}.forest path{fill:none}
-.forest .row line{stroke-width:2.2}.forest .row{--s:var(--muted)}.forest .better{--s:var(--good)}.forest .worse{--s:var(--bad)}
-.forest .row line{stroke:var(--s)}.forest .row rect,.forest .row polygon{fill:var(--s)}
-.chart .row-label{fill:var(--text);font-weight:600}.chart .row-value{fill:var(--text)}
-.legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;list-style:none;padding:0;margin:.3rem 0;font-size:.86rem;font-weight:400}
+${charts}.legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;list-style:none;padding:0;margin:.3rem 0;font-size:.86rem;font-weight:400}
 .legend li,span.legend{display:inline-flex;align-items:center;gap:.4rem}
 span.legend{margin:0;font-weight:600}
 .swatch{display:inline-block;width:.9rem;height:.3rem;border-radius:2px;background:var(--s);flex:none}

@@ -132,6 +132,15 @@ const arm = z.strictObject({
     .describe("Median over seeds of the seconds of a run's steps, and its ratio to the reference's."),
 });
 
+const dimension = z.strictObject({
+  name: z.string(),
+  arms: z.array(z.string()).describe("That act on it; the reference and baselines left out."),
+  effect: interval
+    .extend({ p: z.number(), p_holm: z.number().describe("Corrected for all dimensions.") })
+    .nullable()
+    .describe("Mean over these arms of accuracy less the reference's, on the same questions of the same seeds."),
+});
+
 const scores = z.array(z.number().nullable()).readonly();
 const generalisation = z.strictObject({
   stratum: z.string(),
@@ -175,6 +184,7 @@ export const studyResultsSchema = z.strictObject({
     .array(z.string())
     .describe("Arms that another must beat to be called improved; the reference is the first."),
   arms: z.array(arm).describe("In the order of the study."),
+  dimensions: z.array(dimension).nullish().describe("What acting on a dimension does in the mean: its main effect."),
   predictions: z.array(prediction).describe("What the study file predicted, in its order, and whether it held."),
   retention: retention
     .nullish()
@@ -188,6 +198,7 @@ export const studyResultsSchema = z.strictObject({
 
 export type StudyResults = z.output<typeof studyResultsSchema>;
 export type StudyPrediction = StudyResults["predictions"][number];
+export type StudyDimension = NonNullable<StudyResults["dimensions"]>[number];
 export type StudyRetention = NonNullable<StudyResults["retention"]>;
 export type StudyGeneralisation = NonNullable<StudyResults["generalisation"]>;
 export type StudyArm = StudyResults["arms"][number];

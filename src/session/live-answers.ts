@@ -2,37 +2,9 @@
 import { parseAnswer } from "../answers/parse.ts";
 import { opensThought } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
-import type { ImageRef } from "../core/records.ts";
+import type { LiveAnswers, LiveDelta, LiveQuestion } from "../core/live-answers.ts";
 import { encodeOptions, messagesInStyle, type OpenedCheckpoint, openCheckpoint, viewOfRun } from "./checkpoint.ts";
 import { offline } from "./model-view.ts";
-
-/** A question for a checkpoint of a run. */
-export interface LiveQuestion {
-  readonly folder: string;
-  /** Of the checkpoint; null for the newest. */
-  readonly step: number | null;
-  readonly images: readonly ImageRef[];
-  readonly question: string;
-  readonly samples: number;
-  /** 0 is greedy. */
-  readonly temperature: number;
-  readonly seed: number;
-  readonly maxTokens: number;
-}
-
-/** The text of a completion so far; where done, with its answer. */
-export interface LiveDelta {
-  readonly completion: number;
-  readonly text: string;
-  readonly done: boolean;
-  readonly answer?: string | null;
-}
-
-export interface LiveAnswers {
-  /** Throws UserError where the checkpoint cannot be opened or another question is being answered. */
-  ask(question: LiveQuestion, signal: AbortSignal): AsyncIterable<LiveDelta>;
-  close(): Promise<void>;
-}
 
 export function liveAnswers(): LiveAnswers {
   let open: { readonly name: string; readonly checkpoint: OpenedCheckpoint } | null = null;

@@ -93,6 +93,7 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
     reference: study.reference,
     baselines: [...study.baselines],
     arms,
+    dimensions: mainEffects(study, of),
     predictions: [
       ...judgePredictions(
         study.predicts,
@@ -206,6 +207,21 @@ function difference(arm: readonly ReadRun[], reference: readonly ReadRun[]) {
   if (pooled === null) return null;
   const seeds = bySeed.map(({ seed, pairs }) => ({ seed, difference: meanOf(pairs.map(({ value }) => value)) }));
   return { ...pooled, by_seed: seeds };
+}
+
+/** What the arms of each dimension do in the mean, against the reference. */
+function mainEffects({ arms, reference, baselines }: Study, of: (name: string) => readonly ReadRun[]) {
+  const acting = arms.filter(({ name }) => name !== reference && !baselines.includes(name) && of(name).length > 0);
+  const found = [...new Set(acting.flatMap(({ dimensions }) => dimensions))].map((name) => {
+    const own = acting.filter(({ dimensions }) => dimensions.includes(name)).map((arm) => arm.name);
+    const { by_seed: _, ...effect } = difference(own.flatMap(of), of(reference)) ?? { by_seed: [] };
+    return { name, arms: own, effect: "p" in effect ? effect : null };
+  });
+  const adjusted = holm(found.flatMap(({ effect }) => effect?.p ?? []));
+  let next = 0;
+  return found.map(({ effect, ...about }) => {
+    return { ...about, effect: effect === null ? null : { ...effect, p_holm: adjusted[next++]! } };
+  });
 }
 
 /** Verdicts on the arms that are no baseline and share questions with every baseline that has any. */

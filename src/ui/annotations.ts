@@ -7,7 +7,12 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { openJsonl } from "../runs/jsonl.ts";
-import { followLines, recordOf } from "./lines.ts";
+import { recordsIn } from "./lines.ts";
+
+/** The folder of a run's annotations. */
+export function annotationsFolder(folder: string): string {
+  return join(folder, "annotations");
+}
 
 /** Names annotators may give themselves: they become file names. */
 export const annotatorName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "letters, digits and dashes, at most 40");
@@ -75,28 +80,30 @@ export function annotate(
     text_sha256: textHash(text),
     ...mark,
   };
+  appendFlushed(folder, annotatorName.parse(by), line);
+  return line;
+}
+
+/** Appends a line to a file of the folder, which is made where there is none, and flushes it. */
+export function appendFlushed(folder: string, name: string, line: object): void {
   mkdirSync(folder, { recursive: true });
-  const stream = openJsonl(join(folder, `${annotatorName.parse(by)}.jsonl`));
+  const stream = openJsonl(join(folder, `${name}.jsonl`));
   try {
     stream.append(line);
     stream.sync();
   } finally {
     stream.close();
   }
-  return line;
 }
 
 /** What counts now: the last line per annotator, completion and showing, without what was withdrawn. Other lines are passed over. */
 export function readAnnotations(folder: string): readonly Annotation[] {
   const last = new Map<string, Annotation>();
   for (const name of annotatorsIn(folder)) {
-    const visit = (text: string) => {
-      const read = annotationSchema.safeParse(recordOf(text));
-      if (!read.success) return;
-      const { by, row, completion, repeat } = read.data;
-      last.set(JSON.stringify([by, row, completion, repeat]), read.data);
-    };
-    followLines(join(folder, name), { line: visit, reset() {} }).update();
+    for (const record of recordsIn(join(folder, name))) {
+      const { success, data } = annotationSchema.safeParse(record);
+      if (success) last.set(JSON.stringify([data.by, data.row, data.completion, data.repeat]), data);
+    }
   }
   return [...last.values()].filter(({ withdrawn }) => !withdrawn);
 }

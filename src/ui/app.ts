@@ -6,11 +6,12 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import * as z from "zod";
+import type { LiveAnswers } from "../core/live-answers.ts";
 import type { ProcessedImage } from "../core/processor.ts";
 import type { ImageRef } from "../core/records.ts";
 import { milestones, runStatistics } from "../evaluate/run-statistics.ts";
 import { type Access, guard, openSession } from "./access.ts";
-import { annotate, annotatorName, markSchema, readAnnotations } from "./annotations.ts";
+import { annotate, annotationsFolder, annotatorName, markSchema, readAnnotations } from "./annotations.ts";
 import { checkpointDamage, checkpointRows } from "./checkpoint-list.ts";
 import { compareShown } from "./comparison.ts";
 import { dataSummary } from "./data-summary.ts";
@@ -25,11 +26,14 @@ import {
   thumbnailOf,
 } from "./images.ts";
 import type { Library } from "./library.ts";
+import type { Line } from "./lines.ts";
 import { lookAlikes } from "./look-alikes.ts";
-import { openPlay, type Play } from "./play.ts";
+import { openPlay } from "./play.ts";
+import { probesOf } from "./probes.ts";
 import { annotationQueue, shownItem } from "./queue.ts";
-import { annotationsFolder, openAlarms } from "./run-row.ts";
-import { type Line, metricColumns, type RunView } from "./run-view.ts";
+import { runDetail } from "./run-detail.ts";
+import { noteRun, readNotes, runNoteSchema } from "./run-notes.ts";
+import type { RunView } from "./run-view.ts";
 import { readStudy } from "./study.ts";
 import { shownEvaluation, tailRun } from "./tail.ts";
 
@@ -43,7 +47,7 @@ export interface UiOptions {
   /** What a model's processor makes of an image; null where it cannot be told. */
   readonly modelView: (folder: string, image: ImageRef) => Promise<ProcessedImage | null>;
   /** Answers questions with a checkpoint; null where this page may not. */
-  readonly play: Play | null;
+  readonly play: LiveAnswers | null;
   readonly version: string;
   /** Told of failures that are ours. */
   readonly onFailure: (error: unknown) => void;
@@ -106,22 +110,7 @@ export function createUiApp(o: UiOptions) {
       const recipes = library.found().runs.map(({ id }) => [id, flatRecipe(library.run(id))] as const);
       return c.json(Object.fromEntries(recipes));
     })
-    .get("/api/runs/:run", (c) => {
-      const run = library.run(c.req.param("run"));
-      return c.json({
-        row: library.row(run.found.id),
-        position: run.position(),
-        metrics: metricColumns(run.metrics),
-        events: run.events,
-        alarms: openAlarms(run.events),
-        evaluations: run.evaluations.map(shownEvaluation),
-        groups: run.groups.count,
-        unreadable: run.groups.unreadable,
-        recipe: run.recipe.yaml,
-        folder: run.found.folder,
-        weights: rewardWeights(run),
-      });
-    })
+    .get("/api/runs/:run", (c) => c.json(runDetail(library, library.run(c.req.param("run")))))
     .get("/api/runs/:run/tail", (c) => tailRun(c, library.run(c.req.param("run")), c.req.query("from") ?? ""))
     .get("/api/runs/:run/groups", (c) => c.json(library.run(c.req.param("run")).groups.columns()))
     .get("/api/runs/:run/groups/:step/:group", (c) => {
@@ -139,13 +128,8 @@ export function createUiApp(o: UiOptions) {
       return c.json({ groups: groups.search(c.req.param("text"), MOST_HITS), most: MOST_HITS });
     })
     .get("/api/runs/:run/images/:sha", async (c) => {
-      const values = await imagesOf(library.run(c.req.param("run")), c.req.param("sha"));
-      const { width, height, channels, bits } = values;
-      const headers = {
-        "content-type": "application/octet-stream",
-        "x-image": JSON.stringify({ width, height, channels, bits }),
-      };
-      return c.body(new Uint8Array(values.data), 200, headers);
+      const { data, ...about } = await imagesOf(library.run(c.req.param("run")), c.req.param("sha"));
+      return pixels(c, data, about);
     })
     .get("/api/runs/:run/images/:sha/thumbnail", async (c) => {
       const values = await imagesOf(library.run(c.req.param("run")), c.req.param("sha"));
@@ -160,11 +144,8 @@ export function createUiApp(o: UiOptions) {
         view,
         "view of the model: it is not on this machine, or cuts images into tiles",
       );
-      const { width, height, channels } = image;
-      return c.body(new Uint8Array(image.data), 200, {
-        "content-type": "application/octet-stream",
-        "x-image": JSON.stringify({ width, height, channels, bits: 8, ...about }),
-      });
+      const { data, ...size } = image;
+      return pixels(c, data, { ...size, bits: 8, ...about });
     })
     .get("/api/runs/:run/evals/:n", (c) => {
       const run = library.run(c.req.param("run"));
@@ -229,6 +210,14 @@ export function createUiApp(o: UiOptions) {
       const line = annotate(folder, by, about, { ...mark, better_than: better }, { blind: true, withdrawn });
       return c.json({ id: line.id });
     })
+    .post("/api/runs/:run/notes", async (c) => {
+      const run = library.run(c.req.param("run"));
+      const read = runNoteSchema.safeParse(await c.req.json().catch(() => null));
+      if (!read.success) return c.json({ error: `not a note on a run: ${z.prettifyError(read.error)}` }, 400);
+      noteRun(run.found.folder, read.data);
+      return c.json(readNotes(run.found.folder));
+    })
+    .get("/api/runs/:run/probes", (c) => c.json(probesOf(library.run(c.req.param("run")).found.folder)))
     .get("/api/runs/:run/calibration", (c) => {
       return c.json(calibrationOf(markedCompletions(library.run(c.req.param("run")))));
     })
@@ -249,6 +238,14 @@ export function createUiApp(o: UiOptions) {
     });
 }
 
+/** Pixel values, what they are in a header. */
+function pixels(c: Context, data: Uint8Array, about: object): Response {
+  return c.body(new Uint8Array(data), 200, {
+    "content-type": "application/octet-stream",
+    "x-image": JSON.stringify(about),
+  });
+}
+
 /** A page asks for images by id, never by path. */
 function withImageIds({ images, ...item }: Line): Line {
   return Array.isArray(images) ? { ...item, images: images.map((path) => imageId(String(path))) } : item;
@@ -265,20 +262,6 @@ function nameOf(c: Context): string {
   if (!by.success)
     throw new HTTPException(404, { message: "an annotator's name has small letters, digits and dashes" });
   return by.data;
-}
-
-/** Weights of the rewards by kind of stage; those that move during a stage are left out. */
-function rewardWeights(run: RunView): Readonly<Record<string, Readonly<Record<string, number>>>> {
-  const stages = run.recipe.values?.["stages"];
-  const weights: Record<string, Record<string, number>> = {};
-  for (const stage of Array.isArray(stages) ? (stages as readonly Line[]) : []) {
-    for (const [name, options] of Object.entries((stage?.["rewards"] ?? {}) as Line)) {
-      const weight = typeof options === "number" ? options : (options as Line | null)?.["weight"];
-      const kind = String(stage["kind"]);
-      if (typeof weight === "number") weights[kind] = { ...weights[kind], [name]: weight };
-    }
-  }
-  return weights;
 }
 
 /** The recipe's values by dotted key. */

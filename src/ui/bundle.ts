@@ -81,7 +81,9 @@ function pathsOf({ library, images }: BundleOptions): readonly string[] {
     const shown = images ? [...run.groups.images.keys()] : [];
     return [
       at,
-      ...["groups", "statistics", "data", "look-alikes", "calibration", "checkpoints"].map((name) => `${at}/${name}`),
+      ...["groups", "statistics", "data", "look-alikes", "calibration", "checkpoints", "probes"].map(
+        (name) => `${at}/${name}`,
+      ),
       ...run.evaluations.map(({ n }) => `${at}/evals/${n}`),
       ...run.groups.columns().ids.map((group) => `${at}/groups/${group}`),
       ...shown.flatMap((sha) => ["", "/thumbnail", "/model"].map((view) => `${at}/images/${sha}${view}`)),

@@ -1,6 +1,7 @@
 /** The data of a run as its record shows it: what was asked how often, how answers are spread, what evaluation shares with training. */
 import { basename } from "node:path";
-import type { Line, RunView } from "./run-view.ts";
+import type { Line } from "./lines.ts";
+import type { RunView } from "./run-view.ts";
 
 export interface DataSummary {
   readonly groups: number;
@@ -9,6 +10,7 @@ export interface DataSummary {
   readonly images: readonly {
     readonly sha256: string;
     readonly name: string;
+    readonly subject: string;
     readonly width: number;
     readonly height: number;
   }[];
@@ -59,8 +61,8 @@ export function dataSummary(run: RunView): DataSummary {
     examples: examples.size,
     subjects: subjects.size,
     imageCount: images.length,
-    images: images.slice(0, MOST_IMAGES).map(([sha256, { path, width, height }]) => {
-      return { sha256, name: basename(path), width, height };
+    images: images.slice(0, MOST_IMAGES).map(([sha256, { path, width, height, subject }]) => {
+      return { sha256, name: basename(path), subject, width, height };
     }),
     sizes: counted(images.map(([, { width, height }]) => `${width} × ${height}`)).map(([size, count]) => ({
       size,

@@ -1,9 +1,9 @@
 /** What annotations come to: rewards against people, annotators against each other, and files that other commands read. */
 import { agreementOf, type JudgedPair } from "../evaluate/agreement.ts";
 import { RESAMPLES } from "../evaluate/bootstrap.ts";
-import { type Annotation, readAnnotations, textHash } from "./annotations.ts";
-import { annotationsFolder } from "./run-row.ts";
-import { type Line, type RunView, viewRun } from "./run-view.ts";
+import { type Annotation, annotationsFolder, readAnnotations, textHash } from "./annotations.ts";
+import type { Line } from "./lines.ts";
+import { type RunView, viewRun } from "./run-view.ts";
 
 /** An annotation with the completion it is about. */
 export interface MarkedCompletion {

@@ -9,19 +9,12 @@ import sharp from "sharp";
 import { UserError } from "../core/errors.ts";
 import { imageFile } from "../core/image-names.ts";
 import type { ImageRef, RawImage } from "../core/records.ts";
-import { decodeImage } from "../io/images.ts";
-import { sixteenBitValues } from "../io/sixteen-bits.ts";
+import type { StoredValues } from "../io/frame-image.ts";
+import { decodeImage, MAX_IMAGE_PIXELS } from "../io/images.ts";
+import { storedValues } from "../io/stored-values.ts";
 
-/** Pixel values as stored. */
-export interface ImageValues {
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 1 | 3;
-  /** Of a value. */
-  readonly bits: 8 | 16;
-  /** Row by row; 16-bit values lower byte first. */
-  readonly data: Uint8Array;
-}
+/** Pixel values as stored: of 16 bits with their units, of 8 bits as they are shown. */
+export type ImageValues = StoredValues | (RawImage & { readonly bits: 8 });
 
 /** Why an image is not shown. */
 export interface NoImage {
@@ -68,9 +61,10 @@ export async function imageValues(
   const real = insideOf(file, roots);
   if (typeof real !== "string") return real;
   try {
-    const values = await sixteenBitValues(real);
+    const name = frame === null ? real : `${real}#frame=${frame}`;
+    const values = await storedValues(name, { maxPixels: MAX_IMAGE_PIXELS });
     if (values !== null && values.width * values.height <= MOST_PIXELS) return values;
-    const { image } = await decodeImage({ path: frame === null ? real : `${real}#frame=${frame}` });
+    const { image } = await decodeImage({ path: name });
     return { ...withoutColour(await shrunk(image)), bits: 8 };
   } catch (error) {
     if (error instanceof UserError) return { reason: error.message };
@@ -94,22 +88,21 @@ export function insideOf(path: string, roots: readonly string[]): string | NoIma
   return { reason: `${path} lies outside the opened folders: start viva ui with --images and its folder to see it` };
 }
 
-/** An image that was allowed to be read, for whoever decodes it: 16-bit files by their path, since a model has a range of its own. */
-export function refOf(path: string, { width, height, channels, bits, data }: ImageValues): ImageRef {
-  return bits === 16 ? { path } : { path, pixels: { width, height, channels, data } };
+/** An image that was allowed to be read, for whoever decodes it: of 16 bits by its path, since a model has a window of its own. */
+export function refOf(path: string, values: ImageValues): ImageRef {
+  return values.bits === 16 ? { path } : { path, pixels: values };
 }
 
 /** A WebP of at most 224 pixels a side; 16-bit values from their 1 % to their 99 % quantile. */
 export async function thumbnailOf(values: ImageValues): Promise<Uint8Array<ArrayBuffer>> {
   const { width, height, channels } = values;
-  const webp = await sharp(values.bits === 8 ? values.data : stretched(values), { raw: { width, height, channels } })
+  const image = sharp(values.bits === 8 ? values.data : stretched(values), { raw: { width, height, channels } })
     .resize(THUMBNAIL, THUMBNAIL, { fit: "inside", withoutEnlargement: true })
-    .webp({ quality: 75 })
-    .toBuffer();
-  return new Uint8Array(webp);
+    .negate(values.bits === 16 && values.inverse === true);
+  return new Uint8Array(await image.webp({ quality: 75 }).toBuffer());
 }
 
-function stretched({ data }: ImageValues): Uint8Array {
+function stretched({ data }: StoredValues): Uint8Array {
   const values = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
   const sorted = Uint16Array.from(values.filter((_, i) => i % 7 === 0)).sort();
   const low = sorted[Math.floor(sorted.length * 0.01)] ?? 0;

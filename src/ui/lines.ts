@@ -2,7 +2,10 @@
  * A JSONL file that may still grow, indexed by byte offsets: only whole lines count, a half-written last one waits, and a
  * file that was cut or replaced is indexed again from its start.
  */
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+
+/** The object on a line. */
+export type Line = Readonly<Record<string, unknown>>;
 
 /** Told of the lines as they are found. */
 export interface LineVisitor {
@@ -111,8 +114,8 @@ export function followLines(path: string, visitor: LineVisitor): LineFile {
       return generation;
     },
     update() {
-      const found = statSync(path, { throwIfNoEntry: false });
-      if (found === undefined || !found.isFile()) {
+      const found = statOf(path);
+      if (found?.isFile() !== true) {
         if (bytes === 0) return false;
         forget();
         return true;
@@ -151,15 +154,33 @@ export function followLines(path: string, visitor: LineVisitor): LineFile {
 }
 
 /** The object on a line; null for anything else. */
-export function recordOf(text: string | null): Readonly<Record<string, unknown>> | null {
+export function recordOf(text: string | null): Line | null {
   if (text === null || text === "") return null;
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Readonly<Record<string, unknown>>)
-      : null;
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Line) : null;
   } catch {
     return null;
+  }
+}
+
+/** The objects on the whole lines of a file as it is now. */
+export function recordsIn(path: string): readonly Line[] {
+  const found: Line[] = [];
+  const line = (text: string) => {
+    const record = recordOf(text);
+    if (record !== null) found.push(record);
+  };
+  followLines(path, { line, reset() {} }).update();
+  return found;
+}
+
+/** Undefined for what is not there or not ours to read. */
+export function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
   }
 }
 

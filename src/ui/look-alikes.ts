@@ -7,7 +7,8 @@ import { bootstrapMean, RESAMPLES } from "../evaluate/bootstrap.ts";
 import { hashDistance, type PerceptualHash, perceptualHash, SAME_LOOKS } from "../io/perceptual-hash.ts";
 import type { Interval } from "../runs/statistics-records.ts";
 import { imageId } from "./images.ts";
-import type { Line, RunView } from "./run-view.ts";
+import type { Line } from "./lines.ts";
+import type { RunView } from "./run-view.ts";
 
 export interface LookAlikes {
   /** Images that were compared, of training and of the last evaluation, and those that could not be read. */

@@ -3,38 +3,10 @@ import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import * as z from "zod";
 import { messageOf, UserError } from "../core/errors.ts";
+import type { LiveAnswers } from "../core/live-answers.ts";
 import type { ImageRef } from "../core/records.ts";
 import { decodeImage } from "../io/images.ts";
 import type { RunView } from "./run-view.ts";
-
-/** A question for a checkpoint of a run. */
-export interface PlayQuestion {
-  /** The run's folder, and the step of the checkpoint; null for its newest. */
-  readonly folder: string;
-  readonly step: number | null;
-  readonly images: readonly ImageRef[];
-  readonly question: string;
-  readonly samples: number;
-  /** 0 is greedy. */
-  readonly temperature: number;
-  readonly seed: number;
-  readonly maxTokens: number;
-}
-
-/** The text of a completion so far. */
-export interface PlayDelta {
-  readonly completion: number;
-  readonly text: string;
-  readonly done: boolean;
-  /** Where done: the parsed answer. */
-  readonly answer?: string | null;
-}
-
-/** Answers questions; at most one at a time, the model kept open for the next. */
-export interface Play {
-  ask(question: PlayQuestion, signal: AbortSignal): AsyncIterable<PlayDelta>;
-  close(): Promise<void>;
-}
 
 const askedSchema = z.strictObject({
   step: z.int().min(0).nullable(),
@@ -52,10 +24,13 @@ const askedSchema = z.strictObject({
   max_tokens: z.int().min(1).max(2048),
 });
 
+/** What a page sends. */
+export type AskedQuestion = z.input<typeof askedSchema>;
+
 /** Streams "delta" events, then "end", or "failed" with a message. */
 export function openPlay(
   c: Context,
-  play: Play,
+  play: LiveAnswers,
   run: RunView,
   asked: unknown,
   image: (sha256: string) => Promise<ImageRef>,

@@ -5,7 +5,8 @@
 import { createHash } from "node:crypto";
 import { permutation, randomKey, uniform } from "../core/random.ts";
 import { textHash } from "./annotations.ts";
-import type { Line, RunView } from "./run-view.ts";
+import type { Line } from "./lines.ts";
+import type { RunView } from "./run-view.ts";
 
 export type Reason = "disagreement" | "unsupported" | "random";
 
@@ -44,6 +45,9 @@ export function annotationQueue(run: RunView, { seed, most }: QueueOptions): rea
     .map((item) => ({ ...item, repeat: true, target: targetOf(seed, item.row, item.completion, true) }));
   return [...chosen, ...again];
 }
+
+/** A completion as the page has it; done where this annotator judged it. */
+export type ShownItem = ReturnType<typeof shownItem> & { readonly done: boolean };
 
 /** What an annotator sees: no rewards, run or step, and no reason. */
 export function shownItem({ target, text, group, other }: QueueItem) {

@@ -1,10 +1,11 @@
 /** A run in a few figures, from the ends of its files: what a list of a thousand runs can afford. */
-import { readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { bestEvaluation } from "../runs/best-evaluation.ts";
 import { isWritten, type RunPaths, runPaths } from "../runs/run-folder.ts";
 import type { FoundFolder } from "./find-runs.ts";
-import { followLines, recordOf } from "./lines.ts";
+import { followLines, type Line, recordOf, recordsIn, statOf } from "./lines.ts";
+import { alarmMatter, tagsIn } from "./matters.ts";
+import { notesFile, type RunNotes, readNotes } from "./run-notes.ts";
 
 export type RunStatus = "running" | "finished" | "failed" | "stopped" | "empty";
 
@@ -38,14 +39,12 @@ export interface RunRow {
   readonly rewards: readonly number[];
   readonly last: RowAccuracy | null;
   readonly best: RowAccuracy | null;
-  /** Alarms that rang and have not cleared. */
+  /** Alarms that rang, have not cleared and were not seen to. */
   readonly alarms: number;
-  /** What could not be read, a sentence each. */
-  readonly notices: readonly string[];
+  readonly tags: readonly string[];
 }
 
 const POINTS = 40;
-type Line = Readonly<Record<string, unknown>>;
 
 interface Cached {
   readonly signature: string;
@@ -58,7 +57,7 @@ export function rowReader(): (found: FoundFolder) => RunRow {
   return (found) => {
     const paths = runPaths(found.folder);
     const running = isWritten(found.folder);
-    const signature = `${running} ${signatureOf(paths)}`;
+    const signature = `${running} ${signatureOf([...filesOf(paths), notesFile(found.folder)])}`;
     const known = cache.get(found.id);
     if (known?.signature === signature) return known.row;
     const row = readRow(found, paths, running);
@@ -67,8 +66,11 @@ export function rowReader(): (found: FoundFolder) => RunRow {
   };
 }
 
-function signatureOf(paths: RunPaths): string {
-  const files = [paths.recipe, paths.metrics, paths.events, paths.evals];
+function filesOf({ recipe, metrics, events, evals }: RunPaths): readonly string[] {
+  return [recipe, metrics, events, evals];
+}
+
+function signatureOf(files: readonly string[]): string {
   return files
     .map((file) => statOf(file))
     .map((found) => `${found?.size} ${found?.mtimeMs}`)
@@ -76,10 +78,10 @@ function signatureOf(paths: RunPaths): string {
 }
 
 function readRow(found: FoundFolder, paths: RunPaths, running: boolean): RunRow {
-  const notices: string[] = [];
-  const recipe = textOf(paths.recipe);
-  const events = linesOf(paths.events, notices);
-  const metrics = sampledMetrics(paths.metrics, notices);
+  const recipe = bytesOf(paths.recipe).toString("utf8");
+  const events = recordsIn(paths.events);
+  const metrics = sampledMetrics(paths.metrics);
+  const notes = readNotes(found.folder);
   const evaluations = summariesOf(paths.evals);
   const starts = events.filter(({ event }) => event === "stage_start");
   const last = metrics.at(-1) ?? {};
@@ -92,11 +94,9 @@ function readRow(found: FoundFolder, paths: RunPaths, running: boolean): RunRow 
   const perStep = numberOf(last["time/step_s"]);
   const byStep = new Map(evaluations.map((one) => [one.step, one]));
   const bestAt = bestEvaluation(evaluations.map(({ step, estimate }) => ({ step, accuracy: estimate })));
-  const heartbeat = Math.max(
-    ...[paths.metrics, paths.events, paths.evals, paths.recipe].map((file) => statOf(file)?.mtimeMs ?? 0),
-  );
+  const heartbeat = Math.max(...filesOf(paths).map((file) => statOf(file)?.mtimeMs ?? 0));
   return {
-    ...{ id: found.id, path: found.path, study: found.study, status, heartbeat, step, steps, notices },
+    ...{ id: found.id, path: found.path, study: found.study, status, heartbeat, step, steps, tags: tagsIn(notes) },
     name: scalar(recipe, /^name: *(.+)$/m) ?? found.path,
     secondsLeft: status === "running" && steps !== null && perStep !== null ? (steps - step) * perStep : null,
     stages: [...recipe.matchAll(/^ *(?:- )?(?:\{ *)?kind: *([a-z_]+)/gm)].map(([, kind]) => kind!),
@@ -105,7 +105,7 @@ function readRow(found: FoundFolder, paths: RunPaths, running: boolean): RunRow 
     rewards: metrics.flatMap((line) => numberOf(line["reward/mean"]) ?? []),
     last: evaluations.at(-1) ?? null,
     best: bestAt === null ? null : (byStep.get(bestAt.step) ?? null),
-    alarms: openAlarms(events).length,
+    alarms: openAlarms(events, notes).length,
   };
 }
 
@@ -117,15 +117,15 @@ function statusOf(running: boolean, events: readonly Line[], step: number): RunS
   return step === 0 && events.length === 0 ? "empty" : "stopped";
 }
 
-/** Alarms that rang and have not cleared, the latest of each rule and subject. */
-export function openAlarms(events: readonly Line[]): readonly Line[] {
+/** Alarms that rang, have not cleared and were not seen to, the latest of each rule and subject. */
+export function openAlarms(events: readonly Line[], notes: RunNotes): readonly Line[] {
   const open = new Map<string, Line>();
   for (const line of events) {
     const key = `${line["rule"]} ${line["subject"] ?? ""}`;
     if (line["event"] === "alarm") open.set(key, line);
     if (line["event"] === "alarm_cleared") open.delete(key);
   }
-  return [...open.values()];
+  return [...open.values()].filter((alarm) => notes[alarmMatter(alarm)] === undefined);
 }
 
 /** Overall accuracy of an evaluation's summary; null where it has none. */
@@ -139,27 +139,14 @@ export function accuracyOf(summary: Line): RowAccuracy | null {
 }
 
 /** Lines spread evenly over the file, and the last. */
-function sampledMetrics(path: string, notices: string[]): readonly Line[] {
+function sampledMetrics(path: string): readonly Line[] {
   const file = followLines(path, { line() {}, reset() {} });
-  guarded(notices, path, () => file.update());
+  file.update();
   const count = file.count;
   const every = Math.max(1, Math.ceil(count / POINTS));
   const places = Array.from({ length: Math.ceil(count / every) }, (_, i) => i * every);
   if (count > 0 && places.at(-1) !== count - 1) places.push(count - 1);
   return [...file.lines(places)].map(recordOf).filter((line) => line !== null);
-}
-
-function linesOf(path: string, notices: string[]): readonly Line[] {
-  const lines: Line[] = [];
-  const file = followLines(path, {
-    line: (text) => {
-      const record = recordOf(text);
-      if (record !== null) lines.push(record);
-    },
-    reset() {},
-  });
-  guarded(notices, path, () => file.update());
-  return lines;
 }
 
 /** Found by the bytes they begin with: the rows of single questions between them are many. */
@@ -176,14 +163,6 @@ function summariesOf(path: string): readonly RowAccuracy[] {
   return found;
 }
 
-function guarded(notices: string[], path: string, work: () => void): void {
-  try {
-    work();
-  } catch {
-    notices.push(`${path} cannot be read`);
-  }
-}
-
 function scalar(text: string, pattern: RegExp): string | null {
   const found = pattern.exec(text)?.[1]?.trim();
   return found === undefined ? null : found.replace(/^(["'])(.*)\1$/, "$2").slice(0, 120);
@@ -193,23 +172,10 @@ function numberOf(value: unknown): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
-function statOf(file: string) {
-  return statSync(file, { throwIfNoEntry: false });
-}
-
-function textOf(file: string): string {
-  return bytesOf(file).toString("utf8");
-}
-
 function bytesOf(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch {
     return Buffer.alloc(0);
   }
-}
-
-/** The folder of a run's annotations. */
-export function annotationsFolder(folder: string): string {
-  return join(folder, "annotations");
 }

@@ -5,9 +5,7 @@ import { type RunPaths, runPaths, sidecarPath } from "../runs/run-folder.ts";
 import type { FoundFolder } from "./find-runs.ts";
 import { type GroupIndex, indexGroups, type RecordedImage } from "./groups.ts";
 import { imageId } from "./images.ts";
-import { followLines, type LineFile, recordOf } from "./lines.ts";
-
-export type Line = Readonly<Record<string, unknown>>;
+import { followLines, type Line, type LineFile, recordOf, recordsIn } from "./lines.ts";
 
 /** Where an evaluation's questions stand in evals.jsonl. */
 export interface Evaluation {
@@ -20,13 +18,6 @@ export interface Evaluation {
   /** First line of its questions, and how many. */
   readonly first: number;
   readonly items: number;
-}
-
-/** Metrics as columns over steps: null where a step lacks one or it is no number. */
-export interface MetricColumns {
-  readonly steps: readonly number[];
-  readonly stages: readonly string[];
-  readonly values: Readonly<Record<string, readonly (number | null)[]>>;
 }
 
 export interface RunView {
@@ -128,37 +119,12 @@ export function viewRun(found: FoundFolder): RunView {
       const path = named.paths.get(id);
       return path === undefined ? null : { path, width: 0, height: 0, subject: "" };
     },
-    tokens(step, id) {
-      let found: Line | null = null;
-      const visit = (text: string) => {
-        if (found === null && text.includes(JSON.stringify(id))) {
-          const record = recordOf(text);
-          if (record?.["id"] === id) found = record;
-        }
-      };
-      followLines(sidecarPath(paths, step), { line: visit, reset() {} }).update();
-      return found;
-    },
+    tokens: (step, id) => recordsIn(sidecarPath(paths, step)).find((record) => record["id"] === id) ?? null,
     get recipe() {
       return recipeOf(paths.recipe);
     },
   };
   return view;
-}
-
-/** Columns of the rows from one on. */
-export function metricColumns(rows: readonly Line[]): MetricColumns {
-  const keys = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((key) => key !== "step" && key !== "stage");
-  const numberAt = (row: Line, key: string) => {
-    const value = row[key];
-    return typeof value === "number" ? value : null;
-  };
-  const values = keys.map((key) => [key, rows.map((row) => numberAt(row, key))] as const);
-  return {
-    steps: rows.map((row) => numberAt(row, "step") ?? 0),
-    stages: rows.map(({ stage }) => String(stage ?? "")),
-    values: Object.fromEntries(values.filter(([, column]) => column.some((value) => value !== null))),
-  };
 }
 
 /** The records of a short file, with the number of lines that came before each. */

@@ -6,15 +6,19 @@ import { type FSWatcher, watch } from "node:fs";
 import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { GroupColumns } from "./groups.ts";
-import type { Evaluation, Line, RunView } from "./run-view.ts";
+import type { Line } from "./lines.ts";
+import type { Evaluation, RunView } from "./run-view.ts";
 
 /** What came since the last event. */
 export interface Appended {
   readonly metrics: readonly Line[];
   readonly events: readonly Line[];
-  readonly evaluations: readonly Omit<Evaluation, "first">[];
+  readonly evaluations: readonly ShownEvaluation[];
   readonly groups: GroupColumns;
 }
+
+/** What pages are told of an evaluation. */
+export type ShownEvaluation = Omit<Evaluation, "first">;
 
 /** At most four events a second. */
 const QUIET_MS = 250;
@@ -68,8 +72,7 @@ export function tailRun(c: Context, run: RunView, from: string): Response {
   });
 }
 
-/** What pages are told of an evaluation. */
-export function shownEvaluation({ first: _, ...shown }: Evaluation): Omit<Evaluation, "first"> {
+export function shownEvaluation({ first: _, ...shown }: Evaluation): ShownEvaluation {
   return shown;
 }
 

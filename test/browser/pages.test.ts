@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -11,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { LiveAnswers, LiveQuestion } from "../../src/core/live-answers.ts";
 import type { RunRow } from "../../src/ui/run-row.ts";
 import type { UiServer } from "../../src/ui/server.ts";
 import { group, jsonl, writeUiRun } from "../ui/runs.ts";
@@ -31,6 +33,14 @@ const hostile = [
 
 describe.skipIf(noBrowser !== null)("the pages", () => {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "viva-browser-")));
+  const asked: LiveQuestion[] = [];
+  const play: LiveAnswers = {
+    async *ask(question) {
+      asked.push(question);
+      yield { completion: 0, text: `of ${question.images[0]?.path.split("/").at(-1)}`, done: true, answer: "left" };
+    },
+    async close() {},
+  };
   let browser: Browser;
   let server: UiServer;
   let origin: string;
@@ -42,8 +52,12 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await writeUiRun(join(root, "live"));
     await writeUiRun(join(root, "hostile"), { text: hostile, name: hostile });
     writeStudy(join(root, "study"));
+    const scans = await writeUiRun(join(root, "scans"), { steps: 1 });
+    const scan = join(scans, "scan.dcm");
+    copyFileSync(join(import.meta.dirname, "../golden/dicom/ct_signed_implicit.dcm"), scan);
+    appendFileSync(join(scans, "rollouts.jsonl"), jsonl([group(2, 0, { image: scan, sha256: "b".repeat(64) })]));
     [pages, browser] = await Promise.all([buildPages(), launch()]);
-    server = await serve(root, pages);
+    server = await serve(root, pages, { play });
     origin = server.url.replace(/\/$/, "");
     const { runs, studies } = (await (await fetch(`${origin}/api/runs`)).json()) as {
       runs: RunRow[];
@@ -155,6 +169,96 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
       255,
       255,
     ]);
+    const tint = await page.evaluate(() => {
+      const canvas = document.querySelector<HTMLCanvasElement>(".viewer canvas")!;
+      const scale = Math.min(canvas.width / 64, canvas.height / 48);
+      const at = (x: number) => [
+        ...canvas.getContext("2d")!.getImageData(canvas.width / 2 + (x + 0.5 - 32) * scale, canvas.height / 2, 1, 1)
+          .data,
+      ];
+      return [14, 16, 18].map(at).map(([red, , blue]) => red! - blue! > 50);
+    });
+    expect(tint).toEqual([false, true, false]); // the mask that the facts have
+    await page.close();
+  });
+
+  test("CT is windowed in Hounsfield units, by the digits of its presets", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["scans"]}/rollouts/2/0?image=0`);
+    await page.getByText("16 bits, Hounsfield units").first().waitFor();
+    await page.keyboard.press("5");
+    await page.waitForURL(/wl=80,40/); // brain
+    await page.keyboard.press("Shift+ArrowUp");
+    await page.waitForURL(/wl=80,50/);
+    expect(await violations(page)).toEqual([]);
+    await page.close();
+  });
+
+  test("a run is given tags, and its alarms are seen to; lists say so", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["scans"]}`);
+    await page.getByLabel("tag", { exact: true }).fill("first try");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "take the tag first-try away" }).waitFor();
+    await page.getByRole("link", { name: "Alarms" }).click();
+    await page.getByRole("button", { name: "Seen to" }).click();
+    await page.getByText("seen to", { exact: true }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.goto(`${origin}/?q=tag:first-try`);
+    await page.getByText(/^1 of \d+ runs$/).waitFor();
+    expect(await page.locator(".alarm-count").count()).toBe(0);
+    await page.close();
+  });
+
+  test("a checkpoint is asked about an image, and about another subject's in its place", async () => {
+    const { page, problems } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["good"]}/play?sha=${"f".repeat(64)}`);
+    await page.getByRole("button", { name: "Ask" }).click();
+    await page.getByText("of film.png", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "wrong" }).click();
+    await page.getByText("Asked with another subject's image: deep.png").waitFor();
+    await page.getByRole("button", { name: "Ask" }).click();
+    await page.getByText("of deep.png", { exact: true }).waitFor();
+    expect(asked.map(({ samples, temperature }) => [samples, temperature])).toEqual([
+      [1, 0],
+      [1, 0],
+    ]);
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test("on a phone a finger turns to the next group and back", async () => {
+    const page = await browser.newPage({ hasTouch: true, viewport: { width: 360, height: 800 } });
+    await page.goto(`${origin}/runs/${ids["good"]}/rollouts/2/0`);
+    const swipe = async (from: number, to: number) => {
+      await page.waitForSelector(".card");
+      await page.evaluate(
+        ([from, to]) => {
+          const target = document.querySelector(".detail h2")!;
+          const touch = (clientX: number) => new Touch({ identifier: 1, target, clientX, clientY: 200 });
+          const o = { bubbles: true };
+          target.dispatchEvent(new TouchEvent("touchstart", { ...o, touches: [touch(from!)] }));
+          target.dispatchEvent(new TouchEvent("touchend", { ...o, changedTouches: [touch(to!)] }));
+        },
+        [from, to],
+      );
+    };
+    await swipe(300, 100);
+    await page.waitForURL(/rollouts\/2\/1/);
+    await swipe(100, 300);
+    await page.waitForURL(/rollouts\/2\/0/);
+    await page.close();
+  });
+
+  test("flips stand by their margin; a study has its main effects and what gains cost", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["good"]}/evaluation?show=fixed&sort=margin`);
+    await page.getByText("by margin").waitFor();
+    const margins = (await page.locator(".cases").first().textContent())!.match(/margin \d\.\d\d/g)!;
+    expect([margins.length, margins]).toEqual([8, [...margins].sort().reverse()]);
+    await page.goto(`${origin}/studies/${ids["study"]}`);
+    await page.getByText("Main effects of dimensions against sft").waitFor();
+    await page.getByRole("img", { name: /Gain over sft.*grpo \+6\.0 at ×1\.00/ }).waitFor();
     await page.close();
   });
 

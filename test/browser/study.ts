@@ -15,7 +15,7 @@ export function writeStudy(folder: string): void {
     subjects: 100,
   });
   const arm = (name: string, accuracy: number, difference: number | null): StudyResults["arms"][number] => ({
-    ...{ name, about: `about ${name}`, dimensions: ["algorithm"], figures: {}, training: {} },
+    ...{ name, about: `about ${name}`, dimensions: ["algorithm"], figures: {}, training: {}, reasoning: null },
     runs: [1, 2].map((seed) => ({
       ...{
         seed,
@@ -60,7 +60,11 @@ export function writeStudy(folder: string): void {
       baselines: ["sft"],
     },
     arms: [arm("sft", 0.6, null), arm("grpo", 0.66, 0.06), arm("dapo", 0.61, 0.01)],
-    ...{ ranking: ["grpo", "dapo", "sft"], shared: [] },
+    dimensions: [
+      { name: "algorithm", arms: ["grpo", "dapo"], effect: { ...interval(0.035), p: 0.02, p_holm: 0.02 } },
+      { name: "unmeasured", arms: ["dapo"], effect: null },
+    ],
+    ...{ predictions: [], generalisation: null, ranking: ["grpo", "dapo", "sft"], shared: [] },
   };
   writeFileSync(join(folder, "study.json"), JSON.stringify(results));
 }

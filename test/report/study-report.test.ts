@@ -109,6 +109,10 @@ it("pairs arms with the reference by question and seed, and ranks them", () => {
   expect(plain!.cost).toEqual({ seconds: 30, ratio: 1 });
   expect(gone!.runs.map(({ status }) => status)).toEqual(["failed", "unfinished"]);
   expect(results.ranking).toEqual(["better", "plain", "same"]);
+  const [length, ...others] = results.dimensions!;
+  expect([length!.name, length!.arms, others]).toEqual(["length", ["same", "better", "gone"], []]);
+  expect(length!.effect!.estimate).toBeCloseTo((0 + 10) / 80, 12); // of two arms that ran, as many questions each
+  expect(length!.effect).toMatchObject({ n: 160, subjects: 20, p_holm: length!.effect!.p });
 });
 
 it("says of each prediction whether it held, and shows how the arms reason", () => {
@@ -119,7 +123,7 @@ it("says of each prediction whether it held, and shows how the arms reason", () 
 });
 
 it("shows dimensions, costs, further figures and failures, and escapes all texts from files", () => {
-  for (const id of ["overview", "dimension-0", "costs", "figures", "runs"])
+  for (const id of ["overview", "effects", "dimension-0", "costs", "figures", "runs"])
     expect(page).toContain(`<section id="${id}">`);
   expect(page).toContain("Forest plot: length: difference from plain. same: 0.0 [0.0, 0.0] points. better: +25.0");
   expect(page).toContain("facts.precision");
@@ -138,7 +142,7 @@ it.skipIf(chromium === null)(
       for (const width of [1280, 390]) {
         await browser.open(join(folder, "report.html"), { width, height: 800 });
         expect(await browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), `${width}`).toBe(true);
-        expect(await browser.evaluate("document.querySelectorAll('svg.forest').length")).toBe(2);
+        expect(await browser.evaluate("document.querySelectorAll('svg.forest').length")).toBe(3);
         if (process.env["VIVA_SHOTS"]) {
           writeFileSync(
             join(process.env["VIVA_SHOTS"], `study-${width}.png`),

@@ -13,8 +13,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { probeResults } from "../../src/evaluate/probes/results.ts";
 import { pairedChange } from "../../src/evaluate/run-statistics.ts";
 import { loadPairs } from "../../src/session/pairs.ts";
+import type { ShownProbes } from "../../src/ui/probes.ts";
 import type { RunRow } from "../../src/ui/run-row.ts";
 import { appOver, ask, group, jsonl, writeUiRun } from "./runs.ts";
 
@@ -163,6 +165,23 @@ describe("images", () => {
     ]);
   });
 
+  test("of DICOM come as stored values with their units, the modality and the file's window", async () => {
+    const golden = realpathSync(join(import.meta.dirname, "../golden/dicom"));
+    const folder = await writeUiRun(join(root, "scans"), { steps: 1 });
+    const scan = group(2, 0, { image: join(golden, "ct_signed_implicit.dcm"), sha256: "b".repeat(64) });
+    appendFileSync(join(folder, "rollouts.jsonl"), jsonl([scan]));
+    const open = appOver(root, { imageRoots: [golden] });
+    const { runs } = (await (await ask(open, "/api/runs")).json()) as { runs: RunRow[] };
+    const of = runs.find(({ path }) => path === "scans")!.id;
+    const answer = await ask(open, `/api/runs/${of}/images/${"b".repeat(64)}`);
+    const about = JSON.parse(answer.headers.get("x-image")!);
+    expect(about).toMatchObject({ width: 64, height: 40, bits: 16, modality: "CT", window: expect.any(Object) });
+    const values = new Uint16Array(await answer.arrayBuffer());
+    expect(Math.min(...values) * about.slope + about.intercept).toBeLessThan(0); // Hounsfield units of air
+    expect((await ask(open, `/api/runs/${of}/images/${"b".repeat(64)}/thumbnail`)).status).toBe(200);
+    rmSync(folder, { recursive: true });
+  });
+
   test("of evaluated questions and of tools' turns come by ids that name no path", async () => {
     const { items } = (await json(`/api/runs/${id}/evals/1`)).body as never as { items: { images: string[] }[] };
     expect(items[0]!.images).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
@@ -270,6 +289,43 @@ describe("who may ask", () => {
   });
 });
 
+describe("what is said of a run", () => {
+  const say = (about: string, note: string | null) =>
+    json(`/api/runs/${id}/notes`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-viva": "1" },
+      body: JSON.stringify({ about, note }),
+    });
+  const row = async () => (await rows()).find((one) => one.id === id)!;
+
+  test("tags and alarms that were seen to are kept in its folder, and can be taken back", async () => {
+    const alarm = "alarm zero_variance  2";
+    expect((await row()).alarms).toBe(1);
+    await say("tag baseline", "");
+    expect((await say(alarm, "harder questions")).body).toEqual({ "tag baseline": "", [alarm]: "harder questions" });
+    expect(await row()).toMatchObject({ alarms: 0, tags: ["baseline"] });
+    expect((await json(`/api/runs/${id}`)).body).toMatchObject({ alarms: [], notes: { [alarm]: "harder questions" } });
+    await say(alarm, null);
+    await say("tag baseline", null);
+    expect(await row()).toMatchObject({ alarms: 1, tags: [] });
+    const lines = readFileSync(join(root, "good/annotations/_run.jsonl"), "utf8").trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line).note)).toEqual(["", "harder questions", null, null]);
+    for (const about of ["tag two words", "recipe x", "tag "]) expect((await say(about, "")).status).toBe(400);
+  });
+
+  test("probes are those of files in its folder, as viva probe prints them", async () => {
+    const interval = { estimate: 0.25, low: 0.1, high: 0.4, n: 20, subjects: 10 };
+    const measures = [{ name: "flipped_share", condition: "mirrored", unit: "share", interval }];
+    const probe = { probe: "mirror", about: "bias", title: "Sides", skipped: null, measures };
+    const data = { name: "jsonl", split: "test", questions: 20, limit: null, seed: 1, image_disjoint: false };
+    const found = probeResults({ data, subject: "x", prompt: null, protocol: "viva" }, [probe as never]);
+    writeFileSync(join(root, "good/probes.json"), JSON.stringify(found));
+    const [file, ...others] = (await json(`/api/runs/${id}/probes`)).body as never as ShownProbes[];
+    expect(others).toEqual([]); // environment.json is no result of probes
+    expect(file!.probes[0]!.rows).toEqual([["flipped share", "mirrored", "20", "25.0 [10.0, 40.0]"]]);
+  });
+});
+
 describe("a stream", () => {
   const events = async (from: string, until: number, work: () => void = () => {}) => {
     const answer = await ask(app, `/api/runs/${id}/tail?from=${from}`);
@@ -360,7 +416,11 @@ describe("annotations", () => {
     await send("dr-a", second!.target, second!.text_sha256, { withdrawn: true });
     expect((await queue("dr-a")).slice(0, 3).map(({ done }) => done)).toEqual([true, false, false]);
     const folder = join(root, "good/annotations");
-    expect(readdirSync(folder).sort()).toEqual(["dr-a.jsonl", "dr-b.jsonl"]);
+    expect(
+      readdirSync(folder)
+        .filter((name) => !name.startsWith("_"))
+        .sort(),
+    ).toEqual(["dr-a.jsonl", "dr-b.jsonl"]);
     expect(readFileSync(join(folder, "dr-a.jsonl"), "utf8").trim().split("\n")).toHaveLength(3);
     appendFileSync(join(folder, "dr-a.jsonl"), '{"v":1,"half'); // as a kill leaves it
     expect((await send("dr-a", second!.target, second!.text_sha256)).status).toBe(200);

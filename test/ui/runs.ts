@@ -35,7 +35,7 @@ export function group(
     ...{ question: `Which side? ${place}`, answer: "left", answer_type: "open", choices: [], answer_index: null },
     meta: { modality: place % 2 === 0 ? "ct" : "mr", split: "train" },
     ...{ prompt: "user: Which side?", prompt_tokens: 20, image_tokens: 4, policy_version: step - 1 },
-    regions: [{ image: 0, label: "nodule left", box: [10, 10, 30, 30] }],
+    regions: [place === 1 ? device : { image: 0, label: "nodule left", box: [10, 10, 30, 30] }],
     completions: [
       { ...completion(whole, 1, 0), turns: lookingAt(image, text) },
       completion(whole.replace("left<", "both<"), 0, 1),
@@ -44,6 +44,9 @@ export function group(
     ],
   };
 }
+
+/** Columns 15 to 17 of 64 × 48 pixels. */
+const device = { image: 0, label: "device", mask: { size: [48, 64], counts: [720, 144, 2208] } };
 
 /** A turn that cut a part out of the image, and the last. */
 function lookingAt(image: string, text: string) {
@@ -80,7 +83,7 @@ export function evaluation(step: number, right: number, images: readonly string[
     ...{
       strict: i < right ? 1 : 0,
       lenient: i < right + 2 ? 1 : 0,
-      token_f1: i < right ? 1 : 0,
+      token_f1: i < right ? 1 : (i % 5) / 10,
       exact_match: i < right ? 1 : 0,
     },
     ...{ recall: 0, bleu_1: 0, rouge_l: 0, parse_failure: i === 29, format: i !== 29 },

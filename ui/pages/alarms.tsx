@@ -1,12 +1,17 @@
-/** The alarms of a run: what rang, at which step, on which evidence, and what to do; those noted stay noted in this browser. */
+/** The alarms of a run: what rang, at which step, on which evidence, and what to do; a note says that one was seen to. */
 import { useEffect, useState } from "preact/hooks";
-import type { Line } from "../../src/ui/run-view.ts";
+import type { Line } from "../../src/ui/lines.ts";
+import { alarmMatter } from "../../src/ui/matters.ts";
 import { short } from "../format.ts";
 import { Button, commas, Field } from "../parts/controls.tsx";
-import { To } from "../parts/ways.tsx";
+import { useNotes } from "../parts/notes.tsx";
+import { Problem, To } from "../parts/ways.tsx";
+import { isBundle } from "../source.ts";
 import type { OfRun } from "../use-data.ts";
 
-export function AlarmsPage({ id, run: { events } }: OfRun) {
+export function AlarmsPage({ id, run, again }: OfRun) {
+  const { events, notes } = run;
+  const { say, problem } = useNotes({ id, again });
   const rung = events.filter(({ event }) => event === "alarm");
   const cleared = events.filter(({ event }) => event === "alarm_cleared");
   const clearing = (alarm: Line) => cleared.find((one) => isSame(one, alarm) && Number(one["step"]) >= Number(alarm["step"]));
@@ -15,10 +20,13 @@ export function AlarmsPage({ id, run: { events } }: OfRun) {
     <>
       {rung.length === 0 && <p>No alarm has rung.</p>}
       <NotifyButton />
+      <Problem text={problem} />
       <div class="cases">
-        {[...rung].reverse().map((alarm, i) => (
-          <Alarm key={i} run={id} alarm={alarm} cleared={clearing(alarm)} />
-        ))}
+        {[...rung].reverse().map((alarm) => {
+          const about = alarmMatter(alarm);
+          const shown = { run: id, alarm, cleared: clearing(alarm), note: notes[about] ?? null };
+          return <Alarm key={about} {...shown} say={(note) => say(about, note)} />;
+        })}
       </div>
       <h2>Events</h2>
       <ul>
@@ -65,20 +73,22 @@ export function Announcer({ events }: { readonly events: readonly Line[] }) {
   );
 }
 
-function Alarm({ run, alarm, cleared }: { readonly run: string; readonly alarm: Line; readonly cleared: Line | undefined }) {
-  const key = `viva-alarm ${run} ${alarm["rule"]} ${alarm["subject"] ?? ""} ${alarm["step"]}`;
-  const [note, setNote] = useState(localStorage.getItem(key));
+interface AlarmProps {
+  readonly run: string;
+  readonly alarm: Line;
+  readonly cleared: Line | undefined;
+  readonly note: string | null;
+  readonly say: (note: string | null) => void;
+}
+
+function Alarm({ run, alarm, cleared, note, say }: AlarmProps) {
   const evidence = Array.isArray(alarm["evidence"]) ? alarm["evidence"].map(String) : [];
-  const acknowledge = (text: string | null) => {
-    if (text === null) localStorage.removeItem(key);
-    else localStorage.setItem(key, text);
-    setNote(text);
-  };
+  const state = cleared !== undefined ? `cleared at step ${cleared["step"]}` : note !== null ? "seen to" : "open";
   return (
     <article class="alarm">
       <h2>
         {String(alarm["rule"])} {alarm["subject"] !== undefined && <span class="muted">({String(alarm["subject"])})</span>}{" "}
-        {cleared === undefined ? <span class="badge bad">open</span> : <span class="badge">cleared at step {String(cleared["step"])}</span>}
+        <span class={`badge ${state === "open" ? "bad" : ""}`}>{state}</span>
       </h2>
       <p>
         Step {String(alarm["step"])}: {String(alarm["message"] ?? "")}
@@ -99,8 +109,14 @@ function Alarm({ run, alarm, cleared }: { readonly run: string; readonly alarm: 
           )}
         </p>
       )}
-      <Field label="note" value={note ?? ""} on={(text) => acknowledge(text === "" ? null : text)} placeholder="what was done" />{" "}
-      {note !== null && <span class="badge good">noted in this browser</span>}
+      {isBundle ? (
+        note && <p>Note: {note}</p>
+      ) : (
+        <p class="facts">
+          <Field label="what was done" value={note ?? ""} on={say} placeholder="note" />
+          {note === null ? <Button text="Seen to" on={() => say("")} /> : <Button text="Open again" on={() => say(null)} />}
+        </p>
+      )}
     </article>
   );
 }

@@ -1,6 +1,8 @@
 /** Blind judging: image, question and text without rewards, run or step; one mark at a time, by keyboard alone if wanted. */
 import { useState } from "preact/hooks";
+import { messageOf } from "../../src/core/errors.ts";
 import type { Mark } from "../../src/ui/annotations.ts";
+import type { ShownItem } from "../../src/ui/queue.ts";
 import { address, setValues } from "../address.ts";
 import { useKeys } from "../keys.ts";
 import { Button } from "../parts/controls.tsx";
@@ -8,18 +10,6 @@ import { Viewers } from "../parts/viewers.tsx";
 import { Loaded, Problem, To, useTitle } from "../parts/ways.tsx";
 import { send } from "../source.ts";
 import { useAnswer } from "../use-data.ts";
-
-interface Item {
-  readonly target: string;
-  readonly text: string;
-  readonly text_sha256: string;
-  readonly other: string | null;
-  readonly images: readonly string[];
-  readonly question: string;
-  readonly answer: string;
-  readonly choices: readonly string[];
-  readonly done: boolean;
-}
 
 const empty: Mark = { answer: null, rationale: null, unsafe: false, spans: [], better_than: null, note: "", seconds: 0 };
 
@@ -60,7 +50,7 @@ function Name() {
 }
 
 function Queue({ run, by }: { readonly run: string; readonly by: string }) {
-  const asked = useAnswer<{ readonly items: readonly Item[] }>(["runs", run, "queue", by]);
+  const asked = useAnswer<{ readonly items: readonly ShownItem[] }>(["runs", run, "queue", by]);
   return (
     <Loaded
       asked={asked}
@@ -69,7 +59,7 @@ function Queue({ run, by }: { readonly run: string; readonly by: string }) {
   );
 }
 
-function Session({ run, by, items }: { readonly run: string; readonly by: string; readonly items: readonly Item[] }) {
+function Session({ run, by, items }: { readonly run: string; readonly by: string; readonly items: readonly ShownItem[] }) {
   const [done, setDone] = useState<ReadonlySet<string>>(() => new Set(items.filter((item) => item.done).map(({ target }) => target)));
   const next = items.findIndex(({ target }) => !done.has(target));
   const asked = Number(address.value.values["i"] ?? Number.NaN);
@@ -103,7 +93,7 @@ function Session({ run, by, items }: { readonly run: string; readonly by: string
 interface JudgeProps {
   readonly run: string;
   readonly by: string;
-  readonly item: Item;
+  readonly item: ShownItem;
   readonly place: number;
   readonly judged: boolean;
   readonly show: (place: number) => void;
@@ -133,7 +123,7 @@ function Judge({ run, by, item, place, judged, show, onSaved }: JudgeProps) {
       await send(["runs", run, "annotations"], json);
       onSaved(item.target, withdrawn);
     } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error));
+      setProblem(messageOf(error));
     }
   };
   const ready = mark.answer !== null;

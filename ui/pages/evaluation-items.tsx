@@ -1,25 +1,13 @@
 /** The questions of an evaluation: by strata, as a confusion, and those that changed against another evaluation. */
 import { useMemo } from "preact/hooks";
+import type { EvalItem } from "../../src/evaluate/score.ts";
 import { address, setValues } from "../address.ts";
 import { percent } from "../format.ts";
 import { CasePanel } from "../parts/case-panel.tsx";
-import { Button, Select, Table } from "../parts/controls.tsx";
+import { Button, Check, Select, Table } from "../parts/controls.tsx";
 
-/** A question of an evaluation, as far as it is shown. */
-export interface Item {
-  readonly example_id: string;
-  readonly question: string;
-  readonly answer: string;
-  readonly answer_type: string;
-  readonly strata: Readonly<Record<string, string>>;
-  readonly prediction: string;
-  readonly parsed_answer: { readonly text: string } | null;
-  readonly strict: 0 | 1;
-  readonly lenient: 0 | 1;
-  readonly parse_failure: boolean;
-  /** Hashes of its images, where the evaluation names them. */
-  readonly images?: readonly string[];
-}
+/** A question of an evaluation; its images by the ids that they are asked for by. */
+export type Item = EvalItem;
 
 /** Fewer questions than this make no figure to rely on. */
 export const FEW = 20;
@@ -45,11 +33,15 @@ export function Items({ run, items, earlier }: { run: string; items: readonly It
   const chosen = counted.find((name) => name === values["show"]) ?? "broken";
   const inCell = (item: Item) => cell === null || (stratumOf(item, rowName) === cell[0] && stratumOf(item, columnName) === cell[1]);
   const has = (name: Outcome) => (item: Item) => inCell(item) && outcomes[name](item, before.get(item.example_id));
-  const shown = items.filter(has(chosen));
+  const sorted = values["sort"] !== undefined;
+  const found = items.filter(has(chosen)).map((item) => ({ item, margin: marginOf(item, before.get(item.example_id)) }));
+  const hasMargins = found.some(({ margin }) => margin !== null);
+  const shown = sorted ? found.sort((a, b) => (b.margin ?? 0) - (a.margin ?? 0)) : found;
   return (
     <>
       <HeatTable {...{ items, rowName, columnName, cell, names }} />
-      <Confusion items={items} />
+      <Confusion items={items} type="closed" />
+      <Confusion items={items} type="choice" />
       <h2>Questions</h2>
       <div class="choices">
         {counted.map((name) => (
@@ -60,25 +52,38 @@ export function Items({ run, items, earlier }: { run: string; items: readonly It
             text={`${name} ${items.filter(has(name)).length}`}
           />
         ))}
+        {hasMargins && <Check label="by margin" checked={sorted} on={(checked) => setValues({ sort: checked ? "margin" : null })} />}
         {cell !== null && <Button text="all strata" on={() => setValues({ cell: null })} />}
       </div>
+      {sorted && <p class="muted">Margin: the change of token F1 between the two answers.</p>}
       <CaseList run={run} items={shown} before={before} />
     </>
   );
 }
 
+/** How far the words of the answer came nearer to the reference's, or went away from them, as token F1. */
+function marginOf(now: Item, then: Item | undefined): number | null {
+  return then === undefined ? null : Math.abs(now.token_f1 - then.token_f1);
+}
+
 const MOST_CASES = 100;
 
-function CaseList({ run, items, before }: { run: string; items: readonly Item[]; before: ReadonlyMap<string, Item> }) {
+interface CaseListProps {
+  readonly run: string;
+  readonly items: readonly { readonly item: Item; readonly margin: number | null }[];
+  readonly before: ReadonlyMap<string, Item>;
+}
+
+function CaseList({ run, items, before }: CaseListProps) {
   const answerOf = (name: string, { strict, parse_failure, prediction }: Item) => {
     return { name, right: strict === 1, unparsed: parse_failure, text: prediction.slice(0, 3000) };
   };
   return (
     <div class="cases">
-      {items.slice(0, MOST_CASES).map((item) => {
+      {items.slice(0, MOST_CASES).map(({ item, margin }) => {
         const earlier = before.get(item.example_id);
         const answers = [...(earlier === undefined ? [] : [answerOf("before", earlier)]), answerOf("now", item)];
-        return <CasePanel key={item.example_id} run={run} {...item} answers={answers} />;
+        return <CasePanel key={item.example_id} run={run} {...item} {...{ answers, margin }} />;
       })}
       {items.length === 0 && <p class="muted">No question is of this kind.</p>}
       {items.length > MOST_CASES && <p class="muted">{items.length - MOST_CASES} more; choose a cell of the table to see fewer.</p>}
@@ -113,7 +118,8 @@ function HeatTable({ items, rowName, columnName, cell, names }: HeatTableProps) 
     const isChosen = cell?.[0] === row && cell[1] === column;
     return (
       <Button
-        class={`quiet heat-${own.length < FEW ? "few" : Math.round((5 * right) / own.length)}`}
+        class={own.length < FEW ? "quiet heat-few" : "quiet"}
+        {...(own.length < FEW ? {} : { style: { "--share": right / own.length } })}
         pressed={isChosen}
         on={() => setValues({ cell: isChosen ? null : `${row}|${column}` })}
       >
@@ -144,9 +150,9 @@ function HeatTable({ items, rowName, columnName, cell, names }: HeatTableProps) 
   );
 }
 
-/** Reference against answer, of questions with a small fixed set of answers. */
-function Confusion({ items }: { readonly items: readonly Item[] }) {
-  const own = items.filter(({ answer_type }) => answer_type === "closed");
+/** Reference against answer, of questions of a type with a small fixed set of answers. */
+function Confusion({ items, type }: { readonly items: readonly Item[]; readonly type: "closed" | "choice" }) {
+  const own = items.filter(({ answer_type }) => answer_type === type);
   const references = [...new Set(own.map(({ answer }) => answer.toLowerCase()))].sort();
   if (references.length < 2 || references.length > 8) return null;
   const said = (item: Item) => {
@@ -159,7 +165,7 @@ function Confusion({ items }: { readonly items: readonly Item[] }) {
   return (
     <Table
       class="heat"
-      label="Closed questions: reference (rows) against the strictly parsed answer (columns)"
+      label={`${type === "closed" ? "Closed" : "Choice"} questions: reference (rows) against the strictly parsed answer (columns)`}
       caption
       head={["", ...columns]}
       rows={references.map((name) => ({ key: name, cells: [name, ...columns.map((column) => count(name, column))] }))}

@@ -1,10 +1,11 @@
 /** How a run's evaluations went: by stratum, what changed between two of them question by question, beside the baselines. */
 import type { Interval, RunStatistics } from "../../src/runs/statistics-records.ts";
 import { type Verdict, verdictSentence } from "../../src/runs/verdict.ts";
-import type { Line } from "../../src/ui/run-view.ts";
+import type { Line } from "../../src/ui/lines.ts";
 import { address, setValues } from "../address.ts";
 import { intervalText, percent, pValue } from "../format.ts";
 import { Select, Table } from "../parts/controls.tsx";
+import { Probes } from "../parts/probes.tsx";
 import { Forest } from "../parts/small-charts.tsx";
 import { Loaded } from "../parts/ways.tsx";
 import { type OfRun, useAnswer } from "../use-data.ts";
@@ -14,7 +15,7 @@ export function EvaluationPage({ id, run }: OfRun) {
   return run.evaluations.length === 0 ? <p>This run has not been evaluated yet.</p> : <Evaluations id={id} run={run} />;
 }
 
-function Evaluations({ id, run }: OfRun) {
+function Evaluations({ id, run }: Pick<OfRun, "id" | "run">) {
   const { values } = address.value;
   const all = run.evaluations;
   const last = all.length - 1;
@@ -39,6 +40,7 @@ function Evaluations({ id, run }: OfRun) {
       <Overall summary={all[now]!.summary} />
       <Loaded asked={statistics} show={(found) => <Changes statistics={found} />} />
       <Loaded asked={items} show={({ items }) => <Items run={id} items={items} earlier={earlier.value?.items ?? null} />} />
+      <Probes id={id} folder={run.folder} />
     </>
   );
 }

@@ -1,14 +1,16 @@
 /** One run as it goes: its metrics in the order in which trouble is looked for, under one cursor; a click opens that step's rollouts. */
 import { useMemo, useRef } from "preact/hooks";
 import type { Interval } from "../../src/runs/statistics-records.ts";
-import type { MetricColumns } from "../../src/ui/run-view.ts";
+import type { MetricColumns } from "../../src/ui/metric-columns.ts";
+import type { RunDetail } from "../../src/ui/run-detail.ts";
 import { address, go, hrefOf, setValues } from "../address.ts";
 import { ago, duration, percent } from "../format.ts";
 import { useKeys } from "../keys.ts";
 import { Chart, type Series } from "../parts/chart.tsx";
 import { Button, Check } from "../parts/controls.tsx";
+import { Tags } from "../parts/notes.tsx";
 import { Status, To } from "../parts/ways.tsx";
-import type { OfRun, RunDetail } from "../use-data.ts";
+import type { OfRun } from "../use-data.ts";
 
 /** Panels in the order of diagnosis; a metric is drawn in the first that names it. */
 const panels: readonly { readonly title: string; readonly keys: RegExp }[] = [
@@ -27,7 +29,7 @@ const panels: readonly { readonly title: string; readonly keys: RegExp }[] = [
   { title: "Memory", keys: /^memory\// },
 ];
 
-export function LivePage({ id, run }: OfRun) {
+export function LivePage({ id, run, again }: OfRun) {
   const { values } = address.value;
   const smoothing = values["smooth"] === undefined ? 0 : 0.9;
   const paused = values["paused"] === undefined ? null : Number(values["paused"]);
@@ -67,6 +69,7 @@ export function LivePage({ id, run }: OfRun) {
           )}
         </span>
       </p>
+      <Tags {...{ id, run, again }} />
       {run.unreadable > 0 && <p class="notice">{run.unreadable} lines of rollouts.jsonl are no groups and are left out</p>}
       <div class="toolbar">
         <Check label="running means over the raw values" checked={smoothing > 0} on={smooth} />

@@ -1,31 +1,16 @@
 /** Asks a checkpoint, or two with one seed, about an image; the answers stream in. Nothing is computed before the button is pressed. */
 import { useRef, useState } from "preact/hooks";
+import { messageOf } from "../../src/core/errors.ts";
+import type { LiveDelta } from "../../src/core/live-answers.ts";
 import type { CheckpointRow } from "../../src/ui/checkpoint-list.ts";
 import type { DataSummary } from "../../src/ui/data-summary.ts";
+import type { AskedQuestion } from "../../src/ui/play.ts";
 import type { RunRow } from "../../src/ui/run-row.ts";
 import { address, setValues } from "../address.ts";
 import { Button, Check, Field, Select } from "../parts/controls.tsx";
 import { Loaded, Problem, Thumbnail } from "../parts/ways.tsx";
 import { send } from "../source.ts";
 import { type OfRun, useAnswer } from "../use-data.ts";
-
-interface Delta {
-  readonly completion: number;
-  readonly text: string;
-  readonly done: boolean;
-  readonly answer?: string | null;
-}
-
-interface Asked {
-  readonly step: number | null;
-  readonly question: string;
-  readonly image: { readonly sha256: string } | { readonly base64: string } | null;
-  readonly change: "none" | "blank" | "mirrored";
-  readonly samples: number;
-  readonly temperature: number;
-  readonly seed: number;
-  readonly max_tokens: number;
-}
 
 export function PlayPage({ id }: OfRun) {
   const state = useAnswer<{ readonly play: boolean }>(["state"]);
@@ -44,7 +29,7 @@ export function PlayPage({ id }: OfRun) {
 
 interface AskProps {
   readonly id: string;
-  readonly images: readonly { readonly sha256: string; readonly name: string }[];
+  readonly images: DataSummary["images"];
   readonly steps: readonly number[];
   /** Runs that are being trained. */
   readonly busy: number;
@@ -52,22 +37,24 @@ interface AskProps {
 
 function Ask({ id, images, steps, busy }: AskProps) {
   const { values } = address.value;
-  const [answers, setAnswers] = useState<Readonly<Record<string, readonly Delta[]>>>({});
+  const [answers, setAnswers] = useState<Readonly<Record<string, readonly LiveDelta[]>>>({});
   const [problem, setProblem] = useState<string | null>(null);
   const [working, setWorking] = useState<AbortController | null>(null);
   const [file, setFile] = useState<string | null>(null);
   const [allowed, setAllowed] = useState(false);
   const form = useRef<HTMLFormElement>(null);
-  const change = (values["change"] ?? "none") as Asked["change"];
+  const change = (values["change"] ?? "none") as AskedQuestion["change"] | "wrong";
+  const place = images.findIndex(({ sha256 }) => sha256 === values["sha"]);
+  const other = images.find(({ subject }, i) => i > place && subject !== images[place]?.subject) ?? images.find((_, i) => i !== place);
   const step = Number(values["step"] ?? steps.at(-1));
   const against = values["against"] ?? "";
   const ask = async () => {
     const fields = new FormData(form.current!);
     const number = (name: string) => Number(fields.get(name));
-    const image = file !== null ? { base64: file } : values["sha"] === undefined ? null : { sha256: values["sha"] };
+    const given = file !== null ? { base64: file } : values["sha"] === undefined ? null : { sha256: values["sha"] };
     const common = {
-      image,
-      change,
+      image: change === "wrong" && other !== undefined ? { sha256: other.sha256 } : given,
+      change: change === "wrong" ? "none" : change,
       question: String(fields.get("question")),
       samples: number("samples"),
       temperature: number("temperature"),
@@ -82,7 +69,7 @@ function Ask({ id, images, steps, busy }: AskProps) {
         await stream(id, asked, left.signal, (deltas) => setAnswers((old) => ({ ...old, [`step ${one}`]: deltas })));
       }
     } catch (error) {
-      if (!left.signal.aborted) setProblem(error instanceof Error ? error.message : String(error));
+      if (!left.signal.aborted) setProblem(messageOf(error));
     } finally {
       setWorking(null);
     }
@@ -127,10 +114,11 @@ function Ask({ id, images, steps, busy }: AskProps) {
             <input type="file" accept="image/*" onChange={async (event) => setFile(await base64Of(event.currentTarget.files?.[0]))} />
           </label>{" "}
           <span class="choices">
-            {(["blank", "mirrored"] as const).map((one) => (
+            {(["blank", "mirrored", "wrong"] as const).map((one) => (
               <Button key={one} pressed={change === one} text={one} on={() => setValues({ change: change === one ? null : one })} />
             ))}
           </span>
+          {change === "wrong" && <p class="muted">Asked with another subject's image: {other?.name ?? "this run has no other"}.</p>}
         </fieldset>
         <div class="toolbar">
           <Select
@@ -193,7 +181,7 @@ const fields = [
   ["max_tokens", "most tokens", 128, 1, 2048, 1],
 ] as const;
 
-function voteOf(deltas: readonly Delta[]): string {
+function voteOf(deltas: readonly LiveDelta[]): string {
   const counts = new Map<string, number>();
   for (const { answer } of deltas) if (answer != null) counts.set(answer, (counts.get(answer) ?? 0) + 1);
   return [...counts]
@@ -212,10 +200,10 @@ async function base64Of(file: File | undefined): Promise<string | null> {
   return url.slice(url.indexOf(",") + 1);
 }
 
-async function stream(id: string, asked: Asked, signal: AbortSignal, show: (deltas: readonly Delta[]) => void): Promise<void> {
+async function stream(id: string, asked: AskedQuestion, signal: AbortSignal, show: (deltas: readonly LiveDelta[]) => void): Promise<void> {
   const answer = await send(["runs", id, "play"], asked, signal);
   const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
-  const deltas: Delta[] = [];
+  const deltas: LiveDelta[] = [];
   let pending = "";
   for (;;) {
     const { value, done } = await reader.read();
@@ -223,7 +211,7 @@ async function stream(id: string, asked: Asked, signal: AbortSignal, show: (delt
     const parts = (pending + value).split("\n\n");
     pending = parts.pop()!;
     for (const part of parts) {
-      const data = JSON.parse(/^data: (.*)$/m.exec(part)?.[1] ?? "{}") as Delta & { readonly message?: string };
+      const data = JSON.parse(/^data: (.*)$/m.exec(part)?.[1] ?? "{}") as LiveDelta & { readonly message?: string };
       if (/^event: failed$/m.test(part)) throw new Error(data.message);
       if (/^event: delta$/m.test(part)) deltas[data.completion] = data;
     }

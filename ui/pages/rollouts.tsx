@@ -4,7 +4,7 @@ import type { GroupColumns } from "../../src/ui/groups.ts";
 import { address, go, hrefOf, setValues } from "../address.ts";
 import { short } from "../format.ts";
 import { useKeys } from "../keys.ts";
-import { Button, Check, Field, Select, useRowsInView } from "../parts/controls.tsx";
+import { Button, Check, Field, Select, useRowsInView, useSwipe } from "../parts/controls.tsx";
 import { GroupView } from "../parts/group-view.tsx";
 import { Histogram } from "../parts/small-charts.tsx";
 import { Loaded, To } from "../parts/ways.tsx";
@@ -62,9 +62,11 @@ function Browser({ id, groups, weights }: BrowserProps) {
     const ahead = shown.filter((i) => (direction > 0 ? groups.steps[i]! > own : groups.steps[i]! < own));
     open(direction > 0 ? ahead[0] : ahead.findLast((i) => groups.steps[i] === groups.steps[ahead.at(-1)!]));
   };
+  const turn = (by: 1 | -1) => open(shown[Math.max(0, at + by)]);
+  const swipe = useSwipe(turn);
   useKeys([
-    { key: "j", about: "next group", act: () => open(shown[at + 1]) },
-    { key: "k", about: "previous group", act: () => open(shown[Math.max(0, at - 1)]) },
+    { key: "j", about: "next group", act: () => turn(1) },
+    { key: "k", about: "previous group", act: () => turn(-1) },
     { key: "]", about: "next step", act: () => byStep(1) },
     { key: "[", about: "previous step", act: () => byStep(-1) },
     { key: "/", about: "search in texts", act: () => search.current?.focus() },
@@ -79,7 +81,7 @@ function Browser({ id, groups, weights }: BrowserProps) {
         <Filters groups={groups} values={values} search={search} />
       </details>
       <GroupList {...{ groups, shown, place, pathOf, values }} />
-      <section class="detail" aria-label="The chosen group">
+      <section class="detail" aria-label="The chosen group" {...swipe}>
         {place < 0 ? (
           <p>{wanted === null ? "No group passes the filters." : `There is no group ${wanted} in this run.`}</p>
         ) : (

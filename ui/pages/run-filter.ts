@@ -22,7 +22,8 @@ function testOf(word: string): Test {
   const [, key, sign, wanted] = /^([\w.]+)(:|<=|>=|<|>|=)(.+)$/.exec(word) ?? [];
   if (key === undefined) {
     const text = word.toLowerCase();
-    return (run) => `${run.path} ${run.name} ${run.data} ${run.model} ${run.stages.join(" ")}`.toLowerCase().includes(text);
+    return (run) =>
+      `${run.path} ${run.name} ${run.data} ${run.model} ${run.stages.join(" ")} ${run.tags.join(" ")}`.toLowerCase().includes(text);
   }
   return (run, recipe) => valuesOf(run, recipe, aliases[key] ?? key).some((value) => holds(value, sign!, wanted!));
 }
@@ -35,6 +36,7 @@ function valuesOf(run: RunRow, recipe: Recipes[string], key: string): readonly (
     model: [run.model],
     study: [run.study ?? ""],
     stage: run.stages,
+    tag: run.tags,
     step: [run.step],
     accuracy: run.last === null ? [] : [run.last.estimate],
     alarm: [run.alarms > 0 ? `any ${run.alarms}` : "none"],

@@ -161,7 +161,9 @@ function Rows({ runs, pin, chosen, mark, recipes }: RowsProps) {
             </td>
             <th scope="row">
               <To path={["runs", run.id]}>{run.path}</To>
-              <small title={run.name}>{[run.data, run.model.split("/").at(-1)].filter((part) => part).join(" · ")}</small>
+              <small title={run.name}>
+                {[run.data, run.model.split("/").at(-1)].filter((part) => part).join(" · ")} {run.tags.map((tag) => `#${tag}`).join(" ")}
+              </small>
             </th>
             <td>
               <Status status={run.status} />

@@ -4,9 +4,9 @@ import type { StudyArm, StudyResults } from "../../src/runs/study-results.ts";
 import { verdictSentence } from "../../src/runs/verdict.ts";
 import type { ShownStudy } from "../../src/ui/study.ts";
 import { address, setValues } from "../address.ts";
-import { differenceText, duration, intervalText, pValue, short } from "../format.ts";
+import { differenceText, duration, intervalText, points as percentPoints, pValue, short } from "../format.ts";
 import { Button, commas, Select, Table } from "../parts/controls.tsx";
-import { Forest } from "../parts/small-charts.tsx";
+import { Forest, Scatter } from "../parts/small-charts.tsx";
 import { Loaded, save, To, useTitle } from "../parts/ways.tsx";
 import { useAnswer } from "../use-data.ts";
 
@@ -64,6 +64,7 @@ function Results({ results, runs }: { readonly results: StudyResults; readonly r
         />
         <Button text="save as CSV" on={() => save(`${results.name}.csv`, "text/csv", csvOf(results))} />
       </div>
+      <Effects results={results} />
       <Forest
         label={`Accuracy less that of ${results.reference}, points; small marks are seeds`}
         rows={compared.map(({ name, difference }) => ({
@@ -81,6 +82,7 @@ function Results({ results, runs }: { readonly results: StudyResults; readonly r
           </li>
         ))}
       </ul>
+      <Gains arms={compared} reference={results.reference} />
       <ArmTable arms={arms} reference={results.reference} />
       {missing.length > 0 && (
         <div class="notice">
@@ -107,6 +109,37 @@ function Results({ results, runs }: { readonly results: StudyResults; readonly r
       </ul>
       <p class="muted">{results.method}</p>
     </>
+  );
+}
+
+/** What acting on each dimension does in the mean; small marks are its arms. */
+function Effects({ results: { dimensions, arms, reference } }: { readonly results: StudyResults }) {
+  const rows = (dimensions ?? []).map(({ name, arms: own, effect }) => ({
+    key: name,
+    label: name,
+    interval: effect,
+    dots: arms.flatMap((arm) => (own.includes(arm.name) ? (arm.difference?.estimate ?? []) : [])),
+    note: effect === null ? "" : `Holm ${pValue(effect.p_holm)}`,
+  }));
+  return rows.length === 0 ? null : (
+    <Forest label={`Main effects of dimensions against ${reference}, points; small marks are arms`} rows={rows} />
+  );
+}
+
+/** What each arm gains for what it costs. Its figures stand in the table below. */
+function Gains({ arms, reference }: { readonly arms: readonly StudyArm[]; readonly reference: string }) {
+  const points = arms.flatMap(({ name, difference, cost }) =>
+    cost?.ratio == null || difference === null
+      ? []
+      : [{ name, x: cost.ratio, y: difference.estimate, low: difference.low, high: difference.high }],
+  );
+  return points.length === 0 ? null : (
+    <Scatter
+      label={`Gain over ${reference} in points, against cost as a multiple of its time`}
+      points={points}
+      x={(ratio) => `×${ratio.toFixed(2)}`}
+      y={percentPoints}
+    />
   );
 }
 

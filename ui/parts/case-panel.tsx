@@ -12,6 +12,7 @@ interface CasePanelProps {
   readonly question: string;
   readonly answer: string;
   readonly images?: readonly string[];
+  readonly margin?: number | null;
   readonly answers: readonly {
     readonly name: string;
     readonly right: boolean;
@@ -20,7 +21,7 @@ interface CasePanelProps {
   }[];
 }
 
-export function CasePanel({ run, example_id: id, question, answer, images = [], answers }: CasePanelProps) {
+export function CasePanel({ run, example_id: id, question, answer, images = [], margin = null, answers }: CasePanelProps) {
   const [open, setOpen] = useState(false);
   return (
     <article class="panel">
@@ -33,7 +34,11 @@ export function CasePanel({ run, example_id: id, question, answer, images = [], 
         <div>
           <h3>{question}</h3>
           <p>
-            Reference: <b>{answer}</b> <span class="muted">{id}</span>
+            Reference: <b>{answer}</b>{" "}
+            <span class="muted">
+              {id}
+              {margin !== null && `, margin ${margin.toFixed(2)}`}
+            </span>
           </p>
         </div>
       </div>

@@ -4,9 +4,8 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { short } from "../format.ts";
-import { chartSvg, dashes } from "./chart-svg.ts";
 import { Button, Table, useSeen } from "./controls.tsx";
-import { save } from "./ways.tsx";
+import { saveChart } from "./svg-file.ts";
 
 export interface Series {
   readonly name: string;
@@ -29,9 +28,9 @@ interface ChartProps {
 const shared = uPlot.sync("steps");
 /** Changes where light and dark change: canvases must be drawn anew. */
 const colours = signal(0);
-const changed = () => colours.value++;
-new MutationObserver(changed).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
+new MutationObserver(() => colours.value++).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+/** Series are told apart by dash as well. */
+const dashes = ["", "6 3", "2 3", "10 3 2 3", "4 4", "1 2"];
 const HEIGHT = 170;
 const MOST_ROWS = 200;
 
@@ -79,7 +78,7 @@ export function Chart({ title, steps, series, smoothing, onStep }: ChartProps) {
         ))}
       </ul>
       <ChartTable title={title} steps={steps} series={series} />
-      <Button class="quiet" text="save as SVG" on={() => save(`${title}.svg`, "image/svg+xml", chartSvg(title, steps, series))} />
+      <Button class="quiet" text="save as SVG" on={() => saveChart(title, steps, series)} />
     </figure>
   );
 }

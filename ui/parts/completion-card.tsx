@@ -1,44 +1,19 @@
 /** One completion: its advantage and rewards, its text with what was judged of it, or its tokens with their log-probs. */
 import { useRef, useState } from "preact/hooks";
+import type { TurnRecord } from "../../src/tools/turn-records.ts";
+import type { RolloutRecord, TokenRecord } from "../../src/train/rollout-records.ts";
 import { short, signed } from "../format.ts";
 import { Button, useSeen } from "./controls.tsx";
-import { DiffText, type Evidence, MarkedText, SHOWN_CHARACTERS, type Span } from "./marked-text.tsx";
+import { DiffText, MarkedText, SHOWN_CHARACTERS } from "./marked-text.tsx";
 import { RewardBars } from "./reward-bars.tsx";
 import { Thumbnail } from "./ways.tsx";
 
-export interface GroupImage {
-  readonly path: string;
-  readonly sha256: string;
-  readonly width?: number;
-  readonly height?: number;
-}
-
-export interface Completion {
-  readonly text: string;
-  readonly turns?: readonly {
-    readonly text: string;
-    readonly call: { readonly name: string; readonly arguments: object } | null;
-    readonly observation: {
-      readonly text: string;
-      readonly is_error: boolean;
-      readonly image: GroupImage | null;
-    } | null;
-  }[];
-  readonly tokens?: number;
-  readonly finish_reason?: string;
-  readonly parsed_answer?: (Span & { readonly text: string }) | null;
-  readonly rewards?: Readonly<Record<string, number | null>>;
-  readonly evidence?: readonly Evidence[];
-  readonly reward?: number | null;
-  readonly advantage?: number;
-  readonly trained?: boolean;
-  readonly mean_log_prob?: number;
-}
-
-type CallTurn = NonNullable<Completion["turns"]>[number];
+type Recorded = RolloutRecord["completions"][number];
+/** As far as it is shown; those of other programs may lack anything. */
+export type Completion = Pick<Recorded, "text"> & Partial<Recorded>;
 
 /** A turn that called a tool: what was written, the call as it was read, and what came back, an image too. */
-function Turn({ run, turn: { text, call, observation } }: { readonly run: string; readonly turn: CallTurn }) {
+function Turn({ run, turn: { text, call, observation } }: { readonly run: string; readonly turn: TurnRecord }) {
   const image = observation?.image;
   return (
     <div class="completion">
@@ -66,11 +41,7 @@ interface CompletionCardProps {
   readonly chosen: boolean;
   /** The text to be compared with; null for none. */
   readonly against: string | null;
-  readonly tokens: {
-    readonly token_ids: readonly number[];
-    readonly log_probs: readonly number[];
-    readonly entropies?: readonly number[];
-  } | null;
+  readonly tokens: TokenRecord["completions"][number] | null;
 }
 
 export function CompletionCard({ run, completion, places, weights, most, chosen, against, tokens }: CompletionCardProps) {

@@ -1,6 +1,6 @@
 /** Tables, buttons and fields as all pages have them. */
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 interface TableProps {
   /** What it shows, for its caption, or for readers of screens alone. */
@@ -135,6 +135,22 @@ export function useSeen(element: { readonly current: HTMLElement | null }): bool
     return () => watcher.disconnect();
   }, []);
   return seen;
+}
+
+/** A finger that goes sideways turns on or back; not over what scrolls or is dragged itself. */
+export function useSwipe(turn: (by: 1 | -1) => void) {
+  const from = useRef<Touch | null>(null);
+  return {
+    onTouchStart({ target, touches }: TouchEvent) {
+      const isFree = (target as Element).closest("canvas, input, pre, .wide-scroll") === null;
+      from.current = isFree && touches.length === 1 ? touches[0]! : null;
+    },
+    onTouchEnd({ changedTouches: [end] }: TouchEvent) {
+      const [start, across] = [from.current, (end?.clientX ?? 0) - (from.current?.clientX ?? 0)];
+      if (start === null || end === undefined || Math.abs(end.clientY - start.clientY) > 40) return;
+      if (Math.abs(across) > 60) turn(across < 0 ? 1 : -1);
+    },
+  };
 }
 
 /** Rows of a list that are in view, with some around them: the first, and how many. `content` is the element that is as long as all. */

@@ -1,11 +1,12 @@
 /** A group: image and question once, then its completions, the best first and equal ones merged. */
 import { useMemo } from "preact/hooks";
+import type { RolloutRecord, TokenRecord } from "../../src/train/rollout-records.ts";
 import type { GroupColumns } from "../../src/ui/groups.ts";
 import { address, setValues } from "../address.ts";
 import { short } from "../format.ts";
 import { useKeys } from "../keys.ts";
 import { useAnswer } from "../use-data.ts";
-import { type Completion, CompletionCard, type GroupImage } from "./completion-card.tsx";
+import { type Completion, CompletionCard } from "./completion-card.tsx";
 import { Button } from "./controls.tsx";
 import { ClaimLegend } from "./marked-text.tsx";
 import type { Region } from "./paint.ts";
@@ -13,25 +14,7 @@ import { type ShownImage, Viewers } from "./viewers.tsx";
 import { CopyButton, Loaded, Problem, Thumbnail, To } from "./ways.tsx";
 
 /** A row of rollouts.jsonl, as far as it is shown; rows of other programs may lack anything. */
-export interface Group {
-  readonly id: string;
-  readonly step: number;
-  readonly stage?: string;
-  readonly example_id?: string;
-  readonly subject_id?: string;
-  readonly images?: readonly GroupImage[];
-  /** What is known to lie where, by place of the image. */
-  readonly regions?: readonly (Region & { readonly image: number })[];
-  readonly question?: string;
-  readonly answer?: string;
-  readonly choices?: readonly string[];
-  readonly meta?: Readonly<Record<string, string>>;
-  readonly prompt?: string;
-  readonly prompt_tokens?: number;
-  readonly image_tokens?: number;
-  readonly policy_version?: number;
-  readonly completions: readonly Completion[];
-}
+type Group = Partial<Omit<RolloutRecord, "completions">> & Pick<RolloutRecord, "id"> & { readonly completions: readonly Completion[] };
 
 /** Completions with one text. */
 interface Merged {
@@ -167,16 +150,8 @@ interface CardsProps {
   readonly diff: boolean;
 }
 
-interface Tokens {
-  readonly completions: readonly {
-    readonly token_ids: readonly number[];
-    readonly log_probs: readonly number[];
-    readonly entropies?: readonly number[];
-  }[];
-}
-
 function Cards({ run, group, cards, weights, most, chosen, layer, diff }: CardsProps) {
-  const tokens = useAnswer<Tokens>(layer ? ["runs", run, "tokens", ...group.id.split("/")] : null);
+  const tokens = useAnswer<TokenRecord>(layer ? ["runs", run, "tokens", ...group.id.split("/")] : null);
   const best = cards[0]?.completion.text ?? "";
   return (
     <>
@@ -238,10 +213,12 @@ function viewsOf(group: Group, open: number, chosen: number | null, all: boolean
     return base === images[open]!.path && bottom !== undefined ? [{ label: `look ${i + 1}`, box: [left!, top!, right!, bottom] }] : [];
   });
   const known = (i: number) => (group.regions ?? []).filter(({ image }) => image === i);
+  const { modality } = group.meta ?? {};
+  const of = modality === undefined ? {} : { modality };
   return [
-    { sha256: images[open]!.sha256, regions: [...known(open), ...looked], label: "as stored" },
+    { sha256: images[open]!.sha256, regions: [...known(open), ...looked], label: "as stored", ...of },
     ...(asModel ? [{ sha256: images[open]!.sha256, view: "model" as const, label: "as the model saw it" }] : []),
-    ...(all ? images.flatMap(({ sha256 }, i) => (i === open ? [] : [{ sha256, regions: known(i), label: `image ${i + 1}` }])) : []),
+    ...(all ? images.flatMap(({ sha256 }, i) => (i === open ? [] : [{ sha256, regions: known(i), label: `image ${i + 1}`, ...of }])) : []),
     ...shown.map(({ sha256 }, i) => ({ sha256, label: `look ${i + 1}` })),
   ];
 }

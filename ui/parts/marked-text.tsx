@@ -1,17 +1,8 @@
 /** A completion's text with what was judged of it: the parsed answer, claims that rewards found, or log-probs by token. */
 import type { ComponentChildren } from "preact";
+import type { Evidence } from "../../src/core/records.ts";
 
-export interface Span {
-  readonly start: number;
-  readonly end: number;
-}
-
-export interface Evidence extends Span {
-  readonly reward: string;
-  readonly label: string;
-  readonly concept?: string;
-  readonly verdict: boolean | "unknown";
-}
+type Span = Pick<Evidence, "start" | "end">;
 
 interface MarkedTextProps {
   readonly text: string;

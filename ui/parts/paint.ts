@@ -1,5 +1,7 @@
 /** Draws an image on a canvas: fitted, zoomed, moved and turned, with a grid of patches and outlined regions on it. */
+import type { Region as KnownRegion, PixelMask } from "../../src/train/regions.ts";
 import type { Pixels } from "../source.ts";
+import { unpackMask } from "./mask.ts";
 import { lookupTable, type Window } from "./window-level.ts";
 
 /** How an image is looked at. Moves are in pixels of the page, zoom 1 fits. */
@@ -12,12 +14,8 @@ export interface Look {
   readonly invert: boolean;
 }
 
-/** A part of an image, in its pixels: a box, or the outline of any shape. */
-export interface Region {
-  readonly label: string;
-  readonly box?: readonly [left: number, top: number, right: number, bottom: number];
-  readonly polygon?: readonly (readonly [x: number, y: number])[];
-}
+/** A part of an image, in its pixels: a box, the outline of any shape, or a mask. */
+export type Region = Omit<KnownRegion, "image">;
 
 export const FIT = { zoom: 1, x: 0, y: 0 } as const;
 
@@ -35,7 +33,8 @@ export function zoomOfOne(canvas: HTMLCanvasElement, { width, height }: Pixels, 
 }
 
 /** A renderer of one image: its canvas and buffer are made once. */
-export function rendererOf({ width, height, channels, bits, data }: Pixels): (window: Window, invert: boolean) => HTMLCanvasElement {
+export function rendererOf(pixels: Pixels): (window: Window, invert: boolean) => HTMLCanvasElement {
+  const { width, height, channels, bits, data } = pixels;
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
@@ -44,7 +43,7 @@ export function rendererOf({ width, height, channels, bits, data }: Pixels): (wi
   const words = new Uint32Array(image.data.buffer);
   const grey = new Uint32Array(bits === 16 ? 65_536 : 256);
   return (window, invert) => {
-    const table = lookupTable(bits, window, invert);
+    const table = lookupTable(pixels, window, invert);
     if (channels === 1) {
       for (let value = 0; value < grey.length; value++) grey[value] = 0xff000000 | (table[value]! * 0x010101);
       for (let i = 0; i < words.length; i++) words[i] = grey[data[i]!]!;
@@ -93,14 +92,16 @@ export function paint(canvas: HTMLCanvasElement, source: HTMLCanvasElement, { lo
     for (let y = 0; y <= source.height; y += side) path.rect(0, y, source.width, 0);
     stroke(path, `rgba(255, 196, 0, ${i === grids.length - 1 ? 0.8 : 0.25})`, 1);
   }
-  for (const { label, box: [left, top, right, bottom] = [0, 0, 0, 0], polygon } of regions) {
+  for (const { label, box: [left, top, right, bottom] = [0, 0, 0, 0], polygon, mask } of regions) {
     const path = new Path2D();
-    if (polygon === undefined) path.rect(left, top, right - left, bottom - top);
+    const drawn = mask === undefined ? null : maskOf(mask);
+    if (drawn !== null) context.drawImage(drawn.canvas, 0, 0, source.width, source.height);
+    else if (polygon === undefined) path.rect(left, top, right - left, bottom - top);
     for (const [x, y] of polygon ?? []) path.lineTo(x, y);
     path.closePath();
     stroke(path, "#000", 4);
     stroke(path, "#ffc400", 2);
-    const [x, y] = polygon?.[0] ?? [left, top];
+    const [x, y] = drawn?.first ?? polygon?.[0] ?? [left, top];
     context.font = `${13 / fit}px system-ui, sans-serif`;
     context.lineWidth = 3 / fit;
     context.strokeStyle = "#000";
@@ -108,4 +109,28 @@ export function paint(canvas: HTMLCanvasElement, source: HTMLCanvasElement, { lo
     context.fillStyle = "#ffc400";
     context.fillText(label, x, y - 4 / fit);
   }
+}
+
+const masks = new WeakMap<PixelMask, { readonly canvas: HTMLCanvasElement; readonly first: readonly [number, number] } | null>();
+
+/** A mask as a canvas that shows the image through, with its first pixel from the top; made once. */
+function maskOf(mask: PixelMask) {
+  const known = masks.get(mask);
+  if (known !== undefined) return known;
+  const pixels = unpackMask(mask);
+  const at = pixels?.indexOf(1) ?? -1;
+  if (pixels === null || at < 0) {
+    masks.set(mask, null);
+    return null;
+  }
+  const [height, width] = mask.size;
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d")!;
+  const image = context.createImageData(width, height);
+  const words = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < words.length; i++) if (pixels[i] === 1) words[i] = 0x6000c4ff; // ABGR: as the outlines, a third opaque
+  context.putImageData(image, 0, 0);
+  const made = { canvas, first: [at % width, Math.floor(at / width)] as const };
+  masks.set(mask, made);
+  return made;
 }

@@ -1,8 +1,8 @@
 /** Small drawings as SVG: sparkline, histogram, forest plot. */
 import type { Interval } from "../../src/runs/statistics-records.ts";
-import { forestSvg } from "./chart-svg.ts";
+import { differenceText } from "../format.ts";
 import { Button } from "./controls.tsx";
-import { save } from "./ways.tsx";
+import { saveForest } from "./svg-file.ts";
 
 export function Sparkline({ values, label }: { readonly values: readonly number[]; readonly label: string }) {
   if (values.length < 2) return <span class="muted">–</span>;
@@ -59,64 +59,106 @@ export interface ForestRow {
   readonly note?: string;
 }
 
-/** Intervals one below the other around 0 (or `line`), in percentage points. */
-export function Forest({ rows, label, line = 0 }: { readonly rows: readonly ForestRow[]; readonly label: string; readonly line?: number }) {
+/** Intervals one below the other around 0, in percentage points. */
+export function Forest({ rows, label }: { readonly rows: readonly ForestRow[]; readonly label: string }) {
   const values = rows.flatMap(({ interval, dots = [] }) => [...(interval === null ? [] : [interval.low, interval.high]), ...dots]);
-  const low = Math.min(line, ...values);
-  const high = Math.max(line, ...values);
+  const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
   const pad = (high - low) * 0.05 || 0.01;
-  const text = ({ interval, note = "" }: ForestRow) => {
-    return `${interval === null ? "–" : `${pp(interval.estimate)} [${pp(interval.low)}, ${pp(interval.high)}]`} ${note}`;
-  };
-  const svg = () =>
-    forestSvg(
-      label,
-      rows.map((row) => ({ ...row, text: text(row) })),
-      line,
-    );
   const x = (value: number) => (100 * (value - low + pad)) / (high - low + 2 * pad);
+  const drawn = () => rows.flatMap((row) => (row.interval === null ? [] : [{ ...row, interval: row.interval }]));
   return (
     <table class="forest">
       <caption>
-        {label} <Button class="quiet" text="save as SVG" on={() => save(`${label}.svg`, "image/svg+xml", svg())} />
+        {label} <Button class="quiet" text="save as SVG" on={() => saveForest(label, drawn())} />
       </caption>
       <tbody>
-        {rows.map(({ label: name, key, interval, dots = [], note }) => (
-          <tr key={key}>
-            <th scope="row">{name}</th>
-            <td class="plot">
-              <svg
-                class={verdictClass(interval, line)}
-                viewBox="0 0 100 12"
-                preserveAspectRatio="none"
-                width="100%"
-                height="20"
-                aria-hidden="true"
-              >
-                <line class="zero" x1={x(line)} x2={x(line)} y1="0" y2="12" />
-                {interval !== null && <line class="range" x1={x(interval.low)} x2={x(interval.high)} y1="6" y2="6" />}
-                {dots.map((value, i) => (
-                  <line key={i} class="dot" x1={x(value)} x2={x(value)} y1="8.5" y2="11.5" />
-                ))}
-                {interval !== null && <line class="middle" x1={x(interval.estimate)} x2={x(interval.estimate)} y1="2.5" y2="9.5" />}
-              </svg>
-            </td>
-            <td class="number">
-              {interval === null ? "–" : `${pp(interval.estimate)} [${pp(interval.low)}, ${pp(interval.high)}]`}
-              {note !== undefined && <small> {note}</small>}
-            </td>
-          </tr>
-        ))}
+        {rows.map((row) => {
+          const { label: name, key, interval, dots = [], note } = row;
+          return (
+            <tr key={key}>
+              <th scope="row">{name}</th>
+              <td class="plot">
+                <svg
+                  class={verdictClass(interval)}
+                  viewBox="0 0 100 12"
+                  preserveAspectRatio="none"
+                  width="100%"
+                  height="20"
+                  aria-hidden="true"
+                >
+                  <line class="zero" x1={x(0)} x2={x(0)} y1="0" y2="12" />
+                  {interval !== null && <line class="range" x1={x(interval.low)} x2={x(interval.high)} y1="6" y2="6" />}
+                  {dots.map((value, i) => (
+                    <line key={i} class="dot" x1={x(value)} x2={x(value)} y1="8.5" y2="11.5" />
+                  ))}
+                  {interval !== null && <line class="middle" x1={x(interval.estimate)} x2={x(interval.estimate)} y1="2.5" y2="9.5" />}
+                </svg>
+              </td>
+              <td class="number">
+                {interval === null ? "–" : differenceText(interval)}
+                {note !== undefined && <small> {note}</small>}
+              </td>
+            </tr>
+          );
+        })}
       </tbody>
     </table>
   );
 }
 
-function verdictClass(interval: Interval | null, line: number): string {
-  if (interval === null) return "";
-  return interval.low > line ? "better" : interval.high < line ? "worse" : "open";
+interface ScatterProps {
+  readonly label: string;
+  readonly points: readonly {
+    readonly name: string;
+    readonly x: number;
+    readonly y: number;
+    readonly low: number;
+    readonly high: number;
+  }[];
+  /** How the ends of the axes are written. */
+  readonly x: (value: number) => string;
+  readonly y: (value: number) => string;
 }
 
-function pp(value: number): string {
-  return `${value > 0 ? "+" : ""}${(100 * value).toFixed(1)}`.replace("-", "−");
+/** Named points with an interval each; a line at 0. Drawn at the width of a phone. */
+export function Scatter({ label, points, x: textX, y: textY }: ScatterProps) {
+  const [left, right] = [Math.min(...points.map(({ x }) => x)), Math.max(...points.map(({ x }) => x))];
+  const [bottom, top] = [Math.min(0, ...points.map(({ low }) => low)), Math.max(0, ...points.map(({ high }) => high))];
+  const x = (value: number) => 55 + (250 * (value - left)) / (right - left || 1);
+  const y = (value: number) => 190 - (180 * (value - bottom)) / (top - bottom || 1);
+  const about = points.map(({ name, x, y }) => `${name} ${textY(y)} at ${textX(x)}`);
+  return (
+    <figure class="chart">
+      <figcaption>{label}</figcaption>
+      <svg class="scatter" viewBox="0 0 400 215" role="img" aria-label={`${label}: ${about.join("; ")}`}>
+        {[...new Set([bottom, 0, top])].map((value) => (
+          <g key={value}>
+            <line x1="45" x2="395" y1={y(value)} y2={y(value)} class={value === 0 ? "zero" : "edge"} />
+            <text x="40" y={y(value) + 4} text-anchor="end">
+              {textY(value)}
+            </text>
+          </g>
+        ))}
+        {[...new Set([left, right])].map((value) => (
+          <text key={value} x={x(value)} y="210" text-anchor="middle">
+            {textX(value)}
+          </text>
+        ))}
+        {points.map((point) => (
+          <g key={point.name}>
+            <line x1={x(point.x)} x2={x(point.x)} y1={y(point.low)} y2={y(point.high)} />
+            <circle cx={x(point.x)} cy={y(point.y)} r="4" />
+            <text x={x(point.x) + 7} y={y(point.y) + 4}>
+              {point.name}
+            </text>
+          </g>
+        ))}
+      </svg>
+    </figure>
+  );
+}
+
+function verdictClass(interval: Interval | null): string {
+  if (interval === null) return "";
+  return interval.low > 0 ? "better" : interval.high < 0 ? "worse" : "open";
 }

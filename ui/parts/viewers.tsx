@@ -11,13 +11,15 @@ import { useData } from "../use-data.ts";
 import { Button, Check } from "./controls.tsx";
 import { FIT, type Look, paint, type Region, rendererOf, zoomed, zoomOfOne } from "./paint.ts";
 import { Problem } from "./ways.tsx";
-import { allowedWindow, autoWindow, fullWindow, histogramOf, parseWindow, presets, type Window } from "./window-level.ts";
+import { allowedWindow, firstWindow, grainOf, histogramOf, parseWindow, presets, rangeOf, type Window } from "./window-level.ts";
 
 export interface ShownImage {
   readonly sha256: string;
   readonly view?: "stored" | "model";
   readonly label?: string;
   readonly regions?: readonly Region[];
+  /** What is known of it where its file does not say it. */
+  readonly modality?: string;
 }
 
 interface ViewersProps {
@@ -68,21 +70,22 @@ function Panel({ shown, main }: { readonly shown: readonly Shown[]; readonly mai
     const timer = setTimeout(() => setValues({ wl: written }), 120); // the address waits for the end of a drag
     return () => clearTimeout(timer);
   }, [written]);
-  const initial = useMemo(() => shown.map(({ pixels }) => (pixels.bits === 16 ? autoWindow(pixels) : fullWindow(pixels))), [shown]);
+  const initial = useMemo(() => shown.map(({ pixels }) => firstWindow(pixels)), [shown]);
   const windowOf = (i: number) => windows[i] ?? initial[i]!;
   const isMoved = (i: number, by: number) => i === by || linked;
   const change = (by: number, next: (look: Look) => Look) => setLooks(looks.map((look, i) => (isMoved(i, by) ? next(look) : look)));
   const choose = (by: number, window: Window) => {
-    setWindows(windows.map((old, i) => (isMoved(i, by) ? allowedWindow(shown[i]!.pixels, window) : old)));
+    const isWindowed = (i: number) => isMoved(i, by) && isAlike(shown[i]!.pixels, shown[by]!.pixels);
+    setWindows(windows.map((old, i) => (isWindowed(i) ? allowedWindow(shown[i]!.pixels, window) : old)));
   };
+  const { pixels, view = "stored", regions = [], modality } = shown[active]!;
   const nudge = (width: number, level: number) => {
-    const old = windowOf(active);
-    choose(active, { width: old.width + width, level: old.level + level });
+    const [old, grain] = [windowOf(active), grainOf(pixels)];
+    choose(active, { width: old.width + width * grain, level: old.level + level * grain });
   };
-  const { pixels, view = "stored", regions = [] } = shown[active]!;
   const window = windowOf(active);
   const canvas = useRef<HTMLCanvasElement | null>(null);
-  const named = presets(pixels);
+  const named = useMemo(() => presets(pixels, pixels.modality ?? modality), [pixels]);
   const toggles = [
     { key: "i", about: "image: invert", act: () => change(active, (look) => ({ ...look, invert: !look.invert })) },
     { key: "r", about: "image: turn by 90°", act: () => change(active, (look) => ({ ...look, turns: (look.turns + 1) % 4 })) },
@@ -105,8 +108,8 @@ function Panel({ shown, main }: { readonly shown: readonly Shown[]; readonly mai
       { key: `${shift}ArrowLeft`, about: `image: window −${by}`, act: () => nudge(-by, 0) },
     ];
   });
-  const digits = named.map(({ name, window }, i) => ({ key: String(i + 1), about: `image: ${name}`, act: () => choose(active, window()) }));
-  useKeys(main ? [...toggles, ...digits, ...arrows] : []);
+  const windowed = named.map(({ name, window }, i) => ({ key: String(i + 1), about: `image: ${name}`, act: () => choose(active, window) }));
+  useKeys(main ? [...toggles, ...windowed.slice(0, 9), ...arrows] : []);
   return (
     <div class="viewer">
       <div class="views">
@@ -137,7 +140,7 @@ function Panel({ shown, main }: { readonly shown: readonly Shown[]; readonly mai
           <Slider key={name} {...{ name, pixels, window }} on={(value) => choose(active, { ...window, [name]: value })} />
         ))}
         <div class="buttons">
-          {[...digits, ...toggles].map(({ about, act }) => (
+          {[...windowed, ...toggles].map(({ about, act }) => (
             <Button key={about} text={about.slice("image: ".length)} on={act} />
           ))}
           {(view === "model" || regions.length > 0) && (
@@ -149,17 +152,21 @@ function Panel({ shown, main }: { readonly shown: readonly Shown[]; readonly mai
   );
 }
 
+/** Windows are shared by images whose values mean the same. */
+function isAlike(a: Pixels, b: Pixels): boolean {
+  return a.bits === b.bits && a.slope === b.slope && a.intercept === b.intercept;
+}
+
 function Slider({ name, pixels, window, on }: { name: "width" | "level"; pixels: Pixels; window: Window; on: (value: number) => void }) {
   const label = name === "width" ? "window" : "level";
-  const limits = {
-    min: name === "width" ? 1 : 0,
-    max: (pixels.bits === 16 ? 65_535 : 255) + (name === "width" ? 1 : 0),
-    value: window[name],
-  };
+  const [value, step] = [window[name], grainOf(pixels)];
+  const [low, high] = pixels.slope === undefined ? [0, pixels.bits === 16 ? 65_535 : 255] : rangeOf(pixels);
+  const limits =
+    name === "width" ? { min: step, max: Math.max(high - low + 1, value) } : { min: Math.min(low, value), max: Math.max(high, value) };
   return (
     <label>
-      {label} <input type="range" {...limits} onInput={(event) => on(Number(event.currentTarget.value))} />
-      <input type="number" aria-label={label} {...limits} onChange={(event) => on(Number(event.currentTarget.value))} />
+      {label} <input type="range" {...{ ...limits, step, value }} onInput={(event) => on(Number(event.currentTarget.value))} />
+      <input type="number" aria-label={label} {...{ step, value }} onChange={(event) => on(Number(event.currentTarget.value))} />
     </label>
   );
 }
@@ -229,8 +236,9 @@ function Viewport({ one, look, window, smooth, drawings, drag, change, choose, b
 }
 
 function aboutOf({ pixels, view, regions = [] }: Shown): string {
-  const { width, height, bits, tokens } = pixels;
-  const about = view === "model" ? `as the model is given it: ${tokens} tokens` : `${bits} bits`;
+  const { width, height, bits, tokens, modality, slope } = pixels;
+  const units = modality === "CT" && slope !== undefined ? ", Hounsfield units" : "";
+  const about = view === "model" ? `as the model is given it: ${tokens} tokens` : `${bits} bits${units}`;
   return `${width} × ${height} pixels, ${about}${regions.length > 0 ? `, regions: ${regions.map(({ label }) => label).join(", ")}` : ""}`;
 }
 

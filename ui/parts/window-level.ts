@@ -1,4 +1,5 @@
-/** Window and level on stored pixel values: what lies in the window becomes black to white, the rest is cut. */
+/** Window and level on stored pixel values, in the image's units: what lies in the window becomes black to white, the rest is cut. */
+import { windowPresets } from "../../src/core/windows.ts";
 import type { Pixels } from "../source.ts";
 
 /** Values from level − width / 2 to level + width / 2 are shown, as DICOM's linear function has it, simplified. */
@@ -7,51 +8,59 @@ export interface Window {
   readonly level: number;
 }
 
-export function fullWindow({ bits }: Pixels): Window {
-  return bits === 16 ? { width: 65_536, level: 32_768 } : { width: 256, level: 128 };
+/** The window that an image is first shown in: its file's, else for deep values from the 2 % to the 98 % quantile. */
+export function firstWindow(pixels: Pixels): Window {
+  if (pixels.window !== undefined) return { width: pixels.window.width, level: pixels.window.center };
+  return pixels.bits === 16 ? autoWindow(pixels) : fullWindow(pixels);
+}
+
+/** Of values without units all that their bits can hold, as a model sees them; of others what the image has. */
+function fullWindow(pixels: Pixels): Window {
+  if (pixels.slope !== undefined) return between(pixels, rangeOf(pixels));
+  return pixels.bits === 16 ? { width: 65_536, level: 32_768 } : { width: 256, level: 128 };
 }
 
 /** From the 2 % to the 98 % quantile of the values. */
-export function autoWindow(pixels: Pixels, tail = 0.02): Window {
-  const most = pixels.bits === 16 ? 65_536 : 256;
-  const counts = new Uint32Array(most);
+function autoWindow(pixels: Pixels, tail = 0.02): Window {
+  const counts = new Uint32Array(pixels.bits === 16 ? 65_536 : 256);
   for (const value of pixels.data) counts[value]!++;
   const at = (share: number) => {
-    let seen = 0;
-    for (let value = 0; value < most; value++) {
-      seen += counts[value]!;
-      if (seen >= share * pixels.data.length) return value;
-    }
-    return most - 1;
+    let [seen, value] = [counts[0]!, 0];
+    while (seen < share * pixels.data.length) seen += counts[++value]!;
+    return value;
   };
-  const [low, high] = [at(tail), at(1 - tail)];
-  return { width: Math.max(1, high - low), level: Math.round((low + high) / 2) };
+  return between(pixels, [inUnits(pixels, at(tail)), inUnits(pixels, at(1 - tail))]);
 }
 
-/**
- * Windows to choose by a digit. Hounsfield presets are not among them: a PNG does not say which of its values is water.
- */
-export function presets(pixels: Pixels) {
-  const { low, high } = rangeOf(pixels);
-  const between = (from: number, to: number) => ({
-    width: Math.max(1, Math.round(to - from)),
-    level: Math.round((from + to) / 2),
-  });
-  return [
-    { name: "full range", window: () => fullWindow(pixels) },
-    { name: "2–98 %", window: () => autoWindow(pixels) },
-    { name: "dark half", window: () => between(low, (low + high) / 2) },
-    { name: "bright half", window: () => between((low + high) / 2, high) },
+/** The presets of CT in the order of OHIF's digits (soft tissue, lung, liver, bone, brain), then the others. */
+const ofCt = ["abdomen", "lung", "liver", "bone", "brain", "mediastinum", "subdural", "stroke"] as const;
+
+/** Windows to choose by a digit. Values of CT in Hounsfield units have its presets; of others nothing says which value is water. */
+export function presets(pixels: Pixels, modality = pixels.modality) {
+  const [low, high] = rangeOf(pixels);
+  const own = pixels.window === undefined ? [] : [{ name: "as its file says", window: firstWindow(pixels) }];
+  const auto = { name: "2–98 %", window: autoWindow(pixels) };
+  const full = { name: "full range", window: fullWindow(pixels) };
+  if (modality?.toUpperCase() === "CT" && pixels.slope !== undefined) {
+    const named = ofCt.map((name) => ({ name, window: { width: windowPresets[name].width, level: windowPresets[name].center } }));
+    return [...named, auto, full, ...own];
+  }
+  const halves = [
+    { name: "dark half", window: between(pixels, [low, (low + high) / 2]) },
+    { name: "bright half", window: between(pixels, [(low + high) / 2, high]) },
   ];
+  return [full, auto, ...halves, ...own];
 }
 
 /** The 8-bit values of a window, by stored value. */
-export function lookupTable(bits: 8 | 16, { width, level }: Window, invert: boolean): Uint8ClampedArray {
-  const table = new Uint8ClampedArray(bits === 16 ? 65_536 : 256);
+export function lookupTable(pixels: Pixels, { width, level }: Window, invert: boolean): Uint8ClampedArray {
+  const table = new Uint8ClampedArray(pixels.bits === 16 ? 65_536 : 256);
+  const isInverse = invert !== (pixels.inverse ?? false);
+  const { slope = 1, intercept = 0 } = pixels;
   const low = level - width / 2;
   for (let value = 0; value < table.length; value++) {
-    const shown = (255 * (value - low)) / width;
-    table[value] = invert ? 255 - shown : shown;
+    const shown = (255 * (slope * value + intercept - low)) / width;
+    table[value] = isInverse ? 255 - shown : shown;
   }
   return table;
 }
@@ -62,25 +71,51 @@ export function parseWindow(text: string | undefined): Window | null {
   return width! > 0 && Number.isFinite(level) ? { width: width!, level: level! } : null;
 }
 
-/** Whole numbers within what the values can be. */
-export function allowedWindow({ bits }: Pixels, { width, level }: Window): Window {
-  const most = bits === 16 ? 65_535 : 255;
-  return { width: Math.round(Math.min(most + 1, Math.max(1, width))), level: Math.round(Math.min(most, Math.max(0, level))) };
+/** What windows change by: 1, of values in finer steps a thousandth of what the image has. */
+export function grainOf(pixels: Pixels): number {
+  if ((pixels.slope ?? 1) >= 1) return 1;
+  const [low, high] = rangeOf(pixels);
+  return Math.min(1, 10 ** Math.floor(Math.log10((high - low || 1) / 1000)));
 }
 
+/** In whole grains; values without units stay within what their bits can hold. */
+export function allowedWindow(pixels: Pixels, { width, level }: Window, grain = grainOf(pixels)): Window {
+  const most = pixels.bits === 16 ? 65_535 : 255;
+  const cut = (value: number, least: number, most: number) => (pixels.slope === undefined ? Math.min(most, Math.max(least, value)) : value);
+  const whole = (value: number) => Number((Math.round(value / grain) * grain).toPrecision(8));
+  return { width: Math.max(grain, whole(cut(width, 1, most + 1))), level: whole(cut(level, 0, most)) };
+}
+
+/** How many values lie in each of equal parts of the range. */
 export function histogramOf(pixels: Pixels, bins: number) {
-  const { low, high } = rangeOf(pixels);
+  const [low, high] = rangeOf(pixels);
   const counts = new Array<number>(bins).fill(0);
-  const width = (high - low + 1) / bins;
-  for (let i = 0; i < pixels.data.length; i += 3) counts[Math.floor((pixels.data[i]! - low) / width)]!++;
+  const bin = (value: number) => Math.min(bins - 1, Math.floor((bins * (inUnits(pixels, value) - low)) / (high - low || 1)));
+  for (let i = 0; i < pixels.data.length; i += 3) counts[bin(pixels.data[i]!)]!++;
   return { counts, low, high };
 }
 
-function rangeOf({ data }: Pixels): { readonly low: number; readonly high: number } {
-  let [low, high] = [data[0] ?? 0, data[0] ?? 0];
-  for (const value of data) {
+const ranges = new WeakMap<Pixels, readonly [low: number, high: number]>();
+
+/** The least and the greatest value, in units; looked for once. */
+export function rangeOf(pixels: Pixels): readonly [low: number, high: number] {
+  const known = ranges.get(pixels);
+  if (known !== undefined) return known;
+  let [low, high] = [pixels.data[0] ?? 0, pixels.data[0] ?? 0];
+  for (const value of pixels.data) {
     if (value < low) low = value;
     if (value > high) high = value;
   }
-  return { low, high };
+  const ends = [inUnits(pixels, low), inUnits(pixels, high)];
+  const range = [Math.min(...ends), Math.max(...ends)] as const;
+  ranges.set(pixels, range);
+  return range;
+}
+
+function inUnits({ slope = 1, intercept = 0 }: Pixels, stored: number): number {
+  return slope * stored + intercept;
+}
+
+function between(pixels: Pixels, [from, to]: readonly [number, number]): Window {
+  return allowedWindow(pixels, { width: Math.abs(to - from), level: (from + to) / 2 }, pixels.slope === undefined ? 1 : undefined);
 }

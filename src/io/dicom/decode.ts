@@ -3,13 +3,13 @@ import { UserError } from "../../core/errors.ts";
 import { imageFile } from "../../core/image-names.ts";
 import type { ImageSize } from "../../core/records.ts";
 import type { GreyWindow } from "../../core/windows.ts";
-import type { FrameImage, FrameLimits } from "../frame-image.ts";
+import type { FrameImage, FrameLimits, StoredValues } from "../frame-image.ts";
 import { DicomFault } from "./fault.ts";
 import { frameBytes } from "./frames.ts";
-import { greyTable, unshownUnits } from "./greys.ts";
+import { greyTable, storedGreys, unshownUnits } from "./greys.ts";
 import { type DicomHeader, greyRule, readHeader, readPalette } from "./header.ts";
 import { type Parsed, parseDicom } from "./parse.ts";
-import { colourPixels, greyPixels, palettePixels } from "./pixels.ts";
+import { colourPixels, greyPixels, palettePixels, storedNumbers } from "./pixels.ts";
 import { channelsOf, type Stored } from "./stored.ts";
 import { decoderOf } from "./syntaxes.ts";
 
@@ -69,17 +69,34 @@ export function unshownRange(
     const frame = frameOf(path, header);
     const units = header.samplesPerPixel === 1 ? unshownUnits(header, greyRule(parsed, header, frame)) : null;
     if (units === null) return null;
-    const { samples } = await storedFrame(parsed, header, frame);
     let [low, high] = [Infinity, -Infinity];
-    const [mask, sign] = [2 ** header.bitsStored - 1, header.signed ? 2 ** (header.bitsStored - 1) : 0];
-    const shift = header.highBit + 1 - header.bitsStored;
-    for (const sample of samples) {
-      const value = (((sample >> shift) & mask) ^ sign) - sign;
+    for (const value of storedNumbers(await storedFrame(parsed, header, frame), header)) {
       low = Math.min(low, value);
       high = Math.max(high, value);
     }
     const ends = [units(low), units(high)];
-    return [Math.min(...ends), Math.max(...ends), Math.abs(units(mask) - units(0))];
+    return [Math.min(...ends), Math.max(...ends), Math.abs(units(2 ** header.bitsStored - 1) - units(0))];
+  });
+}
+
+/** The values of a grey image of more than 8 bits, with what they stand for; null for any other. */
+export function dicomValues(path: string, bytes: Uint8Array, limits: FrameLimits): Promise<StoredValues | null> {
+  return naming(path, async () => {
+    const parsed = parseDicom(bytes);
+    const header = readHeader(parsed);
+    checkHeader(header, limits);
+    const { width, height, samplesPerPixel, bitsStored, photometric, modality } = header;
+    if (samplesPerPixel !== 1 || bitsStored <= 8 || photometric === "PALETTE COLOR") return null;
+    const frame = frameOf(path, header);
+    const rule = greyRule(parsed, header, frame);
+    const { window } = rule;
+    return {
+      ...{ width, height, channels: 1, bits: 16 },
+      ...storedGreys(storedNumbers(await storedFrame(parsed, header, frame), header), header, rule),
+      ...(modality === null ? {} : { modality }),
+      ...(window === null ? {} : { window: { center: window.center, width: window.width } }),
+      ...(photometric === "MONOCHROME1" ? { inverse: true } : {}),
+    };
   });
 }
 

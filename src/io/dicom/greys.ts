@@ -23,6 +23,19 @@ export function unshownUnits(header: DicomHeader, rule: GreyRule): ((stored: num
   return rule.voiLut === null && rule.window === null && header.bitsStored > 8 ? toUnits(rule) : null;
 }
 
+/** Stored numbers as 16 bits of 0 and more, lower byte first, with slope and intercept to the image's units. */
+export function storedGreys(
+  numbers: Int32Array,
+  { bitsStored, signed }: DicomHeader,
+  { modalityLut, rescale }: GreyRule,
+) {
+  const least = signed && modalityLut === null ? -(2 ** (bitsStored - 1)) : 0;
+  const { slope, intercept } = modalityLut === null && rescale !== null ? rescale : { slope: 1, intercept: 0 };
+  const stored = (number: number) => (modalityLut === null ? number - least : entryOf(modalityLut, number));
+  const data = new Uint8Array(Uint16Array.from(numbers, stored).buffer);
+  return { data, slope, intercept: intercept + slope * least };
+}
+
 function toUnits({ modalityLut, rescale }: GreyRule): (stored: number) => number {
   if (modalityLut !== null) return (stored) => entryOf(modalityLut, stored);
   return rescale === null ? (stored) => stored : (stored) => stored * rescale.slope + rescale.intercept;

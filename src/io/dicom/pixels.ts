@@ -16,6 +16,13 @@ export function greyPixels(
   return { width, height, channels: 1, data };
 }
 
+/** The numbers that the samples stand for, below 0 too where the file says so. */
+export function storedNumbers({ samples }: Stored, header: DicomHeader): Int32Array {
+  const { shift, mask } = placeOf(header);
+  const sign = header.signed ? 2 ** (header.bitsStored - 1) : 0;
+  return Int32Array.from(samples, (sample) => (((sample >> shift) & mask) ^ sign) - sign);
+}
+
 /** Colours of a palette: red, green and blue of every index, of 16 bits the upper 8. */
 export function palettePixels(
   { samples }: Stored,

@@ -9,9 +9,9 @@ import { imageFile } from "../../core/image-names.ts";
 import type { ImageSize } from "../../core/records.ts";
 import type { GreyWindow } from "../../core/windows.ts";
 import { inWindow } from "../dicom/greys.ts";
-import type { FrameImage, FrameLimits } from "../frame-image.ts";
+import type { FrameImage, FrameLimits, StoredValues } from "../frame-image.ts";
 import { isGzip, type NiftiHeader, readNiftiHeader } from "./header.ts";
-import { voxelTypes } from "./voxels.ts";
+import { isWhole, voxelTypes } from "./voxels.ts";
 
 /**
  * The slice that `path` names, in the window that is given, else in the file's own range, else from the volume's least to
@@ -25,19 +25,31 @@ export async function decodeNifti(
   const header = readNiftiHeader(path, bytes);
   const { width, height } = checkedSize(path, header, { maxPixels });
   const frame = sliceOf(path, header);
-  const valueAt = valuesOf(header, await plainBytes(path, bytes, header));
+  const { valueAt, slice } = await valuesOf(path, bytes, header);
   const given = window?.modality === undefined ? window : undefined;
   const share = given === undefined ? inRange(header, valueAt) : inWindow({ ...given, curve: "LINEAR" });
-  const [x, y, z] = stepsOf(header);
-  const data = new Uint8Array(width * height);
-  for (let row = 0; row < height; row++) {
-    for (let column = 0; column < width; column++) {
-      const value = share(valueAt(x(width - 1 - column) + y(height - 1 - row) + z(frame)));
-      data[row * width + column] = Math.round(255 * Math.min(1, Math.max(0, value))); // what is no number is black
-    }
-  }
+  // What is no number is black.
+  const data = Uint8Array.from(slice(frame), (value) => Math.round(255 * Math.min(1, Math.max(0, share(value)))));
   const image = { width, height, channels: 1, data } as const;
   return { image, frame, frames: slicesOf(header), usedWindow: given !== undefined };
+}
+
+/** The values of the slice in 65,536 steps at most, which whole numbers keep as they are. Throws UserError naming the path. */
+export async function niftiValues(path: string, bytes: Uint8Array, limits: FrameLimits): Promise<StoredValues> {
+  const header = readNiftiHeader(path, bytes);
+  const { width, height } = checkedSize(path, header, limits);
+  const values = (await valuesOf(path, bytes, header)).slice(sliceOf(path, header));
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (!Number.isFinite(value)) continue;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  const whole = isWhole(header) ? Math.abs(header.slope) : 0;
+  const slope = high > low ? Math.max(whole, (high - low) / 65_535) : 1;
+  const data = Uint16Array.from(values, (value) => Math.min(65_535, Math.max(0, Math.round((value - low) / slope))));
+  const intercept = high >= low ? low : 0;
+  return { width, height, channels: 1, bits: 16, data: new Uint8Array(data.buffer), slope, intercept };
 }
 
 /** The size of a slice, from a file or its beginning. Throws UserError naming the path. */
@@ -80,12 +92,21 @@ async function plainBytes(path: string, bytes: Uint8Array, { end }: NiftiHeader)
   throw new UserError(`image ${path} is a NIfTI file that is cut short: replace it`);
 }
 
-/** The value of the voxel at a place of the file's order. */
-function valuesOf(header: NiftiHeader, plain: Uint8Array): (place: number) => number {
-  const { offset, littleEndian, slope, intercept } = header;
-  const { bytes, read } = voxelTypes[header.datatype]!;
+/** The value of the voxel at a place of the file's order, and those of an axial slice, row by row. */
+async function valuesOf(path: string, bytes: Uint8Array, header: NiftiHeader) {
+  const { offset, littleEndian, slope, intercept, sizes, axes } = header;
+  const plain = await plainBytes(path, bytes, header);
+  const { bytes: size, read } = voxelTypes[header.datatype]!;
   const view = new DataView(plain.buffer, plain.byteOffset, plain.length);
-  return (place) => slope * read(view, offset + bytes * place, littleEndian) + intercept;
+  const valueAt = (place: number) => slope * read(view, offset + size * place, littleEndian) + intercept;
+  const [width, height] = [sizes[axes[0].axis], sizes[axes[1].axis]];
+  const [x, y, z] = stepsOf(header);
+  const slice = (frame: number) =>
+    Float64Array.from({ length: width * height }, (_, i) => {
+      const [row, column] = [Math.floor(i / width), i % width];
+      return valueAt(x(width - 1 - column) + y(height - 1 - row) + z(frame));
+    });
+  return { valueAt, slice };
 }
 
 /** What a step to the right, to the front and to the head adds to a voxel's place. */

@@ -18,3 +18,8 @@ export const voxelTypes: Readonly<Record<number, VoxelType>> = {
   1024: { bytes: 8, read: (view, at, little) => Number(view.getBigInt64(at, little)) },
   1280: { bytes: 8, read: (view, at, little) => Number(view.getBigUint64(at, little)) },
 };
+
+/** Whether the voxels of a header's type are whole numbers. */
+export function isWhole({ datatype }: { readonly datatype: number }): boolean {
+  return datatype !== 16 && datatype !== 64;
+}

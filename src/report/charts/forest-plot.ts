@@ -14,6 +14,8 @@ export interface ForestRow {
   readonly interval: Interval;
   /** The main figure; drawn as a diamond. */
   readonly main?: boolean;
+  /** Single values, such as those of seeds, as small marks below. */
+  readonly dots?: readonly number[];
 }
 
 export interface ForestPlot {
@@ -35,7 +37,7 @@ const figures = 392;
 export function forestPlot({ title, rows, sides }: ForestPlot): Html | null {
   if (rows.length === 0) return null;
   const bottom = plot.top + rows.length * rowHeight;
-  const values = rows.flatMap(({ interval }) => [interval.low, interval.high]);
+  const values = rows.flatMap(({ interval, dots = [] }) => [interval.low, interval.high, ...dots]);
   const scale: Scale = { domain: niceDomain([0, ...values], 5), range: [plot.left, plot.right] };
   const zero = at(scale, 0);
   const about = rows.map(({ label, interval }) => `${label}: ${differenceText(interval)} points`);
@@ -59,14 +61,14 @@ function tickAt(tick: number, x: number, rows: number, bottom: number): Html {
   return html`<path class="grid" d="${beside(x, rows)}"/><text class="tick" x="${x}" y="${bottom + 16}" text-anchor="${anchor}">${points(tick).replace(".0", "")}</text>`;
 }
 
-function drawRow({ label, interval, main = false }: ForestRow, top: number, scale: Scale): Html {
+function drawRow({ label, interval, main = false, dots = [] }: ForestRow, top: number, scale: Scale): Html {
   const y = top + 25;
   const middle = at(scale, interval.estimate);
   const verdict = interval.low > 0 ? "better" : interval.high < 0 ? "worse" : "open";
   const shape = main
     ? html`<polygon points="${middle - 6},${y} ${middle},${y - 6} ${middle + 6},${y} ${middle},${y + 6}"/>`
     : html`<rect x="${middle - 4}" y="${y - 4}" width="8" height="8"/>`;
-  return html`<g class="row ${verdict}"><text class="row-label" x="${plot.left}" y="${top + 13}">${clipped(label, 34)}</text><text class="row-value" x="${figures}" y="${y + 4}" text-anchor="end">${differenceText(interval)}</text><line x1="${at(scale, interval.low)}" x2="${at(scale, interval.high)}" y1="${y}" y2="${y}"/>${shape}</g>`;
+  return html`<g class="row ${verdict}"><text class="row-label" x="${plot.left}" y="${top + 13}">${clipped(label, 34)}</text><text class="row-value" x="${figures}" y="${y + 4}" text-anchor="end">${differenceText(interval)}</text><line x1="${at(scale, interval.low)}" x2="${at(scale, interval.high)}" y1="${y}" y2="${y}"/>${dots.map((dot) => html`<line x1="${at(scale, dot)}" x2="${at(scale, dot)}" y1="${y + 7}" y2="${y + 10}"/>`)}${shape}</g>`;
 }
 
 /** Truncates labels, which come from data and recipes and must not overlap the figures. */

@@ -11,7 +11,9 @@ import { type Content, type Html, html } from "../html.ts";
 export function overviewSection(results: StudyResults): Html {
   const arms = results.ranking.map((name) => results.arms.find((arm) => arm.name === name)!);
   const rows = arms.flatMap(({ name, difference }) =>
-    difference === null ? [] : [{ label: name, interval: difference, main: true }],
+    difference === null
+      ? []
+      : [{ label: name, interval: difference, main: true, dots: difference.by_seed.map((one) => one.difference) }],
   );
   const forest = forestPlot({ title: `difference from ${results.reference}`, rows, sides: ["worse", "better"] });
   const table = scroll(
