@@ -118,4 +118,17 @@ describe("viva bags train", () => {
     await vivaOk(folder, ...command("bags-killed"), "--resume");
     expect(contents("bags-killed")).toMatchObject(contents("bags-whole"));
   }, 60_000);
+
+  it("does so too where a frozen model reads the bags, and leaves its files alone", async () => {
+    const before = contents("model");
+    const read = (out: string) => [...command(out), "--epochs", "2", "--model", "model", "--tokens", "2"] as const;
+    const { stdout } = await vivaOk(folder, ...read("read-whole"));
+    expect(stdout).toMatch(/unread %[\s\S]*\ntokens +inverse +1 /);
+    await killedAfter(0, "read-killed/tokens-inverse-1.safetensors", read("read-killed"));
+    await vivaOk(folder, ...read("read-killed"), "--resume");
+    expect(contents("read-killed")).toMatchObject(contents("read-whole"));
+    expect(contents("model")).toEqual(before);
+    const other = await viva(folder, ...read("read-killed"), "--resume", "--tokens", "3");
+    expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/of other settings|with other settings/)]);
+  }, 120_000);
 });
