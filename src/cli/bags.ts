@@ -11,7 +11,6 @@ import {
   type Sampling,
   trainBags,
 } from "../pipeline/bags.ts";
-import type { PromptName } from "../session/checkpoint.ts";
 import { evaluationSubset } from "../session/examples.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { checkpointArgument, downloadReporter } from "./options.ts";
@@ -27,7 +26,6 @@ interface TrainOptions extends Omit<BagSettings, "smooth" | "binWidth" | "high">
   readonly model?: string;
   readonly tokens: number;
   readonly rewardEpochs: number;
-  readonly prompt: PromptName;
   readonly resume?: boolean;
   readonly json?: boolean;
 }
@@ -78,11 +76,6 @@ export function bagsCommand(interruption: Interruption): Command {
     .option("--model <checkpoint>", "arms more: a frozen model reads bags as tokens and writes the number")
     .option("--tokens <n>", "with --model: tokens of a bag", wholeNumber(1, 256), 4)
     .option("--reward-epochs <n>", "with --model: epochs more, on the reward of sampled numbers", wholeNumber(0), 0)
-    .addOption(
-      new Option("--prompt <name>", "with --model: the form of its answers")
-        .choices(["answer_only", "plain", "json"])
-        .default("answer_only"),
-    )
     .option("--resume", "go on from the last whole epoch of each arm in --out")
     .option("--json", "print the results as JSON")
     .action((folder: string, o: TrainOptions) => interruption.during((signal) => runTrain(folder, o, signal)));
@@ -114,8 +107,8 @@ async function runTrain(folder: string, o: TrainOptions, signal: AbortSignal): P
   const arms = heads.flatMap((head) =>
     o.sampling.flatMap((sampling) => o.seeds.map((seed) => ({ ...head, sampling, seed }))),
   );
-  const { tokens, rewardEpochs, prompt } = o;
-  const reader = o.model === undefined ? null : { checkpoint: o.model, tokens, rewardEpochs, prompt };
+  const { tokens, rewardEpochs } = o;
+  const reader = o.model === undefined ? null : { checkpoint: o.model, tokens, rewardEpochs };
   const { hidden, bagSize, batchSize, epochs, learningRate, binWidth = null, smooth = false, high = null } = o;
   const reporter = downloadReporter();
   try {

@@ -4,7 +4,6 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { PromptStyle } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import { type Attached, attach, loadAttached, saveAttached } from "../engine/attached.ts";
@@ -59,7 +58,6 @@ export interface ReaderSettings {
 export interface OpenedReader extends ReaderSettings {
   readonly engine: TrainingEngine;
   readonly processor: Processor;
-  readonly prompt: PromptStyle;
   /** Of the model's files: a head is worth nothing on another. */
   readonly sha256: string;
 }

@@ -4,7 +4,6 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type PromptName, promptStyle } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import { makeFolder } from "../core/make-folder.ts";
 import type { Example, RawImage } from "../core/records.ts";
@@ -35,7 +34,7 @@ export interface BagResults {
 export interface TrainBagsOptions extends Omit<TrainArmOptions, "reader" | "high">, SourceOptions {
   readonly arms: readonly BagArm[];
   /** The model that arms of tokens are read by. */
-  readonly reader: (ReaderSettings & { readonly checkpoint: string; readonly prompt: PromptName }) | null;
+  readonly reader: (ReaderSettings & { readonly checkpoint: string }) | null;
 }
 
 /** Trains all arms and measures them on the split "test". */
@@ -62,18 +61,15 @@ export async function trainBags(folder: string, { arms, reader: asked, ...o }: T
 
 /** Opens the model that reads bags; UserError for one that cannot be differentiated here. */
 async function openReader(
-  { checkpoint, prompt, ...settings }: NonNullable<TrainBagsOptions["reader"]>,
+  { checkpoint, ...settings }: NonNullable<TrainBagsOptions["reader"]>,
   o: SourceOptions,
 ): Promise<OpenedReader> {
-  const { engine, processor, folder, ...opened } = await openCheckpoint(checkpoint, {
-    ...o,
-    prompt: promptStyle(prompt),
-  });
+  const { engine, processor, folder } = await openCheckpoint(checkpoint, o);
   if (engine.gradients === undefined || engine.tower === undefined) {
     await engine.close();
     throw new UserError("bags as tokens are read by a model that is computed on this machine");
   }
-  return { ...settings, engine, processor, prompt: opened.prompt, sha256: await hashCheckpoint(folder) };
+  return { ...settings, engine, processor, sha256: await hashCheckpoint(folder) };
 }
 
 export interface EncodeBagsOptions extends SourceOptions {

@@ -5,7 +5,7 @@
  */
 import { numberOf } from "../answers/number.ts";
 import { parseAnswer } from "../answers/parse.ts";
-import { encodeQuestion, opensThought, type PromptStyle, targetText } from "../answers/prompts.ts";
+import { encodeQuestion, type PromptStyle, promptStyle } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import { meanOf } from "../core/mean.ts";
 import type { Processor } from "../core/processor.ts";
@@ -15,25 +15,27 @@ import type { Bag } from "../data/bags.ts";
 import type { Attached } from "../engine/attached.ts";
 import type { TrainingCompletion, TrainingEngine } from "../engine/engine.ts";
 import { numeric } from "../rewards/numeric.ts";
-import type { Reward } from "../rewards/reward.ts";
-import { type BagEpoch, drawnBatches, type TargetScale, vectorsOf } from "./bags.ts";
+import { type BagEpoch, drawnBatches, vectorsOf } from "./bags.ts";
 import { likelihoodBatch } from "./likelihood-batch.ts";
 
 /** The frozen model, how it is asked, and what is trained before it. */
 export interface BagReader {
   readonly engine: TrainingEngine;
   readonly processor: Processor;
-  readonly prompt: PromptStyle;
   readonly head: Attached;
   readonly tokens: number;
   /** Prompts by question, without a bag's tokens. */
   readonly prompts: Map<string, Prompt>;
 }
 
+/** The prompt ends in an opened answer: what a frozen model likes to say before it is nothing that tokens must talk it out of. */
+const OPEN = "<answer>";
+const PROMPT: PromptStyle = { ...promptStyle("answer_only"), assistant_prefix: OPEN };
+
 /** Completions of a bag in the reward's epochs. */
 const GENERATIONS = 8;
 /** Tokens of an answer. */
-const ANSWER_LENGTH = 24;
+const ANSWER_LENGTH = 16;
 
 /** An epoch on the text of the numbers; returns the mean negative log-likelihood of a bag's tokens. */
 export async function likelihoodEpoch(reader: BagReader, o: BagEpoch): Promise<number> {
@@ -41,10 +43,8 @@ export async function likelihoodEpoch(reader: BagReader, o: BagEpoch): Promise<n
   const batches = drawnBatches(o);
   for (const batch of batches) {
     const rows = await read(reader, batch, o);
-    const wanted = rows.map(({ bag, prompt }): readonly TrainingCompletion[] => {
-      const thinkOpened = opensThought(prompt.text);
-      const text = targetText(asked(bag), reader.prompt.style, "answer", thinkOpened);
-      const tokenIds = reader.processor.encodeCompletion(text);
+    const wanted = rows.map(({ bag }): readonly TrainingCompletion[] => {
+      const tokenIds = reader.processor.encodeCompletion(`${asked(bag).answer}</answer>`);
       return [{ tokenIds, weight: 1 / (tokenIds.length * rows.length), advantage: 0 }];
     });
     total += (await backward(reader, rows, wanted)) / batches.length;
@@ -57,9 +57,9 @@ export async function likelihoodEpoch(reader: BagReader, o: BagEpoch): Promise<n
 export async function rewardEpoch(reader: BagReader, o: BagEpoch): Promise<number> {
   let total = 0;
   const batches = drawnBatches(o);
+  const reward = numeric({ scale: o.scale.std }, { style: PROMPT.style });
   for (const [at, batch] of batches.entries()) {
     const rows = await read(reader, batch, o);
-    const reward = rewardOf(reader, rows[0]!.prompt, o.scale);
     const sampling = { numGenerations: GENERATIONS, temperature: 1, step: o.epoch * batches.length + at, seed: o.seed };
     const found = await sampled(reader, rows, sampling);
     const weighed = await Promise.all(
@@ -81,7 +81,6 @@ export async function rewardEpoch(reader: BagReader, o: BagEpoch): Promise<numbe
 /** The number that the model's likeliest answer gives for every bag, of all its vectors; null where there is none to read. */
 export async function readBagNumbers(reader: BagReader, bags: readonly Bag[]): Promise<(number | null)[]> {
   const numbers: (number | null)[] = [];
-  const { style } = reader.prompt;
   for (let start = 0; start < bags.length; start += 16) {
     const rows = await read(
       reader,
@@ -89,8 +88,8 @@ export async function readBagNumbers(reader: BagReader, bags: readonly Bag[]): P
       { seed: 0, epoch: -1 },
     );
     const found = await sampled(reader, rows, { numGenerations: 1, temperature: 0, step: 0, seed: 0 });
-    for (const [i, [one]] of found.entries()) {
-      const answer = parseAnswer(one!.text, { style, thinkOpened: opensThought(rows[i]!.prompt.text) })?.text ?? null;
+    for (const [one] of found) {
+      const answer = parseAnswer(one!.text, { style: PROMPT.style })?.text ?? null;
       numbers.push(answer === null ? null : numberOf(answer));
     }
   }
@@ -124,14 +123,14 @@ async function read(
 }
 
 /** The question with as many image tokens as a bag has; UserError for a model that writes more than them for an image. */
-async function emptyPrompt({ processor, prompt, tokens, prompts }: BagReader, bag: Bag): Promise<Prompt> {
+async function emptyPrompt({ processor, tokens, prompts }: BagReader, bag: Bag): Promise<Prompt> {
   const known = prompts.get(bag.question);
   if (known !== undefined) return known;
   if (processor.pixelLayout === undefined)
     throw new UserError("bags as tokens: a model of this family cuts an image into frames");
   const pixels = { width: 56, height: 56, channels: 3, data: new Uint8Array(3 * 56 * 56) } as const;
   const example = { ...asked(bag), images: [{ path: "bag", pixels }] };
-  const encoded = await encodeQuestion(processor, example, prompt);
+  const encoded = await encodeQuestion(processor, example, PROMPT);
   const ids = Array.from(encoded.tokenIds);
   const first = ids.indexOf(processor.imageTokenId);
   const rest = ids.filter((id) => id !== processor.imageTokenId);
@@ -159,11 +158,7 @@ function asked({ id, subjectId, question, target }: Bag): Example {
   };
 }
 
-function rewardOf({ prompt }: BagReader, { text }: Prompt, scale: TargetScale): Reward {
-  return numeric({ scale: scale.std }, { style: prompt.style, thinkOpened: opensThought(text) });
-}
-
-/** Completions of each row. */
+/** Completions of each row, their texts with the answer's opening. */
 async function sampled(
   { engine }: BagReader,
   rows: readonly Row[],
@@ -175,7 +170,7 @@ async function sampled(
     ...{ topP: 1, topK: 0, maxCompletionLength: ANSWER_LENGTH },
     ...o,
   })) {
-    found[index] = completions;
+    found[index] = completions.map((one) => ({ ...one, text: OPEN + one.text }));
   }
   return found;
 }

@@ -1,6 +1,5 @@
 /** Bags that a frozen language model reads as tokens: gradients through the model, what is trained, what stays. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { promptStyle } from "../../src/answers/prompts.ts";
 import type { Processor } from "../../src/core/processor.ts";
 import { normal, randomKey } from "../../src/core/random.ts";
 import type { Completion, Prompt, SamplingOptions } from "../../src/core/records.ts";
@@ -34,7 +33,7 @@ const readerOf = async (tokens = 2): Promise<BagReader> => {
   const config = { width: 4, hidden: 3, tokens, output: engine.tower!.width };
   const head = await attach("bag_tokens", config, { seed: 1 });
   heads.push(head);
-  return { engine, processor, prompt: promptStyle("answer_only"), head, tokens, prompts: new Map() };
+  return { engine, processor, head, tokens, prompts: new Map() };
 };
 const logProbs = async () => {
   const completions = [{ tokenIds: Int32Array.of(20, 30, 40), weight: 1, advantage: 0 }];
@@ -93,7 +92,7 @@ test("training lowers the text's loss, whatever the order of vectors, and leaves
 
 test("the reward pays each sampled number against its bag's mean, and answers are read as numbers", async () => {
   const reader = await readerOf();
-  const said = ["<answer>2</answer>", "<answer>0</answer>", "no number", "<answer>1</answer>"];
+  const said = ["2</answer>", "0</answer>", "no number</answer>", "1</answer>"];
   const batches: TokenBatch[] = [];
   const scripted = {
     policy: {
@@ -124,7 +123,7 @@ test("the reward pays each sampled number against its bag's mean, and answers ar
     for (const [g, weight] of own.entries()) expect(weight).toBeCloseTo((rewards[i]![g % 4]! - means[i]!) / 16, 9);
   }
   expect(reader.head.values["weight"]!.data).not.toEqual(start);
-  said.splice(0, 1, "<answer>about 3</answer>");
+  said.splice(0, 1, "about 3</answer>");
   expect(await readBagNumbers({ ...reader, engine: scripted }, two)).toEqual([3, 3]);
   said.splice(0, 1, "no number");
   expect(await readBagNumbers({ ...reader, engine: scripted }, two)).toEqual([null, null]);
