@@ -1,12 +1,15 @@
 /**
  * What a report of 10,000 questions with everything on costs beside the answers: every counted and fitted baseline, yes/no
  * questions as a test, gaps between groups, intervals and verdict. Questions, answers and tower vectors are made up.
- * usage: npx tsx bench/report-speed.ts [QUESTIONS=10000]
+ * usage: npx tsx bench/report-speed.ts [QUESTIONS=10000] [--apart]
+ * Everything at once as viva eval does it, in time that passes and processor time; --apart: one part after the other.
  */
+import { parseArgs } from "node:util";
 import { integer, normal, randomKey, uniform } from "../src/core/random.ts";
 import type { Example, ImageRef } from "../src/core/records.ts";
 import { phantomWorld } from "../src/data/phantom/world/world.ts";
 import {
+  type Answers,
   conventionalBaselines,
   conventionalFeatures,
   evaluateAnswers,
@@ -16,7 +19,8 @@ import {
   towerNeighbour,
 } from "../src/evaluate/index.ts";
 
-const count = Number(process.argv[2] ?? 10_000);
+const { values, positionals } = parseArgs({ options: { apart: { type: "boolean" } }, allowPositionals: true });
+const count = Number(positionals[0] ?? 10_000);
 const organs = ["liver", "lung", "heart", "brain", "kidney", "spleen"];
 const findings = ["mass", "nodule", "effusion", "fracture", "opacity", "cyst", "edema", "stone"];
 
@@ -64,14 +68,12 @@ const embed = async (images: readonly ImageRef[]) =>
     }),
   );
 
-let last = process.cpuUsage();
-let total = 0;
+let [last, since] = [process.cpuUsage(), performance.now()];
 function lap(what: string): void {
   const { user, system } = process.cpuUsage(last);
-  const seconds = (user + system) / 1e6;
-  total += seconds;
-  console.log(`${what.padEnd(34)}${seconds.toFixed(1).padStart(6)} s`);
-  last = process.cpuUsage();
+  const [spent, passed] = [(user + system) / 1e6, (performance.now() - since) / 1000];
+  console.log(`${what.padEnd(34)}${spent.toFixed(1).padStart(7)}${passed.toFixed(1).padStart(8)}`);
+  [last, since] = [process.cpuUsage(), performance.now()];
 }
 
 const [examples, train] = [await questions("test"), await questions("train")];
@@ -80,30 +82,44 @@ const answered = examples.map((example, i) => {
   const right = example.answerType === "choice" ? "A" : example.answer;
   return [{ text: uniform(randomKey(3, "answer", i), 0) < 0.6 ? right : "no" }];
 });
-console.log(`${examples.length} questions, ${train.length} to fit to, ${seen.size} images; processor time`);
-last = process.cpuUsage();
-const words = questionRegression(examples, train);
-lap("question regression");
-const near = await nearestNeighbour(examples, train);
-lap("nearest neighbour, with its images");
-const tower = await towerNeighbour(examples, train, async () => seen);
-lap("tower neighbour");
-const features = await conventionalFeatures(examples, train, seen);
-lap("features, with their images");
-const fitted: Record<string, ReturnType<typeof conventionalBaselines>[string]> = {};
-for (const name of ["lr", "knn", "gbdt"] as const) {
-  Object.assign(fitted, conventionalBaselines([name], examples, features));
-  lap(`conventional ${name}`);
+console.log(`${examples.length} questions, ${train.length} to fit to, ${seen.size} images`);
+console.log(`${"seconds".padEnd(34)}${"of CPU".padStart(7)}${"passed".padStart(8)}`);
+const begun = [process.cpuUsage(), performance.now()] as const;
+[last, since] = begun;
+
+/** What is told apart is awaited before the next begins. */
+async function part<T>(what: string, promise: Promise<T>): Promise<T> {
+  const found = await promise;
+  if (values.apart) lap(what);
+  return found;
 }
-const yes = Object.fromEntries(Object.entries(fitted).map(([name, { yes }]) => [name, yes]));
+type Parts = readonly (() => Promise<Readonly<Record<string, Answers>>>)[];
+const features = await part("features, with their images", conventionalFeatures(examples, train, seen));
+const fitting = (name: "lr" | "knn" | "gbdt") => () =>
+  part(`conventional ${name}`, conventionalBaselines([name], examples, features));
+const parts: Parts = [
+  ...[fitting("lr"), fitting("knn"), fitting("gbdt")],
+  () => part("question regression", questionRegression(examples, train)),
+  () => part("nearest neighbour, with its images", nearestNeighbour(examples, train)),
+  () =>
+    part(
+      "tower neighbour",
+      towerNeighbour(examples, train, async () => seen),
+    ),
+];
+const beside: Record<string, Answers> = {};
+if (values.apart) for (const one of parts) Object.assign(beside, await one());
+else for (const one of await Promise.all(parts.map((one) => one()))) Object.assign(beside, one);
+if (!values.apart) lap("all baselines");
+const yes = Object.fromEntries(
+  Object.entries(beside).flatMap(([name, found]) => ("yes" in found ? [[name, found.yes as (number | null)[]]] : [])),
+);
 const { summary } = evaluateAnswers(
   examples,
   { predictions: answered, style: "plain", thinkOpened: false },
-  {
-    ...{ checkpoint: "none", train, yes, subgroups: ["sex", "modality"] },
-    beside: { ...words, ...near, ...tower, ...fitted },
-  },
+  { checkpoint: "none", train, yes, subgroups: ["sex", "modality"], beside },
 );
 formatSummary(summary);
 lap("scores, intervals, gaps, verdict");
-console.log(`${"together".padEnd(34)}${total.toFixed(1).padStart(6)} s`);
+[last, since] = begun;
+lap("together");

@@ -1,7 +1,7 @@
 /**
  * What ending thoughts early costs and saves: a threshold chosen on validation questions, by trial answers and by options,
  * beside whole thoughts and beside ending every thought after the same sentence, on test questions. Nothing is trained, so
- * seeds are of the questions.
+ * seeds are of the questions; "{seed}" in CHECKPOINT stands for the seed, for models that were trained with several.
  * usage: npx tsx bench/stopping.ts [CHECKPOINT] [--questions 104] [--seeds 1,2,3] [--length 80] [--sentences 1,2]
  *   [--data phantom_world] [--kinds ring,…] [--difficulty 0.2]
  */
@@ -15,7 +15,7 @@ import { percent } from "../src/core/percent.ts";
 import { alignColumns } from "../src/core/text-table.ts";
 import { loadDataset } from "../src/data/index.ts";
 import { scoreItems } from "../src/evaluate/index.ts";
-import { encodeQuestion, openCheckpoint } from "../src/session/checkpoint.ts";
+import { encodeQuestion, type OpenedCheckpoint, openCheckpoint } from "../src/session/checkpoint.ts";
 
 const text = { type: "string" } as const;
 const { values, positionals } = parseArgs({
@@ -24,13 +24,12 @@ const { values, positionals } = parseArgs({
 });
 const checkpoint = positionals[0] ?? resolve(import.meta.dirname, "../assets/viva-tiny-instruct");
 const limit = Number(values.questions ?? 104);
-const { engine, processor, prompt } = await openCheckpoint(checkpoint, { prompt: "think_answer", threads: 1 });
 const sampling = {
   ...{ numGenerations: 1, temperature: 0, topP: 1, topK: 0, seed: 0, step: 0 },
   maxCompletionLength: Number(values.length ?? 80),
 };
 
-async function traced(split: string, seed: number) {
+async function traced({ engine, processor, prompt }: OpenedCheckpoint, split: string, seed: number) {
   const kinds = values.kinds === undefined ? {} : { kinds: values.kinds.split(",") };
   const own = { image_size: 112, difficulty: Number(values.difficulty ?? 0.2), ...kinds };
   const examples = await loadDataset({ name: values.data ?? "phantom_world", split, seed, limit, own });
@@ -43,7 +42,10 @@ async function traced(split: string, seed: number) {
 
 const table = new Map<string, { accuracy: number; spent: number; saved: number }[]>();
 for (const seed of (values.seeds ?? "1,2,3").split(",").map(Number)) {
-  const [validation, test] = [await traced("validation", seed), await traced("test", seed)];
+  const folder = checkpoint.replaceAll("{seed}", String(seed));
+  const opened = await openCheckpoint(folder, { prompt: "think_answer", threads: 1 });
+  const [validation, test] = [await traced(opened, "validation", seed), await traced(opened, "test", seed)];
+  await opened.engine.close();
   const note = (name: string, rule: (trace: ThoughtTrace) => StoppedOutcome) => {
     const outcomes = test.traces.map(rule);
     const spent = meanOf(outcomes.map(({ tokens, trialTokens }) => tokens + trialTokens));
@@ -51,18 +53,20 @@ for (const seed of (values.seeds ?? "1,2,3").split(",").map(Number)) {
     const accuracy = meanOf(outcomes.map((outcome, i) => (test.isRight(i, outcome) ? 1 : 0)));
     table.set(name, [...(table.get(name) ?? []), { accuracy, spent, saved: 1 - spent / whole }]);
   };
-  note("whole thoughts", (trace) => ({ ...trace.full, sentences: null, trialTokens: 0 }));
+  const whole = (trace: ThoughtTrace): StoppedOutcome => ({ ...trace.full, sentences: null, trialTokens: 0 });
+  note("whole thoughts", whole);
   for (const sentences of (values.sentences ?? "1,2").split(",").map(Number))
     note(`after ${sentences} sentence${sentences > 1 ? "s" : ""}`, (t) => stoppedAt(t, sentences));
   for (const stop of ["confidence", "options"] as const) {
     const rule = { stop, minSentences: 1, score: "avg2" } as const;
     const { chosen } = calibrate(validation.traces, validation.isRight, rule);
     console.error(`seed ${seed}, ${stop}: threshold ${chosen ?? "none"}`);
-    note(`by ${stop}, chosen on validation`, (trace) => stoppedBy(trace, { ...rule, threshold: chosen ?? 2 }));
+    note(`by ${stop}, chosen on validation`, (trace) =>
+      chosen === null ? whole(trace) : stoppedBy(trace, { ...rule, threshold: chosen }),
+    );
     note(`by ${stop}, above 0.95`, (trace) => stoppedBy(trace, { ...rule, threshold: 0.95 }));
   }
 }
-await engine.close();
 const rows = [...table].map(([name, found]) => [
   name,
   found.map(({ accuracy }) => percent(accuracy)).join(", "),

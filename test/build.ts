@@ -23,8 +23,9 @@ export default function setup({ provide }: TestProject): () => void {
   for (const name of ["package.json", "node_modules", "recipes", "assets", "studies"]) {
     symlinkSync(join(root, name), join(folder, name));
   }
-  // One folder for all, so that what they look for beside themselves is there: the worker, and assets two folders up.
-  const entries = ["cli/main.ts", "engine/local/worker.ts", "engine/local/device-probe.ts"];
+  // One folder for all, so that what they look for beside themselves is there: the workers, and assets two folders up.
+  const workers = ["engine/local/worker.ts", "evaluate/conventional/fit-worker.ts"];
+  const entries = ["cli/main.ts", ...workers, "engine/local/device-probe.ts"];
   buildSync({
     entryPoints: entries.map((file) => join(root, "src", file)),
     outdir: join(folder, "dist/cli"),

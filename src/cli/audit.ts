@@ -84,7 +84,7 @@ async function audit(checkpoint: string | undefined, o: AuditCommandOptions, sig
   if ((o.endpoint === undefined) !== (o.model === undefined)) {
     throw new UserError("--endpoint URL and --model NAME belong together");
   }
-  const { examples } = await loadQuestions(checkpoint, o, signal, false);
+  const { examples } = await loadQuestions(checkpoint, o, signal, { train: false });
   const reporter = downloadReporter();
   const decoding = (own: number) => decodingOf({ maxCompletionLength: o.maxCompletionLength ?? own });
   const prompt = o.prompt === undefined ? {} : { prompt: o.prompt };

@@ -23,6 +23,9 @@ interface TrainOptions extends Omit<BagSettings, "smooth" | "binWidth" | "high">
   readonly smooth?: boolean;
   readonly binWidth?: number;
   readonly high?: number;
+  readonly model?: string;
+  readonly tokens: number;
+  readonly rewardEpochs: number;
   readonly resume?: boolean;
   readonly json?: boolean;
 }
@@ -70,6 +73,9 @@ export function bagsCommand(interruption: Interruption): Command {
     .option("--bin-width <width>", "of the histogram of targets (default: a tenth of their range)", decimalNumber(0))
     .option("--smooth", "smooth the histogram over five bins")
     .option("--high <value>", "targets from here on are high (default: the training targets' highest tenth)", Number)
+    .option("--model <checkpoint>", "arms more: a frozen model reads bags as tokens and writes the number")
+    .option("--tokens <n>", "with --model: tokens of a bag", wholeNumber(1, 256), 4)
+    .option("--reward-epochs <n>", "with --model: epochs more, on the reward of sampled numbers", wholeNumber(0), 0)
     .option("--resume", "go on from the last whole epoch of each arm in --out")
     .option("--json", "print the results as JSON")
     .action((folder: string, o: TrainOptions) => interruption.during((signal) => runTrain(folder, o, signal)));
@@ -94,15 +100,21 @@ async function runEncode(checkpoint: string, o: EncodeOptions, signal: AbortSign
 }
 
 async function runTrain(folder: string, o: TrainOptions, signal: AbortSignal): Promise<void> {
-  const arms = o.pool.flatMap((pool) =>
-    o.sampling.flatMap((sampling) => o.seeds.map((seed) => ({ pool, sampling, seed }))),
+  const heads = [
+    ...o.pool.map((pool) => ({ head: "number", pool }) as const),
+    ...(o.model === undefined ? [] : [{ head: "tokens", pool: "attention" } as const]),
+  ];
+  const arms = heads.flatMap((head) =>
+    o.sampling.flatMap((sampling) => o.seeds.map((seed) => ({ ...head, sampling, seed }))),
   );
+  const { tokens, rewardEpochs } = o;
+  const reader = o.model === undefined ? null : { checkpoint: o.model, tokens, rewardEpochs };
   const { hidden, bagSize, batchSize, epochs, learningRate, binWidth = null, smooth = false, high = null } = o;
   const reporter = downloadReporter();
   try {
     const results = await trainBags(folder, {
       settings: { hidden, bagSize, batchSize, epochs, learningRate, binWidth, smooth, high },
-      ...{ arms, out: o.out, resume: o.resume ?? false, signal },
+      ...{ arms, reader, out: o.out, resume: o.resume ?? false, signal, reporter },
       onEpoch: (stage, step, total, loss) => reporter.step({ stage, step, total, metrics: { loss } }),
     });
     reporter.close();
@@ -114,14 +126,19 @@ async function runTrain(folder: string, o: TrainOptions, signal: AbortSignal): P
 
 function formatResults({ train, test, high, arms }: BagResults): string {
   const share = (value: number | null) => (value === null ? "" : percent(value));
-  const rows = arms.map(({ pool, sampling, seed, mae, r2, recall_high, specificity_high }) => [
-    ...[pool, sampling, String(seed), mae.toFixed(2), r2.toFixed(2), share(recall_high), share(specificity_high)],
+  const rows = arms.map(({ head, pool, sampling, seed, mae, r2, ...found }) => [
+    ...[head === "tokens" ? "tokens" : pool, sampling, String(seed), mae.toFixed(2), r2.toFixed(2)],
+    ...[share(found.recall_high), share(found.specificity_high), share(found.unreadable)],
   ]);
-  const header = ["pool", "sampling", "seed", "mean error", "R²", "high found %", "others left %"];
+  const header = ["pool", "sampling", "seed", "mean error", "R²", "high found %", "others left %", "unread %"];
+  const shown = arms.some(({ head }) => head === "tokens") ? header.length : header.length - 1;
   return [
     `${train} bags trained on, ${test} measured; high is ${high} or more`,
     "",
-    ...alignColumns([header, ...rows], 2),
+    ...alignColumns(
+      [header, ...rows].map((row) => row.slice(0, shown)),
+      2,
+    ),
   ].join("\n");
 }
 

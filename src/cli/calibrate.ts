@@ -55,7 +55,7 @@ export function calibrateCommand(interruption: Interruption): Command {
 
 async function run(checkpoint: string, o: CalibrateOptions, signal: AbortSignal): Promise<void> {
   const protocol = findProtocol(o.protocol).name as ProtocolName;
-  const { examples } = await loadQuestions(checkpoint, o, signal, false);
+  const { examples } = await loadQuestions(checkpoint, o, signal, { train: false });
   const reporter = downloadReporter();
   const { step, prompt: asked, device } = o;
   const opened = await openCheckpoint(checkpoint, {

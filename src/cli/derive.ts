@@ -69,7 +69,7 @@ async function withCalibration(
   }
   if (data === undefined) return derivation;
   const questions = { data, split, seed: 0, ...(path === undefined ? {} : { path }) };
-  const { examples } = await loadQuestions(checkpoint, questions, signal, false);
+  const { examples } = await loadQuestions(checkpoint, questions, signal, { train: false });
   const at = step === undefined ? {} : { step };
   const opened = await openCheckpoint(checkpoint, { reporter: downloadReporter(), signal, ...at });
   try {

@@ -5,34 +5,18 @@ import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import {
   type Answers,
-  type BaselineAnswers,
   type Conditions,
-  type ConventionalFeatures,
   type ConventionalName,
   collectAnswers,
-  conventionalBaselines,
-  conventionalFeatures,
   decodingOf,
   hashImages,
   hashQuestions,
   type ImageBaselineName,
-  nearestNeighbour,
   openPartial,
-  questionRegression,
   readPredictions,
-  type ScoringOptions,
   shotsFrom,
-  towerNeighbour,
-  withBaselineImages,
-  withFewImages,
 } from "../evaluate/index.ts";
-import {
-  type AskedEngine,
-  type PromptName,
-  promptStyle,
-  questionsAskedBy,
-  untunedModel,
-} from "../session/checkpoint.ts";
+import { type AskedEngine, type PromptName, promptStyle } from "../session/checkpoint.ts";
 import { requireNoTags } from "../session/checks.ts";
 import {
   type EnvironmentChoice,
@@ -65,8 +49,11 @@ export interface EvalOptions extends QuestionOptions, ControlCommandOptions {
   readonly subgroups?: readonly string[];
   readonly scale?: readonly (number | null)[];
   readonly scaleDraws: number;
+  readonly missedCost: number;
   readonly nearestNeighbour: boolean;
   readonly towerNeighbour?: boolean;
+  /** A split, or none. */
+  readonly validation?: string;
   readonly numGenerations: number;
   readonly temperature?: number;
   readonly topP: number;
@@ -85,10 +72,8 @@ export interface EvalOptions extends QuestionOptions, ControlCommandOptions {
   readonly json?: boolean;
 }
 
-type Fitted = Pick<ScoringOptions, "yes" | "numbers">;
-
 /** Answers with the conditions they were given under; `done` lets go of what was kept of them, once they are written. */
-interface Answered {
+export interface Answered {
   readonly answers: Answers;
   readonly subject: string;
   readonly conditions: Conditions;
@@ -115,7 +100,7 @@ export async function answered(
 }
 
 /** The checkpoint or the endpoint that the command line names. */
-async function openAsked(
+export async function openAsked(
   checkpoint: string | undefined,
   train: readonly Example[] | null,
   o: EvalOptions,
@@ -134,7 +119,7 @@ async function openAsked(
 }
 
 /** Solved training questions before each; UserError where there is no training split to take them from. */
-function shotsBefore(train: readonly Example[] | null, { shots: count, balancedShots, seed }: EvalOptions) {
+export function shotsBefore(train: readonly Example[] | null, { shots: count, balancedShots, seed }: EvalOptions) {
   if (count === 0) return {};
   if (train === null)
     throw new UserError("--shots takes solved questions from the training split, which cannot be read");
@@ -142,7 +127,7 @@ function shotsBefore(train: readonly Example[] | null, { shots: count, balancedS
 }
 
 /** Asks and closes what was opened; answers are kept in a file beside --out until they are written there. */
-async function ask(
+export async function ask(
   opened: EvaluationSource,
   examples: readonly Example[],
   file: string,
@@ -181,93 +166,7 @@ async function ask(
   }
 }
 
-/**
- * Baselines beyond the counted ones: the question's words by regression, the nearest neighbour, conventional models with
- * their probabilities of "yes", the model itself with other images, the untuned model.
- */
-export async function baselinesBeside(
-  checkpoint: string | undefined,
-  examples: readonly Example[],
-  train: readonly Example[] | null,
-  o: EvalOptions,
-  signal: AbortSignal,
-): Promise<{
-  readonly answers: BaselineAnswers;
-  readonly fitted: Fitted;
-  /** Where conventional models were asked for. */
-  readonly features: ConventionalFeatures | null;
-  done(): void;
-}> {
-  const words = train === null ? {} : questionRegression(examples, train);
-  const near = train === null || !o.nearestNeighbour ? {} : await nearestNeighbour(examples, train);
-  const seen = train === null || !o.towerNeighbour ? null : await towerVectors(checkpoint, examples, train, o, signal);
-  const tower = seen === null ? {} : await towerNeighbour(examples, train!, async () => seen);
-  const asksModels = (o.conventional ?? []).length > 0;
-  const features = train === null || !asksModels ? null : await conventionalFeatures(examples, train, seen);
-  const fitted = features === null ? {} : conventionalBaselines(o.conventional!, examples, features);
-  const given = Object.entries(fitted);
-  const parts = {
-    yes: Object.fromEntries(given.map(([name, { yes }]) => [name, yes] as const)),
-    numbers: Object.fromEntries(given.map(([name, { numbers }]) => [name, numbers] as const)),
-  };
-  const asked: [name: string, Answered][] = [];
-  for (const name of o.baseline ?? []) {
-    const changed = await withBaselineImages(name, examples, o.seed);
-    const opened = await openAsked(checkpoint, train, o, signal);
-    asked.push([name, await ask(opened, changed, partialFile(o.out, `.${name}`), o, signal)]);
-  }
-  if (o.baselineModel !== undefined) {
-    const opened = await openUntuned(checkpoint, o.baselineModel, train, o, signal);
-    asked.push(["untuned", await ask(opened, examples, partialFile(o.out, ".untuned"), o, signal)]);
-  }
-  return {
-    answers: {
-      ...words,
-      ...near,
-      ...tower,
-      ...fitted,
-      ...Object.fromEntries(asked.map(([name, { answers }]) => [name, answers] as const)),
-    },
-    fitted: given.length === 0 ? {} : parts,
-    features,
-    done: () => {
-      for (const [, { done }] of asked) done();
-    },
-  };
-}
-
-/** Images as the model that is evaluated sees them: those of the questions, and those of training that baselines look at. */
-async function towerVectors(
-  checkpoint: string | undefined,
-  examples: readonly Example[],
-  train: readonly Example[],
-  o: EvalOptions,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, Float32Array>> {
-  const opened = await openAsked(checkpoint, train, o, signal);
-  try {
-    return await opened.embed([...withFewImages(train), ...examples].flatMap(({ images }) => images.slice(0, 1)));
-  } finally {
-    await opened.close();
-  }
-}
-
-/** The untuned model, asked as the model beside it is: with the run's prompt, length and image limits. */
-async function openUntuned(
-  checkpoint: string | undefined,
-  named: string,
-  train: readonly Example[] | null,
-  o: EvalOptions,
-  signal: AbortSignal,
-) {
-  const sources = { reporter: downloadReporter(), signal };
-  const model = named === "own" ? await untunedModel(checkpoint!, { ...sources, ...givenStep(o) }) : named;
-  const asked = checkpoint === undefined ? {} : questionsAskedBy(checkpoint);
-  const options = { ...checkpointOptions(o, signal, asked.length), ...shotsBefore(train, o) };
-  return openCheckpointSource(model, { ...asked, ...options });
-}
-
-function checkpointOptions(o: EvalOptions, signal: AbortSignal, ownLength?: number) {
+export function checkpointOptions(o: EvalOptions, signal: AbortSignal, ownLength?: number) {
   const { device, prompt, maxPixels } = o;
   return {
     ...askedEngine(o),
@@ -283,7 +182,7 @@ function askedEngine({ engine, model, apiKeyEnv }: EvalOptions): { readonly engi
   return { engine: { url: engine, ...named } };
 }
 
-function givenStep({ step }: EvalOptions) {
+export function givenStep({ step }: EvalOptions) {
   return step === undefined ? {} : { step };
 }
 
@@ -291,6 +190,6 @@ function decodingFor({ maxCompletionLength, ...o }: EvalOptions, given?: number)
   return (ownLength: number) => decodingOf({ ...o, maxCompletionLength: maxCompletionLength ?? given ?? ownLength });
 }
 
-function partialFile(out: string, what: string): string {
+export function partialFile(out: string, what: string): string {
   return `${out.replace(/\.jsonl$/, "")}${what}.partial.jsonl`;
 }

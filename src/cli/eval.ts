@@ -8,6 +8,7 @@ import {
   breakdown,
   conventionalModels,
   type EvalItem,
+  type EvalSummary,
   type Evaluation,
   evaluateAnswers,
   evaluationResults,
@@ -26,7 +27,8 @@ import { openVocabulary } from "../session/reward-services.ts";
 import { tableTeller } from "../session/tables.ts";
 import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { addControlOptions } from "./control-options.ts";
-import { answered, baselinesBeside, type EvalOptions } from "./eval-answers.ts";
+import { answered, type EvalOptions } from "./eval-answers.ts";
+import { baselinesBeside } from "./eval-baselines.ts";
 import {
   deviceOption,
   engineOption,
@@ -93,6 +95,7 @@ export function evalCommand(interruption: Interruption): Command {
       `models without language beside it, by commas: ${Object.keys(conventionalModels).join(", ")}`,
       findConventional,
     )
+    .option("--missed-cost <n>", "with --conventional: false alarms that a missed yes costs", decimalNumber(0), 5)
     .option(
       "--scale <sizes>",
       "with --conventional: from how many training questions they win, by commas: 10,30,100,300,1000,all",
@@ -103,6 +106,10 @@ export function evalCommand(interruption: Interruption): Command {
     .option("--balanced-shots", "with --shots: as many of each answer")
     .option("--table <file>", "how patients' tables are told before each question (YAML)")
     .option("--subgroups <strata>", "compare groups in yes/no questions, by commas: sex,age_group", commaList)
+    .option(
+      "--validation <split>",
+      "questions that choose the best baseline (default: validation, where there is one); none",
+    )
     .option("--no-nearest-neighbour", "leave out the baseline that reads the training images")
     .option("--tower-neighbour", "a baseline more: the nearest training image as the model's vision tower sees it")
     .addOption(outOption("JSONL: one row per question, then the summary"))
@@ -117,20 +124,22 @@ export function evalCommand(interruption: Interruption): Command {
 async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: AbortSignal): Promise<void> {
   const names = [...new Set(o.protocol ?? ["viva"])].map((name) => findProtocol(name).name as ProtocolName);
   checkOptions(checkpoint, o);
-  const { examples, train } = await askedQuestions(checkpoint, o, signal);
+  const { examples, train, validation } = await askedQuestions(checkpoint, o, signal);
   const own = checkpoint === undefined ? null : await trainedOn(checkpoint);
   const isJudged = train !== null && overlapOf(train, examples) !== null;
   if (own !== null && !isJudged) tellOverlap(o, own.examples, examples);
   const seen = [...(train ?? []), ...(own?.examples ?? [])];
   const { answers, subject, conditions, done } = await answered(checkpoint, examples, train, o, signal);
-  const beside = await baselinesBeside(checkpoint, examples, train, o, signal);
+  const beside = await baselinesBeside(checkpoint, { examples, train, validation }, o, signal);
   const known = { train, seen, unseen: own?.unknown ?? null };
   const scoring = {
     checkpoint: subject,
     ...known,
     beside: beside.answers,
+    validation: { examples: validation, beside: beside.validation },
     conditions,
     subgroups: o.subgroups ?? [],
+    missedCost: o.missedCost,
     ...beside.fitted,
   };
   const hasFacts = examples.some(({ facts }) => facts !== undefined);
@@ -138,10 +147,10 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
   const evaluations = names.map((protocol) =>
     evaluateAnswers(examples, answers, { ...scoring, ...vocabulary, protocol }),
   );
-  const summaries = evaluations.map((evaluation) => ({
-    ...evaluation.summary,
-    ...scaled(evaluation, examples, beside, o),
-  }));
+  const summaries: EvalSummary[] = [];
+  for (const evaluation of evaluations) {
+    summaries.push({ ...evaluation.summary, ...(await scaled(evaluation, examples, beside, o)) });
+  }
   const lines = evaluations.flatMap(({ items }, i) => [
     ...items.map((item) => ({ kind: "item", ...item })),
     { kind: "summary", ...summaries[i] },
@@ -166,16 +175,16 @@ async function evaluate(checkpoint: string | undefined, o: EvalOptions, signal: 
 }
 
 /** The scale sweep of conventional models against the answers, where it was asked for. */
-function scaled(
+async function scaled(
   { items, summary }: Evaluation,
   examples: readonly Example[],
   { features }: Awaited<ReturnType<typeof baselinesBeside>>,
   { scale, scaleDraws: draws, conventional, seed }: EvalOptions,
-): { readonly scale?: ScaleSweep } {
+): Promise<{ readonly scale?: ScaleSweep }> {
   if (scale === undefined || features === null) return {};
   const protocol = summary.protocol as ProtocolName;
   const options = { sizes: scale, draws, seed, protocol, blocksOf: features.blocksOf };
-  return { scale: scaleSweep(conventional!, examples, features.train, items, options) };
+  return { scale: await scaleSweep(conventional!, examples, features.train, items, options) };
 }
 
 function trainingSizes(text: string): readonly (number | null)[] {
@@ -187,12 +196,15 @@ function trainingSizes(text: string): readonly (number | null)[] {
   });
 }
 
-/** The questions and the training split, their tables told where a file says how. */
+/** The questions, the training split and validation questions, their tables told where a file says how. */
 async function askedQuestions(checkpoint: string | undefined, o: EvalOptions, signal: AbortSignal) {
-  const loaded = await loadQuestions(checkpoint, o, signal);
+  const { validation: split = "validation" } = o;
+  const asked = split === "none" ? null : { split, required: o.validation !== undefined };
+  const loaded = await loadQuestions(checkpoint, o, signal, { validation: asked });
   if (o.table === undefined) return loaded;
   const tell = tableTeller(o.table, loaded.train ?? []);
-  return { examples: loaded.examples.map(tell), train: loaded.train?.map(tell) ?? null };
+  const { examples, train, validation } = loaded;
+  return { examples: examples.map(tell), train: train?.map(tell) ?? null, validation: validation.map(tell) };
 }
 
 function commaList(text: string): readonly string[] {

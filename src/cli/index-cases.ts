@@ -36,7 +36,7 @@ async function index(checkpoint: string, o: IndexOptions, signal: AbortSignal): 
       "--by STRATUM and --expert VALUE=ADAPTER belong together; without both, cases serve as context alone",
     );
   }
-  const { examples } = await loadQuestions(checkpoint, o, signal, false);
+  const { examples } = await loadQuestions(checkpoint, o, signal, { train: false });
   const reporter = downloadReporter();
   const opened = await openCheckpoint(checkpoint, { engine: "local", device, reporter, signal });
   try {

@@ -88,7 +88,7 @@ async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): 
   const names = findProbes(o.probe ?? []);
   const protocol = findProtocol(o.protocol).name as ProtocolName;
   const open = prepareTools(names, toolValues(o));
-  const { examples, train } = await loadQuestions(checkpoint, o, signal, readTraining(names));
+  const { examples, train } = await loadQuestions(checkpoint, o, signal, { train: readTraining(names) });
   const reporter = downloadReporter();
   const source = { ...o, reporter, signal };
   const opened = await openCheckpoint(checkpoint, source);

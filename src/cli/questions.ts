@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
-import { type DataNotice, dataNotices, loadDataset } from "../data/index.ts";
+import { type DataNotice, dataNotices, loadDataset, splitName } from "../data/index.ts";
 import { protocols } from "../evaluate/index.ts";
 import { type PromptName, promptStyle, questionsAskedBy } from "../session/checkpoint.ts";
 import { requireNoTags } from "../session/checks.ts";
@@ -24,6 +24,22 @@ export interface QuestionOptions extends ViewOptions {
   readonly allowOverlap?: boolean;
 }
 
+/** What is loaded beside the questions. */
+export interface LoadedBeside {
+  /** The training split, for baselines. */
+  readonly train?: boolean;
+  /** The split that chooses the best baseline; one that is not required may be absent. */
+  readonly validation?: ValidationSplit | null;
+}
+
+interface ValidationSplit {
+  readonly split: string;
+  readonly required: boolean;
+}
+
+/** Validation questions are at most as many as the questions, and not more than these (ours). */
+const MOST_VALIDATION = 500;
+
 /** Adds --data, --path, --split, --limit, --seed and --image-disjoint to a command, and how images are shown. */
 export function addQuestionOptions(command: Command, split = "test"): Command {
   command
@@ -44,14 +60,15 @@ export function protocolOption(more = ""): Option {
 }
 
 /**
- * The questions, and where `withTrain` the training split that baselines count; null, with a word on stderr, for none.
- * Images are shown as the run that a checkpoint belongs to shows them, where the options say nothing else.
+ * The questions, and where asked for the training split that baselines count (null, with a word on stderr, for none) and
+ * validation questions. Images are shown as the run that a checkpoint belongs to shows them, where the options say nothing
+ * else.
  */
 export async function loadQuestions(
   checkpoint: string | undefined,
   o: QuestionOptions,
   signal: AbortSignal,
-  withTrain = true,
+  { train: withTrain = true, validation: asked = null }: LoadedBeside = {},
 ) {
   const where = { key: "--path", reporter: downloadReporter(), signal };
   const source = {
@@ -66,14 +83,35 @@ export async function loadQuestions(
   const examples = evaluationSubset(split, o.limit ?? null, o.seed);
   for (const notice of await dataNotices(examples)) onNotice(notice);
   if (o.prompt !== undefined) requireNoTags(examples, promptStyle(o.prompt).style);
-  if (!withTrain) return { examples, train: null };
+  if (!withTrain) return { examples, train: null, validation: [] };
   const train = await loadDataset({ ...source, split: "train" }).catch((error: unknown) => {
     if (!(error instanceof UserError)) throw error;
     console.error(`no baselines, the training split cannot be read: ${error.message}`);
     return null;
   });
-  if (train !== null) tellOverlap(o, train, examples);
-  return { examples, train };
+  if (train === null) return { examples, train, validation: [] };
+  tellOverlap(o, train, examples);
+  const validation = await validationQuestions(source, o, asked);
+  return {
+    examples,
+    train,
+    validation: evaluationSubset(validation, Math.min(examples.length, MOST_VALIDATION), o.seed),
+  };
+}
+
+/** Those of the split asked for; none where the questions themselves are of it, or, with a word on stderr, where it is not required and cannot be read. */
+async function validationQuestions(
+  source: Parameters<typeof loadDataset>[0],
+  o: QuestionOptions,
+  asked: ValidationSplit | null,
+): Promise<readonly Example[]> {
+  if (asked === null || splitName(asked.split) === splitName(o.split)) return [];
+  const split = splitName(asked.split);
+  return loadDataset({ ...source, split }).catch((error: unknown) => {
+    if (asked.required || !(error instanceof UserError)) throw error;
+    console.error(`the best baseline is chosen on these questions: ${error.message}`);
+    return [];
+  });
 }
 
 /** Stops where questions of one's own data are about subjects that were trained on, and warns of others'. */

@@ -48,7 +48,7 @@ export function reprogramCommand(interruption: Interruption): Command {
 }
 
 async function run(checkpoint: string, o: ReprogramCommandOptions, signal: AbortSignal): Promise<void> {
-  const { examples } = await loadQuestions(checkpoint, o, signal, o.trainSplit === "train");
+  const { examples } = await loadQuestions(checkpoint, o, signal, { train: o.trainSplit === "train" });
   const path = o.path === undefined ? {} : { path: o.path };
   const split = await loadDataset({ name: o.data, split: o.trainSplit, seed: o.seed, ...path });
   const train = evaluationSubset(split, o.trainLimit ?? null, o.seed);

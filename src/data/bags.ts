@@ -17,6 +17,8 @@ export interface Bag {
   /** The patient, or the slide where the patient is unknown. */
   readonly subjectId: string;
   readonly split: string;
+  /** For a model that is asked in words. */
+  readonly question: string;
   readonly target: number;
   /** [vectors x width] */
   readonly features: Float32Array;
@@ -28,6 +30,7 @@ const rowSchema = z.object({
   id: z.string().min(1),
   subject_id: z.string().min(1).optional(),
   split: z.string().default("train"),
+  question: z.string().min(1).default("What is the number of this slide?"),
   target: z.number(),
   file: z.string().min(1),
 });
@@ -62,8 +65,8 @@ function readBag(path: string, row: Omit<Bag, "features" | "vectors" | "width">)
     const [vectors, width] = shape;
     if (shape.length !== 2 || vectors === 0) throw new UserError(`${path}: "features" must be [vectors, width]`);
     const features = requireFinite(file.readFloat32("features"), "features", path);
-    const { id, subjectId, split, target } = row;
-    return { id, subjectId, split, target, features, vectors: vectors!, width: width! };
+    const { id, subjectId, split, question, target } = row;
+    return { id, subjectId, split, question, target, features, vectors: vectors!, width: width! };
   } finally {
     file.close();
   }

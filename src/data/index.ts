@@ -27,7 +27,7 @@ import { slake } from "./slake.ts";
 import { vqaRad } from "./vqa-rad.ts";
 
 export { type ImageCorruptionName, imageCorruptions } from "./corrupted-images.ts";
-export type { Dataset, LoadOptions } from "./dataset.ts";
+export { type Dataset, type LoadOptions, splitName } from "./dataset.ts";
 export { disjointSplit } from "./disjoint.ts";
 export { requireKnownFields } from "./field-names.ts";
 export { imageProfiles, imageVectors } from "./image-vectors.ts";

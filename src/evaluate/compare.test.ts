@@ -67,7 +67,9 @@ describe("compareEvaluations", () => {
     expect(text).toMatch(/arm-2: improved: \+28\.3 .* points against arm-0, the best baseline/);
     const slight = golden.arms[0].map((right: number, i: number) => (i === 0 ? 1 - right : right));
     const open = formatComparison(compareEvaluations([arms[0]!, arm("slight", slight)], { resamples: 500 }));
-    expect(open).toMatch(/slight: not shown: .* against arm-0, the best baseline; p .*; a true difference of/);
+    expect(open).toMatch(
+      /slight: not shown: .* against arm-0, the best baseline on these questions; p .*; a true difference of/,
+    );
     expect(open).not.toContain("improved");
   });
 

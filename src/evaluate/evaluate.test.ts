@@ -114,6 +114,23 @@ describe("scoreItems and summarise", () => {
     expect(new Set(lines.slice(1, 6).map((line) => line.length)).size).toBe(1);
   });
 
+  it("takes the best baseline from validation questions, of each answer type its own", () => {
+    const validating = [
+      example("v1", "Is it large?", "yes", { subjectId: "v1" }),
+      example("v2", "Which lung?", "left", { subjectId: "v2" }),
+    ];
+    const baselines = (asked: readonly Example[]) =>
+      scoreBaselines(asked, baselineAnswers(asked, { yes: () => "yes", left: () => "left" }));
+    const { closed, choice, overall } = summarise(items, baselines(examples), {
+      validation: baselines(validating),
+    }).subsets;
+    expect(closed!.baselines["yes"]).toMatchObject({ accuracy: 0.5, validation: 1 });
+    expect(closed!.verdict).toMatchObject({ against: "yes", chosen_on: "validation" });
+    expect(overall!.baselines["left"]!.validation).toBe(0.5);
+    expect(choice!.baselines["left"]).not.toHaveProperty("validation"); // no validation question has options
+    expect(choice!.verdict).toMatchObject({ against: "left", chosen_on: "these questions" });
+  });
+
   it("returns an empty summary without items", () => {
     expect(summarise([]).subsets).toEqual({});
     expect(formatSummary(summarise([]))).toMatch(/^protocol viva/);

@@ -38,8 +38,12 @@ export interface ScoringOptions {
   readonly unseen?: string | null;
   /** Further baselines, answered already: the nearest neighbour, the untuned model. */
   readonly beside?: BaselineAnswers;
+  /** Validation questions, which choose the best baseline, and what the baselines of `beside` answer to them. */
+  readonly validation?: { readonly examples: readonly Example[]; readonly beside: BaselineAnswers };
   /** Probabilities of "yes" in the examples' order, by predictor: closed questions are then measured as a test too. */
   readonly yes?: Readonly<Record<string, readonly (number | null)[]>>;
+  /** With `yes`: false alarms that a missed yes costs; default 5. */
+  readonly missedCost?: number;
   /** Strata of `meta` whose groups are compared in yes/no questions. */
   readonly subgroups?: readonly string[];
   /** Numbers in the examples' order, by predictor, beside the model's. */
@@ -108,8 +112,14 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
     const { right, wrong, asserted, invented } = said;
     return { ...item, statements: { right, wrong, asserted, invented } };
   });
-  const counted = train === null ? {} : baselineAnswers(examples, trainBaselines(train));
-  const summary = summarise(items, scoreBaselines(examples, { ...counted, ...beside }, protocol));
+  const count = train === null ? null : trainBaselines(train);
+  const baselinesOf = (asked: readonly Example[], further: BaselineAnswers) => {
+    const counted = count === null ? {} : baselineAnswers(asked, count);
+    return scoreBaselines(asked, { ...counted, ...further }, protocol);
+  };
+  const { examples: validating, beside: validated } = o.validation ?? { examples: [], beside: {} };
+  const validation = validating.length === 0 ? {} : baselinesOf(validating, validated);
+  const summary = summarise(items, baselinesOf(examples, beside), { validation });
   const sampled = summariseSampled(examples, answers, protocol);
   const facts = summariseScores(examples, statements);
   const texts = items.map(({ prediction }) => prediction);
@@ -118,7 +128,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
   const own = items.map((item, i) => numberIn(item, examples[i]!));
   const figures = numberFigures(examples, { model: own, ...numbers });
   const further = answerFigures(examples, items, style);
-  const yesNo = yes === undefined ? null : yesNoFigures(examples, { model: items.map(yesOf), ...yes });
+  const yesNo = yes === undefined ? null : yesNoFigures(examples, { model: items.map(yesOf), ...yes }, o.missedCost);
   const gaps = subgroupFigures(examples, items.map(yesOf), o.subgroups ?? []);
   const thoughts = thoughtFigures(items);
   const experts = countBy(items.flatMap(({ expert }) => (expert === undefined ? [] : [expert ?? ""])));

@@ -2,7 +2,6 @@ import { expect, it } from "vitest";
 import type { Example } from "../core/records.ts";
 import { loadDataset } from "../data/index.ts";
 import { conventionalAnswers } from "./conventional/answering.ts";
-import { conventionalModels } from "./conventional/index.ts";
 import { tableBlock } from "./conventional/table-block.ts";
 import { numberFigures } from "./number-figures.ts";
 
@@ -25,7 +24,7 @@ it.each(["lr", "knn", "gbdt"] as const)("%s predicts survival from a table bette
   const set = { name: "phantom_patients", own: { ask: "survival" } };
   const train = await loadDataset({ ...set, split: "train", limit: 400 });
   const test = await loadDataset({ ...set, split: "test", limit: 150 });
-  const { numbers, predictions } = conventionalAnswers(conventionalModels[name], test, train, {
+  const { numbers, predictions } = await conventionalAnswers(name, test, train, {
     blocks: [tableBlock(train)],
   });
   expect(predictions.every(([first]) => /^-?[\d.]+ months$/.test(first!.text))).toBe(true);

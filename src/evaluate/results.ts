@@ -24,7 +24,7 @@ export const pairedFields = {
 /** The verdict on an arm, against the best of its baselines. */
 export const verdictSchema = z.strictObject({
   verdict: z.enum(["improved", "worse", "not_shown"]),
-  against: z.string().describe("the best baseline"),
+  against: z.string().describe("the best baseline: on validation if all were measured there, else on these questions"),
   chosen_on: z.enum(["validation", "these questions"]),
   difference: interval.describe("accuracy minus that baseline's, paired"),
   p: share.describe("two-sided, the largest over all baselines, by flipping the signs of subjects"),
@@ -45,7 +45,14 @@ const subset = z.strictObject({
   detectable_difference: difference.describe("between two models with independent errors: 5 % level, 80 % power"),
   parse_failure_rate: share,
   format_rate: share,
-  baselines: z.record(z.string(), z.strictObject({ accuracy: share, ...pairedFields })),
+  baselines: z.record(
+    z.string(),
+    z.strictObject({
+      accuracy: share,
+      validation: share.optional().describe("accuracy on the validation questions that chose the best baseline"),
+      ...pairedFields,
+    }),
+  ),
   verdict: verdictSchema.optional().describe("absent without baselines"),
 });
 const pixels = z.int().nullable();
@@ -154,7 +161,7 @@ const summary = z.strictObject({
         min_precision_recall: share.describe("the largest over thresholds of the smaller of both"),
         f1: share,
         f3: share,
-        cost: z.number().describe("(5 x missed + false alarms) / n"),
+        cost: z.number().describe("(missed x what one costs + false alarms) / n; a missed one costs 5 by default"),
         brier: share,
         calibration_error: share.describe("over ten bins of probability"),
       }),

@@ -25,6 +25,8 @@ export type Subset = (typeof SUBSETS)[number];
 export interface BaselineComparison extends PairedComparison {
   /** The baseline's. */
   readonly accuracy: number;
+  /** The same on the validation questions, where it answered any of this subset. */
+  readonly validation?: number;
 }
 
 export interface SubsetSummary {
@@ -95,18 +97,26 @@ export interface EvalSummary {
   readonly unanswered?: Readonly<Record<string, number>>;
 }
 
+/** What is summarised beside the items, by baseline name. */
+export interface SummaryOptions extends BootstrapOptions {
+  /** The baselines' items of validation questions, which choose the best of them. */
+  readonly validation?: Readonly<Record<string, readonly EvalItem[]>>;
+}
+
 /** Summarises the items; the baselines' items must be of the same examples (in any order). */
 export function summarise(
   items: readonly EvalItem[],
   baselines: Readonly<Record<string, readonly EvalItem[]>> = {},
-  options: BootstrapOptions = {},
+  { validation = {}, ...options }: SummaryOptions = {},
 ): EvalSummary {
   const strictById = Object.entries(baselines).map(
     ([name, scored]) => [name, new Map(scored.map((item) => [item.example_id, item.strict]))] as const,
   );
   const subsets = SUBSETS.flatMap((subset) => {
-    const chosen = items.filter((item) => subset === "overall" || item.answer_type === subset);
-    return chosen.length === 0 ? [] : [[subset, summariseSubset(chosen, strictById, options)] as const];
+    const of = (all: readonly EvalItem[]) => all.filter((item) => subset === "overall" || item.answer_type === subset);
+    const chosen = of(items);
+    const validated = (name: string) => of(validation[name] ?? []).map(({ strict }) => strict);
+    return chosen.length === 0 ? [] : [[subset, summariseSubset(chosen, strictById, validated, options)] as const];
   });
   return {
     checkpoint: items[0]?.checkpoint ?? "",
@@ -137,6 +147,7 @@ const METRICS = ["strict", "lenient", "token_f1", "exact_match", "recall", "bleu
 function summariseSubset(
   items: readonly EvalItem[],
   baselines: readonly (readonly [string, ReadonlyMap<string, number>])[],
+  validated: (name: string) => readonly number[],
   options: BootstrapOptions,
 ): SubsetSummary {
   const subjects = items.map((item) => item.subject_id);
@@ -150,12 +161,16 @@ function summariseSubset(
   const compared = baselines.map(([name], b) => {
     const difference = intervals[METRICS.length + b]!;
     const accuracy = meanOf(theirs[b]!);
-    return [name, { accuracy, ...paired(strict, theirs[b]!, subjects, difference) }] as const;
+    const known = validated(name);
+    const validation = known.length === 0 ? {} : { validation: meanOf(known) };
+    return [name, { accuracy, ...validation, ...paired(strict, theirs[b]!, subjects, difference) }] as const;
   });
   const tests = compared.map(([, { difference, detectable_difference }], b) => {
     return { difference, p: signFlipP(differences[b]!, subjects), detectable_difference };
   });
-  const named = compared.map(([name, { accuracy }]) => ({ name, accuracy }));
+  const named = compared.map(([name, { accuracy, validation }]) => {
+    return { name, accuracy, ...(validation === undefined ? {} : { validation }) };
+  });
   return {
     n: items.length,
     subjects: accuracy.subjects,

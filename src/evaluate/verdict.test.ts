@@ -24,7 +24,7 @@ describe("the verdict over baselines", () => {
     expect(beside).toMatchObject({ verdict: "not_shown", against: "sft", unbeaten: ["sft"] });
     expect(beside!.detectable_difference).toBeGreaterThan(0.05);
     expect(verdictSentence(beside!)).toMatch(
-      /^not shown: .* points against sft, the best baseline; p .*; a true difference of \d+\.\d points would be seen/,
+      /^not shown: .* points against sft, the best baseline on these questions; p .*; a true difference of \d+\.\d points would be seen/,
     );
   });
 
@@ -49,6 +49,21 @@ describe("the verdict over baselines", () => {
     });
     const [some] = verdicts([arm], [{ ...weak, validation: 0.9 }, strong], subjects(n));
     expect(some).toMatchObject({ against: "sft", chosen_on: "these questions" });
+    expect(verdictSentence(found!)).toContain("against majority, the best baseline on validation questions; p ");
+  });
+
+  it("is slower to say worse where the best of several was chosen on these questions", () => {
+    const behind = { name: "arm", values: answers(0.62, n, "behind") };
+    const many = [strong, ...[1, 2, 3, 4].map((b) => ({ name: `b${b}`, values: answers(0.6, n, "b", b) }))];
+    const [tested] = verdicts([behind], many, subjects(n));
+    const [chosen] = verdicts(
+      [behind],
+      many.map((one) => ({ ...one, validation: one === strong ? 0.7 : 0.6 })),
+      subjects(n),
+    );
+    expect(chosen).toMatchObject({ verdict: "worse", against: "sft", chosen_on: "validation" });
+    expect(chosen!.p).toBeGreaterThan(0.01);
+    expect(tested).toMatchObject({ verdict: "not_shown", against: "sft", chosen_on: "these questions" });
   });
 
   it("can only lose the word improved by a further baseline", () => {

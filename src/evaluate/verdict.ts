@@ -34,8 +34,10 @@ const LEVEL = 0.05;
  * A verdict for each arm: `improved` if its paired interval lies above 0 against every baseline and its p, the largest
  * of them, stays below 0.05 after Holm's correction over the arms; `worse` if it lies below 0 against the best
  * baseline, corrected alike; else `not_shown`. Asking for all baselines makes the choice of the best one harmless: a
- * further baseline can only take the word "improved" away. Intervals are bootstrapped and p is exact, both over
- * subjects. Throws without questions or baselines.
+ * further baseline can only take the word "improved" away. The best is the best on validation questions where all were
+ * measured there. Else it is the best on these, which luck favours, so that its p is multiplied by the number of baselines
+ * before an arm is called worse (Bonferroni). Intervals are bootstrapped and p is exact, both over subjects. Throws
+ * without questions or baselines.
  */
 export function verdicts(
   arms: readonly Scored[],
@@ -65,7 +67,8 @@ export function verdictsOf(
 ): readonly Verdict[] {
   const { best, chosenOn } = chooseBest(baselines);
   const largest = arms.map((tests) => Math.max(...tests.map(({ p }) => p)));
-  const ofBest = arms.map((tests) => tests[best]!.p);
+  const tried = chosenOn === "validation" ? 1 : baselines.length;
+  const ofBest = arms.map((tests) => Math.min(1, tried * tests[best]!.p));
   const [improvedP, worseP] = [holm(largest), holm(ofBest)];
   return arms.map((tests, i): Verdict => {
     const { difference, detectable_difference } = tests[best]!;

@@ -29,7 +29,7 @@ export interface YesNoFigures {
   readonly min_precision_recall: number;
   readonly f1: number;
   readonly f3: number;
-  /** (5 x missed + false alarms) / n. */
+  /** (missed x what one costs + false alarms) / n. */
   readonly cost: number;
   readonly brier: number;
   readonly calibration_error: number;
@@ -44,11 +44,12 @@ export function yesOf({ strict, parse_failure, answer }: EvalItem): number | nul
 
 /**
  * Figures by predictor of the closed questions whose reference is yes or no; null where not both occur. Probabilities are
- * in the examples' order.
+ * in the examples' order; a missed yes costs as much as `missedCost` false alarms.
  */
 export function yesNoFigures(
   examples: readonly Example[],
   predictors: Readonly<Record<string, readonly (number | null)[]>>,
+  missedCost?: number,
 ): Readonly<Record<string, YesNoFigures>> | null {
   const asked = examples.flatMap((example, i) => {
     const reference = normalise(example.answer);
@@ -80,7 +81,7 @@ export function yesNoFigures(
         min_precision_recall: minPrecisionRecall(targets, scores),
         f1: fMeasure(counts),
         f3: fMeasure(counts, 3),
-        cost: costOf(counts),
+        cost: costOf(counts, missedCost),
         brier: brier(targets, scores),
         calibration_error: calibrationError(targets, scores),
       },

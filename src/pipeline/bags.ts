@@ -1,59 +1,28 @@
 /**
- * Bags of patch features: made of images by a frozen tower, and one number learned of each. Every way of pooling is trained
- * beside the others on the same bags; an arm is one safetensors file, written whole after every epoch.
+ * Bags of patch features: made of images by a frozen tower, and one number learned of each. Every way of learning it is trained
+ * beside the others on the same bags.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../core/errors.ts";
 import { makeFolder } from "../core/make-folder.ts";
 import type { Example, RawImage } from "../core/records.ts";
-import { attach, loadAttached, saveAttached } from "../engine/attached.ts";
-import { numericErrors } from "../evaluate/metrics/numeric.ts";
 import { replaceFile } from "../runs/durable.ts";
 import { openCheckpoint } from "../session/checkpoint.ts";
+import { hashCheckpoint } from "../session/content-hashes.ts";
 import type { SourceOptions } from "../session/sources.ts";
-import {
-  BAGS_FILE,
-  type Bag,
-  bagEpoch,
-  imageTiles,
-  predictBags,
-  readBags,
-  targetScale,
-  writeBag,
-} from "../train/bags.ts";
-import { labelWeights } from "../train/label-distribution.ts";
+import { BAGS_FILE, imageTiles, readBags, writeBag } from "../train/bags.ts";
 import { meanFeatures } from "../train/tower-features.ts";
+import {
+  type BagArm,
+  type BagResult,
+  type OpenedReader,
+  type ReaderSettings,
+  type TrainArmOptions,
+  trainArm,
+} from "./bag-arms.ts";
 
-export type Pool = "attention" | "mean" | "max";
-export type Sampling = "none" | "inverse" | "sqrt_inverse";
-
-export interface BagSettings {
-  readonly hidden: number;
-  readonly bagSize: number;
-  readonly batchSize: number;
-  readonly epochs: number;
-  readonly learningRate: number;
-  /** Of the histogram of targets; null: a tenth of their range. */
-  readonly binWidth: number | null;
-  readonly smooth: boolean;
-  /** Targets from here on count as high; null: the training targets' highest tenth. */
-  readonly high: number | null;
-}
-
-export interface BagArm {
-  readonly pool: Pool;
-  readonly sampling: Sampling;
-  readonly seed: number;
-}
-
-/** On the test bags; recall and specificity are those of the high targets, null where there are none, or no others. */
-export interface BagResult extends BagArm {
-  readonly mae: number;
-  readonly r2: number;
-  readonly recall_high: number | null;
-  readonly specificity_high: number | null;
-}
+export type { BagArm, BagResult, BagSettings, Pool, ReaderSettings, Sampling } from "./bag-arms.ts";
 
 export interface BagResults {
   readonly train: number;
@@ -62,17 +31,14 @@ export interface BagResults {
   readonly arms: readonly BagResult[];
 }
 
-export interface TrainBagsOptions {
-  readonly settings: BagSettings;
+export interface TrainBagsOptions extends Omit<TrainArmOptions, "reader" | "high">, SourceOptions {
   readonly arms: readonly BagArm[];
-  readonly out: string;
-  readonly resume: boolean;
-  readonly signal?: AbortSignal;
-  readonly onEpoch?: (arm: string, done: number, of: number, loss: number) => void;
+  /** The model that arms of tokens are read by. */
+  readonly reader: (ReaderSettings & { readonly checkpoint: string }) | null;
 }
 
 /** Trains all arms and measures them on the split "test". */
-export async function trainBags(folder: string, o: TrainBagsOptions): Promise<BagResults> {
+export async function trainBags(folder: string, { arms, reader: asked, ...o }: TrainBagsOptions): Promise<BagResults> {
   const bags = readBags(folder);
   const [train, test] = ["train", "test"].map((split) => bags.filter((bag) => bag.split === split));
   if (train!.length === 0 || test!.length === 0)
@@ -80,67 +46,30 @@ export async function trainBags(folder: string, o: TrainBagsOptions): Promise<Ba
   const targets = train!.map(({ target }) => target);
   const high = o.settings.high ?? [...targets].sort((a, b) => a - b)[Math.floor(0.9 * targets.length)]!;
   makeFolder(o.out);
-  const arms: BagResult[] = [];
-  for (const arm of o.arms) arms.push({ ...arm, ...(await trainArm(arm, train!, test!, high, o)) });
-  const results = { train: train!.length, test: test!.length, high, arms };
-  replaceFile(join(o.out, "bags.json"), `${JSON.stringify({ folder, settings: o.settings, ...results }, null, 2)}\n`);
-  return results;
-}
-
-async function trainArm(
-  { pool, sampling, seed }: BagArm,
-  train: readonly Bag[],
-  test: readonly Bag[],
-  high: number,
-  { settings, out, resume, signal, onEpoch }: TrainBagsOptions,
-): Promise<Omit<BagResult, keyof BagArm>> {
-  const name = `${pool}-${sampling}-${seed}`;
-  const path = join(out, `${name}.safetensors`);
-  if (existsSync(path) && !resume) throw new UserError(`${path} is there already: choose another --out, or --resume`);
-  const head = await attach("bag_pool", { width: train[0]!.width, hidden: settings.hidden, pool }, { seed });
+  const reader = asked === null ? null : await openReader(asked, o);
   try {
-    const described = JSON.stringify({ ...settings, epochs: null, bags: train.length });
-    let epoch = 0;
-    if (existsSync(path)) {
-      const stored = loadAttached(path, { bag_pool: head });
-      if (stored["settings"] !== described) throw new UserError(`${path} was trained with other settings: start anew`);
-      epoch = Number(stored["epoch"]);
-    }
-    const targets = train.map(({ target }) => target);
-    const scale = targetScale(targets);
-    const weights = labelWeights(targets, {
-      binWidth: settings.binWidth ?? Math.max(1e-9, (Math.max(...targets) - Math.min(...targets)) / 10),
-      power: { none: 0, inverse: 1, sqrt_inverse: 0.5 }[sampling],
-      smooth: settings.smooth,
-    });
-    const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 0 };
-    const optimiser = { ...adam, learningRate: settings.learningRate };
-    for (; epoch < settings.epochs; epoch++) {
-      signal?.throwIfAborted();
-      const { bagSize, batchSize } = settings;
-      const loss = await bagEpoch(head, { bags: train, weights, scale, bagSize, batchSize, optimiser, seed, epoch });
-      const metadata = { settings: described, epoch: String(epoch + 1), scale: JSON.stringify(scale) };
-      saveAttached(path, { bag_pool: head }, { training: true, metadata });
-      onEpoch?.(name, epoch + 1, settings.epochs, loss);
-    }
-    return measure(await predictBags(head, test, scale), test, high);
+    const found: BagResult[] = [];
+    for (const arm of arms) found.push(await trainArm(arm, train!, test!, { ...o, reader, high }));
+    const results = { train: train!.length, test: test!.length, high, arms: found };
+    const about = { folder, settings: o.settings, ...(asked === null ? {} : { reader: asked }) };
+    replaceFile(join(o.out, "bags.json"), `${JSON.stringify({ ...about, ...results }, null, 2)}\n`);
+    return results;
   } finally {
-    await head.close();
+    await reader?.engine.close();
   }
 }
 
-function measure(predictions: readonly number[], test: readonly Bag[], high: number) {
-  const { mae, r2 } = numericErrors(
-    test.map(({ target }) => target),
-    predictions,
-  );
-  const share = (isHigh: boolean) => {
-    const own = test.flatMap(({ target }, i) =>
-      target >= high === isHigh ? [predictions[i]! >= high === isHigh] : [],
-    );
-    return own.length === 0 ? null : own.filter((right) => right).length / own.length;
-  };
-  return { mae, r2, recall_high: share(true), specificity_high: share(false) };
+/** Opens the model that reads bags; UserError for one that cannot be differentiated here. */
+async function openReader(
+  { checkpoint, ...settings }: NonNullable<TrainBagsOptions["reader"]>,
+  o: SourceOptions,
+): Promise<OpenedReader> {
+  const { engine, processor, folder } = await openCheckpoint(checkpoint, o);
+  if (engine.gradients === undefined || engine.tower === undefined) {
+    await engine.close();
+    throw new UserError("bags as tokens are read by a model that is computed on this machine");
+  }
+  return { ...settings, engine, processor, sha256: await hashCheckpoint(folder) };
 }
 
 export interface EncodeBagsOptions extends SourceOptions {
@@ -177,7 +106,8 @@ export async function encodeBags(checkpoint: string, o: EncodeBagsOptions): Prom
         features.map((own) => meanFeatures(own, tower.width)),
         coords,
       );
-      rows.push(JSON.stringify({ id: example.id, subject_id: example.subjectId, split, target, file }));
+      const { id, subjectId: subject_id, question } = example;
+      rows.push(JSON.stringify({ id, subject_id, split, question, target, file }));
       o.onBag?.(at + 1, all.length);
     }
     replaceFile(join(o.out, BAGS_FILE), rows.map((row) => `${row}\n`).join(""));

@@ -23,13 +23,14 @@ export interface Verdict {
 /** "improved: …", "worse: …" or "not shown: …", with the baseline, the difference and what could have been seen. */
 export function verdictSentence(verdict: Verdict): string {
   const { against, difference, p_holm: p, unbeaten, detectable_difference: least } = verdict;
-  const figures = `${points(difference.estimate)} [${points(difference.low)}, ${points(difference.high)}] points against ${against}`;
+  const on = verdict.chosen_on === "validation" ? "on validation questions" : "on these questions";
+  const figures = `${points(difference.estimate)} [${points(difference.low)}, ${points(difference.high)}] points against ${against}, the best baseline ${on}`;
   const tested = `p ${p < 0.001 ? "below 0.001" : p.toFixed(3)}`;
-  if (verdict.verdict === "improved") return `improved: ${figures}, the best baseline; ${tested}.`;
-  if (verdict.verdict === "worse") return `worse: ${figures}, the best baseline; ${tested}.`;
+  if (verdict.verdict === "improved") return `improved: ${figures}; ${tested}.`;
+  if (verdict.verdict === "worse") return `worse: ${figures}; ${tested}.`;
   const others = unbeaten.filter((name) => name !== against);
   const rest = others.length === 0 ? "" : `; not above ${others.join(", ")} either`;
   const could =
     least === null ? "" : `; a true difference of ${percent(least)} points would be seen in four of five trials`;
-  return `not shown: ${figures}, the best baseline; ${tested}${rest}${could}.`;
+  return `not shown: ${figures}; ${tested}${rest}${could}.`;
 }

@@ -16,7 +16,7 @@ function madeBags(count: number): Bag[] {
     const target = b % 5;
     const features = Float32Array.from({ length: 12 * 3 }, (_, i) => 0.3 * normal(randomKey(b, "bag"), i));
     features.set([3, target - 2, 0], 3 * (b % 12));
-    return { id: `b${b}`, subjectId: `s${b}`, split: "train", target, features, vectors: 12, width: 3 };
+    return { id: `b${b}`, subjectId: `s${b}`, split: "train", question: "?", target, features, vectors: 12, width: 3 };
   });
 }
 

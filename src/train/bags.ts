@@ -33,21 +33,29 @@ export interface BagEpoch {
   readonly epoch: number;
 }
 
-/** As many bags as there are, drawn by their weights with replacement; returns the mean Huber loss. */
+/** As many bags as there are, drawn by their weights with replacement, in batches, with the vectors that a step sees. */
+export function drawnBatches({ bags, weights, bagSize, batchSize, seed, epoch }: BagEpoch) {
+  const key = randomKey(seed, "bags", epoch);
+  const order = drawByWeight(weights, fold(key, "order"));
+  return Array.from({ length: Math.ceil(order.length / batchSize) }, (_, b) => {
+    const start = b * batchSize;
+    return order.slice(start, start + batchSize).map((at, i) => {
+      const bag = bags[at]!;
+      return { bag, x: sampled(bag, bagSize, fold(fold(key, start), i)) };
+    });
+  });
+}
+
+/** An epoch of drawn bags; returns the mean Huber loss. */
 export async function bagEpoch(head: Attached, o: BagEpoch): Promise<number> {
-  const key = randomKey(o.seed, "bags", o.epoch);
-  const order = drawByWeight(o.weights, fold(key, "order"));
   let total = 0;
-  for (let start = 0; start < order.length; start += o.batchSize) {
-    const batch = order.slice(start, start + o.batchSize);
-    for (const [i, at] of batch.entries()) {
-      const bag = o.bags[at]!;
-      const x = sampled(bag, o.bagSize, fold(fold(key, start), i));
+  for (const batch of drawnBatches(o)) {
+    for (const { bag, x } of batch) {
       const y = await head.forward(x);
       const target = float32([1], [(bag.target - o.scale.mean) / o.scale.std]);
       const { loss, gradients } = await head.loss("huber", { y, target, weight: float32([1], [1 / batch.length]) });
       await head.backward(x, float32([1], gradients["y"]!));
-      total += (loss * batch.length) / order.length;
+      total += (loss * batch.length) / o.bags.length;
     }
     head.step(o.optimiser);
   }
@@ -58,10 +66,15 @@ export async function bagEpoch(head: Attached, o: BagEpoch): Promise<number> {
 export async function predictBags(head: Attached, bags: readonly Bag[], { mean, std }: TargetScale): Promise<number[]> {
   const predictions: number[] = [];
   for (const bag of bags) {
-    const y = await head.forward(float32([bag.vectors, bag.width], bag.features));
+    const y = await head.forward(vectorsOf(bag));
     predictions.push(mean + std * y.data[0]!);
   }
   return predictions;
+}
+
+/** All vectors of a bag. */
+export function vectorsOf({ features, vectors, width }: Bag): TensorData {
+  return float32([vectors, width], features);
 }
 
 /** As many draws as weights, each place about as often as its weight says. */
@@ -84,8 +97,9 @@ export function drawByWeight(weights: readonly number[], key: RandomKey): number
   });
 }
 
-function sampled({ features, vectors, width }: Bag, size: number, key: RandomKey): TensorData {
-  if (vectors <= size) return float32([vectors, width], features);
+function sampled(bag: Bag, size: number, key: RandomKey): TensorData {
+  const { features, vectors, width } = bag;
+  if (vectors <= size) return vectorsOf(bag);
   const from = integer(key, 0, 0x7fffffff);
   const chosen = permutation(fold(key, from), vectors).slice(0, size);
   const data = new Float32Array(size * width);

@@ -66,6 +66,38 @@ describe("viva eval --predictions", () => {
     expect(new Set(samples.map(({ doc_hash }) => doc_hash)).size).toBe(4);
   });
 
+  it("chooses the best baseline on validation questions, where the data have them", async () => {
+    const verdictOf = async (...more: readonly string[]) => {
+      await vivaOk(folder, "eval", "--predictions", "right.jsonl", ...data, "--out", "chosen.jsonl", ...more);
+      return jsonLines(folder, "chosen.jsonl").at(-1).subsets.overall;
+    };
+    const without = await verdictOf();
+    expect(without.verdict.chosen_on).toBe("these questions");
+    expect(without.baselines.majority).not.toHaveProperty("validation");
+    const rows = jsonLines(at("films"), "test.jsonl");
+    writeRows(
+      at("films/validation.jsonl"),
+      rows.slice(0, 3).map((row: object, i: number) => ({ ...row, id: `v-${i}`, subject: `v-${i}` })),
+    );
+    const found = await verdictOf();
+    expect(found.verdict.chosen_on).toBe("validation");
+    const scores = Object.values<{ validation: number }>(found.baselines).map(({ validation }) => validation);
+    expect(scores.map((score) => Math.round(3 * score) / 3)).toEqual(scores); // three questions
+    expect(found.baselines[found.verdict.against].validation).toBe(Math.max(...scores));
+    expect((await verdictOf("--validation", "none")).verdict.chosen_on).toBe("these questions");
+    const wrong = await viva(
+      folder,
+      "eval",
+      "--predictions",
+      "right.jsonl",
+      ...data,
+      "--out",
+      "chosen.jsonl",
+      ...["--validation", "held"],
+    );
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('no split "held"')]);
+  });
+
   it("takes several answers to a question, and tells what is wrong with a file", async () => {
     await vivaOk(folder, "eval", "--predictions", "several.jsonl", ...data, "--out", "several-items.jsonl");
     const { sampled } = jsonLines(folder, "several-items.jsonl").at(-1);
@@ -93,7 +125,9 @@ describe("viva compare", () => {
     const { stdout } = await vivaOk(folder, "compare", ...files, "--out", "comparison.json");
     expect(stdout).toContain("right-items: not shown: +100.0 [+100.0, +100.0] points against wrong-items"); // four questions
     const three = await vivaOk(folder, "compare", "wrong-items.jsonl", "right-items.jsonl", "--baseline", files[2]!);
-    expect(three.stdout).toMatch(/right-items: not shown: .* against several-items, the best baseline/);
+    expect(three.stdout).toMatch(
+      /right-items: not shown: .* against several-items, the best baseline on these questions/,
+    );
     const comparison = comparisonSchema.parse(JSON.parse(readFileSync(at("comparison.json"), "utf8")));
     expect(comparison).toMatchObject({ reference: "wrong-items", arms: ["right-items", "several-items"] });
     const [overall, closed] = comparison.subsets;

@@ -118,4 +118,23 @@ describe("viva bags train", () => {
     await vivaOk(folder, ...command("bags-killed"), "--resume");
     expect(contents("bags-killed")).toMatchObject(contents("bags-whole"));
   }, 60_000);
+
+  it("does so too where a frozen model reads the bags, and leaves its files alone", async () => {
+    cpSync(join(root, "assets/viva-tiny-instruct"), at("reader"), { recursive: true });
+    const before = contents("reader");
+    const rows = jsonLines(at("bags", BAGS_FILE)).map((row) => ({ ...row, file: `../bags/${row.file}` }));
+    mkdirSync(at("few"));
+    writeRows(at("few", BAGS_FILE), [...rows.slice(0, 4), ...rows.slice(-2)]);
+    const options = ["--pool", "attention", "--sampling", "none", "--epochs", "2", "--model", "reader"];
+    const read = (out: string, tokens = "2") =>
+      ["bags", "train", "few", ...options, "--tokens", tokens, "--out", out] as const;
+    const { stdout } = await vivaOk(folder, ...read("read-whole"));
+    expect(stdout).toMatch(/unread %[\s\S]*\ntokens +none +1 /);
+    await killedAfter(0, "read-killed/tokens-none-1.safetensors", read("read-killed"));
+    await vivaOk(folder, ...read("read-killed"), "--resume");
+    expect(contents("read-killed")).toMatchObject(contents("read-whole"));
+    expect(contents("reader")).toEqual(before);
+    const other = await viva(folder, ...read("read-killed", "3"), "--resume");
+    expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/of other settings|with other settings/)]);
+  }, 120_000);
 });

@@ -5,7 +5,6 @@ import { scoreItems } from "../score.ts";
 import { yesNoFigures, yesOf } from "../yes-no.ts";
 import { conventionalAnswers, type DenseBlock } from "./answering.ts";
 import { towerBlock } from "./baselines.ts";
-import { conventionalModels } from "./index.ts";
 
 interface Planted {
   readonly example: Example;
@@ -47,16 +46,16 @@ const blockOf = (rows: readonly Planted[]): DenseBlock => {
 describe.each(["lr", "knn", "gbdt"] as const)("%s as an answerer", (name) => {
   const [train, test] = [planted(300, 1, 0.85), planted(200, 2, 0.85)];
   const examples = (rows: readonly Planted[]) => rows.map(({ example }) => example);
-  const answer = (blocks: readonly DenseBlock[]) => {
-    const found = conventionalAnswers(conventionalModels[name], examples(test), examples(train), { blocks });
+  const answer = async (blocks: readonly DenseBlock[]) => {
+    const found = await conventionalAnswers(name, examples(test), examples(train), { blocks });
     return { texts: found.predictions.map(([first]) => first!.text), yes: found.yes };
   };
 
-  it("finds a planted question prior in words alone, and the rest in the image", () => {
-    const words = answer([]);
+  it("finds a planted question prior in words alone, and the rest in the image", async () => {
+    const words = await answer([]);
     expect(accuracyOf(test, words.texts)).toBeGreaterThan(0.78);
     expect(accuracyOf(test, words.texts)).toBeLessThan(0.93);
-    const both = answer([blockOf([...train, ...test])]);
+    const both = await answer([blockOf([...train, ...test])]);
     expect(accuracyOf(test, both.texts)).toBeGreaterThan(0.95);
     const figures = yesNoFigures(examples(test), { words: words.yes, both: both.yes })!;
     expect(figures["both"]!.auroc.estimate).toBeGreaterThan(figures["words"]!.auroc.estimate);
@@ -65,7 +64,7 @@ describe.each(["lr", "knn", "gbdt"] as const)("%s as an answerer", (name) => {
 });
 
 describe("answers of conventional models", () => {
-  it("name options by their letter, and words as first written", () => {
+  it("name options by their letter, and words as first written", async () => {
     const options = ["No sign", "Effusion", "Nodule"];
     const train = Array.from({ length: 60 }, (_, i) => {
       const finding = options[i % 3]!;
@@ -78,15 +77,15 @@ describe("answers of conventional models", () => {
       question("a", "choice", "Which, with sign Nodule?", "Nodule", ["Nodule", "Effusion"]),
       question("b", "open", "Name the sign of Effusion", "effusion"),
     ];
-    const { predictions, yes } = conventionalAnswers(conventionalModels.lr, test, train, { blocks: [] });
+    const { predictions, yes } = await conventionalAnswers("lr", test, train, { blocks: [] });
     expect(predictions.map(([first]) => first!.text)).toEqual(["A", "Effusion"]);
     expect(yes).toEqual([null, null]);
   });
 
-  it("are empty for a type that training lacks, and the one answer where it has one alone", () => {
+  it("are empty for a type that training lacks, and the one answer where it has one alone", async () => {
     const train = [question("t", "closed", "Is it?", "Yes"), question("u", "closed", "Is that?", "Yes")];
     const test = [question("a", "closed", "Is this?", "No"), question("b", "open", "What?", "liver")];
-    const { predictions } = conventionalAnswers(conventionalModels.gbdt, test, train, { blocks: [] });
+    const { predictions } = await conventionalAnswers("gbdt", test, train, { blocks: [] });
     expect(predictions.map(([first]) => first!.text)).toEqual(["Yes", ""]);
   });
 });
@@ -99,6 +98,7 @@ describe("closed questions as a test", () => {
     expect(items.map(yesOf)).toEqual([1, 0, null, 1]);
     const { model } = yesNoFigures(examples, { model: items.map(yesOf) })!;
     expect(model).toMatchObject({ n: 4, positives: 2, unreadable: 1, cost: (5 + 1) / 4 });
+    expect(yesNoFigures(examples, { model: items.map(yesOf) }, 20)!["model"]!.cost).toBe((20 + 1) / 4);
     expect(model!.auroc_bounds[0]).toBeLessThan(model!.auroc.estimate);
     expect(model!.auroc_bounds[1]).toBeGreaterThan(model!.auroc.estimate);
   });
@@ -122,7 +122,7 @@ describe("closed questions as a test", () => {
 });
 
 describe("the tower's embedding as features", () => {
-  it("tells apart what its leading components tell apart, and nothing of images without one", () => {
+  it("tells apart what its leading components tell apart, and nothing of images without one", async () => {
     const path = (i: number) => `image-${i}`;
     const vectors = new Map(
       Array.from({ length: 60 }, (_, i) => [path(i), Float32Array.of(i % 2 ? 9 : -9, (i * 37) % 11, 1)] as const),
@@ -136,7 +136,7 @@ describe("the tower's embedding as features", () => {
     );
     const [train, asked] = [questions.slice(0, 40), questions.slice(40)];
     const block = towerBlock(vectors, train);
-    const { predictions } = conventionalAnswers(conventionalModels.lr, asked, train, { blocks: [block] });
+    const { predictions } = await conventionalAnswers("lr", asked, train, { blocks: [block] });
     expect(predictions.map(([one]) => one!.text)).toEqual(asked.map(({ answer }) => answer));
     expect(block({ ...asked[0]!, images: [] })).toBeNull();
     expect(towerBlock(new Map(), train)(asked[0]!)).toBeNull();

@@ -9,8 +9,10 @@ import { permutation, randomKey } from "../../core/random.ts";
 import type { AnswerType, Example } from "../../core/records.ts";
 import type { Answers } from "../answers.ts";
 import { beside, denseFeatures, type Features } from "./features.ts";
+import { type Fit, fitted } from "./fits.ts";
 import { subjectFolds } from "./folds.ts";
-import { type ConventionalModel, likeliest } from "./model.ts";
+import type { ConventionalName } from "./index.ts";
+import { likeliest } from "./model.ts";
 import { zScores } from "./standardise.ts";
 import { hashedWords } from "./words.ts";
 
@@ -36,68 +38,93 @@ export const MAX_ROWS = 5000;
 const MAX_CLASSES = 24;
 
 /** Fits the model to the training questions of each answer type and answers the examples. */
-export function conventionalAnswers(
-  model: ConventionalModel,
+export async function conventionalAnswers(
+  model: ConventionalName,
   examples: readonly Example[],
   train: readonly Example[],
   { blocks, seed = 0, folds = 5 }: ConventionalOptions,
-): ConventionalAnswers {
+): Promise<ConventionalAnswers> {
   const texts = new Array<string>(examples.length).fill("");
   const yes = new Array<number | null>(examples.length).fill(null);
   const numbers = new Array<number | null>(examples.length).fill(null);
-  const types = [...new Set(examples.map(({ answerType }) => answerType))];
-  for (const type of types) {
+  const options = { blocks, seed, folds };
+  const parts = [...new Set(examples.map(({ answerType }) => answerType))].flatMap((type) => {
     const asked = examples.flatMap((example, i) => (example.answerType === type ? [i] : []));
-    const own = asked.map((i) => examples[i]!);
-    if (type === "numeric") {
-      for (const [row, value] of numbersOf(model, own, train, { blocks, seed, folds }).entries()) {
-        numbers[asked[row]!] = value;
-        texts[asked[row]!] = value === null ? "" : numberText(value, own[row]!);
-      }
-      continue;
-    }
-    const { rows, classes, targets } = classesOf(train, type, seed);
-    if (classes.length === 0) continue;
-    const features = featuresOf(rows, blocks);
-    const input = { features: features(rows), targets, classes: classes.length, folds: foldsOf(rows, folds, seed) };
-    const probabilities =
-      classes.length === 1 ? new Float64Array(own.length).fill(1) : model.classify(input)(features(own));
-    const yesClass = classes.findIndex(({ key }) => key === "yes");
+    return type === "numeric"
+      ? numberParts(examples, asked, train, options)
+      : classPart(examples, asked, train, options);
+  });
+  const found = await fitted({ model, parts: parts.map(({ fit }) => fit) });
+  for (const [p, { asked, answer }] of parts.entries()) {
     for (const [row, i] of asked.entries()) {
-      const of = (c: number) => probabilities[row * classes.length + c]!;
-      texts[i] =
-        type === "choice"
-          ? optionOf(examples[i]!, classes, of)
-          : classes[likeliest(probabilities, row, classes.length)]!.text;
-      if (type === "closed" && yesClass >= 0) yes[i] = of(yesClass);
+      const { text, yes: probability = null, number = null } = answer(found[p]!, row, examples[i]!);
+      texts[i] = text;
+      yes[i] = probability;
+      numbers[i] = number;
     }
   }
   return { predictions: texts.map((text) => [{ text }]), style: "plain", thinkOpened: false, yes, numbers };
 }
 
-/** Numbers predicted from training questions with the same unit; null where there are none. */
-function numbersOf(
-  model: ConventionalModel,
-  asked: readonly Example[],
+/** One fit, the examples it answers by index, and the answer to one of them: `row` is its row in the fit's values. */
+interface Part {
+  readonly fit: Fit;
+  readonly asked: readonly number[];
+  answer(values: Float64Array, row: number, example: Example): OneAnswer;
+}
+
+interface OneAnswer {
+  readonly text: string;
+  readonly yes?: number;
+  readonly number?: number;
+}
+
+/** The questions of a type whose answers are classes; none where no training question has the type. */
+function classPart(
+  examples: readonly Example[],
+  asked: readonly number[],
   train: readonly Example[],
   { blocks, seed, folds }: Required<ConventionalOptions>,
-): readonly (number | null)[] {
-  const found = new Array<number | null>(asked.length).fill(null);
-  for (const unit of new Set(asked.map(({ target }) => target?.unit))) {
+): readonly Part[] {
+  const type = examples[asked[0]!]!.answerType;
+  const { rows, classes, targets } = classesOf(train, type, seed);
+  if (classes.length === 0) return [];
+  const features = featuresOf(rows, blocks);
+  const input = { features: features(rows), targets, classes: classes.length, folds: foldsOf(rows, folds, seed) };
+  const yesClass = classes.findIndex(({ key }) => key === "yes");
+  const answer = (probabilities: Float64Array, row: number, example: Example): OneAnswer => {
+    const of = (c: number) => probabilities[row * classes.length + c]!;
+    if (type === "choice") return { text: optionOf(example, classes, of) };
+    const { text } = classes[likeliest(probabilities, row, classes.length)]!;
+    return type === "closed" && yesClass >= 0 ? { text, yes: of(yesClass) } : { text };
+  };
+  return [{ fit: { to: "classes", input, rows: features(asked.map((i) => examples[i]!)) }, asked, answer }];
+}
+
+/** Numeric questions by unit, fitted to training questions with the same one; none where there are fewer than two. */
+function numberParts(
+  examples: readonly Example[],
+  asked: readonly number[],
+  train: readonly Example[],
+  { blocks, seed, folds }: Required<ConventionalOptions>,
+): readonly Part[] {
+  const unitOf = ({ target }: Example) => target?.unit;
+  return [...new Set(asked.map((i) => unitOf(examples[i]!)))].flatMap((unit) => {
     const rows = sampled(
       // A censored time is no target: the patient lived longer.
       train.filter(({ target }) => target !== undefined && target.unit === unit && target.event !== false),
       seed,
     );
-    const own = asked.flatMap(({ target }, i) => (target?.unit === unit ? [i] : []));
-    if (rows.length < 2) continue;
+    if (rows.length < 2) return [];
+    const own = asked.filter((i) => unitOf(examples[i]!) === unit);
     const features = featuresOf(rows, blocks);
     const targets = Float64Array.from(rows, ({ target }) => target!.value);
-    const predict = model.regress({ features: features(rows), targets, folds: foldsOf(rows, folds, seed) });
-    const values = predict(features(own.map((i) => asked[i]!)));
-    for (const [row, i] of own.entries()) found[i] = values[row]!;
-  }
-  return found;
+    const input = { features: features(rows), targets, folds: foldsOf(rows, folds, seed) };
+    const answer = (values: Float64Array, row: number, example: Example): OneAnswer => {
+      return { text: numberText(values[row]!, example), number: values[row]! };
+    };
+    return [{ fit: { to: "numbers", input, rows: features(own.map((i) => examples[i]!)) }, asked: own, answer }];
+  });
 }
 
 function numberText(value: number, { target }: Example): string {

@@ -4,7 +4,7 @@ import { imageProfiles } from "../../data/index.ts";
 import type { BaselineAnswers } from "../answers.ts";
 import { withFewImages } from "../nearest.ts";
 import { type ConventionalAnswers, conventionalAnswers, type DenseBlock } from "./answering.ts";
-import { type ConventionalName, conventionalModels } from "./index.ts";
+import type { ConventionalName } from "./index.ts";
 import { principalComponents } from "./standardise.ts";
 import { tableBlock } from "./table-block.ts";
 
@@ -15,8 +15,11 @@ export interface ConventionalFeatures {
 }
 
 /** Logistic regression on the question's words: what can be known without the image. */
-export function questionRegression(examples: readonly Example[], train: readonly Example[]): BaselineAnswers {
-  return { question_regression: conventionalAnswers(conventionalModels.lr, examples, train, { blocks: [] }) };
+export async function questionRegression(
+  examples: readonly Example[],
+  train: readonly Example[],
+): Promise<BaselineAnswers> {
+  return { question_regression: await conventionalAnswers("lr", examples, train, { blocks: [] }) };
 }
 
 /**
@@ -53,18 +56,15 @@ export function towerBlock(tower: ReadonlyMap<string, Float32Array>, part: reado
   };
 }
 
-/** The models' answers from words, images and tables, by the names that baselines have: "conventional_lr". */
-export function conventionalBaselines(
+/** The models' answers from words, images and tables, by the names that baselines have: "conventional_lr". All are fitted at once. */
+export async function conventionalBaselines(
   names: readonly ConventionalName[],
   examples: readonly Example[],
   { train, blocksOf }: ConventionalFeatures,
-): Readonly<Record<string, ConventionalAnswers>> {
+): Promise<Readonly<Record<string, ConventionalAnswers>>> {
   const blocks = blocksOf(train);
-  const answers = names.map((name) => {
-    return [
-      `conventional_${name}`,
-      conventionalAnswers(conventionalModels[name], examples, train, { blocks }),
-    ] as const;
+  const answers = names.map(async (name) => {
+    return [`conventional_${name}`, await conventionalAnswers(name, examples, train, { blocks })] as const;
   });
-  return Object.fromEntries(answers);
+  return Object.fromEntries(await Promise.all(answers));
 }

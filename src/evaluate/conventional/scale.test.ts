@@ -18,7 +18,7 @@ const patients = (name: string, n: number): readonly Example[] =>
   });
 
 describe("the scale sweep", () => {
-  it("finds from how many rows on a regression beats a model that is right in seven of ten", () => {
+  it("finds from how many rows on a regression beats a model that is right in seven of ten", async () => {
     const [examples, train] = [patients("test", 200), patients("train", 400)];
     const right = (i: number) => uniform(randomKey(1, "model", i), 0) < 0.7;
     const said = examples.map(({ answer }, i) => (right(i) ? answer : answer === "yes" ? "no" : "yes"));
@@ -27,7 +27,7 @@ describe("the scale sweep", () => {
       said.map((text) => [{ text }]),
       { style: "plain" },
     );
-    const { rows, crossing } = scaleSweep(["lr"], examples, train, items, {
+    const { rows, crossing } = await scaleSweep(["lr"], examples, train, items, {
       ...{ sizes: [10, 100, null, 1000], draws: 3, seed: 0, protocol: "viva" },
       blocksOf: (part) => [tableBlock(part)],
     });

@@ -8,7 +8,7 @@ import { crossedBootstrap } from "../crossed-bootstrap.ts";
 import type { ProtocolName } from "../protocols/index.ts";
 import { type EvalItem, scoreBaselines } from "../score.ts";
 import { conventionalAnswers, type DenseBlock } from "./answering.ts";
-import { type ConventionalName, conventionalModels } from "./index.ts";
+import type { ConventionalName } from "./index.ts";
 
 export interface ScaleRow {
   readonly model: ConventionalName;
@@ -38,33 +38,33 @@ export interface ScaleOptions {
 }
 
 /** `items` are the evaluated model's answers to the examples, in their order. */
-export function scaleSweep(
+export async function scaleSweep(
   names: readonly ConventionalName[],
   examples: readonly Example[],
   train: readonly Example[],
   items: readonly EvalItem[],
   o: ScaleOptions,
-): ScaleSweep {
+): Promise<ScaleSweep> {
   const sizes = [...new Set(o.sizes.map((size) => Math.min(size ?? train.length, train.length)))].sort((a, b) => a - b);
-  const rows = sizes.flatMap((n) => {
+  const rows: ScaleRow[] = [];
+  for (const n of sizes) {
     const draws = n === train.length ? 1 : o.draws;
     const parts = Array.from({ length: draws }, (_, draw) => partOf(train, n, o.seed, draw));
-    return names.map((model): ScaleRow => {
-      const values = parts.flatMap((part, draw) => {
-        const answers = conventionalAnswers(conventionalModels[model], examples, part, {
-          blocks: o.blocksOf(part),
-          seed: draw,
-        });
+    const fit = async (model: ConventionalName): Promise<ScaleRow> => {
+      const values: { subject: string; seed: number; strict: number; value: number }[] = [];
+      for (const [seed, part] of parts.entries()) {
+        const answers = await conventionalAnswers(model, examples, part, { blocks: o.blocksOf(part), seed });
         const scored = scoreBaselines(examples, { [model]: answers }, o.protocol)[model]!;
-        return scored.map(({ strict, subject_id }, i) => {
-          return { subject: subject_id, seed: draw, strict, value: strict - items[i]!.strict };
-        });
-      });
+        for (const [i, { strict, subject_id }] of scored.entries()) {
+          values.push({ subject: subject_id, seed, strict, value: strict - items[i]!.strict });
+        }
+      }
       const { estimate, low, high } = crossedBootstrap(values)!;
       const accuracy = values.reduce((sum, { strict }) => sum + strict, 0) / values.length;
       return { model, n, draws, accuracy, difference: { estimate, low, high } };
-    });
-  });
+    };
+    rows.push(...(await Promise.all(names.map(fit))));
+  }
   return { rows, crossing: Object.fromEntries(names.map((model) => [model, crossingOf(rows, model)])) };
 }
 

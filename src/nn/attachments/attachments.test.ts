@@ -8,6 +8,7 @@ import { normal, randomKey } from "../../core/random.ts";
 import { sizeOf, type TensorData, tensorData } from "../../core/tensor-data.ts";
 import type { Attachment } from "./attachment.ts";
 import { type BagPoolConfig, bagPool, gatedAttention } from "./bag-pool.ts";
+import { type BagTokensConfig, bagTokens } from "./bag-tokens.ts";
 import { attachments } from "./index.ts";
 import { contrastiveLoss, type HeadLoss, huberLoss } from "./losses.ts";
 import { promptMask, visualPrompt } from "./visual-prompt.ts";
@@ -55,6 +56,7 @@ describe("attachments", () => {
   const configs: { readonly [Name in keyof typeof attachments]: readonly object[] } = {
     visual_prompt: (["full", "frame", "padded"] as const).map((form) => ({ size: 4, form, width: 1 })),
     bag_pool: (["attention", "mean", "max"] as const).map((pool) => ({ width: 3, hidden: 4, pool })),
+    bag_tokens: [1, 3].map((tokens) => ({ width: 3, hidden: 4, tokens, output: 2 })),
     projection_head: [{ width: 3, projection: 4 }],
     score_head: [{ width: 3 }],
     output_mapping: [{ answers: 3, classes: 2 }],
@@ -145,13 +147,58 @@ describe("bag pooling", () => {
     const weights = weightsOf(bagPool, own);
     const outputs = { a: gatedAttention(weights, x), y: bagPool.apply(weights, x, own) };
     const { V, U, w, head, bias } = golden;
-    const fed = { V: matrix(V), U: matrix(U), w: exact([2], w), head: exact([3], head), bias: exact([1], [bias]) };
+    const fed = { V: matrix(V), U: matrix(U), w: matrix([w]), head: exact([3], head), bias: exact([1], [bias]) };
     const found = evaluate(outputs, { x, ...weights }, { ...fed, x: matrix(golden.features) });
     for (const [i, share] of golden.attention.entries()) expect(found["a"]!.data[i]).toBeCloseTo(share, 9);
     expect(found["y"]!.data[0]).toBeCloseTo(golden.prediction, 9);
     const { inputs, loss } = huberLoss();
     const targets = { y: found["y"]!, target: exact([1], [2]), weight: exact([1], [1]) };
     expect(evaluate({ loss }, inputs, targets)["loss"]!.data[0]).toBeCloseTo(golden.huber_target_2, 9);
+  });
+});
+
+describe("a bag as tokens", () => {
+  const config: BagTokensConfig = { width: 3, hidden: 4, tokens: 2, output: 3 };
+  const weights = weightsOf(bagTokens, config);
+  const x = bagTokens.input(config);
+  const eye3 = matrix([
+    [1, 0, 0],
+    [0, 1, 0],
+    [0, 0, 1],
+  ]);
+  const of = (own: BagTokensConfig, feeds: Params<TensorData>, rows: readonly (readonly number[])[]) => {
+    const weights = weightsOf(bagTokens, own);
+    const outputs = { y: bagTokens.apply(weights, x, own), a: gatedAttention(weights, x) };
+    return evaluate(outputs, { x, ...weights }, { ...feeds, x: matrix(rows) });
+  };
+
+  it("does not depend on the order of vectors, nor on each standing there twice; each token's shares add up to 1", () => {
+    const feeds = Object.fromEntries(
+      Object.entries(weights).map(([at, { shape }]) => [at, drawn(shape as number[], `tokens ${at}`)]),
+    );
+    const rows = [0, 1, 2, 3].map((i) => Array.from(drawn([3], `row ${i}`).data));
+    const plain = of(config, feeds, rows);
+    for (const token of [0, 1]) {
+      const shares = Array.from(plain["a"]!.data).slice(4 * token, 4 * token + 4);
+      expect(shares.reduce((total, share) => total + share, 0)).toBeCloseTo(1, 12);
+    }
+    const [first, second] = [plain["y"]!.data.slice(0, 3), plain["y"]!.data.slice(3)];
+    expect(Math.max(...Array.from(first, (value, i) => Math.abs(value - second[i]!)))).toBeGreaterThan(1e-3);
+    for (const again of [[...rows].reverse(), [...rows, ...rows]]) {
+      const found = of(config, feeds, again)["y"]!;
+      for (const [i, value] of plain["y"]!.data.entries()) expect(found.data[i]).toBeCloseTo(value, 12);
+    }
+  });
+
+  interface Golden extends Readonly<Record<"features" | "V" | "U", number[][]>> {
+    readonly w: number[];
+    readonly pooled: number[];
+  }
+  itMatchesGolden<Golden>("bag", "pooled vectors as tokens", ({ features, V, U, w, pooled }) => {
+    const own = { ...config, hidden: 2 };
+    const feeds = { V: matrix(V), U: matrix(U), w: matrix([w, w]), weight: eye3, bias: exact([3], [0, 0, 0]) };
+    const found = of(own, feeds, features)["y"]!.data;
+    for (const [i, value] of [...pooled, ...pooled].entries()) expect(found[i]).toBeCloseTo(value, 9);
   });
 });
 

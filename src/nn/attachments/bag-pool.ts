@@ -21,7 +21,7 @@ export const bagPool = defineAttachment<BagPoolConfig>({
   site: "image_tokens",
   params({ width, hidden, pool }) {
     const inner = { shape: [hidden, width], std: 1 / Math.sqrt(width) };
-    const attention = { V: inner, U: inner, w: { shape: [hidden], std: 1 / Math.sqrt(hidden) } };
+    const attention = { V: inner, U: inner, w: { shape: [1, hidden], std: 1 / Math.sqrt(hidden) } };
     const head = { head: { shape: [width], std: 1 / Math.sqrt(width) }, bias: { shape: [1], std: 0 } };
     return pool === "attention" ? { ...attention, ...head } : head;
   },
@@ -31,11 +31,10 @@ export const bagPool = defineAttachment<BagPoolConfig>({
   },
 });
 
-/** Softmax over the vectors x [vectors, width] of wᵀ(tanh(V x) ⊙ σ(U x)): [1, vectors]. */
+/** Softmax over the vectors x [vectors, width] of w (tanh(V x) ⊙ σ(U x)), for each row of w: [rows, vectors]. */
 export function gatedAttention({ V, U, w }: Params<Tensor>, x: Tensor): Tensor {
   const by = (matrix: Tensor) => matmul(x, matrix, { transposeB: true });
-  const scores = sum(mul(mul(tanh(by(V!)), sigmoid(by(U!))), w!), [1]);
-  return softmax(reshape(scores, [1, x.shape[0]!]));
+  return softmax(matmul(w!, mul(tanh(by(V!)), sigmoid(by(U!))), { transposeB: true }));
 }
 
 /** [1, width] */
