@@ -16,6 +16,7 @@ import {
   type OptimStep,
   plainScoring,
   refusesAdapters,
+  refusesDevice,
   type ScoredCompletions,
   SOFT_NEEDS,
   type SoftBatch,
@@ -284,6 +285,8 @@ export class LocalCore {
   async optimStep(o: OptimStep) {
     if ((o.importanceMasking ?? "none") !== "none" && (this.#options.lora ?? null) !== null)
       throw new UserError(refusesAdapters(o.importanceMasking!));
+    if ((o.importanceMasking ?? "none") !== "none" && this.#base.arrays.memory !== null)
+      throw new UserError(refusesDevice(o.importanceMasking!, this.#base.arrays.memory.device));
     this.#forgetPass();
     const result = await this.#store.step(o, this.#options.seed);
     const { memory } = this.#base.arrays;
@@ -320,7 +323,9 @@ export class LocalCore {
   /** One update of policy and critic, and the target after it. */
   async softStep({ policy, critic, polyak }: SoftStep) {
     const soft = this.#softState();
-    return { policy: await this.optimStep(policy), critic: await soft.step(critic, polyak) };
+    const results = { policy: await this.optimStep(policy), critic: await soft.step(critic, polyak) };
+    await this.#base.arrays.memory?.settle();
+    return results;
   }
 
   /** The last hidden states of micro-batches of these groups under these weights. */
