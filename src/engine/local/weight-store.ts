@@ -244,6 +244,21 @@ export function visionNames({ vision }: Model): string[] {
   return [...vision.stemWeights, ...blocks.flat(), ...vision.headWeights];
 }
 
+/** Quantised weights and their scales, which never change: programs hold them as constants, so they are always the host's. */
+export function quantizedOnly(values: Params<TensorData>): Params<TensorData> {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) => {
+      const weight = name.slice(0, -packedName("").length);
+      return value.dtype === "uint8"
+        ? [
+            [name, value],
+            [scalesName(weight), values[scalesName(weight)]!],
+          ]
+        : [];
+    }),
+  );
+}
+
 /** Reads weights one by one; of a quantised weight only integers and scales stay in memory. */
 function mapWeights(
   weights: Model["weights"],
