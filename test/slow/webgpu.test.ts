@@ -38,6 +38,13 @@ test("nothing grows over fifty steps", async ({ skip }) => {
   expectTrained(await runOn<Trained>("./training.ts", "webgpu", 890_000, "grouped_tied", "lora", "50"));
 }, 900_000);
 
+test("whole arrays on webgpu = on the host", async ({ skip }) => {
+  if (!works) skip(why);
+  const apart = await runOn<Readonly<Record<string, number>>>("./arrays.ts", "webgpu", 100_000);
+  expect(Object.keys(apart)).toContain("mix");
+  for (const [name, difference] of Object.entries(apart)) expect(difference, name).toBeLessThan(1e-6);
+}, 120_000);
+
 test("a device without room says so in one sentence", async ({ skip }) => {
   if (!works) skip(why);
   const refusal = await runOn<Refusal | null>("./out-of-memory.ts", "webgpu", 100_000, "40000");

@@ -8,7 +8,6 @@ import { type RandomKey, uniform } from "../../core/random.ts";
 import type { Prompt, SamplingOptions, TokenStat } from "../../core/records.ts";
 import { concatenated, float32, int32, type TensorData } from "../../core/tensor-data.ts";
 import type { LanguageStack } from "../../models/model.ts";
-import { packedName, scalesName } from "../../models/quantize.ts";
 import { EXCLUDED, type SamplingVariant } from "../../nn/sampling.ts";
 import type { Compute } from "./compute.ts";
 import type { DecodingCaches } from "./decoding-caches.ts";
@@ -18,6 +17,7 @@ import { bannedTokens } from "./head-chunks.ts";
 import { KeyValueCache, type NewTokens } from "./key-value-cache.ts";
 import { placeImages } from "./packing.ts";
 import type { Prefix } from "./prefix-cache.ts";
+import { quantizedOnly } from "./weight-store.ts";
 
 /** A prompt in the KV cache; its rows refer to it by object identity. */
 export interface CachedPrompt {
@@ -257,21 +257,6 @@ function distributionFeeds({ topP }: SamplingVariant, rows: readonly GenerationR
       rows.map((row) => (isGreedy(row) ? -1 : uniform(row.key, row.tokenIds.length))),
     ),
   };
-}
-
-/** Quantised weights and scales, which never change, so the program can hold them as constants. */
-function quantizedOnly(values: Params<TensorData>): Params<TensorData> {
-  return Object.fromEntries(
-    Object.entries(values).flatMap(([name, value]) => {
-      const weight = name.slice(0, -packedName("").length);
-      return value.dtype === "uint8"
-        ? [
-            [name, value],
-            [scalesName(weight), values[scalesName(weight)]!],
-          ]
-        : [];
-    }),
-  );
 }
 
 function rotaryFeeds(language: LanguageStack, positions: Int32Array, [rows, tokens]: readonly [number, number]) {

@@ -16,6 +16,7 @@ import {
   type OptimStep,
   plainScoring,
   refusesAdapters,
+  refusesDevice,
   type ScoredCompletions,
   type SoftResult,
   type TokenBatch,
@@ -254,6 +255,8 @@ export class LocalCore {
   async optimStep(o: OptimStep) {
     if ((o.importanceMasking ?? "none") !== "none" && (this.#options.lora ?? null) !== null)
       throw new UserError(refusesAdapters(o.importanceMasking!));
+    if ((o.importanceMasking ?? "none") !== "none" && this.#base.arrays.memory !== null)
+      throw new UserError(refusesDevice(o.importanceMasking!, this.#base.arrays.memory.device));
     this.#forgetPass();
     const result = await this.#store.step(o, this.#options.seed);
     const { memory } = this.#base.arrays;

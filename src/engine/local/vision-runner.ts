@@ -142,10 +142,11 @@ export function visionFeeds(
   const tablesOfWindows =
     windows === null ? {} : holdAll(arrays, windowFeeds(batch.map(({ grid }) => windows.of(grid))));
   const within = { ...rotary, ...tablesOfWindows };
-  const stem = {
+  // Held, since the backward pass reads them again.
+  const stem = holdAll(arrays, {
     patches: float32([flat, vision.patchSize], concatenated(batch.map(({ patches }) => patches))),
     ...(learnedPositions === null ? {} : positionFeeds(learnedPositions, batch)),
-  };
+  });
   const plain: BlockFeeds = (index) => (windows?.hasWindows(index) ? within : rotary);
   const rowsOf = ({ key }: Dropout, perFrame: number) =>
     rowKeys(
@@ -160,7 +161,7 @@ export function visionFeeds(
     stem,
     block: (index) => ({ ...plain(index), ...adapted(vision.blockWeights, vision.blockPrefix(index), count) }),
     head: adapted(vision.headWeights, "", count / vision.patchesPerToken),
-    release: () => arrays.release(Object.values(within)),
+    release: () => arrays.release([...Object.values(within), ...Object.values(stem)]),
   };
 }
 
