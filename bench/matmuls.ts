@@ -8,7 +8,7 @@ import { concreteShape } from "../src/compiler/interpret.ts";
 import { type MatmulAttrs, matmulOp } from "../src/compiler/ops/matmul.ts";
 import { apply, input, type Program, type Sizes, type Tensor, topologicalOrder } from "../src/compiler/tensor.ts";
 import { float32, sizeOf } from "../src/core/tensor-data.ts";
-import { headChunkRows } from "../src/engine/local/forward-backward.ts";
+import { headChunkRows } from "../src/engine/local/head-chunks.ts";
 import { matmulPeak } from "../src/engine/local/matmul-peak.ts";
 import { blockPrograms, lossProgram } from "../src/engine/local/programs.ts";
 import { timeProgram } from "../src/engine/local/time-program.ts";

@@ -111,15 +111,29 @@ function describeStage({ stage, kind, steps, rewards }: RecipeCheck["stages"][nu
   return [`stage ${stage}`, `${kind}, ${steps} steps${rewards.length > 0 ? `, rewards ${rewards.join(", ")}` : ""}`];
 }
 
+function describeParts(parts: Readonly<Record<string, number>>): (readonly [string, string])[] {
+  return Object.entries(parts)
+    .filter(([, value]) => value > 0)
+    .sort(([, a], [, b]) => b - a)
+    .map(([part, value]) => [`  ${part}`, size(value)]);
+}
+
+function describeDevice(device: NonNullable<RecipeCheck["memory"]>["device"]): (readonly [string, string])[] {
+  if (device === null) return [];
+  const { parts_gb, total_gb, available_gb, fits } = device;
+  const there = available_gb === null ? "this system does not tell how much it has" : `${size(available_gb)} are there`;
+  return [
+    ["on the device", `at most about ${size(total_gb)}; ${there}${fits ? "" : ": it does not fit"}`],
+    ...describeParts(parts_gb),
+  ];
+}
+
 function describeMemory(memory: RecipeCheck["memory"]): (readonly [string, string])[] {
   if (memory === null) return [["memory", "the engine computes elsewhere"]];
   const { total_gb, available_gb, free_gb, fits, changes, together_gb } = memory;
   const { prompts, prompt_tokens, image_tokens, num_generations, completion_tokens } = memory.largest_step;
   const fitting = (yes: boolean) => (yes ? "fits" : "does not fit");
   const busy = fits && total_gb > free_gb ? ", once other programs have left" : "";
-  const parts = Object.entries(memory.parts_gb)
-    .filter(([, value]) => value > 0)
-    .sort(([, a], [, b]) => b - a);
   const prompt = `${prompts} prompts of at most ${prompt_tokens} tokens (images ${image_tokens})`;
   const together: (readonly [string, string])[] =
     changes.length > 1 ? [["", `all of these: ${size(together_gb!)}, ${fitting(together_gb! <= available_gb)}`]] : [];
@@ -128,8 +142,9 @@ function describeMemory(memory: RecipeCheck["memory"]): (readonly [string, strin
   return [
     ["largest step", `${memory.stage}: ${prompt}, ${num_generations} x ${completion_tokens} tokens to each`],
     ["memory", `at most about ${size(total_gb)}`],
-    ...parts.map(([part, value]) => [`  ${part}`, size(value)] as const),
+    ...describeParts(memory.parts_gb),
     ["this machine", `${size(available_gb)}, ${size(free_gb)} free: it ${fitting(fits)}${busy}`],
+    ...describeDevice(memory.device),
     ...changes.map((each, i) => {
       return [i === 0 ? "what helps" : "", `${each.change}: ${size(each.total_gb)}, ${fitting(each.fits)}`] as const;
     }),

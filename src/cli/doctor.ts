@@ -34,6 +34,7 @@ export function formatDoctor(found: Doctor): string {
     ...found.devices.map(({ device, works, bundled, reason }): [string, string] => {
       return [`device ${device}`, works ? "works" : `${bundled ? "bundled, does not work" : "not here"}: ${reason}`];
     }),
+    ["cards", describeCards(found.cards)],
     ["matmul", spread(speed.matmul_gflops, "GFLOP/s, float32, 1024 x 1024 matrices")],
     ["  packed", spread(speed.matmul_packed_gflops, "GFLOP/s, the second one stored in the program")],
     ["  int8", spread(speed.matmul_int8_gops, "Gop/s, weights and arithmetic of 8 bits")],
@@ -43,6 +44,11 @@ export function formatDoctor(found: Doctor): string {
   const busy = cpu.load > 0.5 * cpu.usable_cores;
   const note = busy ? ["Other programs were busy: this machine can do more than was measured."] : [];
   return [...alignColumns(lines), ...note].join("\n");
+}
+
+function describeCards(cards: Doctor["cards"]): string {
+  if (cards.length === 0) return "none of which the system tells a memory (nvidia-smi, amdgpu)";
+  return cards.map(({ name, memory_gb }) => `${name}, ${gb(memory_gb)}`).join("; ");
 }
 
 function threadAdvice({ one, short, spinning }: Doctor["speed"]["threads_ms"]): string {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statfsSync } from "node:fs";
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from "node:os";
 import { dirname } from "node:path";
 import sharp from "sharp";
+import { findCards } from "../engine/local/cards.ts";
 import { type DeviceReport, tryDevices } from "../engine/local/devices.ts";
 import { measureSpeed } from "../engine/local/machine-speed.ts";
 import type { Spread } from "../engine/local/time-program.ts";
@@ -29,6 +30,8 @@ export interface Doctor {
   /** The download folder for models, and the free space there. */
   readonly cache: { readonly folder: string; readonly exists: boolean; readonly free_gb: number };
   readonly devices: readonly DeviceReport[];
+  /** Graphics cards with memory of their own, as far as the system tells them. */
+  readonly cards: readonly { readonly name: string; readonly memory_gb: number }[];
   readonly speed: {
     readonly matmul_gflops: Spread;
     readonly matmul_packed_gflops: Spread;
@@ -55,6 +58,7 @@ export async function examine(env: NodeJS.ProcessEnv = process.env): Promise<Doc
   const { node, platform, cpu, packages } = environment(["onnxruntime-node", "sharp", "@huggingface/tokenizers"]);
   const memory = { total_gb: totalmem() / 1e9, free_gb: freemem() / 1e9, limit_gb: memoryLimit() };
   const devices = await tryDevices(env);
+  const cards = (await findCards()).map(({ name, bytes }) => ({ name, memory_gb: bytes / 1e9 }));
   const speed = await measureSpeed();
   return {
     node,
@@ -70,6 +74,7 @@ export async function examine(env: NodeJS.ProcessEnv = process.env): Promise<Doc
     memory,
     cache: cacheFacts(hubCache(env)),
     devices,
+    cards,
     speed: {
       matmul_gflops: speed.matmul,
       matmul_packed_gflops: speed.matmulPacked,

@@ -6,7 +6,7 @@ import { promptStyle } from "../answers/prompts.ts";
 import type { Device } from "../core/device.ts";
 import { normal, randomKey } from "../core/random.ts";
 import type { Completion, Prompt } from "../core/records.ts";
-import { type LargestStep, type QuantizedKind, quantizedBits } from "../engine/backend.ts";
+import { type LargestStep, type MemoryPlan, type QuantizedKind, quantizedBits } from "../engine/backend.ts";
 import { type LocalEngine, openLocalEngine } from "../engine/local/local-engine.ts";
 import { modelOf, trainableOf } from "../engine/local/local-model.ts";
 import { memorySpeed } from "../engine/local/machine-speed.ts";
@@ -119,6 +119,7 @@ export async function benchSteps(
       gflops: Math.max(peak, await matmulPeak(o.threads, o.device)),
       gbPerSecond: (await memorySpeed(o.threads, o.device)).best,
     };
+    const plan = planMemory(options, largestOf(model, prompts, o));
     return {
       parameters: engine.parameters,
       step_seconds: times.map(({ sample, train }) => sample + train),
@@ -127,9 +128,9 @@ export async function benchSteps(
       decode_seconds: times.map(({ decode }) => decode),
       cpu_seconds: times.map(({ cpu }) => cpu),
       max_rss_gb: maxRssGb,
-      planned_gb: planMemory(options, largestOf(model, prompts, o)).total / 1e9,
+      planned_gb: plan.total / 1e9,
       ...speedsOf(times, work, limits, o),
-      device: deviceOf(times),
+      device: deviceOf(times, plan),
     };
   } finally {
     await engine.close();
@@ -146,23 +147,26 @@ export interface DeviceBench {
   readonly waited_fraction: readonly number[];
   /** Most bytes of arrays there at once; what programs need inside comes on top. */
   readonly peak_gb: number;
+  /** Estimated of the device's memory, programs included. */
+  readonly planned_gb: number;
   /** Bytes by the names of what crossed. */
   readonly to: Readonly<Record<string, number>>;
   readonly from: Readonly<Record<string, number>>;
 }
 
-function deviceOf(times: readonly StepTimes[]): DeviceBench | null {
+function deviceOf(times: readonly StepTimes[], { device }: MemoryPlan): DeviceBench | null {
   const used = times.flatMap(({ device, sample, train }) =>
     device === null ? [] : [{ ...device, seconds: sample + train }],
   );
   const last = used.at(-1);
-  if (last === undefined) return null;
+  if (last === undefined || device === null) return null;
   return {
     bytes_to: used.map(({ bytesTo }) => bytesTo),
     bytes_from: used.map(({ bytesFrom }) => bytesFrom),
     launches: used.map(({ launches }) => launches),
     waited_fraction: used.map(({ waitedSeconds, seconds }) => waitedSeconds / seconds),
     peak_gb: last.peakBytes / 1e9,
+    planned_gb: device.total / 1e9,
     to: last.to,
     from: last.from,
   };

@@ -32,6 +32,8 @@ export interface EngineBackend {
    * elsewhere.
    */
   readonly planMemory?: (options: EngineOptions, step: LargestStep) => MemoryPlan;
+  /** Bytes of the own memory of a device that keeps arrays, if this system tells them; else null. */
+  readonly deviceBytes?: (device: Device) => Promise<number | null>;
 }
 
 /** Told of each weight of a model's files that is read, and quantised where that was asked for. */
@@ -170,8 +172,10 @@ export interface LargestStep {
   readonly critic?: boolean;
 }
 
-/** Bytes, by purpose. */
+/** Bytes of this machine's memory, by purpose. */
 export interface MemoryPlan {
   readonly parts: Readonly<Record<string, number>>;
   readonly total: number;
+  /** The same of the device's own memory; null where arrays lie in this machine's. */
+  readonly device: Omit<MemoryPlan, "device"> | null;
 }

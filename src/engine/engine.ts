@@ -101,6 +101,11 @@ export function refusesAdapters(mask: string): string {
   return `importance_masking: ${mask} weighs what a model's weights mattered before, and fresh adapters (B is 0, A random) say nothing of that: train all weights, with model.lora: null, or set it to none`;
 }
 
+/** Why a mask is refused where weights lie on a device. */
+export function refusesDevice(mask: string, device: string): string {
+  return `importance_masking: ${mask} is computed on the host, and weights do not leave the device ${device}: compute on the cpu (engine.device: cpu), or set it to none`;
+}
+
 export interface Policy {
   sample(prompts: readonly Prompt[], o: SamplingOptions): AsyncIterable<RolloutResult>;
   /** Log-probs of given completions; ignores weights and advantages. */

@@ -6,7 +6,7 @@ import type { EngineInspection } from "../engine/backend.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { isPreference } from "../recipes/stage-kinds.ts";
 import type { PreflightReport } from "../session/preflight.ts";
-import type { RunMemory } from "../session/run-memory.ts";
+import { fitsAll, type RunMemory } from "../session/run-memory.ts";
 import { inspectEngine, openData, openEngine, type RunData } from "../session/session.ts";
 import { isMistake } from "../session/shared-subjects.ts";
 import type { SourceOptions } from "../session/sources.ts";
@@ -76,7 +76,7 @@ function describe(data: RunData, engine: EngineInspection | null): Omit<RecipeCh
 
 /** Whether this machine has the memory, of which an engine elsewhere takes none, and the data share nothing by mistake. */
 function canRun({ memory, overlap, located }: RunData): boolean {
-  return (memory === null || memory.fits) && (overlap === null || !isMistake(located.local));
+  return (memory === null || fitsAll(memory)) && (overlap === null || !isMistake(located.local));
 }
 
 /** The data set that a report is about. */
@@ -103,6 +103,7 @@ function inGigabytes({
   fits,
   changes,
   together,
+  device,
 }: RunMemory): NonNullable<RecipeCheck["memory"]> {
   return {
     stage,
@@ -113,12 +114,20 @@ function inGigabytes({
       num_generations: step.numGenerations,
       completion_tokens: step.completionTokens,
     },
-    parts_gb: Object.fromEntries(Object.entries(plan.parts).map(([part, bytes]) => [part, bytes / 1e9])),
-    total_gb: plan.total / 1e9,
-    available_gb: available / 1e9,
+    ...{ parts_gb: partsOf(plan), total_gb: plan.total / 1e9, available_gb: available / 1e9 },
     free_gb: freemem() / 1e9,
     fits,
     changes: changes.map(({ change, total }) => ({ change, total_gb: total / 1e9, fits: total <= available })),
     together_gb: together === null ? null : together / 1e9,
+    device: device === null ? null : onDevice(device),
   };
+}
+
+function partsOf({ parts }: RunMemory["plan"]): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(parts).map(([part, bytes]) => [part, bytes / 1e9]));
+}
+
+function onDevice({ plan, available, fits }: RunMemory) {
+  const told = Number.isFinite(available) ? available / 1e9 : null;
+  return { parts_gb: partsOf(plan), total_gb: plan.total / 1e9, available_gb: told, fits };
 }

@@ -62,6 +62,15 @@ const memory = z.strictObject({
     .array(z.strictObject({ change: z.string(), total_gb: gb, fits: z.boolean() }))
     .describe("where it does not fit: changes of the recipe that bring it down, each alone, the most first"),
   together_gb: gb.nullable().describe("with all changes at once; null without any"),
+  device: z
+    .strictObject({
+      parts_gb: z.record(z.string(), gb),
+      total_gb: gb,
+      available_gb: gb.nullable().describe("null where this system does not tell it"),
+      fits: z.boolean().describe("true where it is not told"),
+    })
+    .nullable()
+    .describe("the device's own memory; null where it has none"),
 });
 
 const rewardSummary = z.strictObject({

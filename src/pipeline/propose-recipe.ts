@@ -46,7 +46,8 @@ export async function proposeRecipe(o: ProposalOptions): Promise<Proposal> {
   for (const way of ways) {
     const input = recipeOf(o, facts, way, length);
     last = { input, check: await checkRecipe(parseRecipe(input), { ...o, sample: 0, checkpoint: null }) };
-    if (last.check.memory?.fits !== false) break;
+    const { memory } = last.check;
+    if (memory === null || (memory.fits && memory.device?.fits !== false)) break;
   }
   return last!;
 }

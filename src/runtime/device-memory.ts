@@ -6,6 +6,7 @@ import type * as ort from "onnxruntime-node";
 import { mul } from "../compiler/ops/index.ts";
 import { input, type Program, scalar } from "../compiler/tensor.ts";
 import type { Device } from "../core/device.ts";
+import { messageOf, UserError } from "../core/errors.ts";
 import type { DType, TensorArray, TensorData } from "../core/tensor-data.ts";
 import { sizeOf } from "../core/tensor-data.ts";
 import { createSession, fromOrt, toOrt } from "./create-session.ts";
@@ -26,6 +27,9 @@ export interface DeviceTraffic {
   readonly bytes: number;
   readonly peakBytes: number;
 }
+
+/** How ONNX Runtime 1.30 and Dawn say that a buffer could not be made: most often by refusing to use it. */
+const NO_MEMORY = /\[Invalid Buffer|Failed to create GPU buffer|out of memory|out_of_device_memory|maxBufferSize/i;
 
 const BYTES: Readonly<Record<DType, number>> = { float32: 4, float64: 8, int32: 4, uint8: 1, bool: 1 };
 
@@ -122,6 +126,11 @@ export class DeviceMemory {
     });
   }
 
+  /** Waits until all that was asked for is handed to the device; what failed there fails here. */
+  async settle(): Promise<void> {
+    await this.enqueue(async () => {});
+  }
+
   /** Runs a session within the queue; outputs that stay become arrays on the device, others may be counted as something. */
   async run(
     session: ort.InferenceSession,
@@ -132,7 +141,7 @@ export class DeviceMemory {
     const feeds: Record<string, ort.Tensor> = {};
     for (const [name, value] of Object.entries(fed)) feeds[name] = await this.#fed(name, value);
     const start = performance.now();
-    const results = await session.run(feeds);
+    const results = await this.#within(session.run(feeds), fed);
     this.#launches++;
     if (session.outputNames.some((name) => !stay.has(name))) this.#waited += (performance.now() - start) / 1000;
     return Object.fromEntries(
@@ -210,11 +219,26 @@ export class DeviceMemory {
       if (value.host === null) throw new Error(`internal: "${name}" [${value.shape}] was used after its release`);
       const session = await this.#copier(value, true);
       count(this.#to, name, value.host.byteLength);
-      const { placed } = await session.run({ x: toOrt({ ...shapeOf(value), data: value.host }) });
+      const placing = session.run({ x: toOrt({ ...shapeOf(value), data: value.host }) });
+      const { placed } = await this.#within(placing, { [name]: value });
       this.#hold(value, placed!);
       value.host = null;
     }
     return value.buffer!;
+  }
+
+  /** What a program gives; one sentence where the device has no memory left for it. */
+  async #within<T>(results: Promise<T>, fed: Readonly<Record<string, TensorData>>): Promise<T> {
+    try {
+      return await results;
+    } catch (error) {
+      if (!NO_MEMORY.test(messageOf(error))) throw error;
+      const [name, { shape }] = Object.entries(fed).reduce((a, b) => (bytesOfShape(b[1]) > bytesOfShape(a[1]) ? b : a));
+      throw new UserError(
+        `the device ${this.device} has no memory for what a program makes of "${name}" [${shape}], beside ${(this.#bytes / 1e9).toPrecision(3)} GB of arrays there; lower engine.micro_batch_tokens, engine.rows or engine.activation_memory_gb, train adapters (model.lora: {}), or compute on the cpu`,
+        { cause: error },
+      );
+    }
   }
 
   #adopt(result: ort.Tensor): DeviceTensor {

@@ -4,8 +4,9 @@ import type { PromptStyle } from "../answers/prompts.ts";
 import { refuseTags } from "../answers/tags-in-data.ts";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
-import { refusesAdapters, SOFT_NEEDS } from "../engine/engine.ts";
+import { refusesAdapters, refusesDevice, SOFT_NEEDS } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
+import { keepsArrays } from "../engine/local/arrays/index.ts";
 import { openModel } from "../models/index.ts";
 import { adapterLayers, type LoraOptions, requireUsed } from "../models/lora-targets.ts";
 import type { Recipe } from "../recipes/schema.ts";
@@ -36,6 +37,9 @@ export function requireModelFolder(
   const masked = stages.findIndex(({ importance_masking }) => importance_masking !== "none");
   if ((lora !== null || adapter !== null) && masked >= 0) {
     throw new UserError(`stages.${masked}.${refusesAdapters(stages[masked]!.importance_masking)}`);
+  }
+  if (masked >= 0 && keepsArrays(engine.device)) {
+    throw new UserError(`stages.${masked}.${refusesDevice(stages[masked]!.importance_masking, engine.device)}`);
   }
   const soft = stages.findIndex(isSoftQ);
   const dropout = (adapter === null ? lora?.lora_dropout : adapter.lora_dropout) ?? 0;

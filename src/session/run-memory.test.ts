@@ -3,12 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import type { EngineOptions, LargestStep } from "../engine/backend.ts";
 import { planMemory } from "../engine/local/memory-plan.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import type { PreflightReport } from "./preflight.ts";
-import { planRun, requireMemory } from "./run-memory.ts";
+import { fitsAll, planRun, requireMemory } from "./run-memory.ts";
 
 /** viva-tiny twice as wide: wide enough that results of its layers are worth keeping. A plan needs no weights. */
 const modelFolder = mkdtempSync(join(tmpdir(), "viva-plan-"));
@@ -70,6 +71,37 @@ test("a run that does not fit is refused with what would help, before anything i
   expect(refused).toThrow(UserError);
   expect(refused).toThrow(
     /would take about \d.*GB of memory \(.*weights .*\), and .* are there; alone would bring it down: .*engine\.micro_batch_tokens: 1024 \(.*; together: \d/,
+  );
+});
+
+test("arrays on a device are planned there, and refused there if it tells its memory", () => {
+  const recipe = {
+    model: { lora: null, quantize_frozen: null },
+    engine: { activation_memory_gb: 2, micro_batch_tokens: 2048, rows: 64 },
+    stages: [
+      { kind: "grpo", prompts_per_step: 8, num_generations: 8, max_completion_length: 64, beta: 0.1, shaping: "none" },
+    ],
+  } as unknown as Recipe;
+  const data = {
+    ...{ prompt_tokens_max: 80, image_tokens_max: 16, longest: { example_id: "a", tokens: 144 } },
+  } as PreflightReport;
+  const planOn = (device: Device, bytes: number | null) =>
+    planRun(recipe, planMemory, { ...options, device }, data, 1e12, bytes);
+  const cpu = planOn("cpu", null);
+  expect([cpu.device, planOn("cuda", null).device]).toEqual([null, null]);
+  const { plan, device } = planOn("webgpu", null);
+  expect([device!.fits, device!.available]).toEqual([true, Infinity]);
+  for (const part of ["weights", "gradients", "moments", "activations"]) {
+    expect(device!.plan.parts[part], part).toBe(cpu.plan.parts[part]);
+  }
+  expect(device!.plan.parts["node"]).toBe(0);
+  expect([plan.parts["activations"], plan.parts["key-value cache"]]).toEqual([0, 0]);
+  expect(plan.parts["moments"]).toBe(cpu.plan.parts["moments"]); // while a checkpoint is saved
+  const { total } = device!.plan;
+  expect(fitsAll(planOn("webgpu", total))).toBe(true);
+  expect(fitsAll(planOn("webgpu", 0.9 * total))).toBe(false);
+  expect(() => requireMemory(planOn("webgpu", 0.9 * total))).toThrow(
+    /^this run would take about \d.* GB of the device's memory \(.*\), and .* are there; alone would bring it down: .*engine/,
   );
 });
 

@@ -11,7 +11,7 @@ export interface RunMemory {
   /** The stage that needs most, and its largest step. */
   readonly stage: string;
   readonly step: LargestStep;
-  readonly plan: MemoryPlan;
+  readonly plan: Plan;
   /** Bytes that a run may have here. */
   readonly available: number;
   readonly fits: boolean;
@@ -19,6 +19,8 @@ export interface RunMemory {
   readonly changes: readonly MemoryChange[];
   /** Bytes with all changes at once; null without any. */
   readonly together: number | null;
+  /** The same of the device's own memory, of which `available` is infinite where it is not told; null where there is none. */
+  readonly device: RunMemory | null;
 }
 
 /** A change of the recipe, such as "engine.activation_memory_gb: 0", and the bytes that the run takes with it. */
@@ -27,14 +29,31 @@ export interface MemoryChange {
   readonly total: number;
 }
 
-/** The plan of the stage that needs most, by the engine's own reckoning. */
+type Plan = Omit<MemoryPlan, "device">;
+
+/** The plan of the stage that needs most, by the engine's own reckoning. `deviceBytes`: the device's memory, if it is told. */
 export function planRun(
   recipe: Recipe,
   planMemory: NonNullable<EngineBackend["planMemory"]>,
   options: EngineOptions,
   data: PreflightReport,
-  available = availableBytes(),
+  available: number,
+  deviceBytes: number | null = null,
 ): RunMemory {
+  const here = planPlace(recipe, planMemory, options, data, available);
+  if (here.plan.device === null) return { ...here, device: null };
+  const there = planPlace(recipe, (o, step) => planMemory(o, step).device!, options, data, deviceBytes ?? Infinity);
+  return { ...here, device: { ...there, device: null } };
+}
+
+/** The same of one of the two memories. */
+function planPlace<P extends Plan>(
+  recipe: Recipe,
+  planMemory: (options: EngineOptions, step: LargestStep) => P,
+  options: EngineOptions,
+  data: PreflightReport,
+  available: number,
+): Omit<RunMemory, "plan" | "device"> & { readonly plan: P } {
   const steps = recipe.stages.flatMap((stage, i) =>
     largestSteps(stage, data).map((step) => ({ stage: `stages.${i} (${stage.kind})`, step })),
   );
@@ -81,14 +100,24 @@ function possibleChanges(
 }
 
 /** UserError, with what to change, where a run does not fit. */
-export function requireMemory({ plan, available, fits, changes, together }: RunMemory): void {
+export function requireMemory({ device, ...here }: RunMemory): void {
+  requirePlace(here, "memory");
+  if (device !== null) requirePlace(device, "the device's memory");
+}
+
+function requirePlace({ plan, available, fits, changes, together }: Omit<RunMemory, "device">, memory: string): void {
   if (fits) return;
   const alone = changes.map(({ change, total }) => `${change} (${gb(total)})`).join(", ");
   const both = changes.length > 1 ? `; together: ${gb(together!)}` : "";
   const advice = changes.length > 0 ? `alone would bring it down: ${alone}${both}` : "a smaller model is needed";
   throw new UserError(
-    `this run would take about ${gb(plan.total)} of memory (${describeParts(plan)}), and ${gb(available)} are there; ${advice}`,
+    `this run would take about ${gb(plan.total)} of ${memory} (${describeParts(plan)}), and ${gb(available)} are there; ${advice}`,
   );
+}
+
+/** Whether a run fits into this machine's memory and into the device's. */
+export function fitsAll({ fits, device }: RunMemory): boolean {
+  return fits && device?.fits !== false;
 }
 
 /** The step with the longest rows of all stages. */
@@ -99,8 +128,9 @@ export function longestStep(recipe: Recipe, data: PreflightReport): LargestStep 
 }
 
 /** "memory: at most about 2.4 GB (activations 0.9 GB, …)" */
-export function describePlan({ plan }: RunMemory): string {
-  return `memory: at most about ${gb(plan.total)} (${describeParts(plan)})`;
+export function describePlan({ plan, device }: RunMemory): string {
+  const there = device === null ? "" : `; on the device: ${gb(device.plan.total)} (${describeParts(device.plan)})`;
+  return `memory: at most about ${gb(plan.total)} (${describeParts(plan)})${there}`;
 }
 
 /** The recipe's defaults for model.lora. */
@@ -143,12 +173,12 @@ function observedIn(stage: Stage, imageTokens: number): NonNullable<LargestStep[
 }
 
 /** The machine's memory, or what a container may have of it. */
-function availableBytes(): number {
+export function availableBytes(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
 
-function describeParts({ parts }: MemoryPlan): string {
+function describeParts({ parts }: Plan): string {
   return Object.entries(parts)
     .filter(([, bytes]) => bytes > 0)
     .sort(([, a], [, b]) => b - a)

@@ -24,7 +24,7 @@ import type { PreflightReport } from "./preflight.ts";
 import { imageLimits, serverOf, tellNotices } from "./recipe-options.ts";
 import { type LocatedRecipe, locateRecipe } from "./recipe-sources.ts";
 import { openRewards } from "./reward-services.ts";
-import { planRun, type RunMemory, requireMemory } from "./run-memory.ts";
+import { availableBytes, planRun, type RunMemory, requireMemory } from "./run-memory.ts";
 import { isMistake, refuseOverlap } from "./shared-subjects.ts";
 import { type SourceOptions, telling } from "./sources.ts";
 import { longestPrompt, openRunTools, type RunTools } from "./stage-tools.ts";
@@ -156,9 +156,7 @@ async function openLocalData(
       thinkOpened,
       ...loaded,
     });
-    const { planMemory } = engines[recipe.engine.backend];
-    const memory =
-      planMemory === undefined ? null : planRun(recipe, planMemory, engineOptions(located), checked.preflight[0]!);
+    const memory = await memoryOf(recipe, engineOptions(located), checked.preflight[0]!);
     const seen = [...checked.train, ...checked.pairs.flat().map(({ example }) => example), ...images.flat()];
     const overlap = checked.evaluation === null ? null : overlapOf(seen, checked.evaluation);
     const skipped = [...checked.skipped, ...usable.flatMap((own) => own.skipped)];
@@ -167,6 +165,12 @@ async function openLocalData(
     await close();
     throw error;
   }
+}
+
+async function memoryOf(recipe: Recipe, options: EngineOptions, data: PreflightReport): Promise<RunMemory | null> {
+  const { planMemory, deviceBytes } = engines[recipe.engine.backend];
+  if (planMemory === undefined) return null;
+  return planRun(recipe, planMemory, options, data, availableBytes(), await deviceBytes?.(options.device ?? "cpu"));
 }
 
 /** What a server that computes in this machine's place does; null where the engine is here. Opens no engine. */

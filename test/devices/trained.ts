@@ -9,6 +9,7 @@ export function expectTrained({ cpu, device, traffic, resumed }: Trained): void 
   expectStep(resumed.cpuFromDevice, resumed.cpu);
   expectStep(resumed.deviceFromCpu, resumed.cpu);
   const last = traffic.length - 1;
+  expect(bytesTo(traffic, last)).toBe(bytesTo(traffic, 2));
   expect(traffic[last]!.arrays).toBe(traffic[1]!.arrays);
   expect(traffic[last]!.bytes).toBe(traffic[1]!.bytes);
   expect(traffic[last]!.peakBytes).toBeLessThan(traffic[1]!.peakBytes * 1.5);
@@ -17,6 +18,10 @@ export function expectTrained({ cpu, device, traffic, resumed }: Trained): void 
   expect(crossed(traffic, "to").filter(isOfModel)).toEqual([]);
   expect(crossed(traffic, "from").filter((what) => isOfModel(what) || what.startsWith("d."))).toEqual([]);
 }
+
+/** Of one step: what a card must not pay for again and again does not hide behind a name. */
+const bytesTo = (traffic: readonly DeviceTraffic[], step: number) =>
+  traffic[step]!.bytesTo - traffic[step - 1]!.bytesTo;
 
 /** The names of what crossed after the first step. */
 function crossed(traffic: readonly DeviceTraffic[], way: "to" | "from"): string[] {

@@ -5,6 +5,7 @@ import type { ByTurns } from "../devices/adapters.ts";
 import { driverEnvironment, runOn } from "../devices/child.ts";
 import { expectEqual } from "../devices/equal.ts";
 import type { Apart } from "../devices/model.ts";
+import type { Refusal } from "../devices/out-of-memory.ts";
 import { expectTrained } from "../devices/trained.ts";
 import type { Trained } from "../devices/training.ts";
 
@@ -36,6 +37,22 @@ test("nothing grows over fifty steps", async ({ skip }) => {
   if (!works) skip(why);
   expectTrained(await runOn<Trained>("./training.ts", "webgpu", 890_000, "grouped_tied", "lora", "50"));
 }, 900_000);
+
+test("whole arrays on webgpu = on the host", async ({ skip }) => {
+  if (!works) skip(why);
+  const apart = await runOn<Readonly<Record<string, number>>>("./arrays.ts", "webgpu", 100_000);
+  expect(Object.keys(apart)).toContain("mix");
+  for (const [name, difference] of Object.entries(apart)) expect(difference, name).toBeLessThan(1e-6);
+}, 120_000);
+
+test("a device without room says so in one sentence", async ({ skip }) => {
+  if (!works) skip(why);
+  const refusal = await runOn<Refusal | null>("./out-of-memory.ts", "webgpu", 100_000, "40000");
+  if (refusal === null) skip("this device has room for 6.4 GB");
+  const { name, message } = refusal!;
+  expect(name).toBe("UserError");
+  expect(message).toMatch(/^the device webgpu has no memory for .* "column" \[40000,1\], .*; lower engine\.[^\n]*$/);
+}, 120_000);
 
 test("other models on webgpu = cpu", async ({ skip }) => {
   if (!works) skip(why);

@@ -2,7 +2,7 @@
 import type { TrainingGroup } from "../engine.ts";
 import type { AdapterPass } from "./adapter-feeds.ts";
 import type { Compute } from "./compute.ts";
-import type { EncodedForTraining } from "./forward-backward.ts";
+import type { EncodedForTraining } from "./model-pass.ts";
 import { imagesOf } from "./packing.ts";
 import { selectImages } from "./selected-images.ts";
 import { releaseImages } from "./vision-runner.ts";

@@ -5,7 +5,8 @@ import type { ImageSite } from "../../core/records.ts";
 import { sizeOf } from "../../core/tensor-data.ts";
 import type { LossGradients, TokenBatch } from "../engine.ts";
 import type { Compute } from "./compute.ts";
-import { forwardBackward, type MicroBatchOptions } from "./forward-backward.ts";
+import { forwardBackward } from "./forward-backward.ts";
+import type { MicroBatchOptions } from "./model-pass.ts";
 import { WeightStore } from "./weight-store.ts";
 
 /**

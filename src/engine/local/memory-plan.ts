@@ -11,11 +11,13 @@ import type { Program, Sizes } from "../../compiler/tensor.ts";
 import { sizeOf } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
 import type { EngineOptions, LargestStep, MemoryPlan } from "../backend.ts";
-import { DEFAULT_ACTIVATION_BYTES, headChunkRows } from "./forward-backward.ts";
+import { keepsArrays } from "./arrays/index.ts";
 import { generateProgram } from "./generate-program.ts";
+import { headChunkRows } from "./head-chunks.ts";
 import { KeyValueCache } from "./key-value-cache.ts";
 import { modelOf, trainableOf } from "./local-model.ts";
 import { mergedBytes } from "./merged-model.ts";
+import { DEFAULT_ACTIVATION_BYTES } from "./model-pass.ts";
 import { type PackedRow, packRows, splitRows } from "./packing.ts";
 import { PREFIX_BYTES } from "./prefix-cache.ts";
 import { type BlockKind, blockPrograms, lossProgram, visionHeadPrograms } from "./programs.ts";
@@ -75,7 +77,7 @@ export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan
   }
   const activations = vision.held + language.held;
   const gradients = vision.gradients + language.gradients;
-  const parts = {
+  const parts: Parts = {
     node: NODE_BYTES,
     // The sampler holds a second copy: packed integer weights, or weights with their adapters merged.
     weights: sum(Object.values(model.weights).map(storedBytes)) + quantized + merged,
@@ -92,7 +94,34 @@ export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan
     "kept turns": step.observed == null ? 0 : Math.min(o.prefixBytes ?? PREFIX_BYTES, turnBytes(model, step)),
     outputs: gradients + Math.min(GARBAGE_BYTES, activations + gradients),
   };
-  return { parts, total: sum(Object.values(parts)) };
+  if (!keepsArrays(o.device ?? "cpu")) return { parts, total: sum(Object.values(parts)), device: null };
+  const { here, there } = splitByHome(parts, { quantized, merged, gradients, run: Math.max(...runs) });
+  const device = { parts: there, total: sum(Object.values(there)) };
+  return { parts: here, total: sum(Object.values(here)), device };
+}
+
+type Parts = Readonly<Record<MemoryPart, number>>;
+
+/**
+ * What lies here and what there, with arrays on a device. Here: what is read and what is saved, all at once, and what programs
+ * are fed from here. There: caches twice, while they are made anew; one program at a time, and nothing that waits for V8.
+ */
+function splitByHome(
+  parts: Parts,
+  o: { readonly quantized: number; readonly merged: number; readonly gradients: number; readonly run: number },
+): { readonly here: Parts; readonly there: Parts } {
+  const none = Object.fromEntries(Object.keys(parts).map((part) => [part, 0])) as Parts;
+  const { node, weights, moments, reference, critic, "update masks": masks, "key-value cache": caches } = parts;
+  return {
+    here: {
+      ...{ ...none, node, moments, reference, critic },
+      ...{ weights: weights - o.quantized - o.merged, "update masks": masks },
+    },
+    there: {
+      ...{ ...parts, node: 0, "update masks": 0, "kept turns": 0, programs: o.run, outputs: o.gradients },
+      ...{ weights: weights - o.quantized, "key-value cache": 2 * caches },
+    },
+  };
 }
 
 const plainKind: BlockKind = { packed: false, windowed: false, featured: false, adapters: null };

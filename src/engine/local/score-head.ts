@@ -3,14 +3,8 @@ import type { Params } from "../../compiler/tensor.ts";
 import { float32, type TensorData } from "../../core/tensor-data.ts";
 import type { ScoredCompletions, TrainingGroup } from "../engine.ts";
 import type { Compute } from "./compute.ts";
-import {
-  backwardFrom,
-  type HeadPass,
-  isGradient,
-  type MicroBatchOptions,
-  microBatches,
-  runMicroBatch,
-} from "./forward-backward.ts";
+import { isGradient } from "./head-chunks.ts";
+import { backwardFrom, type HeadPass, type MicroBatchOptions, microBatches, runMicroBatch } from "./model-pass.ts";
 import type { MicroBatch } from "./packing.ts";
 import { imagesOf } from "./packing.ts";
 import { headScoreGradientProgram, headScoreProgram, scoreHeadWeights } from "./programs.ts";

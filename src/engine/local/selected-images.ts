@@ -3,7 +3,7 @@ import type { Params } from "../../compiler/tensor.ts";
 import { concatenated, float32, type TensorData } from "../../core/tensor-data.ts";
 import type { AdapterPass } from "./adapter-feeds.ts";
 import { type BlockStates, bytesOf, type Compute } from "./compute.ts";
-import type { EncodedForTraining } from "./forward-backward.ts";
+import type { EncodedForTraining } from "./model-pass.ts";
 import { type Frame, type VisionRun, visionFeeds } from "./vision-runner.ts";
 
 /**

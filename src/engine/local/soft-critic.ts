@@ -18,7 +18,7 @@ import {
   type SoftStep,
   type TrainingGroup,
 } from "../engine.ts";
-import { variantOf } from "./forward-backward.ts";
+import { variantOf } from "./head-chunks.ts";
 import { momentsOf } from "./persistence.ts";
 import type { SharedBase } from "./shared-base.ts";
 import { lastStates } from "./soft-pass.ts";
@@ -82,22 +82,17 @@ export class SoftCriticState {
 
   /** One update of policy and critic, and the target after it. */
   async step({ policy, critic, polyak }: SoftStep) {
-    return { policy: await this.#policy.optimStep(policy), critic: await this.#stepCritic(critic, polyak) };
+    const results = { policy: await this.#policy.optimStep(policy), critic: await this.#stepCritic(critic, polyak) };
+    await this.#base.arrays.memory?.settle();
+    return results;
   }
 
   /** One update of the critic; its target follows. */
   async #stepCritic(o: OptimStep, polyak: number): Promise<OptimResult> {
     const result = await this.critic.optimStep(o);
     if (!Number.isFinite(result.gradNorm)) return result;
-    const { arrays } = this.target.store;
-    for (const name of this.critic.store.trainable) {
-      const both = [this.critic, this.target].map(({ store }) => store.values[name]!);
-      await arrays.fetch(both, "target");
-      const [own, slow] = both.map(({ data }) => data as Float32Array);
-      for (let i = 0; i < slow!.length; i++) slow![i] = polyak * slow![i]! + (1 - polyak) * own![i]!;
-      arrays.write(both[1]!, slow!);
-      arrays.forget([both[0]!]);
-    }
+    const { arrays, values } = this.target.store;
+    for (const name of this.critic.store.trainable) arrays.mix(values[name]!, this.critic.store.values[name]!, polyak);
     return result;
   }
 

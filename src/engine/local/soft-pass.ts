@@ -2,18 +2,8 @@
 import { float32, type TensorData } from "../../core/tensor-data.ts";
 import type { LogProbOptions, SoftResult, TrainingGroup } from "../engine.ts";
 import type { Compute } from "./compute.ts";
-import {
-  backwardFrom,
-  type HeadPass,
-  headChunks,
-  headFeeds,
-  isComputed,
-  isGradient,
-  lossFeeds,
-  type MicroBatchOptions,
-  runMicroBatch,
-  samplingFeeds,
-} from "./forward-backward.ts";
+import { headChunks, headFeeds, isGradient, lossFeeds, samplingFeeds } from "./head-chunks.ts";
+import { backwardFrom, type HeadPass, isComputed, type MicroBatchOptions, runMicroBatch } from "./model-pass.ts";
 import { imagesOf, type MicroBatch, splitByWeight } from "./packing.ts";
 import type { SharedBase } from "./shared-base.ts";
 import type { PairHead } from "./soft-programs.ts";

@@ -2,7 +2,7 @@
 import type { ImageFeatures } from "../../core/records.ts";
 import type { Compute } from "./compute.ts";
 import type { FeatureCache } from "./feature-cache.ts";
-import { type EncodedForTraining, encodeForTraining, type MicroBatchOptions } from "./forward-backward.ts";
+import { type EncodedForTraining, encodeForTraining, type MicroBatchOptions } from "./model-pass.ts";
 import { backwardImages, type EncodedImages, encodeImages, releaseImages } from "./vision-runner.ts";
 import { visionNames, type WeightStore } from "./weight-store.ts";
 

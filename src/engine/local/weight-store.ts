@@ -14,7 +14,7 @@ import { addGradient, drawBack, type MaskState, type UpdateMask, updateMasks } f
 import { createVectorKernels } from "../../nn/vector-kernels.ts";
 import type { OnWeight } from "../backend.ts";
 import type { OptimResult, OptimStep } from "../engine.ts";
-import type { Arrays, Moments } from "./arrays/arrays.ts";
+import type { Arrays, Moments, Update, UpdatedWeight } from "./arrays/arrays.ts";
 import { hostArrays } from "./arrays/host-arrays.ts";
 import { contiguousAllocator } from "./fused-weights.ts";
 
@@ -90,35 +90,18 @@ export class WeightStore {
       return { name, weight, gradient, weightDecay, ...this.moments(name) };
     });
     if (mask === null) this.arrays.adamW(updated, update);
-    else {
-      for (const own of updated) {
-        const step = () => this.arrays.adamW([own], update);
-        await this.#stepUnder(mask, own.name, own.gradient, update.gradientScale, seed, step);
-      }
-    }
+    else for (const own of updated) this.#stepUnder(mask, own, update, seed);
     this.#clearGradients();
     return { gradNorm };
   }
 
-  /** Masks are the host's: what they need comes there, and the weight goes back. */
-  async #stepUnder(
-    mask: UpdateMask,
-    name: string,
-    gradient: TensorData,
-    gradientScale: number,
-    seed: number,
-    step: () => void,
-  ): Promise<void> {
-    const weight = this.values[name]!;
-    await this.arrays.fetch([weight, gradient], "masked weights");
-    const key = randomKey(seed, "importance_masking", name);
+  /** Masks are the host's, and so are the arrays that they are drawn over. */
+  #stepUnder(mask: UpdateMask, own: UpdatedWeight & { readonly name: string }, update: Update, seed: number): void {
+    const { name, weight, gradient } = own;
     const state = this.mask(name);
-    addGradient(state, gradient.data as Float32Array, gradientScale);
-    step();
-    await this.arrays.fetch([weight], "masked weights");
-    const moved = weight.data as Float32Array;
-    drawBack(mask, state, key, moved);
-    this.arrays.write(weight, moved);
+    addGradient(state, gradient.data as Float32Array, update.gradientScale);
+    this.arrays.adamW([own], update);
+    drawBack(mask, state, randomKey(seed, "importance_masking", name), weight.data as Float32Array);
   }
 
   moments(name: string): Moments {

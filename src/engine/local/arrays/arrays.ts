@@ -45,6 +45,8 @@ export interface Arrays {
   zerosLike(value: TensorData): TensorData;
   /** total ← total + added */
   add(total: TensorData, added: TensorData): void;
+  /** total ← keep · total + (1 − keep) · other */
+  mix(total: TensorData, other: TensorData, keep: number): void;
   /** Rows [index.length, width] of x [n, width]. */
   rows(x: TensorData, index: Int32Array): TensorData;
   /** Adds rows [index.length, …] to those of `total` [n, …] at `index`; rows at −1 are skipped. */

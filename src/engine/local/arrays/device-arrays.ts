@@ -12,6 +12,7 @@ import {
   addProgram,
   addRowsProgram,
   copyProgram,
+  mixProgram,
   rowsProgram,
   squaresProgram,
   zerosProgram,
@@ -81,6 +82,12 @@ export function deviceArrays(device: Device, threads: number): Arrays {
     add(total, added) {
       const rank = total.shape.length;
       change({ total }, `add.${rank}`, () => addProgram(rank), { added });
+    },
+    mix(total, other, keep) {
+      const rank = total.shape.length;
+      const shares = scalars({ keep, share: 1 - keep });
+      change({ total }, `mix.${rank}`, () => mixProgram(rank), { other, ...shares });
+      self.release(Object.values(shares));
     },
     rows: (x, index) => {
       const shape = [index.length, ...x.shape.slice(1)];

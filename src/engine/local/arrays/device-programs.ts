@@ -27,6 +27,15 @@ export function addProgram(rank: number): Program {
   return { inputs: { total, added }, outputs: { "new total": add(total, added) } };
 }
 
+export function mixProgram(rank: number): Program {
+  const [total, other] = [array("total", rank), array("other", rank)];
+  const [keep, share] = [input("keep", "float32", []), input("share", "float32", [])];
+  return {
+    inputs: { total, other, keep, share },
+    outputs: { "new total": add(mul(total, keep), mul(other, share)) },
+  };
+}
+
 export function rowsProgram(rank: number): Program {
   const [x, index] = [array("x", rank), indexInput()];
   return { inputs: { x, "row index": index }, outputs: { y: gather(x, index) } };

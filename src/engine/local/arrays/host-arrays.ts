@@ -22,6 +22,10 @@ export function hostArrays(): Arrays {
     add(total, added) {
       kernels.addInPlace(numbers(total), numbers(added));
     },
+    mix(total, other, keep) {
+      const [into, from] = [numbers(total), numbers(other)];
+      for (let i = 0; i < into.length; i++) into[i] = keep * into[i]! + (1 - keep) * from[i]!;
+    },
     rows(x, index) {
       const width = x.shape[1]!;
       const found = new Float32Array(index.length * width);

@@ -12,6 +12,11 @@ const homes: Readonly<Record<Device, (device: Device, threads: number) => Arrays
   dml: hostArrays,
 };
 
+/** Whether arrays on this device lie in its own memory. */
+export function keepsArrays(device: Device): boolean {
+  return homes[device] === deviceArrays;
+}
+
 export function openArrays(device: Device, threads: number): Arrays {
   return homes[device](device, threads);
 }
