@@ -62,8 +62,11 @@ interface OnBase {
 }
 
 export class LocalCore {
+  /** What adapters beside this one are opened on. */
+  readonly base: SharedBase;
+  /** The vision tower by itself. */
+  readonly tower: Tower;
   readonly #options: EngineOptions;
-  readonly #base: SharedBase;
   readonly #model: Model;
   readonly #compute: Compute;
   readonly #sampled: SampledWeights;
@@ -77,7 +80,6 @@ export class LocalCore {
   readonly #encoded: KeptImages;
   /** Completions that the next turn's prompts go on from. */
   readonly #prefixes: PrefixCache;
-  readonly #tower: Tower;
   /** Forward and backward passes since the last update. */
   #passes = 0;
 
@@ -87,7 +89,7 @@ export class LocalCore {
     this.#options = options;
     // Caches on a device keep no prefixes: each turn's prompt is computed whole.
     this.#prefixes = new PrefixCache(base.arrays.caches === null ? options.prefixBytes : 0);
-    this.#base = base;
+    this.base = base;
     const { lora = null, adapterFolder = null } = options;
     const { model, compute } = base.with(lora);
     this.#model = model;
@@ -101,7 +103,7 @@ export class LocalCore {
       () => this.#sampled.lend(this.#store.values),
       (values) => this.#newDecoder(values),
     );
-    this.#tower = new Tower(compute, () => ({ ...options, store: this.#store, features: this.#knownFeatures }));
+    this.tower = new Tower(compute, () => ({ ...options, store: this.#store, features: this.#knownFeatures }));
     const fresh = () => ({ ...base.values, ...holdAll(base.arrays, this.#freshAdapters(base.compute.model)) });
     const values = on?.copied?.values ?? fresh();
     const isFrozen = on !== null && lora === null; // another core's weights
@@ -112,11 +114,6 @@ export class LocalCore {
   /** Whether what it trains is its own; else it is the base's. */
   get isAdapter(): boolean {
     return (this.#options.lora ?? null) !== null;
-  }
-
-  /** What adapters beside this one are opened on. */
-  get base(): SharedBase {
-    return this.#base;
   }
 
   /** The weights in memory, for tests and tools. */
@@ -220,11 +217,6 @@ export class LocalCore {
     return lossGradients(this.#compute, this.#store, batch, wrt, o);
   }
 
-  /** The vision tower by itself. */
-  get tower(): Tower {
-    return this.#tower;
-  }
-
   get hasScoreHead(): boolean {
     return this.#model.scoreHead !== undefined;
   }
@@ -255,11 +247,11 @@ export class LocalCore {
   async optimStep(o: OptimStep) {
     if ((o.importanceMasking ?? "none") !== "none" && (this.#options.lora ?? null) !== null)
       throw new UserError(refusesAdapters(o.importanceMasking!));
-    if ((o.importanceMasking ?? "none") !== "none" && this.#base.arrays.memory !== null)
-      throw new UserError(refusesDevice(o.importanceMasking!, this.#base.arrays.memory.device));
+    if ((o.importanceMasking ?? "none") !== "none" && this.base.arrays.memory !== null)
+      throw new UserError(refusesDevice(o.importanceMasking!, this.base.arrays.memory.device));
     this.#forgetPass();
     const result = await this.#store.step(o, this.#options.seed);
-    const { memory } = this.#base.arrays;
+    const { memory } = this.base.arrays;
     if (memory === null) return result;
     await memory.settle(); // the update's own failure, and its traffic
     return { ...result, device: memory.takeUse() };
@@ -271,7 +263,7 @@ export class LocalCore {
     requireSoft(this.#model, this.#store);
     // Another seed than the policy's, the same for both.
     const o = { ...this.#options, adapterFolder: null, seed: this.#options.seed + 1 };
-    this.#soft = new SoftCriticState(this, this.#base, () => new LocalCore(o, { base: this.#base, merged: false }));
+    this.#soft = new SoftCriticState(this, this.base, () => new LocalCore(o, { base: this.base, merged: false }));
     return this.#soft;
   }
 
@@ -305,14 +297,14 @@ export class LocalCore {
   /** Makes all that `save` writes readable, where it lies on a device. */
   async fetch(): Promise<void> {
     await this.#store.fetch();
-    await this.#base.arrays.fetch(Object.values(this.#reference ?? {}), "reference");
+    await this.base.arrays.fetch(Object.values(this.#reference ?? {}), "reference");
     await this.#soft?.fetch();
   }
 
   /** Ends that. */
   forget(): void {
     this.#store.forget();
-    this.#base.arrays.forget(Object.values(this.#reference ?? {}));
+    this.base.arrays.forget(Object.values(this.#reference ?? {}));
     this.#soft?.forget();
   }
 
@@ -341,7 +333,7 @@ export class LocalCore {
 
   /** Closes the base with its programs. */
   async close(): Promise<void> {
-    await this.#base.close();
+    await this.base.close();
   }
 
   /**
@@ -350,7 +342,7 @@ export class LocalCore {
    */
   snapshot(): LocalCore {
     const copied = { values: this.#store.copyValues(), merged: this.#sampled.share() };
-    return new LocalCore({ ...this.#options, adapterFolder: null }, { base: this.#base, merged: true, copied });
+    return new LocalCore({ ...this.#options, adapterFolder: null }, { base: this.base, merged: true, copied });
   }
 
   /** The dropout key of the next pass: each pass of each update has its own, and a resumed run has the same ones. */
@@ -363,7 +355,7 @@ export class LocalCore {
 
   /** Cached image features of a frozen tower, shared by policy and reference. */
   get #knownFeatures(): FeatureCache | null {
-    return visionNames(this.#model).some((name) => this.#store.trainable.has(name)) ? null : this.#base.features;
+    return visionNames(this.#model).some((name) => this.#store.trainable.has(name)) ? null : this.base.features;
   }
 
   #newDecoder(values: () => Promise<Params<TensorData>>): Decoder {
@@ -390,14 +382,14 @@ export class LocalCore {
 
   #releaseReference(): void {
     const own = Object.entries(this.#reference ?? {}).filter(([name, value]) => value !== this.#store.values[name]);
-    this.#base.arrays.release(own.map(([, value]) => value));
+    this.base.arrays.release(own.map(([, value]) => value));
   }
 
   /** Drops everything computed from weights that are about to change. */
   #forgetPass(): void {
     this.#live.end();
     this.#encoded.forget();
-    this.#tower.forget();
+    this.tower.forget();
     this.#sampled.forget();
     this.#prefixes.clear();
     this.#passes = 0;

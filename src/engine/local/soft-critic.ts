@@ -83,7 +83,7 @@ export class SoftCriticState {
   /** One update of policy and critic, and the target after it. */
   async step({ policy, critic, polyak }: SoftStep) {
     const results = { policy: await this.#policy.optimStep(policy), critic: await this.#stepCritic(critic, polyak) };
-    await this.target.store.arrays.memory?.settle();
+    await this.#base.arrays.memory?.settle();
     return results;
   }
 
