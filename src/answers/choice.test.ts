@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { cpuTime } from "../../test/cpu-time.ts";
 import { answerKey } from "./answer-key.ts";
 import { chosenOption, referenceOption, rightOption } from "./choice.ts";
 import { matchAnswer } from "./match.ts";
@@ -100,12 +101,12 @@ describe("long answers", () => {
   it.each(["a", "is not ", "no a, ", "A B ", "not A or ", "a+ ", "(A)", "liver? ", "is "])(
     "%j again and again takes linear time",
     (part) => {
-      const begin = performance.now();
+      const begin = cpuTime();
       const text = part.repeat(100_000 / part.length);
       chosenOption(text, ["liver", "spleen", "A+"]);
       matchAnswer({ answer: "yes", answerType: "closed", choices: [] }, text);
       matchAnswer({ answer: "liver+", answerType: "open", choices: [] }, text);
-      expect(performance.now() - begin).toBeLessThan(4000);
+      expect(cpuTime() - begin).toBeLessThan(4000);
     },
   );
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { cpuTime } from "../../test/cpu-time.ts";
 import { normalise } from "./normalise.ts";
 
 describe("numbers in normalised texts", () => {
@@ -62,9 +63,9 @@ describe("numbers in normalised texts", () => {
     ["signs", "a+-".repeat(60_000)],
     ["blanks", "1 ".repeat(100_000)],
   ])("are read in linear time from many %s", (_, text) => {
-    const begin = performance.now();
+    const begin = cpuTime();
     normalise(text);
-    expect(performance.now() - begin).toBeLessThan(3000);
+    expect(cpuTime() - begin).toBeLessThan(3000);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { cpuTime } from "../../test/cpu-time.ts";
 import { type ParseOptions, parseAnswer } from "./parse.ts";
 
 function textOf(completion: string, options?: ParseOptions): string | null {
@@ -133,11 +134,11 @@ describe("parseAnswer on hostile texts", () => {
     ["special tokens", "<|im_end|>".repeat(n)],
     ["headings", "answer\n".repeat(n)],
   ])("is linear in %s", (_, completion) => {
-    const begin = performance.now();
+    const begin = cpuTime();
     for (const style of ["think_answer", "answer_only", "plain"] as const) {
       textOf(completion, { style });
       textOf(completion, { style, lenient: true });
     }
-    expect(performance.now() - begin).toBeLessThan(3000);
+    expect(cpuTime() - begin).toBeLessThan(3000);
   });
 });

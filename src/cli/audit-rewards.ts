@@ -1,9 +1,5 @@
 /** viva rewards audit: whether a recipe's rewards, given scores, or preferences themselves go by the length of completions. */
 import { Command } from "commander";
-import { formatLengthAudit, lengthAuditResults } from "../evaluate/index.ts";
-import { loadRecipe } from "../recipes/load.ts";
-import { auditGivenScores, auditRewards } from "../session/audited-rewards.ts";
-import { loadPairs } from "../session/pairs.ts";
 import { collect, type Interruption, wholeNumber } from "./arguments.ts";
 import { downloadReporter, outputOption, writeJson } from "./options.ts";
 
@@ -32,6 +28,10 @@ export function auditRewardsCommand(interruption: Interruption): Command {
 }
 
 async function audit(file: string, o: AuditRewardsOptions, signal: AbortSignal): Promise<void> {
+  const { formatLengthAudit, lengthAuditResults } = await import("../evaluate/index.ts");
+  const { loadRecipe } = await import("../recipes/load.ts");
+  const { auditGivenScores, auditRewards } = await import("../session/audited-rewards.ts");
+  const { loadPairs } = await import("../session/pairs.ts");
   const pairs = (await loadPairs(file)).slice(0, o.limit);
   const reporter = downloadReporter();
   const asking = { stage: o.stage ?? null, seed: o.seed, reporter, signal };

@@ -2,9 +2,6 @@
 import { Command, Option } from "commander";
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
-import { benchSteps } from "../diagnostics/step-bench.ts";
-import { readPromptRows } from "../session/prompt-rows.ts";
-import { locateModel } from "../session/sources.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { deviceOption, downloadReporter } from "./options.ts";
 
@@ -47,6 +44,9 @@ export function benchCommand(interruption: Interruption): Command {
     .option("--micro-batch-tokens <n>", "tokens of one forward and backward pass", wholeNumber(1), 4096)
     .action((checkpoint: string, options: StepOptions) =>
       interruption.during(async (signal) => {
+        const { benchSteps } = await import("../diagnostics/step-bench.ts");
+        const { readPromptRows } = await import("../session/prompt-rows.ts");
+        const { locateModel } = await import("../session/sources.ts");
         const rows = readPromptRows(options.rows);
         const lora = options.lora ? LORA : null;
         if (options.quantize !== undefined && lora === null) {

@@ -5,10 +5,10 @@ import { Command } from "commander";
 import { percent, points } from "../core/percent.ts";
 import { shellWord } from "../core/shell-word.ts";
 import type { EvalSummary } from "../evaluate/index.ts";
-import { type MilestoneItems, milestones, pairedChange } from "../evaluate/run-statistics.ts";
 import { readJsonl } from "../runs/jsonl.ts";
 import { createReporter } from "../runs/reporter.ts";
 import { defaultRunFolder, runPaths } from "../runs/run-folder.ts";
+import type { PairedChange } from "../runs/statistics-records.ts";
 import { collect, type Interruption } from "./arguments.ts";
 import { report } from "./report.ts";
 import { train } from "./train.ts";
@@ -47,7 +47,7 @@ export function demoCommand(interruption: Interruption): Command {
             const { evaluations } = await train(recipe, { ...options, run: folders[i]! }, reporter, signal);
             results.push(...evaluations.map(({ summary }) => summary));
           }
-          for (const line of verdict(results, folders)) reporter.message(line);
+          for (const line of await verdict(results, folders)) reporter.message(line);
           const { file } = await report(folders, join(folder, "report.html"), UNTUNED);
           reporter.message(`report: ${file}`);
           reporter.message(`to look at it step by step: viva ui ${shellWord(folder)}`);
@@ -59,7 +59,11 @@ export function demoCommand(interruption: Interruption): Command {
 }
 
 /** Accuracy before and after, and the paired differences that decide. */
-function verdict([untuned, ...tuned]: readonly EvalSummary[], folders: readonly string[]): readonly string[] {
+async function verdict(
+  [untuned, ...tuned]: readonly EvalSummary[],
+  folders: readonly string[],
+): Promise<readonly string[]> {
+  const { milestones, pairedChange } = await import("../evaluate/run-statistics.ts");
   const [first, ...others] = folders.map(milestones);
   const found = [first![0]!, first!.at(-1)!, ...others.map((run) => run.at(-1)!)];
   const names = [UNTUNED, ...Object.values(arms)];
@@ -70,7 +74,9 @@ function verdict([untuned, ...tuned]: readonly EvalSummary[], folders: readonly 
     return `${names[i]!.padEnd(WIDTH)}${percent(estimate)} % [${percent(low)}, ${percent(high)}]${time}`;
   });
   const last = found.length - 1;
-  const changes = found.slice(0, last).map((earlier, i) => difference(`GRPO less ${names[i]}`, earlier, found[last]!));
+  const changes = found
+    .slice(0, last)
+    .map(({ items }, i) => difference(`GRPO less ${names[i]}`, pairedChange(items, found[last]!.items)!));
   return [
     "",
     `Accuracy on ${found[last]!.items.length} questions about new images, 95 % intervals`,
@@ -80,8 +86,7 @@ function verdict([untuned, ...tuned]: readonly EvalSummary[], folders: readonly 
   ];
 }
 
-function difference(name: string, before: MilestoneItems, after: MilestoneItems): string {
-  const { difference: found, won, lost, p } = pairedChange(before.items, after.items)!;
+function difference(name: string, { difference: found, won, lost, p }: PairedChange): string {
   const interval = `[${points(found.low)}, ${points(found.high)}]`;
   return `${name.padEnd(WIDTH)}${points(found.estimate)} ${interval}   ${won} questions won, ${lost} lost, p ${p.toExponential(0)}`;
 }

@@ -1,6 +1,5 @@
 /** viva export: a checkpoint as an adapter or a whole model that other tools load. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { exportCheckpoint } from "../export/export.ts";
 import { byteSize, type Interruption, wholeNumber } from "./arguments.ts";
 import { checkpointArgument, downloadReporter } from "./options.ts";
 
@@ -52,6 +51,7 @@ async function write(
   { maxShardSize, json, overwrite, ...options }: ExportCommandOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  const { exportCheckpoint } = await import("../export/export.ts");
   const source = { reporter: downloadReporter(), signal };
   const o = { ...options, ...source, maxShardBytes: maxShardSize, overwrite: overwrite ?? false };
   const exported = await exportCheckpoint(checkpoint, o);

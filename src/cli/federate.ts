@@ -4,9 +4,7 @@ import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
 import { percent } from "../core/percent.ts";
 import { shellWord } from "../core/shell-word.ts";
-import { federate } from "../federate/federate.ts";
 import { federationPaths, openFederation, type RoundRecord } from "../federate/folder.ts";
-import { loadFederation } from "../federate/load.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import { defaultRunFolder } from "../runs/run-folder.ts";
 import { trainInChild } from "../study/child.ts";
@@ -41,6 +39,8 @@ export function federateCommand(interruption: Interruption): Command {
 }
 
 async function run(file: string | undefined, o: FederateOptions, reporter: Reporter, signal: AbortSignal) {
+  const { federate } = await import("../federate/federate.ts");
+  const { loadFederation } = await import("../federate/load.ts");
   const { resume = false } = o;
   if (resume && o.run === undefined) throw new UserError("federate --resume: name the federation's folder with --run");
   if (file === undefined && !resume) throw new UserError("federate: name a federation file, or --run with --resume");

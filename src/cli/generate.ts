@@ -2,9 +2,8 @@
 import { Command } from "commander";
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
-import { openCheckpoint, type PromptName, viewOfRun } from "../session/checkpoint.ts";
-import { type GeneratedRow, generateRows, readPromptRows } from "../session/prompt-rows.ts";
-import { viewedProcessor } from "../session/viewed-processor.ts";
+import type { PromptName } from "../session/checkpoint.ts";
+import type { GeneratedRow } from "../session/prompt-rows.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import {
   addViewOptions,
@@ -58,6 +57,9 @@ export function generateCommand(interruption: Interruption): Command {
 }
 
 async function generate(checkpoint: string, options: GenerateOptions, signal: AbortSignal): Promise<void> {
+  const { openCheckpoint, viewOfRun } = await import("../session/checkpoint.ts");
+  const { generateRows, readPromptRows } = await import("../session/prompt-rows.ts");
+  const { viewedProcessor } = await import("../session/viewed-processor.ts");
   const { numGenerations, maxCompletionLength, topP, topK, seed } = options;
   if (topP === 0) throw new UserError("--top-p must be above 0");
   const rows = readPromptRows(options.rows);

@@ -9,10 +9,8 @@ import { UserError } from "../core/errors.ts";
 import { shippedModels } from "../core/named-paths.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { datasets, loadDataset } from "../data/index.ts";
-import { proposeRecipe } from "../pipeline/propose-recipe.ts";
 import { replaceFile } from "../runs/durable.ts";
 import type { Interruption } from "./arguments.ts";
-import { formatCheck } from "./check.ts";
 import { downloadReporter } from "./options.ts";
 
 interface Options {
@@ -44,6 +42,8 @@ export function initCommand(interruption: Interruption): Command {
 }
 
 async function init(file: string, given: Options, signal: AbortSignal): Promise<void> {
+  const { proposeRecipe } = await import("../pipeline/propose-recipe.ts");
+  const { formatCheck } = await import("./check.ts");
   if (existsSync(file)) throw new UserError(`${file} is there already: name another file, or remove it`);
   if (!existsSync(dirname(resolve(file)))) throw new UserError(`${file}: there is no folder ${dirname(file)}`);
   const isGenerated = given.dataset !== undefined && "generated" in datasets[given.dataset];

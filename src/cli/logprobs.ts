@@ -1,9 +1,8 @@
 /** viva logprobs: per-token log-probs of given completions. */
 import { Command } from "commander";
 import type { Device } from "../core/device.ts";
-import { openCheckpoint, type PromptName, viewOfRun } from "../session/checkpoint.ts";
-import { readPromptRows, type ScoredRow, scoreRows } from "../session/prompt-rows.ts";
-import { viewedProcessor } from "../session/viewed-processor.ts";
+import type { PromptName } from "../session/checkpoint.ts";
+import type { ScoredRow } from "../session/prompt-rows.ts";
 import type { Interruption } from "./arguments.ts";
 import {
   addViewOptions,
@@ -37,6 +36,9 @@ export function logprobsCommand(interruption: Interruption): Command {
     .option("--json", "print what was written as JSON")
     .action((checkpoint: string, options: LogprobsOptions) =>
       interruption.during(async (signal) => {
+        const { openCheckpoint, viewOfRun } = await import("../session/checkpoint.ts");
+        const { readPromptRows, scoreRows } = await import("../session/prompt-rows.ts");
+        const { viewedProcessor } = await import("../session/viewed-processor.ts");
         const rows = readPromptRows(options.rows);
         const reporter = downloadReporter();
         const opened = await openCheckpoint(checkpoint, { ...options, reporter, signal });

@@ -3,9 +3,6 @@ import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
 import { replaceFile } from "../runs/durable.ts";
 import { isRun } from "../runs/run-folder.ts";
-import { pairImages } from "../session/pair-images.ts";
-import { pairsOfRun } from "../session/run-pairs.ts";
-import { markedPairs } from "../ui/index.ts";
 import { decimalNumber, type Interruption } from "./arguments.ts";
 import { outOption } from "./options.ts";
 
@@ -32,6 +29,8 @@ export function pairsCommand(interruption: Interruption): Command {
 }
 
 async function writePairs(run: string, { out, by, minGap }: PairsOptions): Promise<void> {
+  const { pairImages } = await import("../session/pair-images.ts");
+  const { markedPairs } = await import("../ui/index.ts");
   if (by === MARKS && !isRun(run)) throw new UserError(`${run} is no run folder`);
   const found = by === MARKS ? { rows: markedPairs(run), told: "" } : await scoredPairs(run, { by, minGap });
   if (found.rows.length === 0) throw new UserError(`${run}: no pairs by ${by}${found.told}`);
@@ -46,6 +45,7 @@ async function writePairs(run: string, { out, by, minGap }: PairsOptions): Promi
 }
 
 async function scoredPairs(run: string, o: Pick<PairsOptions, "by" | "minGap">) {
+  const { pairsOfRun } = await import("../session/run-pairs.ts");
   const { rows, groups, left } = await pairsOfRun(run, o);
   const { tied, below_gap, worse_answer } = left;
   const told = `; of ${groups} groups ${tied} tied, ${below_gap} closer than --min-gap, ${worse_answer} with the worse answer first`;

@@ -1,7 +1,7 @@
 /** viva report --bundle: the pages of viva ui as files. */
 import { resolve } from "node:path";
 import { createUiApp, readPages, writeBundle } from "../ui/index.ts";
-import { uiServices } from "./ui.ts";
+import { uiServices } from "./ui-server.ts";
 
 /** Writes the pages of the runs as files. */
 export function bundleOf(

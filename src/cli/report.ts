@@ -3,12 +3,8 @@ import { existsSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
-import { rewardCorrelations } from "../evaluate/reward-correlations.ts";
-import { compareArms, type MilestoneItems, milestones, runStatistics } from "../evaluate/run-statistics.ts";
-import { writeReport } from "../report/index.ts";
+import type { MilestoneItems } from "../evaluate/run-statistics.ts";
 import { isRun, runPaths } from "../runs/run-folder.ts";
-import type { ArmComparison } from "../runs/statistics-records.ts";
-import { runImages } from "../session/run-images.ts";
 import { collect } from "./arguments.ts";
 
 interface ReportOptions {
@@ -62,6 +58,10 @@ export async function report(
   out?: string,
   start?: string,
 ): Promise<{ readonly file: string; readonly bytes: number }> {
+  const { compareArms, milestones, runStatistics } = await import("../evaluate/run-statistics.ts");
+  const { rewardCorrelations } = await import("../evaluate/reward-correlations.ts");
+  const { writeReport } = await import("../report/index.ts");
+  const { runImages } = await import("../session/run-images.ts");
   const runs = runFolders(folders);
   const file = resolve(out ?? (runs.length === 1 ? runPaths(runs[0]!).report : "comparison.html"));
   if (statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory() !== true) {
@@ -75,20 +75,20 @@ export async function report(
     const rewards = rewardCorrelations(folder);
     return { folder, label, statistics: runStatistics(found), rewards, images: runImages(folder) };
   });
-  return {
-    file,
-    bytes: await writeReport(reported, { arms: compareArms(arms), start: startArm(arms[0]!, start) }, file),
-  };
+  const started = fromStart(arms[0]!, start);
+  const comparisons = { arms: compareArms(arms), start: started === null ? null : compareArms(started)[0]! };
+  return { file, bytes: await writeReport(reported, comparisons, file) };
 }
 
-/** What a run was before its training against what it became; null where that was not measured. */
-function startArm(
-  first: { readonly label: string; readonly milestones: readonly MilestoneItems[] },
-  label = `${first.label} at its start`,
-): ArmComparison | null {
+interface Measured {
+  readonly label: string;
+  readonly milestones: readonly MilestoneItems[];
+}
+
+/** What a run became beside what it was before its training; null where that was not measured. */
+function fromStart(first: Measured, label = `${first.label} at its start`): readonly Measured[] | null {
   const [start, ...later] = first.milestones;
-  if (start?.stage !== "start" || later.length === 0) return null;
-  return compareArms([first, { label, milestones: [start] }])[0]!;
+  return start?.stage !== "start" || later.length === 0 ? null : [first, { label, milestones: [start] }];
 }
 
 /** The folders' own names, with as many of the folders above as it takes to tell them apart. */

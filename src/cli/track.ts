@@ -3,8 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { UserError } from "../core/errors.ts";
 import { isRun } from "../runs/run-folder.ts";
-import { runImages } from "../session/run-images.ts";
-import { type HandedOver, openHandOver } from "../track/hand-over.ts";
+import type { HandedOver } from "../track/hand-over.ts";
 import { type TrackOptions, trackSchema } from "../track/options.ts";
 import { type TrackerName, trackers } from "../track/table.ts";
 import type { Interruption } from "./arguments.ts";
@@ -45,6 +44,8 @@ async function track(
   options: Options,
   signal: AbortSignal,
 ): Promise<{ readonly at: string; readonly handed: HandedOver }> {
+  const { runImages } = await import("../session/run-images.ts");
+  const { openHandOver } = await import("../track/hand-over.ts");
   const handOver = openHandOver(folder, trackOptions(options), runImages(folder));
   try {
     let handed = await handOver.send();

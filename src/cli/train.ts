@@ -4,17 +4,14 @@ import { basename, join, resolve } from "node:path";
 import { Command } from "commander";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
 import { shellWord } from "../core/shell-word.ts";
-import { runRecipe } from "../pipeline/run-recipe.ts";
 import type { TrainResult } from "../pipeline/train-recipe.ts";
 import { type Extension, extensionOf } from "../recipes/extension.ts";
-import { type LoadedRecipe, loadRecipe, resolvedYaml } from "../recipes/load.ts";
+import type { LoadedRecipe } from "../recipes/load.ts";
 import { replaceFile } from "../runs/durable.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import { defaultRunFolder, isRun, runPaths } from "../runs/run-folder.ts";
-import { pinnedLike } from "../session/recipe-sources.ts";
 import { collect, type Interruption } from "./arguments.ts";
 import { openCluster, rayOption, resourcesOption } from "./on-ray.ts";
-import { report } from "./report.ts";
 import { startUiBeside } from "./ui-beside.ts";
 
 interface TrainOptions {
@@ -73,8 +70,9 @@ export async function train(
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<TrainResult & { readonly folder: string }> {
+  const { runRecipe } = await import("../pipeline/run-recipe.ts");
   const resume = options.resume ?? false;
-  const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
+  const loaded = await (resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options));
   const folder = resolve(options.run ?? defaultRunFolder(loaded.recipe.name));
   const { allowChangedData = false } = options;
   if (allowChangedData && !resume) throw new UserError("--allow-changed-data needs --resume");
@@ -99,7 +97,7 @@ async function trainOnRay(
 ): Promise<{ readonly folder: string }> {
   const { resume = false, allowChangedData = false } = options;
   if (options.ui) throw new UserError("train --ray: watch a run on a cluster with viva ui, and leave --ui out");
-  const loaded = resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options);
+  const loaded = await (resume ? loadRun(recipeFile, options) : loadNew(recipeFile, options));
   if (loaded.extension !== null || allowChangedData) {
     throw new UserError(
       "train --ray: a run that goes on there goes on as it is: leave the recipe and other options out",
@@ -125,6 +123,7 @@ async function trainOnRay(
 
 /** A run whose report fails is a good run all the same. */
 async function reportOn(folder: string, reporter: Reporter): Promise<void> {
+  const { report } = await import("./report.ts");
   try {
     const { file } = await report([folder]);
     reporter.message(`report: ${file}`);
@@ -133,7 +132,8 @@ async function reportOn(folder: string, reporter: Reporter): Promise<void> {
   }
 }
 
-function loadNew(recipeFile: string | undefined, { run, set }: TrainOptions): AskedRecipe {
+async function loadNew(recipeFile: string | undefined, { run, set }: TrainOptions): Promise<AskedRecipe> {
+  const { loadRecipe } = await import("../recipes/load.ts");
   if (recipeFile === undefined) throw new UserError("train: name a recipe, or a run with --run and --resume");
   if (run !== undefined && isRun(run)) {
     throw new UserError(`${run} holds a run already: go on with --resume, or choose another --run`);
@@ -142,7 +142,9 @@ function loadNew(recipeFile: string | undefined, { run, set }: TrainOptions): As
 }
 
 /** The recipe of the run; a recipe named beside it, or --set, may only add steps to its last stage. */
-function loadRun(recipeFile: string | undefined, { run, set }: TrainOptions): AskedRecipe {
+async function loadRun(recipeFile: string | undefined, { run, set }: TrainOptions): Promise<AskedRecipe> {
+  const { loadRecipe, resolvedYaml } = await import("../recipes/load.ts");
+  const { pinnedLike } = await import("../session/recipe-sources.ts");
   if (run === undefined) throw new UserError("train --resume: name the run with --run");
   if (!existsSync(run) || !isRun(run)) throw new UserError(`${run}: there is no run to resume`);
   const own = loadRecipe(runPaths(run).recipe);

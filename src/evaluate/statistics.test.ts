@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { cpuTime } from "../../test/cpu-time.ts";
 import { integer, normal, randomKey } from "../core/random.ts";
 import { bootstrapMean, bootstrapMeans, bootstrapStatistic, pairedBootstrap, quantile } from "./bootstrap.ts";
 import { mcnemarExact, signFlipP, wilson } from "./statistics.ts";
@@ -64,9 +65,9 @@ describe("bootstrapMean", () => {
   });
 
   it("draws 2,000 resamples of 1,000 subjects in well under a second", () => {
-    const begin = performance.now();
+    const begin = cpuTime();
     bootstrapMean(new Array<number>(5000).fill(1), names(5000, 5));
-    expect(performance.now() - begin).toBeLessThan(1000);
+    expect(cpuTime() - begin).toBeLessThan(1000);
   });
 });
 

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseVocabulary, type Vocabulary } from "../answers/concepts/vocabulary.ts";
 import { UserError } from "../core/errors.ts";
+import { once } from "../core/once.ts";
 import { openSentenceEncoder, type SentenceEncoder } from "../engine/sentence-encoder.ts";
 import { cachedChat } from "../io/cached-chat.ts";
 import { openChatClient } from "../io/chat-client.ts";
@@ -96,9 +97,33 @@ export function openRewardServices(
   };
 }
 
-/** The vocabulary of a file; null is the one that ships. */
+/**
+ * The vocabulary of a file; null is the one that ships. That one is read when it is first asked about, since building its
+ * tree takes a quarter of a second and only open answers, claims and concepts ask.
+ */
 export function openVocabulary(path: string | null): Vocabulary {
-  const file = path ?? fileURLToPath(new URL("../../assets/vocabulary.json", import.meta.url));
+  if (path !== null) return readVocabulary(path);
+  const shipped = once(() => readVocabulary(fileURLToPath(new URL("../../assets/vocabulary.json", import.meta.url))));
+  return {
+    get concepts() {
+      return shipped().concepts;
+    },
+    get terms() {
+      return shipped().terms;
+    },
+    get triggers() {
+      return shipped().triggers;
+    },
+    get expansions() {
+      return shipped().expansions;
+    },
+    get skipped() {
+      return shipped().skipped;
+    },
+  };
+}
+
+function readVocabulary(file: string): Vocabulary {
   return parseVocabulary(readJson(file, "vocabulary"), file);
 }
 

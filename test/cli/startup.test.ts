@@ -60,3 +60,11 @@ test("a command's help loads that command and no other", () => {
   expect(packages).not.toContain("onnxruntime-node");
   expect(packages).not.toContain("hono");
 });
+
+test("training is loaded when a recipe is trained, and not to say what it takes", () => {
+  const { own, packages } = loadedBy("train", "--help");
+  expect(packages).toEqual(["commander"]);
+  expect(own.filter((file) => /^(pipeline|session|train|evaluate|engine|models|data|rewards)\//.test(file))).toEqual(
+    [],
+  );
+});
