@@ -1,9 +1,11 @@
 import { defineConfig } from "vitest/config";
 
-/** Layers whose tests only call functions: their files share a process, which loads each module once (decision 0089). */
-const pure = ["algorithms", "answers", "compiler", "core", "recipes", "rewards"].map(
-  (layer) => `src/${layer}/**/*.test.ts`,
-);
+/** Layers whose tests leave nothing behind: their files share a process, which loads each module once (decision 0089). */
+const layers = [
+  ...["algorithms", "answers", "compiler", "control", "core", "evaluate", "io", "nn", "pipeline", "recipes"],
+  ...["report", "rewards", "runs", "study", "tinker", "tools", "track", "train"],
+];
+const shared = layers.map((layer) => `src/${layer}/**/*.test.ts`);
 
 const common = { testTimeout: 60_000, hookTimeout: 60_000, pool: "forks" } as const;
 
@@ -11,8 +13,8 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      { test: { ...common, name: "pure", include: pure, isolate: false } },
-      { test: { ...common, name: "src", include: ["src/**/*.test.ts"], exclude: pure } },
+      { test: { ...common, name: "shared", include: shared, isolate: false } },
+      { test: { ...common, name: "src", include: ["src/**/*.test.ts"], exclude: shared } },
       {
         test: {
           ...common,
