@@ -109,7 +109,7 @@ async function validationQuestions(
   const split = splitName(asked.split);
   return loadDataset({ ...source, split }).catch((error: unknown) => {
     if (asked.required || !(error instanceof UserError)) throw error;
-    console.error(`the best baseline is chosen on these questions: ${error.message}`);
+    console.error(`no validation questions, so the best baseline is chosen on these: ${error.message}`);
     return [];
   });
 }
