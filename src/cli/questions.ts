@@ -1,6 +1,6 @@
 /** The options that say which questions are asked, for all commands that ask a data set, and loading those questions. */
 import { type Command, Option } from "commander";
-import { UserError } from "../core/errors.ts";
+import { MissingSplit, UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import { type DataNotice, dataNotices, loadDataset, splitName } from "../data/index.ts";
 import { protocols } from "../evaluate/index.ts";
@@ -99,7 +99,7 @@ export async function loadQuestions(
   };
 }
 
-/** Those of the split asked for; none where the questions themselves are of it, or, with a word on stderr, where it is not required and cannot be read. */
+/** Those of the split asked for; none where the questions themselves are of it, or where it is not required and there is none. */
 async function validationQuestions(
   source: Parameters<typeof loadDataset>[0],
   o: QuestionOptions,
@@ -108,8 +108,7 @@ async function validationQuestions(
   if (asked === null || splitName(asked.split) === splitName(o.split)) return [];
   const split = splitName(asked.split);
   return loadDataset({ ...source, split }).catch((error: unknown) => {
-    if (asked.required || !(error instanceof UserError)) throw error;
-    console.error(`no validation questions, so the best baseline is chosen on these: ${error.message}`);
+    if (asked.required || !(error instanceof MissingSplit)) throw error;
     return [];
   });
 }

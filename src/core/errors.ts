@@ -5,6 +5,9 @@ export class UserError extends Error {
   override readonly name = "UserError";
 }
 
+/** A data set has no such split. */
+export class MissingSplit extends UserError {}
+
 /**
  * The run failed for a reason that one sentence explains to the user (a non-finite loss, a dead worker): exit code 1.
  */

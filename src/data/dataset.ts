@@ -1,7 +1,7 @@
 /** What a dataset is, and what all of them need: reading files with errors that say what to do, splits, subsets. */
 import { readdir, stat } from "node:fs/promises";
 import * as z from "zod";
-import { UserError } from "../core/errors.ts";
+import { MissingSplit, UserError } from "../core/errors.ts";
 import { permutation, randomKey } from "../core/random.ts";
 import type { Example } from "../core/records.ts";
 import { didYouMean } from "../core/suggest.ts";
@@ -108,7 +108,7 @@ export async function splitFile(
     existing.length > 0
       ? `the splits there are ${existing.join(", ")}`
       : `none of ${Object.values(files).join(", ")} is there. To get the data: ${dataset.obtain}`;
-  throw new UserError(`dataset "${dataset.name}": no split "${split}" in ${folder}; ${known}`);
+  throw new MissingSplit(`dataset "${dataset.name}": no split "${split}" in ${folder}; ${known}`);
 }
 
 /** The subset that `limit` and `seed` ask for, in the order given. */

@@ -1,6 +1,6 @@
 /** Your own data in the files of other tools: what they are is seen by their content (formats/). */
 import * as z from "zod";
-import { UserError } from "../core/errors.ts";
+import { MissingSplit, UserError } from "../core/errors.ts";
 import { oneOf, text } from "../core/fields.ts";
 import type { Example } from "../core/records.ts";
 import { blankedImage } from "../io/blanked-image.ts";
@@ -46,7 +46,7 @@ export const files = withOptions(formatOptions, {
     const wanted = splitName(options.split);
     const rows = splits.get(wanted);
     if (rows !== undefined) return subset(withSplit(await read(rows(), path), wanted), options);
-    throw new UserError(
+    throw new MissingSplit(
       `dataset "files": no split "${wanted}" in ${path}; the splits there are ${[...splits.keys()].join(", ")}`,
     );
   },

@@ -1,7 +1,7 @@
 /** Rows of one's own data: their fields, and the examples that they make. */
 import { resolve } from "node:path";
 import { z } from "zod";
-import { UserError } from "../core/errors.ts";
+import { MissingSplit, UserError } from "../core/errors.ts";
 import { imageFile } from "../core/image-names.ts";
 import type { AnswerType, Example } from "../core/records.ts";
 import { dicomAbout } from "../io/dicom-files.ts";
@@ -65,7 +65,9 @@ export function ownSplit(
   const splits = [...new Set(examples.map((example) => splitName(example.meta.split ?? "all")))];
   const wanted = split === undefined && splits.length === 1 ? splits[0]! : splitName(split);
   if (!splits.includes(wanted)) {
-    throw new UserError(`dataset "${set}": no split "${wanted}" in ${path}; the splits there are ${splits.join(", ")}`);
+    throw new MissingSplit(
+      `dataset "${set}": no split "${wanted}" in ${path}; the splits there are ${splits.join(", ")}`,
+    );
   }
   const chosen = examples.filter((example) => splitName(example.meta.split ?? "all") === wanted);
   return withSplit(chosen, wanted);

@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { UserError } from "../core/errors.ts";
+import { MissingSplit, UserError } from "../core/errors.ts";
 import type { ImageRef } from "../core/records.ts";
 import { cachedImage } from "../io/image-cache.ts";
 import { openParquet } from "../io/parquet.ts";
@@ -68,7 +68,7 @@ export function requireSplit(
     requireAllShards(`dataset "${name}": the split "${split}" in ${folder}`, files);
     return files;
   }
-  throw new UserError(
+  throw new MissingSplit(
     `dataset "${name}": no split "${split}" in ${folder}; the splits there are ${[...splits.keys()].join(", ")}`,
   );
 }

@@ -2,7 +2,7 @@
  * A generated chest-film dataset: unlimited, with exact facts about each image, deterministic in the seed. Everything
  * in a case derives from seed, split and index, so no image or subject is in two splits.
  */
-import { UserError } from "../../core/errors.ts";
+import { MissingSplit } from "../../core/errors.ts";
 import { fold, randomKey } from "../../core/random.ts";
 import type { AnswerType, Example, Facts } from "../../core/records.ts";
 import { type Dataset, splitName } from "../dataset.ts";
@@ -34,7 +34,7 @@ export const phantom: Dataset = {
     const size = limit ?? sizes[name];
     if (sizes[name] === undefined || size === undefined) {
       const known = Object.keys(sizes).join(", ");
-      return Promise.reject(new UserError(`dataset "phantom": no split "${name}"; the splits are ${known}`));
+      return Promise.reject(new MissingSplit(`dataset "phantom": no split "${name}"; the splits are ${known}`));
     }
     return Promise.resolve(Array.from({ length: size }, (_, index) => phantomExample(seed, name, index)));
   },

@@ -3,7 +3,7 @@
  * example derives from seed, split and index, so no image or subject is in two splits.
  */
 import * as z from "zod";
-import { UserError } from "../../../core/errors.ts";
+import { MissingSplit } from "../../../core/errors.ts";
 import { number } from "../../../core/fields.ts";
 import { fold, integer, type RandomKey, randomKey, uniform } from "../../../core/random.ts";
 import type { Example, Facts, ImageRef } from "../../../core/records.ts";
@@ -114,7 +114,7 @@ export function generatedSet<Own extends z.ZodRawShape>(
         const size = limit ?? splits[split];
         if (splits[split] === undefined || size === undefined) {
           const known = Object.keys(splits).join(", ");
-          throw new UserError(`dataset "${about.name}": no split "${split}"; the splits are ${known}`);
+          throw new MissingSplit(`dataset "${about.name}": no split "${split}"; the splits are ${known}`);
         }
         const { difficulty, image_size, ...dials } = z.object(worldOptions).parse(given);
         const o = { difficulty: difficulty ?? DEFAULT_DIFFICULTY, imageSize: image_size ?? IMAGE_SIZES[0], dials };
