@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const pages = fileURLToPath(new URL("pages", import.meta.url));
 
 /** Everything that a reader can reach from README.md. */
-const folders = ["docs", "bench", "recipes", "studies", "examples", "assets"];
+const folders = ["docs", "bench", "recipes", "studies", "examples", "assets", "integrations"];
 
 rmSync(pages, { recursive: true, force: true });
 const files = [

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { anchorsOf, linksOf, pages, paragraphsOf, pathOf } from "./pages.ts";
@@ -31,4 +31,16 @@ it("reads anchors as GitHub makes them", () => {
 it("finds the pages", () => {
   expect(pages).toContain("README.md");
   expect(pages).toContain(join("docs", "decisions", "README.md"));
+});
+
+it("the site shows every page that its pages link to", () => {
+  const [, list = ""] = /^const folders = \[(.*)\];$/m.exec(readFileSync(pathOf("site/gather.mjs"), "utf8")) ?? [];
+  const folders = new Set([...list.matchAll(/"(\w+)"/g)].map(([, name]) => name));
+  const isShown = (page: string) => !page.includes("/") || folders.has(page.split("/")[0]);
+  const missing = pages.filter(isShown).flatMap((page) =>
+    linksOf(page)
+      .map((link) => join(dirname(page), decodeURI(link.split("#")[0]!)))
+      .filter((target) => target.endsWith(".md") && !isShown(target)),
+  );
+  expect(missing).toEqual([]);
 });
