@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
+import { aborted } from "../core/aborted.ts";
 import type { Device } from "../core/device.ts";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
 import type { ImageRef, Message } from "../core/records.ts";
@@ -215,9 +216,4 @@ function readKeyFile(file: string): string {
 async function fingerprintOf({ folder, base }: OpenedCheckpoint, more: readonly string[]): Promise<string> {
   const parts = [...(folder === base ? [] : [await hashModel(base)]), await hashModel(folder), ...more];
   return `fp_${createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 12)}`;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

@@ -1,6 +1,7 @@
 /** viva ui: watch runs, read their rollouts, compare and judge them, in a browser on this machine. */
 import { spawn } from "node:child_process";
 import { Command } from "commander";
+import { aborted } from "../core/aborted.ts";
 import { collect, type Interruption, wholeNumber } from "./arguments.ts";
 import type { UiCommandOptions } from "./ui-server.ts";
 
@@ -41,9 +42,4 @@ function openBrowser(url: string): void {
   spawn(command!, args, { stdio: "ignore", detached: true })
     .on("error", () => {})
     .unref();
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
