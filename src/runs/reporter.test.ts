@@ -133,6 +133,11 @@ test("progress of other work is told only where it lasts, with the time left, an
   const long = recorded({});
   answer(long, 1000);
   expect(long.text.out).toBe("evaluation 6/20  0:14 left\nevaluation 11/20  0:09 left\nevaluation 16/20  0:04 left\n");
+  const again = recorded({});
+  answer(again, 100);
+  again.text.time += 3_600_000;
+  answer(again, 1000);
+  expect(again.text.out, "the hour between two evaluations is no part of the second").toBe(long.text.out);
   const json = recorded({ json: true });
   answer(json, 2000);
   expect(JSON.parse(json.text.out.split("\n")[0]!)).toEqual({

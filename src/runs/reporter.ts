@@ -180,12 +180,14 @@ function barReporter(out: Output, err: Output, colour: boolean, now: () => numbe
 function sometimes(now: () => number, every = plainLineEvery): (info: Progress) => number | null {
   let work: { readonly what: string; readonly from: number; readonly start: number } | null = null;
   let last = 0;
+  let lastDone = 0;
   return ({ what, done, total }) => {
     const at = now();
-    if (work?.what !== what || done < work.from) {
+    if (work?.what !== what || done < lastDone) {
       work = { what, from: done, start: at };
       last = at;
     }
+    lastDone = done;
     if (at - last < every || done === work.from) return null;
     last = at;
     return ((at - work.start) / 1000 / (done - work.from)) * ((total ?? done) - done);
