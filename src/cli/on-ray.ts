@@ -6,6 +6,8 @@ import { answerProbe, PROBE, pathsOf, probeNodes } from "../cluster/probe.ts";
 import { openRay } from "../cluster/ray-client.ts";
 import { type RemoteOutcome, type RemoteRun, trainRemotely } from "../cluster/remote-run.ts";
 import { nodesWithRoom, readResources } from "../cluster/resources.ts";
+import { startServerJob } from "../cluster/server-job.ts";
+import type { Recipe } from "../recipes/schema.ts";
 import type { StepInfo } from "../runs/reporter.ts";
 
 export interface RayOptions {
@@ -57,6 +59,17 @@ export async function openCluster(
     train: (run, onStep) =>
       trainRemotely(run, { ray, resources, viva, nonce, jobs, onStep, onNotice: onceEach, signal }),
   };
+}
+
+/** The server of a recipe that has one started on Ray; resolves to what stops it, or null where a recipe has none. */
+export async function startRecipeServer(
+  { url, server_job: job }: Recipe["engine"],
+  onNotice: (text: string) => void,
+  signal: AbortSignal,
+): Promise<(() => Promise<void>) | null> {
+  if (job === null || url === null) return null;
+  const server = { url, command: job.command, resources: readResources(job.resources) };
+  return startServerJob(server, { ray: openRay(job.ray), nonce: randomBytes(4).toString("hex"), onNotice, signal });
 }
 
 /** What a probe job runs; no help lists it. */

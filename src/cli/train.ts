@@ -11,7 +11,7 @@ import { replaceFile } from "../runs/durable.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import { defaultRunFolder, isRun, runPaths } from "../runs/run-folder.ts";
 import { collect, type Interruption } from "./arguments.ts";
-import { openCluster, rayOption, resourcesOption } from "./on-ray.ts";
+import { openCluster, rayOption, resourcesOption, startRecipeServer } from "./on-ray.ts";
 import { startUiBeside } from "./ui-beside.ts";
 
 interface TrainOptions {
@@ -77,6 +77,7 @@ export async function train(
   const { allowChangedData = false } = options;
   if (allowChangedData && !resume) throw new UserError("--allow-changed-data needs --resume");
   const { extension } = loaded;
+  const stopServer = await startRecipeServer(loaded.recipe.engine, (text) => reporter.message(text), signal);
   const endUi = options.ui === true ? startUiBeside(folder, loaded.recipe, reporter) : null;
   try {
     const result = await runRecipe(loaded, folder, { reporter, resume, extension, allowChangedData, signal });
@@ -84,6 +85,7 @@ export async function train(
     return { ...result, folder };
   } finally {
     endUi?.();
+    await stopServer?.();
   }
 }
 

@@ -72,6 +72,16 @@ const engineFields = mapping({
     .nullable()
     .default(null)
     .describe("Environment variable that holds the server's key."),
+  server_job: mapping({
+    ray: text("the address of Ray's dashboard, as http://head:8265").describe("The cluster: its dashboard."),
+    command: text("a program and its arguments").describe("Starts the server, on the node that url names."),
+    resources: text("NAME=AMOUNT with commas between them")
+      .default("cpus=1")
+      .describe("What the server takes of its node, as --resources of viva train."),
+  })
+    .nullable()
+    .default(null)
+    .describe("Starts the server as a job of Ray and stops it with the run; null finds it at url."),
   device: oneOf(...devices)
     .default("cpu")
     .describe("Device that runs the model; viva doctor shows which devices work."),
@@ -101,6 +111,10 @@ const engine = engineFields
   .refine(({ backend, url }) => url === null || engines[backend].remote, {
     error: `names a server: set engine.backend to ${remote.join(" or ")} too`,
     path: ["url"],
+  })
+  .refine(({ backend, server_job: job }) => job === null || engines[backend].remote, {
+    error: `starts a server: set engine.backend to ${remote.join(" or ")} and engine.url too`,
+    path: ["server_job"],
   });
 
 const data = mapping({

@@ -1,0 +1,122 @@
+/** The server of a run as a job of a cluster, against a stand-in for Ray's job server. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, inject, it } from "vitest";
+import { openRay } from "../../src/cluster/ray-client.ts";
+import { readResources } from "../../src/cluster/resources.ts";
+import { startServerJob } from "../../src/cluster/server-job.ts";
+import { viva, vivaOk } from "../cli/command-line.ts";
+import { tinyRecipe, writeFilms, writeRecipe } from "../cli/tiny-run.ts";
+import { checkpoint as model } from "../server/served.ts";
+import { type FakeRay, openFakeRay } from "./fake-ray.ts";
+
+let folder: string;
+let ray: FakeRay;
+let url: string;
+let notices: string[];
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "viva-server-job-"));
+  const node = (n: number, node_ip: string) => ({
+    ...{ node_id: `${n}`.repeat(56), node_ip, state: "ALIVE" },
+    resources_total: { CPU: 2 },
+  });
+  ray = await openFakeRay([node(1, "10.0.0.1"), node(2, "127.0.0.1")]);
+  url = `http://127.0.0.1:${await freePort()}`;
+  notices = [];
+  writeFileSync(
+    join(folder, "server.mjs"),
+    `import { createServer } from "node:http";
+    createServer((_, response) => response.end("{}")).listen(Number(process.argv[2]), "127.0.0.1");`,
+  );
+});
+afterEach(async () => {
+  await ray.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((ready) => server.once("listening", ready));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+const program = () => `${process.execPath} ${join(folder, "server.mjs")} ${new URL(url).port}`;
+
+function start(
+  command = program(),
+  o: { readonly at?: string; readonly nonce?: string; readonly signal?: AbortSignal } = {},
+) {
+  const { at = url, nonce = "n", signal = new AbortController().signal } = o;
+  const job = { url: at, command, resources: readResources("cpus=1") };
+  const onNotice = (text: string) => void notices.push(text);
+  return startServerJob(job, { ray: openRay(ray.url), nonce, onNotice, signal, every: 20 });
+}
+
+const isUp = () =>
+  fetch(`${url}/api/v1/healthz`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+
+it("runs on the node that its address names, is started again when it was lost, and ends with the run", async () => {
+  const stop = await start();
+  expect(await isUp()).toBe(true);
+  expect(ray.taken[0]).toMatchObject({ entrypoint_label_selector: { "ray.io/node-id": "2".repeat(56) } });
+  ray.lose("viva-server-n-1");
+  await expect.poll(() => ray.list("RUNNING"), { timeout: 10_000 }).toEqual(["viva-server-n-2"]);
+  await expect.poll(isUp, { timeout: 10_000 }).toBe(true);
+  expect(notices.at(-1)).toMatch(/viva-server-n-1 was lost \(.*unexpectedly\); it is submitted again/);
+  await stop();
+  expect([ray.list("RUNNING"), ray.list("STOPPED"), await isUp()]).toEqual([[], ["viva-server-n-2"], false]);
+});
+
+it("leaves a server that answers already as it is", async () => {
+  const stop = await start();
+  const other = await start();
+  expect(notices.at(-1)).toBe(`a server answers at ${url}; none is started on Ray`);
+  await other();
+  expect([ray.taken.length, await isUp()]).toEqual([1, true]);
+  await stop();
+});
+
+it("says why a server did not start, and leaves none behind", async () => {
+  await expect(start("sh -c 'echo no such model >&2; exit 3'")).rejects.toThrow(
+    /viva-server-n-3 ended before it answered at http.*: no such model$/,
+  );
+  expect(ray.taken.length).toBe(3);
+  await expect(start(program(), { at: "http://10.9.9.9:8000" })).rejects.toThrow(
+    /engine.url: 10.9.9.9 is no node of the cluster that has room for the server: 10.0.0.1, 127.0.0.1/,
+  );
+  const stopping = new AbortController();
+  const waiting = start("sleep 60", { nonce: "m", signal: stopping.signal });
+  await expect.poll(() => ray.list("RUNNING").length, { timeout: 10_000 }).toBe(1);
+  stopping.abort();
+  await expect(waiting).rejects.toThrow(/abort/i);
+  expect(ray.list("RUNNING")).toEqual([]);
+});
+
+it("serves a run of viva train, by viva's own Tinker server", async () => {
+  const { stages, ...plain } = tinyRecipe({ model, data: await writeFilms(join(folder, "films")) });
+  const main = join(inject("built"), "dist/cli/main.js");
+  const command = `${process.execPath} ${main} serve ${model} --tinker --port ${new URL(url).port}`;
+  const recipe = {
+    ...{ ...plain, stages: [{ ...(stages[0] as object), weight_decay: 0 }] },
+    model: { path: model, lora: { r: 2 } },
+    engine: { backend: "tinker", url, server_job: { ray: ray.url, command } },
+  };
+  const file = writeRecipe(join(folder, "remote.yaml"), recipe);
+  const said = await vivaOk(folder, "train", file, "--run", "run", "--no-report", "--json");
+  expect(said.stdout).toContain("as a job of Ray");
+  expect([ray.list("RUNNING"), ray.list("STOPPED").length]).toEqual([[], 1]);
+  const alone = writeRecipe(join(folder, "alone.yaml"), {
+    ...recipe,
+    engine: { server_job: recipe.engine.server_job },
+  });
+  const { code, stderr } = await viva(folder, "train", alone, "--run", "none");
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/engine.server_job starts a server: set engine.backend/)]);
+}, 60_000);
