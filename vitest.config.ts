@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 
 /** Files that mock modules, which others have loaded: each has a process of its own. */
@@ -9,9 +10,12 @@ const elsewhere = [
 ];
 
 const common = { testTimeout: 60_000, hookTimeout: 60_000, pool: "forks" } as const;
-/** Files that share a process, which loads each module once (decision 0089). */
+/** Files that share a process, which loads each module once (decision 0092). */
 const shared = { ...common, isolate: false, setupFiles: "test/environment.ts" } as const;
-const built = { globalSetup: "test/build.ts" };
+const built = {
+  globalSetup: "test/build.ts",
+  alias: [{ find: /^.*\/start-worker\.ts$/, replacement: resolve(import.meta.dirname, "test/start-worker.ts") }],
+};
 
 export default defineConfig({
   test: {

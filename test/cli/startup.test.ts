@@ -46,6 +46,7 @@ test.each(["--version", "--help"])("%s loads no command", (flag) => {
       "cli/arguments.ts",
       "cli/commands.ts",
       "cli/main.ts",
+      "cli/run.ts",
       "cli/version.ts",
       "core/errors.ts",
       "core/system-errors.ts",
