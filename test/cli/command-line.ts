@@ -37,6 +37,11 @@ export function start(folder: string, args: readonly string[]): { child: ChildPr
   return { child, finished };
 }
 
+/** Runs a command in a folder to its end in a process of its own, which loads the user's modules anew. */
+export function vivaApart(folder: string, ...args: readonly string[]): Promise<Finished> {
+  return start(folder, args).finished;
+}
+
 /** Runs a command in a folder to its end, in this process. */
 export async function viva(folder: string, ...args: readonly string[]): Promise<Finished> {
   return { signal: null, ...(await runHere(folder, args)) };
