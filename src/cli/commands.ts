@@ -220,14 +220,14 @@ export const commands: readonly CommandEntry[] = [
 
 /** The program with the code of the commands that `isCalled` names; of the others it knows what its list shows. */
 export async function openProgram(
-  context: Pick<CommandContext, "interruption" | "version">,
+  context: Pick<CommandContext, "interruption" | "version"> & { readonly argv: readonly string[] },
   isCalled: (name: string) => boolean,
 ): Promise<Command> {
   const takes = new Map(commands.map((entry) => [entry.name, entry.takes]));
   const program = new Command("viva")
     .description("Reinforcement fine-tuning of vision-language models for medical visual question answering")
     .version(
-      versionText(context.version, process.argv),
+      versionText(context.version, context.argv),
       "-V, --version",
       "print the version; with --json also what it runs on",
     )

@@ -2,13 +2,7 @@
 import { basename } from "node:path";
 import { Command, Option } from "commander";
 import { UserError } from "../core/errors.ts";
-import {
-  CONDITIONS,
-  type ConditionName,
-  compareEvaluations,
-  formatComparison,
-  readEvaluation,
-} from "../evaluate/index.ts";
+import { CONDITIONS, type ConditionName } from "../evaluate/conditions.ts";
 import { collect, wholeNumber } from "./arguments.ts";
 import { outputOption, writeJson } from "./options.ts";
 
@@ -42,9 +36,10 @@ export function compareCommand(): Command {
     )
     .addOption(outputOption("--out <file>", "the comparison as one JSON object (schema: docs/schemas)"))
     .option("--json", "print it as JSON in place of the tables")
-    .action((paths: readonly string[], o: CompareOptions) => {
+    .action(async (paths: readonly string[], o: CompareOptions) => {
       const wrong = o.allow.find((name) => !allowed.some((condition) => condition === name));
       if (wrong !== undefined) throw new UserError(`--allow ${wrong}: one of ${allowed.join(", ")}`);
+      const { compareEvaluations, formatComparison, readEvaluation } = await import("../evaluate/index.ts");
       const labels = labelsOf([...paths, ...o.baseline]);
       const read = [...paths, ...o.baseline].map((path, i) => readEvaluation(path, labels[i]!, o));
       const [arms, baselines] = [read.slice(0, paths.length), read.slice(paths.length)];

@@ -43,7 +43,7 @@ export function initCommand(interruption: Interruption): Command {
 
 async function init(file: string, given: Options, signal: AbortSignal): Promise<void> {
   const { proposeRecipe } = await import("../pipeline/propose-recipe.ts");
-  const { formatCheck } = await import("./check.ts");
+  const { formatCheck } = await import("./check-found.ts");
   if (existsSync(file)) throw new UserError(`${file} is there already: name another file, or remove it`);
   if (!existsSync(dirname(resolve(file)))) throw new UserError(`${file}: there is no folder ${dirname(file)}`);
   const isGenerated = given.dataset !== undefined && "generated" in datasets[given.dataset];

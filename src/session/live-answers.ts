@@ -18,7 +18,7 @@ export function liveAnswers(): LiveAnswers {
     if (open?.name === name) return open.checkpoint;
     await close();
     const live = { rows: 16, cacheBytes: 1e9 };
-    const checkpoint = await openCheckpoint(folder, { ...(step === null ? {} : { step }), live, env: offline });
+    const checkpoint = await openCheckpoint(folder, { ...(step === null ? {} : { step }), live, env: offline() });
     open = { name, checkpoint };
     return checkpoint;
   };

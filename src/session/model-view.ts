@@ -11,7 +11,7 @@ import { imageLimits } from "./recipe-options.ts";
 import { locateModel } from "./sources.ts";
 
 /** Settings under which nothing is asked on the Hub. */
-export const offline: Readonly<Record<string, string | undefined>> = { ...process.env, HF_HUB_OFFLINE: "1" };
+export const offline = (): NodeJS.ProcessEnv => ({ ...process.env, HF_HUB_OFFLINE: "1" });
 
 /** Views by run folder; null where the model is not here or its family has none. */
 export function modelViews(): (folder: string, image: ImageRef) => Promise<ProcessedImage | null> {
@@ -34,7 +34,7 @@ async function openFor(folder: string) {
   try {
     const { recipe } = loadRecipe(runPaths(folder).recipe);
     const { path, revision } = recipe.model;
-    const model = await locateModel(path, { key: "model.path", revision, weights: false, env: offline });
+    const model = await locateModel(path, { key: "model.path", revision, weights: false, env: offline() });
     if (!existsSync(model.folder)) return null;
     return { processor: await openProcessor(model.folder, imageLimits(recipe)), view: viewOf(recipe.data.train) };
   } catch (error) {

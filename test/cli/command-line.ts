@@ -1,10 +1,11 @@
-/** Runs the command `viva` as its users do: built, in a child process; kills only children it started. */
+/** Runs the built command `viva`, in this process or in one of its own; kills only children it started. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, inject } from "vitest";
+import { runHere } from "./run-here.ts";
 
 /** The checkout. */
 export const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -20,7 +21,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Starts a command in a folder. */
+/** Starts a command in a folder, in a process of its own, as users do: what can be stopped, or runs beside others. */
 export function start(folder: string, args: readonly string[]): { child: ChildProcess; finished: Promise<Finished> } {
   const child = spawn(process.execPath, [main, ...args], {
     cwd: folder,
@@ -36,9 +37,14 @@ export function start(folder: string, args: readonly string[]): { child: ChildPr
   return { child, finished };
 }
 
-/** Runs a command in a folder to its end. */
-export function viva(folder: string, ...args: readonly string[]): Promise<Finished> {
+/** Runs a command in a folder to its end in a process of its own, which loads the user's modules anew. */
+export function vivaApart(folder: string, ...args: readonly string[]): Promise<Finished> {
   return start(folder, args).finished;
+}
+
+/** Runs a command in a folder to its end, in this process. */
+export async function viva(folder: string, ...args: readonly string[]): Promise<Finished> {
+  return { signal: null, ...(await runHere(folder, args)) };
 }
 
 /** Runs a command that must succeed. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { train } from "../../src/library/train.ts";
 import type { RunObserver } from "../../src/pipeline/observers/observer.ts";
-import { filesBelow, interrupted, jsonLines, start, temporaryFolder, viva, vivaOk } from "./command-line.ts";
+import { filesBelow, interrupted, jsonLines, start, temporaryFolder, viva, vivaApart, vivaOk } from "./command-line.ts";
 import { readRecord } from "./record.ts";
 import { tinyRecipe, writeFilms, writeRecipe, writeTinyModel } from "./tiny-run.ts";
 
@@ -270,7 +270,7 @@ describe("a reward that throws", () => {
       module,
       `let asked = 0; export default { ${score.replace("=>", "=> { if (++asked > 5) throw new Error('the scorer is gone'); return")} } };`,
     );
-    const ended = await viva(folder, "train", "throws.yaml", "--run", "throws", "--quiet", "--no-report");
+    const ended = await vivaApart(folder, "train", "throws.yaml", "--run", "throws", "--quiet", "--no-report");
     expect(ended.code).toBe(1);
     expect(ended.stderr).toMatch(
       /^warning: stopped; to go on after step 6: viva train --run \S+throws --resume\nerror: reward "mine" of \S+ failed: the scorer is gone \(line 1\)\n$/,

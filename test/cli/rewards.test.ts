@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { filesBelow, jsonLines, root, start, temporaryFolder, viva, vivaOk } from "./command-line.ts";
+import { filesBelow, jsonLines, root, start, temporaryFolder, viva, vivaApart, vivaOk } from "./command-line.ts";
 import { tinyRecipe, writeFilms, writeRecipe, writeTinyModel } from "./tiny-run.ts";
 
 const folder = temporaryFolder();
@@ -247,7 +247,7 @@ describe("a module that does not load", () => {
     writeFileSync(join(folder, "recipes/bad.mjs"), "export const a = 1;\n\nconst b = ;\n");
     writeFileSync(join(folder, "recipes", name), source);
     const recipe = recipeOf("module", { mine: { module: `./${name}` } });
-    const ended = await viva(folder, "train", recipe, "--run", "module");
+    const ended = await vivaApart(folder, "train", recipe, "--run", "module");
     expect(ended.stderr).toMatch(message);
     expect(ended.stderr).toMatch(/^error: reward "mine": module \S+: [^\n]*\n$/);
     expect(ended.code).toBe(2);
