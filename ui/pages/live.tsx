@@ -9,7 +9,7 @@ import { useKeys } from "../keys.ts";
 import { Chart, type Series } from "../parts/chart.tsx";
 import { Button, Check } from "../parts/controls.tsx";
 import { Tags } from "../parts/notes.tsx";
-import { Status, To } from "../parts/ways.tsx";
+import { ReportLink, Status, To } from "../parts/ways.tsx";
 import type { OfRun } from "../use-data.ts";
 
 /** Panels in the order of diagnosis; a metric is drawn in the first that names it. */
@@ -92,7 +92,9 @@ export function LivePage({ id, run, again }: OfRun) {
         <summary>Recipe</summary>
         <pre tabIndex={0}>{run.recipe || "recipe.yaml cannot be read"}</pre>
       </details>
-      <p class="muted">Folder: {run.folder}</p>
+      <p class="muted">
+        Folder: {run.folder} {run.report && <ReportLink route={["runs", id, "report"]} />}
+      </p>
     </>
   );
 }
