@@ -295,7 +295,9 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.getByText("strict accuracy less that of sft, points; small marks are seeds, dashed: dapo").waitFor();
     await page.getByLabel("outcome").selectOption("length");
     await page.getByText("+12 [+7, +17]").waitFor();
-    const lengths = page.locator(".forest", { hasText: "tokens of a completion less that of sft, tokens" });
+    const lengths = page.locator(".forest", {
+      hasText: "tokens of all the completions that there are less that of sft, tokens",
+    });
     expect(await lengths.locator("svg").first().getAttribute("class")).toBe("open"); // longer is neither better nor worse
     const missing = page.getByRole("region", { name: "Runs by arm and seed, 1 missing" });
     expect(await missing.getByText("✗ failed").count()).toBe(1);
@@ -330,6 +332,7 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.getByText("Right and wrong").waitFor();
     await page.goto(`${origin}/?by=study`);
     await page.locator(".heading", { hasText: "study 1 run" }).getByRole("link", { name: "study" }).waitFor();
+    await page.getByRole("link", { name: "grpo-1", exact: true }).waitFor();
     expect(await violations(page)).toEqual([]);
     await page.close();
   });

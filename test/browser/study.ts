@@ -66,7 +66,7 @@ export function writeStudy(folder: string): void {
     ],
     outcomes: [
       {
-        ...{ measure: "length", about: "tokens of a completion", unit: "tokens", better: null },
+        ...{ measure: "length", about: "tokens of all the completions that there are", unit: "tokens", better: null },
         arms: [12, -3].map((difference, i) => ({
           arm: ["grpo", "dapo"][i]!,
           difference: {

@@ -32,7 +32,7 @@ export function Items({ run, items, earlier }: { run: string; items: readonly It
   const tableName = values["tables"] === "one" ? "" : (values["tables"] ?? third);
   const cell = values["cell"]?.split("|") ?? null;
   const counted = Object.keys(outcomes) as Outcome[];
-  const chosen = counted.find((name) => name === values["show"]) ?? "broken";
+  const chosen = counted.find((name) => name === values["show"]) ?? (earlier === null ? "not parsed" : "broken");
   const inCell = (item: Item) => cell === null || [rowName, columnName, tableName].every((name, i) => stratumOf(item, name) === cell[i]);
   const has = (name: Outcome) => (item: Item) => inCell(item) && outcomes[name](item, before.get(item.example_id));
   const sorted = values["sort"] !== undefined;
@@ -121,6 +121,7 @@ function HeatTables({ names, ...o }: HeatTableProps & { readonly names: readonly
       </h2>
       <div class="toolbar">
         {choose("rows", rowName)} {choose("columns", columnName)} {choose("tables", tableName || "one", [["one", "one"], ...options])}
+        <span class="muted">Cells of fewer than {FEW} questions are greyed.</span>
       </div>
       {valuesOf(items, tableName).map((value) => (
         <HeatTable key={value} {...o} value={value} items={items.filter((item) => stratumOf(item, tableName) === value)} />
@@ -147,11 +148,11 @@ function HeatTable({ items, rowName, columnName, tableName, value, cell }: HeatT
       </Button>
     );
   };
-  const of = tableName === "" ? "" : `${worded(tableName)} ${value || "none"}, n ${items.length}: `;
+  const of = tableName === "" ? "" : `${worded(tableName)} ${value || "none"}, n ${items.length}`;
   return (
     <Table
       class="heat"
-      label={`${of}accuracy by strata; fewer than ${FEW} questions are greyed`}
+      label={of || "All questions"}
       caption
       head={["", ...columns.map((column) => column || "none")]}
       rows={valuesOf(items, rowName).map((row) => ({

@@ -63,6 +63,7 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
   const other = images.find(({ subject }, i) => i > place && subject !== images[place]?.subject) ?? images.find((_, i) => i !== place);
   const step = Number(values["step"] ?? steps.at(-1));
   const against = values["against"] ?? "";
+  const of = group?.meta["modality"] === undefined ? {} : { modality: group.meta["modality"] };
   const window = parseWindow(values["wl"]);
   const isWindowed = values["windowed"] !== undefined && window !== null;
   const ask = async () => {
@@ -146,7 +147,7 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
           </span>
           {values["sha"] !== undefined && (
             <>
-              <Viewers run={id} images={[{ sha256: values["sha"] }]} main />
+              <Viewers run={id} images={[{ sha256: values["sha"], ...of }]} main />
               <Check
                 label={
                   window === null

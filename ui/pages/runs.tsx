@@ -116,7 +116,7 @@ function RunTable({ runs, studies, notices }: RunList) {
       {runs.length === 0 ? (
         <p>There is no run in the opened folders yet. viva train and viva demo make one; this list looks again every few seconds.</p>
       ) : (
-        <Rows {...{ entries, pin, chosen, mark, recipes: recipes.value ?? {} }} />
+        <Rows {...{ entries, pathOf, pin, chosen, mark, recipes: recipes.value ?? {} }} />
       )}
     </>
   );
@@ -146,6 +146,8 @@ function grouped(runs: readonly RunRow[], pathOf: ReadonlyMap<string, string>): 
 
 interface RowsProps {
   readonly entries: readonly (RunRow | Heading)[];
+  /** Of studies by id: below its heading a run is named within its study. */
+  readonly pathOf: ReadonlyMap<string, string>;
   readonly pin: string;
   readonly chosen: readonly string[];
   readonly mark: (id: string) => void;
@@ -159,10 +161,12 @@ const columns = [
 ];
 
 /** Only the rows in view are made. */
-function Rows({ entries, pin, chosen, mark, recipes }: RowsProps) {
+function Rows({ entries, pathOf, pin, chosen, mark, recipes }: RowsProps) {
   const table = useRef<HTMLTableElement>(null);
   const [from, count] = useRowsInView(table, ROW_HEIGHT);
   const part = entries.slice(from, from + count);
+  const isGrouped = entries[0] !== undefined && "heading" in entries[0];
+  const nameOf = ({ path, study }: RunRow) => (isGrouped ? path.replace(`${pathOf.get(study ?? "")}/`, "") : path);
   return (
     <table class="runs" ref={table} aria-rowcount={entries.length + 1}>
       <thead>
@@ -198,7 +202,7 @@ function Rows({ entries, pin, chosen, mark, recipes }: RowsProps) {
                 <input type="checkbox" checked={chosen.includes(run.id)} onChange={() => mark(run.id)} aria-label={`mark ${run.path}`} />
               </td>
               <th scope="row">
-                <To path={["runs", run.id]}>{run.path}</To>
+                <To path={["runs", run.id]}>{nameOf(run)}</To>
                 <small title={run.name}>
                   {[run.data, run.model.split("/").at(-1)].filter((part) => part).join(" · ")} {run.tags.map((tag) => `#${tag}`).join(" ")}
                 </small>
@@ -230,7 +234,7 @@ function Rows({ entries, pin, chosen, mark, recipes }: RowsProps) {
                 )}
               </td>
               <td class="wide recipe">
-                {pin === "" ? run.stages.join(" → ") : differences(recipes[pin], recipes[run.id])}{" "}
+                {pin === "" ? run.stages.join(" → ") : <Differences pinned={recipes[pin]} own={recipes[run.id]} />}{" "}
                 <Button class="quiet" pressed={pin === run.id} text="pin" on={() => setValues({ pin: pin === run.id ? null : run.id })} />
               </td>
             </tr>
@@ -258,10 +262,16 @@ function Accuracy({ of, run }: { readonly of: RowAccuracy | null; readonly run: 
 
 const MOST_DIFFERENCES = 6;
 
-function differences(pinned: Recipes[string] | undefined, own: Recipes[string] | undefined): string {
-  if (pinned === undefined || own === undefined) return "";
+/** What a recipe has other than the pinned one; all of it in the title. */
+function Differences({ pinned, own }: { readonly pinned: Recipes[string] | undefined; readonly own: Recipes[string] | undefined }) {
+  if (pinned === undefined || own === undefined) return null;
   const keys = [...new Set([...Object.keys(pinned), ...Object.keys(own)])].filter((key) => pinned[key] !== own[key]);
-  if (keys.length === 0) return "the same";
-  const shown = keys.slice(0, MOST_DIFFERENCES).map((key) => `${key.split(".").slice(-2).join(".")} ${own[key] ?? "absent"}`);
-  return shown.join(", ") + (keys.length > MOST_DIFFERENCES ? ` and ${keys.length - MOST_DIFFERENCES} more` : "");
+  const all = keys.map((key) => `${key.split(".").slice(-2).join(".")} ${own[key] ?? "absent"}`);
+  const more = keys.length - MOST_DIFFERENCES;
+  return (
+    <span title={all.join("\n")}>
+      {keys.length === 0 ? "the same" : all.slice(0, MOST_DIFFERENCES).join(", ")}
+      {more > 0 && ` and ${more} more`}
+    </span>
+  );
 }

@@ -29,7 +29,7 @@ function shareWindow(pixels: Pixels, [from, to]: readonly [number, number], o = 
   const count = counts.reduce((sum, one) => sum + one, 0);
   const at = (share: number) => {
     let [seen, value] = [counts[0]!, 0];
-    while (seen < share * count) seen += counts[++value]!;
+    while (seen < Math.max(1, share * count)) seen += counts[++value]!;
     return value;
   };
   return between(pixels, [inUnits(pixels, at(from)), inUnits(pixels, at(to))]);
