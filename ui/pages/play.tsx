@@ -155,7 +155,7 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
                     : `windowed pixels go to the model: window ${window.width}, level ${window.level}`
                 }
                 checked={isWindowed}
-                disabled={window === null}
+                disabled={window === null || file !== null}
                 on={(checked) => setValues({ windowed: checked ? 1 : null })}
               />
             </>
