@@ -327,6 +327,7 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
       .first()
       .click();
     await page.waitForURL(/cell=ct%7Cchest%7Cclosed/);
+    await page.getByText(/^ct, chest, closed: [\d.]+ % \[[\d.]+, [\d.]+\], n 3 about 3 subjects$/).waitFor();
     await page.keyboard.press("c");
     await page.waitForURL(/compare\/.*%400%2B.*%4012/);
     await page.getByText("Right and wrong").waitFor();

@@ -1,8 +1,9 @@
 /** The questions of an evaluation: by strata, as a confusion, and those that changed against another evaluation. */
 import { useMemo } from "preact/hooks";
+import { bootstrapMean, RESAMPLES } from "../../src/evaluate/bootstrap.ts";
 import type { EvalItem } from "../../src/evaluate/score.ts";
 import { address, setValues } from "../address.ts";
-import { percent } from "../format.ts";
+import { intervalText, percent } from "../format.ts";
 import { CasePanel } from "../parts/case-panel.tsx";
 import { Button, Check, Select, Table } from "../parts/controls.tsx";
 
@@ -42,6 +43,7 @@ export function Items({ run, items, earlier }: { run: string; items: readonly It
   return (
     <>
       <HeatTables {...{ items, rowName, columnName, tableName, cell, names }} />
+      {cell !== null && <CellAccuracy name={cell.filter((part) => part !== "").join(", ")} items={items.filter(inCell)} />}
       <Confusion items={items} type="closed" />
       <Confusion items={items} type="choice" />
       <h2>Questions</h2>
@@ -160,6 +162,20 @@ function HeatTable({ items, rowName, columnName, tableName, value, cell }: HeatT
         cells: [row || "none", ...columns.map((column) => cellOf(row, column))],
       }))}
     />
+  );
+}
+
+/** A cell's accuracy with the interval that reports have of a stratum. */
+function CellAccuracy({ name, items }: { readonly name: string; readonly items: readonly Item[] }) {
+  const found = useMemo(() => {
+    const scores = items.map(({ strict }) => strict);
+    const subjects = items.map(({ subject_id }) => subject_id);
+    return bootstrapMean(scores, subjects, { resamples: RESAMPLES.report });
+  }, [items.length, name]);
+  return found === null ? null : (
+    <p role="status">
+      {name}: {intervalText(found)}, n {found.n} about {found.subjects} subjects
+    </p>
   );
 }
 
