@@ -294,7 +294,7 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.getByRole("img", { name: /Gain over sft.*grpo \+6\.0 at ×1\.00/ }).waitFor();
     await page.getByText("strict accuracy less that of sft, points; small marks are seeds, dashed: dapo").waitFor();
     await page.getByLabel("outcome").selectOption("length");
-    await page.getByText("+12 [+7, +17]").waitFor();
+    await page.getByText("+12.0 [+7.0, +17.0]").waitFor();
     const lengths = page.locator(".forest", {
       hasText: "tokens of all the completions that there are less that of sft, tokens",
     });

@@ -3,7 +3,7 @@ import type { StudyArm, StudyOutcome, StudyResults } from "../../src/runs/study-
 import { verdictSentence } from "../../src/runs/verdict.ts";
 import type { ShownStudy } from "../../src/ui/study.ts";
 import { address, setValues } from "../address.ts";
-import { differenceText, duration, intervalText, percent, points as percentPoints, pValue, short, signed } from "../format.ts";
+import { differenceText, duration, intervalText, percent, points as percentPoints, pValue, short } from "../format.ts";
 import { Button, Select, Table } from "../parts/controls.tsx";
 import { Forest, Scatter } from "../parts/small-charts.tsx";
 import { Loaded, ReportLink, save, To, useTitle } from "../parts/ways.tsx";
@@ -114,7 +114,7 @@ function OutcomeForest({ outcome: { about, unit, better, arms }, results: { refe
         }))}
       lines={others.map(({ difference }) => difference.estimate)}
       better={better}
-      {...(unit === "share" ? {} : { number: signed })}
+      {...(unit === "share" ? {} : { number: (tokens) => percentPoints(tokens / 100) })}
     />
   );
 }
