@@ -1,7 +1,8 @@
 /** The frame around every page: where one is, light or dark, the keys, and the page that the address names. */
 import { type ComponentType, render } from "preact";
 import { useLayoutEffect, useState } from "preact/hooks";
-import { address, followLinks, go } from "./address.ts";
+import { address, followLinks, go, hrefOf } from "./address.ts";
+import { useKeys } from "./keys.ts";
 import { AlarmsPage, Announcer } from "./pages/alarms.tsx";
 import { AnnotatePage } from "./pages/annotate.tsx";
 import { CheckpointsPage } from "./pages/checkpoints.tsx";
@@ -75,7 +76,15 @@ function Page() {
 function OneRun({ id, page }: { readonly id: string; readonly page: string }) {
   const asked = useRun(id);
   const Shown = runPages[page]!;
-  const { row, alarms = [], events = [] } = asked.value ?? {};
+  const { row, alarms = [], events = [], evaluations = [] } = asked.value ?? {};
+  const steps = evaluations.map(({ step }) => step);
+  const [first, last] = [Math.min(...steps), Math.max(...steps)];
+  const compare = {
+    key: "c",
+    about: "compare the last evaluation with the first",
+    act: () => go(hrefOf(["compare", `${id}@${first}+${id}@${last}`])),
+  };
+  useKeys(first < last && page !== "evaluation" ? [compare] : []);
   return (
     <>
       <RunTabs run={id} page={page} name={row?.path ?? id} alarms={alarms.length} />

@@ -1,6 +1,6 @@
 /** viva report: an HTML file about one run, or about several side by side. */
 import { existsSync, statSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
 import type { MilestoneItems } from "../evaluate/run-statistics.ts";
@@ -17,7 +17,7 @@ interface ReportOptions {
 
 export function reportCommand(): Command {
   return new Command("report")
-    .argument("<run...>", "run folders; with several, the first is the reference")
+    .argument("<run...>", "run folders; with several, the first is the reference; with --bundle, studies too")
     .option("--out <file>", "where to write (default: report.html in the run, comparison.html here for several)")
     .option("--bundle <folder>", "write the pages of viva ui as files instead, which open without a server")
     .option("--no-bundle-images", "with --bundle: leave out all images")
@@ -31,7 +31,7 @@ export function reportCommand(): Command {
     .action(async (folders: readonly string[], { out, json, bundle, ...images }: ReportOptions) => {
       if (bundle !== undefined) {
         const { bundleOf } = await import("./report-bundle.ts"); // every training loads this file, few the pages
-        const { files, bytes } = await bundleOf(runFolders(folders), bundle, images);
+        const { files, bytes } = await bundleOf(bundledFolders(folders), bundle, images);
         const told = `bundle: ${resolve(bundle, "index.html")} (${files} files, ${(bytes / 1e6).toFixed(1)} MB)`;
         console.log(json ? JSON.stringify({ bundle: resolve(bundle), files, bytes }) : told);
         return;
@@ -39,6 +39,12 @@ export function reportCommand(): Command {
       const { file, bytes } = await report(folders, out);
       console.log(json ? JSON.stringify({ report: file, bytes }) : `report: ${file} (${(bytes / 1e6).toFixed(1)} MB)`);
     });
+}
+
+/** Runs, and studies, which have their runs in them. */
+function bundledFolders(folders: readonly string[]): readonly string[] {
+  const studies = folders.filter((folder) => existsSync(join(folder, "study.json")));
+  return [...studies.map((folder) => resolve(folder)), ...runFolders(folders.filter((one) => !studies.includes(one)))];
 }
 
 /** Real paths of runs; throws UserError for what is none, or is named twice. */

@@ -1,5 +1,5 @@
 /** Questions that a run's checkpoints are asked one at a time, and their answers as they are decoded. */
-import type { ImageRef } from "./records.ts";
+import type { AnswerType, Evidence, ImageRef } from "./records.ts";
 
 /** A question for a checkpoint of a run. */
 export interface LiveQuestion {
@@ -9,6 +9,10 @@ export interface LiveQuestion {
   readonly step: number | null;
   readonly images: readonly ImageRef[];
   readonly question: string;
+  /** Options in order (A, B, …); empty for none. */
+  readonly choices: readonly string[];
+  /** What is right, for the run's rewards; null where it is not known. Without a type, the answer says it. */
+  readonly reference: { readonly answer: string; readonly answerType?: AnswerType | undefined } | null;
   readonly samples: number;
   /** 0 is greedy. */
   readonly temperature: number;
@@ -23,6 +27,20 @@ export interface LiveDelta {
   readonly done: boolean;
   /** Where done: the parsed answer. */
   readonly answer?: string | null;
+  /** Where a reference is known: told once more for every completion when all are done, since some rewards compare. */
+  readonly scores?: LiveScores;
+}
+
+/** What a run's rewards say of a completion. */
+export interface LiveScores {
+  /** By name, unweighted; null where one does not apply. */
+  readonly rewards: Readonly<Record<string, number | null>>;
+  readonly weights: Readonly<Record<string, number>>;
+  /** The weighted sum; null where a reward could not be asked, or every one was null. */
+  readonly reward: number | null;
+  readonly evidence: readonly Evidence[];
+  /** Why a reward could not be asked, by name. */
+  readonly unasked: Readonly<Record<string, string>>;
 }
 
 /** The model is kept open for the next question. */

@@ -33,7 +33,8 @@ export type ScoredItem = Pick<
   | "prediction"
   | "tokens"
   | "statements"
->;
+> &
+  Partial<Pick<EvalItem, "lenient" | "token_f1" | "parse_failure">>;
 
 /** An evaluation with its questions. */
 export interface MilestoneItems extends Milestone {
@@ -234,6 +235,9 @@ function compact(line: Record<string, unknown>): ScoredItem {
     prediction,
     tokens,
     statements,
+    lenient,
+    token_f1,
+    parse_failure,
   } = line;
   const text = (value: unknown) => String(value ?? "").slice(0, 300);
   return {
@@ -245,6 +249,9 @@ function compact(line: Record<string, unknown>): ScoredItem {
     answer: text(answer),
     prediction: text(prediction),
     ...(typeof tokens === "number" ? { tokens } : {}),
+    ...(lenient === 0 || lenient === 1 ? { lenient } : {}),
+    ...(typeof token_f1 === "number" ? { token_f1 } : {}),
+    ...(typeof parse_failure === "boolean" ? { parse_failure } : {}),
     ...(statements == null ? {} : { statements: statements as NonNullable<ScoredItem["statements"]> }),
   };
 }

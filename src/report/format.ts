@@ -21,9 +21,9 @@ export function intervalText({ estimate, low, high }: Interval): string {
   return `${percent(estimate)} % [${percent(low)}, ${percent(high)}]`;
 }
 
-/** "+3.1 [−0.2, +6.5]", percentage points. */
-export function differenceText({ estimate, low, high }: Interval): string {
-  return `${points(estimate)} [${points(low)}, ${points(high)}]`;
+/** "+3.1 [−0.2, +6.5]", percentage points unless numbers are written in another way. */
+export function differenceText({ estimate, low, high }: Interval, number = points): string {
+  return `${number(estimate)} [${number(low)}, ${number(high)}]`;
 }
 
 /** A p-value as "p = 0.03" or "p < 0.001". */

@@ -132,6 +132,23 @@ const arm = z.strictObject({
     .describe("Median over seeds of the seconds of a run's steps, and its ratio to the reference's."),
 });
 
+const outcome = z.strictObject({
+  measure: z.string(),
+  about: z.string(),
+  unit: z.enum(["share", "tokens"]),
+  better: z.enum(["higher", "lower"]).nullable().describe("Which way is an improvement; null where neither is."),
+  arms: z.array(
+    z.strictObject({
+      arm: z.string(),
+      difference: interval.extend({
+        p: z.number(),
+        p_holm: z.number().describe("Corrected for all arms, for this measure alone."),
+        by_seed: z.array(z.strictObject({ seed: z.int(), difference: z.number() })),
+      }),
+    }),
+  ),
+});
+
 const dimension = z.strictObject({
   name: z.string(),
   arms: z.array(z.string()).describe("That act on it; the reference and baselines left out."),
@@ -185,6 +202,10 @@ export const studyResultsSchema = z.strictObject({
     .describe("Arms that another must beat to be called improved; the reference is the first."),
   arms: z.array(arm).describe("In the order of the study."),
   dimensions: z.array(dimension).nullish().describe("What acting on a dimension does in the mean: its main effect."),
+  outcomes: z
+    .array(outcome)
+    .nullish()
+    .describe("Arms less the reference in every other measure of their last evaluations; 1,000 resamples."),
   predictions: z.array(prediction).describe("What the study file predicted, in its order, and whether it held."),
   retention: retention
     .nullish()
@@ -197,6 +218,7 @@ export const studyResultsSchema = z.strictObject({
 });
 
 export type StudyResults = z.output<typeof studyResultsSchema>;
+export type StudyOutcome = NonNullable<StudyResults["outcomes"]>[number];
 export type StudyPrediction = StudyResults["predictions"][number];
 export type StudyDimension = NonNullable<StudyResults["dimensions"]>[number];
 export type StudyRetention = NonNullable<StudyResults["retention"]>;

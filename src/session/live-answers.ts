@@ -1,10 +1,14 @@
 /** Answers of a run's checkpoints as they are decoded, one question at a time; the model stays open for the next. */
 import { parseAnswer } from "../answers/parse.ts";
-import { opensThought } from "../answers/prompts.ts";
+import { opensThought, questionMessages } from "../answers/prompts.ts";
+import type { AnswerStyle } from "../answers/tags.ts";
 import { UserError } from "../core/errors.ts";
 import type { LiveAnswers, LiveDelta, LiveQuestion } from "../core/live-answers.ts";
-import { encodeOptions, messagesInStyle, type OpenedCheckpoint, openCheckpoint, viewOfRun } from "./checkpoint.ts";
+import type { Completion } from "../core/records.ts";
+import { encodeOptions, type OpenedCheckpoint, openCheckpoint, viewOfRun } from "./checkpoint.ts";
+import { openLiveRewards } from "./live-rewards.ts";
 import { offline } from "./model-view.ts";
+import { type RewardRow, readRewardRow } from "./reward-rows.ts";
 
 export function liveAnswers(): LiveAnswers {
   let open: { readonly name: string; readonly checkpoint: OpenedCheckpoint } | null = null;
@@ -38,25 +42,70 @@ export function liveAnswers(): LiveAnswers {
 }
 
 async function* answers(
-  { engine, processor, prompt: style, recipe }: OpenedCheckpoint,
-  { images, question, samples, temperature, seed, maxTokens }: LiveQuestion,
+  checkpoint: OpenedCheckpoint,
+  asked: LiveQuestion,
   signal: AbortSignal,
 ): AsyncIterable<LiveDelta> {
+  const { engine, processor, prompt: style } = checkpoint;
+  const { samples, temperature, seed, maxTokens } = asked;
   const { decode } = engine;
   if (decode === undefined) throw new UserError("this engine answers whole batches alone");
-  const view = viewOfRun({ recipe });
-  const parts = images.map((image) => ({ type: "image", image: { ...image, ...view } }) as const);
-  const asked = [{ role: "user", content: [...parts, { type: "text", text: question }] }] as const;
-  const prompt = await processor.encode(messagesInStyle(asked, style), encodeOptions(style));
+  const view = viewOfRun(checkpoint);
+  const images = asked.images.map((image) => ({ ...view, ...image })); // a window that was asked for comes first
+  const unscored = { id: "asked", subjectId: "asked", answer: "", answerType: "open", meta: {} } as const;
+  const { question, choices } = asked;
+  if (asked.reference !== null) rowOf({ ...asked, images }, { text: "", tokenIds: [], finishReason: "stop" }); // refused before it is answered
+  const messages = questionMessages({ ...unscored, question, choices, images }, style);
+  const prompt = await processor.encode(messages, encodeOptions(style));
   const live = decode(prompt, { numGenerations: samples, maxCompletionLength: maxTokens, temperature, topP: 1, seed });
   signal.addEventListener("abort", () => live.giveUp());
   const tokens = Array.from({ length: samples }, (): number[] => []);
   const parsing = { style: style.style, thinkOpened: opensThought(prompt.text) };
+  const ended: LiveCompletion[] = [];
   for await (const { completion, tokenId, finishReason } of live.tokens) {
     const own = tokens[completion]!;
     own.push(tokenId);
     const text = processor.decode(own);
     if (finishReason === null) yield { completion, text, done: false };
-    else yield { completion, text, done: true, answer: parseAnswer(text, parsing)?.text ?? null };
+    else {
+      ended[completion] = { text, tokenIds: own, finishReason };
+      yield { completion, text, done: true, answer: parseAnswer(text, parsing)?.text ?? null };
+    }
+  }
+  if (asked.reference === null || signal.aborted) return;
+  const rows = ended.map((completion) => rowOf({ ...asked, images }, completion));
+  yield* scored(checkpoint, rows, parsing);
+}
+
+interface LiveCompletion extends Pick<Completion, "text" | "finishReason"> {
+  readonly tokenIds: readonly number[];
+}
+
+/** The question with its reference, and a completion, as rewards read them. Throws UserError for a reference that does not fit. */
+function rowOf({ question, choices, reference, images }: LiveQuestion, completion: LiveCompletion): RewardRow {
+  const { answer, answerType } = reference!;
+  const { text, tokenIds, finishReason } = completion;
+  const asked = { id: "asked", question, answer, ...(choices.length === 0 ? {} : { choices }) };
+  const type = answerType === undefined ? {} : { answer_type: answerType };
+  const columns = { ...asked, ...type, completion: text, completion_ids: tokenIds, finish_reason: finishReason };
+  return readRewardRow({ columns, images }, "the reference", { encode: () => new Int32Array(), stopTokenIds: [] });
+}
+
+/** Every completion once more, with what the run's rewards say of it beside the reference. */
+async function* scored(
+  { recipe }: OpenedCheckpoint,
+  rows: readonly RewardRow[],
+  parsing: { readonly style: AnswerStyle; readonly thinkOpened: boolean },
+): AsyncIterable<LiveDelta> {
+  const rewards = recipe === null || rows.length === 0 ? null : await openLiveRewards(recipe, parsing);
+  if (rewards === null) return;
+  try {
+    const completions = rows.map(({ completion }) => completion);
+    for (const [completion, scores] of (await rewards.score(rows[0]!.example, completions)).entries()) {
+      const { text } = completions[completion]!;
+      yield { completion, text, done: true, answer: parseAnswer(text, parsing)?.text ?? null, scores };
+    }
+  } finally {
+    await rewards.close();
   }
 }

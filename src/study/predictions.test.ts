@@ -98,6 +98,19 @@ describe("predictions of a scripted study", () => {
     for (const { difference } of found) expect(difference!.p_holm).toBeGreaterThanOrEqual(difference!.p);
   });
 
+  test("every measure that the questions have is an outcome, paired as its prediction is", () => {
+    const outcomes = results.outcomes!;
+    expect(outcomes.map(({ measure }) => measure)).toEqual([
+      ...["length", "right_length", "wrong_length", "tokens_per_right", "false_statements", "invented_findings"],
+    ]);
+    const { unit, better, arms } = outcomes[0]!;
+    expect([unit, better, arms.map(({ arm }) => arm)]).toEqual(["tokens", null, ["long", "true", "noisy"]]);
+    expect(arms[0]!.difference.estimate).toBeCloseTo(results.predictions[0]!.difference!.estimate, 9);
+    expect(arms[0]!.difference.by_seed.map(({ difference }) => Math.round(difference))).toEqual([20, 20, 20]);
+    expect(arms[0]!.difference.low).toBeGreaterThan(19);
+    expect(outcomes[5]!.arms[1]!.difference.estimate).toBeCloseTo(-0.125, 9);
+  });
+
   test("an arm that did not run leaves its predictions open", () => {
     const partly = ran(file, ["noisy"]);
     expect(partly.predictions.map(({ verdict }) => verdict).at(-1)).toBe("not run");
@@ -134,7 +147,7 @@ describe("predictions of a scripted study", () => {
     [{ ...predicts[0], arm: "plain" }, /predicts\.0: plain is compared with itself/],
     [{ ...predicts[0], direction: "same" }, /predicts\.0: a margin belongs to direction: same/],
     [{ ...predicts[0], margin: 2 }, /predicts\.0: a margin belongs to direction: same/],
-    [{ ...predicts[0], measure: "speed" }, /predicts\.0\.measure must be one of accuracy, length/],
+    [{ ...predicts[0], measure: "speed" }, /predicts\.0\.measure must be one of accuracy, lenient_accuracy/],
     [{ arm: "long", direction: "higher" }, /predicts\.0.*because/],
   ])("refuses %j", (prediction, message) => {
     expect(() => load({ ...file, predicts: [prediction] })).toThrow(message);

@@ -56,8 +56,8 @@ function verdictOf(
 }
 
 /** The parts of both arms for every question that both answered with the same seed. */
-function pairedParts(
-  { arm, against, measure }: Prediction,
+export function pairedParts(
+  { arm, against, measure }: Pick<Prediction, "arm" | "against" | "measure">,
   of: (arm: string) => readonly SeedItems[],
 ): readonly PairedParts[] {
   const { part } = studyMeasures[measure];

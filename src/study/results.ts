@@ -19,6 +19,7 @@ import type { Verdict } from "../runs/verdict.ts";
 import { readJournal, type StudyPaths } from "./folder.ts";
 import { generalisationOf } from "./generalisation.ts";
 import type { Study } from "./load.ts";
+import { outcomesOf } from "./outcomes.ts";
 import { pilotPower } from "./pilot.ts";
 import { type PlannedRun, planRuns } from "./plan.ts";
 import { judgePredictions } from "./predictions.ts";
@@ -94,6 +95,11 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
     baselines: [...study.baselines],
     arms,
     dimensions: mainEffects(study, of),
+    outcomes: outcomesOf(
+      chosen.map(({ name }) => name),
+      study.reference,
+      (name) => of(name).map(({ planned: { seed }, items }) => ({ seed, items })),
+    ),
     predictions: [
       ...judgePredictions(
         study.predicts,

@@ -63,7 +63,9 @@ export function guard(access: Access): MiddlewareHandler {
     if (isApi && c.req.path !== "/api/session") requireSession(c, access);
     if (!["GET", "HEAD"].includes(c.req.method)) requireOwnWrite(c);
     await next();
+    const own = c.res.headers.get("content-security-policy"); // of a report, which is no page of ours
     for (const [name, value] of Object.entries(securityHeaders)) c.res.headers.set(name, value);
+    if (own !== null) c.res.headers.set("content-security-policy", own);
   };
 }
 

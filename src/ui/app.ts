@@ -24,13 +24,15 @@ import {
   imageValues,
   refOf,
   thumbnailOf,
+  windowedRef,
 } from "./images.ts";
 import type { Library } from "./library.ts";
 import type { Line } from "./lines.ts";
 import { lookAlikes } from "./look-alikes.ts";
-import { openPlay } from "./play.ts";
+import { type AskedWindow, openPlay } from "./play.ts";
 import { probesOf } from "./probes.ts";
 import { annotationQueue, shownItem } from "./queue.ts";
+import { reportIn, reportPage } from "./report-file.ts";
 import { runDetail } from "./run-detail.ts";
 import { noteRun, readNotes, runNoteSchema } from "./run-notes.ts";
 import type { RunView } from "./run-view.ts";
@@ -80,10 +82,18 @@ export function createUiApp(o: UiOptions) {
     if ("reason" in values) throw new HTTPException(404, { message: values.reason });
     return values;
   };
-  const refIn = async (run: RunView, sha: string) => refOf(run.image(sha)!.path, await imagesOf(run, sha));
+  const refIn = async (run: RunView, sha: string, window: AskedWindow = null) => {
+    const values = await imagesOf(run, sha);
+    const { path } = run.image(sha)!;
+    return window === null ? refOf(path, values) : windowedRef(path, values, window);
+  };
   const found = <T>(value: T | null | undefined, what: string): T => {
     if (value === null || value === undefined) throw new HTTPException(404, { message: `there is no ${what}` });
     return value;
+  };
+  const showReport = (c: Context, folder: string) => {
+    const { text, headers } = reportPage(found(reportIn(folder), "report in this folder"));
+    return c.body(text, 200, headers);
   };
   const app = new Hono();
   app.use("*", guard(o.access));
@@ -181,6 +191,8 @@ export function createUiApp(o: UiOptions) {
       return c.json(compareShown(arms));
     })
     .get("/api/studies/:study", (c) => c.json(readStudy(library, library.study(c.req.param("study")))))
+    .get("/api/studies/:study/report", (c) => showReport(c, library.study(c.req.param("study")).folder))
+    .get("/api/runs/:run/report", (c) => showReport(c, library.run(c.req.param("run")).found.folder))
     .get("/api/runs/:run/queue/:by", (c) => {
       const run = library.run(c.req.param("run"));
       const by = nameOf(c);
@@ -234,7 +246,7 @@ export function createUiApp(o: UiOptions) {
       const play = found(o.play, "model here: start viva ui without --no-play");
       const run = library.run(c.req.param("run"));
       const asked: unknown = await c.req.json().catch(() => null);
-      return openPlay(c, play, run, asked, (sha) => refIn(run, sha));
+      return openPlay(c, play, run, asked, (sha, window) => refIn(run, sha, window));
     });
 }
 

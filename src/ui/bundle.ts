@@ -71,6 +71,8 @@ function pathsOf({ library, images }: BundleOptions): readonly string[] {
   return [
     "/api/state",
     "/api/runs",
+    "/api/recipes",
+    ...library.found().studies.map(({ id }) => `/api/studies/${id}`),
     ...[...pairs, ...all].map((names) => `/api/compare/${names}`),
     ...ids.flatMap(pathsOfRun),
   ];

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { damageOf, listCheckpoints } from "../runs/checkpoints.ts";
 import { stepName } from "../runs/run-folder.ts";
-import { accuracyOf, type RowAccuracy } from "./run-row.ts";
+import type { Line } from "./lines.ts";
+import { figureOf, type RowAccuracy } from "./run-row.ts";
 import type { RunView } from "./run-view.ts";
 
 export interface CheckpointRow {
@@ -15,7 +16,8 @@ export interface CheckpointRow {
   readonly kind: string;
   /** Whether every file has the size that was recorded; null without checksums.json. */
   readonly complete: boolean | null;
-  readonly accuracy: RowAccuracy | null;
+  /** Of its last evaluation, by name: every figure of all questions that has an interval; empty without one. */
+  readonly figures: Readonly<Record<string, RowAccuracy>>;
 }
 
 export async function checkpointRows(run: RunView): Promise<readonly CheckpointRow[]> {
@@ -29,9 +31,15 @@ export async function checkpointRows(run: RunView): Promise<readonly CheckpointR
       bytes: files.reduce((sum, { size }) => sum + size, 0),
       kind: files.some(({ name }) => name === "adapter_config.json") ? "adapter" : "model",
       complete: isComplete(folder, files),
-      accuracy: evaluation === undefined ? null : accuracyOf(evaluation.summary),
+      figures: evaluation === undefined ? {} : figuresOf(evaluation.summary),
     };
   });
+}
+
+function figuresOf(summary: Line): CheckpointRow["figures"] {
+  const overall = (summary["subsets"] as Readonly<Record<string, Line>> | undefined)?.["overall"] ?? {};
+  const found = Object.keys(overall).map((name) => [name, figureOf(summary, name)] as const);
+  return Object.fromEntries(found.filter(([, figure]) => figure !== null)) as CheckpointRow["figures"];
 }
 
 /** Reads every byte: null where all files match their checksums, else what does not. */

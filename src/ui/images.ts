@@ -93,6 +93,21 @@ export function refOf(path: string, values: ImageValues): ImageRef {
   return values.bits === 16 ? { path } : { path, pixels: values };
 }
 
+/** The image with a window of its own in place of the run's: in units or stored values of 16 bits, else of the 8 that are shown. */
+export function windowedRef(
+  path: string,
+  values: ImageValues,
+  { width, level }: { readonly width: number; readonly level: number },
+): ImageRef {
+  if (values.bits === 16 && values.slope !== undefined) return { path, window: { center: level, width } };
+  if (values.bits === 16) {
+    const low = Math.min(65_534, Math.max(0, Math.round(level - width / 2)));
+    return { path, range: [low, Math.min(65_535, Math.max(low + 1, Math.round(level + width / 2)))] };
+  }
+  const shown = (value: number) => Math.round(255 * Math.min(1, Math.max(0, (value - level) / width + 0.5)));
+  return { path, pixels: { ...values, data: values.data.map(shown) } };
+}
+
 /** A WebP of at most 224 pixels a side; 16-bit values from their 1 % to their 99 % quantile. */
 export async function thumbnailOf(values: ImageValues): Promise<Uint8Array<ArrayBuffer>> {
   const { width, height, channels } = values;

@@ -4,13 +4,18 @@ import { streamSSE } from "hono/streaming";
 import * as z from "zod";
 import { messageOf, UserError } from "../core/errors.ts";
 import type { LiveAnswers } from "../core/live-answers.ts";
-import type { ImageRef } from "../core/records.ts";
+import { ANSWER_TYPES, type ImageRef } from "../core/records.ts";
 import { decodeImage } from "../io/images.ts";
 import type { RunView } from "./run-view.ts";
 
 const askedSchema = z.strictObject({
   step: z.int().min(0).nullable(),
   question: z.string().min(1).max(4000),
+  choices: z.array(z.string().min(1).max(1000)).max(26),
+  /** What is right, where it is known; without a type, the answer says it. */
+  reference: z
+    .strictObject({ answer: z.string().min(1).max(4000), answer_type: z.enum(ANSWER_TYPES).optional() })
+    .nullable(),
   /** Hash of an image of the run, a file in base64, or neither. */
   image: z.union([
     z.strictObject({ sha256: z.string() }),
@@ -18,6 +23,8 @@ const askedSchema = z.strictObject({
     z.null(),
   ]),
   change: z.enum(["none", "blank", "mirrored"]),
+  /** For an image of the run: what is shown from black to white, in the image's units; null leaves the run's own. */
+  window: z.strictObject({ width: z.number().positive(), level: z.number() }).nullable(),
   samples: z.int().min(1).max(16),
   temperature: z.number().min(0).max(2),
   seed: z.int().min(0),
@@ -26,6 +33,7 @@ const askedSchema = z.strictObject({
 
 /** What a page sends. */
 export type AskedQuestion = z.input<typeof askedSchema>;
+export type AskedWindow = AskedQuestion["window"];
 
 /** Streams "delta" events, then "end", or "failed" with a message. */
 export function openPlay(
@@ -33,18 +41,17 @@ export function openPlay(
   play: LiveAnswers,
   run: RunView,
   asked: unknown,
-  image: (sha256: string) => Promise<ImageRef>,
+  image: (sha256: string, window: AskedWindow) => Promise<ImageRef>,
 ): Response | Promise<Response> {
   const read = askedSchema.safeParse(asked);
   if (!read.success) return c.json({ error: `not a question: ${z.prettifyError(read.error)}` }, 400);
-  const { step, question, change, samples, temperature, seed, max_tokens: maxTokens } = read.data;
+  const { change, image: given, window, reference, max_tokens: maxTokens, ...asking } = read.data;
   const refs = async (): Promise<readonly ImageRef[]> => {
-    const given = read.data.image;
     if (given === null) return [];
     const ref =
       "base64" in given
         ? { path: "the uploaded image", bytes: Buffer.from(given.base64, "base64") }
-        : await image(given.sha256);
+        : await image(given.sha256, window);
     return [change === "none" ? ref : await changed(ref, change)];
   };
   return streamSSE(c, async (stream) => {
@@ -52,8 +59,9 @@ export function openPlay(
     stream.onAbort(() => left.abort());
     try {
       const images = await refs();
-      const asking = { folder: run.found.folder, step, images, question, samples, temperature, seed, maxTokens };
-      for await (const delta of play.ask(asking, left.signal)) {
+      const known = reference && { answer: reference.answer, answerType: reference.answer_type };
+      const question = { ...asking, folder: run.found.folder, images, reference: known, maxTokens };
+      for await (const delta of play.ask(question, left.signal)) {
         await stream.writeSSE({ event: "delta", data: JSON.stringify(delta) });
       }
       await stream.writeSSE({ event: "end", data: "{}" });

@@ -2,6 +2,7 @@
 import type { Library } from "./library.ts";
 import type { Line } from "./lines.ts";
 import { type MetricColumns, metricColumns } from "./metric-columns.ts";
+import { reportIn } from "./report-file.ts";
 import { type RunNotes, readNotes } from "./run-notes.ts";
 import { openAlarms, type RunRow } from "./run-row.ts";
 import type { RunView } from "./run-view.ts";
@@ -21,6 +22,8 @@ export interface RunDetail {
   readonly folder: string;
   readonly weights: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly notes: RunNotes;
+  /** Whether its report lies in the folder. */
+  readonly report: boolean;
 }
 
 export function runDetail(library: Library, run: RunView): RunDetail {
@@ -38,6 +41,7 @@ export function runDetail(library: Library, run: RunView): RunDetail {
     folder: run.found.folder,
     weights: rewardWeights(run),
     notes,
+    report: reportIn(run.found.folder) !== null,
   };
 }
 

@@ -128,10 +128,10 @@ export function openAlarms(events: readonly Line[], notes: RunNotes): readonly L
   return [...open.values()].filter((alarm) => notes[alarmMatter(alarm)] === undefined);
 }
 
-/** Overall accuracy of an evaluation's summary; null where it has none. */
-export function accuracyOf(summary: Line): RowAccuracy | null {
+/** A figure of all questions of an evaluation's summary; null where it has none with an interval. */
+export function figureOf(summary: Line, name: string): RowAccuracy | null {
   const overall = (summary["subsets"] as Readonly<Record<string, Line>> | undefined)?.["overall"];
-  const accuracy = overall?.["accuracy"] as Line | undefined;
+  const accuracy = overall?.[name] as Line | undefined;
   const [step, estimate] = [numberOf(summary["step"]), numberOf(accuracy?.["estimate"])];
   if (step === null || estimate === null) return null;
   const [low, high] = [numberOf(accuracy?.["low"]) ?? estimate, numberOf(accuracy?.["high"]) ?? estimate];
@@ -157,7 +157,7 @@ function summariesOf(path: string): readonly RowAccuracy[] {
   for (let at = text.indexOf(begin); at >= 0; at = text.indexOf(begin, at + 1)) {
     const end = text.indexOf(10, at);
     if (end < 0) break;
-    const accuracy = accuracyOf(recordOf(text.toString("utf8", at, end)) ?? {});
+    const accuracy = figureOf(recordOf(text.toString("utf8", at, end)) ?? {}, "accuracy");
     if (accuracy !== null) found.push(accuracy);
   }
   return found;

@@ -13,6 +13,7 @@ import { openLibrary } from "../../src/ui/library.ts";
 import { readPages } from "../../src/ui/pages.ts";
 import { writeUiRun } from "../ui/runs.ts";
 import { buildPages, launch, noBrowser, open, remove, violations } from "./pages.ts";
+import { writeStudy } from "./study.ts";
 
 describe.skipIf(noBrowser !== null)("a bundle", () => {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "viva-bundle-")));
@@ -24,7 +25,8 @@ describe.skipIf(noBrowser !== null)("a bundle", () => {
     await writeUiRun(join(root, "runs/one"));
     await writeUiRun(join(root, "runs/two"), { text: "<script>window.hacked=1</script>" });
     [pages, browser] = await Promise.all([buildPages(), launch()]);
-    const library = openLibrary([join(root, "runs/one"), join(root, "runs/two")]);
+    writeStudy(join(root, "study"));
+    const library = openLibrary([join(root, "runs/one"), join(root, "runs/two"), join(root, "study")]);
     const app = createUiApp({
       ...{ library, access: { origin: null, token: null }, imageRoots: [], version: "test", play: null },
       ...{ generated: () => async () => null, remade: async () => null, modelView: async () => null },
@@ -62,6 +64,9 @@ describe.skipIf(noBrowser !== null)("a bundle", () => {
     expect(await page.locator(".thumb img").count()).toBe(1);
     await page.getByRole("link", { name: "Evaluation" }).click();
     await page.getByText("95 % intervals over subjects").first().waitFor();
+    await page.goto(`${address.replace(/#.*/, "")}#/`);
+    await page.getByRole("link", { name: "study", exact: true }).first().click();
+    await page.getByText("strict accuracy less that of sft").waitFor();
     await page.goto(`${address.replace(/#.*/, "")}#/`);
     await page.getByLabel("mark one").check();
     await page.getByLabel("mark two").check();

@@ -37,7 +37,17 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
   const play: LiveAnswers = {
     async *ask(question) {
       asked.push(question);
-      yield { completion: 0, text: `of ${question.images[0]?.path.split("/").at(-1)}`, done: true, answer: "left" };
+      const text = `of ${question.images[0]?.path.split("/").at(-1)}`;
+      yield { completion: 0, text, done: true, answer: "left" };
+      if (question.reference === null) return;
+      const said = {
+        rewards: { accuracy: 1, judge: null },
+        weights: { accuracy: 2, judge: 1 },
+        reward: 2,
+        evidence: [],
+      };
+      const scores = { ...said, unasked: { mine: "a module of one's own is not run from a page" } };
+      yield { completion: 0, text, done: true, answer: "left", scores };
     },
     async close() {},
   };
@@ -227,6 +237,29 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.close();
   });
 
+  test("a question of the run is asked again: its rewards by name, and windowed pixels only where wanted", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["good"]}/rollouts/2/1`);
+    await page.getByRole("link", { name: "ask a checkpoint" }).click();
+    expect(await page.locator("textarea[name=question]").inputValue()).toBe("Which side? 1");
+    expect(await page.getByLabel("reference answer").inputValue()).toBe("left");
+    const windowed = page.getByLabel("windowed pixels go to the model");
+    expect([await windowed.isChecked(), await windowed.isDisabled()]).toEqual([false, true]);
+    await page.getByRole("button", { name: "Ask" }).click();
+    await page.getByText("Not asked: mine (a module of one's own is not run from a page)").waitFor();
+    expect(await page.locator(".card .rewards").textContent()).toMatch(/accuracy\+2 = 2 × 1judgenullreward2/);
+    const first = asked.at(-1)!;
+    expect([first.reference, first.images[0]]).toMatchObject([{ answer: "left", answerType: "open" }, { path: /./ }]);
+    expect(first.images[0]).not.toHaveProperty("range");
+    await page.goto(`${page.url()}&wl=1000,2000`);
+    await windowed.check();
+    await page.getByRole("button", { name: "Ask" }).click();
+    await page.getByText("Not asked: mine").waitFor();
+    expect(asked.at(-1)!.images[0]).toMatchObject({ range: [1500, 2500] });
+    expect(await violations(page)).toEqual([]);
+    await page.close();
+  });
+
   test("on a phone a finger turns to the next group and back", async () => {
     const page = await browser.newPage({ hasTouch: true, viewport: { width: 360, height: 800 } });
     await page.goto(`${origin}/runs/${ids["good"]}/rollouts/2/0`);
@@ -259,6 +292,49 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.goto(`${origin}/studies/${ids["study"]}`);
     await page.getByText("Main effects of dimensions against sft").waitFor();
     await page.getByRole("img", { name: /Gain over sft.*grpo \+6\.0 at ×1\.00/ }).waitFor();
+    await page.getByText("strict accuracy less that of sft, points; small marks are seeds, dashed: dapo").waitFor();
+    await page.getByLabel("outcome").selectOption("length");
+    await page.getByText("+12.0 [+7.0, +17.0]").waitFor();
+    const lengths = page.locator(".forest", {
+      hasText: "tokens of all the completions that there are less that of sft, tokens",
+    });
+    expect(await lengths.locator("svg").first().getAttribute("class")).toBe("open"); // longer is neither better nor worse
+    const missing = page.getByRole("region", { name: "Runs by arm and seed, 1 missing" });
+    expect(await missing.getByText("✗ failed").count()).toBe(1);
+    const [file] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "save as CSV" }).click(),
+    ]);
+    const rows = readFileSync(await file.path(), "utf8").split("\n");
+    expect(rows).toContain('"length","tokens","grpo",12,7,17,0.01,0.02,400,100,13,14');
+    const [report] = await Promise.all([
+      page.waitForEvent("popup"),
+      page.getByRole("link", { name: "report", exact: true }).click(),
+    ]);
+    await report.getByRole("heading", { name: "A report" }).waitFor();
+    expect(await report.title()).toBe("arms"); // nothing in it runs
+    await report.close();
+    await page.close();
+  });
+
+  test("the heat table has three strata; its cells open their questions; c compares", async () => {
+    const { page } = await open(browser, origin);
+    await page.goto(`${origin}/runs/${ids["good"]}/evaluation?show=fixed`);
+    await page.getByText("Strict accuracy by modality, organ, answer type").waitFor();
+    await page
+      .getByRole("region", { name: /^answer type closed, n 10/ })
+      .getByRole("button", { name: /n 3$/ })
+      .first()
+      .click();
+    await page.waitForURL(/cell=ct%7Cchest%7Cclosed/);
+    await page.getByText(/^ct, chest, closed: [\d.]+ % \[[\d.]+, [\d.]+\], n 3 about 3 subjects$/).waitFor();
+    await page.keyboard.press("c");
+    await page.waitForURL(/compare\/.*%400%2B.*%4012/);
+    await page.getByText("Right and wrong").waitFor();
+    await page.goto(`${origin}/?by=study`);
+    await page.locator(".heading", { hasText: "study 1 run" }).getByRole("link", { name: "study" }).waitFor();
+    await page.getByRole("link", { name: "grpo-1", exact: true }).waitFor();
+    expect(await violations(page)).toEqual([]);
     await page.close();
   });
 
@@ -383,6 +459,10 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
       if (i === 0) {
         await page.keyboard.press("s");
         await page.keyboard.press("Space");
+        await page.keyboard.press("Space"); // false, then true
+        await page.locator(".sentence.true_claim").waitFor();
+        await page.getByLabel("about").fill("lung");
+        await page.keyboard.press("Tab");
       }
       await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
       await page.keyboard.press(i % 3 === 0 ? "n" : "y");
@@ -396,7 +476,8 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line));
-    expect([lines.length, lines[0].spans.length, lines[0].blind, lines[0].answer]).toEqual([total, 1, true, "wrong"]);
+    expect([lines.length, lines[0].blind, lines[0].answer]).toEqual([total, true, "wrong"]);
+    expect(lines[0].spans).toMatchObject([{ label: "true_claim", concept: "lung" }]);
     const port = Number(new URL(origin).port);
     await server.close();
     server = await serve(root, pages, { port });

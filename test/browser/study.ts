@@ -57,14 +57,28 @@ export function writeStudy(folder: string): void {
       method: "paired",
       seeds: [1, 2],
       reference: "sft",
-      baselines: ["sft"],
+      baselines: ["sft", "dapo"],
     },
     arms: [arm("sft", 0.6, null), arm("grpo", 0.66, 0.06), arm("dapo", 0.61, 0.01)],
     dimensions: [
       { name: "algorithm", arms: ["grpo", "dapo"], effect: { ...interval(0.035), p: 0.02, p_holm: 0.02 } },
       { name: "unmeasured", arms: ["dapo"], effect: null },
     ],
+    outcomes: [
+      {
+        ...{ measure: "length", about: "tokens of all the completions that there are", unit: "tokens", better: null },
+        arms: [12, -3].map((difference, i) => ({
+          arm: ["grpo", "dapo"][i]!,
+          difference: {
+            ...{ estimate: difference, low: difference - 5, high: difference + 5, n: 400, subjects: 100 },
+            ...{ p: 0.01, p_holm: 0.02, by_seed: [1, 2].map((seed) => ({ seed, difference: difference + seed })) },
+          },
+        })),
+      },
+    ],
     ...{ predictions: [], generalisation: null, ranking: ["grpo", "dapo", "sft"], shared: [] },
   };
   writeFileSync(join(folder, "study.json"), JSON.stringify(results));
+  const report = "<!doctype html><title>arms</title><h1>A report</h1><script>document.title = 'ran'</script>";
+  writeFileSync(join(folder, "report.html"), report);
 }

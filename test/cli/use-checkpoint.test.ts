@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { LiveDelta, LiveQuestion } from "../../src/core/live-answers.ts";
 import { datasets } from "../../src/data/index.ts";
+import { liveAnswers } from "../../src/session/live-answers.ts";
 import { interrupted, jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
 import { tinyRecipe, writeFilms, writeRecipe, writeRows, writeTinyModel } from "./tiny-run.ts";
 
@@ -91,6 +93,28 @@ describe("viva generate", () => {
     const greedy = texts(await generate("greedy.jsonl"));
     expect(texts(await generate("greedy-6.jsonl", "--seed", "6"))).toEqual(greedy);
     expect(greedy.every((completions) => completions.length === 1)).toBe(true);
+  });
+
+  it("answers as the pages' questions are, which the run's own rewards score beside a reference", async () => {
+    const said: string = jsonLines(folder, "greedy.jsonl")[0].completions[0].text;
+    const play = liveAnswers();
+    const ask = async (reference: LiveQuestion["reference"]) => {
+      const { image, question } = rows[0]!;
+      const asked = { folder: at("run"), step: null, images: [{ path: at(image) }], question, choices: [], reference };
+      const decoding = { samples: 1, temperature: 0, seed: 0, maxTokens: 6 };
+      const deltas: LiveDelta[] = [];
+      for await (const delta of play.ask({ ...asked, ...decoding }, new AbortController().signal)) deltas.push(delta);
+      return deltas.at(-1)!;
+    };
+    try {
+      expect(await ask(null)).toMatchObject({ text: said, done: true });
+      const { text, scores } = await ask({ answer: said, answerType: "open" });
+      expect([text, scores!.rewards, scores!.reward, scores!.unasked]).toEqual([said, { accuracy: 1 }, 1, {}]);
+      expect((await ask({ answer: "something else", answerType: "open" })).scores!.reward).toBe(0);
+      await expect(ask({ answer: "a", answerType: "choice" })).rejects.toThrow('needs "options"');
+    } finally {
+      await play.close();
+    }
   });
 
   it("and viva logprobs agree on every completion whose text gives its tokens back", async () => {

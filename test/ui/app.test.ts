@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { LiveQuestion } from "../../src/core/live-answers.ts";
 import { probeResults } from "../../src/evaluate/probes/results.ts";
 import { pairedChange } from "../../src/evaluate/run-statistics.ts";
 import { loadPairs } from "../../src/session/pairs.ts";
@@ -211,6 +212,43 @@ describe("images", () => {
     expect([body["all"].estimate, body["all"].n, body["without"]]).toEqual([20 / 30, 30, null]);
   });
 
+  test("go to a model as the page has windowed them, where that is asked", async () => {
+    const seen: LiveQuestion[] = [];
+    const play = {
+      async *ask(question: LiveQuestion) {
+        seen.push(question);
+        yield { completion: 0, text: "left", done: true, answer: "left" };
+      },
+      async close() {},
+    };
+    const playing = appOver(root, { play });
+    const common = { step: null, question: "Which?", choices: [], change: "none", samples: 1, temperature: 0, seed: 1 };
+    const askFor = async (sha256: string, window: object | null) => {
+      const body = JSON.stringify({
+        ...common,
+        image: { sha256 },
+        window,
+        reference: { answer: "left" },
+        max_tokens: 5,
+      });
+      const headers = { "content-type": "application/json", "x-viva": "1" };
+      const answer = await ask(playing, `/api/runs/${id}/play`, { method: "POST", headers, body });
+      expect(await answer.text()).toContain("event: end");
+      return seen.at(-1)!;
+    };
+    const film = await askFor("f".repeat(64), { width: 100, level: 100 });
+    const [shown] = film.images;
+    const whole = (await askFor("f".repeat(64), null)).images[0]!.pixels!;
+    const at = (value: number) => Math.round(255 * Math.min(1, Math.max(0, (value - 50) / 100)));
+    const off = [...shown!.pixels!.data].map((value, i) => Math.abs(value - at(whole.data[i]!)));
+    expect([Math.max(...off) <= 1, new Set(shown!.pixels!.data).size > 20]).toEqual([true, true]); // halves may round either way
+    expect(film.reference).toEqual({ answer: "left", answerType: undefined });
+    expect((await askFor("d".repeat(64), { width: 1000, level: 2000 })).images[0]).toMatchObject({
+      range: [1500, 2500],
+    });
+    expect((await askFor("d".repeat(64), null)).images[0]).not.toHaveProperty("range");
+  });
+
   test("outside the opened folders, through links, and unknown ones are refused", async () => {
     const outside = await json(`/api/runs/${id}/images/${"e".repeat(64)}`);
     expect([outside.status, outside.body["error"]]).toEqual([
@@ -297,6 +335,23 @@ describe("what is said of a run", () => {
       body: JSON.stringify({ about, note }),
     });
   const row = async () => (await rows()).find((one) => one.id === id)!;
+
+  test("its report is shown as a page in which nothing runs; a link in its place is none", async () => {
+    expect((await ask(app, `/api/runs/${id}/report`)).status).toBe(404);
+    writeFileSync(join(root, "good/report.html"), "<h1>Report</h1><script>1</script>");
+    const report = await ask(app, `/api/runs/${id}/report`);
+    const policy = report.headers.get("content-security-policy")!;
+    expect([report.status, /^sandbox; default-src 'none'; /.test(policy), policy.includes("script")]).toEqual([
+      200,
+      true,
+      false,
+    ]);
+    expect(report.headers.get("x-content-type-options")).toBe("nosniff");
+    rmSync(join(root, "good/report.html"));
+    symlinkSync("/etc/hostname", join(root, "good/report.html"));
+    expect((await ask(app, `/api/runs/${id}/report`)).status).toBe(404);
+    rmSync(join(root, "good/report.html"));
+  });
 
   test("tags and alarms that were seen to are kept in its folder, and can be taken back", async () => {
     const alarm = "alarm zero_variance  2";

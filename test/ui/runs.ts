@@ -78,7 +78,7 @@ export function evaluation(step: number, right: number, images: readonly string[
       answer: i % 3 === 0 ? "yes" : "no",
       answer_type: i % 3 === 0 ? "closed" : "open",
     },
-    strata: { modality: i % 2 === 0 ? "ct" : "mr" },
+    strata: { modality: i % 2 === 0 ? "ct" : "mr", organ: i < 15 ? "chest" : "head" },
     ...{ prediction: `because ${i}`, parsed_answer: { text: "yes", start: 0, end: 3 } },
     ...{
       strict: i < right ? 1 : 0,

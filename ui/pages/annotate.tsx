@@ -5,7 +5,7 @@ import type { Mark } from "../../src/ui/annotations.ts";
 import type { ShownItem } from "../../src/ui/queue.ts";
 import { address, setValues } from "../address.ts";
 import { useKeys } from "../keys.ts";
-import { Button } from "../parts/controls.tsx";
+import { Button, Field, Select } from "../parts/controls.tsx";
 import { Viewers } from "../parts/viewers.tsx";
 import { Loaded, Problem, To, useTitle } from "../parts/ways.tsx";
 import { send } from "../source.ts";
@@ -132,7 +132,7 @@ function Judge({ run, by, item, place, judged, show, onSaved }: JudgeProps) {
     ...answers.map(([answer, key]) => ({ key, about: `the answer is ${answer}`, act: () => change({ answer }) })),
     ...rationales.map(([rationale, key]) => ({ key, about: `the reasoning: ${rationale}`, act: () => change({ rationale }) })),
     { key: "x", about: "unsafe to act on", act: () => change({ unsafe: !mark.unsafe }) },
-    { key: "s", about: "next sentence, to mark it as false with the space bar", act: nextSentence },
+    { key: "s", about: "next sentence; the space bar marks it as false, true, unclear", act: nextSentence },
     { key: "b", about: "better than the other completion", act: better },
     { key: "Enter", about: "save and go on", act: () => ready && void save(false) },
     { key: "[", about: "the one before", act: () => show(place - 1) },
@@ -155,6 +155,7 @@ function Judge({ run, by, item, place, judged, show, onSaved }: JudgeProps) {
           <b>{item.answer}</b>
         </details>
         <Sentences text={item.text} spans={mark.spans} onChange={(spans) => change({ spans })} />
+        <Spans text={item.text} spans={mark.spans} onChange={(spans) => change({ spans })} />
         <fieldset>
           <legend>The answer is</legend>
           <div class="choices">
@@ -204,22 +205,65 @@ function Judge({ run, by, item, place, judged, show, onSaved }: JudgeProps) {
   );
 }
 
-/** Sentences that can be pressed: each is a claim that is false. */
-function Sentences({ text, spans, onChange }: Pick<Mark, "spans"> & { text: string; onChange: (spans: Mark["spans"]) => void }) {
+interface SpansProps extends Pick<Mark, "spans"> {
+  readonly text: string;
+  readonly onChange: (spans: Mark["spans"]) => void;
+}
+
+const labels = [
+  ["false_claim", "false"],
+  ["true_claim", "true"],
+  ["unclear", "unclear"],
+] as const;
+
+/** Sentences that can be pressed: each press goes on to the next label, and in the end to none. */
+function Sentences({ text, spans, onChange }: SpansProps) {
   const pieces = [...text.matchAll(/<\/?(?:think|answer)>|[^.!?<]+[.!?]*\s*|[.!?<]/g)];
   return (
     <p class="completion">
       {pieces.map(({ 0: piece, index }) => {
         if (/^<\/?\w+>$/.test(piece) || piece.trim().length < 3) return <span key={index}>{piece}</span>;
-        const end = index + piece.trimEnd().length;
-        const marked = spans.some(({ start }) => start === index);
-        const flip = () =>
-          onChange(marked ? spans.filter(({ start }) => start !== index) : [...spans, { start: index, end, label: "false_claim" }]);
+        const marked = spans.find(({ start }) => start === index);
+        const at = labels.findIndex(([label]) => label === marked?.label);
+        const [next] = labels[at + 1] ?? [];
+        const others = spans.filter(({ start }) => start !== index);
+        const span = { ...marked, start: index, end: index + piece.trimEnd().length };
+        const flip = () => onChange(next === undefined ? others : [...others, { ...span, label: next }]);
         return (
-          <Button key={index} class="sentence" pressed={marked} aria-label={`${marked ? "false: " : ""}${piece}`} text={piece} on={flip} />
+          <Button
+            key={index}
+            class={`sentence ${marked?.label ?? ""}`}
+            pressed={marked !== undefined}
+            aria-label={`${at < 0 ? "" : `${labels[at]![1]}: `}${piece}`}
+            text={piece}
+            on={flip}
+          />
         );
       })}
     </p>
+  );
+}
+
+/** What was marked, with the concept that it is about where the annotator names one. */
+function Spans({ text, spans, onChange }: SpansProps) {
+  const change = (i: number, changes: Partial<Mark["spans"][number]>) =>
+    onChange(spans.map((span, at) => (at === i ? { ...span, ...changes } : span)));
+  return (
+    <ul class="spans">
+      {spans.map(({ start, end, label, concept = "" }, i) => (
+        <li key={start}>
+          <q>{text.slice(start, Math.min(end, start + 60))}</q>{" "}
+          <Select label="is" value={label} options={labels} on={(to) => change(i, { label: to as typeof label })} />{" "}
+          <Field
+            label="about"
+            value={concept}
+            placeholder="concept, such as effusion"
+            maxLength={80}
+            on={(to) => change(i, { concept: to })}
+          />
+        </li>
+      ))}
+    </ul>
   );
 }
 

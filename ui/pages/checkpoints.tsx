@@ -1,15 +1,22 @@
 /** The checkpoints of a run: size, whether they are whole, what they scored, and the commands that use them. Nothing is deleted here. */
 import { useState } from "preact/hooks";
+import { bestEvaluation } from "../../src/runs/best-evaluation.ts";
 import type { CheckpointRow } from "../../src/ui/checkpoint-list.ts";
+import { address, setValues } from "../address.ts";
 import { bytes, intervalText } from "../format.ts";
-import { Button, Table } from "../parts/controls.tsx";
+import { Button, Select, Table } from "../parts/controls.tsx";
 import { CopyButton, Loaded, To } from "../parts/ways.tsx";
 import { isBundle, read } from "../source.ts";
 import { type OfRun, useAnswer } from "../use-data.ts";
 
 export function CheckpointsPage({ id, run }: OfRun) {
   const asked = useAnswer<readonly CheckpointRow[]>(["runs", id, "checkpoints"]);
-  const best = run.row.best?.step ?? null;
+  const by = address.value.values["by"] ?? "accuracy";
+  const rowsBy = (asked.value ?? []).flatMap(({ step, figures }) =>
+    figures[by] === undefined ? [] : [{ step, accuracy: figures[by].estimate }],
+  );
+  const best = bestEvaluation(rowsBy)?.step ?? null;
+  const names = [...new Set((asked.value ?? []).flatMap(({ figures }) => Object.keys(figures)))];
   const cells = (row: CheckpointRow) => [
     <>
       {row.name} {row.step === best && <span class="badge good">best</span>}
@@ -17,7 +24,7 @@ export function CheckpointsPage({ id, run }: OfRun) {
     row.kind,
     bytes(row.bytes),
     <Whole key={row.step} id={id} row={row} />,
-    row.accuracy === null ? "–" : `${intervalText({ ...row.accuracy, subjects: 0 })} n ${row.accuracy.n}`,
+    row.figures[by] === undefined ? "–" : `${intervalText({ ...row.figures[by], subjects: 0 })} n ${row.figures[by].n}`,
     <>
       {!isBundle && (
         <To path={["runs", id, "play"]} values={{ step: row.step }}>
@@ -27,7 +34,7 @@ export function CheckpointsPage({ id, run }: OfRun) {
       <CopyButton label="copy export command" text={() => `viva export ${run.folder}/checkpoints/${row.name} --out exported`} />
     </>,
   ];
-  const head = ["checkpoint", "kind", "size", "files", "accuracy of its evaluation", ""];
+  const head = ["checkpoint", "kind", "size", "files", `${by.replaceAll("_", " ")} of its evaluation`, ""];
   return (
     <Loaded
       asked={asked}
@@ -35,7 +42,17 @@ export function CheckpointsPage({ id, run }: OfRun) {
         rows.length === 0 ? (
           <p>No checkpoint has been written yet.</p>
         ) : (
-          <Table label="Checkpoints" head={head} rows={rows.map((row) => ({ key: row.step, cells: cells(row) }))} />
+          <>
+            {names.length > 1 && (
+              <Select
+                label="best by"
+                value={by}
+                options={names.map((name) => [name, name.replaceAll("_", " ")] as const)}
+                on={(name) => setValues({ by: name })}
+              />
+            )}
+            <Table label="Checkpoints" head={head} rows={rows.map((row) => ({ key: row.step, cells: cells(row) }))} />
+          </>
         )
       }
     />

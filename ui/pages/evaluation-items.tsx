@@ -1,8 +1,9 @@
 /** The questions of an evaluation: by strata, as a confusion, and those that changed against another evaluation. */
 import { useMemo } from "preact/hooks";
+import { bootstrapMean, RESAMPLES } from "../../src/evaluate/bootstrap.ts";
 import type { EvalItem } from "../../src/evaluate/score.ts";
 import { address, setValues } from "../address.ts";
-import { percent } from "../format.ts";
+import { intervalText, percent } from "../format.ts";
 import { CasePanel } from "../parts/case-panel.tsx";
 import { Button, Check, Select, Table } from "../parts/controls.tsx";
 
@@ -28,10 +29,12 @@ export function Items({ run, items, earlier }: { run: string; items: readonly It
   const names = useMemo(() => strataOf(items), [items]);
   const rowName = values["rows"] ?? names[0] ?? "answer_type";
   const columnName = values["columns"] ?? names[1] ?? "answer_type";
+  const third = names[2] !== undefined && valuesOf(items, names[2]).length <= 6 ? names[2] : "";
+  const tableName = values["tables"] === "one" ? "" : (values["tables"] ?? third);
   const cell = values["cell"]?.split("|") ?? null;
   const counted = Object.keys(outcomes) as Outcome[];
-  const chosen = counted.find((name) => name === values["show"]) ?? "broken";
-  const inCell = (item: Item) => cell === null || (stratumOf(item, rowName) === cell[0] && stratumOf(item, columnName) === cell[1]);
+  const chosen = counted.find((name) => name === values["show"]) ?? (earlier === null ? "not parsed" : "broken");
+  const inCell = (item: Item) => cell === null || [rowName, columnName, tableName].every((name, i) => stratumOf(item, name) === cell[i]);
   const has = (name: Outcome) => (item: Item) => inCell(item) && outcomes[name](item, before.get(item.example_id));
   const sorted = values["sort"] !== undefined;
   const found = items.filter(has(chosen)).map((item) => ({ item, margin: marginOf(item, before.get(item.example_id)) }));
@@ -39,7 +42,8 @@ export function Items({ run, items, earlier }: { run: string; items: readonly It
   const shown = sorted ? found.sort((a, b) => (b.margin ?? 0) - (a.margin ?? 0)) : found;
   return (
     <>
-      <HeatTable {...{ items, rowName, columnName, cell, names }} />
+      <HeatTables {...{ items, rowName, columnName, tableName, cell, names }} />
+      {cell !== null && <CellAccuracy name={cell.filter((part) => part !== "").join(", ")} items={items.filter(inCell)} />}
       <Confusion items={items} type="closed" />
       <Confusion items={items} type="choice" />
       <h2>Questions</h2>
@@ -95,60 +99,87 @@ interface HeatTableProps {
   readonly items: readonly Item[];
   readonly rowName: string;
   readonly columnName: string;
+  /** The third stratum, of which every value has a table of its own; "" for one table. */
+  readonly tableName: string;
   readonly cell: readonly string[] | null;
-  readonly names: readonly string[];
 }
 
-/** Strict accuracy of two strata at a time; a press shows the questions of a cell. */
-function HeatTable({ items, rowName, columnName, cell, names }: HeatTableProps) {
-  const rows = [...new Set(items.map((item) => stratumOf(item, rowName)))].sort();
-  const columns = [...new Set(items.map((item) => stratumOf(item, columnName)))].sort();
-  const choose = (name: "rows" | "columns", value: string) => (
-    <Select
-      label={name}
-      value={value}
-      options={names.map((one) => [one, one.replaceAll("_", " ")] as const)}
-      on={(chosen) => setValues({ [name]: chosen, cell: null })}
-    />
+/** Strict accuracy of up to three strata at a time; a press shows the questions of a cell. */
+function HeatTables({ names, ...o }: HeatTableProps & { readonly names: readonly string[] }) {
+  if (names.length === 0) return null;
+  const { items, rowName, columnName, tableName } = o;
+  const options = names.map((one) => [one, worded(one)] as const);
+  const choose = (name: "rows" | "columns" | "tables", value: string, given: readonly (readonly [string, string])[] = options) => (
+    <Select label={name} value={value} options={given} on={(chosen) => setValues({ [name]: chosen, cell: null })} />
   );
+  return (
+    <>
+      <h2>
+        Strict accuracy by{" "}
+        {[rowName, columnName, tableName]
+          .filter((name) => name !== "")
+          .map(worded)
+          .join(", ")}
+      </h2>
+      <div class="toolbar">
+        {choose("rows", rowName)} {choose("columns", columnName)} {choose("tables", tableName || "one", [["one", "one"], ...options])}
+        <span class="muted">Cells of fewer than {FEW} questions are greyed.</span>
+      </div>
+      {valuesOf(items, tableName).map((value) => (
+        <HeatTable key={value} {...o} value={value} items={items.filter((item) => stratumOf(item, tableName) === value)} />
+      ))}
+    </>
+  );
+}
+
+function HeatTable({ items, rowName, columnName, tableName, value, cell }: HeatTableProps & { readonly value: string }) {
+  const columns = valuesOf(items, columnName);
   const cellOf = (row: string, column: string) => {
     const own = items.filter((item) => stratumOf(item, rowName) === row && stratumOf(item, columnName) === column);
     if (own.length === 0) return "";
     const right = own.filter(({ strict }) => strict === 1).length;
-    const isChosen = cell?.[0] === row && cell[1] === column;
+    const isChosen = cell?.[0] === row && cell[1] === column && cell[2] === value;
     return (
       <Button
         class={own.length < FEW ? "quiet heat-few" : "quiet"}
         {...(own.length < FEW ? {} : { style: { "--share": right / own.length } })}
         pressed={isChosen}
-        on={() => setValues({ cell: isChosen ? null : `${row}|${column}` })}
+        on={() => setValues({ cell: isChosen ? null : `${row}|${column}|${value}` })}
       >
         {percent(right / own.length)} % <small>n {own.length}</small>
       </Button>
     );
   };
-  if (names.length === 0) return null;
+  const of = tableName === "" ? "" : `${worded(tableName)} ${value || "none"}, n ${items.length}`;
   return (
-    <>
-      <h2>
-        Strict accuracy by {rowName.replaceAll("_", " ")} and {columnName.replaceAll("_", " ")}
-      </h2>
-      <div class="toolbar">
-        {choose("rows", rowName)} {choose("columns", columnName)}
-      </div>
-      <Table
-        class="heat"
-        label="Accuracy by strata; fewer than 20 questions are greyed"
-        caption
-        head={["", ...columns.map((column) => column || "none")]}
-        rows={rows.map((row) => ({
-          key: row,
-          cells: [row || "none", ...columns.map((column) => cellOf(row, column))],
-        }))}
-      />
-    </>
+    <Table
+      class="heat"
+      label={of || "All questions"}
+      caption
+      head={["", ...columns.map((column) => column || "none")]}
+      rows={valuesOf(items, rowName).map((row) => ({
+        key: row,
+        cells: [row || "none", ...columns.map((column) => cellOf(row, column))],
+      }))}
+    />
   );
 }
+
+/** A cell's accuracy with the interval that reports have of a stratum. */
+function CellAccuracy({ name, items }: { readonly name: string; readonly items: readonly Item[] }) {
+  const found = useMemo(() => {
+    const scores = items.map(({ strict }) => strict);
+    const subjects = items.map(({ subject_id }) => subject_id);
+    return bootstrapMean(scores, subjects, { resamples: RESAMPLES.report });
+  }, [items.length, name]);
+  return found === null ? null : (
+    <p role="status">
+      {name}: {intervalText(found)}, n {found.n} about {found.subjects} subjects
+    </p>
+  );
+}
+
+const worded = (name: string) => name.replaceAll("_", " ");
 
 /** Reference against answer, of questions of a type with a small fixed set of answers. */
 function Confusion({ items, type }: { readonly items: readonly Item[]; readonly type: "closed" | "choice" }) {
@@ -177,12 +208,16 @@ function stratumOf(item: Item, name: string): string {
   return name === "answer_type" ? item.answer_type : (item.strata?.[name] ?? "");
 }
 
+function valuesOf(items: readonly Item[], name: string): readonly string[] {
+  return [...new Set(items.map((item) => stratumOf(item, name)))].sort();
+}
+
 /** Strata with 2 to 16 values. */
 function strataOf(items: readonly Item[]): readonly string[] {
   const first = ["question_type", "content_type", "modality", "organ", "answer_type"];
   const keys = [...first, ...items.flatMap(({ strata }) => Object.keys(strata ?? {}))];
   return [...new Set(keys)].filter((key) => {
-    const { size } = new Set(items.map((item) => stratumOf(item, key)));
-    return size > 1 && size <= 16;
+    const { length } = valuesOf(items, key);
+    return length > 1 && length <= 16;
   });
 }

@@ -2,12 +2,13 @@
 import type { Interval, RunStatistics } from "../../src/runs/statistics-records.ts";
 import { type Verdict, verdictSentence } from "../../src/runs/verdict.ts";
 import type { Line } from "../../src/ui/lines.ts";
-import { address, setValues } from "../address.ts";
+import { address, go, hrefOf, setValues } from "../address.ts";
 import { intervalText, percent, pValue } from "../format.ts";
+import { useKeys } from "../keys.ts";
 import { Select, Table } from "../parts/controls.tsx";
 import { Probes } from "../parts/probes.tsx";
 import { Forest } from "../parts/small-charts.tsx";
-import { Loaded } from "../parts/ways.tsx";
+import { Loaded, To } from "../parts/ways.tsx";
 import { type OfRun, useAnswer } from "../use-data.ts";
 import { FEW, type Item, Items } from "./evaluation-items.tsx";
 
@@ -25,6 +26,9 @@ function Evaluations({ id, run }: Pick<OfRun, "id" | "run">) {
   const items = useItems(id, now);
   const earlier = useItems(id, before);
   const statistics = useAnswer<RunStatistics>(["runs", id, "statistics"]);
+  const [own, other] = [all[now]!.step, before === null ? null : all[before]!.step];
+  const pair = other === null || other === own ? null : ["compare", `${id}@${other}+${id}@${own}`];
+  useKeys([{ key: "c", about: "compare the two evaluations", act: () => pair && go(hrefOf(pair)) }]);
   const options = all.map(({ step, stage, protocol }, i) => [i, `step ${step} (${stage}, ${protocol})`] as const);
   return (
     <>
@@ -36,6 +40,7 @@ function Evaluations({ id, run }: Pick<OfRun, "id" | "run">) {
           options={[...(before === null ? [["", "none"] as const] : []), ...options.filter(([i]) => i !== now)]}
           on={(from) => setValues({ from })}
         />
+        {pair && <To path={pair}>compare them</To>}
       </div>
       <Overall summary={all[now]!.summary} />
       <Loaded asked={statistics} show={(found) => <Changes statistics={found} />} />

@@ -9,7 +9,7 @@ import { useKeys } from "../keys.ts";
 import { Chart, type Series } from "../parts/chart.tsx";
 import { Button, Check } from "../parts/controls.tsx";
 import { Tags } from "../parts/notes.tsx";
-import { Status, To } from "../parts/ways.tsx";
+import { ReportLink, Status, To } from "../parts/ways.tsx";
 import type { OfRun } from "../use-data.ts";
 
 /** Panels in the order of diagnosis; a metric is drawn in the first that names it. */
@@ -92,18 +92,24 @@ export function LivePage({ id, run, again }: OfRun) {
         <summary>Recipe</summary>
         <pre tabIndex={0}>{run.recipe || "recipe.yaml cannot be read"}</pre>
       </details>
-      <p class="muted">Folder: {run.folder}</p>
+      <p class="muted">
+        Folder: {run.folder} {run.report && <ReportLink route={["runs", id, "report"]} />}
+      </p>
     </>
   );
 }
 
-/** Accuracy of every evaluation with its interval. */
+interface Overall {
+  readonly accuracy?: Partial<Interval>;
+  readonly baselines?: Readonly<Record<string, { readonly accuracy?: number }>>;
+}
+
+/** Accuracy of every evaluation with its interval, and of the baselines on its questions. */
 function EvaluationChart({ run, onStep }: { readonly run: RunDetail; readonly onStep: (step: number) => void }) {
   const found = useMemo(() => {
     const points = run.evaluations.flatMap(({ step, summary }) => {
-      const { accuracy } =
-        ((summary["subsets"] ?? {}) as Readonly<Record<string, { readonly accuracy?: Partial<Interval> }>>)["overall"] ?? {};
-      return accuracy?.estimate === undefined ? [] : [{ step, ...accuracy, estimate: accuracy.estimate }];
+      const { accuracy, baselines = {} } = ((summary["subsets"] ?? {}) as Readonly<Record<string, Overall>>)["overall"] ?? {};
+      return accuracy?.estimate === undefined ? [] : [{ step, ...accuracy, estimate: accuracy.estimate, baselines }];
     });
     const bySteps = [...new Map(points.map((point) => [point.step, point])).values()].sort((a, b) => a.step - b.step);
     const series: Series = {
@@ -112,7 +118,12 @@ function EvaluationChart({ run, onStep }: { readonly run: RunDetail; readonly on
       low: bySteps.map(({ estimate, low }) => 100 * (low ?? estimate)),
       high: bySteps.map(({ estimate, high }) => 100 * (high ?? estimate)),
     };
-    return { steps: bySteps.map(({ step }) => step), series: [series], last: bySteps.at(-1) };
+    const names = [...new Set(bySteps.flatMap(({ baselines }) => Object.keys(baselines)))];
+    const drawn = names.map((name): Series => {
+      const values = bySteps.map(({ baselines }) => baselines[name]?.accuracy ?? null);
+      return { name: `baseline ${name.replaceAll("_", " ")}`, values: values.map((value) => (value === null ? null : 100 * value)) };
+    });
+    return { steps: bySteps.map(({ step }) => step), series: [series, ...drawn], last: bySteps.at(-1) };
   }, [run.evaluations]);
   if (found.steps.length === 0) return null;
   const { last } = found;

@@ -2,13 +2,18 @@
 import { useRef, useState } from "preact/hooks";
 import { messageOf } from "../../src/core/errors.ts";
 import type { LiveDelta } from "../../src/core/live-answers.ts";
+import type { RolloutRecord } from "../../src/train/rollout-records.ts";
 import type { CheckpointRow } from "../../src/ui/checkpoint-list.ts";
 import type { DataSummary } from "../../src/ui/data-summary.ts";
 import type { AskedQuestion } from "../../src/ui/play.ts";
 import type { RunRow } from "../../src/ui/run-row.ts";
 import { address, setValues } from "../address.ts";
 import { Button, Check, Field, Select } from "../parts/controls.tsx";
+import { MarkedText } from "../parts/marked-text.tsx";
+import { RewardBars } from "../parts/reward-bars.tsx";
+import { Viewers } from "../parts/viewers.tsx";
 import { Loaded, Problem, Thumbnail } from "../parts/ways.tsx";
+import { parseWindow } from "../parts/window-level.ts";
 import { send } from "../source.ts";
 import { type OfRun, useAnswer } from "../use-data.ts";
 
@@ -17,12 +22,20 @@ export function PlayPage({ id }: OfRun) {
   const data = useAnswer<DataSummary>(["runs", id, "data"]);
   const checkpoints = useAnswer<readonly CheckpointRow[]>(["runs", id, "checkpoints"]);
   const runs = useAnswer<{ readonly runs: readonly RunRow[] }>(["runs"]);
+  const { row } = address.value.values;
+  const group = useAnswer<RolloutRecord>(row === undefined ? null : ["runs", id, "groups", ...row.split("/")]);
   if (state.value?.play === false) return <p class="notice">This page may not ask checkpoints: viva ui was started with --no-play.</p>;
   const busy = runs.value?.runs.filter(({ status }) => status === "running").length ?? 0;
   const ask = (rows: readonly CheckpointRow[]) => {
     const steps = rows.map(({ step }) => step);
     if (steps.length === 0) return <p>This run has no checkpoint yet.</p>;
-    return <Loaded asked={data} show={({ images }) => <Ask id={id} images={images.slice(0, 60)} steps={steps} busy={busy} />} />;
+    if (row !== undefined && group.value === null) return <Loaded asked={group} show={() => null} />;
+    const show = ({ images }: DataSummary) => {
+      const own = images.filter(({ sha256 }) => sha256 === address.value.values["sha"]);
+      const shown = [...own, ...images.filter((one) => !own.includes(one))].slice(0, 60);
+      return <Ask key={row} id={id} images={shown} steps={steps} busy={busy} group={group.value} />;
+    };
+    return <Loaded asked={data} show={show} />;
   };
   return <Loaded asked={checkpoints} show={ask} />;
 }
@@ -33,9 +46,11 @@ interface AskProps {
   readonly steps: readonly number[];
   /** Runs that are being trained. */
   readonly busy: number;
+  /** Whose question is asked again; null for another. */
+  readonly group: RolloutRecord | null;
 }
 
-function Ask({ id, images, steps, busy }: AskProps) {
+function Ask({ id, images, steps, busy, group }: AskProps) {
   const { values } = address.value;
   const [answers, setAnswers] = useState<Readonly<Record<string, readonly LiveDelta[]>>>({});
   const [problem, setProblem] = useState<string | null>(null);
@@ -48,14 +63,25 @@ function Ask({ id, images, steps, busy }: AskProps) {
   const other = images.find(({ subject }, i) => i > place && subject !== images[place]?.subject) ?? images.find((_, i) => i !== place);
   const step = Number(values["step"] ?? steps.at(-1));
   const against = values["against"] ?? "";
+  const of = group?.meta["modality"] === undefined ? {} : { modality: group.meta["modality"] };
+  const window = parseWindow(values["wl"]);
+  const isWindowed = values["windowed"] !== undefined && window !== null;
   const ask = async () => {
     const fields = new FormData(form.current!);
     const number = (name: string) => Number(fields.get(name));
     const given = file !== null ? { base64: file } : values["sha"] === undefined ? null : { sha256: values["sha"] };
+    const text = String(fields.get("reference")).trim();
+    const question = String(fields.get("question"));
+    // Options and type are the group's as long as its question and answer stand.
+    const own = group !== null && question === group.question && text === group.answer ? group : null;
+    const type = own === null ? {} : { answer_type: own.answer_type };
     const common = {
+      choices: [...(own?.choices ?? [])],
+      reference: text === "" ? null : { answer: text, ...type },
+      window: isWindowed && file === null && change !== "wrong" ? window : null,
       image: change === "wrong" && other !== undefined ? { sha256: other.sha256 } : given,
       change: change === "wrong" ? "none" : change,
-      question: String(fields.get("question")),
+      question,
       samples: number("samples"),
       temperature: number("temperature"),
     };
@@ -92,9 +118,10 @@ function Ask({ id, images, steps, busy }: AskProps) {
             rows={2}
             required
             maxLength={4000}
-            defaultValue={values["question"] ?? "What is shown in this image?"}
+            defaultValue={group?.question ?? values["question"] ?? "What is shown in this image?"}
           />
         </label>
+        <Field label="reference answer, for the rewards" name="reference" type="text" defaultValue={group?.answer ?? ""} />
         <fieldset>
           <legend>image</legend>
           <div class="strip">
@@ -103,7 +130,7 @@ function Ask({ id, images, steps, busy }: AskProps) {
                 class="thumb"
                 key={sha256}
                 pressed={values["sha"] === sha256}
-                on={() => setValues({ sha: values["sha"] === sha256 ? null : sha256 })}
+                on={() => setValues({ sha: values["sha"] === sha256 ? null : sha256, wl: null, windowed: null })}
               >
                 <Thumbnail run={id} sha256={sha256} alt={name} />
               </Button>
@@ -118,6 +145,21 @@ function Ask({ id, images, steps, busy }: AskProps) {
               <Button key={one} pressed={change === one} text={one} on={() => setValues({ change: change === one ? null : one })} />
             ))}
           </span>
+          {values["sha"] !== undefined && (
+            <>
+              <Viewers run={id} images={[{ sha256: values["sha"], ...of }]} main />
+              <Check
+                label={
+                  window === null
+                    ? "windowed pixels go to the model: move the window first"
+                    : `windowed pixels go to the model: window ${window.width}, level ${window.level}`
+                }
+                checked={isWindowed}
+                disabled={window === null || file !== null}
+                on={(checked) => setValues({ windowed: checked ? 1 : null })}
+              />
+            </>
+          )}
           {change === "wrong" && <p class="muted">Asked with another subject's image: {other?.name ?? "this run has no other"}.</p>}
         </fieldset>
         <div class="toolbar">
@@ -161,16 +203,28 @@ function Ask({ id, images, steps, busy }: AskProps) {
             <h2>
               {name} {deltas.length > 1 && <small>{voteOf(deltas)}</small>}
             </h2>
-            {deltas.map(({ completion, text, done, answer }) => (
-              <article class="card" key={completion}>
-                <p class="completion">{text}</p>
-                {done && <p class="muted">{answer === null ? "no answer was read" : `answer: ${answer}`}</p>}
-              </article>
+            {deltas.map((delta) => (
+              <Answer key={delta.completion} {...delta} />
             ))}
           </section>
         ))}
       </div>
     </>
+  );
+}
+
+/** With what the run's rewards say of it, where a reference was given. */
+function Answer({ text, done, answer, scores }: LiveDelta) {
+  const unasked = Object.entries(scores?.unasked ?? {});
+  return (
+    <article class="card">
+      {scores && <RewardBars {...scores} total={scores.reward} />}
+      {unasked.length > 0 && <p class="muted">Not asked: {unasked.map(([name, why]) => `${name} (${why})`).join(", ")}</p>}
+      <p class="completion">
+        <MarkedText text={text} evidence={scores?.evidence ?? []} answer={null} reward={null} />
+      </p>
+      {done && <p class="muted">{answer === null ? "no answer was read" : `answer: ${answer}`}</p>}
+    </article>
   );
 }
 

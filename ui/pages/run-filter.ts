@@ -4,13 +4,22 @@ import type { RunRow } from "../../src/ui/run-row.ts";
 /** Recipes as values by dotted key, by run. */
 export type Recipes = Readonly<Record<string, Readonly<Record<string, string | number>>>>;
 
-export function matching(runs: readonly RunRow[], filter: string, recipes: Recipes): readonly RunRow[] {
+/** `studies` has the path of a study by its id. */
+export function matching(
+  runs: readonly RunRow[],
+  filter: string,
+  recipes: Recipes,
+  studies: ReadonlyMap<string, string> = new Map(),
+): readonly RunRow[] {
   const tests = filter
     .trim()
     .split(/\s+/)
     .filter((word) => word !== "")
     .map(testOf);
-  return runs.filter((run) => tests.every((holds) => holds(run, recipes[run.id] ?? {})));
+  return runs.filter((run) => {
+    const named = run.study === null ? run : { ...run, study: studies.get(run.study) ?? run.study };
+    return tests.every((holds) => holds(named, recipes[run.id] ?? {}));
+  });
 }
 
 type Test = (run: RunRow, recipe: Recipes[string]) => boolean;

@@ -4,7 +4,7 @@ import type { RowAccuracy, RunRow } from "../../src/ui/run-row.ts";
 import { address, go, hrefOf, setValues } from "../address.ts";
 import { ago, duration, percent } from "../format.ts";
 import { useKeys } from "../keys.ts";
-import { Button, commas, useRowsInView } from "../parts/controls.tsx";
+import { Button, Check, commas, useRowsInView } from "../parts/controls.tsx";
 import { Sparkline } from "../parts/small-charts.tsx";
 import { Loaded, Status, To, useTitle } from "../parts/ways.tsx";
 import { isBundle } from "../source.ts";
@@ -38,18 +38,23 @@ export function RunsPage() {
 }
 
 function RunTable({ runs, studies, notices }: RunList) {
-  const { q = "", pin = "", with: marked = "" } = address.value.values;
+  const { q = "", pin = "", with: marked = "", by = "" } = address.value.values;
   const search = useRef<HTMLInputElement>(null);
   const wantsRecipes = pin !== "" || /[<>=]|\w:/.test(q);
-  const recipes = useAnswer<Recipes>(wantsRecipes && !isBundle ? ["recipes"] : null);
+  const recipes = useAnswer<Recipes>(wantsRecipes ? ["recipes"] : null);
   const sorted = useMemo(() => [...runs].sort((a, b) => b.heartbeat - a.heartbeat), [runs]);
-  const shown = useMemo(() => matching(sorted, q, recipes.value ?? {}), [sorted, q, recipes.value]);
+  const pathOf = useMemo(() => new Map(studies.map(({ id, path }) => [id, path])), [studies]);
+  const shown = useMemo(() => {
+    const found = matching(sorted, q, recipes.value ?? {}, pathOf);
+    return by === "" ? found : [...found].sort((a, b) => compareStudies(a, b, pathOf));
+  }, [sorted, q, recipes.value, by, pathOf]);
+  const entries = useMemo(() => (by === "" ? shown : grouped(shown, pathOf)), [shown, by, pathOf]);
   const chosen = marked === "" ? [] : marked.split("+");
   const [row, setRow] = useState(-1);
   const move = (by: number) => {
     const next = Math.min(shown.length - 1, Math.max(0, row + by));
     setRow(next);
-    document.querySelector<HTMLElement>(`[data-row="${next}"] a`)?.focus();
+    document.querySelector<HTMLElement>(`[data-run="${shown[next]?.id}"] a`)?.focus();
   };
   useKeys([
     { key: "/", about: "search", act: () => search.current?.focus() },
@@ -95,6 +100,7 @@ function RunTable({ runs, studies, notices }: RunList) {
             onInput={(event) => setValues({ q: event.currentTarget.value })}
           />
         </label>
+        {studies.length > 0 && <Check label="by study" checked={by !== ""} on={(checked) => setValues({ by: checked ? "study" : null })} />}
         <span class="muted" role="status">
           {shown.length === runs.length ? `${runs.length} runs` : `${shown.length} of ${runs.length} runs`}
         </span>
@@ -110,14 +116,38 @@ function RunTable({ runs, studies, notices }: RunList) {
       {runs.length === 0 ? (
         <p>There is no run in the opened folders yet. viva train and viva demo make one; this list looks again every few seconds.</p>
       ) : (
-        <Rows runs={shown} {...{ pin, chosen, mark, recipes: recipes.value ?? {} }} />
+        <Rows {...{ entries, pathOf, pin, chosen, mark, recipes: recipes.value ?? {} }} />
       )}
     </>
   );
 }
 
+/** A study's name above its runs. */
+interface Heading {
+  readonly heading: string;
+  readonly study: string | null;
+  readonly runs: number;
+}
+
+/** Studies by name, then runs of none; within a study as they stand. */
+function compareStudies(a: RunRow, b: RunRow, pathOf: ReadonlyMap<string, string>): number {
+  const [own, other] = [a, b].map(({ study }) => (study === null ? "\uffff" : (pathOf.get(study) ?? study)));
+  return own! < other! ? -1 : own! > other! ? 1 : 0;
+}
+
+function grouped(runs: readonly RunRow[], pathOf: ReadonlyMap<string, string>): readonly (RunRow | Heading)[] {
+  return runs.flatMap((run, i): readonly (RunRow | Heading)[] => {
+    const { study } = run;
+    if (i > 0 && runs[i - 1]!.study === study) return [run];
+    const heading = study === null ? "of no study" : (pathOf.get(study) ?? study);
+    return [{ heading, study, runs: runs.filter((one) => one.study === study).length }, run];
+  });
+}
+
 interface RowsProps {
-  readonly runs: readonly RunRow[];
+  readonly entries: readonly (RunRow | Heading)[];
+  /** Of studies by id: below its heading a run is named within its study. */
+  readonly pathOf: ReadonlyMap<string, string>;
   readonly pin: string;
   readonly chosen: readonly string[];
   readonly mark: (id: string) => void;
@@ -131,12 +161,14 @@ const columns = [
 ];
 
 /** Only the rows in view are made. */
-function Rows({ runs, pin, chosen, mark, recipes }: RowsProps) {
+function Rows({ entries, pathOf, pin, chosen, mark, recipes }: RowsProps) {
   const table = useRef<HTMLTableElement>(null);
   const [from, count] = useRowsInView(table, ROW_HEIGHT);
-  const part = runs.slice(from, from + count);
+  const part = entries.slice(from, from + count);
+  const isGrouped = entries[0] !== undefined && "heading" in entries[0];
+  const nameOf = ({ path, study }: RunRow) => (isGrouped ? path.replace(`${pathOf.get(study ?? "")}/`, "") : path);
   return (
-    <table class="runs" ref={table} aria-rowcount={runs.length + 1}>
+    <table class="runs" ref={table} aria-rowcount={entries.length + 1}>
       <thead>
         <tr>
           {columns.map(([name, kind]) => (
@@ -154,52 +186,61 @@ function Rows({ runs, pin, chosen, mark, recipes }: RowsProps) {
       </thead>
       <tbody>
         {from > 0 && <tr style={{ height: `${from * ROW_HEIGHT}px` }} />}
-        {part.map((run, i) => (
-          <tr key={run.id} data-row={from + i} aria-rowindex={from + i + 2}>
-            <td>
-              <input type="checkbox" checked={chosen.includes(run.id)} onChange={() => mark(run.id)} aria-label={`mark ${run.path}`} />
-            </td>
-            <th scope="row">
-              <To path={["runs", run.id]}>{run.path}</To>
-              <small title={run.name}>
-                {[run.data, run.model.split("/").at(-1)].filter((part) => part).join(" · ")} {run.tags.map((tag) => `#${tag}`).join(" ")}
-              </small>
-            </th>
-            <td>
-              <Status status={run.status} />
-              <small>{ago(run.heartbeat)}</small>
-            </td>
-            <td class="wide number">
-              {run.steps === null ? run.step : `${run.step} / ${run.steps}`}
-              {run.secondsLeft !== null && <small>{duration(run.secondsLeft)} left</small>}
-            </td>
-            <td class="wide">
-              <Sparkline values={run.rewards} label={`mean reward from ${run.rewards[0] ?? "–"} to ${run.rewards.at(-1) ?? "–"}`} />
-            </td>
-            <td class="number">
-              <Accuracy of={run.last} run={run.id} />
-            </td>
-            <td class="wide number">
-              <Accuracy of={run.best} run={run.id} />
-            </td>
-            <td class="number">
-              {run.alarms > 0 ? (
-                <To path={["runs", run.id, "alarms"]} class="alarm-count">
-                  {run.alarms}
-                </To>
-              ) : (
-                "0"
-              )}
-            </td>
-            <td class="wide recipe">
-              {pin === "" ? run.stages.join(" → ") : differences(recipes[pin], recipes[run.id])}{" "}
-              {!isBundle && (
+        {part.map((run, i) =>
+          "heading" in run ? (
+            <tr key={run.heading} class="heading" aria-rowindex={from + i + 2}>
+              <th colSpan={columns.length} scope="rowgroup">
+                {run.study === null ? run.heading : <To path={["studies", run.study]}>{run.heading}</To>}{" "}
+                <span class="muted">
+                  {run.runs} {run.runs === 1 ? "run" : "runs"}
+                </span>
+              </th>
+            </tr>
+          ) : (
+            <tr key={run.id} data-run={run.id} aria-rowindex={from + i + 2}>
+              <td>
+                <input type="checkbox" checked={chosen.includes(run.id)} onChange={() => mark(run.id)} aria-label={`mark ${run.path}`} />
+              </td>
+              <th scope="row">
+                <To path={["runs", run.id]}>{nameOf(run)}</To>
+                <small title={run.name}>
+                  {[run.data, run.model.split("/").at(-1)].filter((part) => part).join(" · ")} {run.tags.map((tag) => `#${tag}`).join(" ")}
+                </small>
+              </th>
+              <td>
+                <Status status={run.status} />
+                <small>{ago(run.heartbeat)}</small>
+              </td>
+              <td class="wide number">
+                {run.steps === null ? run.step : `${run.step} / ${run.steps}`}
+                {run.secondsLeft !== null && <small>{duration(run.secondsLeft)} left</small>}
+              </td>
+              <td class="wide">
+                <Sparkline values={run.rewards} label={`mean reward from ${run.rewards[0] ?? "–"} to ${run.rewards.at(-1) ?? "–"}`} />
+              </td>
+              <td class="number">
+                <Accuracy of={run.last} run={run.id} />
+              </td>
+              <td class="wide number">
+                <Accuracy of={run.best} run={run.id} />
+              </td>
+              <td class="number">
+                {run.alarms > 0 ? (
+                  <To path={["runs", run.id, "alarms"]} class="alarm-count">
+                    {run.alarms}
+                  </To>
+                ) : (
+                  "0"
+                )}
+              </td>
+              <td class="wide recipe">
+                {pin === "" ? run.stages.join(" → ") : <Differences pinned={recipes[pin]} own={recipes[run.id]} />}{" "}
                 <Button class="quiet" pressed={pin === run.id} text="pin" on={() => setValues({ pin: pin === run.id ? null : run.id })} />
-              )}
-            </td>
-          </tr>
-        ))}
-        {from + count < runs.length && <tr style={{ height: `${(runs.length - from - count) * ROW_HEIGHT}px` }} />}
+              </td>
+            </tr>
+          ),
+        )}
+        {from + count < entries.length && <tr style={{ height: `${(entries.length - from - count) * ROW_HEIGHT}px` }} />}
       </tbody>
     </table>
   );
@@ -221,10 +262,16 @@ function Accuracy({ of, run }: { readonly of: RowAccuracy | null; readonly run: 
 
 const MOST_DIFFERENCES = 6;
 
-function differences(pinned: Recipes[string] | undefined, own: Recipes[string] | undefined): string {
-  if (pinned === undefined || own === undefined) return "";
+/** What a recipe has other than the pinned one; all of it in the title. */
+function Differences({ pinned, own }: { readonly pinned: Recipes[string] | undefined; readonly own: Recipes[string] | undefined }) {
+  if (pinned === undefined || own === undefined) return null;
   const keys = [...new Set([...Object.keys(pinned), ...Object.keys(own)])].filter((key) => pinned[key] !== own[key]);
-  if (keys.length === 0) return "the same";
-  const shown = keys.slice(0, MOST_DIFFERENCES).map((key) => `${key.split(".").slice(-2).join(".")} ${own[key] ?? "absent"}`);
-  return shown.join(", ") + (keys.length > MOST_DIFFERENCES ? ` and ${keys.length - MOST_DIFFERENCES} more` : "");
+  const all = keys.map((key) => `${key.split(".").slice(-2).join(".")} ${own[key] ?? "absent"}`);
+  const more = keys.length - MOST_DIFFERENCES;
+  return (
+    <span title={all.join("\n")}>
+      {keys.length === 0 ? "the same" : all.slice(0, MOST_DIFFERENCES).join(", ")}
+      {more > 0 && ` and ${more} more`}
+    </span>
+  );
 }

@@ -1,13 +1,12 @@
-/** A study: every arm against the reference, seed by seed, by dimension; what it cost; and its runs. */
-
-import type { StudyArm, StudyResults } from "../../src/runs/study-results.ts";
+/** A study: every arm against the reference in every outcome, seed by seed, by dimension; what it cost; and its runs. */
+import type { StudyArm, StudyOutcome, StudyResults } from "../../src/runs/study-results.ts";
 import { verdictSentence } from "../../src/runs/verdict.ts";
 import type { ShownStudy } from "../../src/ui/study.ts";
 import { address, setValues } from "../address.ts";
-import { differenceText, duration, intervalText, points as percentPoints, pValue, short } from "../format.ts";
-import { Button, commas, Select, Table } from "../parts/controls.tsx";
+import { differenceText, duration, intervalText, percent, points as percentPoints, pValue, short } from "../format.ts";
+import { Button, Select, Table } from "../parts/controls.tsx";
 import { Forest, Scatter } from "../parts/small-charts.tsx";
-import { Loaded, save, To, useTitle } from "../parts/ways.tsx";
+import { Loaded, ReportLink, save, To, useTitle } from "../parts/ways.tsx";
 import { useAnswer } from "../use-data.ts";
 
 export function StudyPage({ study: id }: { readonly study: string }) {
@@ -18,8 +17,9 @@ export function StudyPage({ study: id }: { readonly study: string }) {
       <h1>Study {asked.value?.path ?? id}</h1>
       <Loaded
         asked={asked}
-        show={({ results, problem, runs }) => (
+        show={({ results, problem, runs, report }) => (
           <>
+            {report && <ReportLink route={["studies", id, "report"]} />}
             {problem !== null && <p class="notice">{problem}</p>}
             {results !== null && <Results results={results} runs={runs} />}
             {results === null && (
@@ -42,9 +42,8 @@ function Results({ results, runs }: { readonly results: StudyResults; readonly r
   const dimensions = [...new Set(results.arms.flatMap(({ dimensions }) => dimensions))];
   const chosen = address.value.values["dimension"] ?? "";
   const arms = results.arms.filter((arm) => chosen === "" || arm.dimensions.includes(chosen) || arm.name === results.reference);
-  const missing = results.arms.flatMap(({ name, runs: own }) =>
-    own.filter(({ status }) => status !== "finished").map((run) => `${name}, seed ${run.seed}: ${run.message ?? run.status}`),
-  );
+  const outcomes = outcomesOf(results);
+  const outcome = outcomes.find(({ measure }) => measure === address.value.values["outcome"]) ?? outcomes[0]!;
   const compared = arms.filter(({ difference }) => difference !== null);
   const judged = arms.flatMap(({ name, verdict }) => (verdict === null ? [] : [{ name, verdict }]));
   const improved = judged.filter(({ verdict }) => verdict.verdict === "improved");
@@ -62,19 +61,16 @@ function Results({ results, runs }: { readonly results: StudyResults; readonly r
           options={[["", "all"] as const, ...dimensions.map((name) => [name, name] as const)]}
           on={(dimension) => setValues({ dimension })}
         />
+        <Select
+          label="outcome"
+          value={outcome.measure}
+          options={outcomes.map(({ measure, about }) => [measure, about] as const)}
+          on={(measure) => setValues({ outcome: measure })}
+        />
         <Button text="save as CSV" on={() => save(`${results.name}.csv`, "text/csv", csvOf(results))} />
       </div>
       <Effects results={results} />
-      <Forest
-        label={`Accuracy less that of ${results.reference}, points; small marks are seeds`}
-        rows={compared.map(({ name, difference }) => ({
-          key: name,
-          label: name,
-          interval: difference,
-          dots: difference!.by_seed.map((one) => one.difference),
-          note: `Holm ${pValue(difference!.p_holm)}`,
-        }))}
-      />
+      <OutcomeForest {...{ outcome, results }} shown={arms.map(({ name }) => name)} />
       <ul>
         {judged.map(({ name, verdict }) => (
           <li key={name}>
@@ -84,31 +80,76 @@ function Results({ results, runs }: { readonly results: StudyResults; readonly r
       </ul>
       <Gains arms={compared} reference={results.reference} />
       <ArmTable arms={arms} reference={results.reference} />
-      {missing.length > 0 && (
-        <div class="notice">
-          <b>Missing cells</b>
-          <ul>
-            {missing.map((one) => (
-              <li key={one}>{one}</li>
-            ))}
-          </ul>
-        </div>
-      )}
-      <h2>Runs</h2>
-      <ul>
-        {arms.map(({ name, runs: own }) => (
-          <li key={name}>
-            {name}:{" "}
-            {commas(
-              own.map(({ seed, folder }) =>
-                runs[folder] === undefined ? `seed ${seed}` : <To path={["runs", runs[folder]]}>seed {seed}</To>,
-              ),
-            )}
-          </li>
-        ))}
-      </ul>
+      <Cells {...{ results, runs, arms }} />
       <p class="muted">{results.method}</p>
     </>
+  );
+}
+
+/** Strict accuracy, then every other measure that the study has of its arms. */
+function outcomesOf({ arms, outcomes }: StudyResults): readonly StudyOutcome[] {
+  const compared = arms.flatMap(({ name, difference }) => (difference === null ? [] : [{ arm: name, difference }]));
+  return [{ measure: "accuracy", about: "strict accuracy", unit: "share", better: "higher", arms: compared }, ...(outcomes ?? [])];
+}
+
+interface OutcomeProps {
+  readonly outcome: StudyOutcome;
+  readonly results: StudyResults;
+  /** Arms of the chosen dimension. */
+  readonly shown: readonly string[];
+}
+
+/** Arms against the reference, whose value is the zero line; other baselines are dashed lines. */
+function OutcomeForest({ outcome: { about, unit, better, arms }, results: { reference, baselines }, shown }: OutcomeProps) {
+  const others = arms.filter(({ arm }) => baselines.includes(arm));
+  const drawn = others.map(({ arm }) => arm).join(", ");
+  return (
+    <Forest
+      label={`${about} less that of ${reference}, ${unit === "share" ? "points" : "tokens"}; small marks are seeds${drawn && `, dashed: ${drawn}`}`}
+      rows={arms
+        .filter(({ arm }) => shown.includes(arm))
+        .map(({ arm, difference }) => ({
+          ...{ key: arm, label: arm, interval: difference, note: `Holm ${pValue(difference.p_holm)}` },
+          dots: difference.by_seed.map((one) => one.difference),
+        }))}
+      lines={others.map(({ difference }) => difference.estimate)}
+      better={better}
+      {...(unit === "share" ? {} : { number: (tokens) => percentPoints(tokens / 100) })}
+    />
+  );
+}
+
+interface CellsProps {
+  readonly results: StudyResults;
+  readonly runs: Readonly<Record<string, string>>;
+  readonly arms: readonly StudyArm[];
+}
+
+/** Every run by arm and seed, with what is missing. */
+function Cells({ results: { seeds }, runs, arms }: CellsProps) {
+  const cell = (run: StudyArm["runs"][number] | undefined) => {
+    if (run === undefined) return <span class="badge warn">✗ not run</span>;
+    const { folder, status, accuracy, message } = run;
+    const name = status !== "finished" ? `✗ ${status}` : accuracy === null ? "finished" : `${percent(accuracy)} %`;
+    const id = runs[folder];
+    const shown = status === "finished" ? name : <span class="badge bad">{name}</span>;
+    return (
+      <>
+        {id === undefined ? shown : <To path={["runs", id]}>{shown}</To>} {message !== null && <small>{message}</small>}
+      </>
+    );
+  };
+  const missing = arms.flatMap(({ runs: own }) => seeds.filter((seed) => own.find((run) => run.seed === seed)?.status !== "finished"));
+  return (
+    <Table
+      label={`Runs by arm and seed, ${missing.length === 0 ? "none" : missing.length} missing`}
+      caption
+      head={["arm", ...seeds.map((seed) => `seed ${seed}`)]}
+      rows={arms.map(({ name, runs: own }) => ({
+        key: name,
+        cells: [name, ...seeds.map((seed) => cell(own.find((run) => run.seed === seed)))],
+      }))}
+    />
   );
 }
 
@@ -162,12 +203,20 @@ function ArmTable({ arms, reference }: { readonly arms: readonly StudyArm[]; rea
   return <Table label="Arms" head={head} rows={rows} />;
 }
 
-function csvOf({ arms }: StudyResults): string {
+/** A row for each outcome of each arm. */
+function csvOf(results: StudyResults): string {
   const cell = (value: unknown) => (typeof value === "string" ? `"${value.replaceAll('"', '""')}"` : String(value ?? ""));
-  const rows = arms.map(({ name, accuracy, difference, cost }) => [
-    ...[name, accuracy?.estimate, accuracy?.low, accuracy?.high, accuracy?.seed_sd],
-    ...[difference?.estimate, difference?.low, difference?.high, difference?.p_holm, cost?.seconds],
+  const { seeds, arms } = results;
+  const rows = outcomesOf(results).flatMap(({ measure, unit, arms: compared }) =>
+    compared.map(({ arm, difference: { estimate, low, high, p, p_holm, n, subjects, by_seed } }) => [
+      ...[measure, unit, arm, estimate, low, high, p, p_holm, n, subjects],
+      ...seeds.map((seed) => by_seed.find((one) => one.seed === seed)?.difference),
+    ]),
+  );
+  const accuracies = arms.map(({ name, accuracy, runs }) => [
+    ...["accuracy itself", "share", name, accuracy?.estimate, accuracy?.low, accuracy?.high, "", "", accuracy?.n, accuracy?.subjects],
+    ...seeds.map((seed) => runs.find((run) => run.seed === seed)?.accuracy),
   ]);
-  const head = "arm,accuracy,accuracy_low,accuracy_high,seed_sd,difference,difference_low,difference_high,p_holm,seconds";
-  return [head, ...rows.map((row) => row.map(cell).join(","))].join("\n");
+  const head = ["outcome", "unit", "arm", "difference", "low", "high", "p", "p_holm", "n", "subjects", ...seeds.map((s) => `seed_${s}`)];
+  return [head, ...rows, ...accuracies].map((row) => row.map(cell).join(",")).join("\n");
 }

@@ -12,6 +12,7 @@ interface CasePanelProps {
   readonly question: string;
   readonly answer: string;
   readonly images?: readonly string[];
+  readonly strata?: Readonly<Record<string, string>>;
   readonly margin?: number | null;
   readonly answers: readonly {
     readonly name: string;
@@ -21,8 +22,9 @@ interface CasePanelProps {
   }[];
 }
 
-export function CasePanel({ run, example_id: id, question, answer, images = [], margin = null, answers }: CasePanelProps) {
+export function CasePanel({ run, example_id: id, question, answer, images = [], strata = {}, margin = null, answers }: CasePanelProps) {
   const [open, setOpen] = useState(false);
+  const of = strata["modality"] === undefined ? {} : { modality: strata["modality"] };
   return (
     <article class="panel">
       <div class="group-head">
@@ -42,7 +44,7 @@ export function CasePanel({ run, example_id: id, question, answer, images = [], 
           </p>
         </div>
       </div>
-      {open && <Viewers run={run} images={images.map((sha256) => ({ sha256 }))} />}
+      {open && <Viewers run={run} images={images.map((sha256) => ({ sha256, ...of }))} />}
       <div class="pair-texts">
         {answers.map(({ name, right, unparsed, text }, i) => (
           <div key={i}>

@@ -73,7 +73,12 @@ export function CompletionCard({ run, completion, places, weights, most, chosen,
           </span>
         )}
       </header>
-      <RewardBars {...{ rewards, weights, advantage, most, hovered }} total={completion.reward ?? null} onHover={setHovered} />
+      <RewardBars
+        {...{ rewards, weights, hovered }}
+        advantage={{ own: advantage, most }}
+        total={completion.reward ?? null}
+        onHover={setHovered}
+      />
       {completion.turns?.slice(0, -1).map((turn, i) => (
         <Turn key={i} run={run} turn={turn} />
       ))}

@@ -86,13 +86,14 @@ export function Select({ label, value, options, on }: SelectProps) {
 interface CheckProps {
   readonly label: ComponentChildren;
   readonly checked: boolean;
+  readonly disabled?: boolean;
   readonly on: (checked: boolean) => void;
 }
 
-export function Check({ label, checked, on }: CheckProps) {
+export function Check({ label, checked, disabled, on }: CheckProps) {
   return (
     <label>
-      <input type="checkbox" checked={checked} onChange={(event) => on(event.currentTarget.checked)} /> {label}
+      <input type="checkbox" checked={checked} disabled={disabled} onChange={(event) => on(event.currentTarget.checked)} /> {label}
     </label>
   );
 }
@@ -106,6 +107,7 @@ interface FieldProps {
   readonly value?: string;
   readonly defaultValue?: string;
   readonly placeholder?: string;
+  readonly maxLength?: number;
   readonly min?: number;
   readonly max?: number;
   readonly step?: number;

@@ -5,6 +5,7 @@ import type { GroupColumns } from "../../src/ui/groups.ts";
 import { address, setValues } from "../address.ts";
 import { short } from "../format.ts";
 import { useKeys } from "../keys.ts";
+import { isBundle } from "../source.ts";
 import { useAnswer } from "../use-data.ts";
 import { type Completion, CompletionCard } from "./completion-card.tsx";
 import { Button } from "./controls.tsx";
@@ -101,7 +102,12 @@ function Shown({ run, group, groups, place, weights }: ShownProps) {
             ))}
           </p>
           <CopyButton label="copy row as JSON" text={() => JSON.stringify(group)} />{" "}
-          <CopyButton label="copy link" text={() => location.href} />
+          <CopyButton label="copy link" text={() => location.href} />{" "}
+          {!isBundle && (
+            <To path={["runs", run, "play"]} values={{ row: group.id, sha: images[0]?.sha256 ?? null }}>
+              ask a checkpoint
+            </To>
+          )}
         </div>
       </header>
       {image !== undefined && (

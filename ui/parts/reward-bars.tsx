@@ -6,14 +6,13 @@ interface RewardBarsProps {
   /** By reward; a reward without one is drawn as it is. */
   readonly weights: Readonly<Record<string, number>>;
   readonly total: number | null;
-  readonly advantage: number;
-  /** The largest advantage of the group, which the scale is for. */
-  readonly most: number;
-  readonly hovered: string | null;
-  readonly onHover: (reward: string | null) => void;
+  /** With the largest of the group, which the scale is for; absent where none was computed. */
+  readonly advantage?: { readonly own: number; readonly most: number };
+  readonly hovered?: string | null;
+  readonly onHover?: (reward: string | null) => void;
 }
 
-export function RewardBars({ rewards, weights, total, advantage, most, hovered, onHover }: RewardBarsProps) {
+export function RewardBars({ rewards, weights, total, advantage, hovered = null, onHover }: RewardBarsProps) {
   const rows = Object.entries(rewards).map(([name, value]) => {
     const weight = weights[name] ?? 1;
     return { name, value, weight, part: value === null ? 0 : weight * value };
@@ -23,7 +22,12 @@ export function RewardBars({ rewards, weights, total, advantage, most, hovered, 
     <table class="rewards">
       <tbody>
         {rows.map(({ name, value, weight, part }) => (
-          <tr key={name} class={hovered === name ? "hovered" : ""} onMouseEnter={() => onHover(name)} onMouseLeave={() => onHover(null)}>
+          <tr
+            key={name}
+            class={hovered === name ? "hovered" : ""}
+            onMouseEnter={() => onHover?.(name)}
+            onMouseLeave={() => onHover?.(null)}
+          >
             <th scope="row">{name}</th>
             <td class="bar">
               <Bar share={part / scale} kind={value === null ? "null" : "reward"} />
@@ -44,13 +48,15 @@ export function RewardBars({ rewards, weights, total, advantage, most, hovered, 
           <td />
           <td class="number">{total === null ? "null" : short(total)}</td>
         </tr>
-        <tr class="total">
-          <th scope="row">advantage</th>
-          <td class="bar">
-            <Bar share={most === 0 ? 0 : advantage / most} kind="advantage" />
-          </td>
-          <td class="number">{signed(advantage)}</td>
-        </tr>
+        {advantage !== undefined && (
+          <tr class="total">
+            <th scope="row">advantage</th>
+            <td class="bar">
+              <Bar share={advantage.most === 0 ? 0 : advantage.own / advantage.most} kind="advantage" />
+            </td>
+            <td class="number">{signed(advantage.own)}</td>
+          </tr>
+        )}
       </tbody>
     </table>
   );

@@ -1,6 +1,7 @@
 /** Small drawings as SVG: sparkline, histogram, forest plot. */
+import { type Better, sideOf } from "../../src/report/charts/forest-plot.ts";
 import type { Interval } from "../../src/runs/statistics-records.ts";
-import { differenceText } from "../format.ts";
+import { differenceText, points } from "../format.ts";
 import { Button } from "./controls.tsx";
 import { saveForest } from "./svg-file.ts";
 
@@ -59,17 +60,28 @@ export interface ForestRow {
   readonly note?: string;
 }
 
-/** Intervals one below the other around 0, in percentage points. */
-export function Forest({ rows, label }: { readonly rows: readonly ForestRow[]; readonly label: string }) {
+interface ForestProps {
+  readonly rows: readonly ForestRow[];
+  readonly label: string;
+  /** Which way is an improvement, higher by default; null where neither is. */
+  readonly better?: Better;
+  /** Values drawn as dashed lines through all rows. */
+  readonly lines?: readonly number[];
+  /** How numbers are written; in percentage points by default. */
+  readonly number?: (value: number) => string;
+}
+
+/** Intervals one below the other around 0. */
+export function Forest({ rows, label, better = "higher", lines = [], number = points }: ForestProps) {
   const values = rows.flatMap(({ interval, dots = [] }) => [...(interval === null ? [] : [interval.low, interval.high]), ...dots]);
-  const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
+  const [low, high] = [Math.min(0, ...values, ...lines), Math.max(0, ...values, ...lines)];
   const pad = (high - low) * 0.05 || 0.01;
   const x = (value: number) => (100 * (value - low + pad)) / (high - low + 2 * pad);
   const drawn = () => rows.flatMap((row) => (row.interval === null ? [] : [{ ...row, interval: row.interval }]));
   return (
     <table class="forest">
       <caption>
-        {label} <Button class="quiet" text="save as SVG" on={() => saveForest(label, drawn())} />
+        {label} <Button class="quiet" text="save as SVG" on={() => saveForest({ title: label, rows: drawn(), better, lines, number })} />
       </caption>
       <tbody>
         {rows.map((row) => {
@@ -79,7 +91,7 @@ export function Forest({ rows, label }: { readonly rows: readonly ForestRow[]; r
               <th scope="row">{name}</th>
               <td class="plot">
                 <svg
-                  class={verdictClass(interval)}
+                  class={interval === null ? "" : sideOf(interval, better)}
                   viewBox="0 0 100 12"
                   preserveAspectRatio="none"
                   width="100%"
@@ -87,6 +99,9 @@ export function Forest({ rows, label }: { readonly rows: readonly ForestRow[]; r
                   aria-hidden="true"
                 >
                   <line class="zero" x1={x(0)} x2={x(0)} y1="0" y2="12" />
+                  {lines.map((value) => (
+                    <line key={value} class="baseline" x1={x(value)} x2={x(value)} y1="0" y2="12" />
+                  ))}
                   {interval !== null && <line class="range" x1={x(interval.low)} x2={x(interval.high)} y1="6" y2="6" />}
                   {dots.map((value, i) => (
                     <line key={i} class="dot" x1={x(value)} x2={x(value)} y1="8.5" y2="11.5" />
@@ -95,7 +110,7 @@ export function Forest({ rows, label }: { readonly rows: readonly ForestRow[]; r
                 </svg>
               </td>
               <td class="number">
-                {interval === null ? "–" : differenceText(interval)}
+                {interval === null ? "–" : differenceText(interval, number)}
                 {note !== undefined && <small> {note}</small>}
               </td>
             </tr>
@@ -121,12 +136,12 @@ interface ScatterProps {
 }
 
 /** Named points with an interval each; a line at 0. Drawn at the width of a phone. */
-export function Scatter({ label, points, x: textX, y: textY }: ScatterProps) {
-  const [left, right] = [Math.min(...points.map(({ x }) => x)), Math.max(...points.map(({ x }) => x))];
-  const [bottom, top] = [Math.min(0, ...points.map(({ low }) => low)), Math.max(0, ...points.map(({ high }) => high))];
+export function Scatter({ label, points: all, x: textX, y: textY }: ScatterProps) {
+  const [left, right] = [Math.min(...all.map(({ x }) => x)), Math.max(...all.map(({ x }) => x))];
+  const [bottom, top] = [Math.min(0, ...all.map(({ low }) => low)), Math.max(0, ...all.map(({ high }) => high))];
   const x = (value: number) => 55 + (250 * (value - left)) / (right - left || 1);
   const y = (value: number) => 190 - (180 * (value - bottom)) / (top - bottom || 1);
-  const about = points.map(({ name, x, y }) => `${name} ${textY(y)} at ${textX(x)}`);
+  const about = all.map(({ name, x, y }) => `${name} ${textY(y)} at ${textX(x)}`);
   return (
     <figure class="chart">
       <figcaption>{label}</figcaption>
@@ -144,7 +159,7 @@ export function Scatter({ label, points, x: textX, y: textY }: ScatterProps) {
             {textX(value)}
           </text>
         ))}
-        {points.map((point) => (
+        {all.map((point) => (
           <g key={point.name}>
             <line x1={x(point.x)} x2={x(point.x)} y1={y(point.low)} y2={y(point.high)} />
             <circle cx={x(point.x)} cy={y(point.y)} r="4" />
@@ -156,9 +171,4 @@ export function Scatter({ label, points, x: textX, y: textY }: ScatterProps) {
       </svg>
     </figure>
   );
-}
-
-function verdictClass(interval: Interval | null): string {
-  if (interval === null) return "";
-  return interval.low > 0 ? "better" : interval.high < 0 ? "worse" : "open";
 }

@@ -1,5 +1,5 @@
 /** Charts of the pages as SVG files that stand alone: the drawings of reports, in light colours. */
-import { type ForestRow, forestPlot } from "../../src/report/charts/forest-plot.ts";
+import { type ForestPlot, forestPlot } from "../../src/report/charts/forest-plot.ts";
 import { lineChart } from "../../src/report/charts/line-chart.ts";
 import { html, printHtml, raw } from "../../src/report/html.ts";
 import { drawingStyle } from "../../src/report/style.ts";
@@ -20,8 +20,8 @@ export function saveChart(title: string, steps: readonly number[], series: reado
   );
 }
 
-export function saveForest(title: string, rows: readonly ForestRow[]): void {
-  saveDrawing(title, forestPlot({ title, rows, sides: ["worse", "better"] }));
+export function saveForest(plot: ForestPlot): void {
+  saveDrawing(plot.title, forestPlot(plot));
 }
 
 /** The drawing below its title, above its legend. */

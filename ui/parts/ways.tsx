@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { RunStatus } from "../../src/ui/run-row.ts";
 import { hrefOf, shownHref } from "../address.ts";
-import { isBundle, thumbnailUrl } from "../source.ts";
+import { isBundle, type Route, thumbnailUrl, urlOf } from "../source.ts";
 import type { Asked } from "../use-data.ts";
 import { Button } from "./controls.tsx";
 
@@ -20,6 +20,16 @@ export function To({ path, values, children, ...rest }: ToProps) {
   return (
     <a href={shownHref(hrefOf(path, values))} {...rest}>
       {children}
+    </a>
+  );
+}
+
+/** The report that viva wrote beside the files, in a page of its own; a bundle has none. */
+export function ReportLink({ route }: { readonly route: Route }) {
+  if (isBundle) return null;
+  return (
+    <a href={urlOf(route)} target="_blank" rel="noreferrer">
+      report
     </a>
   );
 }

@@ -20,36 +20,92 @@ function fullWindow(pixels: Pixels): Window {
   return pixels.bits === 16 ? { width: 65_536, level: 32_768 } : { width: 256, level: 128 };
 }
 
-/** From the 2 % to the 98 % quantile of the values. */
-function autoWindow(pixels: Pixels, tail = 0.02): Window {
+/** Between two quantiles of the values, given as shares of the pixels; what lies at the very bottom, mostly ground, may be left out. */
+function shareWindow(pixels: Pixels, [from, to]: readonly [number, number], o = { ground: true }): Window {
   const counts = new Uint32Array(pixels.bits === 16 ? 65_536 : 256);
   for (const value of pixels.data) counts[value]!++;
+  const least = o.ground ? -1 : counts.findIndex((count) => count > 0);
+  if (least >= 0 && counts[least]! < pixels.data.length) counts[least] = 0;
+  const count = counts.reduce((sum, one) => sum + one, 0);
   const at = (share: number) => {
     let [seen, value] = [counts[0]!, 0];
-    while (seen < share * pixels.data.length) seen += counts[++value]!;
+    while (seen < Math.max(1, share * count)) seen += counts[++value]!;
     return value;
   };
-  return between(pixels, [inUnits(pixels, at(tail)), inUnits(pixels, at(1 - tail))]);
+  return between(pixels, [inUnits(pixels, at(from)), inUnits(pixels, at(to))]);
 }
+
+const autoWindow = (pixels: Pixels) => shareWindow(pixels, [0.02, 0.98]);
+
+/** Names of modalities as DICOM and data sets write them, each with shares of the pixels, the ground left out, from dark to bright. Ours. */
+const byModality: readonly (readonly [names: RegExp, parts: readonly (readonly [name: string, from: number, to: number])[]])[] = [
+  [
+    /^(mri?|magnetic resonance.*)$/i,
+    [
+      ["soft tissue", 0.25, 0.98],
+      ["bright fluid", 0.6, 0.999],
+      ["dark structures", 0, 0.6],
+    ],
+  ],
+  [
+    /^(cr|dx|rg|rf|xa|x-?ray.*|.*radiograph.*)$/i,
+    [
+      ["lung fields", 0.02, 0.6],
+      ["bone and mediastinum", 0.4, 0.995],
+    ],
+  ],
+  [
+    /^(mg|mammo.*)$/i,
+    [
+      ["dense tissue", 0.5, 0.999],
+      ["fat and skin", 0, 0.6],
+    ],
+  ],
+  [
+    /^(us|ultraso.*|sonogra.*)$/i,
+    [
+      ["fluid", 0, 0.5],
+      ["bright echoes", 0.5, 0.999],
+    ],
+  ],
+  [
+    /^(pt|pet.*|nm|spect|scintigra.*)$/i,
+    [
+      ["low uptake", 0, 0.9],
+      ["high uptake", 0.8, 0.9999],
+    ],
+  ],
+];
 
 /** The presets of CT in the order of OHIF's digits (soft tissue, lung, liver, bone, brain), then the others. */
 const ofCt = ["abdomen", "lung", "liver", "bone", "brain", "mediastinum", "subdural", "stroke"] as const;
 
-/** Windows to choose by a digit. Values of CT in Hounsfield units have its presets; of others nothing says which value is water. */
-export function presets(pixels: Pixels, modality = pixels.modality) {
-  const [low, high] = rangeOf(pixels);
+/**
+ * Windows to choose by a digit. Values of CT in Hounsfield units have its presets. Values of other modalities have no common
+ * scale, so theirs are parts of what the image itself has; without a modality, its halves.
+ */
+export function presets(pixels: Pixels, modality = pixels.modality ?? "") {
   const own = pixels.window === undefined ? [] : [{ name: "as its file says", window: firstWindow(pixels) }];
   const auto = { name: "2–98 %", window: autoWindow(pixels) };
   const full = { name: "full range", window: fullWindow(pixels) };
-  if (modality?.toUpperCase() === "CT" && pixels.slope !== undefined) {
+  if (modality.toUpperCase() === "CT" && pixels.slope !== undefined) {
     const named = ofCt.map((name) => ({ name, window: { width: windowPresets[name].width, level: windowPresets[name].center } }));
     return [...named, auto, full, ...own];
   }
-  const halves = [
-    { name: "dark half", window: between(pixels, [low, (low + high) / 2]) },
-    { name: "bright half", window: between(pixels, [(low + high) / 2, high]) },
-  ];
-  return [full, auto, ...halves, ...own];
+  const parts = pixels.channels === 3 ? [] : byModality.find(([names]) => names.test(modality.trim()))?.[1];
+  if (parts === undefined) {
+    const [low, high] = rangeOf(pixels);
+    const halves = [
+      { name: "dark half", window: between(pixels, [low, (low + high) / 2]) },
+      { name: "bright half", window: between(pixels, [(low + high) / 2, high]) },
+    ];
+    return [full, auto, ...halves, ...own];
+  }
+  const named = parts.map(([name, from, to]) => {
+    const shares = pixels.inverse ? ([1 - to, 1 - from] as const) : ([from, to] as const);
+    return { name, window: shareWindow(pixels, shares, { ground: false }) };
+  });
+  return [full, auto, ...named, ...own];
 }
 
 /** The 8-bit values of a window, by stored value. */

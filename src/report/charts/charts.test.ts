@@ -127,21 +127,21 @@ describe("a forest plot", () => {
   ];
 
   it("marks only intervals that exclude 0, and names estimates with their intervals", () => {
-    const svg = String(forestPlot({ title: "arms", rows, sides: ["worse", "better"] }));
+    const svg = String(forestPlot({ title: "arms", rows }));
     expect([...svg.matchAll(/class="row (\w+)"/g)].map(([, verdict]) => verdict)).toEqual(["better", "worse", "open"]);
     expect(svg).toContain("dr_grpo: +5.0 [+1.0, +9.0] points");
     expect(svg).toContain("sft: −10.0 [−20.0, −5.0] points");
   });
 
   it("always shows the line of no effect, also where every interval lies to one side", () => {
-    const svg = String(forestPlot({ title: "arms", rows: rows.slice(0, 1), sides: ["worse", "better"] }));
+    const svg = String(forestPlot({ title: "arms", rows: rows.slice(0, 1) }));
     const x = Number(/class="zero" d="M([\d.]+) /.exec(svg)![1]);
     expect(x).toBeGreaterThanOrEqual(12);
     expect(x).toBeLessThan(388);
   });
 
   it("draws no line of the axis through a row's name", () => {
-    const svg = String(forestPlot({ title: "arms", rows, sides: ["worse", "better"] }));
+    const svg = String(forestPlot({ title: "arms", rows }));
     const names = [...svg.matchAll(/class="row-label" x="[\d.]+" y="([\d.]+)"/g)].map(([, y]) => Number(y));
     const parts = [...svg.matchAll(/M[\d.]+ ([\d.]+)v([\d.]+)/g)].map(([, y, v]) => [Number(y), Number(y) + Number(v)]);
     expect(names).toHaveLength(3);
@@ -153,14 +153,14 @@ describe("a forest plot", () => {
 
   it("keeps the figures right of the axis, where neither the line of no effect nor an interval reaches", () => {
     const near = [{ label: "dr_grpo", interval: interval(-0.105, -0.151, 0.012) }];
-    const svg = String(forestPlot({ title: "arms", rows: near, sides: ["worse", "better"] }));
+    const svg = String(forestPlot({ title: "arms", rows: near }));
     const lines = [...svg.matchAll(/x[12]="([\d.]+)"/g)].map(([, x]) => Number(x));
     const [, end, text] = /class="row-value" x="([\d.]+)"[^>]*>([^<]*)</.exec(svg)!;
     expect(Math.max(...lines)).toBeLessThan(Number(end) - text!.length * 6.5);
   });
 
   it("is null without rows", () => {
-    expect(forestPlot({ title: "", rows: [], sides: ["", ""] })).toBeNull();
+    expect(forestPlot({ title: "", rows: [] })).toBeNull();
   });
 });
 

@@ -91,7 +91,6 @@ function changeFigure({ statistics }: LabelledRun): Content {
   const plot = forestPlot({
     title: "change in accuracy",
     rows: [...stages, ...types.slice(0, 8)],
-    sides: ["worse", "better"],
   });
   return html`<figure><h3>What changed, in percentage points</h3>${plot}<figcaption>The same questions before and after, with 95 % intervals; diamonds are all questions, squares the question types in the last stage alone.</figcaption></figure>`;
 }

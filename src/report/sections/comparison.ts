@@ -61,7 +61,6 @@ function forest(runs: readonly LabelledRun[], arms: readonly ArmComparison[]): C
   const overall = forestPlot({
     title: `difference in accuracy from ${reference}`,
     rows,
-    sides: ["worse", "better"],
   });
   const types = [...new Set(arms.flatMap(({ strata }) => strata.map(({ value }) => value)))].slice(0, 8);
   const byType = types.map((type) => {
@@ -70,7 +69,7 @@ function forest(runs: readonly LabelledRun[], arms: readonly ArmComparison[]): C
     );
     return {
       type,
-      plot: forestPlot({ title: `${type}: difference from ${reference}`, rows: found, sides: ["worse", "better"] }),
+      plot: forestPlot({ title: `${type}: difference from ${reference}`, rows: found }),
     };
   });
   if (overall === null) return null;

@@ -41,7 +41,7 @@ export function dimensionSection({ id, dimension, arms, reference }: Dimension):
   const rows = arms.flatMap(({ arm: { name, difference } }) =>
     difference === null ? [] : [{ label: name, interval: difference, main: true }],
   );
-  const forest = forestPlot({ title: `${dimension}: difference from ${reference}`, rows, sides: ["worse", "better"] });
+  const forest = forestPlot({ title: `${dimension}: difference from ${reference}`, rows });
   const charts = curves.map((curve) => curveFigure(arms, curve)).filter((chart) => chart !== null);
   return html`<section id="${id}"><h2>${capital(dimension)}</h2>
 ${forest && html`<div class="charts wide"><figure><h3>Difference in accuracy, percentage points</h3>${forest}<figcaption>Each arm against ${reference} on the same questions of the same seeds, pooled over seeds; 95 % intervals over subjects and seeds. An interval that includes 0 shows no difference.</figcaption></figure></div>`}

@@ -15,7 +15,7 @@ export function overviewSection(results: StudyResults): Html {
       ? []
       : [{ label: name, interval: difference, main: true, dots: difference.by_seed.map((one) => one.difference) }],
   );
-  const forest = forestPlot({ title: `difference from ${results.reference}`, rows, sides: ["worse", "better"] });
+  const forest = forestPlot({ title: `difference from ${results.reference}`, rows });
   const table = scroll(
     "Ranking",
     [
