@@ -33,6 +33,13 @@ for (const kind of ["full", "lora"]) {
   }, 600_000);
 }
 
+for (const kind of ["int8", "int4"]) {
+  test(`four steps of adapters on an ${kind} base, none of which crosses again`, async ({ skip }) => {
+    if (!works) skip(why);
+    expectTrained(await runOn<Trained>("./training.ts", "webgpu", 590_000, "grouped_tied", kind, "4"));
+  }, 600_000);
+}
+
 test("nothing grows over fifty steps", async ({ skip }) => {
   if (!works) skip(why);
   expectTrained(await runOn<Trained>("./training.ts", "webgpu", 890_000, "grouped_tied", "lora", "50"));

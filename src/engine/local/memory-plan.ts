@@ -103,8 +103,9 @@ export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan
 type Parts = Readonly<Record<MemoryPart, number>>;
 
 /**
- * What lies here and what there, with arrays on a device. Here: what is read and what is saved, all at once, and what programs
- * are fed from here. There: caches twice, while they are made anew; one program at a time, and nothing that waits for V8.
+ * What lies here and what there, with arrays on a device. Here: what is read and what is saved, all at once. There: caches
+ * twice, while they are made anew; integer weights once, for training and sampling; one program at a time, and nothing that
+ * waits for V8.
  */
 function splitByHome(
   parts: Parts,

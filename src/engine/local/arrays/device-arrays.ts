@@ -71,8 +71,7 @@ export function deviceArrays(device: Device, threads: number): Arrays {
   const self: Arrays = {
     memory,
     caches: cacheArrays(makeAll, (held) => self.release(held)),
-    hold: (value) =>
-      value instanceof DeviceTensor || value.dtype === "uint8" ? value : new DeviceTensor(value, value.data),
+    hold: (value) => (value instanceof DeviceTensor ? value : new DeviceTensor(value, value.data)),
     release: (values) => memory.release([...values].filter((value) => value !== undefined)),
     fetch: (values, what) => memory.fetch(values, what),
     forget: (values) => memory.forget(values),
