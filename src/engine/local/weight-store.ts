@@ -40,15 +40,17 @@ export class WeightStore {
     this.arrays = arrays;
   }
 
-  /** Accumulates a weight's gradient; the first array is adopted, not copied. Ignored for frozen weights. */
-  accumulate(name: string, gradient: TensorData): void {
-    const total = this.#gradients.get(name);
-    if (this.trainable.has(name) && total === undefined) {
-      this.#gradients.set(name, gradient);
-      return;
+  /** Accumulates weights' gradients; the first array of each is adopted, not copied. Ignored for frozen weights. */
+  accumulate(gradients: Params<TensorData>): void {
+    const known = Object.keys(gradients).filter((name) => this.#gradients.has(name));
+    this.arrays.add(
+      known.map((name) => this.#gradients.get(name)!),
+      known.map((name) => gradients[name]!),
+    );
+    for (const [name, gradient] of Object.entries(gradients)) {
+      if (this.trainable.has(name) && !this.#gradients.has(name)) this.#gradients.set(name, gradient);
+      else this.arrays.release([gradient]);
     }
-    if (total !== undefined) this.arrays.add(total, gradient);
-    this.arrays.release([gradient]);
   }
 
   /** Scatter-adds rows [n, …] to a weight's gradient; rows with index −1 are skipped. Ignored for frozen weights. */
