@@ -92,7 +92,10 @@ export function openGeneration(
     const variant = variantOf(rows);
     const session = await compute.session(
       `generate.${tokens}.${JSON.stringify([variant, stats])}`,
-      () => forSmallBatch(withQuantizedWeights(generateProgram(model, variant, tokens, stats, onHost), integers)),
+      () => {
+        const program = withQuantizedWeights(generateProgram(model, variant, tokens, stats, onHost), integers);
+        return onHost ? forSmallBatch(program) : program;
+      },
       (output) => output === "added",
     );
     const outputs = await session.run({ ...feeds, ...distributionFeeds(variant, rows), banned }, weights);
