@@ -80,6 +80,21 @@ lowering: 5 -> 5 nodes: 0 common subexpressions, 0 dead, 0 reading past reshapes
     );
   });
 
+  test("withQuantizedWeights: fed integers stay inputs", () => {
+    const packed = input("w.packed", "uint8", [2, 32]);
+    const scales = input("w.scales", "float32", [2, 1]);
+    const rows = input("rows", "float32", ["n", 32]);
+    const y = matmul(rows, dequantize(packed, scales, 8), { transposeB: true });
+    const program = { inputs: { rows, "w.packed": packed, "w.scales": scales }, outputs: { y } };
+    expect(explained(program, (p) => withQuantizedWeights(p, "fed"))).toBe(
+      `change: 2 -> 1 nodes: 2 removed, 1 added, 0 changed
+  - %0 = dequantize(w.packed, w.scales) {bits: 8} : float32[2, 32]
+  - %1 = matmul(rows, %0) {transposeB} : float32[n, 2]
+  + %2 = quantizedMatmul(rows, w.packed, w.scales) {bits: 8} : float32[n, 2]
+  ~ output y = %2  // was %1`,
+    );
+  });
+
   test("replacing a node by an input", () => {
     const kept = input("kept.0", "float32", ["n", 4]);
     const costly = exp(x);

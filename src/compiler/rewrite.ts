@@ -38,13 +38,13 @@ export function rewrite(
 }
 
 /**
- * The program with quantised weights where they are cheapest: rows are gathered before they are dequantised, and with
- * `constants` (bytes and scales by input name) matmuls use the integer weights directly, stored in the program as
- * constants.
+ * The program with quantised weights where they are cheapest: rows are gathered before they are dequantised. With
+ * `integers` matmuls use the integer weights directly: those given (bytes and scales by input name), which the program then
+ * holds as constants, or, where they are "fed", all.
  */
-export function withQuantizedWeights(program: Program, constants: Params<TensorData> | null = null): Program {
+export function withQuantizedWeights(program: Program, integers: Params<TensorData> | "fed" | null = null): Program {
   const held = new Map(
-    Object.entries(constants ?? {}).flatMap(([name, data]) => {
+    Object.entries(integers === "fed" ? {} : (integers ?? {})).flatMap(([name, data]) => {
       const t = program.inputs[name];
       return t === undefined ? [] : [[t, constant(data)] as const];
     }),
@@ -55,7 +55,8 @@ export function withQuantizedWeights(program: Program, constants: Params<TensorD
       const [packed, scales] = x!.inputs as [Tensor, Tensor];
       return dequantize(gather(packed, weight!), gather(scales, weight!), x!.attrs.bits);
     }
-    if (node.op === matmulOp && weight!.op === dequantizeOp && isConstant(weight!.inputs[0]!) && fitsSmallBatch(node)) {
+    const isDirect = weight?.op === dequantizeOp && (integers === "fed" || isConstant(weight.inputs[0]!));
+    if (node.op === matmulOp && isDirect && fitsSmallBatch(node)) {
       return quantizedMatmul(x!, weight!.inputs[0]!, weight!.inputs[1]!, weight!.attrs.bits);
     }
     return held.get(original) ?? node;

@@ -67,7 +67,7 @@ export interface StepBench {
    * the only limit, since the float32 peak does not bound int8 matmuls.
    */
   readonly decode_limit_fraction: number;
-  /** Where arrays lie on a device (webgpu); else null. */
+  /** Where a device keeps arrays; else null. */
   readonly device: DeviceBench | null;
 }
 

@@ -1,6 +1,7 @@
 /** An ONNX Runtime session of a program. */
 import * as ort from "onnxruntime-node";
 import { lower } from "../compiler/onnx/lower.ts";
+import { withPlainKernels } from "../compiler/plain-kernels.ts";
 import type { Program } from "../compiler/tensor.ts";
 import type { Device } from "../core/device.ts";
 import type { DType, TensorArray, TensorData } from "../core/tensor-data.ts";
@@ -21,8 +22,17 @@ export interface NativeOptions {
  */
 const SHORT_WAITS = { force_spinning_stop: "1", intra_op: { allow_spinning: "1", spin_duration_us: "25" } };
 
+/** What programs are rewritten to before they run on a device. Only webgpu was looked at: the log of a session says where nodes run. */
+const rewrites: Readonly<Record<Device, (program: Program) => Program>> = {
+  cpu: (program) => program,
+  webgpu: withPlainKernels,
+  cuda: (program) => program,
+  coreml: (program) => program,
+  dml: (program) => program,
+};
+
 export function createSession(program: Program, o: NativeOptions): Promise<ort.InferenceSession> {
-  const { model, external } = lower(program);
+  const { model, external } = lower(rewrites[o.device](program));
   const { stay } = o;
   const locations = (outputs: ReadonlySet<string>) =>
     Object.fromEntries(

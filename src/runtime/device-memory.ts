@@ -138,8 +138,12 @@ export class DeviceMemory {
     stay: ReadonlySet<string>,
     counted: Readonly<Record<string, string>> = {},
   ): Promise<Record<string, TensorData>> {
+    await this.#place(fed);
     const feeds: Record<string, ort.Tensor> = {};
-    for (const [name, value] of Object.entries(fed)) feeds[name] = await this.#fed(name, value);
+    for (const [name, value] of Object.entries(fed)) {
+      if (!(value instanceof DeviceTensor)) count(this.#to, name, value.data.byteLength);
+      feeds[name] = value instanceof DeviceTensor ? value.buffer! : toOrt(value);
+    }
     const start = performance.now();
     const results = await this.#within(session.run(feeds), fed);
     this.#launches++;
@@ -162,8 +166,8 @@ export class DeviceMemory {
       await this.enqueue(async () => {
         if (value.host !== null) return;
         if (value.buffer === null) throw new Error(`internal: an array [${value.shape}] was read after its release`);
-        const session = await this.#copier(value, false);
-        const { read } = await this.run(session, { x: value }, new Set(), { read: what });
+        const session = await this.#copier([value], false);
+        const { "copy.0": read } = await this.run(session, { "x.0": value }, new Set(), { "copy.0": what });
         value.host = read!.data;
       });
     }
@@ -210,21 +214,26 @@ export class DeviceMemory {
     this.#sessions.clear();
   }
 
-  async #fed(name: string, value: TensorData): Promise<ort.Tensor> {
-    if (!(value instanceof DeviceTensor)) {
-      count(this.#to, name, value.data.byteLength);
-      return toOrt(value);
+  /** Takes to the device, in one program, those that a program is fed and whose numbers are still the host's. */
+  async #place(fed: Readonly<Record<string, TensorData>>): Promise<void> {
+    const names = new Map<DeviceTensor, string>();
+    for (const [name, value] of Object.entries(fed)) {
+      if (value instanceof DeviceTensor && value.buffer === null) names.set(value, name);
     }
-    if (value.buffer === null) {
+    if (names.size === 0) return;
+    const feeds: Record<string, ort.Tensor> = {};
+    for (const [i, [value, name]] of [...names].entries()) {
       if (value.host === null) throw new Error(`internal: "${name}" [${value.shape}] was used after its release`);
-      const session = await this.#copier(value, true);
       count(this.#to, name, value.host.byteLength);
-      const placing = session.run({ x: toOrt({ ...shapeOf(value), data: value.host }) });
-      const { placed } = await this.#within(placing, { [name]: value });
-      this.#hold(value, placed!);
+      feeds[`x.${i}`] = toOrt({ dtype: value.dtype, shape: value.shape, data: value.host });
+    }
+    const session = await this.#copier([...names.keys()], true);
+    const placed = await this.#within(session.run(feeds), fed);
+    this.#launches++;
+    for (const [i, value] of [...names.keys()].entries()) {
+      this.#hold(value, placed[`copy.${i}`]!);
       value.host = null;
     }
-    return value.buffer!;
   }
 
   /** What a program gives; one sentence where the device has no memory left for it. */
@@ -266,15 +275,16 @@ export class DeviceMemory {
     if (this.#held.delete(value)) this.#bytes -= bytesOfShape(value);
   }
 
-  /** A program that copies arrays of this type and rank, to the device or from it. */
-  #copier({ dtype, shape }: TensorData, there: boolean): Promise<ort.InferenceSession> {
-    const output = there ? "placed" : "read";
-    const key = `${output}.${dtype}.${shape.length}`;
+  /** A program that copies arrays of these types and ranks, to the device or from it. */
+  #copier(values: readonly TensorData[], there: boolean): Promise<ort.InferenceSession> {
+    const kinds = values.map(({ dtype, shape }) => ({ dtype, rank: shape.length }));
+    const key = `${there} ${kinds.map(({ dtype, rank }) => `${dtype}.${rank}`)}`;
     let session = this.#sessions.get(key);
     if (session === undefined) {
-      session = createSession(copyProgram(dtype, shape.length, output), {
+      const program = copyProgram(kinds);
+      session = createSession(program, {
         ...{ device: this.device, threads: 1, spinning: false, lean: false },
-        stay: new Set(there ? [output] : []),
+        stay: new Set(there ? Object.keys(program.outputs) : []),
       });
       this.#sessions.set(key, session);
     }
@@ -282,16 +292,18 @@ export class DeviceMemory {
   }
 }
 
-function copyProgram(dtype: DType, rank: number, output: string): Program {
-  const x = input(
-    "x",
-    dtype,
-    Array.from({ length: rank }, (_, axis) => `d${axis}`),
-  );
-  return { inputs: { x }, outputs: { [output]: dtype === "float32" ? mul(x, scalar(1)) : x } };
+/** Copies of "x.i" as "copy.i". */
+function copyProgram(kinds: readonly { readonly dtype: DType; readonly rank: number }[]): Program {
+  const all = kinds.map(({ dtype, rank }, i) => {
+    const axes = Array.from({ length: rank }, (_, axis) => `d${axis}.${i}`);
+    return input(`x.${i}`, dtype, axes);
+  });
+  const copies = all.map((x) => (x.dtype === "float32" ? mul(x, scalar(1)) : x));
+  return {
+    inputs: Object.fromEntries(all.map((x, i) => [`x.${i}`, x])),
+    outputs: Object.fromEntries(copies.map((copy, i) => [`copy.${i}`, copy])),
+  };
 }
-
-const shapeOf = ({ dtype, shape }: TensorData) => ({ dtype, shape });
 
 function count(of: Record<string, number>, name: string, bytes: number): void {
   of[name] = (of[name] ?? 0) + bytes;

@@ -14,21 +14,31 @@ const works: Readonly<Record<string, (on: Arrays, made: Made) => readonly Tensor
   copy: (on, made) => [on.copy(made("x", 5, 3))],
   zerosLike: (on, made) => [on.zerosLike(made("x", 4))],
   rows: (on, made) => [on.rows(made("x", 5, 3), Int32Array.of(4, 0, 4))],
-  add: (on, made) => changed(made("x", 5, 3), (x) => on.add(x, made("y", 5, 3))),
-  mix: (on, made) => changed(made("x", 5, 3), (x) => on.mix(x, made("y", 5, 3), 0.99)),
-  addRows: (on, made) => changed(made("x", 5, 3), (x) => on.addRows(x, Int32Array.of(2, -1, 2, 0), made("y", 4, 3))),
+  add: (on, made) =>
+    changed([made("x", 5, 3), made("z", 4)], (totals) => on.add(totals, [made("y", 5, 3), made("u", 4)])),
+  mix: (on, made) =>
+    changed([made("x", 5, 3), made("z", 4)], (totals) => on.mix(totals, [made("y", 5, 3), made("u", 4)], 0.99)),
+  addRows: (on, made) =>
+    changed([made("x", 5, 3)], ([x]) => on.addRows(x!, Int32Array.of(2, -1, 2, 0), made("y", 4, 3))),
   adamW(on, made) {
-    const [weight, gradient] = [made("weight", 5, 3), made("gradient", 5, 3)];
-    const [first, second] = [made("first", 5, 3), on.zerosLike(weight)];
+    const shapes = { matrix: [5, 3], other: [2, 7], vector: [4] };
+    const weights = Object.entries(shapes).map(([name, shape]) => {
+      const weight = made(`weight ${name}`, ...shape);
+      const [gradient, first] = [made(`gradient ${name}`, ...shape), made(`first ${name}`, ...shape)];
+      return { weight, gradient, first, second: on.zerosLike(weight), weightDecay: name === "vector" ? 0 : 0.1 };
+    });
     const o = { learningRate: 0.1, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, step: 2, gradientScale: 0.5 };
-    on.adamW([{ weight, gradient, first, second, weightDecay: 0.1 }], o);
-    return [weight, first, second];
+    on.adamW(weights, o);
+    return weights.flatMap(({ weight, first, second }) => [weight, first, second]);
   },
 };
 
-function changed(x: TensorData, change: (x: TensorData) => void): readonly TensorData[] {
-  change(x);
-  return [x];
+function changed(
+  totals: readonly TensorData[],
+  change: (totals: readonly TensorData[]) => void,
+): readonly TensorData[] {
+  change(totals);
+  return totals;
 }
 
 async function numbers(on: Arrays): Promise<Readonly<Record<string, readonly number[]>>> {

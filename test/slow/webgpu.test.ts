@@ -8,6 +8,7 @@ import type { Apart } from "../devices/model.ts";
 import type { Refusal } from "../devices/out-of-memory.ts";
 import { expectTrained } from "../devices/trained.ts";
 import type { Trained } from "../devices/training.ts";
+import type { TwoEngines } from "../devices/two-engines.ts";
 
 const { works, reason } = await tryDevice("webgpu", driverEnvironment);
 const why = `webgpu does not work here: ${reason}`;
@@ -33,6 +34,13 @@ for (const kind of ["full", "lora"]) {
   }, 600_000);
 }
 
+for (const kind of ["int8", "int4"]) {
+  test(`four steps of adapters on an ${kind} base, none of which crosses again`, async ({ skip }) => {
+    if (!works) skip(why);
+    expectTrained(await runOn<Trained>("./training.ts", "webgpu", 590_000, "grouped_tied", kind, "4"));
+  }, 600_000);
+}
+
 test("nothing grows over fifty steps", async ({ skip }) => {
   if (!works) skip(why);
   expectTrained(await runOn<Trained>("./training.ts", "webgpu", 890_000, "grouped_tied", "lora", "50"));
@@ -53,6 +61,16 @@ test("a device without room says so in one sentence", async ({ skip }) => {
   expect(name).toBe("UserError");
   expect(message).toMatch(/^the device webgpu has no memory for .* "column" \[40000,1\], .*; lower engine\.[^\n]*$/);
 }, 120_000);
+
+test("a second engine of a process is refused in one sentence, and one after the first computes the same", async ({
+  skip,
+}) => {
+  if (!works) skip(why);
+  const { refusal, apart } = await runOn<TwoEngines>("./two-engines.ts", "webgpu", 290_000);
+  expect(refusal?.name).toBe("UserError");
+  expect(refusal?.message).toMatch(/^the device webgpu computes for another model of this process, [^\n]*cpu$/);
+  expect(apart).toBe(0);
+}, 300_000);
 
 test("other models on webgpu = cpu", async ({ skip }) => {
   if (!works) skip(why);

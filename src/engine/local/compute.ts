@@ -120,7 +120,7 @@ export class Compute {
     const which = trained.length === o.weights.length ? "all" : trained.join();
     const session = await this.session(`${key}.backward.${which}`, () => programs(trained).backward, all);
     const results = await session.run(feeds);
-    for (const name of trained) o.store.accumulate(prefix + name, results[`d.${name}`]!);
+    o.store.accumulate(Object.fromEntries(trained.map((name) => [prefix + name, results[`d.${name}`]!])));
     return Object.fromEntries(o.wrt.map((name) => [name, results[`d.${name}`]!]));
   }
 
@@ -198,7 +198,7 @@ export class Compute {
       if (gradients["features"] !== undefined) await o.onFeatures?.(gradients["features"]);
       dy = gradients["x"]!;
       const added = cotangents.get(i - 1);
-      if (added !== undefined) this.arrays.add(dy, added);
+      if (added !== undefined) this.arrays.add([dy], [added]);
     }
     return dy;
   }

@@ -102,7 +102,7 @@ export async function forwardBackward(
       const outputs = await session.run(feeds);
       total += outputs["loss"]!.data[0]!;
       record(rows, outputs, result);
-      for (const name of trainedHead) store.accumulate(name, outputs[`d.${name}`]!);
+      store.accumulate(Object.fromEntries(trainedHead.map((name) => [name, outputs[`d.${name}`]!])));
       const sources = Int32Array.from(rows, ({ source }) => source);
       compute.arrays.addRows(dHidden, sources, outputs["d.x"]!);
       compute.arrays.release([head["x"], outputs["d.x"]]);

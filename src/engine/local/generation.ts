@@ -78,12 +78,12 @@ export function openGeneration(
   const nothingCached = Object.fromEntries(
     Object.entries(emptyCaches(language)).map(([name, table]) => [name, compute.table(`empty.${name}`, () => table)]),
   );
-  const integers = quantizedOnly(values);
-  // On a device a fused weight would be a copy.
-  const fused = compute.arrays.memory === null;
-  const weights = fused ? { ...values, ...fusedValues(model, values) } : values;
+  // On a device a fused weight would be a copy, and so would an integer weight in the program.
+  const onHost = compute.arrays.memory === null;
+  const weights = onHost ? { ...values, ...fusedValues(model, values) } : values;
+  const integers = onHost ? quantizedOnly(values) : "fed";
   // A program with a quantised base holds the integer weights, so one program serves both prefill and decode.
-  const single = Object.keys(integers).length === 0 ? 1 : "tokens";
+  const single = integers === "fed" || Object.keys(integers).length === 0 ? 1 : "tokens";
   const run = async (
     rows: readonly GenerationRow[],
     tokens: "tokens" | 1,
@@ -92,7 +92,10 @@ export function openGeneration(
     const variant = variantOf(rows);
     const session = await compute.session(
       `generate.${tokens}.${JSON.stringify([variant, stats])}`,
-      () => forSmallBatch(withQuantizedWeights(generateProgram(model, variant, tokens, stats, fused), integers)),
+      () => {
+        const program = withQuantizedWeights(generateProgram(model, variant, tokens, stats, onHost), integers);
+        return onHost ? forSmallBatch(program) : program;
+      },
       (output) => output === "added",
     );
     const outputs = await session.run({ ...feeds, ...distributionFeeds(variant, rows), banned }, weights);

@@ -297,15 +297,21 @@ export class LocalCore {
   /** Makes all that `save` writes readable, where it lies on a device. */
   async fetch(): Promise<void> {
     await this.#store.fetch();
-    await this.base.arrays.fetch(Object.values(this.#reference ?? {}), "reference");
+    await this.base.arrays.fetch(this.#ownReference(), "reference");
     await this.#soft?.fetch();
   }
 
   /** Ends that. */
   forget(): void {
     this.#store.forget();
-    this.base.arrays.forget(Object.values(this.#reference ?? {}));
+    this.base.arrays.forget(this.#ownReference());
     this.#soft?.forget();
+  }
+
+  /** What the reference does not share with the policy. */
+  #ownReference(): readonly TensorData[] {
+    const reference = this.#reference;
+    return reference === null ? [] : [...this.#store.trainable].map((name) => reference[name]!);
   }
 
   /** Writes the model; with `training`, also optimiser moments and the reference. */

@@ -8,6 +8,7 @@ import type { AdapterHost, LivePolicy, LiveToken, Policy, ScoreHead, TokenScores
 import { startWorker } from "../start-worker.ts";
 import { openAttachments } from "./attachments.ts";
 import { requireDevice } from "./devices.ts";
+import { takeDevice } from "./one-per-device.ts";
 import type { Call, OpenedAdapter, Reply } from "./protocol.ts";
 import type { SampledGroup, SamplingSeconds } from "./sampler.ts";
 import { type StopText, stopTextOf } from "./stop-text.ts";
@@ -20,15 +21,24 @@ export interface LocalEngine extends TrainingEngine {
   readonly samplingSeconds: SamplingSeconds | null;
 }
 
-/** Starts a worker and loads or initialises the model in it. Throws UserError if the device does not work. */
+/**
+ * Starts a worker and loads or initialises the model in it. Throws UserError if the device does not work, or if another engine
+ * of this process keeps its arrays there.
+ */
 export async function openLocalEngine(
   options: EngineOptions,
   decoder: CompletionDecoder,
   _?: EngineDemands, // this engine does all there is
   onWeight?: OnWeight,
 ): Promise<LocalEngine> {
-  await requireDevice(options.device ?? "cpu");
+  const device = options.device ?? "cpu";
+  await requireDevice(device);
+  const release = takeDevice(device);
   const channel = new Channel(options);
+  const end = async () => {
+    await channel.close();
+    release();
+  };
   let adapters = 0;
   try {
     const open = (adapter: OpenedAdapter): Promise<LocalEngine> => {
@@ -47,10 +57,10 @@ export async function openLocalEngine(
       },
       base: () => open({ lora: null, seed: 0 }),
     };
-    const own = { on: 0, close: () => channel.close(), options, decoder, adapters: host };
+    const own = { on: 0, close: end, options, decoder, adapters: host };
     return await openWeights(channel, { ...own, ...(onWeight === undefined ? {} : { onWeight }) });
   } catch (error) {
-    await channel.close();
+    await end();
     throw error;
   }
 }

@@ -11,7 +11,9 @@ import type { Program, Sizes } from "../../compiler/tensor.ts";
 import { sizeOf } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
 import type { EngineOptions, LargestStep, MemoryPlan } from "../backend.ts";
+import { adamWProgram } from "./arrays/device-programs.ts";
 import { keepsArrays } from "./arrays/index.ts";
+import { weightGroups } from "./arrays/weight-groups.ts";
 import { generateProgram } from "./generate-program.ts";
 import { headChunkRows } from "./head-chunks.ts";
 import { KeyValueCache } from "./key-value-cache.ts";
@@ -95,6 +97,7 @@ export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan
     outputs: gradients + Math.min(GARBAGE_BYTES, activations + gradients),
   };
   if (!keepsArrays(o.device ?? "cpu")) return { parts, total: sum(Object.values(parts)), device: null };
+  runs.push(updateMemory(model, trainable));
   const { here, there } = splitByHome(parts, { quantized, merged, gradients, run: Math.max(...runs) });
   const device = { parts: there, total: sum(Object.values(there)) };
   return { parts: here, total: sum(Object.values(here)), device };
@@ -103,8 +106,9 @@ export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan
 type Parts = Readonly<Record<MemoryPart, number>>;
 
 /**
- * What lies here and what there, with arrays on a device. Here: what is read and what is saved, all at once, and what programs
- * are fed from here. There: caches twice, while they are made anew; one program at a time, and nothing that waits for V8.
+ * What lies here and what there, with arrays on a device. Here: what is read and what is saved, all at once. There: caches
+ * twice, while they are made anew; integer weights once, for training and sampling; one program at a time, and nothing that
+ * waits for V8.
  */
 function splitByHome(
   parts: Parts,
@@ -157,6 +161,21 @@ function stackMemory(
   if (layers < stack.depth) o.runs.push(memory(programs.forward).peak, memory(programs.backward).peak);
   const gradients = sum(trained.map((name) => 4 * sizeOf(model.weights[stack.blockPrefix(0) + name]!.shape)));
   return { held: (stack.depth + 1) * state + layers * keptBytes, gradients: 2 * gradients };
+}
+
+/** Of the largest program of an update on a device, whose new weights and moments are beside the old ones. */
+function updateMemory(model: Model, trainable: ReadonlySet<string>): number {
+  const weights = [...trainable].map(
+    (name) => ({ weight: { dtype: "float32", shape: model.weights[name]!.shape } }) as const,
+  );
+  const bytes = weightGroups(weights).map((group) => {
+    const shapes = group.map(({ weight }) => weight.shape);
+    const sizes = shapes.flatMap((shape, i) =>
+      shape.map((size, axis) => [axis === 0 ? `n.${i}` : `d${axis}.${i}`, size]),
+    );
+    return programMemory(adamWProgram(shapes.map(({ length }) => length)), Object.fromEntries(sizes)).peak;
+  });
+  return Math.max(0, ...bytes);
 }
 
 /** The rows of the micro-batch with the most tokens. */

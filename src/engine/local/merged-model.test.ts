@@ -15,7 +15,7 @@ const values = Object.fromEntries(names.map((name) => [name, float32([1], [0])])
 /** Where a device would be: every merge is a new array, and what is released is written down. */
 function onDevice() {
   const released: TensorData[] = [];
-  const session = { run: async () => ({ y: float32([1], [1]) }) };
+  const session = { run: async () => ({ "y.0": float32([1], [1]) }) };
   const compute = {
     ...{ model, session: async () => session },
     arrays: { memory: {}, release: (given: Iterable<TensorData>) => released.push(...given) },

@@ -8,6 +8,7 @@ import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
 import { adaptedLayers } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
 import { LORA_A, LORA_B, LORA_SCALING } from "../../nn/lora.ts";
+import { weightGroups } from "./arrays/weight-groups.ts";
 import type { Compute } from "./compute.ts";
 import { allFusedWeights, contiguousAllocator } from "./fused-weights.ts";
 
@@ -92,35 +93,57 @@ export class MergedModel {
 
   /** Adds to `sums` what a device holds for it. */
   async #merge(values: Params<TensorData>, sums: TensorData[]): Promise<Params<TensorData>> {
-    const session = await this.compute.session("merge", mergeProgram, () => true);
     const adapted = new Set(adaptedLayers(Object.keys(values)));
     const { arrays, model } = this.compute;
-    const place = arrays.memory === null ? contiguousAllocator(model) : null;
-    const merged: Record<string, TensorData> = {};
-    for (const name of mergedNames(this.compute.model, adapted)) {
-      const layer = name.slice(0, -".weight".length);
-      const weight = values[name]!;
-      const sum = adapted.has(layer) ? (await session.run(mergeInputs(values, layer)))["y"]! : weight;
-      merged[name] = place === null ? sum : { ...weight, data: place(name, sum.data as Float32Array) };
-      if (place === null && sum !== weight) sums.push(sum);
+    const names = mergedNames(this.compute.model, adapted);
+    if (arrays.memory === null) {
+      const place = contiguousAllocator(model);
+      const placed: Record<string, TensorData> = {};
+      for (const name of names) {
+        const isAdapted = adapted.has(layerOf(name));
+        const sum = isAdapted ? (await this.#sums([name], values))[0]! : values[name]!;
+        placed[name] = { ...sum, data: place(name, sum.data as Float32Array) };
+      }
+      return { ...values, ...placed };
     }
-    return { ...values, ...merged };
+    const own = names.filter((name) => adapted.has(layerOf(name)));
+    for (const group of weightGroups(own.map((name) => ({ name, weight: values[name]! })))) {
+      const groupSums = await this.#sums(
+        group.map(({ name }) => name),
+        values,
+      );
+      sums.push(...groupSums);
+    }
+    return { ...values, ...Object.fromEntries(own.map((name, i) => [name, sums[i]!])) };
+  }
+
+  /** W + s·B A of these weights. */
+  async #sums(names: readonly string[], values: Params<TensorData>): Promise<readonly TensorData[]> {
+    const program = () => mergeProgram(names.length);
+    const session = await this.compute.session(`merge.${names.length}`, program, () => true);
+    const feeds = names.flatMap((name, i) => {
+      const [layer, weight] = [layerOf(name), values[name]!];
+      const [a, b, scale] = [LORA_A, LORA_B, LORA_SCALING].map((suffix) => values[`${layer}.${suffix}`]!);
+      return Object.entries({ weight, a: a!, b: b!, scale: scale! }).map(([key, fed]) => [`${key}.${i}`, fed] as const);
+    });
+    const results = await session.run(Object.fromEntries(feeds));
+    return names.map((_, i) => results[`y.${i}`]!);
   }
 }
 
-function mergeInputs(values: Params<TensorData>, layer: string): Params<TensorData> {
-  return {
-    weight: values[`${layer}.weight`]!,
-    a: values[`${layer}.${LORA_A}`]!,
-    b: values[`${layer}.${LORA_B}`]!,
-    scale: values[`${layer}.${LORA_SCALING}`]!,
-  };
-}
+const layerOf = (weight: string) => weight.slice(0, -".weight".length);
 
-function mergeProgram(): Program {
-  const weight = input("weight", "float32", ["out", "in"]);
-  const a = input("a", "float32", ["rank", "in"]);
-  const b = input("b", "float32", ["out", "rank"]);
-  const scale = input("scale", "float32", []);
-  return { inputs: { weight, a, b, scale }, outputs: { y: add(weight, matmul(mul(b, scale), a)) } };
+/** Of so many layers, each of a size of its own. */
+function mergeProgram(count: number): Program {
+  const layers = Array.from({ length: count }, (_, i) => {
+    const weight = input(`weight.${i}`, "float32", [`out.${i}`, `in.${i}`]);
+    const a = input(`a.${i}`, "float32", [`rank.${i}`, `in.${i}`]);
+    const b = input(`b.${i}`, "float32", [`out.${i}`, `rank.${i}`]);
+    const scale = input(`scale.${i}`, "float32", []);
+    return { inputs: [weight, a, b, scale], y: add(weight, matmul(mul(b, scale), a)) };
+  });
+  return {
+    inputs: Object.fromEntries(layers.flatMap(({ inputs }) => inputs).map((t) => [t.attrs.name, t])),
+    outputs: Object.fromEntries(layers.map(({ y }, i) => [`y.${i}`, y])),
+  };
 }

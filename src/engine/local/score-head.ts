@@ -57,7 +57,7 @@ export async function backwardByHead(
       const dScores = Float32Array.from(rows, ({ index }) => gradients[index]!);
       const x = statesOf(compute, rows, hidden);
       const outputs = await session.run({ x, "d.scores": float32([rows.length], dScores), ...store.values });
-      for (const name of trained) store.accumulate(name, outputs[`d.${name}`]!);
+      store.accumulate(Object.fromEntries(trained.map((name) => [name, outputs[`d.${name}`]!])));
       const sources = Int32Array.from(rows, ({ source }) => source);
       compute.arrays.addRows(dHidden, sources, outputs["d.x"]!);
       compute.arrays.release([x, outputs["d.x"]]);

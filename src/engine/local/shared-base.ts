@@ -14,7 +14,7 @@ import { FeatureCache } from "./feature-cache.ts";
 import { inContiguousMemory } from "./fused-weights.ts";
 import { baseOf, extended } from "./local-model.ts";
 import type { MergedModel } from "./merged-model.ts";
-import { quantizedOnly, randomWeights, readWeights } from "./weight-store.ts";
+import { randomWeights, readWeights } from "./weight-store.ts";
 
 export class SharedBase {
   readonly values: Params<TensorData>;
@@ -39,7 +39,7 @@ export class SharedBase {
       options.initialise === "random"
         ? inContiguousMemory(model, randomWeights(model.weights, options.seed))
         : readWeights(model, options.modelFolder, onWeight);
-    this.values = { ...holdAll(this.arrays, values), ...quantizedOnly(values) };
+    this.values = holdAll(this.arrays, values);
   }
 
   /** The model with such adapters, or without any, and what runs its programs. */

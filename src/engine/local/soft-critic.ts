@@ -92,7 +92,9 @@ export class SoftCriticState {
     const result = await this.critic.optimStep(o);
     if (!Number.isFinite(result.gradNorm)) return result;
     const { arrays, values } = this.target.store;
-    for (const name of this.critic.store.trainable) arrays.mix(values[name]!, this.critic.store.values[name]!, polyak);
+    const { trainable, values: own } = this.critic.store;
+    const of = (weights: typeof values) => [...trainable].map((name) => weights[name]!);
+    arrays.mix(of(values), of(own), polyak);
     return result;
   }
 

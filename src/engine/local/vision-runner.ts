@@ -186,7 +186,7 @@ export async function runVision(
   const x = await compute.forward("vision.stem", (trained) => visionStemPrograms(model, trained), stem);
   if (change !== null) {
     const added = arrays.hold(float32(x.shape, change));
-    arrays.add(x, added);
+    arrays.add([x], [added]);
     arrays.release([added]);
   }
   return compute.blocks("vision.block", model.vision, values, x, feeds.block, keep);

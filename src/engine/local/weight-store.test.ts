@@ -14,10 +14,10 @@ describe("accumulate", () => {
   test("accumulates in the first array, leaves the others unchanged, and ignores frozen weights", () => {
     const own = store();
     const second = float32([1, 2], [10, 2]);
-    own.accumulate("matrix", float32([1, 2], [1, 2]));
-    own.accumulate("matrix", second);
+    own.accumulate({ matrix: float32([1, 2], [1, 2]) });
+    own.accumulate({ matrix: second });
     expect([...second.data]).toEqual([10, 2]);
-    own.accumulate("frozen", float32([1], [3]));
+    own.accumulate({ frozen: float32([1], [3]) });
     expect([...own.gradient("matrix")!]).toEqual([11, 4]);
     expect(own.gradient("vector")).toBeNull();
     expect(own.gradient("frozen")).toBeNull();
@@ -30,7 +30,7 @@ describe("accumulateRows", () => {
     const own = new WeightStore({} as Model, values, new Set(["table"]));
     own.accumulateRows("table", Int32Array.of(2, -1, 0, 2), float32([4, 2], [1, 2, 100, 100, 3, 4, 10, 20]));
     expect([...own.gradient("table")!]).toEqual([3, 4, 0, 0, 11, 22]);
-    own.accumulate("table", float32([3, 2], [1, 1, 1, 1, 1, 1]));
+    own.accumulate({ table: float32([3, 2], [1, 1, 1, 1, 1, 1]) });
     own.accumulateRows("table", Int32Array.of(1), float32([1, 2], [5, 5]));
     expect([...own.gradient("table")!]).toEqual([4, 5, 6, 6, 12, 23]);
     own.accumulateRows("frozen", Int32Array.of(0), float32([1, 1], [1]));
@@ -41,8 +41,8 @@ describe("accumulateRows", () => {
 describe("step", () => {
   test("decays matrices only, and clears the gradients", async () => {
     const own = store();
-    own.accumulate("matrix", float32([1, 2], [0, 0]));
-    own.accumulate("vector", float32([2], [0, 0]));
+    own.accumulate({ matrix: float32([1, 2], [0, 0]) });
+    own.accumulate({ vector: float32([2], [0, 0]) });
     expect((await own.step(optimiser)).gradNorm).toBe(0);
     expect([...own.values["matrix"]!.data]).toEqual([Math.fround(0.95), Math.fround(-0.95)]);
     expect([...own.values["vector"]!.data]).toEqual([1, -1]);
@@ -51,11 +51,11 @@ describe("step", () => {
 
   test("reports the norm before clipping, and scales all gradients by one factor", async () => {
     const [clipped, free] = [store(), store()];
-    clipped.accumulate("matrix", float32([1, 2], [3, 0]));
-    clipped.accumulate("vector", float32([2], [0, 4]));
+    clipped.accumulate({ matrix: float32([1, 2], [3, 0]) });
+    clipped.accumulate({ vector: float32([2], [0, 4]) });
     expect((await clipped.step({ ...optimiser, maxGradNorm: 1 })).gradNorm).toBe(5);
-    free.accumulate("matrix", float32([1, 2], [0.6, 0]));
-    free.accumulate("vector", float32([2], [0, 0.8]));
+    free.accumulate({ matrix: float32([1, 2], [0.6, 0]) });
+    free.accumulate({ vector: float32([2], [0, 0.8]) });
     await free.step(optimiser);
     for (const name of ["matrix", "vector"]) {
       for (const [i, m] of clipped.moments(name).first.data.entries()) {
@@ -66,8 +66,8 @@ describe("step", () => {
 
   test("a NaN gradient changes no weight or moment, does not count as a step and is cleared", async () => {
     const own = store();
-    own.accumulate("matrix", float32([1, 2], [Number.NaN, 1]));
-    own.accumulate("vector", float32([2], [1, 1]));
+    own.accumulate({ matrix: float32([1, 2], [Number.NaN, 1]) });
+    own.accumulate({ vector: float32([2], [1, 1]) });
     expect((await own.step(optimiser)).gradNorm).toBeNaN();
     expect([...own.values["vector"]!.data]).toEqual([1, -1]);
     expect(own.optimizer).toEqual({ steps: 0, names: [], masked: [] });
@@ -76,7 +76,7 @@ describe("step", () => {
 
   test("a weight without a gradient is unchanged and gets no moments", async () => {
     const own = store();
-    own.accumulate("vector", float32([2], [1, 1]));
+    own.accumulate({ vector: float32([2], [1, 1]) });
     await own.step(optimiser);
     expect([...own.values["matrix"]!.data]).toEqual([1, -1]);
     expect(own.optimizer).toEqual({ steps: 1, names: ["vector"], masked: [] });
@@ -88,8 +88,8 @@ describe("step", () => {
     const own = store();
     const o = { ...optimiser, maxGradNorm: 1, importanceMasking: "spider" } as const;
     for (let step = 0; step < 2; step++) {
-      own.accumulate("matrix", float32([1, 2], [3, 0]));
-      own.accumulate("vector", float32([2], [0, 4]));
+      own.accumulate({ matrix: float32([1, 2], [3, 0]) });
+      own.accumulate({ vector: float32([2], [0, 4]) });
       await own.step(o);
     }
     expect([...own.mask("matrix").total].map((value) => value.toFixed(4))).toEqual(["1.2000", "0.0000"]);

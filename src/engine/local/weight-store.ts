@@ -5,6 +5,7 @@ import type { Params } from "../../compiler/tensor.ts";
 import { UserError } from "../../core/errors.ts";
 import { normal, randomKey, uniform } from "../../core/random.ts";
 import { float32, sizeOf, type TensorData, tensorData } from "../../core/tensor-data.ts";
+import { isAdapterWeight } from "../../models/lora.ts";
 import type { Model } from "../../models/model.ts";
 import { packedName, scalesName } from "../../models/quantize.ts";
 import { openStoredWeights } from "../../models/stored-weights.ts";
@@ -39,15 +40,17 @@ export class WeightStore {
     this.arrays = arrays;
   }
 
-  /** Accumulates a weight's gradient; the first array is adopted, not copied. Ignored for frozen weights. */
-  accumulate(name: string, gradient: TensorData): void {
-    const total = this.#gradients.get(name);
-    if (this.trainable.has(name) && total === undefined) {
-      this.#gradients.set(name, gradient);
-      return;
+  /** Accumulates weights' gradients; the first array of each is adopted, not copied. Ignored for frozen weights. */
+  accumulate(gradients: Params<TensorData>): void {
+    const known = Object.keys(gradients).filter((name) => this.#gradients.has(name));
+    this.arrays.add(
+      known.map((name) => this.#gradients.get(name)!),
+      known.map((name) => gradients[name]!),
+    );
+    for (const [name, gradient] of Object.entries(gradients)) {
+      if (this.trainable.has(name) && !this.#gradients.has(name)) this.#gradients.set(name, gradient);
+      else this.arrays.release([gradient]);
     }
-    if (total !== undefined) this.arrays.add(total, gradient);
-    this.arrays.release([gradient]);
   }
 
   /** Scatter-adds rows [n, …] to a weight's gradient; rows with index −1 are skipped. Ignored for frozen weights. */
@@ -142,13 +145,13 @@ export class WeightStore {
     this.#steps = steps;
   }
 
-  /** All that a training state needs of it, for `data` to be read; `forget` ends that. */
+  /** All that a checkpoint holds of it, for `data` to be read; `forget` ends that. */
   async fetch(): Promise<void> {
-    await this.arrays.fetch(this.#all(), "weights and moments");
+    await this.arrays.fetch(this.#saved(), "weights and moments");
   }
 
   forget(): void {
-    this.arrays.forget(this.#all());
+    this.arrays.forget(this.#saved());
   }
 
   /** Gives the memory of trained weights, gradients and moments free. */
@@ -157,9 +160,14 @@ export class WeightStore {
     this.arrays.release([...this.trainable].map((name) => this.values[name]!));
   }
 
-  #all(): TensorData[] {
+  /** Of a model with adapters these and a score head alone. */
+  #saved(): TensorData[] {
+    const { adapters, scoreHead } = this.model;
+    const isSaved = (name: string) => adapters === undefined || isAdapterWeight(name) || name === scoreHead;
     return [
-      ...Object.values(this.values),
+      ...Object.keys(this.values)
+        .filter(isSaved)
+        .map((name) => this.values[name]!),
       ...[...this.#moments.values()].flatMap(({ first, second }) => [first, second]),
     ];
   }
@@ -244,7 +252,7 @@ export function visionNames({ vision }: Model): string[] {
   return [...vision.stemWeights, ...blocks.flat(), ...vision.headWeights];
 }
 
-/** Quantised weights and their scales, which never change: programs hold them as constants, so they are always the host's. */
+/** Quantised weights and their scales, which never change: programs can hold them as constants. */
 export function quantizedOnly(values: Params<TensorData>): Params<TensorData> {
   return Object.fromEntries(
     Object.entries(values).flatMap(([name, value]) => {

@@ -43,10 +43,10 @@ export interface Arrays {
   write(target: TensorData, data: Float32Array): void;
   copy(value: TensorData): TensorData;
   zerosLike(value: TensorData): TensorData;
-  /** total ← total + added */
-  add(total: TensorData, added: TensorData): void;
-  /** total ← keep · total + (1 − keep) · other */
-  mix(total: TensorData, other: TensorData, keep: number): void;
+  /** total ← total + added, for each of the arrays. */
+  add(totals: readonly TensorData[], added: readonly TensorData[]): void;
+  /** total ← keep · total + (1 − keep) · other, for each of the arrays. */
+  mix(totals: readonly TensorData[], others: readonly TensorData[], keep: number): void;
   /** Rows [index.length, width] of x [n, width]. */
   rows(x: TensorData, index: Int32Array): TensorData;
   /** Adds rows [index.length, …] to those of `total` [n, …] at `index`; rows at −1 are skipped. */

@@ -5,7 +5,7 @@ import { float32, int32, type TensorData } from "../../../core/tensor-data.ts";
 import { updateFactors } from "../../../nn/adamw.ts";
 import { createSession } from "../../../runtime/create-session.ts";
 import { DeviceMemory, DeviceTensor } from "../../../runtime/device-memory.ts";
-import type { Arrays } from "./arrays.ts";
+import type { Arrays, Moments } from "./arrays.ts";
 import { cacheArrays } from "./device-caches.ts";
 import {
   adamWProgram,
@@ -13,26 +13,29 @@ import {
   addRowsProgram,
   copyProgram,
   mixProgram,
+  numbered,
   rowsProgram,
   squaresProgram,
   zerosProgram,
 } from "./device-programs.ts";
+import { weightGroups } from "./weight-groups.ts";
 
 export function deviceArrays(device: Device, threads: number): Arrays {
   const memory = new DeviceMemory(device);
   const sessions = new Map<string, ReturnType<typeof createSession>>();
 
-  /** Runs a program within the queue; all it makes stays on the device. */
+  /** Runs a program within the queue; all it makes stays on the device, but for "norm". */
   const run = async (key: string, program: () => Program, feeds: Params<TensorData>) => {
     const made = sessions.get(key) ?? open(program());
     sessions.set(key, made);
     const session = await made;
-    return memory.run(session, feeds, new Set(session.outputNames));
+    return memory.run(session, feeds, staying(session.outputNames));
   };
   const open = (program: Program) => {
-    const stay = new Set(Object.keys(program.outputs));
+    const stay = staying(Object.keys(program.outputs));
     return createSession(program, { device, threads, spinning: false, lean: false, stay });
   };
+  const staying = (outputs: readonly string[]) => new Set(outputs.filter((name) => name !== "norm"));
   /** A new array of this shape, as the program will make it. */
   const make = (
     shape: readonly number[],
@@ -67,27 +70,27 @@ export function deviceArrays(device: Device, threads: number): Arrays {
     return made;
   };
   const scalars = (values: object): Params<TensorData> =>
-    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, self.hold(float32([], [value]))]));
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, float32([], [value])]));
+  const ranksOf = (values: readonly TensorData[]) => values.map(({ shape }) => shape.length);
   const self: Arrays = {
     memory,
     caches: cacheArrays(makeAll, (held) => self.release(held)),
-    hold: (value) =>
-      value instanceof DeviceTensor || value.dtype === "uint8" ? value : new DeviceTensor(value, value.data),
+    hold: (value) => (value instanceof DeviceTensor ? value : new DeviceTensor(value, value.data)),
     release: (values) => memory.release([...values].filter((value) => value !== undefined)),
     fetch: (values, what) => memory.fetch(values, what),
     forget: (values) => memory.forget(values),
     write: (target, data) => memory.write(target as DeviceTensor, data),
     copy: (x) => make(x.shape, `copy.${x.shape.length}`, () => copyProgram(x.shape.length), { x }),
     zerosLike: (x) => make(x.shape, `zeros.${x.shape.length}`, () => zerosProgram(x.shape.length), { x }),
-    add(total, added) {
-      const rank = total.shape.length;
-      change({ total }, `add.${rank}`, () => addProgram(rank), { added });
+    add(totals, added) {
+      if (totals.length === 0) return;
+      const ranks = ranksOf(totals);
+      change(numbered("total", totals), `add.${ranks}`, () => addProgram(ranks), numbered("added", added));
     },
-    mix(total, other, keep) {
-      const rank = total.shape.length;
-      const shares = scalars({ keep, share: 1 - keep });
-      change({ total }, `mix.${rank}`, () => mixProgram(rank), { other, ...shares });
-      self.release(Object.values(shares));
+    mix(totals, others, keep) {
+      const ranks = ranksOf(totals);
+      const fed = { ...numbered("other", others), ...scalars({ keep, share: 1 - keep }) };
+      change(numbered("total", totals), `mix.${ranks}`, () => mixProgram(ranks), fed);
     },
     rows: (x, index) => {
       const shape = [index.length, ...x.shape.slice(1)];
@@ -107,24 +110,26 @@ export function deviceArrays(device: Device, threads: number): Arrays {
       if (!all) self.release([own]);
     },
     async norm(values) {
-      const total = self.hold(float32([1], [0]));
-      for (const value of values) {
-        const rank = value.shape.length;
-        change({ total }, `squares.${rank}`, () => squaresProgram(rank), { value });
-      }
-      await memory.fetch([total], "norm");
-      self.release([total]);
-      return Math.sqrt(total.data[0]!);
+      if (values.length === 0) return 0;
+      const ranks = ranksOf(values);
+      const program = () => squaresProgram(ranks);
+      const { norm } = await memory.enqueue(() => run(`squares.${ranks}`, program, numbered("gradient", values)));
+      return Math.sqrt(norm!.data[0]!);
     },
     adamW(weights, { step, gradientScale, ...o }) {
-      const byDecay = new Map<number, Params<TensorData>>();
-      for (const { weight, gradient, first, second, weightDecay } of weights) {
-        const factors = byDecay.get(weightDecay) ?? scalars(updateFactors({ ...o, weightDecay }, step, gradientScale));
-        byDecay.set(weightDecay, factors);
-        const rank = weight.shape.length;
-        change({ weight, first, second }, `adamW.${rank}`, () => adamWProgram(rank), { gradient, ...factors });
+      for (const weightDecay of new Set(weights.map((own) => own.weightDecay))) {
+        const factors = scalars(updateFactors({ ...o, weightDecay }, step, gradientScale));
+        for (const group of weightGroups(weights.filter((own) => own.weightDecay === weightDecay))) {
+          const all = (key: keyof Moments | "weight" | "gradient") =>
+            numbered(
+              key,
+              group.map((own) => own[key]),
+            );
+          const ranks = ranksOf(group.map(({ weight }) => weight));
+          const targets = { ...all("weight"), ...all("first"), ...all("second") };
+          change(targets, `adamW.${ranks}`, () => adamWProgram(ranks), { ...all("gradient"), ...factors });
+        }
       }
-      for (const factors of byDecay.values()) self.release(Object.values(factors));
     },
     async close() {
       await memory.close();

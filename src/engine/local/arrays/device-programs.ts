@@ -1,13 +1,25 @@
-/** What is done with whole arrays on a device, as programs for arrays of any size of a rank; float32 all of them. */
+/**
+ * What is done with whole arrays on a device, as programs for arrays of any size of a rank, or for as many arrays as there are
+ * ranks, "x.0", "x.1", …; float32 all of them.
+ */
 import { add, div, gather, mul, scatterAdd, sqrt, sub, sum } from "../../../compiler/ops/index.ts";
-import { input, type Program, scalar, type Tensor } from "../../../compiler/tensor.ts";
+import { input, type Params, type Program, scalar, type Tensor } from "../../../compiler/tensor.ts";
 import { type AdamWFactors, adamWFactorNames } from "../../../nn/vector-kernels.ts";
+import type { Moments } from "./arrays.ts";
 
-/** "n" rows and axes of any size. */
-function array(name: string, rank: number, rows = "n"): Tensor {
-  const axes = Array.from({ length: Math.max(0, rank - 1) }, (_, axis) => `d${axis + 1}`);
-  return input(name, "float32", rank === 0 ? [] : [rows, ...axes]);
+/** Rows and axes of any size. */
+function array(name: string, rank: number, rows = "n", of = ""): Tensor {
+  const axes = Array.from({ length: Math.max(0, rank - 1) }, (_, axis) => `d${axis + 1}${of}`);
+  return input(name, "float32", rank === 0 ? [] : [rows + of, ...axes]);
 }
+
+/** Arrays of these ranks, array i of any size of its own. */
+const arrays = (name: string, ranks: readonly number[]) =>
+  ranks.map((rank, i) => array(`${name}.${i}`, rank, "n", `.${i}`));
+
+/** By name and number. */
+export const numbered = <T>(name: string, values: readonly T[]): Params<T> =>
+  Object.fromEntries(values.map((value, i) => [`${name}.${i}`, value]));
 
 const indexInput = () => input("row index", "int32", ["m"]);
 
@@ -22,17 +34,22 @@ export function zerosProgram(rank: number): Program {
   return { inputs: { x }, outputs: { y: sub(x, x) } };
 }
 
-export function addProgram(rank: number): Program {
-  const [total, added] = [array("total", rank), array("added", rank)];
-  return { inputs: { total, added }, outputs: { "new total": add(total, added) } };
+export function addProgram(ranks: readonly number[]): Program {
+  const [totals, added] = [arrays("total", ranks), arrays("added", ranks)];
+  const sums = totals.map((total, i) => add(total, added[i]!));
+  return {
+    inputs: { ...numbered("total", totals), ...numbered("added", added) },
+    outputs: numbered("new total", sums),
+  };
 }
 
-export function mixProgram(rank: number): Program {
-  const [total, other] = [array("total", rank), array("other", rank)];
+export function mixProgram(ranks: readonly number[]): Program {
+  const [totals, others] = [arrays("total", ranks), arrays("other", ranks)];
   const [keep, share] = [input("keep", "float32", []), input("share", "float32", [])];
+  const mixed = totals.map((total, i) => add(mul(total, keep), mul(others[i]!, share)));
   return {
-    inputs: { total, other, keep, share },
-    outputs: { "new total": add(mul(total, keep), mul(other, share)) },
+    inputs: { ...numbered("total", totals), ...numbered("other", others), keep, share },
+    outputs: numbered("new total", mixed),
   };
 }
 
@@ -47,28 +64,43 @@ export function addRowsProgram(rank: number): Program {
   return { inputs: { total, rows, "row index": index }, outputs: { "new total": add(total, added) } };
 }
 
-/** total [1] plus the squares of all elements, summed axis by axis: one sum over all would be one thread's. */
-export function squaresProgram(rank: number): Program {
-  const [total, value] = [input("total", "float32", [1]), array("value", rank)];
-  let squares: Tensor = mul(value, value);
-  for (let axis = rank - 1; axis >= 0; axis--) squares = sum(squares, [axis]);
-  return { inputs: { total, value }, outputs: { "new total": add(total, squares) } };
+/** The sum of the squares of all elements, summed axis by axis: one sum over all would be one thread's. */
+export function squaresProgram(ranks: readonly number[]): Program {
+  const values = arrays("gradient", ranks);
+  const sums = values.map((value) => {
+    let squares: Tensor = mul(value, value);
+    for (let axis = value.shape.length - 1; axis >= 0; axis--) squares = sum(squares, [axis]);
+    return squares;
+  });
+  return { inputs: numbered("gradient", values), outputs: { norm: sums.reduce((a, b) => add(a, b)) } };
 }
 
-/** AdamW as `src/nn/vector-kernels.ts` computes it. */
-export function adamWProgram(rank: number): Program {
-  const [weight, gradient] = [array("weight", rank), array("gradient", rank)];
-  const [first, second] = [array("first", rank), array("second", rank)];
-  const f = Object.fromEntries(adamWFactorNames.map((name) => [name, input(name, "float32", [])])) as Readonly<
-    Record<keyof AdamWFactors, Tensor>
-  >;
+type Factors = Readonly<Record<keyof AdamWFactors, Tensor>>;
+
+/** AdamW as `src/nn/vector-kernels.ts` computes it, under the same factors for all weights. */
+export function adamWProgram(ranks: readonly number[]): Program {
+  const [weights, gradients] = [arrays("weight", ranks), arrays("gradient", ranks)];
+  const [firsts, seconds] = [arrays("first", ranks), arrays("second", ranks)];
+  const f = Object.fromEntries(adamWFactorNames.map((name) => [name, input(name, "float32", [])])) as Factors;
+  const outputs = ranks.flatMap((_, i) => {
+    const moved = adamW([weights[i]!, gradients[i]!, firsts[i]!, seconds[i]!], f);
+    return Object.entries(moved).map(([name, value]) => [`new ${name}.${i}`, value] as const);
+  });
+  return {
+    inputs: {
+      ...{ ...numbered("weight", weights), ...numbered("gradient", gradients) },
+      ...{ ...numbered("first", firsts), ...numbered("second", seconds), ...f },
+    },
+    outputs: Object.fromEntries(outputs),
+  };
+}
+
+type Arrays = readonly [weight: Tensor, gradient: Tensor, first: Tensor, second: Tensor];
+
+function adamW([weight, gradient, first, second]: Arrays, f: Factors): Record<keyof Moments | "weight", Tensor> {
   const g = mul(gradient, f.gradientScale);
   const m = add(mul(first, f.beta1), mul(g, f.oneLessBeta1));
   const v = add(mul(second, f.beta2), mul(mul(g, g), f.oneLessBeta2));
   const denominator = add(mul(sqrt(v), f.inverseCorrection), f.epsilon);
-  const moved = sub(mul(weight, f.keep), div(mul(m, f.stepSize), denominator));
-  return {
-    inputs: { weight, gradient, first, second, ...f },
-    outputs: { "new weight": moved, "new first": m, "new second": v },
-  };
+  return { weight: sub(mul(weight, f.keep), div(mul(m, f.stepSize), denominator)), first: m, second: v };
 }

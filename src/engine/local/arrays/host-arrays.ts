@@ -19,12 +19,14 @@ export function hostArrays(): Arrays {
     },
     copy: (value) => ({ ...value, data: value.data.slice() }),
     zerosLike: ({ shape }) => float32(shape, new Float32Array(sizeOf(shape))),
-    add(total, added) {
-      kernels.addInPlace(numbers(total), numbers(added));
+    add(totals, added) {
+      for (const [i, total] of totals.entries()) kernels.addInPlace(numbers(total), numbers(added[i]!));
     },
-    mix(total, other, keep) {
-      const [into, from] = [numbers(total), numbers(other)];
-      for (let i = 0; i < into.length; i++) into[i] = keep * into[i]! + (1 - keep) * from[i]!;
+    mix(totals, others, keep) {
+      for (const [at, total] of totals.entries()) {
+        const [into, from] = [numbers(total), numbers(others[at]!)];
+        for (let i = 0; i < into.length; i++) into[i] = keep * into[i]! + (1 - keep) * from[i]!;
+      }
     },
     rows(x, index) {
       const width = x.shape[1]!;
