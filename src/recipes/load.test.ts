@@ -147,6 +147,7 @@ describe("a valid recipe", () => {
       url: null,
       model: null,
       api_key_env: null,
+      server_job: null,
       device: "cpu",
       dry_step: "auto",
       threads: "auto",
