@@ -463,6 +463,11 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
         await page.locator(".sentence.true_claim").waitFor();
         await page.getByLabel("about").fill("lung");
         await page.keyboard.press("Tab");
+        await page.getByText("Mark a part of the text").click();
+        const whole = page.getByLabel("select a part");
+        await whole.evaluate((field) => (field as HTMLTextAreaElement).setSelectionRange(7, 15));
+        await page.getByRole("button", { name: "mark the selection" }).click();
+        await page.getByRole("button", { name: "take away" }).nth(1).waitFor();
       }
       await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
       await page.keyboard.press(i % 3 === 0 ? "n" : "y");
@@ -477,7 +482,10 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
       .split("\n")
       .map((line) => JSON.parse(line));
     expect([lines.length, lines[0].blind, lines[0].answer]).toEqual([total, true, "wrong"]);
-    expect(lines[0].spans).toMatchObject([{ label: "true_claim", concept: "lung" }]);
+    expect(lines[0].spans).toMatchObject([
+      { label: "true_claim", concept: "lung" },
+      { label: "false_claim", start: 7, end: 15 },
+    ]);
     const port = Number(new URL(origin).port);
     await server.close();
     server = await serve(root, pages, { port });

@@ -86,7 +86,7 @@ describe("a run", () => {
 
 describe("a head that goes away and knows of no job when it is back", () => {
   it("is waited for: a run that died with it goes on", async () => {
-    const ended = train("head", "40:6:0");
+    const ended = train("head", "150:6:0");
     await until(() => steps.includes(2));
     await ray.away(true);
     await until(() => notices.some((text) => /does not answer; waiting/.test(text)));

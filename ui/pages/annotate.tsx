@@ -1,5 +1,5 @@
 /** Blind judging: image, question and text without rewards, run or step; one mark at a time, by keyboard alone if wanted. */
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { messageOf } from "../../src/core/errors.ts";
 import type { Mark } from "../../src/ui/annotations.ts";
 import type { ShownItem } from "../../src/ui/queue.ts";
@@ -155,6 +155,7 @@ function Judge({ run, by, item, place, judged, show, onSaved }: JudgeProps) {
           <b>{item.answer}</b>
         </details>
         <Sentences text={item.text} spans={mark.spans} onChange={(spans) => change({ spans })} />
+        <AnyPart text={item.text} spans={mark.spans} onChange={(spans) => change({ spans })} />
         <Spans text={item.text} spans={mark.spans} onChange={(spans) => change({ spans })} />
         <fieldset>
           <legend>The answer is</legend>
@@ -223,11 +224,13 @@ function Sentences({ text, spans, onChange }: SpansProps) {
     <p class="completion">
       {pieces.map(({ 0: piece, index }) => {
         if (/^<\/?\w+>$/.test(piece) || piece.trim().length < 3) return <span key={index}>{piece}</span>;
-        const marked = spans.find(({ start }) => start === index);
+        const end = index + piece.trimEnd().length;
+        const isThis = (span: Mark["spans"][number]) => span.start === index && span.end === end;
+        const marked = spans.find(isThis);
         const at = labels.findIndex(([label]) => label === marked?.label);
         const [next] = labels[at + 1] ?? [];
-        const others = spans.filter(({ start }) => start !== index);
-        const span = { ...marked, start: index, end: index + piece.trimEnd().length };
+        const others = spans.filter((span) => !isThis(span));
+        const span = { ...marked, start: index, end };
         const flip = () => onChange(next === undefined ? others : [...others, { ...span, label: next }]);
         return (
           <Button
@@ -244,6 +247,27 @@ function Sentences({ text, spans, onChange }: SpansProps) {
   );
 }
 
+/** Any other part, selected by mouse or by Shift and arrows. Fields count a line's end of two letters as one. */
+function AnyPart({ text, spans, onChange }: SpansProps) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  if (text.includes("\r")) return null;
+  const mark = () => {
+    const { selectionStart: start, selectionEnd: end } = field.current!;
+    if (end > start && !spans.some((span) => span.start === start && span.end === end)) {
+      onChange([...spans, { start, end, label: "false_claim" }]);
+    }
+  };
+  return (
+    <details>
+      <summary>Mark a part of the text</summary>
+      <label>
+        select a part <textarea ref={field} rows={4} readOnly value={text} />
+      </label>
+      <Button text="mark the selection" on={mark} />
+    </details>
+  );
+}
+
 /** What was marked, with the concept that it is about where the annotator names one. */
 function Spans({ text, spans, onChange }: SpansProps) {
   const change = (i: number, changes: Partial<Mark["spans"][number]>) =>
@@ -251,7 +275,7 @@ function Spans({ text, spans, onChange }: SpansProps) {
   return (
     <ul class="spans">
       {spans.map(({ start, end, label, concept = "" }, i) => (
-        <li key={start}>
+        <li key={`${start} ${end}`}>
           <q>{text.slice(start, Math.min(end, start + 60))}</q>{" "}
           <Select label="is" value={label} options={labels} on={(to) => change(i, { label: to as typeof label })} />{" "}
           <Field
@@ -260,7 +284,8 @@ function Spans({ text, spans, onChange }: SpansProps) {
             placeholder="concept, such as effusion"
             maxLength={80}
             on={(to) => change(i, { concept: to })}
-          />
+          />{" "}
+          <Button class="quiet" text="take away" on={() => onChange(spans.filter((_, at) => at !== i))} />
         </li>
       ))}
     </ul>
