@@ -22,7 +22,7 @@ export interface NativeOptions {
  */
 const SHORT_WAITS = { force_spinning_stop: "1", intra_op: { allow_spinning: "1", spin_duration_us: "25" } };
 
-/** What programs are rewritten to before they run on a device. Only webgpu was looked at: the log of a session says where nodes run. */
+/** Only webgpu was looked at: the log of a session says where nodes run (`test/devices/placement.ts`). */
 const rewrites: Readonly<Record<Device, (program: Program) => Program>> = {
   cpu: (program) => program,
   webgpu: withPlainKernels,
@@ -31,8 +31,11 @@ const rewrites: Readonly<Record<Device, (program: Program) => Program>> = {
   dml: (program) => program,
 };
 
+/** The program as it runs on a device. */
+export const programOn = (device: Device, program: Program): Program => rewrites[device](program);
+
 export function createSession(program: Program, o: NativeOptions): Promise<ort.InferenceSession> {
-  const { model, external } = lower(rewrites[o.device](program));
+  const { model, external } = lower(programOn(o.device, program));
   const { stay } = o;
   const locations = (outputs: ReadonlySet<string>) =>
     Object.fromEntries(

@@ -14,14 +14,29 @@ export const driverEnvironment: NodeJS.ProcessEnv = {
 };
 
 /** The script's JSON output; rejects with its exit code or signal, and its stderr. */
-export function runOn<T>(script: string, device: Device, timeout: number, ...rest: readonly string[]): Promise<T> {
+export async function runOn<T>(
+  script: string,
+  device: Device,
+  timeout: number,
+  ...rest: readonly string[]
+): Promise<T> {
+  return JSON.parse((await outputOf(script, device, timeout, ...rest)).stdout) as T;
+}
+
+/** All that the script writes. */
+export function outputOf(
+  script: string,
+  device: Device,
+  timeout: number,
+  ...rest: readonly string[]
+): Promise<{ readonly stdout: string; readonly stderr: string }> {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const args = ["--import", import.meta.resolve("tsx"), path, device, ...rest];
-  const o = { env: driverEnvironment, timeout, killSignal: "SIGKILL" } as const;
+  const o = { env: driverEnvironment, timeout, killSignal: "SIGKILL", maxBuffer: 1e9 } as const;
   return new Promise((resolve, reject) => {
     execFile(process.execPath, args, o, (error, stdout, stderr) => {
       if (error) reject(new Error(`${script} on ${device}: ${error.message} (signal ${error.signal})\n${stderr}`));
-      else resolve(JSON.parse(stdout) as T);
+      else resolve({ stdout, stderr });
     });
   });
 }

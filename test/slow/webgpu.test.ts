@@ -2,8 +2,9 @@
 import { expect, test } from "vitest";
 import { tryDevice } from "../../src/engine/local/devices.ts";
 import type { ByTurns } from "../devices/adapters.ts";
-import { driverEnvironment, runOn } from "../devices/child.ts";
+import { driverEnvironment, outputOf, runOn } from "../devices/child.ts";
 import { expectEqual } from "../devices/equal.ts";
+import type { Kinds } from "../devices/kinds.ts";
 import type { Apart } from "../devices/model.ts";
 import type { Refusal } from "../devices/out-of-memory.ts";
 import { expectTrained } from "../devices/trained.ts";
@@ -61,6 +62,42 @@ test("a device without room says so in one sentence", async ({ skip }) => {
   expect(name).toBe("UserError");
   expect(message).toMatch(/^the device webgpu has no memory for .* "column" \[40000,1\], .*; lower engine\.[^\n]*$/);
 }, 120_000);
+
+test("a model's programs run there but for sizes and indices of positions", async ({ skip }) => {
+  if (!works) skip(why);
+  const programs = (await outputOf("./placement.ts", "webgpu", 290_000)).stderr.split("PROGRAM ").slice(1);
+  expect(programs).toHaveLength(20);
+  const ofSizes = ["ReduceProd", "Range", "Reshape", "Concat", "Cast"];
+  for (const [name, log] of programs.map((text) => [text.split("\n", 1)[0]!, text] as const)) {
+    expect(log, name).toContain("WebGpuExecutionProvider");
+    const [, host = ""] = /\[CPUExecutionProvider\]\. Number of nodes: \d+\n([\s\S]*?)placed on/.exec(log) ?? [];
+    const onHost = new Set([...host.matchAll(/\] {3}(\w+) \(/g)].map(([, operator]) => operator!));
+    expect(
+      [...onHost].filter((operator) => !ofSizes.includes(operator)),
+      name,
+    ).toEqual([]);
+    // What the host reads of the device's: the type of the tokens that ArgMax found.
+    const read = [...log.matchAll(/Add MemcpyToHost before (\w+?)_\d+/g)].map(([, value]) => value!);
+    expect(
+      read.filter((value) => value !== "ArgMax"),
+      name,
+    ).toEqual([]);
+  }
+}, 300_000);
+
+test("soft Q-learning and DPO, five steps of each = cpu", async ({ skip }) => {
+  if (!works) skip(why);
+  const kinds = await runOn<Kinds>("./kinds.ts", "webgpu", 590_000);
+  expect(Object.keys(kinds)).toEqual(["soft_q", "dpo"]);
+  for (const { cpu, device } of Object.values(kinds)) {
+    expect(device).toHaveLength(5);
+    for (const [i, { loss, grad_norm }] of cpu.entries()) {
+      expect(device[i]!.loss).toBeCloseTo(loss, 4);
+      // Soft Q-learning's first gradients are rounding alone.
+      expect(Math.abs(device[i]!.grad_norm - grad_norm)).toBeLessThan(1e-3 * grad_norm + 1e-7);
+    }
+  }
+}, 600_000);
 
 test("a second engine of a process is refused in one sentence, and one after the first computes the same", async ({
   skip,

@@ -3,6 +3,7 @@
  */
 
 import { type PairwiseName, pairwiseAlgorithms, type RolloutAlgorithmName } from "../../src/algorithms/index.ts";
+import type { Device } from "../../src/core/device.ts";
 import type { Processor } from "../../src/core/processor.ts";
 import { integer, randomKey } from "../../src/core/random.ts";
 import type { Completion, Example, Prompt, RolloutResult, SamplingOptions } from "../../src/core/records.ts";
@@ -51,6 +52,8 @@ export interface Run {
   readonly rises?: number;
   readonly microBatchTokens?: number;
   readonly stopTokenIds?: readonly number[];
+  /** By default the CPU. */
+  readonly device?: Device;
 }
 
 const optimiser: OptimizerSettings = {
@@ -196,6 +199,7 @@ export async function trajectory({
   rises: weight = 0,
   microBatchTokens,
   stopTokenIds = [],
+  device = "cpu",
 }: Run): Promise<Point[]> {
   const core = new LocalCore({
     modelFolder: golden.checkpoint,
@@ -203,6 +207,7 @@ export async function trajectory({
     seed: 1,
     freeze: [],
     threads: 1,
+    device,
     microBatchTokens: microBatchTokens ?? 4096,
     rows: 8,
     lora: settings.kind === "soft_q" ? { r: 4, lora_alpha: 8, target_modules: "all-linear" } : null,

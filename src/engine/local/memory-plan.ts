@@ -10,6 +10,7 @@ import { withQuantizedWeights } from "../../compiler/rewrite.ts";
 import type { Program, Sizes } from "../../compiler/tensor.ts";
 import { sizeOf } from "../../core/tensor-data.ts";
 import type { Model, Stack } from "../../models/model.ts";
+import { programOn } from "../../runtime/create-session.ts";
 import type { EngineOptions, LargestStep, MemoryPlan } from "../backend.ts";
 import { adamWProgram } from "./arrays/device-programs.ts";
 import { keepsArrays } from "./arrays/index.ts";
@@ -55,6 +56,8 @@ const GARBAGE_BYTES = 64e6;
 /** Plans a run with these options, whose steps are at most `step`. */
 export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan {
   const model = modelOf(o);
+  const { device = "cpu" } = o;
+  const memoryOf: MemoryOf = (program, sizes) => programMemory(programOn(device, program), sizes);
   const trainable = trainableOf(model, o);
   const trainedSizes = [...trainable].map((name) => 4 * sizeOf(model.weights[name]!.shape));
   const trainedBytes = sum(trainedSizes);
@@ -64,18 +67,23 @@ export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan
 
   const runs: number[] = [];
   const vision = stackMemory(model, model.vision, trainable, visionSizes(model, step), plainKind, {
-    ...{ budget, backward: trainsVision, runs },
+    ...{ budget, backward: trainsVision, runs, memoryOf },
   });
   const micro = largestMicroBatch(step, o.microBatchTokens);
   const sizes = packedSizes(model, micro, step);
-  const language = stackMemory(model, model.language, trainable, sizes, packedKind, { budget, backward: true, runs });
+  const language = stackMemory(model, model.language, trainable, sizes, packedKind, {
+    budget,
+    backward: true,
+    runs,
+    memoryOf,
+  });
   // Programs over a quantised base run in sessions that free memory after each run; other sessions keep their peak.
   const lean = (o.quantizeFrozen ?? null) !== null;
   const merged = mergedBytes(model);
   const sampled = modelOf({ ...o, quantizeFrozen: null, lora: merged > 0 ? null : (o.lora ?? null) });
-  runs.push(lossMemory(model, trainable), generateMemory(sampled, step, o.rows, lean));
+  runs.push(lossMemory(model, trainable, memoryOf), generateMemory(sampled, step, { limit: o.rows, lean, memoryOf }));
   if (step.imageTokens > 0) {
-    runs.push(programMemory(visionHeadPrograms(model, []).forward, visionSizes(model, step)).peak);
+    runs.push(memoryOf(visionHeadPrograms(model, []).forward, visionSizes(model, step)).peak);
   }
   const activations = vision.held + language.held;
   const gradients = vision.gradients + language.gradients;
@@ -96,12 +104,15 @@ export function planMemory(o: EngineOptions, step: LargestStep): LocalMemoryPlan
     "kept turns": step.observed == null ? 0 : Math.min(o.prefixBytes ?? PREFIX_BYTES, turnBytes(model, step)),
     outputs: gradients + Math.min(GARBAGE_BYTES, activations + gradients),
   };
-  if (!keepsArrays(o.device ?? "cpu")) return { parts, total: sum(Object.values(parts)), device: null };
+  if (!keepsArrays(device)) return { parts, total: sum(Object.values(parts)), device: null };
   runs.push(updateMemory(model, trainable));
   const { here, there } = splitByHome(parts, { quantized, merged, gradients, run: Math.max(...runs) });
-  const device = { parts: there, total: sum(Object.values(there)) };
-  return { parts: here, total: sum(Object.values(here)), device };
+  const onDevice = { parts: there, total: sum(Object.values(there)) };
+  return { parts: here, total: sum(Object.values(here)), device: onDevice };
 }
+
+/** The memory of a program as it runs on the device that is planned for. */
+type MemoryOf = typeof programMemory;
 
 type Parts = Readonly<Record<MemoryPart, number>>;
 
@@ -138,13 +149,18 @@ function stackMemory(
   trainable: ReadonlySet<string>,
   sizes: Sizes,
   kind: BlockKind,
-  o: { readonly budget: { bytes: number }; readonly backward: boolean; readonly runs: number[] },
+  o: {
+    readonly budget: { bytes: number };
+    readonly backward: boolean;
+    readonly runs: number[];
+    readonly memoryOf: MemoryOf;
+  },
 ): { readonly held: number; readonly gradients: number } {
   const flat = sizes["flat"]!;
   if (flat === 0) return { held: 0, gradients: 0 };
   const trained = stack.blockWeights.filter((name) => trainable.has(stack.blockPrefix(0) + name));
   const programs = blockPrograms(model, stack, kind, trained);
-  const memory = (program: Program, known = sizes) => programMemory(withQuantizedWeights(program), known);
+  const memory = (program: Program, known = sizes) => o.memoryOf(withQuantizedWeights(program), known);
   const state = 4 * flat * stack.width;
   if (!o.backward) {
     o.runs.push(memory(programs.forward).peak);
@@ -212,16 +228,20 @@ function visionSizes({ vision }: Model, { imageTokens, prompts, numGenerations, 
   return { flat: rows * tokens, rows, tokens, features: rows * imageTokens };
 }
 
-function lossMemory(model: Model, trainable: ReadonlySet<string>): number {
+function lossMemory(model: Model, trainable: ReadonlySet<string>, memoryOf: MemoryOf): number {
   const trained = model.language.headWeights.filter((name) => trainable.has(name));
   const sampling = { greedy: false, topK: 0, topP: false };
   const program = lossProgram(model, sampling, "clip", plainVariant, trained);
   const scalars = Object.keys(defaultLossNumbers).length; // their bytes do not count
-  return programMemory(withQuantizedWeights(program), { chunk: headChunkRows(model) }).peak + 4 * scalars;
+  return memoryOf(withQuantizedWeights(program), { chunk: headChunkRows(model) }).peak + 4 * scalars;
 }
 
 /** Prefill of a prompt and a decode step for every row: a program each, or a shared one over a quantised base. */
-function generateMemory(model: Model, step: LargestStep, limit: number, lean: boolean): number {
+function generateMemory(
+  model: Model,
+  step: LargestStep,
+  { limit, lean, memoryOf }: { readonly limit: number; readonly lean: boolean; readonly memoryOf: MemoryOf },
+): number {
   const sampling = { greedy: false, topK: 0, topP: false };
   const heads = model.language.keyValueHeads;
   const sizesOf = (
@@ -241,8 +261,8 @@ function generateMemory(model: Model, step: LargestStep, limit: number, lean: bo
   const decoding = sizesOf({ groups, rows, tokens: 1, prompt: step.promptTokens, past, samples: rows, featureRows: 1 });
   const prefill = { groups: 1, rows: 1, tokens: step.promptTokens, prompt: 1, past: 1, samples: step.numGenerations };
   const peaks = [
-    programMemory(generateProgram(model, sampling, lean ? "tokens" : 1, ["entropy"]), decoding).peak,
-    programMemory(generateProgram(model, sampling, "tokens", ["entropy"]), sizesOf({ ...prefill, featureRows })).peak,
+    memoryOf(generateProgram(model, sampling, lean ? "tokens" : 1, ["entropy"]), decoding).peak,
+    memoryOf(generateProgram(model, sampling, "tokens", ["entropy"]), sizesOf({ ...prefill, featureRows })).peak,
   ];
   return lean ? Math.max(...peaks) : sum(peaks);
 }
