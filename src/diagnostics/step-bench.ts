@@ -4,6 +4,7 @@ import { plainVariant } from "../algorithms/algorithm.ts";
 import { defaultLossNumbers } from "../algorithms/index.ts";
 import { promptStyle } from "../answers/prompts.ts";
 import type { Device } from "../core/device.ts";
+import { peakMemoryGb } from "../core/peak-memory.ts";
 import { normal, randomKey } from "../core/random.ts";
 import type { Completion, Prompt } from "../core/records.ts";
 import { type LargestStep, type MemoryPlan, type QuantizedKind, quantizedBits } from "../engine/backend.ts";
@@ -114,7 +115,7 @@ export async function benchSteps(
       times.push(await timeStep(engine, encoded, o, step));
     }
     // Measured before the memory benchmark, which allocates itself.
-    const maxRssGb = process.resourceUsage().maxRSS / 1e6;
+    const maxRssGb = peakMemoryGb();
     const limits: Limits = {
       gflops: Math.max(peak, await matmulPeak(o.threads, o.device)),
       gbPerSecond: (await memorySpeed(o.threads, o.device)).best,
