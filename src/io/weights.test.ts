@@ -151,17 +151,18 @@ describe("a model larger than the memory it may take", () => {
 
   it("is read by names and rows within 100 MB beyond what starting takes", () => {
     writeSparse();
-    const module = JSON.stringify(new URL("./weights.ts", import.meta.url).href);
+    const moduleAt = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
     const script = `
-      import { openWeights } from ${module};
-      const before = process.resourceUsage().maxRSS;
+      import { openWeights } from ${moduleAt("./weights.ts")};
+      import { peakMemoryGb } from ${moduleAt("../core/peak-memory.ts")};
+      const before = peakMemoryGb();
       const weights = openWeights(process.argv[1]);
       let sum = 0;
       for (const name of weights.names) {
         const [rows] = weights.info(name).shape;
         for (let from = 0; from < rows; from += 1024) sum += weights.readRows(name, from, from + 1024).at(-1);
       }
-      console.log(JSON.stringify({ sum, megabytes: (process.resourceUsage().maxRSS - before) / 1000 }));`;
+      console.log(JSON.stringify({ sum, megabytes: 1000 * (peakMemoryGb() - before) }));`;
     const args = ["--import", "tsx", "--input-type=module", "-e", script, folder];
     const { sum, megabytes } = JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" }));
     expect(sum).toBe(8 * 1.5);
