@@ -29,6 +29,7 @@ export interface ImageView {
  */
 export interface ImageRef extends ImageView {
   readonly path: string;
+  /** A generated set draws it when it is first read; `"pixels" in ref` tells that there is one. */
   readonly pixels?: RawImage;
   readonly bytes?: Uint8Array;
   /** The image that `pixels` is a smaller view of, for tools that look closer; no model sees it by itself. */

@@ -13,13 +13,13 @@ export interface BadImage {
 /** Every missing image file, by example; images that come as pixels are there. Whether a file can be decoded shows later. */
 export async function checkImages(examples: readonly Example[]): Promise<readonly BadImage[]> {
   const paths = new Set(
-    examples.flatMap(({ images }) => images.flatMap((image) => (image.pixels ? [] : [image.path]))),
+    examples.flatMap(({ images }) => images.flatMap((image) => ("pixels" in image ? [] : [image.path]))),
   );
   const missing = new Set<string>();
   for (const path of paths) if (!(await exists(imageFile(path).file))) missing.add(path);
   return examples.flatMap(({ id, images }) =>
     images
-      .filter((image) => image.pixels === undefined && missing.has(image.path))
+      .filter((image) => !("pixels" in image) && missing.has(image.path))
       .map(({ path }) => ({ exampleId: id, path, reason: "no such file" })),
   );
 }

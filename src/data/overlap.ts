@@ -39,11 +39,10 @@ export function describeOverlap({ subjects, questions, of, first }: Overlap): st
 /** Without a subject of its own an example's is its image as written, which means another file in another folder. */
 function subjectOf({ subjectId, images }: Example): string {
   const [first] = images;
-  const isImage = first !== undefined && first.pixels === undefined && resolve(first.path).endsWith(plain(subjectId));
+  const isImage = first !== undefined && !("pixels" in first) && resolve(first.path).endsWith(plain(subjectId));
   return isImage ? resolve(first.path) : subjectId;
 }
 
-const imagesOf = ({ images }: Example) =>
-  images.map(({ path, pixels }) => (pixels === undefined ? resolve(path) : path));
+const imagesOf = ({ images }: Example) => images.map((image) => ("pixels" in image ? image.path : resolve(image.path)));
 
 const plain = (path: string) => `/${path.replace(/^(\.{0,2}[\\/])+/, "")}`;

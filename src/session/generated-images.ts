@@ -32,7 +32,7 @@ async function generate(folder: string): Promise<ReadonlyMap<string, ImageRef>> 
     );
     const loaded = await Promise.all(specs.map((spec) => loadExamples(spec, recipe)));
     const refs: readonly ImageRef[] = loaded.flatMap(({ examples }) => examples).flatMap(({ images }) => images);
-    return new Map(refs.flatMap((ref) => (ref.pixels === undefined ? [] : [[ref.path, ref] as const])));
+    return new Map(refs.flatMap((ref) => ("pixels" in ref ? [[ref.path, ref] as const] : [])));
   } catch (error) {
     if (error instanceof UserError) return new Map();
     throw error;

@@ -44,6 +44,6 @@ function runView(folder: string): ImageView {
 async function generatedImages(folder: string): Promise<ReadonlyMap<string, ImageRef>> {
   const { recipe } = loadRecipe(runPaths(folder).recipe);
   const { examples } = await loadExamples(recipe.data.train, recipe);
-  const made = ({ images }: Example) => images.filter(({ pixels }) => pixels !== undefined);
+  const made = ({ images }: Example) => images.filter((image) => "pixels" in image);
   return new Map(examples.flatMap(made).map((ref) => [ref.path, ref]));
 }

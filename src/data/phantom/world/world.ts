@@ -155,7 +155,10 @@ export function exampleOf(drawn: WorldCase, o: WorldOptions): Example {
   };
 }
 
-/** The image of a scene as the patient's site gives it, with its original and its spacing where the dials ask for them. */
+/**
+ * The image of a scene as the patient's site gives it, with its original and its spacing where the dials ask for them.
+ * Drawn when it is first looked at: most of a set's images never are.
+ */
 export function imageOf(
   path: string,
   scene: Scene,
@@ -164,11 +167,30 @@ export function imageOf(
   key: RandomKey,
   visit = key,
 ): ImageRef {
-  const drawn = drawScene(scene, dials.high_resolution ? ORIGINAL_SIZE : imageSize, difficulty, key, visit);
-  const image = site === null ? drawn : atSite(drawn, site, visit);
+  const image = once(() => {
+    const drawn = drawScene(scene, dials.high_resolution ? ORIGINAL_SIZE : imageSize, difficulty, key, visit);
+    return site === null ? drawn : atSite(drawn, site, visit);
+  });
+  const pixels = once(() => (dials.high_resolution ? shrunk(image(), imageSize) : image()));
   const spacing = dials.measured || dials.high_resolution ? { spacing: scene.view.fieldOfView / imageSize } : {};
-  if (!dials.high_resolution) return { path, pixels: image, ...spacing };
-  return { path, pixels: shrunk(image, imageSize), original: image, ...spacing };
+  const ref = {
+    path,
+    ...spacing,
+    get pixels() {
+      return pixels();
+    },
+  };
+  if (!dials.high_resolution) return ref;
+  return Object.defineProperty(ref, "original", { enumerable: true, get: image });
+}
+
+/** What a function makes, which is called once at most. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 /** The question of an example and its scene, without the image. */
