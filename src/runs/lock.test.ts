@@ -58,7 +58,7 @@ test("a holder that finds another's lock ends itself, and leaves that lock alone
 });
 
 test.runIf(process.platform === "linux")("a process that is dead and not reaped holds nothing", async () => {
-  const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 30"]); // sleep asks about no child
+  const parent = spawn("sh", ["-c", "sleep 0.1 & echo $!; exec sleep 30"]); // ends after the shell, which would ask about it, is a sleep
   try {
     const pid = Number(await new Promise((resolve) => parent.stdout.once("data", resolve)));
     writeFileSync(path, JSON.stringify({ pid, host: hostname(), space: null, started: null }));
