@@ -125,7 +125,9 @@ async function expectSame(...[name, steps, o]: Parameters<typeof run>): Promise<
   expect(relative(fewer.weights, all.weights)).toBeLessThan(1e-5);
   const { "sampler/logprob_diff_max": rounding = 0, "completion/trained_fraction": share, ...rest } = fewer.metrics;
   for (const [key, value] of Object.entries(rest)) {
-    expect(Math.abs(Number(value) - Number(all.metrics[key])), key).toBeLessThan(1e-5);
+    // An extreme follows the rounding of one completion, where means level it.
+    const allowed = /_(max|min)$/.test(key) ? 1e-4 : 1e-5;
+    expect(Math.abs(Number(value) - Number(all.metrics[key])), key).toBeLessThan(allowed);
   }
   expect(Number(rounding)).toBeLessThan(1e-4);
   expect(Number(share)).toBeLessThan(Number(all.metrics["completion/trained_fraction"]));
