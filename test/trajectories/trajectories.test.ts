@@ -46,7 +46,8 @@ const pinned: Readonly<Record<string, Pinned>> = {
   random_mask: { settings: { ...grpo, importance_masking: "random" }, ...thirty },
   // Advantages of their own for each token, off policy and with a KL term.
   process: { settings: { ...grpo, ...offPolicy, shaping: "process", process_reward: "even" }, ...thirty },
-  ucas: { settings: { ...grpo, ...offPolicy, shaping: "ucas" }, ...thirty },
+  // Certainties enter as z-scores of their group, which make much of rounding where they hardly differ.
+  ucas: { settings: { ...grpo, ...offPolicy, shaping: "ucas" }, ...thirty, looser: 3 },
   uadt: { settings: { ...grpo, ...offPolicy, shaping: "uadt", uadt_correct: "even" }, ...thirty },
   guideline: {
     settings: {
