@@ -78,8 +78,9 @@ export async function train(
   if (allowChangedData && !resume) throw new UserError("--allow-changed-data needs --resume");
   const { extension } = loaded;
   const stopServer = await startRecipeServer(loaded.recipe.engine, (text) => reporter.message(text), signal);
-  const endUi = options.ui === true ? startUiBeside(folder, loaded.recipe, reporter) : null;
+  let endUi: (() => void) | null = null;
   try {
+    if (options.ui === true) endUi = startUiBeside(folder, loaded.recipe, reporter);
     const result = await runRecipe(loaded, folder, { reporter, resume, extension, allowChangedData, signal });
     if (options.report !== false) await reportOn(folder, reporter);
     return { ...result, folder };
