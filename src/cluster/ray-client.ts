@@ -14,6 +14,9 @@ export type JobView =
   | { readonly state: JobStatus; readonly message: string }
   | { readonly state: "unknown" | "away"; readonly message: string };
 
+/** Whether the job waits for its turn or runs. */
+export const isAtWork = ({ state }: JobView) => state === "PENDING" || state === "RUNNING";
+
 export interface Job {
   /** Used once, ever. */
   readonly id: string;

@@ -11,7 +11,7 @@ import { HELD } from "../runs/lock.ts";
 import type { StepInfo } from "../runs/reporter.ts";
 import { isFinished, isRun, isWritten, runPaths } from "../runs/run-folder.ts";
 import { type LogReader, openLog } from "./job-log.ts";
-import type { JobView, RayClient } from "./ray-client.ts";
+import { isAtWork, type JobView, type RayClient } from "./ray-client.ts";
 import type { Resources } from "./resources.ts";
 
 export interface RemoteRunOptions {
@@ -99,7 +99,7 @@ async function runJob({ folder, recipe }: RemoteRun, id: string, o: RemoteRunOpt
       o.onNotice(`Ray at ${ray.url} answers again`);
       away = null;
     }
-    const ended = view.state === "PENDING" || view.state === "RUNNING" ? null : endOf(view, folder, files, log);
+    const ended = isAtWork(view) ? null : endOf(view, folder, files, log);
     if (ended !== null) return ended;
     await sleep(every, undefined, { signal }).catch(() => {});
   }

@@ -5,7 +5,7 @@
 import { lookup } from "node:dns/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RunError, UserError } from "../core/errors.ts";
-import type { JobView, RayClient } from "./ray-client.ts";
+import { isAtWork, type JobView, type RayClient } from "./ray-client.ts";
 import { type ClusterNode, nodesWithRoom, type Resources } from "./resources.ts";
 
 export interface ServerJob {
@@ -91,8 +91,6 @@ export async function startServerJob(job: ServerJob, o: ServerJobOptions): Promi
   watching = watch();
   return stop;
 }
-
-const isAtWork = ({ state }: JobView) => state === "PENDING" || state === "RUNNING";
 
 const reasonOf = ({ state, message }: JobView) => message.trim().split("\n").at(-1)!.slice(0, 300) || state;
 
