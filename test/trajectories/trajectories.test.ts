@@ -19,7 +19,7 @@ const thirty = { steps: 30, answers: "given" } as const;
 interface Pinned extends Run {
   /** Times the tolerance that others keep; default 1. */
   readonly looser?: number;
-  /** Steps of the second run, in many micro-batches; default 10, in which every part of a step has its turn. */
+  /** Steps of the second run, in many micro-batches; default all. */
   readonly splitUntil?: number;
 }
 
@@ -84,7 +84,7 @@ describe.each(Object.entries(pinned))("%s", (name, run) => {
     const found = await trajectory(run);
     if (update) written.set(name, found);
     else expectSame(found, golden[name] ?? [], run.looser);
-    const until = run.splitUntil ?? 10;
+    const until = run.splitUntil ?? run.steps;
     expectSame(await trajectory({ ...run, until, microBatchTokens: 80 }), found.slice(0, until), run.looser);
   });
 });
