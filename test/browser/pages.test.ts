@@ -369,11 +369,12 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.keyboard.type("page data");
     await page.keyboard.press("Enter");
     await page.waitForURL(/\/data$/);
+    await page.route("**/api/runs", (route) => void setTimeout(() => void route.continue(), 500));
     await page.keyboard.press("Control+k");
     await page.getByRole("searchbox", { name: "words" }).fill("run: good");
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("ArrowUp");
-    await page.keyboard.press("Enter");
+    await page.keyboard.press("Enter"); // before the runs are read
     await page.waitForURL(/\/runs\/good-[0-9a-f]+$/);
     await page.goto(`${origin}/runs/${ids["good"]}/rollouts/2/0`);
     await page.waitForSelector(".card");

@@ -90,14 +90,21 @@ interface Command {
 
 const MOST = 12;
 
-/** Actions of the page, pages of the run, and all runs, by words; Enter takes the first. */
+/** Actions of the page, pages of the run, and all runs, by words; Enter takes the chosen one, or the first that comes. */
 function Palette({ close }: { readonly close: () => void }) {
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
-  const [runs, setRuns] = useState<readonly RunRow[]>([]);
+  const [runs, setRuns] = useState<readonly RunRow[] | null>(null); // null: not read yet
+  const [entered, setEntered] = useState(false); // Enter was pressed before anything was found
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => field.current?.focus(), []); // the dialog was shown before it was there
-  useEffect(() => void read<{ runs: readonly RunRow[] }>(["runs"]).then(({ runs }) => setRuns(runs), console.warn), []);
+  useEffect(() => {
+    const failed = (problem: unknown) => {
+      console.warn(problem);
+      setRuns([]);
+    };
+    void read<{ runs: readonly RunRow[] }>(["runs"]).then(({ runs }) => setRuns(runs), failed);
+  }, []);
   const [kind, run] = address.value.path;
   const to = (name: string, path: readonly string[]): Command => ({ name, act: () => go(hrefOf(path)) });
   const all: readonly Command[] = [
@@ -106,23 +113,28 @@ function Palette({ close }: { readonly close: () => void }) {
       ? runTabs.map(({ path, label }) => to(`page: ${label}`, ["runs", run, path].filter(Boolean)))
       : []),
     to("all runs", []),
-    ...runs.map(({ id, path }) => to(`run: ${path}`, ["runs", id])),
+    ...(runs ?? []).map(({ id, path }) => to(`run: ${path}`, ["runs", id])),
   ];
   const words = text.toLowerCase().split(/\s+/);
   const found = all.filter(({ name }) => words.every((word) => name.toLowerCase().includes(word))).slice(0, MOST);
-  const take = (command: Command | undefined) => {
+  const take = (command: Command) => {
     close();
-    command?.act();
+    command.act();
   };
+  const chosen = found[at];
+  useEffect(() => {
+    if (entered && chosen !== undefined) take(chosen);
+  }, [entered, chosen?.name]);
   const move = (event: KeyboardEvent) => {
     const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-    if (event.key === "Enter") take(found[at]);
+    if (event.key === "Enter") setEntered(chosen !== undefined || runs === null);
     else if (by !== 0) setAt((at + by + found.length) % Math.max(1, found.length));
     if (by !== 0 || event.key === "Enter") event.preventDefault();
   };
   const search = (event: { readonly currentTarget: HTMLInputElement }) => {
     setText(event.currentTarget.value);
     setAt(0);
+    setEntered(false);
   };
   return (
     <>
