@@ -1,5 +1,5 @@
 /** The server of a run as a job of a cluster, against a stand-in for Ray's job server. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -73,6 +73,34 @@ it("runs on the node that its address names, is started again when it was lost, 
   expect(notices.at(-1)).toMatch(/viva-server-n-1 was lost \(.*unexpectedly\); it is submitted again/);
   await stop();
   expect([ray.list("RUNNING"), ray.list("STOPPED"), await isUp()]).toEqual([[], ["viva-server-n-2"], false]);
+});
+
+it("starts no second server while the first answers, though Ray has forgotten its job", async () => {
+  const stop = await start(`sh -c 'echo $$ > ${join(folder, "main.pid")}; exec ${program()}'`);
+  const pid = Number(readFileSync(join(folder, "main.pid"), "utf8"));
+  try {
+    await ray.away(false);
+    await ray.back();
+    await expect.poll(() => notices.at(-1), { timeout: 10_000 }).toMatch(/though its job viva-server-n-1 is gone: Ray/);
+    const asked = ray.asked("viva-server-n-1");
+    await expect.poll(() => ray.asked("viva-server-n-1"), { timeout: 10_000 }).toBeGreaterThan(asked + 5);
+    expect([ray.taken.length, notices.length, await isUp()]).toEqual([1, 2, true]);
+    await stop();
+    expect(notices.at(-1)).toMatch(
+      /no record of the job viva-server-n-1, whose server answers at http.* still: end it/,
+    );
+  } finally {
+    process.kill(pid, "SIGKILL");
+  }
+});
+
+it("starts the server again once it answers no more, though Ray had forgotten its job", async () => {
+  const stop = await start();
+  await ray.away(true);
+  await ray.back();
+  await expect.poll(() => ray.list("RUNNING"), { timeout: 10_000 }).toEqual(["viva-server-n-2"]);
+  await expect.poll(isUp, { timeout: 10_000 }).toBe(true);
+  await stop();
 });
 
 it("leaves a server that answers already as it is", async () => {
