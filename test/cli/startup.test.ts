@@ -80,9 +80,9 @@ const names = [
 /** Two name data sets, whose table has all their code, and one has no help to show. */
 const whole = ["cli/data.ts", "cli/init.ts", "cli/study-timing.ts"];
 
-test("no command loads what it runs before it is called", () => {
+test("no command loads what it runs before it is called, and an engine's worker no processor", () => {
   const { metafile } = buildSync({
-    entryPoints: [join(root, "src/cli/commands.ts")],
+    entryPoints: ["cli/commands.ts", "engine/local/worker.ts"].map((file) => join(root, "src", file)),
     absWorkingDir: join(root, "src"),
     outdir: "nowhere",
     ...{ write: false, metafile: true, bundle: true, splitting: true, format: "esm" },
@@ -107,4 +107,5 @@ test("no command loads what it runs before it is called", () => {
   for (const name of ["eval", "probe", "audit", "calibrate", "serve"]) {
     expect([name, packages(`cli/${name}.ts`)]).toEqual([name, ["commander"]]);
   }
+  expect(packages("engine/local/worker.ts").sort()).toEqual(["onnxruntime-node", "zod"]);
 });
