@@ -46,7 +46,8 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
         reward: 2,
         evidence: [],
       };
-      const scores = { ...said, unasked: { mine: "a module of one's own is not run from a page" } };
+      const noFacts = question.example === null ? "no row of the run's training data has this image, as it is" : null;
+      const scores = { ...said, unasked: { mine: "a module of one's own is not run from a page" }, noFacts };
       yield { completion: 0, text, done: true, answer: "left", scores };
     },
     async close() {},
@@ -249,13 +250,17 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.getByText("Not asked: mine (a module of one's own is not run from a page)").waitFor();
     expect(await page.locator(".card .rewards").textContent()).toMatch(/accuracy\+2 = 2 × 1judgenullreward2/);
     const first = asked.at(-1)!;
-    expect([first.reference, first.images[0]]).toMatchObject([{ answer: "left", answerType: "open" }, { path: /./ }]);
+    expect([first.reference, first.example]).toEqual([{ answer: "left", answerType: "open" }, "e1"]); // its own row
     expect(first.images[0]).not.toHaveProperty("range");
     await page.goto(`${page.url()}&wl=1000,2000`);
     await windowed.check();
     await page.getByRole("button", { name: "Ask" }).click();
     await page.getByText("Not asked: mine").waitFor();
     expect(asked.at(-1)!.images[0]).toMatchObject({ range: [1500, 2500] });
+    await page.getByLabel("reference answer").fill("right");
+    await page.getByRole("button", { name: "Ask" }).click();
+    await page.getByText("What needs facts of the image does not apply: no row of the run's training data").waitFor();
+    expect(asked.at(-1)!.example).toBe(null);
     expect(await violations(page)).toEqual([]);
     await page.close();
   });

@@ -222,15 +222,10 @@ describe("images", () => {
       async close() {},
     };
     const playing = appOver(root, { play });
-    const common = { step: null, question: "Which?", choices: [], change: "none", samples: 1, temperature: 0, seed: 1 };
-    const askFor = async (sha256: string, window: object | null) => {
-      const body = JSON.stringify({
-        ...common,
-        image: { sha256 },
-        window,
-        reference: { answer: "left" },
-        max_tokens: 5,
-      });
+    const common = { step: null, change: "none", samples: 1, temperature: 0, seed: 1, max_tokens: 5 };
+    const askFor = async (sha256: string, window: object | null, more: object = {}) => {
+      const given = { question: "Which?", row: null, reference: "left", ...more };
+      const body = JSON.stringify({ ...common, image: { sha256 }, window, ...given });
       const headers = { "content-type": "application/json", "x-viva": "1" };
       const answer = await ask(playing, `/api/runs/${id}/play`, { method: "POST", headers, body });
       expect(await answer.text()).toContain("event: end");
@@ -242,11 +237,20 @@ describe("images", () => {
     const at = (value: number) => Math.round(255 * Math.min(1, Math.max(0, (value - 50) / 100)));
     const off = [...shown!.pixels!.data].map((value, i) => Math.abs(value - at(whole.data[i]!)));
     expect([Math.max(...off) <= 1, new Set(shown!.pixels!.data).size > 20]).toEqual([true, true]); // halves may round either way
-    expect(film.reference).toEqual({ answer: "left", answerType: undefined });
+    expect([film.reference, film.example]).toEqual([{ answer: "left" }, null]);
     expect((await askFor("d".repeat(64), { width: 1000, level: 2000 })).images[0]).toMatchObject({
       range: [1500, 2500],
     });
     expect((await askFor("d".repeat(64), null)).images[0]).not.toHaveProperty("range");
+    // What a group records holds as long as its question stands, and its example is meant only beside its answer.
+    const row = { question: "Which side? 1", row: "2/1" };
+    const own = { reference: { answer: "left", answerType: "open" }, example: "e1", choices: [] };
+    expect(await askFor("d".repeat(64), null, row)).toMatchObject(own);
+    const another = { reference: { answer: "right" }, example: null };
+    expect(await askFor("d".repeat(64), null, { ...row, reference: "right" })).toMatchObject(another);
+    expect((await askFor("d".repeat(64), null, { row: "9/9" })).example).toBe(null);
+    const blank = await askFor("d".repeat(64), null, { ...row, change: "blank" });
+    expect(blank.images[0]!.path).toBe(`${join(root, "good/deep.png")}#blank`); // no row of the data has it
   });
 
   test("outside the opened folders, through links, and unknown ones are refused", async () => {

@@ -70,18 +70,13 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
     const fields = new FormData(form.current!);
     const number = (name: string) => Number(fields.get(name));
     const given = file !== null ? { base64: file } : values["sha"] === undefined ? null : { sha256: values["sha"] };
-    const text = String(fields.get("reference")).trim();
-    const question = String(fields.get("question"));
-    // Options and type are the group's as long as its question and answer stand.
-    const own = group !== null && question === group.question && text === group.answer ? group : null;
-    const type = own === null ? {} : { answer_type: own.answer_type };
     const common = {
-      choices: [...(own?.choices ?? [])],
-      reference: text === "" ? null : { answer: text, ...type },
+      row: group?.id ?? null,
+      reference: String(fields.get("reference")).trim() || null,
       window: isWindowed && file === null && change !== "wrong" ? window : null,
       image: change === "wrong" && other !== undefined ? { sha256: other.sha256 } : given,
       change: change === "wrong" ? "none" : change,
-      question,
+      question: String(fields.get("question")),
       samples: number("samples"),
       temperature: number("temperature"),
     };
@@ -216,10 +211,12 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
 /** With what the run's rewards say of it, where a reference was given. */
 function Answer({ text, done, answer, scores }: LiveDelta) {
   const unasked = Object.entries(scores?.unasked ?? {});
+  const lacksFacts = scores?.noFacts != null && Object.values(scores.rewards).includes(null);
   return (
     <article class="card">
       {scores && <RewardBars {...scores} total={scores.reward} />}
       {unasked.length > 0 && <p class="muted">Not asked: {unasked.map(([name, why]) => `${name} (${why})`).join(", ")}</p>}
+      {lacksFacts && <p class="muted">What needs facts of the image does not apply: {scores.noFacts}.</p>}
       <p class="completion">
         <MarkedText text={text} evidence={scores?.evidence ?? []} answer={null} reward={null} />
       </p>
