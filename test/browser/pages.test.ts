@@ -319,6 +319,22 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await report.getByRole("heading", { name: "A report" }).waitFor();
     expect(await report.title()).toBe("arms"); // nothing in it runs
     await report.close();
+    await page.getByText("1 of 4 held. They were written into the study file before it ran.").waitFor();
+    const rowsOf = (name: string) =>
+      page.getByRole("region", { name, exact: true }).locator("tbody tr").allInnerTexts();
+    const texts = async (name: string) => (await rowsOf(name)).map((row) => row.split("\t").map((cell) => cell.trim()));
+    const of = (arm: string) => [`${arm} against sft ${arm} explores`];
+    const tested = ["p = 0.012", "4.0 points"];
+    expect(await texts("Predictions")).toEqual([
+      [...of("grpo"), "held", "accuracy higher", "66.0, 60.0", "+6.0 [+3.0, +9.0]", ...tested],
+      [...of("dapo"), "failed", "accuracy lower", "65.0, 60.0", "+5.0 [+2.0, +8.0]", ...tested],
+      [...of("dapo"), "undecided", "accuracy same within 2.0 points", "61.0, 60.0", "+1.0 [−2.0, +4.0]", ...tested],
+      [...of("gone"), "not run", "accuracy higher", "–", "–", "–", "4.0 points"],
+    ]);
+    expect(await texts("Retention")).toEqual([
+      ["sft", "60.0, 40.0", "−20.0 [−23.0, −17.0]", "–", "30.0, 70.0", "+40.0 [+37.0, +43.0]", "–"],
+      ["grpo", "60.0, 55.0", "−5.0 [−8.0, −2.0]", "+15.0 [+12.0, +18.0]", "–", "–", "–"],
+    ]);
     await page.close();
   });
 
