@@ -210,11 +210,26 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.goto(`${origin}/runs/${ids["scans"]}`);
     await page.getByLabel("tag", { exact: true }).fill("first try");
     await page.keyboard.press("Enter");
+    await page.getByText("say your name first").waitFor();
+    await page.getByLabel("your name").fill("Dr A");
+    await page.getByRole("button", { name: "Add" }).click();
     await page.getByRole("button", { name: "take the tag first-try away" }).waitFor();
+    const written = /dr-a, \d{4}-\d\d-\d\d \d\d:\d\d UTC/;
+    expect(await page.locator("small", { hasText: written }).count()).toBe(1);
     await page.getByRole("link", { name: "Alarms" }).click();
+    expect(await page.getByLabel("your name").inputValue()).toBe("dr-a");
+    await page.getByLabel("your name").fill("dr-b");
+    await page.getByLabel("what was done").fill("harder questions");
     await page.getByRole("button", { name: "Seen to" }).click();
     await page.getByText("seen to", { exact: true }).waitFor();
+    await page.getByText(/^Seen to by dr-b, [-\d]+ [:\d]+ UTC: harder questions Open again$/).waitFor();
     expect(await violations(page)).toEqual([]);
+    await page.getByRole("button", { name: "Open again" }).click();
+    await page.getByText("open", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Seen to" }).click(); // without a note
+    await page.getByText(/^Seen to by dr-b, [-\d]+ [:\d]+ UTC Open again$/).waitFor();
+    await page.goto(`${origin}/runs/${ids["scans"]}/annotate`);
+    expect(await page.getByLabel("your name").inputValue()).toBe("dr-b");
     await page.goto(`${origin}/?q=tag:first-try`);
     await page.getByText(/^1 of \d+ runs$/).waitFor();
     expect(await page.locator(".alarm-count").count()).toBe(0);
@@ -304,21 +319,6 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
       hasText: "tokens of all the completions that there are less that of sft, tokens",
     });
     expect(await lengths.locator("svg").first().getAttribute("class")).toBe("open"); // longer is neither better nor worse
-    const missing = page.getByRole("region", { name: "Runs by arm and seed, 1 missing" });
-    expect(await missing.getByText("✗ failed").count()).toBe(1);
-    const [file] = await Promise.all([
-      page.waitForEvent("download"),
-      page.getByRole("button", { name: "save as CSV" }).click(),
-    ]);
-    const rows = readFileSync(await file.path(), "utf8").split("\n");
-    expect(rows).toContain('"length","tokens","grpo",12,7,17,0.01,0.02,400,100,13,14');
-    const [report] = await Promise.all([
-      page.waitForEvent("popup"),
-      page.getByRole("link", { name: "report", exact: true }).click(),
-    ]);
-    await report.getByRole("heading", { name: "A report" }).waitFor();
-    expect(await report.title()).toBe("arms"); // nothing in it runs
-    await report.close();
     await page.getByText("1 of 4 held. They were written into the study file before it ran.").waitFor();
     const rowsOf = (name: string) =>
       page.getByRole("region", { name, exact: true }).locator("tbody tr").allInnerTexts();
@@ -335,6 +335,21 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
       ["sft", "60.0, 40.0", "−20.0 [−23.0, −17.0]", "–", "30.0, 70.0", "+40.0 [+37.0, +43.0]", "–"],
       ["grpo", "60.0, 55.0", "−5.0 [−8.0, −2.0]", "+15.0 [+12.0, +18.0]", "–", "–", "–"],
     ]);
+    const missing = page.getByRole("region", { name: "Runs by arm and seed, 1 missing" });
+    expect(await missing.getByText("✗ failed").count()).toBe(1);
+    const [file] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "save as CSV" }).click(),
+    ]);
+    const rows = readFileSync(await file.path(), "utf8").split("\n");
+    expect(rows).toContain('"length","tokens","grpo",12,7,17,0.01,0.02,400,100,13,14');
+    const [report] = await Promise.all([
+      page.waitForEvent("popup"),
+      page.getByRole("link", { name: "report", exact: true }).click(),
+    ]);
+    await report.getByRole("heading", { name: "A report" }).waitFor();
+    expect(await report.title()).toBe("arms"); // nothing in it runs
+    await report.close();
     await page.close();
   });
 

@@ -332,11 +332,11 @@ describe("who may ask", () => {
 });
 
 describe("what is said of a run", () => {
-  const say = (about: string, note: string | null) =>
+  const say = (about: string, note: string | null, by = "dr-a") =>
     json(`/api/runs/${id}/notes`, {
       method: "POST",
       headers: { "content-type": "application/json", "x-viva": "1" },
-      body: JSON.stringify({ about, note }),
+      body: JSON.stringify({ about, note, by }),
     });
   const row = async () => (await rows()).find((one) => one.id === id)!;
 
@@ -361,14 +361,25 @@ describe("what is said of a run", () => {
     const alarm = "alarm zero_variance  2";
     expect((await row()).alarms).toBe(1);
     await say("tag baseline", "");
-    expect((await say(alarm, "harder questions")).body).toEqual({ "tag baseline": "", [alarm]: "harder questions" });
+    const at = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    const said = { note: "harder questions", by: "dr-b", at };
+    expect((await say(alarm, "harder questions", "dr-b")).body).toEqual({
+      "tag baseline": { note: "", by: "dr-a", at },
+      [alarm]: said,
+    });
     expect(await row()).toMatchObject({ alarms: 0, tags: ["baseline"] });
-    expect((await json(`/api/runs/${id}`)).body).toMatchObject({ alarms: [], notes: { [alarm]: "harder questions" } });
+    expect((await json(`/api/runs/${id}`)).body).toMatchObject({ alarms: [], notes: { [alarm]: said } });
     await say(alarm, null);
     await say("tag baseline", null);
     expect(await row()).toMatchObject({ alarms: 1, tags: [] });
     const lines = readFileSync(join(root, "good/annotations/_run.jsonl"), "utf8").trim().split("\n");
-    expect(lines.map((line) => JSON.parse(line).note)).toEqual(["", "harder questions", null, null]);
+    expect(lines.map((line) => JSON.parse(line)).map(({ note, by }) => [note, by])).toEqual([
+      ["", "dr-a"],
+      ["harder questions", "dr-b"],
+      [null, "dr-a"],
+      [null, "dr-a"],
+    ]);
+    expect((await say("tag baseline", "", "Dr. A/../b")).status).toBe(400);
     for (const about of ["tag two words", "recipe x", "tag "]) expect((await say(about, "")).status).toBe(400);
   });
 

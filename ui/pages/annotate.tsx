@@ -6,6 +6,7 @@ import type { ShownItem } from "../../src/ui/queue.ts";
 import { address, setValues } from "../address.ts";
 import { useKeys } from "../keys.ts";
 import { Button, Field, Select } from "../parts/controls.tsx";
+import { nameSelf, ownName } from "../parts/notes.tsx";
 import { Viewers } from "../parts/viewers.tsx";
 import { Loaded, Problem, To, useTitle } from "../parts/ways.tsx";
 import { send } from "../source.ts";
@@ -28,11 +29,12 @@ export function AnnotatePage({ run }: { readonly run: string }) {
 }
 
 function Name() {
-  const [name, setName] = useState("");
+  const [name, setName] = useState(ownName.value);
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
+        nameSelf(name);
         setValues({ by: name }, { replace: false });
       }}
     >
