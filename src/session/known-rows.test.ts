@@ -87,6 +87,19 @@ test("numeric questions keep their unit and tolerance, and rewards the spread of
   expect(of(asked("c")).parts.target).toEqual({ value: 24, unit: "mm", tolerance: 5 });
 });
 
+test("a question about a patient keeps the table that is told before it, over any image", async () => {
+  const table = join(import.meta.dirname, "../../recipes/tables/phantom-patients-turns.yaml");
+  const patients = recipeOn({ name: "phantom_patients", limit: 3, table });
+  const [row, other] = await trainingExamples(patients);
+  const { id, question, answer, images, before } = row!;
+  expect(before!.length).toBeGreaterThan(0);
+  const { of } = await knownRows(patients);
+  const shown = { question, example: id, reference: { answer } };
+  expect(of(asked("a", { ...shown, images })).parts.before).toEqual(before);
+  expect(of(asked("a", { ...shown, images: other!.images })).parts).toMatchObject({ before, facts: other!.facts });
+  expect(of(asked("a", { ...shown, images, example: null })).parts.before).toBe(undefined);
+});
+
 test("data that a module gives, alone or in a mix, are not read; data that are gone leave the rest be", async () => {
   const module = { name: "module", path: at("mine.mjs") };
   for (const train of [module, { name: "mix", sets: [{ name: "phantom" }, module] }]) {

@@ -9,8 +9,8 @@ import type { Recipe } from "../recipes/schema.ts";
 import { runsModule, trainingExamples } from "./examples.ts";
 import { offline } from "./model-view.ts";
 
-/** What a question and a reference answer do not say of an example, and a reward may read. */
-export type KnownParts = Partial<Pick<Example, "facts" | "rationale" | "meta" | "target">>;
+/** What a question and a reference answer do not say of an example, and its prompt or a reward may hold. */
+export type KnownParts = Partial<Pick<Example, "facts" | "rationale" | "meta" | "target" | "before">>;
 
 export interface Known {
   readonly parts: KnownParts;
@@ -25,8 +25,8 @@ export interface KnownRows {
 }
 
 /**
- * A question with its row's id, answer and images is that row. Any other has the facts of its images alone, where all rows
- * with them say the same.
+ * A question with its row's id, answer and images is that row. With other images it keeps what its row tells before it; any
+ * question has the facts of its images, where all rows with them say the same.
  */
 export async function knownRows(recipe: Recipe): Promise<KnownRows> {
   const rows = await rowsOf(recipe);
@@ -35,14 +35,15 @@ export async function knownRows(recipe: Recipe): Promise<KnownRows> {
     targets: rows.flatMap(({ target }) => target ?? []),
     of(asked) {
       const pictured = rows.filter(({ images }) => pathsOf(images) === pathsOf(asked.images));
-      const own = pictured.find((row) => isRow(row, asked));
-      if (own !== undefined) return { parts: partsOf(own), noFacts: null };
+      const row = rows.find((one) => isRow(one, asked));
+      if (row !== undefined && pictured.includes(row)) return { parts: partsOf(row), noFacts: null };
+      const parts: KnownParts = row?.before === undefined ? {} : { before: row.before };
       const said = new Map(pictured.map(({ facts }) => [JSON.stringify(facts), facts]));
       const [facts] = said.values();
-      if (asked.images.length === 0) return { parts: {}, noFacts: "there is no image" };
-      if (said.size === 0) return { parts: {}, noFacts: "no row of the run's training data has this image, as it is" };
-      if (said.size > 1) return { parts: {}, noFacts: "the rows of this image do not say the same of it" };
-      return { parts: facts === undefined ? {} : { facts }, noFacts: null };
+      if (asked.images.length === 0) return { parts, noFacts: "there is no image" };
+      if (said.size === 0) return { parts, noFacts: "no row of the run's training data has this image, as it is" };
+      if (said.size > 1) return { parts, noFacts: "the rows of this image do not say the same of it" };
+      return { parts: facts === undefined ? parts : { ...parts, facts }, noFacts: null };
     },
   };
 }
@@ -63,9 +64,10 @@ function isRow({ id, question, answer }: Example, asked: LiveQuestion): boolean 
   return id === asked.example && question === asked.question && answer === asked.reference?.answer;
 }
 
-function partsOf({ facts, rationale, meta, target }: Example): KnownParts {
+function partsOf({ facts, rationale, meta, target, before }: Example): KnownParts {
   return {
     meta,
+    ...(before === undefined ? {} : { before }),
     ...(facts === undefined ? {} : { facts }),
     ...(rationale === undefined ? {} : { rationale }),
     ...(target === undefined ? {} : { target }),

@@ -7,8 +7,8 @@ import type { LiveAnswers, LiveDelta, LiveQuestion } from "../core/live-answers.
 import { once } from "../core/once.ts";
 import type { Completion } from "../core/records.ts";
 import { encodeOptions, type OpenedCheckpoint, openCheckpoint, viewOfRun } from "./checkpoint.ts";
-import { type KnownParts, type KnownRows, knownRows } from "./known-rows.ts";
-import { openLiveRewards } from "./live-rewards.ts";
+import { type Known, type KnownParts, type KnownRows, knownRows } from "./known-rows.ts";
+import { type LiveRewards, openLiveRewards } from "./live-rewards.ts";
 import { offline } from "./model-view.ts";
 import { type RewardRow, readRewardRow } from "./reward-rows.ts";
 
@@ -61,7 +61,10 @@ async function* answers(opened: Opened, asked: LiveQuestion, signal: AbortSignal
   const unscored = { id: "asked", subjectId: "asked", answer: "", answerType: "open", meta: {} } as const;
   const { question, choices } = asked;
   if (asked.reference !== null) rowOf({ ...asked, images }, { text: "", tokenIds: [], finishReason: "stop" }, {}); // refused before it is answered
-  const messages = questionMessages({ ...unscored, question, choices, images }, style);
+  const data = asked.reference === null || opened.rows === null ? null : await opened.rows();
+  const known = data?.of(asked) ?? { parts: {}, noFacts: null };
+  const { before = [] } = known.parts;
+  const messages = questionMessages({ ...unscored, before, question, choices, images }, style);
   const prompt = await processor.encode(messages, encodeOptions(style));
   const live = decode(prompt, { numGenerations: samples, maxCompletionLength: maxTokens, temperature, topP: 1, seed });
   signal.addEventListener("abort", () => live.giveUp());
@@ -79,7 +82,11 @@ async function* answers(opened: Opened, asked: LiveQuestion, signal: AbortSignal
     }
   }
   if (asked.reference === null || signal.aborted) return;
-  yield* scored(opened, { ...asked, images }, ended, parsing);
+  const { recipe } = checkpoint;
+  const targets = data?.targets === undefined ? {} : { trainTargets: data.targets };
+  const rewards =
+    recipe === null || ended.length === 0 ? null : await openLiveRewards(recipe, { ...parsing, ...targets });
+  if (rewards !== null) yield* scored(rewards, { ...asked, images }, ended, known, parsing);
 }
 
 interface LiveCompletion extends Pick<Completion, "text" | "finishReason"> {
@@ -103,19 +110,12 @@ function rowOf(
 
 /** Every completion once more, with what the run's rewards say of it beside the reference. */
 async function* scored(
-  { checkpoint: { recipe }, rows }: Opened,
+  rewards: LiveRewards,
   asked: LiveQuestion,
   ended: readonly LiveCompletion[],
+  { parts, noFacts }: Known,
   parsing: { readonly style: AnswerStyle; readonly thinkOpened: boolean },
 ): AsyncIterable<LiveDelta> {
-  if (recipe === null || rows === null || ended.length === 0) return;
-  const { targets, of } = await rows();
-  const rewards = await openLiveRewards(recipe, {
-    ...parsing,
-    ...(targets === undefined ? {} : { trainTargets: targets }),
-  });
-  if (rewards === null) return;
-  const { parts, noFacts } = of(asked);
   const given = ended.map((completion) => rowOf(asked, completion, parts));
   try {
     const found = await rewards.score(
