@@ -243,6 +243,7 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.getByText("of film.png", { exact: true }).waitFor();
     await page.getByRole("button", { name: "wrong" }).click();
     await page.getByText("Asked with another subject's image: deep.png").waitFor();
+    await page.getByText("64 × 48 pixels, 16 bits").waitFor(); // it is shown, too
     await page.getByRole("button", { name: "Ask" }).click();
     await page.getByText("of deep.png", { exact: true }).waitFor();
     expect(asked.map(({ samples, temperature }) => [samples, temperature])).toEqual([

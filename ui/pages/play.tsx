@@ -61,20 +61,22 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
   const change = (values["change"] ?? "none") as AskedQuestion["change"] | "wrong";
   const place = images.findIndex(({ sha256 }) => sha256 === values["sha"]);
   const other = images.find(({ subject }, i) => i > place && subject !== images[place]?.subject) ?? images.find((_, i) => i !== place);
+  const isOther = change === "wrong" && other !== undefined;
+  const isFile = file !== null && !isOther;
+  const sha256 = isOther ? other.sha256 : values["sha"];
   const step = Number(values["step"] ?? steps.at(-1));
   const against = values["against"] ?? "";
-  const of = group?.meta["modality"] === undefined ? {} : { modality: group.meta["modality"] };
+  const of = group?.meta["modality"] === undefined || isOther ? {} : { modality: group.meta["modality"] };
   const window = parseWindow(values["wl"]);
   const isWindowed = values["windowed"] !== undefined && window !== null;
   const ask = async () => {
     const fields = new FormData(form.current!);
     const number = (name: string) => Number(fields.get(name));
-    const given = file !== null ? { base64: file } : values["sha"] === undefined ? null : { sha256: values["sha"] };
     const common = {
       row: group?.id ?? null,
       reference: String(fields.get("reference")).trim() || null,
-      window: isWindowed && file === null && change !== "wrong" ? window : null,
-      image: change === "wrong" && other !== undefined ? { sha256: other.sha256 } : given,
+      window: isWindowed && !isFile ? window : null,
+      image: isFile ? { base64: file! } : sha256 === undefined ? null : { sha256 },
       change: change === "wrong" ? "none" : change,
       question: String(fields.get("question")),
       samples: number("samples"),
@@ -137,12 +139,18 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
           </label>{" "}
           <span class="choices">
             {(["blank", "mirrored", "wrong"] as const).map((one) => (
-              <Button key={one} pressed={change === one} text={one} on={() => setValues({ change: change === one ? null : one })} />
+              <Button
+                key={one}
+                pressed={change === one}
+                text={one}
+                on={() => setValues({ change: change === one ? null : one, wl: null, windowed: null })}
+              />
             ))}
           </span>
-          {values["sha"] !== undefined && (
+          {change === "wrong" && <p class="muted">Asked with another subject's image: {other?.name ?? "this run has no other"}.</p>}
+          {sha256 !== undefined && (
             <>
-              <Viewers run={id} images={[{ sha256: values["sha"], ...of }]} main />
+              <Viewers key={sha256} run={id} images={[{ sha256, ...of }]} main />
               <Check
                 label={
                   window === null
@@ -150,12 +158,11 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
                     : `windowed pixels go to the model: window ${window.width}, level ${window.level}`
                 }
                 checked={isWindowed}
-                disabled={window === null || file !== null}
+                disabled={window === null || isFile}
                 on={(checked) => setValues({ windowed: checked ? 1 : null })}
               />
             </>
           )}
-          {change === "wrong" && <p class="muted">Asked with another subject's image: {other?.name ?? "this run has no other"}.</p>}
         </fieldset>
         <div class="toolbar">
           <Select
