@@ -1,6 +1,6 @@
 /**
- * What people say of a run as a whole, and who said it when: its tags, and that an alarm was seen to. Lines of one file beside the marks, whose name
- * no annotator can have; the last line on a matter counts, and null takes back what was said.
+ * What people say of a run as a whole, and who said it when: its tags, and that an alarm was seen to. Lines of one file beside
+ * the marks, whose name no annotator can have; the last line on a matter counts, and null takes back what was said.
  */
 import { join } from "node:path";
 import * as z from "zod";

@@ -12,7 +12,7 @@ import { Button, Check, Field, Select } from "../parts/controls.tsx";
 import { MarkedText } from "../parts/marked-text.tsx";
 import { RewardBars } from "../parts/reward-bars.tsx";
 import { Viewers } from "../parts/viewers.tsx";
-import { Loaded, Problem, Thumbnail } from "../parts/ways.tsx";
+import { Choices, Loaded, Problem, Thumbnail } from "../parts/ways.tsx";
 import { parseWindow } from "../parts/window-level.ts";
 import { send } from "../source.ts";
 import { type OfRun, useAnswer } from "../use-data.ts";
@@ -118,6 +118,7 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
             defaultValue={group?.question ?? values["question"] ?? "What is shown in this image?"}
           />
         </label>
+        {group !== null && <Choices choices={group.choices} />}
         <Field label="reference answer, for the rewards" name="reference" type="text" defaultValue={group?.answer ?? ""} />
         <fieldset>
           <legend>image</legend>

@@ -12,20 +12,16 @@ import { Problem } from "./ways.tsx";
 /** The reader's, under which marks and notes are kept; remembered by the browser. */
 export const ownName = signal(localStorage.getItem("viva-name") ?? "");
 
-export function nameSelf(name: string): void {
-  ownName.value = name;
-  localStorage.setItem("viva-name", name);
+/** Keeps a name in the form that a file's can have, and returns that: "Dr A" is dr-a. */
+export function nameSelf(name: string): string {
+  const letters = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+  ownName.value = letters.replaceAll(/^-|-$/g, "");
+  localStorage.setItem("viva-name", ownName.value);
+  return ownName.value;
 }
 
-/** Takes a name as it is written and makes it one that a file can have: "Dr A" is dr-a. */
 export function OwnName() {
-  const plain = (name: string) =>
-    name
-      .trim()
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9]+/g, "-")
-      .replaceAll(/^-|-$/g, "");
-  return <Field label="your name" value={ownName.value} maxLength={40} on={(name) => nameSelf(plain(name))} />;
+  return <Field label="your name" value={ownName.value} maxLength={40} on={nameSelf} />;
 }
 
 /** Writes a note on a matter, or with null takes it back; the problem is a sentence. */
@@ -46,11 +42,12 @@ interface SaidProps {
   readonly button: string;
   /** Letters. */
   readonly most: number;
+  readonly value?: string;
   readonly on: (text: string) => void;
 }
 
 /** A text that is said by Enter or by its button; it stays until it is kept. */
-export function Said({ label, button, most, on }: SaidProps) {
+export function Said({ label, button, most, value = "", on }: SaidProps) {
   return (
     <form
       class="facts"
@@ -59,7 +56,7 @@ export function Said({ label, button, most, on }: SaidProps) {
         on(String(new FormData(event.currentTarget).get("text")).trim());
       }}
     >
-      <Field label={label} name="text" maxLength={most} />
+      <Field label={label} name="text" maxLength={most} defaultValue={value} />
       <button type="submit">{button}</button>
     </form>
   );
