@@ -151,7 +151,7 @@ function formatAudit(results: AuditResults): string {
   return [
     `${queries} queries, ${distinct} of ${pool} questions; mean grade ${mean_grade.toFixed(2)} of 10`,
     `failures (grade 3 or less): ${failures} as drawn; rate in the pool, without bias: ${percent(failure_rate)} %`,
-    `right answers with a poor reason, as drawn: ${percent(poor_reason_rate)} %`,
+    `right answers with a poor reason among them: ${percent(poor_reason_rate)} % of the pool, without bias`,
     ...(rows.length === 0
       ? []
       : ["", ...alignColumns([["weakest cells", "queries", "failures", "rate %", "at least"], ...rows], 1), ""]),
