@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { Command } from "commander";
 import type { Device } from "../core/device.ts";
-import { RunError, UserError } from "../core/errors.ts";
+import { UserError } from "../core/errors.ts";
 import { percent } from "../core/percent.ts";
 import type { Example } from "../core/records.ts";
 import { alignColumns } from "../core/text-table.ts";
@@ -16,6 +16,7 @@ import {
   formatDatasetAudit,
   type ProtocolName,
   runAudit,
+  unreadableRole,
 } from "../evaluate/index.ts";
 import type { Reporter } from "../runs/reporter.ts";
 import { openAuditRoles } from "../session/audit-roles.ts";
@@ -120,14 +121,14 @@ async function auditByRoles(
   { reporter, signal }: { readonly reporter: Reporter; readonly signal: AbortSignal },
 ): Promise<void> {
   const { roles, close, ...options } = openAuditRoles(o.roles!, dirname(o.out));
+  requireStratum(examples, options.stratum, o.roles!);
   try {
     const audit = await auditDataset(source, examples, roles, {
       ...{ ...options, seed: o.seed, signal },
       onProgress: (step, total) => reporter.step({ stage: "audit", step, total, metrics: {} }),
     });
     const results = datasetAuditResults(audit);
-    if (results === null)
-      throw new RunError("no judgement could be read: look at the judge's model and its max_tokens");
+    if (results === null) throw unreadableRole("judge", audit.replies.judge.replies);
     reporter.close();
     writeJson(o.out, results);
     if (o.samples !== undefined) writeJsonLines(o.samples, audit.cases);
@@ -135,6 +136,14 @@ async function auditByRoles(
   } finally {
     await close();
   }
+}
+
+/** Categories begin as its values: without any there is nothing to audit. Throws UserError. */
+function requireStratum(examples: readonly Example[], stratum: string, file: string): void {
+  if (examples.some(({ meta }) => (meta[stratum] ?? "") !== "")) return;
+  const known = [...new Set(examples.flatMap(({ meta }) => Object.keys(meta)))].sort();
+  const there = known.length === 0 ? "the data has no strata" : `the data has ${known.join(", ")}`;
+  throw new UserError(`${file}: no question has the stratum "${stratum}": ${there}`);
 }
 
 function formatAudit(results: AuditResults): string {
