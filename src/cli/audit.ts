@@ -16,6 +16,7 @@ import {
   formatDatasetAudit,
   type ProtocolName,
   runAudit,
+  unaskedTags,
   unreadableRole,
 } from "../evaluate/index.ts";
 import type { Reporter } from "../runs/reporter.ts";
@@ -106,6 +107,11 @@ async function audit(checkpoint: string | undefined, o: AuditCommandOptions, sig
     reporter.close();
     writeJson(o.out, results);
     if (o.samples !== undefined) writeJsonLines(o.samples, items);
+    const tags = unaskedTags(
+      opened.source.style,
+      items.map(({ prediction }) => prediction),
+    );
+    if (tags !== null) console.error(`warning: ${tags}`);
     console.log(o.json ? JSON.stringify(results) : `${formatAudit(results)}\nresults: ${o.out}`);
   } finally {
     reporter.close();

@@ -74,4 +74,5 @@ export { shotFigures, shotsFrom } from "./shots.ts";
 export { holm, mcnemarExact, minimalDetectableDifference, normalShare, wilson } from "./statistics.ts";
 export { breakdown, type EvalSummary, type SubsetSummary, summarise } from "./summary.ts";
 export { formatSummary } from "./table.ts";
+export { unaskedTags } from "./unasked-tags.ts";
 export { verdicts, verdictsOf } from "./verdict.ts";
