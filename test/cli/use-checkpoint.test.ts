@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parseDocument } from "yaml";
 import type { LiveDelta, LiveQuestion } from "../../src/core/live-answers.ts";
-import { datasets } from "../../src/data/index.ts";
 import { evaluationSubset } from "../../src/session/examples.ts";
 import { liveAnswers } from "../../src/session/live-answers.ts";
 import { interrupted, jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
@@ -13,6 +12,7 @@ const folder = temporaryFolder();
 const at = (...path: string[]) => join(folder, ...path);
 const data = at("films");
 const both = { accuracy: 1, facts: 0.5 };
+const films = ["--data", "jsonl", "--path", data];
 const rows = [9, 2, 14].flatMap((i) => {
   return ["Is the film bright?", "Is it dark?"].map((question) => ({ image: `films/images/${i}.jpg`, question }));
 });
@@ -197,7 +197,7 @@ describe("viva generate", () => {
 
 describe("viva eval", () => {
   it("measures what the run itself measured at its last step", async () => {
-    const args = ["eval", "run", "--data", "jsonl", "--path", data, "--out", "items.jsonl", "--json"];
+    const args = ["eval", "run", ...films, "--out", "items.jsonl", "--json"];
     const { stdout } = await vivaOk(folder, ...args);
     const written = jsonLines(folder, "items.jsonl");
     const own = jsonLines(folder, "run", "evals.jsonl").filter(({ step }) => step === 8);
@@ -226,7 +226,7 @@ describe("viva eval", () => {
   });
 
   it("asks the run's own evaluation questions where no data set is named", async () => {
-    await vivaOk(folder, "eval", "run", "--data", "jsonl", "--path", data, "--out", "named.jsonl");
+    await vivaOk(folder, "eval", "run", ...films, "--out", "named.jsonl");
     const { stderr } = await vivaOk(folder, "eval", "run/checkpoints/step-000008", "--out", "own.jsonl");
     expect(stderr).toMatch(/^no --data: the run's own evaluation questions, jsonl, split test\n/);
     const items = (file: string) => jsonLines(folder, file).map(({ checkpoint: _, ...line }) => line);
@@ -290,20 +290,7 @@ describe("viva eval", () => {
   });
 
   it("prints a table for people and takes a subset", async () => {
-    const args = [
-      "eval",
-      "run",
-      "--step",
-      "6",
-      "--data",
-      "jsonl",
-      "--path",
-      data,
-      "--limit",
-      "2",
-      "--out",
-      "two.jsonl",
-    ];
+    const args = ["eval", "run", "--step", "6", ...films, "--limit", "2", "--out", "two.jsonl"];
     const { stdout } = await vivaOk(folder, ...args);
     expect(stdout).toContain("question_only");
     expect(stdout.trim().split("\n").at(-1)).toBe("items: two.jsonl");
@@ -313,7 +300,7 @@ describe("viva eval", () => {
 });
 
 describe("viva eval of drawn answers, beside the untuned model, and after an interruption", () => {
-  const common = ["--data", "jsonl", "--path", data, "--split", "train"];
+  const common = [...films, "--split", "train"];
 
   it("draws the same answers for the same seed, and counts pass@k", async () => {
     const draw = async (out: string, seed: string) => {
@@ -357,18 +344,7 @@ describe("viva eval of drawn answers, beside the untuned model, and after an int
     }));
     writeRows(at("films", "validation.jsonl"), many);
     const command = (out: string) => [
-      ...[
-        "eval",
-        "run",
-        "--data",
-        "jsonl",
-        "--path",
-        data,
-        "--split",
-        "validation",
-        "--no-nearest-neighbour",
-        "--allow-overlap",
-      ],
+      ...["eval", "run", ...films, "--split", "validation", "--no-nearest-neighbour", "--allow-overlap"],
       ...["--max-completion-length", "4", "--out", out],
     ];
     const partial = at("long.partial.jsonl");
@@ -390,7 +366,7 @@ describe("viva eval of drawn answers, beside the untuned model, and after an int
 
 describe("viva compare of runs", () => {
   it("compares a run's evaluation with a file of the same questions, and refuses other conditions", async () => {
-    await vivaOk(folder, "eval", "run", "--data", "jsonl", "--path", data, "--out", "last.jsonl");
+    await vivaOk(folder, "eval", "run", ...films, "--out", "last.jsonl");
     const { stdout } = await vivaOk(folder, "compare", "run", "last.jsonl");
     expect(stdout).toContain("protocol viva, 4 questions about 4 subjects");
     expect(stdout).toContain("last: not shown: 0.0 [0.0, 0.0] points against run");
@@ -399,13 +375,7 @@ describe("viva compare of runs", () => {
       2,
       expect.stringContaining("last.jsonl is no run: only a run has evaluations of several steps"),
     ]);
-    await vivaOk(
-      folder,
-      "eval",
-      "run",
-      ...["--data", "jsonl", "--path", data, "--out", "short.jsonl"],
-      ...["--max-completion-length", "2"],
-    );
+    await vivaOk(folder, "eval", "run", ...films, "--out", "short.jsonl", "--max-completion-length", "2");
     const refused = await viva(folder, "compare", "run", "short.jsonl");
     expect([refused.code, refused.stderr]).toEqual([
       2,
@@ -413,32 +383,5 @@ describe("viva compare of runs", () => {
     ]);
     const allowed = await vivaOk(folder, "compare", "run", "short.jsonl", "--allow", "decoding");
     expect(allowed.stdout).toContain("differs: decoding of short (max_completion_length 4 against 2)");
-  });
-});
-
-describe("viva data", () => {
-  it("lists what is known", async () => {
-    const { stdout } = await vivaOk(folder, "data", "list");
-    expect(
-      stdout
-        .trim()
-        .split("\n")
-        .map((line) => line.split(" ")[0]),
-    ).toEqual(Object.keys(datasets));
-    const known = JSON.parse((await vivaOk(folder, "data", "list", "--json")).stdout);
-    expect(known.map(({ name }: { name: string }) => name)).toEqual(Object.keys(datasets));
-    expect(known[0]).toMatchObject({ description: expect.any(String), licence: "CC0-1.0", obtain: expect.any(String) });
-  });
-
-  it("shows what is in a set, for people and as JSON", async () => {
-    const show = ["data", "show", "jsonl", "--path", data, "--split", "test"];
-    expect((await vivaOk(folder, ...show)).stdout).toMatch(
-      /^jsonl: your own data.*\nlicence: yours\nhow to get it: .*\n/,
-    );
-    const counts = JSON.parse((await vivaOk(folder, ...show, "--json")).stdout);
-    expect(counts).toMatchObject({ name: "jsonl", licence: "yours", examples: 4, subjects: 4, images: 4 });
-    expect(JSON.parse((await vivaOk(folder, "data", "show", "slake", "--json")).stdout)).toMatchObject({
-      name: "slake",
-    });
   });
 });
