@@ -1,7 +1,7 @@
 /** What viva audit does; its options are in audit.ts. */
 import { dirname } from "node:path";
 import type { Device } from "../core/device.ts";
-import { RunError, UserError } from "../core/errors.ts";
+import { UserError } from "../core/errors.ts";
 import { percent } from "../core/percent.ts";
 import type { Example } from "../core/records.ts";
 import { alignColumns } from "../core/text-table.ts";
@@ -15,6 +15,8 @@ import {
   formatDatasetAudit,
   type ProtocolName,
   runAudit,
+  unaskedTags,
+  unreadableRole,
 } from "../evaluate/index.ts";
 import type { Reporter } from "../runs/reporter.ts";
 import { openAuditRoles } from "../session/audit-roles.ts";
@@ -76,6 +78,11 @@ export async function audit(
     reporter.close();
     writeJson(o.out, results);
     if (o.samples !== undefined) writeJsonLines(o.samples, items);
+    const tags = unaskedTags(
+      opened.source.style,
+      items.map(({ prediction }) => prediction),
+    );
+    if (tags !== null) console.error(`warning: ${tags}`);
     console.log(o.json ? JSON.stringify(results) : `${formatAudit(results)}\nresults: ${o.out}`);
   } finally {
     reporter.close();
@@ -91,14 +98,14 @@ async function auditByRoles(
   { reporter, signal }: { readonly reporter: Reporter; readonly signal: AbortSignal },
 ): Promise<void> {
   const { roles, close, ...options } = openAuditRoles(o.roles!, dirname(o.out));
+  requireStratum(examples, options.stratum, o.roles!);
   try {
     const audit = await auditDataset(source, examples, roles, {
       ...{ ...options, seed: o.seed, signal },
       onProgress: (step, total) => reporter.step({ stage: "audit", step, total, metrics: {} }),
     });
     const results = datasetAuditResults(audit);
-    if (results === null)
-      throw new RunError("no judgement could be read: look at the judge's model and its max_tokens");
+    if (results === null) throw unreadableRole("judge", audit.replies.judge.replies);
     reporter.close();
     writeJson(o.out, results);
     if (o.samples !== undefined) writeJsonLines(o.samples, audit.cases);
@@ -106,6 +113,14 @@ async function auditByRoles(
   } finally {
     await close();
   }
+}
+
+/** Categories begin as its values: without any there is nothing to audit. Throws UserError. */
+function requireStratum(examples: readonly Example[], stratum: string, file: string): void {
+  if (examples.some(({ meta }) => (meta[stratum] ?? "") !== "")) return;
+  const known = [...new Set(examples.flatMap(({ meta }) => Object.keys(meta)))].sort();
+  const there = known.length === 0 ? "the data has no strata" : `the data has ${known.join(", ")}`;
+  throw new UserError(`${file}: no question has the stratum "${stratum}": ${there}`);
 }
 
 function formatAudit(results: AuditResults): string {
@@ -122,7 +137,7 @@ function formatAudit(results: AuditResults): string {
   return [
     `${queries} queries, ${distinct} of ${pool} questions; mean grade ${mean_grade.toFixed(2)} of 10`,
     `failures (grade 3 or less): ${failures} as drawn; rate in the pool, without bias: ${percent(failure_rate)} %`,
-    `right answers with a poor reason, as drawn: ${percent(poor_reason_rate)} %`,
+    `right answers with a poor reason among them: ${percent(poor_reason_rate)} % of the pool, without bias`,
     ...(rows.length === 0
       ? []
       : ["", ...alignColumns([["weakest cells", "queries", "failures", "rate %", "at least"], ...rows], 1), ""]),

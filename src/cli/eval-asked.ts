@@ -16,6 +16,7 @@ import {
   type ScaleSweep,
   sampleRecords,
   scaleSweep,
+  unaskedTags,
 } from "../evaluate/index.ts";
 import { trainedOn } from "../session/checkpoint.ts";
 import { openVocabulary } from "../session/reward-services.ts";
@@ -70,6 +71,9 @@ export async function evaluate(checkpoint: string | undefined, given: EvalOption
   if (o.samples !== undefined) writeJsonLines(o.samples, sampleRecords(evaluations.map(({ items }) => items)));
   done();
   beside.done();
+  const texts = answers.predictions.flatMap((own) => own.map(({ text }) => text));
+  const tags = unaskedTags(answers.style, texts);
+  if (tags !== null) console.error(`warning: ${tags}`);
   if (o.json) return console.log(JSON.stringify(summaries.length === 1 ? summaries[0] : results));
   for (const [i, { items }] of evaluations.entries()) {
     console.log(formatSummary(summaries[i]!));

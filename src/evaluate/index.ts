@@ -8,7 +8,7 @@ export {
 export type { Answers, BaselineAnswers, Prediction } from "./answers.ts";
 export { auditDataset, type DatasetAuditOptions } from "./audit/dataset-mode.ts";
 export { datasetAuditJsonSchema, datasetAuditResults, formatDatasetAudit } from "./audit/dataset-results.ts";
-export { ROLES, type Roles } from "./audit/roles.ts";
+export { ROLES, type Roles, unreadableRole } from "./audit/roles.ts";
 export { type AuditResults, auditJsonSchema, runAudit } from "./audit/run.ts";
 export { lengthPairs, type PairScorer, pairScores } from "./audited-pairs.ts";
 export { type Baselines, baselineAnswers, questionType, trainBaselines } from "./baselines.ts";
@@ -82,4 +82,5 @@ export { shotFigures, shotsFrom } from "./shots.ts";
 export { holm, mcnemarExact, minimalDetectableDifference, normalShare, wilson } from "./statistics.ts";
 export { breakdown, type EvalSummary, type SubsetSummary, summarise } from "./summary.ts";
 export { formatSummary } from "./table.ts";
+export { unaskedTags } from "./unasked-tags.ts";
 export { verdicts, verdictsOf } from "./verdict.ts";

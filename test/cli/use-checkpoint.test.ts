@@ -12,6 +12,7 @@ const folder = temporaryFolder();
 const at = (...path: string[]) => join(folder, ...path);
 const data = at("films");
 const films = ["--data", "jsonl", "--path", data];
+const both = { accuracy: 1, facts: 0.5 };
 const rows = [9, 2, 14].flatMap((i) => {
   return ["Is the film bright?", "Is it dark?"].map((question) => ({ image: `films/images/${i}.jpg`, question }));
 });
@@ -34,8 +35,11 @@ function expectNear(found: readonly number[], expected: readonly number[]): void
 }
 
 beforeAll(async () => {
-  await writeFilms(data);
-  writeRecipe(at("tiny.yaml"), tinyRecipe({ model: writeTinyModel(at("model")), data }));
+  const facts = { modality: "x-ray", organ: "chest", findings: [] };
+  await writeFilms(data, (row) => ({ ...row, facts }));
+  const recipe = tinyRecipe({ model: writeTinyModel(at("model")), data });
+  const stages = recipe.stages.map((stage) => ("rewards" in stage ? { ...stage, rewards: both } : stage));
+  writeRecipe(at("tiny.yaml"), { ...recipe, stages });
   const { stdout } = await vivaOk(folder, "train", "tiny.yaml", "--run", "run", "--json");
   const lines = stdout
     .trim()
@@ -100,9 +104,10 @@ describe("viva generate", () => {
   it("answers as the pages' questions are, which the run's own rewards score beside a reference", async () => {
     const said: string = jsonLines(folder, "greedy.jsonl")[0].completions[0].text;
     const play = liveAnswers();
-    const ask = async (reference: LiveQuestion["reference"]) => {
-      const { image, question } = rows[0]!;
-      const asked = { folder: at("run"), step: null, images: [{ path: at(image) }], question, choices: [], reference };
+    const { image, question } = rows[0]!;
+    const ask = async (reference: LiveQuestion["reference"], path = at(image)) => {
+      const images = [{ path, bytes: readFileSync(at(image)) }];
+      const asked = { folder: at("run"), step: null, images, question, choices: [], reference, example: null };
       const decoding = { samples: 1, temperature: 0, seed: 0, maxTokens: 6 };
       const deltas: LiveDelta[] = [];
       for await (const delta of play.ask({ ...asked, ...decoding }, new AbortController().signal)) deltas.push(delta);
@@ -111,7 +116,13 @@ describe("viva generate", () => {
     try {
       expect(await ask(null)).toMatchObject({ text: said, done: true });
       const { text, scores } = await ask({ answer: said, answerType: "open" });
-      expect([text, scores!.rewards, scores!.reward, scores!.unasked]).toEqual([said, { accuracy: 1 }, 1, {}]);
+      expect([text, scores]).toMatchObject([said, { rewards: { accuracy: 1, facts: 0 }, reward: 1, noFacts: null }]);
+      expect([scores!.weights, scores!.unasked]).toEqual([both, {}]);
+      const foreign = (await ask({ answer: said, answerType: "open" }, "a file")).scores!; // of which no row says anything
+      expect([foreign.rewards, foreign.noFacts]).toEqual([
+        { accuracy: 1, facts: null },
+        expect.stringMatching(/^no row/),
+      ]);
       expect((await ask({ answer: "something else", answerType: "open" })).scores!.reward).toBe(0);
       await expect(ask({ answer: "a", answerType: "choice" })).rejects.toThrow('needs "options"');
     } finally {
