@@ -19,8 +19,18 @@ const factsOf = (findings: readonly object[]) => ({ modality: "x-ray", organ: "c
 const left = factsOf([{ finding: "nodule", side: "left" }]);
 const rows = [
   { id: "a", image: "1.png", question: "Where is the nodule?", answer: "left", facts: left, rationale: "a nodule" },
+  { id: "a2", image: "1.png", question: "Is it new?", answer: "no" },
   { id: "b", image: "2.png", question: "Is it clear?", answer: "yes", facts: factsOf([]) },
-  { id: "c", image: "3.png", question: "How large?", answer: "24", answer_type: "numeric", unit: "mm", tolerance: 5 },
+  {
+    id: "c",
+    image: "3.png",
+    question: "How large?",
+    answer: "24",
+    answer_type: "numeric",
+    unit: "mm",
+    tolerance: 5,
+    facts: factsOf([]),
+  },
   { id: "d", image: "3.png", question: "How old?", answer: "40", answer_type: "numeric", unit: "years", facts: left },
 ];
 for (const name of ["1.png", "2.png", "3.png"]) writeFileSync(at(name), name);

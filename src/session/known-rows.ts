@@ -26,7 +26,7 @@ export interface KnownRows {
 
 /**
  * A question with its row's id, answer and images is that row. With other images it keeps what its row tells before it; any
- * question has the facts of its images, where all rows with them say the same.
+ * question has the facts of its images, where their rows agree.
  */
 export async function knownRows(recipe: Recipe): Promise<KnownRows> {
   const rows = await rowsOf(recipe);
@@ -37,15 +37,23 @@ export async function knownRows(recipe: Recipe): Promise<KnownRows> {
       const pictured = rows.filter(({ images }) => pathsOf(images) === pathsOf(asked.images));
       const row = rows.find((one) => isRow(one, asked));
       if (row !== undefined && pictured.includes(row)) return { parts: partsOf(row), noFacts: null };
-      const parts: KnownParts = row?.before === undefined ? {} : { before: row.before };
-      const said = new Map(pictured.map(({ facts }) => [JSON.stringify(facts), facts]));
-      const [facts] = said.values();
-      if (asked.images.length === 0) return { parts, noFacts: "there is no image" };
-      if (said.size === 0) return { parts, noFacts: "no row of the run's training data has this image, as it is" };
-      if (said.size > 1) return { parts, noFacts: "the rows of this image do not say the same of it" };
-      return { parts: facts === undefined ? parts : { ...parts, facts }, noFacts: null };
+      const told = row?.before === undefined ? {} : { before: row.before };
+      const facts = asked.images.length === 0 ? "there is no image" : factsIn(pictured);
+      if (typeof facts === "string") return { parts: told, noFacts: facts };
+      return { parts: { ...told, ...facts }, noFacts: null };
     },
   };
+}
+
+/** The facts that rows with the same images agree on, none where none has any; or why they are not known. */
+function factsIn(rows: readonly Example[]): Pick<Example, "facts"> | string {
+  if (rows.length === 0) return "no row of the run's training data has this image, as it is";
+  const [facts, ...others] = rows.map((row) => row.facts).filter((one) => one !== undefined);
+  if (facts === undefined) return {};
+  const same = JSON.stringify(facts);
+  return others.every((one) => JSON.stringify(one) === same)
+    ? { facts }
+    : "the rows of this image do not say the same of it";
 }
 
 /** The examples, or why there are none. */

@@ -11,8 +11,8 @@ import { tinyRecipe, writeFilms, writeRecipe, writeRows, writeTinyModel } from "
 const folder = temporaryFolder();
 const at = (...path: string[]) => join(folder, ...path);
 const data = at("films");
-const films = ["--data", "jsonl", "--path", data];
 const both = { accuracy: 1, facts: 0.5 };
+const films = ["--data", "jsonl", "--path", data];
 const rows = [9, 2, 14].flatMap((i) => {
   return ["Is the film bright?", "Is it dark?"].map((question) => ({ image: `films/images/${i}.jpg`, question }));
 });
@@ -35,7 +35,8 @@ function expectNear(found: readonly number[], expected: readonly number[]): void
 }
 
 beforeAll(async () => {
-  const facts = { modality: "x-ray", organ: "chest", findings: [] };
+  const findings = [{ finding: "nodule", side: "left", box: [4, 6, 20, 24] }];
+  const facts = { modality: "x-ray", organ: "chest", findings };
   await writeFilms(data, (row) => ({ ...row, facts }));
   const recipe = tinyRecipe({ model: writeTinyModel(at("model")), data });
   const stages = recipe.stages.map((stage) => ("rewards" in stage ? { ...stage, rewards: both } : stage));
@@ -48,6 +49,8 @@ beforeAll(async () => {
   expect(lines.filter(({ type }) => type === "step").map(({ metrics }) => typeof metrics.loss)).toEqual(
     Array(8).fill("number"),
   );
+  const drawn = jsonLines(folder, "run/rollouts.jsonl").map(({ regions }) => regions);
+  expect(drawn[0]).toEqual([{ image: 0, label: "nodule left", box: [4, 6, 20, 24] }]); // as the rows say
   writeRows(at("rows.jsonl"), rows);
 });
 
