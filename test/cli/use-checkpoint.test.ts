@@ -1,8 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { parseDocument } from "yaml";
 import type { LiveDelta, LiveQuestion } from "../../src/core/live-answers.ts";
 import { datasets } from "../../src/data/index.ts";
+import { evaluationSubset } from "../../src/session/examples.ts";
 import { liveAnswers } from "../../src/session/live-answers.ts";
 import { interrupted, jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
 import { tinyRecipe, writeFilms, writeRecipe, writeRows, writeTinyModel } from "./tiny-run.ts";
@@ -224,6 +226,70 @@ describe("viva eval", () => {
     expect({ kind: "summary", ...summary }).toEqual(jsonLines(folder, "items.jsonl")[4]);
     const strict = written.slice(0, 4).map(({ strict: right }) => right as number);
     expect(summary.subsets.overall.accuracy.estimate).toBeCloseTo(strict.reduce((a, b) => a + b, 0) / 4, 12);
+  });
+
+  it("asks the run's own evaluation questions where no data set is named", async () => {
+    await vivaOk(folder, "eval", "run", "--data", "jsonl", "--path", data, "--out", "named.jsonl");
+    const { stderr } = await vivaOk(folder, "eval", "run/checkpoints/step-000008", "--out", "own.jsonl");
+    expect(stderr).toMatch(/^no --data: the run's own evaluation questions, jsonl, split test\n/);
+    const items = (file: string) => jsonLines(folder, file).map(({ checkpoint: _, ...line }) => line);
+    expect(items("own.jsonl")).toEqual(items("named.jsonl"));
+    // The same run, as if its recipe had asked half of them.
+    cpSync(at("run"), at("half"), { recursive: true });
+    const recipe = parseDocument(readFileSync(at("half/recipe.yaml"), "utf8"));
+    recipe.setIn(["evaluate", "limit"], 2);
+    recipe.set("seed", 11);
+    writeFileSync(at("half/recipe.yaml"), recipe.toString());
+    const ids = async (...args: readonly string[]) => {
+      const { stderr: said } = await vivaOk(
+        folder,
+        "eval",
+        "half",
+        ...args,
+        "--results",
+        "r.json",
+        "--out",
+        "half.jsonl",
+      );
+      const { data: asked } = JSON.parse(readFileSync(at("r.json"), "utf8"));
+      const lines = jsonLines(folder, "half.jsonl").slice(0, -1);
+      return [lines.map(({ example_id }) => example_id), asked, said];
+    };
+    const chosen = (limit: number, seed: number, lines = jsonLines(data, "test.jsonl")) =>
+      evaluationSubset(lines, limit, seed).map(({ id }) => id);
+    const described = { name: "jsonl", split: "test", questions: 2, limit: 2, seed: 11, image_disjoint: false };
+    expect(await ids()).toEqual([
+      chosen(2, 11),
+      described,
+      expect.stringContaining("split test, 2 chosen with seed 11"),
+    ]);
+    expect((await ids("--limit", "3", "--seed", "5"))[0]).toEqual(chosen(3, 5));
+    const asTrained = ["--split", "train", "--allow-overlap"];
+    expect((await ids(...asTrained))[0]).toEqual(chosen(2, 11, jsonLines(data, "train.jsonl")));
+    const probed = await vivaOk(folder, "probe", "run", "--probe", "form", "--out", "form.json");
+    expect(probed.stderr).toContain("no --data: the run's own evaluation questions");
+    expect(JSON.parse(readFileSync(at("form.json"), "utf8")).data).toMatchObject({ name: "jsonl", questions: 4 });
+  });
+
+  it("says what is missing where no data set is named and no run has questions", async () => {
+    cpSync(at("run"), at("blind"), { recursive: true });
+    const recipe = parseDocument(readFileSync(at("blind/recipe.yaml"), "utf8"));
+    recipe.setIn(["data", "eval"], null);
+    recipe.setIn(["evaluate", "every"], null);
+    recipe.setIn(["checkpoint", "best"], null);
+    writeFileSync(at("blind/recipe.yaml"), recipe.toString());
+    for (const [args, error] of [
+      [["eval", "model"], /--data is missing: model is no run.*viva data list/],
+      [["probe", "viva-tiny-instruct"], /--data is missing: viva-tiny-instruct is no run/],
+      [["eval", "blind"], /--data is missing, and the run blind has no data.eval/],
+      [["eval", "--predictions", "items.jsonl"], /--data is missing: name the data set/],
+      [["eval", "run", "--path", data], /--path belongs to --data NAME/],
+      [["calibrate", "run"], /required option '--data <name>' not specified/],
+    ] as const) {
+      const { code, stderr } = await viva(folder, ...args, "--out", "none.jsonl");
+      expect([code, stderr]).toEqual([2, expect.stringMatching(error)]);
+    }
+    expect(existsSync(at("none.jsonl"))).toBe(false);
   });
 
   it("prints a table for people and takes a subset", async () => {
