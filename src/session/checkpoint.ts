@@ -180,13 +180,14 @@ export interface TrainedOn {
 }
 
 /** The training examples of a run; null for a path that belongs to none. Nothing is downloaded for it. */
-export async function trainedOn(path: string, o: SourceOptions = {}): Promise<TrainedOn | null> {
+export async function trainedOn(path: string, { env = process.env }: SourceOptions = {}): Promise<TrainedOn | null> {
   const recipe = recipeOf(path);
   if (recipe === null) return null;
   const { train } = recipe.data;
   if (findDataset(train.name).generated) return { examples: [], unknown: null };
   try {
-    return { examples: await trainingExamples(recipe, o), unknown: null };
+    const examples = await trainingExamples(recipe, { env: { ...env, HF_HUB_OFFLINE: "1" } });
+    return { examples, unknown: null };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const { path: from, revision } = train;

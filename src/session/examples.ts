@@ -32,14 +32,11 @@ export async function loadExamples(spec: DatasetSpec, recipe: Recipe): Promise<L
   return { examples, skipped, notices };
 }
 
-/** A recipe's training data as they lie here: nothing is downloaded. Throws UserError where they cannot be read. */
-export async function trainingExamples(
-  recipe: Recipe,
-  { env = process.env }: SourceOptions = {},
-): Promise<readonly Example[]> {
+/** A recipe's training data, from where its path leads. Throws UserError where they cannot be read. */
+export async function trainingExamples(recipe: Recipe, o: SourceOptions = {}): Promise<readonly Example[]> {
   const { train } = recipe.data;
-  const located = { key: "data.train.path", revision: train.revision, env: { ...env, HF_HUB_OFFLINE: "1" } };
-  const path = train.path === null ? null : (await locateDataset(train.path, located)).folder;
+  const { path: name, revision } = train;
+  const path = name === null ? null : (await locateDataset(name, { ...o, key: "data.train.path", revision })).folder;
   return (await loadExamples({ ...train, path, revision: null }, recipe)).examples;
 }
 

@@ -4,7 +4,7 @@ import type { Example } from "../core/records.ts";
 import { loadRecipe } from "../recipes/load.ts";
 import type { DatasetSpec, Recipe } from "../recipes/schema.ts";
 import { runPaths } from "../runs/run-folder.ts";
-import { evaluationSubset, type LoadedExamples, loadEvaluation, loadExamples } from "./examples.ts";
+import { evaluationSubset, type LoadedExamples, loadEvaluation, loadExamples, trainingExamples } from "./examples.ts";
 import { runOf } from "./model-folder.ts";
 import { locateDataset, type SourceOptions } from "./sources.ts";
 
@@ -57,9 +57,7 @@ export function questionsOfRun(path: string, asked: AskedOtherwise = {}, o: Sour
       const { examples, ...loaded } = await loadEvaluation({ ...opened, seed, evaluate });
       return { ...loaded, examples: evaluationSubset(examples!, limit, seed) };
     },
-    async training() {
-      return (await loadExamples(await here(train, "data.train.path"), recipe)).examples;
-    },
+    training: () => trainingExamples(recipe, o),
     async of(name) {
       const opened = await openRecipe(name);
       return (await loadExamples({ ...opened.data.eval!, limit: null }, opened)).examples;
