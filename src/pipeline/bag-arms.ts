@@ -10,7 +10,15 @@ import { type Attached, attach, loadAttached, saveAttached } from "../engine/att
 import type { TrainingEngine } from "../engine/engine.ts";
 import { numericErrors } from "../evaluate/metrics/numeric.ts";
 import { likelihoodEpoch, readBagNumbers, rewardEpoch } from "../train/bag-tokens.ts";
-import { type Bag, type BagEpoch, bagEpoch, predictBags, type TargetScale, targetScale } from "../train/bags.ts";
+import {
+  type Bag,
+  type BagEpoch,
+  bagEpoch,
+  type FeatureScale,
+  predictBags,
+  type TargetScale,
+  targetScale,
+} from "../train/bags.ts";
 import { labelWeights } from "../train/label-distribution.ts";
 
 export type Pool = "attention" | "mean" | "max";
@@ -67,6 +75,8 @@ export interface TrainArmOptions {
   /** Needed by arms of tokens. */
   readonly reader: OpenedReader | null;
   readonly high: number;
+  /** By which the bags' features were scaled: written beside the heads that learnt from them. */
+  readonly features: FeatureScale;
   readonly out: string;
   readonly resume: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -78,7 +88,7 @@ export async function trainArm(
   arm: BagArm,
   train: readonly Bag[],
   test: readonly Bag[],
-  { settings, reader, high, out, resume, signal, onEpoch }: TrainArmOptions,
+  { settings, reader, high, features, out, resume, signal, onEpoch }: TrainArmOptions,
 ): Promise<BagResult> {
   const { head, pool, sampling, seed } = arm;
   const name = `${head === "tokens" ? "tokens" : pool}-${sampling}-${seed}`;
@@ -107,7 +117,8 @@ export async function trainArm(
       signal?.throwIfAborted();
       const { bagSize, batchSize } = settings;
       const loss = await learner.epoch({ bags: train, weights, scale, bagSize, batchSize, optimiser, seed, epoch });
-      const metadata = { settings: described, epoch: String(epoch + 1), scale: JSON.stringify(scale) };
+      const scales = { scale: JSON.stringify(scale), features: JSON.stringify(features) };
+      const metadata = { settings: described, epoch: String(epoch + 1), ...scales };
       saveAttached(path, parts, { training: true, metadata });
       onEpoch?.(name, epoch + 1, learner.epochs, loss);
     }

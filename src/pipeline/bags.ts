@@ -11,7 +11,7 @@ import { replaceFile } from "../runs/durable.ts";
 import { openCheckpoint } from "../session/checkpoint.ts";
 import { hashCheckpoint } from "../session/content-hashes.ts";
 import type { SourceOptions } from "../session/sources.ts";
-import { BAGS_FILE, imageTiles, readBags, writeBag } from "../train/bags.ts";
+import { BAGS_FILE, featureScale, imageTiles, readBags, scaledBags, writeBag } from "../train/bags.ts";
 import { meanFeatures } from "../train/tower-features.ts";
 import {
   type BagArm,
@@ -31,7 +31,7 @@ export interface BagResults {
   readonly arms: readonly BagResult[];
 }
 
-export interface TrainBagsOptions extends Omit<TrainArmOptions, "reader" | "high">, SourceOptions {
+export interface TrainBagsOptions extends Omit<TrainArmOptions, "reader" | "high" | "features">, SourceOptions {
   readonly arms: readonly BagArm[];
   /** The model that arms of tokens are read by. */
   readonly reader: (ReaderSettings & { readonly checkpoint: string }) | null;
@@ -40,17 +40,19 @@ export interface TrainBagsOptions extends Omit<TrainArmOptions, "reader" | "high
 /** Trains all arms and measures them on the split "test". */
 export async function trainBags(folder: string, { arms, reader: asked, ...o }: TrainBagsOptions): Promise<BagResults> {
   const bags = readBags(folder);
-  const [train, test] = ["train", "test"].map((split) => bags.filter((bag) => bag.split === split));
-  if (train!.length === 0 || test!.length === 0)
+  const of = (wanted: string) => bags.filter(({ split }) => split === wanted);
+  if (of("train").length === 0 || of("test").length === 0)
     throw new UserError(`${folder}: bags of the splits train and test are needed`);
-  const targets = train!.map(({ target }) => target);
+  const features = featureScale(of("train"));
+  const [train, test] = [scaledBags(of("train"), features), scaledBags(of("test"), features)];
+  const targets = train.map(({ target }) => target);
   const high = o.settings.high ?? [...targets].sort((a, b) => a - b)[Math.floor(0.9 * targets.length)]!;
   makeFolder(o.out);
   const reader = asked === null ? null : await openReader(asked, o);
   try {
     const found: BagResult[] = [];
-    for (const arm of arms) found.push(await trainArm(arm, train!, test!, { ...o, reader, high }));
-    const results = { train: train!.length, test: test!.length, high, arms: found };
+    for (const arm of arms) found.push(await trainArm(arm, train, test, { ...o, reader, high, features }));
+    const results = { train: train.length, test: test.length, high, arms: found };
     const about = { folder, settings: o.settings, ...(asked === null ? {} : { reader: asked }) };
     replaceFile(join(o.out, "bags.json"), `${JSON.stringify({ ...about, ...results }, null, 2)}\n`);
     return results;

@@ -23,10 +23,10 @@ import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { runPaths } from "../runs/run-folder.ts";
 import { imageProbe } from "./engine-demands.ts";
-import { loadExamples } from "./examples.ts";
+import { trainingExamples } from "./examples.ts";
 import { adapterOf, modelFolder, runOf } from "./model-folder.ts";
 import { imageLimits, serverOf, tellNotices } from "./recipe-options.ts";
-import { locateDataset, type SourceOptions, telling } from "./sources.ts";
+import { type SourceOptions, telling } from "./sources.ts";
 
 export interface OpenCheckpointOptions extends SourceOptions {
   /** A run's checkpoint of this step; the newest by default. */
@@ -180,17 +180,13 @@ export interface TrainedOn {
 }
 
 /** The training examples of a run; null for a path that belongs to none. Nothing is downloaded for it. */
-export async function trainedOn(path: string, { env = process.env }: SourceOptions = {}): Promise<TrainedOn | null> {
+export async function trainedOn(path: string, o: SourceOptions = {}): Promise<TrainedOn | null> {
   const recipe = recipeOf(path);
   if (recipe === null) return null;
   const { train } = recipe.data;
   if (findDataset(train.name).generated) return { examples: [], unknown: null };
-  const here = { ...env, HF_HUB_OFFLINE: "1" };
   try {
-    const located = { key: "data.train.path", revision: train.revision, env: here };
-    const folder = train.path === null ? null : (await locateDataset(train.path, located)).folder;
-    const { examples } = await loadExamples({ ...train, path: folder, revision: null }, recipe);
-    return { examples, unknown: null };
+    return { examples: await trainingExamples(recipe, o), unknown: null };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const { path: from, revision } = train;

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { normal, randomKey } from "../core/random.ts";
 import { BAGS_FILE, type Bag, readBags, writeBag } from "../data/bags.ts";
 import { attach } from "../engine/attached.ts";
-import { bagEpoch, drawByWeight, predictBags, targetScale } from "./bags.ts";
+import { bagEpoch, drawByWeight, featureScale, predictBags, scaledBags, targetScale } from "./bags.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "viva-bags-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -35,6 +35,18 @@ describe("bags", () => {
       return found.reduce((sum, value, i) => sum + Math.abs(value - bags[i]!.target), 0) / bags.length;
     };
     expect(await errorOf("attention")).toBeLessThan(0.7 * (await errorOf("mean")));
+  });
+
+  it("scales features by the training bags' vectors; a number that never varies becomes 0", () => {
+    const bag = (...features: number[]): Bag => ({
+      ...{ id: "b", subjectId: "s", split: "train", question: "?", target: 0 },
+      ...{ features: Float32Array.from(features), vectors: features.length / 2, width: 2 },
+    });
+    const scale = featureScale([bag(10, 7, 12, 7), bag(14, 7)]);
+    expect(scale.mean).toEqual([12, 7]);
+    expect(scale.std).toEqual([Math.sqrt(8 / 3), 1]);
+    const [other] = scaledBags([bag(12 + 2 * Math.sqrt(8 / 3), 7, 12, 8)], scale);
+    expect(Array.from(other!.features)).toEqual([2, 0, 0, 1]);
   });
 
   it("draws by weight, the same for the same key", () => {

@@ -20,6 +20,35 @@ export function targetScale(targets: readonly number[]): TargetScale {
   return { mean, std: Math.sqrt(variance) || 1 };
 }
 
+/** Mean and deviation of each number of a feature vector over the training bags' vectors. */
+export interface FeatureScale {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+export function featureScale(bags: readonly Bag[]): FeatureScale {
+  const { width } = bags[0]!;
+  const vectors = bags.reduce((sum, bag) => sum + bag.vectors, 0);
+  const means = (of: (value: number, i: number) => number) => {
+    const sums = new Array<number>(width).fill(0);
+    for (const { features } of bags) {
+      for (const [at, value] of features.entries()) sums[at % width]! += of(value, at % width);
+    }
+    return sums.map((sum) => sum / vectors);
+  };
+  const mean = means((value) => value);
+  const std = means((value, i) => (value - mean[i]!) ** 2).map((variance) => Math.sqrt(variance) || 1);
+  return { mean, std };
+}
+
+/** Bags whose features are scaled: raw ones of a tower are far from 0, where an attention's tanh and sigmoid are flat. */
+export function scaledBags(bags: readonly Bag[], { mean, std }: FeatureScale): readonly Bag[] {
+  return bags.map((bag) => ({
+    ...bag,
+    features: bag.features.map((value, i) => (value - mean[i % bag.width]!) / std[i % bag.width]!),
+  }));
+}
+
 export interface BagEpoch {
   readonly bags: readonly Bag[];
   /** Of each bag, mean 1: how often it is drawn. */

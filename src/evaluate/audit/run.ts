@@ -6,7 +6,7 @@ import type { Example } from "../../core/records.ts";
 import type { AnswerSource } from "../answer-source.ts";
 import { collectAnswers } from "../collect.ts";
 import { factScore } from "../facts.ts";
-import type { ProtocolName } from "../protocols/index.ts";
+import type { ProtocolName } from "../names.ts";
 import { type EvalItem, scoreItems } from "../score.ts";
 import { type AdaptiveOptions, type Asked, adaptiveDraws, type Draw, unbiasedRate, weakestCells } from "./adaptive.ts";
 import { attributesOf } from "./attributes.ts";
