@@ -49,6 +49,7 @@ describe("polarity with hedges and negations", () => {
     ["There cannot be no stone", null],
     ["I cannot deny that it is present", null],
     ["No is wrong", null],
+    ["A stone would be present if it were bright", null],
     ["No finding is present apart from a stone", null],
     ["No fewer than three stones are present", "yes"],
   ])("%j says %j", (text, expected) => {

@@ -46,9 +46,9 @@ const MEANINGS: ReadonlyMap<string, Polarity> = new Map([
 const TURNS = /^(?:incorrect|wrong|false|untrue|impossible|not|cannot|is|was|would|seems|\p{L}*n't)$/u;
 /** "No finding is present other than a mass" */
 const EXCEPTS = /\b(?:except|apart from|aside from|besides|but for|other than)\b/i;
-/** "It is false that there is no mass", "no evidence that it is absent": what is denied is itself a denial. */
+/** What is denied is itself a denial ("no evidence that it is absent"), or what is said is only supposed ("would be present if"). */
 const DENIES_DENIAL =
-  /\b(?:false|untrue|true|incorrect|wrong|impossible|unlikely|evidence|proof|sign|case|doubtful)\sthat\b[^.;!?\n]{0,200}\b(?:no|not|none|absent|without|never|free of)\b/i;
+  /\b(?:false|untrue|true|incorrect|wrong|impossible|unlikely|evidence|proof|sign|case|doubtful)\sthat\b[^.;!?\n]{0,200}\b(?:no|not|none|absent|without|never|free of)\b|\bwould\s(?:be|have)\b[^.;!?\n]{0,200}\bif\b/i;
 const VERDICTS: ReadonlySet<string> = new Set(["yes", "no", "none"]);
 
 /** "not absent" is yes; "no fluid is absent" is left at no, as it was put. */

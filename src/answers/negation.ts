@@ -24,7 +24,8 @@ export function readings(cleaned: string, all: readonly Word[], inert: ReadonlyS
   const terms = all.map((word) => (inert.has(word) ? "" : term(word)));
   const gaps = all.map((word, i) => {
     const gap = cleaned.slice(i === 0 ? 0 : all[i - 1]!.end, word.start);
-    return gap === ". " && inert.has(word) && inert.has(all[i - 1]!) ? " " : gap; // "S. aureus" is one statement
+    const isGenus = gap === ". " && inert.has(word) && all[i - 1]!.raw.length === 1 && inert.has(all[i - 1]!);
+    return isGenus ? " " : gap; // "S. aureus" is one statement
   });
   gaps.push(cleaned.slice(all.at(-1)?.end ?? 0));
   const text = { terms, gaps };
@@ -213,7 +214,7 @@ const ADVERBS = setOf(
 /** What denies the subject of a sentence when it is said of it. */
 const DENIALS = setOf(
   "incorrect wrong false unlikely improbable impossible excluded eliminated rejected absent untrue inaccurate distractor " +
-    "hardly no never not least less 错误 错 不对 不正确",
+    "hardly no never not least less resolved disappeared vanished 错误 错 不对 不正确",
 );
 /** What leaves the subject of a sentence in doubt. */
 const DOUBTS = setOf("doubtful questionable unclear uncertain unknown unproven unconfirmed debatable");
@@ -237,7 +238,8 @@ function denySubjects(text: Terms, found: Reading[]): void {
     }
     const assertion = isVerdict ? verdictOf(terms[i]!) : i > start ? predicateAt(text, i) : null;
     if (assertion === null) continue;
-    const isPlural = /^(?:are|were)/.test(terms[i]!);
+    const isList = /^(?:can|could|do|have|should|must|seem|appear|look)/.test(terms[i]!) && states(terms, listed, i);
+    const isPlural = isList || /^(?:are|were)/.test(terms[i]!);
     const from = isPlural ? Math.min(listed, start) : start;
     for (let j = i - 1; j >= from && !(terms[j] === "and" && !isPlural); j--) {
       if (found[j]!.assertion === "denied" || found[j]!.assertion === "doubted") continue;
@@ -248,10 +250,15 @@ function denySubjects(text: Terms, found: Reading[]): void {
   }
 }
 
+/** Whether words are the subject of one statement, with no verb among them. */
+function states(terms: readonly string[], from: number, to: number): boolean {
+  return terms.slice(from, to).every((word) => !AUXILIARIES.has(word));
+}
+
 /** Whether what stands from `start` to a comma at `at` is an item of a list, and no statement: "A, B and C are wrong". */
 function isListItem({ terms, gaps }: Terms, start: number, at: number): boolean {
   if (gaps[at]!.trim() !== "," || at - start > 5) return false;
-  return terms.slice(start, at).every((word) => !AUXILIARIES.has(word));
+  return states(terms, start, at);
 }
 
 /** "… was suspected but not confirmed": the denial is of the subject before it. */
@@ -285,6 +292,7 @@ function predicateAt(text: Terms, at: number): Assertion | null {
   const { terms, gaps } = text;
   const word = terms[at]!;
   if (word === "not" && PERCEIVED.has(terms[at + 1] ?? "") && isLast(text, at + 1)) return "denied";
+  if (word === "no" && terms[at + 1] === "longer" && PERCEIVED.has(terms[at + 2] ?? "")) return "denied";
   if (/^(?:no|not)$/.test(word) && isLast(text, at)) return "denied";
   if (/^(?:incorrect|wrong|absent|excluded|unlikely)$/.test(word) && isLast(text, at) && !isPredicate(terms[at - 1]!)) {
     return "denied";

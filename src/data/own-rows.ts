@@ -11,6 +11,8 @@ import { requireKnownFields } from "./field-names.ts";
 import {
   cellText,
   choiceOf,
+  factsCell,
+  factsIn,
   readAnswerType,
   readRow,
   requireDifferentOptions,
@@ -32,6 +34,7 @@ const rowSchema = z.looseObject({
   rationale: z.string().optional(),
   subject: z.union([z.string(), z.number()]).optional(),
   split: z.string().optional(),
+  facts: factsCell.optional(),
   table: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
   meta: z.record(z.string(), cell).optional(),
 });
@@ -115,7 +118,7 @@ export function toExample({ value, where, id, folder }: GivenRow): { example: Ex
       : { answer: answerType === "multi" ? rightLetters(written, choices, where) : written, answerType, choices }),
     ...(answerType === "numeric" ? { target: numericTarget(row, written, where) } : {}),
     ...(row.rationale === undefined || row.rationale.trim() === "" ? {} : { rationale: row.rationale }),
-    ...(row.table === undefined ? {} : { facts: { table: row.table } }),
+    ...factsOf(row, where),
     meta: metaOf(row),
   };
   return { example, namesSubject: row.subject !== undefined };
@@ -147,6 +150,12 @@ function named(value: string | number, field: string, where: string): string {
 function withoutNulls(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
+}
+
+function factsOf({ facts, table }: Row, where: string): Pick<Example, "facts"> {
+  if (facts === undefined && table === undefined) return {};
+  const known = facts === undefined ? {} : factsIn(facts, where);
+  return { facts: { ...known, ...(table === undefined ? {} : { table }) } };
 }
 
 function imagesOf({ image, images }: Row, where: string): readonly string[] {

@@ -46,6 +46,7 @@ describe("a JSONL row", () => {
     ["image beside images", { ...row, images: ["b.png"] }, 'has both "image" and "images"'],
     ["an empty path", { ...row, image: " " }, "the path of an image is empty"],
     ["an answer of null", { ...row, answer: null }, 'field "answer"'],
+    ["facts that are a text", { ...row, facts: "a nodule" }, '"facts" must be a mapping, or the JSON of one'],
     ["options in numbered fields", { ...row, option1: "yes", option2: "no" }, 'did you mean "choices"?'],
     ["options in fields with a gap", { ...row, opb: "yes", opd: "no" }, 'did you mean "choices"?'],
     ["a list of options", { ...row, option_list: ["yes", "no"] }, 'did you mean "choices"?'],
@@ -88,6 +89,15 @@ describe("a JSONL row", () => {
     const [one, two] = await load(rows({ subject: "p1 ", answer: "True" }, { subject: "p1" }));
     expect(one!.subjectId).toBe(two!.subjectId);
     expect(one!.answerType).toBe("closed");
+  });
+
+  it("reads facts, as a mapping or its JSON, beside the patient's table", async () => {
+    const facts = { modality: "x-ray", findings: [{ finding: "nodule", side: null }] };
+    const known = { modality: "x-ray", findings: [{ finding: "nodule" }] };
+    const [written] = await load(JSON.stringify({ ...row, facts, table: { age: 40 } }));
+    expect([written!.facts, written!.meta]).toEqual([{ ...known, table: { age: 40 } }, { split: "all" }]);
+    const [text] = await load(JSON.stringify({ ...row, facts: JSON.stringify(facts) }));
+    expect(text!.facts).toEqual(known);
   });
 
   it("reads several right options and numbers with their target", async () => {
