@@ -61,12 +61,12 @@ const TRIGGERS: ReadonlyMap<string, Kind> = new Map([
   ...listed(
     "pass",
     "no doubt|without doubt|without a doubt|beyond doubt|no question|not only|not just|not merely|not simply|no wonder|" +
-      "not to mention|at least|last but not least|nothing but|none but|no other than|none other than|not surprisingly",
+      "not to mention|at least|last but not least|nothing but|none but|no other than|none other than|not surprisingly|no change|no need|no matter|no problem",
   ),
   ...listed(
     "deny",
     "not|no|never|neither|nor|none|nothing|without|non|cannot|n't|hardly|scarcely|barely|unlikely|improbable|impossible|" +
-      "not yet|no longer|by no means|in no way|" +
+      "not yet|no longer|by no means|in no way|nowhere|nobody|no 1|far from|deny|denies|refuses|" +
       "exclude|excludes|excluded|excluding|rule out|rules out|ruled out|ruling out|eliminate|eliminates|eliminated|" +
       "eliminating|reject|rejects|rejected|dismiss|dismissed|rather than|instead of|other than|as opposed to|except|" +
       "except for|apart from|aside from|absence of|lack of|lacks|free of|negative for|against|incorrect|wrong|untrue|" +
@@ -76,13 +76,13 @@ const TRIGGERS: ReadonlyMap<string, Kind> = new Map([
     "doubt",
     "whether|if|unclear|uncertain|unsure|unknown|not sure|not certain|not clear|not known|not clearly|not definitely|" +
       "not necessarily|not certainly|not obviously|not always|not entirely|not completely|cannot say|cannot tell|" +
-      "cannot determine|cannot decide|cannot confirm|cannot deny|cannot be denied|impossible to say|impossible to tell|rarely|seldom|cannot know|cannot be sure|cannot be certain|cannot assess|" +
+      "cannot determine|cannot decide|cannot confirm|cannot deny|cannot be denied|impossible to say|impossible to tell|rarely|seldom|no reason|no sooner|not definitively|not convincingly|cannot know|cannot be sure|cannot be certain|cannot assess|" +
       "cannot be confirmed|cannot be determined|cannot be assessed|not say|cannot exclude|cannot rule out|cannot be excluded|not excluded|not exclude|not rule out|not ruled out|not know|" +
       "doubt|doubts|doubtful|doubted|not unlikely|not impossible|not wrong|not incorrect|not without|no idea|no information|no way to tell|no way to know",
   ),
   ...listed(
     "hedge",
-    "possibly|possible|perhaps|maybe|may|might|could|questionable|questionably|equivocal|conceivably|suspect|suspected",
+    "possibly|possible|perhaps|maybe|may|might|could|questionable|questionably|equivocal|equivocally|conceivably|suspect|suspected",
   ),
 ]);
 
@@ -214,7 +214,7 @@ const ADVERBS = setOf(
 /** What denies the subject of a sentence when it is said of it. */
 const DENIALS = setOf(
   "incorrect wrong false unlikely improbable impossible excluded eliminated rejected absent untrue inaccurate distractor " +
-    "hardly no never not least less resolved disappeared vanished 错误 错 不对 不正确",
+    "hardly no never not least less denied resolved disappeared vanished 错误 错 不对 不正确",
 );
 /** What leaves the subject of a sentence in doubt. */
 const DOUBTS = setOf("doubtful questionable unclear uncertain unknown unproven unconfirmed debatable");
