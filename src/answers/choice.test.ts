@@ -56,6 +56,7 @@ describe("options that a careless reading confuses", () => {
     [["<2 cm", "2 cm", "≥2 cm"], "2 cm or less", "-"],
     [["<2 cm", "2 cm", "≥2 cm"], "greater than or equal to 2 cm", "C"],
     [["1:4", "4:1"], "1 : 4", "A"],
+    [["20", "40"], "20 %", "-"],
     [["10^2", "10"], "10<sup>2</sup>", "A"],
     [["Yes", "No"], "There is no question: yes", "A"],
     [["left", "right"], "All right, it is not clear", "-"],
@@ -99,6 +100,9 @@ describe("denied options", () => {
     ["anything but D", "-"],
     ["all but D", "-"],
     ["A, B and D are wrong", "-"],
+    ["Options D, A, and B can be excluded.", "-"],
+    ["The liver is no longer seen", "-"],
+    ["The liver has disappeared", "-"],
     ["~~D~~", "-"],
     ["≠ D", "-"],
     ["D: 错误", "-"],
@@ -120,6 +124,8 @@ describe("denied options", () => {
     ["No doubt: D", "D"],
     ["No, D", "D"],
     ["The liver is seen, without a spleen", "D"],
+    ["It shows the liver. Spleen is less likely.", "D"],
+    ["Options A, B and C can be excluded. It is D.", "D"],
     ["B is not right, but the liver", "D"],
   ])("%j is %s", (answer, expected) => {
     expect(read(answer, choices)).toBe(expected);

@@ -189,12 +189,14 @@ function occurrences(
   return found;
 }
 
-/** "2" in "IL-2", "T1" in "T1-T2", "stage I" in "stage I-II" ; not "T2" in "T2-weighted". */
+/** "2" in "IL-2", "T1" in "T1-T2", "stage I" in "stage I-II" ; "10" in "10 %"; not "T2" in "T2-weighted". */
 function isPartOfCode(cleaned: string, first: Word, last: Word): boolean {
   const before = cleaned.slice(Math.max(0, first.start - 12), first.start);
   if (/^\d/.test(first.raw) && /[\p{L}\d][-/]$/u.test(before)) return true;
   if (CODE.test(first.raw) && CODE_BEFORE.test(before)) return true;
-  return CODE.test(last.raw) && CODE_AFTER.test(cleaned.slice(last.end, last.end + 18));
+  if (!CODE.test(last.raw)) return false;
+  const after = cleaned.slice(last.end, last.end + 18);
+  return CODE_AFTER.test(after) || /^\s?[%‰]/.test(after);
 }
 
 const CODE = /\d$|^[IVX]+$/;

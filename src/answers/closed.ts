@@ -18,6 +18,7 @@ export function polarity(text: string): Polarity | null {
   let doubt = false;
   for (const [i, word] of all.entries()) {
     const meant = MEANINGS.get(word.token);
+    if (meant === "no" && !VERDICTS.has(word.token) && isAsked(cleaned, word.end)) return null; // "Absent? No."
     if (meant === undefined || saysNothing(cleaned, all, i)) continue;
     const { assertion, adjacent, by } = read[i]!;
     const isVerdict = VERDICTS.has(word.token);
@@ -43,12 +44,12 @@ const MEANINGS: ReadonlyMap<string, Polarity> = new Map([
   ["absent", "no"],
 ]);
 /** What turns a "no" ("no is incorrect", "there cannot be no mass"); after others it goes on ("without fluid, no mass"). */
-const TURNS = /^(?:incorrect|wrong|false|untrue|impossible|not|cannot|is|was|would|seems|\p{L}*n't)$/u;
+const TURNS = /^(?:incorrect|wrong|false|untrue|impossible|not|cannot|is|was|would|seems|nobody|no 1|\p{L}*n't)$/u;
 /** "No finding is present other than a mass" */
 const EXCEPTS = /\b(?:except|apart from|aside from|besides|but for|other than)\b/i;
-/** "It is false that there is no mass", "no evidence that it is absent": what is denied is itself a denial. */
+/** What is denied is itself a denial ("no evidence that it is absent"), or what is said is only supposed ("would be present if"). */
 const DENIES_DENIAL =
-  /\b(?:false|untrue|true|incorrect|wrong|impossible|unlikely|evidence|proof|sign|case|doubtful)\sthat\b[^.;!?\n]{0,200}\b(?:no|not|none|absent|without|never|free of)\b/i;
+  /\b(?:false|untrue|true|incorrect|wrong|impossible|unlikely|evidence|proof|sign|case|doubtful)\sthat\b[^.;!?\n]{0,200}\b(?:no|not|none|absent|without|never|free of)\b|\bwould\s(?:be|have)\b[^.;!?\n]{0,200}\bif\b/i;
 const VERDICTS: ReadonlySet<string> = new Set(["yes", "no", "none"]);
 
 /** "not absent" is yes; "no fluid is absent" is left at no, as it was put. */
@@ -65,7 +66,7 @@ export function saysNothing(cleaned: string, all: readonly Word[], at: number): 
   if (token === "no" || token === "none") {
     if (/^\W*no\.?\s?\d+\W*$/i.test(cleaned)) return true;
     if (
-      /^(?:doubt|question|1|body|wonder|idea|clue|information|answer|way|opinion|comment|image|other|different|means)$/.test(
+      /^(?:doubt|question|1|body|wonder|idea|clue|information|answer|way|opinion|comment|image|other|different|means|change|need|matter|problem|reason|sooner)$/.test(
         after,
       )
     ) {

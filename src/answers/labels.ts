@@ -99,7 +99,7 @@ function isNamed(cleaned: string, word: Word, next: Word | undefined, alone: boo
   if (sign === "(" && next?.token === "not") return true;
   if (alone) return next === undefined || sign === "" || /^[.,;&/+=?!|<–—-]/.test(sign);
   if (
-    /^\s(?:because|since|rather than|instead of|as well as|plus|along with|together with|but)\b/.test(
+    /^\s(?:because|since|rather than|instead of|as well|too|also|plus|along with|together with|but)\b/.test(
       cleaned.slice(word.end),
     )
   )

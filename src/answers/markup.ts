@@ -15,9 +15,14 @@ export function withoutMarkup(text: string): string {
       .replace(/<\/?(?:b|i|u|em|strong|br|p|span)\s?\/?>/gi, " ");
   }
   if (result.includes("\\")) result = withoutLatex(result);
-  if (result.includes("^")) result = result.replace(/(?<=\p{L})\^[({]?(\d{1,2}[+-]?|[+-])(?!\d)[)}]?/gu, "$1");
-  if (result.includes("_"))
-    result = result.replace(/(?<=[\p{L})])_(?:\{(\w{1,4})\}|(?<=\b\p{Lu}\p{Ll}?_)(\d{1,2})(?![\d_]))/gu, "$1$2");
+  if (result.includes("_")) {
+    result = result.replace(/(?<=\p{L})_(?:\{(\w{1,4})\}|(?<=\p{Lu}\p{Ll}?_)(\d{1,2})(?![\d_]))/gu, "$1$2");
+  }
+  if (result.includes("^")) {
+    result = result
+      .replace(/(?<=\p{L})\^[({]?(\d{1,2}[+-]?|[+-])(?!\d)[)}]?/gu, "$1")
+      .replace(/(?<=\p{L}\d)\^[({]?([+-])(?!\d)[)}]?/gu, "$1");
+  }
   return result;
 }
 

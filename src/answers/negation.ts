@@ -24,7 +24,8 @@ export function readings(cleaned: string, all: readonly Word[], inert: ReadonlyS
   const terms = all.map((word) => (inert.has(word) ? "" : term(word)));
   const gaps = all.map((word, i) => {
     const gap = cleaned.slice(i === 0 ? 0 : all[i - 1]!.end, word.start);
-    return gap === ". " && inert.has(word) && inert.has(all[i - 1]!) ? " " : gap; // "S. aureus" is one statement
+    const isGenus = gap === ". " && inert.has(word) && all[i - 1]!.raw.length === 1 && inert.has(all[i - 1]!);
+    return isGenus ? " " : gap; // "S. aureus" is one statement
   });
   gaps.push(cleaned.slice(all.at(-1)?.end ?? 0));
   const text = { terms, gaps };
@@ -60,12 +61,12 @@ const TRIGGERS: ReadonlyMap<string, Kind> = new Map([
   ...listed(
     "pass",
     "no doubt|without doubt|without a doubt|beyond doubt|no question|not only|not just|not merely|not simply|no wonder|" +
-      "not to mention|at least|last but not least|nothing but|none but|no other than|none other than|not surprisingly",
+      "not to mention|at least|last but not least|nothing but|none but|no other than|none other than|not surprisingly|no change|no need|no matter|no problem",
   ),
   ...listed(
     "deny",
     "not|no|never|neither|nor|none|nothing|without|non|cannot|n't|hardly|scarcely|barely|unlikely|improbable|impossible|" +
-      "not yet|no longer|by no means|in no way|" +
+      "not yet|no longer|by no means|in no way|nowhere|nobody|no 1|far from|deny|denies|refuses|" +
       "exclude|excludes|excluded|excluding|rule out|rules out|ruled out|ruling out|eliminate|eliminates|eliminated|" +
       "eliminating|reject|rejects|rejected|dismiss|dismissed|rather than|instead of|other than|as opposed to|except|" +
       "except for|apart from|aside from|absence of|lack of|lacks|free of|negative for|against|incorrect|wrong|untrue|" +
@@ -75,13 +76,13 @@ const TRIGGERS: ReadonlyMap<string, Kind> = new Map([
     "doubt",
     "whether|if|unclear|uncertain|unsure|unknown|not sure|not certain|not clear|not known|not clearly|not definitely|" +
       "not necessarily|not certainly|not obviously|not always|not entirely|not completely|cannot say|cannot tell|" +
-      "cannot determine|cannot decide|cannot confirm|cannot deny|cannot be denied|impossible to say|impossible to tell|rarely|seldom|cannot know|cannot be sure|cannot be certain|cannot assess|" +
+      "cannot determine|cannot decide|cannot confirm|cannot deny|cannot be denied|impossible to say|impossible to tell|rarely|seldom|no reason|no sooner|not definitively|not convincingly|cannot know|cannot be sure|cannot be certain|cannot assess|" +
       "cannot be confirmed|cannot be determined|cannot be assessed|not say|cannot exclude|cannot rule out|cannot be excluded|not excluded|not exclude|not rule out|not ruled out|not know|" +
       "doubt|doubts|doubtful|doubted|not unlikely|not impossible|not wrong|not incorrect|not without|no idea|no information|no way to tell|no way to know",
   ),
   ...listed(
     "hedge",
-    "possibly|possible|perhaps|maybe|may|might|could|questionable|questionably|equivocal|conceivably|suspect|suspected",
+    "possibly|possible|perhaps|maybe|may|might|could|questionable|questionably|equivocal|equivocally|conceivably|suspect|suspected",
   ),
 ]);
 
@@ -213,7 +214,7 @@ const ADVERBS = setOf(
 /** What denies the subject of a sentence when it is said of it. */
 const DENIALS = setOf(
   "incorrect wrong false unlikely improbable impossible excluded eliminated rejected absent untrue inaccurate distractor " +
-    "hardly no never not least less 错误 错 不对 不正确",
+    "hardly no never not least less denied resolved disappeared vanished 错误 错 不对 不正确",
 );
 /** What leaves the subject of a sentence in doubt. */
 const DOUBTS = setOf("doubtful questionable unclear uncertain unknown unproven unconfirmed debatable");
@@ -237,7 +238,8 @@ function denySubjects(text: Terms, found: Reading[]): void {
     }
     const assertion = isVerdict ? verdictOf(terms[i]!) : i > start ? predicateAt(text, i) : null;
     if (assertion === null) continue;
-    const isPlural = /^(?:are|were)/.test(terms[i]!);
+    const isList = /^(?:can|could|do|have|should|must|seem|appear|look)/.test(terms[i]!) && states(terms, listed, i);
+    const isPlural = isList || /^(?:are|were)/.test(terms[i]!);
     const from = isPlural ? Math.min(listed, start) : start;
     for (let j = i - 1; j >= from && !(terms[j] === "and" && !isPlural); j--) {
       if (found[j]!.assertion === "denied" || found[j]!.assertion === "doubted") continue;
@@ -248,10 +250,15 @@ function denySubjects(text: Terms, found: Reading[]): void {
   }
 }
 
+/** Whether words are the subject of one statement, with no verb among them. */
+function states(terms: readonly string[], from: number, to: number): boolean {
+  return terms.slice(from, to).every((word) => !AUXILIARIES.has(word));
+}
+
 /** Whether what stands from `start` to a comma at `at` is an item of a list, and no statement: "A, B and C are wrong". */
 function isListItem({ terms, gaps }: Terms, start: number, at: number): boolean {
   if (gaps[at]!.trim() !== "," || at - start > 5) return false;
-  return terms.slice(start, at).every((word) => !AUXILIARIES.has(word));
+  return states(terms, start, at);
 }
 
 /** "… was suspected but not confirmed": the denial is of the subject before it. */
@@ -285,6 +292,7 @@ function predicateAt(text: Terms, at: number): Assertion | null {
   const { terms, gaps } = text;
   const word = terms[at]!;
   if (word === "not" && PERCEIVED.has(terms[at + 1] ?? "") && isLast(text, at + 1)) return "denied";
+  if (word === "no" && terms[at + 1] === "longer" && PERCEIVED.has(terms[at + 2] ?? "")) return "denied";
   if (/^(?:no|not)$/.test(word) && isLast(text, at)) return "denied";
   if (/^(?:incorrect|wrong|absent|excluded|unlikely)$/.test(word) && isLast(text, at) && !isPredicate(terms[at - 1]!)) {
     return "denied";

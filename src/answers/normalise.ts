@@ -182,7 +182,7 @@ function signAfter(cleaned: string, start: number, end: number): { readonly sign
   const isAbbreviation = /\d|\p{Lu}.*\p{Lu}|^Rh$/u.test(cleaned.slice(start, end));
   if (isAbbreviation && /^[\p{L}\p{N}]+[+-](?![\p{L}\p{N}])/u.test(followed)) return sign("-", 1);
   if (/^\s[\p{L}\p{N}]+[+-](?![\p{L}\p{N}])/u.test(followed)) return sign("-", 1);
-  if (/^(?:\s*$|[/,;.)\]}!?"'])/.test(followed)) return sign("-", 1);
+  if (/^(?:\s*$|[/,;.)\]}!?"'$*])/.test(followed)) return sign("-", 1);
   const first = cleaned.slice(start, end);
   if (/^\p{Lu}$/u.test(first) && /^\s(?:or|and|nor|but|vs|is|not|rather|instead|because)\b/.test(followed))
     return sign("-", 1);

@@ -68,6 +68,8 @@ describe("numbers in normalised texts", () => {
     ["10 to the power of 4", "10000"],
     ["mm^2", "mm2"],
     ["$CO_{2}$", "co2"],
+    ["CO_2", "co2"],
+    ["$\\text{HCO}_3^-$", "hco3-"],
     ["Mg^{2+}", "mg2+"],
     ["$\\text{left}$", "left"],
     ["stage IV", "stage 4"],

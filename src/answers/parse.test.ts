@@ -115,7 +115,7 @@ describe("parseAnswer, lenient", () => {
     ['<answer type="final">edema</answer>', "edema"],
     ["&lt;answer&gt;edema&lt;/answer&gt;", "edema"],
     ["It is dark. Answer -> edema", "edema"],
-    ["The answer would be edema. It is large.", "edema"],
+    ["The answer must be edema. It is large.", "edema"],
     ["Answer: approx. 7 mm", "approx. 7 mm"],
     ["Answer: K. oxytoca", "K. oxytoca"],
     ["Answer: <7 mm. Done", "<7 mm"],

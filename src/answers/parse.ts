@@ -104,7 +104,7 @@ function cutTag(text: string, end: number, answer: string): number {
 
 /** "answer is", "**Answer**:", "answer：", "答案是", or a heading "Final answer" above the answer's line. */
 const STATED =
-  /(?<![\p{L}\p{N}])answer(?:\s{1,3}(?:is|(?:would|should|must|will)\sbe)\b|['’]s(?=\s)|[*_"'`\s]{0,4}[:：﹕]|\s?(?:[-=]>|[→⇒])|\s[–—-]\s|\s?=)[:：*_"'`“”]*|答案(?:是|为|[:：])[:：*_"'`“”]*|(?<=^[#*_\s]{0,8}(?:(?:the|my)\s)?(?:(?:final|correct)\s)?)answer[*_]{0,3}[ \t]{0,4}(?=\n)/gimu;
+  /(?<![\p{L}\p{N}])answer(?:\s{1,3}(?:is|(?:should|must|will)\sbe)\b|['’]s(?=\s)|[*_"'`\s]{0,4}[:：﹕]|\s?(?:[-=]>|[→⇒])|\s[–—-]\s|\s?=)[:：*_"'`“”]*|答案(?:是|为|[:：])[:：*_"'`“”]*|(?<=^[#*_\s]{0,8}(?:(?:the|my)\s)?(?:(?:final|correct)\s)?)answer[*_]{0,3}[ \t]{0,4}(?=\n)/gimu;
 
 /** The last stated answer with anything after it, without quotes or emphasis around it. */
 export function lastStated(text: string, from = 0): ParsedAnswer | null {

@@ -19,6 +19,15 @@ it.each<[string, Partial<Example>]>([
   expect(() => refuseTags(asked, "plain")).not.toThrow();
 });
 
+it.each(["yes<|im_end|>", "</s>", "no <end_of_turn>"])(
+  "a chat template's token is refused in every style: %j",
+  (answer) => {
+    for (const style of ["think_answer", "plain"] as const) {
+      expect(() => refuseTags({ ...example, answer }, style)).toThrow(/which chat templates write/);
+    }
+  },
+);
+
 it("other texts stay", () => {
   const asked = { ...example, answer: "the answer > 5", question: "in <answer> tags", rationale: "I think <5 mm>." };
   expect(() => refuseTags(asked, "think_answer")).not.toThrow();

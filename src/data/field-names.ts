@@ -5,13 +5,48 @@ import { editDistance } from "../core/suggest.ts";
 /** What other tools call the fields of a row, without case, dashes, underscores and a plural's s. */
 const otherNames: Readonly<Record<string, readonly string[]>> = {
   id: ["qid", "questionid", "exampleid", "uid"],
-  image: ["img", "imagepath", "imagefile", "imagename", "imgpath", "imgname", "picture", "figurepath"],
-  question: ["query", "prompt", "problem", "instruction"],
-  answer: ["anwser", "label", "solution", "target", "groundtruth", "gtanswer", "reference", "gt"],
+  image: [
+    "img",
+    "imagepath",
+    "imagefile",
+    "imagename",
+    "imgpath",
+    "imgname",
+    "picture",
+    "figurepath",
+    "imageid",
+    "imageurl",
+    "filename",
+    "filepath",
+  ],
+  question: ["query", "prompt", "problem", "instruction", "questiontext", "text"],
+  answer: [
+    "anwser",
+    "label",
+    "solution",
+    "target",
+    "groundtruth",
+    "gtanswer",
+    "reference",
+    "gt",
+    "correctanswer",
+    "correctoption",
+    "answertext",
+  ],
   answer_type: ["qtype"],
-  choices: ["option", "candidate", "alternative", "answerchoice", "answeroption"],
+  choices: [
+    "option",
+    "candidate",
+    "alternative",
+    "answerchoice",
+    "answeroption",
+    "optionlist",
+    "choicelist",
+    "mcoption",
+    "multiplechoice",
+  ],
   rationale: ["reasoning", "explanation", "cot", "thought", "thinking", "chainofthought"],
-  subject: ["subjectid", "patient", "patientid", "pid"],
+  subject: ["subjectid", "patient", "patientid", "pid", "patientnumber", "patientname", "mrn"],
   meta: ["metadata"],
   completion: ["response", "output", "generation"],
   prediction: ["response", "output", "generation", "completion", "pred"],
@@ -47,20 +82,24 @@ export function requireKnownColumns(present: readonly string[], known: readonly 
   throw new UserError(`${where}: the column "${found.name}" is not read: did you mean "${found.meant}"? Rename it`);
 }
 
-/** The columns that hold an option each, by their letters ("A", "option_b", "Choice C"); null where there are not two. */
+/** The columns that hold an option each, by their letters ("A", "option_b", "Choice C", "opd", "option5"); null where there are not two. */
 export function optionColumns(names: readonly string[]): ReadonlyMap<string, string> | null {
   const found = names.flatMap((name) => {
-    const [, letter] = /^(?:options?|choices?)?[-_\s]*([A-Za-z])$/i.exec(name) ?? [];
-    return letter === undefined ? [] : [[letter.toUpperCase(), name] as const];
+    const [, letter, number] =
+      /^(?:(?:options?|choices?|op)?[-_\s]*([A-Za-z])|(?:options?|choices?)[-_\s]*(\d{1,2}))$/i.exec(name) ?? [];
+    const label =
+      letter?.toUpperCase() ??
+      (number === undefined || number === "0" ? number : String.fromCharCode(64 + Number(number)));
+    return label === undefined ? [] : [[label, name] as const];
   });
   const columns = new Map(found);
-  return columns.size === found.length && columns.has("A") && columns.has("B") ? columns : null;
+  return columns.size === found.length && columns.size >= 2 && (columns.has("A") || columns.has("B")) ? columns : null;
 }
 
 function misspelt(present: readonly string[], known: readonly string[]) {
   const options = optionColumns(present.filter((each) => !known.includes(each)));
   if (options !== null && known.includes("choices") && !present.includes("choices")) {
-    return { name: options.get("A")!, meant: "choices" };
+    return { name: [...options.values()][0]!, meant: "choices" };
   }
   const lacks = (field: string) => !present.includes(field) && !present.includes(eitherOf[field] ?? field);
   for (const name of present.filter((each) => !known.includes(each))) {

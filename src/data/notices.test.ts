@@ -48,9 +48,16 @@ it("tells of an image's tag in the question or an option, and of lost letters", 
     example("b", image, { choices: ["< image 2 >", "none"] }),
     example("c", image, { question: "Is the <imaging> clear?" }),
     example("d", image, { answer: "Gr\ufffd\ufffde" }),
+    example("e", image, { question: "<|vision_start|><|image_pad|><|vision_end|>Is it clear?" }),
+    example("f", image, { question: "[IMG] Is it clear?" }),
+    example("g", image, { question: "Is the GrÃ¶ÃŸe normal?" }),
+    example("h", image, { question: "Is it\u0000 clear?", answer: "GrÃ¶\u00df" }),
+    example("i", image, { choices: ["&lt;5 mm", "&#62;5 mm"] }),
+    example("j", image, { question: "Is it < 5 mm & round,\n[image 2 below]? São Paulo" }),
   ]);
   expect(notices).toMatchObject([
-    { notice: "image_tag", first: ["a", "b"] },
-    { notice: "lost_letters", first: ["d"] },
+    { notice: "image_tag", first: ["a", "b", "e", "f"] },
+    { notice: "html", first: ["i"] },
+    { notice: "lost_letters", first: ["d", "g", "h"] },
   ]);
 });

@@ -5,7 +5,7 @@ import { sixteenBitRange } from "../io/sixteen-bits.ts";
 
 /** Something worth a warning, and which examples it is about. */
 export interface DataNotice {
-  readonly notice: "dark_images" | "no_window" | "image_tag" | "lost_letters" | "equal_options";
+  readonly notice: "dark_images" | "no_window" | "image_tag" | "html" | "lost_letters" | "equal_options";
   /** Examples, and the ids of the first. */
   readonly count: number;
   readonly first: readonly string[];
@@ -19,18 +19,29 @@ const FIRST = 5;
 
 export async function dataNotices(examples: readonly Example[]): Promise<readonly DataNotice[]> {
   const asks = ({ question, choices }: Example, sign: RegExp) => [question, ...choices].some((text) => sign.test(text));
-  const tagged = examples.filter((example) => asks(example, /<\s*(?:image|img)[\s_]?\d*\s*\/?>/i));
-  const lost = examples.filter((example) => asks(example, /\ufffd/) || example.answer.includes("\ufffd"));
+  const tagged = examples.filter((example) => asks(example, IMAGE_TAG));
+  const html = examples.filter((example) => asks(example, HTML) || HTML.test(example.answer));
+  const lost = examples.filter((example) => asks(example, LOST) || LOST.test(example.answer));
   return [
     ...(await darkImages(examples)),
     ...about("image_tag", tagged, (count) => {
       return `${count} with a tag such as <image> in the question, which the model reads as letters beside the image: take it out`;
     }),
+    ...about("html", html, (count) => {
+      return `${count} with HTML such as &lt; or &amp;, which the model reads letter by letter: write the characters themselves`;
+    }),
     ...about("lost_letters", lost, (count) => {
-      return `${count} with the character U+FFFD, which marks letters that were lost in another encoding: make the file again`;
+      return `${count} with letters that were lost in another encoding (U+FFFD, "Ã¼", a control character): make the file again`;
     }),
   ];
 }
+
+/** "<image>", "<image_1>", "[IMG]", "<|image_pad|>", "<|vision_start|>" */
+const IMAGE_TAG =
+  /<\|?\s*(?:image|img|image_?here|image_pad|vision_start|vision_end)[\s_]?\d*\s*\|?\/?>|\[(?:IMG|IMAGE)\]/i;
+const HTML = /&(?:lt|gt|amp|nbsp|quot|apos|#\d{2,5}|#x[\da-f]{2,4});/i;
+/** U+FFFD, half of a pair, a control character, or UTF-8 that was read as Latin-1 or Windows-1252. */
+const LOST = /(?![\n\r\t\v\f])\p{Cc}|[\ufffd\p{Cs}]|[ÂÃ][\u0080-\u00bf]|â€[\u0080-\u00bf\u2018-\u203a™]/u;
 
 /** Of questions of a published set that were left out, by their ids. */
 export function equalOptionsNotices(leftOut: readonly Pick<Example, "id">[]): readonly DataNotice[] {

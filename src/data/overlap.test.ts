@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import type { Example } from "../core/records.ts";
 import { describeOverlap, isSeen, overlapOf } from "./overlap.ts";
@@ -26,4 +29,18 @@ it("knows that an image as written is another file in another folder", () => {
   const written = "images/1.png";
   expect(overlapOf([example(written, "/a/images/1.png")], [example(written, "/b/images/1.png")])).toBeNull();
   expect(overlapOf([example(`./${written}`, "/a/images/1.png")], [example(written, "/a/images/1.png")])).not.toBeNull();
+});
+
+it("knows a link to an image as that image", () => {
+  const folder = mkdtempSync(join(tmpdir(), "viva-overlap-"));
+  const [film, link, other] = ["film.png", "link.png", "other.png"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const path of [film, other]) writeFileSync(path, "");
+  symlinkSync(film, link);
+  expect(overlapOf([example("p1", film)], [example("p2", link)])?.questions).toBe(1);
+  expect(overlapOf([example("p1", film)], [example("p2", other)])).toBeNull();
+  rmSync(folder, { recursive: true });
 });

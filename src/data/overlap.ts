@@ -1,4 +1,5 @@
 /** Subjects and images that evaluation data share with what a model was trained on: their answers may be remembered. */
+import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Example } from "../core/records.ts";
 
@@ -43,6 +44,15 @@ function subjectOf({ subjectId, images }: Example): string {
   return isImage ? resolve(first.path) : subjectId;
 }
 
-const imagesOf = ({ images }: Example) => images.map((image) => ("pixels" in image ? image.path : resolve(image.path)));
+const imagesOf = ({ images }: Example) => images.map((image) => ("pixels" in image ? image.path : fileOf(image.path)));
+
+/** The file that a link leads to. */
+function fileOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path); // a frame of a file, or none
+  }
+}
 
 const plain = (path: string) => `/${path.replace(/^(\.{0,2}[\\/])+/, "")}`;

@@ -17,6 +17,7 @@ import {
   readRow,
   requireDifferentOptions,
   requireUniqueIds,
+  withoutLabels,
 } from "./rows.ts";
 import { answerIndex, numericTarget, rightLetters } from "./targets.ts";
 
@@ -73,6 +74,12 @@ export function ownSplit(
   { set, path }: { readonly set: string; readonly path: string },
 ): readonly Example[] {
   const splits = [...new Set(examples.map((example) => splitName(example.meta.split ?? "all")))];
+  const without = splits.length > 1 ? examples.find((example) => example.meta.split === undefined) : undefined;
+  if (without !== undefined) {
+    throw new UserError(
+      `dataset "${set}": "${without.id}" in ${path} has no field "split", which other rows have: give it one`,
+    );
+  }
   const wanted = split === undefined && splits.length === 1 ? splits[0]! : splitName(split);
   if (!splits.includes(wanted)) {
     throw new MissingSplit(
@@ -97,18 +104,20 @@ export function toExample({ value, where, id, folder }: GivenRow): { example: Ex
   const choices = optionsOf(row.choices ?? [], where);
   const written = cellText(row.answer, "answer", where);
   const answerType = answerTypeOf(row, written, choices, where);
-  const exampleId = String(row.id ?? id);
+  const exampleId = named(row.id ?? id, "id", where);
+  const subject = row.subject === undefined ? undefined : named(row.subject, "subject", where);
+  if (row.split !== undefined) named(row.split, "split", where);
   if (answerType === "choice" || answerType === "multi") requireDifferentOptions(choices, exampleId, where);
   const example: Example = {
     id: exampleId,
-    subjectId: String(row.subject ?? imageFile(images[0]!).file), // slices of a volume are of one patient
+    subjectId: subject ?? imageFile(images[0]!).file, // slices of a volume are of one patient
     question: cellText(row.question, "question", where),
     images: images.map((image) => ({ path: resolve(folder, image) })),
     ...(answerType === "choice"
       ? choiceOf(choices, answerIndex(written, choices, where))
       : { answer: answerType === "multi" ? rightLetters(written, choices, where) : written, answerType, choices }),
     ...(answerType === "numeric" ? { target: numericTarget(row, written, where) } : {}),
-    ...(row.rationale === undefined ? {} : { rationale: row.rationale }),
+    ...(row.rationale === undefined || row.rationale.trim() === "" ? {} : { rationale: row.rationale }),
     ...factsOf(row, where),
     meta: metaOf(row),
   };
@@ -130,6 +139,13 @@ async function withDicom(example: Example, namesSubject: boolean, about: typeof 
   };
 }
 
+/** A trimmed name; two that differ in blanks alone would part what is one. */
+function named(value: string | number, field: string, where: string): string {
+  const name = String(value).trim();
+  if (name === "") throw new UserError(`${where}: the ${field} is empty: fill it in, or leave the field out`);
+  return name;
+}
+
 /** A field that is null is absent; "answer": null lacks its answer. */
 function withoutNulls(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
@@ -147,11 +163,25 @@ function imagesOf({ image, images }: Row, where: string): readonly string[] {
     throw new UserError(`${where}: has both "image" and "images": keep one`);
   const paths = images ?? (image === undefined ? [] : [image]);
   if (paths.length === 0) throw new UserError(`${where}: needs "image" or "images"`);
-  if (paths.some((path) => path.trim() === "")) throw new UserError(`${where}: the path of an image is empty`);
+  for (const path of paths) requirePlainPath(path, where);
   return paths;
 }
 
-/** As written; else choice where there are options, closed where the answer is yes or no, open otherwise. */
+function requirePlainPath(path: string, where: string): void {
+  if (path.trim() === "") throw new UserError(`${where}: the path of an image is empty`);
+  if (/^data:|^[A-Za-z0-9+/=\s]{1000,}$/.test(path)) {
+    throw new UserError(
+      `${where}: the image is not a path but its content as base64: "viva data import" makes files of such images`,
+    );
+  }
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(path)) {
+    throw new UserError(
+      `${where}: "${path}" is an address, not a path, and nothing is downloaded: get the image first`,
+    );
+  }
+}
+
+/** As written; else choice where there are options, closed where the answer is yes or no (true, false), open otherwise. */
 function answerTypeOf(row: Row, answer: string, choices: readonly string[], where: string): AnswerType {
   const type = row.answer_type === undefined ? null : readAnswerType(row.answer_type, where);
   if ((type === "choice" || type === "multi" || type === null) && choices.length > 0) {
@@ -159,22 +189,29 @@ function answerTypeOf(row: Row, answer: string, choices: readonly string[], wher
     throw new UserError(`${where}: "choices" must hold 2 to 26 options, got ${choices.length}`);
   }
   if (type === "choice" || type === "multi") throw new UserError(`${where}: a ${type} question needs "choices"`);
-  return type ?? (/^(?:yes|no)\.?$/i.test(answer) ? "closed" : "open");
+  return type ?? (/^(?:yes|no|true|false)\.?$/i.test(answer) ? "closed" : "open");
 }
 
 /** Options in order; of { A: …, B: … } by their letters, which must leave none out, for the prompt letters them anew. */
 function optionsOf(given: NonNullable<Row["choices"]>, where: string): readonly string[] {
   const text = (choice: z.output<typeof cell>) => cellText(choice, "choice", where);
-  if (Array.isArray(given)) return given.map(text);
+  if (Array.isArray(given)) return withoutLabels(given.map(text), where);
   const letters = Object.keys(given).sort();
   const isWhole = letters.every((letter, i) => letter.trim().toUpperCase() === String.fromCharCode(65 + i));
-  if (isWhole) return letters.map((letter) => text(given[letter]!));
+  if (isWhole)
+    return withoutLabels(
+      letters.map((letter) => text(given[letter]!)),
+      where,
+    );
   throw new UserError(`${where}: the letters of "choices" must be A, B, C, … without a gap, got ${letters.join(", ")}`);
 }
 
 /** "split", the fields of "meta", and every further field that holds a text, a number or true/false. */
 function metaOf({ meta, ...row }: Row): Readonly<Record<string, string>> {
   const known = Object.keys(rowSchema.shape).filter((key) => key !== "split");
-  const further = Object.entries(row).filter(([key, value]) => !known.includes(key) && cell.safeParse(value).success);
-  return Object.fromEntries([...further, ...Object.entries(meta ?? {})].map(([key, value]) => [key, String(value)]));
+  const further = Object.entries(row).filter(
+    ([key, value]) => key.trim() !== "" && !known.includes(key) && cell.safeParse(value).success,
+  );
+  const texts = [...further, ...Object.entries(meta ?? {})].map(([key, value]) => [key, String(value)] as const);
+  return Object.fromEntries(texts.map(([key, value]) => [key, key === "split" ? value.trim() : value]));
 }

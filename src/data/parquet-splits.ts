@@ -2,12 +2,13 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { MissingSplit, UserError } from "../core/errors.ts";
+import { MissingSplit } from "../core/errors.ts";
 import type { ImageRef } from "../core/records.ts";
 import { cachedImage } from "../io/image-cache.ts";
 import { openParquet } from "../io/parquet.ts";
 import { splitName } from "./dataset.ts";
 import { readRow } from "./rows.ts";
+import { requireAllShards } from "./shards.ts";
 
 /** The parquet files of each split ("train-00000-of-00007-….parquet") in a folder or its `data/`, in order. */
 export async function parquetSplits(folder: string): Promise<ReadonlyMap<string, readonly string[]>> {
@@ -70,32 +71,5 @@ export function requireSplit(
   }
   throw new MissingSplit(
     `dataset "${name}": no split "${split}" in ${folder}; the splits there are ${[...splits.keys()].join(", ")}`,
-  );
-}
-
-/** A name says which part a file is and of how many: a split is all of them, from one upload. */
-function requireAllShards(what: string, files: readonly string[]): void {
-  const shards = files.map((path) => {
-    const [, part, of] = /-(\d+)-of-(\d+)/.exec(basename(path))!;
-    return { path, part: Number(part), of: Number(of) };
-  });
-  const { of } = shards[0]!;
-  const other = shards.find((shard) => shard.of !== of);
-  if (other !== undefined) {
-    const mixed = `mixes files of ${of} with files of ${other.of} (${shards[0]!.path}, ${other.path})`;
-    throw new UserError(`${what} ${mixed}: keep those of one upload`);
-  }
-  const twice = shards.find((shard, i) => shards.findIndex(({ part }) => part === shard.part) < i);
-  if (twice !== undefined) {
-    const first = shards.find(({ part }) => part === twice.part)!;
-    throw new UserError(`${what} has part ${twice.part} of ${of} twice (${first.path}, ${twice.path}): remove one`);
-  }
-  const numbers = Array.from({ length: of }, (_, i) => i);
-  const missing = numbers.filter((i) => !shards.some(({ part }) => part === i));
-  const beyond = shards.find(({ part }) => part >= of);
-  if (missing.length === 0 && beyond === undefined) return;
-  const shown = missing.slice(0, 5).join(", ") + (missing.length > 5 ? ", …" : "");
-  throw new UserError(
-    `${what} has ${files.length} of its ${of} files, numbered from 0: ${shown} missing; get them first`,
   );
 }

@@ -25,6 +25,11 @@ export function readRows<T>(schema: z.ZodType<T>, json: unknown, file: string): 
 export function cellText(value: string | number | boolean, field: string, where: string): string {
   const text = typeof value === "boolean" ? (value ? "yes" : "no") : String(value).trim();
   if (text === "") throw new UserError(`${where}: the ${field} is empty`);
+  if (/^(?:nan|<na>|null|#n\/a)$/i.test(text)) {
+    throw new UserError(
+      `${where}: the ${field} is "${text}", which programs write for a missing value: fill it in or leave it out`,
+    );
+  }
   return text;
 }
 
@@ -75,11 +80,7 @@ export class EqualOptionsError extends UserError {
 export function requireDifferentOptions(choices: readonly string[], exampleId: string, where: string): void {
   const seen = new Map<string, number>();
   for (const [i, choice] of choices.entries()) {
-    const text = choice
-      .normalize("NFC")
-      .replace(/\p{Cf}/gu, "")
-      .replace(/\s+/g, " ")
-      .trim();
+    const text = plainText(choice);
     const before = seen.get(text);
     if (before !== undefined) {
       const [first, second] = [before, i].map((index) => String.fromCharCode(65 + index));
@@ -113,14 +114,50 @@ export function publishedExamples<Row>(
   return examples;
 }
 
-/** The index of the option that a cell names: by its text, case aside if need be, else by its letter; -1 for none or several. */
+/** One writing of letters, without invisible ones, and single blanks. */
+function plainText(text: string): string {
+  return text
+    .normalize("NFC")
+    .replace(/\p{Cf}/gu, "")
+    .replace(/\s+/g, " ")
+    .trim();
+}
+
+/**
+ * The index of the option that a cell names: by its text, case aside if need be, else by its letter ("b", "(B)", "B. liver"
+ * where that is option B); -1 for none or several.
+ */
 export function writtenOption(written: string, choices: readonly string[]): number {
-  const lower = written.toLowerCase();
-  const exact = choices.flatMap((choice, i) => (choice === written ? [i] : []));
-  const same = exact.length > 0 ? exact : choices.flatMap((choice, i) => (choice.toLowerCase() === lower ? [i] : []));
+  const text = plainText(written);
+  const texts = choices.map(plainText);
+  const exact = texts.flatMap((choice, i) => (choice === text ? [i] : []));
+  const lower = text.toLowerCase();
+  const same = exact.length > 0 ? exact : texts.flatMap((choice, i) => (choice.toLowerCase() === lower ? [i] : []));
   if (same.length > 0) return same.length === 1 ? same[0]! : -1;
-  const letter = /^[a-z]$/.test(lower) ? lower.charCodeAt(0) - 97 : -1;
-  return letter < choices.length ? letter : -1;
+  const label = optionLabel(text);
+  if (label === null || label.index >= choices.length) return -1;
+  return label.rest === "" || label.rest.toLowerCase() === texts[label.index]!.toLowerCase() ? label.index : -1;
+}
+
+/** "b", "(B)", "B:" and "B. liver": the letter's index and what follows it; null for any other text. */
+function optionLabel(text: string): { readonly index: number; readonly rest: string } | null {
+  const [, letter, rest] = /^\(?([A-Za-z])(?:\)?[.:]?$|(?:\)|[.:])\s*(.+)$)/.exec(text) ?? [];
+  return letter === undefined ? null : { index: letter.toUpperCase().charCodeAt(0) - 65, rest: rest ?? "" };
+}
+
+/**
+ * Options without labels of their own ("A: liver", "B: spleen"), which the prompt would letter twice. Throws UserError where
+ * their letters are in another order, since an answer's letter could mean either.
+ */
+export function withoutLabels(choices: readonly string[], where: string): readonly string[] {
+  const labels = choices.map((choice) => optionLabel(choice.trim()));
+  const indices = labels.map((label) => (label === null || label.rest === "" ? -1 : label.index));
+  if (choices.length < 2 || new Set(indices).size < choices.length) return choices;
+  if (indices.some((index) => index < 0 || index >= choices.length)) return choices;
+  if (indices.every((index, i) => index === i)) return labels.map((label) => label!.rest);
+  throw new UserError(
+    `${where}: the options are labelled ${choices.map((choice) => choice.trim()[0]).join(", ")}: put them in the order of their letters, or leave the letters out`,
+  );
 }
 
 /** "CLOSED", "Closed " and "closed" are closed; "OPEN" is open; anything else is the user's mistake. */

@@ -47,8 +47,48 @@ describe("a JSONL row", () => {
     ["an empty path", { ...row, image: " " }, "the path of an image is empty"],
     ["an answer of null", { ...row, answer: null }, 'field "answer"'],
     ["facts that are a text", { ...row, facts: "a nodule" }, '"facts" must be a mapping, or the JSON of one'],
+    ["options in numbered fields", { ...row, option1: "yes", option2: "no" }, 'did you mean "choices"?'],
+    ["options in fields with a gap", { ...row, opb: "yes", opd: "no" }, 'did you mean "choices"?'],
+    ["a list of options", { ...row, option_list: ["yes", "no"] }, 'did you mean "choices"?'],
+    ["correct_answer", { ...unanswered, correct_answer: "yes" }, 'did you mean "answer"?'],
+    ["file_name", { file_name: "a.png", question: "q", answer: "yes" }, 'did you mean "image"?'],
+    ["a subject without a name", { ...row, subject: " " }, "the subject is empty"],
+    ["an id without a name", { ...row, id: "" }, "the id is empty"],
+    ["a missing value as pandas writes it", { ...row, answer: "nan" }, "which programs write for a missing value"],
+    ["an address", { ...row, image: "https://host/a.png" }, "nothing is downloaded"],
+    ["an image as base64", { ...row, image: "data:image/png;base64,AAAA" }, "its content as base64"],
+    [
+      "labels in another order",
+      { ...row, answer: "A", choices: ["B) yes", "A) no"] },
+      "the options are labelled B, A: put them in the order",
+    ],
+    ["a decimal comma", { ...row, answer: "2,5 cm", answer_type: "numeric" }, "without commas or powers"],
+    ["a power", { ...row, answer: "2e5", answer_type: "numeric" }, "without commas or powers"],
   ])("with %s is refused", async (_, bad, message) => {
     expect(await failure(load(JSON.stringify(bad)))).toContain(message);
+  });
+
+  it.each([
+    ["(b)", 1],
+    ["B.", 1],
+    ["b: right  lung", 1],
+    ["Left Lung", 0],
+  ])("with the answer %j has option %i", async (answer, index) => {
+    const [example] = await load(JSON.stringify({ ...row, answer, choices: ["left lung", "right lung"] }));
+    expect(example).toMatchObject({ answerIndex: index });
+    const labelled = { ...row, answer, choices: ["A: left lung", "B: right lung"] };
+    const [plain] = await load(JSON.stringify(labelled));
+    expect(plain).toMatchObject({ answerIndex: index, choices: ["left lung", "right lung"] });
+    expect(await failure(load(JSON.stringify({ ...labelled, answer: "B. left lung" })))).toContain("must be one of");
+  });
+
+  it("of a table says its split where others do, and names no subject by blanks", async () => {
+    const rows = (first: object, second: object) =>
+      [first, second].map((one) => JSON.stringify({ ...row, ...one })).join("\n");
+    expect(await failure(load(rows({ split: "train" }, { id: "q2" })))).toMatch(/"q2" in .* has no field "split"/);
+    const [one, two] = await load(rows({ subject: "p1 ", answer: "True" }, { subject: "p1" }));
+    expect(one!.subjectId).toBe(two!.subjectId);
+    expect(one!.answerType).toBe("closed");
   });
 
   it("reads facts, as a mapping or its JSON, beside the patient's table", async () => {
@@ -126,6 +166,22 @@ describe("a folder", () => {
     );
     expect(await of("mixed", { [first]: first, [second]: second, "train-00000-of-00001.parquet": first })).toMatch(
       /mixes files of 1 with files of 2/,
+    );
+  });
+
+  it("of other tools' files has every part too, in one format and under one name", async () => {
+    const csv = "image,question,answer\na.png,Is it clear?,yes\n";
+    const of = (name: string, names: readonly string[]) => {
+      for (const each of names) write(`${name}/${each}`, each.endsWith(".csv") ? csv : JSON.stringify(row));
+      return failure(datasets.files.load({ path: join(folder, name), split: "train" }));
+    };
+    const parts = (...numbers: readonly number[]) => numbers.map((i) => `train-0000${i}-of-00003.csv`);
+    expect(await of("part", parts(0, 2))).toMatch(/has 2 of its 3 files, numbered from 0: 1 missing/);
+    expect(await of("copies", [...parts(0, 1, 2), "train-00001-of-00003 (1).csv"])).toMatch(/part 1 of 3 twice/);
+    expect(await of("whole", [...parts(0, 1, 2), "train.csv"])).toMatch(/mixes files of 3 with another/);
+    expect(await of("formats", ["train.csv", "train.jsonl"])).toMatch(/train.jsonl and .*train.csv are both/);
+    expect(await of("names", ["training.csv", "train.csv", "val.csv", "validation.csv"])).toMatch(
+      /val.csv and .*validation.csv/,
     );
   });
 

@@ -49,15 +49,19 @@ const targetFields = z.object({
  * time, `event`: whether the patient died then, else was last seen alive.
  */
 export function numericTarget(row: object, answer: string, where: string): NumericTarget {
-  const read = /^(-?\d+(?:\.\d+)?)\s*(\S*)$/.exec(answer);
-  if (read === null) throw new UserError(`${where}: the answer "${answer}" must be a number, or one with a unit`);
+  const read = /^([-\u2212]?(?:\d+(?:\.\d+)?|\.\d+))\s*((?!e[-+]?\d)[\p{L}%°‰]\S*)?$/iu.exec(answer);
+  if (read === null)
+    throw new UserError(
+      `${where}: the answer "${answer}" must be a number, or one with a unit ("1500", "0.5 cm", without commas or powers)`,
+    );
   const { unit = "", tolerance, event } = readRow(targetFields, row, where);
-  if (unit !== "" && read[2] !== "" && unit !== read[2]) {
-    throw new UserError(`${where}: the answer is in ${read[2]} and "unit" says ${unit}: keep one`);
+  const own = read[2] ?? "";
+  if (unit !== "" && own !== "" && unit !== own) {
+    throw new UserError(`${where}: the answer is in ${own} and "unit" says ${unit}: keep one`);
   }
-  const said = read[2] || unit;
+  const said = own || unit;
   return {
-    value: Number(read[1]),
+    value: Number(read[1]!.replace("\u2212", "-")),
     ...(said === "" ? {} : { unit: said }),
     ...(tolerance === undefined ? {} : { tolerance }),
     ...(event === undefined ? {} : { event }),

@@ -28,7 +28,7 @@ const dataSet = z.strictObject({
   notices: z
     .array(
       z.strictObject({
-        notice: z.enum(["dark_images", "no_window", "image_tag", "lost_letters", "equal_options"]),
+        notice: z.enum(["dark_images", "no_window", "image_tag", "html", "lost_letters", "equal_options"]),
         count: count.describe("examples"),
         first: z.array(z.string()).describe("ids"),
         message: z.string(),

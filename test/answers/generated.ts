@@ -158,7 +158,7 @@ const rules: Readonly<Record<string, (draw: Draw) => Made>> = {
     const n = 2 + draw.below(90);
     const bounds = [`<${n}`, `>${n}`, `≤${n}`, `≥${n}`, `${n}-${n + 3}`, `${n}+`, `-${n}`];
     const [a, b] = draw.shuffled([...bounds, `${n}`, `1/${n}`, `${n}%`, `10^${2 + (n % 7)}`]);
-    const same = draw.pick([a!, ` ${a}`, `${a}.`, wide(a!), a!.replace(/^([<>≤≥])/, "$1 ")]);
+    const same = draw.pick([a!, ` ${a}`, `${a}.`, wide(a!), ...inWords(draw, a!)]);
     const isRight = draw.below(2) === 0;
     return { question: open(a!), completion: isRight ? same : b!, truth: truthOf(isRight) };
   },
@@ -203,6 +203,19 @@ const rules: Readonly<Record<string, (draw: Draw) => Made>> = {
     return { question: open(draw.pick(FINDINGS)), completion, truth: "none", style: "think_answer" };
   },
 };
+
+/** A bound as words, markup and LaTeX write it. */
+function inWords(draw: Draw, bound: string): readonly string[] {
+  const [, sign, n] = /^([<>≤≥])(\d+)$/.exec(bound) ?? [];
+  if (sign === undefined) return [];
+  const forms = {
+    "<": [`&lt;${n}`, `\\lt ${n}`, `less than ${n}`],
+    ">": [`&gt; ${n}`, `exceeding ${n}`, `more than ${n}`],
+    "≤": [`${n} or less`, `$\\leq ${n}$`, `less than or equal to ${n}`],
+    "≥": [`${n} or more`, `&ge;${n}`, `no fewer than ${n}`],
+  };
+  return [`${sign} ${n}`, draw.pick(forms[sign as keyof typeof forms])];
+}
 
 function measured(draw: Draw): { readonly value: Decimal; readonly unit: string } {
   return { value: decimal(draw), unit: draw.pick(["", "cm", "mm", "HU", "ml", "mg/dl"]) };

@@ -41,14 +41,15 @@ export const templates = {
   letterAgainstText: split("<A>. <b>|<A>) <b>|(<A>) <b>|<A>: <b>|**<A>. <b>**"),
   several: split(
     "<A> or <B>|<A> and <B>|<A>, <B>|<A>/<B>|<A> & <B>|either <A> or <B>|<A>, <B> and <C>|both <A> and <B>|(<A>) (<B>)|" +
-      "<A> <B>|<A>; <B>|<A> vs <B>|<a> or <b>|Either <a> or <b>.",
+      "<A> <B>|<A>; <B>|<A> as well as <B>|not just <A> but <B> too|<A>, no wait, <B>|~~<C>~~ <A> or <B>|<A> vs <B>|<a> or <b>|Either <a> or <b>.",
   ),
   denied: split(
     "not <A>|Not <A>.|It is not <A>.|It isn't <A>|<A> is incorrect|<A> is wrong.|<A> is not correct|<A> can be ruled out|" +
       "I can rule out <A>.|definitely not <A>|I don't think it is <A>|<A> (incorrect)|<A>: wrong|anything except <A>|" +
       "It cannot be <A>|It is unlikely to be <A>|<A> is unlikely|<A> is excluded|It is not <a>.|not <a>|<a> is unlikely|" +
       "There is no sign of <a>.|<a> is ruled out|It is unclear whether it is <A>|I don't know whether it is <a>|" +
-      "<A> cannot be excluded|I doubt it is <A>|<A>? No.|It is by no means <A>|I would exclude <A>",
+      "<A> cannot be excluded|I doubt it is <A>|<A>? No.|It is by no means <A>|I would exclude <A>|~~<A>~~|≠ <A>|<a> is no longer seen|<a> has resolved|<A> is questionable|" +
+      "<A>, <B> and <C> are wrong|Options <A>, <B>, and <C> can be excluded|nobody would say <A>|<a> was suspected but not confirmed",
   ),
   neither: split(
     "neither <A> nor <B>|Not <A>, <B> or <C>.|<A> and <B> are wrong|not <A> and not <B>|Neither <a> nor <b>|none of these|" +
@@ -67,14 +68,14 @@ export const templates = {
   yes: split(
     "Yes|yes.|YES!|Yes, there is.|Yes, <f>|**Yes**|“Yes”|Ｙｅｓ|true|Present|Answer: yes|A <f> is present.|" +
       "The <f> is present on the left.|There is no doubt that <f> is present.|No doubt: yes.|Not only present but large.|" +
-      "not absent|Undoubtedly present|\\boxed{yes}|Yes (small)|yes\u00a0|Yes, possibly <f>|A <f> is present without <g>",
+      "not absent|by no means absent|No fewer than two are present|Undoubtedly present|\\boxed{yes}|Yes (small)|yes\u00a0|Yes, possibly <f>|A <f> is present without <g>",
   ),
   no: split(
     "No|no.|NO!|No, there is none.|No <f>|**No**|“No”|Ｎｏ|false|Absent|none|Answer: no|There is no <f>.|not present|" +
       "No <f>, <g> or <h> is present.|No <f> is present.|It isn't present.|It is unlikely that a <f> is present.|" +
       "A <f> is hardly present.|Nothing like <f> is present.|Neither present nor suspected|Neither <f> nor <g> is present.|" +
       "It is not true.|\\boxed{no}|never present|No <f> or <g>.|There is no <f>, nor is <g> present.|cannot be present|" +
-      "No longer present|No evidence of <f>.|At present there is no <f>.|<f>: absent",
+      "No longer present|not yet present|It is impossible that <f> is present|far from present|nowhere present|No evidence of <f>.|At present there is no <f>.|<f>: absent",
   ),
   perhaps: split(
     "probably|maybe|unclear|I cannot tell|no idea|not sure|yes and no|yes or no|yes/no||Possibly present|perhaps present|" +
@@ -82,7 +83,9 @@ export const templates = {
       "It is unknown if <f> is present|cannot be excluded|That <f> is present cannot be excluded.|Yes, but no <g>|" +
       "not sure whether it is present|I doubt that <f> is present|No <f>, but <g> is present.|No. <f> is present.|" +
       "neither present nor absent|<f>|I cannot say whether it is present|I don't know if it is present|" +
-      "not necessarily present|may not be present|There is no way to tell whether it is present",
+      "not necessarily present|may not be present|There cannot be no <f>|It is false that there is no <f>|rarely present|" +
+      "no proof that <f> is absent|No finding is present other than a <f>|no reason to say no|no. 4|" +
+      "There is no way to tell whether it is present",
   ),
   deniedFinding: split("no <f>|not <f>|There is no <f>|<f> is absent|without <f>|not a <f>|<f>: none"),
   ends: [

@@ -7,6 +7,7 @@ import { fileError, readExactJson } from "../../io/files.ts";
 import { readJsonLines } from "../../io/json-lines.ts";
 import { openParquet } from "../../io/parquet.ts";
 import { splitName } from "../dataset.ts";
+import { requireAllShards } from "../shards.ts";
 import { arrow, savedSplits } from "./arrow.ts";
 import { type Container, type Fields, type FileRow, fileRow } from "./container.ts";
 
@@ -86,7 +87,23 @@ export function locateRows(path: string): Located {
     const split = splitOf(file);
     splits.set(split, [...(splits.get(split) ?? []), file]);
   }
+  for (const [split, files] of splits) {
+    requireAllShards(`the split "${split}" in ${path}`, files);
+    if (split !== "all") requireOneSource(split, files, names);
+  }
   return { container, splits };
+}
+
+/** Two names of one split ("val", "validation"), or files of it in two formats, leave open which are meant. */
+function requireOneSource(split: string, files: readonly string[], names: readonly string[]): void {
+  const [first = ""] = files;
+  const isRows = (name: string) => containers.some(({ extensions }) => endsIn(name, extensions));
+  const kind = (file: string) => file.replace(/.*\./, "").toLowerCase();
+  const other =
+    files.find((file) => wordOf(file) !== wordOf(first)) ??
+    names.find((name) => isRows(name) && splitOf(name) === split && kind(name) !== kind(first));
+  if (other === undefined) return;
+  throw new UserError(`${first} and ${other} are both the split "${split}": keep or merge into one`);
 }
 
 function containerOf(file: string): Container {
@@ -123,9 +140,12 @@ const endsIn = (name: string, ends: readonly string[]) => ends.some((end) => nam
 
 /** The split that a file's name begins with: "train-00000-of-00002-….parquet", "val.json". */
 function splitOf(file: string): string {
-  const [, word = ""] = /([A-Za-z]+)[^/\\]*$/.exec(file.replace(/.*[/\\]/, "")) ?? [];
-  const split = splitName(word.toLowerCase());
+  const split = splitName(wordOf(file));
   return ["train", "validation", "test"].includes(split) ? split : "all";
+}
+
+function wordOf(file: string): string {
+  return (/([A-Za-z]+)/.exec(file.replace(/.*[/\\]/, ""))?.[1] ?? "").toLowerCase();
 }
 
 /** The rows of a JSON file: a list, or the one list in an object. */
