@@ -11,7 +11,7 @@ import { meanOf } from "../src/core/mean.ts";
 import { crossedBootstrap } from "../src/evaluate/crossed-bootstrap.ts";
 import { chooseMerge, type MergeCandidate } from "../src/export/choose-merge.ts";
 import { evaluateFolder, evaluationLines } from "../src/export/evaluate-folder.ts";
-import type { MergeMethod } from "../src/export/merge.ts";
+import type { MergeMethod } from "../src/export/methods.ts";
 import { loadRecipe } from "../src/recipes/load.ts";
 import { scanJsonl } from "../src/runs/jsonl.ts";
 

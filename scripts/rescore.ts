@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { opensThought, type PromptStyle } from "../src/answers/prompts.ts";
 import type { Example } from "../src/core/records.ts";
 import { loadDataset } from "../src/data/index.ts";
-import type { ProtocolName } from "../src/evaluate/protocols/index.ts";
+import type { ProtocolName } from "../src/evaluate/names.ts";
 import type { EvalItem } from "../src/evaluate/score.ts";
 import { scoreItems } from "../src/evaluate/score.ts";
 import { loadRecipe } from "../src/recipes/load.ts";

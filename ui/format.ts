@@ -25,6 +25,11 @@ export function ago(milliseconds: number, now = Date.now()): string {
   return `${Math.round(seconds / 86_400)} days ago`;
 }
 
+/** "dr-a, 2026-11-30 16:12 UTC". */
+export function signature({ by, at }: { readonly by: string; readonly at: string }): string {
+  return `${by}, ${at.slice(0, 16).replace("T", " ")} UTC`;
+}
+
 /** "1.2 GB". */
 export function bytes(count: number): string {
   if (count < 1e6) return `${(count / 1e3).toFixed(0)} kB`;

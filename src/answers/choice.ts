@@ -3,9 +3,11 @@
  * that fits two of them names neither, and an option that is denied is not chosen.
  */
 import type { Example } from "../core/records.ts";
+import { saysNothing } from "./closed.ts";
 import { announcesLetter, labelled, leadingLabel, loneLetter } from "./labels.ts";
 import { readings } from "./negation.ts";
 import { clean, isArticle, normalise, normalisedTokens, type Word, withSignsSpelled, words } from "./normalise.ts";
+import { romanNumber } from "./number-words.ts";
 
 export { optionLetter } from "./labels.ts";
 
@@ -32,7 +34,8 @@ export function chosenOption(answer: string, choices: readonly string[]): Chosen
   }
 
   const { all, mentions, read } = optionsIn(cleaned, choices);
-  const chosen = affirmed(mentions, read);
+  if (mentions.some((one) => isExcepted(cleaned, all, one))) return null;
+  const chosen = isTakenBack(cleaned, all, mentions, read) ? null : affirmed(mentions, read);
   return chosen === null ? null : { index: chosen, bare: all.length === 1 };
 }
 
@@ -114,13 +117,53 @@ function textMentions(cleaned: string, all: readonly Word[], choices: readonly s
   const mentions: Mention[] = [];
   for (const { tokens, options } of [...byText.values()].sort((a, b) => b.tokens.length - a.tokens.length)) {
     for (const at of occurrences(cleaned, all, tokens, covered)) {
+      if (at.length === 1 && isIdiom(cleaned, all, at[0]!)) continue;
       for (const i of at) covered.add(all[i]!);
       const letter = at.length === 1 ? labelled({ cleaned, all, choices }, at[0]!, NO_WORDS) : -1;
       const both = letter < 0 ? options : [...new Set([...options, letter])];
       mentions.push({ options: letter >= 0 && announcesLetter(all[at[0]! - 1]) ? [letter] : both, at });
+      if (tokens.length > 1)
+        mentions.push(...sharingItsNoun(cleaned, all, at, byText), ...sharingItsName(all, at, byText));
     }
   }
   return mentions;
+}
+
+type Texts = ReadonlyMap<string, { readonly options: readonly number[] }>;
+
+/** The options that a word before "or" or "and" makes with the noun of the next: "left" of "left and right lung". */
+function sharingItsNoun(
+  cleaned: string,
+  all: readonly Word[],
+  at: readonly number[],
+  byText: Texts,
+): readonly Mention[] {
+  const [first] = at;
+  const gap = first! < 1 ? "" : cleaned.slice(all[first! - 1]!.end, all[first!]!.start).trim();
+  const before = /^(?:or|and|nor)$/.test(all[first! - 1]?.token ?? "") ? first! - 2 : gap === "/" ? first! - 1 : -1;
+  if (before < 0) return [];
+  const noun = at.slice(1).map((i) => all[i]!.token);
+  const other = byText.get([all[before]!.token, ...noun].join(" "));
+  return other === undefined ? [] : [{ options: other.options, at: [before] }];
+}
+
+/** The same of numbers behind a name, which need be no option: "III" of "stage II or III". */
+function sharingItsName(all: readonly Word[], at: readonly number[], byText: Texts): readonly Mention[] {
+  const last = at.at(-1)!;
+  const next = all[last + 2];
+  if (next === undefined || !/^(?:or|and|nor|to)$/.test(all[last + 1]!.token) || !CODE.test(all[last]!.raw)) return [];
+  if (!/^(?:[IVX]+|\d+)\p{L}?$/u.test(next.raw)) return [];
+  const name = at.slice(0, -1).map((i) => all[i]!.token);
+  const other = byText.get([...name, romanNumber(next.raw) ?? next.token].join(" "));
+  return [{ options: other?.options ?? [], at: [last + 2] }];
+}
+
+/** "no doubt" and "all right" say neither no nor right. */
+function isIdiom(cleaned: string, all: readonly Word[], at: number): boolean {
+  const { token } = all[at]!;
+  if (token === "no") return saysNothing(cleaned, all, at);
+  const before = `${all[at - 2]?.token ?? ""} ${all[at - 1]?.token ?? ""}`;
+  return token === "right" && / (?:all|youre|thats)$|^(?:you are|i am|that is)$/.test(before);
 }
 
 const NO_WORDS: ReadonlySet<Word> = new Set();
@@ -146,23 +189,54 @@ function occurrences(
   return found;
 }
 
-/** "2" in "IL-2", "T1" in "T1-T2", "stage I" in "stage I-II"; not "T2" in "T2-weighted". */
+/** "2" in "IL-2", "T1" in "T1-T2", "stage I" in "stage I-II" ; not "T2" in "T2-weighted". */
 function isPartOfCode(cleaned: string, first: Word, last: Word): boolean {
   const before = cleaned.slice(Math.max(0, first.start - 12), first.start);
   if (/^\d/.test(first.raw) && /[\p{L}\d][-/]$/u.test(before)) return true;
-  if (CODE.test(first.raw) && /(?<![\p{L}\d])(?:[IVX]+|\p{L}{1,3}\d+)\s?[-–/]\s?$/u.test(before)) return true;
-  if (!CODE.test(last.raw)) return false;
-  return /^\s?[-–/]\s?(?:\d|[IVX]+(?!\p{L})|\p{L}{1,3}\d+(?!\p{L}))/u.test(cleaned.slice(last.end, last.end + 12));
+  if (CODE.test(first.raw) && CODE_BEFORE.test(before)) return true;
+  return CODE.test(last.raw) && CODE_AFTER.test(cleaned.slice(last.end, last.end + 18));
 }
 
 const CODE = /\d$|^[IVX]+$/;
+const CODE_BEFORE = /(?<![\p{L}\d])(?:[IVX]+|\p{L}{1,3}\d+)(?:\s?[-–/]\s?|\s(?:to|through)\s)$/u;
+const CODE_AFTER = /^(?:\s?[-–/]\s?\d|(?:\s?[-–/]\s?|\s(?:to|through)\s)(?:[IVX]+|\p{L}{1,3}\d+)(?!\p{L}))/u;
+
+/** "All of the above except mass" */
+function isExcepted(cleaned: string, all: readonly Word[], { at }: Mention): boolean {
+  return (
+    /^(?:all|none|both|any|everything|nothing)$/.test(all[at[0]!]!.token) &&
+    /^,?\s(?:except|but not|apart from|other than|save for|excluding)\b/i.test(cleaned.slice(all[at.at(-1)!]!.end))
+  );
+}
+
+/** "D, no wait, C": another option after a word of correction. */
+function isTakenBack(
+  cleaned: string,
+  all: readonly Word[],
+  mentions: readonly Mention[],
+  read: ReturnType<typeof readings>,
+): boolean {
+  const at = cleaned.search(CORRECTION);
+  if (at < 0) return false;
+  const before = mentions
+    .filter((one) => all[one.at[0]!]!.start < at && stands(one, read))
+    .flatMap(({ options }) => options);
+  const after = mentions.filter((one) => all[one.at[0]!]!.start > at).flatMap(({ options }) => options);
+  return before.length > 0 && after.some((option) => !before.includes(option));
+}
+
+const CORRECTION =
+  /[\s,.;:…—–-](?:no,? wait|wait|actually|on second thoughts?|correction|scratch that|i mean|or rather|sorry)\b/i;
+
+function stands({ at }: Mention, read: ReturnType<typeof readings>): boolean {
+  return at.every((i) => /affirmed|possible/.test(read[i]!.assertion));
+}
 
 /** The one option that all affirmed mentions may mean; null where there is none, or where it is denied or doubted as well. */
 function affirmed(mentions: readonly Mention[], read: ReturnType<typeof readings>): number | null {
-  const stands = ({ at }: Mention) => at.every((i) => /affirmed|possible/.test(read[i]!.assertion));
-  const chosen = mentions.filter(stands);
+  const chosen = mentions.filter((one) => stands(one, read));
   if (chosen.length === 0) return null;
   const common = chosen[0]!.options.filter((option) => chosen.every(({ options }) => options.includes(option)));
-  const isDenied = (option: number) => mentions.some((one) => !stands(one) && one.options.includes(option));
+  const isDenied = (option: number) => mentions.some((one) => !stands(one, read) && one.options.includes(option));
   return common.length === 1 && !isDenied(common[0]!) ? common[0]! : null;
 }

@@ -38,6 +38,19 @@ describe("polarity with hedges and negations", () => {
     ["I would not say that it is present", null],
     ["cannot be confirmed present", null],
     ["no one knows", null],
+    ["no. 4", null],
+    ["Yes: absent", null],
+    ["It is impossible that a mass is present", "no"],
+    ["A mass is not yet present", "no"],
+    ["A stone is rarely present", null],
+    ["It is false that there is no stone", null],
+    ["There is no proof that it is absent", null],
+    ["by no means absent", "yes"],
+    ["There cannot be no stone", null],
+    ["I cannot deny that it is present", null],
+    ["No is wrong", null],
+    ["No finding is present apart from a stone", null],
+    ["No fewer than three stones are present", "yes"],
   ])("%j says %j", (text, expected) => {
     expect(polarity(text)).toBe(expected);
   });

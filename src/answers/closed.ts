@@ -22,12 +22,15 @@ export function polarity(text: string): Polarity | null {
     const { assertion, adjacent, by } = read[i]!;
     const isVerdict = VERDICTS.has(word.token);
     if (assertion === "affirmed") said.add(meant === "yes" && isNowhere(all, i) ? "no" : meant);
-    else if (isVerdict && assertion === "denied" && !adjacent && word.token !== "yes") said.add(meant);
+    else if (isVerdict && assertion === "denied" && !adjacent && word.token !== "yes" && !TURNS.test(by ?? ""))
+      said.add(meant);
     else if (!isVerdict && assertion === "denied") said.add(turned(meant, by));
     else doubt = true;
   }
-  if (said.size !== 1 || (doubt && !beginsWithVerdict(cleaned, all))) return null;
-  return [...said][0]!;
+  const [verdict] = said;
+  if (verdict === undefined || said.size > 1) return null;
+  if (firstVerdict(cleaned, all) === verdict) return verdict;
+  return doubt || (said.has("no") && EXCEPTS.test(cleaned)) || DENIES_DENIAL.test(cleaned) ? null : verdict;
 }
 
 const MEANINGS: ReadonlyMap<string, Polarity> = new Map([
@@ -39,6 +42,13 @@ const MEANINGS: ReadonlyMap<string, Polarity> = new Map([
   ["false", "no"],
   ["absent", "no"],
 ]);
+/** What turns a "no" ("no is incorrect", "there cannot be no mass"); after others it goes on ("without fluid, no mass"). */
+const TURNS = /^(?:incorrect|wrong|false|untrue|impossible|not|cannot|is|was|would|seems|\p{L}*n't)$/u;
+/** "No finding is present other than a mass" */
+const EXCEPTS = /\b(?:except|apart from|aside from|besides|but for|other than)\b/i;
+/** "It is false that there is no mass", "no evidence that it is absent": what is denied is itself a denial. */
+const DENIES_DENIAL =
+  /\b(?:false|untrue|true|incorrect|wrong|impossible|unlikely|evidence|proof|sign|case|doubtful)\sthat\b[^.;!?\n]{0,200}\b(?:no|not|none|absent|without|never|free of)\b/i;
 const VERDICTS: ReadonlySet<string> = new Set(["yes", "no", "none"]);
 
 /** "not absent" is yes; "no fluid is absent" is left at no, as it was put. */
@@ -48,13 +58,14 @@ function turned(meant: Polarity, by: string | null): Polarity {
 }
 
 /** "no doubt", "no idea", "no longer", "no other than", "at present", "present with", "No. 3". */
-function saysNothing(cleaned: string, all: readonly Word[], at: number): boolean {
+export function saysNothing(cleaned: string, all: readonly Word[], at: number): boolean {
   const { token, end } = all[at]!;
   const before = all[at - 1]?.token ?? "";
   const after = all[at + 1]?.token ?? "";
   if (token === "no" || token === "none") {
+    if (/^\W*no\.?\s?\d+\W*$/i.test(cleaned)) return true;
     if (
-      /^(?:doubt|question|1|body|wonder|idea|clue|information|answer|way|opinion|comment|image|other|different)$/.test(
+      /^(?:doubt|question|1|body|wonder|idea|clue|information|answer|way|opinion|comment|image|other|different|means)$/.test(
         after,
       )
     ) {
@@ -78,9 +89,13 @@ function isAsked(cleaned: string, from: number): boolean {
   return /^[^.!?;\n]{0,200}\?/.test(cleaned.slice(from, from + 201));
 }
 
-function beginsWithVerdict(cleaned: string, all: readonly Word[]): boolean {
+/** The yes or no that an answer begins with, a sign after it: "Yes, possibly a small one". */
+function firstVerdict(cleaned: string, all: readonly Word[]): Polarity | null {
   const first = all[0]!;
-  return /^(?:yes|no)$/.test(first.token) && /^\W*(?:[.,;:!)\n]|$)/.test(cleaned.slice(first.end, first.end + 3));
+  const isVerdict = first.token === "yes" || first.token === "no";
+  return isVerdict && /^\W*(?:[.,;:!)\n]|$)/.test(cleaned.slice(first.end, first.end + 3))
+    ? (first.token as Polarity)
+    : null;
 }
 
 /** The polarity of a reference that is nothing but yes or no; null for "left", "MRI", "yes, on the left". */

@@ -55,7 +55,7 @@ const AROUND = new Set(
     "excluding eliminate reject against instead rather except go going prefer would will if whether because since while " +
     "whereas although though due seems looks appears fits isnt wasnt arent cannot cant doesnt dont can could may might must " +
     "should definitely probably possibly likely unlikely maybe perhaps clearly certainly again correct incorrect right wrong " +
-    "true false please still also just that it its this here over versus vs yes into favour favor means ie eg has does do"
+    "true false please still also just that it its this here over versus vs yes too plus well together along besides actually indeed really ultimately finally into favour favor means ie eg has does do"
   ).split(" "),
 );
 
@@ -98,7 +98,12 @@ function isNamed(cleaned: string, word: Word, next: Word | undefined, alone: boo
   const sign = cleaned.slice(word.end, next?.start).trim();
   if (sign === "(" && next?.token === "not") return true;
   if (alone) return next === undefined || sign === "" || /^[.,;&/+=?!|<–—-]/.test(sign);
-  if (/^\s(?:because|since|rather than|instead of)\b/.test(cleaned.slice(word.end))) return true;
+  if (
+    /^\s(?:because|since|rather than|instead of|as well as|plus|along with|together with|but)\b/.test(
+      cleaned.slice(word.end),
+    )
+  )
+    return true;
   if (/^(?:or|and|nor|vs|versus|but)$/.test(next!.token) || /^[A-Z]$/.test(next!.raw)) return true;
   if (word.raw === "I" || next!.token !== "is") return word.raw === "A" && next!.token === "isnt";
   return /^\s(?:not|n't|the\s(?:correct|right|best|most|only|answer)|correct|right|wrong|incorrect|best|clearly|definitely|excluded|ruled|unlikely|false|true)\b/i.test(

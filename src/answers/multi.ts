@@ -10,7 +10,10 @@ export function chosenOptions(answer: string, choices: readonly string[]): reado
   if (/^none(?: of (?:them|these|the above))?$/i.test(text)) return [];
   const whole = optionOf(text, choices);
   if (whole >= 0) return [whole];
-  const parts = text.split(/\s*(?:[,;&\n]|\band\b)\s*/i).filter((part) => part !== "");
+  const parts = text
+    .split(/\s*(?:[,、;&\n]|\band\b)\s*/i)
+    .map((part) => part.replace(/^[-*•]\s+/, ""))
+    .filter((part) => part !== "");
   const chosen = parts.map((part) => optionOf(part, choices));
   if (chosen.length === 0 || chosen.includes(-1)) return null;
   return [...new Set(chosen)].sort((a, b) => a - b);

@@ -64,7 +64,8 @@ const TRIGGERS: ReadonlyMap<string, Kind> = new Map([
   ),
   ...listed(
     "deny",
-    "not|no|never|neither|nor|none|nothing|without|non|cannot|n't|hardly|scarcely|barely|unlikely|improbable|" +
+    "not|no|never|neither|nor|none|nothing|without|non|cannot|n't|hardly|scarcely|barely|unlikely|improbable|impossible|" +
+      "not yet|no longer|by no means|in no way|" +
       "exclude|excludes|excluded|excluding|rule out|rules out|ruled out|ruling out|eliminate|eliminates|eliminated|" +
       "eliminating|reject|rejects|rejected|dismiss|dismissed|rather than|instead of|other than|as opposed to|except|" +
       "except for|apart from|aside from|absence of|lack of|lacks|free of|negative for|against|incorrect|wrong|untrue|" +
@@ -74,7 +75,7 @@ const TRIGGERS: ReadonlyMap<string, Kind> = new Map([
     "doubt",
     "whether|if|unclear|uncertain|unsure|unknown|not sure|not certain|not clear|not known|not clearly|not definitely|" +
       "not necessarily|not certainly|not obviously|not always|not entirely|not completely|cannot say|cannot tell|" +
-      "cannot determine|cannot decide|cannot confirm|cannot know|cannot be sure|cannot be certain|cannot assess|" +
+      "cannot determine|cannot decide|cannot confirm|cannot deny|cannot be denied|impossible to say|impossible to tell|rarely|seldom|cannot know|cannot be sure|cannot be certain|cannot assess|" +
       "cannot be confirmed|cannot be determined|cannot be assessed|not say|cannot exclude|cannot rule out|cannot be excluded|not excluded|not exclude|not rule out|not ruled out|not know|" +
       "doubt|doubts|doubtful|doubted|not unlikely|not impossible|not wrong|not incorrect|not without|no idea|no information|no way to tell|no way to know",
   ),
@@ -142,7 +143,9 @@ function forward(text: Terms): Reading[] {
       found.push({ ...state, adjacent: state.assertion !== "affirmed" && since === 0 && j === 0 && gaps[i] !== "" });
     }
     if (trigger.kind !== "pass") {
-      state = { assertion: next(state, trigger.kind, terms[i]!), adjacent: false, by: terms[i]! };
+      const by =
+        trigger.kind === "deny" && trigger.length > 1 ? terms.slice(i, i + trigger.length).join(" ") : terms[i]!;
+      state = { assertion: next(state, trigger.kind, terms[i]!), adjacent: false, by };
       since = 0;
     }
     i += trigger.length - 1;
@@ -169,7 +172,7 @@ function ends(text: Terms, at: number, since: number, by: string | null): boolea
   if (terms[at] === "and" && OPENERS.has(terms[at + 1] ?? "") && !triggers(terms[at + 1])) return true;
   if (!/[,、–—]/.test(gap)) return false;
   if (since === 0 || OPENERS.has(terms[at]!)) return true;
-  return !goesOnAsList(text, at) && !MAY_LIST.has(by ?? "");
+  return !goesOnAsList(text, at, EXCLUDES.test(by ?? "")) && !MAY_LIST.has(by ?? "");
 }
 
 /** "No effusion, mass": whether the second is denied too, nobody can tell. */
@@ -188,12 +191,14 @@ function triggers(word: string | undefined): boolean {
   return word === "no" || word === "neither";
 }
 
-/** A comma goes on with a list that "or" or "nor" ends: "no effusion, pneumothorax or consolidation". */
-function goesOnAsList({ terms, gaps }: Terms, from: number): boolean {
+const EXCLUDES = /^(?:exclud|rul|eliminat|reject|dismiss|except|apart|aside)/;
+
+/** A comma goes on with a list that "or" or "nor" ends ("no effusion, mass or stone"), "and" too: "excluding A, B and D". */
+function goesOnAsList({ terms, gaps }: Terms, from: number, andEnds = false): boolean {
   for (let i = from; i < Math.min(terms.length, from + 16); i++) {
     if (i > from && /[.;:!?。\n<>]/.test(gaps[i]!)) return false;
     if (breaks(terms, i)) return false;
-    if (terms[i] === "or" || terms[i] === "nor") return true;
+    if (terms[i] === "or" || terms[i] === "nor" || (andEnds && terms[i] === "and")) return true;
   }
   return false;
 }
@@ -208,30 +213,54 @@ const ADVERBS = setOf(
 /** What denies the subject of a sentence when it is said of it. */
 const DENIALS = setOf(
   "incorrect wrong false unlikely improbable impossible excluded eliminated rejected absent untrue inaccurate distractor " +
-    "hardly no never not least less",
+    "hardly no never not least less 错误 错 不对 不正确",
 );
+/** What leaves the subject of a sentence in doubt. */
+const DOUBTS = setOf("doubtful questionable unclear uncertain unknown unproven unconfirmed debatable");
 /** What "not" must be followed by to deny a subject without a verb: "pneumonia not seen". */
 const PERCEIVED = setOf(
-  "seen present visible identified found detected correct right likely possible noted appreciated shown demonstrated true evident",
+  "seen present visible identified found detected correct right likely possible noted appreciated shown demonstrated true evident " +
+    "confirmed proven verified established diagnosed",
 );
 
 /** What a predicate says of the words before it: "B is incorrect", "the effusion cannot be excluded", "B: wrong". */
 function denySubjects(text: Terms, found: Reading[]): void {
   const { terms, gaps } = text;
   let start = 0;
+  let listed = 0; // where the list of subjects that a comma has parted begins
   for (let i = 0; i < terms.length; i++) {
     const isVerdict = isApposed(text, i);
     const begins = /[.;,!?。\n(<>]/.test(gaps[i]!) || breaks(terms, i) || RELATIVES.has(terms[i]!);
-    if (begins && !isVerdict) start = i;
-    const assertion = isVerdict ? "denied" : i > start ? predicateAt(text, i) : null;
+    if (begins && !isVerdict && !takesSubjectBack(text, i)) {
+      if (!isListItem(text, start, i)) listed = i;
+      start = i;
+    }
+    const assertion = isVerdict ? verdictOf(terms[i]!) : i > start ? predicateAt(text, i) : null;
     if (assertion === null) continue;
     const isPlural = /^(?:are|were)/.test(terms[i]!);
-    for (let j = i - 1; j >= start && !(terms[j] === "and" && !isPlural); j--) {
+    const from = isPlural ? Math.min(listed, start) : start;
+    for (let j = i - 1; j >= from && !(terms[j] === "and" && !isPlural); j--) {
       if (found[j]!.assertion === "denied" || found[j]!.assertion === "doubted") continue;
       found[j] = { assertion, adjacent: false, by: terms[i]! };
     }
     start = i + 1;
+    listed = start;
   }
+}
+
+/** Whether what stands from `start` to a comma at `at` is an item of a list, and no statement: "A, B and C are wrong". */
+function isListItem({ terms, gaps }: Terms, start: number, at: number): boolean {
+  if (gaps[at]!.trim() !== "," || at - start > 5) return false;
+  return terms.slice(start, at).every((word) => !AUXILIARIES.has(word));
+}
+
+/** "… was suspected but not confirmed": the denial is of the subject before it. */
+function takesSubjectBack({ terms }: Terms, at: number): boolean {
+  return terms[at] === "but" && terms[at + 1] === "not" && PERCEIVED.has(terms[at + 2] ?? "");
+}
+
+function verdictOf(word: string): Assertion {
+  return DOUBTS.has(word) ? "doubted" : "denied";
 }
 
 const RELATIVES = setOf("which that where who as");
@@ -239,7 +268,12 @@ const RELATIVES = setOf("which that where who as");
 /** "B: wrong", "B (incorrect)", "B? No." */
 function isApposed(text: Terms, at: number): boolean {
   const word = text.terms[at]!;
-  return at > 0 && /^\s?[:(?=–—-]/.test(text.gaps[at]!) && (DENIALS.has(word) || word === "none") && isLast(text, at);
+  return (
+    at > 0 &&
+    /^\s?[:：(?=–—-]/.test(text.gaps[at]!) &&
+    (DENIALS.has(word) || DOUBTS.has(word) || word === "none") &&
+    isLast(text, at)
+  );
 }
 
 /** Whether nothing of the same statement follows. */
@@ -260,6 +294,7 @@ function predicateAt(text: Terms, at: number): Assertion | null {
   let count = isNegated ? 1 : 0;
   for (let i = at + 1; i < Math.min(terms.length, at + 8) && gaps[i]!.trim() === ""; i++) {
     if (terms[i] === "not" && /^(?:only|just|merely|simply)$/.test(terms[i + 1] ?? "")) return null;
+    if (DOUBTS.has(terms[i]!)) return "doubted";
     if (DENIALS.has(terms[i]!) || (terms[i] === "ruled" && terms[i + 1] === "out")) count++;
     else if (!ADVERBS.has(terms[i]!) && !AUXILIARIES.has(terms[i]!)) break;
   }

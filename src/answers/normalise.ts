@@ -3,23 +3,20 @@
  * punctuation, no articles, number words zero to twenty as digits, numbers in one spelling, single blanks. Signs that carry
  * meaning stay with what they stand at: "CD4+" and "CD4-" are two words, "-2.5" and "<5" are numbers.
  */
-import { isPlainNumber, negative, numberAt } from "./numbers.ts";
+import { withoutMarkup } from "./markup.ts";
+import { joinedWord, numberWord } from "./number-words.ts";
+import { numberAt } from "./numbers.ts";
+import type { Word } from "./word.ts";
 
-/** One word of a cleaned text: what it is compared as, and where it stands. */
-export interface Word {
-  readonly token: string;
-  /** As written. */
-  readonly raw: string;
-  readonly start: number;
-  readonly end: number;
-}
+export type { Word } from "./word.ts";
 
 /**
  * NFKC without invisible (format) characters, with plain apostrophes, and with one minus: the text that word offsets refer
  * to. What NFKC would spoil is written out before: powers ("10⁻³" is "10^-3"), fractions ("2½" is "2 1/2"), blanks between
  * thousands.
  */
-export function clean(text: string): string {
+export function clean(given: string): string {
+  const text = withoutMarkup(given);
   if (PLAIN.test(text)) return signed(text);
   const spelled = text
     .replace(/\p{Cf}+/gu, "")
@@ -28,16 +25,17 @@ export function clean(text: string): string {
     })
     .replace(/(\p{Nd}?)\s?([¼½¾⅐-⅞])/gu, (_, whole: string, part: string) => `${whole} ${part.normalize("NFKC")}`)
     .replace(/(?<=\d)[\u00a0\u2007\u2009\u202f](?=\d{3}(?!\d))/g, " ")
-    .replace(/(?<=\d)['’](?=\d{3}(?!\d))/g, "");
+    .replace(/(?<=\d)’(?=\d{3}(?!\d))/g, "'");
   const composed = spelled
     .normalize("NFKC")
     .replace(/\p{Cf}+/gu, "")
     .replace(/[‘’ʼ′]/g, "'")
     .replace(/⁄/g, "/")
+    .replace(/∶/g, ":")
     .replace(/[≦⩽]/g, "≤")
     .replace(/[≧⩾]/g, "≥")
     .replace(/(?<!\d\s?)\u2212\s+(?=\.?\d)/g, "-")
-    .replace(/[\u2010-\u2012\u2212]/g, "-")
+    .replace(/[\u2010-\u2012\u2212\u2796]/g, "-")
     .replace(/(?<=^|[\s([{:=<>≤≥~≈±,;|"'*])[–—―](?=\.?\d)|(?<=\d)[–—―](?=\d)|(?<=\d\s)[–—―](?=\s\d)/g, "-")
     .replace(/(?<=[\p{L}\p{N}])[–—](?=$|[/,;.)\]])/gu, "-")
     .replace(/^([\s"'(*]*)[–—]\s+(?=\.?\d)/, "$1-");
@@ -48,15 +46,27 @@ const THOUSANDS = /(?<![\p{L}\d.,-])[1-9]\d{0,2}(?: \d{3}){1,8}(?!\d)/gu;
 
 const PLAIN = /^[\x20-\x7e\n\r\t]*$/;
 
-/** LaTeX's signs, "+/-", "+ve", blanks between thousands, a minus that a blank parts from its number (not that of a list). */
+/** A number that a bound follows: "5 mm or more" is "≥5 mm". */
+const BOUND =
+  /(?<![\p{L}\p{N}.,<>≤≥-])(\d[\d.,]*(?:\s?[\p{L}%°/]{1,12})?)\s(?:or|and)\s(?:(more|greater|larger|above|over|higher|longer|older|bigger|beyond)|less|fewer|smaller|below|under|lower|shorter|younger)(?![\p{L}\p{N}])/giu;
+
+function bounded(_: string, number: string, isMore: string | undefined): string {
+  return (isMore === undefined ? "≤" : "≥") + number;
+}
+
+/** "+/-", "+ve", blanks between thousands, a minus that a blank parts from its number (not that of a list). */
 function signed(text: string): string {
   let result = /\d \d{3}/.test(text) ? text.replace(THOUSANDS, (digits) => digits.replaceAll(" ", "")) : text;
-  if (result.includes("\\")) {
-    result = result
-      .replace(/\\(?:times|cdot)(?![a-z])/g, "×")
-      .replace(/\\[dt]?frac\s?\{(\d+)\}\s?\{(\d+)\}/g, "$1/$2")
-      .replace(/\\([%<>&])/g, "$1");
-  }
+  if (result.includes("'")) result = result.replace(/(?<=\d)'(?=\d{3}(?!\d))/g, "");
+  if (result.includes("×")) result = result.replace(/(?<=\p{L}\s?)×(?=\s?\d)/gu, " x ");
+  if (/≠|!=/.test(result)) result = result.replace(/\s?(?:≠|!=)\s?(?=\p{L})/gu, " not ");
+  if (result.includes("10 to the "))
+    result = result.replace(
+      /(?<![\d.,])10 to the (?:power )?(?:of )?(minus |-)?(\d{1,2})(?!\d)/g,
+      (_, sign, power) => `10^${sign ? "-" : ""}${power}`,
+    );
+  if (/-\(\d/.test(result)) result = result.replace(/(?<![\p{L}\p{N})])-\((\d[\d.,]*)\)/gu, "-$1");
+  if (/\d.{0,16} (?:or|and) [a-z]/i.test(result)) result = result.replace(BOUND, bounded);
   if (result.includes("+/-")) result = result.replaceAll("+/-", "±");
   if (/[+-]ve\b/i.test(result)) {
     result = result.replace(/\+ve\b/gi, " positive").replace(/(?<![\p{L}\p{N}])-ve\b/giu, " negative");
@@ -113,7 +123,7 @@ export function isArticle(token: string, last: boolean): boolean {
   return token === "the" || token === "an" || (token === "a" && !last);
 }
 
-const START = /[\p{L}\p{N}\p{M}%‰]|[<>≤≥≠]|[-+.](?=\.?\d)/gu;
+const START = /[\p{L}\p{N}\p{M}%‰]|[<>≤≥≠±√]|[-+.](?=\.?\d)/gu;
 const ORDINAL = /\d+(?:st|nd|rd|th)(?![\p{L}\p{N}])/iuy;
 const LETTERS = /[\p{L}\p{N}\p{M}]+(?:'\p{L}+)*/uy;
 const TAG = /<\/?\s?([a-z][\w|-]{0,30})\s?\/?>/iy;
@@ -180,15 +190,6 @@ function signAfter(cleaned: string, start: number, end: number): { readonly sign
   return /^\s/.test(followed) && isAbbreviation && !isSuspended ? sign("-", 1) : sign("", 0);
 }
 
-const NUMBER_WORDS: ReadonlyMap<string, string> = new Map(
-  (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen " +
-    "seventeen eighteen nineteen twenty"
-  )
-    .split(" ")
-    .map((word, i) => [word, String(i)]),
-);
-
 const GREEK: Readonly<Record<string, string>> = {
   α: "alpha",
   β: "beta",
@@ -204,28 +205,5 @@ function tokenOf(raw: string): string {
   const lower = raw.toLowerCase().replaceAll("'", "");
   const greek = GREEK[lower[0]!];
   if (greek !== undefined && /^.\d*$/u.test(lower)) return greek + lower.slice(1);
-  return NUMBER_WORDS.get(lower) ?? lower;
-}
-
-/** Words that compare or sign the number that follows them: "less than 5" is "<5", "minus two" is "-2". */
-const SIGNS_IN_WORDS: ReadonlyMap<string, string> = new Map([
-  ...["less than", "fewer than", "smaller than", "lower than", "shorter than", "below", "under"].map((s) => [s, "<"]),
-  ...["more than", "greater than", "larger than", "higher than", "longer than", "above", "over"].map((s) => [s, ">"]),
-  ...["no more than", "not more than", "at most", "up to"].map((s) => [s, "≤"]),
-  ...["no less than", "not less than", "at least"].map((s) => [s, "≥"]),
-  ["minus", "-"],
-] as [string, string][]);
-
-function joinedWord(cleaned: string, before: readonly Word[], word: Word): Word {
-  if (!isPlainNumber(word.token)) return word;
-  for (let count = Math.min(3, before.length); count > 0; count--) {
-    const said = before.slice(-count);
-    const sign = SIGNS_IN_WORDS.get(said.map(({ token }) => token).join(" "));
-    const start = said[0]!.start;
-    if (sign === undefined || !/^[\p{L}\s]+$/u.test(cleaned.slice(start, word.start))) continue;
-    if (sign === "-" && word.token.startsWith("-")) continue;
-    const token = sign === "-" ? negative(word.token) : sign + word.token;
-    return { token, raw: cleaned.slice(start, word.end), start, end: word.end };
-  }
-  return word;
+  return numberWord(lower) ?? lower;
 }

@@ -1,36 +1,73 @@
-/** The number that an answer gives, in the unit asked for; nothing is guessed from a range or an inequality. */
+/** The number that an answer gives, in the unit asked for; nothing is guessed from a range, an inequality, or two numbers. */
 import type { NumericTarget } from "../core/records.ts";
-import { clean, words } from "./normalise.ts";
+import { readings } from "./negation.ts";
+import { clean, type Word, words } from "./normalise.ts";
 import { isPlainNumber } from "./numbers.ts";
 import { withoutStatus } from "./survival.ts";
 
 /** What one of a unit is in the smallest of its kind. Months have 365.25 / 12 days, so that 12 of them are a year. */
 const KINDS: readonly Readonly<Record<string, number>>[] = [
-  { mm: 1, cm: 10, m: 1000 },
-  { day: 1, week: 7, month: 365.25 / 12, year: 365.25 },
-  { mg: 1, g: 1000, kg: 1e6 },
-  { ml: 1, l: 1000 },
+  { um: 0.001, mm: 1, cm: 10, m: 1000, inch: 25.4 },
+  { minute: 1 / 1440, hour: 1 / 24, day: 1, week: 7, month: 365.25 / 12, year: 365.25 },
+  { ug: 0.001, mg: 1, g: 1000, kg: 1e6 },
+  { ml: 1, dl: 100, l: 1000 },
+  ...["percent", "permille", "hu", "mmhg", "bpm", "kev", "mev", "hz", "tesla"].map((unit) => ({ [unit]: 1 })),
 ];
 
 const NAMES: ReadonlyMap<string, string> = new Map([
-  ...["day", "week", "month", "year"].flatMap((name) => [[name, name] as const, [`${name}s`, name] as const]),
-  ...["millimeter", "millimetre"].flatMap((name) => [[name, "mm"] as const, [`${name}s`, "mm"] as const]),
-  ...["centimeter", "centimetre"].flatMap((name) => [[name, "cm"] as const, [`${name}s`, "cm"] as const]),
-  ...["mm", "cm", "m", "mg", "g", "kg", "ml", "l"].map((name) => [name, name] as const),
+  ...KINDS.flatMap((kind) => Object.keys(kind)).map((name) => [name, name] as const),
+  ...["minute", "hour", "day", "week", "month", "year"].map((name) => [`${name}s`, name] as const),
+  ...named("millimeter millimetre millimeters millimetres", "mm"),
+  ...named("centimeter centimetre centimeters centimetres", "cm"),
+  ...named("μm micron microns micrometer micrometers micrometre micrometres", "um"),
+  ...named("in inches", "inch"),
+  ...[...named("min mins", "minute"), ...named("h hr hrs", "hour"), ...named("d", "day"), ...named("wk wks", "week")],
+  ...[...named("mo mos", "month"), ...named("y yr yrs", "year"), ...named("μg mcg", "ug"), ...named("cc", "ml")],
 ]);
 
+function named(names: string, unit: string): readonly (readonly [string, string])[] {
+  return names.split(" ").map((name) => [name, unit] as const);
+}
+
 /**
- * The last number of an answer, converted to `unit` where it says another of that kind ("2.4 cm" is 24 mm). Null without a
- * number, beside a range or an inequality, and for a unit of another kind. The code of a status ("1:DECEASED") is no number.
+ * The number of an answer, converted to `unit` where it says another of that kind ("2.4 cm" is 24 mm). Of several, those
+ * with a unit of that kind count alone. Null without a number, where two differ, beside a range or an inequality, and for a
+ * unit of another kind. The code of a status ("1:DECEASED"), names ("T1", "IL-6") and what is denied are no numbers.
  */
 export function numberOf(answer: string, unit?: string): number | null {
-  const all = words(withoutStatus(clean(answer)));
-  const found = all.flatMap(({ token }, i) => {
-    if (!/\d/.test(token)) return [];
-    return [isPlainNumber(token) ? inUnit(Number(token), all[i + 1]?.token, unit) : null];
+  const cleaned = withoutStatus(clean(answer));
+  const all = words(cleaned);
+  if (all.some(({ token }) => UNREAD.has(token))) return null;
+  const read = readings(cleaned, all);
+  const found = all.flatMap((word, i) => {
+    if (!/^\P{L}*\d/u.test(word.token) || /\p{L}-$/u.test(cleaned.slice(Math.max(0, word.start - 2), word.start)))
+      return [];
+    if (read[i]!.assertion === "denied" && read[i]!.adjacent) return [];
+    const isJoined = /^(?:and|or)$/.test(all[i + 1]?.token ?? "") && isPlainNumber(all[i + 2]?.token ?? "");
+    if (isJoined) return [{ value: null, isMeasured: true }]; // "24 or 30 mm"
+    return [
+      isPlainNumber(word.token) ? inUnit(Number(word.token), unitAfter(cleaned, word, all[i + 1]), unit) : NOTHING,
+    ];
   });
-  return found.includes(null) ? null : (found.at(-1) ?? null);
+  const measured = found.filter(({ isMeasured }) => isMeasured);
+  const counted = measured.length > 0 ? measured : found;
+  const [first = NOTHING] = counted;
+  const { value } = first;
+  const differs = (other: number | null) =>
+    value === null || other === null || Math.abs(other - value) > 1e-9 * Math.abs(value);
+  return counted.some((one) => differs(one.value)) ? null : value;
 }
+
+/** Words that make another number of the one beside them. */
+const UNREAD = new Set("hundred thousand million billion dozen half quarter".split(" "));
+
+interface Measured {
+  readonly value: number | null;
+  /** It is followed by a unit of the kind asked for. */
+  readonly isMeasured: boolean;
+}
+
+const NOTHING: Measured = { value: null, isMeasured: false };
 
 /** Whether a number answers a target: equal within its tolerance, or beyond a time that is censored. */
 export function meetsTarget(value: number, { value: wanted, tolerance = 0, event }: NumericTarget): boolean {
@@ -50,9 +87,19 @@ export function targetOf({
   return value === null ? null : { value };
 }
 
-function inUnit(value: number, said: string | undefined, wanted: string | undefined): number | null {
+/** The word after a number with what is divided by ("mg/dl"); undefined for none. */
+function unitAfter(cleaned: string, number: Word, next: Word | undefined): string | undefined {
+  if (next === undefined || !/^[\s([*`-]{0,4}$/.test(cleaned.slice(number.end, next.start))) return undefined;
+  const per = /^\s?\/\s?\p{L}+/u.exec(cleaned.slice(next.end, next.end + 24))?.[0] ?? "";
+  return (next.token + per.replace(/\s/g, "")).toLowerCase();
+}
+
+function inUnit(value: number, said: string | undefined, wanted: string | undefined): Measured {
+  if (said !== undefined && said === wanted?.toLowerCase()) return { value, isMeasured: true };
   const [from, to] = [said, wanted].map((name) => NAMES.get(name?.toLowerCase() ?? ""));
-  if (from === undefined || to === undefined || from === to) return value;
-  const kind = KINDS.find((units) => from in units && to in units);
-  return kind === undefined ? null : (value * kind[from]!) / kind[to]!;
+  if (wanted === undefined) return { value, isMeasured: false };
+  const isOther = said !== undefined && NAMES.has(/^(\p{L}+)(?:\/|[23]$)/u.exec(said)?.[1] ?? ""); // "mg/dl", "mm2"
+  if (from === undefined) return { value: isOther ? null : value, isMeasured: false };
+  const kind = to === undefined ? undefined : KINDS.find((units) => from in units && to in units);
+  return kind === undefined ? NOTHING : { value: (value * kind[from]!) / kind[to!]!, isMeasured: true };
 }

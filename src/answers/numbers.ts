@@ -17,12 +17,16 @@ export interface FoundNumber {
 const DIGITS =
   String.raw`(?:[1-9]\d{0,2}(?:,\d{3}){1,8}(?:\.\d+)?(?!\d)|\d{1,3}(?:\.\d{3}){1,8},\d+(?!\d)|\d{1,3}(?:\.\d{3}){2,8}(?![.,]?\d)` +
   String.raw`|(?<!\d,)\d+,\d+(?!,?\d)|\d+\.\d+|(?<![\p{L}\p{N}.,])\.\d+|\d+)`;
-const POWER = String.raw`(?:\^|\*\*)[({]?([-+]?\d{1,4})(?!\d)[)}]?`;
+const POWER = String.raw`(?:\^\s?|\*\*)[({]?([-+]?\d{1,4})(?!\d)[)}]?`;
 const VALUE = String.raw`(${DIGITS})(?:\s?[x×*·⋅]\s?10\s?${POWER}|e([-+]?\d{1,3})(?!\d)|\s?${POWER}|\s([1-9])/([248])(?![\d/]))?`;
 
-const FIRST = new RegExp(String.raw`([<>]=?|[≤≥])?\s?((?<![\p{L}\p{N})\]])[-+])?${VALUE}`, "iuy");
+const FIRST = new RegExp(String.raw`([<>]=?|[≤≥±√≠])?\s?((?<![\p{L}\p{N})\]])[-+])?${VALUE}`, "iuy");
 /** What joins two numbers to one statement: a range, sides, a fraction or ratio, a sum, a deviation. */
-const NEXT = new RegExp(String.raw`(?:(\s?[x×]\s?|\s?/\s?|:|\s?±\s?|\s?\+\s?|-|\s-\s|\sto\s)([-+]?)${VALUE})`, "iuy");
+const NEXT = new RegExp(
+  String.raw`(?:(\s?[x×]\s?|\*|\sby\s|\s?/\s?|:|\s:\s|\s?±\s?|\s?\+\s?|-|\s-\s|\s?~\s?|\sto\s)([-+]?)${VALUE})`,
+  "iuy",
+);
+const JOINTS: Readonly<Record<string, string>> = { to: "-", "~": "-", "×": "x", "*": "x", by: "x" };
 /** "2+" is a grade; a minus after a number ends it only where nothing follows ("2-"). */
 const AFTER = /\+{1,3}(?![\p{L}\p{N}])|-(?=\s*$|[)\].,;/])|\s[+-](?=\s*$|\s?[)\].,;/])/uy;
 
@@ -37,7 +41,7 @@ export function numberAt(text: string, from: number): FoundNumber | null {
   for (let next = matchAt(NEXT, text, end); next !== null; next = matchAt(NEXT, text, end)) {
     const [all, separator = "", nextSign = "", ...nextValue] = next;
     const joint = separator.trim().toLowerCase();
-    joined += joint === "to" ? "-" : joint === "×" ? "x" : joint;
+    joined += JOINTS[joint] ?? joint;
     parts.push(nextSign === "-" ? negative(valueFrom(nextValue)) : valueFrom(nextValue));
     end += all.length;
   }
@@ -91,7 +95,7 @@ function trimmed(digits: string): string {
 }
 
 /** The number times a power of ten; beyond what can be written out, the power stays. */
-function shifted(value: string, by: number): string {
+export function shifted(value: string, by: number): string {
   if (Math.abs(by) > 30) return `${value}e${by}`;
   const [whole = "0", part = ""] = value.split(".");
   const digits = `${"0".repeat(Math.max(0, -by))}${whole}${part}${"0".repeat(Math.max(0, by - part.length))}`;

@@ -25,6 +25,10 @@ describe("parseAnswer, strict", () => {
     ["inside the thought", "<think>perhaps <answer>yes</answer></think>no"],
     ["inside a thought that never closes", "<think>perhaps <answer>yes</answer>"],
     ["inside a second thought", "<think>a</think><think>b<answer>yes</answer>"],
+    ["inside a thought in other words", "<thinking>perhaps <answer>yes</answer></thinking>no"],
+    ["an empty box", "<think>x</think><answer>\\boxed{}</answer>"],
+    ["a rule", "<think>x</think><answer>---</answer>"],
+    ["an end of turn", "<think>x</think><answer><|im_end|></answer>"],
     ["a sign that says nothing", "<think>x</think><answer>…</answer>"],
     ["a tag", "<think>x</think><answer><think></answer>"],
     ["spelled otherwise", "<think>x</think><Answer>yes</Answer>"],
@@ -51,6 +55,19 @@ describe("parseAnswer, strict", () => {
     expect(textOf(`left lung${end}`, { style: "plain" })).toBe("left lung");
     expect(textOf(`<answer>left lung</answer>${end}`)).toBe("left lung");
     expect(textOf(`<answer>left lung${end}`, { lenient: true })).toBe("left lung");
+  });
+
+  it.each([
+    "left lung<|im_end|>\n<|im_start|>user\nAnd is it the right one?",
+    "left lung<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nright?",
+    "left lung</s><s>right",
+    "left lung<end_of_turn>\n<start_of_turn>user\nright?",
+    "<|im_start|>assistant\nleft lung<|im_end|>",
+    "<s> left lung</s>",
+    "<pad><pad>left lung",
+  ])("reads the first turn alone: %j", (completion) => {
+    expect(textOf(completion, { style: "plain" })).toBe("left lung");
+    expect(textOf(completion, { lenient: true })).toBe("left lung");
   });
 
   it("takes the whole text in the plain style", () => {
@@ -92,6 +109,17 @@ describe("parseAnswer, lenient", () => {
     ["\\boxed{\\frac{1}{2}}", "\\frac{1}{2}"],
     ["<|begin_of_box|>edema<|end_of_box|>", "edema"],
     ["<think>perhaps <answer>edema</answer>", "edema"],
+    ["<thinking>the answer is no</thinking>edema", "edema"],
+    ["◁think▷the answer is no◁/think▷edema", "edema"],
+    ["<answer>edema</ans", "edema"],
+    ['<answer type="final">edema</answer>', "edema"],
+    ["&lt;answer&gt;edema&lt;/answer&gt;", "edema"],
+    ["It is dark. Answer -> edema", "edema"],
+    ["The answer would be edema. It is large.", "edema"],
+    ["Answer: approx. 7 mm", "approx. 7 mm"],
+    ["Answer: K. oxytoca", "K. oxytoca"],
+    ["Answer: <7 mm. Done", "<7 mm"],
+    ["Answer: right < left", "right < left"],
   ])("%j answers %j", (completion, expected) => {
     expect(textOf(completion, { lenient: true })).toBe(expected);
   });
@@ -102,6 +130,8 @@ describe("parseAnswer, lenient", () => {
     "<think>x</think><answer></answer>",
     "<think>x</think>\n<answer>\u200b</answer>\n",
     "<think>x</think><answer>…</answer>",
+    "<think>edema</think><answer><think></think></answer>",
+    "<think>edema</think> \\boxed{}",
     "<answer><think></answer>",
     "<think>the answer is no</think><answer> </answer>",
     "It is dark. <answer>",

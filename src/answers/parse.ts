@@ -1,6 +1,6 @@
 /** Finds the answer in a completion; a span is in UTF-16 offsets, and `completion.slice(start, end)` is its text. */
 import { jsonAnswer, lastJsonAnswer } from "./json-answer.ts";
-import { contentEnd } from "./special-tokens.ts";
+import { contentEnd, contentStart } from "./special-tokens.ts";
 import { type AnswerStyle, hasContent, isInThought, readTags, soleIndex } from "./tags.ts";
 
 /** What a completion answers, and where it says so; in JSON the value, which escapes make shorter. Never empty. */
@@ -18,7 +18,7 @@ export interface ParseOptions {
 }
 
 /**
- * The answer of a completion, or null when it gives none. Special tokens at its end (`<|im_end|>`) are no part of it.
+ * The answer of a completion, or null when it gives none. Special tokens around it (`<|im_end|>`) and what follows the end of its turn are no part of it.
  *
  * Strict: exactly one `<answer>…</answer>` (or the style's own tag), not empty and not inside a thought, closed or not; the
  * plain style takes the whole text, and JSON is one object and nothing else. Lenient adds, on what follows the thought (else on everything): the last tag that holds anything, closed or
@@ -29,13 +29,14 @@ export interface ParseOptions {
 export function parseAnswer(completion: string, options: ParseOptions = {}): ParsedAnswer | null {
   const { style = "think_answer", lenient = false, thinkOpened = false } = options;
   const text = completion.slice(0, contentEnd(completion));
-  if (!lenient) return style === "plain" ? span(text, 0, text.length) : soleAnswer(text, style, thinkOpened);
+  const begin = Math.min(contentStart(completion), text.length);
+  if (!lenient) return style === "plain" ? span(text, begin, text.length) : soleAnswer(text, style, thinkOpened);
   const field = style === "json" ? lastJsonAnswer(text) : null;
   if (field !== null) return field;
   const { thought, answer } = readTags(style);
-  const from = lastThoughtEnd(text, thought);
-  const readsThought = from > 0 && !opensAnswer(text, from, answer);
-  const anywhere = anyAnswer(text, from, answer) ?? (readsThought ? anyAnswer(text, 0, answer) : null);
+  const from = lastThoughtEnd(text, thought, begin);
+  const readsThought = from > begin && !opensAnswer(text, from, answer);
+  const anywhere = anyAnswer(text, from, answer) ?? (readsThought ? anyAnswer(text, begin, answer) : null);
   const found = soleAnswer(text, style, thinkOpened) ?? anywhere;
   return found === null ? null : (lastBoxed(text, found.start, found.end) ?? found);
 }
@@ -50,17 +51,26 @@ function soleAnswer(text: string, style: AnswerStyle, thinkOpened: boolean): Par
   return hasContent(text.slice(from, close)) ? span(text, from, close) : null;
 }
 
-/** A tag in any case, with blanks in it. */
-const roughTag = (name: string, closing = "") => new RegExp(`<\\s{0,4}${closing}\\s{0,4}${name}\\s{0,4}>`, "gi");
+/** A tag in any case, with blanks or attributes in it, escaped or in wide letters. */
+const roughTag = (name: string, closing = "") =>
+  new RegExp(`(?:<|&lt;|\\\\<|＜)\\s{0,4}${closing}\\s{0,4}${name}(?:\\s[^<>]{0,40})?\\\\?\\s{0,4}(?:>|&gt;|＞)`, "gi");
 
-function lastThoughtEnd(text: string, thought: string): number {
-  const last = [...text.matchAll(roughTag(thought, "/"))].at(-1);
-  return last === undefined ? 0 : last.index + last[0].length;
+function lastThoughtEnd(text: string, thought: string, begin: number): number {
+  const ends = [roughTag(thought, "/"), THOUGHT_END].map((end) => {
+    const last = [...text.matchAll(end)].at(-1);
+    return last === undefined ? begin : last.index + last[0].length;
+  });
+  return Math.max(...ends);
 }
 
-/** Whether an `<answer>` follows: one that is empty says that there is no answer, not that it stands elsewhere. */
+/** How models end a thought unasked. */
+const THOUGHT_END =
+  /<\s?\/\s?(?:think(?:ing)?|thoughts?|reasoning|analysis|scratchpad|reflection)\s?>|\[\/THINK\]|◁\/think▷|<\|end_of_thought\|>|<\|channel\|>final<\|message\|>/gi;
+
+/** Whether an `<answer>` or an empty box follows: one that is empty says that there is no answer, not that it stands elsewhere. */
 function opensAnswer(text: string, from: number, answer: string): boolean {
-  return text.slice(from).search(roughTag(answer)) >= 0;
+  const rest = text.slice(from);
+  return rest.search(roughTag(answer)) >= 0 || /\\f?boxed\s{0,2}\{\s{0,9}\}/.test(rest);
 }
 
 function anyAnswer(text: string, from: number, answer: string): ParsedAnswer | null {
@@ -79,16 +89,22 @@ function lastTagged(text: string, from: number, answer: string): ParsedAnswer | 
   for (const open of [...text.slice(from).matchAll(roughTag(answer))].reverse()) {
     const start = from + open.index + open[0].length;
     const close = text.slice(start, end).search(closing);
-    const found = span(text, start, close < 0 ? end : start + close);
+    const found = span(text, start, close < 0 ? cutTag(text, end, answer) : start + close);
     if (found !== null && hasContent(found.text)) return found;
     end = from + open.index;
   }
   return null;
 }
 
+/** Where a text ends before a closing tag that was cut off: "yes</ans". */
+function cutTag(text: string, end: number, answer: string): number {
+  const cut = /<\/?[a-z]{0,20}$/i.exec(text.slice(Math.max(0, end - 22), end));
+  return cut !== null && `</${answer}>`.startsWith(cut[0].toLowerCase()) ? end - cut[0].length : end;
+}
+
 /** "answer is", "**Answer**:", "answer：", "答案是", or a heading "Final answer" above the answer's line. */
 const STATED =
-  /(?<![\p{L}\p{N}])answer(?:\s{1,3}is\b|[*_"'`\s]{0,4}[:：]|\s[–—-]\s|\s?=)[:：*_"'`“”]*|答案(?:是|为|[:：])[:：*_"'`“”]*|(?<=^[#*_\s]{0,8}(?:(?:the|my)\s)?(?:(?:final|correct)\s)?)answer[*_]{0,3}[ \t]{0,4}(?=\n)/gimu;
+  /(?<![\p{L}\p{N}])answer(?:\s{1,3}(?:is|(?:would|should|must|will)\sbe)\b|['’]s(?=\s)|[*_"'`\s]{0,4}[:：﹕]|\s?(?:[-=]>|[→⇒])|\s[–—-]\s|\s?=)[:：*_"'`“”]*|答案(?:是|为|[:：])[:：*_"'`“”]*|(?<=^[#*_\s]{0,8}(?:(?:the|my)\s)?(?:(?:final|correct)\s)?)answer[*_]{0,3}[ \t]{0,4}(?=\n)/gimu;
 
 /** The last stated answer with anything after it, without quotes or emphasis around it. */
 export function lastStated(text: string, from = 0): ParsedAnswer | null {
@@ -135,21 +151,36 @@ function innerCommand(text: string, start: number, end: number): [number, number
 /** Everything up to a stray closing tag. */
 function untagged(text: string, from: number, answer: string): ParsedAnswer | null {
   const close = text.slice(from).search(roughTag(answer, "/"));
-  return (close < 0 ? null : span(text, from, from + close)) ?? span(text, from, text.length);
+  const before = close < 0 ? null : span(text, from, from + close);
+  const found = before ?? span(text, from, text.length);
+  return found !== null && hasContent(found.text) ? found : null;
 }
 
-/** End of the first sentence or line with anything in it; the dot of "B. left lung" or of "5.6" ends none. */
+/** End of the first sentence or line with anything in it; the dot of "B. left lung", of "5.6" or of "approx. 5" ends none. */
 function sentenceEnd(text: string, from: number, to: number): number {
   let signs = 0;
   for (let i = from; i < to; i++) {
     const char = text[i]!;
-    if (char === "<" || (char === "\n" && signs > 0)) return i;
+    if (
+      (char === "<" && /^<[/|]?[a-z][^<>\n]{0,40}(?:>|$)/i.test(text.slice(i, i + 43))) ||
+      (char === "\n" && signs > 0)
+    )
+      return i;
     if (/[。！？]/.test(char) && signs > 0) return i;
     const closes = /[.!?]/.test(char) && /[\s"'*]/.test(text[i + 1] ?? " ");
-    if (closes && (signs > 1 || /\d/.test(text[i - 1] ?? ""))) return i;
+    if (closes && (signs > 1 || /\d/.test(text[i - 1] ?? "")) && !goesOn(text, from, i)) return i;
     if (/[\p{L}\p{N}]/u.test(char)) signs++;
   }
   return to;
+}
+
+/** Whether a dot ends an abbreviation ("approx. 5"), a genus ("E. coli") or the number of an item ("1. left lung"). */
+function goesOn(text: string, from: number, dot: number): boolean {
+  if (text[dot] !== ".") return false;
+  const before = text.slice(Math.max(from, dot - 8), dot);
+  if (/(?<![\p{L}\p{N}.])(?:approx|ca|cf|vs|dr|st|fig|incl|e\.g|i\.e)$/iu.test(before)) return true;
+  const isLower = /^\.\s\p{Ll}/u.test(text.slice(dot, dot + 3));
+  return isLower && (/(?<![\p{L}\p{N}])\p{Lu}$/u.test(before) || /^\s*\d{1,2}$/.test(text.slice(from, dot)));
 }
 
 /** The part of [start, end) without blank or invisible characters at its ends; null when nothing is left. */

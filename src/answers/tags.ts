@@ -35,17 +35,27 @@ export function soleIndex(text: string, tag: string): number {
   return first >= 0 && text.indexOf(tag, first + tag.length) < 0 ? first : -1;
 }
 
-/** Whether a text between tags says anything, further tags aside: a letter, a digit, a plus or a minus. */
+/** Whether a text between tags says anything, markup aside: a letter, a digit, pluses, a minus, a sign of comparison. */
 export function hasContent(text: string): boolean {
-  return /[\p{L}\p{N}\p{Sm}-]/u.test(text.replace(/<\/?[a-z][^<>]{0,40}>/gi, ""));
+  const bare = text.replace(MARKUP, "");
+  return /[\p{L}\p{N}+±]/u.test(bare) || /^[\s"'(]*[-\u2212<>≤≥][\s"').]*$/.test(bare);
 }
+
+/** Tags, comments, special tokens, and commands that show nothing by themselves. */
+const MARKUP =
+  /<[/|｜]?\s?[a-z][^<>]{0,40}>|<!--[^<>]{0,80}-->|&nbsp;|\\(?:f?boxed|text\w{0,2}|math\w{2}|mbox|quad)(?=\s?[{\s$]|$)/gi;
 
 /** Whether a place lies inside a thought: one that closes after it, or one before it that never closes. */
 export function isInThought(text: string, at: number, thinkOpened = false, thought = "think"): boolean {
-  if (text.indexOf(`</${thought}>`, at) >= 0) return true;
-  const opened = text.lastIndexOf(`<${thought}>`, at);
-  return (opened >= 0 || thinkOpened) && text.lastIndexOf(`</${thought}>`, at) <= opened;
+  return [...new Set([thought, ...THOUGHTS])].some((name) => {
+    if (text.indexOf(`</${name}>`, at) >= 0) return true;
+    const opened = text.lastIndexOf(`<${name}>`, at);
+    return (opened >= 0 || (thinkOpened && name === thought)) && text.lastIndexOf(`</${name}>`, at) <= opened;
+  });
 }
+
+/** Tags of thoughts that models write unasked. */
+const THOUGHTS = ["think", "thinking", "thought", "Think"] as const;
 
 /**
  * Whether the whole text is `<think>…</think>` white space `<answer>…</answer>` (or the style's other tags in order), each tag

@@ -2,16 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { percent } from "../core/percent.ts";
 import { alignColumns } from "../core/text-table.ts";
-import { loadDataset } from "../data/index.ts";
-import {
-  type BagResults,
-  type BagSettings,
-  encodeBags,
-  type Pool,
-  type Sampling,
-  trainBags,
-} from "../pipeline/bags.ts";
-import { evaluationSubset } from "../session/examples.ts";
+import type { BagResults, BagSettings, Pool, Sampling } from "../pipeline/bags.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { checkpointArgument, downloadReporter } from "./options.ts";
 
@@ -83,6 +74,9 @@ export function bagsCommand(interruption: Interruption): Command {
 }
 
 async function runEncode(checkpoint: string, o: EncodeOptions, signal: AbortSignal): Promise<void> {
+  const { loadDataset } = await import("../data/index.ts");
+  const { encodeBags } = await import("../pipeline/bags.ts");
+  const { evaluationSubset } = await import("../session/examples.ts");
   const path = o.path === undefined ? {} : { path: o.path };
   const load = async (split: string, limit: number) =>
     evaluationSubset(await loadDataset({ name: o.data, split, seed: o.seed, ...path }), limit, o.seed);
@@ -100,6 +94,7 @@ async function runEncode(checkpoint: string, o: EncodeOptions, signal: AbortSign
 }
 
 async function runTrain(folder: string, o: TrainOptions, signal: AbortSignal): Promise<void> {
+  const { trainBags } = await import("../pipeline/bags.ts");
   const heads = [
     ...o.pool.map((pool) => ({ head: "number", pool }) as const),
     ...(o.model === undefined ? [] : [{ head: "tokens", pool: "attention" } as const]),

@@ -3,20 +3,14 @@ import { Command, Option } from "commander";
 import type { Device } from "../core/device.ts";
 import { percent } from "../core/percent.ts";
 import { alignColumns } from "../core/text-table.ts";
-import { findProtocol, type ProtocolName, scoreItems } from "../evaluate/index.ts";
-import { encodeQuestion, openCheckpoint, opensThought, type PromptName } from "../session/checkpoint.ts";
-import { requireThoughts, type StopOptions } from "../session/control.ts";
-import { answerLength } from "../session/evaluation-sources.ts";
-import { type Calibration, calibrate, type RuleFigures, stopScores, traceThoughts } from "../session/stop-file.ts";
+import type { ProtocolName } from "../evaluate/names.ts";
+import type { PromptName } from "../session/checkpoint.ts";
+import { stopScores } from "../session/choices.ts";
+import type { StopOptions } from "../session/control.ts";
+import type { Calibration, RuleFigures } from "../session/stop-file.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { checkpointArgument, deviceOption, downloadReporter, outOption, promptOption, writeJson } from "./options.ts";
-import {
-  addQuestionOptions,
-  describeQuestions,
-  loadQuestions,
-  protocolOption,
-  type QuestionOptions,
-} from "./questions.ts";
+import { addQuestionOptions, protocolOption, type QuestionOptions } from "./question-options.ts";
 
 interface CalibrateOptions extends QuestionOptions {
   readonly stop: StopOptions["stop"];
@@ -54,8 +48,14 @@ export function calibrateCommand(interruption: Interruption): Command {
 }
 
 async function run(checkpoint: string, o: CalibrateOptions, signal: AbortSignal): Promise<void> {
+  const { findProtocol, scoreItems } = await import("../evaluate/index.ts");
+  const { encodeQuestion, openCheckpoint, opensThought } = await import("../session/checkpoint.ts");
+  const { requireThoughts } = await import("../session/control.ts");
+  const { answerLength } = await import("../session/evaluation-sources.ts");
+  const { calibrate, traceThoughts } = await import("../session/stop-file.ts");
+  const { describeQuestions, loadQuestions } = await import("./questions.ts");
   const protocol = findProtocol(o.protocol).name as ProtocolName;
-  const { examples } = await loadQuestions(checkpoint, o, signal, { train: false });
+  const { asked: questions, examples } = await loadQuestions(checkpoint, o, signal, { train: false });
   const reporter = downloadReporter();
   const { step, prompt: asked, device } = o;
   const opened = await openCheckpoint(checkpoint, {
@@ -91,7 +91,7 @@ async function run(checkpoint: string, o: CalibrateOptions, signal: AbortSignal)
     const file = {
       ...{ stop: rule.stop, threshold: found.chosen, min_sentences: rule.minSentences, score: rule.score },
       max_loss: o.maxLoss,
-      data: describeQuestions(o, examples.length),
+      data: describeQuestions(questions, examples.length),
       ...{ full: found.full, thresholds: found.thresholds, fixed: found.fixed },
     };
     writeJson(o.out, file);

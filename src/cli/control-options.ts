@@ -1,10 +1,7 @@
 /** The options under which a model's thoughts end early and its questions are routed, for all commands that ask. */
-import { type Command, InvalidArgumentError, Option } from "commander";
-import * as z from "zod";
-import { UserError } from "../core/errors.ts";
-import { problemOf } from "../core/issues.ts";
-import { type ControlOptions, type RouteOptions, routeDefaults, type StopOptions } from "../session/control.ts";
-import { readStopFile, stopScores } from "../session/stop-file.ts";
+import { type Command, Option } from "commander";
+import { stopScores } from "../session/choices.ts";
+import type { StopOptions } from "../session/control.ts";
 import { decimalNumber, wholeNumber } from "./arguments.ts";
 
 export interface ControlCommandOptions {
@@ -14,76 +11,17 @@ export interface ControlCommandOptions {
   readonly stopScore?: StopOptions["score"];
   readonly minSentences?: number;
   readonly route?: string;
-  readonly routeOptions?: RouteOptions;
+  /** "k=8,context=0". */
+  readonly routeOptions?: string;
 }
 
 /** Adds --stop, --route and what belongs to them. */
 export function addControlOptions(command: Command): Command {
-  return addRouteOptions(
-    command
-      .option("--stop <rule>", "end thoughts early: by confidence, by options, or as a file of viva calibrate says")
-      .option("--stop-threshold <θ>", "confidence above which a thought ends (default: 0.95)", decimalNumber(0))
-      .addOption(new Option("--stop-score <name>", "of a trial answer's tokens (default: avg2)").choices(stopScores))
-      .option("--min-sentences <n>", "sentences that are thought in any case (default: 1)", wholeNumber(1)),
-  );
-}
-
-function addRouteOptions(command: Command): Command {
   return command
+    .option("--stop <rule>", "end thoughts early: by confidence, by options, or as a file of viva calibrate says")
+    .option("--stop-threshold <θ>", "confidence above which a thought ends (default: 0.95)", decimalNumber(0))
+    .addOption(new Option("--stop-score <name>", "of a trial answer's tokens (default: avg2)").choices(stopScores))
+    .option("--min-sentences <n>", "sentences that are thought in any case (default: 1)", wholeNumber(1))
     .option("--route <index>", "let experts answer, by the cases of an index that viva index made")
-    .addOption(
-      new Option("--route-options <list>", "alpha, k, tau, theta, context, as k=8,context=0").argParser(routeOptions),
-    );
-}
-
-/** What the options ask for. */
-export function controlAsked(o: ControlCommandOptions): ControlOptions {
-  const { stop, route, routeOptions: options } = o;
-  if (route === undefined && options !== undefined) throw new UserError("--route-options belongs to --route INDEX");
-  return {
-    ...(stop === undefined ? requireNoStop(o) : { stop: stopAsked(stop, o) }),
-    ...(route === undefined ? {} : { route: { index: route, options: options ?? routeDefaults } }),
-  };
-}
-
-type StopParts = Pick<ControlCommandOptions, "stopThreshold" | "stopScore" | "minSentences">;
-
-function stopAsked(rule: string, { stopThreshold, stopScore, minSentences }: StopParts): StopOptions {
-  const isRule = rule === "confidence" || rule === "options";
-  const own: StopOptions = isRule
-    ? { stop: rule, threshold: 0.95, minSentences: 1, score: "avg2" }
-    : readStopFile(rule);
-  return {
-    ...own,
-    threshold: stopThreshold ?? own.threshold,
-    score: stopScore ?? own.score,
-    minSentences: minSentences ?? own.minSentences,
-  };
-}
-
-function requireNoStop({ stopThreshold, stopScore, minSentences }: StopParts): Record<string, never> {
-  const given = [stopThreshold, stopScore, minSentences].some((value) => value !== undefined);
-  if (given) throw new UserError("--stop-threshold, --stop-score and --min-sentences belong to --stop RULE");
-  return {};
-}
-
-const routeSchema = z.strictObject({
-  alpha: z.number().min(0).max(1).default(routeDefaults.alpha),
-  k: z.int().min(1).default(routeDefaults.k),
-  tau: z.number().positive().default(routeDefaults.tau),
-  theta: z.number().min(0).default(routeDefaults.theta),
-  context: z.int().min(0).default(routeDefaults.context),
-});
-
-/** "k=8,context=0" with defaults for the rest. */
-function routeOptions(text: string): RouteOptions {
-  const parts = text.split(",").map((part) => part.split("="));
-  const parsed = routeSchema.safeParse(
-    Object.fromEntries(parts.map(([name, value]) => [name!.trim(), value === undefined ? Number.NaN : Number(value)])),
-  );
-  if (parsed.success) return parsed.data;
-  const { path, message } = problemOf(parsed.error.issues[0]!);
-  throw new InvalidArgumentError(
-    `${path.join(".") || "the list"}: ${message}, as in alpha=0.5,k=8,tau=0.05,theta=0.4,context=2.`,
-  );
+    .option("--route-options <list>", "alpha, k, tau, theta, context, as k=8,context=0");
 }

@@ -1,12 +1,10 @@
 /** viva derive: a checkpoint as a deployment would have it, rounded to integers or pruned, as a model folder. */
 import { Command, Option } from "commander";
 import { UserError } from "../core/errors.ts";
-import { type Derivation, exportCheckpoint, type PruneMethod, pruneMethods } from "../export/export.ts";
-import { calibrator } from "../session/calibration.ts";
-import { openCheckpoint } from "../session/checkpoint.ts";
+import type { Derivation } from "../export/export.ts";
+import { type PruneMethod, pruneMethods } from "../export/methods.ts";
 import { byteSize, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { checkpointArgument, downloadReporter } from "./options.ts";
-import { loadQuestions } from "./questions.ts";
 
 interface DeriveOptions {
   readonly out: string;
@@ -46,6 +44,7 @@ export function deriveCommand(interruption: Interruption): Command {
 }
 
 async function derive(checkpoint: string, o: DeriveOptions, signal: AbortSignal): Promise<void> {
+  const { exportCheckpoint } = await import("../export/export.ts");
   const derivation = await withCalibration(derivationOf(o), checkpoint, o, signal);
   const exported = await exportCheckpoint(checkpoint, {
     ...{ out: o.out, what: "merged", dtype: "float32", maxShardBytes: byteSize("5GB") },
@@ -68,6 +67,9 @@ async function withCalibration(
     throw new UserError("--data NAME is for --prune wanda and gradient, which are calibrated on its questions");
   }
   if (data === undefined) return derivation;
+  const { calibrator } = await import("../session/calibration.ts");
+  const { openCheckpoint } = await import("../session/checkpoint.ts");
+  const { loadQuestions } = await import("./questions.ts");
   const questions = { data, split, seed: 0, ...(path === undefined ? {} : { path }) };
   const { examples } = await loadQuestions(checkpoint, questions, signal, { train: false });
   const at = step === undefined ? {} : { step };

@@ -1,7 +1,7 @@
 /** viva doctor: what this machine has, which devices work, and how fast it is. */
 import { Command } from "commander";
 import { alignColumns } from "../core/text-table.ts";
-import { type Doctor, examine } from "../diagnostics/machine.ts";
+import type { Doctor } from "../diagnostics/machine.ts";
 
 type Spread = Doctor["speed"]["matmul_gflops"];
 
@@ -12,6 +12,7 @@ export function doctorCommand(): Command {
   return new Command("doctor")
     .option("--json", "print one JSON object")
     .action(async ({ json }: { readonly json?: boolean }) => {
+      const { examine } = await import("../diagnostics/machine.ts");
       const found = await examine();
       console.log(json ? JSON.stringify(found) : formatDoctor(found));
     });

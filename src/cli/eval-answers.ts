@@ -25,9 +25,11 @@ import {
   openCheckpointSource,
   openEndpointSource,
 } from "../session/evaluation-sources.ts";
-import { type ControlCommandOptions, controlAsked } from "./control-options.ts";
+import { controlAsked } from "./control-asked.ts";
+import type { ControlCommandOptions } from "./control-options.ts";
 import { downloadReporter } from "./options.ts";
-import type { QuestionOptions } from "./questions.ts";
+import type { QuestionOptions } from "./question-options.ts";
+import type { AskedQuestions } from "./questions.ts";
 
 export interface EvalOptions extends QuestionOptions, ControlCommandOptions {
   readonly protocol?: readonly string[];
@@ -72,6 +74,9 @@ export interface EvalOptions extends QuestionOptions, ControlCommandOptions {
   readonly json?: boolean;
 }
 
+/** With the questions that they come to. */
+export type AskedEvaluation = EvalOptions & AskedQuestions;
+
 /** Answers with the conditions they were given under; `done` lets go of what was kept of them, once they are written. */
 export interface Answered {
   readonly answers: Answers;
@@ -85,7 +90,7 @@ export async function answered(
   checkpoint: string | undefined,
   examples: readonly Example[],
   train: readonly Example[] | null,
-  o: EvalOptions,
+  o: AskedEvaluation,
   signal: AbortSignal,
 ): Promise<Answered> {
   const { predictions, prompt = "plain" } = o;
@@ -103,7 +108,7 @@ export async function answered(
 export async function openAsked(
   checkpoint: string | undefined,
   train: readonly Example[] | null,
-  o: EvalOptions,
+  o: AskedEvaluation,
   signal: AbortSignal,
 ): Promise<EvaluationSource> {
   const { endpoint, shots: _, ...given } = o;
@@ -119,7 +124,7 @@ export async function openAsked(
 }
 
 /** Solved training questions before each; UserError where there is no training split to take them from. */
-export function shotsBefore(train: readonly Example[] | null, { shots: count, balancedShots, seed }: EvalOptions) {
+export function shotsBefore(train: readonly Example[] | null, { shots: count, balancedShots, seed }: AskedEvaluation) {
   if (count === 0) return {};
   if (train === null)
     throw new UserError("--shots takes solved questions from the training split, which cannot be read");
@@ -131,7 +136,7 @@ export async function ask(
   opened: EvaluationSource,
   examples: readonly Example[],
   file: string,
-  o: EvalOptions,
+  o: AskedEvaluation,
   signal: AbortSignal,
 ): Promise<Answered> {
   const reporter = downloadReporter();
@@ -166,7 +171,7 @@ export async function ask(
   }
 }
 
-export function checkpointOptions(o: EvalOptions, signal: AbortSignal, ownLength?: number) {
+export function checkpointOptions(o: AskedEvaluation, signal: AbortSignal, ownLength?: number) {
   const { device, prompt, maxPixels } = o;
   return {
     ...askedEngine(o),
@@ -176,17 +181,17 @@ export function checkpointOptions(o: EvalOptions, signal: AbortSignal, ownLength
   };
 }
 
-function askedEngine({ engine, model, apiKeyEnv }: EvalOptions): { readonly engine?: AskedEngine } {
+function askedEngine({ engine, model, apiKeyEnv }: AskedEvaluation): { readonly engine?: AskedEngine } {
   if (engine === undefined || engine === "local") return engine === undefined ? {} : { engine };
   const named = { ...(model === undefined ? {} : { model }), ...(apiKeyEnv === undefined ? {} : { apiKeyEnv }) };
   return { engine: { url: engine, ...named } };
 }
 
-export function givenStep({ step }: EvalOptions) {
+export function givenStep({ step }: AskedEvaluation) {
   return step === undefined ? {} : { step };
 }
 
-function decodingFor({ maxCompletionLength, ...o }: EvalOptions, given?: number) {
+function decodingFor({ maxCompletionLength, ...o }: AskedEvaluation, given?: number) {
   return (ownLength: number) => decodingOf({ ...o, maxCompletionLength: maxCompletionLength ?? given ?? ownLength });
 }
 

@@ -16,9 +16,9 @@ import { questionsAskedBy, untunedModel } from "../session/checkpoint.ts";
 import { type EvaluationSource, openCheckpointSource } from "../session/evaluation-sources.ts";
 import {
   type Answered,
+  type AskedEvaluation,
   ask,
   checkpointOptions,
-  type EvalOptions,
   givenStep,
   openAsked,
   partialFile,
@@ -43,7 +43,7 @@ export interface AskedQuestions {
 export async function baselinesBeside(
   checkpoint: string | undefined,
   { examples, train, validation }: AskedQuestions,
-  o: EvalOptions,
+  o: AskedEvaluation,
   signal: AbortSignal,
 ): Promise<{
   readonly answers: BaselineAnswers;
@@ -126,7 +126,7 @@ async function towerVectors(
   checkpoint: string | undefined,
   examples: readonly Example[],
   train: readonly Example[],
-  o: EvalOptions,
+  o: AskedEvaluation,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Float32Array>> {
   const opened = await openAsked(checkpoint, train, o, signal);
@@ -142,7 +142,7 @@ async function openUntuned(
   checkpoint: string | undefined,
   named: string,
   train: readonly Example[] | null,
-  o: EvalOptions,
+  o: AskedEvaluation,
   signal: AbortSignal,
 ) {
   const sources = { reporter: downloadReporter(), signal };

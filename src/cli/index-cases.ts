@@ -2,11 +2,9 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
-import { buildCaseIndex } from "../session/case-index.ts";
-import { openCheckpoint } from "../session/checkpoint.ts";
 import type { Interruption } from "./arguments.ts";
 import { checkpointArgument, deviceOption, downloadReporter, outOption } from "./options.ts";
-import { addQuestionOptions, loadQuestions, type QuestionOptions } from "./questions.ts";
+import { addQuestionOptions, type QuestionOptions } from "./question-options.ts";
 
 interface IndexOptions extends QuestionOptions {
   readonly by?: string;
@@ -36,6 +34,9 @@ async function index(checkpoint: string, o: IndexOptions, signal: AbortSignal): 
       "--by STRATUM and --expert VALUE=ADAPTER belong together; without both, cases serve as context alone",
     );
   }
+  const { buildCaseIndex } = await import("../session/case-index.ts");
+  const { openCheckpoint } = await import("../session/checkpoint.ts");
+  const { loadQuestions } = await import("./questions.ts");
   const { examples } = await loadQuestions(checkpoint, o, signal, { train: false });
   const reporter = downloadReporter();
   const opened = await openCheckpoint(checkpoint, { engine: "local", device, reporter, signal });

@@ -3,10 +3,8 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../core/errors.ts";
 import { percent } from "../core/percent.ts";
 import { alignColumns } from "../core/text-table.ts";
-import { type AverageName, averageIntoFolder, averages } from "../export/average.ts";
-import { chooseMerge, type MergeCandidate } from "../export/choose-merge.ts";
-import { type MergeMethod, mergeAdapters, mergeMethods } from "../export/merge.ts";
-import { loadRecipe } from "../recipes/load.ts";
+import type { MergeCandidate } from "../export/choose-merge.ts";
+import { type AverageName, averages, type MergeMethod, mergeMethods } from "../export/methods.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { downloadReporter } from "./options.ts";
 
@@ -68,12 +66,14 @@ async function merge(adapters: readonly string[], o: MergeOptions, signal: Abort
   if (o.chooseBy !== undefined) return choose(adapters, weights, { ...o, chooseBy: o.chooseBy }, signal);
   if (isAverage(method)) {
     if (rank !== null) throw new UserError(`--rank: ${method} keeps the adapters' own rank; leave it out`);
+    const { averageIntoFolder } = await import("../export/average.ts");
     const done = await averageIntoFolder(adapters, { ...source, out, way: method, counts: weights });
     const error = done.aggregationError;
     if (o.json) return console.log(JSON.stringify({ ...about, out: done.out, aggregation_error: error }));
     console.log(`averaged ${adapters.length} adapters by ${method} to ${done.out}`);
     return console.log(`aggregation error: ${percent(error)} % of the exact average's norm`);
   }
+  const { mergeAdapters } = await import("../export/merge.ts");
   const merging = { method, adapterWeights: weights, density, lambda, rank };
   const { lostShare, ...done } = await mergeAdapters(adapters, { ...source, ...merging, out });
   const lost = lostShare === null ? {} : { lost: lostShare };
@@ -94,6 +94,8 @@ async function choose(
     throw new UserError(`--choose-by: ${method} has nothing to choose; name one of ${mergeMethods.join(", ")}`);
   }
   const methods = method === undefined ? mergeMethods : [method];
+  const { chooseMerge } = await import("../export/choose-merge.ts");
+  const { loadRecipe } = await import("../recipes/load.ts");
   const { recipe } = loadRecipe(chooseBy);
   const reporter = downloadReporter();
   const onCandidate = (one: MergeCandidate) => reporter.message(cells(one).join("  "));

@@ -1,71 +1,17 @@
 /** viva probe: reasoning quality, bias and robustness of a checkpoint, each by a named probe with intervals. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import { Command, Option } from "commander";
-import type { Device } from "../core/device.ts";
-import {
-  type ChangedPolicy,
-  findProbes,
-  findProtocol,
-  formatProbes,
-  type ProtocolName,
-  prepareTools,
-  probeResults,
-  probes,
-  readTraining,
-  runProbes,
-  toolOptions,
-} from "../evaluate/index.ts";
-import { type Derivation, exportCheckpoint } from "../export/export.ts";
-import { evaluationLength } from "../recipes/stage-kinds.ts";
-import { attackOn } from "../session/attack.ts";
-import { calibrator } from "../session/calibration.ts";
-import {
-  type OpenCheckpointOptions,
-  openCheckpoint,
-  type PromptName,
-  questionsAskedBy,
-} from "../session/checkpoint.ts";
-import { openProbeTools } from "../session/probe-tools.ts";
-import { openVocabulary } from "../session/reward-services.ts";
+import { probeNames } from "../evaluate/names.ts";
+import { toolOptions } from "../evaluate/probes/tool-options.ts";
 import { collect, type Interruption, wholeNumber } from "./arguments.ts";
-import {
-  checkpointArgument,
-  deviceOption,
-  downloadReporter,
-  outOption,
-  outputOption,
-  promptOption,
-  writeJson,
-  writeJsonLines,
-} from "./options.ts";
-import {
-  addQuestionOptions,
-  describeQuestions,
-  loadQuestions,
-  protocolOption,
-  type QuestionOptions,
-} from "./questions.ts";
-
-/** Besides these, the options of the probes' tools. */
-interface ProbeOptions extends QuestionOptions {
-  readonly probe?: readonly string[];
-  readonly protocol: string;
-  readonly prompt?: PromptName;
-  readonly device: Device;
-  readonly step?: number;
-  readonly maxCompletionLength?: number;
-  readonly out: string;
-  readonly samples?: string;
-  readonly json?: boolean;
-}
+import { checkpointArgument, deviceOption, outOption, outputOption, promptOption } from "./options.ts";
+import type { ProbeOptions } from "./probe-asked.ts";
+import { addQuestionOptions, protocolOption } from "./question-options.ts";
 
 export function probeCommand(interruption: Interruption): Command {
   const command = new Command("probe").addArgument(checkpointArgument());
   addQuestionOptions(command)
     .addOption(
-      new Option("--probe <name>", `which, repeatable: ${Object.keys(probes).join(", ")}`)
+      new Option("--probe <name>", `which, repeatable: ${probeNames.join(", ")}`)
         .argParser((text: string, earlier: readonly string[] | undefined) => collect(text, earlier ?? []))
         .default(undefined, "all"),
     )
@@ -80,81 +26,9 @@ export function probeCommand(interruption: Interruption): Command {
     .addOption(outputOption("--samples <file>", "JSONL: one row per answer"))
     .option("--json", "print the results as JSON")
     .action((checkpoint: string, options: ProbeOptions) =>
-      interruption.during((signal) => probe(checkpoint, options, signal)),
+      interruption.during(async (signal) => {
+        const { probe } = await import("./probe-asked.ts");
+        await probe(checkpoint, options, signal);
+      }),
     );
-}
-
-async function probe(checkpoint: string, o: ProbeOptions, signal: AbortSignal): Promise<void> {
-  const names = findProbes(o.probe ?? []);
-  const protocol = findProtocol(o.protocol).name as ProtocolName;
-  const open = prepareTools(names, toolValues(o));
-  const { examples, train } = await loadQuestions(checkpoint, o, signal, { train: readTraining(names) });
-  const reporter = downloadReporter();
-  const source = { ...o, reporter, signal };
-  const opened = await openCheckpoint(checkpoint, source);
-  try {
-    const { processor, prompt, folder: subject, recipe } = opened;
-    const folder = join(dirname(o.out), "replies");
-    const calibrate = calibrator(opened, train ?? []);
-    const { tools, close } = await openProbeTools(open, { ...source, prompt, folder });
-    try {
-      const { results, answers } = await runProbes(opened.engine.policy, examples, names, {
-        processor,
-        prompt,
-        protocol,
-        maxCompletionLength: o.maxCompletionLength ?? (recipe === null ? 64 : evaluationLength(recipe)),
-        checkpoint: subject,
-        seed: o.seed,
-        vocabulary: openVocabulary(recipe?.vocabulary ?? null),
-        train,
-        tools,
-        attack: attackOn(opened),
-        openChanged: async (change) => openChanged(checkpoint, await calibrate(change), { ...source, prompt }),
-        signal,
-        onProgress: (step, total) => reporter.step({ stage: "probe", step, total, metrics: {} }),
-      });
-      reporter.close();
-      const about = { data: describeQuestions(o, examples.length), subject, prompt: prompt.style, protocol };
-      const found = probeResults(about, results);
-      writeJson(o.out, found);
-      if (o.samples !== undefined) {
-        const lines = [...answers].flatMap(([variant, asked]) => asked.map(({ item }) => ({ variant, ...item })));
-        writeJsonLines(o.samples, lines);
-      }
-      console.log(o.json ? JSON.stringify(found) : `${formatProbes(found)}\n\nresults: ${o.out}`);
-    } finally {
-      await close();
-    }
-  } finally {
-    await opened.engine.close();
-  }
-}
-
-/** The checkpoint with its weights changed: rounded ones are held in integers, others lie in a folder meanwhile. */
-async function openChanged(checkpoint: string, change: Derivation, o: OpenCheckpointOptions): Promise<ChangedPolicy> {
-  if (change.kind === "quantize" && change.search !== true) {
-    const { engine } = await openCheckpoint(checkpoint, { ...o, quantize: `int${change.bits}` });
-    return { policy: engine.policy, close: () => engine.close() };
-  }
-  const folder = mkdtempSync(join(tmpdir(), "viva-pruned-"));
-  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-  try {
-    const out = join(folder, "model");
-    const written = { out, what: "merged", dtype: "float32", maxShardBytes: 5e9, overwrite: false } as const;
-    await exportCheckpoint(checkpoint, { ...o, ...written, derivation: change });
-    const limits = questionsAskedBy(checkpoint).imageLimits;
-    const { step: _, ...rest } = o;
-    const { engine } = await openCheckpoint(out, { ...rest, ...(limits === undefined ? {} : { imageLimits: limits }) });
-    return { policy: engine.policy, close: () => engine.close().finally(remove) };
-  } catch (error) {
-    remove();
-    throw error;
-  }
-}
-
-/** What is given of the probes' tools, by option; commander spells judge-url judgeUrl. */
-function toolValues(o: object): Readonly<Record<string, string | undefined>> {
-  const given = o as Readonly<Record<string, string | undefined>>;
-  const keyOf = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
-  return Object.fromEntries(Object.keys(toolOptions()).map((name) => [name, given[keyOf(name)]]));
 }

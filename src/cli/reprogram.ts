@@ -2,13 +2,11 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { percent } from "../core/percent.ts";
 import { alignColumns } from "../core/text-table.ts";
-import { loadDataset } from "../data/index.ts";
-import { type ReprogramResults, type ReprogramSettings, reprogram } from "../pipeline/reprogram.ts";
-import { type PromptName, promptStyle } from "../session/checkpoint.ts";
-import { evaluationSubset } from "../session/examples.ts";
+import type { ReprogramResults, ReprogramSettings } from "../pipeline/reprogram.ts";
+import type { PromptName } from "../session/checkpoint.ts";
 import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
 import { checkpointArgument, downloadReporter, promptOption } from "./options.ts";
-import { addQuestionOptions, loadQuestions, type QuestionOptions } from "./questions.ts";
+import { addQuestionOptions, type QuestionOptions } from "./question-options.ts";
 
 interface ReprogramCommandOptions extends QuestionOptions, Omit<ReprogramSettings, "answers" | "seed"> {
   readonly trainLimit?: number;
@@ -24,7 +22,7 @@ export function reprogramCommand(interruption: Interruption): Command {
   const command = new Command("reprogram")
     .addArgument(checkpointArgument())
     .requiredOption("--out <folder>", "where the visual prompt and the results go");
-  return addQuestionOptions(command)
+  return addQuestionOptions(command, "test")
     .option("--train-split <name>", "split to train on", "train")
     .option("--train-limit <n>", "train on a random subset of this many examples", wholeNumber(1))
     .addOption(new Option("--form <form>", "where pixels change").choices(["full", "frame", "padded"]).default("full"))
@@ -47,8 +45,15 @@ export function reprogramCommand(interruption: Interruption): Command {
     );
 }
 
-async function run(checkpoint: string, o: ReprogramCommandOptions, signal: AbortSignal): Promise<void> {
-  const { examples } = await loadQuestions(checkpoint, o, signal, { train: o.trainSplit === "train" });
+async function run(checkpoint: string, given: ReprogramCommandOptions, signal: AbortSignal): Promise<void> {
+  const { loadDataset } = await import("../data/index.ts");
+  const { reprogram } = await import("../pipeline/reprogram.ts");
+  const { promptStyle } = await import("../session/checkpoint.ts");
+  const { evaluationSubset } = await import("../session/examples.ts");
+  const { loadQuestions } = await import("./questions.ts");
+  const { asked: o, examples } = await loadQuestions(checkpoint, given, signal, {
+    train: given.trainSplit === "train",
+  });
   const path = o.path === undefined ? {} : { path: o.path };
   const split = await loadDataset({ name: o.data, split: o.trainSplit, seed: o.seed, ...path });
   const train = evaluationSubset(split, o.trainLimit ?? null, o.seed);

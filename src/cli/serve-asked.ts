@@ -22,7 +22,8 @@ import {
 import { hashModel } from "../session/content-hashes.ts";
 import { controlled } from "../session/control.ts";
 import { viewedProcessor } from "../session/viewed-processor.ts";
-import { type ControlCommandOptions, controlAsked } from "./control-options.ts";
+import { controlAsked } from "./control-asked.ts";
+import type { ControlCommandOptions } from "./control-options.ts";
 import { downloadReporter, promptNames, type ViewOptions, viewAsked } from "./options.ts";
 import { serveRewards } from "./serve-rewards.ts";
 import { type ServeTinkerOptions, serveTinker } from "./serve-tinker.ts";

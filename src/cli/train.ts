@@ -77,16 +77,16 @@ export async function train(
   const { allowChangedData = false } = options;
   if (allowChangedData && !resume) throw new UserError("--allow-changed-data needs --resume");
   const { extension } = loaded;
-  const stopServer = await startRecipeServer(loaded.recipe.engine, (text) => reporter.message(text), signal);
+  const startServer = () => startRecipeServer(loaded.recipe.engine, (text) => reporter.message(text), signal);
   let endUi: (() => void) | null = null;
   try {
     if (options.ui === true) endUi = startUiBeside(folder, loaded.recipe, reporter);
-    const result = await runRecipe(loaded, folder, { reporter, resume, extension, allowChangedData, signal });
+    const asked = { resume, extension, allowChangedData };
+    const result = await runRecipe(loaded, folder, { reporter, ...asked, startServer, signal });
     if (options.report !== false) await reportOn(folder, reporter);
     return { ...result, folder };
   } finally {
     endUi?.();
-    await stopServer?.();
   }
 }
 

@@ -52,18 +52,30 @@ export async function startServerJob(job: ServerJob, o: ServerJobOptions): Promi
   const stop = async () => {
     ended.abort();
     await watching;
-    for (;;) {
+    let view: JobView;
+    do {
       await ray.stop(id);
-      if (!isAtWork(await ray.look(id))) return;
-      await sleep(every);
-    }
+      view = await ray.look(id);
+      if (isAtWork(view)) await sleep(every);
+    } while (isAtWork(view));
+    if (view.state === "unknown" && (await answers(job.url)))
+      onNotice(`Ray has no record of the job ${id}, whose server answers at ${job.url} still: end it there yourself`);
   };
-  /** After the first answer: a server that was lost is started again; its client waits for it. */
+  /**
+   * After the first answer: a server that was lost is started again; its client waits for it. One that answers was not lost,
+   * whatever Ray says of its job: another would find its port taken.
+   */
   const watch = async () => {
+    let told = "";
     while (!ended.signal.aborted) {
       await sleep(every, undefined, { signal: ended.signal }).catch(() => {});
       const view = ended.signal.aborted ? null : await ray.look(id);
       if (view === null || view.state === "away" || isAtWork(view)) continue;
+      if (await answers(job.url)) {
+        if (told !== id) onNotice(`the server answers at ${job.url}, though its job ${id} is gone: ${reasonOf(view)}`);
+        told = id;
+        continue;
+      }
       onNotice(`the server's job ${id} was lost (${reasonOf(view)}); it is submitted again`);
       await submit().catch((error: Error) => onNotice(error.message));
     }

@@ -7,12 +7,15 @@ export interface LiveQuestion {
   readonly folder: string;
   /** Of the checkpoint; null for the newest. */
   readonly step: number | null;
+  /** By the paths of the run's data, where they are images of it as they are. */
   readonly images: readonly ImageRef[];
   readonly question: string;
   /** Options in order (A, B, …); empty for none. */
   readonly choices: readonly string[];
   /** What is right, for the run's rewards; null where it is not known. Without a type, the answer says it. */
   readonly reference: { readonly answer: string; readonly answerType?: AnswerType | undefined } | null;
+  /** Id of the example of the run whose question this is; null for another. */
+  readonly example: string | null;
   readonly samples: number;
   /** 0 is greedy. */
   readonly temperature: number;
@@ -41,6 +44,8 @@ export interface LiveScores {
   readonly evidence: readonly Evidence[];
   /** Why a reward could not be asked, by name. */
   readonly unasked: Readonly<Record<string, string>>;
+  /** Why the facts of the image are not known, without which some rewards are null; null where its row was found. */
+  readonly noFacts: string | null;
 }
 
 /** The model is kept open for the next question. */

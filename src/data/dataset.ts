@@ -39,6 +39,8 @@ export interface Dataset {
   readonly isOwn?: true;
   /** Made when asked for: needs no path. */
   readonly generated?: true;
+  /** Whether loading runs a module of the user's own; `own` are the data set's own options. */
+  readonly runsModule?: (own: LoadOptions["own"]) => boolean;
   /** Its own options, each with a default: keys of a recipe's data set beside those that all sets have. */
   readonly options?: z.ZodRawShape;
   /** The split's examples, `meta.split` set; throws UserError for a path, split or row that is wrong. */

@@ -36,6 +36,10 @@ export function mixOf(find: (name: string) => Dataset): Dataset {
     description: "several data sets as one, in shares that weights say",
     licence: "those of its sets",
     isOwn: true,
+    runsModule: (own) => {
+      const { sets } = readOwn("mix", options, own);
+      return sets.some(({ name }) => name !== "mix" && find(name).runsModule?.({}) === true); // a mix holds no mix
+    },
     obtain:
       "name the sets with their weights: { name: mix, sets: [{ name: slake, path: …, weight: 2 }, { name: phantom }] }",
 

@@ -39,6 +39,7 @@ export const moduleDataset: Dataset = {
   description: "your own data from a module of yours: its default export gives the examples of a split",
   licence: "yours",
   isOwn: true,
+  runsModule: () => true,
   obtain:
     "write a module, .ts or .js, whose default export (or export `load`) is a function of { split, limit, seed } that gives " +
     "a list of examples or a promise of one, and give its file as path; examples/dataset.ts is one",

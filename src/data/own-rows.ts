@@ -8,7 +8,16 @@ import { dicomAbout } from "../io/dicom-files.ts";
 import { rowOfChat } from "./chat-rows.ts";
 import { splitName } from "./dataset.ts";
 import { requireKnownFields } from "./field-names.ts";
-import { cellText, choiceOf, readAnswerType, readRow, requireDifferentOptions, requireUniqueIds } from "./rows.ts";
+import {
+  cellText,
+  choiceOf,
+  factsCell,
+  factsIn,
+  readAnswerType,
+  readRow,
+  requireDifferentOptions,
+  requireUniqueIds,
+} from "./rows.ts";
 import { answerIndex, numericTarget, rightLetters } from "./targets.ts";
 
 const cell = z.union([z.string(), z.number(), z.boolean()]);
@@ -24,6 +33,7 @@ const rowSchema = z.looseObject({
   rationale: z.string().optional(),
   subject: z.union([z.string(), z.number()]).optional(),
   split: z.string().optional(),
+  facts: factsCell.optional(),
   table: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
   meta: z.record(z.string(), cell).optional(),
 });
@@ -99,7 +109,7 @@ export function toExample({ value, where, id, folder }: GivenRow): { example: Ex
       : { answer: answerType === "multi" ? rightLetters(written, choices, where) : written, answerType, choices }),
     ...(answerType === "numeric" ? { target: numericTarget(row, written, where) } : {}),
     ...(row.rationale === undefined ? {} : { rationale: row.rationale }),
-    ...(row.table === undefined ? {} : { facts: { table: row.table } }),
+    ...factsOf(row, where),
     meta: metaOf(row),
   };
   return { example, namesSubject: row.subject !== undefined };
@@ -124,6 +134,12 @@ async function withDicom(example: Example, namesSubject: boolean, about: typeof 
 function withoutNulls(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
+}
+
+function factsOf({ facts, table }: Row, where: string): Pick<Example, "facts"> {
+  if (facts === undefined && table === undefined) return {};
+  const known = facts === undefined ? {} : factsIn(facts, where);
+  return { facts: { ...known, ...(table === undefined ? {} : { table }) } };
 }
 
 function imagesOf({ image, images }: Row, where: string): readonly string[] {

@@ -1,8 +1,8 @@
 /** Checks the rows of a data file against a schema; every mistake names the file and the row. */
-import type { z } from "zod";
+import { z } from "zod";
 import { UserError } from "../core/errors.ts";
 import { problemOf } from "../core/issues.ts";
-import { ANSWER_TYPES, type AnswerType, type Example } from "../core/records.ts";
+import { ANSWER_TYPES, type AnswerType, type Example, type Facts } from "../core/records.ts";
 import type { LoadOptions } from "./dataset.ts";
 import { equalOptionsNotices } from "./notices.ts";
 
@@ -26,6 +26,34 @@ export function cellText(value: string | number | boolean, field: string, where:
   const text = typeof value === "boolean" ? (value ? "yes" : "no") : String(value).trim();
   if (text === "") throw new UserError(`${where}: the ${field} is empty`);
   return text;
+}
+
+/** What is known of an image, as a row writes it. */
+export const factsCell = z.union([z.string(), z.record(z.string(), z.unknown())]);
+
+/** Facts as a mapping, or as the JSON of one, which tables hold; throws UserError for anything else. */
+export function factsIn(given: z.output<typeof factsCell>, where: string): Facts {
+  const facts = typeof given === "string" ? mappingIn(given) : given;
+  if (facts === null) throw new UserError(`${where}: "facts" must be a mapping, or the JSON of one`);
+  return withoutNulls(facts) as Facts;
+}
+
+/** The mapping that a text is the JSON of; null for any other text. */
+export function mappingIn(text: string): object | null {
+  if (!text.trimStart().startsWith("{")) return null;
+  try {
+    return JSON.parse(text) as object;
+  } catch {
+    return null;
+  }
+}
+
+/** Tables of fixed columns write what a mapping lacks as null. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  const present = Object.entries(value).filter(([, inner]) => inner !== null);
+  return Object.fromEntries(present.map(([key, inner]) => [key, withoutNulls(inner)]));
 }
 
 /** A choice question's part of an example: its options and which of them is right, by index from here on. */

@@ -46,8 +46,18 @@ describe("a JSONL row", () => {
     ["image beside images", { ...row, images: ["b.png"] }, 'has both "image" and "images"'],
     ["an empty path", { ...row, image: " " }, "the path of an image is empty"],
     ["an answer of null", { ...row, answer: null }, 'field "answer"'],
+    ["facts that are a text", { ...row, facts: "a nodule" }, '"facts" must be a mapping, or the JSON of one'],
   ])("with %s is refused", async (_, bad, message) => {
     expect(await failure(load(JSON.stringify(bad)))).toContain(message);
+  });
+
+  it("reads facts, as a mapping or its JSON, beside the patient's table", async () => {
+    const facts = { modality: "x-ray", findings: [{ finding: "nodule", side: null }] };
+    const known = { modality: "x-ray", findings: [{ finding: "nodule" }] };
+    const [written] = await load(JSON.stringify({ ...row, facts, table: { age: 40 } }));
+    expect([written!.facts, written!.meta]).toEqual([{ ...known, table: { age: 40 } }, { split: "all" }]);
+    const [text] = await load(JSON.stringify({ ...row, facts: JSON.stringify(facts) }));
+    expect(text!.facts).toEqual(known);
   });
 
   it("reads several right options and numbers with their target", async () => {

@@ -1,8 +1,8 @@
 /** Baselines that ask the model itself with an uninformative image, to show what it answers from the question alone. */
 import { UserError } from "../core/errors.ts";
 import type { Example, ImageRef } from "../core/records.ts";
-import { requireNamed } from "../core/suggest.ts";
 import { blankImage } from "../data/changed-images.ts";
+import type { ImageBaselineName } from "./names.ts";
 import { lacksImages, wrongImage } from "./probes/image-variants.ts";
 
 /** Returns the examples as the baseline asks them; repeated images are changed once. */
@@ -32,18 +32,8 @@ async function wrong(examples: readonly Example[], seed: number): Promise<readon
 }
 
 export const imageBaselines = { blank_image: blanked, wrong_image: wrong } as const satisfies Readonly<
-  Record<string, ImageBaseline>
+  Record<ImageBaselineName, ImageBaseline>
 >;
-
-export type ImageBaselineName = keyof typeof imageBaselines;
-
-/**
- * Parses a comma-separated list of baselines, e.g. "blank_image,wrong_image"; a UserError suggests the nearest name.
- */
-export function findImageBaselines(list: string): readonly ImageBaselineName[] {
-  const names = [...new Set(list.split(",").map((name) => name.trim()))];
-  return names.map((name) => requireNamed("baseline", name, imageBaselines));
-}
 
 /** The examples as a baseline asks them; throws UserError if none has an image. */
 export async function withBaselineImages(

@@ -8,7 +8,7 @@ export {
 export type { Answers, BaselineAnswers, Prediction } from "./answers.ts";
 export { auditDataset, type DatasetAuditOptions } from "./audit/dataset-mode.ts";
 export { datasetAuditJsonSchema, datasetAuditResults, formatDatasetAudit } from "./audit/dataset-results.ts";
-export { ROLES, type Roles } from "./audit/roles.ts";
+export { ROLES, type Roles, unreadableRole } from "./audit/roles.ts";
 export { type AuditResults, auditJsonSchema, runAudit } from "./audit/run.ts";
 export { lengthPairs, type PairScorer, pairScores } from "./audited-pairs.ts";
 export { type Baselines, baselineAnswers, questionType, trainBaselines } from "./baselines.ts";
@@ -33,7 +33,7 @@ export {
   conventionalFeatures,
   questionRegression,
 } from "./conventional/baselines.ts";
-export { type ConventionalName, conventionalModels, findConventional } from "./conventional/index.ts";
+export { conventionalModels } from "./conventional/index.ts";
 export { tellingColumns } from "./conventional/knowledge.ts";
 export { type ScaleSweep, scaleSweep } from "./conventional/scale.ts";
 export { type CrossedValue, crossedBootstrap } from "./crossed-bootstrap.ts";
@@ -47,7 +47,7 @@ export {
   type ScoringOptions,
 } from "./evaluate.ts";
 export { type FactSummary, factScore, summariseFacts } from "./facts.ts";
-export { findImageBaselines, type ImageBaselineName, withBaselineImages } from "./image-baselines.ts";
+export { withBaselineImages } from "./image-baselines.ts";
 export { lengthAudit } from "./length-audit.ts";
 export {
   formatLengthAudit,
@@ -55,17 +55,25 @@ export {
   lengthAuditJsonSchema,
   lengthAuditResults,
 } from "./length-audit-results.ts";
+export {
+  type ConventionalName,
+  findConventional,
+  findImageBaselines,
+  type ImageBaselineName,
+  type ProbeName,
+  type ProtocolName,
+} from "./names.ts";
 export { nearestNeighbour, towerNeighbour, withFewImages } from "./nearest.ts";
 export { type PairedComparison, paired, verdictOf } from "./paired.ts";
 export { openPartial, type PartialAnswers, type PartialHeader } from "./partial.ts";
 export { readPredictions } from "./predictions.ts";
-export { type ProbeName, probes } from "./probes/index.ts";
+export { probes } from "./probes/index.ts";
 export type { Attack, Scorer, ToolServices, WeightChange } from "./probes/probe.ts";
 export { type ProbeResults, probeResults, probesJsonSchema, probesSchema } from "./probes/results.ts";
 export { type ChangedPolicy, findProbes, runProbes } from "./probes/run.ts";
 export { formatProbes, probeRows } from "./probes/table.ts";
-export { type OpenedProbeTools, prepareTools, readTraining, toolOptions } from "./probes/tools.ts";
-export { findProtocol, type Protocol, type ProtocolName, protocols } from "./protocols/index.ts";
+export { type OpenedProbeTools, prepareTools, readTraining } from "./probes/tools.ts";
+export { findProtocol, type Protocol, protocols } from "./protocols/index.ts";
 export { readEvaluation } from "./read-evaluation.ts";
 export { type EvaluationResults, evaluationResults, resultsJsonSchema, resultsSchema } from "./results.ts";
 export { sampleRecords } from "./samples.ts";
@@ -74,4 +82,5 @@ export { shotFigures, shotsFrom } from "./shots.ts";
 export { holm, mcnemarExact, minimalDetectableDifference, normalShare, wilson } from "./statistics.ts";
 export { breakdown, type EvalSummary, type SubsetSummary, summarise } from "./summary.ts";
 export { formatSummary } from "./table.ts";
+export { unaskedTags } from "./unasked-tags.ts";
 export { verdicts, verdictsOf } from "./verdict.ts";

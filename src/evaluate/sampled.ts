@@ -5,7 +5,8 @@ import type { Example } from "../core/records.ts";
 import type { Answers } from "./answers.ts";
 import { bootstrapMeans, type Interval } from "./bootstrap.ts";
 import { majorityIndex, passAtK } from "./metrics/sampled.ts";
-import { type ProtocolName, protocols } from "./protocols/index.ts";
+import type { ProtocolName } from "./names.ts";
+import { protocols } from "./protocols/index.ts";
 
 export interface SampledSummary {
   /** Answers per question. */

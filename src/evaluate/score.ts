@@ -8,7 +8,8 @@ import { type AnswerStyle, followsStyle } from "../answers/tags.ts";
 import type { AnswerType, Example } from "../core/records.ts";
 import type { TurnRecord } from "../tools/turn-records.ts";
 import type { BaselineAnswers, Prediction } from "./answers.ts";
-import { type ProtocolName, protocols } from "./protocols/index.ts";
+import type { ProtocolName } from "./names.ts";
+import { protocols } from "./protocols/index.ts";
 
 /** One item of an evaluation, a row of evals.jsonl. */
 export interface EvalItem {

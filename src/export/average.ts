@@ -13,8 +13,6 @@ import type { SourceOptions } from "../session/sources.ts";
 import { adapterSources, newFolder, type OpenAdapters, withAdapters, writeModel } from "./adapters.ts";
 import { writeFolder } from "./export.ts";
 
-export { type AverageName, averages } from "../models/average.ts";
-
 /** Folder of the changed base within the adapter's. */
 const BASE = "model";
 

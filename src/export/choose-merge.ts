@@ -11,7 +11,8 @@ import type { SourceOptions } from "../session/sources.ts";
 import { adapterSources, newFolder, withAdapters } from "./adapters.ts";
 import { evaluateFolder } from "./evaluate-folder.ts";
 import { writeFolder } from "./export.ts";
-import { type MergeMethod, type MergingOptions, writeMerged } from "./merge.ts";
+import { type MergingOptions, writeMerged } from "./merge.ts";
+import type { MergeMethod } from "./methods.ts";
 
 /** What is searched (ours): λ from 0.2 to 2, densities about the 0.2 of TIES and the 0.5 of PEFT. */
 const LAMBDAS = [0.2, 0.4, 0.7, 1, 1.4, 2];

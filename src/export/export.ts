@@ -24,7 +24,7 @@ import { adapterOf, modelFolder, runOf } from "../session/model-folder.ts";
 import type { SourceOptions } from "../session/sources.ts";
 import { type BaseModel, baseModel, modelCard, type RunFacts, runFacts } from "./model-card.ts";
 
-export { type Derivation, type PruneMethod, pruneMethods } from "../models/derivation.ts";
+export type { Derivation } from "../models/derivation.ts";
 
 export interface ExportOptions extends SourceOptions {
   readonly out: string;

@@ -11,8 +11,6 @@ import type { SourceOptions } from "../session/sources.ts";
 import { adapterSources, newFolder, type OpenAdapters, withAdapters, writeModel } from "./adapters.ts";
 import { writeFolder } from "./export.ts";
 
-export { type MergeMethod, mergeMethods } from "../models/combine.ts";
-
 /** How updates are merged. */
 export interface MergingOptions {
   readonly method: MergeMethod;

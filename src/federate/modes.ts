@@ -1,5 +1,5 @@
 /** The ways of federated training: how adapters are averaged, and what of them sites train. */
-import type { AverageName } from "../export/average.ts";
+import type { AverageName } from "../export/methods.ts";
 
 export interface FederationMode {
   readonly average: AverageName;

@@ -7,6 +7,7 @@ import { messageOf, RunError, UserError } from "../core/errors.ts";
 import type { ImageRef, Message } from "../core/records.ts";
 import { type ChatReply, errorCode, errorText, excerpt, jsonOf, replyOf } from "./chat-reply.ts";
 import { decodeImage, encodePng } from "./images.ts";
+import type { MaxTokensField } from "./max-tokens-field.ts";
 import { fitPixels } from "./resize.ts";
 
 export interface ChatClientOptions {
@@ -32,10 +33,6 @@ export interface ChatClientOptions {
 }
 
 export type { ChatReply } from "./chat-reply.ts";
-
-/** max_tokens is known to most servers; OpenAI's newer models want max_completion_tokens. */
-export type MaxTokensField = (typeof maxTokensFields)[number];
-export const maxTokensFields = ["max_tokens", "max_completion_tokens"] as const;
 
 /** How a completion is drawn; what is absent is left to the server. */
 export interface ChatSampling {

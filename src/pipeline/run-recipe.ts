@@ -23,6 +23,8 @@ export interface RunRecipeOptions {
   readonly reporter?: Reporter;
   /** Told of the run beside its folder. */
   readonly observers?: readonly RunObserver[];
+  /** Starts what computes elsewhere, when all is checked that needs none; what it resolves to stops it with the run. */
+  readonly startServer?: () => Promise<(() => Promise<void>) | null>;
   /** Stops before the next step. */
   readonly signal?: AbortSignal;
 }
@@ -34,10 +36,14 @@ export interface RunRecipeOptions {
 export async function runRecipe(loaded: LoadedRecipe, folder: string, o: RunRecipeOptions): Promise<TrainResult> {
   const { resume, reporter, signal, extension = null, allowChangedData = false } = o;
   for (const options of loaded.recipe.track) trackerAt(options, folder);
-  const session = await openSession(loaded.recipe, folder, { reporter, signal });
+  let changed: Session["notes"] = {};
+  const beforeEngine = async (notes: Session["notes"]) => {
+    if (resume) changed = changedData(folder, notes, allowChangedData);
+    return (await o.startServer?.()) ?? null;
+  };
+  const session = await openSession(loaded.recipe, folder, { reporter, signal, beforeEngine });
   try {
     const recipeYaml = resolvedYaml(session.recipe, session.notes);
-    const changed = resume ? changedData(folder, session.notes, allowChangedData) : {};
     const { record, notices = [] } = session.engine;
     for (const notice of notices) reporter?.warn(notice);
     const found = environment(["onnxruntime-node"]);

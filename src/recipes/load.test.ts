@@ -229,6 +229,13 @@ test("a model that ships has a short name, from any folder; one's own folder of 
 
 describe("mistakes are one sentence with file, line, key and advice", () => {
   test.each([
+    ["arms: []\nbase: a.yaml\n", /^a.yaml is no recipe but a study: viva study a.yaml --plan/],
+    ["clients: []\nbase: a.yaml\n", /^a.yaml is no recipe but a federation of sites: viva federate a.yaml/],
+  ])("the file of another command: %j", (text, says) => {
+    expect(mistake(/.*/s, text)).toMatch(says);
+  });
+
+  test.each([
     ["batch_size", "bach_size", "a.yaml, line 8: unknown key stages.0.bach_size; did you mean batch_size?"],
     ["evaluate:", "evalate:", "a.yaml, line 12: unknown key evalate; did you mean evaluate?"],
     ["threads", "treads", "a.yaml, line 4: unknown key engine.treads; did you mean threads?"],

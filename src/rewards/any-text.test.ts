@@ -177,21 +177,24 @@ describe("every reward takes time linear in the text", () => {
     blanks: (size) => ` ${"\u200b ".repeat(size / 2)}`,
     sentences: (size) => "Both. Left. Not. If. History of. ".repeat(size / 33),
   };
+  const made = Object.entries(shapes).map(([name, shape]) => {
+    const [first, short, long] = [20_000, 50_000, 400_000].map((size) => [completion(shape(size))] as const);
+    return { name, first: first!, short: short!, long: long! };
+  });
 
   it.each(variants)("%s %j", async (...variant) => {
     const reward = await build(variant);
-    const seconds = async (text: string) => {
-      const group = [completion(text)];
+    const seconds = async (group: readonly Completion[]) => {
       const start = process.cpuUsage(); // the clock on the wall counts what else the machine does
       await reward.score(base, group);
       reward.evidence?.(base, group);
       const { user, system } = process.cpuUsage(start);
       return (user + system) / 1e6;
     };
-    for (const [name, shape] of Object.entries(shapes)) {
-      await seconds(shape(20_000)); // compiled by now
-      const short = await seconds(shape(50_000));
-      const long = await seconds(shape(400_000));
+    for (const { name, ...groups } of made) {
+      await seconds(groups.first); // compiled by now
+      const short = await seconds(groups.short);
+      const long = await seconds(groups.long);
       // Eight times the text; quadratic time would be sixty-four times. Small times are noise.
       expect(long, `${name}: ${short} s, then ${long} s`).toBeLessThan(32 * short + 0.5);
     }

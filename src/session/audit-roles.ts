@@ -24,7 +24,9 @@ const rolesSchema = mapping({
   cases: whole({ min: 1 }).default(30).describe("Cases of a category."),
   categories: whole({ min: 1 }).default(16).describe("Categories at most, those that are proposed included."),
   tries: whole({ min: 0 }).default(3).describe("Proposals for a further category before the audit ends."),
-  roles: mapping(Object.fromEntries(ROLES.map((name) => [name, role.nullable().default(null)]))).describe("By role."),
+  roles: mapping(Object.fromEntries(ROLES.map((name) => [name, role.nullable().default(null)])))
+    .prefault({})
+    .describe("By role."),
   default: role.nullable().default(null).describe("For roles that are not named."),
 });
 

@@ -23,10 +23,10 @@ import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
 import { runPaths } from "../runs/run-folder.ts";
 import { imageProbe } from "./engine-demands.ts";
-import { loadExamples } from "./examples.ts";
+import { trainingExamples } from "./examples.ts";
 import { adapterOf, modelFolder, runOf } from "./model-folder.ts";
 import { imageLimits, serverOf, tellNotices } from "./recipe-options.ts";
-import { locateDataset, type SourceOptions, telling } from "./sources.ts";
+import { type SourceOptions, telling } from "./sources.ts";
 
 export interface OpenCheckpointOptions extends SourceOptions {
   /** A run's checkpoint of this step; the newest by default. */
@@ -185,11 +185,8 @@ export async function trainedOn(path: string, { env = process.env }: SourceOptio
   if (recipe === null) return null;
   const { train } = recipe.data;
   if (findDataset(train.name).generated) return { examples: [], unknown: null };
-  const here = { ...env, HF_HUB_OFFLINE: "1" };
   try {
-    const located = { key: "data.train.path", revision: train.revision, env: here };
-    const folder = train.path === null ? null : (await locateDataset(train.path, located)).folder;
-    const { examples } = await loadExamples({ ...train, path: folder, revision: null }, recipe);
+    const examples = await trainingExamples(recipe, { env: { ...env, HF_HUB_OFFLINE: "1" } });
     return { examples, unknown: null };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

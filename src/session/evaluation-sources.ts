@@ -4,23 +4,22 @@ import { UserError } from "../core/errors.ts";
 import type { Example, ImageRef } from "../core/records.ts";
 import { endpointSource } from "../evaluate/endpoint-source.ts";
 import { type AnswerSource, type Decoding, policySource } from "../evaluate/index.ts";
-import { type MaxTokensField, openChatClient } from "../io/chat-client.ts";
+import { openChatClient } from "../io/chat-client.ts";
+import type { MaxTokensField } from "../io/max-tokens-field.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { evaluationEnvironment, evaluationLength } from "../recipes/stage-kinds.ts";
 import { environmentSchema } from "../tools/index.ts";
 import type { OpenedTools } from "../tools/trajectories.ts";
 import { type OpenCheckpointOptions, openCheckpoint } from "./checkpoint.ts";
+import type { EnvironmentChoice } from "./choices.ts";
 import { hashCheckpoint } from "./content-hashes.ts";
 import { type ControlOptions, controlled, requireThoughts } from "./control.ts";
 import { embedImages } from "./image-embeddings.ts";
 import { isReprogrammed, openReprogrammed } from "./reprogrammed.ts";
 import { openTools } from "./stage-tools.ts";
 
-export { type MaxTokensField, maxTokensFields } from "../io/chat-client.ts";
-
-/** What `environment` of a source can be: a name whose options have defaults for all, or none. */
-export const environmentChoices = ["none", "viewer_tools"] as const;
-export type EnvironmentChoice = (typeof environmentChoices)[number];
+export type { MaxTokensField } from "../io/max-tokens-field.ts";
+export type { EnvironmentChoice } from "./choices.ts";
 
 /** Something opened that answers. */
 export interface EvaluationSource {

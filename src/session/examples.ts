@@ -7,6 +7,7 @@ import { decodeImage } from "../io/images.ts";
 import { viewOf } from "../recipes/datasets.ts";
 import type { DatasetSpec, Recipe } from "../recipes/schema.ts";
 import type { SkippedExample } from "../train/batches.ts";
+import { locateDataset, type SourceOptions } from "./sources.ts";
 import { tableTeller } from "./tables.ts";
 
 /** Examples, and those left out. */
@@ -29,6 +30,19 @@ export async function loadExamples(spec: DatasetSpec, recipe: Recipe): Promise<L
   const loaded = await loadDataset({ ...options, onNotice: (notice) => notices.push(notice) });
   const examples = spec.table === null ? loaded : await withTables(spec.table, loaded, recipe);
   return { examples, skipped, notices };
+}
+
+/** A recipe's training data, from where its path leads. Throws UserError where they cannot be read. */
+export async function trainingExamples(recipe: Recipe, o: SourceOptions = {}): Promise<readonly Example[]> {
+  const { train } = recipe.data;
+  const { path: name, revision } = train;
+  const path = name === null ? null : (await locateDataset(name, { ...o, key: "data.train.path", revision })).folder;
+  return (await loadExamples({ ...train, path, revision: null }, recipe)).examples;
+}
+
+/** Whether loading a data set runs a module of the user's own. */
+export function runsModule(spec: DatasetSpec): boolean {
+  return findDataset(spec.name).runsModule?.(datasetOptions(spec, 0, "error").own) ?? false;
 }
 
 /** What is evaluated, each image decoded once: one that is damaged must not stop the run at its first evaluation. */

@@ -21,7 +21,7 @@ import { openRewardServices, openVocabulary } from "./reward-services.ts";
 
 export interface LiveRewards {
   /** A group's completions, each by every reward that can be asked here. */
-  score(example: Example, completions: readonly Completion[]): Promise<readonly LiveScores[]>;
+  score(example: Example, completions: readonly Completion[]): Promise<readonly Omit<LiveScores, "noFacts">[]>;
   close(): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ const refuse = (what: string) => (): never => {
 /** The rewards of the last stage that samples, weighted as at its end; null where none does. */
 export async function openLiveRewards(
   recipe: Recipe,
-  known: Pick<RewardContext, "style" | "thinkOpened">,
+  known: Pick<RewardContext, "style" | "thinkOpened" | "trainTargets">,
 ): Promise<LiveRewards | null> {
   const generation = recipe.stages.map((stage) => needsOf(stage).generation).findLast((found) => found !== null);
   if (generation === undefined || generation === null) return null;

@@ -6,9 +6,19 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { withoutSpecialTokens } from "../answers/special-tokens.ts";
 import { UserError } from "../core/errors.ts";
-import type { AnswerType, Completion, Example, Facts, ImageRef } from "../core/records.ts";
+import type { AnswerType, Completion, Example, ImageRef } from "../core/records.ts";
 import { requireKnownFields } from "../data/field-names.ts";
-import { cellText, choiceOf, readAnswerType, readRow, requireDifferentOptions, writtenOption } from "../data/rows.ts";
+import {
+  cellText,
+  choiceOf,
+  factsCell,
+  factsIn,
+  mappingIn,
+  readAnswerType,
+  readRow,
+  requireDifferentOptions,
+  writtenOption,
+} from "../data/rows.ts";
 import { numericTarget, rightLetters } from "../data/targets.ts";
 
 /** A row as it came, its images already read. */
@@ -46,7 +56,7 @@ const columns = z.looseObject({
   choices: z.array(cell).optional(),
   question: z.string().optional(),
   rationale: z.string().optional(),
-  facts: z.union([z.string(), z.record(z.string(), z.unknown())]).optional(),
+  facts: factsCell.optional(),
   id: z.union([z.string(), z.number()]).optional(),
   group: z.union([z.string(), z.number()]).optional(),
   meta: z.record(z.string(), cell).optional(),
@@ -77,7 +87,7 @@ export function readRewardRow({ columns: given, images }: GivenRow, where: strin
       id: String(row.id ?? where),
       subjectId: String(row.id ?? where),
       ...(row.rationale === undefined ? {} : { rationale: row.rationale }),
-      ...(row.facts === undefined ? {} : { facts: factsOf(row.facts, where) }),
+      ...(row.facts === undefined ? {} : { facts: factsIn(row.facts, where) }),
       meta: Object.fromEntries(Object.entries(row.meta ?? {}).map(([key, value]) => [key, String(value)])),
     },
     completion: completionOf(row, tokens),
@@ -92,21 +102,12 @@ function withReference(given: GivenRow["columns"], where: string): GivenRow["col
   const row = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
   const { reference } = row;
   if (reference === undefined) return row;
-  const held = typeof reference === "string" ? (objectOf(reference) ?? { answer: reference }) : reference;
+  const held = typeof reference === "string" ? (mappingIn(reference) ?? { answer: reference }) : reference;
   const more = typeof held === "object" && held !== null ? (held as object) : { answer: held };
   const twice = Object.keys(more).find((key) => row[key] !== undefined);
   if (twice !== undefined) throw new UserError(`${where}: "${twice}" stands in the reference and beside it: keep one`);
   const known = Object.fromEntries(Object.entries(more).filter(([, value]) => value !== null));
   return { ...row, ...known };
-}
-
-function objectOf(text: string): object | null {
-  if (!text.trimStart().startsWith("{")) return null;
-  try {
-    return JSON.parse(text) as object;
-  } catch {
-    return null;
-  }
 }
 
 function questionOf(row: Columns, answer: string, where: string) {
@@ -135,20 +136,6 @@ function answerTypeOf(row: Columns, answer: string, options: readonly string[], 
   if (row.answer_type !== undefined) return readAnswerType(row.answer_type, where);
   if (options.length > 0) return "choice";
   return /^(?:yes|no)\.?$/i.test(answer) ? "closed" : "open";
-}
-
-function factsOf(given: NonNullable<Columns["facts"]>, where: string): Facts {
-  const facts = typeof given === "string" ? objectOf(given) : given;
-  if (facts === null) throw new UserError(`${where}: "facts" must be a mapping, or the JSON of one`);
-  return withoutNulls(facts) as Facts;
-}
-
-/** Tables of fixed columns write what a mapping lacks as null. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (typeof value !== "object" || value === null) return value;
-  const present = Object.entries(value).filter(([, inner]) => inner !== null);
-  return Object.fromEntries(present.map(([key, inner]) => [key, withoutNulls(inner)]));
 }
 
 /** Log-probs are unknown here: NaN for each token. */

@@ -130,7 +130,7 @@ function readVocabulary(file: string): Vocabulary {
 function readKey(name: string, env: Readonly<Record<string, string | undefined>>): string {
   const key = env[name];
   if (key === undefined || key === "") {
-    throw new UserError(`reward "semantic": the environment variable ${name} (api_key_env) is not set`);
+    throw new UserError(`api_key_env: the environment variable ${name} is not set`);
   }
   return key;
 }

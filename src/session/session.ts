@@ -76,8 +76,13 @@ export async function openData(asked: Recipe, runFolder: string, o: SourceOption
   return { ...(await openLocalData(located, runFolder, o)), recipe: located.pinned, located };
 }
 
+export interface EngineSource extends SourceOptions {
+  /** Called when all is checked that needs no engine, with the content's hashes; what it resolves to ends with the session. */
+  readonly beforeEngine?: (notes: Session["notes"]) => Promise<(() => Promise<void>) | null>;
+}
+
 /** Opens the engine on opened data, which stays open where that fails. UserError where the memory is not there, or data are shared. */
-export async function openEngine(data: RunData, o: SourceOptions = {}): Promise<Session> {
+export async function openEngine(data: RunData, o: EngineSource = {}): Promise<Session> {
   const { local } = data.located;
   if (data.overlap !== null && isMistake(local)) refuseOverlap(data.overlap, "data.eval", "data.allow_overlap: true");
   if (data.memory !== null) requireMemory(data.memory);
@@ -85,21 +90,23 @@ export async function openEngine(data: RunData, o: SourceOptions = {}): Promise<
   const what = local.model.quantize_frozen === null ? "reading weights" : "quantising weights";
   const options = engineOptions(data.located);
   const demands = await demandsOf(local, data);
-  const engine = await backend.open(options, data.processor, demands, telling(what, o));
-  const close = async () => {
-    await engine.close();
-    await data.close();
-  };
+  const notes = await hashAll(data.located, data, o);
+  const end = await o.beforeEngine?.(notes);
   try {
-    return { ...data, engine, notes: await hashAll(data.located, data, o), close };
+    const engine = await backend.open(options, data.processor, demands, telling(what, o));
+    const close = async () => {
+      await engine.close().finally(end);
+      await data.close();
+    };
+    return { ...data, engine, notes, close };
   } catch (error) {
-    await engine.close();
+    await end?.();
     throw error;
   }
 }
 
 /** Opens all that the recipe names, as `openData` does, and the engine. */
-export async function openSession(asked: Recipe, runFolder: string, o: SourceOptions = {}): Promise<Session> {
+export async function openSession(asked: Recipe, runFolder: string, o: EngineSource = {}): Promise<Session> {
   const data = await openData(asked, runFolder, o);
   try {
     return await openEngine(data, o);

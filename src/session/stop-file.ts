@@ -1,15 +1,13 @@
 /** The file in which viva calibrate keeps how thoughts are ended, and what that was found to cost. */
 import * as z from "zod";
 import { type Calibration, calibrate, type RuleFigures } from "../control/calibrate.ts";
-import { type ConfidenceScore, confidenceScores } from "../control/confidence.ts";
 import { traceThoughts } from "../control/traces.ts";
 import type { StopOptions } from "../control/trial.ts";
 import { UserError } from "../core/errors.ts";
 import { readJson } from "../io/files.ts";
+import { stopScores } from "./choices.ts";
 
 export { type Calibration, calibrate, type RuleFigures, traceThoughts };
-
-export const stopScores = Object.keys(confidenceScores) as readonly ConfidenceScore[];
 
 /** As it is written: a null threshold never ends a thought. */
 export const stopFileSchema = z.looseObject({

@@ -9,6 +9,6 @@ export function alarmMatter(alarm: Readonly<Record<string, unknown>>): string {
 }
 
 /** The tags among the notes. */
-export function tagsIn(notes: Readonly<Record<string, string>>): readonly string[] {
+export function tagsIn(notes: Readonly<Record<string, unknown>>): readonly string[] {
   return Object.keys(notes).flatMap((about) => (about.startsWith("tag ") ? [about.slice("tag ".length)] : []));
 }

@@ -3,19 +3,19 @@ import type { Context } from "hono";
 import { streamSSE } from "hono/streaming";
 import * as z from "zod";
 import { messageOf, UserError } from "../core/errors.ts";
-import type { LiveAnswers } from "../core/live-answers.ts";
+import type { LiveAnswers, LiveQuestion } from "../core/live-answers.ts";
 import { ANSWER_TYPES, type ImageRef } from "../core/records.ts";
 import { decodeImage } from "../io/images.ts";
+import type { Line } from "./lines.ts";
 import type { RunView } from "./run-view.ts";
 
 const askedSchema = z.strictObject({
   step: z.int().min(0).nullable(),
   question: z.string().min(1).max(4000),
-  choices: z.array(z.string().min(1).max(1000)).max(26),
-  /** What is right, where it is known; without a type, the answer says it. */
-  reference: z
-    .strictObject({ answer: z.string().min(1).max(4000), answer_type: z.enum(ANSWER_TYPES).optional() })
-    .nullable(),
+  /** The group ("step/group") whose question was shown; what it records holds as long as the question stands. */
+  row: z.string().max(40).nullable(),
+  /** What is right, where it is known. */
+  reference: z.string().min(1).max(4000).nullable(),
   /** Hash of an image of the run, a file in base64, or neither. */
   image: z.union([
     z.strictObject({ sha256: z.string() }),
@@ -45,7 +45,7 @@ export function openPlay(
 ): Response | Promise<Response> {
   const read = askedSchema.safeParse(asked);
   if (!read.success) return c.json({ error: `not a question: ${z.prettifyError(read.error)}` }, 400);
-  const { change, image: given, window, reference, max_tokens: maxTokens, ...asking } = read.data;
+  const { change, image: given, window, row, reference, max_tokens: maxTokens, ...asking } = read.data;
   const refs = async (): Promise<readonly ImageRef[]> => {
     if (given === null) return [];
     const ref =
@@ -59,8 +59,8 @@ export function openPlay(
     stream.onAbort(() => left.abort());
     try {
       const images = await refs();
-      const known = reference && { answer: reference.answer, answerType: reference.answer_type };
-      const question = { ...asking, folder: run.found.folder, images, reference: known, maxTokens };
+      const recorded = recordedQuestion(row === null ? null : run.groups.group(row), read.data);
+      const question = { ...asking, ...recorded, folder: run.found.folder, images, maxTokens };
       for await (const delta of play.ask(question, left.signal)) {
         await stream.writeSSE({ event: "delta", data: JSON.stringify(delta) });
       }
@@ -72,12 +72,32 @@ export function openPlay(
   });
 }
 
-/** The image as a grey area of its size, or with its sides exchanged. */
+const groupSchema = z.object({
+  ...{ example_id: z.string(), question: z.string(), answer: z.string(), answer_type: z.enum(ANSWER_TYPES) },
+  choices: z.array(z.string()),
+});
+
+/** What a group's record adds to its question: the options, and beside its own answer the type and the example's id. */
+function recordedQuestion(
+  group: Line | null,
+  { question, reference }: Pick<z.output<typeof askedSchema>, "question" | "reference">,
+): Pick<LiveQuestion, "choices" | "reference" | "example"> {
+  const { data } = groupSchema.safeParse(group);
+  const own = data?.question === question ? data : null;
+  const isOwn = own !== null && own.answer === reference;
+  return {
+    choices: own?.choices ?? [],
+    reference: reference === null ? null : { answer: reference, ...(isOwn ? { answerType: own.answer_type } : {}) },
+    example: isOwn ? own.example_id : null,
+  };
+}
+
+/** The image as a grey area of its size, or with its sides exchanged; by a name that is no image's of the data. */
 async function changed(ref: ImageRef, change: "blank" | "mirrored"): Promise<ImageRef> {
   const { image } = await decodeImage(ref);
   const { width, height, channels } = image;
-  if (change === "blank")
-    return { path: ref.path, pixels: { ...image, data: new Uint8Array(image.data.length).fill(128) } };
+  const path = `${ref.path}#${change}`;
+  if (change === "blank") return { path, pixels: { ...image, data: new Uint8Array(image.data.length).fill(128) } };
   const data = new Uint8Array(image.data.length);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -85,5 +105,5 @@ async function changed(ref: ImageRef, change: "blank" | "mirrored"): Promise<Ima
       data.set(image.data.subarray(from, from + channels), (y * width + x) * channels);
     }
   }
-  return { path: ref.path, pixels: { width, height, channels, data } };
+  return { path, pixels: { width, height, channels, data } };
 }

@@ -11,6 +11,7 @@ import { createUiApp } from "../../src/ui/app.ts";
 import { writeBundle } from "../../src/ui/bundle.ts";
 import { openLibrary } from "../../src/ui/library.ts";
 import { readPages } from "../../src/ui/pages.ts";
+import { noteRun } from "../../src/ui/run-notes.ts";
 import { writeUiRun } from "../ui/runs.ts";
 import { buildPages, launch, noBrowser, open, remove, violations } from "./pages.ts";
 import { writeStudy } from "./study.ts";
@@ -23,6 +24,7 @@ describe.skipIf(noBrowser !== null)("a bundle", () => {
 
   beforeAll(async () => {
     await writeUiRun(join(root, "runs/one"));
+    noteRun(join(root, "runs/one"), { about: "tag baseline", note: "", by: "dr-a" });
     await writeUiRun(join(root, "runs/two"), { text: "<script>window.hacked=1</script>" });
     [pages, browser] = await Promise.all([buildPages(), launch()]);
     writeStudy(join(root, "study"));
@@ -54,6 +56,7 @@ describe.skipIf(noBrowser !== null)("a bundle", () => {
     await page.goto(address);
     await page.getByRole("link", { name: "one" }).click();
     await page.waitForSelector(".u-wrap");
+    await page.getByText(/^baseline dr-a, [-\d]+ [:\d]+ UTC$/).waitFor();
     await page.getByRole("link", { name: "Rollouts" }).click();
     await page.waitForSelector(".card");
     await page.keyboard.press("j");

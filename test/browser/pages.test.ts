@@ -46,7 +46,8 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
         reward: 2,
         evidence: [],
       };
-      const scores = { ...said, unasked: { mine: "a module of one's own is not run from a page" } };
+      const noFacts = question.example === null ? "no row of the run's training data has this image, as it is" : null;
+      const scores = { ...said, unasked: { mine: "a module of one's own is not run from a page" }, noFacts };
       yield { completion: 0, text, done: true, answer: "left", scores };
     },
     async close() {},
@@ -209,11 +210,26 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.goto(`${origin}/runs/${ids["scans"]}`);
     await page.getByLabel("tag", { exact: true }).fill("first try");
     await page.keyboard.press("Enter");
+    await page.getByText("say your name first").waitFor();
+    await page.getByLabel("your name").fill("Dr A");
+    await page.getByRole("button", { name: "Add" }).click();
     await page.getByRole("button", { name: "take the tag first-try away" }).waitFor();
+    const written = /dr-a, \d{4}-\d\d-\d\d \d\d:\d\d UTC/;
+    expect(await page.locator("small", { hasText: written }).count()).toBe(1);
     await page.getByRole("link", { name: "Alarms" }).click();
+    expect(await page.getByLabel("your name").inputValue()).toBe("dr-a");
+    await page.getByLabel("your name").fill("dr-b");
+    await page.getByLabel("what was done").fill("harder questions");
     await page.getByRole("button", { name: "Seen to" }).click();
     await page.getByText("seen to", { exact: true }).waitFor();
+    await page.getByText(/^Seen to by dr-b, [-\d]+ [:\d]+ UTC: harder questions Open again$/).waitFor();
     expect(await violations(page)).toEqual([]);
+    await page.getByRole("button", { name: "Open again" }).click();
+    await page.getByText("open", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Seen to" }).click(); // without a note
+    await page.getByText(/^Seen to by dr-b, [-\d]+ [:\d]+ UTC Open again$/).waitFor();
+    await page.goto(`${origin}/runs/${ids["scans"]}/annotate`);
+    expect(await page.getByLabel("your name").inputValue()).toBe("dr-b");
     await page.goto(`${origin}/?q=tag:first-try`);
     await page.getByText(/^1 of \d+ runs$/).waitFor();
     expect(await page.locator(".alarm-count").count()).toBe(0);
@@ -227,6 +243,7 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.getByText("of film.png", { exact: true }).waitFor();
     await page.getByRole("button", { name: "wrong" }).click();
     await page.getByText("Asked with another subject's image: deep.png").waitFor();
+    await page.getByText("64 × 48 pixels, 16 bits").waitFor(); // it is shown, too
     await page.getByRole("button", { name: "Ask" }).click();
     await page.getByText("of deep.png", { exact: true }).waitFor();
     expect(asked.map(({ samples, temperature }) => [samples, temperature])).toEqual([
@@ -249,13 +266,17 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.getByText("Not asked: mine (a module of one's own is not run from a page)").waitFor();
     expect(await page.locator(".card .rewards").textContent()).toMatch(/accuracy\+2 = 2 × 1judgenullreward2/);
     const first = asked.at(-1)!;
-    expect([first.reference, first.images[0]]).toMatchObject([{ answer: "left", answerType: "open" }, { path: /./ }]);
+    expect([first.reference, first.example]).toEqual([{ answer: "left", answerType: "open" }, "e1"]); // its own row
     expect(first.images[0]).not.toHaveProperty("range");
     await page.goto(`${page.url()}&wl=1000,2000`);
     await windowed.check();
     await page.getByRole("button", { name: "Ask" }).click();
     await page.getByText("Not asked: mine").waitFor();
     expect(asked.at(-1)!.images[0]).toMatchObject({ range: [1500, 2500] });
+    await page.getByLabel("reference answer").fill("right");
+    await page.getByRole("button", { name: "Ask" }).click();
+    await page.getByText("What needs facts of the image does not apply: no row of the run's training data").waitFor();
+    expect(asked.at(-1)!.example).toBe(null);
     expect(await violations(page)).toEqual([]);
     await page.close();
   });
@@ -299,6 +320,22 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
       hasText: "tokens of all the completions that there are less that of sft, tokens",
     });
     expect(await lengths.locator("svg").first().getAttribute("class")).toBe("open"); // longer is neither better nor worse
+    await page.getByText("1 of 4 held. They were written into the study file before it ran.").waitFor();
+    const rowsOf = (name: string) =>
+      page.getByRole("region", { name, exact: true }).locator("tbody tr").allInnerTexts();
+    const texts = async (name: string) => (await rowsOf(name)).map((row) => row.split("\t").map((cell) => cell.trim()));
+    const of = (arm: string) => [`${arm} against sft ${arm} explores`];
+    const tested = ["p = 0.012", "4.0 points"];
+    expect(await texts("Predictions")).toEqual([
+      [...of("grpo"), "held", "accuracy higher", "66.0, 60.0", "+6.0 [+3.0, +9.0]", ...tested],
+      [...of("dapo"), "failed", "accuracy lower", "65.0, 60.0", "+5.0 [+2.0, +8.0]", ...tested],
+      [...of("dapo"), "undecided", "accuracy same within 2.0 points", "61.0, 60.0", "+1.0 [−2.0, +4.0]", ...tested],
+      [...of("gone"), "not run", "accuracy higher", "–", "–", "–", "4.0 points"],
+    ]);
+    expect(await texts("Retention")).toEqual([
+      ["sft", "60.0, 40.0", "−20.0 [−23.0, −17.0]", "–", "30.0, 70.0", "+40.0 [+37.0, +43.0]", "–"],
+      ["grpo", "60.0, 55.0", "−5.0 [−8.0, −2.0]", "+15.0 [+12.0, +18.0]", "–", "–", "–"],
+    ]);
     const missing = page.getByRole("region", { name: "Runs by arm and seed, 1 missing" });
     expect(await missing.getByText("✗ failed").count()).toBe(1);
     const [file] = await Promise.all([

@@ -48,6 +48,21 @@ export function writeStudy(folder: string): void {
           },
     cost: { seconds: 60, ratio: 1 },
   });
+  const prediction = (
+    name: string,
+    direction: "higher" | "lower" | "same",
+    verdict: StudyResults["predictions"][number]["verdict"],
+    difference: number,
+  ): StudyResults["predictions"][number] => ({
+    ...{ arm: name, against: "sft", measure: "accuracy", unit: "share", direction, margin: null, verdict },
+    ...{ because: `${name} explores`, components: null, power: { detectable_difference: 0.04, power: 0.9 } },
+    values: { arm: 0.6 + difference, against: 0.6 },
+    difference: { ...interval(difference), p: 0.004, p_holm: 0.012 },
+  });
+  const task = (before: number, after: number, more: number | null) => ({
+    ...{ before, after, change: { ...interval(after - before), p: 0.01 } },
+    over_control: more === null ? null : { ...interval(more), p: 0.01 },
+  });
   const results: StudyResults = {
     ...{
       version: 1,
@@ -76,7 +91,20 @@ export function writeStudy(folder: string): void {
         })),
       },
     ],
-    ...{ predictions: [], generalisation: null, ranking: ["grpo", "dapo", "sft"], shared: [] },
+    predictions: [
+      prediction("grpo", "higher", "held", 0.06),
+      prediction("dapo", "lower", "failed", 0.05),
+      { ...prediction("dapo", "same", "undecided", 0.01), margin: 0.02 },
+      { ...prediction("gone", "higher", "not run", 0), difference: null, values: null },
+    ],
+    retention: {
+      ...{ stratum: "modality", old: ["ct"], new: ["mr", "us"], control: "sft" },
+      arms: [
+        { name: "sft", old: task(0.6, 0.4, null), new: task(0.3, 0.7, null) },
+        { name: "grpo", old: task(0.6, 0.55, 0.15), new: null },
+      ],
+    },
+    ...{ generalisation: null, ranking: ["grpo", "dapo", "sft"], shared: [] },
   };
   writeFileSync(join(folder, "study.json"), JSON.stringify(results));
   const report = "<!doctype html><title>arms</title><h1>A report</h1><script>document.title = 'ran'</script>";

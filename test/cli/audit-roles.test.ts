@@ -26,7 +26,6 @@ const write = (more: object = {}) => {
     cases: 3,
     categories: 2,
     tries: 1,
-    roles: {},
     default: role,
     ...more,
   };
@@ -66,6 +65,20 @@ describe("viva audit --roles", { timeout: 120_000 }, () => {
     const results = datasetAuditSchema.parse(JSON.parse(stdout));
     expect(results.cases).toBe(6);
     expect(results.categories.length).toBe(2);
+  });
+
+  it("ends where the judge cannot be read, and names a stratum that there is not", async () => {
+    const deaf = await serveChat(() => "I would say good.");
+    write({ roles: { judge: { base_url: deaf.url, model: "deaf" } } });
+    const unread = await viva(folder, "audit", ...asked, "--out", "unread.json");
+    expect(unread.code).toBe(1);
+    expect(unread.stderr).toMatch(/none of the 4 replies of the judge could be read: look at them in replies/);
+    write({ stratum: "modalty" });
+    const { code, stderr } = await viva(folder, "audit", ...asked, "--out", "none.json");
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/roles.yaml: no question has the stratum "modalty": the data has .*question_type/),
+    ]);
   });
 
   it("names a role without a model", async () => {

@@ -3,12 +3,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, expect, inject } from "vitest";
+import { root } from "../checkout.ts";
 import { runHere } from "./run-here.ts";
 
-/** The checkout. */
-export const root = fileURLToPath(new URL("../..", import.meta.url));
+export { root };
 
 const main = join(inject("built"), "dist/cli/main.js");
 

@@ -120,7 +120,10 @@ describe("viva audit", { timeout: MINUTES }, () => {
     expect(results).toMatchObject({ queries: 40, pool: 26, distinct: new Set(rows.map((row) => row.example_id)).size });
     const failed = rows.filter(({ grade }) => grade <= 3);
     expect(results.failures).toBe(failed.length);
-    expect(results.failure_rate).toBeCloseTo(failed.reduce((sum, { weight }) => sum + weight, 0) / 40, 9);
+    const rateOf = (rows: readonly { weight: number }[]) => rows.reduce((sum, { weight }) => sum + weight, 0) / 40;
+    expect(results.failure_rate).toBeCloseTo(rateOf(failed), 9);
+    expect(results.poor_reason_rate).toBeCloseTo(rateOf(failed.filter(({ strict }) => strict === 1)), 9);
+    expect(results.poor_reason_rate).toBeLessThanOrEqual(results.failure_rate);
     expect(rows.slice(0, 10).map(({ weight }) => weight)).toEqual(new Array(10).fill(1)); // the first quarter is uniform
     expect(stdout).toMatch(/^40 queries, \d+ of 26 questions; mean grade/);
     expect(stdout.trim().split("\n").at(-1)).toBe("results: audit.json");

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { buildSync } from "esbuild";
 import { expect, test } from "vitest";
 import { root, temporaryFolder } from "./command-line.ts";
 
@@ -68,4 +69,43 @@ test.each([
   expect(own.filter((file) => commands.includes(file))).toEqual([`cli/${name}.ts`]);
   expect(packages).toEqual(["commander"]);
   expect(own.filter((file) => runs.test(file))).toEqual(names);
+});
+
+/** Light files of those layers: names and words. */
+const names = [
+  ...["evaluate/conditions.ts", "evaluate/names.ts", "evaluate/probes/tool-options.ts", "session/choices.ts"],
+  ...["models/average.ts", "models/combine.ts", "models/derivation.ts", "models/merge.ts"],
+];
+
+/** Two name data sets, whose table has all their code, and one has no help to show. */
+const whole = ["cli/data.ts", "cli/init.ts", "cli/study-timing.ts"];
+
+test("no command loads what it runs before it is called, and an engine's worker no processor", () => {
+  const { metafile } = buildSync({
+    entryPoints: ["cli/commands.ts", "engine/local/worker.ts"].map((file) => join(root, "src", file)),
+    absWorkingDir: join(root, "src"),
+    outdir: "nowhere",
+    ...{ write: false, metafile: true, bundle: true, splitting: true, format: "esm" },
+    ...{ packages: "external", platform: "node" },
+  });
+  const imports = (file: string, kind: string) => metafile.inputs[file]!.imports.filter((one) => one.kind === kind);
+  const loaded = (file: string, seen = new Set<string>()): ReadonlySet<string> => {
+    seen.add(file);
+    for (const { path, external } of imports(file, "import-statement")) {
+      if (external !== true && !seen.has(path)) loaded(path, seen);
+      else if (external && !path.startsWith("node:")) seen.add(path);
+    }
+    return seen;
+  };
+  const commands = imports("cli/commands.ts", "dynamic-import").map(({ path }) => path);
+  expect(commands.length).toBeGreaterThan(25);
+  const early = (file: string) => [...loaded(file)].filter((path) => runs.test(path) && !names.includes(path));
+  for (const file of commands.filter((command) => !whole.includes(command))) {
+    expect([file, early(file)]).toEqual([file, []]);
+  }
+  const packages = (file: string) => [...loaded(file)].filter((path) => !path.endsWith(".ts"));
+  for (const name of ["eval", "probe", "audit", "calibrate", "serve"]) {
+    expect([name, packages(`cli/${name}.ts`)]).toEqual([name, ["commander"]]);
+  }
+  expect(packages("engine/local/worker.ts").sort()).toEqual(["onnxruntime-node", "zod"]);
 });

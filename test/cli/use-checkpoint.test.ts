@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { parseDocument } from "yaml";
 import type { LiveDelta, LiveQuestion } from "../../src/core/live-answers.ts";
-import { datasets } from "../../src/data/index.ts";
+import { evaluationSubset } from "../../src/session/examples.ts";
 import { liveAnswers } from "../../src/session/live-answers.ts";
 import { interrupted, jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
 import { tinyRecipe, writeFilms, writeRecipe, writeRows, writeTinyModel } from "./tiny-run.ts";
@@ -10,6 +11,8 @@ import { tinyRecipe, writeFilms, writeRecipe, writeRows, writeTinyModel } from "
 const folder = temporaryFolder();
 const at = (...path: string[]) => join(folder, ...path);
 const data = at("films");
+const both = { accuracy: 1, facts: 0.5 };
+const films = ["--data", "jsonl", "--path", data];
 const rows = [9, 2, 14].flatMap((i) => {
   return ["Is the film bright?", "Is it dark?"].map((question) => ({ image: `films/images/${i}.jpg`, question }));
 });
@@ -32,8 +35,12 @@ function expectNear(found: readonly number[], expected: readonly number[]): void
 }
 
 beforeAll(async () => {
-  await writeFilms(data);
-  writeRecipe(at("tiny.yaml"), tinyRecipe({ model: writeTinyModel(at("model")), data }));
+  const findings = [{ finding: "nodule", side: "left", box: [4, 6, 20, 24] }];
+  const facts = { modality: "x-ray", organ: "chest", findings };
+  await writeFilms(data, (row) => ({ ...row, facts }));
+  const recipe = tinyRecipe({ model: writeTinyModel(at("model")), data });
+  const stages = recipe.stages.map((stage) => ("rewards" in stage ? { ...stage, rewards: both } : stage));
+  writeRecipe(at("tiny.yaml"), { ...recipe, stages });
   const { stdout } = await vivaOk(folder, "train", "tiny.yaml", "--run", "run", "--json");
   const lines = stdout
     .trim()
@@ -42,6 +49,8 @@ beforeAll(async () => {
   expect(lines.filter(({ type }) => type === "step").map(({ metrics }) => typeof metrics.loss)).toEqual(
     Array(8).fill("number"),
   );
+  const drawn = jsonLines(folder, "run/rollouts.jsonl").map(({ regions }) => regions);
+  expect(drawn[0]).toEqual([{ image: 0, label: "nodule left", box: [4, 6, 20, 24] }]); // as the rows say
   writeRows(at("rows.jsonl"), rows);
 });
 
@@ -98,9 +107,10 @@ describe("viva generate", () => {
   it("answers as the pages' questions are, which the run's own rewards score beside a reference", async () => {
     const said: string = jsonLines(folder, "greedy.jsonl")[0].completions[0].text;
     const play = liveAnswers();
-    const ask = async (reference: LiveQuestion["reference"]) => {
-      const { image, question } = rows[0]!;
-      const asked = { folder: at("run"), step: null, images: [{ path: at(image) }], question, choices: [], reference };
+    const { image, question } = rows[0]!;
+    const ask = async (reference: LiveQuestion["reference"], path = at(image)) => {
+      const images = [{ path, bytes: readFileSync(at(image)) }];
+      const asked = { folder: at("run"), step: null, images, question, choices: [], reference, example: null };
       const decoding = { samples: 1, temperature: 0, seed: 0, maxTokens: 6 };
       const deltas: LiveDelta[] = [];
       for await (const delta of play.ask({ ...asked, ...decoding }, new AbortController().signal)) deltas.push(delta);
@@ -109,7 +119,13 @@ describe("viva generate", () => {
     try {
       expect(await ask(null)).toMatchObject({ text: said, done: true });
       const { text, scores } = await ask({ answer: said, answerType: "open" });
-      expect([text, scores!.rewards, scores!.reward, scores!.unasked]).toEqual([said, { accuracy: 1 }, 1, {}]);
+      expect([text, scores]).toMatchObject([said, { rewards: { accuracy: 1, facts: 0 }, reward: 1, noFacts: null }]);
+      expect([scores!.weights, scores!.unasked]).toEqual([both, {}]);
+      const foreign = (await ask({ answer: said, answerType: "open" }, "a file")).scores!; // of which no row says anything
+      expect([foreign.rewards, foreign.noFacts]).toEqual([
+        { accuracy: 1, facts: null },
+        expect.stringMatching(/^no row/),
+      ]);
       expect((await ask({ answer: "something else", answerType: "open" })).scores!.reward).toBe(0);
       await expect(ask({ answer: "a", answerType: "choice" })).rejects.toThrow('needs "options"');
     } finally {
@@ -184,7 +200,7 @@ describe("viva generate", () => {
 
 describe("viva eval", () => {
   it("measures what the run itself measured at its last step", async () => {
-    const args = ["eval", "run", "--data", "jsonl", "--path", data, "--out", "items.jsonl", "--json"];
+    const args = ["eval", "run", ...films, "--out", "items.jsonl", "--json"];
     const { stdout } = await vivaOk(folder, ...args);
     const written = jsonLines(folder, "items.jsonl");
     const own = jsonLines(folder, "run", "evals.jsonl").filter(({ step }) => step === 8);
@@ -212,21 +228,72 @@ describe("viva eval", () => {
     expect(summary.subsets.overall.accuracy.estimate).toBeCloseTo(strict.reduce((a, b) => a + b, 0) / 4, 12);
   });
 
+  it("asks the run's own evaluation questions where no data set is named", async () => {
+    await vivaOk(folder, "eval", "run", ...films, "--out", "named.jsonl");
+    const { stderr } = await vivaOk(folder, "eval", "run/checkpoints/step-000008", "--out", "own.jsonl");
+    expect(stderr).toMatch(/^no --data: the run's own evaluation questions, jsonl, split test\n/);
+    const items = (file: string) => jsonLines(folder, file).map(({ checkpoint: _, ...line }) => line);
+    expect(items("own.jsonl")).toEqual(items("named.jsonl"));
+    // The same run, as if its recipe had asked half of them.
+    cpSync(at("run"), at("half"), { recursive: true });
+    const recipe = parseDocument(readFileSync(at("half/recipe.yaml"), "utf8"));
+    recipe.setIn(["evaluate", "limit"], 2);
+    recipe.set("seed", 11);
+    writeFileSync(at("half/recipe.yaml"), recipe.toString());
+    const ids = async (...args: readonly string[]) => {
+      const { stderr: said } = await vivaOk(
+        folder,
+        "eval",
+        "half",
+        ...args,
+        "--results",
+        "r.json",
+        "--out",
+        "half.jsonl",
+      );
+      const { data: asked } = JSON.parse(readFileSync(at("r.json"), "utf8"));
+      const lines = jsonLines(folder, "half.jsonl").slice(0, -1);
+      return [lines.map(({ example_id }) => example_id), asked, said];
+    };
+    const chosen = (limit: number, seed: number, lines = jsonLines(data, "test.jsonl")) =>
+      evaluationSubset(lines, limit, seed).map(({ id }) => id);
+    const described = { name: "jsonl", split: "test", questions: 2, limit: 2, seed: 11, image_disjoint: false };
+    expect(await ids()).toEqual([
+      chosen(2, 11),
+      described,
+      expect.stringContaining("split test, 2 chosen with seed 11"),
+    ]);
+    expect((await ids("--limit", "3", "--seed", "5"))[0]).toEqual(chosen(3, 5));
+    const asTrained = ["--split", "train", "--allow-overlap"];
+    expect((await ids(...asTrained))[0]).toEqual(chosen(2, 11, jsonLines(data, "train.jsonl")));
+    const probed = await vivaOk(folder, "probe", "run", "--probe", "form", "--out", "form.json");
+    expect(probed.stderr).toContain("no --data: the run's own evaluation questions");
+    expect(JSON.parse(readFileSync(at("form.json"), "utf8")).data).toMatchObject({ name: "jsonl", questions: 4 });
+  });
+
+  it("says what is missing where no data set is named and no run has questions", async () => {
+    cpSync(at("run"), at("blind"), { recursive: true });
+    const recipe = parseDocument(readFileSync(at("blind/recipe.yaml"), "utf8"));
+    recipe.setIn(["data", "eval"], null);
+    recipe.setIn(["evaluate", "every"], null);
+    recipe.setIn(["checkpoint", "best"], null);
+    writeFileSync(at("blind/recipe.yaml"), recipe.toString());
+    for (const [args, error] of [
+      [["eval", "model"], /--data is missing: model is no run.*viva data list/],
+      [["probe", "viva-tiny-instruct"], /--data is missing: viva-tiny-instruct is no run/],
+      [["eval", "blind"], /--data is missing, and the run blind has no data.eval/],
+      [["eval", "--predictions", "items.jsonl"], /--data is missing: name the data set/],
+      [["eval", "run", "--path", data], /--path belongs to --data NAME/],
+      [["calibrate", "run"], /required option '--data <name>' not specified/],
+    ] as const) {
+      const { code, stderr } = await viva(folder, ...args, "--out", "none.jsonl");
+      expect([code, stderr]).toEqual([2, expect.stringMatching(error)]);
+    }
+    expect(existsSync(at("none.jsonl"))).toBe(false);
+  });
+
   it("prints a table for people and takes a subset", async () => {
-    const args = [
-      "eval",
-      "run",
-      "--step",
-      "6",
-      "--data",
-      "jsonl",
-      "--path",
-      data,
-      "--limit",
-      "2",
-      "--out",
-      "two.jsonl",
-    ];
+    const args = ["eval", "run", "--step", "6", ...films, "--limit", "2", "--out", "two.jsonl"];
     const { stdout } = await vivaOk(folder, ...args);
     expect(stdout).toContain("question_only");
     expect(stdout.trim().split("\n").at(-1)).toBe("items: two.jsonl");
@@ -236,7 +303,7 @@ describe("viva eval", () => {
 });
 
 describe("viva eval of drawn answers, beside the untuned model, and after an interruption", () => {
-  const common = ["--data", "jsonl", "--path", data, "--split", "train"];
+  const common = [...films, "--split", "train"];
 
   it("draws the same answers for the same seed, and counts pass@k", async () => {
     const draw = async (out: string, seed: string) => {
@@ -280,18 +347,7 @@ describe("viva eval of drawn answers, beside the untuned model, and after an int
     }));
     writeRows(at("films", "validation.jsonl"), many);
     const command = (out: string) => [
-      ...[
-        "eval",
-        "run",
-        "--data",
-        "jsonl",
-        "--path",
-        data,
-        "--split",
-        "validation",
-        "--no-nearest-neighbour",
-        "--allow-overlap",
-      ],
+      ...["eval", "run", ...films, "--split", "validation", "--no-nearest-neighbour", "--allow-overlap"],
       ...["--max-completion-length", "4", "--out", out],
     ];
     const partial = at("long.partial.jsonl");
@@ -313,7 +369,7 @@ describe("viva eval of drawn answers, beside the untuned model, and after an int
 
 describe("viva compare of runs", () => {
   it("compares a run's evaluation with a file of the same questions, and refuses other conditions", async () => {
-    await vivaOk(folder, "eval", "run", "--data", "jsonl", "--path", data, "--out", "last.jsonl");
+    await vivaOk(folder, "eval", "run", ...films, "--out", "last.jsonl");
     const { stdout } = await vivaOk(folder, "compare", "run", "last.jsonl");
     expect(stdout).toContain("protocol viva, 4 questions about 4 subjects");
     expect(stdout).toContain("last: not shown: 0.0 [0.0, 0.0] points against run");
@@ -322,13 +378,7 @@ describe("viva compare of runs", () => {
       2,
       expect.stringContaining("last.jsonl is no run: only a run has evaluations of several steps"),
     ]);
-    await vivaOk(
-      folder,
-      "eval",
-      "run",
-      ...["--data", "jsonl", "--path", data, "--out", "short.jsonl"],
-      ...["--max-completion-length", "2"],
-    );
+    await vivaOk(folder, "eval", "run", ...films, "--out", "short.jsonl", "--max-completion-length", "2");
     const refused = await viva(folder, "compare", "run", "short.jsonl");
     expect([refused.code, refused.stderr]).toEqual([
       2,
@@ -336,32 +386,5 @@ describe("viva compare of runs", () => {
     ]);
     const allowed = await vivaOk(folder, "compare", "run", "short.jsonl", "--allow", "decoding");
     expect(allowed.stdout).toContain("differs: decoding of short (max_completion_length 4 against 2)");
-  });
-});
-
-describe("viva data", () => {
-  it("lists what is known", async () => {
-    const { stdout } = await vivaOk(folder, "data", "list");
-    expect(
-      stdout
-        .trim()
-        .split("\n")
-        .map((line) => line.split(" ")[0]),
-    ).toEqual(Object.keys(datasets));
-    const known = JSON.parse((await vivaOk(folder, "data", "list", "--json")).stdout);
-    expect(known.map(({ name }: { name: string }) => name)).toEqual(Object.keys(datasets));
-    expect(known[0]).toMatchObject({ description: expect.any(String), licence: "CC0-1.0", obtain: expect.any(String) });
-  });
-
-  it("shows what is in a set, for people and as JSON", async () => {
-    const show = ["data", "show", "jsonl", "--path", data, "--split", "test"];
-    expect((await vivaOk(folder, ...show)).stdout).toMatch(
-      /^jsonl: your own data.*\nlicence: yours\nhow to get it: .*\n/,
-    );
-    const counts = JSON.parse((await vivaOk(folder, ...show, "--json")).stdout);
-    expect(counts).toMatchObject({ name: "jsonl", licence: "yours", examples: 4, subjects: 4, images: 4 });
-    expect(JSON.parse((await vivaOk(folder, "data", "show", "slake", "--json")).stdout)).toMatchObject({
-      name: "slake",
-    });
   });
 });

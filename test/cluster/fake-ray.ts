@@ -19,6 +19,8 @@ export interface FakeRay {
   readonly taken: readonly FakeJob["body"][];
   /** Ids of jobs by status, as the server would list them. */
   list(status: string): readonly string[];
+  /** How often it was asked what became of a job. */
+  asked(id: string): number;
   slots: number;
   /** Begins what waits, as far as there is room. */
   begin(): void;
@@ -40,6 +42,7 @@ export interface FakeNode {
 export async function openFakeRay(nodes: readonly FakeNode[], slots = 8): Promise<FakeRay> {
   const jobs = new Map<string, FakeJob>();
   const taken: FakeJob["body"][] = [];
+  const asked = new Map<string, number>();
   let server: Server;
   let port = 0;
 
@@ -76,6 +79,7 @@ export async function openFakeRay(nodes: readonly FakeNode[], slots = 8): Promis
       return [200, { submission_id: given.submission_id }];
     }
     const job = jobs.get(id ?? "");
+    if (method === "GET") asked.set(id!, (asked.get(id!) ?? 0) + 1);
     if (job === undefined) return [404, `Job ${id} does not exist`];
     if (method === "GET") return [200, { status: job.status, message: job.message }];
     if (action === "stop" && job.status === "RUNNING") {
@@ -110,6 +114,7 @@ export async function openFakeRay(nodes: readonly FakeNode[], slots = 8): Promis
     taken,
     slots,
     list: (status) => [...jobs].filter(([, job]) => job.status === status).map(([id]) => id),
+    asked: (id) => asked.get(id) ?? 0,
     begin: beginAll,
     lose(id) {
       const job = jobs.get(id)!;

@@ -1,15 +1,16 @@
 /** The server of a run as a job of a cluster, against a stand-in for Ray's job server. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, inject, it } from "vitest";
+import { parseDocument } from "yaml";
 import { openRay } from "../../src/cluster/ray-client.ts";
 import { readResources } from "../../src/cluster/resources.ts";
 import { startServerJob } from "../../src/cluster/server-job.ts";
 import { viva, vivaOk } from "../cli/command-line.ts";
-import { tinyRecipe, writeFilms, writeRecipe } from "../cli/tiny-run.ts";
+import { tinyRecipe, writeFilms, writeRecipe, writeRows } from "../cli/tiny-run.ts";
 import { checkpoint as model } from "../server/served.ts";
 import { type FakeRay, openFakeRay } from "./fake-ray.ts";
 
@@ -75,6 +76,34 @@ it("runs on the node that its address names, is started again when it was lost, 
   expect([ray.list("RUNNING"), ray.list("STOPPED"), await isUp()]).toEqual([[], ["viva-server-n-2"], false]);
 });
 
+it("starts no second server while the first answers, though Ray has forgotten its job", async () => {
+  const stop = await start(`sh -c 'echo $$ > ${join(folder, "main.pid")}; exec ${program()}'`);
+  const pid = Number(readFileSync(join(folder, "main.pid"), "utf8"));
+  try {
+    await ray.away(false);
+    await ray.back();
+    await expect.poll(() => notices.at(-1), { timeout: 10_000 }).toMatch(/though its job viva-server-n-1 is gone: Ray/);
+    const asked = ray.asked("viva-server-n-1");
+    await expect.poll(() => ray.asked("viva-server-n-1"), { timeout: 10_000 }).toBeGreaterThan(asked + 5);
+    expect([ray.taken.length, notices.length, await isUp()]).toEqual([1, 2, true]);
+    await stop();
+    expect(notices.at(-1)).toMatch(
+      /no record of the job viva-server-n-1, whose server answers at http.* still: end it/,
+    );
+  } finally {
+    process.kill(pid, "SIGKILL");
+  }
+});
+
+it("starts the server again once it answers no more, though Ray had forgotten its job", async () => {
+  const stop = await start();
+  await ray.away(true);
+  await ray.back();
+  await expect.poll(() => ray.list("RUNNING"), { timeout: 10_000 }).toEqual(["viva-server-n-2"]);
+  await expect.poll(isUp, { timeout: 10_000 }).toBe(true);
+  await stop();
+});
+
 it("leaves a server that answers already as it is", async () => {
   const stop = await start();
   const other = await start();
@@ -119,4 +148,33 @@ it("serves a run of viva train, by viva's own Tinker server", async () => {
   });
   const { code, stderr } = await viva(folder, "train", alone, "--run", "none");
   expect([code, stderr]).toEqual([2, expect.stringMatching(/engine.server_job starts a server: set engine.backend/)]);
+}, 60_000);
+
+it("is not started for a run that cannot begin: data, subjects, rewards and changes of the data are seen before", async () => {
+  const films = await writeFilms(join(folder, "films"));
+  const { stages, ...plain } = tinyRecipe({ model, data: films });
+  const recipe = {
+    ...{ ...plain, model: { path: model, lora: { r: 2 } } },
+    stages: [{ ...(stages[1] as object), weight_decay: 0 }],
+    engine: { backend: "tinker", url, server_job: { ray: ray.url, command: program() } },
+  };
+  const file = writeRecipe(join(folder, "remote.yaml"), recipe);
+  const local = ["--set", "engine={}", "--set", 'stages=[{"kind": "sft", "steps": 1}]'];
+  await vivaOk(folder, "train", file, ...local, "--run", "trained", "--no-report");
+  const only = [{ id: "a", image: "images/1.jpg", question: "Is it dark?", answer: "no" }];
+  writeRows(join(films, "train.jsonl"), only);
+  const trained = join(folder, "trained/recipe.yaml");
+  const document = parseDocument(readFileSync(trained, "utf8"));
+  document.set("engine", recipe.engine);
+  writeFileSync(trained, document.toString());
+  for (const [args, error] of [
+    [[file, "--set", "data.train.path=nothing-here"], /nothing-here/],
+    [[file, "--set", "data.eval.split=train"], /data.eval shares with the training data/],
+    [[file, "--set", 'stages.0.rewards={"own": {"weight": 1, "module": "none.mjs"}}'], /none.mjs: no such file/],
+    [["--run", "trained", "--resume"], /trained.*--allow-changed-data/],
+  ] as const) {
+    const { code, stderr } = await viva(folder, "train", ...args);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(error)]);
+  }
+  expect(ray.taken).toEqual([]);
 }, 60_000);

@@ -3,7 +3,7 @@
  * argument: prints losses and gradient norms as JSON, by kind.
  */
 import type { Device } from "../../src/core/device.ts";
-import { type Point, pairsOf, softQ, trajectory } from "../trajectories/training.ts";
+import { closeCores, type Point, pairsOf, softQ, trajectory } from "../trajectories/training.ts";
 
 export type Kinds = Readonly<Record<string, Readonly<Record<"cpu" | "device", readonly Point[]>>>>;
 
@@ -14,4 +14,5 @@ for (const [kind, settings] of Object.entries(kinds)) {
   const run = (on: Device) => trajectory({ settings, steps: 5, answers: "sampled", device: on });
   found[kind] = { cpu: await run("cpu"), device: await run(device) };
 }
+await closeCores();
 console.log(JSON.stringify(found satisfies Kinds));

@@ -1,7 +1,9 @@
 /** The options of the probes' tools on the command line. */
 import { expect, it } from "vitest";
 import { UserError } from "../../src/core/errors.ts";
-import { prepareTools, readTraining, type ToolServices, toolOptions } from "../../src/evaluate/index.ts";
+import { prepareTools, probes, readTraining, type ToolServices } from "../../src/evaluate/index.ts";
+import type { Probe } from "../../src/evaluate/probes/probe.ts";
+import { toolOptions, toolWords } from "../../src/evaluate/probes/tool-options.ts";
 import type { Reward } from "../../src/rewards/index.ts";
 
 const judge = { "judge-url": "http://x/v1", "judge-model": "m" };
@@ -23,6 +25,14 @@ it("names every option once, with the probe that it is for", () => {
     flags: "--untuned <checkpoint>",
     about: "for semantic: the model before tuning",
   });
+});
+
+it("says of each tool the probes that use it", () => {
+  const users = Object.entries<Probe>(probes).flatMap(([name, { tools = {} }]) =>
+    Object.values(tools).map(({ what }) => `${what}: ${name}`),
+  );
+  const said = Object.values(toolWords).flatMap(({ what, probes }) => probes.map((name) => `${what}: ${name}`));
+  expect(said.sort()).toEqual(users.sort());
 });
 
 it("opens what is configured, and passes each probe its own tools", async () => {

@@ -11,7 +11,7 @@ import { normal, randomKey } from "../../src/core/random.ts";
 import { engines } from "../../src/engine/index.ts";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
 import { openProcessor } from "../../src/models/index.ts";
-import { root } from "../cli/command-line.ts";
+import { root } from "../checkout.ts";
 import type { Contender } from "../conformance/engines/suite.ts";
 import type { Python, PythonNeeds } from "./python.ts";
 

@@ -83,6 +83,17 @@ function read(python: string, code: string, ...args: readonly string[]) {
   );
 }
 
+/** Each leads a group of its own, with its workers. A hook that is made within another never runs, so this one ends all. */
+const servers: ChildProcess[] = [];
+afterAll(async () => {
+  for (const server of servers) {
+    const ended = new Promise((resolve) => server.once("exit", resolve));
+    if (server.exitCode !== null) continue;
+    process.kill(-server.pid!, "SIGKILL");
+    await ended;
+  }
+});
+
 /** A server of a tracker on a free port of the loopback, ended after the tests. */
 async function serveTracker(name: string, program: string, args: (port: number) => readonly string[], env: object) {
   const socket = createSocket().listen(0, "127.0.0.1");
@@ -95,14 +106,14 @@ async function serveTracker(name: string, program: string, args: (port: number) 
     stdio: "ignore",
     detached: true,
   });
-  afterAll(() => void process.kill(-server.pid!, "SIGKILL"));
+  servers.push(server);
   const at = `http://127.0.0.1:${port}`;
-  for (let tries = 0; tries < 120; tries++) {
+  while (server.exitCode === null) {
     const answer = await fetch(at).catch(() => null);
     if (answer !== null) return at;
     await wait(500);
   }
-  throw new Error(`${name} did not start`);
+  throw new Error(`${name} ended with ${server.exitCode} before it answered`);
 }
 
 /** Every file that a run wrote as text, to look for secrets in. */

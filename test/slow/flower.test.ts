@@ -92,7 +92,7 @@ await describeWithPython("Flower", { name: "flower", requirements: ["flwr==1.42.
     for (const name of ["north", "south"]) flwr("supernode", "register", `${name}-key.pub`, "hospitals");
   });
   afterAll(() => {
-    for (const child of started) signal(child, "SIGKILL");
+    for (const { pid } of started) endGroup(pid!); // what a process started may live on after it
   });
 
   it("trains with sites that come late, are killed, and leave; each counts once, and only files leave", async () => {
@@ -210,6 +210,14 @@ function makeCertificates(run: (program: string, ...args: readonly string[]) => 
     "/CN=server",
     ...names,
   );
+}
+
+function endGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 async function freePort(): Promise<number> {

@@ -2,11 +2,15 @@
  * The real training loops over a LocalCore in this thread, on a golden checkpoint, with made-up questions and rewards.
  */
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type PairwiseName, pairwiseAlgorithms, type RolloutAlgorithmName } from "../../src/algorithms/index.ts";
 import type { Device } from "../../src/core/device.ts";
 import type { Processor } from "../../src/core/processor.ts";
 import { integer, randomKey } from "../../src/core/random.ts";
 import type { Completion, Example, Prompt, RolloutResult, SamplingOptions } from "../../src/core/records.ts";
+import type { EngineOptions } from "../../src/engine/backend.ts";
 import type { TrainingEngine, TrainingGroup } from "../../src/engine/engine.ts";
 import { LocalCore } from "../../src/engine/local/local-core.ts";
 import type { SampledGroup } from "../../src/engine/local/sampler.ts";
@@ -189,8 +193,16 @@ const processor = {
   encodeCompletion: (answer: string) => Int32Array.from([...answer, "."], (letter) => letter.charCodeAt(0)),
 } as unknown as Processor;
 
-/** Loss and gradient norm of every step. */
-export async function trajectory({
+let last: Promise<unknown> = Promise.resolve();
+
+/** Loss and gradient norm of every step. One run at a time, since runs share cores. */
+export function trajectory(run: Run): Promise<Point[]> {
+  const done = last.then(() => train(run));
+  last = done.catch(() => {});
+  return done;
+}
+
+async function train({
   settings,
   steps,
   until = steps,
@@ -201,7 +213,7 @@ export async function trajectory({
   stopTokenIds = [],
   device = "cpu",
 }: Run): Promise<Point[]> {
-  const core = new LocalCore({
+  const core = openCore({
     modelFolder: golden.checkpoint,
     initialise: "pretrained",
     seed: 1,
@@ -213,35 +225,58 @@ export async function trajectory({
     lora: settings.kind === "soft_q" ? { r: 4, lora_alpha: 8, target_modules: "all-linear" } : null,
     scoreHead: isPair(settings) && pairwiseAlgorithms[settings.kind].readout === "score",
   });
-  try {
-    core.freezeReference(settings.kind !== "sft" && settings.kind !== "soft_q" && (settings.beta ?? 0) > 0);
-    const shared = {
-      engine: engineOver(core, answers, stopTokenIds),
-      processor,
-      examples,
-      prompt: { style: "plain", system: null, user: "{question}" },
-      seed: 1,
-      stage: 0,
-      steps,
-      onBadImage: "error",
-      onSkip: () => {},
-    } as const;
-    const context: TrainingContext = { ...shared, collect: collectWith(shared, null) };
-    const even = { reward: evenTokens, weight: 1 };
-    const rewards = weight === 0 ? [even] : [even, { reward: rises, weight }];
-    const points: Point[] = [];
-    let before: Metrics = {};
-    for (let index = 0; index < until; index++) {
-      const position = { index, step: index + 1, before };
-      const source = given === undefined ? { rewards } : { pairs: given };
-      const { metrics } = await step(context, settings, source, position);
-      before = metrics;
-      points.push({ loss: metrics["loss"] as number, grad_norm: metrics["optim/grad_norm"] as number });
-    }
-    return points;
-  } finally {
-    await core.close();
+  core.freezeReference(settings.kind !== "sft" && settings.kind !== "soft_q" && (settings.beta ?? 0) > 0);
+  const shared = {
+    engine: engineOver(core, answers, stopTokenIds),
+    processor,
+    examples,
+    prompt: { style: "plain", system: null, user: "{question}" },
+    seed: 1,
+    stage: 0,
+    steps,
+    onBadImage: "error",
+    onSkip: () => {},
+  } as const;
+  const context: TrainingContext = { ...shared, collect: collectWith(shared, null) };
+  const even = { reward: evenTokens, weight: 1 };
+  const rewards = weight === 0 ? [even] : [even, { reward: rises, weight }];
+  const points: Point[] = [];
+  let before: Metrics = {};
+  for (let index = 0; index < until; index++) {
+    const position = { index, step: index + 1, before };
+    const source = given === undefined ? { rewards } : { pairs: given };
+    const { metrics } = await step(context, settings, source, position);
+    before = metrics;
+    points.push({ loss: metrics["loss"] as number, grad_norm: metrics["optim/grad_norm"] as number });
   }
+  return points;
+}
+
+/** Cores that are open, each with the folder of the state it began in. */
+const cores = new Map<string, { readonly core: LocalCore; readonly beginning: string }>();
+
+/** A core as it is when it was just opened. Runs of the same options share one, which compiles its programs once. */
+function openCore(options: EngineOptions): LocalCore {
+  const key = JSON.stringify(options);
+  const known = cores.get(key);
+  if (known !== undefined) {
+    known.core.load(known.beginning);
+    return known.core;
+  }
+  const core = new LocalCore(options);
+  const beginning = mkdtempSync(join(tmpdir(), "viva-trajectory-"));
+  core.save(beginning, true);
+  cores.set(key, { core, beginning });
+  return core;
+}
+
+/** After the last run of a file. */
+export async function closeCores(): Promise<void> {
+  for (const { core, beginning } of cores.values()) {
+    await core.close();
+    rmSync(beginning, { recursive: true });
+  }
+  cores.clear();
 }
 
 function step(context: TrainingContext, settings: Run["settings"], source: PairSource, position: StepPosition) {

@@ -5,7 +5,19 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { drGrpo, grpo, type Point, pairs, pairsOf, type Run, settingsOf, sft, softQ, trajectory } from "./training.ts";
+import {
+  closeCores,
+  drGrpo,
+  grpo,
+  type Point,
+  pairs,
+  pairsOf,
+  type Run,
+  settingsOf,
+  sft,
+  softQ,
+  trajectory,
+} from "./training.ts";
 
 const path = fileURLToPath(new URL("../golden/trajectories.json", import.meta.url));
 const update = process.env["UPDATE_GOLDEN"] === "1";
@@ -89,6 +101,7 @@ describe.each(Object.entries(pinned))("%s", (name, run) => {
   });
 });
 
+afterAll(closeCores);
 afterAll(() => {
   if (!update) return;
   const lines = [...written].map(([name, points]) => {

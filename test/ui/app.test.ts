@@ -222,15 +222,10 @@ describe("images", () => {
       async close() {},
     };
     const playing = appOver(root, { play });
-    const common = { step: null, question: "Which?", choices: [], change: "none", samples: 1, temperature: 0, seed: 1 };
-    const askFor = async (sha256: string, window: object | null) => {
-      const body = JSON.stringify({
-        ...common,
-        image: { sha256 },
-        window,
-        reference: { answer: "left" },
-        max_tokens: 5,
-      });
+    const common = { step: null, change: "none", samples: 1, temperature: 0, seed: 1, max_tokens: 5 };
+    const askFor = async (sha256: string, window: object | null, more: object = {}) => {
+      const given = { question: "Which?", row: null, reference: "left", ...more };
+      const body = JSON.stringify({ ...common, image: { sha256 }, window, ...given });
       const headers = { "content-type": "application/json", "x-viva": "1" };
       const answer = await ask(playing, `/api/runs/${id}/play`, { method: "POST", headers, body });
       expect(await answer.text()).toContain("event: end");
@@ -242,11 +237,20 @@ describe("images", () => {
     const at = (value: number) => Math.round(255 * Math.min(1, Math.max(0, (value - 50) / 100)));
     const off = [...shown!.pixels!.data].map((value, i) => Math.abs(value - at(whole.data[i]!)));
     expect([Math.max(...off) <= 1, new Set(shown!.pixels!.data).size > 20]).toEqual([true, true]); // halves may round either way
-    expect(film.reference).toEqual({ answer: "left", answerType: undefined });
+    expect([film.reference, film.example]).toEqual([{ answer: "left" }, null]);
     expect((await askFor("d".repeat(64), { width: 1000, level: 2000 })).images[0]).toMatchObject({
       range: [1500, 2500],
     });
     expect((await askFor("d".repeat(64), null)).images[0]).not.toHaveProperty("range");
+    // What a group records holds as long as its question stands, and its example is meant only beside its answer.
+    const row = { question: "Which side? 1", row: "2/1" };
+    const own = { reference: { answer: "left", answerType: "open" }, example: "e1", choices: [] };
+    expect(await askFor("d".repeat(64), null, row)).toMatchObject(own);
+    const another = { reference: { answer: "right" }, example: null };
+    expect(await askFor("d".repeat(64), null, { ...row, reference: "right" })).toMatchObject(another);
+    expect((await askFor("d".repeat(64), null, { row: "9/9" })).example).toBe(null);
+    const blank = await askFor("d".repeat(64), null, { ...row, change: "blank" });
+    expect(blank.images[0]!.path).toBe(`${join(root, "good/deep.png")}#blank`); // no row of the data has it
   });
 
   test("outside the opened folders, through links, and unknown ones are refused", async () => {
@@ -328,11 +332,11 @@ describe("who may ask", () => {
 });
 
 describe("what is said of a run", () => {
-  const say = (about: string, note: string | null) =>
+  const say = (about: string, note: string | null, by = "dr-a") =>
     json(`/api/runs/${id}/notes`, {
       method: "POST",
       headers: { "content-type": "application/json", "x-viva": "1" },
-      body: JSON.stringify({ about, note }),
+      body: JSON.stringify({ about, note, by }),
     });
   const row = async () => (await rows()).find((one) => one.id === id)!;
 
@@ -357,14 +361,25 @@ describe("what is said of a run", () => {
     const alarm = "alarm zero_variance  2";
     expect((await row()).alarms).toBe(1);
     await say("tag baseline", "");
-    expect((await say(alarm, "harder questions")).body).toEqual({ "tag baseline": "", [alarm]: "harder questions" });
+    const at = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    const said = { note: "harder questions", by: "dr-b", at };
+    expect((await say(alarm, "harder questions", "dr-b")).body).toEqual({
+      "tag baseline": { note: "", by: "dr-a", at },
+      [alarm]: said,
+    });
     expect(await row()).toMatchObject({ alarms: 0, tags: ["baseline"] });
-    expect((await json(`/api/runs/${id}`)).body).toMatchObject({ alarms: [], notes: { [alarm]: "harder questions" } });
+    expect((await json(`/api/runs/${id}`)).body).toMatchObject({ alarms: [], notes: { [alarm]: said } });
     await say(alarm, null);
     await say("tag baseline", null);
     expect(await row()).toMatchObject({ alarms: 1, tags: [] });
     const lines = readFileSync(join(root, "good/annotations/_run.jsonl"), "utf8").trim().split("\n");
-    expect(lines.map((line) => JSON.parse(line).note)).toEqual(["", "harder questions", null, null]);
+    expect(lines.map((line) => JSON.parse(line)).map(({ note, by }) => [note, by])).toEqual([
+      ["", "dr-a"],
+      ["harder questions", "dr-b"],
+      [null, "dr-a"],
+      [null, "dr-a"],
+    ]);
+    expect((await say("tag baseline", "", "Dr. A/../b")).status).toBe(400);
     for (const about of ["tag two words", "recipe x", "tag "]) expect((await say(about, "")).status).toBe(400);
   });
 

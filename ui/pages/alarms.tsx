@@ -2,9 +2,10 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Line } from "../../src/ui/lines.ts";
 import { alarmMatter } from "../../src/ui/matters.ts";
-import { short } from "../format.ts";
-import { Button, commas, Field } from "../parts/controls.tsx";
-import { useNotes } from "../parts/notes.tsx";
+import type { RunNote } from "../../src/ui/run-notes.ts";
+import { short, signature } from "../format.ts";
+import { Button, commas } from "../parts/controls.tsx";
+import { OwnName, Said, useNotes } from "../parts/notes.tsx";
 import { Problem, To } from "../parts/ways.tsx";
 import { isBundle } from "../source.ts";
 import type { OfRun } from "../use-data.ts";
@@ -20,6 +21,11 @@ export function AlarmsPage({ id, run, again }: OfRun) {
     <>
       {rung.length === 0 && <p>No alarm has rung.</p>}
       <NotifyButton />
+      {!isBundle && rung.length > 0 && (
+        <p>
+          <OwnName />
+        </p>
+      )}
       <Problem text={problem} />
       <div class="cases">
         {[...rung].reverse().map((alarm) => {
@@ -77,7 +83,7 @@ interface AlarmProps {
   readonly run: string;
   readonly alarm: Line;
   readonly cleared: Line | undefined;
-  readonly note: string | null;
+  readonly note: RunNote | null;
   readonly say: (note: string | null) => void;
 }
 
@@ -109,13 +115,13 @@ function Alarm({ run, alarm, cleared, note, say }: AlarmProps) {
           )}
         </p>
       )}
-      {isBundle ? (
-        note && <p>Note: {note}</p>
-      ) : (
-        <p class="facts">
-          <Field label="what was done" value={note ?? ""} on={say} placeholder="note" />
-          {note === null ? <Button text="Seen to" on={() => say("")} /> : <Button text="Open again" on={() => say(null)} />}
+      {note !== null ? (
+        <p>
+          Seen to by {signature(note)}
+          {note.note !== "" && `: ${note.note}`} {!isBundle && <Button text="Open again" on={() => say(null)} />}
         </p>
+      ) : (
+        !isBundle && <Said label="what was done" button="Seen to" most={2000} on={say} />
       )}
     </article>
   );

@@ -6,8 +6,9 @@ import type { ShownItem } from "../../src/ui/queue.ts";
 import { address, setValues } from "../address.ts";
 import { useKeys } from "../keys.ts";
 import { Button, Field, Select } from "../parts/controls.tsx";
+import { nameSelf, ownName, Said } from "../parts/notes.tsx";
 import { Viewers } from "../parts/viewers.tsx";
-import { Loaded, Problem, To, useTitle } from "../parts/ways.tsx";
+import { Choices, Loaded, Problem, To, useTitle } from "../parts/ways.tsx";
 import { send } from "../source.ts";
 import { useAnswer } from "../use-data.ts";
 
@@ -28,24 +29,15 @@ export function AnnotatePage({ run }: { readonly run: string }) {
 }
 
 function Name() {
-  const [name, setName] = useState("");
+  const begin = (name: string) => setValues({ by: nameSelf(name) }, { replace: false });
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        setValues({ by: name }, { replace: false });
-      }}
-    >
+    <>
       <p>
         Completions are shown without their rewards, in an order that says nothing. Your marks go into a file of your own in the run's
         folder.
       </p>
-      <label>
-        your name, small letters, digits and dashes{" "}
-        <input required pattern="[a-z0-9][a-z0-9\-]*" maxLength={40} value={name} onInput={(event) => setName(event.currentTarget.value)} />
-      </label>{" "}
-      <button type="submit">Begin</button>
-    </form>
+      <Said label="your name" button="Begin" most={40} value={ownName.value} on={begin} />
+    </>
   );
 }
 
@@ -149,7 +141,7 @@ function Judge({ run, by, item, place, judged, show, onSaved }: JudgeProps) {
       </div>
       <div>
         <h2>{item.question}</h2>
-        {item.choices.length > 0 && <p>{item.choices.map((choice, i) => `${String.fromCharCode(65 + i)}. ${choice}`).join("   ")}</p>}
+        <Choices choices={item.choices} />
         <details>
           <summary>Reference answer</summary>
           <b>{item.answer}</b>

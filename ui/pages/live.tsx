@@ -9,7 +9,7 @@ import { useKeys } from "../keys.ts";
 import { Chart, type Series } from "../parts/chart.tsx";
 import { Button, Check } from "../parts/controls.tsx";
 import { Tags } from "../parts/notes.tsx";
-import { ReportLink, Status, To } from "../parts/ways.tsx";
+import { openStep, ReportLink, Status, To } from "../parts/ways.tsx";
 import type { OfRun } from "../use-data.ts";
 
 /** Panels in the order of diagnosis; a metric is drawn in the first that names it. */
@@ -38,7 +38,6 @@ export function LivePage({ id, run, again }: OfRun) {
   else if (kept.current?.at !== paused) kept.current = { at: paused, metrics: upTo(run.metrics, paused) };
   const metrics = kept.current?.metrics ?? run.metrics;
   const drawn = useMemo(() => drawnPanels(metrics), [metrics]);
-  const openStep = (step: number) => go(hrefOf(["runs", id, "rollouts"], { from: step, to: step }));
   const pause = () => setValues({ paused: paused === null ? run.row.step : null });
   const smooth = () => setValues({ smooth: smoothing > 0 ? null : 1 });
   useKeys([
@@ -84,7 +83,7 @@ export function LivePage({ id, run, again }: OfRun) {
         <div class="charts">
           <EvaluationChart run={run} onStep={(step) => go(hrefOf(["runs", id, "evaluation"], { step }))} />
           {drawn.map(({ title, series }) => (
-            <Chart key={title} {...{ title, series, smoothing }} steps={metrics.steps} onStep={openStep} />
+            <Chart key={title} {...{ title, series, smoothing }} steps={metrics.steps} onStep={(step) => openStep(id, step)} />
           ))}
         </div>
       )}

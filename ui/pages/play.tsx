@@ -12,7 +12,7 @@ import { Button, Check, Field, Select } from "../parts/controls.tsx";
 import { MarkedText } from "../parts/marked-text.tsx";
 import { RewardBars } from "../parts/reward-bars.tsx";
 import { Viewers } from "../parts/viewers.tsx";
-import { Loaded, Problem, Thumbnail } from "../parts/ways.tsx";
+import { Choices, Loaded, Problem, Thumbnail } from "../parts/ways.tsx";
 import { parseWindow } from "../parts/window-level.ts";
 import { send } from "../source.ts";
 import { type OfRun, useAnswer } from "../use-data.ts";
@@ -61,27 +61,24 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
   const change = (values["change"] ?? "none") as AskedQuestion["change"] | "wrong";
   const place = images.findIndex(({ sha256 }) => sha256 === values["sha"]);
   const other = images.find(({ subject }, i) => i > place && subject !== images[place]?.subject) ?? images.find((_, i) => i !== place);
+  const isOther = change === "wrong" && other !== undefined;
+  const isFile = file !== null && !isOther;
+  const sha256 = isOther ? other.sha256 : values["sha"];
   const step = Number(values["step"] ?? steps.at(-1));
   const against = values["against"] ?? "";
-  const of = group?.meta["modality"] === undefined ? {} : { modality: group.meta["modality"] };
+  const of = group?.meta["modality"] === undefined || isOther ? {} : { modality: group.meta["modality"] };
   const window = parseWindow(values["wl"]);
   const isWindowed = values["windowed"] !== undefined && window !== null;
   const ask = async () => {
     const fields = new FormData(form.current!);
     const number = (name: string) => Number(fields.get(name));
-    const given = file !== null ? { base64: file } : values["sha"] === undefined ? null : { sha256: values["sha"] };
-    const text = String(fields.get("reference")).trim();
-    const question = String(fields.get("question"));
-    // Options and type are the group's as long as its question and answer stand.
-    const own = group !== null && question === group.question && text === group.answer ? group : null;
-    const type = own === null ? {} : { answer_type: own.answer_type };
     const common = {
-      choices: [...(own?.choices ?? [])],
-      reference: text === "" ? null : { answer: text, ...type },
-      window: isWindowed && file === null && change !== "wrong" ? window : null,
-      image: change === "wrong" && other !== undefined ? { sha256: other.sha256 } : given,
+      row: group?.id ?? null,
+      reference: String(fields.get("reference")).trim() || null,
+      window: isWindowed && !isFile ? window : null,
+      image: isFile ? { base64: file! } : sha256 === undefined ? null : { sha256 },
       change: change === "wrong" ? "none" : change,
-      question,
+      question: String(fields.get("question")),
       samples: number("samples"),
       temperature: number("temperature"),
     };
@@ -121,6 +118,7 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
             defaultValue={group?.question ?? values["question"] ?? "What is shown in this image?"}
           />
         </label>
+        {group !== null && <Choices choices={group.choices} />}
         <Field label="reference answer, for the rewards" name="reference" type="text" defaultValue={group?.answer ?? ""} />
         <fieldset>
           <legend>image</legend>
@@ -142,12 +140,18 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
           </label>{" "}
           <span class="choices">
             {(["blank", "mirrored", "wrong"] as const).map((one) => (
-              <Button key={one} pressed={change === one} text={one} on={() => setValues({ change: change === one ? null : one })} />
+              <Button
+                key={one}
+                pressed={change === one}
+                text={one}
+                on={() => setValues({ change: change === one ? null : one, wl: null, windowed: null })}
+              />
             ))}
           </span>
-          {values["sha"] !== undefined && (
+          {change === "wrong" && <p class="muted">Asked with another subject's image: {other?.name ?? "this run has no other"}.</p>}
+          {sha256 !== undefined && (
             <>
-              <Viewers run={id} images={[{ sha256: values["sha"], ...of }]} main />
+              <Viewers key={sha256} run={id} images={[{ sha256, ...of }]} main />
               <Check
                 label={
                   window === null
@@ -155,12 +159,11 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
                     : `windowed pixels go to the model: window ${window.width}, level ${window.level}`
                 }
                 checked={isWindowed}
-                disabled={window === null || file !== null}
+                disabled={window === null || isFile}
                 on={(checked) => setValues({ windowed: checked ? 1 : null })}
               />
             </>
           )}
-          {change === "wrong" && <p class="muted">Asked with another subject's image: {other?.name ?? "this run has no other"}.</p>}
         </fieldset>
         <div class="toolbar">
           <Select
@@ -216,10 +219,12 @@ function Ask({ id, images, steps, busy, group }: AskProps) {
 /** With what the run's rewards say of it, where a reference was given. */
 function Answer({ text, done, answer, scores }: LiveDelta) {
   const unasked = Object.entries(scores?.unasked ?? {});
+  const lacksFacts = scores?.noFacts != null && Object.values(scores.rewards).includes(null);
   return (
     <article class="card">
       {scores && <RewardBars {...scores} total={scores.reward} />}
       {unasked.length > 0 && <p class="muted">Not asked: {unasked.map(([name, why]) => `${name} (${why})`).join(", ")}</p>}
+      {lacksFacts && <p class="muted">What needs facts of the image does not apply: {scores.noFacts}.</p>}
       <p class="completion">
         <MarkedText text={text} evidence={scores?.evidence ?? []} answer={null} reward={null} />
       </p>

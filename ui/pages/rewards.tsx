@@ -1,11 +1,10 @@
 /** What the rewards of a run are worth: their course, and how each agrees with people, and people with each other. */
 import type { Agreement } from "../../src/evaluate/agreement.ts";
 import type { calibrationOf } from "../../src/ui/exports.ts";
-import { go, hrefOf } from "../address.ts";
 import { intervalText, short } from "../format.ts";
 import { Chart } from "../parts/chart.tsx";
 import { Table } from "../parts/controls.tsx";
-import { Loaded, To } from "../parts/ways.tsx";
+import { Loaded, openStep, To } from "../parts/ways.tsx";
 import { isBundle, urlOf } from "../source.ts";
 import { type OfRun, useAnswer } from "../use-data.ts";
 
@@ -34,7 +33,7 @@ export function RewardsPage({ id, run }: OfRun) {
           steps={steps}
           series={means.map((name) => ({ name, values: values[`reward/${name}/mean`]! }))}
           smoothing={0}
-          onStep={(step) => go(hrefOf(["runs", id, "rollouts"], { from: step, to: step }))}
+          onStep={(step) => openStep(id, step)}
         />
       )}
       <h2>Rewards against people</h2>

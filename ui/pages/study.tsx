@@ -1,4 +1,5 @@
-/** A study: every arm against the reference in every outcome, seed by seed, by dimension; what it cost; and its runs. */
+/** A study: what it predicted, every arm against the reference in every outcome, seed by seed; what arms keep, what they cost; its runs. */
+import { predictionRows, retentionRows } from "../../src/report/study-rows.ts";
 import type { StudyArm, StudyOutcome, StudyResults } from "../../src/runs/study-results.ts";
 import { verdictSentence } from "../../src/runs/verdict.ts";
 import type { ShownStudy } from "../../src/ui/study.ts";
@@ -54,6 +55,7 @@ function Results({ results, runs }: { readonly results: StudyResults; readonly r
         {improved.length === 0 ? "No arm is" : `${improved.length} of ${judged.length} arms ${improved.length === 1 ? "is" : "are"}`} shown
         to beat {results.baselines.length === 1 ? `the baseline ${results.reference}` : `every baseline (${results.baselines.join(", ")})`}.
       </p>
+      <Predictions results={results} />
       <div class="toolbar">
         <Select
           label="dimension"
@@ -79,10 +81,51 @@ function Results({ results, runs }: { readonly results: StudyResults; readonly r
         ))}
       </ul>
       <Gains arms={compared} reference={results.reference} />
+      <Retention results={results} />
       <ArmTable arms={arms} reference={results.reference} />
       <Cells {...{ results, runs, arms }} />
       <p class="muted">{results.method}</p>
     </>
+  );
+}
+
+const badges = { held: "good", failed: "bad", undecided: "warn", "not run": "" } as const;
+
+/** What was predicted before the study ran, and what became of it. */
+function Predictions({ results }: { readonly results: StudyResults }) {
+  const found = predictionRows(results);
+  if (found === null) return null;
+  const rows = found.rows.map(({ name, because, measure, figures, verdict }, i) => ({
+    key: i,
+    cells: [
+      <>
+        {name} <small>{because}</small>
+      </>,
+      <span class={`badge ${badges[verdict]}`}>{verdict}</span>,
+      ...[measure, ...figures],
+    ],
+  }));
+  return (
+    <section aria-labelledby="predictions">
+      <h2 id="predictions">Predictions</h2>
+      <p>{found.said}</p>
+      <Table label="Predictions" head={["prediction", "verdict", "measure", ...found.head]} rows={rows} />
+      <p class="muted">{found.note}</p>
+    </section>
+  );
+}
+
+/** What the arms keep of old questions beside what they gain on new ones. */
+function Retention({ results }: { readonly results: StudyResults }) {
+  const found = retentionRows(results);
+  if (found === null) return null;
+  const rows = found.rows.map(({ name, figures }) => ({ key: name, cells: [name, ...figures] }));
+  return (
+    <section aria-labelledby="retention">
+      <h2 id="retention">Retention</h2>
+      <Table label="Retention" head={["arm", ...found.head]} rows={rows} />
+      <p class="muted">{found.note}</p>
+    </section>
   );
 }
 
@@ -200,7 +243,7 @@ function ArmTable({ arms, reference }: { readonly arms: readonly StudyArm[]; rea
     ],
   }));
   const head = ["arm", "seeds", "accuracy", "SD of seeds", "difference", "reward, first to last fifth", "cost"];
-  return <Table label="Arms" head={head} rows={rows} />;
+  return <Table label="Arms" caption head={head} rows={rows} />;
 }
 
 /** A row for each outcome of each arm. */

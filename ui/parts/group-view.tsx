@@ -12,7 +12,7 @@ import { Button } from "./controls.tsx";
 import { ClaimLegend } from "./marked-text.tsx";
 import type { Region } from "./paint.ts";
 import { type ShownImage, Viewers } from "./viewers.tsx";
-import { CopyButton, Loaded, Problem, Thumbnail, To } from "./ways.tsx";
+import { Choices, CopyButton, Loaded, Problem, Thumbnail, To } from "./ways.tsx";
 
 /** A row of rollouts.jsonl, as far as it is shown; rows of other programs may lack anything. */
 type Group = Partial<Omit<RolloutRecord, "completions">> & Pick<RolloutRecord, "id"> & { readonly completions: readonly Completion[] };
@@ -84,9 +84,7 @@ function Shown({ run, group, groups, place, weights }: ShownProps) {
         </div>
         <div>
           <h2>{group.question}</h2>
-          {(group.choices ?? []).length > 0 && (
-            <p>{group.choices!.map((choice, i) => `${String.fromCharCode(65 + i)}. ${choice}`).join("   ")}</p>
-          )}
+          <Choices choices={group.choices ?? []} />
           <p>
             Reference: <b>{group.answer}</b>
           </p>

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { RunStatus } from "../../src/ui/run-row.ts";
-import { hrefOf, shownHref } from "../address.ts";
+import { go, hrefOf, shownHref } from "../address.ts";
 import { isBundle, type Route, thumbnailUrl, urlOf } from "../source.ts";
 import type { Asked } from "../use-data.ts";
 import { Button } from "./controls.tsx";
@@ -32,6 +32,16 @@ export function ReportLink({ route }: { readonly route: Route }) {
       report
     </a>
   );
+}
+
+/** Options by their letters. */
+export function Choices({ choices }: { readonly choices: readonly string[] }) {
+  return choices.length > 0 && <p>{choices.map((choice, i) => `${String.fromCharCode(65 + i)}. ${choice}`).join("   ")}</p>;
+}
+
+/** Goes to what was sampled at a step. */
+export function openStep(run: string, step: number): void {
+  go(hrefOf(["runs", run, "rollouts"], { from: step, to: step }));
 }
 
 /** What went wrong, told at once. */

@@ -3,7 +3,6 @@
  * them. The frozen weights and the programs belong to the base, which adapters share.
  */
 import type { Params } from "../../compiler/tensor.ts";
-import { UserError } from "../../core/errors.ts";
 import { randomKey } from "../../core/random.ts";
 import type { ImageSite, Prompt } from "../../core/records.ts";
 import { sizeOf, type TensorData } from "../../core/tensor-data.ts";
@@ -15,8 +14,6 @@ import {
   type LossGradients,
   type OptimStep,
   plainScoring,
-  refusesAdapters,
-  refusesDevice,
   type ScoredCompletions,
   type SoftResult,
   type TokenBatch,
@@ -30,6 +27,7 @@ import { type DecodeJob, Decoder } from "./decoder.ts";
 import type { Dropout } from "./dropout.ts";
 import { FeatureCache } from "./feature-cache.ts";
 import { forwardBackward, scoreCompletions } from "./forward-backward.ts";
+import { FrozenReference } from "./frozen-reference.ts";
 import { promptMeans } from "./image-mean.ts";
 import { KeptImages } from "./kept-images.ts";
 import { LiveDecoding } from "./live-decoding.ts";
@@ -40,7 +38,7 @@ import { encodeForTraining, isComputed } from "./model-pass.ts";
 import { tokensOf } from "./packing.ts";
 import { loadAdapter, loadTrainingState, loadWeights, saveModel, saveTrainingState } from "./persistence.ts";
 import { PrefixCache } from "./prefix-cache.ts";
-import { checkContext, checkGroups, checkScored, checkTokens, requireNoMarks } from "./request-checks.ts";
+import { checkContext, checkGroups, checkScored, checkTokens, checkUpdate, requireNoMarks } from "./request-checks.ts";
 import { SampledWeights } from "./sampled-weights.ts";
 import { type DecodeOptions, type SampledGroup, type SamplingSeconds, sampleCompletions } from "./sampler.ts";
 import { backwardByHead, scoreByHead } from "./score-head.ts";
@@ -71,7 +69,7 @@ export class LocalCore {
   readonly #compute: Compute;
   readonly #sampled: SampledWeights;
   #store: WeightStore;
-  #reference: Params<TensorData> | null = null;
+  readonly #reference: FrozenReference;
   /** The critic of soft Q-learning and its target; null until the first pass. */
   #soft: SoftCriticState | null = null;
   /** Under the current weights. */
@@ -99,6 +97,7 @@ export class LocalCore {
     const sharing = { isShared: on?.copied !== undefined, isGuest: on !== null };
     this.#sampled = new SampledWeights(base, compute, merged, sharing);
     this.#encoded = new KeptImages(compute);
+    this.#reference = new FrozenReference(base.arrays);
     this.#live = new LiveDecoding(
       () => this.#sampled.lend(this.#store.values),
       (values) => this.#newDecoder(values),
@@ -186,12 +185,11 @@ export class LocalCore {
   }
 
   async logProbs(groups: readonly TrainingGroup[], o: LogProbOptions, which: "policy" | "reference") {
-    const values = which === "policy" ? this.#store.values : this.#reference;
+    const values = which === "policy" ? this.#store.values : this.#reference.values;
     if (values === null) throw new Error("internal: no reference was frozen");
     checkGroups(this.#model, groups);
-    const adapters = which === "policy" ? await this.#mergedPass(groups) : null;
-    const options = { ...this.#options, features: this.#knownFeatures, adapters };
-    return scoreCompletions(this.#compute, values, groups, o, options);
+    const pass = await this.#pass(groups, which);
+    return scoreCompletions(this.#compute, values, groups, o, pass);
   }
 
   /** The mean of each prompt's image tokens; an image is encoded by itself, so the batch changes nothing. */
@@ -203,18 +201,15 @@ export class LocalCore {
     checkGroups(this.#model, batch.groups);
     requireTokenValues(batch.groups);
     if (batch.scoring.allowVisionTokens !== true) requireNoMarks(this.#model, batch.groups);
-    const dropout = this.#nextDropout();
-    const adapters = dropout === null ? await this.#mergedPass(batch.groups) : ({ mode: "masks", dropout } as const);
-    const encoded = this.#encoded.take(batch.groups.filter(isComputed), adapters);
-    const o = { ...this.#options, features: this.#knownFeatures, adapters, encoded };
-    return forwardBackward(this.#compute, this.#store, batch, o);
+    const pass = await this.#trainingPass(batch.groups);
+    const encoded = this.#encoded.take(batch.groups.filter(isComputed), pass.adapters);
+    return forwardBackward(this.#compute, this.#store, batch, { ...pass, encoded });
   }
 
   async gradients(batch: TokenBatch, wrt: ImageSite | readonly string[]): Promise<LossGradients> {
     checkGroups(this.#model, batch.groups);
     requireTokenValues(batch.groups);
-    const o = { ...this.#options, features: this.#knownFeatures, adapters: await this.#mergedPass([]) };
-    return lossGradients(this.#compute, this.#store, batch, wrt, o);
+    return lossGradients(this.#compute, this.#store, batch, wrt, await this.#pass([]));
   }
 
   get hasScoreHead(): boolean {
@@ -224,16 +219,12 @@ export class LocalCore {
   /** What the score head says of whole completions, group by group. */
   async scores(groups: readonly ScoredCompletions[]): Promise<readonly number[]> {
     checkScored(this.#model, groups);
-    const o = { ...this.#options, features: this.#knownFeatures, adapters: await this.#mergedPass([]) };
-    return scoreByHead(this.#compute, this.#store.values, groups, o);
+    return scoreByHead(this.#compute, this.#store.values, groups, await this.#pass([]));
   }
 
   async backwardScores(groups: readonly ScoredCompletions[], gradients: readonly number[]): Promise<void> {
     checkScored(this.#model, groups);
-    const dropout = this.#nextDropout();
-    const adapters = dropout === null ? await this.#mergedPass([]) : ({ mode: "masks", dropout } as const);
-    const o = { ...this.#options, features: this.#knownFeatures, adapters };
-    await backwardByHead(this.#compute, this.#store, groups, gradients, o);
+    await backwardByHead(this.#compute, this.#store, groups, gradients, await this.#trainingPass([]));
   }
 
   /** Norms of the inputs of all blocks' linear layers over the prompts and completions of these groups. */
@@ -245,13 +236,10 @@ export class LocalCore {
   }
 
   async optimStep(o: OptimStep) {
-    if ((o.importanceMasking ?? "none") !== "none" && (this.#options.lora ?? null) !== null)
-      throw new UserError(refusesAdapters(o.importanceMasking!));
-    if ((o.importanceMasking ?? "none") !== "none" && this.base.arrays.memory !== null)
-      throw new UserError(refusesDevice(o.importanceMasking!, this.base.arrays.memory.device));
+    const { memory } = this.base.arrays;
+    checkUpdate(o, { isAdapter: this.isAdapter, device: memory?.device ?? null });
     this.#forgetPass();
     const result = await this.#store.step(o, this.#options.seed);
-    const { memory } = this.base.arrays;
     if (memory === null) return result;
     await memory.settle(); // the update's own failure, and its traffic
     return { ...result, device: memory.takeUse() };
@@ -276,15 +264,13 @@ export class LocalCore {
   /** A forward and backward pass under another head than a token loss's. */
   async pairPass(groups: readonly TrainingGroup[], scoring: LogProbOptions, pair: PairHead): Promise<SoftResult> {
     checkGroups(this.#model, groups);
-    const adapters = await this.#mergedPass(groups);
-    const encoded = this.#encoded.take(groups.filter(isComputed), adapters);
-    const o = { ...this.#options, features: this.#knownFeatures, adapters, encoded };
-    return softPass(this.#compute, this.#store, { groups, scoring }, o, pair);
+    const pass = await this.#pass(groups);
+    const encoded = this.#encoded.take(groups.filter(isComputed), pass.adapters);
+    return softPass(this.#compute, this.#store, { groups, scoring }, { ...pass, encoded }, pair);
   }
 
   freezeReference(keep: boolean): void {
-    this.#releaseReference();
-    this.#reference = keep ? this.#store.copyValues() : null;
+    this.#reference.freeze(keep ? this.#store.copyValues() : null, this.#store);
   }
 
   resetOptimizer(): void {
@@ -297,44 +283,38 @@ export class LocalCore {
   /** Makes all that `save` writes readable, where it lies on a device. */
   async fetch(): Promise<void> {
     await this.#store.fetch();
-    await this.base.arrays.fetch(this.#ownReference(), "reference");
+    await this.#reference.fetch();
     await this.#soft?.fetch();
   }
 
   /** Ends that. */
   forget(): void {
     this.#store.forget();
-    this.base.arrays.forget(this.#ownReference());
+    this.#reference.forget();
     this.#soft?.forget();
-  }
-
-  /** What the reference does not share with the policy. */
-  #ownReference(): readonly TensorData[] {
-    const reference = this.#reference;
-    return reference === null ? [] : [...this.#store.trainable].map((name) => reference[name]!);
   }
 
   /** Writes the model; with `training`, also optimiser moments and the reference. */
   save(folder: string, training: boolean): void {
     saveModel(folder, this.#model, this.#store.values, this.#options);
     if (!training) return;
-    saveTrainingState(folder, this.#store, this.#reference);
+    saveTrainingState(folder, this.#store, this.#reference.values);
     this.#soft?.save(folder);
   }
 
   /** Restores what `save` with `training` wrote. */
   load(folder: string): void {
     this.#forgetPass();
-    this.#releaseReference();
+    this.freezeReference(false);
     this.#store = loadWeights(folder, this.#model, this.#store, this.#options);
-    this.#reference = loadTrainingState(folder, this.#model, this.#store);
+    this.#reference.freeze(loadTrainingState(folder, this.#model, this.#store), this.#store);
     this.#soft?.release();
     this.#soft = null;
     if (holdsCritic(folder)) this.soft.load(folder);
   }
 
   get hasReference(): boolean {
-    return this.#reference !== null;
+    return this.#reference.values !== null;
   }
 
   /** Closes the base with its programs. */
@@ -375,6 +355,20 @@ export class LocalCore {
     });
   }
 
+  /** What a pass over these groups is computed with that only reads the weights. The reference's are never merged. */
+  async #pass(groups: readonly TrainingGroup[], which: "policy" | "reference" = "policy") {
+    const adapters = which === "policy" ? await this.#mergedPass(groups) : null;
+    return { ...this.#options, features: this.#knownFeatures, adapters };
+  }
+
+  /** The same for a pass that trains, under dropout of its own. */
+  async #trainingPass(groups: readonly TrainingGroup[]) {
+    const dropout = this.#nextDropout();
+    if (dropout === null) return this.#pass(groups);
+    const adapters: AdapterPass = { mode: "masks", dropout };
+    return { ...this.#options, features: this.#knownFeatures, adapters };
+  }
+
   /** The merged weights for a pass over these groups, or null; it depends on them and on what was sampled to train on alone. */
   #mergedPass(groups: readonly TrainingGroup[]): Promise<AdapterPass | null> {
     return this.#sampled.pass(this.#store.values, tokensOf(groups));
@@ -384,11 +378,6 @@ export class LocalCore {
   #freshAdapters(base: Model): Params<TensorData> {
     const added = Object.entries(this.#model.weights).filter(([name]) => base.weights[name] === undefined);
     return randomWeights(Object.fromEntries(added), this.#options.seed);
-  }
-
-  #releaseReference(): void {
-    const own = Object.entries(this.#reference ?? {}).filter(([name, value]) => value !== this.#store.values[name]);
-    this.base.arrays.release(own.map(([, value]) => value));
   }
 
   /** Drops everything computed from weights that are about to change. */

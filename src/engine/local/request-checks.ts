@@ -1,7 +1,16 @@
-/** What a model cannot be asked, whatever is computed: tokens it does not have, more of them than its context holds. */
+/**
+ * What a model cannot be asked, whatever is computed: tokens it does not have, more of them than its context holds, updates that
+ * its weights do not take.
+ */
 import { UserError } from "../../core/errors.ts";
 import type { Model } from "../../models/model.ts";
-import type { ScoredCompletions, TrainingGroup } from "../engine.ts";
+import {
+  type OptimStep,
+  refusesAdapters,
+  refusesDevice,
+  type ScoredCompletions,
+  type TrainingGroup,
+} from "../engine.ts";
 import { atToken } from "../token-values.ts";
 
 export function checkGroups(model: Model, groups: readonly TrainingGroup[]): void {
@@ -49,4 +58,14 @@ export function checkContext(model: Model, promptLength: number, completionLengt
       `a prompt of ${promptLength} tokens and a completion of ${completionLength} do not fit the model's context of ${maxPositions} tokens; lower max_completion_length or the image size`,
     );
   }
+}
+
+/** Throws UserError for masks where adapters are trained, and where weights lie on a device. */
+export function checkUpdate(
+  { importanceMasking: mask = "none" }: OptimStep,
+  { isAdapter, device }: { readonly isAdapter: boolean; readonly device: string | null },
+): void {
+  if (mask === "none") return;
+  if (isAdapter) throw new UserError(refusesAdapters(mask));
+  if (device !== null) throw new UserError(refusesDevice(mask, device));
 }

@@ -103,7 +103,7 @@ export function adaptiveDraws(pool: readonly Attributes[], o: AdaptiveOptions) {
 }
 
 /** The failure rate of uniform draws, without bias: the mean of weight x failure. */
-export function unbiasedRate(asked: readonly Asked[]): number {
+export function unbiasedRate(asked: readonly Pick<Asked, "weight" | "failed">[]): number {
   return asked.reduce((sum, { weight, failed }) => sum + (failed ? weight : 0), 0) / asked.length;
 }
 

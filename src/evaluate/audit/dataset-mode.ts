@@ -11,11 +11,14 @@ import { collectAnswers } from "../collect.ts";
 import { auditRates, FAILING } from "./grade.ts";
 import {
   type Category,
+  type CountedRoles,
+  countedRoles,
   generateQuestion,
   inspect,
   type Judgement,
   judgeAnswer,
   proposeCategory,
+  type RoleCounts,
   type Roles,
   referenceAnswer,
 } from "./roles.ts";
@@ -62,9 +65,12 @@ export interface CategoryFinding {
 export interface DatasetAudit {
   readonly categories: readonly CategoryFinding[];
   readonly cases: readonly AuditCase[];
-  /** Questions that an inspector refused, and judgements that could not be read. */
+  /** Drafts that an inspector found unfit, and drafts given up because a reply about them could not be read. */
   readonly refused: number;
-  readonly unreadable: number;
+  readonly lost: number;
+  /** Categories without a judgement that could be read. */
+  readonly unjudged: readonly string[];
+  readonly replies: RoleCounts;
 }
 
 /** Drafts that the generator may write for one case. */
@@ -79,8 +85,9 @@ export async function auditDataset(
   roles: Roles,
   o: DatasetAuditOptions,
 ): Promise<DatasetAudit> {
+  const asked = countedRoles(roles);
   const done: { readonly category: Category; readonly proposed: boolean; readonly cases: readonly AuditCase[] }[] = [];
-  const count = { refused: 0, unreadable: 0 };
+  const count = { refused: 0, lost: 0 };
   const values = [...new Set(pool.map(({ meta }) => meta[o.stratum] ?? "").filter((value) => value !== ""))].sort();
   const first = values.slice(0, o.categories).map((value): [Category, boolean, readonly Example[]] => {
     const own = pool.filter(({ meta }) => meta[o.stratum] === value);
@@ -91,38 +98,38 @@ export async function auditDataset(
     const key = randomKey(o.seed, "dataset audit", category.name);
     const onCase = (n: number) =>
       o.onProgress?.(done.length * o.cases + n, Math.max(total(), (done.length + 1) * o.cases));
-    const cases = await auditCategory(source, category, own, roles, { ...o, key, count, onCase });
+    const cases = await auditCategory(source, category, own, asked, { ...o, key, count, onCase });
     done.push({ category, proposed, cases });
   };
   for (const [category, proposed, own] of first) await run(category, proposed, own);
-  while (done.length < o.categories) {
-    const known = done.map(({ category, cases }) => ({ category, failing: ratesOf(cases).failure_rate }));
+  const judged = () => done.filter(({ cases }) => cases.length > 0);
+  while (judged().length > 0 && done.length < o.categories) {
+    const known = judged().map(({ category, cases }) => ({ category, failing: auditRates(cases).failure_rate }));
     let next: Category | null = null;
     for (let attempt = 0; next === null && attempt < o.tries; attempt++)
-      next = await proposeCategory(roles, known, attempt);
+      next = await proposeCategory(asked, known, attempt);
     if (next === null) break;
     await run(next, true, pool);
   }
-  const categories = done
-    .filter(({ cases }) => cases.length > 0)
-    .map(({ category: { name, description }, proposed, cases }): CategoryFinding => {
-      return { category: name, description, proposed, cases: cases.length, ...ratesOf(cases) };
-    });
-  return { categories, cases: done.flatMap(({ cases }) => cases), ...count };
+  const categories = judged().map(({ category: { name, description }, proposed, cases }): CategoryFinding => {
+    return { category: name, description, proposed, cases: cases.length, ...auditRates(cases) };
+  });
+  const unjudged = done.filter(({ cases }) => cases.length === 0).map(({ category }) => category.name);
+  return { categories, cases: done.flatMap(({ cases }) => cases), ...count, unjudged, replies: asked.counts };
 }
 
 interface CategoryOptions extends DatasetAuditOptions {
   readonly key: RandomKey;
-  readonly count: { refused: number; unreadable: number };
+  readonly count: { refused: number; lost: number };
   readonly onCase: (done: number) => void;
 }
 
-/** The data's own cases first, then new ones until there are enough or nothing more is found. */
+/** The data's own cases first, then, if one could be judged, new ones until there are enough or nothing more is found. */
 async function auditCategory(
   source: AnswerSource,
   category: Category,
   own: readonly Example[],
-  roles: Roles,
+  asked: CountedRoles,
   o: CategoryOptions,
 ): Promise<readonly AuditCase[]> {
   const memory: AuditCase[] = [];
@@ -133,32 +140,43 @@ async function auditCategory(
     const { predictions } = await collectAnswers(source, examples, o.signal === undefined ? {} : { signal: o.signal });
     for (const [i, example] of examples.entries()) {
       const tested = { question: example.question, reference: example.answer, answer: predictions[i]![0]!.text };
-      const judgement = await judgeAnswer(roles, tested, example.images);
-      if (judgement === null) o.count.unreadable++;
-      else memory.push({ category: category.name, origin, example_id: example.id, ...tested, ...capped(judgement) });
+      const judgement = await judgeAnswer(asked, tested, example.images);
+      if (judgement !== null)
+        memory.push({ category: category.name, origin, example_id: example.id, ...tested, ...capped(judgement) });
       o.onCase(memory.length);
     }
   };
   await add(seeds, "data");
-  for (let draft = 0; memory.length < o.cases && draft < DRAFTS * o.cases; draft++) {
+  for (let draft = 0; memory.length > 0 && memory.length < o.cases && draft < DRAFTS * o.cases; draft++) {
     o.signal?.throwIfAborted();
     const about = pick(fold(o.key, "images"), draft, own);
-    const key = fold(fold(o.key, "shown"), draft);
-    const question = await generateQuestion(roles, category, shownCases(memory, key), about.images, draft);
-    if (question === null || !(await inspect(roles, category, { question, reference: null }, about.images))) {
-      o.count.refused++;
-      continue;
-    }
-    const reference = await referenceAnswer(roles, question, about.images, (a, b) => normalise(a) === normalise(b));
-    if (reference === null || !(await inspect(roles, category, { question, reference }, about.images))) {
-      o.count.refused++;
-      continue;
-    }
-    const { target: _, answerIndex: __, ...rest } = about;
-    const id = `${about.id}#${category.name}-${draft}`;
-    await add([{ ...rest, id, question, answer: reference, answerType: "open", choices: [] }], "generated");
+    const shown = shownCases(memory, fold(fold(o.key, "shown"), draft));
+    const drafted = await draftCase(asked, category, shown, about, draft);
+    if (drafted === "refused" || drafted === "lost") o.count[drafted]++;
+    else await add([drafted], "generated");
   }
   return memory;
+}
+
+/** A new case about an example's image; or that an inspector found it unfit, or that a reply could not be read. */
+async function draftCase(
+  asked: CountedRoles,
+  category: Category,
+  shown: readonly AuditCase[],
+  about: Example,
+  draft: number,
+): Promise<Example | "refused" | "lost"> {
+  const { target: _, answerIndex: __, images, ...rest } = about;
+  const question = await generateQuestion(asked, category, shown, images, draft);
+  if (question === null) return "lost";
+  const isFit = await inspect(asked, category, { question, reference: null }, images);
+  if (isFit !== true) return isFit === null ? "lost" : "refused";
+  const reference = await referenceAnswer(asked, question, images, (a, b) => normalise(a) === normalise(b));
+  if (reference === null) return "lost";
+  const isTrue = await inspect(asked, category, { question, reference }, images);
+  if (isTrue !== true) return isTrue === null ? "lost" : "refused";
+  const id = `${about.id}#${category.name}-${draft}`;
+  return { ...rest, images, id, question, answer: reference, answerType: "open", choices: [] };
 }
 
 /** A grade of at most 3 where the verdict is wrong or the justification poor. */
@@ -187,8 +205,4 @@ export function shownCases(memory: readonly AuditCase[], key: RandomKey): readon
 
 function some<T>(items: readonly T[], count: number, key: RandomKey): readonly T[] {
   return Array.from(permutation(key, items.length).slice(0, count), (i) => items[i]!);
-}
-
-function ratesOf(cases: readonly AuditCase[]) {
-  return auditRates(cases);
 }

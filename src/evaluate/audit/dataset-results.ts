@@ -4,6 +4,7 @@ import { percent } from "../../core/percent.ts";
 import { alignColumns } from "../../core/text-table.ts";
 import type { DatasetAudit } from "./dataset-mode.ts";
 import { auditRates } from "./grade.ts";
+import { ROLES } from "./roles.ts";
 
 const share = z.number().min(0).max(1);
 const rates = {
@@ -16,8 +17,12 @@ export const datasetAuditSchema = z.strictObject({
   schema: z.literal("viva.dataset-audit/1"),
   cases: z.int(),
   generated: z.int(),
-  refused: z.int().describe("drafts that an inspector refused or nobody could read"),
-  unreadable: z.int().describe("answers whose judgement could not be read"),
+  refused: z.int().describe("drafts that an inspector found unfit"),
+  lost: z.int().describe("drafts given up because a reply about them could not be read"),
+  unjudged: z.array(z.string()).describe("categories without a judgement that could be read"),
+  replies: z
+    .record(z.enum(ROLES), z.strictObject({ replies: z.int(), unreadable: z.int() }))
+    .describe("of each role; an answer whose judgement is unreadable is in no rate"),
   ...rates,
   categories: z.array(
     z.strictObject({
@@ -51,7 +56,7 @@ export function datasetAuditJsonSchema(): Readonly<Record<string, unknown>> {
 }
 
 export function formatDatasetAudit(results: DatasetAuditResults): string {
-  const { cases, generated, refused, unreadable, failure_rate, poor_reason_rate, mean_grade, categories } = results;
+  const { cases, generated, refused, lost, failure_rate, poor_reason_rate, mean_grade, categories } = results;
   const rows = categories.map((one) => [
     one.proposed ? `${one.category} (proposed)` : one.category,
     String(one.cases),
@@ -60,9 +65,20 @@ export function formatDatasetAudit(results: DatasetAuditResults): string {
     one.mean_grade.toFixed(2),
   ]);
   return [
-    `${cases} cases, ${generated} of them generated; ${refused} drafts refused, ${unreadable} judgements unreadable`,
+    `${cases} cases, ${generated} of them generated; ${refused} drafts refused, ${lost} lost to unreadable replies`,
+    ...unreadReplies(results),
     `failures (grade 3 or less): ${percent(failure_rate)} %; right with a poor reason: ${percent(poor_reason_rate)} %; mean grade ${mean_grade.toFixed(2)} of 10`,
     "",
     ...alignColumns([["category", "cases", "failures %", "poor reason %", "mean grade"], ...rows], 1),
   ].join("\n");
+}
+
+/** The roles some of whose replies could not be read, and what came of it; nothing where all could. */
+function unreadReplies({ replies, unjudged }: DatasetAuditResults): readonly string[] {
+  const unread = ROLES.filter((name) => replies[name].unreadable > 0);
+  if (unread.length === 0) return [];
+  const shares = unread.map((name) => `${name} ${replies[name].unreadable} of ${replies[name].replies}`);
+  const judged = replies.judge.unreadable > 0 ? "; answers without a judgement are in no rate" : "";
+  const without = unjudged.length > 0 ? [`categories without any judgement: ${unjudged.join(", ")}`] : [];
+  return [`replies that could not be read: ${shares.join(", ")}${judged}`, ...without];
 }

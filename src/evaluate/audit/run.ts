@@ -1,15 +1,16 @@
 /** Runs an audit: draws questions, has them answered and graded, and says where the model is weakest. */
 import * as z from "zod";
 import type { Vocabulary } from "../../answers/concepts/vocabulary.ts";
+import { meanOf } from "../../core/mean.ts";
 import type { Example } from "../../core/records.ts";
 import type { AnswerSource } from "../answer-source.ts";
 import { collectAnswers } from "../collect.ts";
 import { factScore } from "../facts.ts";
-import type { ProtocolName } from "../protocols/index.ts";
+import type { ProtocolName } from "../names.ts";
 import { type EvalItem, scoreItems } from "../score.ts";
 import { type AdaptiveOptions, type Asked, adaptiveDraws, type Draw, unbiasedRate, weakestCells } from "./adaptive.ts";
 import { attributesOf } from "./attributes.ts";
-import { auditRates, claimF1, FAILING, gradeOf } from "./grade.ts";
+import { claimF1, FAILING, gradeOf } from "./grade.ts";
 
 export interface AuditOptions extends AdaptiveOptions {
   readonly protocol: ProtocolName;
@@ -33,8 +34,11 @@ export const auditSchema = z.strictObject({
   distinct: z.int().describe("questions that were drawn"),
   failures: z.int().describe("grades of at most 3 as drawn, which is more often than in the pool"),
   failure_rate: z.number().min(0).describe("of the pool, without bias: the mean of weight x failure"),
-  poor_reason_rate: share.describe("grades of at most 3 in spite of a right answer, as drawn"),
-  mean_grade: z.number(),
+  poor_reason_rate: z
+    .number()
+    .min(0)
+    .describe("grades of at most 3 in spite of a right answer, of the pool, without bias: at most failure_rate"),
+  mean_grade: z.number().describe("as drawn, where failures are more frequent than in the pool"),
   weakest: z.array(
     z.strictObject({
       attributes: z.record(z.string(), z.string()),
@@ -92,7 +96,7 @@ export async function runAudit(
   }
 
   function summarise(): AuditResults {
-    const rates = auditRates(items.map(({ grade, strict }) => ({ grade, right: strict === 1 })));
+    const poor = items.map(({ weight, grade, strict }) => ({ weight, failed: grade <= FAILING && strict === 1 }));
     return auditSchema.parse({
       schema: "viva.audit/1",
       queries: asked.length,
@@ -100,8 +104,8 @@ export async function runAudit(
       distinct: known.size,
       failures: asked.filter(({ failed }) => failed).length,
       failure_rate: unbiasedRate(asked),
-      poor_reason_rate: rates.poor_reason_rate,
-      mean_grade: rates.mean_grade,
+      poor_reason_rate: unbiasedRate(poor),
+      mean_grade: meanOf(items.map(({ grade }) => grade)),
       weakest: weakestCells(attributes, asked).slice(0, SHOWN),
     });
   }

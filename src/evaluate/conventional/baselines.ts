@@ -2,9 +2,9 @@
 import type { Example } from "../../core/records.ts";
 import { imageProfiles } from "../../data/index.ts";
 import type { BaselineAnswers } from "../answers.ts";
+import type { ConventionalName } from "../names.ts";
 import { withFewImages } from "../nearest.ts";
 import { type ConventionalAnswers, conventionalAnswers, type DenseBlock } from "./answering.ts";
-import type { ConventionalName } from "./index.ts";
 import { principalComponents } from "./standardise.ts";
 import { tableBlock } from "./table-block.ts";
 

@@ -5,8 +5,9 @@
 import type { Worker } from "node:worker_threads";
 import { RunError } from "../../core/errors.ts";
 import { startWorker } from "../../engine/start-worker.ts";
+import type { ConventionalName } from "../names.ts";
 import type { Features } from "./features.ts";
-import { type ConventionalName, conventionalModels } from "./index.ts";
+import { conventionalModels } from "./index.ts";
 import type { FitInput, NumberInput } from "./model.ts";
 
 export interface Fits {

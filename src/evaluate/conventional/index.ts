@@ -1,6 +1,5 @@
 /** The conventional models by name: regression, nearest neighbours, boosted trees. */
-import { UserError } from "../../core/errors.ts";
-import { requireNamed } from "../../core/suggest.ts";
+import type { ConventionalName } from "../names.ts";
 import { chosenClassifier, chosenRegressor } from "./chosen.ts";
 import { type Features, productsOf, rowsOf } from "./features.ts";
 import { fitLogistic, logisticProbabilities } from "./logistic.ts";
@@ -42,16 +41,9 @@ const gbdt: ConventionalModel = {
 const PENALTIES = [10, 1, 0.1];
 const NEIGHBOURS = [1, 5, 15];
 
-export const conventionalModels = { lr, knn, gbdt } as const satisfies Readonly<Record<string, ConventionalModel>>;
-
-export type ConventionalName = keyof typeof conventionalModels;
-
-/** Parses a comma-separated list such as "lr,knn"; a UserError suggests the nearest name. */
-export function findConventional(list: string): readonly ConventionalName[] {
-  const names = [...new Set(list.split(",").map((name) => name.trim()))].filter((name) => name !== "");
-  if (names.length === 0) throw new UserError(`name at least one of ${Object.keys(conventionalModels).join(", ")}`);
-  return names.map((name) => requireNamed("conventional model", name, conventionalModels));
-}
+export const conventionalModels = { lr, knn, gbdt } as const satisfies Readonly<
+  Record<ConventionalName, ConventionalModel>
+>;
 
 /**
  * Fits that begin where the last one of the same class and penalty ended, or of another penalty: folds share most rows, and

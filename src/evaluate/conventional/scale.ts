@@ -5,10 +5,9 @@
 import { permutation, randomKey } from "../../core/random.ts";
 import type { Example } from "../../core/records.ts";
 import { crossedBootstrap } from "../crossed-bootstrap.ts";
-import type { ProtocolName } from "../protocols/index.ts";
+import type { ConventionalName, ProtocolName } from "../names.ts";
 import { type EvalItem, scoreBaselines } from "../score.ts";
 import { conventionalAnswers, type DenseBlock } from "./answering.ts";
-import type { ConventionalName } from "./index.ts";
 
 export interface ScaleRow {
   readonly model: ConventionalName;

@@ -3,7 +3,7 @@ import { encodeQuestion, opensThought, type PromptStyle } from "../../answers/pr
 import type { Processor } from "../../core/processor.ts";
 import type { Example, Prompt } from "../../core/records.ts";
 import type { Policy } from "../../engine/engine.ts";
-import type { ProtocolName } from "../protocols/index.ts";
+import type { ProtocolName } from "../names.ts";
 import { scoreItems } from "../score.ts";
 import type { Asked } from "./asked.ts";
 import type { Variant } from "./probe.ts";

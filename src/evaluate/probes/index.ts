@@ -1,4 +1,5 @@
-/** The probes by name. A new probe is one file, one line here, and a page in docs/probes. */
+/** The probes by name. A new probe is one file, one line here, its name in ../names.ts, and a page in docs/probes. */
+import type { ProbeName } from "../names.ts";
 import { adversarial } from "./adversarial.ts";
 import { answerPrior } from "./answer-prior.ts";
 import { behaviours } from "./behaviours.ts";
@@ -41,6 +42,4 @@ export const probes = {
   adversarial,
   decoding,
   length_bias: lengthBias,
-} as const satisfies Readonly<Record<string, Probe>>;
-
-export type ProbeName = keyof typeof probes;
+} as const satisfies Readonly<Record<ProbeName, Probe>>;

@@ -10,18 +10,10 @@ import { type Measure, mean } from "./measure.ts";
 import { defineProbe, defineTool } from "./probe.ts";
 import { reasoned } from "./reasoned.ts";
 import { completionOf, rewardValues } from "./reward-values.ts";
+import { toolWords } from "./tool-options.ts";
 
 const asked = defineTool({
-  what: "a judge",
-  required: {
-    "judge-url": { value: "<url>", about: "the endpoint's address before /chat/completions" },
-    "judge-model": { value: "<name>", about: "the model's name there" },
-  },
-  optional: {
-    "judge-key-env": { value: "<name>", about: "the environment variable that holds its key" },
-    "judge-max-tokens-field": { value: "<name>", about: "what the endpoint calls the limit on tokens" },
-    calibration: { value: "<file>", about: "JSONL rows {question, answer, completion, verdict} judged by people" },
-  },
+  ...toolWords.judge,
   prepare({
     "judge-url": base_url,
     "judge-model": model,

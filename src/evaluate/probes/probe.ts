@@ -9,6 +9,7 @@ import type { Reward } from "../../rewards/index.ts";
 import type { Divergence } from "../metrics/flips.ts";
 import type { Asked } from "./asked.ts";
 import type { Measure } from "./measure.ts";
+import type { ToolOptions, ToolWords } from "./tool-options.ts";
 
 /** What is done to the policy's matrices before it is asked. */
 export type WeightChange =
@@ -88,27 +89,12 @@ export interface ToolServices {
   openScorer(checkpoint: string): Promise<Scorer>;
 }
 
-/** A command-line option of a tool. */
-export interface ToolOption {
-  /** Placeholder of the value in the help, e.g. <folder>. */
-  readonly value: string;
-  readonly about: string;
-}
-
-export type ToolOptions = Readonly<Record<string, ToolOption>>;
-
 /** An optional resource of some probes, with the options that configure it, by name without dashes. */
 export interface ProbeTool<
   Opened = unknown,
   Required extends ToolOptions = ToolOptions,
   Optional extends ToolOptions = ToolOptions,
-> {
-  /** As used in messages: "--judge-key-env is for a judge". */
-  readonly what: string;
-  /** All or none must be given. */
-  readonly required: Required;
-  /** Only allowed together with the required ones. */
-  readonly optional: Optional;
+> extends ToolWords<Required, Optional> {
   /** Reads the options before any model is opened; the returned function opens the tool. Throws UserError. */
   prepare(
     given: Readonly<Record<keyof Required, string> & Partial<Record<keyof Optional, string>>>,

@@ -11,20 +11,17 @@ import { type Measure, mean, valuesOf } from "./measure.ts";
 import { defineProbe, defineTool, type ProbeContext, type Scorer } from "./probe.ts";
 import { type Reasoned, reasoned } from "./reasoned.ts";
 import { rewardValues } from "./reward-values.ts";
+import { toolWords } from "./tool-options.ts";
 
 const embedding = defineTool({
-  what: "an encoder",
-  required: { encoder: { value: "<folder>", about: "a sentence encoder exported to ONNX" } },
-  optional: {},
+  ...toolWords.embedding,
   prepare({ encoder }) {
     return ({ openReward }) => openReward("semantic", { scorer: "embedding", encoder, reference: "rationale" });
   },
 });
 
 const untuned = defineTool({
-  what: "an untuned model",
-  required: { untuned: { value: "<checkpoint>", about: "the model before tuning" } },
-  optional: {},
+  ...toolWords.untuned,
   prepare({ untuned }) {
     return ({ openScorer }) => openScorer(untuned);
   },

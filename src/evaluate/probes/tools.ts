@@ -1,6 +1,7 @@
-/** The tools of all probes: their command-line options, and opening those that are configured. */
+/** The tools of all probes: opening those that are configured. */
 import { UserError } from "../../core/errors.ts";
-import { type ProbeName, probes } from "./index.ts";
+import type { ProbeName } from "../names.ts";
+import { probes } from "./index.ts";
 import type { Probe, ProbeTool, ToolServices } from "./probe.ts";
 
 /** By probe, then by the probe's own name for it. */
@@ -10,17 +11,6 @@ interface DeclaredTool {
   readonly tool: ProbeTool;
   /** The probes that use it, and their name for it. */
   readonly of: readonly { readonly probe: ProbeName; readonly as: string }[];
-}
-
-/** Every option once, by its name without dashes. */
-export function toolOptions(): Readonly<Record<string, { readonly flags: string; readonly about: string }>> {
-  const options = declared().flatMap(({ tool, of }) =>
-    Object.entries({ ...tool.required, ...tool.optional }).map(([name, { value, about }]) => {
-      const probes = of.map(({ probe }) => probe).join(", ");
-      return [name, { flags: `--${name} ${value}`, about: `for ${probes}: ${about}` }] as const;
-    }),
-  );
-  return Object.fromEntries(options);
 }
 
 /** Whether any of the probes uses the training split. */

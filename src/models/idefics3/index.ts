@@ -2,7 +2,6 @@
 import type { ModelFamily } from "../model.ts";
 import { parseConfig } from "./config.ts";
 import { languageStack, languageWeights } from "./language.ts";
-import { loadProcessor } from "./processor.ts";
 import { visionStack, visionWeights } from "./vision.ts";
 
 export const idefics3: ModelFamily = family("idefics3");
@@ -11,7 +10,10 @@ export const smolvlm: ModelFamily = family("smolvlm");
 function family(modelType: string): ModelFamily {
   return {
     modelType,
-    loadProcessor,
+    loadProcessor: async (...of) => {
+      const { loadProcessor } = await import("./processor.ts"); // not in an engine's worker
+      return loadProcessor(...of);
+    },
     create: (json, source) => {
       const config = parseConfig(json, source);
       return {

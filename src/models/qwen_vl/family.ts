@@ -3,7 +3,6 @@ import type { ModelFamily, VisionStack } from "../model.ts";
 import type { TextConfig, VisionConfig } from "./config.ts";
 import { languageStack, languageWeights } from "./language.ts";
 import { canonicalName, moduleName, type Prefixes } from "./names.ts";
-import { loadProcessor } from "./processor.ts";
 import { type TowerSpecs, towerWeights } from "./vision.ts";
 
 export interface FamilyParts<V extends VisionConfig> {
@@ -23,6 +22,7 @@ export function qwenVlFamily<V extends VisionConfig>(parts: FamilyParts<V>): Mod
   return {
     modelType,
     loadProcessor: async (folder, limits, json, source) => {
+      const { loadProcessor } = await import("./processor.ts"); // not in an engine's worker
       const { defaultTemplate } = parts;
       return loadProcessor(folder, limits, { ...parts.parseConfig(json, source), json, source, defaultTemplate });
     },

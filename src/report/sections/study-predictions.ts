@@ -1,26 +1,21 @@
 /** What a study predicted and whether it held; how its arms reason: lengths, costs, false statements, by chain length. */
 import { percent } from "../../core/percent.ts";
-import type { StudyPrediction, StudyResults } from "../../runs/study-results.ts";
-import { differenceText, pValue, short } from "../format.ts";
-import { type Content, type Html, html } from "../html.ts";
+import type { StudyResults } from "../../runs/study-results.ts";
+import { short } from "../format.ts";
+import { type Content, html } from "../html.ts";
+import { predictionRows } from "../study-rows.ts";
 import { scroll } from "./study-tables.ts";
 
 /** Null for a study without predictions. */
-export function predictionSection({ predictions }: StudyResults): Content {
-  if (predictions.length === 0) return null;
-  const held = predictions.filter(({ verdict }) => verdict === "held").length;
-  const rows = predictions.map((prediction) => {
-    const { arm, against, measure, direction, margin, because, difference, power, verdict } = prediction;
+export function predictionSection(results: StudyResults): Content {
+  const found = predictionRows(results);
+  if (found === null) return null;
+  const rows = found.rows.map(({ name, because, measure, figures, verdict }) => {
     const kind = verdict === "held" ? "better" : verdict === "failed" ? "worse" : "";
-    const within = margin === null ? "" : ` within ${figure(prediction, margin)}`;
-    const seen = power === null ? "–" : figure(prediction, power.detectable_difference);
-    return html`<tr><th scope="row">${arm} against ${against}<br><small>${because}</small></th><td>${measure.replaceAll("_", " ")} ${direction}${within}</td><td class="num">${values(prediction)}</td><td class="num">${difference === null ? "–" : change(prediction)}</td><td class="num">${difference === null ? "–" : pValue(difference.p_holm)}</td><td class="num">${seen}</td><td class="${kind}">${verdict}</td></tr>`;
+    return html`<tr><th scope="row">${name}<br><small>${because}</small></th><td class="${kind}">${verdict}</td><td>${measure}</td>${figures.map((figure) => html`<td class="num">${figure}</td>`)}</tr>`;
   });
-  const head = [
-    ...["prediction", "measure", { num: "arm, other" }, { num: "difference [95 %]" }, { num: "p, Holm" }],
-    ...[{ num: "detectable" }, "verdict"],
-  ];
-  return html`<section id="predictions"><h2>Predictions</h2><p>${held} of ${predictions.length} held. They were written into the study file before it ran.</p>${scroll("Predictions", head, rows)}<p class="note">Higher and lower hold, or fail, where the corrected p value is below 0.05; "same" holds where the whole interval is within its margin. Else undecided: the study could not tell. Holm over all predictions. Detectable: from the pilot, the true difference that this study sees with 80 % power.</p></section>`;
+  const head = ["prediction", "verdict", "measure", ...found.head.map((num) => ({ num }))];
+  return html`<section id="predictions"><h2>Predictions</h2><p>${found.said}</p>${scroll("Predictions", head, rows)}<p class="note">${found.note}</p></section>`;
 }
 
 /** Null where no completion has a length. */
@@ -60,19 +55,4 @@ function chainTable(arms: StudyResults["arms"]): Content {
 /** "84 (60–131)". */
 function spread(quantiles: readonly number[] | null): string {
   return quantiles === null ? "–" : `${quantiles[2]} (${quantiles[0]}–${quantiles[4]})`;
-}
-
-function values({ values: found, unit }: StudyPrediction): string {
-  if (found === null) return "–";
-  const show = (value: number) => (unit === "share" ? percent(value) : short(value));
-  return `${show(found.arm)}, ${show(found.against)}`;
-}
-
-function change({ difference, unit }: StudyPrediction): string {
-  const { estimate, low, high } = difference!;
-  return unit === "share" ? differenceText(difference!) : `${short(estimate)} [${short(low)}, ${short(high)}]`;
-}
-
-function figure({ unit }: StudyPrediction, value: number): Html {
-  return unit === "share" ? html`${percent(value)} points` : html`${short(value)} tokens`;
 }

@@ -105,7 +105,9 @@ describe("semantic by a judge", () => {
     const judge = { scorer: "judge", model: "m" };
     const build = (o: object) => semantic({ ...judge, ...o }, { services });
     await expect(build({ base_url: "localhost" })).rejects.toThrow(UserError);
-    await expect(build({ base_url: "http://x", api_key_env: "JUDGE_KEY" })).rejects.toThrow(/JUDGE_KEY .* is not set/);
+    await expect(build({ base_url: "http://x", api_key_env: "JUDGE_KEY" })).rejects.toThrow(
+      /api_key_env: .* JUDGE_KEY is not set/,
+    );
     await expect(build({ base_url: "http://x", retries: 1 })).rejects.toThrow(/unknown option "retries"; did you mean/);
   });
 });
