@@ -5,6 +5,7 @@
 import { type Command, CommanderError, InvalidArgumentError } from "commander";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
 import { asFileError } from "../core/system-errors.ts";
+import { checkWords } from "./words.ts";
 
 /** Parser of a whole number within bounds, for commander's options and arguments. */
 export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -110,6 +111,7 @@ export async function runMain(
   host.stderr.on("error", () => {});
   throwOnExit(program);
   missingAfterUnknown(program);
+  checkWords(program);
   try {
     await program.parseAsync([...host.argv]);
   } catch (error) {

@@ -10,6 +10,7 @@ import { replaceFile } from "../runs/durable.ts";
 import { createReporter, type Reporter } from "../runs/reporter.ts";
 import type { PromptName } from "../session/checkpoint.ts";
 import { numberRange } from "./arguments.ts";
+import type { OutputOption } from "./words.ts";
 
 /** What `openCheckpoint` takes. */
 export function checkpointArgument(): Argument {
@@ -90,13 +91,15 @@ export function outOption(description: string): Option {
 }
 
 /** An option that names a file to write, like --out but not required. */
-export function outputOption(flags: string, description: string): Option {
+export function outputOption(flags: string, description: string): OutputOption {
   const name = flags.split(" ")[0]!;
-  return new Option(flags, description).argParser((file: string) => {
-    if (!isFolder(dirname(file))) throw new UserError(`${name} ${file}: there is no folder ${dirname(file)}`);
+  const option = new Option(flags, description).argParser((file: string) => {
+    if (file !== "" && !isFolder(dirname(file)))
+      throw new UserError(`${name} ${file}: there is no folder ${dirname(file)}`);
     if (isFolder(file)) throw new UserError(`${name} ${file}: a folder is there, name a file`);
     return file;
   });
+  return Object.assign(option, { writes: true as const });
 }
 
 function isFolder(path: string): boolean {

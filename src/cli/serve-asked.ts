@@ -6,6 +6,7 @@ import { aborted } from "../core/aborted.ts";
 import type { Device } from "../core/device.ts";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
 import type { ImageRef, Message } from "../core/records.ts";
+import { reasonOf } from "../core/system-errors.ts";
 import { darkImageNotice } from "../data/index.ts";
 import { startServer } from "../server/server.ts";
 import {
@@ -209,7 +210,7 @@ function readKeyFile(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    throw new UserError(`--api-key-file ${file} cannot be read: ${messageOf(cause)}`, { cause });
+    throw new UserError(`--api-key-file ${file} cannot be read: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -3,6 +3,7 @@
  * the expert each belongs to. One safetensors file: the vectors as a tensor, all else as JSON in its header. It holds what
  * the data hold, of patients too.
  */
+import { existsSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import * as z from "zod";
 import { normalisedTokens } from "../answers/normalise.ts";
@@ -55,6 +56,8 @@ export function writeCaseIndex(path: string, { vectors, ...index }: CaseIndex): 
 
 /** Reads an index; folders of experts are made absolute. Throws UserError for a file that is none. */
 export function readCaseIndex(path: string): CaseIndex {
+  if (!existsSync(path))
+    throw new UserError(`--route ${path}: there is no such file; viva index makes an index of cases`);
   const file = openSafetensors(path);
   try {
     const text = file.metadata[METADATA];

@@ -16,12 +16,50 @@ export interface Problem {
  */
 export function problemOf(issue: Issue, base: readonly PropertyKey[] = []): Problem {
   const path = [...base, ...issue.path];
-  if (issue.code !== "invalid_union" || issue.errors.length === 0) return { path, message: issue.message, issue };
+  if (issue.code !== "invalid_union" || issue.errors.length === 0) {
+    return { path, message: wordingOf(issue), issue };
+  }
   const firsts = issue.errors.flatMap((issues) => issues.slice(0, 1));
   const nearest = firsts.reduce<Issue | null>((best, own) => (reach(own) > reach(best) ? own : best), null);
   if (nearest !== null) return problemOf(nearest, path);
   const message = issue.message === "Invalid input" ? `expected ${expectations(firsts).join(" or ")}` : issue.message;
   return { path, message, issue };
+}
+
+/** What an issue says, to stand behind the value's name; what a schema says itself stays as it is. */
+export function wordingOf(issue: Issue): string {
+  if (!/^(Invalid|Too) /.test(issue.message)) return issue.message;
+  switch (issue.code) {
+    case "invalid_type": {
+      const expected = names[issue.expected] ?? issue.expected;
+      const received = /received (\w+)$/.exec(issue.message)?.[1] ?? "another";
+      return received === "undefined"
+        ? `missing, expected ${expected}`
+        : `expected ${expected}, got ${names[received] ?? received}`;
+    }
+    case "invalid_value":
+      return `expected ${expectations([issue]).join(" or ")}`;
+    case "too_small":
+      return `expected ${bound(issue.origin, Number(issue.minimum), issue.inclusive === false ? "above" : "at least")}`;
+    case "too_big":
+      return `expected ${bound(issue.origin, Number(issue.maximum), issue.inclusive === false ? "below" : "at most")}`;
+    case "invalid_union": {
+      const { options } = issue as { readonly options?: readonly unknown[] };
+      return options === undefined
+        ? issue.message
+        : `expected ${options.map((own) => JSON.stringify(own)).join(" or ")}`;
+    }
+    default:
+      return issue.message;
+  }
+}
+
+/** "a number of at least 1", "at most 4 items". */
+function bound(origin: string, limit: number, side: string): string {
+  const units: Readonly<Record<string, string>> = { array: "item", string: "character" };
+  const unit = units[origin];
+  if (unit !== undefined) return `${side} ${limit} ${unit}${limit === 1 ? "" : "s"}`;
+  return `a number ${side.startsWith("at") ? "of " : ""}${side} ${limit}`;
 }
 
 /** How far into a value an alternative went: 0 for one of another type. */

@@ -1,5 +1,6 @@
 /** Names that stand where a path may: models that ship with viva, and what is written as an id of the Hub. */
 import { existsSync, readdirSync } from "node:fs";
+import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { editDistance, nearest } from "./suggest.ts";
@@ -21,6 +22,12 @@ export function shippedModel(name: string): string | null {
 
 /** What may have been meant by a path at which nothing is: a neighbour of nearly that name, a model that ships, an id of the Hub. */
 export function pathAdvice(path: string, o: { readonly model: boolean }): string {
+  // Recipes count paths from their own folder, so that ~ may stand in the middle.
+  const home = path.split(/[\\/]/).indexOf("~");
+  if (home >= 0) {
+    const below = path.split(/[\\/]/).slice(home + 1);
+    return `; ~ means home to a shell only: write ${join(homedir(), ...below)}`;
+  }
   const folder = dirname(path);
   const beside = readable(folder).filter((name) => !name.startsWith("."));
   const name = basename(path);

@@ -125,7 +125,7 @@ describe("jsonl", () => {
 
   it.each<[string, unknown, RegExp]>([
     ["no JSON", "{", /bad.jsonl:2: not a JSON object/],
-    ["no object", "[1]", /bad.jsonl:2: Invalid input/],
+    ["no object", "[1]", /bad.jsonl:2: expected a mapping, got a list/],
     ["empty answer", { ...row, answer: " " }, /bad.jsonl:2: the answer is empty/],
     ["no answer", { image: "a.png", question: "?" }, /bad.jsonl:2: field "answer"/],
     ["empty question", { ...row, question: "" }, /bad.jsonl:2: the question is empty/],

@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
+import { wordingOf } from "../core/issues.ts";
 import { readJson } from "../io/files.ts";
 import { loadTokenizer, type Tokenizer } from "../io/tokenizer.ts";
 import { type OnnxFile, type OnnxValue, openOnnxFile } from "../runtime/onnx-file.ts";
@@ -166,6 +167,6 @@ function readPart<T>(schema: z.ZodType<T>, folder: string, name: string): T | nu
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   throw new UserError(
-    `sentence encoder ${path} is not valid: ${issue.path.join(".") || "the whole file"}: ${issue.message}`,
+    `sentence encoder ${path} is not valid: ${issue.path.join(".") || "the whole file"}: ${wordingOf(issue)}`,
   );
 }

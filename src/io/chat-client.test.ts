@@ -121,6 +121,44 @@ describe("the chat client", () => {
     );
   });
 
+  it("names what came in place of a completion", async () => {
+    const said = async (send: (response: ServerResponse) => void) => {
+      const { baseUrl } = await serve((_, response) => send(response));
+      return client(baseUrl, { maxRetries: 0 })
+        .chat.complete(ask("?"))
+        .catch((error: unknown) => (error as Error).message);
+    };
+    expect(await said((response) => response.end())).toMatch(/no chat completion, an empty body$/);
+    expect(await said((response) => response.end('data: {"choices"'))).toMatch(
+      /, a stream of events that was not asked/,
+    );
+    expect(await said((response) => response.end('{"done": true}'))).toMatch(/no chat completion \{"done": true\}$/);
+    expect(await said((response) => response.destroy())).toMatch(/: the connection was cut$/);
+  });
+
+  it("sends nothing to another address than the user's", async () => {
+    const { baseUrl: other, requests } = await serve((_, response) => reply(response, "yes"));
+    const { baseUrl } = await serve(
+      (_, response) => void response.writeHead(307, { location: `${other}/x?key=1` }).end(),
+    );
+    const asked = client(baseUrl).chat.complete(ask("?"));
+    await expect(asked).rejects.toThrow(`answered 307 and names ${other}/x: nothing is sent to another address`);
+    expect(requests).toEqual([]);
+  });
+
+  it("takes an address with a query, and that of the requests itself", async () => {
+    const urls: (string | undefined)[] = [];
+    const { baseUrl } = await serve(({ url }, response) => {
+      urls.push(url);
+      reply(response, "yes");
+    });
+    for (const end of ["", "/", "/chat/completions", "?version=1"]) {
+      expect(await client(baseUrl + end).chat.complete(ask("?"))).toBe("yes");
+    }
+    const { pathname } = new URL(baseUrl);
+    expect(urls).toEqual(["", "", "", "?version=1"].map((q) => `${pathname}/chat/completions${q}`));
+  });
+
   it("gives up at once where another attempt cannot help, without showing the key", async () => {
     const { baseUrl, requests } = await serve((request, response) => {
       response.writeHead(401).end(`wrong key ${request.headers.authorization}`);

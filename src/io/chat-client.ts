@@ -161,6 +161,8 @@ async function attemptOnce(url: URL, body: string, o: ChatClientOptions, signal?
         ...(o.apiKey === null ? {} : { authorization: `Bearer ${o.apiKey}` }),
       },
       body,
+      // Questions and images go to the address that the user named, and to no other.
+      redirect: "manual",
       signal: signal === undefined ? late : AbortSignal.any([late, signal]),
     });
     text = await response.text();
@@ -170,6 +172,18 @@ async function attemptOnce(url: URL, body: string, o: ChatClientOptions, signal?
     throw new AttemptError(reason, { retry: true, hopeless: !late.aborted && NOBODY_THERE.test(code), cause: error });
   }
   const { status } = response;
+  const elsewhere = status >= 300 && status < 400 ? response.headers.get("location") : null;
+  if (elsewhere !== null) {
+    const other = URL.canParse(elsewhere, url.href) ? shown(new URL(elsewhere, url)) : "another address";
+    throw new AttemptError(`answered ${status}`, {
+      retry: false,
+      hopeless: true,
+      detail: withoutKey(
+        `and names ${other}: nothing is sent to another address than yours, so name that one`,
+        o.apiKey,
+      ),
+    });
+  }
   if (!response.ok) {
     const wait = retryAfter(response.headers.get("retry-after"));
     const said = withoutKey(text, o.apiKey); // before it is cut
@@ -185,7 +199,13 @@ async function attemptOnce(url: URL, body: string, o: ChatClientOptions, signal?
   const reply = replyOf(answer);
   if (reply !== null) return reply;
   const detail = errorText(jsonOf(withoutKey(text, o.apiKey)));
-  if (detail === null) throw new AttemptError("answered with something that is no chat completion", { retry: true });
+  if (detail === null) {
+    const kind = kindOf(text);
+    throw new AttemptError(`answered with something that is no chat completion${kind}`, {
+      retry: true,
+      detail: kind === "" ? excerpt(withoutKey(text, o.apiKey)) : null,
+    });
+  }
   const code = errorCode(answer);
   const about = { retry: code === null || LATER.has(code), hopeless: code !== null && HOPELESS.has(code), detail };
   throw new AttemptError("answered with an error", about);
@@ -201,12 +221,18 @@ function retryAfter(value: string | null): number | null {
 /** "fetch failed" says nothing; what caused it does. */
 function networkReason(error: unknown): string {
   const { cause } = error as { readonly cause?: { readonly code?: string } };
-  return cause?.code ?? messageOf(cause ?? error);
+  return cause?.code === "UND_ERR_SOCKET" ? "the connection was cut" : (cause?.code ?? messageOf(cause ?? error));
+}
+
+/** What came in place of a chat completion, where it is of a kind that servers are known for. */
+function kindOf(text: string): string {
+  if (text.trim() === "") return ", an empty body";
+  if (/^\s*<(!doctype|html)/i.test(text)) return ", a web page";
+  return /^(data|event):/.test(text) ? ", a stream of events that was not asked for" : "";
 }
 
 function endpoint(baseUrl: string, key: string): URL {
-  const base = baseUrl.replace(/\/+$/, "");
-  const url = URL.canParse(base) ? new URL(`${base}/chat/completions`) : null;
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : null;
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new UserError(`${key}: ${baseUrl} is no http address; expected one such as http://localhost:8000/v1`);
   }
@@ -215,6 +241,8 @@ function endpoint(baseUrl: string, key: string): URL {
       `${key}: leave the password out of the address and name an environment variable that holds the key`,
     );
   }
+  // The whole address of the requests is as good, and a query, such as a version, stays behind it.
+  url.pathname = `${url.pathname.replace(/(\/chat\/completions)?\/*$/, "")}/chat/completions`;
   return url;
 }
 

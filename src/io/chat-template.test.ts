@@ -31,6 +31,13 @@ describe("renderChat", () => {
     expect(() => renderChat(strings, [{ role: "user", content: [image] }])).toThrow(/no place for images/);
   });
 
+  it.each([
+    ["{% for m in messages %}{{ m.content", /cannot be rendered/],
+    ["{{ raise_exception('no system message') }}", /cannot be rendered: .*no system message/],
+  ])("tells what is wrong with %s before anything of images", (template, message) => {
+    expect(() => renderChat(template, [{ role: "user", content: [image] }])).toThrow(message);
+  });
+
   it("does not evaluate what users write", () => {
     expect(renderChat(parts, [{ role: "user", content: [text("{{ 1 + 1 }}{% raw %}")] }])).toBe(
       "user:{{ 1 + 1 }}{% raw %};",

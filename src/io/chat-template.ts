@@ -29,19 +29,15 @@ export function chatRenderer(): RenderChat {
   };
   return (template, messages, options = {}) => {
     const takesParts = /image/.test(template);
-    if (!takesParts && messages.some((message) => message.content.some((part) => part.type === "image"))) {
-      throw new UserError(
-        "the model's chat template has no place for images: use the template of a vision-language model",
-      );
-    }
     const plain = messages.map(({ role, content }) => ({
       role,
       content: takesParts
         ? content.map((part) => (part.type === "image" ? { type: "image" } : { type: "text", text: part.text }))
         : content.map((part) => (part.type === "text" ? part.text : "")).join(""),
     }));
+    let text: string;
     try {
-      return limit("rendering it", () =>
+      text = limit("rendering it", () =>
         read(template).render({
           ...options.variables,
           messages: plain,
@@ -51,6 +47,13 @@ export function chatRenderer(): RenderChat {
     } catch (error) {
       throw new UserError(`the model's chat template cannot be rendered: ${messageOf(error)}`, { cause: error });
     }
+    // Told last: a template that cannot be read at all has another fault.
+    if (!takesParts && messages.some((message) => message.content.some((part) => part.type === "image"))) {
+      throw new UserError(
+        "the model's chat template has no place for images: use the template of a vision-language model",
+      );
+    }
+    return text;
   };
 }
 

@@ -1,5 +1,4 @@
 /** Files that are whole or absent, and JSON whose faults are told with their place: what every reader and writer of `io` uses. */
-import { isUtf8 } from "node:buffer";
 import { createHash, randomUUID } from "node:crypto";
 import {
   closeSync,
@@ -13,6 +12,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { encodingFault } from "../core/encoding.ts";
 import { messageOf, UserError } from "../core/errors.ts";
 import { makeFolder } from "../core/make-folder.ts";
 import { asFileError, reasonOf } from "../core/system-errors.ts";
@@ -69,18 +69,12 @@ export function readText(path: string, what: string): string {
   throw new UserError(`cannot read ${what} ${path}: ${fault}: save the file as UTF-8`);
 }
 
-/** Why bytes that begin in a file's line `line` are no UTF-8; null where they are. */
-export function encodingFault(bytes: Buffer, line = 1): string | null {
-  const isWide = /^(\xff\xfe|\xfe\xff|\0[^\0]|[^\0]\0)/.test(bytes.subarray(0, 2).toString("latin1"));
-  if (isWide) return "it is UTF-16";
-  if (isUtf8(bytes)) return null;
-  let faulty = line;
-  for (let start = 0; ; faulty++) {
-    const end = bytes.indexOf(10, start);
-    if (end < 0 || !isUtf8(bytes.subarray(start, end))) break;
-    start = end + 1;
-  }
-  return `line ${faulty} is not UTF-8`;
+/** What a download left in a file's place, by its first bytes; null for anything else. */
+export function placeholderFault(start: Buffer): string | null {
+  const text = start.toString("latin1").trimStart();
+  if (text.startsWith("version https://git-lfs"))
+    return "it is a pointer of Git LFS: fetch the file itself, git lfs pull";
+  return /^<(!doctype|html)/i.test(text) ? "it is a web page: download the file itself" : null;
 }
 
 /** Reads a JSON file a user gave; missing or malformed it is a UserError with path, line and column. */
@@ -89,6 +83,8 @@ export function readJson(path: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
+    const other = placeholderFault(Buffer.from(text.slice(0, 64)));
+    if (other !== null) throw new UserError(`${what} ${path} is not valid JSON: ${other}`, { cause: error });
     const at = faultPosition(text, messageOf(error));
     const lines = text.slice(0, at).split("\n");
     const [line, column] = [lines.length, lines.at(-1)!.length + 1];

@@ -1,7 +1,8 @@
 /** The lines of a JSONL file with where they stand, one after the other; blank lines are passed over. */
 import { closeSync, openSync, readSync } from "node:fs";
+import { encodingFault } from "../core/encoding.ts";
 import { messageOf, UserError } from "../core/errors.ts";
-import { encodingFault, fileError, hiddenFault } from "./files.ts";
+import { fileError, hiddenFault } from "./files.ts";
 
 /** Where a line stands: its number from 1, and "FILE:LINE" for errors. */
 interface Place {

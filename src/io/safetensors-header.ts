@@ -1,6 +1,6 @@
 /** Reads a safetensors header as hostile input: nothing in it is used before lengths, names, shapes and offsets agree. */
 import { UserError } from "../core/errors.ts";
-import { jsonFault, shown } from "./files.ts";
+import { jsonFault, placeholderFault, shown } from "./files.ts";
 import { repeatedKey } from "./json-keys.ts";
 
 /** One tensor: `begin` counts bytes from the start of the file. */
@@ -46,6 +46,8 @@ export function parseSafetensorsHeader(
     throw new UserError(`${path} is not a valid safetensors file: ${reason}`);
   };
   if (size < 8) fail(`it has ${size} bytes, too few for a header`);
+  const other = placeholderFault(Buffer.from(read(0, Math.min(size, 64))));
+  if (other !== null) fail(other);
   const length = Number(Buffer.from(read(0, 8)).readBigUInt64LE());
   if (length > MAX_HEADER_BYTES) fail(`its header claims ${length} bytes, more than ${MAX_HEADER_BYTES}`);
   if (8 + length > size) fail(`its header claims ${length} bytes, but the file has ${size}; is the download complete?`);

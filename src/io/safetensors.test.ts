@@ -142,6 +142,12 @@ describe("hostile headers", () => {
   const f32 = (...offsets: unknown[]): object => entry("F32", [1], ...offsets);
   it.each<[string, () => void, RegExp]>([
     ["an empty file", () => writeFileSync(path, ""), /0 bytes, too few/],
+    [
+      "a pointer of Git LFS",
+      () => writeFileSync(path, "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n"),
+      /it is a pointer of Git LFS: fetch the file itself, git lfs pull/,
+    ],
+    ["a web page", () => writeFileSync(path, "<!DOCTYPE html>\n<title>404</title>"), /it is a web page: download/],
     ["seven bytes", () => writeFileSync(path, "1234567"), /7 bytes, too few/],
     ["a length beyond the file", () => craft({}, 0, 100), /claims 100 bytes, but the file has 10/],
     ["a length of 2^63", () => craft({}, 0, 1n << 63n), /more than 100000000/],

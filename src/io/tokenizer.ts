@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Tokenizer as Backend } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { messageOf, UserError } from "../core/errors.ts";
+import { wordingOf } from "../core/issues.ts";
 import { readJson, readText } from "./files.ts";
 import { createTimeLimit, type TimeLimit } from "./time-limit.ts";
 
@@ -211,7 +212,7 @@ function parse<T>(schema: z.ZodType<T>, path: string, what: string): T {
   const result = schema.safeParse(readJson(path, what));
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
-  throw new UserError(`${what} ${path} is not valid: ${issue.path.join(".") || "the whole file"}: ${issue.message}`);
+  throw new UserError(`${what} ${path} is not valid: ${issue.path.join(".") || "the whole file"}: ${wordingOf(issue)}`);
 }
 
 /** The library quotes what it could not use, however long and whatever it is. */

@@ -42,7 +42,9 @@ const informative = Object.fromEntries(
 const configSchema = z.looseObject({
   ...informative,
   peft_type: z.literal("LORA", { error: "only LORA adapters can be read" }),
-  base_model_name_or_path: z.string(),
+  base_model_name_or_path: z
+    .string({ error: "expected the model that the adapter belongs to, its folder or its id on the Hub" })
+    .min(1, "expected the model that the adapter belongs to, its folder or its id on the Hub"),
   r: z.int().min(1),
   lora_alpha: z.number(),
   lora_dropout: z.number().min(0).lt(1).optional(),
@@ -87,6 +89,7 @@ export function readAdapterConfig(folder: string): AdapterConfig {
   }
   return {
     base,
+    source: path,
     r: config.r,
     lora_alpha: config.lora_alpha,
     lora_dropout: config.lora_dropout ?? 0,

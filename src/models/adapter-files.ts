@@ -42,6 +42,11 @@ export interface AdapterReader {
 /** Opens the adapter of a model with adapters; missing, unknown and misshapen weights are one clear error. */
 export function openAdapter(model: Model, folder: string): AdapterReader {
   const path = join(folder, ADAPTER_WEIGHTS);
+  if (!existsSync(path) && existsSync(join(folder, "adapter_model.bin"))) {
+    throw new UserError(
+      `${folder} has no ${ADAPTER_WEIGHTS}; adapter_model.bin cannot be read: convert it to safetensors first`,
+    );
+  }
   const file = openSafetensors(path);
   try {
     const stored = storedNames(model, file, path);

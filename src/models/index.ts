@@ -51,6 +51,12 @@ function readConfig(folder: string) {
     );
   }
   checkConfigSizes(config, source);
+  const { quantization_config: quantised } = config as { readonly quantization_config?: unknown };
+  if (quantised != null) {
+    throw new UserError(
+      `${source}: quantization_config: weights that another tool has quantised are not read: take the whole ones (viva quantises what it loads, by model.quantize_frozen)`,
+    );
+  }
   const family: ModelFamily = families[modelType as keyof typeof families];
   return { family, config: config as Record<string, unknown>, source };
 }

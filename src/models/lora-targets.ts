@@ -23,6 +23,8 @@ export interface LoraOptions {
   /** Ranks and alphas in place of r and lora_alpha, by a regular expression for the name or its end after a dot. */
   readonly rank_pattern?: Readonly<Record<string, number>> | null;
   readonly alpha_pattern?: Readonly<Record<string, number>> | null;
+  /** The file that they were read from; absent for a recipe's. */
+  readonly source?: string;
   /** Scale by alpha / √r in place of alpha / r (arXiv 2312.03732). */
   readonly use_rslora?: boolean;
 }
@@ -42,15 +44,26 @@ function chooseLayers(model: Model, o: LoraOptions): ReadonlyMap<string, Adapter
   const nameOf = namingFor(model, layers, isTarget);
   const chosen = layers.filter((layer) => isTarget(nameOf(layer)));
   if (chosen.length === 0) {
+    const { layers_to_transform: numbers, layers_pattern } = o;
+    const anywhere = targetRule({ ...o, layers_to_transform: null, layers_pattern: null });
+    if (asList(numbers).length > 0 && layers.some((layer) => anywhere(nameOf(layer)))) {
+      const within = asList(layers_pattern).length === 0 ? "" : ` behind ${JSON.stringify(layers_pattern)}`;
+      throw new UserError(
+        `${keyOf(o, "layers_to_transform")}: no layer of target_modules has the number ${asList(numbers).join(" or ")}${within}`,
+      );
+    }
     const examples = layers.slice(-3).map((layer) => model.moduleName(layer));
+    const own = layers.map((layer) => model.moduleName(layer).split(".").at(-1)!);
+    const near = nearest(asList(o.target_modules)[0] ?? "", ["all-linear", ...new Set(own)]);
+    const advice = near === null ? "" : `; did you mean ${near}?`;
     throw new UserError(
-      `lora.target_modules: ${JSON.stringify(o.target_modules)} names no linear layer of ${model.modelType}; layers are called ${examples.join(", ")}…`,
+      `${keyOf(o, "target_modules")}: ${JSON.stringify(o.target_modules)} names no linear layer of ${model.modelType}; layers are called ${examples.join(", ")}…${advice}`,
     );
   }
   const other = isAllLinear(o) ? undefined : otherModules(model, layers, nameOf).find(isTarget);
   if (other !== undefined) {
     throw new UserError(
-      `lora.target_modules: ${JSON.stringify(o.target_modules)} also names ${other}, which can have no adapter; only linear layers can, the output head excepted: name them more closely, or leave it out with exclude_modules`,
+      `${keyOf(o, "target_modules")}: ${JSON.stringify(o.target_modules)} also names ${other}, which can have no adapter; only linear layers can, the output head excepted: name them more closely, or leave it out with exclude_modules`,
     );
   }
   return new Map(chosen.map((layer) => [layer, rankAndScale(nameOf(layer), o)]));
@@ -80,7 +93,7 @@ export function requireUsed(model: Model, o: LoraOptions): void {
     );
     requireEach("layers_pattern", asList(o.layers_pattern), names, (part) => count({ layers_pattern: [part] }) > 0);
     for (const key of ["rank_pattern", "alpha_pattern"] as const) {
-      const isUsed = (pattern: string) => adapted.some((name) => endMatch(pattern, `lora.${key}`).test(name));
+      const isUsed = (pattern: string) => adapted.some((name) => endMatch(pattern, keyOf(o, key)).test(name));
       requireEach(key, Object.keys(o[key] ?? {}), adapted, isUsed);
     }
   });
@@ -111,15 +124,20 @@ function namingFor(
   return named.find((name) => layers.some((layer) => isTarget(name(layer)))) ?? named[0]!;
 }
 
+/** How errors call a key: as the recipe spells it, or with the adapter's file. */
+function keyOf({ source }: LoraOptions, key: keyof LoraOptions): string {
+  return source === undefined ? `model.lora.${key}` : `${source}: ${key}`;
+}
+
 function checkCombination(o: LoraOptions): void {
   const restricts = o.layers_to_transform != null || o.layers_pattern != null;
   if (typeof o.target_modules === "string" && restricts) {
     throw new UserError(
-      "lora.layers_to_transform: needs a list in target_modules; a regular expression can hold the numbers itself",
+      `${keyOf(o, "layers_to_transform")}: needs a list in target_modules; a regular expression can hold the numbers itself`,
     );
   }
   if (asList(o.layers_pattern).length > 0 && o.layers_to_transform == null) {
-    throw new UserError("lora.layers_pattern: needs layers_to_transform beside it");
+    throw new UserError(`${keyOf(o, "layers_pattern")}: needs layers_to_transform beside it`);
   }
 }
 
@@ -129,8 +147,8 @@ function isAllLinear({ target_modules }: LoraOptions): boolean {
 
 /** Whether a module of this name gets an adapter. */
 function targetRule(o: LoraOptions): (module: string) => boolean {
-  const isExcluded = o.exclude_modules ? nameRule(o.exclude_modules, "lora.exclude_modules") : () => false;
-  const isNamed = isAllLinear(o) ? () => true : nameRule(o.target_modules, "lora.target_modules");
+  const isExcluded = o.exclude_modules ? nameRule(o.exclude_modules, keyOf(o, "exclude_modules")) : () => false;
+  const isNamed = isAllLinear(o) ? () => true : nameRule(o.target_modules, keyOf(o, "target_modules"));
   const isInLayer = layerRule(o);
   return (module) => !isExcluded(module) && isNamed(module) && isInLayer(module);
 }
@@ -141,14 +159,15 @@ function nameRule(names: readonly string[] | string, key: string): (module: stri
   return (module) => pattern.test(module);
 }
 
-function layerRule({ layers_to_transform, layers_pattern }: LoraOptions): (module: string) => boolean {
+function layerRule(o: LoraOptions): (module: string) => boolean {
+  const { layers_to_transform, layers_pattern } = o;
   const numbers = asList(layers_to_transform);
   if (numbers.length === 0) return () => true;
   const given = asList(layers_pattern);
   const patterns =
     given.length === 0
       ? [/^.*?\.[^.]*\.(?<idx>\d+)\./]
-      : given.map((pattern) => numberedMatch(pattern, "lora.layers_pattern"));
+      : given.map((pattern) => numberedMatch(pattern, keyOf(o, "layers_pattern")));
   return (module) => {
     const match = patterns.map((pattern) => pattern.exec(module)).find((found) => found !== null);
     return match !== undefined && numbers.includes(Number(match.groups!["idx"]));
@@ -156,10 +175,10 @@ function layerRule({ layers_to_transform, layers_pattern }: LoraOptions): (modul
 }
 
 function rankAndScale(module: string, o: LoraOptions): AdapterLayer {
-  const matched = (patterns: Readonly<Record<string, number>> | null | undefined, key: string) =>
-    Object.entries(patterns ?? {}).find(([pattern]) => endMatch(pattern, key).test(module))?.[1];
-  const rank = matched(o.rank_pattern, "lora.rank_pattern") ?? o.r;
-  const alpha = matched(o.alpha_pattern, "lora.alpha_pattern") ?? o.lora_alpha;
+  const matched = (key: "rank_pattern" | "alpha_pattern") =>
+    Object.entries(o[key] ?? {}).find(([pattern]) => endMatch(pattern, keyOf(o, key)).test(module))?.[1];
+  const rank = matched("rank_pattern") ?? o.r;
+  const alpha = matched("alpha_pattern") ?? o.lora_alpha;
   return { rank, scaling: alpha / (o.use_rslora ? Math.sqrt(rank) : rank) };
 }
 

@@ -26,7 +26,8 @@ export function withLora(model: Model, o: LoraOptions): Model {
   const inHead = [...chosen].filter(([layer]) => model.vision.headWeights.includes(`${layer}.weight`));
   for (const [layer, { rank }] of inHead) add(layer, rank);
   const stray = [...chosen.keys()].find((layer) => weights[`${layer}.${LORA_A}`] === undefined);
-  if (stray !== undefined) throw new UserError(`lora.target_modules: ${model.moduleName(stray)} can have no adapter`);
+  if (stray !== undefined)
+    throw new UserError(`model.lora.target_modules: ${model.moduleName(stray)} can have no adapter`);
   const adapt = <S extends Stack>(stack: S, locals: ReadonlyMap<string, number>): S => ({
     ...stack,
     blockWeights: [...stack.blockWeights, ...[...locals.keys()].flatMap(namesOf)],

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
+import { wordingOf } from "../core/issues.ts";
 import type { EncodeOptions } from "../core/processor.ts";
 import type { Message } from "../core/records.ts";
 import { readJson } from "../io/files.ts";
@@ -31,7 +32,9 @@ export function checkImageProcessorJson<T>(schema: z.ZodType<T>, json: unknown, 
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
-  throw new UserError(`image processor configuration ${path}: ${issue.path.join(".") || "the file"}: ${issue.message}`);
+  throw new UserError(
+    `image processor configuration ${path}: ${issue.path.join(".") || "the file"}: ${wordingOf(issue)}`,
+  );
 }
 
 /** A size that the image processor and the model must agree on, each side by its own key. */

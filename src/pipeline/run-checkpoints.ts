@@ -125,7 +125,9 @@ export function recordedAccuracies({ paths }: Run): StepAccuracy[] {
 /** The metrics that a step reported; throws where the record lacks them. */
 export function recordedMetrics({ paths }: Run, step: number): Metrics {
   for (const row of scanJsonl<Metrics & { readonly step: number }>(paths.metrics)) if (row.step === step) return row;
-  throw new Error(`internal: ${paths.metrics} has no row of step ${step}`);
+  throw new UserError(
+    `${paths.metrics} has no row of step ${step}, which was written before the checkpoint: bring the file back, or start a new run`,
+  );
 }
 
 interface SummaryRow {

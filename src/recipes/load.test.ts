@@ -319,6 +319,13 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     ],
     ["rewards: { accuracy: 1 }", "rewards: {}", "a.yaml, line 11: stages.2.rewards must name at least one reward"],
     [
+      "rewards: { accuracy: 1 }",
+      "rewards: { accuracy: 0, format: { weight: 0 } }",
+      "a.yaml, line 11: stages.2.rewards must give at least one reward a weight other than 0, or there is nothing to learn from",
+    ],
+    ["beta: 0.0", "beta: .inf", /stages\.1\.beta must be .*, got Infinity$/],
+    [/$/, "\n---\nname: b\n", /not valid YAML: one document is wanted, and --- begins another$/],
+    [
       "prompt: think_answer",
       "prompt: think_anser",
       /^a\.yaml, line 6: prompt must be one of .*; did you mean think_answer\?$/,

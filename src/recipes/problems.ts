@@ -76,6 +76,7 @@ function isUnknownKind(issue: Issue): issue is Issue & { readonly options: reado
 }
 
 function show(value: unknown): string {
+  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
   const json = JSON.stringify(value);
   return json.length > 60 ? `${json.slice(0, 57)}...` : json;
 }

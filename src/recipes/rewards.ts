@@ -48,5 +48,8 @@ const known = Object.fromEntries(
 export const rewardsSchema = z
   .record(z.string(), reward, { error: "a mapping of reward names to weights" })
   .refine((rewards) => Object.keys(rewards).length > 0, { error: "must name at least one reward" })
+  .refine((rewards) => Object.keys(rewards).length === 0 || Object.values(rewards).some(({ weight }) => weight !== 0), {
+    error: "must give at least one reward a weight other than 0, or there is nothing to learn from",
+  })
   .meta({ properties: known })
   .describe("Reward name to its weight, or to a mapping of weight and the reward's options.");

@@ -1,6 +1,7 @@
 /** Reads a user's YAML file and finds the line of each key, so that errors can name file and line. */
 import { readFileSync } from "node:fs";
 import { isNode, LineCounter, parseDocument } from "yaml";
+import { encodingFault } from "../core/encoding.ts";
 import { messageOf, UserError } from "../core/errors.ts";
 import { reasonOf } from "../core/system-errors.ts";
 import type { KeyPath } from "./problems.ts";
@@ -21,7 +22,8 @@ export function readYamlFile(file: string, what: string): YamlFile {
   const error = document.errors[0];
   if (error !== undefined) {
     const { line, col } = lines.linePos(error.pos[0]);
-    throw new UserError(`${file}, line ${line}, column ${col}: not valid YAML: ${error.message}`);
+    const reason = error.code === "MULTIPLE_DOCS" ? "one document is wanted, and --- begins another" : error.message;
+    throw new UserError(`${file}, line ${line}, column ${col}: not valid YAML: ${reason}`);
   }
   if (document.contents === null) throw new UserError(`${file}: the ${what} is empty`);
   return {
@@ -39,12 +41,16 @@ export function readYamlFile(file: string, what: string): YamlFile {
 }
 
 function readText(file: string, what: string): string {
+  let bytes: Buffer;
   try {
-    return readFileSync(file, "utf8");
+    bytes = readFileSync(file);
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
     throw new UserError(isMissing ? `${file}: no such ${what}` : `${file}: cannot be read: ${reasonOf(error)}`);
   }
+  const fault = encodingFault(bytes);
+  if (fault === null) return bytes.toString("utf8");
+  throw new UserError(`${file}: ${fault}: save the file as UTF-8`);
 }
 
 function toPlain(read: () => unknown, file: string): unknown {

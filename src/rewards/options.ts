@@ -1,6 +1,7 @@
 /** A reward beside the schema of its options; every mistake in them is one sentence that names reward and option. */
 import type { z } from "zod";
 import { UserError } from "../core/errors.ts";
+import { wordingOf } from "../core/issues.ts";
 import { nearest } from "../core/suggest.ts";
 import type { Reward, RewardContext } from "./reward.ts";
 
@@ -42,7 +43,7 @@ function readOptions<Options extends z.ZodObject>(
   const checked = schema.safeParse(options);
   if (checked.success) return checked.data;
   const issue = checked.error.issues[0]!;
-  throw new UserError(`reward "${reward}": option "${issue.path.join(".")}": ${issue.message}`);
+  throw new UserError(`reward "${reward}": option "${issue.path.join(".")}": ${wordingOf(issue)}`);
 }
 
 /** A limit in tokens: the option, else the stage's max_completion_length; throws UserError where there is neither. */

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join, relative, sep } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { messageOf, RunError } from "../core/errors.ts";
 import { asFileError, isSystemError, reasonOf } from "../core/system-errors.ts";
 import { flush, flushFolder } from "./durable.ts";
@@ -125,7 +125,8 @@ export async function damageOf(folder: string): Promise<string | null> {
     }
     return null;
   } catch (error) {
-    return messageOf(error);
+    if (!isSystemError(error)) return messageOf(error);
+    return `${basename(error.path ?? folder)}: ${reasonOf(error)}`;
   }
 }
 

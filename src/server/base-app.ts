@@ -9,13 +9,21 @@ export type Env = { readonly Bindings: HttpBindings };
 /** An app without routes. Null for the key lets everybody in who reaches the server; `toApiError` takes what routes throw. */
 export function openApp(apiKey: string | null, toApiError: (error: unknown) => ApiError): Hono<Env> {
   const app = new Hono<Env>();
+  /** An address without /v1, or with a slash at its end, is what clients are most often set up with. */
+  const advice = (path: string) => {
+    const own = path.replace(/\/+$/, "");
+    const near = [own, `/v1${own}`].find((other) => app.routes.some((route) => route.path === other));
+    return near === undefined ? "" : `; did you mean ${near}?`;
+  };
   const answer = (error: unknown) => {
     const { status, headers, body } = toApiError(error);
     return Response.json(body, { status, headers });
   };
   app.onError(answer);
   app.notFound((c) =>
-    answer(new ApiError(404, `there is nothing at ${c.req.path.slice(0, 100)}`, { code: "not_found" })),
+    answer(
+      new ApiError(404, `there is nothing at ${c.req.path.slice(0, 100)}${advice(c.req.path)}`, { code: "not_found" }),
+    ),
   );
   app.use("*", async (c, next) => {
     if (apiKey === null) requireLoopbackHost(c.req.header("host"));

@@ -123,10 +123,18 @@ describe("a chat request", () => {
   it.each<[string, unknown, RegExp]>([
     ["null", null, /^messages\[0\]\.content: expected a text, or a list of parts of type text and image_url$/],
     ["a number", 7, /^messages\[0\]\.content: expected a text, or a list of parts/],
-    ["nothing in the list", [], /^messages\[0\]\.content: Too small/],
+    ["nothing in the list", [], /^messages\[0\]\.content: expected at least 1 item$/],
     ["an address alone", [{ type: "image_url", image_url: film }], /image_url: expected \{url: data:image/],
   ])("says what content is expected in place of %s", (_, content, message) => {
     expect(refusal({ messages: [{ role: "user", content }] }).message).toMatch(message);
+  });
+
+  it("wants a tool's answer to be to a call, and tools to have names of their own", () => {
+    const call = { id: "a", type: "function", function: { name: "look", arguments: "{}" } };
+    const messages = [...turns({ tool_calls: [call] }).slice(0, 2), { role: "tool", tool_call_id: "b", content: "x" }];
+    expect(refusal({ messages }).message).toBe('messages[2].tool_call_id: no call before it has the id "b"');
+    const tool = { type: "function", function: { name: "look" } };
+    expect(refusal({ tools: [tool, tool] }).message).toBe('tools: two have the name "look"');
   });
 
   it("names the limit that was given", () => {

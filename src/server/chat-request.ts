@@ -129,6 +129,8 @@ function readTools({
   const tools = given.map(({ function: { name, description = "", parameters = {} } }): ToolSpec => {
     return { name, description, parameters };
   });
+  const twice = tools.find(({ name }, i) => tools.findIndex((other) => other.name === name) < i);
+  if (twice !== undefined) throw badRequest("tools", `tools: two have the name "${twice.name}"`);
   const asked = tool_choice ?? (tools.length === 0 ? "none" : "auto");
   if (tools.length === 0) {
     if (asked === "none" || asked === "auto") return { tools, toolChoice: "none" };

@@ -65,7 +65,23 @@ export async function listenOn(
 
 function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(new UserError(`cannot listen on ${host}:${port}: ${messageOf(error)}`)));
+    server.once("error", (error) => reject(new UserError(`cannot listen on ${host}:${port}: ${whyNot(error)}`)));
     server.listen(port, host.replace(/^\[|\]$/g, ""), () => resolve(server.address() as AddressInfo));
   });
+}
+
+function whyNot(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case "EADDRINUSE":
+      return "something listens there already; choose another with --port (0 takes a free one)";
+    case "EACCES":
+      return "permission denied; ports from 1024 on need none (--port)";
+    case "EADDRNOTAVAIL":
+      return "no address of this machine (--host)";
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "there is no such host (--host)";
+    default:
+      return messageOf(error);
+  }
 }

@@ -69,6 +69,7 @@ type ChatMessage = z.output<typeof messagesSchema>[number];
  * says nothing.
  */
 export function readMessages(messages: z.output<typeof messagesSchema>): readonly Message[] {
+  requireCalls(messages);
   return messages.map((message, m): Message => {
     const { role } = message;
     if (role === "assistant") return { role, content: assistantText(message, m) };
@@ -80,6 +81,20 @@ export function readMessages(messages: z.output<typeof messagesSchema>): readonl
       content: [text("<tool_response>"), ...content, text("</tool_response>")],
     };
   });
+}
+
+/** What a tool answered goes into the prompt behind the call it answers: an id that no call has would be passed over. */
+function requireCalls(messages: readonly ChatMessage[]): void {
+  const calls = new Set<string>();
+  for (const [m, message] of messages.entries()) {
+    if (message.role === "assistant") for (const { id } of message.tool_calls ?? []) calls.add(id);
+    if (message.role !== "tool" || calls.has(message.tool_call_id)) continue;
+    const where = `messages[${m}].tool_call_id`;
+    throw badRequest(
+      where,
+      `${where}: no call before it has the id ${JSON.stringify(message.tool_call_id.slice(0, 60))}`,
+    );
+  }
 }
 
 const text = (value: string) => ({ type: "text", text: value }) as const;

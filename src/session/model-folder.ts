@@ -1,5 +1,5 @@
 /** The folder of weights behind a name: a model folder, an adapter with the model it belongs to, a run's checkpoint. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { UserError } from "../core/errors.ts";
 import { type AdapterConfig, isAdapterFolder, readAdapterConfig } from "../models/adapter-files.ts";
@@ -54,6 +54,9 @@ export async function locateModelFolder(path: string, o: ModelFolderOptions): Pr
     const { folder } = source;
     if (step !== undefined) throw new UserError(`${path} is no run: --step chooses a checkpoint of a run`);
     if (existsSync(join(folder, "config.json")) || isAdapterFolder(folder)) return source;
+    if (isFile(folder)) {
+      throw new UserError(`${key}: ${path} is a file: name the folder that holds the model, as ${dirname(path)}`);
+    }
     throw new UserError(
       `${key === "checkpoint" ? "" : `${key}: `}${path} is neither a run (no recipe.yaml), nor a model folder (no config.json), nor an adapter folder (no adapter_config.json)`,
     );
@@ -70,6 +73,10 @@ export async function locateModelFolder(path: string, o: ModelFolderOptions): Pr
   const { checkpoint } = await findCheckpoint(paths);
   if (checkpoint === null) throw new UserError(`${path} has no whole checkpoint yet`);
   return { folder: checkpoint.folder, commit: null };
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** The folder alone. */

@@ -115,7 +115,7 @@ describe("a row's chat", () => {
     [
       "another part",
       { messages: [{ role: "user", content: [{ type: "video" }] }] },
-      /messages\.0\.content\.0\.type: .*Expected 'text' \| 'image'/,
+      /messages\.0\.content\.0\.type: expected "text" or "image"/,
     ],
     [
       "a part's key",
@@ -125,7 +125,7 @@ describe("a row's chat", () => {
     [
       "another role",
       { messages: [{ role: "tool", content: "x" }] },
-      /messages\.0\.role: .*"system"\|"user"\|"assistant"/,
+      /messages\.0\.role: expected "system" or "user" or "assistant"/,
     ],
     [
       "a completion in turns",

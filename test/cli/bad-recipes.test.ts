@@ -49,6 +49,17 @@ describe("a recipe", () => {
   it.concurrent("that is not there, or no YAML, is refused", async () => {
     await expectRefused(/nowhere\.yaml: no such recipe/, "train", "nowhere.yaml");
     await expectRefused(/train\.jsonl, line 2, column 1: not valid YAML/, "train", join(data, "train.jsonl"));
+    writeFileSync(
+      at("latin.yaml"),
+      Buffer.from("name: a\nprompt: { user: 'Ist da ein Ödem? {question}' }\n", "latin1"),
+    );
+    await expectRefused(/latin\.yaml: line 2 is not UTF-8: save the file as UTF-8/, "train", at("latin.yaml"));
+  });
+
+  it.concurrent("or a folder whose name is empty, as a variable that was never set gives it, is refused", async () => {
+    await expectRefused(/--run: the word given is empty/, "train", "tiny.yaml", "--run", "");
+    await expectRefused(/recipe: the word given is empty/, "train", "");
+    await expectRecipeRefused(/nothing at .*; ~ means home to a shell only: write \//, "model.path=~/model");
   });
 
   it("cannot run into a folder that holds something else", async () => {
@@ -81,6 +92,8 @@ describe("a model", () => {
     await expectRecipeRefused(/unknown model_type "llava", known: qwen2_vl/, `model.path=${llava}`);
     const odd = writeTinyModel(at("odd"), { num_attention_heads: 5 });
     await expectRecipeRefused(/config\.json: .*hidden_size 64/, `model.path=${odd}`);
+    const awq = writeTinyModel(at("awq"), { quantization_config: { quant_method: "awq", bits: 4 } });
+    await expectRecipeRefused(/config\.json: quantization_config: weights that another tool/, `model.path=${awq}`);
   });
 });
 

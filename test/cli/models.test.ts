@@ -180,6 +180,34 @@ describe("a model's files", () => {
   });
 });
 
+describe("an adapter's files", () => {
+  it.concurrent.each<[string, object, RegExp]>([
+    [
+      "a target that fits no layer",
+      { target_modules: ["q_prj"] },
+      /adapter_config\.json: target_modules: .* did you mean q_proj\?/,
+    ],
+    [
+      "a layer that is not there",
+      { layers_to_transform: [7] },
+      /adapter_config\.json: layers_to_transform: no layer .* number 7$/m,
+    ],
+    ["no model", { base_model_name_or_path: null }, /base_model_name_or_path: expected the model that the adapter/],
+  ])("with %s are refused by name", async (_, changes, sentence) => {
+    const name = `adapter-${Object.keys(changes)[0]}`;
+    cpSync(at("adapter"), at(name), { recursive: true });
+    changeJson(at(name, "adapter_config.json"), changes);
+    const [command, ...args] = eachCommand[0]!;
+    expectMistake(await viva(folder, command!, name, ...args), sentence);
+  });
+
+  it.concurrent("given in place of their folder are told so", async () => {
+    const [command, ...args] = eachCommand[0]!;
+    const file = "adapter/adapter_config.json";
+    expectMistake(await viva(folder, command!, file, ...args), /is a file: name the folder .* as adapter$/m);
+  });
+});
+
 describe("a LoRA target", () => {
   it.concurrent("that fits no layer is a mistake beside one that fits", async () => {
     const train = ["train", "lora.yaml", "--run", "none-target"];

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { UserError } from "../../core/errors.ts";
+import { wordingOf } from "../../core/issues.ts";
 
 export const size = z.number().int().positive();
 
@@ -227,5 +228,5 @@ export function parsePart<S extends z.ZodType>(schema: S, json: unknown, source:
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
-  throw new UserError(`${source}: ${prefix}${issue.path.join(".")}: ${issue.message}`);
+  throw new UserError(`${source}: ${prefix}${issue.path.join(".")}: ${wordingOf(issue)}`);
 }
