@@ -88,6 +88,11 @@ describe("numbers in normalised texts", () => {
     ["minuses", "-1".repeat(100_000)],
     ["powers", "10^1 x ".repeat(30_000)],
     ["signs", "a+-".repeat(60_000)],
+    ["entities", "&lt;".repeat(50_000)],
+    ["struck-out texts", "~~a".repeat(60_000)],
+    ["commands", "\\text{".repeat(30_000)],
+    ["bounds", "1 or ".repeat(40_000)],
+    ["number words", "twenty ".repeat(30_000)],
     ["blanks", "1 ".repeat(100_000)],
   ])("are read in linear time from many %s", (_, text) => {
     const begin = cpuTime();

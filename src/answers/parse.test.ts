@@ -120,6 +120,9 @@ describe("parseAnswer, lenient", () => {
     ["Answer: K. oxytoca", "K. oxytoca"],
     ["Answer: <7 mm. Done", "<7 mm"],
     ["Answer: right < left", "right < left"],
+    ["Answer: a<b", "a<b"],
+    ['```json\n{"reasoning": "It is dark.", "answer": "edema"}\n```', "edema"],
+    ['{"answer": "edema"} Answer: mass', "mass"],
   ])("%j answers %j", (completion, expected) => {
     expect(textOf(completion, { lenient: true })).toBe(expected);
   });

@@ -76,7 +76,7 @@ function opensAnswer(text: string, from: number, answer: string): boolean {
 function anyAnswer(text: string, from: number, answer: string): ParsedAnswer | null {
   const tagged = lastTagged(text, from, answer);
   if (tagged !== null) return tagged;
-  const stated = lastStated(text, from);
+  const stated = lastField(text, from) ?? lastStated(text, from);
   const boxed = lastBoxed(text, from, text.length);
   if (stated !== null && boxed !== null) return boxed.start > stated.start ? boxed : stated;
   return stated ?? boxed ?? (opensAnswer(text, from, answer) ? null : untagged(text, from, answer));
@@ -94,6 +94,13 @@ function lastTagged(text: string, from: number, answer: string): ParsedAnswer | 
     end = from + open.index;
   }
   return null;
+}
+
+/** The answer of a JSON object that the text states one in, unasked. */
+function lastField(text: string, from: number): ParsedAnswer | null {
+  const field = lastJsonAnswer(text.slice(from));
+  if (field === null || lastStated(text, from + field.end) !== null) return null;
+  return { text: field.text, start: from + field.start, end: from + field.end };
 }
 
 /** Where a text ends before a closing tag that was cut off: "yes</ans". */
@@ -162,7 +169,7 @@ function sentenceEnd(text: string, from: number, to: number): number {
   for (let i = from; i < to; i++) {
     const char = text[i]!;
     if (
-      (char === "<" && /^<[/|]?[a-z][^<>\n]{0,40}(?:>|$)/i.test(text.slice(i, i + 43))) ||
+      (char === "<" && /^<(?:[/|]?[a-z][^<>\n]{0,40}>|[/|][^<>\n]{0,40}$)/i.test(text.slice(i, i + 43))) ||
       (char === "\n" && signs > 0)
     )
       return i;

@@ -139,9 +139,9 @@ async function withDicom(example: Example, namesSubject: boolean, about: typeof 
   };
 }
 
-/** A trimmed name; two that differ in blanks alone would part what is one. */
+/** A trimmed name in one writing of its letters; two that differ in these alone would part what is one. */
 function named(value: string | number, field: string, where: string): string {
-  const name = String(value).trim();
+  const name = String(value).normalize("NFC").trim();
   if (name === "") throw new UserError(`${where}: the ${field} is empty: fill it in, or leave the field out`);
   return name;
 }

@@ -86,7 +86,7 @@ describe("a JSONL row", () => {
     const rows = (first: object, second: object) =>
       [first, second].map((one) => JSON.stringify({ ...row, ...one })).join("\n");
     expect(await failure(load(rows({ split: "train" }, { id: "q2" })))).toMatch(/"q2" in .* has no field "split"/);
-    const [one, two] = await load(rows({ subject: "p1 ", answer: "True" }, { subject: "p1" }));
+    const [one, two] = await load(rows({ subject: "M\u00fcller ", answer: "True" }, { subject: "Mu\u0308ller" }));
     expect(one!.subjectId).toBe(two!.subjectId);
     expect(one!.answerType).toBe("closed");
   });
