@@ -1,8 +1,9 @@
 /** viva data import: files of other tools as viva's own JSONL, shown before anything is trained. */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../core/errors.ts";
+import { makeFolder } from "../core/make-folder.ts";
+import { whileWriting } from "../core/system-errors.ts";
 import { type Imported, type ImportedSplit, importRows } from "../data/index.ts";
 import { locateDataset } from "../session/sources.ts";
 import type { Interruption } from "./arguments.ts";
@@ -64,7 +65,7 @@ async function runImport(path: string, folder: string | null, o: ImportOptions, 
 
 function writeSplit(folder: string, { split, rows }: ImportedSplit): readonly string[] {
   if (rows.length === 0) return [];
-  mkdirSync(folder, { recursive: true });
+  whileWriting(folder, () => makeFolder(folder));
   const file = join(folder, `${split}.jsonl`);
   writeJsonLines(file, rows);
   return [file];

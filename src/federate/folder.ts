@@ -69,8 +69,10 @@ export function federationPaths(folder: string): FederationPaths {
 /** Creates the folder of a new federation; UserError if it is not empty. */
 export function createFederation({ folder, federation: file }: FederationPaths, federation: Federation): void {
   if (existsSync(folder) && readdirSync(folder).some((name) => !name.startsWith(".lock"))) {
-    const holds = existsSync(file) ? "already has a federation: go on with it by --resume" : "is not empty";
-    throw new UserError(`${folder} ${holds}, or choose another --run`);
+    const holds = existsSync(file)
+      ? "already has a federation: go on with it by --resume, or choose another --run"
+      : "is not empty: choose another --run";
+    throw new UserError(`${folder} ${holds}`);
   }
   makeFolder(folder);
   replaceFile(file, stringify(federation, { lineWidth: 0, aliasDuplicateObjects: false }));

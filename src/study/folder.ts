@@ -49,8 +49,10 @@ export function studyPaths(folder: string): StudyPaths {
 export function createStudy(folder: string, study: Study): StudyPaths {
   const paths = studyPaths(folder);
   if (existsSync(folder) && readdirSync(folder).some((name) => !name.startsWith(".lock"))) {
-    const holds = existsSync(paths.study) ? "already has a study: resume it with --resume" : "is not empty";
-    throw new UserError(`${folder} ${holds}, or choose another --run`);
+    const holds = existsSync(paths.study)
+      ? "already has a study: resume it with --resume, or choose another --run"
+      : "is not empty: choose another --run";
+    throw new UserError(`${folder} ${holds}`);
   }
   makeFolder(paths.recipes);
   replaceFile(paths.study, stringify(study, { lineWidth: 0, aliasDuplicateObjects: false }));

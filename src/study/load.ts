@@ -69,7 +69,7 @@ export function loadStudy(file: string, o: { readonly quick: boolean }): Study {
   return {
     name: study.name,
     about: study.about,
-    seeds: [...new Set((o.quick ? study.quick.seeds : null) ?? study.seeds)],
+    seeds: (o.quick ? study.quick.seeds : null) ?? study.seeds,
     reference: study.reference,
     baselines: [...new Set([study.reference, ...study.baselines])].filter((name) =>
       kept.some((arm) => arm.name === name),
@@ -106,8 +106,26 @@ export function withNeeded<T extends { readonly name: string; readonly weights: 
 }
 
 function checkArms(file: StudyFile, yaml: YamlFile): void {
-  const { arms, reference, baselines, quick, predicts, retention, generalisation } = file;
-  for (const [i, { name, from, weights }] of arms.entries()) {
+  const { arms, seeds, reference, baselines, quick, predicts, retention, generalisation } = file;
+  const lists = [
+    ["seeds", seeds],
+    ["quick.seeds", quick.seeds ?? []],
+  ] as const;
+  for (const [key, list] of lists) {
+    const twice = list.find((seed, i) => list.indexOf(seed) < i);
+    if (twice === undefined) continue;
+    throw new UserError(
+      `${yaml.origin(key.split("."))}: ${key}: ${twice} is there twice, and would be one run counted as two`,
+    );
+  }
+  for (const [i, { name, from, weights, set }] of arms.entries()) {
+    const ofStudy = ["seed", "name"].find((key) => Object.hasOwn(set, key));
+    if (ofStudy !== undefined) {
+      const instead = ofStudy === "seed" ? "the study's seeds give it" : "it is the arm's own name";
+      throw new UserError(
+        `${yaml.origin(["arms", i, "set"])}: arms.${i}.set: ${ofStudy} is no change of an arm: ${instead}`,
+      );
+    }
     const twin = arms.findIndex((arm) => arm.name.toLowerCase() === name.toLowerCase()); // names become folders
     if (twin < i) throw new UserError(`${yaml.origin(["arms", i, "name"])}: arms.${i}.name: ${name} is taken`);
     for (const [key, other] of Object.entries({ from, weights })) {

@@ -68,6 +68,8 @@ describe("an arm's recipe", () => {
     [{ arms: [{ name: "plain", dimension: "x" }] }, /unknown key arms\.0\.dimension; did you mean dimensions\?$/],
     [{ arms: [{ name: "a b" }] }, /arms\.0\.name must be a name of letters, .*, got "a b"$/],
     [{ arms: [] }, /arms must be a list of at least one arm, got \[\]$/],
+    [{ seeds: [1, 2, 1] }, /line \d+: seeds: 1 is there twice, and would be one run counted as two$/],
+    [{ arms: [{ name: "plain", set: { seed: 3 } }] }, /arms\.0\.set: seed is no change of an arm: the study's seeds/],
     [{ reference: "plan" }, /line 5: reference: there is no arm plan; did you mean plain\?$/],
     [{ arms: [{ name: "plain" }, { name: "Plain" }] }, /arms\.1\.name: Plain is taken$/],
     [{ arms: [{ name: "plain", from: "b" }, { name: "b" }] }, /arms\.0\.from: b must come before plain$/],
