@@ -49,6 +49,7 @@ test.each(["--version", "--help"])("%s loads no command", (flag) => {
       "cli/main.ts",
       "cli/run.ts",
       "cli/version.ts",
+      "cli/words.ts",
       "core/errors.ts",
       "core/system-errors.ts",
       "runs/environment.ts",
