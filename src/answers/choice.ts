@@ -189,7 +189,7 @@ function occurrences(
   return found;
 }
 
-/** "2" in "IL-2", "T1" in "T1-T2", "stage I" in "stage I-II" ; "10" in "10 %"; not "T2" in "T2-weighted". */
+/** "2" in "IL-2", "T1" in "T1-T2", "stage I" in "stage I-II", "10" in "10 %"; not "T2" in "T2-weighted". */
 function isPartOfCode(cleaned: string, first: Word, last: Word): boolean {
   const before = cleaned.slice(Math.max(0, first.start - 12), first.start);
   if (/^\d/.test(first.raw) && /[\p{L}\d][-/]$/u.test(before)) return true;
