@@ -25,6 +25,7 @@ import { runPaths } from "../runs/run-folder.ts";
 import { imageProbe } from "./engine-demands.ts";
 import { trainingExamples } from "./examples.ts";
 import { adapterOf, modelFolder, runOf } from "./model-folder.ts";
+import { offline } from "./model-view.ts";
 import { imageLimits, serverOf, tellNotices } from "./recipe-options.ts";
 import { type SourceOptions, telling } from "./sources.ts";
 
@@ -180,13 +181,13 @@ export interface TrainedOn {
 }
 
 /** The training examples of a run; null for a path that belongs to none. Nothing is downloaded for it. */
-export async function trainedOn(path: string, { env = process.env }: SourceOptions = {}): Promise<TrainedOn | null> {
+export async function trainedOn(path: string, { env }: SourceOptions = {}): Promise<TrainedOn | null> {
   const recipe = recipeOf(path);
   if (recipe === null) return null;
   const { train } = recipe.data;
   if (findDataset(train.name).generated) return { examples: [], unknown: null };
   try {
-    const examples = await trainingExamples(recipe, { env: { ...env, HF_HUB_OFFLINE: "1" } });
+    const examples = await trainingExamples(recipe, { env: offline(env) });
     return { examples, unknown: null };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

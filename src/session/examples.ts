@@ -34,10 +34,17 @@ export async function loadExamples(spec: DatasetSpec, recipe: Recipe): Promise<L
 
 /** A recipe's training data, from where its path leads. Throws UserError where they cannot be read. */
 export async function trainingExamples(recipe: Recipe, o: SourceOptions = {}): Promise<readonly Example[]> {
-  const { train } = recipe.data;
-  const { path: name, revision } = train;
-  const path = name === null ? null : (await locateDataset(name, { ...o, key: "data.train.path", revision })).folder;
-  return (await loadExamples({ ...train, path, revision: null }, recipe)).examples;
+  return (await loadExamples(await specHere(recipe.data.train, "data.train.path", o), recipe)).examples;
+}
+
+/** A data set by where its path leads; `key` is the path's in the recipe. */
+export async function specHere(spec: DatasetSpec, key: string, o: SourceOptions): Promise<DatasetSpec> {
+  const { path, revision } = spec;
+  return {
+    ...spec,
+    path: path === null ? null : (await locateDataset(path, { ...o, key, revision })).folder,
+    revision: null,
+  };
 }
 
 /** Whether loading a data set runs a module of the user's own. */

@@ -8,10 +8,10 @@ import { viewOf } from "../recipes/datasets.ts";
 import { loadRecipe } from "../recipes/load.ts";
 import { runPaths } from "../runs/run-folder.ts";
 import { imageLimits } from "./recipe-options.ts";
-import { locateModel } from "./sources.ts";
+import { locateModel, type SourceOptions } from "./sources.ts";
 
 /** Settings under which nothing is asked on the Hub. */
-export const offline = (): NodeJS.ProcessEnv => ({ ...process.env, HF_HUB_OFFLINE: "1" });
+export const offline = (env: SourceOptions["env"] = process.env) => ({ ...env, HF_HUB_OFFLINE: "1" });
 
 /** Views by run folder; null where the model is not here or its family has none. */
 export function modelViews(): (folder: string, image: ImageRef) => Promise<ProcessedImage | null> {

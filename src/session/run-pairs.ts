@@ -2,17 +2,15 @@
 
 import { opensThought, type PromptStyle, promptStyle } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
-import type { Completion, Example } from "../core/records.ts";
+import type { Completion } from "../core/records.ts";
 import { loadRecipe } from "../recipes/load.ts";
-import type { Recipe } from "../recipes/schema.ts";
 import { buildRewards, type Reward, rewards, type Scores } from "../rewards/index.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import { isRun, runPaths, sidecarPath } from "../runs/run-folder.ts";
 import { preferredPair } from "../train/preferred-pair.ts";
 import type { RolloutRecord, TokenRecord } from "../train/rollout-records.ts";
-import { loadExamples } from "./examples.ts";
+import { trainingExamples } from "./examples.ts";
 import { openRewardServices, openVocabulary } from "./reward-services.ts";
-import { locateDataset } from "./sources.ts";
 
 /** A row of a file of pairs; images by the names in the run's record. */
 export interface PairRow {
@@ -129,13 +127,6 @@ async function scoreAnew(folder: string, by: string, prompt: string): Promise<Gr
     },
     close: () => services.close(),
   };
-}
-
-async function trainingExamples(recipe: Recipe): Promise<readonly Example[]> {
-  const { train } = recipe.data;
-  const located = { key: "data.train.path", revision: train.revision };
-  const path = train.path === null ? null : (await locateDataset(train.path, located)).folder;
-  return (await loadExamples({ ...train, path, revision: null }, recipe)).examples;
 }
 
 /** Tokens of a group's completions, from the file of its step; none where that file is gone. */

@@ -4,9 +4,16 @@ import type { Example } from "../core/records.ts";
 import { loadRecipe } from "../recipes/load.ts";
 import type { DatasetSpec, Recipe } from "../recipes/schema.ts";
 import { runPaths } from "../runs/run-folder.ts";
-import { evaluationSubset, type LoadedExamples, loadEvaluation, loadExamples, trainingExamples } from "./examples.ts";
+import {
+  evaluationSubset,
+  type LoadedExamples,
+  loadEvaluation,
+  loadExamples,
+  specHere,
+  trainingExamples,
+} from "./examples.ts";
 import { runOf } from "./model-folder.ts";
-import { locateDataset, type SourceOptions } from "./sources.ts";
+import type { SourceOptions } from "./sources.ts";
 
 /** What is asked otherwise than the run does. */
 export interface AskedOtherwise {
@@ -42,7 +49,10 @@ export function questionsOfRun(path: string, asked: AskedOtherwise = {}, o: Sour
   const split = asked.split ?? own.split;
   const seed = asked.seed ?? recipe.seed;
   const limit = asked.limit ?? recipe.evaluate?.limit ?? null;
-  const here = (spec: DatasetSpec, key: string) => located(spec, key, recipe, o);
+  /** A data set here; its seed is the run's own. */
+  const here = async (spec: DatasetSpec, key: string) => {
+    return { ...(await specHere(spec, key, o)), seed: spec.seed ?? recipe.seed };
+  };
   /** The recipe with data that lie here; the training data only where questions are told by them. */
   const openRecipe = async (asked: string): Promise<Recipe> => {
     const spec = { ...(await here(own, "data.eval.path")), split: asked };
@@ -66,10 +76,3 @@ export function questionsOfRun(path: string, asked: AskedOtherwise = {}, o: Sour
 }
 
 const advice = "name a data set with --data (viva data list)";
-
-/** Where a data set lies here; its seed is the run's own. */
-async function located(spec: DatasetSpec, key: string, { seed }: Recipe, o: SourceOptions): Promise<DatasetSpec> {
-  const { path, revision } = spec;
-  const folder = path === null ? null : (await locateDataset(path, { ...o, key, revision })).folder;
-  return { ...spec, path: folder, revision: null, seed: spec.seed ?? seed };
-}
