@@ -1,7 +1,5 @@
 /** The server of a run as a job of a cluster, against a stand-in for Ray's job server. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, inject, it } from "vitest";
@@ -11,6 +9,7 @@ import { readResources } from "../../src/cluster/resources.ts";
 import { startServerJob } from "../../src/cluster/server-job.ts";
 import { viva, vivaOk } from "../cli/command-line.ts";
 import { tinyRecipe, writeFilms, writeRecipe, writeRows } from "../cli/tiny-run.ts";
+import { freePort } from "../free-port.ts";
 import { checkpoint as model } from "../server/served.ts";
 import { type FakeRay, openFakeRay } from "./fake-ray.ts";
 
@@ -37,14 +36,6 @@ afterEach(async () => {
   await ray.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((ready) => server.once("listening", ready));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
 
 const program = () => `${process.execPath} ${join(folder, "server.mjs")} ${new URL(url).port}`;
 

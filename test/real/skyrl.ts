@@ -1,8 +1,6 @@
 /** SkyRL 0.4.0 in one process for tests: its environment without torch, a tiny random Qwen3, and the server itself. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -13,6 +11,7 @@ import { writeSafetensors } from "../../src/io/safetensors.ts";
 import { openProcessor } from "../../src/models/index.ts";
 import { root } from "../checkout.ts";
 import type { Contender } from "../conformance/engines/suite.ts";
+import { freePort } from "../free-port.ts";
 import type { Python, PythonNeeds } from "./python.ts";
 
 /** What its server on JAX imports; torch and peft are replaced by a few lines (`shadows`). */
@@ -236,12 +235,4 @@ async function isUp(port: number): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -5,13 +5,13 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { jsonLines, root, temporaryFolder, vivaOk } from "../cli/command-line.ts";
 import { federation, site, writeFilmSites } from "../cli/film-sites.ts";
 import { type Row, writeRecipe, writeRows } from "../cli/tiny-run.ts";
+import { freePort } from "../free-port.ts";
 import { describeWithPython } from "../real/python.ts";
 
 const folder = temporaryFolder();
@@ -218,14 +218,6 @@ function endGroup(leader: number): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
-}
-
-async function freePort(): Promise<number> {
-  const socket = createServer().listen(0, "127.0.0.1");
-  await new Promise((ready) => socket.once("listening", ready));
-  const { port } = socket.address() as { port: number };
-  await new Promise((closed) => socket.close(closed));
-  return port;
 }
 
 function answers(ask: () => unknown): boolean {

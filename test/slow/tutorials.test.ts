@@ -1,13 +1,13 @@
 /** Every command of docs/tutorials is run, page by page, on small data and with few steps. */
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import sharp from "sharp";
 import { expect, inject, it, test } from "vitest";
 import { root, temporaryFolder } from "../cli/command-line.ts";
 import { writeDicom } from "../cli/dicom-writer.ts";
 import { writeFilms } from "../cli/tiny-run.ts";
+import { freePort } from "../free-port.ts";
 
 const pages = join(root, "docs/tutorials");
 
@@ -73,12 +73,4 @@ function bash(script: string, cwd: string, bin: string): Promise<{ code: number 
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
   return new Promise((resolve) => child.on("close", (code) => resolve({ code, output })));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((ready) => server.once("listening", ready));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
 }
