@@ -8,7 +8,6 @@ import type { Example, Message, Prompt, SamplingOptions } from "../core/records.
 import { type Chat, chatMessages, chatSchema, messageText } from "../data/chats.ts";
 import { requireKnownFields } from "../data/index.ts";
 import { plainScoring } from "../engine/engine.ts";
-import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
 import { readJsonLines } from "../io/json-lines.ts";
 import type { OpenedCheckpoint } from "./checkpoint.ts";
 
@@ -114,7 +113,6 @@ export async function generateRows(
         row: chunk[index]!.line,
         ...tokenCounts(opened, prompts[index]!),
         completions: completions.map(({ text, tokenIds, logProbs, finishReason }) => {
-          requireFiniteLogProbs(logProbs, `${file}, line ${chunk[index]!.line}`);
           return { text, token_ids: [...tokenIds], log_probs: [...logProbs], finish_reason: finishReason };
         }),
       };
@@ -160,7 +158,6 @@ export async function scoreRows(
     });
     const { logProbs } = await engine.policy.logProbs(groups, plainScoring);
     for (const [i, prompt] of prompts.entries()) {
-      requireFiniteLogProbs(logProbs[i]!, `${file}, line ${chunk[i]!.line}`);
       write({ token_ids: [...targets[i]!], log_probs: [...logProbs[i]!], ...tokenCounts(opened, prompt) });
     }
   }
