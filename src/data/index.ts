@@ -29,7 +29,7 @@ import { vqaRad } from "./vqa-rad.ts";
 export { type ImageCorruptionName, imageCorruptions } from "./corrupted-images.ts";
 export { type Dataset, type LoadOptions, splitName } from "./dataset.ts";
 export { disjointSplit } from "./disjoint.ts";
-export { requireKnownFields } from "./field-names.ts";
+export { requireKnownFields, requireNoOtherChat } from "./field-names.ts";
 export { imageProfiles, imageVectors } from "./image-vectors.ts";
 export { type BadImage, checkImages } from "./images.ts";
 export { type Imported, type ImportedSplit, importRows } from "./import.ts";
