@@ -98,7 +98,7 @@ export async function restore(session: Session, run: Run, told: Told): Promise<S
     return null;
   }
   const { step } = checkpoint;
-  const state = checkpoint.state as SavedState;
+  const state = (checkpoint.state ?? {}) as SavedState;
   const owed = state.evaluated === false;
   for (const [i, states] of (state.rewards ?? []).entries()) restoreRewards(session.rewards[i]!, states);
   if (owed) run.evals.truncate((row) => row["step"] !== step);
