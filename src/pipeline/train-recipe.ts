@@ -321,6 +321,7 @@ async function evaluateStep(
     ...asking,
     train: session.train,
     conditions,
+    tuningTrials: recipe.tuning_trials,
     onProgress: (done, total) => o.told.notice({ notice: "evaluating", done, total }),
     subgroups: o.subgroups,
     beside: { ...beside, ...untunedAnswers(session, run, at.step) },
