@@ -124,6 +124,7 @@ describe("a valid recipe", () => {
         image_range: null,
         window: null,
         table: null,
+        where: null,
         seed: null,
       },
       eval: {
@@ -135,6 +136,7 @@ describe("a valid recipe", () => {
         image_range: null,
         window: null,
         table: null,
+        where: null,
         seed: null,
       },
       image_disjoint: false,
@@ -391,7 +393,7 @@ describe("--set", () => {
   test.each([
     [
       "data.train.difficulty=0.2",
-      "--set data.train.difficulty=0.2: unknown key data.train.difficulty; known here: name, path, revision, split, limit, image_range, window, table, seed",
+      "--set data.train.difficulty=0.2: unknown key data.train.difficulty; known here: name, path, revision, split, limit, image_range, window, table, where, seed",
     ],
     [
       "data.train={ name: phantom_world, dificulty: 0.2 }",
@@ -440,7 +442,7 @@ describe("the JSON Schema", () => {
   test("known keys depend on the data set's name", () => {
     const recipe = { data: { train: { name: "slake" }, eval: { name: "phantom_world" } } };
     expect(knownKeys(["data", "train"], recipe)).toEqual([
-      ...["name", "path", "revision", "split", "limit", "image_range", "window", "table", "seed"],
+      ...["name", "path", "revision", "split", "limit", "image_range", "window", "table", "where", "seed"],
     ]);
     expect(knownKeys(["data", "eval"], recipe)).toContain("difficulty");
   });
