@@ -4,6 +4,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, expect, it } from "vitest";
 import { recipeSchema } from "../recipes/schema.ts";
+import { checkBaselines } from "./checks.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "viva-examples-"));
@@ -63,4 +64,31 @@ it("takes the questions of some strata alone, of which limit then takes some", a
   ] as const;
   for (const [where, sentence] of wrong) await expect(load({ where })).rejects.toThrow(sentence);
   await expect(load({ where: { modality: [] } })).rejects.toThrow("a value, or a list of values");
+});
+
+it("baselines of other images need a question with an image", () => {
+  const data = { train: { name: "phantom" }, eval: { name: "phantom" } };
+  const evaluate = { baselines: ["blank_image"] };
+  const recipe = recipeSchema.parse({
+    name: "b",
+    model: { path: "m" },
+    data,
+    stages: [{ kind: "sft", steps: 1 }],
+    evaluate,
+  });
+  const text = {
+    id: "q",
+    subjectId: "s",
+    question: "?",
+    images: [],
+    answer: "a",
+    answerType: "open",
+    choices: [],
+    meta: {},
+  };
+  expect(() => checkBaselines(recipe, [text as never])).toThrow(
+    "evaluate.baselines: blank_image: no question of data.eval has an image",
+  );
+  checkBaselines(recipe, [text as never, { ...text, images: [{ path: "a.png" }] } as never]);
+  checkBaselines({ ...recipe, evaluate: { ...recipe.evaluate!, baselines: [] } }, [text as never]);
 });
