@@ -50,6 +50,8 @@ export interface ScoringOptions {
   readonly numbers?: Readonly<Record<string, readonly (number | null)[]>>;
   /** Recorded in the summary, so that comparisons can check them. */
   readonly conditions?: Conditions;
+  /** Runs tried to choose the settings of the run that is evaluated; recorded likewise. */
+  readonly tuningTrials?: number;
   /** If given, reasoning about images with known facts is checked against them. */
   readonly vocabulary?: Vocabulary;
 }
@@ -99,7 +101,7 @@ export function answerQuestions(
  */
 export function evaluateAnswers(examples: readonly Example[], answers: Answers, o: ScoringOptions): Evaluation {
   const { protocol = "viva", train, seen = train ?? [], unseen = null, beside = {}, yes, numbers = {} } = o;
-  const { conditions, vocabulary } = o;
+  const { conditions, vocabulary, tuningTrials: tuning_trials } = o;
   const { predictions, style, thinkOpened } = answers;
   const scored = scoreItems(examples, predictions, { protocol, style, thinkOpened, checkpoint: o.checkpoint });
   const knows = vocabulary !== undefined && style !== "answer_only"; // its prompt asks for no reasoning
@@ -138,6 +140,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
     summary: {
       ...summary,
       protocol,
+      ...(tuning_trials === undefined ? {} : { tuning_trials }),
       ...(conditions === undefined ? {} : { conditions: withImageTokens(conditions, predictions) }),
       ...(sampled === null ? {} : { sampled }),
       ...(facts === null ? {} : { facts }),

@@ -31,6 +31,10 @@ export const verdictSchema = z.strictObject({
   p_holm: share.describe("corrected for the number of arms"),
   unbeaten: z.array(z.string()).describe("baselines that it is not shown to beat"),
   detectable_difference: difference.describe("true difference of this pair that is detected with 80 % power"),
+  less_tuned: z
+    .array(z.string())
+    .optional()
+    .describe("baselines whose settings were chosen from fewer trials than the arm's; absent without any"),
 });
 const subset = z.strictObject({
   n: z.int(),
@@ -81,6 +85,10 @@ export const conditionsSchema = z.strictObject({
 });
 const summary = z.strictObject({
   checkpoint: z.string(),
+  tuning_trials: z
+    .int()
+    .optional()
+    .describe("runs tried to choose the settings of the run that made it, as its recipe says"),
   protocol: z.string(),
   subsets: z.strictObject({
     overall: subset.optional(),

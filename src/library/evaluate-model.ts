@@ -37,6 +37,7 @@ export async function evaluate(model: string, data: DataSpec, o: EvaluateOptions
     const { protocol, signal } = o;
     return await evaluatePolicy(engine.policy, examples, {
       ...{ processor, prompt, maxCompletionLength, checkpoint: folder, train, seen, unseen: own?.unknown ?? null },
+      ...(own === null ? {} : { tuningTrials: own.tuningTrials }),
       ...(protocol === undefined ? {} : { protocol }),
       ...(signal === undefined ? {} : { signal }),
     });

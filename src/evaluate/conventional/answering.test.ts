@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { integer, randomKey, uniform } from "../../core/random.ts";
 import type { AnswerType, Example } from "../../core/records.ts";
+import { trainBaselines } from "../baselines.ts";
 import { scoreItems } from "../score.ts";
+import { verdicts } from "../verdict.ts";
 import { yesNoFigures, yesOf } from "../yes-no.ts";
 import { conventionalAnswers, type DenseBlock } from "./answering.ts";
-import { towerBlock } from "./baselines.ts";
+import { questionRegression, towerBlock } from "./baselines.ts";
 
 interface Planted {
   readonly example: Example;
@@ -61,6 +63,30 @@ describe.each(["lr", "knn", "gbdt"] as const)("%s as an answerer", (name) => {
     expect(figures["both"]!.auroc.estimate).toBeGreaterThan(figures["words"]!.auroc.estimate);
     expect(figures["both"]!.auroc.low).toBeGreaterThan(0.9);
   });
+});
+
+it("an arm that learnt the question prior alone beats the majority, and is not shown to beat the words", async () => {
+  const [train, test] = [planted(300, 3, 0.85), planted(200, 4, 0.85)];
+  const examples = (rows: readonly Planted[]) => rows.map(({ example }) => example);
+  const [asked, seen] = [examples(test), examples(train)];
+  const right = (texts: readonly string[]) => test.map(({ example }, i) => Number(example.answer === texts[i]));
+  const textAlone = await conventionalAnswers("gbdt", asked, seen, { blocks: [] }); // the arm never sees the shade
+  const arm = { name: "text alone", values: right(textAlone.predictions.map(([first]) => first!.text)) };
+  const { majority } = trainBaselines(seen);
+  const { question_regression: words } = await questionRegression(asked, seen);
+  const baselines = [
+    { name: "majority", values: right(asked.map(majority)) },
+    { name: "question_regression", values: right(words!.predictions.map(([first]) => first!.text)) },
+  ];
+  const subjects = asked.map(({ subjectId }) => subjectId);
+  expect(verdicts([arm], baselines.slice(0, 1), subjects)[0]).toMatchObject({ verdict: "improved" });
+  expect(verdicts([arm], baselines, subjects)[0]).toMatchObject({
+    verdict: "not_shown",
+    against: "question_regression",
+    unbeaten: ["question_regression"],
+  });
+  const sighted = { name: "sees", values: test.map(() => 1) };
+  expect(verdicts([sighted], baselines, subjects)[0]).toMatchObject({ verdict: "improved" });
 });
 
 describe("answers of conventional models", () => {
