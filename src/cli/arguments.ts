@@ -4,6 +4,7 @@
  */
 import { type Command, CommanderError, InvalidArgumentError } from "commander";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
+import { placeInModules } from "../core/module-errors.ts";
 import { asFileError } from "../core/system-errors.ts";
 import { checkWords } from "./words.ts";
 
@@ -86,6 +87,9 @@ export type MainProcess = Pick<NodeJS.Process, "argv" | "env" | "stdout" | "stde
   exitCode?: number | string | null | undefined;
 };
 
+/** Node's exit code where nothing is left to run, and the program still waits. */
+const UNSETTLED = 13;
+
 /** Runs the program to its end: prints what went wrong as one line on stderr, never a stack, and sets the exit code. */
 export async function runMain(
   program: Command,
@@ -109,6 +113,14 @@ export async function runMain(
     else if (interruptedWith === null) interrupt(141, ""); // the reader left: quiet, as after SIGPIPE
   });
   host.stderr.on("error", () => {});
+  let isDone = false;
+  host.on("exit", (code) => {
+    if (isDone || interruptedWith !== null || (code !== 0 && code !== UNSETTLED)) return;
+    host.stderr.write(
+      "error: the process ended before the command did: a module ended it, or waits for what never comes\n",
+    );
+    host.exitCode = 1;
+  });
   throwOnExit(program);
   missingAfterUnknown(program);
   checkWords(program);
@@ -118,6 +130,7 @@ export async function runMain(
     const code = interruptedWith === null ? report(error, host) : interruptedWith;
     if (code !== 0) return flushAndExit(host, code);
   }
+  isDone = true;
   if (interruptedWith !== null) return flushAndExit(host, interruptedWith);
   host.exitCode ??= 0; // a command that serves keeps the process alive by itself
 }
@@ -127,10 +140,16 @@ function report(thrown: unknown, { stderr, env }: MainProcess): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2; // commander has printed it
   const error = asFileError(thrown);
   if (error instanceof UserError || error instanceof RunError) stderr.write(`error: ${error.message}\n`);
-  else if (!env.VIVA_DEBUG) stderr.write(`error: ${messageOf(error)} (unexpected; VIVA_DEBUG=1 shows where)\n`);
+  else if (!env.VIVA_DEBUG) stderr.write(`error: ${messageOf(error)} (${placeOf(error)}; VIVA_DEBUG=1 shows where)\n`);
   if (env.VIVA_DEBUG && error instanceof Error) stderr.write(`${stackOf(error)}\n`);
   else if (env.VIVA_DEBUG) stderr.write(`${String(error)}\n`);
   return error instanceof UserError ? 2 : 1;
+}
+
+/** Where a module of the user's own threw what nothing awaited. */
+function placeOf(error: unknown): string {
+  const place = placeInModules(error);
+  return place === null ? "unexpected" : `${place.file}, line ${place.line}`;
 }
 
 function stackOf(error: Error): string {

@@ -239,6 +239,7 @@ export async function openProgram(
     const command = isCalled(name) ? await load({ ...context, whole }) : new Command(name);
     program.addCommand(command.description(description), { hidden });
   }
-  for (const command of [program, ...program.commands]) command.showHelpAfterError("(--help shows what is known)");
+  for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])])
+    command.showHelpAfterError("(--help shows what is known)");
   return program;
 }

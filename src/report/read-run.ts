@@ -46,11 +46,18 @@ export interface OverlapLine {
   readonly unshared: Interval | null;
 }
 
+/** A baseline beside the model; records of earlier versions have no p. */
+export interface BaselineLine {
+  readonly accuracy: number;
+  readonly difference: Interval;
+  readonly mcnemar_p?: number;
+}
+
 export interface SubsetLine {
   readonly accuracy: Interval;
   readonly token_f1?: Interval;
   readonly parse_failure_rate?: number;
-  readonly baselines?: Readonly<Record<string, { readonly accuracy: number; readonly difference: Interval }>>;
+  readonly baselines?: Readonly<Record<string, BaselineLine>>;
   readonly verdict?: Verdict;
 }
 
