@@ -26,6 +26,7 @@ import { pmcVqa } from "./pmc-vqa.ts";
 import { slake } from "./slake.ts";
 import { vqaRad } from "./vqa-rad.ts";
 
+export { type Copies, copiedImages } from "./copies.ts";
 export { type ImageCorruptionName, imageCorruptions } from "./corrupted-images.ts";
 export { type Dataset, type LoadOptions, splitName } from "./dataset.ts";
 export { disjointSplit } from "./disjoint.ts";

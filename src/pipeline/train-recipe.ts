@@ -320,6 +320,7 @@ async function evaluateStep(
   const evaluated = await evaluatePolicy(session.engine.policy, questions, {
     ...asking,
     train: session.train,
+    copies: session.copies,
     conditions,
     onProgress: (done, total) => o.told.notice({ notice: "evaluating", done, total }),
     subgroups: o.subgroups,

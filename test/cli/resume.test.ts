@@ -180,7 +180,7 @@ describe("--resume", () => {
     const image = join(data, "images/13.jpg");
     const film = readFileSync(image);
     const other = await changed("data", () => {
-      cpSync(join(data, "images/0.jpg"), image);
+      cpSync(join(data, "images/12.jpg"), image);
       return () => writeFileSync(image, film);
     });
     expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/data.eval \(eval_sha256\) changed/)]);
