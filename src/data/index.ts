@@ -27,6 +27,7 @@ import { slake } from "./slake.ts";
 import { vqaRad } from "./vqa-rad.ts";
 import { examplesWhere, type Where } from "./where.ts";
 
+export { type Copies, copiedImages } from "./copies.ts";
 export { type ImageCorruptionName, imageCorruptions } from "./corrupted-images.ts";
 export { type Dataset, type LoadOptions, splitName } from "./dataset.ts";
 export { disjointSplit } from "./disjoint.ts";

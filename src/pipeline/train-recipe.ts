@@ -325,6 +325,7 @@ async function evaluateStep(
   const evaluated = await evaluatePolicy(session.engine.policy, questions, {
     ...asking,
     train: session.train,
+    copies: session.copies,
     conditions,
     tuningTrials: recipe.tuning_trials,
     onProgress: (done, total) => o.told.notice({ notice: "evaluating", done, total }),

@@ -27,6 +27,12 @@ export interface RunPaths {
   readonly report: string;
 }
 
+/** The files of rows that make up a run's record, by their names in `RunPaths`. */
+export const streamNames = ["metrics", "rollouts", "evals", "events"] as const;
+
+/** How many rows each has. */
+export type RecordRows = Readonly<Record<(typeof streamNames)[number], number>>;
+
 /** A run open for writing; it holds the folder's lock until closed. */
 export interface Run {
   readonly paths: RunPaths;
@@ -79,6 +85,12 @@ export function isFinished(folder: string): boolean {
 /** Whether a process that lives, or may live, writes the run. */
 export function isWritten(folder: string): boolean {
   return isLocked(join(folder, lockName));
+}
+
+/** How many rows an open run has by now. */
+export function recordRows(run: Run): RecordRows {
+  const entries = streamNames.map((name) => [name, run[name].rows()]);
+  return Object.fromEntries(entries) as RecordRows;
 }
 
 /** File for the token ids and log-probs of one step's rollouts. */
@@ -136,17 +148,18 @@ export function openRun(folder: string): Run {
  * ("step-000120"); a row without any belongs to step 0.
  */
 export function rewindRun(run: Run, step: number): number {
-  const keep = (record: Record<string, unknown>) => (stepOfRecord(record) ?? 0) <= step;
+  const keep = (record: Record<string, unknown>) => recordStep(record) <= step;
   for (const name of readdirSync(run.paths.sidecars)) {
     if ((stepOfName(name) ?? 0) > step) rmSync(join(run.paths.sidecars, name));
   }
-  return [run.metrics, run.rollouts, run.evals, run.events].reduce((n, stream) => n + stream.truncate(keep), 0);
+  return streamNames.reduce((n, name) => n + run[name].truncate(keep), 0);
 }
 
-function stepOfRecord({ step, id, checkpoint }: Record<string, unknown>): number | null {
+/** The step that a row belongs to, see `rewindRun`. */
+export function recordStep({ step, id, checkpoint }: Record<string, unknown>): number {
   if (typeof step === "number") return step;
   if (typeof id === "string" && /^\d+\//.test(id)) return Number.parseInt(id, 10);
-  return typeof checkpoint === "string" ? stepOfName(checkpoint) : null;
+  return (typeof checkpoint === "string" ? stepOfName(checkpoint) : null) ?? 0;
 }
 
 function openStreams(paths: RunPaths, release: () => void): Run {

@@ -2,7 +2,7 @@ import { encodeOptions, opensThought, type PromptStyle, promptStyle } from "../a
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
-import { type Overlap, overlapOf } from "../data/index.ts";
+import { type Copies, copiedImages, type Overlap, overlapOf } from "../data/index.ts";
 import { type EngineInspection, type EngineOptions, quantizedBits } from "../engine/backend.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
@@ -46,6 +46,8 @@ export interface RunData {
   readonly preflight: readonly PreflightReport[];
   /** What the evaluation data share with the training data; null for nothing. */
   readonly overlap: Overlap | null;
+  /** Evaluation images that are training images under another name. */
+  readonly copies: Copies;
   /** What the run's largest step will take of this machine; null where the engine computes elsewhere. */
   readonly memory: RunMemory | null;
   /** By stage; empty for stages that sample nothing. */
@@ -167,9 +169,11 @@ async function openLocalData(
     const [preflight] = checked.preflight;
     const memory = await memoryOf(recipe, engineOptions(located), preflight!, opened.modelBytes);
     const seen = [...checked.train, ...checked.pairs.flat().map(({ example }) => example), ...images.flat()];
-    const overlap = checked.evaluation === null ? null : overlapOf(seen, checked.evaluation);
+    const asked = checked.evaluation ?? [];
+    const copies = await copiedImages(seen, asked, telling("comparing images", o));
+    const overlap = overlapOf(seen, asked, copies);
     const skipped = [...checked.skipped, ...usable.flatMap((own) => own.skipped)];
-    return { processor, prompt, rewards, tools, ...checked, skipped, images, overlap, memory, close };
+    return { processor, prompt, rewards, tools, ...checked, skipped, images, overlap, copies, memory, close };
   } catch (error) {
     await close();
     throw error;
