@@ -5,7 +5,7 @@ import { createInterface, type Interface } from "node:readline/promises";
 import { Command, Option } from "commander";
 import { stringify } from "yaml";
 import { type Device, devices } from "../core/device.ts";
-import { UserError } from "../core/errors.ts";
+import { MissingSplit, UserError } from "../core/errors.ts";
 import { shippedModels } from "../core/named-paths.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { datasets, loadDataset } from "../data/index.ts";
@@ -68,8 +68,9 @@ async function init(file: string, given: Options, signal: AbortSignal): Promise<
     return;
   }
   const word = shellWord(file);
+  const unmeasured = `\nto measure what is learned, keep some patients back: as a split test, in a file or in a field "split" of the rows`;
   console.log(
-    `${formatCheck(check)}\n\nwritten: ${file}\nnext:    viva check ${word} --sample 4\n         viva train ${word}`,
+    `${formatCheck(check)}\n${evaluation === null ? unmeasured : ""}\nwritten: ${file}\nnext:    viva check ${word} --sample 4\n         viva train ${word}`,
   );
 }
 
@@ -137,7 +138,7 @@ async function firstSplit(spec: { readonly name: string; readonly path?: string 
       await loadDataset({ ...spec, split, limit: 1 });
       return split;
     } catch (error) {
-      if (!(error instanceof UserError)) throw error;
+      if (!(error instanceof MissingSplit)) throw error;
     }
   }
   return null;
