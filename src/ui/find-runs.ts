@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, join, relative, sep } from "node:path";
 import { UserError } from "../core/errors.ts";
-import { isRun } from "../runs/run-folder.ts";
+import { isRun, runPaths } from "../runs/run-folder.ts";
 
 /** A folder that holds a run or a study. */
 export interface FoundFolder {
@@ -50,7 +50,8 @@ export function findRuns(roots: readonly string[]): Found {
     }
     seen.add(folder);
     const found = { id: idOf(folder), folder, path: pathFrom(root, folder), study };
-    if (isRun(folder)) {
+    // Where the pages are opened on a folder with a recipe of the user's own, the runs lie below it.
+    if (isRun(folder) && (depth > 0 || existsSync(runPaths(folder).events))) {
       runs.push(found);
       return;
     }
