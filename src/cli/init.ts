@@ -61,7 +61,10 @@ async function init(file: string, given: Options, signal: AbortSignal): Promise<
     reporter: downloadReporter(),
   });
   const yaml = stringify(input, { lineWidth: 0 });
-  replaceFile(file, `# Written by viva init. Every key: recipes.md of the documentation (viva --help says where).\n${yaml}`);
+  replaceFile(
+    file,
+    `# Written by viva init. Every key: recipes.md of the documentation (viva --help says where).\n${yaml}`,
+  );
   if (!check.can_run) process.exitCode = 1;
   if (given.json) {
     console.log(JSON.stringify({ file, recipe: input, check }));
