@@ -164,6 +164,11 @@ async function serveOpened(
     },
   });
   const { baseUrl } = server;
+  if (style === null && opened.recipe !== null && opened.prompt.style !== "plain") {
+    console.error(
+      `messages go to the model as they are; the run was trained with the prompt ${opened.prompt.style}, in which --prompt-style puts their questions`,
+    );
+  }
   if (o.json) console.log(JSON.stringify({ base_url: baseUrl, model: name, api_key: o.apiKey !== null }));
   else console.log(`serving ${name} at ${baseUrl}${o.apiKey === null ? "" : ", with an API key"}; Ctrl-C stops`);
   await aborted(AbortSignal.any([signal, ended.signal]));

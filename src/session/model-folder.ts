@@ -84,7 +84,13 @@ export async function modelFolder(path: string, o: ModelFolderOptions): Promise<
   return (await locateModelFolder(path, o)).folder;
 }
 
-/** The run that a path is, or whose checkpoints folder holds it; null for a folder of no run. */
+/**
+ * The run that a path is, or whose checkpoints folder holds it; null for a folder of no run. That a recipe.yaml lies two
+ * folders above says nothing: viva init writes one into the folder that models and data lie in.
+ */
 export function runOf(path: string): string | null {
-  return [path, dirname(dirname(resolve(path)))].find(isRun) ?? null;
+  if (isRun(path)) return path;
+  const holder = dirname(resolve(path));
+  const run = dirname(holder);
+  return isRun(run) && runPaths(run).checkpoints === holder ? run : null;
 }
