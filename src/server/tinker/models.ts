@@ -88,8 +88,8 @@ export class Models {
     throw new UserError(`there is no model ${id.slice(0, 100)}: it was unloaded, or its session has ended`);
   }
 
-  has(id: string): boolean {
-    return this.#entries.has(id);
+  ofSession(session: string): readonly string[] {
+    return [...this.#entries.values()].filter((entry) => entry.session === session).map(({ id }) => id);
   }
 
   /** Frees a model once its requests are done. */
@@ -103,8 +103,7 @@ export class Models {
   }
 
   async unloadSession(session: string): Promise<void> {
-    const own = [...this.#entries.values()].filter((entry) => entry.session === session);
-    for (const { id } of own) await this.unload(id);
+    for (const id of this.ofSession(session)) await this.unload(id);
   }
 }
 
