@@ -82,7 +82,10 @@ export function createInterruption(): Interruption {
 }
 
 /** What `runMain` uses of the process, so that tests can stand in for it. */
-export type MainProcess = Pick<NodeJS.Process, "argv" | "env" | "stdout" | "stderr" | "on" | "exit"> & {
+export type MainProcess = Pick<
+  NodeJS.Process,
+  "argv" | "env" | "stdout" | "stderr" | "on" | "exit" | "pid" | "kill" | "removeAllListeners"
+> & {
   exitCode?: number | string | null | undefined;
 };
 
@@ -93,20 +96,21 @@ export async function runMain(
   host: MainProcess = process,
 ): Promise<void> {
   let interruptedWith: number | null = null;
-  const interrupt = (code: number, notice: string) => {
+  const interrupt = (code: number, notice: string, signal: NodeJS.Signals | null) => {
+    if (interruptedWith !== null && signal !== null) return endBySignal(host, signal);
     if (interruptedWith !== null || !interruption.stop()) return host.exit(interruptedWith ?? code);
     interruptedWith = code;
     host.stderr.write(notice);
   };
   const notice = "\nstopping; press Ctrl-C again to stop at once\n";
   const crash = (error: unknown) => host.exit(report(error, host));
-  host.on("SIGINT", () => interrupt(130, notice));
-  host.on("SIGTERM", () => interrupt(143, notice));
+  host.on("SIGINT", () => interrupt(130, notice, "SIGINT"));
+  host.on("SIGTERM", () => interrupt(143, notice, "SIGTERM"));
   host.on("uncaughtException", crash);
   host.on("unhandledRejection", crash);
   host.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") crash(error);
-    else if (interruptedWith === null) interrupt(141, ""); // the reader left: quiet, as after SIGPIPE
+    else if (interruptedWith === null) interrupt(141, "", null); // the reader left: quiet, as after SIGPIPE
   });
   host.stderr.on("error", () => {});
   throwOnExit(program);
@@ -158,6 +162,15 @@ function missingAfterUnknown(command: Command): void {
     if (missing !== undefined) command.error(`error: required option '${missing.flags}' not specified`);
   });
   for (const sub of command.commands) missingAfterUnknown(sub);
+}
+
+/**
+ * Ends the process as if the signal had met no handler. `exit` would first end the engine's threads, and what ONNX Runtime
+ * computes in them at that moment then fails where nobody can catch it: the process would abort.
+ */
+function endBySignal(host: MainProcess, signal: NodeJS.Signals): void {
+  host.removeAllListeners(signal);
+  host.kill(host.pid, signal);
 }
 
 /** Ends the process even when a forgotten handle would keep it alive, once a pipe has taken what was printed. */
