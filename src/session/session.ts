@@ -21,7 +21,7 @@ import { demandsOf } from "./engine-demands.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
 import { loadPairs, usablePairs } from "./pairs.ts";
 import type { PreflightReport } from "./preflight.ts";
-import { imageLimits, serverOf, tellNotices } from "./recipe-options.ts";
+import { imageLimits, serverOf, tellExcess, tellNotices, threadsHere } from "./recipe-options.ts";
 import { type LocatedRecipe, locateRecipe } from "./recipe-sources.ts";
 import { openRewards } from "./reward-services.ts";
 import { availableBytes, planRun, type RunMemory, requireMemory } from "./run-memory.ts";
@@ -166,6 +166,7 @@ async function openLocalData(
       thinkOpened,
       ...loaded,
     });
+    tellExcess(recipe, checked.train.length, o);
     const [preflight] = checked.preflight;
     const memory = await memoryOf(recipe, engineOptions(located), preflight!, opened.modelBytes);
     const seen = [...checked.train, ...checked.pairs.flat().map(({ example }) => example), ...images.flat()];
@@ -214,7 +215,7 @@ function engineOptions({ local: recipe, adapter }: LocatedRecipe): EngineOptions
     imageLimits: imageLimits(recipe),
     server: serverOf(engine),
     device: engine.device,
-    threads: engine.threads === "auto" ? 0 : engine.threads,
+    threads: threadsHere(engine.threads),
     microBatchTokens: engine.micro_batch_tokens,
     activationBytes: engine.activation_memory_gb * 1e9,
     rows: engine.rows,
