@@ -42,7 +42,7 @@ export interface ScoringOptions {
   readonly beside?: BaselineAnswers;
   /** Validation questions, which choose the best baseline, and what the baselines of `beside` answer to them. */
   readonly validation?: { readonly examples: readonly Example[]; readonly beside: BaselineAnswers };
-  /** Probabilities of "yes" in the examples' order, by predictor: closed questions are then measured as a test too. */
+  /** Probabilities of "yes" in the examples' order, by predictor: closed questions are then measured as a test too, as with `subgroups`. */
   readonly yes?: Readonly<Record<string, readonly (number | null)[]>>;
   /** With `yes`: false alarms that a missed yes costs; default 5. */
   readonly missedCost?: number;
@@ -132,8 +132,10 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
   const own = items.map((item, i) => numberIn(item, examples[i]!));
   const figures = numberFigures(examples, { model: own, ...numbers });
   const further = answerFigures(examples, items, style);
-  const yesNo = yes === undefined ? null : yesNoFigures(examples, { model: items.map(yesOf), ...yes }, o.missedCost);
-  const gaps = subgroupFigures(examples, items.map(yesOf), o.subgroups ?? []);
+  const said = items.map(yesOf);
+  const gaps = subgroupFigures(examples, said, o.subgroups ?? []);
+  const isTest = yes !== undefined || gaps.length > 0;
+  const yesNo = isTest ? yesNoFigures(examples, { model: said, ...yes }, o.missedCost) : null;
   const thoughts = thoughtFigures(items);
   const experts = countBy(items.flatMap(({ expert }) => (expert === undefined ? [] : [expert ?? ""])));
   const unanswered = countBy(predictions.flat().flatMap(({ error }) => error ?? []));

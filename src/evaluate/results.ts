@@ -171,9 +171,13 @@ const summary = z.strictObject({
         auroc_bounds: z.tuple([share, share]).describe("with unreadable answers as mistakes, and as right"),
         auprc: share,
         min_precision_recall: share.describe("the largest over thresholds of the smaller of both"),
+        recall: share.describe("of yes, those answered yes: sensitivity"),
+        specificity: share.describe("of no, those answered no"),
+        accuracy: share.describe("at the threshold 0.5; unreadable answers are right nowhere"),
         f1: share,
         f3: share,
-        cost: z.number().describe("(missed x what one costs + false alarms) / n; a missed one costs 5 by default"),
+        cost: z.number().describe("(missed x missed_cost + false alarms) / n"),
+        missed_cost: z.number().describe("what a missed yes costs, in false alarms"),
         brier: share,
         calibration_error: share.describe("over ten bins of probability"),
       }),
@@ -237,7 +241,9 @@ const summary = z.strictObject({
   figures: z
     .record(z.string(), z.record(z.string(), interval))
     .optional()
-    .describe("sets of options by overlap, survival by status, reasoning by its words: means by kind and figure"),
+    .describe(
+      "sensitivity, specificity, sets of options by overlap, survival by status, reasoning by its words: means by kind and figure",
+    ),
   sampled: z
     .strictObject({
       generations: z.int(),

@@ -115,6 +115,9 @@ function yesNoLines({ yes_no: predictors }: EvalSummary): string[] {
     "AUROC % [95 %]",
     "AUPRC",
     "min(P, Se)",
+    "recall",
+    "specificity",
+    "accuracy",
     "F1",
     "F3",
     "cost",
@@ -125,7 +128,8 @@ function yesNoLines({ yes_no: predictors }: EvalSummary): string[] {
   const rows = Object.entries(predictors).map(([name, found]) => [
     name,
     `${percent(found.auroc.estimate)} ${bounds(found.auroc)}`,
-    ...[found.auprc, found.min_precision_recall, found.f1, found.f3].map(percent),
+    ...[found.auprc, found.min_precision_recall, found.recall, found.specificity, found.accuracy].map(percent),
+    ...[found.f1, found.f3].map(percent),
     found.cost.toFixed(3),
     found.brier.toFixed(3),
     found.calibration_error.toFixed(3),
@@ -134,7 +138,7 @@ function yesNoLines({ yes_no: predictors }: EvalSummary): string[] {
       : `${found.unreadable} (AUROC ${percent(found.auroc_bounds[0])} to ${percent(found.auroc_bounds[1])})`,
   ]);
   return [
-    `${first.n} closed questions, ${first.positives} yes; cost: 5 for each missed, 1 for each false alarm, per question`,
+    `${first.n} closed questions, ${first.positives} yes; cost: ${first.missed_cost} for each missed, 1 for each false alarm, per question`,
     ...alignColumns([header, ...rows], 1),
   ];
 }

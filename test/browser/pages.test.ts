@@ -349,6 +349,12 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
       ["sft", "60.0, 40.0", "−20.0 [−23.0, −17.0]", "–", "30.0, 70.0", "+40.0 [+37.0, +43.0]", "–"],
       ["grpo", "60.0, 55.0", "−5.0 [−8.0, −2.0]", "+15.0 [+12.0, +18.0]", "–", "–", "–"],
     ]);
+    expect(await texts("Without solved examples in the prompt")).toEqual([
+      ["before training", "", "50.0", "40.0", "–"],
+      ["grpo", "ct", "60.0 +20.0 %", "30.0 -25.0 %", "75.0"],
+    ]);
+    expect((await texts("Reasoning"))[1]).toEqual(["grpo", "30 (20–40)", "–", "52.5", "12.5", "–"]);
+    expect((await texts("Accuracy, %, by statements in the reference chain"))[0]).toEqual(["sft", "50.0", "75.0"]);
     const missing = page.getByRole("region", { name: "Runs by arm and seed, 1 missing" });
     expect(await missing.getByText("✗ failed").count()).toBe(1);
     const [file] = await Promise.all([

@@ -125,6 +125,8 @@ describe("closed questions as a test", () => {
     const { model } = yesNoFigures(examples, { model: items.map(yesOf) })!;
     expect(model).toMatchObject({ n: 4, positives: 2, unreadable: 1, cost: (5 + 1) / 4 });
     expect(yesNoFigures(examples, { model: items.map(yesOf) }, 20)!["model"]!.cost).toBe((20 + 1) / 4);
+    // One yes of two is found; one no of two is left alone; the unreadable answer is right nowhere.
+    expect(model).toMatchObject({ recall: 0.5, specificity: 0.5, accuracy: 0.5, missed_cost: 5 });
     expect(model!.auroc_bounds[0]).toBeLessThan(model!.auroc.estimate);
     expect(model!.auroc_bounds[1]).toBeGreaterThan(model!.auroc.estimate);
   });
