@@ -67,7 +67,9 @@ export class Models {
   /** Begins to make a model; a failure shows where the model is awaited, and removes it. */
   create(id: string, session: string, lora: LoraConfig, folder: string | null = null): ModelEntry {
     if (this.#entries.size >= this.#most) {
-      throw new UserError(`there are ${this.#entries.size} models in training, no more are taken: close a client that is done`);
+      throw new UserError(
+        `there are ${this.#entries.size} models in training, no more are taken: close a client that is done`,
+      );
     }
     const open = async (): Promise<TrainedModel> => {
       const seed = lora.seed ?? randomInt(2 ** 31);
