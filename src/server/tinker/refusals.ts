@@ -12,7 +12,6 @@ const refused: Readonly<Record<string, string>> = {
   "/sessions/search": "searching for sessions: list them",
   "/sessions/:id/project": "projects",
   "/sessions/:id/trace_export": "exporting a trace",
-  "/create_custom_loss": "create_custom_loss: forward_backward_custom computes a loss where its client runs",
 };
 
 export function refusals(): Hono {
