@@ -140,7 +140,9 @@ describe("a real process", () => {
         resolve();
       }),
     );
-    const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+    const ended = new Promise<number | NodeJS.Signals | null>((resolve) =>
+      child.once("close", (code, signal) => resolve(signal ?? code)),
+    );
     return { child, text, ready, ended };
   }
 
@@ -168,7 +170,7 @@ describe("a real process", () => {
     expect(await idle.ended).toBe(130);
     await expect.poll(() => stubborn.text.err).toContain("stopping");
     stubborn.child.kill("SIGINT");
-    expect(await stubborn.ended).toBe(130);
+    expect(await stubborn.ended).toBe("SIGINT");
   });
 
   test("a reader that leaves is no error message", async () => {

@@ -4,7 +4,7 @@ import type { PromptStyle, Shots } from "../answers/prompts.ts";
 import { meanOf } from "../core/mean.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
-import { isSeen, overlapOf } from "../data/index.ts";
+import { type Copies, isSeen, overlapOf } from "../data/index.ts";
 import type { Policy } from "../engine/engine.ts";
 import type { OpenedTools } from "../tools/trajectories.ts";
 import { answerFigures } from "./answer-figures.ts";
@@ -34,13 +34,15 @@ export interface ScoringOptions {
   readonly train: readonly Example[] | null;
   /** What the model was trained on, as far as it is known: `train` by default. */
   readonly seen?: readonly Example[];
+  /** Images of the questions that have the pixels of a seen one under another name. */
+  readonly copies?: Copies;
   /** Why more of it is not known; null where all is. */
   readonly unseen?: string | null;
   /** Further baselines, answered already: the nearest neighbour, the untuned model. */
   readonly beside?: BaselineAnswers;
   /** Validation questions, which choose the best baseline, and what the baselines of `beside` answer to them. */
   readonly validation?: { readonly examples: readonly Example[]; readonly beside: BaselineAnswers };
-  /** Probabilities of "yes" in the examples' order, by predictor: closed questions are then measured as a test too. */
+  /** Probabilities of "yes" in the examples' order, by predictor: closed questions are then measured as a test too, as with `subgroups`. */
   readonly yes?: Readonly<Record<string, readonly (number | null)[]>>;
   /** With `yes`: false alarms that a missed yes costs; default 5. */
   readonly missedCost?: number;
@@ -50,6 +52,8 @@ export interface ScoringOptions {
   readonly numbers?: Readonly<Record<string, readonly (number | null)[]>>;
   /** Recorded in the summary, so that comparisons can check them. */
   readonly conditions?: Conditions;
+  /** Runs tried to choose the settings of the run that is evaluated; recorded likewise. */
+  readonly tuningTrials?: number;
   /** If given, reasoning about images with known facts is checked against them. */
   readonly vocabulary?: Vocabulary;
 }
@@ -99,7 +103,7 @@ export function answerQuestions(
  */
 export function evaluateAnswers(examples: readonly Example[], answers: Answers, o: ScoringOptions): Evaluation {
   const { protocol = "viva", train, seen = train ?? [], unseen = null, beside = {}, yes, numbers = {} } = o;
-  const { conditions, vocabulary } = o;
+  const { conditions, vocabulary, tuningTrials: tuning_trials } = o;
   const { predictions, style, thinkOpened } = answers;
   const scored = scoreItems(examples, predictions, { protocol, style, thinkOpened, checkpoint: o.checkpoint });
   const knows = vocabulary !== undefined && style !== "answer_only"; // its prompt asks for no reasoning
@@ -124,12 +128,14 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
   const facts = summariseScores(examples, statements);
   const texts = items.map(({ prediction }) => prediction);
   const reasoning = knows ? summariseReasoning(examples, texts, { style, vocabulary }) : null;
-  const overlap = summariseOverlap(seen, examples, items);
+  const overlap = summariseOverlap(seen, examples, items, o.copies);
   const own = items.map((item, i) => numberIn(item, examples[i]!));
   const figures = numberFigures(examples, { model: own, ...numbers });
   const further = answerFigures(examples, items, style);
-  const yesNo = yes === undefined ? null : yesNoFigures(examples, { model: items.map(yesOf), ...yes }, o.missedCost);
-  const gaps = subgroupFigures(examples, items.map(yesOf), o.subgroups ?? []);
+  const said = items.map(yesOf);
+  const gaps = subgroupFigures(examples, said, o.subgroups ?? []);
+  const isTest = yes !== undefined || gaps.length > 0;
+  const yesNo = isTest ? yesNoFigures(examples, { model: said, ...yes }, o.missedCost) : null;
   const thoughts = thoughtFigures(items);
   const experts = countBy(items.flatMap(({ expert }) => (expert === undefined ? [] : [expert ?? ""])));
   const unanswered = countBy(predictions.flat().flatMap(({ error }) => error ?? []));
@@ -138,6 +144,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
     summary: {
       ...summary,
       protocol,
+      ...(tuning_trials === undefined ? {} : { tuning_trials }),
       ...(conditions === undefined ? {} : { conditions: withImageTokens(conditions, predictions) }),
       ...(sampled === null ? {} : { sampled }),
       ...(facts === null ? {} : { facts }),
@@ -169,10 +176,11 @@ function summariseOverlap(
   seen: readonly Example[],
   examples: readonly Example[],
   items: readonly EvalItem[],
+  copies?: Copies,
 ): OverlapSummary | null {
-  const overlap = overlapOf(seen, examples);
+  const overlap = overlapOf(seen, examples, copies);
   if (overlap === null) return null;
-  const shared = isSeen(seen);
+  const shared = isSeen(seen, copies);
   const others = items.filter((_, i) => !shared(examples[i]!));
   const subjects = others.map(({ subject_id }) => subject_id);
   const strict = others.map((item) => item.strict);

@@ -124,6 +124,7 @@ describe("a valid recipe", () => {
         image_range: null,
         window: null,
         table: null,
+        where: null,
         seed: null,
       },
       eval: {
@@ -135,6 +136,7 @@ describe("a valid recipe", () => {
         image_range: null,
         window: null,
         table: null,
+        where: null,
         seed: null,
       },
       image_disjoint: false,
@@ -157,7 +159,7 @@ describe("a valid recipe", () => {
     });
     expect(recipe.evaluate).toEqual({
       ...{ every: 50, limit: 200, at_start: true, max_completion_length: null },
-      ...{ paradigm_at_test: "none", subgroups: [], shots: [] },
+      ...{ paradigm_at_test: "none", baselines: [], subgroups: [], shots: [] },
     });
     expect(recipe.checkpoint).toEqual({ every: 50, keep: 2, best: null });
   });
@@ -243,7 +245,7 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     [
       "limit: 200",
       "xyzzy: 200",
-      "a.yaml, line 12: unknown key evaluate.xyzzy; known here: every, limit, at_start, max_completion_length, paradigm_at_test, subgroups, shots",
+      "a.yaml, line 12: unknown key evaluate.xyzzy; known here: every, limit, at_start, max_completion_length, paradigm_at_test, baselines, subgroups, shots",
     ],
     ["think_answer", "{ usr: x }", /^a\.yaml, line 6: unknown key prompt\.usr; did you mean user\?/],
     ["steps: 400", "steps: ten", 'a.yaml, line 8: stages.0.steps must be a whole number of at least 1, got "ten"'],
@@ -266,7 +268,7 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     [
       "threads: auto",
       "threads: many",
-      /line 4: engine\.threads must be auto, or a whole number of at least 1, got "many"$/,
+      /line 4: engine\.threads must be auto, or a whole number from 1 to 1024, got "many"$/,
     ],
     [
       "lora: null",
@@ -274,7 +276,11 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
       "a.yaml, line 3: unknown key model.lora.rank; known here: r, lora_alpha, lora_dropout, target_modules, exclude_modules, layers_to_transform, layers_pattern, rank_pattern, alpha_pattern, use_rslora",
     ],
     ["quantize_frozen: null", "quantize_frozen: int2", /model\.quantize_frozen must be .*int8.*int4/],
-    ["beta: 0.0", "entropy_coef: -1", "a.yaml, line 10: stages.1.entropy_coef must be a number of at least 0, got -1"],
+    [
+      "beta: 0.0",
+      "entropy_coef: -1",
+      "a.yaml, line 10: stages.1.entropy_coef must be a number of at least 0 and at most 1000, got -1",
+    ],
     [
       "scale_rewards: none",
       "scale_rewards: group, advantage: rloo",
@@ -305,12 +311,12 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     [
       "format: {",
       "format: x, odd: {",
-      'a.yaml, line 10: stages.1.rewards.format must be a weight, or a mapping of weight and options, got "x"',
+      'a.yaml, line 10: stages.1.rewards.format must be a weight (0, or from 1e-6 to 1e6 in size), or a mapping of weight and options, got "x"',
     ],
     [
       "weight: 0.5",
       "weight: half",
-      'a.yaml, line 10: stages.1.rewards.format.weight must be a number, or a mapping of from, to and steps, got "half"',
+      'a.yaml, line 10: stages.1.rewards.format.weight must be a number (0, or from 1e-6 to 1e6 in size), or a mapping of from, to and steps, got "half"',
     ],
     [
       "weight: 0.5",
@@ -391,7 +397,7 @@ describe("--set", () => {
   test.each([
     [
       "data.train.difficulty=0.2",
-      "--set data.train.difficulty=0.2: unknown key data.train.difficulty; known here: name, path, revision, split, limit, image_range, window, table, seed",
+      "--set data.train.difficulty=0.2: unknown key data.train.difficulty; known here: name, path, revision, split, limit, image_range, window, table, where, seed",
     ],
     [
       "data.train={ name: phantom_world, dificulty: 0.2 }",
@@ -440,7 +446,7 @@ describe("the JSON Schema", () => {
   test("known keys depend on the data set's name", () => {
     const recipe = { data: { train: { name: "slake" }, eval: { name: "phantom_world" } } };
     expect(knownKeys(["data", "train"], recipe)).toEqual([
-      ...["name", "path", "revision", "split", "limit", "image_range", "window", "table", "seed"],
+      ...["name", "path", "revision", "split", "limit", "image_range", "window", "table", "where", "seed"],
     ]);
     expect(knownKeys(["data", "eval"], recipe)).toContain("difficulty");
   });
