@@ -61,16 +61,29 @@ function accuracySection({ protocol, subsets }: Summary): string {
 /** Closed questions as a test; nothing where no probabilities were asked for. */
 function yesNoSection({ yes_no: predictors }: Summary): string {
   if (predictors === undefined) return "";
-  const head = ["", "AUROC", "AUPRC", "min(P, Se)", "F1", "F3", "cost", "Brier", "calibration error", "unreadable"];
+  const head = [
+    "",
+    "AUROC",
+    "AUPRC",
+    "min(P, Se)",
+    "recall",
+    "specificity",
+    "F1",
+    "F3",
+    "cost",
+    "Brier",
+    "calibration error",
+    "unreadable",
+  ];
   const rows = Object.entries(predictors).map(([name, one]) => [
     name.replaceAll("_", " "),
     withBounds(one.auroc),
-    ...[one.auprc, one.min_precision_recall, one.f1, one.f3].map(percent),
+    ...[one.auprc, one.min_precision_recall, one.recall, one.specificity, one.f1, one.f3].map(percent),
     ...[one.cost, one.brier, one.calibration_error].map((value) => value.toFixed(3)),
     String(one.unreadable),
   ]);
-  const { n, positives } = Object.values(predictors)[0]!;
-  const about = `${n} closed questions, ${positives} of them yes. A missed yes costs 5, a false alarm 1.`;
+  const { n, positives, missed_cost: missed } = Object.values(predictors)[0]!;
+  const about = `${n} closed questions, ${positives} of them yes. A missed yes costs ${missed}, a false alarm 1.`;
   return `### Yes or no as a test\n\n${about}\n\n${table([head, ...rows])}`;
 }
 

@@ -3,7 +3,16 @@
  * Everything is made in a temporary folder. Where the machine's speed matters, a ratio to plain work on the same bytes stands
  * beside the time.
  */
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -32,18 +41,10 @@ if (noBrowser === null) await browserBudgets(pages);
 else console.log(noBrowser);
 remove(root, pages);
 
-/** 100,000 completions in 12,500 groups, some 54 MB. */
+/** 100,000 completions in 12,500 groups, some 54 MB; then eight times as many. */
 function index(): void {
   const file = join(root, "rollouts.jsonl");
-  const text =
-    "The left lung shows a nodule in its middle zone, and there is no pleural effusion on either side. ".repeat(2);
-  const one = group(1, 0, { text });
-  const plainOnes = one.completions.map(plainOf);
-  const eight = { ...one, completions: [...plainOnes, ...plainOnes] };
-  const lines = Array.from({ length: 12_500 }, (_, i) =>
-    JSON.stringify({ ...eight, id: `${i >> 4}/${i & 15}`, step: i >> 4, example_id: `e${i % 500}` }),
-  );
-  writeFileSync(file, `${lines.join("\n")}\n`);
+  writeGroups(file, 0);
   const plain = time(() => {
     for (const line of readFileSync(file, "utf8").split("\n")) if (line !== "") JSON.parse(line);
   });
@@ -51,9 +52,8 @@ function index(): void {
   const before = process.memoryUsage().rss;
   const groups = indexGroups(file);
   const taken = time(() => groups.file.update());
-  const size = `${(statSync(file).size / 1e6).toFixed(0)} MB`;
   row(
-    `index 100,000 completions, ${size}`,
+    `index 100,000 completions, ${megabytes(file)}`,
     `${ms(taken)}, ${(taken / plain).toFixed(2)} × reading and parsing`,
     "500 ms",
   );
@@ -62,6 +62,28 @@ function index(): void {
   row("open any group", `p99 ${ms(share(opens, 0.99))}`, "20 ms");
   row("scan all texts", ms(time(() => groups.search("nothing like this", 10))), "200 ms");
   row("columns of all groups as JSON", ms(time(() => JSON.stringify(groups.columns()))), "");
+  for (let part = 1; part < 8; part++) writeGroups(file, part);
+  const all = indexGroups(file);
+  row(`index 800,000 completions, ${megabytes(file)}`, ms(time(() => all.file.update())), "3 s");
+  rmSync(file);
+}
+
+function megabytes(file: string): string {
+  return `${(statSync(file).size / 1e6).toFixed(0)} MB`;
+}
+
+/** Appends 12,500 groups of eight completions. */
+function writeGroups(file: string, part: number): void {
+  const text =
+    "The left lung shows a nodule in its middle zone, and there is no pleural effusion on either side. ".repeat(2);
+  const one = group(1, 0, { text });
+  const plainOnes = one.completions.map(plainOf);
+  const eight = { ...one, completions: [...plainOnes, ...plainOnes] };
+  const lines = Array.from({ length: 12_500 }, (_, i) => {
+    const step = 1000 * part + (i >> 4);
+    return JSON.stringify({ ...eight, id: `${step}/${i & 15}`, step, example_id: `e${i % 500}` });
+  });
+  appendFileSync(file, `${lines.join("\n")}\n`);
 }
 
 function library(): void {

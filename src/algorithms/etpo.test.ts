@@ -5,7 +5,7 @@ import { interpret } from "../compiler/interpret.ts";
 import { logSoftmax, neg, sum } from "../compiler/ops/index.ts";
 import { input } from "../compiler/tensor.ts";
 import { normal, randomKey } from "../core/random.ts";
-import { huberLoss, softTargets, softValue } from "./etpo.ts";
+import { huberLoss, softTargets, softValue, turnTargets } from "./etpo.ts";
 
 type Rows = readonly (readonly number[])[];
 
@@ -151,4 +151,17 @@ test("targets do not discount within an utterance, and end in the reward", () =>
   expect([...softTargets(Float64Array.of(1, 2, 3), { reward: 5, gamma: 0.9 })]).toEqual([2, 3, 5]);
   expect([...softTargets(Float64Array.of(1, 2, 3), { reward: 5, gamma: 0.9, next: 10 })]).toEqual([2, 3, 14]);
   expect([...softTargets(new Float64Array(0), { reward: 5, gamma: 0.9 })]).toEqual([]);
+});
+
+test("an utterance ends in the discounted value of the next one's beginning, and what was observed has no target", () => {
+  const segments = [
+    { by: "policy", tokens: 2 },
+    { by: "observation", tokens: 3 },
+    { by: "policy", tokens: 2 },
+  ] as const;
+  const values = Float32Array.of(1, 2, 0, 0, 0, 8, 4);
+  expect([...turnTargets(values, segments, { reward: 5, gamma: 0.5 })]).toEqual([2, 4, 0, 0, 0, 4, 5]);
+  const one = [{ by: "policy", tokens: 3 }] as const;
+  const own = Float32Array.of(1, 2, 3);
+  expect(turnTargets(own, one, { reward: 5, gamma: 0.9 })).toEqual(softTargets(own, { reward: 5, gamma: 0.9 }));
 });

@@ -4,6 +4,7 @@
  */
 import { add, exp, lessOrEqual, maximum, mul, neg, sub, sum, where } from "../compiler/ops/index.ts";
 import { scalar, type Tensor } from "../compiler/tensor.ts";
+import type { Segment } from "../core/records.ts";
 
 /** Where the Huber loss of the critic turns linear; the authors' code. */
 export const HUBER_DELTA = 10;
@@ -32,4 +33,33 @@ export function softTargets(
   { reward, gamma, next = 0 }: { readonly reward: number; readonly gamma: number; readonly next?: number },
 ): Float64Array {
   return Float64Array.from(values, (_, t) => (t + 1 < values.length ? values[t + 1]! : reward + gamma * next));
+}
+
+/**
+ * The same of a completion of several turns, whose values are given at every token: an utterance ends in γ times the value of
+ * the state in which the next one begins, the last in the reward. What was observed has no target: 0.
+ */
+export function turnTargets(
+  values: Float32Array,
+  segments: readonly Segment[],
+  { reward, gamma }: { readonly reward: number; readonly gamma: number },
+): Float64Array {
+  const targets = new Float64Array(values.length);
+  const utterances = policyRanges(segments);
+  for (const [i, [from, to]] of utterances.entries()) {
+    const next = utterances[i + 1];
+    const after = next === undefined ? { reward } : { reward: 0, next: values[next[0]]! };
+    targets.set(softTargets(values.subarray(from, to), { ...after, gamma }), from);
+  }
+  return targets;
+}
+
+/** Where the policy's utterances begin and end, in tokens. */
+function policyRanges(segments: readonly Segment[]): readonly (readonly [from: number, to: number])[] {
+  let at = 0;
+  return segments.flatMap(({ by, tokens }) => {
+    const from = at;
+    at += tokens;
+    return by === "policy" && tokens > 0 ? [[from, at] as const] : [];
+  });
 }

@@ -40,6 +40,7 @@ export async function evaluate(checkpoint: string | undefined, given: EvalOption
   const scoring = {
     checkpoint: subject,
     ...known,
+    ...(own === null ? {} : { tuningTrials: own.tuningTrials }),
     beside: beside.answers,
     validation: { examples: validation, beside: beside.validation },
     conditions,

@@ -17,7 +17,10 @@ export function serveCommand(interruption: Interruption, version: string): Comma
     .option("--host <address>", "address to listen on; one that others can reach needs an API key", "127.0.0.1")
     .option("--port <n>", "port; 0 takes a free one", wholeNumber(0, 65535), 8000)
     .option("--api-key-file <file>", "file with the key that clients must send (or set VIVA_API_KEY)")
-    .option("--model-name <name>", "what requests call the model (default: the last part of the checkpoint's path)")
+    .option(
+      "--model-name <name>",
+      "what requests call the model (default: the id on the Hub, or the last part of the path)",
+    )
     .addOption(
       new Option(
         "--prompt-style [style]",

@@ -39,6 +39,7 @@ function filesOf(examples: readonly Example[]): ReadonlyMap<string, ImageRef> {
   return new Map(images.flatMap((image) => ("pixels" in image ? [] : [[image.path, image] as const])));
 }
 
+/** Prints by path, in the order of the images, whichever was read first. */
 async function prints(
   images: Iterable<ImageRef>,
   printOf: (image: ImageRef) => Promise<string>,
@@ -47,12 +48,10 @@ async function prints(
   const all = [...images];
   const found = new Map<string, string>();
   for (let start = 0; start < all.length; start += CHUNK) {
-    await Promise.all(
-      all.slice(start, start + CHUNK).map(async (image) => {
-        const print = await printOf(image).catch(() => null); // whether it can be read is told where it is needed
-        if (print !== null) found.set(image.path, print);
-      }),
-    );
+    const chunk = all.slice(start, start + CHUNK);
+    // Whether an image can be read is told where it is needed.
+    const read = await Promise.all(chunk.map((image) => printOf(image).catch(() => null)));
+    for (const [i, print] of read.entries()) if (print !== null) found.set(chunk[i]!.path, print);
     onDone(Math.min(all.length, start + CHUNK));
   }
   return found;

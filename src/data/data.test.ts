@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
-import { checkImages, datasetSummary, datasets, formatDatasetSummary, loadDataset } from "./index.ts";
+import { checkImages } from "./images.ts";
+import { datasetSummary, datasets, formatDatasetSummary, loadDataset } from "./index.ts";
 
 const shared = resolve(fileURLToPath(import.meta.url), "../../../../shared/data");
 

@@ -2,10 +2,10 @@
 import { UserError } from "../core/errors.ts";
 import type { Example, ImageView } from "../core/records.ts";
 import { requireNamed } from "../core/suggest.ts";
-import { type Dataset, type LoadOptions, readOwn } from "./dataset.ts";
+import { type Dataset, type LoadOptions, readOwn, subset } from "./dataset.ts";
 import { disjointSplit } from "./disjoint.ts";
 import { files } from "./files.ts";
-import { checkImages, describeBadImages } from "./images.ts";
+import { type BadImage, checkImages, describeBadImages } from "./images.ts";
 import { jsonl } from "./jsonl.ts";
 import { medxpertqaMm } from "./medxpertqa.ts";
 import { mixOf } from "./mix.ts";
@@ -25,19 +25,21 @@ import { phantomWorld } from "./phantom/world/world.ts";
 import { pmcVqa } from "./pmc-vqa.ts";
 import { slake } from "./slake.ts";
 import { vqaRad } from "./vqa-rad.ts";
+import { examplesWhere, type Where } from "./where.ts";
 
 export { type Copies, copiedImages } from "./copies.ts";
 export { type ImageCorruptionName, imageCorruptions } from "./corrupted-images.ts";
 export { type Dataset, type LoadOptions, splitName } from "./dataset.ts";
 export { disjointSplit } from "./disjoint.ts";
-export { requireKnownFields } from "./field-names.ts";
+export { requireKnownFields, requireNoOtherChat } from "./field-names.ts";
 export { imageProfiles, imageVectors } from "./image-vectors.ts";
-export { type BadImage, checkImages } from "./images.ts";
+export type { BadImage } from "./images.ts";
 export { type Imported, type ImportedSplit, importRows } from "./import.ts";
 export { formatLeaks, imagePrints, type Leaks, leaksBetween, loadSplits } from "./leaks.ts";
 export { type DataNotice, darkImageNotice, dataNotices } from "./notices.ts";
 export { describeOverlap, isSeen, type Overlap, overlapOf } from "./overlap.ts";
 export { type DatasetSummary, datasetSummary, describeSamples, formatDatasetSummary } from "./summary.ts";
+export type { Where } from "./where.ts";
 
 export const datasets = {
   vqa_rad: vqaRad,
@@ -70,24 +72,37 @@ export interface DataSpec extends LoadOptions {
   /** Splits anew so that no image is in two splits; see `disjointSplit`. */
   readonly imageDisjoint?: boolean;
   readonly view?: ImageView;
+  /** Questions of these strata alone; `limit` counts them. */
+  readonly where?: Where;
 }
 
 /** The examples of a split; throws UserError for an unknown name, path or split, a wrong row, a missing image. */
 export async function loadDataset(spec: DataSpec): Promise<readonly Example[]> {
-  const { limit } = spec;
-  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
-    throw new UserError(`dataset "${spec.name}": limit must be a whole number above 0, got ${limit}`);
-  }
-  const dataset = findDataset(spec.name);
-  readOwn(spec.name, dataset.options ?? {}, spec.own);
-  const loaded = spec.imageDisjoint ? await disjointSplit(dataset, spec) : await dataset.load(spec);
-  const examples = withView(loaded, spec.view);
+  const examples = withView(await namedExamples(spec), spec.view);
   const bad = await checkImages(examples);
   if (bad.length === 0) return examples;
   const badIds = new Set(bad.map(({ exampleId }) => exampleId));
   const good = examples.filter(({ id }) => !badIds.has(id));
   if (spec.onBadImage === "skip" && good.length > 0) return good;
   throw new UserError(`dataset "${spec.name}": ${describeBadImages(bad)}`);
+}
+
+/** Those whose image file is missing, of the examples that a data set names. */
+export async function missingImages(spec: DataSpec): Promise<readonly BadImage[]> {
+  return checkImages(await namedExamples(spec));
+}
+
+/** The examples that a data set names, whether or not their images are there. */
+async function namedExamples(spec: DataSpec): Promise<readonly Example[]> {
+  const { limit, where, ...whole } = spec;
+  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
+    throw new UserError(`dataset "${spec.name}": limit must be a whole number above 0, got ${limit}`);
+  }
+  const dataset = findDataset(spec.name);
+  readOwn(spec.name, dataset.options ?? {}, spec.own);
+  const asked = where === undefined ? spec : whole;
+  const loaded = spec.imageDisjoint ? await disjointSplit(dataset, asked) : await dataset.load(asked);
+  return where === undefined ? loaded : subset(examplesWhere(spec.name, loaded, where), spec);
 }
 
 function withView(examples: readonly Example[], view: ImageView = {}): readonly Example[] {

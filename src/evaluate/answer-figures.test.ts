@@ -48,6 +48,30 @@ describe("several right options, from a file to its figures", async () => {
   });
 });
 
+it("yes/no questions have sensitivity and specificity, each over its own questions; groups bring the test's other figures", () => {
+  const asked = ["yes", "yes", "yes", "no"].map((answer, i) => {
+    const about = { id: `q${i}`, subjectId: `s${i}`, question: "Is it?", images: [], choices: [], answer };
+    return { ...about, answerType: "closed" as const, meta: { sex: i % 2 === 0 ? "f" : "m" } };
+  });
+  const predictions = ["yes", "no", "perhaps", "no"].map((text) => [{ text }]);
+  const answers = { predictions, style: "plain", thinkOpened: false } as const;
+  const { summary } = evaluateAnswers(asked, answers, { checkpoint: "", train: null });
+  expect(summary.figures).toMatchObject({
+    yes: { sensitivity: { estimate: 1 / 3, n: 3 } },
+    no: { specificity: { estimate: 1, n: 1 } },
+  });
+  expect(formatSummary(summary)).toContain("yes: sensitivity 33.3");
+  expect(summary.yes_no).toBeUndefined();
+  const grouped = evaluateAnswers(asked, answers, { checkpoint: "", train: null, subgroups: ["sex"], missedCost: 7 });
+  expect(grouped.summary.yes_no!["model"]).toMatchObject({
+    recall: 1 / 3,
+    specificity: 1,
+    accuracy: 0.5,
+    cost: 14 / 4,
+  });
+  expect(formatSummary(grouped.summary)).toContain("cost: 7 for each missed");
+});
+
 it("numbers of a table of texts have their unit, tolerance and event, and survival its status and reasoning", async () => {
   const header = "image,question,answer,answer_type,unit,tolerance,event,rationale";
   const rows = ["a.png,How long?,14,numeric,months,2,true,There is a large nodule.", "b.png,Size?,24 mm,numeric,,,,"];

@@ -1,9 +1,9 @@
 /**
- * Figures that only some questions have, as means with intervals over subjects: sets of options by overlap, survival by
- * status, reasoning by its words. A new figure is a line in the table.
+ * Figures that only some questions have, as means with intervals over subjects: yes/no questions by their reference, sets of
+ * options by overlap, survival by status, reasoning by its words. A new figure is a line in the table.
  */
 import { chosenOptions, rightOptions, setAgreement } from "../answers/multi.ts";
-import { normalisedTokens } from "../answers/normalise.ts";
+import { normalise, normalisedTokens } from "../answers/normalise.ts";
 import { bleu4, rouge1, rougeL } from "../answers/overlap.ts";
 import { parseRationale } from "../answers/rationale.ts";
 import { statusOf } from "../answers/survival.ts";
@@ -16,6 +16,8 @@ import type { EvalItem } from "./score.ts";
 type Figure = (example: Example, item: EvalItem, style: AnswerStyle) => Readonly<Record<string, number>> | null;
 
 export const answerFigureKinds = {
+  yes: (example, item) => (isClosed(example, "yes") ? { sensitivity: item.strict } : null),
+  no: (example, item) => (isClosed(example, "no") ? { specificity: item.strict } : null),
   options: setValues,
   survival: statusValues,
   rationale: rationaleValues,
@@ -45,6 +47,10 @@ export function answerFigures(
     return [[kind, Object.fromEntries(names.map((name, k) => [name, intervals[k]!]))] as const];
   });
   return kinds.length === 0 ? null : Object.fromEntries(kinds);
+}
+
+function isClosed({ answerType, answer }: Example, reference: "yes" | "no"): boolean {
+  return answerType === "closed" && normalise(answer) === reference;
 }
 
 function setValues(example: Example, { parsed_answer }: EvalItem) {

@@ -38,6 +38,23 @@ function arm(label: string, right: readonly number[], more: Partial<ComparedRun>
 const arms: readonly ComparedRun[] = golden.arms.map((right: number[], i: number) => arm(`arm-${i}`, right));
 
 describe("compareEvaluations", () => {
+  it("names baselines whose settings were chosen from fewer trials", () => {
+    const [first, second, third] = arms as [ComparedRun, ComparedRun, ComparedRun];
+    const tuned = (run: ComparedRun, tuningTrials: number | null) => ({ ...run, tuningTrials });
+    const judge = (...trials: readonly (number | null)[]) => {
+      const [reference, arm, beside] = [first, second, third].map((run, i) => tuned(run, trials[i]!));
+      const found = compareEvaluations([reference!, arm!], { resamples: 200, baselines: [beside!] });
+      return [found.subsets[0]!.arms[0]!.verdict_against_all.less_tuned, formatComparison(found)] as const;
+    };
+    expect(judge(1, 8, 4)[0]).toEqual(["arm-0", "arm-2"]);
+    expect(judge(1, 8, 8)[1]).toContain("Settings of arm-0 were chosen from fewer trials than these.");
+    for (const trials of [[8, 8, 9] as const, [null, 8, null] as const, [1, null, 1] as const]) {
+      const [names, text] = judge(...trials);
+      expect(names).toBeUndefined();
+      expect(text).not.toContain("fewer trials");
+    }
+  });
+
   it("equals statsmodels for differences, McNemar's test, Holm's correction and clustered errors", () => {
     const comparison = compareEvaluations(arms, { resamples: 500 });
     const [overall] = comparison.subsets;

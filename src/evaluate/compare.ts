@@ -1,6 +1,7 @@
 /** Compares several evaluations of the same questions with the first, paired by question. */
 import * as z from "zod";
 import { UserError } from "../core/errors.ts";
+import { type Tuned, withTuning } from "../runs/verdict.ts";
 import { bootstrapDefaults, bootstrapMean, type Interval, pairedBootstrap } from "./bootstrap.ts";
 import {
   CONDITIONS,
@@ -23,6 +24,8 @@ export interface ComparedRun {
   readonly items: readonly EvalItem[];
   /** Null in records that have none. */
   readonly conditions: Conditions | null;
+  /** Runs tried to choose its settings; null where its record does not say it. */
+  readonly tuningTrials?: number | null;
 }
 
 const metricSchema = z.strictObject({ difference: interval, verdict: pairedFields.verdict });
@@ -116,7 +119,9 @@ export function compareEvaluations(
     const corrected = holm(compared.map(({ mcnemar_p }) => mcnemar_p));
     const scored = ({ label, items }: (typeof aligned)[number]) => ({ name: label, values: of(items, "strict") });
     const all = [{ name: reference.label, values: theirs.strict }, ...beside.map(scored)];
-    const judged = verdicts(aligned.map(scored), all, subject, { resamples });
+    const judged = verdicts(aligned.map(scored), all, subject, { resamples }).map((verdict, i) =>
+      withTuning(verdict, tuned(others[i]!), [reference, ...baselines].map(tuned)),
+    );
     const accuracy: Interval = mean(theirs.strict);
     return {
       ...{ stratum, value, n: chosen.length, subjects: accuracy.subjects, reference_accuracy: accuracy },
@@ -134,6 +139,10 @@ export function compareEvaluations(
     bootstrap: { ...bootstrapDefaults, resamples },
     subsets,
   });
+}
+
+function tuned({ label, tuningTrials = null }: ComparedRun): Tuned {
+  return { name: label, trials: tuningTrials };
 }
 
 /** The allowed differences; throws for any other. */

@@ -42,7 +42,7 @@ export interface ScoringOptions {
   readonly beside?: BaselineAnswers;
   /** Validation questions, which choose the best baseline, and what the baselines of `beside` answer to them. */
   readonly validation?: { readonly examples: readonly Example[]; readonly beside: BaselineAnswers };
-  /** Probabilities of "yes" in the examples' order, by predictor: closed questions are then measured as a test too. */
+  /** Probabilities of "yes" in the examples' order, by predictor: closed questions are then measured as a test too, as with `subgroups`. */
   readonly yes?: Readonly<Record<string, readonly (number | null)[]>>;
   /** With `yes`: false alarms that a missed yes costs; default 5. */
   readonly missedCost?: number;
@@ -52,6 +52,8 @@ export interface ScoringOptions {
   readonly numbers?: Readonly<Record<string, readonly (number | null)[]>>;
   /** Recorded in the summary, so that comparisons can check them. */
   readonly conditions?: Conditions;
+  /** Runs tried to choose the settings of the run that is evaluated; recorded likewise. */
+  readonly tuningTrials?: number;
   /** If given, reasoning about images with known facts is checked against them. */
   readonly vocabulary?: Vocabulary;
 }
@@ -101,7 +103,7 @@ export function answerQuestions(
  */
 export function evaluateAnswers(examples: readonly Example[], answers: Answers, o: ScoringOptions): Evaluation {
   const { protocol = "viva", train, seen = train ?? [], unseen = null, beside = {}, yes, numbers = {} } = o;
-  const { conditions, vocabulary } = o;
+  const { conditions, vocabulary, tuningTrials: tuning_trials } = o;
   const { predictions, style, thinkOpened } = answers;
   const scored = scoreItems(examples, predictions, { protocol, style, thinkOpened, checkpoint: o.checkpoint });
   const knows = vocabulary !== undefined && style !== "answer_only"; // its prompt asks for no reasoning
@@ -130,8 +132,10 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
   const own = items.map((item, i) => numberIn(item, examples[i]!));
   const figures = numberFigures(examples, { model: own, ...numbers });
   const further = answerFigures(examples, items, style);
-  const yesNo = yes === undefined ? null : yesNoFigures(examples, { model: items.map(yesOf), ...yes }, o.missedCost);
-  const gaps = subgroupFigures(examples, items.map(yesOf), o.subgroups ?? []);
+  const said = items.map(yesOf);
+  const gaps = subgroupFigures(examples, said, o.subgroups ?? []);
+  const isTest = yes !== undefined || gaps.length > 0;
+  const yesNo = isTest ? yesNoFigures(examples, { model: said, ...yes }, o.missedCost) : null;
   const thoughts = thoughtFigures(items);
   const experts = countBy(items.flatMap(({ expert }) => (expert === undefined ? [] : [expert ?? ""])));
   const unanswered = countBy(predictions.flat().flatMap(({ error }) => error ?? []));
@@ -140,6 +144,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
     summary: {
       ...summary,
       protocol,
+      ...(tuning_trials === undefined ? {} : { tuning_trials }),
       ...(conditions === undefined ? {} : { conditions: withImageTokens(conditions, predictions) }),
       ...(sampled === null ? {} : { sampled }),
       ...(facts === null ? {} : { facts }),

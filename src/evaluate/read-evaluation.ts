@@ -58,7 +58,8 @@ export function readEvaluation(name: string, label: string, asked: ReadOptions =
   const chosen = step === undefined ? candidates[0] : candidates.at(-1); // of a step evaluated twice, the later one counts
   if (chosen !== undefined && chosen.items.length > 0) {
     const { summary, items } = chosen;
-    return { label, protocol: summary.protocol, items, conditions: summary.conditions ?? null };
+    const { protocol, conditions = null, tuning_trials: tuningTrials = null } = summary;
+    return { label, protocol, items, conditions, tuningTrials };
   }
   throw new UserError(
     nothingFound(

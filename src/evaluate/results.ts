@@ -31,6 +31,10 @@ export const verdictSchema = z.strictObject({
   p_holm: share.describe("corrected for the number of arms"),
   unbeaten: z.array(z.string()).describe("baselines that it is not shown to beat"),
   detectable_difference: difference.describe("true difference of this pair that is detected with 80 % power"),
+  less_tuned: z
+    .array(z.string())
+    .optional()
+    .describe("baselines whose settings were chosen from fewer trials than the arm's; absent without any"),
 });
 const subset = z.strictObject({
   n: z.int(),
@@ -81,6 +85,10 @@ export const conditionsSchema = z.strictObject({
 });
 const summary = z.strictObject({
   checkpoint: z.string(),
+  tuning_trials: z
+    .int()
+    .optional()
+    .describe("runs tried to choose the settings of the run that made it, as its recipe says"),
   protocol: z.string(),
   subsets: z.strictObject({
     overall: subset.optional(),
@@ -163,9 +171,13 @@ const summary = z.strictObject({
         auroc_bounds: z.tuple([share, share]).describe("with unreadable answers as mistakes, and as right"),
         auprc: share,
         min_precision_recall: share.describe("the largest over thresholds of the smaller of both"),
+        recall: share.describe("of yes, those answered yes: sensitivity"),
+        specificity: share.describe("of no, those answered no"),
+        accuracy: share.describe("at the threshold 0.5; unreadable answers are right nowhere"),
         f1: share,
         f3: share,
-        cost: z.number().describe("(missed x what one costs + false alarms) / n; a missed one costs 5 by default"),
+        cost: z.number().describe("(missed x missed_cost + false alarms) / n"),
+        missed_cost: z.number().describe("what a missed yes costs, in false alarms"),
         brier: share,
         calibration_error: share.describe("over ten bins of probability"),
       }),
@@ -229,7 +241,9 @@ const summary = z.strictObject({
   figures: z
     .record(z.string(), z.record(z.string(), interval))
     .optional()
-    .describe("sets of options by overlap, survival by status, reasoning by its words: means by kind and figure"),
+    .describe(
+      "sensitivity, specificity, sets of options by overlap, survival by status, reasoning by its words: means by kind and figure",
+    ),
   sampled: z
     .strictObject({
       generations: z.int(),

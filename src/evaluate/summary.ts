@@ -62,6 +62,8 @@ export interface OverlapSummary extends Overlap {
 /** The summary row of an evaluation in evals.jsonl. */
 export interface EvalSummary {
   readonly checkpoint: string;
+  /** Runs tried to choose the settings of the run that made the checkpoint, as its recipe says; absent without a run. */
+  readonly tuning_trials?: number;
   readonly protocol: string;
   /** Only subsets with items. */
   readonly subsets: Readonly<Partial<Record<Subset, SubsetSummary>>>;

@@ -49,9 +49,12 @@ function textMetrics({ subsets: { open, overall } }: EvalSummary): string[] {
     const shown = Object.entries({ "exact match": exact_match, recall, "BLEU-1": bleu_1, "ROUGE-L": rouge_l });
     lines.push(`open: ${shown.map(([name, one]) => `${name} ${percent(one.estimate)} ${bounds(one)}`).join(", ")}`);
   }
-  const least = overall?.detectable_difference ?? null;
+  if (overall === undefined) return lines;
+  const { detectable_difference: least, accuracy } = overall;
   if (least !== null)
     lines.push(`detectable difference between two models with independent errors: ${percent(least)} points`);
+  else if (accuracy.low === accuracy.high)
+    lines.push("All subjects came out alike: an interval without width says nothing of others.");
   return lines;
 }
 
@@ -112,6 +115,9 @@ function yesNoLines({ yes_no: predictors }: EvalSummary): string[] {
     "AUROC % [95 %]",
     "AUPRC",
     "min(P, Se)",
+    "recall",
+    "specificity",
+    "accuracy",
     "F1",
     "F3",
     "cost",
@@ -122,7 +128,8 @@ function yesNoLines({ yes_no: predictors }: EvalSummary): string[] {
   const rows = Object.entries(predictors).map(([name, found]) => [
     name,
     `${percent(found.auroc.estimate)} ${bounds(found.auroc)}`,
-    ...[found.auprc, found.min_precision_recall, found.f1, found.f3].map(percent),
+    ...[found.auprc, found.min_precision_recall, found.recall, found.specificity, found.accuracy].map(percent),
+    ...[found.f1, found.f3].map(percent),
     found.cost.toFixed(3),
     found.brier.toFixed(3),
     found.calibration_error.toFixed(3),
@@ -131,7 +138,7 @@ function yesNoLines({ yes_no: predictors }: EvalSummary): string[] {
       : `${found.unreadable} (AUROC ${percent(found.auroc_bounds[0])} to ${percent(found.auroc_bounds[1])})`,
   ]);
   return [
-    `${first.n} closed questions, ${first.positives} yes; cost: 5 for each missed, 1 for each false alarm, per question`,
+    `${first.n} closed questions, ${first.positives} yes; cost: ${first.missed_cost} for each missed, 1 for each false alarm, per question`,
     ...alignColumns([header, ...rows], 1),
   ];
 }

@@ -1,5 +1,6 @@
 /** Yes/no questions as a test with probabilities: areas, costs and calibration of the model and of what stands beside it. */
 import { normalise } from "../answers/normalise.ts";
+import { meanOf } from "../core/mean.ts";
 import type { Example } from "../core/records.ts";
 import { bootstrapStatistic, type Interval, RESAMPLES } from "./bootstrap.ts";
 import {
@@ -15,6 +16,9 @@ import {
 } from "./metrics/binary.ts";
 import type { EvalItem } from "./score.ts";
 
+/** False alarms that a missed yes costs unless told otherwise (ours). */
+const MISSED_COST = 5;
+
 /** Figures of one predictor of "yes"; areas and scores count unreadable answers as 0.5. */
 export interface YesNoFigures {
   readonly n: number;
@@ -27,10 +31,16 @@ export interface YesNoFigures {
   readonly auroc_bounds: readonly [low: number, high: number];
   readonly auprc: number;
   readonly min_precision_recall: number;
+  /** At the threshold 0.5, where an unreadable answer is no yes and right nowhere. */
+  readonly recall: number;
+  readonly specificity: number;
+  readonly accuracy: number;
   readonly f1: number;
   readonly f3: number;
   /** (missed x what one costs + false alarms) / n. */
   readonly cost: number;
+  /** What a missed yes costs, in false alarms. */
+  readonly missed_cost: number;
   readonly brier: number;
   readonly calibration_error: number;
 }
@@ -49,7 +59,7 @@ export function yesOf({ strict, parse_failure, answer }: EvalItem): number | nul
 export function yesNoFigures(
   examples: readonly Example[],
   predictors: Readonly<Record<string, readonly (number | null)[]>>,
-  missedCost?: number,
+  missedCost = MISSED_COST,
 ): Readonly<Record<string, YesNoFigures>> | null {
   const asked = examples.flatMap((example, i) => {
     const reference = normalise(example.answer);
@@ -79,13 +89,22 @@ export function yesNoFigures(
         auroc_bounds: [auroc(targets, filled(false)), auroc(targets, filled(true))] as const,
         auprc: auprc(targets, scores),
         min_precision_recall: minPrecisionRecall(targets, scores),
+        ...sharesRight(targets, given),
         f1: fMeasure(counts),
         f3: fMeasure(counts, 3),
         cost: costOf(counts, missedCost),
+        missed_cost: missedCost,
         brier: brier(targets, scores),
         calibration_error: calibrationError(targets, scores),
       },
     ] as const;
   });
   return Object.fromEntries(figures);
+}
+
+/** Of the positives, of the negatives, and of all, those that the probability puts on the right side. */
+function sharesRight(targets: readonly number[], given: readonly (number | null)[]) {
+  const right = given.map((p, i) => Number(p !== null && (p >= 0.5 ? 1 : 0) === targets[i]));
+  const of = (wanted: number) => meanOf(right.filter((_, i) => targets[i] === wanted));
+  return { recall: of(1), specificity: of(0), accuracy: meanOf(right) };
 }

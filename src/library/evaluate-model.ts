@@ -46,6 +46,7 @@ export async function evaluate(model: string, data: DataSpec, o: EvaluateOptions
         copies,
         unseen: own?.unknown ?? null,
       },
+      ...(own === null ? {} : { tuningTrials: own.tuningTrials }),
       ...(protocol === undefined ? {} : { protocol }),
       ...(signal === undefined ? {} : { signal }),
     });

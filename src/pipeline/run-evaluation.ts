@@ -1,7 +1,9 @@
 /** What all evaluations of a run share: the conditions they are made under, and the answers of baselines. */
 import type { Vocabulary } from "../answers/concepts/vocabulary.ts";
 import type { AnswerStyle } from "../answers/tags.ts";
+import type { Example } from "../core/records.ts";
 import {
+  type Answers,
   type BaselineAnswers,
   type Conditions,
   decodingOf,
@@ -9,6 +11,8 @@ import {
   hashImages,
   hashQuestions,
   nearestNeighbour,
+  questionRegression,
+  withBaselineImages,
 } from "../evaluate/index.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
@@ -40,6 +44,7 @@ export function evaluationSetup(recipe: Recipe, session: Session): () => Promise
 async function find(recipe: Recipe, { evaluation, train, prompt, tools }: Session): Promise<EvaluationSetup> {
   const examples = evaluation!;
   const { minPixels = null, maxPixels = null } = imageLimits(recipe);
+  const [words, near] = await Promise.all([questionRegression(examples, train), nearestNeighbour(examples, train)]);
   const hasFacts = examples.some(({ facts }) => facts !== undefined);
   return {
     conditions: {
@@ -49,9 +54,21 @@ async function find(recipe: Recipe, { evaluation, train, prompt, tools }: Sessio
       images: { sha256: await hashImages(examples), min_pixels: minPixels, max_pixels: maxPixels, tokens: null },
     },
     subgroups: recipe.evaluate?.subgroups ?? [],
-    beside: await nearestNeighbour(examples, train),
+    beside: { ...words, ...near },
     ...(hasFacts ? { vocabulary: openVocabulary(recipe.vocabulary) } : {}),
   };
+}
+
+/** What the model answers with the other images that the recipe asks for, by the baselines' names. */
+export async function answersWithOtherImages(
+  { evaluate, seed }: Recipe,
+  examples: readonly Example[],
+  answer: (examples: readonly Example[]) => Promise<Answers>,
+): Promise<BaselineAnswers> {
+  const found: Record<string, Answers> = {};
+  for (const name of evaluate?.baselines ?? [])
+    found[name] = await answer(await withBaselineImages(name, examples, seed));
+  return found;
 }
 
 /** What the model said before training, from the run's own record; nothing at its first step or where it was not asked. */

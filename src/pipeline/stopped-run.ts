@@ -1,5 +1,5 @@
 /** A run that ends early loses nothing it can keep: the weights of its last whole step are written before the error goes on. */
-import { messageOf } from "../core/errors.ts";
+import { messageOf, OverflowError } from "../core/errors.ts";
 import { type Run, recordRows } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
 import type { Told } from "./observers/index.ts";
@@ -52,7 +52,7 @@ export function openSafety(session: Session, run: Run, restored: Standing | null
       isSpoilt = true;
     },
     async stop(told, error) {
-      if (isSpoilt) return;
+      if (isSpoilt || error instanceof OverflowError) return;
       const lost = await lossOf();
       try {
         told.notice({

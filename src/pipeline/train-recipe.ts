@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { messageOf, RunError } from "../core/errors.ts";
 import type { RolloutGroup } from "../core/records.ts";
 import { whileWriting } from "../core/system-errors.ts";
-import { type EvalSummary, evaluatePolicy, shotFigures, shotsFrom } from "../evaluate/index.ts";
+import { answerQuestions, type EvalSummary, evaluatePolicy, shotFigures, shotsFrom } from "../evaluate/index.ts";
 import type { Extension } from "../recipes/extension.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { isPreference, isSoftQ, isSupervised, isWarmUp, needsOf } from "../recipes/stage-kinds.ts";
@@ -31,7 +31,7 @@ import { paradigmAtTest } from "./paradigm-at-test.ts";
 import { type PlannedStage, planStages, stageAt, updatesUntil } from "./planned-stages.ts";
 import { alarmEvents, openStageAlarms } from "./run-alarms.ts";
 import { bestStep, isDue, recordedAccuracies, recordedMetrics, restore, saveDue } from "./run-checkpoints.ts";
-import { type EvaluationSetup, evaluationSetup, untunedAnswers } from "./run-evaluation.ts";
+import { answersWithOtherImages, type EvaluationSetup, evaluationSetup, untunedAnswers } from "./run-evaluation.ts";
 import { openSafety } from "./stopped-run.ts";
 
 /** The evaluations of a run in order: before training, between, and at the end of each stage. */
@@ -291,9 +291,11 @@ function requireFinite(
   const batch = JSON.stringify({ step, stage, trouble, examples, metrics, groups: tokens }, null, 2);
   whileWriting(saved, () => writeFileSync(saved, batch));
   told.event({ event: "error", step, stage, message: trouble, saved });
-  throw new RunError(
-    `step ${step} (${stage}): ${trouble}; the batch is in ${saved}. Start a new run with a lower learning_rate or max_grad_norm`,
-  );
+  const remedy =
+    step === 1
+      ? "Nothing was trained before: the model's weights are so large that its numbers overflow, so take another copy of the model or an earlier checkpoint"
+      : "Start a new run with a lower learning_rate or max_grad_norm";
+  throw new RunError(`step ${step} (${stage}): ${trouble}; the batch is in ${saved}. ${remedy}`);
 }
 
 async function evaluateStep(
@@ -317,14 +319,18 @@ async function evaluateStep(
     return summary.subsets.overall!.accuracy.estimate;
   });
   const questions = session.evaluation!.map((example) => (variant === null ? example : { ...example, variant }));
+  const others = await answersWithOtherImages(recipe, questions, (examples) => {
+    return answerQuestions(session.engine.policy, examples, asking);
+  });
   const evaluated = await evaluatePolicy(session.engine.policy, questions, {
     ...asking,
     train: session.train,
     copies: session.copies,
     conditions,
+    tuningTrials: recipe.tuning_trials,
     onProgress: (done, total) => o.told.notice({ notice: "evaluating", done, total }),
     subgroups: o.subgroups,
-    beside: { ...beside, ...untunedAnswers(session, run, at.step) },
+    beside: { ...beside, ...others, ...untunedAnswers(session, run, at.step) },
     ...(vocabulary === undefined ? {} : { vocabulary }),
   });
   const { items } = evaluated;

@@ -1,9 +1,11 @@
 /** A data set in a recipe: keys shared by all data sets, then the set's own, taken from the table. */
 import * as z from "zod";
-import { mapping, nameIn, number, oneOf, text, whole } from "../core/fields.ts";
+import { mapping, nameIn, number, oneOf, oneOrMore, text, whole } from "../core/fields.ts";
 import type { ImageView } from "../core/records.ts";
 import { type GreyWindow, type WindowPreset, windowOf, windowPresets } from "../core/windows.ts";
-import { type Dataset, datasets } from "../data/index.ts";
+import { type Dataset, datasets, type Where } from "../data/index.ts";
+
+const stratum = z.union([text(), z.number()], { error: "a text or a number" });
 
 const common = (split: string, ...names: readonly string[]) => ({
   name: oneOf(...(names as [string, ...string[]])).describe("Name of a data set; viva data list shows them."),
@@ -30,6 +32,13 @@ const common = (split: string, ...names: readonly string[]) => ({
     .nullable()
     .default(null)
     .describe("How patients' tables (facts.table) are told before each question; null leaves questions as they are."),
+  where: z
+    .record(text(), oneOrMore(stratum, "a value, or a list of values"), {
+      error: "a mapping of strata, such as modality, to a value or a list of values",
+    })
+    .nullable()
+    .default(null)
+    .describe("Takes the questions alone whose meta has these values; limit counts them. null takes all."),
   seed: whole({ min: 0 }).nullable().default(null).describe("Chooses or generates examples; null is the recipe's."),
 });
 
@@ -41,6 +50,16 @@ export function datasetSchema(split: string) {
     ([own, names]) => mapping({ ...common(split, ...names), ...own }) as unknown as Common,
   );
   return z.discriminatedUnion("name", [first!, ...others]);
+}
+
+/** The strata that a data set's questions are taken from; undefined for all. */
+export function whereOf({
+  where,
+}: {
+  readonly where: Readonly<Record<string, string | number | readonly (string | number)[]>> | null;
+}): Where | undefined {
+  if (where === null) return undefined;
+  return Object.fromEntries(Object.entries(where).map(([name, values]) => [name, [values].flat().map(String)]));
 }
 
 /** How a data set's images are shown. */

@@ -124,6 +124,7 @@ describe("a valid recipe", () => {
         image_range: null,
         window: null,
         table: null,
+        where: null,
         seed: null,
       },
       eval: {
@@ -135,6 +136,7 @@ describe("a valid recipe", () => {
         image_range: null,
         window: null,
         table: null,
+        where: null,
         seed: null,
       },
       image_disjoint: false,
@@ -157,7 +159,7 @@ describe("a valid recipe", () => {
     });
     expect(recipe.evaluate).toEqual({
       ...{ every: 50, limit: 200, at_start: true, max_completion_length: null },
-      ...{ paradigm_at_test: "none", subgroups: [], shots: [] },
+      ...{ paradigm_at_test: "none", baselines: [], subgroups: [], shots: [] },
     });
     expect(recipe.checkpoint).toEqual({ every: 50, keep: 2, best: null });
   });
@@ -243,7 +245,7 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     [
       "limit: 200",
       "xyzzy: 200",
-      "a.yaml, line 12: unknown key evaluate.xyzzy; known here: every, limit, at_start, max_completion_length, paradigm_at_test, subgroups, shots",
+      "a.yaml, line 12: unknown key evaluate.xyzzy; known here: every, limit, at_start, max_completion_length, paradigm_at_test, baselines, subgroups, shots",
     ],
     ["think_answer", "{ usr: x }", /^a\.yaml, line 6: unknown key prompt\.usr; did you mean user\?/],
     ["steps: 400", "steps: ten", 'a.yaml, line 8: stages.0.steps must be a whole number of at least 1, got "ten"'],
@@ -395,7 +397,7 @@ describe("--set", () => {
   test.each([
     [
       "data.train.difficulty=0.2",
-      "--set data.train.difficulty=0.2: unknown key data.train.difficulty; known here: name, path, revision, split, limit, image_range, window, table, seed",
+      "--set data.train.difficulty=0.2: unknown key data.train.difficulty; known here: name, path, revision, split, limit, image_range, window, table, where, seed",
     ],
     [
       "data.train={ name: phantom_world, dificulty: 0.2 }",
@@ -444,7 +446,7 @@ describe("the JSON Schema", () => {
   test("known keys depend on the data set's name", () => {
     const recipe = { data: { train: { name: "slake" }, eval: { name: "phantom_world" } } };
     expect(knownKeys(["data", "train"], recipe)).toEqual([
-      ...["name", "path", "revision", "split", "limit", "image_range", "window", "table", "seed"],
+      ...["name", "path", "revision", "split", "limit", "image_range", "window", "table", "where", "seed"],
     ]);
     expect(knownKeys(["data", "eval"], recipe)).toContain("difficulty");
   });

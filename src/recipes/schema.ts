@@ -192,6 +192,10 @@ const evaluate = mapping({
   paradigm_at_test: text("none, best_on_validation or the name of a paradigm")
     .default("none")
     .describe("How questions are put: as they are, in a stage's paradigm, or in the one that validation prefers."),
+  baselines: z
+    .array(oneOf("blank_image", "wrong_image"), { error: "a list of blank_image and wrong_image" })
+    .default([])
+    .describe("Baselines that ask the model itself with other images, each as long as an evaluation."),
   subgroups: z
     .array(text("the name of a stratum"), { error: "a list of strata" })
     .default([])

@@ -82,6 +82,7 @@ const softQ = mapping({
   steps: whole({ min: 1 }).describe("Rollout steps."),
   ...rolloutFields,
   rewards: rewardsSchema,
+  environment,
   ...softQFields,
   ...softQOptimiser,
 })

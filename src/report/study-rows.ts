@@ -1,6 +1,6 @@
-/** What a study predicted and what its arms keep, in words and figures: the report and the study's page show the same. */
-import { percent } from "../core/percent.ts";
-import type { StudyPrediction, StudyResults, StudyRetention } from "../runs/study-results.ts";
+/** What a study predicted, how its arms reason, what they keep and pass on, in words and figures: report and page show the same. */
+import { percent, points } from "../core/percent.ts";
+import type { StudyArm, StudyPrediction, StudyResults, StudyRetention } from "../runs/study-results.ts";
 import { differenceText, pValue, short } from "./format.ts";
 
 /** Predictions with what became of each. */
@@ -63,6 +63,118 @@ export function retentionRows({ retention }: StudyResults): RetentionRows | null
     rows: arms.map((arm) => ({ name: arm.name, figures: [arm.old, arm.new].flatMap(taskFigures) })),
     note: `${said} Accuracy in percent at the first and at the last evaluation; changes in points, paired by question within a seed, pooled over seeds. A way to forget less is worth having where it keeps more of the old than ${control} at no less of the new.`,
   };
+}
+
+/** A table of figures by arm. */
+export interface FigureTable {
+  readonly title: string;
+  /** Names of the figures' columns. */
+  readonly head: readonly string[];
+  readonly rows: readonly { readonly name: string; readonly figures: readonly string[] }[];
+}
+
+/** How arms reason, and how right they are by the length of the reference chain where the data say it. */
+export interface ReasoningTables {
+  readonly tables: readonly FigureTable[];
+  readonly note: string;
+}
+
+/** Null where no completion has a length. */
+export function reasoningTables({ arms }: StudyResults): ReasoningTables | null {
+  const known = arms.flatMap(({ name, reasoning }) => (reasoning === null ? [] : [{ name, reasoning }]));
+  if (known.length === 0) return null;
+  const rows = known.map(({ name, reasoning }) => {
+    const { right_lengths, wrong_lengths, tokens_per_right, false_statements, invented_findings } = reasoning;
+    const lengths = [spread(right_lengths), spread(wrong_lengths)];
+    const shares = [shareText(false_statements), shareText(invented_findings)];
+    return { name, figures: [...lengths, tokens_per_right === null ? "–" : short(tokens_per_right), ...shares] };
+  });
+  const tokens = ["right answers, tokens", "wrong answers, tokens", "tokens for each right answer"];
+  const main = { title: "Reasoning", head: [...tokens, "false statements, %", "invented findings, %"], rows };
+  const chains = chainTable(known);
+  return {
+    tables: chains === null ? [main] : [main, chains],
+    note: "Last evaluations of all seeds. Lengths: median (10th to 90th percentile). Statements are checked against the facts of their images.",
+  };
+}
+
+type Reasoned = { readonly name: string; readonly reasoning: NonNullable<StudyArm["reasoning"]> };
+
+function chainTable(arms: readonly Reasoned[]): FigureTable | null {
+  const all = arms.flatMap(({ reasoning }) => reasoning.by_chain_length.map(({ statements }) => statements));
+  const lengths = [...new Set(all)].sort((a, b) => a - b);
+  if (lengths.length === 0) return null;
+  const accuracyAt = ({ reasoning }: Reasoned, length: number) =>
+    reasoning.by_chain_length.find(({ statements }) => statements === length)?.accuracy ?? null;
+  return {
+    title: "Accuracy, %, by statements in the reference chain",
+    head: lengths.map(String),
+    rows: arms.map((arm) => ({
+      name: arm.name,
+      figures: lengths.map((length) => shareText(accuracyAt(arm, length))),
+    })),
+  };
+}
+
+/** "84 (60–131)". */
+function spread(quantiles: readonly number[] | null): string {
+  return quantiles === null ? "–" : `${quantiles[2]} (${quantiles[0]}–${quantiles[4]})`;
+}
+
+/** What arms were trained on against what they were tested on, a table for each number of solved examples. */
+export interface GeneralisationTables {
+  readonly tables: readonly {
+    readonly title: string;
+    readonly head: readonly string[];
+    readonly rows: readonly GeneralisationRow[];
+  }[];
+  readonly note: string;
+}
+
+export interface GeneralisationRow {
+  readonly name: string;
+  readonly trainedOn: string;
+  readonly cells: readonly {
+    readonly score: string;
+    /** Relative to the model before training; null where that is not known, and for itself. */
+    readonly change: string | null;
+    readonly verdict: "better" | "worse" | "";
+    /** Whether the arm was trained on it. */
+    readonly own: boolean;
+  }[];
+  readonly retention: string;
+}
+
+/** Null for a study that does not ask for it, or has no such arm yet. */
+export function generalisationTables({ generalisation: found }: StudyResults): GeneralisationTables | null {
+  if (found === null || found.tables.every(({ rows }) => rows.length === 0)) return null;
+  const { stratum, columns } = found;
+  return {
+    tables: found.tables.map(({ shots, base, rows }) => ({
+      title: shots === 0 ? "Without solved examples in the prompt" : `With ${shots} solved examples in the prompt`,
+      head: [`trained on (${stratum})`, ...columns.map((name) => `${name}, %`), "retention, %"],
+      rows: [
+        {
+          ...{ name: "before training", trainedOn: "", retention: "–" },
+          cells: base.map((value) => ({ score: shareText(value), change: null, verdict: "", own: false }) as const),
+        },
+        ...rows.map(({ arm, trained_on, scores, relative, retention }) => ({
+          ...{ name: arm, trainedOn: trained_on, retention: shareText(retention) },
+          cells: scores.map((value, j): GeneralisationRow["cells"][number] => {
+            const change = relative[j] ?? null;
+            const verdict = change === null || change === 0 ? "" : change > 0 ? "better" : "worse";
+            const shown = change === null ? null : `${points(change)} %`;
+            return { score: shareText(value), change: shown, verdict, own: columns[j] === trained_on };
+          }),
+        })),
+      ],
+    })),
+    note: `Accuracy by ${stratum}, mean over seeds, and its change relative to the model before training. Retention: the mean of accuracy over the untrained model's, the arm's own ${stratum} left out; below 100 % training on one kind cost the others.`,
+  };
+}
+
+function shareText(value: number | null): string {
+  return value === null ? "–" : percent(value);
 }
 
 function taskFigures(task: StudyRetention["arms"][number]["old"]): readonly string[] {

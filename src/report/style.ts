@@ -2,10 +2,10 @@
 
 const light = `--bg:#f6f7f8;--surface:#fff;--text:#1b1e22;--muted:#5b636d;--line:#dfe3e8;--track:#e9ecf0;--accent:#1f5fae;
 --good:#17713a;--good-bg:#dff3e5;--bad:#b3261e;--bad-bg:#fde3e0;--warn:#8a5a00;--warn-bg:#fdf0d0;
---c0:#1f6fc4;--c1:#c2570c;--c2:#1c8050;--c3:#8a45b5;--c4:#b8346e;--c5:#0f7f8c;--c6:#7a6a1f;--c7:#7b8591;color-scheme:light;`;
+--c0:#0077bb;--c1:#ee6677;--c2:#997700;--c3:#222255;--c4:#882255;--c5:#117733;--c6:#004488;--c7:#6d7681;color-scheme:light;`;
 const dark = `--bg:#101418;--surface:#191e24;--text:#e7eaed;--muted:#9da6b0;--line:#2c343c;--track:#29313a;--accent:#7db4f2;
 --good:#62cf8b;--good-bg:#153a25;--bad:#ff8d84;--bad-bg:#4a1d1a;--warn:#f0bd5a;--warn-bg:#42330f;
---c0:#62a8f5;--c1:#f29650;--c2:#4fc58b;--c3:#c692ea;--c4:#f07bab;--c5:#4cc4d1;--c6:#cdb95a;--c7:#8f99a5;color-scheme:dark;`;
+--c0:#77aadd;--c1:#ee8866;--c2:#eedd88;--c3:#ee3377;--c4:#4477aa;--c5:#ddaa33;--c6:#997700;--c7:#8f99a5;color-scheme:dark;`;
 const palette = Array.from({ length: 8 }, (_, i) => `.s${i}{--s:var(--c${i})}`).join("");
 
 const charts = `.chart{display:block;width:100%;height:auto;touch-action:pan-y}

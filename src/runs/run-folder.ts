@@ -46,6 +46,8 @@ export interface Run {
 }
 
 const lockName = ".lock";
+/** Of the runs in a folder that is none itself, so many are named. */
+const MOST_NAMED = 4;
 /** What a kill may leave of a run that has no recipe yet. */
 const unborn: readonly string[] = ["environment.json.tmp", "environment.json", "recipe.yaml.tmp"];
 
@@ -73,6 +75,20 @@ export function runPaths(folder: string): RunPaths {
 /** Whether the folder holds a run. */
 export function isRun(folder: string): boolean {
   return existsSync(runPaths(folder).recipe);
+}
+
+/** UserError where the folder, called `named` by the user, is no run; it names the runs that lie in it. */
+export function requireRun(folder: string, named = folder): void {
+  if (isRun(folder)) return;
+  const inside = [...runsIn(folder, named), ...runsIn(join(folder, "runs"), join(named, "runs"))];
+  const shown = `${inside.slice(0, MOST_NAMED).join(", ")}${inside.length > MOST_NAMED ? ", …" : ""}`;
+  const advice = inside.length === 0 ? "" : `: its runs are ${shown}`;
+  throw new UserError(`${named}: no run here (there is no recipe.yaml in it)${advice}`);
+}
+
+function runsIn(folder: string, named: string): readonly string[] {
+  const names = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder).sort() : [];
+  return names.filter((name) => isRun(join(folder, name))).map((name) => join(named, name));
 }
 
 /** Whether a run exists and has ended. */
@@ -131,7 +147,7 @@ export function createRun(
 
 /** Opens an existing run for writing, to resume it; a UserError when there is none or another process writes it. */
 export function openRun(folder: string): Run {
-  if (!isRun(folder)) throw new UserError(`${folder}: no run here (there is no recipe.yaml in it)`);
+  requireRun(folder);
   const lock = acquireLock(join(folder, lockName));
   try {
     return openStreams(runPaths(folder), lock.release);

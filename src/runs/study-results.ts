@@ -33,6 +33,11 @@ const verdict = z.strictObject({
   p_holm: z.number().describe("Corrected for all arms that are no baseline."),
   unbeaten: z.array(z.string()).readonly().describe("Baselines that it is not shown to beat."),
   detectable_difference: z.number().nullable().describe("True difference seen with 80 % power, from the interval."),
+  less_tuned: z
+    .array(z.string())
+    .readonly()
+    .optional()
+    .describe("Baselines whose settings were chosen from fewer trials than the arm's; absent without any."),
 });
 
 const quantiles = z
@@ -103,6 +108,7 @@ const arm = z.strictObject({
   name: z.string(),
   about: z.string().nullable(),
   dimensions: z.array(z.string()),
+  tuning_trials: z.int().optional().describe("Runs tried to choose its settings, as its recipe says."),
   runs: z.array(run),
   accuracy: z
     .strictObject({ ...interval.shape, seed_sd: z.number().nullable() })
@@ -220,7 +226,6 @@ export const studyResultsSchema = z.strictObject({
 export type StudyResults = z.output<typeof studyResultsSchema>;
 export type StudyOutcome = NonNullable<StudyResults["outcomes"]>[number];
 export type StudyPrediction = StudyResults["predictions"][number];
-export type StudyDimension = NonNullable<StudyResults["dimensions"]>[number];
 export type StudyRetention = NonNullable<StudyResults["retention"]>;
 export type StudyGeneralisation = NonNullable<StudyResults["generalisation"]>;
 export type StudyArm = StudyResults["arms"][number];

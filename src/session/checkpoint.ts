@@ -178,6 +178,8 @@ export interface TrainedOn {
   readonly examples: readonly Example[];
   /** Why they cannot be read any more; null where they were. */
   readonly unknown: string | null;
+  /** Runs tried to choose its settings. */
+  readonly tuningTrials: number;
 }
 
 /** The training examples of a run; null for a path that belongs to none. Nothing is downloaded for it. */
@@ -185,16 +187,17 @@ export async function trainedOn(path: string, { env }: SourceOptions = {}): Prom
   const recipe = recipeOf(path);
   if (recipe === null) return null;
   const { train } = recipe.data;
-  if (findDataset(train.name).generated) return { examples: [], unknown: null };
+  const { tuning_trials: tuningTrials } = recipe;
+  if (findDataset(train.name).generated) return { examples: [], unknown: null, tuningTrials };
   try {
     const examples = await trainingExamples(recipe, { env: offline(env) });
-    return { examples, unknown: null };
+    return { examples, unknown: null, tuningTrials };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const { path: from, revision } = train;
     const id = from?.startsWith(HUB) ? `${from.slice(HUB.length)}${revision === null ? "" : `@${revision}`}` : null;
     const absent = `data.train.path: ${from} is not in the Hub's cache; viva data get ${id} downloads it`;
-    return { examples: [], unknown: id === null ? error.message : absent };
+    return { examples: [], unknown: id === null ? error.message : absent, tuningTrials };
   }
 }
 

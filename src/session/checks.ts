@@ -83,6 +83,13 @@ export function checkRationales({ stages }: Recipe, { style }: PromptStyle, trai
   }
 }
 
+/** Baselines that take images away need some. */
+export function checkBaselines({ evaluate }: Recipe, examples: readonly Example[] | null): void {
+  if ((evaluate?.baselines ?? []).length === 0 || examples === null) return;
+  if (examples.some(({ images }) => images.length > 0)) return;
+  throw new UserError(`evaluate.baselines: ${evaluate!.baselines.join(", ")}: no question of data.eval has an image`);
+}
+
 /** Throws UserError where an example's answer holds the tags of the prompt's form: no answer given in that form would be equal. */
 export function requireNoTags(examples: readonly Example[], style: PromptStyle["style"]): void {
   for (const example of examples) {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, expect, it } from "vitest";
 import { recipeSchema } from "../recipes/schema.ts";
+import { checkBaselines } from "./checks.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "viva-examples-"));
@@ -32,4 +33,62 @@ it("data.image_disjoint parts what training and evaluation share", async () => {
   };
   expect(await shared(false)).toBe(4);
   expect(await shared(true)).toBe(0);
+});
+
+it("takes the questions of some strata alone, of which limit then takes some", async () => {
+  const at = join(folder, "strata");
+  mkdirSync(at);
+  await sharp(new Uint8Array(16), { raw: { width: 4, height: 4, channels: 1 } }).toFile(join(at, "a.png"));
+  const kinds = ["CT", "MR", "CT", "US", "MR", "CT"];
+  const rows = kinds.map((modality, i) => {
+    const meta = { modality, site: i < 4 ? "north" : "south", year: String(2020 + (i % 2)) };
+    return { id: `q${i}`, image: i === 1 ? "lost.png" : "a.png", question: `${i}?`, answer: "yes", meta };
+  });
+  writeFileSync(join(at, "train.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+  const load = async (train: object) => {
+    const data = { train: { name: "jsonl", path: at, ...train }, on_bad_image: "skip" };
+    const stages = [{ kind: "sft", steps: 1 }];
+    const recipe = recipeSchema.parse({ name: "where", model: { path: "m" }, data, stages });
+    const { examples, skipped } = await loadExamples(recipe.data.train, recipe);
+    return [examples.map(({ id }) => id).join(" "), skipped.length] as const;
+  };
+  expect(await load({})).toEqual(["q0 q2 q3 q4 q5", 1]);
+  expect(await load({ where: { modality: "CT" } })).toEqual(["q0 q2 q5", 0]);
+  expect(await load({ where: { modality: ["CT", "MR"], site: "north" } })).toEqual(["q0 q2", 1]);
+  expect(await load({ where: { modality: "CT", year: 2020 } })).toEqual(["q0 q2", 0]);
+  expect((await load({ where: { modality: "CT" }, limit: 2 }))[0].split(" ")).toHaveLength(2);
+  const wrong = [
+    [{ modalty: "CT" }, 'where: no question has "modalty" (did you mean "modality"?); there are '],
+    [{ modality: "CTs" }, 'where: no question has "CTs" as modality (did you mean "CT"?); there are CT, MR, US'],
+    [{ modality: "US", site: "south" }, "where: no question is of modality US and site south at once"],
+  ] as const;
+  for (const [where, sentence] of wrong) await expect(load({ where })).rejects.toThrow(sentence);
+  await expect(load({ where: { modality: [] } })).rejects.toThrow("a value, or a list of values");
+});
+
+it("baselines of other images need a question with an image", () => {
+  const data = { train: { name: "phantom" }, eval: { name: "phantom" } };
+  const evaluate = { baselines: ["blank_image"] };
+  const recipe = recipeSchema.parse({
+    name: "b",
+    model: { path: "m" },
+    data,
+    stages: [{ kind: "sft", steps: 1 }],
+    evaluate,
+  });
+  const text = {
+    id: "q",
+    subjectId: "s",
+    question: "?",
+    images: [],
+    answer: "a",
+    answerType: "open",
+    choices: [],
+    meta: {},
+  };
+  expect(() => checkBaselines(recipe, [text as never])).toThrow(
+    "evaluate.baselines: blank_image: no question of data.eval has an image",
+  );
+  checkBaselines(recipe, [text as never, { ...text, images: [{ path: "a.png" }] } as never]);
+  checkBaselines({ ...recipe, evaluate: { ...recipe.evaluate!, baselines: [] } }, [text as never]);
 });

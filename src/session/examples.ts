@@ -2,9 +2,9 @@
 import { messageOf, UserError } from "../core/errors.ts";
 import { permutation, randomKey } from "../core/random.ts";
 import type { Example } from "../core/records.ts";
-import { checkImages, type DataNotice, findDataset, loadDataset } from "../data/index.ts";
+import { type DataNotice, findDataset, loadDataset, missingImages } from "../data/index.ts";
 import { decodeImage } from "../io/images.ts";
-import { viewOf } from "../recipes/datasets.ts";
+import { viewOf, whereOf } from "../recipes/datasets.ts";
 import type { DatasetSpec, Recipe } from "../recipes/schema.ts";
 import type { SkippedExample } from "../train/batches.ts";
 import { locateDataset, type SourceOptions } from "./sources.ts";
@@ -22,7 +22,7 @@ export interface LoadedExamples<T> {
 export async function loadExamples(spec: DatasetSpec, recipe: Recipe): Promise<LoadedExamples<readonly Example[]>> {
   const { on_bad_image, image_disjoint } = recipe.data;
   const options = { ...datasetOptions(spec, recipe.seed, on_bad_image), imageDisjoint: image_disjoint };
-  const bad = on_bad_image === "skip" ? await checkImages(await findDataset(spec.name).load(options)) : [];
+  const bad = on_bad_image === "skip" ? await missingImages(options) : [];
   const skipped = bad.map(({ exampleId, path, reason }) => {
     return { example_id: exampleId, reason: `image ${path}: ${reason}` };
   });
@@ -102,8 +102,10 @@ function datasetOptions(spec: DatasetSpec, seed: number, onBadImage: "error" | "
     image_range: __,
     window: ___,
     table: ____,
+    where: _____,
     ...own
   } = spec;
+  const where = whereOf(spec);
   return {
     name,
     split,
@@ -112,6 +114,7 @@ function datasetOptions(spec: DatasetSpec, seed: number, onBadImage: "error" | "
     own,
     ...(path === null ? {} : { path }),
     ...(limit === null ? {} : { limit }),
+    ...(where === undefined ? {} : { where }),
     view: viewOf(spec),
   };
 }

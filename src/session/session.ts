@@ -15,7 +15,7 @@ import type { ScheduledReward } from "../rewards/index.ts";
 import type { SkippedExample } from "../train/batches.ts";
 import type { PreferencePair } from "../train/pair-sources.ts";
 import { checkData } from "./check-data.ts";
-import { checkRationales, requireModelFolder } from "./checks.ts";
+import { checkBaselines, checkRationales, requireModelFolder } from "./checks.ts";
 import { hashExamples, hashModel, hashPairs } from "./content-hashes.ts";
 import { demandsOf } from "./engine-demands.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
@@ -131,6 +131,7 @@ async function openLocalData(
   const train = await loadExamples(data.train, recipe);
   if (train.examples.length === 0) throw new UserError(`data.train: "${data.train.name}" has no examples to train on`);
   const evaluation = await loadEvaluation(recipe);
+  checkBaselines(recipe, evaluation.examples);
   checkRationales(recipe, prompt, train.examples);
   const view = viewOf(data.train);
   const usable = await Promise.all(

@@ -15,7 +15,7 @@ import { milestones, type ScoredItem } from "../evaluate/run-statistics.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import { isFinished, runPaths } from "../runs/run-folder.ts";
 import type { StudyArm, StudyResults } from "../runs/study-results.ts";
-import type { Verdict } from "../runs/verdict.ts";
+import { type Verdict, withTuning } from "../runs/verdict.ts";
 import { readJournal, type StudyPaths } from "./folder.ts";
 import { generalisationOf } from "./generalisation.ts";
 import type { Study } from "./load.ts";
@@ -61,11 +61,14 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
   const compared = chosen.map(({ name }) => (name === study.reference ? null : difference(of(name), reference)));
   const adjusted = holm(compared.flatMap((found) => (found === null ? [] : [found.p])));
   const judged = verdictsByArm(study.baselines, chosen, of);
+  const trials = new Map(study.arms.map(({ name, recipe }) => [name, recipe.tuning_trials]));
+  const tuned = (name: string) => ({ name, trials: trials.get(name) ?? null });
   let next = 0;
   const baseSeconds = medianOf(reference.flatMap(({ seconds }) => seconds ?? []));
   const arms = chosen.map((arm, i): StudyArm => {
     const own = of(arm.name);
     const found = compared[i] ?? null;
+    const verdict = judged.get(arm.name) ?? null;
     const seconds = medianOf(own.flatMap((run) => run.seconds ?? []));
     return {
       name: arm.name,
@@ -76,7 +79,8 @@ export function studyResults(study: Study, runs: readonly PlannedRun[], paths: S
       }),
       accuracy: accuracyOf(own),
       difference: found === null ? null : { ...found, p_holm: adjusted[next++]! },
-      verdict: judged.get(arm.name) ?? null,
+      tuning_trials: arm.recipe.tuning_trials,
+      verdict: verdict === null ? null : withTuning(verdict, tuned(arm.name), study.baselines.map(tuned)),
       figures: meansOf(own.map(({ figures }) => figures)),
       training: meansOf(own.map(({ training }) => training)),
       reasoning: reasoningOf(own.flatMap(({ items }) => items)),
@@ -163,7 +167,13 @@ function shownMetrics(line: Line): Readonly<Record<string, number>> {
 }
 
 /** Every numeric figure or estimate of a summary by its path, of subsets only the overall one, without conditions. */
-function figuresOf({ subsets, step: _, conditions: _____, ...rest }: Line): Readonly<Record<string, number>> {
+function figuresOf({
+  subsets,
+  step: _,
+  conditions: _____,
+  tuning_trials: _______,
+  ...rest
+}: Line): Readonly<Record<string, number>> {
   const found: [string, unknown][] = [];
   const walk = (value: unknown, path: string) => {
     if (typeof value === "number") found.push([path, value]);
@@ -246,7 +256,8 @@ function verdictsByArm(
     if (tests.length < baselines.length || tests.length === 0) return [];
     const differences = tests.map(({ p, by_seed: _, ...interval }) => {
       const error = (interval.high - interval.low) / (2 * 1.96);
-      return { difference: interval, p, detectable_difference: minimalDetectableDifference(error) };
+      const detectable = error === 0 ? null : minimalDetectableDifference(error);
+      return { difference: interval, p, detectable_difference: detectable };
     });
     return [{ name, differences }];
   });

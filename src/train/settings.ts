@@ -115,6 +115,14 @@ export const warmUpFields = {
 
 export type WarmUpSettings = { readonly kind: "warm_up" } & Values<typeof warmUpFields>;
 
+/** What null stands for with each loss: its temperature, and the weight of the meta step's loss beside it; of metsk as wenhui0206/MeTSK has them, the others are ours. */
+export const contrastiveDefaults: Readonly<
+  Record<WarmUpSettings["loss"], { readonly tau: number; readonly alpha: number }>
+> = {
+  info_nce: { tau: 0.1, alpha: 1 },
+  metsk: { tau: 30, alpha: 15 },
+};
+
 /** How completions are sampled. */
 export const generationFields = {
   num_generations: whole({ min: 2, max: 10_000 }).default(8).describe("Completions per question: the group's size."),

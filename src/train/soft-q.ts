@@ -1,7 +1,8 @@
 /** Soft Q-learning (ETPO, arXiv 2402.06700), one step: a critic values every token, and the policy follows its values. */
-import { softTargets } from "../algorithms/etpo.ts";
+import { softTargets, turnTargets } from "../algorithms/etpo.ts";
 import { meanMetric } from "../core/mean.ts";
 import type { RolloutGroup, SamplingOptions } from "../core/records.ts";
+import { policyLength, policyMask, policyValues } from "../core/segments.ts";
 import type { SoftBatch, SoftCritic, TrainingGroup } from "../engine/engine.ts";
 import { deviceMetrics } from "../engine/optim-step.ts";
 import { rewardsAt, type ScheduledReward } from "../rewards/index.ts";
@@ -11,6 +12,7 @@ import { type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { completionMetrics, type RolloutStepResult, rewardMetrics, timeMetrics, weightMetrics } from "./rollout.ts";
 import { sampleGroups, samplingOptions } from "./sampling.ts";
 import { optimiserAt, type SoftQSettings } from "./settings.ts";
+import { toolMetrics } from "./tool-metrics.ts";
 
 /** One rollout, and one update of policy and critic on it. */
 export async function softQStep(
@@ -36,6 +38,7 @@ export async function softQStep(
       ...weightMetrics(rewards, weighted),
       ...sampled.counts,
       ...completionMetrics(groups),
+      ...toolMetrics(groups, context.tools?.required),
       ...timeMetrics(started, sampled, seconds),
     },
     examples: groups.map(({ example }) => example.id),
@@ -58,7 +61,10 @@ async function updateBoth(
   const own = await soft.policyPass(batch(samples.map((sample) => weighed(sample, tokens))));
   let next = 0;
   const targets = samples.map(({ completions, reward }) =>
-    completions.map((_, i) => Float32Array.from(softTargets(own.values[next++]!, { reward: reward[i] ?? 0, gamma }))),
+    completions.map(({ segments }, i) => {
+      const [values, o] = [own.values[next++]!, { reward: reward[i] ?? 0, gamma }];
+      return Float32Array.from(segments === undefined ? softTargets(values, o) : turnTargets(values, segments, o));
+    }),
   );
   const critic = await soft.criticPass(batch(samples.map((sample, i) => weighed(sample, tokens, targets[i]))));
   const optimiser = optimiserAt(settings, index, steps);
@@ -76,9 +82,11 @@ async function updateBoth(
       return reward[i] === null ? 0 : reward[i]! - value;
     }),
   );
-  const all = (lists: readonly Float32Array[]) => lists.flatMap((list) => [...list]);
-  const old = samples.flatMap(({ completions }) => completions.map(({ logProbs }) => logProbs));
-  const apart = own.logProbs.flatMap((list, c) => [...list].map((value, t) => Math.abs(value - old[c]![t]!)));
+  const completions = samples.flatMap((sample) => sample.completions);
+  const all = (lists: readonly Float32Array[]) =>
+    lists.flatMap((list, c) => [...policyValues(list, completions[c]!.segments)]);
+  const differences = own.logProbs.map((list, c) => list.map((value, t) => value - completions[c]!.logProbs[t]!));
+  const apart = all(differences).map(Math.abs);
   return {
     advantages,
     metrics: {
@@ -97,16 +105,16 @@ async function updateBoth(
   };
 }
 
-/** Tokens of the completions that have a reward. */
+/** Tokens of the policy in the completions that have a reward. */
 function countTokens(samples: readonly ScoredSample[]): number {
   const rewarded = samples.flatMap(({ completions, reward }) => completions.filter((_, i) => reward[i] !== null));
   return Math.max(
     1,
-    rewarded.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0),
+    rewarded.reduce((sum, completion) => sum + policyLength(completion), 0),
   );
 }
 
-/** Each token weighs the same, and nothing in a completion without a reward. */
+/** Each token of the policy weighs the same, and nothing in a completion without a reward. */
 function weighed(
   { prompt, completions, reward }: ScoredSample,
   tokens: number,
@@ -114,10 +122,11 @@ function weighed(
 ): TrainingGroup {
   return {
     prompt,
-    completions: completions.map(({ tokenIds }, i) => ({
+    completions: completions.map(({ tokenIds, segments, images = [] }, i) => ({
       tokenIds,
       weight: reward[i] === null ? 0 : 1 / tokens,
       advantage: targets?.[i] ?? 0,
+      ...(segments === undefined ? {} : { mask: policyMask(segments), images }),
     })),
   };
 }

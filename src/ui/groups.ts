@@ -1,5 +1,6 @@
 /** The groups of rollouts.jsonl as columns: what the filters of a page need of each, so that only shown groups are read. */
 import { meanOf } from "../core/mean.ts";
+import { groupText } from "./group-text.ts";
 import { followLines, type LineFile, recordOf } from "./lines.ts";
 
 /** What is known of a group without reading it. */
@@ -134,7 +135,7 @@ export function indexGroups(path: string): GroupIndex {
       const found: number[] = [];
       let place = 0;
       for (const line of file.lines(rows.map((row) => row.line))) {
-        if (line?.toLowerCase().includes(written) && textOf(recordOf(line)).includes(wanted)) found.push(place);
+        if (line?.toLowerCase().includes(written) && groupText(recordOf(line)).includes(wanted)) found.push(place);
         place++;
         if (found.length >= most) break;
       }
@@ -203,12 +204,6 @@ function noteImage(images: Map<string, RecordedImage>, image: unknown, subject: 
   const { path, sha256, width, height } = image as Readonly<Record<string, unknown>>;
   if (typeof path !== "string" || typeof sha256 !== "string" || images.has(sha256)) return;
   images.set(sha256, { path, width: Number(width) || 0, height: Number(height) || 0, subject });
-}
-
-function textOf(record: Readonly<Record<string, unknown>> | null): string {
-  if (record === null) return "";
-  const texts = listOf(record["completions"]).map((one) => (one as { readonly text?: unknown } | null)?.text);
-  return [record["question"], record["answer"], ...texts].map((text) => String(text ?? "").toLowerCase()).join("\n");
 }
 
 function listOf(value: unknown): readonly unknown[] {

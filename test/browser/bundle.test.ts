@@ -65,6 +65,10 @@ describe.skipIf(noBrowser !== null)("a bundle", () => {
     await page.waitForSelector(".thumb img");
     await openImage(page);
     expect(await page.locator(".thumb img").count()).toBe(1);
+    const all = await page.locator(".groups li").count();
+    await page.getByLabel("text in question, answer or completion").fill("WHICH SIDE? 1");
+    await page.waitForFunction((most) => document.querySelectorAll(".groups li").length < most, all);
+    expect(await page.locator(".groups li").count()).toBeGreaterThan(0);
     await page.getByRole("link", { name: "Evaluation" }).click();
     await page.getByText("95 % intervals over subjects").first().waitFor();
     await page.goto(`${address.replace(/#.*/, "")}#/`);

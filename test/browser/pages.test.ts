@@ -201,6 +201,17 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     await page.waitForURL(/wl=80,40/); // brain
     await page.keyboard.press("Shift+ArrowUp");
     await page.waitForURL(/wl=80,50/);
+    await page.evaluate(() => {
+      // a key in the very moment the address takes the window over
+      const replace = history.replaceState.bind(history);
+      history.replaceState = (...given) => {
+        replace(...given);
+        history.replaceState = replace;
+        queueMicrotask(() => window.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp" })));
+      };
+    });
+    await page.keyboard.press("Shift+ArrowUp");
+    await page.waitForURL(/wl=80,61/);
     expect(await violations(page)).toEqual([]);
     await page.close();
   });
@@ -308,6 +319,10 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     const { page } = await open(browser, origin);
     await page.goto(`${origin}/runs/${ids["good"]}/evaluation?show=fixed&sort=margin`);
     await page.getByText("by margin").waitFor();
+    const baselines = page.getByRole("region", {
+      name: "The run against its baselines on these questions, strict accuracy",
+    });
+    await baselines.getByText(/^the run is better, \+\d+\.\d \[\+\d+\.\d, \+\d+\.\d\]$/).waitFor();
     const margins = (await page.locator(".cases").first().textContent())!.match(/margin \d\.\d\d/g)!;
     expect([margins.length, margins]).toEqual([8, [...margins].sort().reverse()]);
     await page.goto(`${origin}/studies/${ids["study"]}`);
@@ -336,6 +351,12 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
       ["sft", "60.0, 40.0", "−20.0 [−23.0, −17.0]", "–", "30.0, 70.0", "+40.0 [+37.0, +43.0]", "–"],
       ["grpo", "60.0, 55.0", "−5.0 [−8.0, −2.0]", "+15.0 [+12.0, +18.0]", "–", "–", "–"],
     ]);
+    expect(await texts("Without solved examples in the prompt")).toEqual([
+      ["before training", "", "50.0", "40.0", "–"],
+      ["grpo", "ct", "60.0 +20.0 %", "30.0 -25.0 %", "75.0"],
+    ]);
+    expect((await texts("Reasoning"))[1]).toEqual(["grpo", "30 (20–40)", "–", "52.5", "12.5", "–"]);
+    expect((await texts("Accuracy, %, by statements in the reference chain"))[0]).toEqual(["sft", "50.0", "75.0"]);
     const missing = page.getByRole("region", { name: "Runs by arm and seed, 1 missing" });
     expect(await missing.getByText("✗ failed").count()).toBe(1);
     const [file] = await Promise.all([

@@ -15,7 +15,15 @@ export function writeStudy(folder: string): void {
     subjects: 100,
   });
   const arm = (name: string, accuracy: number, difference: number | null): StudyResults["arms"][number] => ({
-    ...{ name, about: `about ${name}`, dimensions: ["algorithm"], figures: {}, training: {}, reasoning: null },
+    ...{ name, about: `about ${name}`, dimensions: ["algorithm"], figures: {}, training: {} },
+    reasoning: {
+      ...{ right_lengths: [20, 25, 30, 35, 40], wrong_lengths: null, tokens_per_right: 52.5 },
+      ...{ false_statements: 0.125, invented_findings: null },
+      by_chain_length: [
+        { statements: 4, n: 20, accuracy: 0.75 },
+        { statements: 3, n: 20, accuracy: 0.5 },
+      ],
+    },
     runs: [1, 2].map((seed) => ({
       ...{
         seed,
@@ -104,7 +112,16 @@ export function writeStudy(folder: string): void {
         { name: "grpo", old: task(0.6, 0.55, 0.15), new: null },
       ],
     },
-    ...{ generalisation: null, ranking: ["grpo", "dapo", "sft"], shared: [] },
+    generalisation: {
+      ...{ stratum: "modality", columns: ["ct", "mr"] },
+      tables: [
+        {
+          ...{ shots: 0, base: [0.5, 0.4] },
+          rows: [{ arm: "grpo", trained_on: "ct", scores: [0.6, 0.3], relative: [0.2, -0.25], retention: 0.75 }],
+        },
+      ],
+    },
+    ...{ ranking: ["grpo", "dapo", "sft"], shared: [] },
   };
   writeFileSync(join(folder, "study.json"), JSON.stringify(results));
   const report = "<!doctype html><title>arms</title><h1>A report</h1><script>document.title = 'ran'</script>";

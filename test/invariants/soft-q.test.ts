@@ -101,6 +101,31 @@ test("micro-batches give the values and norms of one batch", async () => {
   }
 });
 
+test("after an observation a token has the values that it has after a prompt which tells the same", async () => {
+  const core = open();
+  for (let step = 0; step < 2; step++) await update(core, step, 0);
+  const [asked, told, said] = madeCompletions([3, 4, 2], "observed", 380).map(({ tokenIds }) => tokenIds);
+  const { prompt } = golden;
+  const mask = Uint8Array.from([1, 1, 1, 0, 0, 0, 0, 1, 1]);
+  const tokenIds = Int32Array.from([...asked!, ...told!, ...said!]);
+  const longer = { ...prompt, tokenIds: Int32Array.from([...prompt.tokenIds, ...asked!, ...told!]) };
+  const group = (one: TrainingGroup["prompt"], completion: object): TrainingGroup => {
+    return { prompt: one, completions: [{ weight: 0.1, advantage: 0.7, ...completion } as never] };
+  };
+  const observed = { scoring: sampledScoring, beta: 0.2, groups: [group(prompt, { tokenIds, mask })] };
+  const apart = { ...observed, groups: [group(prompt, { tokenIds: asked }), group(longer, { tokenIds: said })] };
+  for (const pass of ["policyPass", "criticPass"] as const) {
+    const [whole, parts] = [await core.soft[pass](observed), await core.soft[pass](apart)];
+    const values = [...whole.values[0]!];
+    expect(values.slice(3, 7)).toEqual([0, 0, 0, 0]);
+    expect(largest(whole.values)).toBeGreaterThan(1e-3);
+    const expected = [...parts.values[0]!, ...parts.values[1]!];
+    for (const [t, value] of [...values.slice(0, 3), ...values.slice(7)].entries())
+      expect(value).toBeCloseTo(expected[t]!, 4);
+    expect(whole.loss).toBeCloseTo(parts.loss, 4);
+  }
+});
+
 test("save, load, two updates = four uninterrupted ones, to the bit", async () => {
   const core = open();
   for (let step = 0; step < 2; step++) await update(core, step);

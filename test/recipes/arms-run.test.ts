@@ -1,4 +1,4 @@
-/** Every arm of the study runs two steps of each stage through the command line: a shrunken model, a judge of our own. */
+/** Every arm of the study, and every objective, runs two steps of each stage through the command line: a shrunken model, a judge of our own. */
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -16,7 +16,8 @@ interface PlainRecipe {
 }
 
 const folder = temporaryFolder();
-const arms = readdirSync(join(root, "recipes/arms"));
+const filesOf = (name: string) => readdirSync(join(root, "recipes", name)).map((file) => `${name}/${file}`);
+const recipes = ["arms", "objectives"].flatMap(filesOf);
 /** A shrunken model that was trained for two steps. */
 const weights = join(folder, "runs/start/checkpoints/step-000002");
 let judge: Server;
@@ -31,7 +32,7 @@ beforeAll(async () => {
   });
   await new Promise<void>((ready) => judge.listen(0, "127.0.0.1", ready));
   baseUrl = `http://127.0.0.1:${(judge.address() as AddressInfo).port}/v1`;
-  await train("sft.yaml", "start", [`model.path=${join(folder, "model")}`, "model.init=random"]);
+  await train("arms/sft.yaml", "start", [`model.path=${join(folder, "model")}`, "model.init=random"]);
 });
 afterAll(() => {
   judge.closeAllConnections();
@@ -40,22 +41,23 @@ afterAll(() => {
 
 /** Arms that ask as the plain one does are evaluated in test/recipes/recipes.test.ts, as every recipe there is. */
 function asksOtherwise({ prompt, model }: PlainRecipe): boolean {
-  const plain = recipeOf("grpo.yaml");
+  const plain = recipeOf("arms/grpo.yaml");
   return !isDeepStrictEqual([prompt, model], [plain.prompt, plain.model]);
 }
 
-const recipeOf = (file: string) => parse(readFileSync(join(root, "recipes/arms", file), "utf8")) as PlainRecipe;
+const recipeOf = (file: string) => parse(readFileSync(join(root, "recipes", file), "utf8")) as PlainRecipe;
 
 async function train(file: string, name = file, model = [`model.path=${weights}`]): Promise<string> {
   const recipe = recipeOf(file);
   const { stages } = recipe;
   const sizes: Readonly<Record<string, readonly string[]>> = {
     sft: ["batch_size=2"],
+    warm_up: ["batch_size=2", "images.limit=8"],
     dpo: ["batch_size=2", "rollouts.num_generations=2", "rollouts.max_completion_length=4"],
   };
   const services: Readonly<Record<string, readonly string[]>> = {
-    "semantic_judge.yaml": [`base_url=${baseUrl}`],
-    "semantic_embedding.yaml": [`encoder=${join(root, "test/golden/sentence_encoder/mean")}`],
+    "arms/semantic_judge.yaml": [`base_url=${baseUrl}`],
+    "arms/semantic_embedding.yaml": [`encoder=${join(root, "test/golden/sentence_encoder/mean")}`],
   };
   const changes = [
     ...model,
@@ -69,11 +71,11 @@ async function train(file: string, name = file, model = [`model.path=${weights}`
   ];
   const run = join(folder, "runs", name);
   const quiet = ["--run", run, "--quiet", "--no-report"];
-  await vivaOk(root, "train", `recipes/arms/${file}`, ...quiet, ...changes.flatMap((c) => ["--set", c]));
+  await vivaOk(root, "train", `recipes/${file}`, ...quiet, ...changes.flatMap((c) => ["--set", c]));
   return run;
 }
 
-it.each(arms)("%s", async (file) => {
+it.each(recipes)("%s", async (file) => {
   const run = await train(file);
   const { stages } = recipeOf(file);
   const metrics = jsonLines(run, "metrics.jsonl");

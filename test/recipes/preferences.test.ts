@@ -41,6 +41,7 @@ it("the recipes load, each of the kind that it is named after", () => {
     "mdpo.yaml": "mdpo",
     "plpf-pairs.yaml": "dpo",
     "rc-dpo.yaml": "rc_dpo",
+    "rc-reward-model.yaml": "rc_reward_model",
     "reward-model.yaml": "reward_model",
   });
 });

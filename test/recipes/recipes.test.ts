@@ -25,7 +25,12 @@ function shrunk({ data, stages }: PlainRecipe): readonly string[] {
     `model.path=${model}`,
     "model.init=random",
     "data.train.limit=8",
-    ...(data.eval ? ["data.eval.limit=4", "evaluate={ at_start: true, every: 1, max_completion_length: 4 }"] : []),
+    ...(data.eval
+      ? [
+          "data.eval.limit=4",
+          "evaluate={ at_start: true, every: 1, baselines: [blank_image], max_completion_length: 4 }",
+        ]
+      : []),
     ...stages.flatMap(({ kind }, i) => {
       const sizes =
         kind === "sft"
@@ -236,7 +241,15 @@ function expectEvals(lines: readonly Record<string, unknown>[], { data }: PlainR
       expect(sorted(item)).toEqual(expect.arrayContaining(of));
       expect(item.checkpoint).toBe(checkpoint);
     }
-    expect(subsets).toMatchObject({ overall: { n: 4, baselines: { majority: {}, question_only: {} } } });
+    const baselines = {
+      majority: {},
+      question_only: {},
+      question_regression: {},
+      nearest_neighbour: {},
+      blank_image: {},
+    };
+    const untuned = step === 0 ? {} : { untuned: {} };
+    expect(subsets).toMatchObject({ overall: { n: 4, baselines: { ...baselines, ...untuned } } });
   }
 }
 

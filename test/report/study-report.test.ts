@@ -20,7 +20,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const arms = ["plain", "same", "better", "gone"];
 const seeds = [1, 2];
-const recipe = { stages: [{ kind: "grpo", steps: 30 }] } as unknown as Recipe;
+const recipe = { tuning_trials: 1, stages: [{ kind: "grpo", steps: 30 }] } as unknown as Recipe;
 const runs = seeds.flatMap((seed) =>
   arms.map((arm): PlannedRun => {
     return { folder: `runs/${arm}-seed${seed}`, arm, seed, recipe, parent: null, inherited: 0, weights: null };
@@ -48,7 +48,7 @@ const study = {
     name,
     about: hostile,
     weights: null,
-    recipe,
+    recipe: name === "better" ? { ...recipe, tuning_trials: 8 } : recipe,
     dimensions: name === "plain" ? [] : ["length"],
   })),
 };
@@ -100,7 +100,8 @@ it("pairs arms with the reference by question and seed, and ranks them", () => {
   expect(better!.difference!.low).toBeGreaterThan(0);
   expect(better!.difference!.by_seed).toEqual(seeds.map((seed) => ({ seed, difference: 10 / 40 })));
   expect(better!.difference!.p_holm).toBeCloseTo(2 * better!.difference!.p, 12);
-  expect(better!.verdict).toMatchObject({ verdict: "improved", against: "plain", unbeaten: [] });
+  expect(better!.verdict).toMatchObject({ verdict: "improved", against: "plain", unbeaten: [], less_tuned: ["plain"] });
+  expect([better!.tuning_trials, same!.tuning_trials, same!.verdict!.less_tuned]).toEqual([8, 1, undefined]);
   expect(same!.verdict).toMatchObject({ verdict: "not_shown", against: "plain", unbeaten: ["plain"] });
   expect([plain!.verdict, gone!.verdict]).toEqual([null, null]);
   expect(plain!.accuracy!.estimate).toBeCloseTo((21 + 22) / 80, 12);

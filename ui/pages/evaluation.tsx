@@ -3,7 +3,7 @@ import type { Interval, RunStatistics } from "../../src/runs/statistics-records.
 import { type Verdict, verdictSentence } from "../../src/runs/verdict.ts";
 import type { Line } from "../../src/ui/lines.ts";
 import { address, go, hrefOf, setValues } from "../address.ts";
-import { intervalText, percent, pValue } from "../format.ts";
+import { differenceText, intervalText, percent, pValue } from "../format.ts";
 import { useKeys } from "../keys.ts";
 import { Select, Table } from "../parts/controls.tsx";
 import { Probes } from "../parts/probes.tsx";
@@ -69,14 +69,14 @@ function Overall({ summary }: { readonly summary: Line }) {
   const baselines = Object.entries(
     (subsets.find(([name]) => name === "overall")?.[1]?.["baselines"] ?? {}) as Readonly<Record<string, Line>>,
   );
-  const failed = (rate: unknown) => (typeof rate === "number" ? `${percent(rate)} %` : "–");
+  const share = (rate: unknown) => (typeof rate === "number" ? `${percent(rate)} %` : "–");
   const ofSubset = ([name, subset]: (typeof subsets)[number]) => {
     const cells = [name, subset?.["n"] ?? "–", interval(subset?.["accuracy"]), interval(subset?.["lenient_accuracy"])];
-    return { key: name, cells: [...cells.map(String), failed(subset?.["parse_failure_rate"])] };
+    return { key: name, cells: [...cells.map(String), share(subset?.["parse_failure_rate"])] };
   };
   const ofBaseline = ([name, baseline]: (typeof baselines)[number]) => {
-    const key = `baseline: ${name.replaceAll("_", " ")}`;
-    return { key, cells: [key, "", failed(baseline["accuracy"]), verdictWord(baseline["verdict"]), ""] };
+    const key = name.replaceAll("_", " ");
+    return { key, cells: [key, share(baseline["accuracy"]), against(baseline)] };
   };
   const verdict = subsets.find(([name]) => name === "overall")?.[1]?.["verdict"] as Verdict | undefined;
   return (
@@ -86,15 +86,25 @@ function Overall({ summary }: { readonly summary: Line }) {
         label="Accuracy, 95 % intervals over subjects"
         caption
         head={["questions", "n", "strict", "lenient", "not parsed"]}
-        rows={[...subsets.map(ofSubset), ...baselines.map(ofBaseline)]}
+        rows={subsets.map(ofSubset)}
       />
+      {baselines.length > 0 && (
+        <Table
+          label="The run against its baselines on these questions, strict accuracy"
+          caption
+          head={["baseline", "its accuracy", "verdict"]}
+          rows={baselines.map(ofBaseline)}
+        />
+      )}
     </>
   );
 }
 
-function verdictWord(verdict: unknown): string {
-  if (verdict === "better") return "the run is better";
-  return verdict === "worse" ? "the run is worse" : "not shown: interval includes 0";
+/** What the run has over a baseline on the same questions. */
+function against({ verdict, difference }: Line): string {
+  const word = verdict === "better" ? "the run is better" : verdict === "worse" ? "the run is worse" : "not shown: interval includes 0";
+  const found = difference as Interval | undefined;
+  return found?.low === undefined ? word : `${word}, ${differenceText(found)}`;
 }
 
 /** What the stages changed, as `viva report` has it. */

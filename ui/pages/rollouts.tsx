@@ -1,5 +1,6 @@
 /** What was sampled: filters on the left, the groups that pass them, and the chosen group with its completions. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { groupText } from "../../src/ui/group-text.ts";
 import type { GroupColumns } from "../../src/ui/groups.ts";
 import { address, go, hrefOf, setValues } from "../address.ts";
 import { short } from "../format.ts";
@@ -8,8 +9,8 @@ import { Button, Check, Field, Select, useRowsInView, useSwipe } from "../parts/
 import { GroupView } from "../parts/group-view.tsx";
 import { Histogram } from "../parts/small-charts.tsx";
 import { Loaded, To } from "../parts/ways.tsx";
-import { isBundle } from "../source.ts";
-import { type OfRun, useAnswer } from "../use-data.ts";
+import { isBundle, read } from "../source.ts";
+import { type OfRun, useAnswer, useData } from "../use-data.ts";
 
 export function RolloutsPage({ id, run }: OfRun) {
   const groups = useAnswer<GroupColumns>(["runs", id, "groups"]);
@@ -46,7 +47,7 @@ const flags = [
 
 function Browser({ id, groups, weights }: BrowserProps) {
   const { path, values } = address.value;
-  const hits = useSearch(id, values["q"] ?? "");
+  const hits = useSearch(id, groups.ids, values["q"] ?? "");
   const shown = useMemo(() => filtered(groups, values, hits), [groups, filterKey(values), hits]);
   const pathOf = (place: number) => ["runs", id, "rollouts", ...groups.ids[place]!.split("/")];
   const wanted = path.length >= 5 ? `${path[3]}/${path[4]}` : null;
@@ -92,10 +93,24 @@ function Browser({ id, groups, weights }: BrowserProps) {
   );
 }
 
-/** Groups with a text, by the server; null while nothing is searched for. */
-function useSearch(id: string, text: string): readonly number[] | null {
-  const route = text.length < 2 || isBundle ? null : ["runs", id, "search", text];
-  return useAnswer<{ readonly groups: readonly number[] }>(route).value?.groups ?? null;
+/** Groups with a text, by the server, or in a bundle by reading them all; null while nothing is searched for. */
+function useSearch(id: string, ids: GroupColumns["ids"], text: string): readonly number[] | null {
+  const wanted = text.length < 2 ? "" : text;
+  const find = async () => {
+    if (wanted === "") return null;
+    if (isBundle) return searched(id, ids, wanted.toLowerCase());
+    return (await read<{ readonly groups: readonly number[] }>(["runs", id, "search", wanted])).groups;
+  };
+  return useData(wanted && `${id} ${ids.length} ${wanted}`, find).value;
+}
+
+async function searched(run: string, ids: GroupColumns["ids"], wanted: string): Promise<readonly number[]> {
+  const found: number[] = [];
+  for (const [place, id] of ids.entries()) {
+    const group = await read<Readonly<Record<string, unknown>>>(["runs", run, "groups", ...id.split("/")]);
+    if (groupText(group).includes(wanted)) found.push(place);
+  }
+  return found;
 }
 
 /** What the list depends on: not the image's window, which changes with every move. */
@@ -142,7 +157,7 @@ function Filters({ groups, values, search }: FiltersProps) {
     <>
       <label>
         text in question, answer or completion
-        <input ref={search} type="search" value={text} disabled={isBundle} onInput={(event) => setText(event.currentTarget.value)} />
+        <input ref={search} type="search" value={text} onInput={(event) => setText(event.currentTarget.value)} />
       </label>
       <div class="pair">
         {(["from", "to"] as const).map((end) => (

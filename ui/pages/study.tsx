@@ -1,5 +1,5 @@
 /** A study: what it predicted, every arm against the reference in every outcome, seed by seed; what arms keep, what they cost; its runs. */
-import { predictionRows, retentionRows } from "../../src/report/study-rows.ts";
+import { generalisationTables, predictionRows, reasoningTables, retentionRows } from "../../src/report/study-rows.ts";
 import type { StudyArm, StudyOutcome, StudyResults } from "../../src/runs/study-results.ts";
 import { verdictSentence } from "../../src/runs/verdict.ts";
 import type { ShownStudy } from "../../src/ui/study.ts";
@@ -82,6 +82,8 @@ function Results({ results, runs }: { readonly results: StudyResults; readonly r
       </ul>
       <Gains arms={compared} reference={results.reference} />
       <Retention results={results} />
+      <Generalisation results={results} />
+      <Reasoning results={results} />
       <ArmTable arms={arms} reference={results.reference} />
       <Cells {...{ results, runs, arms }} />
       <p class="muted">{results.method}</p>
@@ -124,6 +126,60 @@ function Retention({ results }: { readonly results: StudyResults }) {
     <section aria-labelledby="retention">
       <h2 id="retention">Retention</h2>
       <Table label="Retention" head={["arm", ...found.head]} rows={rows} />
+      <p class="muted">{found.note}</p>
+    </section>
+  );
+}
+
+/** What arms were trained on against what they were tested on; their own kind is bold. */
+function Generalisation({ results }: { readonly results: StudyResults }) {
+  const found = generalisationTables(results);
+  if (found === null) return null;
+  return (
+    <section aria-labelledby="generalisation">
+      <h2 id="generalisation">Generalisation</h2>
+      {found.tables.map(({ title, head, rows }) => (
+        <Table
+          key={title}
+          label={title}
+          caption
+          head={["arm", ...head]}
+          rows={rows.map(({ name, trainedOn, cells, retention }) => ({
+            key: name,
+            cells: [
+              name,
+              trainedOn,
+              ...cells.map(({ score, change, own }) => (
+                <>
+                  {own ? <b>{score}</b> : score} {change !== null && <small>{change}</small>}
+                </>
+              )),
+              retention,
+            ],
+          }))}
+        />
+      ))}
+      <p class="muted">{found.note}</p>
+    </section>
+  );
+}
+
+/** Lengths of right and wrong answers, what a right one costs, false statements, accuracy by chain length. */
+function Reasoning({ results }: { readonly results: StudyResults }) {
+  const found = reasoningTables(results);
+  if (found === null) return null;
+  return (
+    <section aria-labelledby="reasoning">
+      <h2 id="reasoning">Reasoning</h2>
+      {found.tables.map(({ title, head, rows }) => (
+        <Table
+          key={title}
+          label={title}
+          caption
+          head={["arm", ...head]}
+          rows={rows.map(({ name, figures }) => ({ key: name, cells: [name, ...figures] }))}
+        />
+      ))}
       <p class="muted">{found.note}</p>
     </section>
   );

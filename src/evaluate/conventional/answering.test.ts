@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { integer, randomKey, uniform } from "../../core/random.ts";
 import type { AnswerType, Example } from "../../core/records.ts";
+import { trainBaselines } from "../baselines.ts";
 import { scoreItems } from "../score.ts";
+import { verdicts } from "../verdict.ts";
 import { yesNoFigures, yesOf } from "../yes-no.ts";
 import { conventionalAnswers, type DenseBlock } from "./answering.ts";
-import { towerBlock } from "./baselines.ts";
+import { questionRegression, towerBlock } from "./baselines.ts";
 
 interface Planted {
   readonly example: Example;
@@ -63,6 +65,30 @@ describe.each(["lr", "knn", "gbdt"] as const)("%s as an answerer", (name) => {
   });
 });
 
+it("an arm that learnt the question prior alone beats the majority, and is not shown to beat the words", async () => {
+  const [train, test] = [planted(300, 3, 0.85), planted(200, 4, 0.85)];
+  const examples = (rows: readonly Planted[]) => rows.map(({ example }) => example);
+  const [asked, seen] = [examples(test), examples(train)];
+  const right = (texts: readonly string[]) => test.map(({ example }, i) => Number(example.answer === texts[i]));
+  const textAlone = await conventionalAnswers("gbdt", asked, seen, { blocks: [] }); // the arm never sees the shade
+  const arm = { name: "text alone", values: right(textAlone.predictions.map(([first]) => first!.text)) };
+  const { majority } = trainBaselines(seen);
+  const { question_regression: words } = await questionRegression(asked, seen);
+  const baselines = [
+    { name: "majority", values: right(asked.map(majority)) },
+    { name: "question_regression", values: right(words!.predictions.map(([first]) => first!.text)) },
+  ];
+  const subjects = asked.map(({ subjectId }) => subjectId);
+  expect(verdicts([arm], baselines.slice(0, 1), subjects)[0]).toMatchObject({ verdict: "improved" });
+  expect(verdicts([arm], baselines, subjects)[0]).toMatchObject({
+    verdict: "not_shown",
+    against: "question_regression",
+    unbeaten: ["question_regression"],
+  });
+  const sighted = { name: "sees", values: test.map(() => 1) };
+  expect(verdicts([sighted], baselines, subjects)[0]).toMatchObject({ verdict: "improved" });
+});
+
 describe("answers of conventional models", () => {
   it("name options by their letter, and words as first written", async () => {
     const options = ["No sign", "Effusion", "Nodule"];
@@ -99,6 +125,8 @@ describe("closed questions as a test", () => {
     const { model } = yesNoFigures(examples, { model: items.map(yesOf) })!;
     expect(model).toMatchObject({ n: 4, positives: 2, unreadable: 1, cost: (5 + 1) / 4 });
     expect(yesNoFigures(examples, { model: items.map(yesOf) }, 20)!["model"]!.cost).toBe((20 + 1) / 4);
+    // One yes of two is found; one no of two is left alone; the unreadable answer is right nowhere.
+    expect(model).toMatchObject({ recall: 0.5, specificity: 0.5, accuracy: 0.5, missed_cost: 5 });
     expect(model!.auroc_bounds[0]).toBeLessThan(model!.auroc.estimate);
     expect(model!.auroc_bounds[1]).toBeGreaterThan(model!.auroc.estimate);
   });

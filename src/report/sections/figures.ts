@@ -16,7 +16,7 @@ export function figuresSection(runs: readonly LabelledRun[]): Content {
   });
   if (rows.length === 0) return null;
   const head = ["evaluation", "figure", { num: "value [95 %]" }, { num: "questions" }];
-  return html`<section id="answer-figures"><h2>Numbers, sets and reasoning</h2>${scroll("Numbers, sets and reasoning", head, rows)}<p class="note">Intervals over subjects. Errors of numbers are over questions whose target is known and whose answer can be read; concordance counts censored times too. What cannot be read counts 0 elsewhere.</p></section>`;
+  return html`<section id="answer-figures"><h2>Sensitivity, numbers, sets and reasoning</h2>${scroll("Sensitivity, numbers, sets and reasoning", head, rows)}<p class="note">Intervals over subjects. Errors of numbers are over questions whose target is known and whose answer can be read; concordance counts censored times too. What cannot be read counts 0 elsewhere.</p></section>`;
 }
 
 function rowsOf({ step, numbers, figures }: EvaluationLine, label: string): readonly Html[] {
