@@ -11,7 +11,9 @@ const filterGroups = mapping({
   metric: text("reward, or the name of a reward")
     .default("reward")
     .describe("Groups in which this is the same for all completions are replaced: reward, or one reward's name."),
-  max_resample: whole({ min: 1 }).default(3).describe("Rounds of replacement per step; what is left then stays."),
+  max_resample: whole({ min: 1, max: 1000 })
+    .default(3)
+    .describe("Rounds of replacement per step; what is left then stays."),
 });
 
 /** The settings; the options of a part stand behind its name. */
@@ -38,7 +40,9 @@ const settings = {
   importance_sampling_level: oneOf(...importanceSamplingLevels)
     .default("token")
     .describe("Whether a token has a ratio of its own or its completion's."),
-  beta: number({ min: 0 }).default(0).describe("Weight of the KL term against the reference; 0 needs no reference."),
+  beta: number({ min: 0, max: 1000 })
+    .default(0)
+    .describe("Weight of the KL term against the reference; 0 needs no reference."),
   kl_estimator: oneOf(...klEstimators).default("k3"),
   ...optionsOf(policyLosses),
 };

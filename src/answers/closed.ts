@@ -1,6 +1,7 @@
 /** Yes or no: reads the polarity of an answer; an answer that says both, neither, or only perhaps has none. */
 import { readings } from "./negation.ts";
 import { clean, normalise, type Word, words } from "./normalise.ts";
+import { DENIED_SPEECH, isQuoted, SUPPOSED } from "./quoted.ts";
 
 export type Polarity = "yes" | "no";
 
@@ -22,6 +23,13 @@ export function polarity(text: string): Polarity | null {
     if (meant === undefined || saysNothing(cleaned, all, i)) continue;
     const { assertion, adjacent, by } = read[i]!;
     const isVerdict = VERDICTS.has(word.token);
+    if (
+      isVerdict &&
+      (isQuoted(cleaned, all, i) || (assertion === "denied" && /^(?:be|is)$/.test(all[i - 1]?.token ?? "")))
+    ) {
+      doubt = true;
+      continue;
+    }
     if (assertion === "affirmed") said.add(meant === "yes" && isNowhere(all, i) ? "no" : meant);
     else if (isVerdict && assertion === "denied" && !adjacent && word.token !== "yes" && !TURNS.test(by ?? ""))
       said.add(meant);
@@ -31,7 +39,8 @@ export function polarity(text: string): Polarity | null {
   const [verdict] = said;
   if (verdict === undefined || said.size > 1) return null;
   if (firstVerdict(cleaned, all) === verdict) return verdict;
-  return doubt || (said.has("no") && EXCEPTS.test(cleaned)) || DENIES_DENIAL.test(cleaned) ? null : verdict;
+  const isUndone = [DENIES_DENIAL, DENIED_SPEECH, SUPPOSED].some((pattern) => pattern.test(cleaned));
+  return doubt || isUndone || (said.has("no") && EXCEPTS.test(cleaned)) ? null : verdict;
 }
 
 const MEANINGS: ReadonlyMap<string, Polarity> = new Map([
@@ -49,7 +58,7 @@ const TURNS = /^(?:incorrect|wrong|false|untrue|impossible|not|cannot|is|was|wou
 const EXCEPTS = /\b(?:except|apart from|aside from|besides|but for|other than)\b/i;
 /** What is denied is itself a denial ("no evidence that it is absent"), or what is said is only supposed ("would be present if"). */
 const DENIES_DENIAL =
-  /\b(?:false|untrue|true|incorrect|wrong|impossible|unlikely|evidence|proof|sign|case|doubtful)\sthat\b[^.;!?\n]{0,200}\b(?:no|not|none|absent|without|never|free of)\b|\bwould\s(?:be|have)\b[^.;!?\n]{0,200}\bif\b/i;
+  /\b(?:false|untrue|true|incorrect|wrong|impossible|unlikely|evidence|proof|sign|case|doubtful|mistake|mistaken|error|not so|\p{L}+n't so)\s(?:that|to\s\p{L}+(?:\sthat)?)\b[^.;!?\n]{0,200}\b(?:no|not|none|nothing|absent|without|never|free of)\b|\bwould\s(?:be|have)\b[^.;!?\n]{0,200}\bif\b/iu;
 const VERDICTS: ReadonlySet<string> = new Set(["yes", "no", "none"]);
 
 /** "not absent" is yes; "no fluid is absent" is left at no, as it was put. */
@@ -66,7 +75,7 @@ export function saysNothing(cleaned: string, all: readonly Word[], at: number): 
   if (token === "no" || token === "none") {
     if (/^\W*no\.?\s?\d+\W*$/i.test(cleaned)) return true;
     if (
-      /^(?:doubt|question|1|body|wonder|idea|clue|information|answer|way|opinion|comment|image|other|different|means|change|need|matter|problem|reason|sooner)$/.test(
+      /^(?:doubt|question|1|body|wonder|idea|clue|information|answer|way|opinion|comment|image|other|different|means|change|need|matter|problem|reason|sooner|case|circumstances|account|event|ground)$/.test(
         after,
       )
     ) {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { itMatchesGolden } from "../../test/methods-golden.ts";
 import { integer, randomKey } from "../core/random.ts";
-import { drawLimit, keepsLimit, type LengthLimit, limitFor, limitSentence } from "./length-limits.ts";
+import { countWords, drawLimit, type LengthLimit, limitFor, limitSentence } from "./length-limits.ts";
 
 interface Bounds {
   readonly rows: readonly {
@@ -20,6 +20,9 @@ itMatchesGolden<Bounds>("rc_bounds", "the bound for a text of so many words", ({
 });
 
 const text = (words: number) => Array.from({ length: words }, (_, i) => (i % 3 === 0 ? "No," : "effusion")).join(" ");
+
+const keepsLimit = (own: string, { kind, words }: LengthLimit) =>
+  kind === "at_most" ? countWords(own) <= words : countWords(own) >= words;
 
 test("every limit is kept, or broken, as asked: 10,000 texts under the same counter", () => {
   const kinds = { at_most: 0, at_least: 0 };

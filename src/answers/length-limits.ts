@@ -49,10 +49,6 @@ export function drawLimit(text: string, isKept: boolean, key: RandomKey): Length
   return limitFor(uniform(key, 0) < 0.5 ? "at_most" : "at_least", words, 0.4 + 0.5 * uniform(key, 1), isKept);
 }
 
-export function keepsLimit(text: string, { kind, words }: LengthLimit): boolean {
-  return kind === "at_most" ? countWords(text) <= words : countWords(text) >= words;
-}
-
 /** The limit in words, one of several wordings. */
 export function limitSentence({ kind, words }: LengthLimit, key: RandomKey): string {
   return pick(key, 2, wordings[kind])(words === 1 ? "1 word" : `${words} words`);

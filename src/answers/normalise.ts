@@ -123,7 +123,7 @@ export function isArticle(token: string, last: boolean): boolean {
   return token === "the" || token === "an" || (token === "a" && !last);
 }
 
-const START = /[\p{L}\p{N}\p{M}%‰]|[<>≤≥≠±√]|[-+.](?=\.?\d)/gu;
+const START = /[\p{L}\p{N}\p{M}%‰]|[<>≤≥≠±√∛∜∑∏∫]|[-+.](?=\.?\d)/gu;
 const ORDINAL = /\d+(?:st|nd|rd|th)(?![\p{L}\p{N}])/iuy;
 const LETTERS = /[\p{L}\p{N}\p{M}]+(?:'\p{L}+)*/uy;
 const TAG = /<\/?\s?([a-z][\w|-]{0,30})\s?\/?>/iy;

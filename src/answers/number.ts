@@ -43,6 +43,7 @@ export function numberOf(answer: string, unit?: string): number | null {
     if (!/^\P{L}*\d/u.test(word.token) || /\p{L}-$/u.test(cleaned.slice(Math.max(0, word.start - 2), word.start)))
       return [];
     if (read[i]!.assertion === "denied" && read[i]!.adjacent) return [];
+    if (isOperand(cleaned, word)) return [{ value: null, isMeasured: true }];
     const isJoined = /^(?:and|or)$/.test(all[i + 1]?.token ?? "") && isPlainNumber(all[i + 2]?.token ?? "");
     if (isJoined) return [{ value: null, isMeasured: true }]; // "24 or 30 mm"
     return [
@@ -57,6 +58,19 @@ export function numberOf(answer: string, unit?: string): number | null {
     value === null || other === null || Math.abs(other - value) > 1e-9 * Math.abs(value);
   return counted.some((one) => differs(one.value)) ? null : value;
 }
+
+/** Whether something is to be done with the number first: "×5", "log 5", "the square root of 2", "5 - x", "5 to". */
+function isOperand(cleaned: string, { start, end }: Word): boolean {
+  return (
+    BEFORE_OPERAND.test(cleaned.slice(Math.max(0, start - 24), start)) ||
+    AFTER_OPERAND.test(cleaned.slice(end, end + 24))
+  );
+}
+
+const BEFORE_OPERAND =
+  /(?:(?:^|[\s(=])\p{L}?\s?[×÷/^]|\p{L}\s?[/^÷]|\b(?:square|cube|cubic) root(?: of)?|\b(?:sqrt|log|ln|exp|sin|cos|tan|twice|thrice|plus or(?: minus)?|between|from)\s?\(?|\b[a-z]\()\s?$/u;
+const AFTER_OPERAND =
+  /^\s?%?\s?(?:π|pi\b|sqrt\b|squared\b|cubed\b|factorial\b|mod\b|choose\b|to the power\b|plus or minus\b|(?:plus|minus|times|of|out of|to|and|or|between)\W*$|e[-+]?\s*$|[-+×*÷/]\s?(?:[b-z]|\?)(?![\p{L}\d])|\*\s*\+)/u;
 
 /** Words that make another number of the one beside them. */
 const UNREAD = new Set("hundred thousand million billion dozen half quarter".split(" "));

@@ -20,7 +20,7 @@ const DIGITS =
 const POWER = String.raw`(?:\^\s?|\*\*)[({]?([-+]?\d{1,4})(?!\d)[)}]?`;
 const VALUE = String.raw`(${DIGITS})(?:\s?[x×*·⋅]\s?10\s?${POWER}|e([-+]?\d{1,3})(?!\d)|\s?${POWER}|\s([1-9])/([248])(?![\d/]))?`;
 
-const FIRST = new RegExp(String.raw`([<>]=?|[≤≥±√≠])?\s?((?<![\p{L}\p{N})\]])[-+])?${VALUE}`, "iuy");
+const FIRST = new RegExp(String.raw`([<>]=?|[≤≥±√∛∜∑∏∫≠])?\s?((?<![\p{L}\p{N})\]])[-+])?${VALUE}`, "iuy");
 /** What joins two numbers to one statement: a range, sides, a fraction or ratio, a sum, a deviation. */
 const NEXT = new RegExp(
   String.raw`(?:(\s?[x×]\s?|\*|\sby\s|\s?/\s?|:|\s:\s|\s?±\s?|\s?\+\s?|-|\s-\s|\s?~\s?|\sto\s)([-+]?)${VALUE})`,
@@ -29,6 +29,10 @@ const NEXT = new RegExp(
 const JOINTS: Readonly<Record<string, string>> = { to: "-", "~": "-", "×": "x", "*": "x", by: "x" };
 /** "2+" is a grade; a minus after a number ends it only where nothing follows ("2-"). */
 const AFTER = /\+{1,3}(?![\p{L}\p{N}])|-(?=\s*$|[)\].,;/])|\s[+-](?=\s*$|\s?[)\].,;/])/uy;
+
+/** An operator whose other side is missing is kept with its number, which is no number then: "2^", "5 ×", "3/", "2√3". */
+const LEFT_OPEN =
+  /\s?(?:\^(?![{(]?\s?(?:[°o∘*]|st\b|nd\b|rd\b|th\b))[{(]?[)}]?|[√∛∜÷±≠≤≥≈]|[×⋅](?!\p{L})|[~/=x](?=\s*(?:$|[?).,;\]])))/iuy;
 
 /** The number at a place of a cleaned text; null where none begins. */
 export function numberAt(text: string, from: number): FoundNumber | null {
@@ -45,10 +49,11 @@ export function numberAt(text: string, from: number): FoundNumber | null {
     parts.push(nextSign === "-" ? negative(valueFrom(nextValue)) : valueFrom(nextValue));
     end += all.length;
   }
-  const after = matchAt(AFTER, text, end)?.[0] ?? "";
+  const after = (matchAt(AFTER, text, end) ?? matchAt(LEFT_OPEN, text, end))?.[0] ?? "";
   const said =
     joined === "/" ? fraction(parts[0]!, parts[1]!) : parts.map((part, i) => part + (joined[i] ?? "")).join("");
-  return { token: comparisonOf(comparison) + said + after.trim(), end: end + after.length };
+  const open = after.trim().replace(/^x$/i, "×").replace(/^\^.*/, "^");
+  return { token: comparisonOf(comparison) + said + open, end: end + after.length };
 }
 
 /** Whether a token is a plain number, with nothing but its sign. */

@@ -140,7 +140,9 @@ describe("a real process", () => {
         resolve();
       }),
     );
-    const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+    const ended = new Promise<number | NodeJS.Signals | null>((resolve) =>
+      child.once("close", (code, signal) => resolve(signal ?? code)),
+    );
     return { child, text, ready, ended };
   }
 
@@ -168,7 +170,7 @@ describe("a real process", () => {
     expect(await idle.ended).toBe(130);
     await expect.poll(() => stubborn.text.err).toContain("stopping");
     stubborn.child.kill("SIGINT");
-    expect(await stubborn.ended).toBe(130);
+    expect(await stubborn.ended).toBe("SIGINT");
   });
 
   test("a reader that leaves is no error message", async () => {
@@ -184,6 +186,12 @@ describe("a real process", () => {
     const failed = start(`setInterval(() => {}, 1000); console.log("x".repeat(200_000)); throw new Error("failed");`);
     expect(await stray.ended).toBe(1);
     expect(stray.text.err).toBe("error: stray (unexpected; VIVA_DEBUG=1 shows where)\n");
+    const lost = start("await new Promise(() => {});");
+    const left = start("process.exit(0);");
+    for (const { text, ended } of [lost, left]) {
+      expect(await ended).toBe(1);
+      expect(text.err).toMatch(/^error: the process ended before the command did: /);
+    }
     expect(await failed.ended).toBe(1);
     expect(failed.text.out).toHaveLength(200_001);
   });

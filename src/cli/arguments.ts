@@ -2,8 +2,9 @@
  * What all commands share: number options with clear messages, and how a program ends. Exit code 0 is good, 1 a failed
  * run, 2 wrong input; interruptions end with 128 + the signal's number, after the command has closed what it holds.
  */
-import { type Command, CommanderError, InvalidArgumentError } from "commander";
+import { type Command, CommanderError, Help, InvalidArgumentError, type Option } from "commander";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
+import { placeInModules } from "../core/module-errors.ts";
 import { asFileError } from "../core/system-errors.ts";
 import { checkWords } from "./words.ts";
 
@@ -82,9 +83,15 @@ export function createInterruption(): Interruption {
 }
 
 /** What `runMain` uses of the process, so that tests can stand in for it. */
-export type MainProcess = Pick<NodeJS.Process, "argv" | "env" | "stdout" | "stderr" | "on" | "exit"> & {
+export type MainProcess = Pick<
+  NodeJS.Process,
+  "argv" | "env" | "stdout" | "stderr" | "on" | "exit" | "pid" | "kill" | "removeAllListeners"
+> & {
   exitCode?: number | string | null | undefined;
 };
+
+/** Node's exit code where nothing is left to run, and the program still waits. */
+const UNSETTLED = 13;
 
 /** Runs the program to its end: prints what went wrong as one line on stderr, never a stack, and sets the exit code. */
 export async function runMain(
@@ -93,24 +100,33 @@ export async function runMain(
   host: MainProcess = process,
 ): Promise<void> {
   let interruptedWith: number | null = null;
-  const interrupt = (code: number, notice: string) => {
+  const interrupt = (code: number, notice: string, signal: NodeJS.Signals | null) => {
+    if (interruptedWith !== null && signal !== null) return endBySignal(host, signal);
     if (interruptedWith !== null || !interruption.stop()) return host.exit(interruptedWith ?? code);
     interruptedWith = code;
     host.stderr.write(notice);
   };
   const notice = "\nstopping; press Ctrl-C again to stop at once\n";
   const crash = (error: unknown) => host.exit(report(error, host));
-  host.on("SIGINT", () => interrupt(130, notice));
-  host.on("SIGTERM", () => interrupt(143, notice));
+  host.on("SIGINT", () => interrupt(130, notice, "SIGINT"));
+  host.on("SIGTERM", () => interrupt(143, notice, "SIGTERM"));
   host.on("uncaughtException", crash);
   host.on("unhandledRejection", crash);
   host.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") crash(error);
-    else if (interruptedWith === null) interrupt(141, ""); // the reader left: quiet, as after SIGPIPE
+    else if (interruptedWith === null) interrupt(141, "", null); // the reader left: quiet, as after SIGPIPE
   });
   host.stderr.on("error", () => {});
+  let isDone = false;
+  host.on("exit", (code) => {
+    if (isDone || interruptedWith !== null || (code !== 0 && code !== UNSETTLED)) return;
+    host.stderr.write(
+      "error: the process ended before the command did: a module ended it, or waits for what never comes\n",
+    );
+    host.exitCode = 1;
+  });
   throwOnExit(program);
-  missingAfterUnknown(program);
+  prepareOptions(program);
   checkWords(program);
   try {
     await program.parseAsync([...host.argv]);
@@ -118,6 +134,7 @@ export async function runMain(
     const code = interruptedWith === null ? report(error, host) : interruptedWith;
     if (code !== 0) return flushAndExit(host, code);
   }
+  isDone = true;
   if (interruptedWith !== null) return flushAndExit(host, interruptedWith);
   host.exitCode ??= 0; // a command that serves keeps the process alive by itself
 }
@@ -127,10 +144,16 @@ function report(thrown: unknown, { stderr, env }: MainProcess): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2; // commander has printed it
   const error = asFileError(thrown);
   if (error instanceof UserError || error instanceof RunError) stderr.write(`error: ${error.message}\n`);
-  else if (!env.VIVA_DEBUG) stderr.write(`error: ${messageOf(error)} (unexpected; VIVA_DEBUG=1 shows where)\n`);
+  else if (!env.VIVA_DEBUG) stderr.write(`error: ${messageOf(error)} (${placeOf(error)}; VIVA_DEBUG=1 shows where)\n`);
   if (env.VIVA_DEBUG && error instanceof Error) stderr.write(`${stackOf(error)}\n`);
   else if (env.VIVA_DEBUG) stderr.write(`${String(error)}\n`);
   return error instanceof UserError ? 2 : 1;
+}
+
+/** Where a module of the user's own threw what nothing awaited. */
+function placeOf(error: unknown): string {
+  const place = placeInModules(error);
+  return place === null ? "unexpected" : `${place.file}, line ${place.line}`;
 }
 
 function stackOf(error: Error): string {
@@ -146,18 +169,37 @@ function throwOnExit(command: Command): void {
 
 /**
  * Commander looks for missing options before unknown ones, and so calls missing what was only misspelled: missing ones are
- * looked for once all others are known.
+ * looked for once all others are known. Help says which are required, and no default that is an empty list.
  */
-function missingAfterUnknown(command: Command): void {
+function prepareOptions(command: Command): void {
   const wanted = command.options.filter(({ mandatory }) => mandatory);
-  for (const option of wanted) option.mandatory = false;
+  for (const option of wanted) {
+    option.mandatory = false;
+    option.description += " (required)";
+  }
+  command.configureHelp({ ...command.configureHelp(), optionDescription: optionHelp });
   command.hook("preAction", (_, acting) => {
     const missing = wanted.find(
       (option) => acting === command && command.getOptionValue(option.attributeName()) === undefined,
     );
     if (missing !== undefined) command.error(`error: required option '${missing.flags}' not specified`);
   });
-  for (const sub of command.commands) missingAfterUnknown(sub);
+  for (const sub of command.commands) prepareOptions(sub);
+}
+
+function optionHelp(option: Option): string {
+  const { defaultValue: value, defaultValueDescription: words } = option;
+  const isEmpty = words === undefined && JSON.stringify(value)?.match(/^(\[\]|\{\})$/);
+  return new Help().optionDescription(isEmpty ? Object.create(option, { defaultValue: { value: undefined } }) : option);
+}
+
+/**
+ * Ends the process as if the signal had met no handler. `exit` would first end the engine's threads, and what ONNX Runtime
+ * computes in them at that moment then fails where nobody can catch it: the process would abort.
+ */
+function endBySignal(host: MainProcess, signal: NodeJS.Signals): void {
+  host.removeAllListeners(signal);
+  host.kill(host.pid, signal);
 }
 
 /** Ends the process even when a forgotten handle would keep it alive, once a pipe has taken what was printed. */

@@ -31,7 +31,7 @@ export function benchCommand(interruption: Interruption): Command {
     .option("--max-completion-length <n>", "tokens of every completion", wholeNumber(1), 64)
     .option("--prompts-per-step <n>", "prompts per step", wholeNumber(1), 4)
     .option("--steps <n>", "steps; the first compiles the programs", wholeNumber(1), 4)
-    .option("--threads <n>", "threads of the engine; 0 lets it choose", wholeNumber(0), 0)
+    .option("--threads <n>", "threads of the engine; 0 lets it choose", wholeNumber(0, 1024), 0)
     .addOption(deviceOption())
     .option("--lora", "train adapters of rank 16 on the language model in place of all weights")
     .addOption(

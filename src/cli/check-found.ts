@@ -12,6 +12,7 @@ export function formatCheck(found: RecipeCheck): string {
     ["recipe", recipe],
     ["model", describeModel(model)],
     ...data.flatMap(describeData),
+    ...(data.some((each) => each.data === "data.eval") ? [] : [["data.eval", "none: nothing is evaluated"] as const]),
     ...(found.overlap === null ? [] : [describeShared(found.overlap)]),
     ...found.stages.map(describeStage),
     ["steps", String(found.steps)],

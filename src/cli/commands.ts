@@ -2,6 +2,7 @@
  * The table of viva's commands. A command's code is loaded when it is called, or asked for its own help: the list of all
  * needs what stands here alone.
  */
+import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import type { Interruption } from "./arguments.ts";
 import { versionText } from "./version.ts";
@@ -239,6 +240,8 @@ export async function openProgram(
     const command = isCalled(name) ? await load({ ...context, whole }) : new Command(name);
     program.addCommand(command.description(description), { hidden });
   }
-  for (const command of [program, ...program.commands]) command.showHelpAfterError("(--help shows what is known)");
+  program.addHelpText("after", `\nDocumentation: ${fileURLToPath(new URL("../../docs/README.md", import.meta.url))}`);
+  for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])])
+    command.showHelpAfterError("(--help shows what is known)");
   return program;
 }

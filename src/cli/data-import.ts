@@ -1,4 +1,5 @@
 /** viva data import: files of other tools as viva's own JSONL, shown before anything is trained. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../core/errors.ts";
@@ -57,10 +58,17 @@ async function runImport(path: string, folder: string | null, o: ImportOptions, 
   const imported = await importRows(source.folder, { columns, images, turns, split, folder }, onRow);
   const rows = imported.splits.reduce((sum, own) => sum + own.rows.length, 0);
   reporter.progress({ what: "reading rows", done: rows, total: rows });
+  if (folder !== null) requireFree(folder, imported.splits);
   const files = folder === null || rows === 0 ? [] : imported.splits.flatMap((own) => writeSplit(folder, own));
   if (o.json) console.log(JSON.stringify(asJson(imported, files)));
   else console.log(asText(source.folder, imported, files));
   if (rows === 0) throw new UserError(`${path}: none of its rows is a question that can be asked`);
+}
+
+/** Questions that somebody wrote by hand may lie there. */
+function requireFree(folder: string, splits: readonly ImportedSplit[]): void {
+  const taken = splits.map(({ split }) => join(folder, `${split}.jsonl`)).find((file) => existsSync(file));
+  if (taken !== undefined) throw new UserError(`${taken} is there already: name another folder, or remove it`);
 }
 
 function writeSplit(folder: string, { split, rows }: ImportedSplit): readonly string[] {

@@ -29,14 +29,14 @@ import { describeQuestions, loadQuestions, tellOverlap } from "./questions.ts";
 export async function evaluate(checkpoint: string | undefined, given: EvalOptions, signal: AbortSignal): Promise<void> {
   const names = [...new Set(given.protocol ?? ["viva"])].map((name) => findProtocol(name).name as ProtocolName);
   checkOptions(checkpoint, given);
-  const { asked: o, examples, train, validation } = await askedQuestions(checkpoint, given, signal);
+  const { asked: o, examples, train, validation, copies } = await askedQuestions(checkpoint, given, signal);
   const own = checkpoint === undefined ? null : await trainedOn(checkpoint);
-  const isJudged = train !== null && overlapOf(train, examples) !== null;
-  if (own !== null && !isJudged) tellOverlap(o, own.examples, examples);
+  const isJudged = train !== null && overlapOf(train, examples, copies) !== null;
+  const ofRun = own === null || isJudged ? [] : await tellOverlap(o, own.examples, examples);
   const seen = [...(train ?? []), ...(own?.examples ?? [])];
   const { answers, subject, conditions, done } = await answered(checkpoint, examples, train, o, signal);
   const beside = await baselinesBeside(checkpoint, { examples, train, validation }, o, signal);
-  const known = { train, seen, unseen: own?.unknown ?? null };
+  const known = { train, seen, copies: new Map([...copies, ...ofRun]), unseen: own?.unknown ?? null };
   const scoring = {
     checkpoint: subject,
     ...known,

@@ -5,7 +5,7 @@ import { createInterface, type Interface } from "node:readline/promises";
 import { Command, Option } from "commander";
 import { stringify } from "yaml";
 import { type Device, devices } from "../core/device.ts";
-import { UserError } from "../core/errors.ts";
+import { MissingSplit, UserError } from "../core/errors.ts";
 import { shippedModels } from "../core/named-paths.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { datasets, loadDataset } from "../data/index.ts";
@@ -61,15 +61,19 @@ async function init(file: string, given: Options, signal: AbortSignal): Promise<
     reporter: downloadReporter(),
   });
   const yaml = stringify(input, { lineWidth: 0 });
-  replaceFile(file, `# Written by viva init. Every key: docs/recipes.md.\n${yaml}`);
+  replaceFile(
+    file,
+    `# Written by viva init. Every key: recipes.md of the documentation (viva --help says where).\n${yaml}`,
+  );
   if (!check.can_run) process.exitCode = 1;
   if (given.json) {
     console.log(JSON.stringify({ file, recipe: input, check }));
     return;
   }
   const word = shellWord(file);
+  const unmeasured = `\nto measure what is learned, keep some patients back: as a split test, in a file or in a field "split" of the rows`;
   console.log(
-    `${formatCheck(check)}\n\nwritten: ${file}\nnext:    viva check ${word} --sample 4\n         viva train ${word}`,
+    `${formatCheck(check)}\n${evaluation === null ? unmeasured : ""}\nwritten: ${file}\nnext:    viva check ${word} --sample 4\n         viva train ${word}`,
   );
 }
 
@@ -137,7 +141,7 @@ async function firstSplit(spec: { readonly name: string; readonly path?: string 
       await loadDataset({ ...spec, split, limit: 1 });
       return split;
     } catch (error) {
-      if (!(error instanceof UserError)) throw error;
+      if (!(error instanceof MissingSplit)) throw error;
     }
   }
   return null;

@@ -36,12 +36,7 @@ export function mergeCommand(interruption: Interruption): Command {
       "one number per adapter, by commas: of sites their examples (default: 1 each)",
       numberList,
     )
-    .option(
-      "--density <share>",
-      "of ties and dare_ties: elements of each update that are kept",
-      decimalNumber(0, 1),
-      0.5,
-    )
+    .option("--density <share>", "of ties and dare_ties: elements of each update that are kept", share, 0.5)
     .option("--lambda <factor>", "on the merged update", decimalNumber(0), 1)
     .option(
       "--choose-by <recipe>",
@@ -109,10 +104,20 @@ function cells({ method, density, lambda, accuracy }: MergeCandidate): readonly 
   return [method, density === null ? "-" : String(density), String(lambda), percent(accuracy)];
 }
 
+function share(text: string): number {
+  const value = decimalNumber(0, 1)(text);
+  if (value === 0)
+    throw new InvalidArgumentError("Expected a number above 0 and at most 1: of nothing kept nothing is merged.");
+  return value;
+}
+
+/** Sums of weights stay far from what overflows (ours). */
+const MOST_WEIGHT = 1e15;
+
 function numberList(text: string): readonly number[] {
   const numbers = text.split(",").map(Number);
-  if (numbers.every((number) => Number.isFinite(number) && number >= 0) && numbers.some((number) => number > 0)) {
+  if (numbers.every((number) => number >= 0 && number <= MOST_WEIGHT) && numbers.some((number) => number > 0)) {
     return numbers;
   }
-  throw new InvalidArgumentError("Expected numbers of at least 0 by commas, such as 1,2.");
+  throw new InvalidArgumentError(`Expected numbers from 0 to ${MOST_WEIGHT} by commas, one above 0, such as 1,2.`);
 }

@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
 import { replaceFile } from "../runs/durable.ts";
-import { isRun } from "../runs/run-folder.ts";
+import { requireRun } from "../runs/run-folder.ts";
 import { decimalNumber, type Interruption } from "./arguments.ts";
 import { outOption } from "./options.ts";
 
@@ -31,7 +31,7 @@ export function pairsCommand(interruption: Interruption): Command {
 async function writePairs(run: string, { out, by, minGap }: PairsOptions): Promise<void> {
   const { pairImages } = await import("../session/pair-images.ts");
   const { markedPairs } = await import("../ui/index.ts");
-  if (by === MARKS && !isRun(run)) throw new UserError(`${run} is no run folder`);
+  requireRun(run);
   const found = by === MARKS ? { rows: markedPairs(run), told: "" } : await scoredPairs(run, { by, minGap });
   if (found.rows.length === 0) throw new UserError(`${run}: no pairs by ${by}${found.told}`);
   const place = pairImages(run, out);

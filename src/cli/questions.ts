@@ -1,7 +1,7 @@
 /** Loading the questions that options ask for: of a data set, or of a run's own evaluations. */
 import { MissingSplit, UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
-import { type DataNotice, dataNotices, loadDataset, splitName } from "../data/index.ts";
+import { type Copies, type DataNotice, dataNotices, loadDataset, splitName } from "../data/index.ts";
 import { promptStyle, questionsAskedBy } from "../session/checkpoint.ts";
 import { requireNoTags } from "../session/checks.ts";
 import { evaluationSubset } from "../session/examples.ts";
@@ -61,24 +61,28 @@ export async function loadQuestions<Options extends QuestionOptions>(
   readonly examples: readonly Example[];
   readonly train: readonly Example[] | null;
   readonly validation: readonly Example[];
+  /** Of the questions' images, those of the training split under another name. */
+  readonly copies: Copies;
 }> {
   const source = o.data === undefined ? ofRun(checkpoint, o, signal) : await ofDataset(checkpoint, o, o.data, signal);
   const asked = { ...o, ...source.asked };
   const examples = await source.examples();
   for (const notice of await dataNotices(examples)) onNotice(notice);
   if (o.prompt !== undefined) requireNoTags(examples, promptStyle(o.prompt).style);
-  if (!withTrain) return { asked, examples, train: null, validation: [] };
+  if (!withTrain) return { asked, examples, train: null, validation: [], copies: NO_COPIES };
   const train = await source.training().catch((error: unknown) => {
     if (!(error instanceof UserError)) throw error;
     console.error(`no baselines, the training split cannot be read: ${error.message}`);
     return null;
   });
-  if (train === null) return { asked, examples, train, validation: [] };
-  tellOverlap(asked, train, examples);
+  if (train === null) return { asked, examples, train, validation: [], copies: NO_COPIES };
+  const copies = await tellOverlap(asked, train, examples);
   const validation = await validationQuestions(source, wanted);
   const most = Math.min(examples.length, MOST_VALIDATION);
-  return { asked, examples, train, validation: evaluationSubset(validation, most, asked.seed) };
+  return { asked, examples, train, copies, validation: evaluationSubset(validation, most, asked.seed) };
 }
+
+const NO_COPIES: Copies = new Map();
 
 async function ofDataset(
   checkpoint: string | undefined,
@@ -150,15 +154,16 @@ async function validationQuestions(
   });
 }
 
-/** Stops where questions of one's own data are about subjects that were trained on, and warns of others'. */
-export function tellOverlap(
+/** Stops where questions of one's own data are about subjects that were trained on, and warns of others'; images that are copies. */
+export async function tellOverlap(
   { data: name, split, allowOverlap }: AskedQuestions,
   seen: readonly Example[],
   examples: readonly Example[],
-): void {
+): Promise<Copies> {
   const allowed = { isAllowed: allowOverlap, allow: "--allow-overlap" };
-  const warning = judgeOverlap(seen, { name, split, examples, ...allowed });
+  const { warning, copies } = await judgeOverlap(seen, { name, split, examples, ...allowed });
   if (warning !== null) console.error(`warning: ${warning}`);
+  return copies;
 }
 
 /** What a results file says of the questions. */

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { UserError } from "../core/errors.ts";
 import type { MilestoneItems } from "../evaluate/run-statistics.ts";
-import { isRun, runPaths } from "../runs/run-folder.ts";
+import { requireRun, runPaths } from "../runs/run-folder.ts";
 import { collect } from "./arguments.ts";
 
 interface ReportOptions {
@@ -52,7 +52,7 @@ export function runFolders(folders: readonly string[]): readonly string[] {
   const runs = folders.map((folder) => resolve(folder));
   for (const [i, folder] of runs.entries()) {
     if (!existsSync(folder)) throw new UserError(`${folders[i]}: there is no such folder`);
-    if (!isRun(folder)) throw new UserError(`${folders[i]}: no run here (there is no recipe.yaml in it)`);
+    requireRun(folder, folders[i]);
     if (runs.indexOf(folder) < i) throw new UserError(`${folders[i]}: named twice; a run is compared with others`);
   }
   return runs;

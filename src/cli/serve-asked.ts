@@ -1,7 +1,6 @@
 /** viva serve as asked: a model behind an OpenAI-compatible API or the Tinker API, or the rewards of a recipe. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { basename, resolve } from "node:path";
 import { aborted } from "../core/aborted.ts";
 import type { Device } from "../core/device.ts";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
@@ -21,6 +20,7 @@ import {
 } from "../session/checkpoint.ts";
 import { hashModel } from "../session/content-hashes.ts";
 import { controlled } from "../session/control.ts";
+import { nameOfModel } from "../session/model-folder.ts";
 import { viewedProcessor } from "../session/viewed-processor.ts";
 import { controlAsked } from "./control-asked.ts";
 import type { ControlCommandOptions } from "./control-options.ts";
@@ -103,7 +103,7 @@ async function serve(
   const opened = await openCheckpoint(checkpoint, { ...opening, ...(step === undefined ? {} : { step }) });
   try {
     if (options.tinker) {
-      const own = { ...options, apiKey, name: servedName(checkpoint, options) };
+      const own = { ...options, apiKey, name: options.modelName ?? nameOfModel(checkpoint) };
       const fingerprint = await fingerprintOf(opened, []);
       await serveTinker(opened, { ...own, fingerprint }, aborted(signal));
     } else await serveOpened(opened, checkpoint, { ...options, apiKey, version }, signal);
@@ -127,7 +127,7 @@ async function serveOpened(
   if (decode === undefined)
     throw new UserError("serve: this engine answers whole batches alone, so it cannot be served");
   const style = o.promptStyle === undefined ? null : opened.prompt;
-  const name = servedName(checkpoint, o);
+  const name = o.modelName ?? nameOfModel(checkpoint);
   const ended = new AbortController();
   let fatal: unknown = null;
   const server = await startServer({
@@ -164,15 +164,16 @@ async function serveOpened(
     },
   });
   const { baseUrl } = server;
+  if (style === null && opened.recipe !== null && opened.prompt.style !== "plain") {
+    console.error(
+      `messages go to the model as they are; the run was trained with the prompt ${opened.prompt.style}, in which --prompt-style puts their questions`,
+    );
+  }
   if (o.json) console.log(JSON.stringify({ base_url: baseUrl, model: name, api_key: o.apiKey !== null }));
   else console.log(`serving ${name} at ${baseUrl}${o.apiKey === null ? "" : ", with an API key"}; Ctrl-C stops`);
   await aborted(AbortSignal.any([signal, ended.signal]));
   await server.close(fatal === null ? o.shutdownTimeoutS : 0);
   if (fatal !== null) throw new RunError(`the server stopped: ${messageOf(fatal)}`, { cause: fatal });
-}
-
-function servedName(checkpoint: string, { modelName }: ServeCommandOptions): string {
-  return modelName ?? basename(resolve(checkpoint.replace(/@[^@/]*$/, "")));
 }
 
 function servedPrompt(style: PromptStyle) {

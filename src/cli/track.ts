@@ -2,7 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { UserError } from "../core/errors.ts";
-import { isRun } from "../runs/run-folder.ts";
+import { requireRun } from "../runs/run-folder.ts";
 import type { HandedOver } from "../track/hand-over.ts";
 import { type TrackOptions, trackSchema } from "../track/options.ts";
 import { type TrackerName, trackers } from "../track/table.ts";
@@ -31,7 +31,7 @@ export function trackCommand(interruption: Interruption): Command {
     .option("--follow", "go on until the run ends, or until Ctrl-C")
     .option("--json", "print what was handed over as JSON")
     .action(async (folder: string, options: Options) => {
-      if (!isRun(folder)) throw new UserError(`${folder}: no run here (there is no recipe.yaml in it)`);
+      requireRun(folder);
       await interruption.during(async (signal) => {
         const { at, handed } = await track(folder, options, signal);
         console.log(options.json ? JSON.stringify({ to: options.to, at, ...handed }) : inWords(options.to, at, handed));

@@ -15,6 +15,9 @@ export class RunError extends Error {
   override readonly name = "RunError";
 }
 
+/** A model's numbers are no numbers any more: what it holds now is worth no checkpoint. */
+export class OverflowError extends RunError {}
+
 /** The message of anything thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

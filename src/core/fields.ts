@@ -11,10 +11,17 @@ interface Range {
   readonly below?: number;
 }
 
-/** A finite number within bounds. */
+/** Numbers are computed with in float32: smaller ones are 0 there, or soon, and larger ones infinite. */
+const SIZE = { least: 1e-30, most: 1e30 };
+
+/** A number within bounds that float32 can hold: 0, or from 1e-30 to 1e30 in size. */
 export function number(range: Range = {}) {
   const error = `a number${inWords(range)}`;
-  return bounded(z.number({ error }), range, error);
+  const isHeld = (value: number) => value === 0 || (Math.abs(value) >= SIZE.least && Math.abs(value) <= SIZE.most);
+  const held = z
+    .number({ error })
+    .refine(isHeld, { error: `must be 0, or from ${SIZE.least} to ${SIZE.most} in size` });
+  return bounded(held, range, error);
 }
 
 /** A whole number within bounds. */

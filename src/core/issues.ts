@@ -91,6 +91,8 @@ const names: Readonly<Record<string, string>> = {
   int: "a whole number",
   boolean: "true or false",
   array: "a list",
+  tuple: "a list",
+  set: "a list",
   object: "a mapping",
   record: "a mapping",
   null: "null",

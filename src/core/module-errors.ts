@@ -1,5 +1,7 @@
 /** What an error of a user's module says, in one line, with the line of the file that it arose in. */
 import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { messageOf } from "./errors.ts";
 
@@ -13,11 +15,31 @@ const PARSE_MS = 10_000;
 
 /** "Unexpected token ')' (line 3)"; of a file that the module imports, "… (FILE, line 4)". The module is `file`. */
 export function moduleErrorText(error: unknown, file: string): string {
-  const compiled = compilerError(error);
-  const place = compiled ?? placeInStack(error, file) ?? (error instanceof SyntaxError ? placeOfSyntax(file) : null);
-  const message = (compiled?.text ?? messageOf(error)).replace(/\s+/g, " ").trim();
+  const found = compilerError(error) ?? missingImport(error, file);
+  const place = found ?? placeInModules(error) ?? (error instanceof SyntaxError ? placeOfSyntax(file) : null);
+  const message = (found?.text ?? messageOf(error)).replace(/\s+/g, " ").trim();
   if (place === null) return message;
   return `${message} (${place.file === file ? "" : `${place.file}, `}line ${place.line})`;
+}
+
+/** The first place in the error's stack that is neither viva's nor a package's: in a module of the user's own; null without. */
+export function placeInModules(error: unknown): Place | null {
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  for (const [, at, line] of stack.matchAll(/(file:\/\/[^\s()]+?|(?:\/|[A-Z]:\\)[^\n()]*?):(\d+)(?::\d+)?(?=\)?$)/gm)) {
+    const file = pathOf(at!);
+    const isOwn = file.startsWith(OWN) || /[\\/]node_modules[\\/]/.test(file);
+    if (!isOwn && existsSync(file)) return { file, line: line! };
+  }
+  return null;
+}
+
+/** The folder of viva's own code. */
+const OWN = fileURLToPath(new URL("..", import.meta.url));
+
+/** tsx marks what it loads by a query behind the name. */
+function pathOf(name: string): string {
+  const plain = name.replace(/\?.*$/, "");
+  return plain.startsWith("file:") ? fileURLToPath(plain) : plain;
 }
 
 /** An error of esbuild, by which tsx reads TypeScript: FILE:LINE:COLUMN: ERROR: what is wrong. */
@@ -26,15 +48,17 @@ function compilerError(error: unknown): (Place & { readonly text: string }) | nu
   return file === undefined ? null : { file, line: line!, text: text! };
 }
 
-/** Where an error was thrown, when that was in the module; and where an import was written that finds nothing. */
-function placeInStack(error: unknown, file: string): Place | null {
-  const stack = error instanceof Error ? (error.stack ?? "") : "";
-  for (const name of [pathToFileURL(file).href, file]) {
-    const from = stack.indexOf(`${name}:`);
-    const line = from < 0 ? null : /^\d+/.exec(stack.slice(from + name.length + 1));
-    if (line !== null) return { file, line: line[0] };
-  }
-  return null;
+/** An import that finds nothing, by the line that names it: Node tells the file that it is written in, tsx a list of them. */
+function missingImport(error: unknown, file: string): (Place & { readonly text: string }) | null {
+  const message = messageOf(error);
+  const [text, wanted] = /^Cannot find (?:module|package) '([^']+)'/.exec(message) ?? [];
+  if (text === undefined) return null;
+  const [, importer = file] = /(?: imported from |\n- )(.+)/.exec(message) ?? [];
+  const from = pathOf(importer.trim());
+  const lines = existsSync(from) ? readFileSync(from, "utf8").split("\n") : [];
+  const named = new RegExp(`["'](?:[^"']*/)?${basename(wanted!).replace(/[^\w]/g, "\\$&")}["']`);
+  const at = lines.findIndex((line) => named.test(line));
+  return at < 0 ? null : { text, file: from, line: String(at + 1) };
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Names that stand where a path may: models that ship with viva, and what is written as an id of the Hub. */
+/** Names that stand where a path may: models and recipes that ship with viva, and what is written as an id of the Hub. */
 import { existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -8,7 +8,8 @@ import { editDistance, nearest } from "./suggest.ts";
 /** What a name on the Hub begins with: `hf:org/name`. Nothing else is asked for there. */
 export const HUB = "hf:";
 
-const assets = fileURLToPath(new URL("../../assets", import.meta.url));
+const installed = fileURLToPath(new URL("../..", import.meta.url));
+const assets = join(installed, "assets");
 
 /** Names of the models that ship. */
 export function shippedModels(): readonly string[] {
@@ -18,6 +19,12 @@ export function shippedModels(): readonly string[] {
 /** The folder of a model that ships, wherever viva is installed; null for any other name. */
 export function shippedModel(name: string): string | null {
   return shippedModels().includes(name) ? join(assets, name) : null;
+}
+
+/** The file itself; where there is none, that of this name that ships, as `recipes/demo-grpo.yaml`, wherever viva is installed. */
+export function hereOrShipped(file: string): string {
+  const shipped = join(installed, file);
+  return !existsSync(file) && /^(recipes|studies)[\\/]/.test(file) && existsSync(shipped) ? shipped : file;
 }
 
 /** What may have been meant by a path at which nothing is: a neighbour of nearly that name, a model that ships, an id of the Hub. */

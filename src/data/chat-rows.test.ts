@@ -77,6 +77,12 @@ describe("a row of one's own data with a chat", () => {
       /must be one user message, and the assistant's answer or none; it has 4/,
     ],
     [
+      "two chats",
+      { image: "a.png", messages: [user(text("?")), says("a")], prompt: [user(text("!"))] },
+      /has both messages and prompt: keep one/,
+    ],
+    ["a chat as a text", { image: "a.png", messages: "[]", answer: "no" }, /messages: expected a list of messages/],
+    [
       "an image within the text",
       { images: ["a.png"], messages: [user(text("a"), { type: "image" }, text("b"))], answer: "no" },
       /an image is in the middle of the question's text/,

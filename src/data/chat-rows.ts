@@ -2,7 +2,8 @@
 import * as z from "zod";
 import { UserError } from "../core/errors.ts";
 import type { Message } from "../core/records.ts";
-import { type Chat, chatMessages, chatSchema, messageText } from "./chats.ts";
+import { type Chat, chatMessages, chatSchema, messageText, pathSchema, pathsSchema } from "./chats.ts";
+import { requireNoOtherChat } from "./field-names.ts";
 import { readRow } from "./rows.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -11,8 +12,8 @@ const rowSchema = z.looseObject({
   messages: chatSchema.optional(),
   prompt: chatSchema.optional(),
   completion: chatSchema.optional(),
-  images: z.array(z.string(), { error: "expected a list of image paths" }).nullish(),
-  image: z.string().nullish(),
+  images: pathsSchema.nullish(),
+  image: pathSchema.nullish(),
 });
 
 /**
@@ -21,7 +22,9 @@ const rowSchema = z.looseObject({
  * for a chat that is no question: with further turns, or a system message, which is the recipe's to say.
  */
 export function rowOfChat(value: unknown, where: string): unknown {
-  const key = ["messages", "prompt"].find((name) => Array.isArray((value as Fields | null)?.[name]));
+  requireNoOtherChat(value, where);
+  const isChat = (name: string) => Array.isArray((value as Fields | null)?.[name]);
+  const key = ["messages", "prompt"].find(isChat);
   if (key === undefined) return value;
   const given = value as Fields;
   const isText = typeof given["completion"] === "string";
@@ -29,6 +32,7 @@ export function rowOfChat(value: unknown, where: string): unknown {
   const fail = (problem: string): never => {
     throw new UserError(`${where}: ${problem}`);
   };
+  if (isChat("messages") && isChat("prompt")) fail("has both messages and prompt: keep one");
   if (row.image != null && row.images != null) fail('has both "image" and "images": keep one');
   if (given["question"] != null) fail(`has both question and ${key}`);
   try {
@@ -55,7 +59,7 @@ function turns(messages: readonly Message[], key: string): readonly [Message, Me
   }
   if (question?.role !== "user" || more.length > 0 || (reply !== null && reply.role !== "assistant")) {
     throw new UserError(
-      `${key} must be one user message, and the assistant's answer or none; it has ${messages.length}`,
+      `${key} must be one user message, and the assistant's answer or none; it has ${messages.length} (\`viva data import --turns\` takes questions out of longer chats)`,
     );
   }
   return [question, reply];

@@ -7,22 +7,39 @@ import * as z from "zod";
 import { UserError } from "../core/errors.ts";
 import type { Message, MessageContent } from "../core/records.ts";
 
+const EMPTY_PATH = "the path of an image is empty";
+
+/** The path of an image, and of a row's images. */
+export const pathSchema = z.string().regex(/\S/, EMPTY_PATH);
+export const pathsSchema = z.array(pathSchema, { error: "expected a list of image paths" });
+
+/** A key that a part or a message does not have, beside those that it has. */
+const keysOf = (what: string) => (issue: { readonly code?: string; readonly keys?: readonly string[] }) => {
+  if (issue.code !== "unrecognized_keys") return undefined;
+  return `the key ${JSON.stringify(issue.keys?.[0])} is not read: ${what}`;
+};
+const ofText = { error: keysOf('a part of text is {"type": "text", "text": …}') };
+const ofImage = { error: keysOf('a part for an image is {"type": "image", "image": path}, or {"type": "image"}') };
+
 const part = z.preprocess(
   withoutNulls,
   z.discriminatedUnion("type", [
-    z.strictObject({ type: z.literal("text"), text: z.string() }),
-    z.strictObject({ type: z.literal("image"), image: z.string().min(1).optional() }),
+    z.strictObject({ type: z.literal("text"), text: z.string() }, ofText),
+    z.strictObject({ type: z.literal("image"), image: z.string().min(1, EMPTY_PATH).optional() }, ofImage),
   ]),
 );
 
 const message = z.preprocess(
   withoutNulls,
-  z.strictObject({
-    role: z.enum(["system", "user", "assistant"]),
-    content: z.union([z.string(), z.array(part)], {
-      error: "expected a text, or a list of parts {type: text, text} and {type: image}",
-    }),
-  }),
+  z.strictObject(
+    {
+      role: z.enum(["system", "user", "assistant"]),
+      content: z.union([z.string(), z.array(part)], {
+        error: "expected a text, or a list of parts {type: text, text} and {type: image}",
+      }),
+    },
+    { error: keysOf('a message is {"role", "content"}; `viva data import` reads chats of other tools') },
+  ),
 );
 
 /** A chat as written. */
@@ -47,7 +64,7 @@ export function chatMessages(chat: Chat, images: readonly string[]): readonly Me
   const inFront = open === 0 && images.length > 0 ? chat.findIndex(({ role }) => role === "user") : -1;
   if (open !== images.length && (inFront < 0 || all.length > 0)) {
     throw new UserError(
-      `the chat has ${open} ${open === 1 ? "part" : "parts"} {"type": "image"} without a path, and ${images.length} ${images.length === 1 ? "image is" : "images are"} given beside it`,
+      `the chat has ${open} ${open === 1 ? "part" : "parts"} {"type": "image"} without a path, and ${images.length} ${images.length === 1 ? "image is" : "images are"} given beside it: name as many paths in "images" as there are such parts`,
     );
   }
   const waiting = images.values();

@@ -75,6 +75,21 @@ export function requireKnownFields(row: unknown, known: readonly string[], where
   );
 }
 
+/** What other tools call a chat; `viva data import` reads them. */
+const otherChats = ["conversations", "conversation", "dialog", "dialogue"];
+
+/** Throws UserError for a row whose question is a chat in another tool's form, or in a text. */
+export function requireNoOtherChat(row: unknown, where: string): void {
+  const { question = null, messages = null, ...rest } = (row ?? {}) as Readonly<Record<string, unknown>>;
+  if (question !== null) return;
+  const other = otherChats.find((name) => rest[name] != null);
+  const wrong = messages === null ? other : Array.isArray(messages) ? undefined : "messages";
+  if (wrong === undefined) return;
+  throw new UserError(
+    `${where}: ${wrong}: expected a list of messages {"role", "content"}, as "messages"; \`viva data import\` reads chats of other tools`,
+  );
+}
+
 /** The same for the columns of a table. */
 export function requireKnownColumns(present: readonly string[], known: readonly string[], where: string): void {
   const found = misspelt(present, known);

@@ -27,10 +27,11 @@ import { slake } from "./slake.ts";
 import { vqaRad } from "./vqa-rad.ts";
 import { examplesWhere, type Where } from "./where.ts";
 
+export { type Copies, copiedImages } from "./copies.ts";
 export { type ImageCorruptionName, imageCorruptions } from "./corrupted-images.ts";
 export { type Dataset, type LoadOptions, splitName } from "./dataset.ts";
 export { disjointSplit } from "./disjoint.ts";
-export { requireKnownFields } from "./field-names.ts";
+export { requireKnownFields, requireNoOtherChat } from "./field-names.ts";
 export { imageProfiles, imageVectors } from "./image-vectors.ts";
 export type { BadImage } from "./images.ts";
 export { type Imported, type ImportedSplit, importRows } from "./import.ts";

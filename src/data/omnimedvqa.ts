@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { UserError } from "../core/errors.ts";
+import { MissingSplit, UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
 import { readExactJson } from "../io/files.ts";
 import { type Dataset, requirePath, splitName, subset } from "./dataset.ts";
@@ -44,7 +44,7 @@ export const omnimedvqa: Dataset = {
   async load(options) {
     const folder = await requirePath(this, options.path);
     const split = splitName(options.split ?? "test");
-    if (split !== "test") throw new UserError(`dataset "omnimedvqa": no split "${split}"; its one split is test`);
+    if (split !== "test") throw new MissingSplit(`dataset "omnimedvqa": no split "${split}"; its one split is test`);
     const questions = join(folder, "QA_information", "Open-access");
     const names = (await readdir(questions).catch(() => [] as string[]))
       .filter((name) => name.endsWith(".json"))

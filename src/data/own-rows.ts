@@ -30,7 +30,12 @@ const rowSchema = z.looseObject({
   question: z.string(),
   answer: cell,
   answer_type: z.string().optional(),
-  choices: z.union([z.array(cell), z.record(z.string(), cell)]).optional(),
+  choices: z
+    .union([z.array(cell), z.record(z.string(), cell)], {
+      error:
+        'expected a list or a mapping of options; in a table the JSON of a list, as ["left", "right"], or a column for each option, A, B, …',
+    })
+    .optional(),
   rationale: z.string().optional(),
   subject: z.union([z.string(), z.number()]).optional(),
   split: z.string().optional(),

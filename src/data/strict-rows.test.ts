@@ -46,6 +46,11 @@ describe("a JSONL row", () => {
     ["image beside images", { ...row, images: ["b.png"] }, 'has both "image" and "images"'],
     ["an empty path", { ...row, image: " " }, "the path of an image is empty"],
     ["an answer of null", { ...row, answer: null }, 'field "answer"'],
+    [
+      "options that are a text",
+      { ...row, choices: "left|right" },
+      'in a table the JSON of a list, as ["left", "right"]',
+    ],
     ["facts that are a text", { ...row, facts: "a nodule" }, '"facts" must be a mapping, or the JSON of one'],
     ["options in numbered fields", { ...row, option1: "yes", option2: "no" }, 'did you mean "choices"?'],
     ["options in fields with a gap", { ...row, opb: "yes", opd: "no" }, 'did you mean "choices"?'],

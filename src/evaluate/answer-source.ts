@@ -8,7 +8,6 @@ import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
 import { policyLength } from "../core/segments.ts";
 import type { Policy } from "../engine/engine.ts";
-import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
 import { type OpenedTools, sampleTrajectories } from "../tools/trajectories.ts";
 import { turnRecords } from "../tools/turn-records.ts";
 import type { Prediction } from "./answers.ts";
@@ -100,9 +99,8 @@ export function policySource(
           const imageTokens = prompts[place]!.tokenIds.filter((id) => id === processor.imageTokenId).length;
           for (const generation of wantedOf.get(index) ?? []) {
             const completion = completions[generation]!;
-            const { text, logProbs, finishReason, thought, turns, images = [] } = completion;
+            const { text, finishReason, thought, turns, images = [] } = completion;
             const { expert } = prompts[place]!;
-            requireFiniteLogProbs(logProbs, `question "${examples[index]!.id}"`);
             onAnswer(index, generation, {
               ...{ text, tokens: policyLength(completion), finishReason, imageTokens },
               ...(turns === undefined ? {} : { turns: turnRecords(turns, images) }),

@@ -24,7 +24,8 @@ export function formatComparison(comparison: Comparison): string {
     "",
     ...arms.map((arm, i) => sentence(arm, overall, i)),
     "Differences are paired, in points; + or - where the 95 % interval over subjects excludes 0. p: McNemar's exact test;",
-    "Holm: corrected for the number of arms. Token F1 and lenient accuracy: their differences.",
+    "Holm: corrected for the number of arms. Token F1 and lenient accuracy: their differences. In the sentences above, p",
+    "counts flips of whole subjects, and is the largest over the baselines.",
   ].join("\n");
 }
 

@@ -4,7 +4,7 @@ import type { PromptStyle, Shots } from "../answers/prompts.ts";
 import { meanOf } from "../core/mean.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
-import { isSeen, overlapOf } from "../data/index.ts";
+import { type Copies, isSeen, overlapOf } from "../data/index.ts";
 import type { Policy } from "../engine/engine.ts";
 import type { OpenedTools } from "../tools/trajectories.ts";
 import { answerFigures } from "./answer-figures.ts";
@@ -34,6 +34,8 @@ export interface ScoringOptions {
   readonly train: readonly Example[] | null;
   /** What the model was trained on, as far as it is known: `train` by default. */
   readonly seen?: readonly Example[];
+  /** Images of the questions that have the pixels of a seen one under another name. */
+  readonly copies?: Copies;
   /** Why more of it is not known; null where all is. */
   readonly unseen?: string | null;
   /** Further baselines, answered already: the nearest neighbour, the untuned model. */
@@ -126,7 +128,7 @@ export function evaluateAnswers(examples: readonly Example[], answers: Answers, 
   const facts = summariseScores(examples, statements);
   const texts = items.map(({ prediction }) => prediction);
   const reasoning = knows ? summariseReasoning(examples, texts, { style, vocabulary }) : null;
-  const overlap = summariseOverlap(seen, examples, items);
+  const overlap = summariseOverlap(seen, examples, items, o.copies);
   const own = items.map((item, i) => numberIn(item, examples[i]!));
   const figures = numberFigures(examples, { model: own, ...numbers });
   const further = answerFigures(examples, items, style);
@@ -174,10 +176,11 @@ function summariseOverlap(
   seen: readonly Example[],
   examples: readonly Example[],
   items: readonly EvalItem[],
+  copies?: Copies,
 ): OverlapSummary | null {
-  const overlap = overlapOf(seen, examples);
+  const overlap = overlapOf(seen, examples, copies);
   if (overlap === null) return null;
-  const shared = isSeen(seen);
+  const shared = isSeen(seen, copies);
   const others = items.filter((_, i) => !shared(examples[i]!));
   const subjects = others.map(({ subject_id }) => subject_id);
   const strict = others.map((item) => item.strict);

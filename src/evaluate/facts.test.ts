@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Example } from "../core/records.ts";
 import { openVocabulary } from "../session/reward-services.ts";
-import { factScore, summariseFacts } from "./index.ts";
+import { factScore, summariseScores } from "./facts.ts";
 
 const example: Example = {
   id: "e",
@@ -19,7 +19,13 @@ const { facts: _, ...bare } = example;
 const o = { style: "think_answer", vocabulary: openVocabulary(null) } as const;
 const think = (text: string) => `<think>${text}</think><answer>left</answer>`;
 
-describe("summariseFacts", () => {
+const summarise = (examples: readonly Example[], texts: readonly string[]) =>
+  summariseScores(
+    examples,
+    examples.map((own, i) => factScore(own, texts[i]!, o)),
+  );
+
+describe("summariseScores", () => {
   it("precision, recall and hallucination rate match a count by hand", () => {
     const texts = [
       think("There is a nodule in the left upper zone. There is a nodule in the left upper zone."),
@@ -28,7 +34,7 @@ describe("summariseFacts", () => {
       "There is an effusion.",
     ];
     const examples = ["s1", "s2", "s3", "s4"].map((subjectId, i) => (i === 3 ? bare : { ...example, subjectId }));
-    const summary = summariseFacts(examples, texts, o)!;
+    const summary = summarise(examples, texts)!;
     expect(factScore(example, texts[0]!, o)).toMatchObject({ right: 3, wrong: 0, precision: 1, recall: 3 / 5 });
     expect(factScore(example, texts[1]!, o)).toMatchObject({ right: 1, wrong: 1, recall: 1 / 5, hallucination: 0.5 });
     expect(summary).toMatchObject({ completions: 3, right: 4, wrong: 1 });
@@ -38,7 +44,7 @@ describe("summariseFacts", () => {
   });
 
   it("returns null without facts, and no precision without claims", () => {
-    expect(summariseFacts([bare], [think("A nodule.")], o)).toBeNull();
-    expect(summariseFacts([example], [""], o)).toMatchObject({ claims: 0, precision: null, recall: { estimate: 0 } });
+    expect(summarise([bare], [think("A nodule.")])).toBeNull();
+    expect(summarise([example], [""])).toMatchObject({ claims: 0, precision: null, recall: { estimate: 0 } });
   });
 });

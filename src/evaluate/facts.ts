@@ -28,19 +28,7 @@ export interface FactSummary {
   readonly hallucination_rate: Interval | null;
 }
 
-/** Summarises one text per example, in the same order; null if no example has facts. */
-export function summariseFacts(
-  examples: readonly Example[],
-  texts: readonly string[],
-  o: { readonly style: AnswerStyle; readonly vocabulary: Vocabulary },
-): FactSummary | null {
-  return summariseScores(
-    examples,
-    examples.map((example, i) => factScore(example, texts[i]!, o)),
-  );
-}
-
-/** The same of scores, null where an example has no facts. */
+/** Summarises one score per example, in the same order, null where an example has no facts; null if none has. */
 export function summariseScores(
   examples: readonly Example[],
   scores: readonly (FactScore | null)[],

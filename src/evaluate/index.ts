@@ -46,7 +46,7 @@ export {
   evaluatePolicy,
   type ScoringOptions,
 } from "./evaluate.ts";
-export { type FactSummary, factScore, summariseFacts } from "./facts.ts";
+export { type FactSummary, factScore } from "./facts.ts";
 export { withBaselineImages } from "./image-baselines.ts";
 export { lengthAudit } from "./length-audit.ts";
 export {

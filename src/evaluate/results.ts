@@ -148,6 +148,10 @@ const summary = z.strictObject({
       questions: z.int(),
       of: z.int().describe("questions"),
       first: z.array(z.string()).describe("subjects"),
+      copies: z
+        .strictObject({ images: z.int(), judged: z.string(), seen: z.string() })
+        .optional()
+        .describe("images with the pixels of a training image under another name, and the first"),
       unshared: interval.nullable().describe("accuracy on questions about other subjects and images; null without any"),
     })
     .optional()

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { cpuTime } from "../../test/cpu-time.ts";
 import { integer, normal, randomKey } from "../core/random.ts";
 import { bootstrapMean, bootstrapMeans, bootstrapStatistic, pairedBootstrap, quantile } from "./bootstrap.ts";
-import { mcnemarExact, signFlipP, wilson } from "./statistics.ts";
+import { detectableDifference, mcnemarExact, signFlipP, wilson } from "./statistics.ts";
 
 const key = randomKey(11, "test");
 const names = (n: number, rowsEach = 1) => Array.from({ length: n }, (_, i) => `s${Math.floor(i / rowsEach)}`);
@@ -141,5 +141,14 @@ describe("signFlipP", () => {
   it("is 1 where nothing differs or gains and losses cancel", () => {
     expect(signFlipP([0, 0], ["a", "b"])).toBe(1);
     expect(signFlipP([1, -1], ["a", "b"])).toBe(1);
+  });
+});
+
+describe("detectableDifference", () => {
+  it("is unknown for one subject, and where all came out alike", () => {
+    expect(detectableDifference([1, 0, 1], ["a", "a", "a"])).toBe(null);
+    expect(detectableDifference([1, 1, 1, 1], names(4))).toBe(null);
+    expect(detectableDifference(Array(30).fill(0.1), names(30, 3))).toBe(null); // alike up to rounding
+    expect(detectableDifference([1, 1, 1, 0], names(4))).toBeGreaterThan(0.2);
   });
 });

@@ -99,7 +99,7 @@ export function minimalDetectableDifference(standardError: number): number {
 
 /**
  * The detectable difference for the mean of values, their standard error multiplied by a factor; null for fewer than
- * two subjects.
+ * two subjects, and where all came out alike: how far others would scatter is then unknown, not 0.
  */
 export function detectableDifference(
   values: readonly number[],
@@ -107,7 +107,7 @@ export function detectableDifference(
   factor = 1,
 ): number | null {
   const error = factor * clusteredStandardError(values, subjects);
-  return Number.isFinite(error) ? minimalDetectableDifference(error) : null;
+  return error > ROUNDING ? minimalDetectableDifference(error) : null;
 }
 
 /** The standard normal distribution function, to 1.5e-7 (Abramowitz and Stegun 1964, 7.1.26). */
@@ -120,6 +120,9 @@ export function normalShare(z: number): number {
     Math.exp(-x * x);
   return z >= 0 ? 1 - tail / 2 : tail / 2;
 }
+
+/** A standard error below this is 0 but for rounding: accuracies are shares of counts. */
+const ROUNDING = 1e-12;
 
 const Z_975 = 1.959963984540054;
 const Z_80 = 0.8416212335729143;

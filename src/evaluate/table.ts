@@ -49,9 +49,12 @@ function textMetrics({ subsets: { open, overall } }: EvalSummary): string[] {
     const shown = Object.entries({ "exact match": exact_match, recall, "BLEU-1": bleu_1, "ROUGE-L": rouge_l });
     lines.push(`open: ${shown.map(([name, one]) => `${name} ${percent(one.estimate)} ${bounds(one)}`).join(", ")}`);
   }
-  const least = overall?.detectable_difference ?? null;
+  if (overall === undefined) return lines;
+  const { detectable_difference: least, accuracy } = overall;
   if (least !== null)
     lines.push(`detectable difference between two models with independent errors: ${percent(least)} points`);
+  else if (accuracy.low === accuracy.high)
+    lines.push("All subjects came out alike: an interval without width says nothing of others.");
   return lines;
 }
 

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { UserError } from "../core/errors.ts";
+import { hereOrShipped } from "../core/named-paths.ts";
 import { loadRecipe, locatedRecipe } from "../recipes/load.ts";
 import { applyOverride, type Override, parseOverride } from "../recipes/overrides.ts";
 import { describeProblem } from "../recipes/problems.ts";
@@ -32,7 +33,8 @@ export interface Federation {
 const OWN = /^(data\.(train|on_bad_image|on_too_long)|engine)(\.|$)/;
 
 /** Loads a federation; `sets` change keys of the file, as `mode=svd` or `base.seed=2`. */
-export function loadFederation(file: string, sets: readonly string[] = []): Federation {
+export function loadFederation(named: string, sets: readonly string[] = []): Federation {
+  const file = hereOrShipped(named);
   const yaml = readYamlFile(file, "federation");
   const input = sets
     .map(parseOverride)

@@ -38,6 +38,22 @@ describe("renderChat", () => {
     expect(() => renderChat(template, [{ role: "user", content: [image] }])).toThrow(message);
   });
 
+  it.each<[string, string, RegExp]>([
+    [
+      "an expression that is not closed",
+      "a\n{% for m in messages %}\n{{ m.role }\n{% endfor %}",
+      /^f, line 3: .*rendered/,
+    ],
+    ["a block that is not closed", "a\n{% for m in messages %}\n{{ m.role }}\n", /^f, line 2: .*ends within a block/],
+    ["a tag that jinja lacks", "a\n\nb\n{% nonsense x %}\nc", /^f, line 4: .*nonsense/],
+    ["an unknown filter", "a\n{{ 'x' | nofilter }}\n", /^f, line 2: .*nofilter/],
+    ["its own refusal", "{# image #}\n\n{{ raise_exception('only users') }}", /^f, line 3: .*: only users$/],
+    ["no place for images", "{{ messages[0].role }}", /^f: .* no place for images/],
+  ])("names the file and the line of %s", (_, template, message) => {
+    const render = chatRenderer({ template, source: "f" });
+    expect(() => render(template, [{ role: "user", content: [image] }])).toThrow(message);
+  });
+
   it("does not evaluate what users write", () => {
     expect(renderChat(parts, [{ role: "user", content: [text("{{ 1 + 1 }}{% raw %}")] }])).toBe(
       "user:{{ 1 + 1 }}{% raw %};",

@@ -1,8 +1,9 @@
 /** Renders a model's jinja chat template: messages to the prompt's text, image placeholders included. */
 import { Template } from "@huggingface/jinja";
-import { messageOf, UserError } from "../core/errors.ts";
+import { UserError } from "../core/errors.ts";
 import type { PromptTemplate } from "../core/processor.ts";
 import type { Message } from "../core/records.ts";
+import { templateLine, templateProblem } from "./template-line.ts";
 import { createTimeLimit } from "./time-limit.ts";
 
 export interface ChatTemplateOptions {
@@ -15,11 +16,17 @@ export interface ChatTemplateOptions {
 /** Renders messages by a template to a prompt's text; throws UserError where the template cannot. */
 export type RenderChat = (template: string, messages: readonly Message[], options?: ChatTemplateOptions) => string;
 
+/** A model's own template, and the file that it stands in: errors name it. */
+export interface ModelTemplate {
+  readonly template: string;
+  readonly source: string;
+}
+
 /**
  * A renderer that keeps the templates it has read. One that mentions images gets every message's content as a list of parts;
  * one that does not is written for strings and gets the texts joined, and an image is then a UserError.
  */
-export function chatRenderer(): RenderChat {
+export function chatRenderer(own?: ModelTemplate): RenderChat {
   const limit = createTimeLimit();
   const known = new Map<string, Template>();
   const read = (template: string) => {
@@ -45,12 +52,15 @@ export function chatRenderer(): RenderChat {
         }),
       );
     } catch (error) {
-      throw new UserError(`the model's chat template cannot be rendered: ${messageOf(error)}`, { cause: error });
+      const line = own?.template === template ? limit("reading it", () => templateLine(template, error)) : null;
+      const where = own?.template === template ? `${own.source}${line === null ? "" : `, line ${line}`}: ` : "";
+      const problem = templateProblem(error);
+      throw new UserError(`${where}the model's chat template cannot be rendered: ${problem}`, { cause: error });
     }
     // Told last: a template that cannot be read at all has another fault.
     if (!takesParts && messages.some((message) => message.content.some((part) => part.type === "image"))) {
       throw new UserError(
-        "the model's chat template has no place for images: use the template of a vision-language model",
+        `${own?.template === template ? `${own.source}: ` : ""}the model's chat template has no place for images: use the template of a vision-language model`,
       );
     }
     return text;

@@ -97,8 +97,21 @@ describe("files", () => {
     ["no model", "tokenizer.json", {}, /tokenizer\.json is not valid: model: /],
     ["null", "tokenizer.json", "null", /tokenizer\.json is not valid: the whole file: /],
     ["an unknown model type", "tokenizer.json", { model: { type: "Magic" } }, /not a tokenizer that can be read/],
+    ["no tokens", "tokenizer.json", { model: { type: "BPE", vocab: {}, merges: [] } }, /model\.vocab is empty/],
+    ["null for tokens", "tokenizer.json", { model: { type: "BPE", vocab: null } }, /model\.vocab: expected the tokens/],
+    [
+      "merges of other tokens",
+      "tokenizer.json",
+      { model: { type: "BPE", vocab: { a: 0, b: 1, ab: 2 }, merges: ["a b", ["b", "z"]] } },
+      /model\.merges\.1: \["b","z"\] is no pair of tokens/,
+    ],
     ["an added token without id", "tokenizer.json", { model: {}, added_tokens: [{}] }, /added_tokens\.0\.id/],
-    ["a chat template that is a number", "tokenizer_config.json", { chat_template: 3 }, /chat_template/],
+    [
+      "a chat template that is a number",
+      "tokenizer_config.json",
+      { chat_template: 3 },
+      /chat_template: expected a text or a list/,
+    ],
     ["a legacy template without key", "chat_template.json", {}, /chat_template\.json is not valid: chat_template/],
   ])("refuses %s", (_, file, content, message) => {
     write(file, content);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Tokenizer as Backend } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { messageOf, UserError } from "../core/errors.ts";
-import { wordingOf } from "../core/issues.ts";
+import { problemOf } from "../core/issues.ts";
 import { readJson, readText } from "./files.ts";
 import { createTimeLimit, type TimeLimit } from "./time-limit.ts";
 
@@ -26,6 +26,8 @@ export interface Tokenizer {
   readonly addedTokens: readonly string[];
   /** From chat_template.jinja, chat_template.json or tokenizer_config.json, in this order. */
   readonly chatTemplate: string | null;
+  /** The file that the chat template stands in, and its key there; null without one. */
+  readonly templateSource: string | null;
   /** The names of the templates in tokenizer_config.json where none of them is called "default". */
   readonly otherTemplates: readonly string[];
   /** What tokenizer_config.json names bos_token, eos_token…: chat templates may use them. */
@@ -51,6 +53,7 @@ const namedTokenKeys = [
   "mask_token",
 ] as const;
 const configSchema = z.looseObject({
+  eos_token: tokenText.nullish(),
   additional_special_tokens: z.array(tokenText).nullish(),
   extra_special_tokens: z.union([z.array(tokenText), z.record(z.string(), tokenText)]).nullish(),
   clean_up_tokenization_spaces: z.boolean().nullish(),
@@ -74,6 +77,7 @@ export function loadTokenizer(folder: string, markers: readonly string[] = []): 
   const config = existsSync(configPath) ? parse(configSchema, configPath, "tokenizer configuration") : {};
 
   checkIds(json.model, path);
+  checkMerges(json.model, path);
   const limit = createTimeLimit();
   // Only a pattern can run for ever, and a limit costs more than the decoding of a token (it starts a thread).
   const decodeLimit: TimeLimit = /"Regex"/.test(JSON.stringify(json["decoder"] ?? null)) ? limit : (_, work) => work();
@@ -90,7 +94,7 @@ export function loadTokenizer(folder: string, markers: readonly string[] = []): 
     if (id !== undefined) specialIds.add(id);
   }
   const specialTokenIds = [...specialIds].sort((a, b) => a - b);
-  const { template, others } = findChatTemplate(folder, config);
+  const { template, source, others } = findChatTemplate(folder, config);
 
   return {
     encode: (text) => limit(`turning a text into tokens with ${path}`, () => encode(backend, text, path)),
@@ -109,6 +113,7 @@ export function loadTokenizer(folder: string, markers: readonly string[] = []): 
     specialTokens: specialTokenIds.map((id) => backend.id_to_token(id)!),
     addedTokens: json.added_tokens.map(({ content }) => content),
     chatTemplate: template,
+    templateSource: source,
     otherTemplates: others,
     namedTokens,
   };
@@ -118,7 +123,15 @@ type Config = z.infer<typeof configSchema>;
 
 /** The vocabulary is too large for the schema to look at each entry. */
 function checkIds({ type, vocab }: { readonly type?: unknown; readonly vocab?: unknown }, path: string): void {
-  if (typeof vocab !== "object" || vocab === null) return;
+  if (typeof vocab !== "object" || vocab === null) {
+    if (vocab === undefined) return; // of a kind that the library refuses by its name
+    throw new UserError(`tokenizer ${path}: model.vocab: expected the tokens with their ids`);
+  }
+  if (Object.keys(vocab).length === 0) {
+    throw new UserError(
+      `tokenizer ${path}: model.vocab is empty, so no text has tokens: take another copy of the file`,
+    );
+  }
   if (Array.isArray(vocab)) {
     // A unigram model lists pairs of token and score, whose places are the ids.
     const isPair = (item: unknown) => Array.isArray(item) && typeof item[0] === "string" && Number.isFinite(item[1]);
@@ -131,6 +144,21 @@ function checkIds({ type, vocab }: { readonly type?: unknown; readonly vocab?: u
     if (Number.isInteger(id) && id >= 0 && id <= MAX_ID) continue;
     const shown = `${JSON.stringify(token.slice(0, 40))} as ${typeof id === "number" ? id : typeof id}`;
     throw new UserError(`tokenizer ${path}: model.vocab has ${shown}; an id must be a whole number up to ${MAX_ID}`);
+  }
+}
+
+/** Of a BPE model: both parts of a merge and what they make are tokens, as the tokenizers library asks. */
+function checkMerges({ vocab, merges }: Readonly<Record<string, unknown>>, path: string): void {
+  if (!Array.isArray(merges) || vocab === undefined) return;
+  const known = new Set(Object.keys(vocab as object));
+  for (const [i, merge] of merges.entries()) {
+    const parts: unknown = typeof merge === "string" ? merge.split(" ") : merge;
+    const isPair = Array.isArray(parts) && parts.length === 2 && parts.every((part) => typeof part === "string");
+    if (isPair && [...parts, parts.join("")].every((token) => known.has(token as string))) continue;
+    const shown = JSON.stringify(merge)?.slice(0, 60);
+    throw new UserError(
+      `tokenizer ${path}: model.merges.${i}: ${shown} is no pair of tokens of model.vocab that makes another: take both from one file`,
+    );
   }
 }
 
@@ -187,32 +215,37 @@ function readNamedTokens(config: Config): Record<string, string> {
 
 interface FoundTemplate {
   readonly template: string | null;
+  readonly source: string | null;
   /** Names of templates of which none is the default. */
   readonly others: readonly string[];
 }
 
 function findChatTemplate(folder: string, config: Config): FoundTemplate {
-  const only = (template: string | null) => ({ template, others: [] });
+  const only = (template: string | null, source: string) => {
+    return { template, source: template === null ? null : source, others: [] };
+  };
   const jinja = join(folder, "chat_template.jinja");
-  if (existsSync(jinja)) return only(readText(jinja, "chat template"));
+  if (existsSync(jinja)) return only(readText(jinja, "chat template"), jinja);
   const legacy = join(folder, "chat_template.json");
   if (existsSync(legacy)) {
-    return only(parse(z.looseObject({ chat_template: z.string() }), legacy, "chat template").chat_template);
+    const { chat_template } = parse(z.looseObject({ chat_template: z.string() }), legacy, "chat template");
+    return only(chat_template, `${legacy}: chat_template`);
   }
   const given = config.chat_template ?? null;
-  if (given === null || typeof given === "string") return only(given);
+  const key = `${join(folder, "tokenizer_config.json")}: chat_template`;
+  if (given === null || typeof given === "string") return only(given, key);
   const byName = new Map(
     Array.isArray(given) ? given.map(({ name, template }) => [name, template] as const) : Object.entries(given),
   );
   const template = byName.get("default");
-  return template === undefined ? { template: null, others: [...byName.keys()] } : only(template);
+  return template === undefined ? { template: null, source: null, others: [...byName.keys()] } : only(template, key);
 }
 
 function parse<T>(schema: z.ZodType<T>, path: string, what: string): T {
   const result = schema.safeParse(readJson(path, what));
   if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  throw new UserError(`${what} ${path} is not valid: ${issue.path.join(".") || "the whole file"}: ${wordingOf(issue)}`);
+  const { path: key, message } = problemOf(result.error.issues[0]!);
+  throw new UserError(`${what} ${path} is not valid: ${key.join(".") || "the whole file"}: ${message}`);
 }
 
 /** The library quotes what it could not use, however long and whatever it is. */

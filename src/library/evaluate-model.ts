@@ -29,14 +29,23 @@ export async function evaluate(model: string, data: DataSpec, o: EvaluateOptions
   const own = await trainedOn(model, o);
   const seen = [...(train ?? []), ...(own?.examples ?? [])];
   const allowed = { isAllowed: o.allowOverlap ?? false, allow: "allowOverlap: true" };
-  const warning = judgeOverlap(seen, { name, split, examples, ...allowed });
+  const { warning, copies } = await judgeOverlap(seen, { name, split, examples, ...allowed });
   if (warning !== null) o.reporter?.warn(warning);
   const { engine, processor, prompt, folder, recipe } = await openCheckpoint(model, o);
   try {
     const maxCompletionLength = o.maxCompletionLength ?? answerLength(recipe);
     const { protocol, signal } = o;
     return await evaluatePolicy(engine.policy, examples, {
-      ...{ processor, prompt, maxCompletionLength, checkpoint: folder, train, seen, unseen: own?.unknown ?? null },
+      ...{
+        processor,
+        prompt,
+        maxCompletionLength,
+        checkpoint: folder,
+        train,
+        seen,
+        copies,
+        unseen: own?.unknown ?? null,
+      },
       ...(own === null ? {} : { tuningTrials: own.tuningTrials }),
       ...(protocol === undefined ? {} : { protocol }),
       ...(signal === undefined ? {} : { signal }),

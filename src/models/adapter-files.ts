@@ -96,7 +96,7 @@ export function readAdapter(model: Model, folder: string): Record<string, Float3
   }
 }
 
-/** Writes the adapter's configuration and weights; `value` gives a matrix in the model's own shape. */
+/** Writes the adapter's configuration and weights; `value` gives a matrix in the model's own shape. RunError where one is not finite. */
 export function writeAdapter(
   model: Model,
   folder: string,
@@ -131,12 +131,13 @@ function writeMatrices(
   o: AdapterConfig,
   data: (matrix: StoredWeight) => Float32Array,
 ): void {
-  writeAdapterConfig(model, folder, o);
-  const tensors = matrices(model).map((matrix) => {
-    return { name: matrix.stored, shape: matrix.shape, data: data(matrix) };
+  const path = join(folder, ADAPTER_WEIGHTS);
+  const tensors = [...matrices(model), ...heads(model)].map((matrix) => {
+    const { stored: name, shape } = matrix;
+    return { name, shape, data: requireFinite(data(matrix), name, `what was to be written to ${path}`) };
   });
-  const whole = heads(model).map((head) => ({ name: head.stored, shape: head.shape, data: data(head) }));
-  writeSafetensors(join(folder, ADAPTER_WEIGHTS), [...tensors, ...whole], "F32");
+  writeAdapterConfig(model, folder, o);
+  writeSafetensors(path, tensors, "F32");
 }
 
 /** Writes adapter_config.json alone. */

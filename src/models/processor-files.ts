@@ -3,9 +3,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../core/errors.ts";
-import { wordingOf } from "../core/issues.ts";
+import { problemOf } from "../core/issues.ts";
 import type { EncodeOptions } from "../core/processor.ts";
 import type { Message } from "../core/records.ts";
+import type { ModelTemplate } from "../io/chat-template.ts";
 import { readJson } from "../io/files.ts";
 import type { Tokenizer } from "../io/tokenizer.ts";
 
@@ -20,21 +21,36 @@ export interface ImageProcessorFile {
 export function readImageProcessorJson(folder: string): ImageProcessorFile {
   const path = join(folder, "preprocessor_config.json");
   const combined = join(folder, "processor_config.json"); // transformers 5 may put all processors of a model here
-  if (!existsSync(path) && existsSync(combined)) {
-    const json = readJson(combined, "processor configuration") as { image_processor?: object } | null;
-    if (json?.image_processor) return { json: json.image_processor, path: combined, prefix: "image_processor." };
-  }
-  return { json: readJson(path, "image processor configuration"), path, prefix: "" };
+  const other = existsSync(combined)
+    ? ((readJson(combined, "processor configuration") as { image_processor?: object } | null)?.image_processor ?? null)
+    : null;
+  if (!existsSync(path) && other !== null) return { json: other, path: combined, prefix: "image_processor." };
+  const json = readJson(path, "image processor configuration");
+  if (other !== null) requireAgreement(json, path, other, combined);
+  return { json, path, prefix: "" };
+}
+
+/** What decides how an image becomes tokens and numbers. */
+const AGREED = ["patch_size", "temporal_patch_size", "merge_size", "image_mean", "image_std", "rescale_factor"];
+
+/** Two files that configure one image processor must say the same of it. */
+function requireAgreement(json: unknown, path: string, other: object, combined: string): void {
+  const [a, b] = [json ?? {}, other] as [Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>>];
+  const key = AGREED.find((own) => {
+    return a[own] != null && b[own] != null && JSON.stringify(a[own]) !== JSON.stringify(b[own]);
+  });
+  if (key === undefined) return;
+  throw new UserError(
+    `${path} has ${key} ${JSON.stringify(a[key])}, but ${combined} has image_processor.${key} ${JSON.stringify(b[key])}: keep the file that belongs to the model`,
+  );
 }
 
 /** A parsed image processor configuration under a schema; `path` names the file in errors. */
 export function checkImageProcessorJson<T>(schema: z.ZodType<T>, json: unknown, path: string): T {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  throw new UserError(
-    `image processor configuration ${path}: ${issue.path.join(".") || "the file"}: ${wordingOf(issue)}`,
-  );
+  const { path: key, message } = problemOf(result.error.issues[0]!);
+  throw new UserError(`image processor configuration ${path}: ${key.join(".") || "the file"}: ${message}`);
 }
 
 /** A size that the image processor and the model must agree on, each side by its own key. */
@@ -93,6 +109,8 @@ export interface TurnEnd {
   readonly endOfTurn: number;
   /** All that end a completion, `endOfTurn` among them. */
   readonly stopTokenIds: readonly number[];
+  /** What the files name that can end nothing, a sentence each. */
+  readonly notices: readonly string[];
 }
 
 /**
@@ -112,10 +130,24 @@ export function readTurnEnd(
 ): TurnEnd {
   const idsOf = (tokens: readonly string[]) => tokens.flatMap((token) => tokenizer.idOf(token) ?? []);
   const endOfTurn = templateEnd(tokenizer, o.render) ?? o.usual;
-  const eos = idsOf([tokenizer.namedTokens["eos_token"] ?? ""]);
+  const eosToken = tokenizer.namedTokens["eos_token"] ?? "";
+  const eos = idsOf([eosToken]);
   const named = readStopTokens(folder) ?? [...idsOf(o.unnamed ?? []), ...eos];
   const ids = [...named.filter((id) => id < o.vocabularySize), o.usual, endOfTurn, ...eos];
-  return { endOfTurn, stopTokenIds: [...new Set(ids)] };
+  const beyond = named.filter((id) => id >= o.vocabularySize);
+  const notices = [
+    ...(beyond.length === 0
+      ? []
+      : [
+          `${join(folder, "generation_config.json")}: eos_token_id names ${beyond.join(" and ")}, beyond the model's vocabulary of ${o.vocabularySize} tokens: answers end without it`,
+        ]),
+    ...(eosToken === "" || eos.length > 0
+      ? []
+      : [
+          `${join(folder, "tokenizer_config.json")}: eos_token ${JSON.stringify(eosToken)} is no token of tokenizer.json: answers end without it`,
+        ]),
+  ];
+  return { endOfTurn, stopTokenIds: [...new Set(ids)], notices };
 }
 
 /** A completion's tokens without the one that ends its turn, which is no text whether or not the tokenizer calls it special. */
@@ -154,15 +186,19 @@ function rendered(render: (messages: readonly Message[]) => string, messages: re
 /** The model's chat template, else the family's own, and a sentence that tells of it. */
 export function chooseTemplate(
   folder: string,
-  { chatTemplate, otherTemplates }: Tokenizer,
+  { chatTemplate, templateSource, otherTemplates }: Tokenizer,
   builtIn: string,
-): { readonly template: string; readonly notices: readonly string[] } {
-  if (chatTemplate !== null) return { template: chatTemplate, notices: [] };
+): ModelTemplate & { readonly notices: readonly string[] } {
+  if (chatTemplate !== null) return { template: chatTemplate, source: templateSource!, notices: [] };
   const found =
     otherTemplates.length === 0
       ? `${folder} has no chat template`
       : `${join(folder, "tokenizer_config.json")}: chat_template has ${otherTemplates.join(", ")} and no "default"`;
-  return { template: builtIn, notices: [`${found}: viva's own template for this kind of model is used`] };
+  return {
+    template: builtIn,
+    source: folder,
+    notices: [`${found}: viva's own template for this kind of model is used`],
+  };
 }
 
 /** The token ids that end a completion by generation_config.json; null where it names none. */
@@ -172,8 +208,11 @@ function readStopTokens(folder: string): readonly number[] | null {
   const id = z.int().min(0);
   const schema = z.looseObject({ eos_token_id: z.union([id, z.array(id).min(1)]).nullish() });
   const result = schema.safeParse(readJson(path, "generation configuration"));
-  if (!result.success)
-    throw new UserError(`generation configuration ${path}: eos_token_id must be a token id or a list`);
+  if (!result.success) {
+    throw new UserError(
+      `generation configuration ${path}: eos_token_id must be a token id or a list of at least one; without the key the tokenizer's end of turn counts`,
+    );
+  }
   const ids = result.data.eos_token_id;
   return ids == null ? null : Array.isArray(ids) ? ids : [ids];
 }

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -6,7 +6,7 @@ import { RunError, UserError } from "../core/errors.ts";
 import { float32ToBfloat16 } from "../io/float16.ts";
 import { type NamedTensor, writeSafetensors } from "../io/safetensors.ts";
 import { openWeights, saveWeights } from "../io/weights.ts";
-import { readAdapter, readAdapterConfig } from "./adapter-files.ts";
+import { readAdapter, readAdapterConfig, writeAdapter } from "./adapter-files.ts";
 import { openModel } from "./index.ts";
 import { withLora } from "./lora.ts";
 import { openStoredWeights } from "./stored-weights.ts";
@@ -102,6 +102,16 @@ describe("numbers that are not finite", () => {
     expect(() => readAdapter(model, join(folder, "adapter"))).toThrow(
       new RegExp(`adapter_model\\.safetensors: tensor ".*${part}\\.weight" holds NaN \\(value 4 of`),
     );
+  });
+
+  it("are written to no adapter", () => {
+    const config = readAdapterConfig("test/golden/peft/list");
+    const model = withLora(openModel(config.base), config);
+    const out = join(folder, "written");
+    mkdirSync(out);
+    const write = () => writeAdapter(model, out, config, () => new Float32Array(1e6).fill(Number.POSITIVE_INFINITY));
+    expect(write).toThrow(/^what was to be written to .*written.adapter_model\.safetensors: tensor .* holds Infinity/);
+    expect(readdirSync(out)).toEqual([]);
   });
 });
 

@@ -126,6 +126,10 @@ export const checkSchema = z.strictObject({
       questions: count,
       of: count.describe("questions of data.eval"),
       first: z.array(z.string()).describe("subjects"),
+      copies: z
+        .strictObject({ images: count, judged: z.string(), seen: z.string() })
+        .optional()
+        .describe("images of data.eval with the pixels of a training image, and the first"),
       allowed: z.boolean().describe("false stops training"),
     })
     .nullable()

@@ -8,11 +8,12 @@ import { bestEvaluation, type StepAccuracy } from "../runs/best-evaluation.ts";
 import { latestCheckpoint, pruneCheckpoints, writeCheckpoint } from "../runs/checkpoints.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
 import type { Metrics } from "../runs/metrics.ts";
-import { type Run, rewindRun, stepName } from "../runs/run-folder.ts";
+import { type RecordRows, type Run, recordRows, rewindRun, stepName } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
 import { type RewardStates, restoreRewards, rewardStates } from "../train/calibrate.ts";
 import type { Told } from "./observers/index.ts";
 import type { PlannedStage } from "./planned-stages.ts";
+import { requireWholeRecord } from "./whole-record.ts";
 
 /** How far a run has come. */
 export interface Standing {
@@ -60,7 +61,7 @@ export async function saveDue(
 ): Promise<void> {
   const { checkpoint } = session.recipe;
   told.event({ event: "checkpoint", step: o.step, name: stepName(o.step) });
-  await writeStanding(session, run, { step: o.step, owed: false });
+  await writeStanding(session, run, { step: o.step, owed: false }, recordRows(run));
   await pruneCheckpoints(run, o.step, (steps) => keptCheckpoints(steps, { ...o, checkpoint }));
 }
 
@@ -68,16 +69,24 @@ export async function saveDue(
 type SavedState = {
   readonly step: number;
   readonly evaluated?: boolean;
+  /** What the record held up to the step; absent in checkpoints of earlier versions. */
+  readonly rows?: RecordRows;
   /** What rewards measured before their stage's first step, by stage. */
   readonly rewards?: readonly RewardStates[];
 };
 
-/** Writes the checkpoint of where the run stands, which is no part of the record. */
-export async function writeStanding({ engine, rewards }: Session, run: Run, { step, owed }: Standing): Promise<void> {
+/** Writes the checkpoint of where the run stood when its record had these rows; it is no part of the record. */
+export async function writeStanding(
+  { engine, rewards }: Session,
+  run: Run,
+  { step, owed }: Standing,
+  rows: RecordRows,
+): Promise<void> {
   const measured = rewards.map(rewardStates);
   const hasMeasured = measured.some((own) => Object.keys(own).length > 0);
   const state: SavedState = {
     step,
+    rows,
     ...(owed ? { evaluated: false } : {}),
     ...(hasMeasured ? { rewards: measured } : {}),
   };
@@ -87,10 +96,13 @@ export async function writeStanding({ engine, rewards }: Session, run: Run, { st
 /**
  * Loads the newest whole checkpoint and drops every later row of the record, and of its own step what an unbroken run
  * would not have: errors, and parts of an evaluation that is owed. Without a checkpoint, the run is as at its start.
+ * Throws UserError, and drops nothing, where the record lacks rows that were written before the checkpoint.
  */
 export async function restore(session: Session, run: Run, told: Told): Promise<Standing | null> {
   const { checkpoint, damaged } = await latestCheckpoint(run);
   for (const { folder, reason } of damaged) told.notice({ notice: "checkpoint_damaged", folder, reason });
+  const state = checkpoint?.state as SavedState | undefined;
+  requireWholeRecord(run, checkpoint === null ? null : { ...checkpoint, rows: state?.rows });
   rewindRun(run, checkpoint?.step ?? -1);
   run.events.truncate(({ event }) => event !== "run_end" && event !== "error");
   if (checkpoint === null) {
@@ -98,9 +110,8 @@ export async function restore(session: Session, run: Run, told: Told): Promise<S
     return null;
   }
   const { step } = checkpoint;
-  const state = checkpoint.state as SavedState;
-  const owed = state.evaluated === false;
-  for (const [i, states] of (state.rewards ?? []).entries()) restoreRewards(session.rewards[i]!, states);
+  const owed = state?.evaluated === false;
+  for (const [i, states] of (state?.rewards ?? []).entries()) restoreRewards(session.rewards[i]!, states);
   if (owed) run.evals.truncate((row) => row["step"] !== step);
   try {
     await session.engine.load(checkpoint.folder);

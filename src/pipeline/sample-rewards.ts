@@ -42,7 +42,7 @@ export async function sampleRewards(session: Session, o: SampleOptions): Promise
   const stages: SampledStage[] = [];
   for (const planned of sampling) {
     o.signal.throwIfAborted();
-    stages.push(await sampleStage(recipe, session, planned, o.sample));
+    stages.push(await sampleStage(recipe, session, planned, o));
   }
   return { policy, stages };
 }
@@ -72,7 +72,7 @@ async function sampleStage(
   recipe: Recipe,
   session: Session,
   { stage, index, name, start, steps }: PlannedStage,
-  count: number,
+  { sample: count, checkpoint }: SampleOptions,
 ): Promise<SampledStage> {
   const { engine, processor, prompt } = session;
   const rewards = session.rewards[index]!;
@@ -107,6 +107,7 @@ async function sampleStage(
     return [reward.name, summarise(values, weight)] as const;
   });
   const share = (count: number, of: number) => count / Math.max(1, of);
+  const stuck = [...stuckRewards(rewards, lines), ...idleGroups(lines)];
   return {
     stage: index,
     kind: stage.kind,
@@ -122,9 +123,15 @@ async function sampleStage(
       completions.length,
     ),
     zero_std_fraction: share(groups.filter(({ reward }) => hasZeroSpread(reward)).length, groups.length),
-    warnings: [...told, ...stuckRewards(rewards, lines), ...idleGroups(lines)],
+    warnings: [...told, ...(index > 0 && checkpoint === null ? stuck.map(beforeTraining) : stuck)],
     groups: lines,
   };
+}
+
+/** What is stuck may come loose in the stages before, which this policy has not been through. */
+function beforeTraining({ hint, ...warning }: SampleWarning): SampleWarning {
+  const earlier = "The stages before this one have not run yet; once they have, look again with --checkpoint RUN.";
+  return { ...warning, hint: `${earlier} If it is still so: ${hint}` };
 }
 
 function summarise(values: Scores, weight: number | null): RewardSummary {

@@ -1,6 +1,6 @@
 /** A run that ends early loses nothing it can keep: the weights of its last whole step are written before the error goes on. */
-import { messageOf } from "../core/errors.ts";
-import type { Run } from "../runs/run-folder.ts";
+import { messageOf, OverflowError } from "../core/errors.ts";
+import { type Run, recordRows } from "../runs/run-folder.ts";
 import type { Session } from "../session/session.ts";
 import type { Told } from "./observers/index.ts";
 import { type Standing, writeStanding } from "./run-checkpoints.ts";
@@ -21,6 +21,7 @@ export interface Safety {
 export function openSafety(session: Session, run: Run, restored: Standing | null): Safety {
   const { engine } = session;
   let standing: Standing = restored ?? { step: 0, owed: false };
+  let rows = recordRows(run);
   let updates = engine.updates;
   let saved = restored?.step ?? null;
   let isSpoilt = false;
@@ -30,7 +31,7 @@ export function openSafety(session: Session, run: Run, restored: Standing | null
       return `what came after step ${saved ?? 0} is lost: the record of step ${standing.step + 1} is not whole`;
     }
     try {
-      await writeStanding(session, run, standing);
+      await writeStanding(session, run, standing, rows);
       saved = standing.step;
       return null;
     } catch (error) {
@@ -41,6 +42,7 @@ export function openSafety(session: Session, run: Run, restored: Standing | null
     standing: () => standing,
     reached(next) {
       standing = next;
+      rows = recordRows(run);
       updates = engine.updates;
     },
     saved() {
@@ -50,7 +52,7 @@ export function openSafety(session: Session, run: Run, restored: Standing | null
       isSpoilt = true;
     },
     async stop(told, error) {
-      if (isSpoilt) return;
+      if (isSpoilt || error instanceof OverflowError) return;
       const lost = await lossOf();
       try {
         told.notice({

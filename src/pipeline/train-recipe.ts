@@ -291,9 +291,11 @@ function requireFinite(
   const batch = JSON.stringify({ step, stage, trouble, examples, metrics, groups: tokens }, null, 2);
   whileWriting(saved, () => writeFileSync(saved, batch));
   told.event({ event: "error", step, stage, message: trouble, saved });
-  throw new RunError(
-    `step ${step} (${stage}): ${trouble}; the batch is in ${saved}. Start a new run with a lower learning_rate or max_grad_norm`,
-  );
+  const remedy =
+    step === 1
+      ? "Nothing was trained before: the model's weights are so large that its numbers overflow, so take another copy of the model or an earlier checkpoint"
+      : "Start a new run with a lower learning_rate or max_grad_norm";
+  throw new RunError(`step ${step} (${stage}): ${trouble}; the batch is in ${saved}. ${remedy}`);
 }
 
 async function evaluateStep(
@@ -323,6 +325,7 @@ async function evaluateStep(
   const evaluated = await evaluatePolicy(session.engine.policy, questions, {
     ...asking,
     train: session.train,
+    copies: session.copies,
     conditions,
     tuningTrials: recipe.tuning_trials,
     onProgress: (done, total) => o.told.notice({ notice: "evaluating", done, total }),

@@ -268,7 +268,7 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     [
       "threads: auto",
       "threads: many",
-      /line 4: engine\.threads must be auto, or a whole number of at least 1, got "many"$/,
+      /line 4: engine\.threads must be auto, or a whole number from 1 to 1024, got "many"$/,
     ],
     [
       "lora: null",
@@ -276,7 +276,11 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
       "a.yaml, line 3: unknown key model.lora.rank; known here: r, lora_alpha, lora_dropout, target_modules, exclude_modules, layers_to_transform, layers_pattern, rank_pattern, alpha_pattern, use_rslora",
     ],
     ["quantize_frozen: null", "quantize_frozen: int2", /model\.quantize_frozen must be .*int8.*int4/],
-    ["beta: 0.0", "entropy_coef: -1", "a.yaml, line 10: stages.1.entropy_coef must be a number of at least 0, got -1"],
+    [
+      "beta: 0.0",
+      "entropy_coef: -1",
+      "a.yaml, line 10: stages.1.entropy_coef must be a number of at least 0 and at most 1000, got -1",
+    ],
     [
       "scale_rewards: none",
       "scale_rewards: group, advantage: rloo",
@@ -307,12 +311,12 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     [
       "format: {",
       "format: x, odd: {",
-      'a.yaml, line 10: stages.1.rewards.format must be a weight, or a mapping of weight and options, got "x"',
+      'a.yaml, line 10: stages.1.rewards.format must be a weight (0, or from 1e-6 to 1e6 in size), or a mapping of weight and options, got "x"',
     ],
     [
       "weight: 0.5",
       "weight: half",
-      'a.yaml, line 10: stages.1.rewards.format.weight must be a number, or a mapping of from, to and steps, got "half"',
+      'a.yaml, line 10: stages.1.rewards.format.weight must be a number (0, or from 1e-6 to 1e6 in size), or a mapping of from, to and steps, got "half"',
     ],
     [
       "weight: 0.5",

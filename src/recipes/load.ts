@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { stringify } from "yaml";
 import { UserError } from "../core/errors.ts";
-import { HUB, pathAdvice, shippedModel } from "../core/named-paths.ts";
+import { HUB, hereOrShipped, pathAdvice, shippedModel } from "../core/named-paths.ts";
 import { type RewardFactory, rewards } from "../rewards/index.ts";
 import { type EnvironmentSettings, environmentPaths } from "../tools/index.ts";
 import { trackers } from "../track/table.ts";
@@ -19,7 +19,8 @@ export interface LoadedRecipe {
 }
 
 /** Loads a recipe; every error in it is a UserError of one sentence with file, line and key. */
-export function loadRecipe(file: string, sets: readonly string[] = []): LoadedRecipe {
+export function loadRecipe(named: string, sets: readonly string[] = []): LoadedRecipe {
+  const file = hereOrShipped(named);
   const yaml = readYamlFile(file, "recipe");
   refuseOtherFiles(yaml.value, file);
   const overrides = sets.map(parseOverride);

@@ -1,8 +1,8 @@
 /** Describes a recipe's first problem in one sentence: location, full key, expectation and value. */
 import type * as z from "zod";
 import { nearest } from "../core/suggest.ts";
-import { knownKeys, type Schema } from "./json-schema.ts";
-import { trlAdvice } from "./trl-names.ts";
+import { knownKeys, recipeJsonSchema, type Schema } from "./json-schema.ts";
+import { otherAdvice } from "./other-names.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -14,7 +14,7 @@ export function describeProblem(
   issues: readonly Issue[],
   recipe: unknown,
   where: (path: KeyPath) => string,
-  schema?: Schema,
+  schema: Schema = recipeJsonSchema(),
 ): string {
   const all = issues.flatMap(innermost);
   const issue = all.find(({ code }) => code === "unrecognized_keys") ?? all[0]!; // a typo also makes a key missing
@@ -36,12 +36,13 @@ export function valueAt(root: unknown, path: KeyPath): unknown {
   );
 }
 
-function sentence(issue: Issue, path: KeyPath, recipe: unknown, schema?: Schema): string {
+function sentence(issue: Issue, path: KeyPath, recipe: unknown, schema: Schema): string {
   if (issue.code === "unrecognized_keys") {
     const known = knownKeys(issue.path, recipe, schema);
-    const near = nearest(issue.keys[0]!, known);
+    const name = issue.keys[0]!;
+    const near = nearest(name, known);
     const spelled = near === null ? `known here: ${known.join(", ")}` : `did you mean ${near}?`;
-    const advice = trlAdvice(issue.keys[0]!, known) ?? spelled;
+    const advice = otherAdvice(name, known) ?? misplaced(name, issue.path, recipe, schema) ?? spelled;
     return `unknown key ${spell(path)}; ${advice}`;
   }
   if (issue.code === "custom") return `${spell(path)} ${issue.message}`;
@@ -51,6 +52,20 @@ function sentence(issue: Issue, path: KeyPath, recipe: unknown, schema?: Schema)
   if (value === undefined) return `${spell(path)} is missing; it must be ${expected}`;
   const near = typeof value === "string" ? nearest(value, options) : null;
   return `${spell(path)} must be ${expected}, got ${show(value)}${near === null ? "" : `; did you mean ${near}?`}`;
+}
+
+/** Where sections of a recipe have keys of their own. */
+const sections = ["model", "model.lora", "data", "data.train", "evaluate", "checkpoint", "engine", "image", "alarms"];
+
+/** What to say of a key of a recipe that stands in another place; null for one that it has nowhere. */
+function misplaced(name: string, at: KeyPath, recipe: unknown, schema: Schema): string | null {
+  const has = (path: KeyPath) => knownKeys(path, recipe, schema).includes(name);
+  if (at.length > 0 && has([])) return `${name} is a key of the whole recipe: move it out`;
+  const section = sections.find((own) => has(own.split(".")));
+  if (section !== undefined) return `did you mean ${section}.${name}?`;
+  const { stages } = (recipe ?? {}) as { readonly stages?: unknown };
+  const isOfStage = at[0] !== "stages" && Array.isArray(stages) && stages.some((_, i) => has(["stages", i]));
+  return isOfStage ? `did you mean ${name} of a stage?` : null;
 }
 
 /** For a union, the problem of the alternative whose type matches the value, if there is one. */

@@ -3,32 +3,39 @@ import * as z from "zod";
 import { mapping, number, openMapping, text, whole } from "../core/fields.ts";
 import { rewards } from "../rewards/index.ts";
 
+const WEIGHTS = "0, or from 1e-6 to 1e6 in size";
+/** Advantages are divided by a spread of at least 1e-4, so that much smaller rewards teach nothing. */
+const weightNumber = () =>
+  number().refine((value) => value === 0 || (Math.abs(value) >= 1e-6 && Math.abs(value) <= 1e6), {
+    error: `must be ${WEIGHTS}`,
+  });
+
 const weight = z
   .union(
     [
-      number(),
+      weightNumber(),
       mapping({
-        from: number().describe("The initial weight."),
-        to: number().describe("The final weight."),
+        from: weightNumber().describe("The initial weight."),
+        to: weightNumber().describe("The final weight."),
         steps: whole({ min: 1 }).describe("Steps of the stage over which it changes linearly."),
         start: whole({ min: 0 }).default(0).describe("Steps of the stage before it changes."),
       }),
     ],
-    { error: "a number, or a mapping of from, to and steps" },
+    { error: `a number (${WEIGHTS}), or a mapping of from, to and steps` },
   )
   .describe("The reward's weight in the sum; 0 records it without training on it.");
 
 const reward = z
   .union(
     [
-      number(),
+      weightNumber(),
       openMapping({
         weight: weight.default(1),
         reward: text("the name of a reward").optional().describe("The reward's name, if the key differs from it."),
         module: text("the path of a module").optional().describe("A user module that exports the reward."),
       }),
     ],
-    { error: "a weight, or a mapping of weight and options" },
+    { error: `a weight (${WEIGHTS}), or a mapping of weight and options` },
   )
   .transform((value) => (typeof value === "number" ? { weight: value } : value));
 

@@ -26,7 +26,9 @@ const model = mapping({
     .describe("random keeps only the configuration and the tokenizer, and initialises the weights from the seed."),
   lora: mapping({
     r: whole({ min: 1 }).default(16).describe("Rank of the adapters."),
-    lora_alpha: number({ above: 0 }).default(32).describe("The adapter's output is scaled by lora_alpha / r."),
+    lora_alpha: number({ min: 1e-6, max: 1e6 })
+      .default(32)
+      .describe("The adapter's output is scaled by lora_alpha / r."),
     lora_dropout: number({ min: 0, below: 1 })
       .default(0)
       .describe("Dropout probability on an adapter's input in training; the rest is scaled by 1 / (1 − p)."),
@@ -86,8 +88,9 @@ const engineFields = mapping({
     .default("cpu")
     .describe("Device that runs the model; viva doctor shows which devices work."),
   threads: z
-    .union([z.literal("auto"), whole({ min: 1 })], { error: "auto, or a whole number of at least 1" })
-    .default("auto"),
+    .union([z.literal("auto"), whole({ min: 1, max: 1024 })], { error: "auto, or a whole number from 1 to 1024" })
+    .default("auto")
+    .describe("At most as many as the machine has cores are used; auto: one for each."),
   rows: whole({ min: 1 }).default(64).describe("Maximum number of completions decoded concurrently."),
   micro_batch_tokens: whole({ min: 1 }).default(4096).describe("Maximum tokens in one forward and backward pass."),
   activation_memory_gb: number({ min: 0 })

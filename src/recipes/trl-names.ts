@@ -77,13 +77,3 @@ export const trlCounterparts: Readonly<Record<string, readonly string[]>> = {
     ].map((name) => [name, []] as const),
   ),
 };
-
-/** What to say of a key by TRL's name, where `known` are the keys of its place: null for a name that is none of TRL's. */
-export function trlAdvice(name: string, known: readonly string[]): string | null {
-  if (!Object.hasOwn(trlCounterparts, name)) return null;
-  const found = trlCounterparts[name]!;
-  if (found.length === 0) return `TRL's ${name} has no counterpart here: leave it out`;
-  const elsewhere = found.find((key) => key.startsWith("--") || key.includes("."));
-  const key = found.find((own) => known.includes(own)) ?? elsewhere;
-  return `did you mean ${key ?? `${found[0]} of a stage`}?`;
-}

@@ -4,7 +4,7 @@ import { basename, resolve } from "node:path";
 import { parse } from "yaml";
 import { messageOf, UserError } from "../core/errors.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
-import { isRun, type RunPaths, runPaths } from "../runs/run-folder.ts";
+import { type RunPaths, requireRun, runPaths } from "../runs/run-folder.ts";
 import type { Interval, SubgroupFigures } from "../runs/statistics-records.ts";
 import type { Verdict } from "../runs/verdict.ts";
 import type { Point } from "./charts/series.ts";
@@ -48,11 +48,18 @@ export interface OverlapLine {
   readonly unshared: Interval | null;
 }
 
+/** A baseline beside the model; records of earlier versions have no p. */
+export interface BaselineLine {
+  readonly accuracy: number;
+  readonly difference: Interval;
+  readonly mcnemar_p?: number;
+}
+
 export interface SubsetLine {
   readonly accuracy: Interval;
   readonly token_f1?: Interval;
   readonly parse_failure_rate?: number;
-  readonly baselines?: Readonly<Record<string, { readonly accuracy: number; readonly difference: Interval }>>;
+  readonly baselines?: Readonly<Record<string, BaselineLine>>;
   readonly verdict?: Verdict;
 }
 
@@ -85,7 +92,7 @@ export interface RunRecord {
 
 /** Reads a run; throws UserError if there is none. */
 export function readRun(folder: string): RunRecord {
-  if (!isRun(folder)) throw new UserError(`${folder}: no run here (there is no recipe.yaml in it)`);
+  requireRun(folder);
   const paths = runPaths(resolve(folder));
   const notices: string[] = [];
   const recipeYaml = attempt(notices, "", () => readFileSync(paths.recipe, "utf8"));

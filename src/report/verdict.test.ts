@@ -13,11 +13,11 @@ function evaluation(step: number, stage: string, accuracy: number, majority?: nu
   return { step, stage, subsets: { overall: { accuracy: interval(accuracy, 0.05), baselines } } };
 }
 
-function verdict(evaluations: readonly EvaluationLine[], half = 0.05, starts: readonly number[] = [1, 11]): string {
+function verdict(evaluations: readonly EvaluationLine[], { half = 0.05, starts = [1, 11], p = 0.001 } = {}): string {
   const events = starts.map((step): RecordLine => ({ event: "stage_start", step, stage: "x" }));
   const accuracy = ({ subsets }: EvaluationLine) => subsets["overall"]!.accuracy.estimate;
   const difference = interval(accuracy(evaluations.at(-1)!) - accuracy(evaluations[0]!), half);
-  return verdictOf({ evaluations, events }, { difference, won: 0, lost: 0, p: 0 });
+  return verdictOf({ evaluations, events }, { difference, won: 0, lost: 0, p });
 }
 
 describe("the verdict on a run", () => {
@@ -52,6 +52,39 @@ describe("the verdict on a run", () => {
   it("looks at the ends of stages, not at every evaluation of the last one", () => {
     const evaluations = [evaluation(0, "start", 0), evaluation(15, "grpo", 0.65), evaluation(20, "grpo", 0.6)];
     expect(verdict(evaluations)).toBe("a clear gain");
+  });
+
+  it("is no clear gain where the exact test does not see it, however narrow the interval", () => {
+    const few = [evaluation(0, "start", 0.2), evaluation(20, "grpo", 0.6)];
+    expect(verdict(few, { p: 0.125 })).toBe("no difference that could not be chance");
+    const fewer = [evaluation(0, "start", 0.6), evaluation(20, "grpo", 0.2)];
+    expect(verdict(fewer, { p: 0.0625 })).toBe("no difference that could not be chance");
+  });
+
+  it("asks of every baseline, not only of the best, and of the record's own verdict", () => {
+    const baseline = (accuracy: number, half: number, mcnemar_p = 0.001) => {
+      return { accuracy, difference: interval(0.7 - accuracy, half), mcnemar_p };
+    };
+    const ending = (baselines: object, judged?: object) => {
+      const last = evaluation(20, "grpo", 0.7);
+      const overall = { ...last.subsets["overall"]!, baselines, ...judged } as (typeof last.subsets)[string];
+      return verdict([evaluation(0, "start", 0.3), { ...last, subsets: { overall } }]);
+    };
+    expect(ending({ majority: baseline(0.5, 0.05), nearest: baseline(0.4, 0.05) })).toBe("a clear gain");
+    const wide = { majority: baseline(0.5, 0.05), question_only: baseline(0.5, 0.3) };
+    expect(ending(wide)).toBe("a gain, but not clearly above a baseline (question-only, 50.0 %)");
+    expect(ending({ majority: baseline(0.5, 0.05, 0.07) })).toBe(
+      "a gain, but not clearly above the best baseline (majority, 50.0 %)",
+    );
+    const judged = { verdict: { verdict: "not_shown", against: "untuned" } };
+    expect(ending({ majority: baseline(0.5, 0.05) }, judged)).toBe("a gain, but not shown to beat untuned");
+  });
+
+  it("knows earlier stages without their events", () => {
+    const evaluations = [evaluation(0, "start", 0), evaluation(10, "sft", 0.65), evaluation(20, "grpo", 0.6)];
+    expect(verdict(evaluations, { starts: [] })).toBe(
+      "a gain, but −5.0 points against an earlier stage (sft, step 10)",
+    );
   });
 
   it("names a loss, and what chance explains", () => {

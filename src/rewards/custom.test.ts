@@ -78,6 +78,27 @@ describe("a reward of one's own", () => {
     await expect(buildRewards({ mine: { weight: 1, module: path } })).rejects.toThrow(message);
   });
 
+  it("names the line of an import that finds nothing, whoever writes it", async () => {
+    const inner = module("inner.mjs", "// it\n// is\nimport x from './gone.mjs';\nexport const f = x;");
+    const cases = [
+      [module("outer.mjs", "import { f } from './inner.mjs';\nexport default { score: f };"), `${inner}, line 3`],
+      [module("lone.mjs", "\nimport x from 'no-such-package';\nexport default { score: x };"), "line 2"],
+      [module("typed.ts", "\n\nimport x from './gone.ts';\nexport default { score: x };"), "line 3"],
+    ] as const;
+    for (const [path, place] of cases) {
+      const made = buildRewards({ mine: { weight: 1, module: path } });
+      await expect(made).rejects.toThrow(new RegExp(`Cannot find (module|package) '[^']+' \\(${place}\\)$`));
+    }
+  });
+
+  it("names the line that threw, in the module or in one that it imports", async () => {
+    const inner = module("thrower.mjs", "\n\nexport const g = () => { throw new Error('deep'); };");
+    const path = module("caller.mjs", "import { g } from './thrower.mjs';\nexport default { score: () => [g()] };");
+    await expect(score(path)).rejects.toThrow(`deep (${inner}, line 3)`);
+    const own = module("own.mjs", "export default {\n  score: () => {\n    throw new Error('near');\n  } };");
+    await expect(score(own)).rejects.toThrow("near (line 3)");
+  });
+
   it("takes options only where it is a function", async () => {
     const path = module("object.mjs", "export default { score: (e, all) => all.map(() => 0) };");
     await expect(score(path, { limit: 3 })).rejects.toThrow(/takes no options, got limit/);
@@ -92,6 +113,7 @@ describe("a reward of one's own", () => {
     ["kind.mjs", "export default { score: () => 1 };", /score must give a list of numbers and nulls, got number/],
     ["few.mjs", "export default { score: () => [1] };", /gave 1 values for 2 completions/],
     ["text.mjs", "export default { score: () => ['1', '2'] };", /gave "1", a string, for completion 0/],
+    ["later.mjs", "export default { score: async () => [Promise.resolve(1), 2] };", /gave a promise, which .* await/],
     ["outside.mjs", "export default { range: [0, 1], score: () => [0, 2] };", /gave 2 .* outside \[0, 1\]/],
   ])("stops the run where %s breaks the promise", async (name, source, message) => {
     const path = module(name, source);

@@ -116,7 +116,9 @@ function renamed(reward: Reward, name: string): Reward {
 function shown(value: unknown): string {
   if (typeof value === "number" || value === undefined) return String(value);
   if (Array.isArray(value)) return `${JSON.stringify(value)}, a list,`;
-  return `${typeof value === "string" ? JSON.stringify(value) : String(value)}, a ${typeof value},`;
+  if (value instanceof Promise) return "a promise, which the module must await,";
+  const kind = typeof value === "object" ? "an object" : `a ${typeof value}`;
+  return `${typeof value === "string" ? JSON.stringify(value) : String(value)}, ${kind},`;
 }
 
 /** Sums of floating-point numbers may leave a range by their rounding. */

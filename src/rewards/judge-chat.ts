@@ -15,7 +15,7 @@ export const judgeFields = {
   /** What the endpoint calls that limit. */
   max_tokens_field: z.enum(["max_tokens", "max_completion_tokens"]).default("max_tokens"),
   temperature: z.number().min(0).default(0),
-  timeout_s: z.number().positive().default(60),
+  timeout_s: z.number().positive().max(86_400).default(60),
   max_retries: z.int().min(0).default(3),
   max_concurrency: z.int().positive().default(8),
   cache: z.string().min(1).nullable().default(null),

@@ -30,6 +30,8 @@ export type JsonValue =
 /** An open stream; it owns its file until closed. */
 export interface JsonlStream {
   readonly path: string;
+  /** How many records it holds. */
+  rows(): number;
   /** Writes one line (see `jsonLine`). */
   append(record: object): void;
   /** Keeps only the records that pass, atomically; returns how many lines went. Later appends follow the kept ones. */
@@ -65,20 +67,25 @@ function writeWhole(fd: number, bytes: Uint8Array): void {
 /** Opens a stream for appending, making the file where there is none and cutting off a half-written last line. */
 export function openJsonl(path: string): JsonlStream {
   let fd: number | null = whileWriting(path, () => openMended(path));
+  let rows = countLines(fd);
   const open = () => {
     if (fd === null) throw new Error(`internal: ${path}: the stream is closed`);
     return fd;
   };
   return {
     path,
+    rows: () => rows,
     append(record) {
       appendWhole(open(), Buffer.from(jsonLine(record)), path);
+      rows++;
     },
     truncate(keep) {
       closeSync(open());
       fd = null;
       try {
-        return whileWriting(path, () => truncateJsonl(path, keep));
+        const dropped = whileWriting(path, () => truncateJsonl(path, keep));
+        rows -= dropped;
+        return dropped;
       } finally {
         fd = openMended(path);
       }
@@ -152,6 +159,12 @@ function* wholeLines(fd: number, start: number): Generator<{ readonly bytes: Buf
     parts.push(Buffer.from(chunk.subarray(from, read)));
     at += read;
   }
+}
+
+function countLines(fd: number): number {
+  let lines = 0;
+  for (const _ of wholeLines(fd, 0)) lines++;
+  return lines;
 }
 
 /**

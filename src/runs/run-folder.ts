@@ -27,6 +27,12 @@ export interface RunPaths {
   readonly report: string;
 }
 
+/** The files of rows that make up a run's record, by their names in `RunPaths`. */
+export const streamNames = ["metrics", "rollouts", "evals", "events"] as const;
+
+/** How many rows each has. */
+export type RecordRows = Readonly<Record<(typeof streamNames)[number], number>>;
+
 /** A run open for writing; it holds the folder's lock until closed. */
 export interface Run {
   readonly paths: RunPaths;
@@ -40,6 +46,8 @@ export interface Run {
 }
 
 const lockName = ".lock";
+/** Of the runs in a folder that is none itself, so many are named. */
+const MOST_NAMED = 4;
 /** What a kill may leave of a run that has no recipe yet. */
 const unborn: readonly string[] = ["environment.json.tmp", "environment.json", "recipe.yaml.tmp"];
 
@@ -69,6 +77,20 @@ export function isRun(folder: string): boolean {
   return existsSync(runPaths(folder).recipe);
 }
 
+/** UserError where the folder, called `named` by the user, is no run; it names the runs that lie in it. */
+export function requireRun(folder: string, named = folder): void {
+  if (isRun(folder)) return;
+  const inside = [...runsIn(folder, named), ...runsIn(join(folder, "runs"), join(named, "runs"))];
+  const shown = `${inside.slice(0, MOST_NAMED).join(", ")}${inside.length > MOST_NAMED ? ", …" : ""}`;
+  const advice = inside.length === 0 ? "" : `: its runs are ${shown}`;
+  throw new UserError(`${named}: no run here (there is no recipe.yaml in it)${advice}`);
+}
+
+function runsIn(folder: string, named: string): readonly string[] {
+  const names = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder).sort() : [];
+  return names.filter((name) => isRun(join(folder, name))).map((name) => join(named, name));
+}
+
 /** Whether a run exists and has ended. */
 export function isFinished(folder: string): boolean {
   if (!isRun(folder)) return false;
@@ -79,6 +101,12 @@ export function isFinished(folder: string): boolean {
 /** Whether a process that lives, or may live, writes the run. */
 export function isWritten(folder: string): boolean {
   return isLocked(join(folder, lockName));
+}
+
+/** How many rows an open run has by now. */
+export function recordRows(run: Run): RecordRows {
+  const entries = streamNames.map((name) => [name, run[name].rows()]);
+  return Object.fromEntries(entries) as RecordRows;
 }
 
 /** File for the token ids and log-probs of one step's rollouts. */
@@ -119,7 +147,7 @@ export function createRun(
 
 /** Opens an existing run for writing, to resume it; a UserError when there is none or another process writes it. */
 export function openRun(folder: string): Run {
-  if (!isRun(folder)) throw new UserError(`${folder}: no run here (there is no recipe.yaml in it)`);
+  requireRun(folder);
   const lock = acquireLock(join(folder, lockName));
   try {
     return openStreams(runPaths(folder), lock.release);
@@ -136,17 +164,18 @@ export function openRun(folder: string): Run {
  * ("step-000120"); a row without any belongs to step 0.
  */
 export function rewindRun(run: Run, step: number): number {
-  const keep = (record: Record<string, unknown>) => (stepOfRecord(record) ?? 0) <= step;
+  const keep = (record: Record<string, unknown>) => recordStep(record) <= step;
   for (const name of readdirSync(run.paths.sidecars)) {
     if ((stepOfName(name) ?? 0) > step) rmSync(join(run.paths.sidecars, name));
   }
-  return [run.metrics, run.rollouts, run.evals, run.events].reduce((n, stream) => n + stream.truncate(keep), 0);
+  return streamNames.reduce((n, name) => n + run[name].truncate(keep), 0);
 }
 
-function stepOfRecord({ step, id, checkpoint }: Record<string, unknown>): number | null {
+/** The step that a row belongs to, see `rewindRun`. */
+export function recordStep({ step, id, checkpoint }: Record<string, unknown>): number {
   if (typeof step === "number") return step;
   if (typeof id === "string" && /^\d+\//.test(id)) return Number.parseInt(id, 10);
-  return typeof checkpoint === "string" ? stepOfName(checkpoint) : null;
+  return (typeof checkpoint === "string" ? stepOfName(checkpoint) : null) ?? 0;
 }
 
 function openStreams(paths: RunPaths, release: () => void): Run {

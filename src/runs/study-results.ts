@@ -226,7 +226,6 @@ export const studyResultsSchema = z.strictObject({
 export type StudyResults = z.output<typeof studyResultsSchema>;
 export type StudyOutcome = NonNullable<StudyResults["outcomes"]>[number];
 export type StudyPrediction = StudyResults["predictions"][number];
-export type StudyDimension = NonNullable<StudyResults["dimensions"]>[number];
 export type StudyRetention = NonNullable<StudyResults["retention"]>;
 export type StudyGeneralisation = NonNullable<StudyResults["generalisation"]>;
 export type StudyArm = StudyResults["arms"][number];

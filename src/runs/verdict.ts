@@ -16,7 +16,7 @@ export interface Verdict {
   readonly p_holm: number;
   /** Baselines that the arm is not shown to beat. */
   readonly unbeaten: readonly string[];
-  /** The true difference that this pair would show in four of five trials; null for one subject. */
+  /** The true difference that this pair would show in four of five trials; null for one subject, or where all came out alike. */
   readonly detectable_difference: number | null;
   /** Baselines whose settings were chosen from fewer trials than the arm's; absent without any. */
   readonly less_tuned?: readonly string[] | undefined;

@@ -4,7 +4,7 @@ import { UserError } from "../core/errors.ts";
 import type { EncodeOptions, Processor } from "../core/processor.ts";
 import type { ImageRef, ImageSize, Message, Prompt } from "../core/records.ts";
 import type { LiveCompletions, LivePolicy } from "../engine/engine.ts";
-import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
+import { requireFiniteLogProbs } from "../engine/finite-policy.ts";
 import { imageSize } from "../io/images.ts";
 import { ApiError, badRequest } from "./api-error.ts";
 import type { ChatRequest } from "./chat-request.ts";

@@ -14,7 +14,7 @@ const role = mapping({
   temperature: number({ min: 0 }).default(0),
   max_tokens: whole({ min: 16 }).default(512),
   max_tokens_field: oneOf("max_tokens", "max_completion_tokens").default("max_tokens"),
-  timeout_s: number({ above: 0 }).default(120),
+  timeout_s: number({ above: 0, max: 86_400 }).default(120),
   max_retries: whole({ min: 0 }).default(3),
 });
 

@@ -26,7 +26,7 @@ import { imageProbe } from "./engine-demands.ts";
 import { trainingExamples } from "./examples.ts";
 import { adapterOf, modelFolder, runOf } from "./model-folder.ts";
 import { offline } from "./model-view.ts";
-import { imageLimits, serverOf, tellNotices } from "./recipe-options.ts";
+import { imageLimits, serverOf, tellNotices, threadsHere } from "./recipe-options.ts";
 import { type SourceOptions, telling } from "./sources.ts";
 
 export interface OpenCheckpointOptions extends SourceOptions {
@@ -107,7 +107,7 @@ export async function openCheckpoint(path: string, o: OpenCheckpointOptions = {}
       scoreHead: adapter?.scoreHead === true,
       quantizeFrozen: quantizedBits(o.quantize ?? null),
       adapterFolder: adapter === null ? null : folder,
-      threads: o.threads ?? 0,
+      threads: threadsHere(o.threads ?? 0),
       ...(o.device === undefined ? {} : { device: o.device }),
       server,
       microBatchTokens: MICRO_BATCH_TOKENS,

@@ -1,7 +1,8 @@
 /** The folder of weights behind a name: a model folder, an adapter with the model it belongs to, a run's checkpoint. */
 import { existsSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../core/errors.ts";
+import { parseHubName } from "../io/hub/index.ts";
 import { type AdapterConfig, isAdapterFolder, readAdapterConfig } from "../models/adapter-files.ts";
 import { findCheckpoint, listCheckpoints } from "../runs/checkpoints.ts";
 import { isRun, runPaths, stepName } from "../runs/run-folder.ts";
@@ -31,6 +32,11 @@ async function requireBase(folder: string, base: string): Promise<void> {
   if (run === null) return;
   const hashes = { model_sha256: await hashModel(base) };
   requireRecorded(run, hashes, `its adapters do not belong to the model in ${base}: bring back what was there`);
+}
+
+/** What a server calls a model: its id on the Hub, by which clients find its tokenizer, or the last part of its path. */
+export function nameOfModel(path: string): string {
+  return parseHubName(path)?.name ?? basename(resolve(path.replace(/@[^@/]*$/, "")));
 }
 
 export interface ModelFolderOptions extends SourceOptions {
@@ -84,7 +90,13 @@ export async function modelFolder(path: string, o: ModelFolderOptions): Promise<
   return (await locateModelFolder(path, o)).folder;
 }
 
-/** The run that a path is, or whose checkpoints folder holds it; null for a folder of no run. */
+/**
+ * The run that a path is, or whose checkpoints folder holds it; null for a folder of no run. That a recipe.yaml lies two
+ * folders above says nothing: viva init writes one into the folder that models and data lie in.
+ */
 export function runOf(path: string): string | null {
-  return [path, dirname(dirname(resolve(path)))].find(isRun) ?? null;
+  if (isRun(path)) return path;
+  const holder = dirname(resolve(path));
+  const run = dirname(holder);
+  return isRun(run) && runPaths(run).checkpoints === holder ? run : null;
 }

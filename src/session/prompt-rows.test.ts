@@ -87,6 +87,20 @@ describe("a row's chat", () => {
   });
 
   it.each<[string, object, RegExp]>([
+    ["two chats", { messages: [{ role: "user", content: "a" }], prompt: [{ role: "user", content: "b" }] }, /has both/],
+    ["a chat of LLaVA's", { conversations: [{ from: "human", value: "Well?" }] }, /conversations: .*viva data import/],
+    ["one message alone", { messages: { role: "user", content: "Well?" } }, /messages: expected a list of messages/],
+    ["an empty path", { images: [" "], question: "Well?" }, /images\.0: the path of an image is empty/],
+    [
+      "a path by another name",
+      { messages: [{ role: "user", content: [{ type: "image", path: "a.png" }, text("Well?")] }] },
+      /messages\.0\.content\.0: the key "path" is not read: a part for an image is .*"image": path/,
+    ],
+    [
+      "a key of another tool",
+      { messages: [{ role: "user", name: "Ann", content: "Well?" }] },
+      /messages\.0: the key "name" is not read: a message is \{"role", "content"\}/,
+    ],
     [
       "more parts than images",
       { images: ["a.png"], messages: [{ role: "user", content: [{ type: "image" }, { type: "image" }] }] },
@@ -120,7 +134,7 @@ describe("a row's chat", () => {
     [
       "a part's key",
       { messages: [{ role: "user", content: [{ type: "image", image: "a.png", max_pixels: 9 }] }] },
-      /messages\.0\.content\.0: Unrecognized key: "max_pixels"/,
+      /messages\.0\.content\.0: the key "max_pixels" is not read/,
     ],
     [
       "another role",
@@ -136,9 +150,9 @@ describe("a row's chat", () => {
     [
       "a question beside it",
       { question: "?", messages: [{ role: "user", content: "?" }] },
-      /needs either question or messages/,
+      /has both question and messages: keep one/,
     ],
-    ["neither", { prompt: "as a text" }, /needs either question or messages/],
+    ["neither", { prompt: "as a text" }, /:1: needs a question: a text in "question", or a list of messages/],
     ["an image as a number", { question: "?", images: 3 }, /images: expected a list of image paths/],
   ])("is refused with %s", (_, row, message) => {
     expect(() => read(row)).toThrow(message);

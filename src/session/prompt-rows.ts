@@ -5,18 +5,17 @@ import { encodeOptions, questionMessages } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import { problemOf } from "../core/issues.ts";
 import type { Example, Message, Prompt, SamplingOptions } from "../core/records.ts";
-import { type Chat, chatMessages, chatSchema, messageText } from "../data/chats.ts";
-import { requireKnownFields } from "../data/index.ts";
+import { type Chat, chatMessages, chatSchema, messageText, pathSchema, pathsSchema } from "../data/chats.ts";
+import { requireKnownFields, requireNoOtherChat } from "../data/index.ts";
 import { plainScoring } from "../engine/engine.ts";
-import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
 import { readJsonLines } from "../io/json-lines.ts";
 import type { OpenedCheckpoint } from "./checkpoint.ts";
 
 const textOrChat = z.union([z.string(), chatSchema], { error: "expected a text, or a list of messages" });
 const rowSchema = z
   .looseObject({
-    image: z.string().nullish(),
-    images: z.array(z.string(), { error: "expected a list of image paths" }).nullish(),
+    image: pathSchema.nullish(),
+    images: pathsSchema.nullish(),
     question: z.string().min(1).nullish(),
     choices: z.array(z.string(), { error: "expected a list of options" }).nullish(),
     messages: chatSchema.nullish(),
@@ -24,8 +23,14 @@ const rowSchema = z
     prompt: textOrChat.nullish(),
     completion: textOrChat.nullish(),
   })
-  .refine((row) => (row.question == null) !== (chatOf(row) === null), { error: "needs either question or messages" })
-  .refine((row) => row.image == null || row.images == null, { error: "has both image and images" });
+  .refine((row) => row.messages == null || chatOf({ prompt: row.prompt }) === null, {
+    error: "has both messages and prompt: keep one",
+  })
+  .refine((row) => row.question == null || chatOf(row) === null, { error: "has both question and messages: keep one" })
+  .refine((row) => row.question != null || chatOf(row) !== null, {
+    error: 'needs a question: a text in "question", or a list of messages in "messages" or "prompt"',
+  })
+  .refine((row) => row.image == null || row.images == null, { error: "has both image and images: keep one" });
 
 /** A row's question with its images, or its chat with the images in it. */
 export interface Row {
@@ -56,6 +61,7 @@ export function readPromptRows(file: string): readonly Row[] {
 
 function parseRow(value: unknown, where: string): Omit<Row, "line"> {
   requireKnownFields(value, Object.keys(rowSchema.shape), where);
+  requireNoOtherChat(value, where);
   const result = rowSchema.safeParse(value);
   if (!result.success) {
     const { path, message } = problemOf(result.error.issues[0]!);
@@ -114,7 +120,6 @@ export async function generateRows(
         row: chunk[index]!.line,
         ...tokenCounts(opened, prompts[index]!),
         completions: completions.map(({ text, tokenIds, logProbs, finishReason }) => {
-          requireFiniteLogProbs(logProbs, `${file}, line ${chunk[index]!.line}`);
           return { text, token_ids: [...tokenIds], log_probs: [...logProbs], finish_reason: finishReason };
         }),
       };
@@ -160,7 +165,6 @@ export async function scoreRows(
     });
     const { logProbs } = await engine.policy.logProbs(groups, plainScoring);
     for (const [i, prompt] of prompts.entries()) {
-      requireFiniteLogProbs(logProbs[i]!, `${file}, line ${chunk[i]!.line}`);
       write({ token_ids: [...targets[i]!], log_probs: [...logProbs[i]!], ...tokenCounts(opened, prompt) });
     }
   }

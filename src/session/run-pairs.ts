@@ -6,7 +6,7 @@ import type { Completion } from "../core/records.ts";
 import { loadRecipe } from "../recipes/load.ts";
 import { buildRewards, type Reward, rewards, type Scores } from "../rewards/index.ts";
 import { scanJsonl } from "../runs/jsonl.ts";
-import { isRun, runPaths, sidecarPath } from "../runs/run-folder.ts";
+import { requireRun, runPaths, sidecarPath } from "../runs/run-folder.ts";
 import { preferredPair } from "../train/preferred-pair.ts";
 import type { RolloutRecord, TokenRecord } from "../train/rollout-records.ts";
 import { trainingExamples } from "./examples.ts";
@@ -43,7 +43,7 @@ export async function pairsOfRun(
   folder: string,
   { by, minGap }: { readonly by: string; readonly minGap: number },
 ): Promise<RunPairs> {
-  if (!isRun(folder)) throw new UserError(`${folder} is no run folder`);
+  requireRun(folder);
   const score = await scorerOf(folder, by);
   const left = { tied: 0, below_gap: 0, worse_answer: 0 };
   const rows: PairRow[] = [];

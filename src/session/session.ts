@@ -2,7 +2,7 @@ import { encodeOptions, opensThought, type PromptStyle, promptStyle } from "../a
 import { UserError } from "../core/errors.ts";
 import type { Processor } from "../core/processor.ts";
 import type { Example } from "../core/records.ts";
-import { type Overlap, overlapOf } from "../data/index.ts";
+import { type Copies, copiedImages, type Overlap, overlapOf } from "../data/index.ts";
 import { type EngineInspection, type EngineOptions, quantizedBits } from "../engine/backend.ts";
 import type { TrainingEngine } from "../engine/engine.ts";
 import { engines } from "../engine/index.ts";
@@ -21,7 +21,7 @@ import { demandsOf } from "./engine-demands.ts";
 import { loadEvaluation, loadExamples } from "./examples.ts";
 import { loadPairs, usablePairs } from "./pairs.ts";
 import type { PreflightReport } from "./preflight.ts";
-import { imageLimits, serverOf, tellNotices } from "./recipe-options.ts";
+import { imageLimits, serverOf, tellExcess, tellNotices, threadsHere } from "./recipe-options.ts";
 import { type LocatedRecipe, locateRecipe } from "./recipe-sources.ts";
 import { openRewards } from "./reward-services.ts";
 import { availableBytes, planRun, type RunMemory, requireMemory } from "./run-memory.ts";
@@ -46,6 +46,8 @@ export interface RunData {
   readonly preflight: readonly PreflightReport[];
   /** What the evaluation data share with the training data; null for nothing. */
   readonly overlap: Overlap | null;
+  /** Evaluation images that are training images under another name. */
+  readonly copies: Copies;
   /** What the run's largest step will take of this machine; null where the engine computes elsewhere. */
   readonly memory: RunMemory | null;
   /** By stage; empty for stages that sample nothing. */
@@ -164,12 +166,15 @@ async function openLocalData(
       thinkOpened,
       ...loaded,
     });
+    tellExcess(recipe, checked.train.length, o);
     const [preflight] = checked.preflight;
     const memory = await memoryOf(recipe, engineOptions(located), preflight!, opened.modelBytes);
     const seen = [...checked.train, ...checked.pairs.flat().map(({ example }) => example), ...images.flat()];
-    const overlap = checked.evaluation === null ? null : overlapOf(seen, checked.evaluation);
+    const asked = checked.evaluation ?? [];
+    const copies = await copiedImages(seen, asked, telling("comparing images", o));
+    const overlap = overlapOf(seen, asked, copies);
     const skipped = [...checked.skipped, ...usable.flatMap((own) => own.skipped)];
-    return { processor, prompt, rewards, tools, ...checked, skipped, images, overlap, memory, close };
+    return { processor, prompt, rewards, tools, ...checked, skipped, images, overlap, copies, memory, close };
   } catch (error) {
     await close();
     throw error;
@@ -210,7 +215,7 @@ function engineOptions({ local: recipe, adapter }: LocatedRecipe): EngineOptions
     imageLimits: imageLimits(recipe),
     server: serverOf(engine),
     device: engine.device,
-    threads: engine.threads === "auto" ? 0 : engine.threads,
+    threads: threadsHere(engine.threads),
     microBatchTokens: engine.micro_batch_tokens,
     activationBytes: engine.activation_memory_gb * 1e9,
     rows: engine.rows,

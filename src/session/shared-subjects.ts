@@ -1,7 +1,7 @@
 /** Whether what training and evaluation data share stops a run or an evaluation. */
 import { UserError } from "../core/errors.ts";
 import type { Example } from "../core/records.ts";
-import { describeOverlap, findDataset, type Overlap, overlapOf } from "../data/index.ts";
+import { type Copies, copiedImages, describeOverlap, findDataset, type Overlap, overlapOf } from "../data/index.ts";
 import type { Recipe } from "../recipes/schema.ts";
 
 export type { Overlap } from "../data/index.ts";
@@ -31,12 +31,19 @@ export interface AskedQuestions {
   readonly allow: string;
 }
 
-/** The warning about what questions share with training data, null for nothing; throws UserError where it is a mistake. */
-export function judgeOverlap(seen: readonly Example[], asked: AskedQuestions): string | null {
-  const overlap = asked.split === "train" ? null : overlapOf(seen, asked.examples);
-  if (overlap === null) return null;
+/**
+ * The warning about what questions share with training data, null for nothing, and the images that are copies; throws UserError
+ * where it is a mistake.
+ */
+export async function judgeOverlap(
+  seen: readonly Example[],
+  asked: AskedQuestions,
+): Promise<{ readonly warning: string | null; readonly copies: Copies }> {
+  const copies = asked.split === "train" ? new Map() : await copiedImages(seen, asked.examples);
+  const overlap = asked.split === "train" ? null : overlapOf(seen, asked.examples, copies);
+  if (overlap === null) return { warning: null, copies };
   if (findDataset(asked.name).isOwn && !asked.isAllowed) refuseOverlap(overlap, "the data asked", asked.allow);
-  return overlapWarning(overlap);
+  return { warning: overlapWarning(overlap), copies };
 }
 
 /** The warning where it is allowed. */

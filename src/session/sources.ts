@@ -68,7 +68,8 @@ async function locate(
     if (revision === null) return { folder: here, commit: null };
     throw new UserError(`${key}: ${path} is a folder here, which has no revision ${revision}: leave the revision out`);
   }
-  const absent = isMarked ? `${key}: ${path}` : `${key}: there is no folder ${resolve(path)}`;
+  const what = type === "model" ? "folder" : "file or folder";
+  const absent = isMarked ? `${key}: ${path}` : `${key}: there is no ${what} ${resolve(path)}`;
   if (!isMarked && !isHubId) throw new UserError(absent + pathAdvice(path, { model: type === "model" }));
   const id = isMarked ? path.slice(HUB.length) : path;
   if (parseRepositoryId(id) === null) {

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { UserError } from "../core/errors.ts";
+import { hereOrShipped } from "../core/named-paths.ts";
 import { nearest } from "../core/suggest.ts";
 import { loadRecipe, locatedRecipe } from "../recipes/load.ts";
 import { applyOverride, type Override, parseOverride } from "../recipes/overrides.ts";
@@ -41,7 +42,8 @@ export interface Study {
 }
 
 /** Loads a study; `quick` applies the file's own shortening. */
-export function loadStudy(file: string, o: { readonly quick: boolean }): Study {
+export function loadStudy(named: string, o: { readonly quick: boolean }): Study {
+  const file = hereOrShipped(named);
   const yaml = readYamlFile(file, "study");
   const parsed = studySchema.safeParse(yaml.value);
   if (!parsed.success) {

@@ -256,7 +256,8 @@ function verdictsByArm(
     if (tests.length < baselines.length || tests.length === 0) return [];
     const differences = tests.map(({ p, by_seed: _, ...interval }) => {
       const error = (interval.high - interval.low) / (2 * 1.96);
-      return { difference: interval, p, detectable_difference: minimalDetectableDifference(error) };
+      const detectable = error === 0 ? null : minimalDetectableDifference(error);
+      return { difference: interval, p, detectable_difference: detectable };
     });
     return [{ name, differences }];
   });

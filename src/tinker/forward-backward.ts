@@ -67,6 +67,12 @@ export function decodeForwardBackwardRequest(bytes: Uint8Array): ForwardBackward
   };
 }
 
+/** Whose turn a request is, though its data cannot be read; null where it does not say. Throws UserError for other bytes. */
+export function decodeForwardBackwardTurn(bytes: Uint8Array): Pick<ForwardBackwardRequest, "modelId" | "seqId"> | null {
+  const { model_id, seq_id } = decode<RequestFields>("ForwardBackwardRequest", bytes);
+  return model_id === "" || seq_id < 1 ? null : { modelId: model_id, seqId: seq_id };
+}
+
 /** One record holds all datums; their arrays stand one after another. */
 export function encodeForwardBackwardOutput({ outputs, metrics }: ForwardBackwardOutput): Uint8Array {
   const fields = Object.keys(outputs[0] ?? {}).map((name) => {

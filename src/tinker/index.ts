@@ -3,6 +3,7 @@ export type { Chunk, Datum, ImageChunk, TextChunk, WireTensor } from "./datum.ts
 export {
   decodeForwardBackwardOutput,
   decodeForwardBackwardRequest,
+  decodeForwardBackwardTurn,
   encodeForwardBackwardOutput,
   encodeForwardBackwardRequest,
   type ForwardBackwardOutput,

@@ -36,13 +36,3 @@ export const optimStepResult = z.object({ metrics: z.record(z.string(), z.number
 export const savedWeights = z.object({ path: z.string() });
 
 export const savedForSampler = z.object({ path: z.string().nullish(), sampling_session_id: z.string().nullish() });
-
-export const loadedWeights = z.object({ path: z.string().nullish(), model_id: z.string().nullish() });
-
-export const checkpointInfo = z.object({
-  base_model: z.string(),
-  is_lora: z.boolean(),
-  lora_rank: z.number().nullish(),
-});
-
-export const createdSamplingSession = z.object({ sampling_session_id: z.string() });

@@ -15,7 +15,12 @@ const none = <T extends z.ZodType>(neutral: T) => neutral.nullish();
 /** The optimiser of a model: AdamW only. */
 const optimizerConfig = z.object({ type: z.literal("adamw", "only adamw is supported") }).nullish();
 
-export const createSession = z.object({ sdk_version: text.optional(), tags: z.array(text).optional() });
+export const createSession = z.object({
+  sdk_version: text.optional(),
+  tags: z.array(text).optional(),
+  user_metadata: metadata,
+  display_name: text.nullish(),
+});
 
 export const sessionHeartbeat = z.object({ session_id: text });
 
@@ -100,6 +105,11 @@ export const createSamplingSession = z.object({
   model_path: text.nullish(),
 });
 
+export const joinSamplingSession = z.object({ sampling_session_id: text });
+
+/** Null removes the end. */
+export const setTtl = z.strictObject({ ttl_seconds: z.int().min(1).nullable() });
+
 const token = z
   .int()
   .min(0)
@@ -135,7 +145,12 @@ export const sample = z.strictObject({
   num_samples: z.int().min(1).max(1024).default(1),
   sampling_params: samplingParams,
   sampling_session_id: text.nullish(),
-  seq_id: seqId,
+  /** Copies of a client that do not join count from a number that JSON cannot tell from its neighbours: one as without. */
+  seq_id: z
+    .number()
+    .min(0)
+    .nullish()
+    .transform((number) => (Number.isSafeInteger(number) ? number : null)),
   base_model: text.nullish(),
   model_path: text.nullish(),
   prompt_logprobs: z.boolean().nullish(),

@@ -2,9 +2,8 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { parse } from "yaml";
-import { UserError } from "../core/errors.ts";
 import { tailJsonl } from "../runs/jsonl.ts";
-import { isRun, type RunPaths, runPaths } from "../runs/run-folder.ts";
+import { type RunPaths, requireRun, runPaths } from "../runs/run-folder.ts";
 import { type RolloutRow, SAMPLE_EVERY } from "./sample.ts";
 import type { Scalars } from "./tracker.ts";
 
@@ -35,7 +34,7 @@ type Row = Readonly<Record<string, unknown>>;
 
 /** Throws UserError where there is no run. */
 export function openRunReader(folder: string): RunReader {
-  if (!isRun(folder)) throw new UserError(`${folder}: no run here (there is no recipe.yaml in it)`);
+  requireRun(folder);
   const paths = runPaths(folder);
   const config = masked(parse(readFileSync(paths.recipe, "utf8"))) as RunReader["config"];
   const created = Date.parse(JSON.parse(readFileSync(paths.environment, "utf8")).created);

@@ -11,7 +11,6 @@ import { float32 } from "../core/tensor-data.ts";
 import { squareImage } from "../data/square-images.ts";
 import type { Attached } from "../engine/attached.ts";
 import { type OptimStep, plainScoring, type TokenBatch, type TrainingEngine } from "../engine/engine.ts";
-import { requireFiniteLogProbs } from "../engine/finite-log-probs.ts";
 import { likelihoodBatch } from "./likelihood-batch.ts";
 import { answerCounts, crossEntropy, frequencyMapping } from "./output-mapping.ts";
 
@@ -113,7 +112,6 @@ export async function scoreAnswers(
     for (let i = 0; i < groups.length; i++) {
       const own = logProbs.slice(i * model.answers.length, (i + 1) * model.answers.length);
       const sums = own.map((tokens) => tokens.reduce((sum, value) => sum + value, 0));
-      requireFiniteLogProbs(sums, `example "${items[start + i]!.example.id}"`);
       scores.push(Float32Array.from(sums, (sum, answer) => sum - model.typical[answer]!));
     }
   }

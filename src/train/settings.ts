@@ -16,10 +16,13 @@ import { scheduleAt, schedules } from "./schedule.ts";
 
 type Values<Shape extends z.ZodRawShape> = Readonly<z.output<z.ZodObject<Shape>>>;
 
+/** Bounds in this file are ours: beyond them a step never ends, or the weights do not move, or only fly apart. */
+const LARGEST_BATCH = 100_000;
+
 /** The optimiser's settings by the stage's default rate. */
 function optimiserFields(learningRate: number) {
   return {
-    learning_rate: number({ min: 0 }).default(learningRate),
+    learning_rate: number({ min: 0, max: 1 }).default(learningRate),
     lr_scheduler_type: oneOf(...schedules)
       .default("linear")
       .describe("How the learning rate moves over the stage; linear and cosine fall to 0 after the warm-up."),
@@ -27,11 +30,14 @@ function optimiserFields(learningRate: number) {
       .refine((steps) => steps < 1 || Number.isInteger(steps), { error: "a whole number, or a share below 1" })
       .default(0)
       .describe("Steps over which the learning rate rises from 0; below 1 a share of all steps."),
-    weight_decay: number({ min: 0 }).default(0).describe("AdamW's decoupled weight decay."),
+    weight_decay: number({ min: 0, max: 100 }).default(0).describe("AdamW's decoupled weight decay."),
     adam_beta1: number({ min: 0, below: 1 }).default(0.9),
     adam_beta2: number({ min: 0, below: 1 }).default(0.999),
-    adam_epsilon: number({ above: 0 }).default(1e-8),
-    max_grad_norm: number({ min: 0 }).default(1).describe("Gradients are scaled down to this norm; 0 never clips."),
+    adam_epsilon: number({ min: 1e-20, max: 1 }).default(1e-8),
+    max_grad_norm: number({ min: 0 })
+      .refine((norm) => norm === 0 || norm >= 1e-6, { error: "must be 0, or at least 1e-6" })
+      .default(1)
+      .describe("Gradients are scaled down to this norm; 0 never clips."),
     importance_masking: nameIn(updateMasks)
       .default("none")
       .describe("Hold each weight to where it was: by importance (spider), or half of them (random, its control)."),
@@ -51,14 +57,14 @@ const adversarialFields = {
   alpha: number({ min: 0 })
     .default(1 / 255)
     .describe("Change in one step."),
-  steps: whole({ min: 1 }).default(3),
+  steps: whole({ min: 1, max: 1000 }).default(3),
   lambda: number({ above: 0 }).default(0.5).describe("Weight of the loss on the changed images."),
 };
 
 export type AdversarialSettings = Values<typeof adversarialFields>;
 
 export const sftFields = {
-  batch_size: whole({ min: 1 }).default(8).describe("Examples per optimiser step."),
+  batch_size: whole({ min: 1, max: LARGEST_BATCH }).default(8).describe("Examples per optimiser step."),
   target: oneOf("answer", "rationale_answer")
     .default("answer")
     .describe("What is taught: the answer, or the reference reasoning followed by the answer."),
@@ -91,7 +97,9 @@ const metaFields = {
 };
 
 export const warmUpFields = {
-  batch_size: whole({ min: 2 }).default(32).describe("Images per optimiser step, two views of each."),
+  batch_size: whole({ min: 2, max: LARGEST_BATCH })
+    .default(32)
+    .describe("Images per optimiser step, two views of each."),
   loss: oneOf("info_nce", "metsk").default("info_nce"),
   tau: number({ above: 0 }).nullable().default(null).describe("Temperature; null: 0.1, with metsk 30."),
   projection: whole({ min: 0 }).default(128).describe("Width of the projection head; 0 is none."),
@@ -107,12 +115,20 @@ export const warmUpFields = {
 
 export type WarmUpSettings = { readonly kind: "warm_up" } & Values<typeof warmUpFields>;
 
+/** What null stands for with each loss: its temperature, and the weight of the meta step's loss beside it; of metsk as wenhui0206/MeTSK has them, the others are ours. */
+export const contrastiveDefaults: Readonly<
+  Record<WarmUpSettings["loss"], { readonly tau: number; readonly alpha: number }>
+> = {
+  info_nce: { tau: 0.1, alpha: 1 },
+  metsk: { tau: 30, alpha: 15 },
+};
+
 /** How completions are sampled. */
 export const generationFields = {
-  num_generations: whole({ min: 2 }).default(8).describe("Completions per question: the group's size."),
+  num_generations: whole({ min: 2, max: 10_000 }).default(8).describe("Completions per question: the group's size."),
   max_completion_length: whole({ min: 1 }).default(256).describe("Tokens after which a completion is cut."),
-  temperature: number({ above: 0 }).default(1),
-  top_p: number({ above: 0, max: 1 }).default(1),
+  temperature: number({ min: 0.01, max: 100 }).default(1),
+  top_p: number({ min: 1e-6, max: 1 }).default(1),
   top_k: whole({ min: 0 }).default(0).describe("Sample from the k likeliest tokens; 0 is all."),
 };
 
@@ -133,7 +149,9 @@ export const pairRolloutFields = {
 export type PairRolloutSettings = Values<typeof pairRolloutFields>;
 
 const pairFields = {
-  batch_size: whole({ min: 1 }).default(8).describe("Pairs per optimiser step; from rollouts: questions per step."),
+  batch_size: whole({ min: 1, max: LARGEST_BATCH })
+    .default(8)
+    .describe("Pairs per optimiser step; from rollouts: questions per step."),
   pair_balance: oneOf(...pairBalances)
     .default("none")
     .describe("length: pairs weigh so that longer and shorter chosen completions count the same in all."),
@@ -172,14 +190,14 @@ export const softQFields = {
   polyak: number({ min: 0, max: 1 })
     .default(0.995)
     .describe("Share of itself that the critic's target keeps at an update."),
-  critic_learning_rate: number({ min: 0 }).nullable().default(null).describe("null is learning_rate."),
+  critic_learning_rate: number({ min: 0, max: 1 }).nullable().default(null).describe("null is learning_rate."),
 };
 
 export const softQOptimiser = optimiserFields(1e-6);
 
 /** What a rollout is. */
 export const rolloutFields = {
-  prompts_per_step: whole({ min: 1 }).default(8).describe("Questions per rollout step."),
+  prompts_per_step: whole({ min: 1, max: LARGEST_BATCH }).default(8).describe("Questions per rollout step."),
   paradigms: z
     .record(text("a name"), text("an instruction"), { error: "a mapping of names to instructions" })
     .refine((paradigms) => Object.keys(paradigms).length > 0, { error: "must name at least one way of reasoning" })
@@ -196,14 +214,16 @@ export type SoftQSettings = { readonly kind: "soft_q" } & Values<typeof rolloutF
 export function learningFields(kind: RolloutAlgorithmName) {
   return {
     ...algorithmSettings(rolloutAlgorithms[kind]),
-    num_iterations: whole({ min: 1 }).default(1).describe("Passes over each rollout."),
+    num_iterations: whole({ min: 1, max: 1000 }).default(1).describe("Passes over each rollout."),
     steps_per_generation: whole({ min: 1 })
       .default(1)
       .describe("Mini-batches that a rollout is cut into, an optimiser step each; divides prompts_per_step."),
     mask_truncated_completions: flag()
       .default(false)
       .describe("Leave completions that ended by length out of the loss."),
-    entropy_coef: number({ min: 0 }).default(0).describe("Weight of the mean entropy per token, which is rewarded."),
+    entropy_coef: number({ min: 0, max: 1000 })
+      .default(0)
+      .describe("Weight of the mean entropy per token, which is rewarded."),
     ...optimiserFields(1e-6),
   };
 }

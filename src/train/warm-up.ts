@@ -11,7 +11,7 @@ import type { Metrics } from "../runs/metrics.ts";
 import { batchAt, encodeExamples } from "./batches.ts";
 import { type StepPosition, type TrainingContext, timed } from "./context.ts";
 import { adaptHead, headLoss } from "./meta-transfer.ts";
-import { optimiserAt, type WarmUpSettings } from "./settings.ts";
+import { contrastiveDefaults, optimiserAt, type WarmUpSettings } from "./settings.ts";
 import { meanFeatures, meanGradient } from "./tower-features.ts";
 import { viewOf } from "./views.ts";
 
@@ -58,7 +58,7 @@ export async function warmUpStep(
             target,
             meta!,
           );
-    const alpha = meta?.alpha ?? (settings.loss === "metsk" ? 15 : 1);
+    const alpha = meta?.alpha ?? contrastiveDefaults[settings.loss].alpha;
     const byMean = [...contrast.gradients, ...(transfer?.gradients ?? []).map((row) => row.map((v) => alpha * v))];
     await tower.backward(
       byMean.map((gradient, i) => meanGradient(Float32Array.from(gradient), features[i]!.length / tower.width)),
@@ -120,7 +120,7 @@ async function contrastive(
     [count, count],
     Float32Array.from({ length: count * count }, (_, i) => (i % (count + 1) === 0 ? 1 : 0)),
   );
-  const temperature = float32([], [tau ?? (kind === "metsk" ? 30 : 0.1)]);
+  const temperature = float32([], [tau ?? contrastiveDefaults[kind].tau]);
   const found = await head.loss(kind, { a: half(0), b: half(1), eye, tau: temperature });
   const dy = new Float32Array(y.data.length);
   dy.set(found.gradients["a"]!);

@@ -50,11 +50,14 @@ export function findRuns(roots: readonly string[]): Found {
     }
     seen.add(folder);
     const found = { id: idOf(folder), folder, path: pathFrom(root, folder), study };
-    if (isRun(folder)) {
+    const has = (name: string) => existsSync(join(folder, name));
+    // A folder of the user's own, with the recipe and the study that they wrote: the runs lie below it.
+    const isOwn = depth === 0 && !has("events.jsonl") && !has("journal.jsonl");
+    if (isRun(folder) && !isOwn) {
       runs.push(found);
       return;
     }
-    const isStudy = existsSync(join(folder, "study.yaml")) || existsSync(join(folder, "study.json"));
+    const isStudy = has("study.json") || (has("study.yaml") && !isOwn);
     if (isStudy) studies.push(found);
     if (depth >= DEEPEST) return;
     for (const name of foldersIn(folder)) visit(join(folder, name), root, depth + 1, isStudy ? found.id : study);

@@ -63,6 +63,21 @@ export function serve(
   });
 }
 
+/**
+ * With VIVA_SLOW_BROWSER=6 the page's processor is six times slower and replies of the server come up to 0.3 s late, in
+ * another order than they were asked for: a key or a click then meets the page in states that a quick machine passes through.
+ */
+async function slow(page: Page): Promise<void> {
+  const rate = Number(process.env["VIVA_SLOW_BROWSER"] ?? 1);
+  if (rate <= 1) return;
+  const session = await page.context().newCDPSession(page);
+  await session.send("Emulation.setCPUThrottlingRate", { rate });
+  await page.route("**/api/**", async (route) => {
+    await new Promise((done) => setTimeout(done, 50 * rate * Math.random()));
+    await route.continue().catch(() => {}); // the page may be closed by now
+  });
+}
+
 /** What went wrong in a page, and what it asked for. */
 export interface Watched {
   readonly page: Page;
@@ -77,6 +92,7 @@ export async function open(
 ): Promise<Watched> {
   const { width = 1280, dark = false } = o;
   const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme: dark ? "dark" : "light" });
+  await slow(page);
   const problems: string[] = [];
   const foreign: string[] = [];
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));

@@ -44,7 +44,30 @@ describe("a recipe", () => {
       /evaluate\.max_completion_length: a prompt of \d+ tokens and a completion of 5000 do not fit/,
       "evaluate.max_completion_length=5000",
     ],
+    ["threads that no machine has", /engine\.threads must be .* at most 1024, got 1000000000/, "engine.threads=1e9"],
+    [
+      "a rate that only lets weights fly apart",
+      /learning_rate must be .* at most 1, got/,
+      "stages.0.learning_rate=1e10",
+    ],
+    ["a number that float32 cannot hold", /adam_epsilon must be 0, or from 1e-30/, "stages.0.adam_epsilon=1e-300"],
+    ["a group that never ends", /num_generations must be .* at most 10000, got/, "stages.1.num_generations=1000000"],
+    [
+      "a temperature that draws nothing",
+      /temperature must be .* least 0\.01 .*got 1e-30/,
+      "stages.1.temperature=1e-30",
+    ],
+    ["a weight that teaches nothing", /rewards\.accuracy must be 0, or from/, "stages.1.rewards.accuracy=1e-20"],
+    ["a batch that never ends", /batch_size must be .* at most 100000, got/, "stages.0.batch_size=1000000"],
   ])("with %s is refused", (_, sentence, change) => expectRecipeRefused(sentence, change));
+
+  it("that asks for more than there is, is told so", async () => {
+    const asked = set("engine.threads=1000", "stages.0.batch_size=50");
+    const { code, stderr } = await viva(folder, "check", "tiny.yaml", ...asked);
+    expect(stderr).toMatch(/^warning: engine\.threads: 1000 are more than the \d+ cores here, so \d+ are used$/m);
+    expect(stderr).toMatch(/^warning: stages\.0\.batch_size: 50 are more than the \d+ examples of data\.train: /m);
+    expect(code).toBe(0);
+  });
 
   it.concurrent("that is not there, or no YAML, is refused", async () => {
     await expectRefused(/nowhere\.yaml: no such recipe/, "train", "nowhere.yaml");
@@ -122,7 +145,11 @@ describe("JSONL data", () => {
 });
 
 it("a run that diverges ends with exit code 1, one sentence and its batch saved", async () => {
-  const changes = set("stages.0.learning_rate=1e30", "stages.0.max_grad_norm=0");
+  const changes = set(
+    ...["learning_rate=1", "weight_decay=100", "lr_scheduler_type=constant", "steps=12"].map(
+      (key) => `stages.0.${key}`,
+    ),
+  );
   const { code, stderr } = await viva(folder, "train", "tiny.yaml", "--run", "diverged", ...changes);
   expect(code).toBe(1);
   expect(stderr).toMatch(/^error: step \d+ \(sft\): .* is (NaN|-?Infinity); the batch is in \S+\.json\. [^\n]+\n$/);

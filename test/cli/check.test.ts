@@ -77,3 +77,10 @@ it("tells mistakes as training does", async () => {
 it("docs/schemas/check.json is the schema", () => {
   expect(JSON.parse(readFileSync(join(root, "docs/schemas/check.json"), "utf8"))).toEqual(checkJsonSchema());
 });
+
+it("finds a recipe that ships from any folder, but no other file of viva's", async () => {
+  const { stdout } = await vivaOk(folder, "check", "recipes/demo-grpo.yaml", "--json", ...set("data.train.limit=96"));
+  expect(JSON.parse(stdout)).toMatchObject({ recipe: "demo-grpo", can_run: true });
+  expect((await viva(folder, "check", "biome.json")).stderr).toBe("error: biome.json: no such recipe\n");
+  expect((await viva(folder, "study", "studies/none.yaml")).stderr).toBe("error: studies/none.yaml: no such study\n");
+});

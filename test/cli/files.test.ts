@@ -58,6 +58,8 @@ it("import shows what a file was taken for, and writes rows that train", async (
   });
   writeFileSync(at("films.csv"), "image,question,answer,A,B\nfilms/0.png,Is it dark?,no,yes,no\n");
   await vivaOk(folder, "data", "import", "films.csv", "new/folder", "--images", at("formats"));
+  const again = await viva(folder, "data", "import", "films.csv", "new/folder", "--images", at("formats"));
+  expectMistake(again, /^error: new\/folder\/all\.jsonl is there already/);
   const [row] = jsonLines(folder, "new/folder/all.jsonl");
   expect(row).toMatchObject({ image: "../../formats/films/0.png", choices: { A: "yes", B: "no" } });
   await vivaOk(folder, "train", "mix.yaml", "--run", "imported", ...set("data.train={name: jsonl, path: mine}"));

@@ -29,6 +29,7 @@ test.each(commands)("%s", async (name) => {
     expect(titled, `docs/commands.md has no heading with \`viva ${path.join(" ")}\``).toBe(true);
   }
   if (below.length > 0) return;
+  expect(stdout).not.toMatch(/default: (\[\]|\{\})/);
   // The list of all is a table that is read without the command: it shows the arguments that the command takes.
   const [, takes] = new RegExp(`^Usage: viva ${name} (?:\\[options\\] ?)?(.*)$`, "m").exec(stdout)!;
   const [, listed] = new RegExp(`^  ${name}(?: \\[options\\])?((?: [[<]\\S+)*)  `, "m").exec(all)!;

@@ -150,7 +150,10 @@ describe("a command that names a model on the Hub", () => {
     expectMistake(await viva(folder, ...generate, "models/tiy"), /there is no folder .*; did you mean models\/tiny\?/);
     expectMistake(await viva(folder, ...generate, "viva-tiny-instruc"), /; did you mean viva-tiny-instruct\?/);
     const data = ["eval", "viva-tiny-instruct", "--data", "jsonl", "--path", "org/films", "--out", "items.jsonl"];
-    expectMistake(await viva(folder, ...data), /--path: there is no folder .*; on the Hub it would be hf:org\/films/);
+    expectMistake(
+      await viva(folder, ...data),
+      /--path: there is no file or folder .*; on the Hub it would be hf:org\/films/,
+    );
     expectMistake(
       await viva(folder, "train", "hub.yaml", "--run", "none", ...set("model.path=org/tiny", "model.revision=v2")),
       /hub\.yaml: model\.path: nothing at .*; on the Hub it would be hf:org\/tiny/,
@@ -212,6 +215,6 @@ describe("viva data", () => {
   it("get says how to obtain what the Hub does not have", async () => {
     expectMistake(await viva(folder, "data", "get", "vqa_rad"), /viva cannot download "vqa_rad".*MEVF/);
     expectMistake(await viva(folder, "data", "get", "org/nothing"), /data set org\/nothing: the Hub answered 401/);
-    expectMistake(await viva(folder, "data", "get", "slke"), /there is no folder .*slke, and "slke" is no id/);
+    expectMistake(await viva(folder, "data", "get", "slke"), /there is no file or folder .*slke, and "slke" is no id/);
   });
 });

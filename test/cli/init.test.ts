@@ -1,5 +1,5 @@
 /** Recipes that viva init writes: viva check accepts them, and they train. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -28,6 +28,10 @@ function writeLargeModel(): string {
 
 beforeAll(async () => {
   await writeFilms(join(folder, "films"));
+  const row = { image: "../films/images/0.jpg", question: "Is it dark?" };
+  mkdirSync(join(folder, "half"));
+  writeRows(join(folder, "half/train.jsonl"), [{ ...row, answer: "yes" }]);
+  writeRows(join(folder, "half/test.jsonl"), [{ ...row, Answer: "yes" }]);
 });
 
 describe("viva init", () => {
@@ -54,9 +58,11 @@ describe("viva init", () => {
   it("takes files of other tools for what they are", async () => {
     const rows = [0, 1, 2, 3].map((i) => `Is it dark?,${i % 2 === 0 ? "yes" : "no"},films/images/${i}.jpg\n`);
     writeFileSync(join(folder, "table.csv"), `question,answer,image\n${rows.join("")}`);
-    await vivaOk(folder, "init", "table.yaml", "--data", "table.csv");
+    const { stdout } = await vivaOk(folder, "init", "table.yaml", "--data", "table.csv");
     const train = { name: "files", path: join(folder, "table.csv"), split: "all" };
     expect(recipe("table.yaml").data).toMatchObject({ train });
+    expect(stdout).toMatch(/^data\.eval +none: nothing is evaluated$/m);
+    expect(stdout).toContain("keep some patients back");
   });
 
   it("gives a large model adapters, limits its images, and leaves out what cannot be measured", async () => {
@@ -88,7 +94,8 @@ describe("viva init", () => {
 
   it.each([
     [[], "init: name the data with --data"],
-    [["--data", "nowhere"], "there is no folder"],
+    [["--data", "nowhere"], "nowhere does not exist"],
+    [["--data", "half"], 'half/test.jsonl:1: the field "Answer" is not read'],
     [["--data", "films", "--model", "nothing-here"], "--model: there is no folder"],
     [["--data", "films", "--device", "abacus"], "Allowed choices are"],
     [["taken.yaml", "--data", "films"], "taken.yaml is there already"],

@@ -110,7 +110,7 @@ describe("weights that are not finite", () => {
     const huge = withNumbers("huge", "model", "model.safetensors", (name, values) => {
       if (name.endsWith("up_proj.weight") || name.endsWith("down_proj.weight")) values.fill(3e37);
     });
-    for (const [name, ...args] of eachCommand.slice(0, 3)) {
+    for (const [name, ...args] of eachCommand.filter(([command]) => !["serve", "bench", "export"].includes(command!))) {
       const { code, stderr } = await viva(folder, name!, huge, ...args);
       const expected = /: the log-prob of token 1 is NaN: the model's weights are so large .*\n$/;
       expect([code, stderr]).toEqual([1, expect.stringMatching(expected)]);

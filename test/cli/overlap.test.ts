@@ -1,6 +1,7 @@
 /** Subjects in both training and evaluation data: an error in one's own data, until they are allowed. */
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import sharp from "sharp";
 import { beforeAll, expect, it } from "vitest";
 import { evaluate } from "../../src/library/evaluate-model.ts";
 import { jsonLines, temporaryFolder, viva, vivaOk } from "./command-line.ts";
@@ -56,6 +57,39 @@ it("stops and tells the library's evaluate too", async () => {
   await expect(evaluate(run, asked)).rejects.toThrow(refused);
   const { summary } = await evaluate(run, asked, { allowOverlap: true, maxCompletionLength: 2 });
   expect(summary.overlap).toMatchObject({ subjects: 2, questions: 2, unshared: { n: 2 } });
+});
+
+it("finds a training image under another name and in another file, which --allow-overlap lets pass", async () => {
+  const copied = join(folder, "copied");
+  await writeFilms(copied);
+  const [test, train] = ["test", "train"].map((split) => jsonLines(copied, `${split}.jsonl`));
+  const [asked, seen] = [join(copied, test![0].image), join(copied, train![1].image)];
+  writeFileSync(asked, await sharp(seen).png({ compressionLevel: 1 }).toBuffer());
+  const at = ["--set", `data.train.path=${copied}`, "--set", `data.eval.path=${copied}`];
+  const told = "1 subject (patient-12), which 1 of 4 questions are about; ";
+  const refused = await viva(folder, "check", "tiny.yaml", ...at);
+  expect([refused.code, refused.stdout]).toEqual([
+    1,
+    expect.stringContaining(`${told}${asked} has the pixels of ${seen}`),
+  ]);
+  const { stdout } = await vivaOk(folder, "check", "tiny.yaml", ...at, "--set", "data.allow_overlap=true", "--json");
+  expect(JSON.parse(stdout).overlap).toMatchObject({ questions: 1, copies: { images: 1, judged: asked, seen } });
+  const evaluate = [
+    "eval",
+    "run",
+    "--data",
+    "jsonl",
+    "--path",
+    copied,
+    "--out",
+    "items.jsonl",
+    "--no-nearest-neighbour",
+  ];
+  expect((await viva(folder, ...evaluate)).stderr).toContain(`has the pixels of ${seen}`);
+  const allowed = await vivaOk(folder, ...evaluate, "--allow-overlap");
+  expect(allowed.stdout).toMatch(
+    /shared with the training data: 2 subjects .* has the pixels of .*; accuracy on the other 2: /,
+  );
 });
 
 it("says so where the run's training data are gone", async () => {

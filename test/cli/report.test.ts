@@ -46,5 +46,6 @@ it("several runs give one file, the first as reference; what is no run is refuse
   expect(Buffer.byteLength(page)).toBe(bytes);
   expect(page).toContain("<code>data.<wbr>train.<wbr>name</code>");
   expect(page).toContain("not evaluated");
-  expectMistake(await viva(folder, "report", "films"), /films: no run here/);
+  expectMistake(await viva(folder, "report", "films"), /films: no run here \(there is no recipe.yaml in it\)$/m);
+  expectMistake(await viva(folder, "pairs", ".", "--out", "pairs.jsonl"), /\.: no run here .*: its runs are /);
 });

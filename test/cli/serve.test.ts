@@ -1,10 +1,11 @@
 /** The command viva serve: its address, its key, its end, and the memory it holds on to. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import OpenAI from "openai";
 import { afterEach, describe, expect, it } from "vitest";
 import { checkpoint, film, image, text } from "../server/served.ts";
 import { start, temporaryFolder, viva } from "./command-line.ts";
+import { tinyRecipe, writeRecipe } from "./tiny-run.ts";
 
 const folder = temporaryFolder();
 const children: ReturnType<typeof start>[] = [];
@@ -16,8 +17,10 @@ afterEach(async () => {
 });
 
 /** Starts the command on a free port; resolves when it has said where it listens. */
-async function serve(...args: readonly string[]) {
-  const started = start(folder, ["serve", checkpoint, "--port", "0", "--json", "--threads", "1", ...args]);
+const serve = (...args: readonly string[]) => serveOne(checkpoint, ...args);
+
+async function serveOne(served: string, ...args: readonly string[]) {
+  const started = start(folder, ["serve", served, "--port", "0", "--json", "--threads", "1", ...args]);
   children.push(started);
   const line = await new Promise<string>((resolve, reject) => {
     started.child.stdout!.once("data", (chunk: string) => resolve(chunk));
@@ -95,6 +98,17 @@ describe("viva serve", () => {
     const [bare, styled] = [await ask(), await ask("--prompt-style", "think_answer")];
     expect(styled.tokens).toBeGreaterThan(bare.tokens + 10);
     expect(styled.system_fingerprint).not.toBe(bare.system_fingerprint);
+    const step = "run/checkpoints/step-000001";
+    cpSync(checkpoint, join(folder, step), { recursive: true });
+    writeRecipe(join(folder, "run/recipe.yaml"), {
+      ...tinyRecipe({ model: checkpoint, data: folder }),
+      prompt: "answer_only",
+    });
+    const ofRun = await serveOne(step);
+    ofRun.child.kill("SIGTERM");
+    expect((await ofRun.finished).stderr).toMatch(
+      /^messages go to the model as they are; .*answer_only.*--prompt-style/,
+    );
     const { code, stderr } = await viva(folder, "serve", checkpoint, "--prompt-style", "--port", "0");
     expect([code, stderr]).toEqual([2, expect.stringMatching(/belongs to no run, so name the style: think_answer,/)]);
   });

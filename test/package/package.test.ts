@@ -5,8 +5,9 @@
 import { execFile, execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { linksOf } from "../docs/pages.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 /** Without what npm tells the scripts that it runs: an installation must need no settings of this checkout. */
@@ -62,7 +63,7 @@ describe.skipIf(!registryAnswers())("the packed package", () => {
 
   test("holds what is needed and nothing else", () => {
     const places =
-      /^(dist|assets|recipes|studies|examples)\/|^(package\.json|README\.md|LICENSE|scripts\/preinstall\.mjs)$/;
+      /^(dist|assets|recipes|studies|examples|docs|integrations)\/|^([A-Z]+\.md|package\.json|LICENSE|bench\/RESULTS\.md|scripts\/preinstall\.mjs)$/;
     expect(files.filter((file) => !places.test(file))).toEqual([]);
     expect(files.filter((file) => /\.test\.|\.map$|(?<!\.d)\.ts$/.test(file) && !file.startsWith("examples/"))).toEqual(
       [],
@@ -75,6 +76,18 @@ describe.skipIf(!registryAnswers())("the packed package", () => {
     ]) {
       expect(files).toContain(file);
     }
+  });
+
+  test("holds the pages that its README and its documentation link to", () => {
+    const shown = files.filter((file) => /^(README|docs\/.*|recipes\/.*)\.md$/.test(file));
+    expect(shown.length).toBeGreaterThan(100);
+    const linked = shown.flatMap((page) =>
+      linksOf(page).flatMap((link) => {
+        const [path = ""] = link.split("#");
+        return path.endsWith(".md") ? [join(dirname(page), path)] : [];
+      }),
+    );
+    expect([...new Set(linked)].filter((page) => !files.includes(page))).toEqual([]);
   });
 
   test("needs no download but the registry's: CUDA's libraries are left alone", async () => {

@@ -1,54 +1,23 @@
 /** The released Tinker SDKs drive `viva serve --tinker` through training with images, saving, resuming and mistakes. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { parseTar } from "nanotar";
-import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeWithPython } from "./python.ts";
+import { key, needs, type Server, serve, versions } from "./tinker/served.ts";
 
-const root = join(import.meta.dirname, "../..");
 const script = join(import.meta.dirname, "tinker/loop.py");
-const key = "tml-a-key-of-this-test";
-
-interface Server {
-  readonly url: string;
-  readonly stop: () => Promise<void>;
-}
-
-async function serve(store: string, ...more: string[]): Promise<Server> {
-  const tiny = ["assets/viva-tiny-instruct", "--tinker", "--port", "0", "--threads", "1", "--json"];
-  const asked = [...tiny, "--store", store, ...more];
-  const child: ChildProcess = spawn("node", [join(inject("built"), "dist/cli/main.js"), "serve", ...asked], {
-    cwd: root,
-    env: { ...process.env, VIVA_API_KEY: key },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const lines = createInterface({ input: child.stdout! });
-  const line = await new Promise<string>((resolve, reject) => {
-    lines.once("line", resolve);
-    void ended.then(() => reject(new Error("the server ended before it listened")));
-  });
-  return {
-    url: JSON.parse(line).base_url,
-    stop: async () => {
-      child.kill("SIGTERM");
-      await ended;
-    },
-  };
-}
 
 const clientOf = (python: string, server: Server, ...more: string[]) => {
   const options = { env: { ...process.env, TINKER_API_KEY: key }, timeout: 4 * 60_000 };
   return promisify(execFile)(python, [script, server.url, "viva-tiny-instruct", ...more], options);
 };
 const lastLine = ({ stdout }: { readonly stdout: string }) => JSON.parse(stdout.trim().split("\n").at(-1)!);
-const needs = (version: string) => ({ name: `tinker-${version}`, requirements: [`tinker==${version}`] });
 
-for (const version of ["0.38.0", "0.25.0"]) {
+for (const version of versions) {
   await describeWithPython(`the Tinker SDK ${version}`, needs(version), ({ python }) => {
     const store = mkdtempSync(join(tmpdir(), "viva-tinker-test-"));
     const run = async (server: Server, ...more: string[]) => lastLine(await clientOf(python, server, ...more));

@@ -71,15 +71,14 @@ function Overall({ summary }: { readonly summary: Line }) {
   const baselines = Object.entries(
     (subsets.find(([name]) => name === "overall")?.[1]?.["baselines"] ?? {}) as Readonly<Record<string, Line>>,
   );
-  const overallN = String(subsets.find(([name]) => name === "overall")?.[1]?.["n"] ?? "");
-  const failed = (rate: unknown) => (typeof rate === "number" ? `${percent(rate)} %` : "–");
+  const share = (rate: unknown) => (typeof rate === "number" ? `${percent(rate)} %` : "–");
   const ofSubset = ([name, subset]: (typeof subsets)[number]) => {
     const cells = [name, subset?.["n"] ?? "–", interval(subset?.["accuracy"]), interval(subset?.["lenient_accuracy"])];
-    return { key: name, cells: [...cells.map(String), failed(subset?.["parse_failure_rate"])] };
+    return { key: name, cells: [...cells.map(String), share(subset?.["parse_failure_rate"])] };
   };
   const ofBaseline = ([name, baseline]: (typeof baselines)[number]) => {
-    const key = `baseline: ${name.replaceAll("_", " ")}`;
-    return { key, cells: [key, overallN, failed(baseline["accuracy"]), against(baseline), ""] };
+    const key = name.replaceAll("_", " ");
+    return { key, cells: [key, share(baseline["accuracy"]), against(baseline)] };
   };
   const verdict = subsets.find(([name]) => name === "overall")?.[1]?.["verdict"] as Verdict | undefined;
   return (
@@ -89,8 +88,16 @@ function Overall({ summary }: { readonly summary: Line }) {
         label="Accuracy, 95 % intervals over subjects"
         caption
         head={["questions", "n", "strict", "lenient", "not parsed"]}
-        rows={[...subsets.map(ofSubset), ...baselines.map(ofBaseline)]}
+        rows={subsets.map(ofSubset)}
       />
+      {baselines.length > 0 && (
+        <Table
+          label="The run against its baselines on these questions, strict accuracy"
+          caption
+          head={["baseline", "its accuracy", "verdict"]}
+          rows={baselines.map(ofBaseline)}
+        />
+      )}
     </>
   );
 }

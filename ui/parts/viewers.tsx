@@ -64,10 +64,19 @@ function Panel({ shown, main }: { readonly shown: readonly Shown[]; readonly mai
   const [drawings, setDrawings] = useState(true);
   const first = windows[0];
   const written = first == null ? null : `${first.width},${first.level}`;
-  useEffect(() => setWindows(shown.map(() => parseWindow(wl))), [wl]);
+  const known = useRef(wl); // what the address is known to say: its own words are no reason to take the window back
+  useEffect(() => {
+    if (wl === known.current) return;
+    known.current = wl;
+    setWindows(shown.map(() => parseWindow(wl)));
+  }, [wl]);
   useEffect(() => {
     if (!main || written === null || written === wl) return;
-    const timer = setTimeout(() => setValues({ wl: written }), 120); // the address waits for the end of a drag
+    const write = () => {
+      known.current = written;
+      setValues({ wl: written });
+    };
+    const timer = setTimeout(write, 120); // the address waits for the end of a drag
     return () => clearTimeout(timer);
   }, [written]);
   const initial = useMemo(() => shown.map(({ pixels }) => firstWindow(pixels)), [shown]);

@@ -3,13 +3,13 @@ import { float32 } from "../../core/tensor-data.ts";
 import { grad } from "../grad.ts";
 import { add, broadcastTo, exp, mul, neg, reshape, splitPart, sum, zerosLike } from "../ops/index.ts";
 import { constant, input, type Program, type Tensor } from "../tensor.ts";
-import { toOnnx, usedInputs } from "./lower.ts";
+import { lower, usedInputs } from "./lower.ts";
 
 const x = input("x", "float32", ["n", 2]);
 const y = input("y", "float32", ["n", 2]);
 const unused = input("unused", "float32", [3]);
 
-describe("toOnnx", () => {
+describe("lower", () => {
   test("common subexpressions are eliminated", () => {
     const model = read({ inputs: { x }, outputs: { t: mul(neg(exp(x)), neg(exp(x))) } });
     expect(model.nodes).toEqual(["Exp", "Neg", "Mul"]);
@@ -75,14 +75,14 @@ describe("toOnnx", () => {
 
   test("an undeclared input", () => {
     const message = 'internal: the program uses the input "y" but does not declare it';
-    expect(() => toOnnx({ inputs: { x }, outputs: { t: add(x, y) } })).toThrow(message);
+    expect(() => lower({ inputs: { x }, outputs: { t: add(x, y) } })).toThrow(message);
     const namesake = input("y", "float32", ["n", 2]);
-    expect(() => toOnnx({ inputs: { x, y: namesake }, outputs: { t: add(x, y) } })).toThrow(message);
+    expect(() => lower({ inputs: { x, y: namesake }, outputs: { t: add(x, y) } })).toThrow(message);
   });
 
   test("an input declared under another name, or a node that is not an input", () => {
-    expect(() => toOnnx({ inputs: { z: x }, outputs: { t: exp(x) } })).toThrow('internal: "z" is not that input');
-    expect(() => toOnnx({ inputs: { z: exp(x) as Tensor }, outputs: {} })).toThrow('internal: "z" is not that input');
+    expect(() => lower({ inputs: { z: x }, outputs: { t: exp(x) } })).toThrow('internal: "z" is not that input');
+    expect(() => lower({ inputs: { z: exp(x) as Tensor }, outputs: {} })).toThrow('internal: "z" is not that input');
   });
 
   test("a symbolic size introduced by a reshape is available in its gradient", () => {
@@ -93,15 +93,15 @@ describe("toOnnx", () => {
 
   test("a symbolic size that no value provides", () => {
     const t = broadcastTo(constant(float32([], [0])), ["k"]);
-    expect(() => toOnnx({ inputs: { x }, outputs: { t } })).toThrow('internal: no program input has the size "k"');
+    expect(() => lower({ inputs: { x }, outputs: { t } })).toThrow('internal: no program input has the size "k"');
     const two = reshape(x, ["j", "k"]);
-    expect(() => toOnnx({ inputs: { x }, outputs: { two } })).toThrow('internal: no program input has the size "k"');
+    expect(() => lower({ inputs: { x }, outputs: { two } })).toThrow('internal: no program input has the size "k"');
   });
 });
 
 /** Contents of a model: op types of nodes, bytes of initializers, names of inputs and outputs (onnx.proto3). */
 function read(program: Program) {
-  const model = fields(toOnnx(program));
+  const model = fields(lower(program).model);
   const graph = fields(model.find(({ field }) => field === 7)!.bytes);
   const all = (field: number) => graph.filter((f) => f.field === field).map((f) => fields(f.bytes));
   const one = (message: readonly Field[], field: number) => message.find((f) => f.field === field)!.bytes;

@@ -2,13 +2,6 @@
 import { constantOp, inputOp, type Program, type Tensor, topologicalOrder } from "../tensor.ts";
 import { type ExternalData, OnnxGraph } from "./graph.ts";
 
-/** The ONNX model of a program without large constants; input and output names are the program's own. */
-export function toOnnx(program: Program): Uint8Array {
-  const { model, external } = lower(program);
-  if (external.length > 0) throw new Error("internal: the program's large constants are not part of its model");
-  return model;
-}
-
 /** What an ONNX Runtime session is created from. */
 export interface LoweredProgram {
   readonly model: Uint8Array;

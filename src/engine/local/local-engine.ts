@@ -5,6 +5,7 @@ import type { Completion, RolloutResult, SamplingOptions } from "../../core/reco
 import { readAdapterConfig } from "../../models/adapter-files.ts";
 import type { CompletionDecoder, EngineDemands, EngineOptions, OnWeight } from "../backend.ts";
 import type { AdapterHost, LivePolicy, LiveToken, Policy, ScoreHead, TokenScores, TrainingEngine } from "../engine.ts";
+import { finitePolicy, requireFiniteVector } from "../finite-policy.ts";
 import { startWorker } from "../start-worker.ts";
 import { openAttachments } from "./attachments.ts";
 import { requireDevice } from "./devices.ts";
@@ -95,6 +96,9 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
   const logProbs = (which: "policy" | "reference"): Policy["logProbs"] => {
     return (groups, scoring) => call<TokenScores>({ call: "logProbs", groups, scoring, which });
   };
+  const weightsNow = () => {
+    return version === 0 ? (options.adapterFolder ?? options.modelFolder) : `the model after ${version} updates`;
+  };
   const stopTexts = new Map<string, StopText>();
   const stopAt = (text: string): StopText => {
     const known = stopTexts.get(text) ?? stopTextOf(text, vocabularySize, (id) => decoder.decode(Int32Array.of(id)));
@@ -136,7 +140,10 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
     get samplingSeconds() {
       return samplingSeconds;
     },
-    policy: { sample, logProbs: logProbs("policy"), embed: (prompts) => call({ call: "embed", prompts }) },
+    policy: finitePolicy(
+      { sample, logProbs: logProbs("policy"), embed: (prompts) => call({ call: "embed", prompts }) },
+      weightsNow,
+    ),
     decode: (prompt, own) => {
       const asked = { ...own, stopTokenIds: own.stopTokenIds ?? decoder.stopTokenIds };
       const { id, events } = channel.stream<LiveToken>({ call: "decode", prompt, options: asked }, { on });
@@ -168,7 +175,11 @@ async function openWeights(channel: Channel, o: OpenWeights): Promise<LocalEngin
     gradients: (batch, wrt) => call({ call: "gradients", batch, wrt }),
     tower: {
       width: towerWidth,
-      encode: (images, { training }) => call({ call: "towerEncode", images, training }),
+      encode: async (images, { training }) => {
+        const features = await call<readonly Float32Array[]>({ call: "towerEncode", images, training });
+        for (const values of features) requireFiniteVector(values, weightsNow());
+        return features;
+      },
       backward: (gradients) => call({ call: "towerBackward", gradients }),
     },
     inputNorms: (groups) => call({ call: "inputNorms", groups }),

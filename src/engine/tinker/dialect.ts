@@ -11,14 +11,6 @@ export interface Dialect {
   readonly inheritsGradients: boolean;
 }
 
-/** Tinker's own meaning: sums, and models that begin with nothing. */
-export const plainDialect: Dialect = {
-  dividesByTokens: false,
-  dividesByData: false,
-  clipsToOne: true,
-  inheritsGradients: false,
-};
-
 /** What gains are multiplied by so that a server's gradient is the sum of gain·∇logp. */
 export function scaleOf(dialect: Dialect, o: { readonly tokens: number; readonly data: number }): number {
   return (dialect.dividesByTokens ? o.tokens : 1) * (dialect.dividesByData ? o.data : 1);

@@ -6,6 +6,7 @@ import type { Completion, Prompt, RolloutResult, SamplingOptions } from "../../c
 import { openModel } from "../../models/index.ts";
 import type { CompletionDecoder, EngineDemands, EngineOptions } from "../backend.ts";
 import type { LogProbOptions, TokenBatch, TokenScores, TrainingEngine, TrainingGroup } from "../engine.ts";
+import { finitePolicy } from "../finite-policy.ts";
 import { requireTokenValues } from "../token-values.ts";
 import { readRemoteCheckpoint, writeAdapterArchive, writeRemoteCheckpoint } from "./checkpoint-files.ts";
 import { batchCoefficients, dependsOnLogProbs } from "./coefficients.ts";
@@ -87,16 +88,19 @@ function engineOf(
     get updates() {
       return updates;
     },
-    policy: {
-      sample: (prompts, o) =>
-        sampleAll(trainer, prompts, { ...o, chunksOf, decoder, rows: o.rows ?? options.rows, updates }),
-      logProbs: logProbs("policy"),
-      async embed() {
-        throw new UserError(
-          "embeddings of images: a server of the Tinker API gives none; compute them on this machine",
-        );
+    policy: finitePolicy(
+      {
+        sample: (prompts, o) =>
+          sampleAll(trainer, prompts, { ...o, chunksOf, decoder, rows: o.rows ?? options.rows, updates }),
+        logProbs: logProbs("policy"),
+        async embed() {
+          throw new UserError(
+            "embeddings of images: a server of the Tinker API gives none; compute them on this machine",
+          );
+        },
       },
-    },
+      () => `${baseModel} on ${connection.origin}`,
+    ),
     get reference() {
       return trainer.hasReference ? { logProbs: logProbs("reference") } : null;
     },

@@ -67,7 +67,8 @@ export const loadProcessor: ModelFamily["loadProcessor"] = async (folder, limits
   const config = parseImageProcessorConfig(file.json, file.path);
   const sizes: PatchSizes = { patch: model.vision.patch, merge: model.vision.merge };
   const tokensPerTile = countTokens(folder, source, file, config, sizes);
-  const { template, notices } = chooseTemplate(folder, tokenizer, DEFAULT_TEMPLATE);
+  const chosen = chooseTemplate(folder, tokenizer, DEFAULT_TEMPLATE);
+  const { template } = chosen;
   const imageTokenId = requireToken(tokenizer, folder, IMAGE);
   requireToken(tokenizer, folder, AROUND_IMAGE);
   const usual = requireToken(tokenizer, folder, END_OF_TURN);
@@ -75,8 +76,8 @@ export const loadProcessor: ModelFamily["loadProcessor"] = async (folder, limits
   requireSameToken(tokenizer, folder, source, { key: "image_token_id", id, token: IMAGE });
   const toIds = encoderFor(tokenizer, folder, source, vocabularySize);
   const variables = tokenizer.namedTokens;
-  const renderChat = chatRenderer();
-  const { endOfTurn, stopTokenIds } = readTurnEnd(folder, tokenizer, {
+  const renderChat = chatRenderer(chosen);
+  const { endOfTurn, stopTokenIds, notices } = readTurnEnd(folder, tokenizer, {
     usual,
     vocabularySize,
     render: (messages) => renderChat(template, messages, { variables }),
@@ -166,7 +167,7 @@ export const loadProcessor: ModelFamily["loadProcessor"] = async (folder, limits
     stopTokenIds,
     imageTokenId,
     mergeSize: sizes.merge,
-    notices,
+    notices: [...chosen.notices, ...notices],
   };
 };
 

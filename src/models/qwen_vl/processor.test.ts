@@ -215,6 +215,20 @@ describe("a folder", () => {
       expect((await openProcessor(folder)).stopTokenIds).toEqual(expected);
     });
 
+    it("and tells what its files name that can end nothing", async () => {
+      write("generation_config.json", { eos_token_id: [384, 151645] });
+      change("tokenizer_config.json", { eos_token: "<none>" });
+      expect((await openProcessor(folder)).notices).toEqual([
+        expect.stringMatching(/generation_config\.json: eos_token_id names 151645, beyond the model's vocabulary of/),
+        expect.stringMatching(/tokenizer_config\.json: eos_token "<none>" is no token of tokenizer\.json/),
+      ]);
+      change("tokenizer_config.json", { eos_token: 5 });
+      await expect(openProcessor(folder)).rejects.toThrow(/tokenizer_config\.json is not valid: eos_token: expected/);
+      write("generation_config.json", { eos_token_id: [] });
+      change("tokenizer_config.json", { eos_token: null });
+      await expect(openProcessor(folder)).rejects.toThrow(/eos_token_id must be a token id or a list of at least one/);
+    });
+
     it("where the tokenizer's eos_token says so", async () => {
       write("generation_config.json", { eos_token_id: 386 });
       change("tokenizer_config.json", { eos_token: { content: "<|endoftext|>" } });
@@ -283,6 +297,11 @@ describe("a folder", () => {
         "vision_config",
         () => change("config.json", { vision_config: { ...vision(), temporal_patch_size: 4 } }),
         /preprocessor_config\.json has temporal_patch_size 2, but .*config\.json has vision_config\.temporal_patch_size 4/,
+      ],
+      [
+        "processor_config.json beside the other",
+        () => write("processor_config.json", { image_processor: { patch_size: 16, image_mean: [0.5, 0.5, 0.5] } }),
+        /preprocessor_config\.json has patch_size 14, but .*processor_config\.json has image_processor\.patch_size 16/,
       ],
       [
         "processor_config.json",

@@ -79,16 +79,17 @@ export async function loadProcessor(
   const tokenizer = loadTokenizer(folder, [END_OF_TURN, ...Object.values(MARKERS)]);
   const file = readImageProcessorJson(folder);
   const config = readImageProcessorConfig(file, options);
-  const { template, notices } = chooseTemplate(folder, tokenizer, model.defaultTemplate);
+  const chosen = chooseTemplate(folder, tokenizer, model.defaultTemplate);
+  const { template } = chosen;
   const imageTokenId = requireToken(tokenizer, folder, IMAGE_TOKEN);
   const usual = requireToken(tokenizer, folder, END_OF_TURN);
   checkMarkers(tokenizer, folder, model);
   requireSameSizes(file, source, sharedSizes(config, model.vision));
   const toIds = encoderFor(tokenizer, folder, source, textConfig.vocabularySize);
 
-  const renderChat = chatRenderer();
+  const renderChat = chatRenderer(chosen);
   const variables = tokenizer.namedTokens;
-  const { endOfTurn, stopTokenIds } = readTurnEnd(folder, tokenizer, {
+  const { endOfTurn, stopTokenIds, notices } = readTurnEnd(folder, tokenizer, {
     usual,
     unnamed: [END_OF_TURN, END_OF_TEXT],
     vocabularySize: textConfig.vocabularySize,
@@ -177,7 +178,7 @@ export async function loadProcessor(
     stopTokenIds,
     imageTokenId,
     mergeSize: config.mergeSize,
-    notices,
+    notices: [...chosen.notices, ...notices],
   };
 }
 

@@ -13,7 +13,7 @@ export function runFiles(run: Run): RunObserver {
       if (tokens.length === 0) return;
       const lines = tokens.map((record) => JSON.stringify(record));
       const sidecar = sidecarPath(run.paths, step);
-      whileWriting(sidecar, () => writeFileSync(sidecar, `${lines.join("\n")}\n`));
+      whileWriting(sidecar, () => writeFileSync(sidecar, `${lines.join("\n")}\n`, { flush: true }));
     },
     evaluation({ step, stage, items, summary }) {
       for (const item of items) run.evals.append({ kind: "item", step, ...item });

@@ -10,6 +10,7 @@ import { differenceText, intervalText, pValue } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 import type { LabelledRun } from "../labelled-run.ts";
 import { bestBaseline, type EvaluationLine, type RunRecord } from "../read-run.ts";
+import { sideOfChange } from "../verdict.ts";
 import { legend, marksOf } from "./training.ts";
 
 /** The runs' accuracy over steps; for a single run also subsets, changes and flips. Null without an evaluation. */
@@ -39,7 +40,7 @@ export function strataSection(runs: readonly LabelledRun[]): Html | null {
   return html`<section id="types"><h2>By question type</h2>${some.map(({ label, statistics }) => {
     const { milestones, strata } = statistics;
     return html`${runs.length > 1 && html`<h3>${label}</h3>`}${strata.map(({ name, rows }) => stratumTable(name, rows, milestones))}`;
-  })}<p class="note">Accuracy in per cent with its 95 % interval over subjects. The change is the last stage's, paired question by question; it is coloured where its interval excludes 0.</p></section>`;
+  })}<p class="note">Accuracy in per cent with its 95 % interval over subjects. The change is the last stage's, paired question by question; it is coloured where its interval excludes 0 and McNemar's p is below 0.05.</p></section>`;
 }
 
 function accuracyLine(name: string, colour: number, evaluations: readonly EvaluationLine[], subset: string): Line {
@@ -103,7 +104,7 @@ function stratumTable(
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Accuracy by ${name}"><table><caption>${name.replace(/_/g, " ")}</caption><thead><tr><th scope="col">value</th><th scope="col" class="num">n</th>${milestones.map(({ step, stage }) => html`<th scope="col">${stage === "start" ? "start" : `${stage}, step ${step}`}</th>`)}${milestones.length > 1 && html`<th scope="col" class="num">change</th>`}</tr></thead><tbody>${rows.map(
     ({ value, n, accuracies, change }) => {
       const difference = change?.difference;
-      const kind = difference === undefined ? "" : difference.low > 0 ? "better" : difference.high < 0 ? "worse" : "";
+      const kind = change === null ? "" : sideOfChange(change);
       return html`<tr><th scope="row">${value}</th><td class="num">${n}</td>${accuracies.map((accuracy, i) => html`<td>${accuracy && html`${shareBar(accuracy, i === accuracies.length - 1 ? 0 : 7)}<span class="figure">${intervalText(accuracy).replace(" %", "")}</span>`}</td>`)}${milestones.length > 1 && html`<td class="num ${kind}">${difference && differenceText(difference)}${change && html`<br><small>${change.won} won, ${change.lost} lost, ${pValue(change.p)}</small>`}</td>`}</tr>`;
     },
   )}</tbody></table></div>`;

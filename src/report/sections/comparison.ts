@@ -6,6 +6,7 @@ import { differenceText, intervalText, pValue } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 import type { LabelledRun } from "../labelled-run.ts";
 import type { RunRecord } from "../read-run.ts";
+import { sideOfChange } from "../verdict.ts";
 import { notices, statusOf } from "./summary.ts";
 
 /** The model before training, as the first run measured it at its start, and how it compares with that run's end. */
@@ -45,8 +46,7 @@ function accuracyCell(accuracy: Interval, colour: number): Html {
 }
 
 function verdictOf(change: PairedChange | null): string {
-  if (change === null) return "";
-  return change.difference.low > 0 ? "better" : change.difference.high < 0 ? "worse" : "";
+  return change === null ? "" : sideOfChange(change);
 }
 
 function wonAndLost({ won, lost, p }: PairedChange): string {

@@ -8,7 +8,7 @@ import { differenceText, duration, points, pValue, short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 import type { LabelledRun } from "../labelled-run.ts";
 import { asRecord, bestBaseline, isRollout, metricPoints, type RunRecord } from "../read-run.ts";
-import { verdictOf } from "../verdict.ts";
+import { sideOfChange, verdictOf } from "../verdict.ts";
 
 /** A run's status: finished, stopped by an error, or without a recorded end. */
 export function statusOf({ events, metrics, recipe }: RunRecord): {
@@ -43,7 +43,7 @@ export function notices({ notices }: RunRecord): Content {
 
 function sentence(record: RunRecord, { changes }: LabelledRun["statistics"]): Content {
   const last = record.evaluations.at(-1);
-  const whole = changes.at(-1);
+  const whole = changes.findLast(({ to }) => to.step === last?.step);
   if (last === undefined) return html`<p class="lead">The run has no evaluation so far.</p>`;
   const { accuracy } = last.subsets["overall"]!;
   const now = `After step ${last.step} (${last.stage}) the model answers ${percent(accuracy.estimate)} % of ${accuracy.n} held-out questions correctly`;
@@ -83,6 +83,9 @@ function overlap({ evaluations }: RunRecord): Content {
   return html`<p class="lead">${questions} of the ${of} questions are about ${subjects} subjects or images that the model was trained on. ${rest}</p>`;
 }
 
+/** How a tile looks by the side of its change. */
+const kinds = { better: "good", worse: "bad", "": "" } as const;
+
 function tile(title: string, value: Content, about: Content, kind = ""): Html {
   return html`<div class="tile ${kind}"><h3>${title}</h3><p class="value">${value}</p><p class="about">${about}</p></div>`;
 }
@@ -103,7 +106,7 @@ function changeTile({ changes }: LabelledRun["statistics"]): Content {
   const shown = changes.length > 1 ? stage : changes[0];
   if (shown === undefined) return null;
   const { difference, won, lost, p } = shown.change;
-  const kind = difference.low > 0 ? "good" : difference.high < 0 ? "bad" : "";
+  const kind = kinds[sideOfChange(shown.change)];
   const title = `Change by ${shown.to.stage === shown.from.stage ? "training" : shown.to.stage}`;
   const about = `${differenceText(difference)} points since step ${shown.from.step}; ${won} questions won, ${lost} lost, ${pValue(p)}`;
   return tile(title, html`${points(difference.estimate)}<small> points</small>`, about, kind);
@@ -113,8 +116,8 @@ function baselineTile({ evaluations }: RunRecord): Content {
   const baselines = evaluations.at(-1)?.subsets["overall"]?.baselines ?? {};
   const best = bestBaseline(baselines);
   if (best === null) return null;
-  const { name, accuracy, difference } = best;
-  const kind = difference.low > 0 ? "good" : difference.high < 0 ? "bad" : "";
+  const { name, accuracy, difference, mcnemar_p: p } = best;
+  const kind = kinds[sideOfChange({ difference, ...(p === undefined ? {} : { p }) })];
   const about = `${differenceText(difference)}; the best baseline (${name}) reaches ${percent(accuracy)} %`;
   return tile("Over baselines", html`${points(difference.estimate)}<small> points</small>`, about, kind);
 }

@@ -1,7 +1,7 @@
 /** The HTTP side of the Tinker API: routes, bodies, and errors as its SDKs read them. */
 import { type Context, Hono } from "hono";
 import { messageOf, UserError } from "../../core/errors.ts";
-import { decodeForwardBackwardRequest, PROTOBUF, requests } from "../../tinker/index.ts";
+import { decodeForwardBackwardRequest, decodeForwardBackwardTurn, PROTOBUF, requests } from "../../tinker/index.ts";
 import { requireKey, requireLoopbackHost } from "../access.ts";
 import { ApiError } from "../api-error.ts";
 import type { Env } from "../base-app.ts";
@@ -9,7 +9,9 @@ import { readBytes, readJsonBody } from "../read-body.ts";
 import { archiveOf } from "./archive.ts";
 import { checkpointRoutes } from "./checkpoint-routes.ts";
 import { endpoints } from "./endpoints.ts";
+import { refusals } from "./refusals.ts";
 import type { TinkerService } from "./service.ts";
+import { sessionRoutes } from "./session-routes.ts";
 
 export interface TinkerAppOptions {
   readonly service: TinkerService;
@@ -45,6 +47,7 @@ export function createTinkerApp(o: TinkerAppOptions): Hono<Env> {
     c.json({
       pjwt_auth_enabled: false,
       proto_compress_fwdbwd: false,
+      sample_join_sampling_session: true,
       fwdbwd_max_chunk_bytes_count: Math.floor(Math.min(5e6, maxBodyBytes * PART_OF_BODY)),
       sample_max_concurrent_requests: service.limits.maxPending,
     }),
@@ -53,13 +56,21 @@ export function createTinkerApp(o: TinkerAppOptions): Hono<Env> {
   // What the SDK reports of itself is not kept.
   app.post("/api/v1/telemetry", (c) => c.json({ status: "accepted" }));
   app.get("/api/v1/samplers/:id", (c) => c.json(service.sampler(c.req.param("id"))));
+  app.route("/api/v1", refusals());
+  app.route("/api/v1", sessionRoutes(service));
   app.route("/api/v1", checkpointRoutes(service.checkpoints, archiveOf));
 
   app.post("/api/v1/forward_backward", async (c) => {
     const type = c.req.header("content-type") ?? "";
     if (!type.startsWith(PROTOBUF)) throw new ApiError(415, `the body must be ${PROTOBUF}`);
     const bytes = await readBytes(c.env.incoming, maxBodyBytes, gone(c));
-    return c.json(service.forwardBackward(decodeForwardBackwardRequest(bytes)));
+    try {
+      return c.json(service.forwardBackward(decodeForwardBackwardRequest(bytes)));
+    } catch (error) {
+      const turn = error instanceof UserError ? decodeForwardBackwardTurn(bytes) : null;
+      if (turn === null) throw error;
+      return c.json(service.refuse(turn.modelId, turn.seqId, messageOf(error)));
+    }
   });
   app.post("/api/v1/retrieve_future", async (c) => {
     const { request_id } = requests.retrieveFuture.parse(await readJsonBody(c.env.incoming, maxBodyBytes, gone(c)));

@@ -1,14 +1,19 @@
 /** Checkpoints over HTTP: lists, removal, and archives to download. */
 import { type Context, Hono } from "hono";
+import { requests } from "../../tinker/index.ts";
 import { ApiError } from "../api-error.ts";
+import type { Env } from "../base-app.ts";
+import { readJsonBody } from "../read-body.ts";
 import { type Checkpoint, type Checkpoints, checkpointKinds, sizeOfCheckpoint } from "./checkpoints.ts";
+import { pageOf } from "./page.ts";
 
 const LINK_MINUTES = 15;
+const MAX_BODY_BYTES = 10_000;
 /** Of the SDK's lists. */
 const TYPES = { weights: "training", sampler_weights: "sampler" } as const;
 
-export function checkpointRoutes(checkpoints: Checkpoints, archiveOf: (of: Checkpoint) => Uint8Array): Hono {
-  const routes = new Hono();
+export function checkpointRoutes(checkpoints: Checkpoints, archiveOf: (of: Checkpoint) => Uint8Array): Hono<Env> {
+  const routes = new Hono<Env>();
   const found = (c: Context): Checkpoint => {
     const { model, kind, name } = c.req.param() as Record<string, string>;
     try {
@@ -17,20 +22,34 @@ export function checkpointRoutes(checkpoints: Checkpoints, archiveOf: (of: Check
       throw new ApiError(404, (cause as Error).message, { cause });
     }
   };
-  const list = (modelId: string | null) => ({ checkpoints: checkpoints.list(modelId).map(cardOf), cursor: null });
 
-  routes.get("/checkpoints", (c) => c.json(list(null)));
+  routes.get("/checkpoints", (c) => {
+    const { items, cursor } = pageOf(checkpoints.list().toReversed(), c.req.query());
+    return c.json({ checkpoints: items.map(cardOf), cursor });
+  });
   routes.get("/training_runs", (c) => {
-    const runs = [...new Set(checkpoints.list().map(({ record }) => record.model_id))].map((id) =>
-      runOf(checkpoints, id),
+    const newest = new Set(
+      checkpoints
+        .list()
+        .toReversed()
+        .map(({ record }) => record.model_id),
     );
-    return c.json({ training_runs: runs, cursor: { offset: 0, limit: runs.length, total_count: runs.length } });
+    const { items, cursor } = pageOf([...newest], c.req.query());
+    return c.json({ training_runs: items.map((id) => runOf(checkpoints, id)), cursor });
   });
   routes.get("/training_runs/:model", (c) => c.json(runOf(checkpoints, c.req.param("model"))));
-  routes.get("/training_runs/:model/checkpoints", (c) => c.json(list(c.req.param("model"))));
+  routes.get("/training_runs/:model/checkpoints", (c) => {
+    return c.json({ checkpoints: checkpoints.list(c.req.param("model")).map(cardOf), cursor: null });
+  });
   const one = `/training_runs/:model/checkpoints/:kind{${checkpointKinds.join("|")}}/:name`;
   routes.delete(one, (c) => {
     checkpoints.remove(found(c));
+    return c.body(null, 204);
+  });
+  routes.put(`${one}/ttl`, async (c) => {
+    const parsed = requests.setTtl.safeParse(await readJsonBody(c.env.incoming, MAX_BODY_BYTES, c.req.raw.signal));
+    if (!parsed.success) throw new ApiError(400, "ttl_seconds: give a whole number of at least 1, or null");
+    checkpoints.setEnd(found(c), parsed.data.ttl_seconds);
     return c.body(null, 204);
   });
   routes.get(`${one}/archive`, (c) => {

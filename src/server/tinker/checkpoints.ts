@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import * as z from "zod";
 import { UserError } from "../../core/errors.ts";
 import { makeFolder } from "../../core/make-folder.ts";
-import { readJson } from "../../io/files.ts";
+import { readJson, writeFileAtomic } from "../../io/files.ts";
 import { requests } from "../../tinker/index.ts";
 
 /** `weights` can be trained on; `sampler_weights` are for sampling alone. */
@@ -69,7 +69,7 @@ export class Checkpoints {
     try {
       makeFolder(dirname(folder));
       await write(beside);
-      writeFileSync(join(beside, ABOUT), `${JSON.stringify(whole, null, 2)}\n`);
+      writeFileSync(join(beside, ABOUT), aboutText(whole));
       rmSync(folder, { recursive: true, force: true });
       renameSync(beside, folder);
     } finally {
@@ -100,6 +100,11 @@ export class Checkpoints {
     return all.sort((a, b) => (a.record.created < b.record.created ? -1 : 1));
   }
 
+  /** A checkpoint lasts so many seconds from now, null: until it is removed. */
+  setEnd({ folder, record }: Checkpoint, seconds: number | null): void {
+    writeFileAtomic(join(folder, ABOUT), aboutText({ ...record, expires_at: endIn(seconds) }));
+  }
+
   remove({ folder }: Checkpoint): void {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -126,9 +131,18 @@ export class Checkpoints {
   }
 }
 
+/** The time in so many seconds, null for none. */
+export function endIn(seconds: number | null): string | null {
+  return seconds === null ? null : new Date(Date.now() + 1000 * seconds).toISOString();
+}
+
 /** Bytes of a checkpoint's files. */
 export function sizeOfCheckpoint({ folder }: Checkpoint): number {
   return readdirSync(folder).reduce((total, name) => total + statSync(join(folder, name)).size, 0);
+}
+
+function aboutText(record: CheckpointRecord): string {
+  return `${JSON.stringify(record, null, 2)}\n`;
 }
 
 function pathOf(modelId: string, kind: CheckpointKind, name: string): string {

@@ -22,6 +22,7 @@ const KEPT_BYTES = 256e6;
 export function createInputEncoder(
   processor: Pick<Processor, "encodeImage" | "imageTokenId">,
   maxImagePixels: number,
+  contextLength: number,
 ): InputEncoder {
   const kept = new Map<string, ImageTokens>();
   let bytes = 0;
@@ -81,6 +82,9 @@ export function createInputEncoder(
         imagesEnd = ids.length;
       }
       if (ids.length === 0) throw new UserError(`${where}: it has no tokens`);
+      if (ids.length > contextLength) {
+        throw new UserError(`${where}: it has ${ids.length} tokens, the model's context has ${contextLength}`);
+      }
       return { text: "", tokenIds: Int32Array.from(ids), images, imagesEnd };
     },
   };

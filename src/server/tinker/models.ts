@@ -67,7 +67,9 @@ export class Models {
   /** Begins to make a model; a failure shows where the model is awaited, and removes it. */
   create(id: string, session: string, lora: LoraConfig, folder: string | null = null): ModelEntry {
     if (this.#entries.size >= this.#most) {
-      throw new UserError(`there are ${this.#entries.size} models in training, no more are taken: unload one`);
+      throw new UserError(
+        `there are ${this.#entries.size} models in training, no more are taken: close a client that is done`,
+      );
     }
     const open = async (): Promise<TrainedModel> => {
       const seed = lora.seed ?? randomInt(2 ** 31);
@@ -88,8 +90,8 @@ export class Models {
     throw new UserError(`there is no model ${id.slice(0, 100)}: it was unloaded, or its session has ended`);
   }
 
-  has(id: string): boolean {
-    return this.#entries.has(id);
+  ofSession(session: string): readonly string[] {
+    return [...this.#entries.values()].filter((entry) => entry.session === session).map(({ id }) => id);
   }
 
   /** Frees a model once its requests are done. */
@@ -103,8 +105,7 @@ export class Models {
   }
 
   async unloadSession(session: string): Promise<void> {
-    const own = [...this.#entries.values()].filter((entry) => entry.session === session);
-    for (const { id } of own) await this.unload(id);
+    for (const id of this.ofSession(session)) await this.unload(id);
   }
 }
 

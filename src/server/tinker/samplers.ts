@@ -14,6 +14,8 @@ export interface Sampler {
   readonly path: string | null;
   /** Null samples the base model. */
   readonly weights: { readonly folder: string; readonly lora: LoraConfig } | null;
+  /** Copies of its client in other processes. */
+  clones: number;
   readonly answered: Answered<{ readonly request_id: string; readonly sample_sequence_ids: readonly string[] }>;
 }
 
@@ -36,7 +38,7 @@ export class Samplers {
   }
 
   add(id: string, session: string, weights: Sampler["weights"], path: string | null = null): void {
-    this.#all.set(id, { id, session, path, weights, answered: new Answered() });
+    this.#all.set(id, { id, session, path, weights, clones: 0, answered: new Answered() });
   }
 
   /** Throws ApiError (404) for a sampler that is not there. */
@@ -59,7 +61,11 @@ export class Samplers {
     rmSync(folder, { recursive: true, force: true });
   }
 
+  ofSession(session: string): readonly string[] {
+    return [...this.#all.values()].filter((sampler) => sampler.session === session).map(({ id }) => id);
+  }
+
   endSession(session: string): void {
-    for (const [id, sampler] of this.#all) if (sampler.session === session) this.#all.delete(id);
+    for (const id of this.ofSession(session)) this.#all.delete(id);
   }
 }

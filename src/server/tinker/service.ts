@@ -11,7 +11,7 @@ import { UserError } from "../../core/errors.ts";
 import type { TrainingEngine } from "../../engine/engine.ts";
 import { type Chunk, encodeSampleResponse, type ForwardBackwardRequest, type requests } from "../../tinker/index.ts";
 import { ApiError } from "../api-error.ts";
-import { type Checkpoint, type CheckpointKind, Checkpoints } from "./checkpoints.ts";
+import { type Checkpoint, type CheckpointKind, Checkpoints, endIn } from "./checkpoints.ts";
 import { Futures, type Result } from "./futures.ts";
 import { createInputEncoder, type InputEncoder } from "./input.ts";
 import { forwardBackward, type ModelEntry, Models, optimStep, type TrainedModel } from "./models.ts";
@@ -54,7 +54,7 @@ export class TinkerService {
     this.#models = new Models(model.adapters, limits.maxModels);
     this.#samplers = new Samplers(model.engine, model.adapters);
     this.#sessions = new Sessions(limits.maxSessions);
-    this.#encoder = createInputEncoder(model.processor, limits.maxImagePixels);
+    this.#encoder = createInputEncoder(model.processor, limits.maxImagePixels, model.engine.contextLength);
     this.#onFailure = onFailure;
     this.#timer = setInterval(() => this.#endSilent(), 1000);
     this.#timer.unref();
@@ -64,8 +64,8 @@ export class TinkerService {
     return { sessions: this.#sessions.size, models: this.#models.size, pending: this.futures.pending };
   }
 
-  createSession() {
-    const { id } = this.#sessions.create();
+  createSession({ user_metadata, display_name }: Body<typeof requests.createSession>) {
+    const { id } = this.#sessions.create({ user_metadata, display_name });
     return {
       type: "create_session",
       session_id: id,
@@ -79,6 +79,22 @@ export class TinkerService {
   heartbeat({ session_id }: Body<typeof requests.sessionHeartbeat>) {
     this.#sessions.get(session_id);
     return { type: "session_heartbeat" };
+  }
+
+  get sessionIds(): readonly string[] {
+    return this.#sessions.ids;
+  }
+
+  /** Throws ApiError (404) for one that is not there. */
+  session(id: string) {
+    const { about } = this.#sessions.find(id);
+    return { training_run_ids: this.#models.ofSession(id), sampler_ids: this.#samplers.ofSession(id), ...about };
+  }
+
+  /** Its client needs a session no more. Throws ApiError (404) for one that is not there. */
+  finish(id: string): void {
+    this.#sessions.find(id);
+    void this.#end(id).catch(this.#onFailure);
   }
 
   createModel(body: Body<typeof requests.createModel>) {
@@ -113,6 +129,11 @@ export class TinkerService {
       void this.#models.unload(model_id).catch(this.#onFailure);
       return { json: { type: "unload_model", model_id } };
     });
+  }
+
+  /** Takes a model's request that cannot be read: its number counts, and its result says what is wrong with it. */
+  refuse(modelId: string, number: number, message: string) {
+    return this.#forModel(modelId, number, () => Promise.reject(new UserError(message)));
   }
 
   forwardBackward(request: ForwardBackwardRequest) {
@@ -202,6 +223,13 @@ export class TinkerService {
     return { sampler_id: id, base_model: this.model.name, model_path: path };
   }
 
+  /** A copy of a sampler's client gets a number, from which it derives those of its requests. */
+  joinSampler({ sampling_session_id }: Body<typeof requests.joinSamplingSession>) {
+    const sampler = this.#samplers.get(sampling_session_id);
+    sampler.clones++;
+    return { type: "join_sampling_session", client_counter: sampler.clones };
+  }
+
   sample(request: Body<typeof requests.sample>) {
     if (request.sampling_session_id == null) {
       throw new ApiError(422, "asample: sampling_session_id is missing: create a sampling session first");
@@ -260,7 +288,6 @@ export class TinkerService {
     name: string,
     o: Pick<Body<typeof requests.saveWeights>, "overwrite" | "ttl_seconds" | "user_metadata">,
   ): Promise<Checkpoint> {
-    const expires = o.ttl_seconds == null ? null : new Date(Date.now() + 1000 * o.ttl_seconds).toISOString();
     return this.checkpoints.save({
       overwrite: o.overwrite,
       write: (folder) => engine.save(folder, { training: kind === "weights" }),
@@ -271,7 +298,7 @@ export class TinkerService {
         base_model: this.model.name,
         base_fingerprint: this.model.fingerprint,
         lora_config: lora,
-        expires_at: expires,
+        expires_at: endIn(o.ttl_seconds ?? null),
         user_metadata: { ...o.user_metadata },
       },
     });

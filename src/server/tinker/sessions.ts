@@ -5,6 +5,8 @@ import { Answered } from "./sequence.ts";
 
 export interface Session {
   readonly id: string;
+  /** What its client said of it. */
+  readonly about: { readonly user_metadata?: unknown; readonly display_name?: string | null | undefined };
   /** Of its last sign of life, in milliseconds. */
   seen: number;
   /** Requests to make models and samplers that were answered, by their numbers. */
@@ -31,13 +33,13 @@ export class Sessions {
   }
 
   /** Throws ApiError (429) where there are too many. */
-  create(): Session {
+  create(about: Session["about"]): Session {
     if (this.#all.size >= this.#most) {
       throw new ApiError(429, `there are ${this.#all.size} sessions, no more are taken: end one`, { code: "too_many" });
     }
     const id = `session-${randomUUID()}`;
     const session: Session = {
-      id,
+      ...{ id, about },
       seen: Date.now(),
       models: new Answered(),
       samplers: new Answered(),
@@ -49,12 +51,16 @@ export class Sessions {
 
   /** Counts as a sign of life. Throws ApiError (404) for a session that is not there. */
   get(id: string): Session {
-    const session = this.#all.get(id);
-    if (session === undefined) {
-      throw new ApiError(404, `there is no session ${id.slice(0, 100)}: it has ended, or the server was started again`);
-    }
+    const session = this.find(id);
     session.seen = Date.now();
     return session;
+  }
+
+  /** The same for others than its client: no sign of life. */
+  find(id: string): Session {
+    const session = this.#all.get(id);
+    if (session !== undefined) return session;
+    throw new ApiError(404, `there is no session ${id.slice(0, 100)}: it has ended, or the server was started again`);
   }
 
   /** Counts as a sign of life, where there is such a session. */

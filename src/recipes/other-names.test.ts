@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { knownKeys } from "./json-schema.ts";
+import { knownKeys, recipeJsonSchema } from "./json-schema.ts";
 import { parseRecipe } from "./load.ts";
-import { trlCounterparts } from "./trl-names.ts";
+import { otherNames } from "./other-names.ts";
 
 const recipe = {
   name: "a",
@@ -13,16 +13,38 @@ const recipe = {
   ],
 };
 
-describe("TRL's names", () => {
-  it.each(Object.entries(trlCounterparts))("%s stands for keys that there are", (name, found) => {
+const PLACES = [
+  "",
+  "stages.0",
+  "stages.1",
+  "model",
+  "model.lora",
+  "data",
+  "data.train",
+  "image",
+  "evaluate",
+  "checkpoint",
+];
+const schema = recipeJsonSchema();
+const pathOf = (place: string) =>
+  place === "" ? [] : place.split(".").map((part) => (/\d/.test(part) ? +part : part));
+const keysAt = new Map(
+  [...PLACES, "data.eval", "engine"].map((place) => {
+    return [place, knownKeys(pathOf(place), recipe, schema)] as const;
+  }),
+);
+
+const names = Object.entries(otherNames).flatMap(([trainer, table]) =>
+  Object.entries(table).map(([name, found]) => [trainer, name, found] as const),
+);
+
+describe("names of other trainers", () => {
+  it.each(names)("%s's %s stands for keys that there are", (_, name, found) => {
     for (const key of found.filter((own) => !own.startsWith("--"))) {
       const path = key.split(".");
-      const places =
-        path.length > 1
-          ? [path.slice(0, -1)]
-          : [["stages", 0], ["stages", 1], ["model"], ["model", "lora"], ["data", "train"], []];
+      const places = path.length > 1 ? [path.slice(0, -1).join(".")] : PLACES;
       expect(
-        places.flatMap((place) => knownKeys(place, recipe)),
+        places.flatMap((place) => keysAt.get(place)!),
         key,
       ).toContain(path.at(-1));
       expect(key).not.toBe(name);
@@ -47,6 +69,12 @@ describe("TRL's names", () => {
     expect(refusal("save_steps", 8)).toMatch(/did you mean checkpoint\.every\?/);
     expect(refusal("output_dir", "x")).toMatch(/did you mean --run\?/);
     expect(refusal("bf16", true)).toMatch(/TRL's bf16 has no counterpart here: leave it out/);
+    expect(refusal("num_samples_per_prompt_rollout", 8, 1)).toMatch(/did you mean num_generations\?/);
+    expect(refusal("ppo_mini_batch_size", 8, 1)).toMatch(/did you mean steps_per_generation\?/);
+    expect(refusal("freeze_vit", true)).toMatch(/did you mean model\.freeze\?/);
+    expect(refusal("cutoff_len", 8)).toMatch(/did you mean data\.on_too_long\?/);
+    expect(() => parseRecipe({ ...recipe, actor_rollout_ref: {} })).toThrow(/did you mean stages\?/);
+    expect(() => parseRecipe({ ...recipe, nnodes: 1 })).toThrow(/verl's nnodes has no counterpart here: leave it out/);
     expect(() => parseRecipe({ ...recipe, lr: 1 })).toThrow(/unknown key lr; did you mean learning_rate of a stage\?/);
   });
 });

@@ -1,0 +1,117 @@
+/** The Tinker server's sessions, lists and refusals, over its wire. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Datum } from "../../src/tinker/index.ts";
+import { openEngine, type ServedEngine, until } from "./served.ts";
+import { serveTinkerEngine, type TinkerClient } from "./tinker-served.ts";
+
+let engine: ServedEngine;
+let on: TinkerClient;
+beforeAll(async () => {
+  engine = await openEngine();
+  on = await serveTinkerEngine(engine);
+});
+afterAll(async () => {
+  await on.close();
+  await engine.engine.close();
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: JSON
+const get = async (path: string): Promise<any> => (await fetch(on.url(path))).json();
+const ask = async (method: string, path: string, body?: object) => {
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(on.url(path), { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  return { status: response.status, detail: ((await response.json().catch(() => ({}))) as { detail?: string }).detail };
+};
+
+/** One token after three, with weights of a length of its own. */
+function datum(weights = [0, 0, 1]): Datum {
+  return {
+    chunks: [{ type: "tokens", tokens: Int32Array.from([10, 20, 30]) }],
+    inputs: {
+      target_tokens: { shape: [3], data: Int32Array.from([0, 0, 5]) },
+      weights: { shape: [weights.length], data: Float32Array.from(weights) },
+    },
+  };
+}
+
+test("a request that cannot be read has that as its result, and does not hold up the next", async () => {
+  const model = await on.model(await on.session());
+  const bad = await on.submit("optim_step", { model_id: model, seq_id: 1, adam_params: { learning_rate: -1 } });
+  await expect(on.result(bad)).rejects.toThrow("user: adam_params.learning_rate: expected a number of at least 0");
+  const odd = { ...datum(), inputs: { ...datum().inputs, weights: { shape: [7], data: new Float32Array(3) } } };
+  await expect(on.batch({ modelId: model, seqId: 2, data: [odd] })).rejects.toThrow(
+    "user: data[0].loss_fn_inputs.weights: shape [7] holds 7 values",
+  );
+  const wide = { ...datum(), inputs: { target_tokens: { shape: [3, 2], data: new Int32Array(6) } } };
+  await expect(on.batch({ modelId: model, seqId: 3, data: [wide] })).rejects.toThrow("one value per token is read");
+  const { metrics } = await on.batch({ modelId: model, seqId: 4, data: [datum()] });
+  expect(metrics["loss:sum"]).toBeGreaterThan(0);
+  const long = { ...datum(), chunks: [{ type: "tokens" as const, tokens: new Int32Array(9000).fill(10) }] };
+  await expect(on.batch({ modelId: model, seqId: 5, data: [long] })).rejects.toThrow(
+    "data[0].model_input: it has 9000 tokens, the model's context has",
+  );
+});
+
+test("a session says what it has, and is over when its client finishes it", async () => {
+  const about = { user_metadata: { ward: "north" }, display_name: "the same" };
+  const { session_id } = (await on.send("create_session", { sdk_version: "test", ...about })).body;
+  const twin = (await on.send("create_session", about)).body.session_id;
+  const model = await on.model(session_id);
+  await on.send("create_sampling_session", { session_id, sampling_session_seq_id: 0, base_model: "tiny" });
+  expect(await get(`sessions/${session_id}`)).toEqual({
+    ...{ training_run_ids: [model], sampler_ids: [`${session_id}:sample:0`], ...about },
+  });
+  expect((await get("sessions?limit=1")).sessions).toEqual([twin]); // the newest
+  expect((await get("sessions?limit=1&offset=1")).sessions).toEqual([session_id]);
+  const finished = await ask("POST", `sessions/${session_id}/finish`, { reason: { type: "success" } });
+  expect(finished.status).toBe(204);
+  expect(await ask("GET", `sessions/${session_id}`)).toMatchObject({ status: 404 });
+  await until(() => on.server.load.models === 1); // that of the test before
+  expect(await ask("POST", `sessions/${twin}x/finish`, {})).toMatchObject({ status: 404 });
+});
+
+test("copies of a sampler's client are told apart, also those that count from beyond JSON's whole numbers", async () => {
+  const session_id = await on.session();
+  const sampling = { session_id, sampling_session_seq_id: 0, base_model: "tiny" };
+  const { sampling_session_id } = (await on.send("create_sampling_session", sampling)).body;
+  const join = async () => (await on.send("join_sampling_session", { sampling_session_id })).body.client_counter;
+  expect([await join(), await join()]).toEqual([1, 2]);
+  const prompt = { chunks: [{ type: "encoded_text", tokens: [10, 20] }] };
+  const ask = (seq_id: number) =>
+    on.submit("asample", { sampling_session_id, seq_id, prompt, sampling_params: { max_tokens: 1 } });
+  expect(await ask(2e9)).toBe(await ask(2e9));
+  expect(await ask(7e17)).not.toBe(await ask(7e17 + 1)); // one number in JSON
+});
+
+test("checkpoints are listed newest first in pages, and their ends can be moved", async () => {
+  const model = await on.model(await on.session());
+  for (const [i, path] of ["a", "b", "c"].entries()) {
+    await on.result(await on.submit("save_weights", { model_id: model, seq_id: i + 1, path }));
+  }
+  const page = await get("checkpoints?limit=2&offset=1");
+  expect(page.cursor).toEqual({ offset: 1, limit: 2, total_count: 3 });
+  expect(page.checkpoints.map((one: { checkpoint_id: string }) => one.checkpoint_id)).toEqual([
+    "weights/b",
+    "weights/a",
+  ]);
+  expect((await get("training_runs?limit=0")).cursor.total_count).toBe(1);
+  expect(await ask("GET", "checkpoints?limit=some")).toMatchObject({
+    ...{ status: 422, detail: expect.stringContaining("limit") },
+  });
+  const end = (ttl_seconds: unknown) => ask("PUT", `training_runs/${model}/checkpoints/weights/b/ttl`, { ttl_seconds });
+  const ends = async () => {
+    const { checkpoints } = await get(`training_runs/${model}/checkpoints`);
+    return checkpoints.map((one: { expires_at: string | null }) => one.expires_at);
+  };
+  expect((await end(3600)).status).toBe(204);
+  expect(Date.parse((await ends())[1]) - Date.now()).toBeGreaterThan(3500e3);
+  expect((await end(null)).status).toBe(204);
+  expect(await ends()).toEqual([null, null, null]);
+  expect((await end(0)).status).toBe(400);
+});
+
+test("what hosted Tinker has and this server has not is refused by name", async () => {
+  const refused = await ask("POST", "training_runs/m/checkpoints/weights/a/publish");
+  expect(refused).toEqual({ status: 400, detail: expect.stringContaining("does not support publishing") });
+  expect(await ask("POST", "copy_weights", {})).toMatchObject({ status: 400 });
+});
