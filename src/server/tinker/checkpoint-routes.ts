@@ -1,4 +1,4 @@
-/** Checkpoints over HTTP: lists, removal, and archives to download. */
+/** Checkpoints over HTTP: lists, ends and removal. */
 import { type Context, Hono } from "hono";
 import { requests } from "../../tinker/index.ts";
 import { ApiError } from "../api-error.ts";
@@ -7,22 +7,25 @@ import { readJsonBody } from "../read-body.ts";
 import { type Checkpoint, type Checkpoints, checkpointKinds, sizeOfCheckpoint } from "./checkpoints.ts";
 import { pageOf } from "./page.ts";
 
-const LINK_MINUTES = 15;
 const MAX_BODY_BYTES = 10_000;
 /** Of the SDK's lists. */
-const TYPES = { weights: "training", sampler_weights: "sampler" } as const;
+const TYPES = { weights: "training", sampler_weights: "sampler", external_weights: "external" } as const;
 
-export function checkpointRoutes(checkpoints: Checkpoints, archiveOf: (of: Checkpoint) => Uint8Array): Hono<Env> {
+/** The address of one. */
+export const ONE = `/training_runs/:model/checkpoints/:kind{${checkpointKinds.join("|")}}/:name`;
+
+/** That of an address. Throws ApiError (404). */
+export function checkpointAt(checkpoints: Checkpoints, c: Context): Checkpoint {
+  const { model, kind, name } = c.req.param() as Record<string, string>;
+  try {
+    return checkpoints.find(`tinker://${model}/${kind}/${name}`);
+  } catch (cause) {
+    throw new ApiError(404, (cause as Error).message, { cause });
+  }
+}
+
+export function checkpointRoutes(checkpoints: Checkpoints): Hono<Env> {
   const routes = new Hono<Env>();
-  const found = (c: Context): Checkpoint => {
-    const { model, kind, name } = c.req.param() as Record<string, string>;
-    try {
-      return checkpoints.find(`tinker://${model}/${kind}/${name}`);
-    } catch (cause) {
-      throw new ApiError(404, (cause as Error).message, { cause });
-    }
-  };
-
   routes.get("/checkpoints", (c) => {
     const { items, cursor } = pageOf(checkpoints.list().toReversed(), c.req.query());
     return c.json({ checkpoints: items.map(cardOf), cursor });
@@ -41,24 +44,15 @@ export function checkpointRoutes(checkpoints: Checkpoints, archiveOf: (of: Check
   routes.get("/training_runs/:model/checkpoints", (c) => {
     return c.json({ checkpoints: checkpoints.list(c.req.param("model")).map(cardOf), cursor: null });
   });
-  const one = `/training_runs/:model/checkpoints/:kind{${checkpointKinds.join("|")}}/:name`;
-  routes.delete(one, (c) => {
-    checkpoints.remove(found(c));
+  routes.delete(ONE, (c) => {
+    checkpoints.remove(checkpointAt(checkpoints, c));
     return c.body(null, 204);
   });
-  routes.put(`${one}/ttl`, async (c) => {
+  routes.put(`${ONE}/ttl`, async (c) => {
     const parsed = requests.setTtl.safeParse(await readJsonBody(c.env.incoming, MAX_BODY_BYTES, c.req.raw.signal));
     if (!parsed.success) throw new ApiError(400, "ttl_seconds: give a whole number of at least 1, or null");
-    checkpoints.setEnd(found(c), parsed.data.ttl_seconds);
+    checkpoints.setEnd(checkpointAt(checkpoints, c), parsed.data.ttl_seconds);
     return c.body(null, 204);
-  });
-  routes.get(`${one}/archive`, (c) => {
-    found(c);
-    const expires = new Date(Date.now() + LINK_MINUTES * 60_000);
-    return c.json({ url: c.req.url.replace(/\/archive(\?.*)?$/, "/archive.tar"), expires: expires.toISOString() });
-  });
-  routes.get(`${one}/archive.tar`, (c) => {
-    return c.body(new Uint8Array(archiveOf(found(c))), 200, { "content-type": "application/x-tar" });
   });
   return routes;
 }

@@ -169,6 +169,14 @@ export class TinkerService {
     });
   }
 
+  saveWeightsExternal(body: Body<typeof requests.saveWeightsExternal>) {
+    return this.#forModel(body.model_id, body.seq_id, async (model) => {
+      const kept = { ttl_seconds: body.ttl_seconds, overwrite: false, user_metadata: null };
+      const { path } = await this.#save(model, "external_weights", body.path, kept);
+      return { json: { type: "save_weights_external", path } };
+    });
+  }
+
   /** Into a model that is there, or making one. */
   loadWeights(body: Body<typeof requests.loadWeights>) {
     const { path, optimizer, model_id } = body;
