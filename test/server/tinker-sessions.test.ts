@@ -94,7 +94,7 @@ test("checkpoints are listed newest first in pages, and their ends can be moved"
     "weights/b",
     "weights/a",
   ]);
-  expect((await get("training_runs?limit=0")).cursor.total_count).toBe(1);
+  expect((await get("training_runs?limit=1")).training_runs).toMatchObject([{ training_run_id: model }]);
   expect(await ask("GET", "checkpoints?limit=some")).toMatchObject({
     ...{ status: 422, detail: expect.stringContaining("limit") },
   });
@@ -108,6 +108,21 @@ test("checkpoints are listed newest first in pages, and their ends can be moved"
   expect((await end(null)).status).toBe(204);
   expect(await ends()).toEqual([null, null, null]);
   expect((await end(0)).status).toBe(400);
+});
+
+test("a training run is known from its making on, with what its client said of it", async () => {
+  const lora_config = { rank: 4 };
+  const made = { session_id: await on.session(), model_seq_id: 0, base_model: "tiny", lora_config };
+  const { model_id } = await on.result(await on.submit("create_model", { ...made, user_metadata: { ward: "north" } }));
+  const run = { training_run_id: model_id, lora_rank: 4, base_model: "tiny", user_metadata: { ward: "north" } };
+  expect(await get(`training_runs/${model_id}`)).toMatchObject({ ...run, last_checkpoint: null });
+  await on.result(await on.submit("save_weights_for_sampler", { model_id, seq_id: 1, path: "w" }));
+  expect(await get(`training_runs/${model_id}`)).toMatchObject({
+    ...{ ...run, last_checkpoint: null, last_sampler_checkpoint: { checkpoint_id: "sampler_weights/w" } },
+  });
+  await on.result(await on.submit("unload_model", { model_id, seq_id: 2 }));
+  expect((await get("training_runs?limit=1")).training_runs).toMatchObject([run]); // its checkpoint remembers
+  expect(await ask("GET", "training_runs/none")).toMatchObject({ status: 404 });
 });
 
 test("what is downloaded needs no key for a while, at its own address alone", async () => {

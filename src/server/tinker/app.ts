@@ -61,7 +61,10 @@ export function createTinkerApp(o: TinkerAppOptions): Hono<Env> {
   app.get("/api/v1/samplers/:id", (c) => c.json(service.sampler(c.req.param("id"))));
   app.route("/api/v1", refusals());
   app.route("/api/v1", sessionRoutes(service));
-  app.route("/api/v1", checkpointRoutes(service.checkpoints));
+  app.route(
+    "/api/v1",
+    checkpointRoutes(service.checkpoints, () => service.runs),
+  );
   app.route("/api/v1", downloadRoutes(service.checkpoints, links));
 
   app.post("/api/v1/forward_backward", async (c) => {

@@ -24,23 +24,32 @@ export function checkpointAt(checkpoints: Checkpoints, c: Context): Checkpoint {
   }
 }
 
-export function checkpointRoutes(checkpoints: Checkpoints): Hono<Env> {
+/** A model that is in training. */
+export interface LiveRun {
+  readonly id: string;
+  /** A time in ISO 8601. */
+  readonly made: string;
+  readonly base_model: string;
+  readonly lora_rank: number;
+  readonly metadata: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+export function checkpointRoutes(checkpoints: Checkpoints, live: () => readonly LiveRun[]): Hono<Env> {
   const routes = new Hono<Env>();
   routes.get("/checkpoints", (c) => {
     const { items, cursor } = pageOf(checkpoints.list().toReversed(), c.req.query());
     return c.json({ checkpoints: items.map(cardOf), cursor });
   });
   routes.get("/training_runs", (c) => {
-    const newest = new Set(
-      checkpoints
-        .list()
-        .toReversed()
-        .map(({ record }) => record.model_id),
-    );
-    const { items, cursor } = pageOf([...newest], c.req.query());
-    return c.json({ training_runs: items.map((id) => runOf(checkpoints, id)), cursor });
+    const { items, cursor } = pageOf(runsOf(checkpoints, live()), c.req.query());
+    return c.json({ training_runs: items, cursor });
   });
-  routes.get("/training_runs/:model", (c) => c.json(runOf(checkpoints, c.req.param("model"))));
+  routes.get("/training_runs/:model", (c) => {
+    const id = c.req.param("model");
+    const run = runsOf(checkpoints, live()).find((one) => one.training_run_id === id);
+    if (run === undefined) throw new ApiError(404, `there is no training run ${id.slice(0, 100)}`);
+    return c.json(run);
+  });
   routes.get("/training_runs/:model/checkpoints", (c) => {
     return c.json({ checkpoints: checkpoints.list(c.req.param("model")).map(cardOf), cursor: null });
   });
@@ -71,21 +80,36 @@ function cardOf(checkpoint: Checkpoint) {
   };
 }
 
-/** A model is known by its checkpoints. Throws ApiError (404) for one without any. */
-function runOf(checkpoints: Checkpoints, modelId: string) {
-  const all = checkpoints.list(modelId);
-  const last = all.at(-1);
-  if (last === undefined) throw new ApiError(404, `no checkpoint of ${modelId.slice(0, 100)} is saved here`);
-  const newest = (kind: string) => all.filter(({ record }) => record.kind === kind).at(-1);
-  const [trained, sampled] = [newest("weights"), newest("sampler_weights")];
+/** Models in training and those with checkpoints, the newest first. */
+function runsOf(checkpoints: Checkpoints, live: readonly LiveRun[]) {
+  const saved = new Map<string, Checkpoint[]>();
+  for (const one of checkpoints.list()) {
+    const { model_id } = one.record;
+    saved.set(model_id, [...(saved.get(model_id) ?? []), one]);
+  }
+  const known = [...saved].map(([id, all]) => {
+    const { base_model, lora_config, created, run_metadata } = all.at(-1)!.record;
+    const about = { id, made: created, base_model, lora_rank: lora_config.rank, metadata: run_metadata };
+    return runOf(about, all);
+  });
+  const fresh = live.filter(({ id }) => !saved.has(id)).map((run) => runOf(run, []));
+  return [...known, ...fresh].sort((a, b) => (a.last_request_time > b.last_request_time ? -1 : 1));
+}
+
+function runOf({ id, made, base_model, lora_rank, metadata }: LiveRun, all: readonly Checkpoint[]) {
+  const newest = (kind: string) => {
+    const last = all.filter(({ record }) => record.kind === kind).at(-1);
+    return last === undefined ? null : cardOf(last);
+  };
   return {
-    training_run_id: modelId,
-    base_model: last.record.base_model,
+    training_run_id: id,
+    base_model,
     model_owner: "viva",
     is_lora: true,
-    lora_rank: last.record.lora_config.rank,
-    last_request_time: last.record.created,
-    last_checkpoint: trained === undefined ? null : cardOf(trained),
-    last_sampler_checkpoint: sampled === undefined ? null : cardOf(sampled),
+    lora_rank,
+    last_request_time: made,
+    last_checkpoint: newest("weights"),
+    last_sampler_checkpoint: newest("sampler_weights"),
+    user_metadata: metadata ?? null,
   };
 }

@@ -26,6 +26,8 @@ const about = z.object({
   created: z.string(),
   expires_at: z.string().nullable(),
   user_metadata: z.record(z.string(), z.unknown()).nullable(),
+  /** What its client said of the model. */
+  run_metadata: z.record(z.string(), z.unknown()).nullish(),
 });
 
 export type CheckpointRecord = z.output<typeof about>;
