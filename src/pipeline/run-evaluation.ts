@@ -6,12 +6,15 @@ import {
   type Answers,
   type BaselineAnswers,
   type Conditions,
+  conventionalBaselines,
+  conventionalFeatures,
   decodingOf,
   type EvalItem,
   hashImages,
   hashQuestions,
   nearestNeighbour,
   questionRegression,
+  type ScoringOptions,
   withBaselineImages,
 } from "../evaluate/index.ts";
 import type { Recipe } from "../recipes/schema.ts";
@@ -26,6 +29,8 @@ export interface EvaluationSetup {
   readonly conditions: Conditions;
   /** Baselines whose answers are the same at every step. */
   readonly beside: BaselineAnswers;
+  /** Of conventional models: probabilities of "yes", and numbers. */
+  readonly fitted: Pick<ScoringOptions, "yes" | "numbers">;
   /** Strata whose groups are compared. */
   readonly subgroups: readonly string[];
   /** Given where images have known facts. */
@@ -44,7 +49,15 @@ export function evaluationSetup(recipe: Recipe, session: Session): () => Promise
 async function find(recipe: Recipe, { evaluation, train, prompt, tools }: Session): Promise<EvaluationSetup> {
   const examples = evaluation!;
   const { minPixels = null, maxPixels = null } = imageLimits(recipe);
-  const [words, near] = await Promise.all([questionRegression(examples, train), nearestNeighbour(examples, train)]);
+  const names = recipe.evaluate?.conventional ?? [];
+  const features = names.length === 0 ? null : await conventionalFeatures(examples, train);
+  const none: Awaited<ReturnType<typeof conventionalBaselines>> = {};
+  const [words, near, models] = await Promise.all([
+    questionRegression(examples, train),
+    nearestNeighbour(examples, train),
+    features === null ? none : conventionalBaselines(names, examples, features),
+  ]);
+  const given = Object.entries(models);
   const hasFacts = examples.some(({ facts }) => facts !== undefined);
   return {
     conditions: {
@@ -54,7 +67,14 @@ async function find(recipe: Recipe, { evaluation, train, prompt, tools }: Sessio
       images: { sha256: await hashImages(examples), min_pixels: minPixels, max_pixels: maxPixels, tokens: null },
     },
     subgroups: recipe.evaluate?.subgroups ?? [],
-    beside: { ...words, ...near },
+    beside: { ...words, ...near, ...models },
+    fitted:
+      given.length === 0
+        ? {}
+        : {
+            yes: Object.fromEntries(given.map(([name, { yes }]) => [name, yes] as const)),
+            numbers: Object.fromEntries(given.map(([name, { numbers }]) => [name, numbers] as const)),
+          },
     ...(hasFacts ? { vocabulary: openVocabulary(recipe.vocabulary) } : {}),
   };
 }

@@ -330,6 +330,7 @@ async function evaluateStep(
     tuningTrials: recipe.tuning_trials,
     onProgress: (done, total) => o.told.notice({ notice: "evaluating", done, total }),
     subgroups: o.subgroups,
+    ...o.fitted,
     beside: { ...beside, ...others, ...untunedAnswers(session, run, at.step) },
     ...(vocabulary === undefined ? {} : { vocabulary }),
   });

@@ -159,7 +159,7 @@ describe("a valid recipe", () => {
     });
     expect(recipe.evaluate).toEqual({
       ...{ every: 50, limit: 200, at_start: true, max_completion_length: null },
-      ...{ paradigm_at_test: "none", baselines: [], subgroups: [], shots: [] },
+      ...{ paradigm_at_test: "none", baselines: [], conventional: [], subgroups: [], shots: [] },
     });
     expect(recipe.checkpoint).toEqual({ every: 50, keep: 2, best: null });
   });
@@ -245,7 +245,7 @@ describe("mistakes are one sentence with file, line, key and advice", () => {
     [
       "limit: 200",
       "xyzzy: 200",
-      "a.yaml, line 12: unknown key evaluate.xyzzy; known here: every, limit, at_start, max_completion_length, paradigm_at_test, baselines, subgroups, shots",
+      "a.yaml, line 12: unknown key evaluate.xyzzy; known here: every, limit, at_start, max_completion_length, paradigm_at_test, baselines, conventional, subgroups, shots",
     ],
     ["think_answer", "{ usr: x }", /^a\.yaml, line 6: unknown key prompt\.usr; did you mean user\?/],
     ["steps: 400", "steps: ten", 'a.yaml, line 8: stages.0.steps must be a whole number of at least 1, got "ten"'],

@@ -196,6 +196,10 @@ const evaluate = mapping({
     .array(oneOf("blank_image", "wrong_image"), { error: "a list of blank_image and wrong_image" })
     .default([])
     .describe("Baselines that ask the model itself with other images, each as long as an evaluation."),
+  conventional: z
+    .array(oneOf("lr", "knn", "gbdt"), { error: "a list of lr, knn and gbdt" })
+    .default([])
+    .describe("Models without language that are fitted to the training questions once, as baselines."),
   subgroups: z
     .array(text("the name of a stratum"), { error: "a list of strata" })
     .default([])

@@ -28,7 +28,7 @@ function shrunk({ data, stages }: PlainRecipe): readonly string[] {
     ...(data.eval
       ? [
           "data.eval.limit=4",
-          "evaluate={ at_start: true, every: 1, baselines: [blank_image], max_completion_length: 4 }",
+          "evaluate={ at_start: true, every: 1, baselines: [blank_image], conventional: [knn], max_completion_length: 4 }",
         ]
       : []),
     ...stages.flatMap(({ kind }, i) => {
@@ -245,6 +245,7 @@ function expectEvals(lines: readonly Record<string, unknown>[], { data }: PlainR
       majority: {},
       question_only: {},
       question_regression: {},
+      conventional_knn: {},
       nearest_neighbour: {},
       blank_image: {},
     };
