@@ -59,7 +59,13 @@ export function evalCommand(interruption: Interruption): Command {
       `models without language beside it, by commas: ${conventionalNames.join(", ")}`,
       findConventional,
     )
-    .option("--missed-cost <n>", "with --conventional: false alarms that a missed yes costs", decimalNumber(0), 5)
+    .option("--folds <n>", "with --conventional: folds that choose their hyper-parameters", wholeNumber(2, 100), 5)
+    .option(
+      "--missed-cost <n>",
+      "with --conventional or --subgroups: false alarms that a missed yes costs",
+      decimalNumber(0),
+      5,
+    )
     .option(
       "--scale <sizes>",
       "with --conventional: from how many training questions they win, by commas: 10,30,100,300,1000,all",
