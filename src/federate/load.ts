@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { UserError } from "../core/errors.ts";
 import { hereOrShipped } from "../core/named-paths.ts";
+import { requireKind } from "../recipes/file-kinds.ts";
 import { loadRecipe, locatedRecipe } from "../recipes/load.ts";
 import { applyOverride, type Override, parseOverride } from "../recipes/overrides.ts";
 import { describeProblem } from "../recipes/problems.ts";
@@ -36,6 +37,7 @@ const OWN = /^(data\.(train|on_bad_image|on_too_long)|engine)(\.|$)/;
 export function loadFederation(named: string, sets: readonly string[] = []): Federation {
   const file = hereOrShipped(named);
   const yaml = readYamlFile(file, "federation");
+  requireKind(yaml.value, file, "federation");
   const input = sets
     .map(parseOverride)
     .reduce<unknown>((value, set) => applyOverride(withBase(value, file), set), yaml.value);

@@ -1,4 +1,7 @@
-/** Rows of a CSV file (RFC 4180: quoted fields may hold commas, line ends and doubled quotes) by the names of its header. */
+/**
+ * Rows of a CSV file (RFC 4180: quoted fields may hold commas, line ends and doubled quotes) by the names of its header, with
+ * semicolons or tabs between fields where the header has no comma: spreadsheets write them where a comma is the decimal sign.
+ */
 import { UserError } from "../core/errors.ts";
 import { readText } from "./files.ts";
 
@@ -26,7 +29,8 @@ export function readCsv(path: string, what: string): readonly CsvRow[] {
 
 function parse(text: string, path: string) {
   const records: { readonly line: number; readonly fields: string[] }[] = [];
-  const field = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/y;
+  const separator = separatorOf(text);
+  const field = new RegExp(`(?:"((?:[^"]|"")*)"|([^"${separator}\\r\\n]*))(${separator}|\\r?\\n|$)`, "y");
   let line = 1;
   let record: { readonly line: number; readonly fields: string[] } = { line, fields: [] };
   while (field.lastIndex < text.length || record.fields.length > 0) {
@@ -35,10 +39,17 @@ function parse(text: string, path: string) {
     const [whole, quoted, bare, end] = match;
     record.fields.push(quoted?.replaceAll('""', '"') ?? bare!);
     line += whole.split("\n").length - 1;
-    if (end === ",") continue;
+    if (end === separator) continue;
     if (record.fields.length > 1 || record.fields[0] !== "") records.push(record);
     record = { line, fields: [] };
     if (field.lastIndex >= text.length) break;
   }
   return records;
+}
+
+/** What stands between the names of the header, outside their quotes. */
+function separatorOf(text: string): string {
+  const [header = ""] = /^(?:"(?:[^"]|"")*"|[^"\r\n])*/.exec(text) ?? [];
+  const unquoted = header.replaceAll(/"(?:[^"]|"")*"/g, "");
+  return [",", ";", "\t"].find((sign) => unquoted.includes(sign)) ?? ",";
 }

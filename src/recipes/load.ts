@@ -7,6 +7,7 @@ import { HUB, hereOrShipped, pathAdvice, shippedModel } from "../core/named-path
 import { type RewardFactory, rewards } from "../rewards/index.ts";
 import { type EnvironmentSettings, environmentPaths } from "../tools/index.ts";
 import { trackers } from "../track/table.ts";
+import { requireKind } from "./file-kinds.ts";
 import { applyOverride, type Override, parseOverride } from "./overrides.ts";
 import { describeProblem, type KeyPath } from "./problems.ts";
 import { type Recipe, recipeSchema, type Stage, type StageReward } from "./schema.ts";
@@ -22,7 +23,7 @@ export interface LoadedRecipe {
 export function loadRecipe(named: string, sets: readonly string[] = []): LoadedRecipe {
   const file = hereOrShipped(named);
   const yaml = readYamlFile(file, "recipe");
-  refuseOtherFiles(yaml.value, file);
+  requireKind(yaml.value, file, "recipe");
   const overrides = sets.map(parseOverride);
   const input = overrides.reduce<unknown>((value, override) => applyOverride(value, override), yaml.value);
   const recipe = locatedRecipe(input, file, (path) => origin(path, yaml, overrides));
@@ -50,18 +51,6 @@ export function parseRecipe(input: unknown, where: (path: KeyPath) => string = (
 export function resolvedYaml(recipe: Recipe, notes: Readonly<Record<string, string>> = {}): string {
   const comments = Object.entries(notes).map(([key, value]) => `# ${key}: ${value}\n`);
   return comments.join("") + stringify(recipeSchema.parse(recipe), { lineWidth: 0, aliasDuplicateObjects: false });
-}
-
-/** Files that are easily taken for a recipe, by a key that they have and no recipe may have. */
-const OTHER_FILES = {
-  arms: (file: string) => `a study: viva study ${file} --plan says what it takes`,
-  clients: (file: string) => `a federation of sites: viva federate ${file} trains it`,
-};
-
-function refuseOtherFiles(value: unknown, file: string): void {
-  const keys = typeof value === "object" && value !== null ? Object.keys(value) : [];
-  for (const [key, says] of Object.entries(OTHER_FILES))
-    if (keys.includes(key)) throw new UserError(`${file} is no recipe but ${says(file)}`);
 }
 
 /** The `--set` that set a path, else the file and the line of the nearest existing key. */

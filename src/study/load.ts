@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { UserError } from "../core/errors.ts";
 import { hereOrShipped } from "../core/named-paths.ts";
 import { nearest } from "../core/suggest.ts";
+import { requireKind } from "../recipes/file-kinds.ts";
 import { loadRecipe, locatedRecipe } from "../recipes/load.ts";
 import { applyOverride, type Override, parseOverride } from "../recipes/overrides.ts";
 import { describeProblem } from "../recipes/problems.ts";
@@ -45,6 +46,7 @@ export interface Study {
 export function loadStudy(named: string, o: { readonly quick: boolean }): Study {
   const file = hereOrShipped(named);
   const yaml = readYamlFile(file, "study");
+  requireKind(yaml.value, file, "study");
   const parsed = studySchema.safeParse(yaml.value);
   if (!parsed.success) {
     const sentence = describeProblem(parsed.error.issues, yaml.value, yaml.origin, studyJsonSchema());

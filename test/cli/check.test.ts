@@ -78,9 +78,14 @@ it("docs/schemas/check.json is the schema", () => {
   expect(JSON.parse(readFileSync(join(root, "docs/schemas/check.json"), "utf8"))).toEqual(checkJsonSchema());
 });
 
-it("finds a recipe that ships from any folder, but no other file of viva's", async () => {
+it("finds a recipe that ships from any folder, but no other file of viva's, and knows a study from a recipe", async () => {
   const { stdout } = await vivaOk(folder, "check", "recipes/demo-grpo.yaml", "--json", ...set("data.train.limit=96"));
   expect(JSON.parse(stdout)).toMatchObject({ recipe: "demo-grpo", can_run: true });
   expect((await viva(folder, "check", "biome.json")).stderr).toBe("error: biome.json: no such recipe\n");
+  const other = await viva(folder, "study", "tiny.yaml");
+  expect([other.code, other.stderr]).toEqual([
+    2,
+    "error: tiny.yaml is no study but a recipe: viva train tiny.yaml runs it\n",
+  ]);
   expect((await viva(folder, "study", "studies/none.yaml")).stderr).toBe("error: studies/none.yaml: no such study\n");
 });

@@ -9,11 +9,12 @@ import { type Row, writeRecipe } from "./tiny-run.ts";
 const folder = temporaryFolder();
 const at = (...path: readonly string[]) => join(folder, ...path);
 const weights = (path: string) => readFileSync(at(path, "adapter_model.safetensors"));
+let said = "";
 const firstRound = () => JSON.parse(readFileSync(at("whole/global/round-0001/round.json"), "utf8"));
 
 beforeAll(async () => {
   await writeFilmSites(folder);
-  await vivaOk(folder, "federate", "films.yaml", "--run", "whole", "--jobs", "2");
+  ({ stdout: said } = await vivaOk(folder, "federate", "films.yaml", "--run", "whole", "--jobs", "2"));
 }, 120_000);
 
 describe("a federation", () => {
@@ -26,6 +27,7 @@ describe("a federation", () => {
     expect(aggregation_error).toBeGreaterThan(0);
     expect(aggregation_error).toBeLessThan(1);
     expect(jsonLines(folder, "whole/evals.jsonl").at(-1)).toMatchObject({ kind: "summary" });
+    expect(said).toMatch(/^round 1 on data\.eval: accuracy \d+\.\d % \[.*\] of \d+; .*whole\/evals\.jsonl/m);
   });
 
   it("lets adapter and count leave a site, listed byte for byte, and nothing else", () => {

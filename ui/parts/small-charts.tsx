@@ -139,8 +139,9 @@ interface ScatterProps {
 export function Scatter({ label, points: all, x: textX, y: textY }: ScatterProps) {
   const [left, right] = [Math.min(...all.map(({ x }) => x)), Math.max(...all.map(({ x }) => x))];
   const [bottom, top] = [Math.min(0, ...all.map(({ low }) => low)), Math.max(0, ...all.map(({ high }) => high))];
-  const x = (value: number) => 55 + (250 * (value - left)) / (right - left || 1);
-  const y = (value: number) => 190 - (180 * (value - bottom)) / (top - bottom || 1);
+  // Where all are alike, they stand in the middle.
+  const x = (value: number) => (right > left ? 55 + (250 * (value - left)) / (right - left) : 180);
+  const y = (value: number) => (top > bottom ? 190 - (180 * (value - bottom)) / (top - bottom) : 100);
   const about = all.map(({ name, x, y }) => `${name} ${textY(y)} at ${textX(x)}`);
   return (
     <figure class="chart">
@@ -163,7 +164,7 @@ export function Scatter({ label, points: all, x: textX, y: textY }: ScatterProps
           <g key={point.name}>
             <line x1={x(point.x)} x2={x(point.x)} y1={y(point.low)} y2={y(point.high)} />
             <circle cx={x(point.x)} cy={y(point.y)} r="4" />
-            <text x={x(point.x) + 7} y={y(point.y) + 4}>
+            <text x={x(point.x) + 7} y={y(point.y) - 6}>
               {point.name}
             </text>
           </g>

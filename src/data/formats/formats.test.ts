@@ -98,7 +98,7 @@ describe("files", () => {
       "a table without a question",
       "t.csv",
       "Frage,label,img\na,b,c\n",
-      /t\.csv \(CSV\) has no column called question or answer: its columns are Frage, label, img; say which is which, as columns: \{ question: …, answer: label, image: img \}$/,
+      /t\.csv \(CSV\) has no column called question or answer: its columns are Frage, label, img; say which is which, as columns: \{ question: …, answer: label, image: img \} in a recipe, or for viva data import --columns question=…,answer=label,image=img$/,
     ],
     [
       "a tag within a text",

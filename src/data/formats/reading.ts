@@ -132,11 +132,13 @@ function requireQuestion(layout: Layout, fields: Fields, place: string): void {
   if (lacking.length === 0) return;
   const names = Object.keys(fields);
   const guess = ["question", "answer", "image"].map((field) => {
-    return `${field}: ${field in fields ? field : (names.find((name) => otherNameOf(field, name)) ?? "…")}`;
+    return [field, field in fields ? field : (names.find((name) => otherNameOf(field, name)) ?? "…")] as const;
   });
+  const inRecipe = guess.map(([field, name]) => `${field}: ${name}`).join(", ");
+  const asOption = guess.map(([field, name]) => `${field}=${name}`).join(",");
   throw new UserError(
     `${place} has no column called ${lacking.join(" or ")}: its columns are ${names.join(", ")}; say which is which, as ` +
-      `columns: { ${guess.join(", ")} }`,
+      `columns: { ${inRecipe} } in a recipe, or for viva data import --columns ${asOption}`,
   );
 }
 
