@@ -73,19 +73,36 @@ export function decodeForwardBackwardTurn(bytes: Uint8Array): Pick<ForwardBackwa
   return model_id === "" || seq_id < 1 ? null : { modelId: model_id, seqId: seq_id };
 }
 
-/** One record holds all datums; their arrays stand one after another. */
-export function encodeForwardBackwardOutput({ outputs, metrics }: ForwardBackwardOutput): Uint8Array {
-  const fields = Object.keys(outputs[0] ?? {}).map((name) => {
+/**
+ * One record holds datums that follow each other with equally many targets per token, `widths` (null where arrays
+ * are [T]); their arrays stand one after another.
+ */
+export function encodeForwardBackwardOutput(
+  { outputs, metrics }: ForwardBackwardOutput,
+  widths: readonly (number | null)[] = [],
+): Uint8Array {
+  const runs: { readonly width: number | null; readonly members: ForwardBackwardOutput["outputs"][number][] }[] = [];
+  for (const [i, output] of outputs.entries()) {
+    const width = widths[i] ?? null;
+    if (runs.at(-1)?.width !== width) runs.push({ width, members: [] });
+    runs.at(-1)!.members.push(output);
+  }
+  return encode("ForwardBackwardOutput", {
+    loss_fn_output_type: "ArrayRecord",
+    loss_fn_outputs: runs.map(({ width, members }) => recordOf(members, width)),
+    metrics,
+  });
+}
+
+function recordOf(outputs: ForwardBackwardOutput["outputs"], width: number | null): object {
+  const fields = Object.keys(outputs[0]!).map((name) => {
     const offsets = [0];
     for (const output of outputs) offsets.push(offsets.at(-1)! + output[name]!.byteLength);
     const data = Buffer.concat(outputs.map((output) => bytesOf(output[name]!)));
-    return [name, { data, offsets: int64From(offsets), dtype: DTYPE.float32 }] as const;
+    const trailing_shape = width === null ? [] : [width];
+    return [name, { data, offsets: int64From(offsets), dtype: DTYPE.float32, trailing_shape }] as const;
   });
-  return encode("ForwardBackwardOutput", {
-    loss_fn_output_type: "ArrayRecord",
-    loss_fn_outputs: outputs.length === 0 ? [] : [{ fields: Object.fromEntries(fields), num_datums: outputs.length }],
-    metrics,
-  });
+  return { fields: Object.fromEntries(fields), num_datums: outputs.length };
 }
 
 interface OutputFields {

@@ -33,8 +33,9 @@ for (const version of versions) {
       expect(seen.side_by_side).toEqual([true, true, true]);
     });
 
-    it("takes the weights of a loss that the client computes: opposite ones cancel", () => {
+    it("takes the weights of a loss that the client computes: opposite ones cancel, a token may have two targets", () => {
       expect(seen.opposite).toBeLessThan(1e-3);
+      expect(seen.two_targets).toEqual([[1, 2], true]);
     });
 
     it("tells a mistake at once, and goes on with what follows", () => {

@@ -42,8 +42,10 @@ test("a request that cannot be read has that as its result, and does not hold up
   await expect(on.batch({ modelId: model, seqId: 2, data: [odd] })).rejects.toThrow(
     "user: data[0].loss_fn_inputs.weights: shape [7] holds 7 values",
   );
-  const wide = { ...datum(), inputs: { target_tokens: { shape: [3, 2], data: new Int32Array(6) } } };
-  await expect(on.batch({ modelId: model, seqId: 3, data: [wide] })).rejects.toThrow("one value per token is read");
+  const wide = { ...datum(), inputs: { ...datum().inputs, target_tokens: { shape: [3, 2], data: new Int32Array(6) } } };
+  await expect(on.batch({ modelId: model, seqId: 3, data: [wide] })).rejects.toThrow(
+    "data[0].loss_fn_inputs.weights has shape [3], target_tokens 2 per token",
+  );
   const { metrics } = await on.batch({ modelId: model, seqId: 4, data: [datum()] });
   expect(metrics["loss:sum"]).toBeGreaterThan(0);
   const long = { ...datum(), chunks: [{ type: "tokens" as const, tokens: new Int32Array(9000).fill(10) }] };

@@ -102,6 +102,30 @@ describe("forward_backward", () => {
     expect(await gradNorm(model, seqId + 1)).toBe(0); // the step took the gradient with it
   });
 
+  test("several targets of a token are each computed as if alone", async () => {
+    const session = await on.session();
+    const model = await on.model(session, 0, { seed: 3 });
+    const of = (targets: number[], weights: number[], shape: number[]): Datum => ({
+      chunks: [tokens([10, 20, 30])],
+      inputs: {
+        target_tokens: { shape, data: Int32Array.from(targets) },
+        weights: { shape, data: Float32Array.from(weights) },
+      },
+    });
+    const both = of([5, 6, 7, 8, 9, 11], [0.25, 0.75, 1, 0, 0.5, 0.5], [3, 2]);
+    const apart = [of([5, 7, 9], [0.25, 1, 0.5], [3]), of([6, 8, 11], [0.75, 0, 0.5], [3])];
+    const together = await on.batch({ modelId: model, seqId: 1, data: [both, apart[0]!] });
+    const norm = await gradNorm(model, 2);
+    const alone = await on.batch({ modelId: model, seqId: 3, data: [...apart, apart[0]!] });
+    expect(await gradNorm(model, 4)).toBeCloseTo(norm, 3);
+    const [first, second] = alone.outputs.map((output) => output["logprobs"]!);
+    const expected = [0, 1, 2].flatMap((t) => [first![t]!, second![t]!]);
+    expect(together.outputs[0]!["logprobs"]).toHaveLength(6);
+    for (const [i, value] of together.outputs[0]!["logprobs"]!.entries()) expect(value).toBeCloseTo(expected[i]!, 4);
+    expect(together.outputs[1]!["logprobs"]).toHaveLength(3);
+    expect(together.metrics["loss:sum"]).toBeCloseTo(alone.metrics["loss:sum"]!, 3);
+  });
+
   test.each([
     ["cross_entropy", {}],
     ["importance_sampling", {}],

@@ -34,9 +34,8 @@ export function checkDatum(datum: Datum, input: EncodedInput, { reads }: ChosenL
     const tensor = datum.inputs[name];
     if (tensor === undefined) return null;
     if (tensor.data.length !== length) {
-      const shape = tensor.shape.length > 1 ? ` of shape [${tensor.shape.join(", ")}]` : "";
       throw new UserError(
-        `${where}.loss_fn_inputs.${name} has ${tensor.data.length} values${shape}, the input has ${length} tokens: one value per token is read`,
+        `${where}.loss_fn_inputs.${name} has ${tensor.data.length} values, the input has ${length} tokens`,
       );
     }
     return tensor.data;

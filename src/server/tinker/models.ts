@@ -14,6 +14,7 @@ import type { Result } from "./futures.ts";
 import type { InputEncoder } from "./input.ts";
 import { type ChosenLoss, chooseLoss, scoring, withoutMarks } from "./losses.ts";
 import { Answered, Sequence } from "./sequence.ts";
+import { columnsOf, mergeColumns } from "./targets.ts";
 
 export type LoraConfig = ReturnType<typeof requests.loraConfig.parse>;
 
@@ -135,8 +136,14 @@ export async function forwardBackward(
 ): Promise<Result> {
   const chosen = chooseLoss(request.lossFn, request.lossConfig);
   const datums: CheckedDatum[] = [];
-  for (const [i, datum] of request.data.entries()) datums.push(await readDatum(datum, i, chosen, encoder));
+  const widths: (number | null)[] = [];
+  for (const [i, datum] of request.data.entries()) {
+    const columns = columnsOf(datum, `data[${i}]`);
+    widths.push(columns.width);
+    for (const one of columns.datums) datums.push(await readDatum(one, i, chosen, encoder));
+  }
   if (chosen.reads.includes("sequence_ratio_mask")) {
+    if (widths.some((width) => width !== null)) throw new UserError(`${request.lossFn} takes one target per token`);
     const { groups, apart } = groupDatums(datums);
     const present = apart((await engine.policy.logProbs(groups, scoring)).logProbs);
     for (const [i, datum] of datums.entries()) datums[i] = withSequenceRatio(datum, present[i]!);
@@ -145,12 +152,13 @@ export async function forwardBackward(
   const scores = request.forwardOnly
     ? await engine.policy.logProbs(groups, scoring)
     : await engine.forwardBackward({ groups, scoring, loss: chosen.loss });
-  const outputs = apart(scores.logProbs.map(withoutMarks)).map((logProbs, i) => ({
+  const columns = apart(scores.logProbs.map(withoutMarks)).map((logProbs, i) => ({
     logprobs: logProbs,
     elementwise_loss: lossOf(datums[i]!, logProbs, chosen),
   }));
-  const loss = outputs.reduce((total, { elementwise_loss }) => total + elementwise_loss.reduce((a, b) => a + b, 0), 0);
-  return { bytes: encodeForwardBackwardOutput({ outputs, metrics: { "loss:sum": loss } }) };
+  const loss = columns.reduce((total, { elementwise_loss }) => total + elementwise_loss.reduce((a, b) => a + b, 0), 0);
+  const outputs = mergeColumns(columns, widths);
+  return { bytes: encodeForwardBackwardOutput({ outputs, metrics: { "loss:sum": loss } }, widths) };
 }
 
 async function readDatum(datum: Datum, i: number, chosen: ChosenLoss, encoder: InputEncoder): Promise<CheckedDatum> {

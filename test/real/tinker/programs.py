@@ -82,6 +82,16 @@ for weights in ([1.0, -2.0] * 4, [-1.0, 2.0] * 4):
     done(one.forward_backward([datum(weights)], "cross_entropy"))
 seen["opposite"] = done(one.optim_step(types.AdamParams(learning_rate=0.0))).metrics["grad_norm:mean"]
 
+# Two targets of a token, as a loss over a distribution has them.
+pair = {
+    "target_tokens": types.TensorData(data=[2, 3], dtype="int64", shape=[1, 2]),
+    "weights": types.TensorData(data=[0.25, 0.75], dtype="float32", shape=[1, 2]),
+}
+result = done(one.forward([types.Datum(model_input=types.ModelInput.from_ints([5]), loss_fn_inputs=pair)], "cross_entropy"))
+told = result.loss_fn_outputs[0]["logprobs"]
+expected = -0.25 * told.data[0] - 0.75 * told.data[1]
+seen["two_targets"] = [list(told.shape), abs(result.metrics["loss:sum"] - expected) < 1e-4]
+
 # A mistake that the request's form shows does not hold up what follows it.
 seen["mistake"] = failure(lambda: two.optim_step(types.AdamParams(learning_rate=-1.0)))
 seen["after_mistake"] = failure(lambda: two.forward_backward([datum([1] * 8)], "cross_entropy"))
