@@ -2,7 +2,15 @@ import { spawn } from "node:child_process";
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { RunError, UserError } from "../core/errors.ts";
-import { collect, createInterruption, decimalNumber, type MainProcess, runMain, wholeNumber } from "./arguments.ts";
+import {
+  collect,
+  createInterruption,
+  decimalNumber,
+  type MainProcess,
+  runMain,
+  temperature,
+  wholeNumber,
+} from "./arguments.ts";
 
 /** Runs a program in this process against a stand-in for it. */
 async function run(args: string[], action: () => void | Promise<void>, env: Record<string, string> = {}) {
@@ -102,6 +110,13 @@ describe("numbers", () => {
     expect([decimalNumber(0)("1e-3"), decimalNumber(0, 1)("1")]).toEqual([0.001, 1]);
     for (const text of ["-0.1", "1.1", "x", " ", "NaN", "Infinity"]) {
       expect(() => decimalNumber(0, 1)(text)).toThrow("Expected a number from 0 to 1.");
+    }
+  });
+
+  test("temperatures of which log-probs stay numbers", () => {
+    expect(["0", "0.01", "100"].map(temperature)).toEqual([0, 0.01, 100]);
+    for (const text of ["1e-40", "-1", "101", "NaN", ""]) {
+      expect(() => temperature(text)).toThrow("Expected 0, or a number from 0.01 to 100.");
     }
   });
 

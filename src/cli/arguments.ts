@@ -26,6 +26,13 @@ export function decimalNumber(min: number, max = Number.MAX_VALUE): (text: strin
   };
 }
 
+/** Parser of a temperature: 0 for the likeliest token, else within what a recipe takes, where log-probs stay numbers. */
+export function temperature(text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (value === 0 || (value >= 0.01 && value <= 100)) return value;
+  throw new InvalidArgumentError("Expected 0, or a number from 0.01 to 100.");
+}
+
 /** Parser of two whole numbers within bounds, the lower first: "0,4095". */
 export function numberRange(min: number, max: number): (text: string) => readonly [number, number] {
   return (text) => {

@@ -51,6 +51,7 @@ export interface EvalOptions extends QuestionOptions, ControlCommandOptions {
   readonly subgroups?: readonly string[];
   readonly scale?: readonly (number | null)[];
   readonly scaleDraws: number;
+  readonly folds: number;
   readonly missedCost: number;
   readonly nearestNeighbour: boolean;
   readonly towerNeighbour?: boolean;

@@ -62,7 +62,7 @@ export async function baselinesBeside(
   // The fits go on in threads of their own while this one looks for neighbours.
   const [words, models, near, tower] = await Promise.all([
     train === null ? {} : questionRegression(all, train),
-    features === null ? none : conventionalBaselines(o.conventional!, all, features),
+    features === null ? none : conventionalBaselines(o.conventional!, all, features, o.folds),
     train === null || !o.nearestNeighbour ? {} : nearestNeighbour(all, train),
     seen === null ? {} : towerNeighbour(all, train!, async () => seen),
   ]);

@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { conventionalNames, findConventional, findImageBaselines } from "../evaluate/names.ts";
 import { environmentChoices, maxTokensFields } from "../session/choices.ts";
-import { collect, decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
+import { collect, decimalNumber, type Interruption, temperature, wholeNumber } from "./arguments.ts";
 import { addControlOptions } from "./control-options.ts";
 import type { EvalOptions } from "./eval-answers.ts";
 import { deviceOption, engineOption, outOption, outputOption, promptOption } from "./options.ts";
@@ -45,11 +45,7 @@ export function evalCommand(interruption: Interruption): Command {
       ),
     )
     .option("--num-generations <n>", "answers to each question", wholeNumber(1, 1024), 1)
-    .option(
-      "--temperature <t>",
-      "0 takes the likeliest token (default: 0 for one answer, 1 for several)",
-      decimalNumber(0),
-    )
+    .option("--temperature <t>", "0 takes the likeliest token (default: 0 for one answer, 1 for several)", temperature)
     .option("--top-p <p>", "keep the likeliest tokens up to this probability", decimalNumber(0, 1), 1)
     .option("--top-k <k>", "keep the k likeliest tokens; 0 keeps all", wholeNumber(0), 0)
     .option(
@@ -63,7 +59,13 @@ export function evalCommand(interruption: Interruption): Command {
       `models without language beside it, by commas: ${conventionalNames.join(", ")}`,
       findConventional,
     )
-    .option("--missed-cost <n>", "with --conventional: false alarms that a missed yes costs", decimalNumber(0), 5)
+    .option("--folds <n>", "with --conventional: folds that choose their hyper-parameters", wholeNumber(2, 100), 5)
+    .option(
+      "--missed-cost <n>",
+      "with --conventional or --subgroups: false alarms that a missed yes costs",
+      decimalNumber(0),
+      5,
+    )
     .option(
       "--scale <sizes>",
       "with --conventional: from how many training questions they win, by commas: 10,30,100,300,1000,all",

@@ -4,7 +4,7 @@ import type { Device } from "../core/device.ts";
 import { UserError } from "../core/errors.ts";
 import type { PromptName } from "../session/checkpoint.ts";
 import type { GeneratedRow } from "../session/prompt-rows.ts";
-import { decimalNumber, type Interruption, wholeNumber } from "./arguments.ts";
+import { decimalNumber, type Interruption, temperature, wholeNumber } from "./arguments.ts";
 import {
   addViewOptions,
   checkpointArgument,
@@ -41,7 +41,7 @@ export function generateCommand(interruption: Interruption): Command {
     .option(
       "--temperature <t>",
       "0 takes the likeliest token (default: 0 for one completion, 1 for several)",
-      decimalNumber(0),
+      temperature,
     )
     .option("--top-p <p>", "keep the likeliest tokens up to this probability", decimalNumber(0, 1), 1)
     .option("--top-k <k>", "keep the k likeliest tokens; 0 keeps all", wholeNumber(0), 0)

@@ -37,6 +37,8 @@ describe("an index of cases", () => {
     expect(() => readCaseIndex(path)).toThrow('case "q0" names an expert or image it lacks');
     writeCaseIndex(path, { ...index, cases: [] });
     expect(() => readCaseIndex(path)).toThrow("it holds no cases");
+    writeCaseIndex(path, { ...index, vectors: index.vectors.map((own) => own.with(1, Number.NaN)) });
+    expect(() => readCaseIndex(path)).toThrow(/tensor "images" holds NaN/);
     writeFileSync(path, "no tensors at all");
     expect(() => readCaseIndex(path)).toThrow(path);
     writeSafetensors(path, [], "F32", { viva_case_index: '{"cases": 3}' });

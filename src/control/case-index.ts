@@ -9,6 +9,7 @@ import * as z from "zod";
 import { normalisedTokens } from "../answers/normalise.ts";
 import { textSimilarity } from "../answers/text-similarity.ts";
 import { UserError } from "../core/errors.ts";
+import { requireFinite } from "../io/finite.ts";
 import { openSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { type RouteOptions, type Vote, voteFor } from "./route.ts";
 
@@ -54,7 +55,7 @@ export function writeCaseIndex(path: string, { vectors, ...index }: CaseIndex): 
   });
 }
 
-/** Reads an index; folders of experts are made absolute. Throws UserError for a file that is none. */
+/** Reads an index; folders of experts are made absolute. Throws UserError for a file that is none, RunError where a vector is not finite. */
 export function readCaseIndex(path: string): CaseIndex {
   if (!existsSync(path))
     throw new UserError(`--route ${path}: there is no such file; viva index makes an index of cases`);
@@ -65,7 +66,7 @@ export function readCaseIndex(path: string): CaseIndex {
     const parsed = indexSchema.safeParse(JSON.parse(text));
     if (!parsed.success) throw new UserError(`${path}: the index is damaged: make it again with viva index`);
     const [rows = 0, width = 0] = file.info("images").shape;
-    const all = file.readFloat32("images");
+    const all = requireFinite(file.readFloat32("images"), "images", path);
     const vectors = Array.from({ length: rows }, (_, row) => all.subarray(row * width, (row + 1) * width));
     const { experts, cases, model_sha256 } = parsed.data;
     const stray = cases.find(

@@ -36,6 +36,7 @@ export async function importModule(file: string): Promise<object> {
   } catch (error) {
     if ((error as { code?: unknown }).code !== "ERR_UNKNOWN_FILE_EXTENSION") throw error;
     const tsImport = await typescriptImport(file);
+    process.setSourceMapsEnabled(true); // tsx moves lines: errors tell where they are in the source
     return (await tsImport(url, import.meta.url)) as object;
   }
 }

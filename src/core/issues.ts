@@ -22,7 +22,9 @@ export function problemOf(issue: Issue, base: readonly PropertyKey[] = []): Prob
   const firsts = issue.errors.flatMap((issues) => issues.slice(0, 1));
   const nearest = firsts.reduce<Issue | null>((best, own) => (reach(own) > reach(best) ? own : best), null);
   if (nearest !== null) return problemOf(nearest, path);
-  const message = issue.message === "Invalid input" ? `expected ${expectations(firsts).join(" or ")}` : issue.message;
+  const isMissing = firsts.length > 0 && firsts.every((own) => own.message.endsWith("received undefined"));
+  const expected = `${isMissing ? "missing, " : ""}expected ${expectations(firsts).join(" or ")}`;
+  const message = issue.message === "Invalid input" ? expected : issue.message;
   return { path, message, issue };
 }
 

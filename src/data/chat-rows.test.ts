@@ -65,6 +65,13 @@ describe("a row of one's own data with a chat", () => {
     expect(rowOfChat({ question: "?", prompt: "a text" }, "f:1")).toEqual({ question: "?", prompt: "a text" });
   });
 
+  it("may be a pair, whose completions are chats of one message", () => {
+    const pair = { question: "?", chosen: [says("yes")], rejected: [{ role: "assistant", content: [text("no")] }] };
+    expect(rowOfChat(pair, "f:1")).toEqual({ question: "?", chosen: "yes", rejected: "no" });
+    const long = { ...pair, rejected: [user(text("?")), says("no")] };
+    expect(() => rowOfChat(long, "f:1")).toThrow("f:1: rejected: expected a text, or a list of one message of the");
+  });
+
   it.each<[string, object, RegExp]>([
     [
       "a system message",
@@ -116,7 +123,7 @@ describe("a row of one's own data with a chat", () => {
     [
       "no answer",
       { images: ["a.png"], messages: [user({ type: "image" }, text("?"))] },
-      /field "answer": expected a text or a number or true or false/,
+      /field "answer": missing, expected a text or a number or true or false/,
     ],
   ])("is refused with %s", async (_, row, message) => {
     await expect(load(row)).rejects.toThrow(message);

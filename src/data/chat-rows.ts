@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { UserError } from "../core/errors.ts";
 import type { Message } from "../core/records.ts";
-import { type Chat, chatMessages, chatSchema, messageText, pathSchema, pathsSchema } from "./chats.ts";
+import { type Chat, chatMessages, chatSchema, messageText, pathSchema, pathsSchema, replyText } from "./chats.ts";
 import { requireNoOtherChat } from "./field-names.ts";
 import { readRow } from "./rows.ts";
 
@@ -21,23 +21,24 @@ const rowSchema = z.looseObject({
  * row as it is. The one user message is the question, the assistant's the answer where the row has none. Throws UserError
  * for a chat that is no question: with further turns, or a system message, which is the recipe's to say.
  */
-export function rowOfChat(value: unknown, where: string): unknown {
-  requireNoOtherChat(value, where);
+export function rowOfChat(row: unknown, where: string): unknown {
+  requireNoOtherChat(row, where);
+  const value = withReplies(row, where);
   const isChat = (name: string) => Array.isArray((value as Fields | null)?.[name]);
   const key = ["messages", "prompt"].find(isChat);
   if (key === undefined) return value;
   const given = value as Fields;
   const isText = typeof given["completion"] === "string";
-  const row = readRow(rowSchema, isText ? { ...given, completion: undefined } : given, where);
+  const chatRow = readRow(rowSchema, isText ? { ...given, completion: undefined } : given, where);
   const fail = (problem: string): never => {
     throw new UserError(`${where}: ${problem}`);
   };
   if (isChat("messages") && isChat("prompt")) fail("has both messages and prompt: keep one");
-  if (row.image != null && row.images != null) fail('has both "image" and "images": keep one');
+  if (chatRow.image != null && chatRow.images != null) fail('has both "image" and "images": keep one');
   if (given["question"] != null) fail(`has both question and ${key}`);
   try {
-    const images = row.images ?? (row.image == null ? [] : [row.image]);
-    const chat = [...row[key as "messages" | "prompt"]!, ...(row.completion ?? [])] as Chat;
+    const images = chatRow.images ?? (chatRow.image == null ? [] : [chatRow.image]);
+    const chat = [...chatRow[key as "messages" | "prompt"]!, ...(chatRow.completion ?? [])] as Chat;
     const messages = chatMessages(chat, images);
     const [question, reply] = turns(messages, key);
     const said = reply === null ? (isText ? given["completion"] : undefined) : messageText(reply);
@@ -47,6 +48,20 @@ export function rowOfChat(value: unknown, where: string): unknown {
     return { ...rest, ...imagesAndText(question), answer: answer ?? said };
   } catch (error) {
     if (!(error instanceof UserError) || error.message.startsWith(where)) throw error;
+    throw new UserError(`${where}: ${error.message}`, { cause: error });
+  }
+}
+
+/** A pair's completions as texts, which TRL writes as chats of one message. */
+function withReplies(value: unknown, where: string): unknown {
+  const given = (value ?? {}) as Fields;
+  const chats = ["chosen", "rejected"].filter((name) => Array.isArray(given[name]));
+  if (chats.length === 0) return value;
+  const row = readRow(z.looseObject(Object.fromEntries(chats.map((name) => [name, chatSchema]))), given, where);
+  try {
+    return { ...given, ...Object.fromEntries(chats.map((name) => [name, replyText(row[name] as Chat, name)])) };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
     throw new UserError(`${where}: ${error.message}`, { cause: error });
   }
 }

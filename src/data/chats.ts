@@ -87,3 +87,10 @@ export function messageText({ role, content }: Message): string {
   });
   return texts.join("");
 }
+
+/** The text of a reply that is written as a chat of one message; `name` is its field. Throws UserError for any other chat. */
+export function replyText(chat: Chat, name: string): string {
+  const [reply, ...more] = chatMessages(chat, []);
+  if (reply?.role === "assistant" && more.length === 0) return messageText(reply);
+  throw new UserError(`${name}: expected a text, or a list of one message of the assistant`);
+}

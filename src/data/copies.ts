@@ -36,7 +36,7 @@ export async function copiedImages(
 
 function filesOf(examples: readonly Example[]): ReadonlyMap<string, ImageRef> {
   const images = examples.flatMap((example) => example.images);
-  return new Map(images.flatMap((image) => (image.pixels === undefined ? [[image.path, image] as const] : [])));
+  return new Map(images.flatMap((image) => ("pixels" in image ? [] : [[image.path, image] as const])));
 }
 
 /** Prints by path, in the order of the images, whichever was read first. */

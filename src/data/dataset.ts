@@ -47,6 +47,17 @@ export interface Dataset {
   load(options: LoadOptions): Promise<readonly Example[]>;
 }
 
+/** Examples that are generated for one split, at most (ours): more would take minutes and gigabytes before the first step. */
+const MOST_GENERATED = 100_000;
+
+/** Throws UserError where a generated set is asked for more examples than it makes. */
+export function requireGenerable(name: string, limit: number | undefined): void {
+  if (limit === undefined || limit <= MOST_GENERATED) return;
+  throw new UserError(
+    `dataset "${name}": limit must be at most ${MOST_GENERATED}, for all are generated before the first step, got ${limit}`,
+  );
+}
+
 /** A data set with options of its own, which reach `load` checked; throws UserError for one that is wrong or unknown. */
 export function withOptions<Options extends z.ZodRawShape>(
   options: Options,

@@ -19,6 +19,7 @@ import type {
 } from "../runs/statistics-records.ts";
 import { RESAMPLES } from "./bootstrap.ts";
 import { bootstrapMean, type EvalItem, paired } from "./index.ts";
+import { signFlipP } from "./statistics.ts";
 
 /** The fields of an evaluated question that statistics use. */
 export type ScoredItem = Pick<
@@ -134,7 +135,8 @@ export function pairedChange(before: readonly ScoredItem[], after: readonly Scor
   const subjects = pairs.map(([, b]) => b.subject_id);
   if (pairs.length === 0) return null;
   const { difference, won, lost, mcnemar_p } = paired(now, old, subjects, options);
-  return { difference, won, lost, p: mcnemar_p };
+  const changes = now.map((value, i) => value - old[i]!);
+  return { difference, won, lost, p: mcnemar_p, subjects_p: signFlipP(changes, subjects) };
 }
 
 function changesOf(found: readonly MilestoneItems[]): readonly MilestoneChange[] {

@@ -22,6 +22,8 @@ export interface EvaluationLine {
   readonly numbers?: Readonly<Record<string, readonly NumberLine[]>>;
   /** By kind and figure. */
   readonly figures?: Readonly<Record<string, Readonly<Record<string, Interval>>>>;
+  /** Statements against the known facts of their images. */
+  readonly facts?: Readonly<Record<"precision" | "recall" | "hallucination_rate", Interval | null>>;
   readonly reasoning?: ReasoningLine;
   readonly subgroups?: readonly SubgroupFigures[];
 }

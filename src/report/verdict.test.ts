@@ -13,11 +13,14 @@ function evaluation(step: number, stage: string, accuracy: number, majority?: nu
   return { step, stage, subsets: { overall: { accuracy: interval(accuracy, 0.05), baselines } } };
 }
 
-function verdict(evaluations: readonly EvaluationLine[], { half = 0.05, starts = [1, 11], p = 0.001 } = {}): string {
+function verdict(
+  evaluations: readonly EvaluationLine[],
+  { half = 0.05, starts = [1, 11], p = 0.001, subjectsP = 0.001 } = {},
+): string {
   const events = starts.map((step): RecordLine => ({ event: "stage_start", step, stage: "x" }));
   const accuracy = ({ subsets }: EvaluationLine) => subsets["overall"]!.accuracy.estimate;
   const difference = interval(accuracy(evaluations.at(-1)!) - accuracy(evaluations[0]!), half);
-  return verdictOf({ evaluations, events }, { difference, won: 0, lost: 0, p });
+  return verdictOf({ evaluations, events }, { difference, won: 0, lost: 0, p, subjects_p: subjectsP });
 }
 
 describe("the verdict on a run", () => {
@@ -57,6 +60,7 @@ describe("the verdict on a run", () => {
   it("is no clear gain where the exact test does not see it, however narrow the interval", () => {
     const few = [evaluation(0, "start", 0.2), evaluation(20, "grpo", 0.6)];
     expect(verdict(few, { p: 0.125 })).toBe("no difference that could not be chance");
+    expect(verdict(few, { subjectsP: 0.5 })).toBe("no difference that could not be chance");
     const fewer = [evaluation(0, "start", 0.6), evaluation(20, "grpo", 0.2)];
     expect(verdict(fewer, { p: 0.0625 })).toBe("no difference that could not be chance");
   });
@@ -76,8 +80,11 @@ describe("the verdict on a run", () => {
     expect(ending({ majority: baseline(0.5, 0.05, 0.07) })).toBe(
       "a gain, but not clearly above the best baseline (majority, 50.0 %)",
     );
-    const judged = { verdict: { verdict: "not_shown", against: "untuned" } };
-    expect(ending({ majority: baseline(0.5, 0.05) }, judged)).toBe("a gain, but not shown to beat untuned");
+    expect(ending({ majority: baseline(0.5, 0.05), untuned: baseline(0.8, 0.05) })).toBe(
+      "a gain, but below a baseline (untuned, 80.0 %)",
+    );
+    const judged = { verdict: { verdict: "not_shown", against: "nearest_neighbour" } };
+    expect(ending({ majority: baseline(0.5, 0.05) }, judged)).toBe("a gain, but not shown to beat nearest-neighbour");
   });
 
   it("knows earlier stages without their events", () => {

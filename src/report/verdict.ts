@@ -1,6 +1,6 @@
 /** What a run came to, in one clause: a gain is called clear only where nothing in the same record takes it back. */
 import { percent } from "../core/percent.ts";
-import type { Interval, PairedChange } from "../runs/statistics-records.ts";
+import type { PairedChange } from "../runs/statistics-records.ts";
 import { points } from "./format.ts";
 import { bestBaseline, type EvaluationLine, type RunRecord } from "./read-run.ts";
 
@@ -8,11 +8,16 @@ import { bestBaseline, type EvaluationLine, type RunRecord } from "./read-run.ts
 const LEVEL = 0.05;
 
 /**
- * Which side of no change a paired difference is on: "" unless its interval excludes 0 and the exact test agrees. A bootstrap
- * of few changed answers excludes 0 too easily: four questions won and none lost have p 0.125.
+ * Which side of no change a paired difference is on: "" unless its interval excludes 0 and exact tests, over questions and
+ * over subjects, agree. A bootstrap of few changed answers excludes 0 too easily: four questions won and none lost have
+ * p 0.125, and twenty won of one patient say nothing of others.
  */
-export function sideOfChange({ difference, p }: { readonly difference: Interval; readonly p?: number }) {
-  if (p !== undefined && p >= LEVEL) return "";
+export function sideOfChange({
+  difference,
+  p,
+  subjects_p,
+}: Pick<PairedChange, "difference"> & Partial<Pick<PairedChange, "p" | "subjects_p">>) {
+  if (Math.max(p ?? 0, subjects_p ?? 0) >= LEVEL) return "";
   return difference.low > 0 ? "better" : difference.high < 0 ? "worse" : "";
 }
 
@@ -41,8 +46,12 @@ function baselineDoubt({ subsets }: EvaluationLine): readonly string[] {
     return [`not clearly above the best baseline ${described(best.name, best.accuracy)}`];
   }
   const other = Object.entries(baselines).find(([, baseline]) => !isBeaten(baseline));
-  if (other !== undefined) return [`not clearly above a baseline ${described(other[0], other[1].accuracy)}`];
-  return verdict === undefined || verdict.verdict === "improved" ? [] : [`not shown to beat ${verdict.against}`];
+  if (other !== undefined) {
+    const side = accuracy.estimate < other[1].accuracy ? "below" : "not clearly above";
+    return [`${side} a baseline ${described(other[0], other[1].accuracy)}`];
+  }
+  if (verdict === undefined || verdict.verdict === "improved") return [];
+  return [`not shown to beat ${verdict.against.replaceAll("_", "-")}`];
 }
 
 /** The best of the earlier stages' ends, where the last evaluation is below it. */

@@ -31,8 +31,10 @@ export interface PairedChange {
   /** Questions wrong before and right after. */
   readonly won: number;
   readonly lost: number;
-  /** McNemar's exact two-sided p. */
+  /** McNemar's exact two-sided p, over rows. */
   readonly p: number;
+  /** The exact two-sided p over subjects, whose rows may all change together. */
+  readonly subjects_p: number;
 }
 
 /** An evaluation that a reader compares: the first of a run, and the last of every stage. */

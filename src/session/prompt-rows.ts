@@ -5,7 +5,7 @@ import { encodeOptions, questionMessages } from "../answers/prompts.ts";
 import { UserError } from "../core/errors.ts";
 import { problemOf } from "../core/issues.ts";
 import type { Example, Message, Prompt, SamplingOptions } from "../core/records.ts";
-import { type Chat, chatMessages, chatSchema, messageText, pathSchema, pathsSchema } from "../data/chats.ts";
+import { type Chat, chatMessages, chatSchema, messageText, pathSchema, pathsSchema, replyText } from "../data/chats.ts";
 import { requireKnownFields, requireNoOtherChat } from "../data/index.ts";
 import { plainScoring } from "../engine/engine.ts";
 import { readJsonLines } from "../io/json-lines.ts";
@@ -76,19 +76,13 @@ function parseRow(value: unknown, where: string): Omit<Row, "line"> {
       question,
       choices: choices ?? [],
       messages: chat === null ? null : chatMessages(chat, images),
-      completion: completion === null || typeof completion === "string" ? completion : replyText(completion),
+      completion:
+        completion === null || typeof completion === "string" ? completion : replyText(completion, "completion"),
     };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new UserError(`${where}: ${error.message}`, { cause: error });
   }
-}
-
-/** The text of a completion that is written as a chat of one message. */
-function replyText(chat: Chat): string {
-  const [reply, ...more] = chatMessages(chat, []);
-  if (reply?.role === "assistant" && more.length === 0) return messageText(reply);
-  throw new UserError("completion: expected a text, or a list of one message of the assistant");
 }
 
 /** One row of `viva generate`'s output. */

@@ -83,6 +83,14 @@ export const saveWeightsForSampler = z.object({
   user_metadata: metadata,
 });
 
+export const saveWeightsExternal = z.object({
+  model_id: text,
+  seq_id: seqId,
+  path: text,
+  ttl_seconds: ttl,
+  age_encryption_recipients: none(z.tuple([], "encryption is not supported")),
+});
+
 /** Into a model that was just made (SDK 0.25.0), or to make one (0.38.0): with `model_id`, or `session_id` and `model_seq_id`. */
 export const loadWeights = z.object({
   path: text,

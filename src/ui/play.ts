@@ -26,7 +26,10 @@ const askedSchema = z.strictObject({
   /** For an image of the run: what is shown from black to white, in the image's units; null leaves the run's own. */
   window: z.strictObject({ width: z.number().positive(), level: z.number() }).nullable(),
   samples: z.int().min(1).max(16),
-  temperature: z.number().min(0).max(2),
+  temperature: z
+    .number()
+    .max(2)
+    .refine((t) => t === 0 || t >= 0.01, { error: "must be 0 or at least 0.01" }),
   seed: z.int().min(0),
   max_tokens: z.int().min(1).max(2048),
 });

@@ -319,8 +319,16 @@ describe.skipIf(noBrowser !== null)("the pages", () => {
     const { page } = await open(browser, origin);
     await page.goto(`${origin}/runs/${ids["good"]}/evaluation?show=fixed&sort=margin`);
     await page.getByText("by margin").waitFor();
-    const baselines = page.getByRole("region", { name: "Accuracy, 95 % intervals over subjects" });
+    const baselines = page.getByRole("region", {
+      name: "The run against its baselines on these questions, strict accuracy",
+    });
     await baselines.getByText(/^the run is better, \+\d+\.\d \[\+\d+\.\d, \+\d+\.\d\]$/).waitFor();
+    await page.getByText("Sensitivity, statements, numbers, sets and reasoning").first().click();
+    const figures = page.getByRole("region", { name: "Sensitivity, statements, numbers, sets and reasoning" });
+    expect(await figures.locator("tbody th").allInnerTexts()).toEqual([
+      "yes: sensitivity",
+      "statements: true of those decided",
+    ]);
     const margins = (await page.locator(".cases").first().textContent())!.match(/margin \d\.\d\d/g)!;
     expect([margins.length, margins]).toEqual([8, [...margins].sort().reverse()]);
     await page.goto(`${origin}/studies/${ids["study"]}`);

@@ -1,6 +1,6 @@
 /** Small programs of the released Tinker SDKs' users: copies of clients, mistakes, losses of their own, checkpoints, ends. */
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -11,7 +11,7 @@ import { key, needs, type Server, serve, versions } from "./tinker/served.ts";
 const script = join(import.meta.dirname, "tinker/programs.py");
 
 for (const version of versions) {
-  await describeWithPython(`programs of the Tinker SDK ${version}`, needs(version), ({ python }) => {
+  await describeWithPython(`programs of the Tinker SDK ${version}`, needs(version), ({ python, bin }) => {
     const folder = mkdtempSync(join(tmpdir(), "viva-tinker-test-"));
     const isNew = version !== "0.25.0";
     let server: Server;
@@ -55,6 +55,16 @@ for (const version of versions) {
       expect(seen.stop_text).toMatch(/<\/think>.{0,2}$/);
       expect(seen.long).toBe(5);
       if (isNew) expect(seen.last).toEqual([true, expect.closeTo(0, 4)]);
+    });
+
+    it("hands a checkpoint to the SDK's command line, which brings no key for its files", async () => {
+      const env = { ...process.env, TINKER_API_KEY: key, TINKER_BASE_URL: server.url, TINKER_TELEMETRY: "0" };
+      const asked = ["checkpoint", "download", seen.download, "--output", join(folder, "downloads")];
+      await promisify(execFile)(bin("tinker"), asked, { env, timeout: 60_000 });
+      const [one] = readdirSync(join(folder, "downloads"));
+      expect(readdirSync(join(folder, "downloads", one!))).toEqual(
+        expect.arrayContaining(["adapter_config.json", "adapter_model.safetensors"]),
+      );
     });
 
     it("lists checkpoints in pages, moves their ends, removes them; sessions are listed and closed", () => {

@@ -94,7 +94,7 @@ test("checkpoints are listed newest first in pages, and their ends can be moved"
     "weights/b",
     "weights/a",
   ]);
-  expect((await get("training_runs?limit=0")).cursor.total_count).toBe(1);
+  expect((await get("training_runs?limit=1")).training_runs).toMatchObject([{ training_run_id: model }]);
   expect(await ask("GET", "checkpoints?limit=some")).toMatchObject({
     ...{ status: 422, detail: expect.stringContaining("limit") },
   });
@@ -108,6 +108,55 @@ test("checkpoints are listed newest first in pages, and their ends can be moved"
   expect((await end(null)).status).toBe(204);
   expect(await ends()).toEqual([null, null, null]);
   expect((await end(0)).status).toBe(400);
+});
+
+test("a training run is known from its making on, with what its client said of it", async () => {
+  const lora_config = { rank: 4 };
+  const made = { session_id: await on.session(), model_seq_id: 0, base_model: "tiny", lora_config };
+  const { model_id } = await on.result(await on.submit("create_model", { ...made, user_metadata: { ward: "north" } }));
+  const run = { training_run_id: model_id, lora_rank: 4, base_model: "tiny", user_metadata: { ward: "north" } };
+  expect(await get(`training_runs/${model_id}`)).toMatchObject({ ...run, last_checkpoint: null });
+  await on.result(await on.submit("save_weights_for_sampler", { model_id, seq_id: 1, path: "w" }));
+  expect(await get(`training_runs/${model_id}`)).toMatchObject({
+    ...{ ...run, last_checkpoint: null, last_sampler_checkpoint: { checkpoint_id: "sampler_weights/w" } },
+  });
+  await on.result(await on.submit("unload_model", { model_id, seq_id: 2 }));
+  expect((await get("training_runs?limit=1")).training_runs).toMatchObject([run]); // its checkpoint remembers
+  expect(await ask("GET", "training_runs/none")).toMatchObject({ status: 404 });
+});
+
+test("what is downloaded needs no key for a while, at its own address alone", async () => {
+  const apiKey = "tml-secret";
+  const closed = await serveTinkerEngine(engine, { apiKey });
+  const headers = { "x-api-key": apiKey, "content-type": "application/json" };
+  // biome-ignore lint/suspicious/noExplicitAny: JSON
+  const send = async (path: string, body: object): Promise<any> => (await closed.send(path, body, headers)).body;
+  const { session_id } = await send("create_session", {});
+  const made = await send("create_model", {
+    session_id,
+    model_seq_id: 0,
+    base_model: "tiny",
+    lora_config: { rank: 4 },
+  });
+  const of = { model_id: made.model_id, seq_id: 1, path: "whole" };
+  const { path } = await send("retrieve_future", await send("save_weights_external", of));
+  expect(path).toBe(`tinker://${made.model_id}/external_weights/whole`);
+  const address = closed.url(`training_runs/${made.model_id}/checkpoints/external_weights/whole`);
+  const read = async (url: string) => (await fetch(url, { headers })).json() as Promise<Record<string, never>>;
+  const { urls } = await read(`${address}/external_weights_urls`);
+  expect(Object.keys(urls!).sort()).toEqual(
+    expect.arrayContaining(["adapter_config.json", "adapter_model.safetensors"]),
+  );
+  expect(Object.keys(urls!)).not.toContain("optimizer.safetensors");
+  expect(await (await fetch(urls!["adapter_config.json"]!)).json()).toMatchObject({ peft_type: "LORA", r: 4 });
+  const { url: archive } = (await read(`${address}/archive`)) as unknown as { url: string };
+  expect((await fetch(archive)).status).toBe(200);
+  const status = async (url: string, method = "GET") => (await fetch(url, { method })).status;
+  expect(await status(archive.replace(/until=\d/, "until=9"))).toBe(401);
+  expect(await status(archive.replace("archive.tar", "files/checkpoint.json"))).toBe(401);
+  expect(await status(archive.replace("/archive.tar", ""), "DELETE")).toBe(401);
+  expect((await fetch(`${address}/files/..%2Fcheckpoint.json`, { headers })).status).toBe(404);
+  await closed.close();
 });
 
 test("what hosted Tinker has and this server has not is refused by name", async () => {

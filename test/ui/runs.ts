@@ -107,9 +107,15 @@ export function evaluation(step: number, right: number, images: readonly string[
     checkpoint: `step-${step}`,
     protocol: "viva",
   };
+  // One figure as it should be, and some of another program's.
+  const figures = { yes: { sensitivity: share(0.8), other: null }, odd: null };
+  const further = { figures, numbers: { model: "none" }, facts: { precision: share(0.9), recall: null } };
   const difference = { estimate: right / 30 - 0.3, low: right / 30 - 0.4, high: right / 30 - 0.2, n: 30, subjects: 10 };
   const majority = { accuracy: 0.3, verdict: difference.low > 0 ? "better" : "open", difference };
-  return [...items, { ...summary, subsets: { overall: { ...subset, baselines: { majority } } }, conditions }];
+  return [
+    ...items,
+    { ...summary, subsets: { overall: { ...subset, baselines: { majority } } }, ...further, conditions },
+  ];
 }
 
 /** Writes a run with an 8-bit and a 16-bit image in its folder; returns the folder. */

@@ -1,4 +1,5 @@
 /** How a run's evaluations went: by stratum, what changed between two of them question by question, beside the baselines. */
+import { FIGURES_NOTE, FIGURES_TITLE, figureRows } from "../../src/report/figure-rows.ts";
 import type { Interval, RunStatistics } from "../../src/runs/statistics-records.ts";
 import { type Verdict, verdictSentence } from "../../src/runs/verdict.ts";
 import type { Line } from "../../src/ui/lines.ts";
@@ -43,6 +44,7 @@ function Evaluations({ id, run }: Pick<OfRun, "id" | "run">) {
         {pair && <To path={pair}>compare them</To>}
       </div>
       <Overall summary={all[now]!.summary} />
+      <Figures summary={all[now]!.summary} />
       <Loaded asked={statistics} show={(found) => <Changes statistics={found} />} />
       <Loaded asked={items} show={({ items }) => <Items run={id} items={items} earlier={earlier.value?.items ?? null} />} />
       <Probes id={id} folder={run.folder} />
@@ -97,6 +99,23 @@ function Overall({ summary }: { readonly summary: Line }) {
         />
       )}
     </>
+  );
+}
+
+/** Sensitivity and what else only some questions have, as the report has it. */
+function Figures({ summary }: { readonly summary: Line }) {
+  const found = figureRows(summary as Parameters<typeof figureRows>[0]);
+  if (found.length === 0) return null;
+  return (
+    <details>
+      <summary>{FIGURES_TITLE}</summary>
+      <Table
+        label={FIGURES_TITLE}
+        head={["figure", "value, 95 % interval", "n"]}
+        rows={found.map(({ name, value, n }) => ({ key: name, cells: [name, value, n] }))}
+      />
+      <p class="muted">{FIGURES_NOTE}</p>
+    </details>
   );
 }
 

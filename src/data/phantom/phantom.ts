@@ -5,7 +5,7 @@
 import { MissingSplit } from "../../core/errors.ts";
 import { fold, randomKey } from "../../core/random.ts";
 import type { AnswerType, Example, Facts } from "../../core/records.ts";
-import { type Dataset, splitName } from "../dataset.ts";
+import { type Dataset, requireGenerable, splitName } from "../dataset.ts";
 import { type PhantomCase, phantomCase, type QuestionKind } from "./case.ts";
 import { type Blob, drawFilm, placeOpacity } from "./chest.ts";
 import { views } from "./world/views.ts";
@@ -29,14 +29,15 @@ export const phantom: Dataset = {
   obtain: "nothing to get: it is generated from the seed",
   generated: true,
 
-  load({ split, limit, seed = 0 }) {
+  async load({ split, limit, seed = 0 }) {
+    requireGenerable("phantom", limit);
     const name = splitName(split);
     const size = limit ?? sizes[name];
     if (sizes[name] === undefined || size === undefined) {
       const known = Object.keys(sizes).join(", ");
-      return Promise.reject(new MissingSplit(`dataset "phantom": no split "${name}"; the splits are ${known}`));
+      throw new MissingSplit(`dataset "phantom": no split "${name}"; the splits are ${known}`);
     }
-    return Promise.resolve(Array.from({ length: size }, (_, index) => phantomExample(seed, name, index)));
+    return Array.from({ length: size }, (_, index) => phantomExample(seed, name, index));
   },
 };
 

@@ -40,7 +40,13 @@ export function saveModel(folder: string, model: Model, values: Params<TensorDat
     writeFileSync(join(folder, "config.json"), `${JSON.stringify(model.config, null, 2)}\n`);
     saveWeights(
       folder,
-      named(values).map((weight) => ({ ...weight, name: storedName(model, weight.name) })),
+      named(values).map(({ data, name, shape }) => {
+        return {
+          name: storedName(model, name),
+          shape,
+          data: requireFinite(data, name, `what was to be written to ${folder}`),
+        };
+      }),
     );
   } else {
     const scoreHead = model.scoreHead !== undefined;
@@ -90,13 +96,16 @@ export function loadWeights(folder: string, model: Model, store: WeightStore, { 
  * Loads the saved moments and masks into the store and clears its gradients; returns the reference, or null if there was none.
  */
 export function loadTrainingState(folder: string, model: Model, store: WeightStore): Params<TensorData> | null {
-  const { steps } = readJson(join(folder, ENGINE_STATE), "engine state") as { steps: number };
+  const { steps } = readState(folder);
   if (steps > 0 && !existsSync(join(folder, OPTIMIZER))) {
     throw new UserError(`${folder}: ${OPTIMIZER} is missing, so training cannot resume exactly`);
   }
   store.restoreOptimizer(steps);
   readInto(join(folder, OPTIMIZER), (name, data) => {
     const [, kind, weight] = /^(first|second|start|total)\.(.*)$/.exec(name)! as unknown as [string, Kind, string];
+    if (kind === "second" && data.some((value) => value < 0)) {
+      throw new UserError(`${join(folder, OPTIMIZER)}: ${name} is a mean of squares and holds a number below 0`);
+    }
     if (kind === "first" || kind === "second") store.arrays.write(store.moments(weight)[kind], data);
     else store.mask(weight)[kind].set(data);
   });
@@ -105,6 +114,14 @@ export function loadTrainingState(folder: string, model: Model, store: WeightSto
     reference[name] = store.arrays.hold({ dtype: "float32", shape: model.weights[name]!.shape, data });
   });
   return Object.keys(reference).length > 0 ? { ...store.values, ...reference } : null;
+}
+
+/** The number of updates. */
+function readState(folder: string): { readonly steps: number } {
+  const path = join(folder, ENGINE_STATE);
+  const { steps } = (readJson(path, "engine state") ?? {}) as { readonly steps?: unknown };
+  if (Number.isSafeInteger(steps) && (steps as number) >= 0) return { steps: steps as number };
+  throw new UserError(`${path}: steps must be the whole number of updates so far, got ${JSON.stringify(steps)}`);
 }
 
 /** Loads an adapter folder's weights into the store. */

@@ -6,7 +6,7 @@ import { scoreItems } from "../score.ts";
 import { verdicts } from "../verdict.ts";
 import { yesNoFigures, yesOf } from "../yes-no.ts";
 import { conventionalAnswers, type DenseBlock } from "./answering.ts";
-import { questionRegression, towerBlock } from "./baselines.ts";
+import { conventionalBaselines, questionRegression, towerBlock } from "./baselines.ts";
 
 interface Planted {
   readonly example: Example;
@@ -63,6 +63,18 @@ describe.each(["lr", "knn", "gbdt"] as const)("%s as an answerer", (name) => {
     expect(figures["both"]!.auroc.estimate).toBeGreaterThan(figures["words"]!.auroc.estimate);
     expect(figures["both"]!.auroc.low).toBeGreaterThan(0.9);
   });
+});
+
+it("folds are as many as asked for, and choose hyper-parameters alone", async () => {
+  const rows = planted(60, 9, 0.8);
+  const [seen, asked] = [rows.slice(0, 40), rows.slice(40)].map((some) => some.map(({ example }) => example));
+  const answers = async (folds?: number) => {
+    const features = { train: seen!, blocksOf: () => [blockOf(rows)] };
+    const { conventional_lr: found } = await conventionalBaselines(["lr"], asked!, features, folds);
+    return found!.yes;
+  };
+  expect(await answers(5)).toEqual(await answers());
+  expect((await answers(2)).length).toBe(20);
 });
 
 it("an arm that learnt the question prior alone beats the majority, and is not shown to beat the words", async () => {

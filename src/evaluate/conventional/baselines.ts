@@ -61,10 +61,11 @@ export async function conventionalBaselines(
   names: readonly ConventionalName[],
   examples: readonly Example[],
   { train, blocksOf }: ConventionalFeatures,
+  folds?: number,
 ): Promise<Readonly<Record<string, ConventionalAnswers>>> {
-  const blocks = blocksOf(train);
+  const o = { blocks: blocksOf(train), ...(folds === undefined ? {} : { folds }) };
   const answers = names.map(async (name) => {
-    return [`conventional_${name}`, await conventionalAnswers(name, examples, train, { blocks })] as const;
+    return [`conventional_${name}`, await conventionalAnswers(name, examples, train, o)] as const;
   });
   return Object.fromEntries(await Promise.all(answers));
 }

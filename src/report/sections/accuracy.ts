@@ -40,7 +40,7 @@ export function strataSection(runs: readonly LabelledRun[]): Html | null {
   return html`<section id="types"><h2>By question type</h2>${some.map(({ label, statistics }) => {
     const { milestones, strata } = statistics;
     return html`${runs.length > 1 && html`<h3>${label}</h3>`}${strata.map(({ name, rows }) => stratumTable(name, rows, milestones))}`;
-  })}<p class="note">Accuracy in per cent with its 95 % interval over subjects. The change is the last stage's, paired question by question; it is coloured where its interval excludes 0 and McNemar's p is below 0.05.</p></section>`;
+  })}<p class="note">Accuracy in per cent with its 95 % interval over subjects. The change is the last stage's, paired question by question; it is coloured where its interval excludes 0 and exact tests over questions and over subjects have p below 0.05.</p></section>`;
 }
 
 function accuracyLine(name: string, colour: number, evaluations: readonly EvaluationLine[], subset: string): Line {

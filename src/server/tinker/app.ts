@@ -6,9 +6,10 @@ import { requireKey, requireLoopbackHost } from "../access.ts";
 import { ApiError } from "../api-error.ts";
 import type { Env } from "../base-app.ts";
 import { readBytes, readJsonBody } from "../read-body.ts";
-import { archiveOf } from "./archive.ts";
 import { checkpointRoutes } from "./checkpoint-routes.ts";
+import { downloadRoutes } from "./download-routes.ts";
 import { endpoints } from "./endpoints.ts";
+import { openLinks } from "./links.ts";
 import { refusals } from "./refusals.ts";
 import type { TinkerService } from "./service.ts";
 import { sessionRoutes } from "./session-routes.ts";
@@ -29,11 +30,13 @@ const PART_OF_BODY = 0.5;
 export function createTinkerApp(o: TinkerAppOptions): Hono<Env> {
   const { service, maxBodyBytes, apiKey, onFailure } = o;
   const app = new Hono<Env>();
+  const links = openLinks();
+  const isLinked = (c: Context<Env>) => c.req.method === "GET" && links.allows(c.req.url);
   app.onError((error) => errorResponse(error, onFailure));
   app.notFound((c) => errorResponse(new ApiError(404, `there is nothing at ${c.req.path.slice(0, 100)}`), onFailure));
   app.use("*", async (c, next) => {
     if (apiKey === null) requireLoopbackHost(c.req.header("host"));
-    else if (c.req.path !== "/api/v1/healthz") requireKey(keyOf(c), apiKey);
+    else if (c.req.path !== "/api/v1/healthz" && !isLinked(c)) requireKey(keyOf(c), apiKey);
     await next();
   });
 
@@ -58,7 +61,11 @@ export function createTinkerApp(o: TinkerAppOptions): Hono<Env> {
   app.get("/api/v1/samplers/:id", (c) => c.json(service.sampler(c.req.param("id"))));
   app.route("/api/v1", refusals());
   app.route("/api/v1", sessionRoutes(service));
-  app.route("/api/v1", checkpointRoutes(service.checkpoints, archiveOf));
+  app.route(
+    "/api/v1",
+    checkpointRoutes(service.checkpoints, () => service.runs),
+  );
+  app.route("/api/v1", downloadRoutes(service.checkpoints, links));
 
   app.post("/api/v1/forward_backward", async (c) => {
     const type = c.req.header("content-type") ?? "";

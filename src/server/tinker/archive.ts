@@ -1,4 +1,4 @@
-/** A checkpoint as a tar archive of an adapter in PEFT's layout, as clients of the Tinker API download it. */
+/** A checkpoint as clients of the Tinker API download it: an adapter in PEFT's layout, file by file or as a tar archive. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createTar } from "nanotar";
@@ -9,8 +9,16 @@ const OWN = /^(optimizer\.safetensors|engine\.json|reference\.safetensors)$/;
 /** The SDK's command line takes an archive for whole that holds this file. */
 const COMPLETE = "checkpoint_complete";
 
-export function archiveOf({ folder }: Checkpoint): Uint8Array {
-  const names = readdirSync(folder).filter((name) => !OWN.test(name));
-  const files = names.map((name) => ({ name, data: new Uint8Array(readFileSync(join(folder, name))) }));
+export function filesOf({ folder }: Checkpoint): readonly string[] {
+  return readdirSync(folder).filter((name) => !OWN.test(name));
+}
+
+/** Null for a name that is not among its files. */
+export function fileOf(checkpoint: Checkpoint, name: string): Uint8Array | null {
+  return filesOf(checkpoint).includes(name) ? new Uint8Array(readFileSync(join(checkpoint.folder, name))) : null;
+}
+
+export function archiveOf(checkpoint: Checkpoint): Uint8Array {
+  const files = filesOf(checkpoint).map((name) => ({ name, data: fileOf(checkpoint, name)! }));
   return createTar([...files, { name: COMPLETE, data: new Uint8Array() }]);
 }

@@ -11,9 +11,9 @@ import { makeFolder } from "../../core/make-folder.ts";
 import { readJson, writeFileAtomic } from "../../io/files.ts";
 import { requests } from "../../tinker/index.ts";
 
-/** `weights` can be trained on; `sampler_weights` are for sampling alone. */
-export type CheckpointKind = "weights" | "sampler_weights";
-export const checkpointKinds = ["weights", "sampler_weights"] as const;
+/** `weights` can be trained on; `sampler_weights` are for sampling, `external_weights` for programs elsewhere. */
+export const checkpointKinds = ["weights", "sampler_weights", "external_weights"] as const;
+export type CheckpointKind = (typeof checkpointKinds)[number];
 
 const about = z.object({
   model_id: z.string(),
@@ -26,6 +26,8 @@ const about = z.object({
   created: z.string(),
   expires_at: z.string().nullable(),
   user_metadata: z.record(z.string(), z.unknown()).nullable(),
+  /** What its client said of the model. */
+  run_metadata: z.record(z.string(), z.unknown()).nullish(),
 });
 
 export type CheckpointRecord = z.output<typeof about>;

@@ -48,6 +48,7 @@ export const endpoints: Readonly<Record<string, Answer>> = {
   save_weights_for_sampler: turn(requests.saveWeightsForSampler, (service, body) => {
     return service.saveWeightsForSampler(body);
   }),
+  save_weights_external: turn(requests.saveWeightsExternal, (service, body) => service.saveWeightsExternal(body)),
   load_weights: turn(requests.loadWeights, (service, body) => service.loadWeights(body)),
   weights_info: endpoint(requests.weightsInfo, (service, body) => service.weightsInfo(body)),
   create_sampling_session: endpoint(requests.createSamplingSession, (service, body) => {

@@ -17,9 +17,12 @@ import { Answered, Sequence } from "./sequence.ts";
 
 export type LoraConfig = ReturnType<typeof requests.loraConfig.parse>;
 
+export type ModelMetadata = ReturnType<typeof requests.createModel.parse>["user_metadata"];
+
 export interface TrainedModel {
   readonly id: string;
   readonly session: string;
+  readonly metadata: ModelMetadata;
   readonly lora: LoraConfig;
   readonly engine: TrainingEngine;
 }
@@ -28,6 +31,11 @@ export interface TrainedModel {
 export interface ModelEntry {
   readonly id: string;
   readonly session: string;
+  /** What its client said of it. */
+  readonly metadata: ModelMetadata;
+  /** When it was asked for. */
+  readonly made: Date;
+  readonly lora: LoraConfig;
   readonly ready: Promise<TrainedModel>;
   readonly sequence: Sequence;
   /** Request ids by the requests' numbers. */
@@ -64,8 +72,15 @@ export class Models {
     return this.#entries.size;
   }
 
+  get all(): readonly ModelEntry[] {
+    return [...this.#entries.values()];
+  }
+
   /** Begins to make a model; a failure shows where the model is awaited, and removes it. */
-  create(id: string, session: string, lora: LoraConfig, folder: string | null = null): ModelEntry {
+  create(
+    { id, session, lora, metadata }: Pick<ModelEntry, "id" | "session" | "lora" | "metadata">,
+    folder: string | null = null,
+  ): ModelEntry {
     if (this.#entries.size >= this.#most) {
       throw new UserError(
         `there are ${this.#entries.size} models in training, no more are taken: close a client that is done`,
@@ -74,11 +89,14 @@ export class Models {
     const open = async (): Promise<TrainedModel> => {
       const seed = lora.seed ?? randomInt(2 ** 31);
       const engine = await this.#host.open({ lora: loraOptions(lora), seed, folder });
-      return { id, session, lora, engine };
+      return { id, session, metadata, lora, engine };
     };
     const ready = open();
     ready.catch(() => this.#entries.delete(id));
-    const entry = { id, session, ready, sequence: new Sequence(), answered: new Answered<string>() };
+    const entry = {
+      ...{ id, session, metadata, made: new Date(), lora, ready },
+      ...{ sequence: new Sequence(), answered: new Answered<string>() },
+    };
     this.#entries.set(id, entry);
     return entry;
   }
@@ -91,7 +109,7 @@ export class Models {
   }
 
   ofSession(session: string): readonly string[] {
-    return [...this.#entries.values()].filter((entry) => entry.session === session).map(({ id }) => id);
+    return this.all.filter((entry) => entry.session === session).map(({ id }) => id);
   }
 
   /** Frees a model once its requests are done. */

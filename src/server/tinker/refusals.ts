@@ -2,12 +2,8 @@
 import { Hono } from "hono";
 import { ApiError } from "../api-error.ts";
 
-const ofCheckpoint = "/training_runs/:model/checkpoints/:kind/:name";
 const refused: Readonly<Record<string, string>> = {
-  [`${ofCheckpoint}/publish`]: "publishing: all clients of this server see all checkpoints",
-  [`${ofCheckpoint}/external_weights_urls`]: "external weights: download an archive, or take the folder below --store",
-  "/save_weights_external":
-    "save_weights_external: save_weights_for_sampler writes an adapter in PEFT's layout below --store",
+  "/training_runs/:model/checkpoints/:kind/:name/publish": "publishing: all clients of this server see all checkpoints",
   "/copy_weights": "copy_weights: there are no projects",
   "/sessions/search": "searching for sessions: list them",
   "/sessions/:id/project": "projects",

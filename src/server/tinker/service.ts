@@ -11,6 +11,7 @@ import { UserError } from "../../core/errors.ts";
 import type { TrainingEngine } from "../../engine/engine.ts";
 import { type Chunk, encodeSampleResponse, type ForwardBackwardRequest, type requests } from "../../tinker/index.ts";
 import { ApiError } from "../api-error.ts";
+import type { LiveRun } from "./checkpoint-routes.ts";
 import { type Checkpoint, type CheckpointKind, Checkpoints, endIn } from "./checkpoints.ts";
 import { Futures, type Result } from "./futures.ts";
 import { createInputEncoder, type InputEncoder } from "./input.ts";
@@ -104,7 +105,8 @@ export class TinkerService {
       this.futures.submit(session.id, async () => {
         this.#requireBase(body.base_model);
         const lora = body.lora_config ?? { rank: 32, train_attn: true, train_mlp: true, train_unembed: true };
-        const { lora: made } = await this.#models.create(id, session.id, lora).ready;
+        const asked = { id, session: session.id, lora, metadata: body.user_metadata };
+        const { lora: made } = await this.#models.create(asked).ready;
         return { json: { type: "create_model", model_id: id, lora_config: { ...made, train_unembed: false } } };
       }),
     );
@@ -169,6 +171,14 @@ export class TinkerService {
     });
   }
 
+  saveWeightsExternal(body: Body<typeof requests.saveWeightsExternal>) {
+    return this.#forModel(body.model_id, body.seq_id, async (model) => {
+      const kept = { ttl_seconds: body.ttl_seconds, overwrite: false, user_metadata: null };
+      const { path } = await this.#save(model, "external_weights", body.path, kept);
+      return { json: { type: "save_weights_external", path } };
+    });
+  }
+
   /** Into a model that is there, or making one. */
   loadWeights(body: Body<typeof requests.loadWeights>) {
     const { path, optimizer, model_id } = body;
@@ -189,8 +199,9 @@ export class TinkerService {
       this.futures.submit(session.id, async () => {
         if (body.base_model != null) this.#requireBase(body.base_model);
         const checkpoint = this.#trainable(path);
-        const { ready } = this.#models.create(id, session.id, checkpoint.record.lora_config, checkpoint.folder);
-        return restore(await ready, checkpoint);
+        const { lora_config: lora } = checkpoint.record;
+        const asked = { id, session: session.id, lora, metadata: body.user_metadata };
+        return restore(await this.#models.create(asked, checkpoint.folder).ready, checkpoint);
       }),
     );
     return { request_id, model_id: id };
@@ -221,6 +232,13 @@ export class TinkerService {
   sampler(id: string) {
     const { path } = this.#samplers.get(id);
     return { sampler_id: id, base_model: this.model.name, model_path: path };
+  }
+
+  /** The models in training, as lists of training runs show them. */
+  get runs(): readonly LiveRun[] {
+    return this.#models.all.map(({ id, made, lora, metadata }) => {
+      return { id, made: made.toISOString(), base_model: this.model.name, lora_rank: lora.rank, metadata };
+    });
   }
 
   /** A copy of a sampler's client gets a number, from which it derives those of its requests. */
@@ -283,7 +301,7 @@ export class TinkerService {
   }
 
   #save(
-    { id, lora, engine }: TrainedModel,
+    { id, lora, engine, metadata }: TrainedModel,
     kind: CheckpointKind,
     name: string,
     o: Pick<Body<typeof requests.saveWeights>, "overwrite" | "ttl_seconds" | "user_metadata">,
@@ -298,6 +316,7 @@ export class TinkerService {
         base_model: this.model.name,
         base_fingerprint: this.model.fingerprint,
         lora_config: lora,
+        run_metadata: metadata ?? null,
         expires_at: endIn(o.ttl_seconds ?? null),
         user_metadata: { ...o.user_metadata },
       },

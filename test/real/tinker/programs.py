@@ -121,6 +121,8 @@ done(rest.set_checkpoint_ttl_from_tinker_path(paths[1], None))
 done(rest.delete_checkpoint_from_tinker_path(paths[0]))
 seen["ends"].append(ends())
 seen["publish"] = failure(lambda: rest.publish_checkpoint_from_tinker_path(paths[1]))
+# What the command line downloads: in 0.38.0 training states, in 0.25.0 weights for sampling too.
+seen["download"] = paths[2] if newer else done(two.save_weights_for_sampler("w")).path
 own = service.holder.get_session_id()
 seen["session"] = [own in done(rest.list_sessions()).sessions, run in done(rest.get_session(own)).training_run_ids]
 if newer:

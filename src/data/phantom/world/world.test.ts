@@ -207,6 +207,7 @@ describe("the data set", () => {
   });
 
   it.each([
+    [{ limit: 1e9 }, "limit must be at most 100000, for all are generated"],
     [{ split: "dev2" }, 'no split "dev2"; the splits are train, validation, test'],
     [{ own: { difficulty: 1.5 } }, "difficulty must be a number of at least 0 and at most 1, got 1.5"],
     [{ own: { image_size: 128 } }, "image_size must be 112, 224 or 448, got 128"],

@@ -7,7 +7,7 @@ import { MissingSplit } from "../../../core/errors.ts";
 import { number } from "../../../core/fields.ts";
 import { fold, integer, type RandomKey, randomKey, uniform } from "../../../core/random.ts";
 import type { Example, Facts, ImageRef } from "../../../core/records.ts";
-import { type Dataset, splitName, withOptions } from "../../dataset.ts";
+import { type Dataset, requireGenerable, splitName, withOptions } from "../../dataset.ts";
 import { imagePoint } from "./canvas.ts";
 import { questionAt } from "./cells.ts";
 import {
@@ -111,6 +111,7 @@ export function generatedSet<Own extends z.ZodRawShape>(
       generated: true,
       async load({ limit, seed = 0, split: asked }, given) {
         const split = splitName(asked);
+        requireGenerable(about.name, limit);
         const size = limit ?? splits[split];
         if (splits[split] === undefined || size === undefined) {
           const known = Object.keys(splits).join(", ");
