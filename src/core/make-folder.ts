@@ -1,20 +1,28 @@
 /** Making folders, with the system's true reason where that fails. */
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, mkdirSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 
-/** Makes a folder and those above it; one that is there is left. Throws the system's error. */
+/**
+ * Makes a folder and those above it, one by one; one that is there is left. Throws the system's error. Node's own way of making
+ * several at once reports a read-only disk as a missing folder, and never ends where the system makes none, as below /proc.
+ */
 export function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    // Making several at once, Node reports a read-only disk as a missing folder: the first of them alone has the reason.
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    mkdirSync(firstMissing(folder));
-    mkdirSync(folder, { recursive: true });
+  const wanted: string[] = [];
+  for (let at = resolve(folder); wanted.length === 0 || !existsSync(at); at = dirname(at)) wanted.unshift(at);
+  for (const each of wanted) {
+    if (!isFolder(each)) makeOne(each);
   }
 }
 
-function firstMissing(folder: string): string {
-  const above = dirname(folder);
-  return existsSync(above) || above === folder ? folder : firstMissing(above);
+/** Another process may make it at the same moment. */
+function makeOne(folder: string): void {
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if (!isFolder(folder)) throw error;
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

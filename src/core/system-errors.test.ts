@@ -70,6 +70,7 @@ describe("a refusal of the operating system", () => {
 it("makes folders, and says why it cannot", () => {
   makeFolder(join(folder, "a/b"));
   makeFolder(join(folder, "a/b"));
+  if (existsSync("/proc/self")) expect(() => makeFolder("/proc/viva/mine")).toThrow(/ENOENT/); // Node itself never ends
   expect(existsSync(join(folder, "a/b"))).toBe(true);
   const below = join(file, "a/b");
   expect(() => whileWriting(below, () => makeFolder(below))).toThrow(

@@ -63,7 +63,8 @@ export async function listenOn(
   };
 }
 
-function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
+/** The address that was taken; a UserError says why it cannot be. */
+export function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(new UserError(`cannot listen on ${host}:${port}: ${whyNot(error)}`)));
     server.listen(port, host.replace(/^\[|\]$/g, ""), () => resolve(server.address() as AddressInfo));

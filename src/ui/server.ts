@@ -1,8 +1,7 @@
 /** Starts and stops the server of the pages. */
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
-import { messageOf, UserError } from "../core/errors.ts";
+import { listen } from "../server/listen.ts";
 import { createUiApp, type UiOptions } from "./app.ts";
 import type { Pages } from "./pages.ts";
 
@@ -38,11 +37,4 @@ export async function startUi(
       await o.play?.close();
     },
   };
-}
-
-function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(new UserError(`cannot listen on ${host}:${port}: ${messageOf(error)}`)));
-    server.listen(port, host.replace(/^\[|\]$/g, ""), () => resolve(server.address() as AddressInfo));
-  });
 }
