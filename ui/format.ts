@@ -1,6 +1,8 @@
 /** How numbers are written on the pages; shares and differences as in reports. */
+
+export { duration } from "../src/core/duration.ts";
 export { percent, wholePercent } from "../src/core/percent.ts";
-export { differenceText, duration, intervalText, points, pValue } from "../src/report/format.ts";
+export { differenceText, intervalText, points, pValue } from "../src/report/format.ts";
 
 /** Four significant digits, no exponent for everyday sizes. */
 export function short(value: number | null | undefined): string {

@@ -1,5 +1,7 @@
 /** A study as asked: its runs, each in a process of its own, then tables and a report. */
+
 import { join, resolve } from "node:path";
+import { duration } from "../core/duration.ts";
 import { RunError, UserError } from "../core/errors.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { writeStudyFiles } from "../report/index.ts";
@@ -23,7 +25,7 @@ import type { PlannedRun } from "../study/plan.ts";
 import { resultsSoFar } from "../study/results.ts";
 import { selectRuns } from "../study/select.ts";
 import { type Cluster, openCluster } from "./on-ray.ts";
-import { clock, type Plan, planRecord, planText, resultText } from "./study-text.ts";
+import { type Plan, planRecord, planText, resultText } from "./study-text.ts";
 import { timeInChild } from "./study-timing.ts";
 
 export interface StudyOptions {
@@ -147,7 +149,7 @@ async function runStudy(asked: AskedStudy): Promise<void> {
   const left = () => {
     if (plan === null) return "";
     const open = runs.filter((one) => !failed.includes(one.folder));
-    return `; ${clock(remainingSeconds(open, plan.estimates, finished) / (o.jobs ?? 1))} left`;
+    return `; ${duration(remainingSeconds(open, plan.estimates, finished) / (o.jobs ?? 1))} left`;
   };
   const onNode = (folder: string, recipe: string | null) => {
     const run = { name: `viva-${study.name}-${folder.split("/").slice(-2).join("-")}`, folder, recipe };
@@ -166,7 +168,7 @@ async function runStudy(asked: AskedStudy): Promise<void> {
           return reporter.warn(`${number(run)} ${folder} failed: ${message}`);
         }
         finished.set(folder, readJournal(paths).seconds.get(folder) ?? seconds);
-        reporter.message(`${number(run)} ${folder}: ${clock(seconds)}${left()}`);
+        reporter.message(`${number(run)} ${folder}: ${duration(seconds)}${left()}`);
       },
     });
   } catch (error) {

@@ -1,5 +1,6 @@
 /** A study's plan and results as text and as JSON. */
 
+import { duration } from "../core/duration.ts";
 import { meanOf } from "../core/mean.ts";
 import { percent, points } from "../core/percent.ts";
 import { alignColumns } from "../core/text-table.ts";
@@ -20,12 +21,6 @@ export interface Plan {
   readonly left: number;
 }
 
-/** "48 s", "3.1 min", "2.1 h". */
-export function clock(seconds: number): string {
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  return seconds < 3600 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
-}
-
 /** The plan as a table of arms, with what is shared and the time it takes. */
 export function planText({ study, runs, estimates, finished, left }: Plan): string {
   const arms = study.arms.filter(({ name }) => runs.some(({ arm }) => arm === name));
@@ -37,10 +32,10 @@ export function planText({ study, runs, estimates, finished, left }: Plan): stri
       ({ kind, steps }, i) => `${kind} ${steps ?? "epochs"}${i < run.inherited ? "*" : ""}`,
     );
     const seconds = meanOf(own.map(({ folder }) => estimates.get(folder)!));
-    return [arm.name, arm.dimensions.join(", "), stages.join(" → "), clock(seconds)];
+    return [arm.name, arm.dimensions.join(", "), stages.join(" → "), duration(seconds)];
   });
   const starts = sharedRuns(runs).map(({ folder, stages, used_by }) => {
-    return `  ${folder} (${stages.join(" → ")}, ${clock(estimates.get(folder)!)}): ${used_by.length} runs go on from it`;
+    return `  ${folder} (${stages.join(" → ")}, ${duration(estimates.get(folder)!)}): ${used_by.length} runs go on from it`;
   });
   const prefixes = runs.filter(({ arm }) => arm === null).length;
   const counts = [
@@ -53,7 +48,7 @@ export function planText({ study, runs, estimates, finished, left }: Plan): stri
     ...alignColumns([["arm", "dimensions", "stages (* shared)", "time a run"], ...rows]),
     ...(starts.length > 0 ? ["trained once and shared:", ...starts] : []),
     ...powerRows(study),
-    `${done}estimated time: ${clock(left)}`,
+    `${done}estimated time: ${duration(left)}`,
   ].join("\n");
 }
 
@@ -124,7 +119,7 @@ function armTable(arms: readonly StudyArm[], { reference, baselines }: StudyResu
     difference === null ? "" : difference.p_holm.toFixed(3),
     baselines.includes(name) ? "baseline" : verdict === null ? "–" : verdictWord(verdict),
     rewardChange(runs),
-    cost === null ? "–" : clock(cost.seconds),
+    cost === null ? "–" : duration(cost.seconds),
     cost?.ratio == null ? "–" : cost.ratio.toFixed(2),
     `${runs.filter(({ status }) => status === "finished").length}/${runs.length}`,
   ]);

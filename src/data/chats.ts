@@ -46,7 +46,8 @@ const message = z.preprocess(
 export const chatSchema = z.array(message).min(1);
 export type Chat = z.output<typeof chatSchema>;
 
-function withoutNulls(value: unknown): unknown {
+/** A mapping without the keys whose value is null, which tables of fixed columns write for what is absent. */
+export function withoutNulls(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null));
 }

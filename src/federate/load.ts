@@ -5,7 +5,7 @@ import { UserError } from "../core/errors.ts";
 import { hereOrShipped } from "../core/named-paths.ts";
 import { requireKind } from "../recipes/file-kinds.ts";
 import { loadRecipe, locatedRecipe } from "../recipes/load.ts";
-import { applyOverride, type Override, parseOverride } from "../recipes/overrides.ts";
+import { applyOverride, overrideOf, parseOverride } from "../recipes/overrides.ts";
 import { describeProblem } from "../recipes/problems.ts";
 import type { Recipe } from "../recipes/schema.ts";
 import { readYamlFile } from "../recipes/yaml-file.ts";
@@ -49,7 +49,7 @@ export function loadFederation(named: string, sets: readonly string[] = []): Fed
   const found = parsed.data;
   const base = (withBase(found, file) as { readonly base: unknown }).base;
   const recipeOf = (set: Readonly<Record<string, unknown>>, name: string, where: string) => {
-    const changed = Object.entries(set).reduce((value, [key, to]) => applyOverride(value, changeOf(key, to)), base);
+    const changed = Object.entries(set).reduce((value, [key, to]) => applyOverride(value, overrideOf(key, to)), base);
     return locatedRecipe({ ...(changed as object), name }, file, () => where);
   };
   const clients = found.clients.map(({ name, set }, i) => {
@@ -82,10 +82,6 @@ function withBase(input: unknown, file: string): unknown {
   const found = [resolve(dirname(file), base), resolve(base)].find((path) => existsSync(path));
   if (found === undefined) throw new UserError(`${file}: base: nothing at ${resolve(dirname(file), base)}`);
   return { ...(input as object), base: loadRecipe(found).recipe };
-}
-
-function changeOf(key: string, value: unknown): Override {
-  return { ...parseOverride(`${key}=`), text: key, value };
 }
 
 function requireNames(clients: FederationFile["clients"], file: string): void {

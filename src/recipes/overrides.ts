@@ -25,6 +25,11 @@ export function parseOverride(text: string): Override {
   return { text, path, value: document.toJS() };
 }
 
+/** The override of a key by a value that is at hand. */
+export function overrideOf(key: string, value: unknown): Override {
+  return { ...parseOverride(`${key}=`), text: key, value };
+}
+
 /** A copy of the recipe with the value set; missing or null parent mappings are created. */
 export function applyOverride(recipe: unknown, { text, path, value }: Override, depth = 0): unknown {
   if (depth === path.length) return value;

@@ -31,12 +31,6 @@ export function pValue(p: number): string {
   return p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(p < 0.1 ? 3 : 2)}`;
 }
 
-/** Seconds as "48 s", "3.1 min", "2.1 h". */
-export function duration(seconds: number): string {
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  return seconds < 3600 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
-}
-
 /** "length" as "Length". */
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);

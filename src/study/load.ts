@@ -6,7 +6,7 @@ import { hereOrShipped } from "../core/named-paths.ts";
 import { nearest } from "../core/suggest.ts";
 import { requireKind } from "../recipes/file-kinds.ts";
 import { loadRecipe, locatedRecipe } from "../recipes/load.ts";
-import { applyOverride, type Override, parseOverride } from "../recipes/overrides.ts";
+import { applyOverride, overrideOf } from "../recipes/overrides.ts";
 import { describeProblem } from "../recipes/problems.ts";
 import type { Recipe, Stage } from "../recipes/schema.ts";
 import { evaluationLength } from "../recipes/stage-kinds.ts";
@@ -204,15 +204,11 @@ function armRecipe(study: StudyFile, arm: ArmFile, base: unknown, yaml: YamlFile
 
 function changed(recipe: unknown, set: StudyFile["quick"]["set"], origin: string): unknown {
   try {
-    return Object.entries(set).reduce((value, [key, to]) => applyOverride(value, changeOf(key, to)), recipe);
+    return Object.entries(set).reduce((value, [key, to]) => applyOverride(value, overrideOf(key, to)), recipe);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new UserError(`${origin}: ${error.message.replace(/^--set /, "")}`, { cause: error });
   }
-}
-
-function changeOf(key: string, value: unknown): Override {
-  return { ...parseOverride(`${key}=`), text: key, value };
 }
 
 function scaled(stage: Stage, factor: number): Stage {

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { UserError } from "../../core/errors.ts";
 import { problemOf } from "../../core/issues.ts";
+import { withoutNulls } from "../chats.ts";
 import type { Fields } from "./container.ts";
 
 /** What becomes of a chat with several questions: it is refused, its first one is taken, or each is asked by itself. */
@@ -116,9 +117,4 @@ function checked<T>(schema: z.ZodType<T>, given: unknown, key: string): T {
   if (result.success) return result.data;
   const { path, message } = problemOf(result.error.issues[0]!);
   throw new UserError(`field "${[key, ...path].map(String).join(".")}": ${message}`);
-}
-
-function withoutNulls(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null));
 }

@@ -1,10 +1,11 @@
 /** The tables of a whole study: the ranking, the arms' costs, all further figures, and the status of each run. */
+import { duration } from "../../core/duration.ts";
 import { percent } from "../../core/percent.ts";
 import type { StudyArm, StudyResults } from "../../runs/study-results.ts";
 import { verdictSentence } from "../../runs/verdict.ts";
 import { shareBar } from "../charts/bars.ts";
 import { forestPlot } from "../charts/forest-plot.ts";
-import { differenceText, duration, intervalText, short } from "../format.ts";
+import { differenceText, intervalText, short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 
 /** All arms, the best first. */

@@ -1,10 +1,11 @@
 /** The top of the page: a run's main results at a glance. */
+import { duration } from "../../core/duration.ts";
 import { meanOf } from "../../core/mean.ts";
 import { percent } from "../../core/percent.ts";
 import { bestEvaluation } from "../../runs/best-evaluation.ts";
 import { stepName } from "../../runs/run-folder.ts";
 import { verdictSentence } from "../../runs/verdict.ts";
-import { differenceText, duration, points, pValue, short } from "../format.ts";
+import { differenceText, points, pValue, short } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 import type { LabelledRun } from "../labelled-run.ts";
 import { asRecord, bestBaseline, isRollout, metricPoints, type RunRecord } from "../read-run.ts";
