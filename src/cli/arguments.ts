@@ -4,7 +4,7 @@
  */
 import { type Command, CommanderError, Help, InvalidArgumentError, type Option } from "commander";
 import { messageOf, RunError, UserError } from "../core/errors.ts";
-import { placeInModules } from "../core/module-errors.ts";
+import { placeInModules } from "../core/module-place.ts";
 import { asFileError } from "../core/system-errors.ts";
 import { checkWords } from "./words.ts";
 

@@ -4,11 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { messageOf } from "./errors.ts";
-
-interface Place {
-  readonly file: string;
-  readonly line: string;
-}
+import { type Place, pathOf, placeInModules } from "./module-place.ts";
 
 /** For a process that only parses the module again. */
 const PARSE_MS = 10_000;
@@ -20,26 +16,6 @@ export function moduleErrorText(error: unknown, file: string): string {
   const message = (found?.text ?? messageOf(error)).replace(/\s+/g, " ").trim();
   if (place === null) return message;
   return `${message} (${place.file === file ? "" : `${place.file}, `}line ${place.line})`;
-}
-
-/** The first place in the error's stack that is neither viva's nor a package's: in a module of the user's own; null without. */
-export function placeInModules(error: unknown): Place | null {
-  const stack = error instanceof Error ? (error.stack ?? "") : "";
-  for (const [, at, line] of stack.matchAll(/(file:\/\/[^\s()]+?|(?:\/|[A-Z]:\\)[^\n()]*?):(\d+)(?::\d+)?(?=\)?$)/gm)) {
-    const file = pathOf(at!);
-    const isOwn = file.startsWith(OWN) || /[\\/]node_modules[\\/]/.test(file);
-    if (!isOwn && existsSync(file)) return { file, line: line! };
-  }
-  return null;
-}
-
-/** The folder of viva's own code. */
-const OWN = fileURLToPath(new URL("..", import.meta.url));
-
-/** tsx marks what it loads by a query behind the name. */
-function pathOf(name: string): string {
-  const plain = name.replace(/\?.*$/, "");
-  return plain.startsWith("file:") ? fileURLToPath(plain) : plain;
 }
 
 /** An error of esbuild, by which tsx reads TypeScript: FILE:LINE:COLUMN: ERROR: what is wrong. */

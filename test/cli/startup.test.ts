@@ -51,7 +51,7 @@ test.each(["--version", "--help"])("%s loads no command", (flag) => {
       "cli/version.ts",
       "cli/words.ts",
       "core/errors.ts",
-      "core/module-errors.ts",
+      "core/module-place.ts",
       "core/system-errors.ts",
       "runs/environment.ts",
     ],
