@@ -1,4 +1,5 @@
 /** A study: what it predicted, every arm against the reference in every outcome, seed by seed; what arms keep, what they cost; its runs. */
+import type { ComponentChildren } from "preact";
 import { generalisationTables, predictionRows, reasoningTables, retentionRows } from "../../src/report/study-rows.ts";
 import type { StudyArm, StudyOutcome, StudyResults } from "../../src/runs/study-results.ts";
 import { verdictSentence } from "../../src/runs/verdict.ts";
@@ -108,12 +109,10 @@ function Predictions({ results }: { readonly results: StudyResults }) {
     ],
   }));
   return (
-    <section aria-labelledby="predictions">
-      <h2 id="predictions">Predictions</h2>
+    <Part title="Predictions" note={found.note}>
       <p>{found.said}</p>
       <Table label="Predictions" head={["prediction", "verdict", "measure", ...found.head]} rows={rows} />
-      <p class="muted">{found.note}</p>
-    </section>
+    </Part>
   );
 }
 
@@ -123,11 +122,9 @@ function Retention({ results }: { readonly results: StudyResults }) {
   if (found === null) return null;
   const rows = found.rows.map(({ name, figures }) => ({ key: name, cells: [name, ...figures] }));
   return (
-    <section aria-labelledby="retention">
-      <h2 id="retention">Retention</h2>
+    <Part title="Retention" note={found.note}>
       <Table label="Retention" head={["arm", ...found.head]} rows={rows} />
-      <p class="muted">{found.note}</p>
-    </section>
+    </Part>
   );
 }
 
@@ -135,32 +132,21 @@ function Retention({ results }: { readonly results: StudyResults }) {
 function Generalisation({ results }: { readonly results: StudyResults }) {
   const found = generalisationTables(results);
   if (found === null) return null;
+  const tables = found.tables.map(({ rows, ...table }) => ({
+    ...table,
+    rows: rows.map(({ name, trainedOn, cells, retention }) => {
+      const scores = cells.map(({ score, change, own }) => (
+        <>
+          {own ? <b>{score}</b> : score} {change !== null && <small>{change}</small>}
+        </>
+      ));
+      return { name, figures: [trainedOn, ...scores, retention] };
+    }),
+  }));
   return (
-    <section aria-labelledby="generalisation">
-      <h2 id="generalisation">Generalisation</h2>
-      {found.tables.map(({ title, head, rows }) => (
-        <Table
-          key={title}
-          label={title}
-          caption
-          head={["arm", ...head]}
-          rows={rows.map(({ name, trainedOn, cells, retention }) => ({
-            key: name,
-            cells: [
-              name,
-              trainedOn,
-              ...cells.map(({ score, change, own }) => (
-                <>
-                  {own ? <b>{score}</b> : score} {change !== null && <small>{change}</small>}
-                </>
-              )),
-              retention,
-            ],
-          }))}
-        />
-      ))}
-      <p class="muted">{found.note}</p>
-    </section>
+    <Part title="Generalisation" note={found.note}>
+      <ArmTables tables={tables} />
+    </Part>
   );
 }
 
@@ -169,20 +155,41 @@ function Reasoning({ results }: { readonly results: StudyResults }) {
   const found = reasoningTables(results);
   if (found === null) return null;
   return (
-    <section aria-labelledby="reasoning">
-      <h2 id="reasoning">Reasoning</h2>
-      {found.tables.map(({ title, head, rows }) => (
-        <Table
-          key={title}
-          label={title}
-          caption
-          head={["arm", ...head]}
-          rows={rows.map(({ name, figures }) => ({ key: name, cells: [name, ...figures] }))}
-        />
-      ))}
-      <p class="muted">{found.note}</p>
+    <Part title="Reasoning" note={found.note}>
+      <ArmTables tables={found.tables} />
+    </Part>
+  );
+}
+
+/** A section with its title, and a note below what it shows. */
+function Part({ title, note, children }: { readonly title: string; readonly note: string; readonly children: ComponentChildren }) {
+  const id = title.toLowerCase();
+  return (
+    <section aria-labelledby={id}>
+      <h2 id={id}>{title}</h2>
+      {children}
+      <p class="muted">{note}</p>
     </section>
   );
+}
+
+interface ArmTable {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly { readonly name: string; readonly figures: readonly ComponentChildren[] }[];
+}
+
+/** Tables with a row for each arm. */
+function ArmTables({ tables }: { readonly tables: readonly ArmTable[] }) {
+  return tables.map(({ title, head, rows }) => (
+    <Table
+      key={title}
+      label={title}
+      caption
+      head={["arm", ...head]}
+      rows={rows.map(({ name, figures }) => ({ key: name, cells: [name, ...figures] }))}
+    />
+  ));
 }
 
 /** Strict accuracy, then every other measure that the study has of its arms. */
