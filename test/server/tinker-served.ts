@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { startTinkerServer, type TinkerServeOptions } from "../../src/server/tinker/server.ts";
 import {
   decodeForwardBackwardOutput,
@@ -12,7 +13,7 @@ import {
   PROTOBUF,
   type SampleResponse,
 } from "../../src/tinker/index.ts";
-import type { ServedEngine } from "./served.ts";
+import { openEngine, type ServedEngine } from "./served.ts";
 
 export type TinkerLimits = TinkerServeOptions["limits"];
 
@@ -32,7 +33,16 @@ export interface Answer {
   readonly body: any;
 }
 
-export type TinkerClient = Awaited<ReturnType<typeof serveTinkerEngine>>;
+/** An engine and its server for the tests of one file, closed after them. */
+export async function serveForTests() {
+  const engine = await openEngine();
+  const on = await serveTinkerEngine(engine);
+  afterAll(async () => {
+    await on.close();
+    await engine.engine.close();
+  });
+  return { engine, on };
+}
 
 export async function serveTinkerEngine(
   { engine, processor }: ServedEngine,

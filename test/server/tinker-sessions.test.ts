@@ -1,19 +1,10 @@
 /** The Tinker server's sessions, lists and refusals, over its wire. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Datum } from "../../src/tinker/index.ts";
-import { openEngine, type ServedEngine, until } from "./served.ts";
-import { serveTinkerEngine, type TinkerClient } from "./tinker-served.ts";
+import { until } from "./served.ts";
+import { serveForTests, serveTinkerEngine } from "./tinker-served.ts";
 
-let engine: ServedEngine;
-let on: TinkerClient;
-beforeAll(async () => {
-  engine = await openEngine();
-  on = await serveTinkerEngine(engine);
-});
-afterAll(async () => {
-  await on.close();
-  await engine.engine.close();
-});
+const { engine, on } = await serveForTests();
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON
 const get = async (path: string): Promise<any> => (await fetch(on.url(path))).json();

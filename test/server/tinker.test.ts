@@ -1,19 +1,10 @@
 /** The Tinker server's semantics, over its wire: order, repetition, sums, groups, limits, ends. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Datum, WireTensor } from "../../src/tinker/index.ts";
-import { film, openEngine, type ServedEngine, until } from "./served.ts";
-import { serveTinkerEngine, type TinkerClient } from "./tinker-served.ts";
+import { film, openEngine, until } from "./served.ts";
+import { serveForTests, serveTinkerEngine } from "./tinker-served.ts";
 
-let engine: ServedEngine;
-let on: TinkerClient;
-beforeAll(async () => {
-  engine = await openEngine();
-  on = await serveTinkerEngine(engine);
-});
-afterAll(async () => {
-  await on.close();
-  await engine.engine.close();
-});
+const { engine, on } = await serveForTests();
 
 const floats = (values: number[]): WireTensor => ({ shape: [values.length], data: Float32Array.from(values) });
 const ids = (values: number[]): WireTensor => ({ shape: [values.length], data: Int32Array.from(values) });
