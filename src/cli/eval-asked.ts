@@ -32,7 +32,7 @@ export async function evaluate(checkpoint: string | undefined, given: EvalOption
   const { asked: o, examples, train, validation, copies } = await askedQuestions(checkpoint, given, signal);
   const own = checkpoint === undefined ? null : await trainedOn(checkpoint);
   const isJudged = train !== null && overlapOf(train, examples, copies) !== null;
-  const ofRun = own === null || isJudged ? [] : await tellOverlap(o, own.examples, examples);
+  const ofRun = own === null || isJudged ? [] : await tellOverlap(o, own.examples, examples, train ?? []);
   const seen = [...(train ?? []), ...(own?.examples ?? [])];
   const { answers, subject, conditions, done } = await answered(checkpoint, examples, train, o, signal);
   const beside = await baselinesBeside(checkpoint, { examples, train, validation }, o, signal);

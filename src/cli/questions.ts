@@ -159,9 +159,10 @@ export async function tellOverlap(
   { data: name, split, allowOverlap }: AskedQuestions,
   seen: readonly Example[],
   examples: readonly Example[],
+  compared: readonly Example[] = [],
 ): Promise<Copies> {
   const allowed = { isAllowed: allowOverlap, allow: "--allow-overlap" };
-  const { warning, copies } = await judgeOverlap(seen, { name, split, examples, ...allowed });
+  const { warning, copies } = await judgeOverlap(seen, { name, split, examples, compared, ...allowed });
   if (warning !== null) console.error(`warning: ${warning}`);
   return copies;
 }

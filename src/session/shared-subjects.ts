@@ -29,6 +29,8 @@ export interface AskedQuestions {
   /** Whether one's own data may share subjects with the training data, and what lets them. */
   readonly isAllowed: boolean;
   readonly allow: string;
+  /** Training data that the questions were compared with already, and share nothing with. */
+  readonly compared?: readonly Example[];
 }
 
 /**
@@ -39,7 +41,9 @@ export async function judgeOverlap(
   seen: readonly Example[],
   asked: AskedQuestions,
 ): Promise<{ readonly warning: string | null; readonly copies: Copies }> {
-  const copies = asked.split === "train" ? new Map() : await copiedImages(seen, asked.examples);
+  const known = new Set((asked.compared ?? []).flatMap(({ images }) => images.map(({ path }) => path)));
+  const unknown = seen.filter(({ images }) => images.some(({ path }) => !known.has(path)));
+  const copies = asked.split === "train" ? new Map() : await copiedImages(unknown, asked.examples);
   const overlap = asked.split === "train" ? null : overlapOf(seen, asked.examples, copies);
   if (overlap === null) return { warning: null, copies };
   if (findDataset(asked.name).isOwn && !asked.isAllowed) refuseOverlap(overlap, "the data asked", asked.allow);
